@@ -1,0 +1,74 @@
+"""The layers of the design, read from the imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = (
+    {"errors", "types"},
+    {"masks", "boxes", "video", "drawing", "engines.base"},
+    {"engines"},
+    {"pipeline"},
+    {"project", "formats", "evaluation"},
+    {"session", "batch", "training"},
+    {"cli", "ui"},
+)
+"""From the left to the right: a module may import its own layer and those before it."""
+ONLY_IN = {
+    "gradio": ("vas_tool.ui",),
+    "fastapi": ("vas_tool.ui",),
+    "torch": ("vas_tool.engines", "vas_tool.training", "sam_integration"),
+    "diffusers": ("vas_tool.engines", "vas_tool.training"),
+    "transformers": ("vas_tool.engines", "vas_tool.training"),
+    "sam2": ("sam_integration",),
+}
+
+
+def modules() -> dict[str, Path]:
+    paths = [p for top in ("vas_tool", "sam_integration") for p in (ROOT / top).rglob("*.py")]
+    return {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in paths}
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def layer_of(name: str) -> int | None:
+    inner = name.removeprefix("vas_tool.")
+    places = [(len(part), level) for level, parts in enumerate(LAYERS) for part in parts if f"{inner}.".startswith(f"{part}.")]
+    return max(places)[1] if places else None
+
+
+@pytest.mark.parametrize("name", [n for n in modules() if n.startswith("vas_tool.")])
+def test_imports_point_to_the_left(name: str) -> None:
+    own = layer_of(name)
+    assert own is not None, f"{name} has no layer: add it to LAYERS"
+    above = {i for i in imports(modules()[name]) if i.startswith("vas_tool.") and (layer_of(i) or 0) > own}
+    assert not above, f"{name} imports {above} from a later layer"
+
+
+@pytest.mark.parametrize("name", list(modules()))
+def test_heavy_packages_stay_in_their_place(name: str) -> None:
+    for package, allowed in ONLY_IN.items():
+        used = any(i == package or i.startswith(f"{package}.") for i in imports(modules()[name]))
+        assert not used or name.startswith(allowed), f"{name} imports {package}"
+
+
+def test_sam_integration_knows_nothing_of_the_tool() -> None:
+    assert not [n for n, p in modules().items() if n.startswith("sam_") and any("vas_tool" in i for i in imports(p))]
+
+
+def test_no_import_cycles() -> None:
+    known = modules()
+    graph = {n: {i for i in imports(p) if i in known and i != n} for n, p in known.items()}
+    while leaves := {n for n, needs in graph.items() if not needs}:
+        graph = {n: needs - leaves for n, needs in graph.items() if n not in leaves}
+    assert not graph, f"import cycle among {sorted(graph)}"

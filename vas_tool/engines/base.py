@@ -1,0 +1,113 @@
+"""The four stages as shapes: what an engine must answer, and nothing about how.
+
+An engine has no parent class. It is listed in ``registry.ENGINES`` and tested by ``tests/test_engine_contract.py``.
+All arrays are in clip pixels (see ``types``); a model's own resolution, window or scaling stays inside its adapter.
+Answers come frame by frame, as they are ready: whoever reads them may stop at any time and keeps what came before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from vas_tool.types import Canvas, Clip, Content, Depth, Mask, Prompts
+
+
+class Progress(Protocol):
+    """Called by engines between steps of long work."""
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """``done`` of ``total`` steps of ``what``. Raises ``Cancelled`` when the person asked to stop."""
+        ...
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """The progress of a caller who does not care."""
+
+
+@dataclass(frozen=True)
+class TrackedFrame:
+    """The modal mask on one frame, and how sure the engine is of it."""
+
+    frame_index: int
+    mask: Mask
+    """(H, W) bool; all False where the object is not seen."""
+    certainty: float
+    """0 (a guess) .. 1 (given by the person)."""
+
+
+class Segmenter(Protocol):
+    """Prompts -> modal masks."""
+
+    def segment(self, clip: Clip, frame_index: int, prompts: Prompts, *, quick: bool = False) -> Mask:
+        """The object's modal mask on one frame that carries a click, a box or a mask.
+
+        ``quick`` asks for the answer that is there within about 100 ms; the full one may take a second.
+        A mask given for this frame is the starting point that clicks on the frame correct.
+        Raises PromptError when the frame carries no prompt.
+        """
+        ...
+
+    def track(
+        self, clip: Clip, prompts: Prompts, frame_indices: range, *, progress: Progress = silent
+    ) -> Iterator[TrackedFrame]:
+        """The modal mask on each of ``frame_indices``, in their order (``range(9, -1, -1)`` tracks backwards).
+
+        Every prompted frame, inside ``frame_indices`` or not, is a reference; a prompted frame inside is answered
+        from its own prompts. Raises PromptError when nothing is prompted.
+        """
+        ...
+
+
+class DepthEstimator(Protocol):
+    """Frames -> relative depth."""
+
+    def estimate(self, clip: Clip, frame_indices: range, *, progress: Progress = silent) -> Iterator[tuple[int, Depth]]:
+        """(frame_index, depth) for each of ``frame_indices``, in their order. Depth is (H, W), 0..1, 1 = nearest."""
+        ...
+
+
+class AmodalCompleter(Protocol):
+    """Modal masks and depth -> amodal masks."""
+
+    def complete(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        depth: Mapping[int, Depth],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, Mask]]:
+        """(frame_index, amodal mask) for each of ``frame_indices``, in their order.
+
+        ``modal`` may hold more frames than are asked for; a frame that it lacks was never looked at, an empty mask
+        means that nothing of the object is seen there. The answer has the canvas's size and covers the modal mask;
+        with no modal mask that shows anything, it is empty. The same seed gives the same answer.
+        """
+        ...
+
+
+class ContentCompleter(Protocol):
+    """Frames, modal and amodal masks -> the whole object's colours."""
+
+    def complete(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        amodal: Mapping[int, Mask],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, Content]]:
+        """(frame_index, content) for each of ``frame_indices``, in their order.
+
+        Content is RGBA of the canvas's size: alpha 255 exactly on the amodal mask; on the modal mask the frame's own
+        colours, unchanged; zeros outside.
+        """
+        ...

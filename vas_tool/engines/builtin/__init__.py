@@ -1,0 +1,1 @@
+"""Engines that need no weights, no GPU and no network: the embedded default of every stage."""

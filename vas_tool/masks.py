@@ -1,0 +1,133 @@
+"""Mask algebra: RLE, boxes, overlap measures, strokes. numpy in, numpy out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypedDict
+
+import cv2
+import numpy as np
+
+from vas_tool.errors import FormatError
+from vas_tool.types import Mask, SizeWH, Stroke
+
+
+class CocoRle(TypedDict):
+    """COCO run lengths: column-major, compressed to text."""
+
+    size: list[int]
+    """[height, width]."""
+    counts: str
+
+
+def to_rle(mask: Mask) -> CocoRle:
+    """Exact COCO RLE of a (H, W) bool mask, with ``counts`` as text so that it goes into JSON."""
+    from pycocotools import mask as coco
+
+    encoded = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": [int(n) for n in encoded["size"]], "counts": encoded["counts"].decode("ascii")}
+
+
+def from_rle(rle: CocoRle) -> Mask:
+    """(H, W) bool mask of a COCO RLE. Raises FormatError when the runs do not fill the size."""
+    from pycocotools import mask as coco
+
+    height, width = rle["size"]
+    counts = rle["counts"]
+    # pycocotools fills what too short runs leave over, and reads past too long ones: count first.
+    if sum(_run_lengths(counts)) != height * width:
+        raise FormatError(f"RLE runs do not add up to {height} x {width}; write the mask again")
+    return np.asarray(coco.decode({"size": [height, width], "counts": counts.encode("ascii")}), dtype=bool)
+
+
+def _run_lengths(counts: str) -> list[int]:
+    """The run lengths behind COCO's text: 5 bits a character, delta to the run before last from the third on."""
+    runs: list[int] = []
+    position = 0
+    while position < len(counts):
+        value, shift, more = 0, 0, True
+        while more:
+            if position >= len(counts):
+                raise FormatError("RLE text ends in the middle of a number; write the mask again")
+            bits = ord(counts[position]) - 48
+            if not 0 <= bits < 64:
+                raise FormatError(f"RLE text holds {counts[position]!r}, which is no RLE character")
+            value |= (bits & 0x1F) << shift
+            more, position, shift = bool(bits & 0x20), position + 1, shift + 5
+        if bits & 0x10:
+            value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+    if any(run < 0 for run in runs):
+        raise FormatError("RLE text holds a negative run; write the mask again")
+    return runs
+
+
+def to_runs(mask: Mask) -> list[int]:
+    """Row-major runs [start, end, start, end, ...) of the True pixels: the browser's form of a mask."""
+    padded = np.concatenate(([False], mask.ravel(), [False]))
+    return [int(n) for n in np.flatnonzero(padded[1:] != padded[:-1])]
+
+
+def from_runs(runs: Iterable[int], size_wh: SizeWH) -> Mask:
+    """The mask behind ``to_runs``."""
+    flat = np.zeros(size_wh[0] * size_wh[1] + 1, dtype=np.int8)
+    edges = np.fromiter(runs, dtype=np.int64)
+    flat[edges[0::2]] += 1
+    flat[edges[1::2]] -= 1
+    return np.cumsum(flat[:-1], dtype=np.int8).reshape(size_wh[1], size_wh[0]).astype(bool)
+
+
+def area(mask: Mask) -> int:
+    """Number of True pixels."""
+    return int(np.count_nonzero(mask))
+
+
+def iou(first: Mask, second: Mask) -> float:
+    """Intersection over union in 0..1; 1 when both are empty."""
+    union = area(first | second)
+    return area(first & second) / union if union else 1.0
+
+
+def box_xyxy(mask: Mask) -> tuple[int, int, int, int] | None:
+    """Tight box (x0, y0, x1, y1), x1 and y1 just outside; None for an empty mask."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def box_xywh(mask: Mask) -> list[int]:
+    """Tight box [x, y, width, height] as COCO writes it; zeros for an empty mask."""
+    box = box_xyxy(mask)
+    return [box[0], box[1], box[2] - box[0], box[3] - box[1]] if box else [0, 0, 0, 0]
+
+
+def stroke_mask(stroke: Stroke, size_wh: SizeWH, offset_xy: tuple[int, int] = (0, 0)) -> Mask:
+    """(H, W) bool: the pixels a round brush covers along the stroke; ``offset_xy`` is added to its points."""
+    canvas = np.zeros((size_wh[1], size_wh[0]), np.uint8)
+    shift = 4  # cv2 draws in 1/16 pixels
+    points = (np.asarray(stroke.points, np.float64) + offset_xy) * (1 << shift)
+    corners = np.round(points).astype(np.int32)
+    thickness = max(1, round(stroke.radius * 2))
+    cv2.polylines(canvas, [corners.reshape(-1, 1, 2)], False, 1, thickness, cv2.LINE_8, shift)
+    for x, y in corners:
+        cv2.circle(canvas, (int(x), int(y)), round(stroke.radius * (1 << shift)), 1, cv2.FILLED, cv2.LINE_8, shift)
+    return canvas.astype(bool)
+
+
+def apply_strokes(mask: Mask, strokes: Iterable[Stroke], offset_xy: tuple[int, int] = (0, 0)) -> Mask:
+    """The mask after the strokes, in their order. The input is not changed."""
+    out = mask.copy()
+    for stroke in strokes:
+        out[stroke_mask(stroke, (mask.shape[1], mask.shape[0]), offset_xy)] = stroke.adds
+    return out
+
+
+def centre_of(mask: Mask) -> tuple[int, int] | None:
+    """(x, y) of the pixel farthest from the mask's border (the deepest inside); None for an empty mask."""
+    if not mask.any():
+        return None
+    padded = np.pad(mask, 1).astype(np.uint8)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(distance.argmax()), distance.shape)
+    return int(x), int(y)

@@ -1,0 +1,216 @@
+"""The nouns: arrays with their axes, clips, prompts, the canvas.
+
+Everything is in *clip pixels*: the source's own size after its rotation tag, x to the right, y down,
+the centre of the top left pixel at (0, 0).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeVar, overload, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.errors import PromptError
+
+Frame = npt.NDArray[np.uint8]
+"""One picture: (H, W, 3) uint8, RGB."""
+
+Mask = npt.NDArray[np.bool_]
+"""One mask: (H, W) bool. Modal masks have the frame's size, amodal masks the canvas's."""
+
+Depth = npt.NDArray[np.float32]
+"""Relative depth of one frame: (H, W) float32 in 0..1, 1 = nearest."""
+
+Content = npt.NDArray[np.uint8]
+"""The object's own colours: (H, W, 4) uint8 RGBA on the canvas, alpha 255 on the amodal mask and 0 elsewhere."""
+
+Stage = Literal["segment", "depth", "amodal", "content"]
+"""The four stages of the method, in their order."""
+
+STAGES: tuple[Stage, ...] = ("segment", "depth", "amodal", "content")
+
+MaskLayer = Literal["modal", "amodal"]
+"""Which of an object's masks an edit is about."""
+
+SizeWH = tuple[int, int]
+"""Width, height in pixels."""
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+@runtime_checkable
+class Clip(Protocol):
+    """The frames of a video at the clip's rate, read when asked for. Never holds them all in memory."""
+
+    @property
+    def size_wh(self) -> SizeWH:
+        """Width and height of every frame."""
+        ...
+
+    @property
+    def fps(self) -> float:
+        """Frames a second of the clip (8 unless asked otherwise)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    @overload
+    def __getitem__(self, index: int, /) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Sequence[Frame]: ...
+
+
+@dataclass(frozen=True)
+class ArrayClip:
+    """A clip held in memory, for tests and for callers that already have their frames."""
+
+    frames: npt.NDArray[np.uint8]
+    """(T, H, W, 3) uint8, RGB."""
+    fps: float = 8.0
+
+    def __post_init__(self) -> None:
+        if self.frames.ndim != 4 or self.frames.shape[-1] != 3 or self.frames.dtype != np.uint8:
+            raise PromptError(f"frames must be (T, H, W, 3) uint8, got {self.frames.shape} {self.frames.dtype}")
+
+    @property
+    def size_wh(self) -> SizeWH:
+        """Width and height of every frame."""
+        return self.frames.shape[2], self.frames.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @overload
+    def __getitem__(self, index: int, /) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Sequence[Frame]: ...
+    def __getitem__(self, index: int | slice, /) -> Frame | Sequence[Frame]:
+        return self.frames[index] if isinstance(index, int) else list(self.frames[index])
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """Where a frame of the clip comes from: one line of the frame ledger."""
+
+    source_index: int
+    """0-based position among the frames the decoder gives (for a folder: among the sorted images)."""
+    pts_seconds: float
+    """Presentation time in the source, in seconds; for a folder, index / fps."""
+
+
+@dataclass(frozen=True)
+class Click:
+    """A point that belongs to the object (positive) or does not."""
+
+    frame_index: int
+    x: float
+    y: float
+    positive: bool = True
+
+    def __post_init__(self) -> None:
+        if self.frame_index < 0 or not (math.isfinite(self.x) and math.isfinite(self.y)):
+            raise PromptError(f"a click needs a frame_index >= 0 and finite x, y; got {self}")
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle around what is seen of the object. x1, y1 lie just outside (x1 - x0 is the width)."""
+
+    frame_index: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    def __post_init__(self) -> None:
+        if self.frame_index < 0 or not all(map(math.isfinite, (self.x0, self.y0, self.x1, self.y1))):
+            raise PromptError(f"a box needs a frame_index >= 0 and finite corners; got {self}")
+        if self.x1 <= self.x0 or self.y1 <= self.y0:
+            raise PromptError(f"a box needs x0 < x1 and y0 < y1; got {self}")
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One drag of the brush or the eraser over a mask."""
+
+    frame_index: int
+    layer: MaskLayer
+    adds: bool
+    """True paints, False erases."""
+    radius: float
+    """Of the round brush, in clip pixels."""
+    points: tuple[tuple[float, float], ...]
+    """(x, y) along the drag, in clip pixels, in the frame's coordinates (negative when on the canvas's padding)."""
+
+    def __post_init__(self) -> None:
+        if self.frame_index < 0 or self.radius <= 0 or not self.points:
+            raise PromptError(f"a stroke needs a frame_index >= 0, a radius > 0 and at least one point; got {self}")
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Everything a person said about one object's modal masks, over all frames."""
+
+    clicks: tuple[Click, ...] = ()
+    """In the order they were made."""
+    boxes: tuple[Box, ...] = ()
+    """At most one a frame."""
+    masks: Mapping[int, Mask] = field(default_factory=dict)
+    """frame_index -> a mask to be taken as true (painted, accepted, imported)."""
+
+    @property
+    def frame_indices(self) -> list[int]:
+        """The frames that carry any prompt, ascending."""
+        return sorted({c.frame_index for c in self.clicks} | {b.frame_index for b in self.boxes} | set(self.masks))
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The work area: the frame plus padding on each side, so that an object can reach beyond the picture.
+
+    Frames, modal masks and depth have the frame's size; amodal masks and content have the canvas's.
+    """
+
+    frame_wh: SizeWH
+    pad_left: int = 0
+    pad_top: int = 0
+    pad_right: int = 0
+    pad_bottom: int = 0
+
+    def __post_init__(self) -> None:
+        pads = (self.pad_left, self.pad_top, self.pad_right, self.pad_bottom)
+        if min(self.frame_wh) <= 0 or min(pads) < 0:
+            raise PromptError(f"a canvas needs a frame of positive size and padding >= 0; got {self}")
+
+    @classmethod
+    def padded(cls, frame_wh: SizeWH, fraction: float) -> Canvas:
+        """The frame with ``fraction`` of its size (0.25 = 25 %) added on each side."""
+        x, y = round(frame_wh[0] * fraction), round(frame_wh[1] * fraction)
+        return cls(frame_wh, x, y, x, y)
+
+    @property
+    def size_wh(self) -> SizeWH:
+        """Width and height of the canvas."""
+        width, height = self.frame_wh
+        return width + self.pad_left + self.pad_right, height + self.pad_top + self.pad_bottom
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """(rows, columns) of the frame inside a canvas array."""
+        width, height = self.frame_wh
+        return slice(self.pad_top, self.pad_top + height), slice(self.pad_left, self.pad_left + width)
+
+    def to_canvas(self, frame_array: npt.NDArray[Scalar], fill: int = 0) -> npt.NDArray[Scalar]:
+        """Place an array of the frame's size, (H, W) or (H, W, C), on the canvas; ``fill`` around it."""
+        width, height = self.size_wh
+        out = np.full((height, width, *frame_array.shape[2:]), fill, dtype=frame_array.dtype)
+        out[self.window] = frame_array
+        return out
+
+    def to_frame(self, canvas_array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+        """Cut the frame out of an array of the canvas's size (a view)."""
+        return canvas_array[self.window]
