@@ -1,0 +1,229 @@
+"""Files that are never half written: atomic writes, the folder lock, and layers of one picture a frame.
+
+A layer is a folder of ``00000.png ...``. Every picture carries its ``Stamp`` (who made it, from what) in a PNG text
+chunk, so that pixels and provenance change in the same instant and are restored together by undo.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from vas_tool.errors import ProjectBusy, ProjectDamaged, ProjectError
+from vas_tool.masks import area, box_xyxy
+from vas_tool.types import Content, Depth, Mask
+
+Picture = TypeVar("Picture")
+
+STAMP_KEY = "vas-tool"
+"""The PNG text chunk that holds the stamp."""
+
+DEPTH_LEVELS = 65535
+"""Depth is stored in 16 bit."""
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write beside, flush to the disk, then replace: the file is the old one or the new one, never between.
+
+    Raises ProjectError when the disk refuses (full, read-only); the old file is then untouched.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise ProjectError(f"{path} could not be written ({error.strerror}); make room and try again") from error
+
+
+class FolderLock:
+    """Holds a folder for this process until released; the system lets go of it when the process dies."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ProjectBusy, naming the other process, when the folder is held."""
+        self._file = (folder / ".lock").open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "unknown"
+            self._file.close()
+            raise ProjectBusy(
+                f"{folder} is open in another process (pid {holder}); close it there, or open another project"
+            ) from error
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let others open the folder."""
+        self._file.close()
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Who made a picture of a layer, and from what."""
+
+    engine: str
+    """Name of the engine, ``given`` for imported masks."""
+    revision: str = ""
+    """Of the engine's weights, or its version."""
+    seed: int = 0
+    inputs: str = ""
+    """Digest of everything the picture was made from; another digest now means that it is stale."""
+    certainty: float = 1.0
+    """0 (a guess) .. 1, as the engine sees it."""
+    area: int = 0
+    """Pixels of a mask that are set (for content: of its alpha)."""
+    box: tuple[int, int, int, int] | None = None
+    """x0, y0, x1, y1 of a mask, None when it is empty."""
+    digest: str = ""
+    """Of the pixels."""
+
+
+@dataclass(frozen=True)
+class Codec(Generic[Picture]):
+    """How one kind of picture becomes a PNG, and how much of it is set."""
+
+    encode: Callable[[Picture], Image.Image]
+    decode: Callable[[Image.Image], Picture]
+    support: Callable[[Picture], Mask | None]
+
+
+def _mask_image(mask: Mask) -> Image.Image:
+    return Image.fromarray(mask)
+
+
+def _mask_array(image: Image.Image) -> Mask:
+    return np.asarray(image.convert("L")) > 127
+
+
+def _depth_image(depth: Depth) -> Image.Image:
+    return Image.fromarray(np.round(np.clip(depth, 0, 1) * DEPTH_LEVELS).astype(np.uint16))
+
+
+def _depth_array(image: Image.Image) -> Depth:
+    return np.asarray(image, dtype=np.float32) / np.float32(DEPTH_LEVELS)
+
+
+def _content_image(content: Content) -> Image.Image:
+    return Image.fromarray(content, "RGBA")
+
+
+def _content_array(image: Image.Image) -> Content:
+    return np.array(image.convert("RGBA"))
+
+
+MASKS: Codec[Mask] = Codec(_mask_image, _mask_array, lambda mask: mask)
+DEPTHS: Codec[Depth] = Codec(_depth_image, _depth_array, lambda depth: None)
+CONTENTS: Codec[Content] = Codec(_content_image, _content_array, lambda content: content[..., 3] > 0)
+
+
+class LayerFolder(MutableMapping[int, Picture]):
+    """frame_index -> picture, one PNG a frame in a folder. Nothing but the stamps is held in memory."""
+
+    def __init__(self, folder: Path, codec: Codec[Picture]) -> None:
+        self.folder = folder
+        self.codec = codec
+        self.before_write: Callable[[LayerFolder[Picture], int], None] = lambda layer, frame_index: None
+        """Called before a picture is replaced or removed, so that undo can keep the old one."""
+        self._stamps = dict(self._read_stamps())
+
+    def path(self, frame_index: int) -> Path:
+        """Where the picture of a frame lies."""
+        return self.folder / f"{frame_index:05d}.png"
+
+    def stamp(self, frame_index: int) -> Stamp | None:
+        """Who made the picture of a frame; None when there is none."""
+        return self._stamps.get(frame_index)
+
+    def put(self, frame_index: int, picture: Picture, stamp: Stamp) -> None:
+        """Write one picture with its stamp; area, box and digest are filled in here."""
+        support = self.codec.support(picture)
+        image = self.codec.encode(picture)
+        full = Stamp(
+            **{
+                **asdict(stamp),
+                "area": 0 if support is None else area(support),
+                "box": None if support is None else box_xyxy(support),
+                "digest": f"{zlib.crc32(image.tobytes()):08x}",
+            }
+        )
+        self.before_write(self, frame_index)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path(frame_index), _png_bytes(image, full))
+        self._stamps[frame_index] = full
+
+    def reread(self, frame_index: int) -> None:
+        """Take notice of a file that was put there or taken away by undo."""
+        self._stamps.pop(frame_index, None)
+        if self.path(frame_index).exists():
+            self._stamps[frame_index] = read_stamp(self.path(frame_index))
+
+    def __getitem__(self, frame_index: int) -> Picture:
+        if frame_index not in self._stamps:
+            raise KeyError(frame_index)
+        path = self.path(frame_index)
+        try:
+            with Image.open(path) as image:
+                return self.codec.decode(image)
+        except (OSError, SyntaxError) as error:
+            raise ProjectDamaged(f"{path} does not read ({error}); delete the file and run its stage again") from error
+
+    def __setitem__(self, frame_index: int, picture: Picture) -> None:
+        self.put(frame_index, picture, Stamp(engine="given"))
+
+    def __delitem__(self, frame_index: int) -> None:
+        if frame_index not in self._stamps:
+            raise KeyError(frame_index)
+        self.before_write(self, frame_index)
+        self.path(frame_index).unlink(missing_ok=True)
+        del self._stamps[frame_index]
+
+    def __contains__(self, frame_index: object) -> bool:
+        return frame_index in self._stamps
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted(self._stamps))
+
+    def __len__(self) -> int:
+        return len(self._stamps)
+
+    def _read_stamps(self) -> Iterator[tuple[int, Stamp]]:
+        for path in sorted(self.folder.glob("*.png")) if self.folder.is_dir() else []:
+            if path.stem.isdigit():
+                yield int(path.stem), read_stamp(path)
+
+
+def _png_bytes(image: Image.Image, stamp: Stamp) -> bytes:
+    chunk = PngImagePlugin.PngInfo()
+    chunk.add_text(STAMP_KEY, json.dumps(asdict(stamp)))
+    out = io.BytesIO()
+    image.save(out, "PNG", pnginfo=chunk, compress_level=2)
+    return out.getvalue()
+
+
+def read_stamp(path: Path) -> Stamp:
+    """The stamp in a picture. Raises ProjectDamaged when the file is no picture of ours."""
+    try:
+        with Image.open(path) as image:
+            data = json.loads(image.info[STAMP_KEY])
+        return Stamp(**{**data, "box": None if data["box"] is None else tuple(data["box"])})
+    except (OSError, SyntaxError, KeyError, TypeError, ValueError) as error:
+        raise ProjectDamaged(
+            f"{path} does not read as a picture of this project ({type(error).__name__}: {error}); "
+            "delete the file and run its stage again"
+        ) from error

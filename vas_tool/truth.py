@@ -1,0 +1,155 @@
+"""What the person said: objects with their clicks, boxes, strokes and review. Masks are made from it, and can be again.
+
+Frozen dataclasses that know their JSON form. ``Truth`` is the part of ``project.json`` that undo and redo go over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from vas_tool.errors import PromptError
+from vas_tool.types import Box, Canvas, Click, MaskLayer, SizeWH, Stroke
+
+
+@dataclass(frozen=True)
+class AnnotatedObject:
+    """One annotated thing and everything a person said about it."""
+
+    id: int
+    """From 1, never reused within a project."""
+    label: str
+    """Its category name."""
+    clicks: tuple[Click, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    """At most one a frame."""
+    strokes: tuple[Stroke, ...] = ()
+    """In the order they were made, over all frames and both layers."""
+    given: tuple[int, ...] = ()
+    """Frames whose modal mask was imported; the masks lie in the object's ``given`` folder."""
+    accepted: tuple[int, ...] = ()
+    """Frames the person has accepted, ascending. No engine replaces what is there."""
+
+    def prompted(self) -> set[int]:
+        """The frames whose modal mask follows from something said on that very frame."""
+        painted = (s for s in self.strokes if s.layer == "modal")
+        marks: tuple[Click | Box | Stroke, ...] = (*self.clicks, *self.boxes, *painted)
+        return {mark.frame_index for mark in marks} | set(self.given)
+
+    def strokes_on(self, frame_index: int, layer: MaskLayer) -> list[Stroke]:
+        """The strokes over one mask, in order."""
+        return [s for s in self.strokes if s.frame_index == frame_index and s.layer == layer]
+
+    def accepting(self, frame_index: int, accepted: bool) -> AnnotatedObject:
+        """The object with one frame accepted, or no longer."""
+        frames = set(self.accepted) - {frame_index} | ({frame_index} if accepted else set())
+        return replace(self, accepted=tuple(sorted(frames)))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Everything a person decided in a project."""
+
+    canvas: Canvas
+    objects: tuple[AnnotatedObject, ...] = ()
+    next_object_id: int = 1
+    engines: Mapping[str, str] = field(default_factory=dict)
+    """stage -> engine name; a stage that is absent uses ``auto``."""
+    seed: int = 0
+
+    def object(self, object_id: int) -> AnnotatedObject:
+        """The object of that id. Raises PromptError when there is none."""
+        for thing in self.objects:
+            if thing.id == object_id:
+                return thing
+        raise PromptError(f"there is no object {object_id}; choose one of {[o.id for o in self.objects]}")
+
+    def with_object(self, thing: AnnotatedObject) -> Truth:
+        """Replaces the object of the same id, or appends a new one."""
+        if any(o.id == thing.id for o in self.objects):
+            return replace(self, objects=tuple(thing if o.id == thing.id else o for o in self.objects))
+        return replace(self, objects=(*self.objects, thing), next_object_id=max(self.next_object_id, thing.id + 1))
+
+    def without_object(self, object_id: int) -> Truth:
+        """Without that object; its id is not used again."""
+        gone = self.object(object_id)
+        return replace(self, objects=tuple(o for o in self.objects if o is not gone))
+
+
+def digest_of(value: Any) -> str:
+    """Twelve hex digits that stand for a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def click_json(click: Click) -> list[Any]:
+    """[frame_index, x, y, positive]."""
+    return [click.frame_index, click.x, click.y, click.positive]
+
+
+def box_json(box: Box) -> list[Any]:
+    """[frame_index, x0, y0, x1, y1]."""
+    return [box.frame_index, box.x0, box.y0, box.x1, box.y1]
+
+
+def stroke_json(stroke: Stroke) -> list[Any]:
+    """[frame_index, layer, adds, radius, [[x, y], ...]]."""
+    points = [list(point) for point in stroke.points]
+    return [stroke.frame_index, stroke.layer, stroke.adds, stroke.radius, points]
+
+
+def stroke_from_json(data: list[Any]) -> Stroke:
+    """The reverse of ``stroke_json``."""
+    frame_index, layer, adds, radius, points = data
+    return Stroke(frame_index, layer=layer, adds=adds, radius=radius, points=tuple((x, y) for x, y in points))
+
+
+def object_json(thing: AnnotatedObject) -> dict[str, Any]:
+    """The object as project.json holds it."""
+    return {
+        "id": thing.id,
+        "label": thing.label,
+        "clicks": [click_json(c) for c in thing.clicks],
+        "boxes": [box_json(b) for b in thing.boxes],
+        "strokes": [stroke_json(s) for s in thing.strokes],
+        "given": list(thing.given),
+        "accepted": list(thing.accepted),
+    }
+
+
+def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
+    """The reverse of ``object_json``. Raises KeyError, TypeError or PromptError on damage."""
+    return AnnotatedObject(
+        id=int(data["id"]),
+        label=str(data["label"]),
+        clicks=tuple(Click(*c) for c in data["clicks"]),
+        boxes=tuple(Box(*b) for b in data["boxes"]),
+        strokes=tuple(stroke_from_json(s) for s in data["strokes"]),
+        given=tuple(int(f) for f in data["given"]),
+        accepted=tuple(int(f) for f in data["accepted"]),
+    )
+
+
+def truth_json(truth: Truth) -> dict[str, Any]:
+    """The keys of project.json that undo goes over."""
+    canvas = truth.canvas
+    return {
+        "canvas": [canvas.pad_left, canvas.pad_top, canvas.pad_right, canvas.pad_bottom],
+        "objects": [object_json(o) for o in truth.objects],
+        "next_object_id": truth.next_object_id,
+        "engines": dict(truth.engines),
+        "seed": truth.seed,
+    }
+
+
+def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
+    """The reverse of ``truth_json``. Raises KeyError, TypeError, ValueError or PromptError on damage."""
+    return Truth(
+        canvas=Canvas(frame_wh, *(int(pad) for pad in data["canvas"])),
+        objects=tuple(object_from_json(o) for o in data["objects"]),
+        next_object_id=int(data["next_object_id"]),
+        engines={str(stage): str(name) for stage, name in data["engines"].items()},
+        seed=int(data["seed"]),
+    )
