@@ -1,0 +1,135 @@
+"""A clip whose frames are files in a folder."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import overload
+
+import numpy as np
+from PIL import Image
+
+from vas_tool.errors import VideoError
+from vas_tool.types import Frame, SizeWH
+from vas_tool.video.storing import frame_name
+
+CACHED_FRAMES = 32
+CACHED_BYTES = 128 << 20
+"""About 20 frames of 1080p or 5 of 2160p: the cache must not grow with the picture either."""
+FRAME_FILE = re.compile(r"(\d{5,})(\.jpg|\.png)")
+
+
+class FolderClip:
+    """The frames 00000.jpg (or .png), 00001.jpg, ... of a folder as a Clip; each is read when asked for.
+
+    Frames are (H, W, 3) uint8 RGB and read-only, because the cache shares them: copy one to change it. Any number
+    of threads may read. Two clips are equal only when they are the same object.
+    """
+
+    def __init__(self, frames_dir: Path, *, fps: float, size_wh: SizeWH) -> None:
+        """Raises VideoError when the folder cannot be read or holds no frame."""
+        self._folder = Path(frames_dir)
+        self._fps = fps
+        self._size_wh = size_wh
+        self._suffixes = _suffixes(self._folder)
+        self._length = max(self._suffixes) + 1
+        self._cache: OrderedDict[int, Frame] = OrderedDict()
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        return f"FolderClip({str(self._folder)!r}, {len(self)} frames, {self._size_wh[0]} x {self._size_wh[1]})"
+
+    @property
+    def size_wh(self) -> SizeWH:
+        """Width and height of every frame."""
+        return self._size_wh
+
+    @property
+    def fps(self) -> float:
+        """Frames a second of the clip."""
+        return self._fps
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int, /) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Sequence[Frame]: ...
+    def __getitem__(self, index: int | slice, /) -> Frame | Sequence[Frame]:
+        if isinstance(index, slice):
+            return [self._frame(i) for i in range(*index.indices(len(self)))]
+        return self._frame(self._position(index))
+
+    def frame_path(self, index: int) -> Path:
+        """The file of one frame (it may have gone missing). Raises IndexError outside the clip."""
+        position = self._position(index)
+        return self._folder / frame_name(position, self._suffixes.get(position, ".jpg"))
+
+    def _position(self, index: int) -> int:
+        position = index + len(self) if index < 0 else int(index)
+        if not 0 <= position < len(self):
+            raise IndexError(f"frame {index} is outside the clip of {len(self)} frames")
+        return position
+
+    def _frame(self, position: int) -> Frame:
+        with self._lock:
+            if position in self._cache:
+                self._cache.move_to_end(position)
+                return self._cache[position]
+        # Decoding outside the lock: two threads may read the same frame twice, none waits for another's frame.
+        frame = read_frame(self.frame_path(position), self._size_wh)
+        with self._lock:
+            self._cache[position] = frame
+            self._cache.move_to_end(position)
+            while len(self._cache) > max(1, min(CACHED_FRAMES, CACHED_BYTES // frame.nbytes)):
+                self._cache.popitem(last=False)
+        return frame
+
+
+def read_frame(path: Path, size_wh: SizeWH) -> Frame:
+    """One frame file as a read-only (H, W, 3) RGB array.
+
+    Raises VideoError when it is missing, damaged or not of the size ``size_wh``.
+    """
+    remedy = "put it back from a copy of the project, or import the source again"
+    try:
+        with Image.open(path) as image:
+            frame = as_rgb(image)
+    except FileNotFoundError as error:
+        raise VideoError(f"the frame {path} is missing; {remedy}") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise VideoError(f"the frame {path} cannot be read ({error}); {remedy}") from error
+    height, width = frame.shape[:2]
+    if (width, height) != size_wh:
+        raise VideoError(f"the frame {path} is {width} x {height}, the clip {size_wh[0]} x {size_wh[1]}; {remedy}")
+    return frame
+
+
+def as_rgb(image: Image.Image) -> Frame:
+    """A Pillow image as a read-only (H, W, 3) uint8 array; alpha is left out, 16 bit grey is brought to 8."""
+    if image.mode.startswith("I"):
+        # Pillow would clip 16 bit values at 255 instead of scaling them.
+        grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        frame = np.repeat(grey[..., None], 3, axis=2)
+    else:
+        frame = np.asarray(image.convert("RGB"))
+    frame.flags.writeable = False
+    return frame
+
+
+def _suffixes(folder: Path) -> dict[int, str]:
+    """frame_index -> suffix of its file."""
+    try:
+        names = [FRAME_FILE.fullmatch(path.name) for path in folder.iterdir()]
+    except OSError as error:
+        raise VideoError(
+            f"the frames in {folder} cannot be read ({error.strerror}); import the source again"
+        ) from error
+    found = {int(name[1]): name[2] for name in names if name}
+    if not found:
+        raise VideoError(f"{folder} holds no frames (00000.jpg, ...); import the source again")
+    return found

@@ -1,0 +1,193 @@
+"""A video file -> its frames, one after the other, whatever state the file is in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import av
+from av.error import FFmpegError
+
+from vas_tool.errors import VideoError
+from vas_tool.video.source import check_size
+
+Packet: TypeAlias = "av.Packet[av.VideoStream]"
+
+NOT_PICTURES = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+"""Demuxers that draw a text file as a picture."""
+PLAYLISTS = frozenset({"hls", "dash", "concat", "sdp", "imf"})
+"""Files that name other files or addresses. They are refused: what opens is the one file that was chosen."""
+ASSUMED_RATE = Fraction(25)
+"""Frames a second of a source that says nothing; FFmpeg assumes the same for raw streams."""
+EARLY_SECONDS = Fraction(1, 10)
+"""A last frame that ends this much before the declared end, and at least three frames, is an early one."""
+CONVERT = "convert it to MP4 (ffmpeg -i IN -pix_fmt yuv420p OUT.mp4) and import that"
+
+
+@dataclass(frozen=True)
+class DecodedFrame:
+    """A frame as the decoder gave it, not converted yet."""
+
+    source_index: int
+    picture: av.VideoFrame
+
+
+class VideoReader:
+    """Decodes the first real video stream of a file in order (use ``with``).
+
+    Damaged packets are skipped and counted, a file that breaks off ends there; ``notes`` tells of both.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises VideoError when the file cannot be opened or has no pictures that can be decoded."""
+        self._path = path
+        self._container = _open(path)
+        try:
+            self._stream = _video_stream(self._container, path)
+            context = self._stream.codec_context
+            if context.width and context.height:
+                check_size((context.width, context.height), path.name)
+            self._stream.thread_type = "AUTO"
+        except BaseException:
+            self._container.close()
+            raise
+        self.num_decoded = 0
+        self._num_packets = 0
+        self._num_damaged_packets = 0
+        self._num_damaged_frames = 0
+        self._broken_off = False
+        self._exhausted = False
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._container.close()
+
+    @property
+    def rate(self) -> Fraction | None:
+        """Frames a second, as the file declares them."""
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        return rate if rate else None
+
+    @property
+    def interval(self) -> Fraction:
+        """Seconds from one frame to the next, on average."""
+        return 1 / (self.rate or ASSUMED_RATE)
+
+    @property
+    def pixel_aspect(self) -> float | None:
+        """A stored pixel's width over its height; None when the file does not say."""
+        ratio = self._stream.sample_aspect_ratio
+        return float(ratio) if ratio else None
+
+    @property
+    def duration_seconds(self) -> Fraction | None:
+        """As the file declares it; None when it does not."""
+        if self._stream.duration and self._stream.time_base:
+            return self._stream.duration * self._stream.time_base
+        return Fraction(self._container.duration, av.time_base) if self._container.duration else None
+
+    def frames(self) -> Iterator[tuple[Fraction | None, DecodedFrame]]:
+        """(presentation time in seconds or None, frame), in presentation order."""
+        for packet in self._packets():
+            for picture in self._decode(packet):
+                self._num_damaged_frames += picture.is_corrupt
+                time = None if picture.pts is None or picture.time_base is None else picture.pts * picture.time_base
+                frame = DecodedFrame(self.num_decoded, picture)
+                self.num_decoded += 1
+                yield time, frame
+        self._exhausted = True
+
+    def _packets(self) -> Iterator[Packet | None]:
+        """The stream's packets, then None to empty the decoder."""
+        packets = self._container.demux(self._stream)
+        # The file cannot be read further: what was read is kept, and the decoder still holds a few frames.
+        try:
+            for packet in packets:
+                if packet.size:
+                    self._num_packets += 1
+                    yield packet
+        except (FFmpegError, OSError):
+            self._broken_off = True
+        yield None
+
+    def _decode(self, packet: Packet | None) -> list[Any]:
+        try:
+            return self._stream.codec_context.decode(packet)
+        except FFmpegError:
+            self._num_damaged_packets += packet is not None
+            return []
+
+    def notes(self, end_seconds: Fraction) -> list[str]:
+        """What was wrong with the file; ``end_seconds`` is when the last frame that was read ends."""
+        notes = []
+        if self._ends_early(end_seconds):
+            missing = (
+                "" if self.duration_seconds is None else f" of about {round(self.duration_seconds / self.interval)}"
+            )
+            notes.append(f"the file ends early: {self.num_decoded}{missing} frames were read; the clip has those")
+        elif self._num_damaged_packets:
+            notes.append(f"{self._num_damaged_packets} damaged pieces of the file were skipped")
+        if self._num_damaged_frames:
+            notes.append(f"{self._num_damaged_frames} frames are damaged in the file; check them for broken pictures")
+        return notes
+
+    def _ends_early(self, end_seconds: Fraction) -> bool:
+        if not self._exhausted:
+            return False
+        if self._broken_off:
+            return True
+        declared = self.duration_seconds
+        # A container that lists its frames settles it: a picture held for long at the end is not a cut file.
+        if declared is None or (self._stream.frames and self._num_packets >= self._stream.frames):
+            return False
+        return declared - end_seconds > max(EARLY_SECONDS, 3 * self.interval)
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    try:
+        with open(path, "rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        raise VideoError(f"{path} cannot be read ({error.strerror}); check its permissions and its disk") from error
+    if not head:
+        raise VideoError(f"{path} is empty; copy it from its origin again")
+    try:
+        # "file:" keeps a name such as "concat:a" or "http:x" from being taken for a protocol.
+        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+    except (FFmpegError, OSError, ValueError) as error:
+        if head[4:8] == b"ftyp":
+            raise VideoError(
+                f"{path} is an MP4 or MOV file without its index, which comes last: it was not copied or recorded to "
+                "the end; copy it again, or repair it with a recovery tool"
+            ) from error
+        raise VideoError(f"{path} is not a video that can be opened ({_reason(error)}); {CONVERT}") from error
+    formats = set(container.format.name.split(","))
+    if formats & NOT_PICTURES or formats & PLAYLISTS:
+        container.close()
+        kind = "a playlist" if formats & PLAYLISTS else "text"
+        raise VideoError(f"{path} is {kind}, not a video; choose the video file itself")
+    return container
+
+
+def _video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    pictures = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not pictures:
+        what = "sound but no pictures" if container.streams.audio else "no pictures"
+        raise VideoError(f"{path} has {what}; choose a file with a video track")
+    with suppress(AttributeError):
+        if pictures[0].codec_context.codec is not None:
+            return pictures[0]
+    raise VideoError(f"the pictures of {path} are coded in a way that cannot be decoded here; {CONVERT}")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

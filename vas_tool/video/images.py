@@ -1,0 +1,142 @@
+"""A folder of images -> numbered frames on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from vas_tool.engines.base import Progress
+from vas_tool.errors import VideoError
+from vas_tool.types import FrameRecord, SizeWH
+from vas_tool.video.clip import as_rgb
+from vas_tool.video.sampling import Sampling
+from vas_tool.video.source import ImportedClip, SourceInfo, check_size
+from vas_tool.video.storing import encode_jpeg, encode_png, frame_name, write_bytes
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+"""Lower case; other files of the folder are left alone."""
+STORED_AS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png"}
+"""Formats that are copied byte for byte. MPO is what some cameras call a JPEG with a second picture behind it."""
+EXIF_ORIENTATION = 0x0112
+"""The EXIF tag that says how a camera was held; 1 is upright."""
+
+
+def import_images(source: Path, folder: Path, sampling: Sampling, *, progress: Progress) -> ImportedClip:
+    """Store the images of ``source`` that lie in the sampled range as frames in ``folder``.
+
+    Image i of the sorted names is shown at i / fps seconds. See ``import_frames`` for the rest.
+    """
+    paths = image_paths(source)
+    chosen = _in_range(len(paths), sampling)
+    if not chosen:
+        raise VideoError(
+            f"{source} holds {len(paths)} images, {float(len(paths) * sampling.step):.2f} s at {sampling.fps} frames a "
+            f"second, and the start is {sampling.start_seconds} s; choose an earlier start"
+        )
+    digest = hashlib.sha256()
+    reading = _Folder(folder)
+    for index, path in enumerate(paths):
+        progress(index, len(paths), "reading frames")
+        data = _read(path)
+        digest.update(os.fsencode(path.name) + b"\0" + len(data).to_bytes(8, "big") + data)
+        if index in chosen:
+            reading.store(path, data)
+    progress(len(paths), len(paths), "reading frames")
+    size_wh = reading.size_wh
+    info = SourceInfo(str(source), digest.hexdigest(), None, size_wh, 0, "images", tuple(reading.notes()))
+    ledger = tuple(FrameRecord(index, float(index * sampling.step)) for index in chosen)
+    return ImportedClip(info, ledger, sampling.fps, size_wh)
+
+
+def image_paths(folder: Path) -> list[Path]:
+    """The images of a folder in plain lexicographic order of their names. Raises VideoError when there are none."""
+    try:
+        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    except OSError as error:
+        raise VideoError(f"{folder} cannot be read ({error.strerror}); check its permissions") from error
+    visible = [path for path in files if not path.name.startswith(".")]
+    if not visible:
+        raise VideoError(
+            f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}); choose a video or a folder of images"
+        )
+    return sorted(visible, key=lambda path: path.name)
+
+
+def _in_range(count: int, sampling: Sampling) -> range:
+    start, step = Fraction(sampling.start_seconds), sampling.step
+    first = -(-start // step)
+    end = count if sampling.end_seconds is None else min(count, -(-Fraction(sampling.end_seconds) // step))
+    return range(first, end)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise VideoError(f"the image {path} cannot be read ({error.strerror}); check its permissions") from error
+
+
+class _Folder:
+    """The frames stored so far: numbers them, keeps them to one size, remembers what was changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.size_wh: SizeWH = (0, 0)
+        self._folder = folder
+        self._first = ""
+        self._count = 0
+        self._num_turned = 0
+        self._num_converted = 0
+        self._num_animated = 0
+
+    def store(self, path: Path, data: bytes) -> None:
+        """Store one image as the next frame."""
+        try:
+            # Everything of the image is decoded, also where its bytes are copied: a broken one stops the import now,
+            # not the person in the middle of their work.
+            with Image.open(io.BytesIO(data)) as image:
+                check_size(image.size, path.name)
+                suffix, stored, size_wh = self._encode(image, data)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise VideoError(
+                f"the image {path} cannot be read ({error}); replace it, or take it out of the folder"
+            ) from error
+        self._check_same_size(path, size_wh)
+        write_bytes(self._folder / frame_name(self._count, suffix), stored)
+        self._count += 1
+
+    def _encode(self, image: Image.Image, data: bytes) -> tuple[str, bytes, SizeWH]:
+        """Suffix, bytes and size of the frame file."""
+        suffix = STORED_AS.get(image.format or "", "")
+        turned = image.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
+        self._num_turned += turned
+        self._num_converted += not suffix
+        self._num_animated += getattr(image, "n_frames", 1) > 1 and image.format != "MPO"
+        frame = as_rgb(ImageOps.exif_transpose(image) if turned else image)
+        if turned or not suffix:
+            data = encode_jpeg(frame) if suffix == ".jpg" else encode_png(frame)
+        return suffix or ".png", data, (frame.shape[1], frame.shape[0])
+
+    def _check_same_size(self, path: Path, size_wh: SizeWH) -> None:
+        if not self._count:
+            self.size_wh, self._first = size_wh, path.name
+        elif size_wh != self.size_wh:
+            raise VideoError(
+                f"the image {path} is {size_wh[0]} x {size_wh[1]}, "
+                f"{self._first} is {self.size_wh[0]} x {self.size_wh[1]}; "
+                "all images of a clip need one size: scale it, or take it out of the folder"
+            )
+
+    def notes(self) -> Iterator[str]:
+        """What was done to the images beyond copying them."""
+        if self._num_turned:
+            yield f"{self._num_turned} images were turned upright as their camera recorded, and stored anew"
+        if self._num_converted:
+            yield f"{self._num_converted} images were converted to PNG"
+        if self._num_animated:
+            yield f"{self._num_animated} images hold several pictures; the first of each was taken"

@@ -1,0 +1,172 @@
+"""``import_frames``: a video or a folder of images -> numbered frames on disk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from time import monotonic
+
+import av
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import VideoError
+from vas_tool.types import FrameRecord
+from vas_tool.video.decoding import DecodedFrame, VideoReader
+from vas_tool.video.images import import_images
+from vas_tool.video.pictures import display_matrix, oddities, rotation_of, to_rgb
+from vas_tool.video.sampling import Sampling, presentation_times, sample
+from vas_tool.video.source import ImportedClip, SourceInfo, check_size, sha256_of
+from vas_tool.video.storing import FrameWriter, folder_in_place
+
+REPORT_SECONDS = 0.1
+"""Between two reports of progress."""
+SLOWER = 0.98
+"""A source below this part of the rate asked for is a slower one; 7.99 frames a second are 8."""
+TRUSTED = 0.05
+"""A declared rate this near to the measured one is the exact one (30000/1001), else it is wrong."""
+
+
+def import_frames(
+    source: Path,
+    frames_dir: Path,
+    *,
+    fps: float = 8.0,
+    start_seconds: float = 0.0,
+    end_seconds: float | None = None,
+    progress: Progress = silent,
+) -> ImportedClip:
+    """Make a clip of a video, or of a folder of images, as files 00000.jpg, 00001.jpg, ... in ``frames_dir``.
+
+    Of a video, the frames whose presentation times (counted from its first frame) are nearest to start, start +
+    1 / fps, ... before the end; none twice, so of a slower source each once. Frames are turned upright and stored
+    as JPEG. A folder counts as sampled already: all of its images in plain lexicographic order of their names
+    (img10 before img2), image i at i / fps seconds; upright JPEG and PNG files are copied byte for byte, others
+    become PNG.
+
+    The frames are written beside ``frames_dir``, which must not exist, and take its name when they are complete:
+    an import that fails or is cancelled leaves nothing. ``progress`` is told, at least twice a second, how many of
+    the source's steps of 1 / fps seconds were read; it may raise Cancelled. Memory does not grow with the length.
+
+    Raises VideoError when the source cannot be read or has no usable pictures, the range or the rate makes no
+    sense, ``frames_dir`` exists, or the disk is full.
+    """
+    sampling = Sampling(fps, start_seconds, end_seconds)
+    source = Path(source)
+    _check_source(source)
+    with folder_in_place(Path(frames_dir)) as folder:
+        if source.is_dir():
+            return import_images(source, folder, sampling, progress=progress)
+        return _import_video(source, folder, sampling, progress=progress)
+
+
+def _check_source(source: Path) -> None:
+    try:
+        there, usable = source.exists(), source.is_file() or source.is_dir()
+    except (OSError, ValueError) as error:
+        raise VideoError(f"{source} cannot be read ({error}); check the path and its permissions") from error
+    if not there:
+        raise VideoError(f"{source} does not exist; check the path")
+    if not usable:
+        raise VideoError(f"{source} is neither a file nor a folder; choose a video or a folder of images")
+
+
+def _import_video(source: Path, folder: Path, sampling: Sampling, *, progress: Progress) -> ImportedClip:
+    with VideoReader(source) as reader, FrameWriter(folder) as writer:
+        reading = _Reading(reader, sampling, progress)
+        ledger: list[FrameRecord] = []
+        size_wh = None
+        for time, frame in sample(reading.frames(), sampling, interval=reader.interval):
+            rgb = to_rgb(frame.picture, size_wh)
+            size_wh = size_wh or (rgb.shape[1], rgb.shape[0])
+            writer.add(rgb)
+            ledger.append(FrameRecord(frame.source_index, float(time)))
+        info = reading.info(source)
+    if not ledger:
+        raise VideoError(
+            f"nothing is left of {source}: it lasts {float(reading.latest):.2f} s and the start is "
+            f"{sampling.start_seconds} s; choose an earlier start"
+        )
+    slower = info.fps is not None and info.fps < SLOWER * sampling.fps
+    fps = info.fps if slower and info.fps else sampling.fps
+    return ImportedClip(info, tuple(ledger), fps, info.size_wh)
+
+
+class _Reading:
+    """One pass over a video: passes its frames on with their times, reports progress, remembers what it saw."""
+
+    def __init__(self, reader: VideoReader, sampling: Sampling, progress: Progress) -> None:
+        self.latest = Fraction(0)
+        """Presentation time of the last frame that was read, in seconds."""
+        self._reader = reader
+        self._sampling = sampling
+        self._progress = progress
+        self._reported = -math.inf
+        self._num_timed = 0
+        self._first: DecodedFrame | None = None
+        self._resized_at: int | None = None
+
+    def frames(self) -> Iterator[tuple[Fraction, DecodedFrame]]:
+        """The video's frames with their presentation times."""
+        self.report()
+        for time, frame in presentation_times(self._reader.frames(), interval=self._reader.interval):
+            self._look_at(frame)
+            self._num_timed += 1
+            self.latest = time
+            self.report()
+            yield time, frame
+
+    def report(self) -> None:
+        """Tell the progress, unless it was told just now."""
+        now = monotonic()
+        if now - self._reported >= REPORT_SECONDS:
+            self._reported = now
+            done = int(self.latest / self._sampling.step)
+            self._progress(done, max(self._total(), done + 1), "reading frames")
+
+    def _total(self) -> int:
+        ends = [Fraction(e) for e in (self._reader.duration_seconds, self._sampling.end_seconds) if e is not None]
+        return math.ceil(min(ends) / self._sampling.step) if ends else 0
+
+    def _look_at(self, frame: DecodedFrame) -> None:
+        size = (frame.picture.width, frame.picture.height)
+        if self._first is None:
+            check_size(size, "the video")
+            self._first = frame
+        elif self._resized_at is None and size != (self._first.picture.width, self._first.picture.height):
+            check_size(size, "the video")
+            self._resized_at = frame.source_index
+
+    def info(self, source: Path) -> SourceInfo:
+        """What the pass found out. Raises VideoError when there was no frame."""
+        if self._first is None:
+            raise VideoError(
+                f"no picture of {source} could be decoded; it may be damaged: copy it from its origin again"
+            )
+        picture = self._first.picture
+        rotation = rotation_of(display_matrix(picture))
+        size = (picture.width, picture.height)
+        return SourceInfo(
+            path=str(source),
+            sha256=sha256_of(source, tick=self.report),
+            fps=self._rate(),
+            size_wh=size if rotation % 180 == 0 else size[::-1],
+            rotation=rotation,
+            kind="video",
+            notes=tuple(self._notes(picture)),
+        )
+
+    def _rate(self) -> float | None:
+        declared = self._reader.rate
+        if self._num_timed < 2:
+            return float(declared) if declared else None
+        measured = (self._num_timed - 1) / self.latest
+        trusted = declared is not None and abs(declared - measured) <= TRUSTED * measured
+        return float(declared if trusted and declared else measured)
+
+    def _notes(self, first: av.VideoFrame) -> Iterator[str]:
+        yield from self._reader.notes(self.latest + self._reader.interval)
+        yield from oddities(first, self._reader.pixel_aspect)
+        if self._resized_at is not None:
+            yield f"its size changes at frame {self._resized_at}; the frames were scaled to the first one's size"

@@ -1,0 +1,111 @@
+"""Which source frames make the clip: pure functions over presentation times.
+
+Times are exact fractions of a second. Rounded ones would decide ties by chance: at 12 frames a second every
+second target of an 8 FPS clip lies exactly between two frames.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeVar
+
+from vas_tool.errors import VideoError
+
+Item = TypeVar("Item")
+
+CLOCK_RESTART = Fraction(1)
+"""Seconds. Frames that step back by less are out of order; by more, the source's clock was set anew."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The times a clip wants: start + k / fps, for k = 0, 1, ... while it is before the end."""
+
+    fps: float = 8.0
+    start_seconds: float = 0.0
+    end_seconds: float | None = None
+    """None: to the end of the source."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.fps) and self.fps > 0):
+            raise VideoError(f"the clip's rate must be more than 0 frames a second, got {self.fps}; 8 is the usual one")
+        if not (math.isfinite(self.start_seconds) and self.start_seconds >= 0):
+            raise VideoError(f"the start must be 0 or more seconds, got {self.start_seconds}")
+        if self.end_seconds is not None and not (
+            math.isfinite(self.end_seconds) and self.end_seconds > self.start_seconds
+        ):
+            raise VideoError(
+                f"the end must be later than the start, got start {self.start_seconds} s and end {self.end_seconds} s"
+            )
+
+    @property
+    def step(self) -> Fraction:
+        """Seconds between two targets."""
+        return 1 / Fraction(self.fps)
+
+    def target(self, k: int) -> Fraction | None:
+        """The k-th wanted time in seconds; None when the range has ended."""
+        time = Fraction(self.start_seconds) + k * self.step
+        return time if self.end_seconds is None or time < Fraction(self.end_seconds) else None
+
+    def first_after(self, time: Fraction) -> int:
+        """The smallest k >= 0 whose target is later than ``time``."""
+        return max(0, math.floor((time - Fraction(self.start_seconds)) / self.step) + 1)
+
+
+def sample(
+    frames: Iterable[tuple[Fraction, Item]], sampling: Sampling, *, interval: Fraction
+) -> Iterator[tuple[Fraction, Item]]:
+    """Of frames in presentation order, those nearest to the wanted times; of two as near, the earlier.
+
+    No frame comes twice: where the source is slower than the clip, its frames come once each. The clip ends where
+    the source ends, half a frame interval after the last time. ``interval`` (seconds) is used for that when there
+    is only one frame. Only one frame is held back; frames after the range are not read.
+    """
+    k = 0
+    previous: tuple[Fraction, Item] | None = None
+    for frame in frames:
+        if previous is not None:
+            interval = frame[0] - previous[0]
+            middle = previous[0] + interval / 2
+            target = sampling.target(k)
+            if target is None:
+                return
+            if target <= middle:
+                yield previous
+                k = sampling.first_after(middle)
+        previous = frame
+    if previous is not None:
+        target = sampling.target(k)
+        if target is not None and target <= previous[0] + interval / 2:
+            yield previous
+
+
+def presentation_times(
+    frames: Iterable[tuple[Fraction | None, Item]], *, interval: Fraction
+) -> Iterator[tuple[Fraction, Item]]:
+    """Strictly increasing times from 0, out of what a decoder reports.
+
+    A frame without a time follows its predecessor by ``interval`` seconds. So does one whose time steps back by
+    more than ``CLOCK_RESTART`` (joined recordings), and the new clock counts on from there. A frame that steps back
+    by less, or not forward, is never shown by a player and is left out.
+    """
+    latest: Fraction | None = None
+    offset = Fraction(0)
+    for reported, item in frames:
+        if latest is None:
+            time = Fraction(0)
+            offset = -reported if reported is not None else offset
+        elif reported is None:
+            time = latest + interval
+        else:
+            time = reported + offset
+            if time < latest - CLOCK_RESTART:
+                time = latest + interval
+                offset = time - reported
+        if latest is None or time > latest:
+            latest = time
+            yield time, item
