@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import av
+from av.codec.context import Flags
 from av.error import FFmpegError
 
 from vas_tool.errors import VideoError
@@ -53,13 +54,16 @@ class VideoReader:
             if context.width and context.height:
                 check_size((context.width, context.height), path.name)
             self._stream.thread_type = "AUTO"
+            # Without it some decoders stop showing anything after one lost reference, to the end of the file.
+            context.flags |= Flags.output_corrupt
         except BaseException:
             self._container.close()
             raise
         self.num_decoded = 0
-        self._num_packets = 0
         self._num_damaged_packets = 0
         self._num_damaged_frames = 0
+        self._num_grey_frames = 0
+        self._seen_whole = False
         self._broken_off = False
         self._exhausted = False
 
@@ -99,27 +103,39 @@ class VideoReader:
         """(presentation time in seconds or None, frame), in presentation order."""
         for packet in self._packets():
             for picture in self._decode(packet):
-                self._num_damaged_frames += picture.is_corrupt
-                time = None if picture.pts is None or picture.time_base is None else picture.pts * picture.time_base
-                frame = DecodedFrame(self.num_decoded, picture)
-                self.num_decoded += 1
-                yield time, frame
+                index, self.num_decoded = self.num_decoded, self.num_decoded + 1
+                if self._usable(picture):
+                    time = None if picture.pts is None or not picture.time_base else picture.pts * picture.time_base
+                    yield time, DecodedFrame(index, picture)
         self._exhausted = True
 
+    def _usable(self, picture: av.VideoFrame) -> bool:
+        """Count damage. A recording cut out of a longer one starts with grey pictures, up to its first whole one."""
+        self._seen_whole |= not picture.is_corrupt
+        self._num_damaged_frames += picture.is_corrupt and self._seen_whole
+        self._num_grey_frames += not self._seen_whole
+        return self._seen_whole
+
     def _packets(self) -> Iterator[Packet | None]:
-        """The stream's packets, then None to empty the decoder."""
-        packets = self._container.demux(self._stream)
-        # The file cannot be read further: what was read is kept, and the decoder still holds a few frames.
+        """The stream's packets, then None to empty the decoder.
+
+        Of a cut file, the half packet at its end is left out: an error while the decoder is emptied would take whole
+        frames with it.
+        """
+        latest: Packet | None = None
         try:
-            for packet in packets:
+            for packet in self._container.demux(self._stream):
                 if packet.size:
-                    self._num_packets += 1
-                    yield packet
+                    if latest is not None:
+                        yield latest
+                    latest = packet
         except (FFmpegError, OSError):
             self._broken_off = True
+        if latest is not None and not latest.is_corrupt:
+            yield latest
         yield None
 
-    def _decode(self, packet: Packet | None) -> list[Any]:
+    def _decode(self, packet: Packet | None) -> list[av.VideoFrame]:
         try:
             return self._stream.codec_context.decode(packet)
         except FFmpegError:
@@ -129,25 +145,24 @@ class VideoReader:
     def notes(self, end_seconds: Fraction) -> list[str]:
         """What was wrong with the file; ``end_seconds`` is when the last frame that was read ends."""
         notes = []
+        declared = self.duration_seconds
         if self._ends_early(end_seconds):
-            missing = (
-                "" if self.duration_seconds is None else f" of about {round(self.duration_seconds / self.interval)}"
-            )
-            notes.append(f"the file ends early: {self.num_decoded}{missing} frames were read; the clip has those")
+            whole = f" of about {round(declared / self.interval)}" if declared else ""
+            notes.append(f"the file ends early: {self.num_decoded}{whole} frames were read; the clip has those")
         elif self._num_damaged_packets:
-            notes.append(f"{self._num_damaged_packets} damaged pieces of the file were skipped")
+            notes.append(f"damaged pieces of the file that were skipped: {self._num_damaged_packets}")
+        if self._num_grey_frames:
+            notes.append(f"frames before the first whole picture that were left out: {self._num_grey_frames}")
         if self._num_damaged_frames:
-            notes.append(f"{self._num_damaged_frames} frames are damaged in the file; check them for broken pictures")
+            notes.append(f"frames that the file holds damaged, look at them: {self._num_damaged_frames}")
         return notes
 
     def _ends_early(self, end_seconds: Fraction) -> bool:
-        if not self._exhausted:
-            return False
-        if self._broken_off:
-            return True
+        if self._broken_off or not self._exhausted:
+            return self._broken_off
         declared = self.duration_seconds
-        # A container that lists its frames settles it: a picture held for long at the end is not a cut file.
-        if declared is None or (self._stream.frames and self._num_packets >= self._stream.frames):
+        # A file that lists its frames settles it: a last picture that is held for long is no cut file.
+        if declared is None or (self._stream.frames and self.num_decoded >= self._stream.frames):
             return False
         return declared - end_seconds > max(EARLY_SECONDS, 3 * self.interval)
 

@@ -24,8 +24,8 @@ REPORT_SECONDS = 0.1
 """Between two reports of progress."""
 SLOWER = 0.98
 """A source below this part of the rate asked for is a slower one; 7.99 frames a second are 8."""
-TRUSTED = 0.05
-"""A declared rate this near to the measured one is the exact one (30000/1001), else it is wrong."""
+TRUSTED = 0.25
+"""A declared rate this near to the measured one is the exact one (30000/1001); one further off is a guess."""
 
 
 def import_frames(
