@@ -12,7 +12,7 @@ LAYERS = (
     {"engines"},
     {"pipeline"},
     {"project", "formats", "evaluation"},
-    {"session", "batch", "training"},
+    {"session", "jobs", "review", "runs", "batch", "training"},
     {"cli", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""

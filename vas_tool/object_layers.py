@@ -5,7 +5,8 @@ What an engine made lies in the folders; strokes are laid over it when a mask is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ class ModalMasks(Mapping[int, Mask]):
     def _base(self, frame_index: int) -> Mask:
         if frame_index in self.layers.modal:
             return self.layers.modal[frame_index]
-        if frame_index in self.thing.given:
+        if frame_index in self.layers.given and frame_index in self.thing.given:
             return self.layers.given[frame_index]
         return np.zeros(self.canvas.frame_wh[::-1], dtype=bool)
 
@@ -108,7 +109,7 @@ class AmodalMasks(Mapping[int, Mask]):
     def hidden_area(self, frame_index: int) -> int:
         """Pixels of the amodal mask that are not seen, from the stamps when no stroke changed them."""
         stamp = self.layers.amodal.stamp(frame_index)
-        stroked = any(s.frame_index == frame_index for s in self.thing.strokes)
+        stroked = self.thing.strokes_on(frame_index, "modal") or self.thing.strokes_on(frame_index, "amodal")
         seen = self.modal.area(frame_index) if frame_index in self.modal else 0
         if stamp is None or stroked:
             return area(self[frame_index]) - seen
@@ -129,23 +130,27 @@ class AmodalMasks(Mapping[int, Mask]):
 class VouchedMasks(Mapping[int, Mask]):
     """frame_index -> a modal mask that the person painted, accepted or imported: true for an engine, read when asked.
 
-    On a frame with clicks or a box, the imported mask is the starting point that they correct.
+    On a frame with clicks or a box, the imported mask is the starting point that they correct. ``also`` names frames
+    whose masks, though an engine made them, are to be taken as true.
     """
 
-    def __init__(self, modal: ModalMasks) -> None:
+    def __init__(self, modal: ModalMasks, also: Collection[int] = ()) -> None:
         self.modal = modal
         thing = modal.thing
         painted = {s.frame_index for s in thing.strokes if s.layer == "modal"}
-        self._fixed = {f for f in painted | set(thing.accepted) if f in modal}
-        self._frames = sorted(self._fixed | set(thing.given))
+        self._fixed = {f for f in (*painted, *thing.accepted, *also) if f in modal}
+        self._given = {f for f in thing.given if f in modal.layers.given}
+        self._frames = sorted(self._fixed | self._given)
 
     def __getitem__(self, frame_index: int) -> Mask:
-        if frame_index in self._fixed or frame_index not in self.modal.thing.given:
+        if frame_index in self._fixed:
             return self.modal[frame_index]
-        return self.modal.layers.given[frame_index]
+        if frame_index in self._given:
+            return self.modal.layers.given[frame_index]
+        raise KeyError(frame_index)
 
     def __contains__(self, frame_index: object) -> bool:
-        return frame_index in self._fixed or frame_index in self.modal.thing.given
+        return frame_index in self._fixed or frame_index in self._given
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._frames)
@@ -154,9 +159,9 @@ class VouchedMasks(Mapping[int, Mask]):
         return len(self._frames)
 
 
-def prompts_of(modal: ModalMasks) -> Prompts:
-    """Everything said about an object's modal masks, as an engine takes it."""
-    return Prompts(clicks=modal.thing.clicks, boxes=modal.thing.boxes, masks=VouchedMasks(modal))
+def prompts_of(modal: ModalMasks, also: Collection[int] = ()) -> Prompts:
+    """Everything said about an object's modal masks, as an engine takes it (``also``: see VouchedMasks)."""
+    return Prompts(clicks=modal.thing.clicks, boxes=modal.thing.boxes, masks=VouchedMasks(modal, also))
 
 
 def asked_on(thing: AnnotatedObject) -> set[int]:
@@ -171,22 +176,33 @@ def said_on(thing: AnnotatedObject, frame_index: int) -> str:
     return digest_of([clicks, boxes, frame_index in thing.given])
 
 
-def tracked_from(thing: AnnotatedObject, frame_index: int) -> str:
-    """Digest of what a tracked mask follows from: what was said on the nearest prompted frames before and after.
+class ModalInputs:
+    """What the stamp of an up-to-date modal mask says in ``inputs``, for any frame of one object.
 
-    Prompts further off shape it too little to call it stale; a person who mends frame 90 need not see 0..80 hatched.
+    A frame with clicks or a box follows from those. A tracked mask follows from the nearest prompted frames before
+    and after it; prompts further off shape it too little to call it stale: a person who mends frame 90 need not see
+    0 to 80 hatched.
     """
-    prompted = sorted(thing.prompted())
-    before = max((f for f in prompted if f < frame_index), default=None)
-    after = min((f for f in prompted if f > frame_index), default=None)
-    near = [f for f in (before, after) if f is not None]
-    strokes = [[stroke_json(s) for s in thing.strokes_on(f, "modal")] for f in near]
-    return digest_of([[[f, said_on(thing, f)] for f in near], strokes])
 
+    def __init__(self, thing: AnnotatedObject) -> None:
+        self._thing = thing
+        self._asked = asked_on(thing)
+        self._prompted = sorted(thing.prompted())
+        self._between: dict[tuple[int, ...], str] = {}
 
-def modal_inputs(thing: AnnotatedObject, frame_index: int) -> str:
-    """What the stamp of an up-to-date modal mask says in ``inputs``."""
-    return said_on(thing, frame_index) if frame_index in asked_on(thing) else tracked_from(thing, frame_index)
+    def __call__(self, frame_index: int) -> str:
+        """The digest for one frame."""
+        if frame_index in self._asked:
+            return said_on(self._thing, frame_index)
+        before, after = bisect_left(self._prompted, frame_index), bisect_right(self._prompted, frame_index)
+        near = (*self._prompted[max(0, before - 1) : before], *self._prompted[after : after + 1])
+        if near not in self._between:
+            self._between[near] = self._tracked_from(near)
+        return self._between[near]
+
+    def _tracked_from(self, near: tuple[int, ...]) -> str:
+        strokes = [[stroke_json(s) for s in self._thing.strokes_on(f, "modal")] for f in near]
+        return digest_of([[[f, said_on(self._thing, f)] for f in near], strokes])
 
 
 def amodal_inputs(modal: ModalMasks, truth: Truth, depth_engine: str) -> str:

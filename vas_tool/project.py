@@ -196,6 +196,11 @@ class Project:
         """What redo would do again; None when there is nothing."""
         return self._undone[-1].what if self._undone else None
 
+    @property
+    def last_edit_id(self) -> int | None:
+        """The newest edit that holds; None before the first."""
+        return self._done[-1].id if self._done else None
+
     # --- changing -----------------------------------------------------------------------------------------------
 
     def edit(self, what: str, truth: Truth | None = None) -> int:

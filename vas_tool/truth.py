@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from vas_tool.errors import PromptError
@@ -41,7 +42,14 @@ class AnnotatedObject:
 
     def strokes_on(self, frame_index: int, layer: MaskLayer) -> list[Stroke]:
         """The strokes over one mask, in order."""
-        return [s for s in self.strokes if s.frame_index == frame_index and s.layer == layer]
+        return self._strokes_by_mask.get((frame_index, layer), [])
+
+    @cached_property
+    def _strokes_by_mask(self) -> dict[tuple[int, MaskLayer], list[Stroke]]:
+        by_mask: dict[tuple[int, MaskLayer], list[Stroke]] = {}
+        for stroke in self.strokes:
+            by_mask.setdefault((stroke.frame_index, stroke.layer), []).append(stroke)
+        return by_mask
 
     def accepting(self, frame_index: int, accepted: bool) -> AnnotatedObject:
         """The object with one frame accepted, or no longer."""

@@ -3,6 +3,8 @@
 An engine has no parent class. It is listed in ``registry.ENGINES`` and tested by ``tests/test_engine_contract.py``.
 All arrays are in clip pixels (see ``types``); a model's own resolution, window or scaling stays inside its adapter.
 Answers come frame by frame, as they are ready: whoever reads them may stop at any time and keeps what came before.
+An engine is shared by everybody in the process. Calls never overlap in time, but between two answers of one call
+another call (another clip, another object) may be made.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from vas_tool.types import Canvas, Clip, Content, Depth, Mask, Prompts
 class Progress(Protocol):
     """Called by engines between steps of long work."""
 
-    def __call__(self, done: int, total: int, what: str) -> None:
+    def __call__(self, done: int, total: int, what: str, /) -> None:
         """``done`` of ``total`` steps of ``what``. Raises ``Cancelled`` when the person asked to stop."""
         ...
 

@@ -1,0 +1,63 @@
+"""Which frames need a look, and why, in words. Pure functions over numbers that the stamps hold: no pixels are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+UNSURE = 0.5
+"""Below this certainty an engine is guessing."""
+
+JUMP = 0.45
+"""A change of area from one frame to the next, relative to the larger one, that objects at 8 FPS rarely show."""
+
+SMALL_AREA = 64
+"""Pixels below which a relative jump says nothing."""
+
+
+@dataclass(frozen=True)
+class FrameFacts:
+    """What is known of one object on one frame without looking at pixels. Areas in pixels, None where no mask is."""
+
+    modal_area: int | None = None
+    amodal_area: int | None = None
+    certainty: float = 1.0
+    """The segment engine's, 0..1."""
+    settled: bool = False
+    """Prompted or accepted: the person has looked already."""
+
+
+def reason(facts: Sequence[FrameFacts], frame_index: int) -> str | None:
+    """Why the frame needs a look, in one sentence; None when nothing stands out or the person has settled it."""
+    here = facts[frame_index]
+    if here.settled or here.modal_area is None:
+        return None
+    before = facts[frame_index - 1] if frame_index else FrameFacts()
+    after = facts[frame_index + 1] if frame_index + 1 < len(facts) else FrameFacts()
+    if here.certainty < UNSURE:
+        return f"tracking is unsure here (certainty {here.certainty:.0%})"
+    return _blink(before, here, after) or _jump(before, here)
+
+
+def _blink(before: FrameFacts, here: FrameFacts, after: FrameFacts) -> str | None:
+    seen = [bool(facts.modal_area) for facts in (before, here, after)]
+    if None in (before.modal_area, after.modal_area):
+        return None
+    if seen == [True, False, True]:
+        return "nothing is seen here, but it is on both frames beside"
+    return "it is seen on this frame alone" if seen == [False, True, False] else None
+
+
+def _jump(before: FrameFacts, here: FrameFacts) -> str | None:
+    """The whole object's area should change slowly; the seen part may change with what passes in front."""
+    if before.amodal_area is not None and here.amodal_area is not None:
+        return _change("the whole object", before.amodal_area, here.amodal_area)
+    return _change("what is seen", before.modal_area or 0, here.modal_area or 0)
+
+
+def _change(what: str, before: int, here: int) -> str | None:
+    largest = max(before, here)
+    if min(before, here) < SMALL_AREA or abs(here - before) < JUMP * largest:
+        return None
+    way = "grows" if here > before else "shrinks"
+    return f"{what} {way} by {abs(here - before) / before:.0%} from the frame before"

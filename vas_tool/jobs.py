@@ -1,0 +1,150 @@
+"""Long work in the background: one job at a time for a session, with progress, time left, and a stop that keeps."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from vas_tool.engines.base import Progress
+from vas_tool.errors import Cancelled, VasToolError
+
+logger = logging.getLogger(__name__)
+
+JobKind = Literal["track", "complete"]
+
+STEPS_BEFORE_ESTIMATE = 2
+"""The first steps warm caches up: what is left is told from the third on."""
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """What a person wants to know of a job."""
+
+    kind: JobKind
+    object_id: int | None
+    what: str
+    """The step in words: ``amodal masks``."""
+    done: int = 0
+    total: int = 0
+    """Steps of ``what``."""
+    elapsed_seconds: float = 0.0
+    left_seconds: float | None = None
+    """Of ``what``; None while unknown."""
+    waiting: bool = False
+    """Somebody else uses the engine."""
+    finished: bool = False
+    cancelled: bool = False
+    error: str | None = None
+    """In words, for the person."""
+
+
+@dataclass
+class Job:
+    """One piece of long work in a thread of its own."""
+
+    status: JobStatus
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _started: float = field(default_factory=time.monotonic)
+    _step_started: float = field(default_factory=time.monotonic)
+    _thread: threading.Thread | None = None
+
+    def start(self, work: Callable[[Progress], None]) -> None:
+        """Run ``work(progress)`` in the background; it ends when it returns, raises, or ``progress`` raises."""
+        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True, name=f"job-{self.status.kind}")
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask the job to stop at its next step."""
+        self._stop.set()
+
+    def wait(self, timeout_seconds: float | None = None) -> None:
+        """Return when the job has ended."""
+        if self._thread is not None:
+            self._thread.join(timeout_seconds)
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        """The ``Progress`` handed to the engines. Raises Cancelled after ``cancel``."""
+        if self._stop.is_set():
+            raise Cancelled("stopped; what was finished is kept")
+        now = time.monotonic()
+        if what != self.status.what:
+            self._step_started = now
+        spent = now - self._step_started
+        left = spent / done * (total - done) if done >= STEPS_BEFORE_ESTIMATE else None
+        self.status = replace(
+            self.status, what=what, done=done, total=total, elapsed_seconds=now - self._started, left_seconds=left
+        )
+
+    def _run(self, work: Callable[[Progress], None]) -> None:
+        try:
+            work(self.progress)
+            self._end()
+        except Cancelled:
+            self._end(cancelled=True)
+        except VasToolError as error:
+            self._end(error=str(error))
+        except Exception as error:
+            logger.exception("the job %s failed", self.status.kind)
+            self._end(error=f"{self.status.what} failed ({type(error).__name__}: {error}); what was finished is kept")
+
+    def _end(self, *, cancelled: bool = False, error: str | None = None) -> None:
+        elapsed = time.monotonic() - self._started
+        self.status = replace(
+            self.status, finished=True, cancelled=cancelled, error=error, elapsed_seconds=elapsed, left_seconds=None
+        )
+
+
+class LatestOnly:
+    """A worker that runs the newest task given for a key and forgets older ones that had not begun."""
+
+    def __init__(self, name: str) -> None:
+        self._tasks: dict[object, Callable[[], None]] = {}
+        self._changed = threading.Condition()
+        self._running = False
+        self._closed = False
+        threading.Thread(target=self._run, daemon=True, name=name).start()
+
+    def put(self, key: object, task: Callable[[], None]) -> None:
+        """Run ``task`` soon, in place of an earlier one for ``key`` that still waits."""
+        with self._changed:
+            self._tasks[key] = task
+            self._changed.notify_all()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs or waits."""
+        with self._changed:
+            return self._running or bool(self._tasks)
+
+    def close(self) -> None:
+        """Forget what waits and end the thread after what runs."""
+        with self._changed:
+            self._closed = True
+            self._tasks.clear()
+            self._changed.notify_all()
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Wait until nothing runs or waits; False when the time was up first."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running and not self._tasks, timeout_seconds)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or bool(self._tasks))
+                if self._closed:
+                    return
+                task = self._tasks.pop(next(iter(self._tasks)))
+                self._running = True
+            try:
+                task()
+            except Exception:
+                logger.exception("background work failed")
+            finally:
+                with self._changed:
+                    self._running = False
+                    self._changed.notify_all()

@@ -1,0 +1,238 @@
+"""The stages run over a project: what is missing or stale is made, what the person vouched for is left alone.
+
+Every finished frame is stored at once, under the edit that asked for it, so a stop keeps it and undo takes it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Literal
+
+from vas_tool.engines import registry
+from vas_tool.engines.base import Progress, TrackedFrame, silent
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.errors import Cancelled, PromptError
+from vas_tool.object_layers import ModalInputs, ModalMasks, prompts_of, said_on
+from vas_tool.pipeline import AmodalWork, ContentWork, amodal_masks, content_pictures, depth_maps, modal_masks
+from vas_tool.project import Project
+from vas_tool.review import depth_inputs, engine_name, stale_stages, wanted_inputs
+from vas_tool.storage import LayerFolder, Picture, Stamp
+from vas_tool.truth import AnnotatedObject
+from vas_tool.types import Stage
+
+Direction = Literal["forward", "backward", "both"]
+"""Of tracking: from the prompted frame nearest to where the person is, or over the whole clip."""
+
+OnFrame = Callable[[int], None]
+"""Told of every frame whose pictures changed."""
+
+
+def ignore_frame(frame_index: int) -> None:
+    """For callers who do not follow along."""
+
+
+# --- segment ------------------------------------------------------------------------------------------------------
+
+
+def segment_frame(project: Project, object_id: int, frame_index: int, *, edit_id: int, quick: bool = False) -> bool:
+    """Answer what was said on one frame and store the mask; False when it was taken back in the meantime."""
+    modal = project.modal(object_id)
+    asked = said_on(modal.thing, frame_index)
+    loaded = registry.load("segment", engine_name(project, "segment"))
+    with loaded.lock:
+        mask = loaded.engine.segment(project.clip, frame_index, prompts_of(modal), quick=quick)
+    with project.mutex:
+        if not project.is_done(edit_id) or said_on(project.truth.object(object_id), frame_index) != asked:
+            return False
+        with project.under(edit_id):
+            modal.layers.modal.put(frame_index, mask, _stamp(loaded.spec, inputs=asked))
+    return True
+
+
+def frames_to_track(project: Project, object_id: int, frame_index: int, *, direction: Direction) -> list[range]:
+    """The spans that tracking has to make: no mask yet, or a stale one; never prompted or accepted frames.
+
+    Raises PromptError when the object has no prompted frame to start from.
+    """
+    modal = project.modal(object_id)
+    anchors = sorted(f for f in modal.thing.prompted() if f in modal)
+    if not anchors:
+        raise PromptError(f"{modal.thing.label} has no mask to start from; click it on a frame where it is clear")
+    reach = _reach(anchors, frame_index, direction=direction, num_frames=len(project.clip))
+    stale = {f for f, stages in stale_stages(project, object_id).items() if "segment" in stages}
+    settled = modal.thing.prompted() | set(modal.thing.accepted)
+    made = set(modal)
+    needed = [f for f in reach if f not in settled and (f not in made or f in stale)]
+    return [_directed(run, modal, direction=direction) for run in _contiguous(needed)]
+
+
+def _reach(anchors: list[int], frame_index: int, *, direction: Direction, num_frames: int) -> range:
+    if direction == "forward":
+        return range(max((a for a in anchors if a <= frame_index), default=anchors[0]) + 1, num_frames)
+    if direction == "backward":
+        return range(0, min((a for a in anchors if a >= frame_index), default=anchors[-1]))
+    return range(num_frames)
+
+
+def _contiguous(frames: Iterable[int]) -> list[range]:
+    """[1, 2, 3, 7, 8] -> [range(1, 4), range(7, 9)]"""
+    runs: list[range] = []
+    for frame in frames:
+        if runs and frame == runs[-1].stop:
+            runs[-1] = range(runs[-1].start, frame + 1)
+        else:
+            runs.append(range(frame, frame + 1))
+    return runs
+
+
+def _directed(run: range, modal: ModalMasks, *, direction: Direction) -> range:
+    """Forwards, unless only the frame after the run has a mask, or the person asked for backwards and it has one."""
+    backwards = run[-1] + 1 in modal and (direction == "backward" or run[0] - 1 not in modal)
+    return run[::-1] if backwards else run
+
+
+def track(
+    project: Project,
+    object_id: int,
+    spans: list[range],
+    *,
+    edit_id: int,
+    on_frame: OnFrame = ignore_frame,
+    progress: Progress = silent,
+) -> None:
+    """Make the modal masks of ``spans`` (see ``frames_to_track``). Raises Cancelled; finished frames are stored."""
+    loaded = registry.load("segment", engine_name(project, "segment"))
+    total, done = sum(len(span) for span in spans), 0
+
+    def step(_done: int, _total: int, _what: str) -> None:
+        progress(done, total, "modal masks")
+
+    for span in spans:
+        modal = project.modal(object_id)
+        inputs = ModalInputs(modal.thing)
+        prompts = prompts_of(modal, also=(min(span) - 1, max(span) + 1))
+        for tracked in modal_masks(project.clip, prompts, span, segmenter=loaded, progress=step):
+            stamp = _stamp(loaded.spec, inputs=inputs(tracked.frame_index), certainty=tracked.certainty)
+            if _store_tracked(project, object_id, tracked, edit_id=edit_id, stamp=stamp):
+                on_frame(tracked.frame_index)
+            done += 1
+            step(0, 0, "")
+
+
+def _store_tracked(project: Project, object_id: int, tracked: TrackedFrame, *, edit_id: int, stamp: Stamp) -> bool:
+    with project.mutex:
+        thing = _still_wanted(project, object_id, edit_id)
+        if tracked.frame_index in thing.prompted() or tracked.frame_index in thing.accepted:
+            return False  # the person settled this frame while the tracker was on its way
+        with project.under(edit_id):
+            project.layers(object_id).modal.put(tracked.frame_index, tracked.mask, stamp)
+    return True
+
+
+# --- depth, amodal, content ---------------------------------------------------------------------------------------
+
+
+def estimate_depth(
+    project: Project, frames: Collection[int], *, on_frame: OnFrame = ignore_frame, progress: Progress = silent
+) -> None:
+    """Make the depth maps that are missing or stale. Depth belongs to the clip, not to an edit: undo leaves it."""
+    loaded = registry.load("depth", engine_name(project, "depth"))
+    wanted = _stamp(loaded.spec, inputs=depth_inputs(project))
+    made = {
+        f for f in frames if (s := project.depth.stamp(f)) and (s.engine, s.inputs) == (wanted.engine, wanted.inputs)
+    }
+    missing = sorted(set(frames) - made)
+    for run in _contiguous(missing):
+        for frame_index, depth in depth_maps(project.clip, run, estimator=loaded, progress=progress):
+            project.depth.put(frame_index, depth, wanted)
+            on_frame(frame_index)
+
+
+def complete_amodal(
+    project: Project, object_id: int, *, edit_id: int, on_frame: OnFrame = ignore_frame, progress: Progress = silent
+) -> None:
+    """Make the amodal masks that are missing or stale, on frames that have a modal mask."""
+    modal, layers = project.modal(object_id), project.layers(object_id)
+    inputs, _ = wanted_inputs(project, object_id)
+    needed = _to_make(project, object_id, layers.amodal, stage="amodal", frames=set(modal))
+    if not needed:
+        return
+    loaded = registry.load("amodal", engine_name(project, "amodal"))
+    seed, span = project.truth.seed, range(min(needed), max(needed) + 1)
+    work = AmodalWork(project.clip, modal, project.depth, canvas=project.canvas, frame_indices=span, seed=seed)
+    stamp = _stamp(loaded.spec, inputs=inputs, seed=seed)
+    for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
+        if frame_index in needed:
+            _store(project, object_id, layers.amodal, edit_id=edit_id, item=(frame_index, mask, stamp))
+            on_frame(frame_index)
+
+
+def complete_content(
+    project: Project, object_id: int, *, edit_id: int, on_frame: OnFrame = ignore_frame, progress: Progress = silent
+) -> None:
+    """Make the content that is missing or stale, on frames that have an amodal mask."""
+    amodal, layers = project.amodal(object_id), project.layers(object_id)
+    _, inputs = wanted_inputs(project, object_id)
+    needed = _to_make(project, object_id, layers.content, stage="content", frames=set(amodal))
+    if not needed:
+        return
+    loaded = registry.load("content", engine_name(project, "content"))
+    seed, span = project.truth.seed, range(min(needed), max(needed) + 1)
+    work = ContentWork(project.clip, amodal.modal, amodal, canvas=project.canvas, frame_indices=span, seed=seed)
+    stamp = _stamp(loaded.spec, inputs=inputs, seed=seed)
+    for frame_index, content in content_pictures(work, completer=loaded, progress=progress):
+        if frame_index in needed:
+            _store(project, object_id, layers.content, edit_id=edit_id, item=(frame_index, content, stamp))
+            on_frame(frame_index)
+
+
+def complete(
+    project: Project,
+    object_ids: Iterable[int],
+    *,
+    edit_id: int,
+    on_frame: OnFrame = ignore_frame,
+    progress: Progress = silent,
+    stages: Collection[Stage] = ("depth", "amodal", "content"),
+) -> None:
+    """Depth, amodal masks and content of each object, as far as ``stages`` asks for them."""
+    for object_id in object_ids:
+        if "depth" in stages:
+            estimate_depth(project, list(project.modal(object_id)), on_frame=on_frame, progress=progress)
+        if "amodal" in stages:
+            complete_amodal(project, object_id, edit_id=edit_id, on_frame=on_frame, progress=progress)
+        if "content" in stages:
+            complete_content(project, object_id, edit_id=edit_id, on_frame=on_frame, progress=progress)
+
+
+def _to_make(
+    project: Project, object_id: int, layer: LayerFolder[Picture], *, stage: Stage, frames: set[int]
+) -> set[int]:
+    stale = {f for f, stages in stale_stages(project, object_id).items() if stage in stages}
+    return {f for f in frames if f not in layer or f in stale}
+
+
+def _store(
+    project: Project,
+    object_id: int,
+    layer: LayerFolder[Picture],
+    *,
+    edit_id: int,
+    item: tuple[int, Picture, Stamp],
+) -> None:
+    with project.mutex:
+        _still_wanted(project, object_id, edit_id)
+        with project.under(edit_id):
+            layer.put(*item)
+
+
+def _still_wanted(project: Project, object_id: int, edit_id: int) -> AnnotatedObject:
+    """The object as it is now. Raises Cancelled when the edit was undone or the object deleted under way."""
+    things = {thing.id: thing for thing in project.truth.objects}
+    if object_id not in things or not project.is_done(edit_id):
+        raise Cancelled("the run was undone")
+    return things[object_id]
+
+
+def _stamp(spec: EngineSpec, *, inputs: str, seed: int = 0, certainty: float = 1.0) -> Stamp:
+    return Stamp(engine=spec.name, revision=spec.revision, seed=seed, inputs=inputs, certainty=float(certainty))

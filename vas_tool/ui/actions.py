@@ -1,0 +1,82 @@
+"""What the browser can ask for: a name and plain arguments -> a method of the session -> a few plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from vas_tool.errors import PromptError
+from vas_tool.session import Session, stroke_of
+from vas_tool.types import Box, Click
+
+Arguments = dict[str, Any]
+Answer = dict[str, Any]
+
+
+def perform(session: Session, name: str, arguments: Arguments) -> Answer:
+    """Do one thing. Raises PromptError for an unknown name or missing arguments, and what the session raises."""
+    if name not in ACTIONS:
+        raise PromptError(f"there is no action {name!r}; reload the page")
+    try:
+        return ACTIONS[name](session, arguments)
+    except KeyError as missing:
+        raise PromptError(f"the action {name} needs {missing}; reload the page") from missing
+
+
+def _click(session: Session, a: Arguments) -> Answer:
+    click = Click(int(a["frame"]), float(a["x"]), float(a["y"]), bool(a["positive"]))
+    return {"object": session.click(click, object_id=a["object"])}
+
+
+def _box(session: Session, a: Arguments) -> Answer:
+    corners = {key: float(a[key]) for key in ("x0", "y0", "x1", "y1")}
+    return {"object": session.box(Box(int(a["frame"]), **corners), object_id=a["object"])}
+
+
+def _stroke(session: Session, a: Arguments) -> Answer:
+    stroke = stroke_of(a["layer"], int(a["frame"]), adds=a["adds"], radius=a["radius"], points=a["points"])
+    return {"object": session.stroke(stroke, object_id=a["object"])}
+
+
+def _next_look(session: Session, a: Arguments) -> Answer:
+    found = session.next_look(int(a["frame"]), object_id=a["object"])
+    object_id, frame_index, why = found or (None, None, "no frame needs a look")
+    return {"object": object_id, "frame": frame_index, "why": why}
+
+
+def _place(session: Session, a: Arguments) -> Answer:
+    session.set_place({key: a[key] for key in ("frame", "object", "layers") if key in a})
+    return {}
+
+
+def _quiet(act: Callable[[Session, Arguments], object]) -> Callable[[Session, Arguments], Answer]:
+    """An action that answers with the new state alone."""
+
+    def run(session: Session, arguments: Arguments) -> Answer:
+        act(session, arguments)
+        return {}
+
+    return run
+
+
+ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
+    "click": _click,
+    "box": _box,
+    "stroke": _stroke,
+    "remove_click": _quiet(lambda s, a: s.remove_click(int(a["object"]), int(a["index"]))),
+    "remove_box": _quiet(lambda s, a: s.remove_box(int(a["object"]), int(a["frame"]))),
+    "new_object": lambda s, a: {"object": s.new_object(a.get("label"))},
+    "rename": _quiet(lambda s, a: s.rename(int(a["object"]), str(a["label"]))),
+    "delete_object": _quiet(lambda s, a: s.delete_object(int(a["object"]))),
+    "track": _quiet(lambda s, a: s.start_tracking(int(a["object"]), int(a["frame"]), direction=a["direction"])),
+    "complete": _quiet(lambda s, a: s.start_completing(a["object"])),
+    "cancel": _quiet(lambda s, a: s.cancel()),
+    "undo": _quiet(lambda s, a: s.undo()),
+    "redo": _quiet(lambda s, a: s.redo()),
+    "accept": _quiet(lambda s, a: s.accept(int(a["object"]), int(a["frame"]), accepted=bool(a["accepted"]))),
+    "accept_all": lambda s, a: {"accepted": s.accept_all(int(a["object"]))},
+    "next_look": _next_look,
+    "canvas": _quiet(lambda s, a: s.set_canvas(float(a["fraction"]))),
+    "place": _place,
+}
+"""Every action of the workbench, by the name in the browser's request."""

@@ -1,0 +1,113 @@
+"""Who is in which project: tokens for browser tabs, one session a project, all of them under one root folder."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import threading
+from pathlib import Path
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import ProjectError
+from vas_tool.project import Project
+from vas_tool.session import Session
+
+logger = logging.getLogger(__name__)
+
+LINGER_SECONDS = 60.0
+"""How long a project stays open after its last tab went: a reload comes back within it."""
+
+
+class Rooms:
+    """Thread-safe. Every token is unguessable and is the only key to its project's pictures."""
+
+    def __init__(self, root: Path, *, linger_seconds: float = LINGER_SECONDS) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.root = root.resolve()
+        self._linger = linger_seconds
+        self._mutex = threading.RLock()
+        self._sessions: dict[Path, Session] = {}
+        self._tokens: dict[str, Path] = {}
+
+    def projects(self) -> list[str]:
+        """Names of the projects under the root, last used first."""
+        found = [f.parent for f in self.root.glob("*/project.json") if not f.parent.name.startswith(".")]
+        return [p.name for p in sorted(found, key=_last_used, reverse=True)]
+
+    def inside(self, path: str | Path) -> Path:
+        """``path``, relative to the root or absolute. Raises ProjectError when it leads out of the root."""
+        resolved = (self.root / Path(path).expanduser()).resolve()
+        if not resolved.is_relative_to(self.root):
+            raise ProjectError(
+                f"{path} is outside the folder this tool serves ({self.root}); move it there, or start the tool with "
+                "--root set to a folder that holds it"
+            )
+        return resolved
+
+    def new_folder(self, name: str) -> Path:
+        """A folder for a new project, named after its source, not yet there."""
+        plain = re.sub(r"[^\w.-]+", "_", name).strip("._") or "clip"
+        taken = {p.name for p in self.root.iterdir()}
+        numbered = (plain if n == 1 else f"{plain}-{n}" for n in range(1, len(taken) + 2))
+        return self.root / next(n for n in numbered if n not in taken)
+
+    def create(self, source: Path, *, name: str | None = None, progress: Progress = silent) -> str:
+        """Import a source into a new project; gives a token. Raises VideoError, ProjectError, Cancelled."""
+        folder = self.new_folder(name or source.stem)
+        project = Project.create(folder, source, progress=progress)
+        with self._mutex:
+            self._sessions[folder] = Session(project)
+            return self._token(folder)
+
+    def enter(self, folder: Path) -> str:
+        """A new tab on a project that exists; gives its token. Raises ProjectError, ProjectBusy, ProjectDamaged."""
+        folder = self.inside(folder)
+        with self._mutex:
+            if folder not in self._sessions:
+                self._sessions[folder] = Session(Project.open(folder))
+            return self._token(folder)
+
+    def session(self, token: str) -> Session:
+        """The session behind a token. Raises KeyError when the tab has left or the server was restarted."""
+        with self._mutex:
+            return self._sessions[self._tokens[token]]
+
+    def leave(self, token: str) -> None:
+        """The tab has gone. When nobody is left the project is closed after a while, once no job runs."""
+        with self._mutex:
+            folder = self._tokens.pop(token, None)
+        if folder is not None:
+            timer = threading.Timer(self._linger, self._close_if_empty, args=(folder,))
+            timer.daemon = True
+            timer.start()
+
+    def close(self) -> None:
+        """Close every project: jobs stop, finished frames are kept."""
+        with self._mutex:
+            for session in self._sessions.values():
+                session.close()
+            self._sessions.clear()
+            self._tokens.clear()
+
+    def _token(self, folder: Path) -> str:
+        token = secrets.token_urlsafe(24)
+        self._tokens[token] = folder
+        return token
+
+    def _close_if_empty(self, folder: Path) -> None:
+        with self._mutex:
+            session = self._sessions.get(folder)
+            if session is None or folder in self._tokens.values():
+                return
+            if session.job is not None and not session.job.finished:
+                timer = threading.Timer(self._linger, self._close_if_empty, args=(folder,))
+                timer.daemon = True
+                timer.start()
+                return
+            del self._sessions[folder]
+            session.close()
+
+
+def _last_used(folder: Path) -> float:
+    return max(p.stat().st_mtime for p in (folder / "project.json", folder / "place.json") if p.exists())

@@ -1,0 +1,129 @@
+"""The workbench's routes: pictures, state and actions, beside Gradio. Every route needs a tab's token.
+
+    GET  /api/{token}/state?since=V            everything but pictures (``views.state_view``)
+    GET  /api/{token}/frames/{i}.jpg           a frame of the clip; ?w= asks for a smaller one
+    GET  /api/{token}/masks/{i}                every object's masks on a frame, as row-major runs
+    GET  /api/{token}/content/{object}/{i}.png the object's colours, RGBA, the canvas's size
+    GET  /api/{token}/depth/{i}.png            relative depth, 8 bit, nearer is brighter
+    GET  /api/{token}/exports/{name}           a file that was exported
+    POST /api/{token}/do                       {"action", "seq", "since", ...} -> {"ok", "seq", "state", "masks", ...}
+
+An action that fails answers ``{"ok": false, "error": "what to do"}``; an unknown token answers 404.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+from fastapi import APIRouter, Body, FastAPI, HTTPException, Response
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+
+from vas_tool.errors import VasToolError
+from vas_tool.session import Session
+from vas_tool.ui.actions import perform
+from vas_tool.ui.rooms import Rooms
+from vas_tool.ui.views import masks_view, state_view
+
+logger = logging.getLogger(__name__)
+
+WORKBENCH = Path(__file__).parent / "workbench"
+"""The page's own JavaScript, style sheet and markup."""
+
+EXPORTS = "exports"
+"""The folder in a project where the browser's exports go."""
+
+FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+FRESH = {"Cache-Control": "no-store"}
+
+
+def add_routes(app: FastAPI, rooms: Rooms) -> None:
+    """Serve the workbench's files and its routes on ``app``."""
+    router = APIRouter(prefix="/api/{token}")
+
+    def session_of(token: str) -> Session:
+        try:
+            return rooms.session(token)
+        except KeyError:
+            raise HTTPException(404, "this tab is not known any more; reload the page") from None
+
+    @router.get("/state")
+    def state(token: str, since: int | None = None) -> dict[str, Any]:
+        return state_view(session_of(token), since)
+
+    @router.get("/frames/{frame_index}.jpg")
+    def frame(token: str, frame_index: int, w: int | None = None) -> Response:
+        return _frame_response(session_of(token), frame_index, w)
+
+    @router.get("/masks/{frame_index}")
+    def masks(token: str, frame_index: int, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        try:
+            return masks_view(session_of(token), frame_index)
+        except VasToolError as error:
+            raise HTTPException(404, str(error)) from error
+
+    @router.get("/content/{object_id}/{frame_index}.png")
+    def content(token: str, object_id: int, frame_index: int) -> Response:
+        return _file_response(session_of(token).project.layers(object_id).content.path(frame_index))
+
+    @router.get("/depth/{frame_index}.png")
+    def depth(token: str, frame_index: int) -> Response:
+        return _depth_response(session_of(token), frame_index)
+
+    @router.get("/exports/{name}")
+    def export(token: str, name: str) -> Response:
+        path = session_of(token).project.folder / EXPORTS / Path(name).name
+        return FileResponse(path, filename=path.name) if path.is_file() else Response(status_code=404)
+
+    @router.post("/do")
+    def do(token: str, request: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+        return _answer(session_of(token), request)
+
+    app.include_router(router)
+    app.mount("/workbench", StaticFiles(directory=WORKBENCH), name="workbench")
+
+
+def _answer(session: Session, request: dict[str, Any]) -> dict[str, Any]:
+    name, seq = str(request.get("action")), request.get("seq")
+    try:
+        extras = perform(session, name, request)
+        frame = request.get("frame")
+        masks = masks_view(session, int(frame)) if frame is not None and name != "place" else None
+        return {"ok": True, "seq": seq, "state": state_view(session, request.get("since")), "masks": masks, **extras}
+    except VasToolError as error:
+        return {"ok": False, "seq": seq, "error": str(error)}
+    except Exception as error:
+        logger.exception("the action %s failed", name)
+        return {"ok": False, "seq": seq, "error": f"{name} failed ({type(error).__name__}: {error}); see the log"}
+
+
+def _frame_response(session: Session, frame_index: int, width: int | None) -> Response:
+    clip = session.project.clip
+    if not 0 <= frame_index < len(clip):
+        raise HTTPException(404, f"the clip has frames 0 to {len(clip) - 1}")
+    path = clip.frame_path(frame_index)
+    if width is None or width >= clip.size_wh[0] or width < 16:
+        return FileResponse(path, headers=FOREVER)
+    height = max(1, round(clip.size_wh[1] * width / clip.size_wh[0]))
+    small = cv2.resize(clip[frame_index], (width, height), interpolation=cv2.INTER_AREA)
+    _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return Response(data.tobytes(), media_type="image/jpeg", headers=FOREVER)
+
+
+def _depth_response(session: Session, frame_index: int) -> Response:
+    depth = session.project.depth
+    if frame_index not in depth:
+        raise HTTPException(404, "no depth here yet")
+    _, data = cv2.imencode(".png", np.round(depth[frame_index] * 255).astype(np.uint8))
+    return Response(data.tobytes(), media_type="image/png", headers=FRESH)
+
+
+def _file_response(path: Path) -> Response:
+    if not path.is_file():
+        raise HTTPException(404, "not there yet")
+    return FileResponse(path, headers=FRESH)

@@ -1,0 +1,87 @@
+"""What the browser is told: plain JSON made from a session. The contract is written at the head of ``routes``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from vas_tool.engines import registry
+from vas_tool.masks import to_runs
+from vas_tool.object_layers import require_frame
+from vas_tool.review import frame_states
+from vas_tool.session import Session
+from vas_tool.truth import AnnotatedObject
+from vas_tool.types import STAGES
+
+Json = dict[str, Any]
+
+
+def state_view(session: Session, since: int | None) -> Json:
+    """Everything but pictures. ``since`` is the version the browser knows (None: nothing yet)."""
+    project = session.project
+    with project.mutex:
+        changed = None if since is None else session.changes_since(since)
+        return {
+            "version": session.version,
+            "changed": None if changed is None else sorted(changed),
+            "project": _project_view(session),
+            "ledger": None if since is not None else [[r.source_index, r.pts_seconds] for r in project.ledger],
+            "place": session.place,
+            "objects": [_object_view(session, thing) for thing in project.truth.objects],
+            "undo": project.undo_label,
+            "redo": project.redo_label,
+            "saved": {"what": session.saved.what, "at": session.saved.at_seconds},
+            "refining": session.refining,
+            "job": asdict(session.job) if session.job else None,
+            "engines": [_engine_view(session, stage) for stage in STAGES],
+        }
+
+
+def _project_view(session: Session) -> Json:
+    project = session.project
+    canvas = project.canvas
+    pads = {"left": canvas.pad_left, "top": canvas.pad_top, "right": canvas.pad_right, "bottom": canvas.pad_bottom}
+    return {
+        "name": project.name,
+        "path": str(project.folder),
+        "frame_count": len(project.clip),
+        "fps": project.clip.fps,
+        "size_wh": project.clip.size_wh,
+        "canvas": {**pads, "size_wh": canvas.size_wh},
+        "notes": project.source.notes,
+        "source": project.source.path,
+    }
+
+
+def _object_view(session: Session, thing: AnnotatedObject) -> Json:
+    states = frame_states(session.project, thing.id)
+    return {
+        "id": thing.id,
+        "label": thing.label,
+        "clicks": [asdict(click) for click in thing.clicks],
+        "boxes": [asdict(box) for box in thing.boxes],
+        "strokes": [[s.frame_index, s.layer] for s in thing.strokes],
+        "frames": bytes(states).hex(),
+    }
+
+
+def _engine_view(session: Session, stage: Any) -> Json:
+    name = session.project.truth.engines.get(stage, registry.AUTO)
+    spec = registry.spec_of(stage, name)
+    return {"stage": stage, "name": spec.name, "note": spec.note, "better": registry.better_than(spec)}
+
+
+def masks_view(session: Session, frame_index: int) -> Json:
+    """Every object's masks on one frame, as row-major runs: modal in the frame's size, amodal in the canvas's."""
+    project = session.project
+    require_frame(frame_index, len(project.clip))
+    objects = {}
+    for thing in project.truth.objects:
+        amodal = project.amodal(thing.id)
+        if frame_index not in amodal.modal and frame_index not in amodal:
+            continue
+        objects[str(thing.id)] = {
+            "modal": to_runs(amodal.modal[frame_index]) if frame_index in amodal.modal else [],
+            "amodal": to_runs(amodal[frame_index]) if frame_index in amodal else None,
+        }
+    return {"frame": frame_index, "objects": objects}
