@@ -105,9 +105,13 @@ class VideoReader:
             for picture in self._decode(packet):
                 index, self.num_decoded = self.num_decoded, self.num_decoded + 1
                 if self._usable(picture):
-                    time = None if picture.pts is None or not picture.time_base else picture.pts * picture.time_base
-                    yield time, DecodedFrame(index, picture)
+                    yield self._time(picture), DecodedFrame(index, picture)
         self._exhausted = True
+
+    def _time(self, picture: av.VideoFrame) -> Fraction | None:
+        # The stream's time base: PyAV leaves the picture's own unset while the decoder is emptied.
+        base = self._stream.time_base
+        return None if picture.pts is None or base is None else picture.pts * base
 
     def _usable(self, picture: av.VideoFrame) -> bool:
         """Count damage. A recording cut out of a longer one starts with grey pictures, up to its first whole one."""

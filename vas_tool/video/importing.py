@@ -12,7 +12,7 @@ import av
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import VideoError
-from vas_tool.types import FrameRecord
+from vas_tool.types import FrameRecord, SizeWH
 from vas_tool.video.decoding import DecodedFrame, VideoReader
 from vas_tool.video.images import import_images
 from vas_tool.video.pictures import display_matrix, oddities, rotation_of, to_rgb
@@ -74,18 +74,15 @@ def _check_source(source: Path) -> None:
 
 def _import_video(source: Path, folder: Path, sampling: Sampling, *, progress: Progress) -> ImportedClip:
     with VideoReader(source) as reader, FrameWriter(folder) as writer:
-        reading = _Reading(reader, sampling, progress)
+        reading = _Reading(source, reader, progress=_Steps(progress, reader, sampling))
         ledger: list[FrameRecord] = []
-        size_wh = None
         for time, frame in sample(reading.frames(), sampling, interval=reader.interval):
-            rgb = to_rgb(frame.picture, size_wh)
-            size_wh = size_wh or (rgb.shape[1], rgb.shape[0])
-            writer.add(rgb)
+            writer.add(to_rgb(frame.picture, reading.size_wh))
             ledger.append(FrameRecord(frame.source_index, float(time)))
-        info = reading.info(source)
+        info = reading.info()
     if not ledger:
         raise VideoError(
-            f"nothing is left of {source}: it lasts {float(reading.latest):.2f} s and the start is "
+            f"nothing of {source} is in the range: it lasts {float(reading.end):.2f} s and the start is "
             f"{sampling.start_seconds} s; choose an earlier start"
         )
     slower = info.fps is not None and info.fps < SLOWER * sampling.fps
@@ -93,80 +90,106 @@ def _import_video(source: Path, folder: Path, sampling: Sampling, *, progress: P
     return ImportedClip(info, tuple(ledger), fps, info.size_wh)
 
 
-class _Reading:
-    """One pass over a video: passes its frames on with their times, reports progress, remembers what it saw."""
+class _Steps:
+    """Reports how many of the source's steps of 1 / fps seconds were read."""
 
-    def __init__(self, reader: VideoReader, sampling: Sampling, progress: Progress) -> None:
-        self.latest = Fraction(0)
-        """Presentation time of the last frame that was read, in seconds."""
-        self._reader = reader
-        self._sampling = sampling
+    def __init__(self, progress: Progress, reader: VideoReader, sampling: Sampling) -> None:
         self._progress = progress
+        self._step = sampling.step
+        ends = [Fraction(e) for e in (reader.duration_seconds, sampling.end_seconds) if e is not None]
+        self._total = math.ceil(min(ends) / self._step) if ends else 0
+        self._done = 0
         self._reported = -math.inf
+
+    def read_until(self, time: Fraction) -> None:
+        """The frame at ``time`` seconds was read."""
+        self._done = int(time / self._step)
+        self.tick()
+
+    def tick(self) -> None:
+        """Tell the progress where we are, unless it was told just now. A total that is not known stays one ahead."""
+        now = monotonic()
+        if now - self._reported >= REPORT_SECONDS:
+            self._reported = now
+            self._progress(self._done, max(self._total, self._done + 1), "reading frames")
+
+    def finish(self) -> None:
+        """All of it was read."""
+        total = max(self._total, self._done)
+        self._progress(total, total, "reading frames")
+
+
+class _Reading:
+    """One pass over a video: passes its frames on with their times, and remembers what it saw on the way."""
+
+    def __init__(self, source: Path, reader: VideoReader, *, progress: _Steps) -> None:
+        self._source = source
+        self._reader = reader
+        self._progress = progress
+        self._latest = Fraction(0)
         self._num_timed = 0
-        self._first: DecodedFrame | None = None
+        self._first: av.VideoFrame | None = None
         self._resized_at: int | None = None
 
     def frames(self) -> Iterator[tuple[Fraction, DecodedFrame]]:
         """The video's frames with their presentation times."""
-        self.report()
+        self._progress.tick()
         for time, frame in presentation_times(self._reader.frames(), interval=self._reader.interval):
             self._look_at(frame)
             self._num_timed += 1
-            self.latest = time
-            self.report()
+            self._latest = time
+            self._progress.read_until(time)
             yield time, frame
 
-    def report(self) -> None:
-        """Tell the progress, unless it was told just now."""
-        now = monotonic()
-        if now - self._reported >= REPORT_SECONDS:
-            self._reported = now
-            done = int(self.latest / self._sampling.step)
-            self._progress(done, max(self._total(), done + 1), "reading frames")
-
-    def _total(self) -> int:
-        ends = [Fraction(e) for e in (self._reader.duration_seconds, self._sampling.end_seconds) if e is not None]
-        return math.ceil(min(ends) / self._sampling.step) if ends else 0
-
     def _look_at(self, frame: DecodedFrame) -> None:
-        size = (frame.picture.width, frame.picture.height)
+        size_wh = (frame.picture.width, frame.picture.height)
+        check_size(size_wh, self._source.name)
         if self._first is None:
-            check_size(size, "the video")
-            self._first = frame
-        elif self._resized_at is None and size != (self._first.picture.width, self._first.picture.height):
-            check_size(size, "the video")
+            self._first = frame.picture
+        elif self._resized_at is None and size_wh != (self._first.width, self._first.height):
             self._resized_at = frame.source_index
 
-    def info(self, source: Path) -> SourceInfo:
-        """What the pass found out. Raises VideoError when there was no frame."""
+    @property
+    def first(self) -> av.VideoFrame:
+        """The first picture, which decides on the size of all. Raises VideoError when there is none."""
         if self._first is None:
             raise VideoError(
-                f"no picture of {source} could be decoded; it may be damaged: copy it from its origin again"
+                f"no picture of {self._source} could be decoded; it may be damaged: copy it from its origin again"
             )
-        picture = self._first.picture
-        rotation = rotation_of(display_matrix(picture))
-        size = (picture.width, picture.height)
-        return SourceInfo(
-            path=str(source),
-            sha256=sha256_of(source, tick=self.report),
-            fps=self._rate(),
-            size_wh=size if rotation % 180 == 0 else size[::-1],
-            rotation=rotation,
-            kind="video",
-            notes=tuple(self._notes(picture)),
+        return self._first
+
+    @property
+    def size_wh(self) -> SizeWH:
+        """Width and height in pixels, after rotation."""
+        turned = rotation_of(display_matrix(self.first)) % 180 != 0
+        return (self.first.height, self.first.width) if turned else (self.first.width, self.first.height)
+
+    @property
+    def end(self) -> Fraction:
+        """When the last frame that was read ends, in seconds."""
+        return self._latest + self._reader.interval
+
+    def info(self) -> SourceInfo:
+        """What the pass found out, when it is over. Raises VideoError when there was no frame."""
+        first = self.first
+        sha256 = sha256_of(self._source, tick=self._progress.tick)
+        rotation = rotation_of(display_matrix(first))
+        info = SourceInfo(
+            str(self._source), sha256, self._rate(), self.size_wh, rotation, "video", tuple(self._notes(first))
         )
+        self._progress.finish()
+        return info
 
     def _rate(self) -> float | None:
         declared = self._reader.rate
         if self._num_timed < 2:
             return float(declared) if declared else None
-        measured = (self._num_timed - 1) / self.latest
+        measured = (self._num_timed - 1) / self._latest
         trusted = declared is not None and abs(declared - measured) <= TRUSTED * measured
         return float(declared if trusted and declared else measured)
 
     def _notes(self, first: av.VideoFrame) -> Iterator[str]:
-        yield from self._reader.notes(self.latest + self._reader.interval)
+        yield from self._reader.notes(self.end)
         yield from oddities(first, self._reader.pixel_aspect)
         if self._resized_at is not None:
             yield f"its size changes at frame {self._resized_at}; the frames were scaled to the first one's size"

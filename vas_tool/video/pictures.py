@@ -61,12 +61,10 @@ def upright(frame: Frame, matrix: DisplayMatrix | None) -> Frame:
     return frame
 
 
-def to_rgb(picture: av.VideoFrame, size_wh: SizeWH | None = None) -> Frame:
+def to_rgb(picture: av.VideoFrame, size_wh: SizeWH) -> Frame:
     """(H, W, 3) RGB of a decoded picture, upright and contiguous; scaled to ``size_wh`` when it has another size."""
     matrix = display_matrix(picture)
-    width, height = picture.width, picture.height
-    if size_wh is not None:
-        width, height = size_wh if rotation_of(matrix) % 180 == 0 else size_wh[::-1]
+    width, height = size_wh if rotation_of(matrix) % 180 == 0 else size_wh[::-1]
     colours = "ITU709" if picture.colorspace == UNSPECIFIED and picture.height > SD_MAX_HEIGHT else None
     rgb = picture.to_ndarray(format="rgb24", src_colorspace=colours, width=width, height=height)
     return np.ascontiguousarray(upright(cast(Frame, rgb), matrix))

@@ -65,10 +65,13 @@ def check_size(size_wh: SizeWH, name: str) -> None:
 
 
 def sha256_of(path: Path, *, tick: Callable[[], None]) -> str:
-    """The file's SHA-256, read in blocks; ``tick`` is called after each of them."""
+    """The file's SHA-256, read in blocks; ``tick`` is called after each. Raises VideoError when it cannot be read."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(HASH_BLOCK):
-            digest.update(block)
-            tick()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(HASH_BLOCK):
+                digest.update(block)
+                tick()
+    except OSError as error:
+        raise VideoError(f"{path} cannot be read any more ({error.strerror}); check its disk") from error
     return digest.hexdigest()

@@ -1,0 +1,203 @@
+"""What cannot become a clip says why and what to do, and leaves nothing behind."""
+
+import errno
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from video_files import make_sound, make_video, number_of, numbered
+
+from vas_tool.errors import Cancelled, VideoError
+from vas_tool.video import FolderClip, import_frames, source, storing
+
+
+def assert_refused(tmp_path: Path, source: Path, says: str, **options: object) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(VideoError, match=says):
+        import_frames(source, tmp_path / "frames", **options)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def written(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+    assert_refused(tmp_path, tmp_path / "no.mp4", "does not exist; check the path")
+    assert_refused(tmp_path, tmp_path / ("x" * 5000), "check the path")
+    assert_refused(tmp_path, tmp_path / "a\0b", "check the path")
+
+
+def test_neither_a_file_nor_a_folder(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert_refused(tmp_path, tmp_path / "pipe.mp4", "neither a file nor a folder")
+
+
+def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_video(tmp_path / "a.mp4", 2)
+    monkeypatch.setattr("vas_tool.video.decoding.open", refuse(errno.EACCES), raising=False)
+    assert_refused(tmp_path, path, "Permission denied.*check its permissions")
+
+
+def refuse(number: int) -> Callable[..., None]:
+    def open_(*args: object, **kwargs: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return open_
+
+
+def test_what_is_not_a_video(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, 20000, np.uint8).tobytes()
+    assert_refused(tmp_path, written(tmp_path / "empty.mp4", b""), "is empty; copy it")
+    assert_refused(tmp_path, written(tmp_path / "noise.mp4", noise), "not a video that can be opened.*convert it")
+    assert_refused(tmp_path, written(tmp_path / "notes.txt", b"hello world\n" * 99), "text, not a video; choose")
+    assert_refused(tmp_path, written(tmp_path / "page.mp4", b"<html><body>404</body></html>"), "not a video")
+
+
+def test_a_playlist_opens_nothing_else(tmp_path: Path) -> None:
+    make_video(tmp_path / "a.ts", 25, codec="mpeg2video")
+    text = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n"
+    assert_refused(tmp_path, written(tmp_path / "list.m3u8", text), "playlist, not a video|not a video")
+
+
+def test_sound_only(tmp_path: Path) -> None:
+    assert_refused(tmp_path, make_sound(tmp_path / "a.m4a"), "sound but no pictures; choose")
+
+
+def test_no_picture_decodes(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "whole.mp4", 5, options={"bf": "0"}).read_bytes()
+    start = whole.index(b"mdat") + 4
+    end = whole.index(b"moov") - 4
+    broken = whole[:start] + b"\xff" * (end - start) + whole[end:]
+    assert_refused(tmp_path, written(tmp_path / "a.mp4", broken), "no picture of .* could be decoded")
+
+
+def test_a_file_without_its_index(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "whole.mp4", 50).read_bytes()
+    assert_refused(tmp_path, written(tmp_path / "a.mp4", whole[: len(whole) // 2]), "without its index.*copy it again")
+
+
+@pytest.mark.parametrize("name", ["cut.mp4", "cut.mkv"])
+def test_a_truncated_file_keeps_what_decodes_and_says_so(tmp_path: Path, name: str) -> None:
+    rng = np.random.default_rng(0)
+    frames = [numbered(i) for i in range(50)]
+    for frame in frames:  # noise, so that the bytes are spread over the frames
+        frame[24:] = rng.integers(0, 256, frame[24:].shape)
+    path = make_video(tmp_path / name, frames, container_options={"movflags": "faststart"})
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * 0.6)])
+    result = import_frames(path, tmp_path / "frames")
+    clip = FolderClip(tmp_path / "frames", fps=result.fps, size_wh=result.size_wh)
+    [note] = result.source.notes
+    assert "the file ends early" in note and "of about 50 frames" in note
+    assert 20 < result.ledger[-1].source_index < 40
+    assert [number_of(f) for f in clip[:]] == [r.source_index for r in result.ledger]
+
+
+def test_a_whole_file_is_not_called_truncated(tmp_path: Path) -> None:
+    # The last picture of a screen recording is held for five seconds.
+    times = [Fraction(i, 10) for i in range(10)] + [Fraction(6)]
+    for name in ("a.mp4", "a.mkv"):
+        result = import_frames(make_video(tmp_path / name, 11, times=times), tmp_path / f"{name}.frames")
+        assert result.source.notes == ()
+
+
+def test_damage_in_the_middle_is_skipped_and_noted(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mov", 48, rate=24, codec="mjpeg", pix_fmt="yuvj420p")
+    with av.open(str(path)) as container:
+        places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    for position, size in places[20:23]:
+        data[position : position + size] = bytes(size)
+    path.write_bytes(data)
+    result = import_frames(path, tmp_path / "frames")
+    assert any("damaged pieces of the file that were skipped: 3" in note for note in result.source.notes)
+    assert result.ledger[-1].pts_seconds == pytest.approx(1.875)
+    assert len(result.ledger) == 16
+
+
+def test_absurd_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = [np.zeros((8, 64, 3), np.uint8)] * 3
+    path = make_video(tmp_path / "tiny.mkv", tiny, codec="ffv1", pix_fmt="bgr0")
+    assert_refused(tmp_path, path, "64 x 8 pixels is too small; each side must be at least 16")
+    wide = [np.zeros((16, 16400, 3), np.uint8)]
+    path = make_video(tmp_path / "wide.mkv", wide, codec="ffv1", pix_fmt="bgr0")
+    assert_refused(tmp_path, path, "16400 x 16 pixels is too large; scale it down")
+    monkeypatch.setattr(source, "MAX_PIXELS", 6000)
+    assert_refused(tmp_path, make_video(tmp_path / "many.mp4", 2), "too large")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"fps": 0}, "more than 0"),
+        ({"start_seconds": 2, "end_seconds": 1}, "later than the start"),
+        ({"start_seconds": 60}, "lasts 1.00 s and the start is 60 s; choose an earlier start"),
+    ],
+)
+def test_ranges(tmp_path: Path, options: dict[str, float], says: str) -> None:
+    assert_refused(tmp_path, make_video(tmp_path / "a.mp4", 25), says, **options)
+
+
+def test_frames_dir_is_there_already(tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    assert_refused(tmp_path, make_video(tmp_path / "a.mp4", 25), "exists already; choose a new folder")
+
+
+def test_the_parent_is_not_there(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", 25)
+    with pytest.raises(VideoError, match=r"cannot be written .*choose a folder"):
+        import_frames(path, tmp_path / "no" / "frames")
+
+
+@pytest.mark.parametrize("kind", ["video", "images"])
+@pytest.mark.parametrize(
+    ("number", "says"), [(errno.ENOSPC, "disk is full.*free some space"), (errno.EROFS, "cannot be written")]
+)
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, number: int, says: str) -> None:
+    path = make_video(tmp_path / "a.mp4", 50) if kind == "video" else folder_of_images(tmp_path / "images")
+    real = storing.write_bytes
+
+    def write_bytes(file: Path, data: bytes) -> None:
+        if file.name.startswith("00003"):
+            file.write_bytes(data[:10])
+            raise OSError(number, os.strerror(number))
+        real(file, data)
+
+    monkeypatch.setattr(storing, "write_bytes", write_bytes)
+    monkeypatch.setattr("vas_tool.video.images.write_bytes", write_bytes)
+    assert_refused(tmp_path, path, says)
+
+
+@pytest.mark.parametrize("kind", ["video", "images"])
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_cancelled_import_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, after: int
+) -> None:
+    path = make_video(tmp_path / "a.mp4", 50) if kind == "video" else folder_of_images(tmp_path / "images")
+    monkeypatch.setattr("vas_tool.video.importing.REPORT_SECONDS", 0)
+    calls = []
+
+    def progress(done: int, total: int, what: str) -> None:
+        calls.append(done)
+        if len(calls) > after:
+            raise Cancelled("stopped")
+
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(Cancelled):
+        import_frames(path, tmp_path / "frames", progress=progress)
+    assert len(calls) == after + 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def folder_of_images(folder: Path) -> Path:
+    folder.mkdir()
+    for i in range(6):
+        Image.fromarray(numbered(i)).save(folder / f"{i}.png")
+    return folder
