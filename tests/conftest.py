@@ -1,0 +1,62 @@
+"""What several test files need: small projects on disk."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vas_tool.project import Project
+from vas_tool.types import Frame, SizeWH
+
+SQUARE = 12
+"""Side of the moving square, in pixels."""
+
+
+def square_at(frame_index: int, size_wh: SizeWH) -> tuple[slice, slice]:
+    """(rows, columns) of the square: it moves two pixels to the right and one down, and turns back at the border."""
+    width, height = size_wh
+    x, y = ((step * frame_index + 4) % (2 * room) for step, room in ((2, width - SQUARE), (1, height - SQUARE)))
+    x, y = min(x, 2 * (width - SQUARE) - x), min(y, 2 * (height - SQUARE) - y)
+    return slice(y, y + SQUARE), slice(x, x + SQUARE)
+
+
+def square_frame(frame_index: int, size_wh: SizeWH) -> Frame:
+    """A textured square on a textured ground, (H, W, 3)."""
+    random = np.random.default_rng(1)
+    frame = random.integers(40, 90, (size_wh[1], size_wh[0], 3), np.uint8)
+    frame[square_at(frame_index, size_wh)] = random.integers(150, 250, (SQUARE, SQUARE, 3), np.uint8)
+    return frame
+
+
+def write_images(folder: Path, num_frames: int, size_wh: SizeWH) -> Path:
+    folder.mkdir(parents=True)
+    for i in range(num_frames):
+        cv2.imwrite(str(folder / f"{i:05d}.png"), square_frame(i, size_wh)[..., ::-1])
+    return folder
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
+    """make_project(num_frames=5, size_wh=(64, 48), name="clip") -> an open project without objects.
+
+    ``name`` may hold slashes. Every project is closed at the end of the test.
+    """
+    made: list[Project] = []
+
+    def make(num_frames: int = 5, size_wh: SizeWH = (64, 48), name: str = "clip") -> Project:
+        images = write_images(tmp_path / "sources" / str(len(made)), num_frames, size_wh)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        made.append(Project.create(tmp_path / name, images))
+        return made[-1]
+
+    yield make
+    for project in made:
+        project.close()
+
+
+@pytest.fixture
+def small_project(make_project: Callable[..., Project]) -> Project:
+    """Five frames of 64 x 48 pixels, no objects."""
+    return make_project()

@@ -1,0 +1,179 @@
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from annotating import annotate, pad, rectangle
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vas_tool.formats.coco import write_coco
+from vas_tool.formats.verify import verify
+from vas_tool.masks import to_rle
+from vas_tool.project import Project
+
+SIZE = (64, 48)
+Data = dict[str, Any]
+Damage = Callable[[Data], Any]
+
+
+@pytest.fixture
+def sound(make_project: Callable[..., Project], tmp_path: Path) -> Data:
+    """Two videos, three objects, one of which reaches beyond the picture."""
+    first, second = make_project(2, name="a"), make_project(2, name="b")
+    canvas = pad(first, 0.5)
+    seen, whole = rectangle(SIZE, 0, 10, 20, 30), rectangle(SIZE, 0, 10, 40, 30)
+    beyond = canvas.to_canvas(whole) | rectangle(canvas.size_wh, 10, 34, 40, 54)
+    annotate(first, "car", modal={0: seen, 1: seen}, amodal={0: canvas.to_canvas(whole), 1: beyond}, accepted=[0])
+    annotate(first, "cat", modal={0: whole}, amodal={0: canvas.to_canvas(whole)})
+    annotate(second, "car", modal={0: seen}, amodal={0: whole})
+    write_coco([first, second], tmp_path / "out.json")
+    data: Data = json.loads((tmp_path / "out.json").read_text())
+    return data
+
+
+def problems(tmp_path: Path, data: Any) -> str:
+    path = tmp_path / "damaged.json"
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    return "\n".join(verify(path).problems)
+
+
+def test_a_sound_file_has_no_problems(tmp_path: Path, sound: Data) -> None:
+    report = verify(tmp_path / "out.json")
+    assert report.ok and (report.num_images, report.num_annotations) == (4, 4)
+
+
+def item(name: str, position: int, **changes: Any) -> Damage:
+    return lambda data: data[name][position].update(changes)
+
+
+def without(name: str, position: int, key: str) -> Damage:
+    return lambda data: data[name][position].pop(key)
+
+
+def rle(key: str, mask: Any, position: int = 0) -> Damage:
+    return item("annotations", position, **{key: to_rle(mask)})
+
+
+def counts(text: str) -> Damage:
+    return item("annotations", 0, segmentation={"size": [48, 64], "counts": text})
+
+
+EMPTY = rectangle(SIZE, 0, 0, 0, 0)
+DAMAGES: list[tuple[Damage, str]] = [
+    # masks
+    (rle("segmentation", rectangle(SIZE, 0, 10, 41, 30)), "annotation 1: area is 800, its mask's is 820"),
+    (rle("segmentation", rectangle(SIZE, 0, 10, 41, 30)), "annotation 1: bbox is [0, 10, 40, 20]"),
+    (rle("visible_mask", rectangle(SIZE, 0, 10, 20, 31)), "does not cover 20 pixels"),
+    (rle("visible_mask", rectangle(SIZE, 0, 10, 20, 29)), "inmodal_seg is not the visible_mask"),
+    (rle("visible_mask", rectangle(SIZE, 0, 10, 20, 29)), "inmodal_bbox is [0, 10, 20, 20], its visible mask's is"),
+    (rle("invisible_mask", EMPTY), "invisible_mask is not segmentation without visible_mask"),
+    (rle("segmentation", rectangle((48, 64), 0, 0, 9, 9)), "segmentation has the size [64, 48], its image is [48, 64]"),
+    (rle("segmentation", EMPTY), "its amodal mask is empty"),
+    (counts("0"), "annotation 1: segmentation does not decode"),
+    (counts("`"), "segmentation does not decode: RLE text ends"),
+    (counts("é"), "segmentation does not decode"),
+    (counts(""), "segmentation does not decode"),
+    (item("annotations", 0, segmentation=[[1, 1, 9, 1, 9, 9]]), "annotation 1: segmentation is [[1, 1, 9"),
+    (item("annotations", 0, segmentation={"size": [48, 64], "counts": [0, 9]}), "annotation 1: segmentation is"),
+    # numbers that follow from them
+    (item("annotations", 0, area=801), "annotation 1: area is 801, its mask's is 800"),
+    (item("annotations", 0, bbox=[0, 10, 40, 21]), "annotation 1: bbox"),
+    (item("annotations", 0, occlude_rate=0.4), "annotation 1: occlude_rate is 0.4, the masks give 0.5"),
+    (item("annotations", 0, visibility=0.4), "annotation 1: visibility is 0.4, the masks give 0.5"),
+    (item("annotations", 2, visibility=0.9), "annotation 3: visibility is 0.9, the masks give at most"),
+    (item("annotations", 0, visibility=1.5), "visibility is 1.5; it must be: a number from 0 to 1"),
+    (item("annotations", 0, amodal_bbox=[0, 10, 41, 20]), "amodal_bbox is [0, 10, 41, 20], the mask's box is"),
+    (item("annotations", 2, amodal_bbox=[-22, 10, 41, 20]), "does not hold the mask's box"),
+    (item("annotations", 0, out_of_frame=True), "out_of_frame is True"),
+    (item("annotations", 2, out_of_frame=False), "annotation 3: out_of_frame is False"),
+    (item("annotations", 0, iscrowd=1), "iscrowd is 1"),
+    (item("annotations", 0, area=800.5), "area is 800.5; it must be: a whole number from 0"),
+    (item("annotations", 0, area=10**400), "annotation 1: area"),
+    # references
+    (item("annotations", 1, id=1), "annotation 1: its id is there 2 times"),
+    (item("images", 1, id=1), "image 1: its id is there 2 times"),
+    (item("annotations", 0, image_id=77), "image_id 77 is not in images"),
+    (item("annotations", 0, image_id=2), "annotation 1: frame_index is 0, its image's is 1"),
+    (item("annotations", 0, category_id=77), "category_id 77 is not in categories"),
+    (item("annotations", 0, category_id=2), "category_id is 2, its track's is 1"),
+    (item("annotations", 0, video_id=2), "video_id is 2, its image's is 1"),
+    (item("annotations", 1, track_id=1), "track 1 is on image 1 already"),
+    (item("annotations", 0, pts_seconds=1.0), "pts_seconds is 1.0, its image's is 0.0"),
+    (item("images", 0, video_id=9), "image 1: video_id 9 is not in videos"),
+    (item("tracks", 0, category_id=9), "track 1: category_id 9 is not in categories"),
+    # images
+    (
+        item("images", 2, file_name="a/frames/00000.png"),
+        "image 1, image 3: all have the file_name 'a/frames/00000.png'",
+    ),
+    (item("images", 0, file_name="../x.png"), "is not a plain relative path"),
+    (item("images", 0, file_name="/x.png"), "is not a plain relative path"),
+    (item("images", 0, width=65), "image 1: width is 65, its video's is 64"),
+    (item("images", 0, width=100_000, height=100_000), "its masks were not decoded"),
+    (item("images", 1, frame_index=0), "frame_index 0 is there twice in its video"),
+    (item("images", 1, source_index=0), "image 2: source_index 0 is not after the 0 of the frame before"),
+    (lambda data: data["images"].pop(), "video 2: length is 2, it has 1 images"),
+    # what is missing or of another kind
+    (without("annotations", 0, "area"), "annotation 1: area is missing"),
+    (without("annotations", 0, "id"), "annotations[0]: id is missing"),
+    (without("annotations", 0, "engine"), "annotation 1: engine is missing"),
+    (without("annotations", 0, "review"), "annotation 1: review is missing"),
+    (item("annotations", 0, review="perhaps"), "annotation 1: review is 'perhaps'"),
+    (item("annotations", 0, engine={"modal": {}}), "annotation 1: engine is"),
+    (item("annotations", 0, image_id="1"), "annotation 1: image_id is '1'"),
+    (item("annotations", 0, image_id=[1]), "annotation 1: image_id is [1]"),
+    (item("videos", 0, fps=None), "video 1: fps is None; it must be: a finite number"),
+    (lambda data: data.pop("tracks"), "tracks is missing or not a list"),
+    (lambda data: data.update(images={}), "images is missing or not a list"),
+    (lambda data: data["annotations"].append(3), "annotations[4] is a int, not a record"),
+]
+
+
+@pytest.mark.parametrize(("damage", "expected"), DAMAGES)
+def test_every_damage_is_reported(tmp_path: Path, sound: Data, damage: Damage, expected: str) -> None:
+    damage(sound)
+    assert expected in problems(tmp_path, sound)
+
+
+def test_all_problems_are_listed_not_the_first_only(tmp_path: Path, sound: Data) -> None:
+    sound["annotations"][0]["area"] = 1
+    sound["annotations"][3]["area"] = 2
+    sound["images"][0]["file_name"] = sound["images"][1]["file_name"]
+    assert len(problems(tmp_path, sound).splitlines()) == 3
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"x"', "[" * 100_000, '{"images": NaN}', "\x00\xff"])
+def test_no_json_or_another_shape_is_a_problem_not_a_traceback(tmp_path: Path, text: str) -> None:
+    assert "export it again" in problems(tmp_path, text)
+
+
+def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
+    assert "check the path" in verify(tmp_path / "nowhere.json").problems[0]
+
+
+def paths_into(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return [path] * bool(path) + [p for key, value in inner for p in paths_into(value, (*path, key))]
+
+
+JUNK = st.sampled_from([None, True, -1, 0, 3, 1e300, "", "x", [], [1], {}, {"a": 1}, 2**70])
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(draw=st.data(), junk=JUNK)
+def test_no_value_anywhere_makes_it_raise(tmp_path: Path, sound: Data, draw: st.DataObject, junk: Any) -> None:
+    data = copy.deepcopy(sound)
+    *path, last = draw.draw(st.sampled_from(paths_into(data)))
+    inner = data
+    for key in path:
+        inner = inner[key]
+    inner[last] = junk
+    problems(tmp_path, data)
+
+
+def test_pycocotools_stays_silent(tmp_path: Path, sound: Data, capfd: pytest.CaptureFixture[str]) -> None:
+    verify(tmp_path / "out.json")
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,138 @@
+"""What each record of a COCO file of ours must hold, and of which kind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+EXACT_INTEGERS = 2**53
+"""Beyond this, readers in JavaScript and in floating point lose digits."""
+
+Kind = Callable[[Any], bool]
+
+
+def is_integer(value: Any) -> bool:
+    """A whole number (not true or false)."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < EXACT_INTEGERS
+
+
+def is_count(value: Any) -> bool:
+    """A whole number from 0."""
+    return is_integer(value) and value >= 0
+
+
+def is_size(value: Any) -> bool:
+    """A whole number from 1."""
+    return is_integer(value) and value >= 1
+
+
+def is_number(value: Any) -> bool:
+    """A finite number."""
+    return is_integer(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def is_rate(value: Any) -> bool:
+    """A number from 0 to 1."""
+    return is_number(value) and 0 <= value <= 1
+
+
+def is_text(value: Any) -> bool:
+    """Text that is not empty."""
+    return isinstance(value, str) and bool(value)
+
+
+def is_flag(value: Any) -> bool:
+    """True or false."""
+    return isinstance(value, bool)
+
+
+def is_box(value: Any) -> bool:
+    """[x, y, width, height]."""
+    return isinstance(value, list) and len(value) == 4 and all(map(is_number, value)) and min(value[2:]) >= 0
+
+
+def is_rle(value: Any) -> bool:
+    """{"size": [height, width], "counts": text}."""
+    if not isinstance(value, dict) or not isinstance(value.get("counts"), str):
+        return False
+    size = value.get("size")
+    return isinstance(size, list) and len(size) == 2 and all(map(is_size, size))
+
+
+def is_engine(value: Any) -> bool:
+    """{"modal": ..., "amodal": ...}, each null or naming an engine."""
+    if not isinstance(value, dict) or set(value) != {"modal", "amodal"}:
+        return False
+    return all(v is None or (isinstance(v, dict) and is_text(v.get("engine"))) for v in value.values())
+
+
+def is_review(value: Any) -> bool:
+    """Accepted or unseen."""
+    return value in ("accepted", "unseen")
+
+
+def is_not_crowd(value: Any) -> bool:
+    """0: every annotation is one object."""
+    return is_integer(value) and value == 0
+
+
+ORIGIN: dict[str, Kind] = {"frame_index": is_count, "source_index": is_count, "pts_seconds": is_number}
+
+FIELDS: dict[str, dict[str, Kind]] = {
+    "videos": {
+        "id": is_count,
+        "name": is_text,
+        "width": is_size,
+        "height": is_size,
+        "length": is_size,
+        "fps": is_number,
+    },
+    "categories": {"id": is_count, "name": lambda value: isinstance(value, str)},
+    "tracks": {"id": is_count, "video_id": is_count, "category_id": is_count, "obj_id": is_count},
+    "images": {
+        "id": is_count,
+        "video_id": is_count,
+        "file_name": is_text,
+        "width": is_size,
+        "height": is_size,
+        **ORIGIN,
+    },
+    "annotations": {
+        **{key: is_count for key in ("id", "image_id", "video_id", "category_id", "track_id", "obj_id")},
+        **{key: is_rle for key in ("segmentation", "visible_mask", "invisible_mask", "inmodal_seg")},
+        **{key: is_box for key in ("bbox", "inmodal_bbox", "amodal_bbox")},
+        "area": is_count,
+        "iscrowd": is_not_crowd,
+        "occlude_rate": is_rate,
+        "visibility": is_rate,
+        "out_of_frame": is_flag,
+        "amodal_is_uncertain": is_flag,
+        "engine": is_engine,
+        "review": is_review,
+        **ORIGIN,
+    },
+}
+"""List of the file -> key -> what its value must be. Other keys are nobody's business."""
+
+
+def name_of(list_name: str, item: Any, position: int) -> str:
+    """``annotation 7``, or ``annotations[3]`` when the record has no id to be called by."""
+    singular = {"categories": "category"}.get(list_name, list_name.removesuffix("s"))
+    known = isinstance(item, dict) and is_integer(item.get("id"))
+    return f"{singular} {item['id']}" if known else f"{list_name}[{position}]"
+
+
+def wrong_fields(item: Mapping[str, Any], fields: Mapping[str, Kind]) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong) for each key that is missing or of another kind."""
+    for key, fits in fields.items():
+        if key not in item:
+            yield key, "is missing"
+        elif not fits(item[key]):
+            meant = " ".join((fits.__doc__ or "text").split()).rstrip(".").lower()
+            yield key, f"is {_shown(item[key])}; it must be: {meant}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

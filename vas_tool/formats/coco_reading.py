@@ -1,0 +1,144 @@
+"""A COCO file of ours as typed records. For a list of everything that is wrong with one, see ``verify``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from vas_tool.errors import FormatError
+from vas_tool.masks import CocoRle, from_rle
+from vas_tool.types import Mask, SizeWH
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class CocoImage:
+    """One frame of a video."""
+
+    id: int
+    video_id: int
+    file_name: str
+    size_wh: SizeWH
+    frame_index: int
+    source_index: int
+    pts_seconds: float
+
+
+@dataclass(frozen=True)
+class CocoAnnotation:
+    """One object on one frame. Masks stay run lengths until asked for."""
+
+    id: int
+    image_id: int
+    video_id: int
+    track_id: int
+    object_id: int
+    label: str
+    frame_index: int
+    amodal_rle: CocoRle
+    """Cut to the picture."""
+    modal_rle: CocoRle
+    amodal_bbox_xywh: tuple[int, int, int, int]
+    """May reach beyond the picture."""
+    out_of_frame: bool
+    amodal_is_uncertain: bool
+    visibility: float
+    occlude_rate: float
+    review: Literal["accepted", "unseen"]
+
+    @property
+    def amodal(self) -> Mask:
+        """(H, W) amodal mask, cut to the picture. Raises FormatError when the runs are damaged."""
+        return from_rle(self.amodal_rle)
+
+    @property
+    def modal(self) -> Mask:
+        """(H, W) modal mask; all False where the object is wholly hidden. Raises FormatError."""
+        return from_rle(self.modal_rle)
+
+
+@dataclass(frozen=True)
+class CocoFile:
+    """Everything in a COCO file of ours, in its order."""
+
+    video_names: dict[int, str]
+    images: tuple[CocoImage, ...]
+    annotations: tuple[CocoAnnotation, ...]
+
+
+def read_coco(path: Path) -> CocoFile:
+    """Read what ``write_coco`` wrote. Raises FormatError when the file is missing, no JSON, or lacks something."""
+    data = load_json(path)
+    try:
+        labels = {item["id"]: item["name"] for item in data["categories"]}
+        return CocoFile(
+            video_names={item["id"]: item["name"] for item in data["videos"]},
+            images=_all(data["images"], _image, what="image"),
+            annotations=_all(data["annotations"], lambda item: _annotation(item, labels), what="annotation"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(
+            f"{path} is no COCO file of vas-tool ({type(error).__name__}: {error}); `vas-tool verify {path}` lists "
+            "what is wrong"
+        ) from error
+
+
+def load_json(path: Path) -> Any:
+    """The parsed file. Raises FormatError when it cannot be read or is no JSON."""
+    try:
+        return json.loads(path.read_bytes(), parse_constant=_no_number)
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read ({error.strerror}); check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is no JSON ({error}); export it again") from error
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _all(items: list[Any], read: Callable[[Any], Record], *, what: str) -> tuple[Record, ...]:
+    records = []
+    for position, item in enumerate(items):
+        try:
+            records.append(read(item))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{what} at position {position}: {type(error).__name__} {error}") from error
+    return tuple(records)
+
+
+def _image(item: dict[str, Any]) -> CocoImage:
+    return CocoImage(
+        id=item["id"],
+        video_id=item["video_id"],
+        file_name=item["file_name"],
+        size_wh=(item["width"], item["height"]),
+        frame_index=item["frame_index"],
+        source_index=item["source_index"],
+        pts_seconds=item["pts_seconds"],
+    )
+
+
+def _annotation(item: dict[str, Any], labels: dict[int, str]) -> CocoAnnotation:
+    x, y, width, height = item["amodal_bbox"]
+    return CocoAnnotation(
+        id=item["id"],
+        image_id=item["image_id"],
+        video_id=item["video_id"],
+        track_id=item["track_id"],
+        object_id=item["obj_id"],
+        label=labels[item["category_id"]],
+        frame_index=item["frame_index"],
+        amodal_rle=item["segmentation"],
+        modal_rle=item["visible_mask"],
+        amodal_bbox_xywh=(x, y, width, height),
+        out_of_frame=item["out_of_frame"],
+        amodal_is_uncertain=item["amodal_is_uncertain"],
+        visibility=item["visibility"],
+        occlude_rate=item["occlude_rate"],
+        review=item["review"],
+    )

@@ -1,0 +1,61 @@
+"""Exports that are whole or not there: written beside, then put in place."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from vas_tool.errors import FormatError
+
+
+def _refused(path: Path, error: OSError) -> FormatError:
+    reason = error.strerror or str(error)
+    return FormatError(f"{path} could not be written ({reason}); make room or choose another place, then export again")
+
+
+@contextmanager
+def text_in_place(path: Path) -> Iterator[TextIO]:
+    """A text file to write; it replaces ``path`` when the block ends well, else nothing of it is left.
+
+    Raises FormatError when ``path`` is a folder or the disk refuses.
+    """
+    if path.is_dir():
+        raise FormatError(f"{path} is a folder; name a file to write, such as {path / 'annotations.json'}")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise _refused(path, error) from error
+    finally:
+        with suppress(OSError):  # the folder itself may be the problem
+            beside.unlink()
+
+
+@contextmanager
+def folder_in_place(folder: Path) -> Iterator[Path]:
+    """A new folder to fill; it takes the name ``folder`` when the block ends well, else nothing of it is left.
+
+    Raises FormatError when ``folder`` is there and not empty (an export never removes what it did not write), or
+    the disk refuses.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise FormatError(f"{folder} exists and is not empty; choose a new folder, or remove that one first")
+    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        beside.replace(folder)
+    except OSError as error:
+        raise _refused(folder, error) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
