@@ -12,8 +12,8 @@ LAYERS = (
     {"engines"},
     {"pipeline"},
     {"project", "formats", "evaluation"},
-    {"session", "jobs", "review", "runs", "batch", "training"},
-    {"cli", "ui"},
+    {"session", "jobs", "review", "runs", "exports", "batch", "training"},
+    {"cli", "commands", "terminal", "sample", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""
 ONLY_IN = {

@@ -1,0 +1,77 @@
+"""The command line: the same pipeline without a browser. Slow imports come after the arguments are read."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vas_tool import __version__
+from vas_tool.errors import VasToolError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status: 0, 1 for an error that is told on one line, 130 when interrupted."""
+    options = parser().parse_args(arguments)
+    try:
+        from vas_tool import commands
+
+        return int(commands.COMMANDS[options.command](options))
+    except VasToolError as error:
+        print(f"vas-tool: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("vas-tool: stopped; what was finished is kept", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
+    top = argparse.ArgumentParser(
+        prog="vas-tool",
+        description="Click an object in a video; get its modal and amodal masks and its content, and a data set.",
+    )
+    top.add_argument("--version", action="version", version=f"vas-tool {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_open(commands.add_parser("open", help="open the tool in a browser"))
+    _add_run(commands.add_parser("run", help="segment, track and complete one object without a browser"))
+    _add_export(commands.add_parser("export", help="write a project's results for other tools"))
+    verify = commands.add_parser("verify", help="check an exported file")
+    verify.add_argument("file", type=Path)
+    commands.add_parser("models", help="list the engines and the weights they need")
+    return top
+
+
+def _add_open(open_: argparse.ArgumentParser) -> None:
+    open_.add_argument("source", nargs="?", type=Path, help="a video, a folder of images, or a project")
+    open_.add_argument("--root", type=Path, default=Path("projects"), help="the projects' folder (default: projects)")
+    open_.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this computer only)")
+    open_.add_argument("--port", type=int, help="default: the first free one from 7860")
+    open_.add_argument("--no-browser", action="store_true", help="print the address only")
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.add_argument("source", type=Path, help="a video, a folder of images, or a folder with rgbs/ and masks/")
+    run.add_argument("--project", type=Path, required=True, help="the folder to make, or a project to go on with")
+    run.add_argument("--click", action="append", default=[], metavar="FRAME,X,Y[,-]", help="a click; ,- is negative")
+    run.add_argument("--box", action="append", default=[], metavar="FRAME,X0,Y0,X1,Y1")
+    run.add_argument("--masks", type=Path, help="a folder of modal masks, one image a frame")
+    run.add_argument("--label", help="the object's category name")
+    run.add_argument("--stages", default="segment,depth,amodal,content", help="default: %(default)s")
+    run.add_argument("--engine", action="append", default=[], metavar="STAGE=NAME")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--fps", type=float, default=8.0, help="frames a second of the clip (default: 8)")
+    run.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
+    run.add_argument("--end", type=float, metavar="SECONDS")
+
+
+def _add_export(export: argparse.ArgumentParser) -> None:
+    export.add_argument("projects", nargs="+", type=Path, metavar="PROJECT", help="coco takes several into one file")
+    export.add_argument("--format", required=True, choices=("coco", "sequences", "layers"))
+    export.add_argument("--out", type=Path, required=True, help="the file or folder to write")
+    export.add_argument("--only-accepted", action="store_true", help="leave out what nobody has accepted")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

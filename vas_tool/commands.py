@@ -1,0 +1,194 @@
+"""What the commands of the command line do, each a function of the parsed arguments that gives the exit status."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from vas_tool.engines import registry
+from vas_tool.engines.base import Progress
+from vas_tool.errors import InputError, PromptError
+from vas_tool.exports import export
+from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
+from vas_tool.formats.verify import verify
+from vas_tool.object_layers import asked_on
+from vas_tool.project import Project
+from vas_tool.runs import complete, frames_to_track, segment_frame, track
+from vas_tool.terminal import ProgressBar
+from vas_tool.truth import AnnotatedObject
+from vas_tool.types import STAGES, Box, Click, Stage
+
+
+def open_(options: Namespace) -> int:
+    """``vas-tool open``: the browser tool."""
+    from vas_tool.ui.server import serve
+
+    source: Path | None = options.source
+    if source is not None and not source.exists():
+        raise InputError(f"{source} does not exist; check the spelling")
+    root: Path = options.root
+    if source is not None and (source / "project.json").is_file():
+        root = source.resolve().parent
+    serve(root, start=source, host=options.host, port=options.port, browser=not options.no_browser)
+    return 0
+
+
+def run(options: Namespace) -> int:
+    """``vas-tool run``: one object through the stages."""
+    bar = ProgressBar()
+    stages, engines = _stages(options.stages), _engines(options.engine)
+    clicks, boxes = [_click(text) for text in options.click], [_box(text) for text in options.box]
+    project = _project(options, bar)
+    try:
+        thing = _object(project, options, clicks=clicks, boxes=boxes)
+        truth = replace(project.truth, engines={**project.truth.engines, **engines}, seed=options.seed)
+        edit_id = project.edit(f"run on {thing.label}", truth.with_object(thing))
+        if options.masks:
+            import_masks(project, thing.id, options.masks, edit_id=edit_id)
+        _run_stages(project, thing.id, stages, edit_id=edit_id, progress=bar)
+        bar.close()
+        _report(project, thing.id)
+    finally:
+        project.close()
+    return 0
+
+
+def _project(options: Namespace, progress: Progress) -> Project:
+    folder, source = options.project, options.source
+    if (folder / "project.json").is_file():
+        return Project.open(folder)
+    if source.is_dir() and is_sequences_folder(source):
+        return import_sequences(source, folder, label=options.label or source.name, fps=options.fps, progress=progress)
+    return Project.create(
+        folder, source, fps=options.fps, start_seconds=options.start, end_seconds=options.end, progress=progress
+    )
+
+
+def _object(project: Project, options: Namespace, *, clicks: list[Click], boxes: list[Box]) -> AnnotatedObject:
+    """The object of that label with what was said added to it, or a new one."""
+    existing = [o for o in project.truth.objects if options.label in (None, o.label)]
+    fresh = AnnotatedObject(project.truth.next_object_id, options.label or f"object {project.truth.next_object_id}")
+    thing = existing[-1] if existing else fresh
+    new_clicks = tuple(c for c in clicks if c not in thing.clicks)
+    new_boxes = {b.frame_index: b for b in (*thing.boxes, *boxes)}
+    if not (thing.prompted() or clicks or boxes or options.masks):
+        raise PromptError("nothing says which object is meant; give --click FRAME,X,Y, --box or --masks")
+    for mark in (*clicks, *boxes):
+        _require_inside(project, mark)
+    return replace(thing, clicks=(*thing.clicks, *new_clicks), boxes=tuple(new_boxes.values()))
+
+
+def _require_inside(project: Project, mark: Click | Box) -> None:
+    width, height = project.clip.size_wh
+    x, y = (mark.x, mark.y) if isinstance(mark, Click) else (max(mark.x0, 0), max(mark.y0, 0))
+    if not (mark.frame_index < len(project.clip) and 0 <= x < width and 0 <= y < height):
+        raise PromptError(f"{mark} lies outside the clip of {len(project.clip)} frames of {width} x {height} pixels")
+
+
+def _run_stages(project: Project, object_id: int, stages: list[Stage], *, edit_id: int, progress: Progress) -> None:
+    if "segment" in stages:
+        thing = project.truth.object(object_id)
+        for frame_index in sorted(asked_on(thing)):
+            segment_frame(project, object_id, frame_index, edit_id=edit_id)
+        spans = frames_to_track(project, object_id, 0, direction="both")
+        track(project, object_id, spans, edit_id=edit_id, progress=progress)
+    complete(project, [object_id], edit_id=edit_id, progress=progress, stages=stages)
+
+
+def _report(project: Project, object_id: int) -> None:
+    amodal = project.amodal(object_id)
+    hidden = sum(amodal.occluded(f) for f in amodal)
+    print(
+        f"{project.folder}: object {object_id} ({amodal.thing.label}), {len(project.clip)} frames, "
+        f"{len(amodal.modal)} modal masks, {len(amodal)} amodal masks ({hidden} with a hidden part), "
+        f"{len(amodal.layers.content)} contents"
+    )
+
+
+def _stages(text: str) -> list[Stage]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in STAGES]
+    if unknown or not names:
+        raise InputError(f"--stages {text}: choose from {','.join(STAGES)}")
+    return [stage for stage in STAGES if stage in names]
+
+
+def _engines(texts: list[str]) -> dict[str, str]:
+    chosen: dict[str, str] = {}
+    for text in texts:
+        stage, _, name = text.partition("=")
+        registry.spec_of(stage, name)  # type: ignore[arg-type]  # it checks the name itself
+        chosen[stage] = name
+    return chosen
+
+
+def _numbers(text: str, count: int, option: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or numbers[0] != int(numbers[0]):
+        raise PromptError(f"{option}, got {text!r}")
+    return numbers
+
+
+def _click(text: str) -> Click:
+    positive = not text.endswith(",-")
+    frame, x, y = _numbers(text.removesuffix(",-"), 3, "--click needs FRAME,X,Y or FRAME,X,Y,-")
+    return Click(int(frame), x, y, positive)
+
+
+def _box(text: str) -> Box:
+    frame, x0, y0, x1, y1 = _numbers(text, 5, "--box needs FRAME,X0,Y0,X1,Y1")
+    return Box(int(frame), x0, y0, x1, y1)
+
+
+def export_(options: Namespace) -> int:
+    """``vas-tool export``."""
+    bar = ProgressBar()
+    with ExitStack() as stack:
+        projects = []
+        for folder in options.projects:
+            projects.append(Project.open(folder))
+            stack.callback(projects[-1].close)
+        done = export(projects, options.format, options.out, only_accepted=options.only_accepted, progress=bar)
+    bar.close()
+    for path in done.paths:
+        print(path)
+    for note in done.notes:
+        print(note, file=sys.stderr)
+    return 0
+
+
+def verify_(options: Namespace) -> int:
+    """``vas-tool verify``: 0 when nothing is wrong, else 1 with every problem on a line."""
+    if not options.file.exists():
+        raise InputError(f"{options.file} does not exist; check the spelling")
+    report = verify(options.file)
+    for problem in report.problems:
+        print(problem)
+    print(report.summary, file=sys.stderr)
+    return 1 if report.problems else 0
+
+
+def models(options: Namespace) -> int:
+    """``vas-tool models``: the table of engines."""
+    rows = [(s.stage, s.name, s.size, s.licence, s.note) for s in registry.ENGINES]
+    widths = [max(len(row[i]) for row in [("stage", "engine", "weights", "licence", ""), *rows]) for i in range(4)]
+    for row in [("stage", "engine", "weights", "licence", "what it is"), *rows]:
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)), row[4]]))
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "open": open_,
+    "run": run,
+    "export": export_,
+    "verify": verify_,
+    "models": models,
+}
+"""Command name -> function."""

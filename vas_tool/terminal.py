@@ -1,0 +1,47 @@
+"""Progress on a terminal: one line that is written over, with time left; nothing in a pipe."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+BAR_WIDTH = 24
+REDRAW_SECONDS = 0.1
+
+
+class ProgressBar:
+    """A ``Progress`` for people who watch a terminal."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._shown = self._stream.isatty()
+        self._what = ""
+        self._started = 0.0
+        self._drawn = 0.0
+
+    def __call__(self, done: int, total: int, what: str, /) -> None:
+        """Show ``done`` of ``total`` steps of ``what``."""
+        if not self._shown:
+            return
+        now = time.monotonic()
+        if what != self._what:
+            self.close()
+            self._what, self._started, self._drawn = what, now, 0.0
+        if now - self._drawn >= REDRAW_SECONDS or done == total:
+            self._drawn = now
+            self._stream.write(f"\r\x1b[K{self._line(done, total, now - self._started)}")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """End the line."""
+        if self._shown and self._what:
+            self._stream.write("\n")
+        self._what = ""
+
+    def _line(self, done: int, total: int, spent_seconds: float) -> str:
+        if not total:
+            return f"{self._what}: {done}"
+        filled = round(BAR_WIDTH * min(1.0, done / total))
+        left = f", {spent_seconds / done * (total - done):.0f} s left" if done else ""
+        return f"{self._what}  [{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {done}/{total}{left}"

@@ -1,0 +1,100 @@
+"""The ways into a project and out of it, for the page: sample, upload, path, project name; export into its folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from vas_tool.engines.base import Progress
+from vas_tool.errors import ProjectError, VideoError
+from vas_tool.exports import default_out, export
+from vas_tool.formats.sequences import import_sequences, is_sequences_folder
+from vas_tool.sample import sample_clip
+from vas_tool.ui.rooms import Rooms
+from vas_tool.ui.routes import EXPORTS as EXPORTS_FOLDER
+
+SAMPLE_NAME = "sample"
+"""The project that the bundled sample becomes."""
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export from the page left behind."""
+
+    folder: Path
+    files: list[str]
+    """Names in ``folder`` that can be downloaded; folders come as .zip."""
+    notes: list[str]
+    """What the person should know: left out, unreviewed."""
+
+
+class Opener:
+    """Turns what a person chose into a token of ``rooms``."""
+
+    def __init__(self, rooms: Rooms, *, start: Path | None = None) -> None:
+        """``start`` is what the first tab sees: a video, a folder, or a project."""
+        self.rooms = rooms
+        self._start = start
+
+    def arrive(self, wanted: str, progress: Progress) -> str:
+        """A tab arrives: the project its address names, else the start, else where the last work was. Or ``""``."""
+        if wanted:
+            return self.project(wanted)
+        if self._start is not None:
+            start, self._start = self._start, None
+            return self.source(start, progress)
+        names = self.rooms.projects()
+        return self.project(names[0]) if names else ""
+
+    def project(self, name: str) -> str:
+        """A project under the root, by its name."""
+        if not name:
+            raise ProjectError("choose a project in the list, or open a video")
+        return self.rooms.enter(self.rooms.inside(name))
+
+    def sample(self, progress: Progress) -> str:
+        """The bundled sample; the project that was made from it before, if there is one."""
+        folder = self.rooms.root / SAMPLE_NAME
+        if (folder / "project.json").is_file():
+            return self.rooms.enter(folder)
+        return self.rooms.create(sample_clip(), name=SAMPLE_NAME, progress=progress)
+
+    def path(self, path: str, progress: Progress) -> str:
+        """A video, folder or project at a path under the root."""
+        if not path.strip():
+            raise ProjectError(f"type the path of a video or folder under {self.rooms.root}")
+        return self.source(self.rooms.inside(path.strip()), progress)
+
+    def source(self, path: Path, progress: Progress) -> str:
+        """A project folder is entered, anything else imported."""
+        if (path / "project.json").is_file():
+            return self.rooms.enter(path)
+        if not path.exists():
+            raise VideoError(f"{path} does not exist; check the spelling")
+        if path.is_dir() and is_sequences_folder(path):
+            folder = self.rooms.new_folder(path.name)
+            import_sequences(path, folder, label=path.name, progress=progress).close()
+            return self.rooms.enter(folder)
+        return self.rooms.create(path, progress=progress)
+
+    def upload(self, file: Path, progress: Progress) -> str:
+        """A file from the browser; the uploaded copy is deleted once the clip is made."""
+        try:
+            return self.rooms.create(file, progress=progress)
+        finally:
+            shutil.rmtree(file.parent, ignore_errors=True)
+
+    def export(self, token: str, name: str, *, only_accepted: bool, progress: Progress) -> ExportReport:
+        """Write a format into the project's ``exports`` folder. Raises FormatError when there is nothing to write."""
+        project = self.rooms.session(token).project
+        folder = project.folder / EXPORTS_FOLDER
+        folder.mkdir(exist_ok=True)
+        done = export([project], name, default_out(name, folder), only_accepted=only_accepted, progress=progress)
+        files = [path.name if path.is_file() else _zipped(path).name for path in done.paths]
+        return ExportReport(folder, files, list(done.notes))
+
+
+def _zipped(folder: Path) -> Path:
+    """A folder as one file to download, beside it."""
+    return Path(shutil.make_archive(str(folder), "zip", root_dir=folder.parent, base_dir=folder.name))
