@@ -1,0 +1,29 @@
+// One colour an object, from the Okabe-Ito set (told apart with every common colour blindness), lightened where
+// the dark panel would swallow it. The object's number always stands beside the colour.
+
+const PALETTE = [
+  [240, 160, 20], // orange
+  [86, 180, 233], // sky blue
+  [240, 228, 66], // yellow
+  [224, 130, 180], // purple
+  [32, 190, 140], // bluish green
+  [236, 100, 34], // vermillion
+  [90, 140, 255], // blue
+  [225, 225, 225], // near white
+];
+
+/** [r, g, b] of an object id (ids count from 1). */
+export function rgbOf(id) {
+  return PALETTE[((id ?? 1) - 1) % PALETTE.length];
+}
+
+export function cssOf(id, alpha = 1) {
+  const [r, g, b] = rgbOf(id);
+  return alpha === 1 ? `rgb(${r},${g},${b})` : `rgba(${r},${g},${b},${alpha})`;
+}
+
+/** The colour as one little-endian pixel of ImageData. */
+export function pixelOf(id, alpha) {
+  const [r, g, b] = rgbOf(id);
+  return ((Math.round(alpha * 255) << 24) | (b << 16) | (g << 8) | r) >>> 0;
+}

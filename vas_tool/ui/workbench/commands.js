@@ -1,0 +1,157 @@
+// Everything a key or a button can do: one table for the keys, the buttons, their tooltips and the help page.
+// keys are as keys.js names them; `when` says whether the command can act now; `on` whether it is switched on.
+import { BIT, LAYERS } from "./store.js";
+
+const ZOOM_STEP = 1.25;
+const BRUSH_STEP = 1.2;
+const BRUSH_RANGE = [1, 400]; // clip pixels
+
+const LAYER_KEYS = { modal: "q", hidden: "w", content: "c", depth: "d", others: "x" };
+export const LAYER_WORDS = {
+  modal: ["Modal mask", "what is seen of the object"],
+  hidden: ["Hidden part", "amodal mask where the modal mask is not"],
+  content: ["Content", "the object's own colours, hidden part included"],
+  depth: ["Depth", "nearer is brighter"],
+  others: ["Other objects", "masks of the objects not chosen"],
+};
+
+/** @param {{store, actions, view, tools, dialog: {toggle: () => void}}} app */
+export function makeCommands(app) {
+  return Object.fromEntries(
+    [...moving(app), ...working(app), ...reviewing(app), ...tooling(app), ...looking(app)].map((command) => [
+      command.name,
+      { when: () => Boolean(app.store.state), on: () => false, ...command },
+    ]),
+  );
+}
+
+function moving({ store, actions }) {
+  const step = (frames) => () => actions.go(store.frame + frames);
+  const second = () => Math.max(1, Math.round(store.project.fps));
+  const before = () => store.frame > 0;
+  const after = () => store.frame < store.frameCount - 1;
+  const jump = (sign) => () => actions.go(store.frame + sign * second());
+  return [
+    { name: "previous", keys: ["ArrowLeft"], label: "Step one frame back", run: step(-1), when: before },
+    { name: "next", keys: ["ArrowRight"], label: "Step one frame forward", run: step(1), when: after },
+    { name: "second-back", keys: ["Shift+ArrowLeft"], label: "One second back", run: jump(-1), when: before },
+    { name: "second-on", keys: ["Shift+ArrowRight"], label: "One second on", run: jump(1), when: after },
+    { name: "first", keys: ["Home"], label: "First frame", run: () => actions.go(0), when: before },
+    { name: "last", keys: ["End"], label: "Last frame", run: () => actions.go(store.frameCount - 1), when: after },
+    {
+      name: "play", keys: [" "], label: "Play or pause", on: () => store.playing,
+      run: () => actions.setPlaying(!store.playing), when: () => store.frameCount > 1,
+    },
+  ];
+}
+
+function working({ store, actions, tools }) {
+  const free = () => !store.jobRuns;
+  const canTrack = () => free() && Boolean(store.chosenObject) && hasSomething(store, store.chosen.id);
+  const canComplete = () => free() && Boolean(store.chosenObject) && store.anyBits(store.chosen.id, BIT.modal);
+  const canCompleteAll = () => free() && (store.state?.objects ?? []).some(({ id }) => store.anyBits(id, BIT.modal));
+  const track = (direction) => () => actions.track(direction);
+  return [
+    { name: "track-forward", keys: ["f"], label: "Track forwards from this frame", run: track("forward"), when: canTrack },
+    { name: "track-backward", keys: ["b"], label: "Track backwards from this frame", run: track("backward"), when: canTrack },
+    { name: "track-both", keys: ["t"], label: "Track through the whole clip, both ways", run: track("both"), when: canTrack },
+    {
+      name: "complete", keys: ["a"], label: "Complete the chosen object: depth, amodal masks, content",
+      run: () => actions.complete(store.chosen.id), when: canComplete,
+    },
+    { name: "complete-all", keys: ["Shift+a"], label: "Complete all objects", run: () => actions.complete(null), when: canCompleteAll },
+    {
+      name: "cancel", keys: ["Escape"], label: "Cancel what runs: finished frames are kept",
+      run: () => tools.cancel() || (store.jobRuns && actions.cancelJob()), when: () => store.jobRuns || Boolean(tools.gesture),
+    },
+    { name: "undo", keys: ["Ctrl+z"], label: "Undo", run: () => actions.undo(), when: () => Boolean(store.state?.undo || store.waiting) },
+    { name: "redo", keys: ["Ctrl+y", "Ctrl+Shift+z"], label: "Redo", run: () => actions.redo(), when: () => Boolean(store.state?.redo) },
+  ];
+}
+
+function hasSomething(store, id) {
+  const { clicks, boxes, strokes } = store.object(id);
+  return clicks.length + boxes.length + strokes.length > 0 || store.anyBits(id, BIT.modal);
+}
+
+function reviewing({ store, actions, tools, view }) {
+  const hereMasked = () => Boolean(store.frameBits(store.chosen.id, store.frame) & (BIT.modal | BIT.amodal));
+  const accepted = () => Boolean(store.frameBits(store.chosen.id, store.frame) & BIT.accepted);
+  const digits = Array.from({ length: 9 }, (_, index) => ({
+    name: `object-${index + 1}`, keys: [String(index + 1)], label: `Choose object ${index + 1}`,
+    run: () => actions.choose({ id: index + 1 }), when: () => Boolean(store.object(index + 1)),
+  }));
+  return [
+    {
+      name: "next-look", keys: ["n"], label: "Next frame that needs a look, and why", run: () => actions.nextLook(),
+      when: () => (store.state?.objects ?? []).some(({ id }) => store.anyBits(id, BIT.look)),
+    },
+    { name: "accept", keys: ["Enter"], label: "Accept this frame and go on", run: () => actions.accept(true), when: hereMasked, on: accepted },
+    { name: "unaccept", keys: ["Shift+Enter"], label: "Take the acceptance back", run: () => actions.accept(false), when: accepted },
+    { name: "new-object", keys: ["o"], label: "New object", run: () => actions.newObject() },
+    {
+      name: "delete", keys: ["Delete"], label: "Delete the dot or box under the pointer, else the chosen object",
+      run: () => removeHovered({ view, actions }) || actions.deleteObject(store.chosen.id),
+      when: () => Boolean(store.chosenObject) && !tools.gesture,
+    },
+    ...digits,
+  ];
+}
+
+function removeHovered({ view, actions }) {
+  const { hotDot, hotBox } = view.pointer;
+  if (hotDot) actions.removeClick(hotDot);
+  else if (hotBox) actions.removeBox(view.shown);
+  return Boolean(hotDot || hotBox);
+}
+
+function tooling({ store, actions, tools }) {
+  const tool = (name, key, label) => ({
+    name: `tool-${name}`, keys: [key], label, on: () => store.tool === name,
+    run: () => { actions.setTool(name); tools.hover(); },
+  });
+  const size = (factor) => () => {
+    const wanted = store.radius * factor;
+    store.radius = Math.round(Math.min(Math.max(wanted, BRUSH_RANGE[0]), BRUSH_RANGE[1]) * 10) / 10;
+    store.touch("tool");
+    tools.hover();
+  };
+  const otherLayer = () => {
+    store.paintLayer = store.paintLayer === "modal" ? "amodal" : "modal";
+    store.touch("tool");
+    tools.hover();
+  };
+  return [
+    tool("point", "v", "Click and box"),
+    tool("brush", "p", "Brush: adds to the mask"),
+    tool("eraser", "e", "Eraser: takes from the mask"),
+    tool("hand", "g", "Hand: moves the view"),
+    { name: "paint-layer", keys: ["m"], label: "Paint on the modal or on the amodal mask", run: otherLayer, on: () => store.paintLayer === "amodal" },
+    { name: "brush-smaller", keys: ["["], label: "Smaller brush", run: size(1 / BRUSH_STEP), when: () => store.radius > BRUSH_RANGE[0] },
+    { name: "brush-larger", keys: ["]"], label: "Larger brush", run: size(BRUSH_STEP), when: () => store.radius < BRUSH_RANGE[1] },
+  ];
+}
+
+function looking({ store, actions, view, dialog }) {
+  const zoom = (change) => () => {
+    change();
+    actions.viewMoved();
+    view.request();
+  };
+  const hideAll = () => {
+    store.hideAll = !store.hideAll;
+    store.touch("layers");
+  };
+  const layers = LAYERS.map((name) => ({
+    name: `layer-${name}`, keys: [LAYER_KEYS[name]], label: `${LAYER_WORDS[name][0]} on or off`,
+    run: () => actions.setLayer(name, !store.layers[name]), on: () => store.layers[name],
+  }));
+  return [
+    ...layers,
+    { name: "hide-all", keys: ["h"], label: "Hide everything drawn over the picture", run: hideAll, on: () => store.hideAll },
+    { name: "zoom-in", keys: ["+", "="], label: "Zoom in", run: zoom(() => view.camera.zoom(ZOOM_STEP)) },
+    { name: "zoom-out", keys: ["-"], label: "Zoom out", run: zoom(() => view.camera.zoom(1 / ZOOM_STEP)) },
+    { name: "zoom-fit", keys: ["0"], label: "Fit the picture", run: zoom(() => view.camera.fit()) },
+    { name: "help", keys: ["?"], label: "Keys and signs", run: () => dialog.toggle(), when: () => true },
+  ];
+}

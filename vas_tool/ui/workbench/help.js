@@ -1,0 +1,75 @@
+// The page of keys and signs behind "?".
+import { wordOf } from "./keys.js";
+
+const GROUPS = [
+  ["Move", ["previous", "next", "second-back", "second-on", "first", "last", "play"]],
+  ["Work", ["track-forward", "track-backward", "track-both", "complete", "complete-all", "cancel", "undo", "redo"]],
+  ["Review", ["next-look", "accept", "unaccept", "new-object", "delete"]],
+  ["Tools", ["tool-point", "tool-brush", "tool-eraser", "tool-hand", "paint-layer", "brush-smaller", "brush-larger"]],
+  ["See", ["layer-modal", "layer-hidden", "layer-content", "layer-depth", "layer-others", "hide-all", "zoom-in", "zoom-out", "zoom-fit", "help"]],
+];
+
+const MOUSE = [
+  ["Left click", "adds to the object"],
+  ["Right click, Shift+click", "does not belong to it"],
+  ["Drag", "a box around what is seen"],
+  ["Click on a dot", "removes it"],
+  ["Right or Shift with brush", "paints the other way"],
+  ["Wheel", "zooms at the pointer"],
+  ["Middle drag", "moves the view"],
+];
+
+const element = (tag, text, className = "") => Object.assign(document.createElement(tag), { textContent: text, className });
+
+function row(keys, text) {
+  const line = element("div", "", "vas-key");
+  const cell = element("span", "");
+  keys.forEach((key) => cell.append(element("kbd", key)));
+  line.append(cell, element("span", text));
+  return line;
+}
+
+function section(title, rows) {
+  const part = element("section", "");
+  part.append(element("h4", title), ...rows);
+  return part;
+}
+
+export class HelpDialog {
+  constructor(dialog) {
+    this.dialog = dialog;
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  }
+
+  get isOpen() {
+    return this.dialog.open;
+  }
+
+  /** Fill the dialog from the commands, so that it can never tell of a key that is not there. */
+  fill(commands, legend) {
+    const head = element("header", "");
+    const close = Object.assign(element("button", "Close"), { type: "button", onclick: () => this.dialog.close() });
+    head.append(element("h3", "Keys and signs"), close);
+    const columns = element("div", "", "vas-help-columns");
+    columns.append(section("Mouse", MOUSE.map(([key, text]) => row([key], text))));
+    for (const [title, names] of GROUPS) {
+      const rows = names.map((name) => row(commands[name].keys.map(wordOf), commands[name].label));
+      if (title === "Review") rows.push(row(["1", "…", "9"], "Choose an object"));
+      columns.append(section(title, rows));
+    }
+    columns.append(section("Signs in the timeline", [legend]));
+    this.dialog.replaceChildren(head, columns);
+  }
+
+  toggle() {
+    if (this.isOpen) this.dialog.close();
+    else this.dialog.showModal();
+  }
+
+  /** While the page of keys is open, keys only close it. */
+  key(event, name) {
+    if (name !== "?" && name !== "Escape") return;
+    event.preventDefault();
+    this.dialog.close();
+  }
+}

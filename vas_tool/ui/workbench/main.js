@@ -1,0 +1,271 @@
+// The workbench, put together: mount() is called once by the page and follows its value from then on.
+import { Actions } from "./actions.js";
+import { Api, GoneError, LostError } from "./api.js";
+import { makeLegend } from "./cells.js";
+import { makeCommands } from "./commands.js";
+import { Pictures } from "./frames.js";
+import { HelpDialog } from "./help.js";
+import { listenToKeys, wordOf } from "./keys.js";
+import { Loader } from "./loader.js";
+import { Masks } from "./masks.js";
+import { SidePanel } from "./objects.js";
+import { Playback } from "./playback.js";
+import { loadList } from "./prefetch.js";
+import { StatusLines } from "./status.js";
+import { Store } from "./store.js";
+import { Timeline } from "./timeline.js";
+import { Tools } from "./tools.js";
+import { View } from "./view.js";
+import { keepHeight, loadStyle } from "./page.js";
+
+const POLL_MS = { refining: 100, job: 250, lost: 1000, idle: 4000 };
+const RELOAD_MARK = "vas-reloaded"; // sessionStorage: the token for which the page was reloaded
+
+class Workbench {
+  constructor(root) {
+    this.root = root;
+    this.store = new Store();
+    this.masks = new Masks(this.store);
+    this.status = new StatusLines({ root, store: this.store });
+    const say = (text, options) => this.status.say(text, options);
+    this.actions = new Actions({ store: this.store, masks: this.masks, say, take: (answer) => this.take(answer) });
+    const canvas = root.querySelector(".vas-canvas");
+    this.view = new View({ canvas, store: this.store, masks: this.masks, onPaint: (...painted) => this.painted(...painted) });
+    this.tools = new Tools({ canvas, store: this.store, view: this.view, actions: this.actions, say });
+    this.timeline = new Timeline({ root: root.querySelector(".vas-timeline"), store: this.store, actions: this.actions });
+    this.dialog = new HelpDialog(root.querySelector(".vas-help"));
+    this.commands = makeCommands(this);
+    this.side = new SidePanel({ root, store: this.store, actions: this.actions, commands: this.commands });
+    this.playback = new Playback(this);
+    this.loader = new Loader((error) => this.loadFailed(error));
+    this.address = { token: "", base: "" };
+    this.wire();
+  }
+
+  wire() {
+    this.dialog.fill(this.commands, makeLegend());
+    this.root.querySelector('[data-part="legend"]').append(makeLegend());
+    for (const button of this.root.querySelectorAll("[data-command]")) this.wireButton(button);
+    // Pressing a button with the mouse must not take the keys away from the picture.
+    this.root.addEventListener("mousedown", (event) => event.target.closest("button") && event.preventDefault());
+    listenToKeys({ root: this.root, commands: this.commands, dialog: this.dialog });
+    this.store.on((kinds) => this.changed(kinds));
+    window.addEventListener("pagehide", () => this.actions.leave());
+    document.addEventListener("visibilitychange", () => !document.hidden && this.pollIn(0));
+  }
+
+  wireButton(button) {
+    const command = this.commands[button.dataset.command];
+    button.title = `${command.label} (${command.keys.map(wordOf).join(" or ")})`;
+    button.setAttribute("aria-label", command.label);
+    button.onclick = () => command.when() && command.run();
+  }
+
+  /** Follow the page's value: another token is another project. */
+  open({ token = "", base = "" }) {
+    if (token === this.address.token && base === this.address.base) return;
+    this.address = { token, base };
+    this.actions.leave();
+    this.close();
+    if (!token) return;
+    const api = new Api(this.address, this.answersOf(() => this.api === api));
+    this.api = this.actions.api = api;
+    this.pictures = this.view.pictures = new Pictures(api);
+    this.status.empty("Opening…");
+    this.pollIn(0);
+  }
+
+  close() {
+    clearTimeout(this.pollTimer);
+    this.api?.close();
+    this.api = this.actions.api = null;
+    this.loader.clear();
+    this.pictures?.clear();
+    this.pictures = this.view.pictures = null;
+    this.masks.clear();
+    this.store.reset();
+    this.view.clear();
+    this.painting = null;
+    this.status.clearAlert();
+    this.status.lost(null);
+    this.status.empty("Open a video above to begin.");
+    this.store.touch("state", "tool");
+  }
+
+  /** What the Api reports back; nothing of a project that is no longer open. */
+  answersOf(isCurrent) {
+    const guarded = (act) => (...values) => isCurrent() && act(...values);
+    return {
+      since: () => this.store.version,
+      state: guarded((state, order) => this.takeState(state, order)),
+      lost: guarded((waiting) => this.sayLost(waiting)),
+      back: guarded(() => this.status.lost(null)),
+      gone: guarded(() => this.gone()),
+      queue: guarded(() => this.queueChanged()),
+    };
+  }
+
+  queueChanged() {
+    this.store.waiting = this.api.waiting;
+    this.status.renderSaved();
+  }
+
+  takeState(state, order) {
+    const first = this.store.state === null;
+    if (!this.store.apply(state, order)) return;
+    this.status.noteClock();
+    if (first) this.firstState();
+  }
+
+  firstState() {
+    sessionStorage.removeItem(RELOAD_MARK);
+    this.status.empty(null);
+    this.view.camera.fit();
+    const typing = document.activeElement?.closest?.("input, textarea, select, [contenteditable]");
+    if (!typing) this.root.querySelector(".vas-canvas").focus({ preventScroll: true });
+  }
+
+  /** Take an action's answer: the state first, then the masks it brought. */
+  take({ state, masks, order }) {
+    if (masks) this.masks.put(masks.frame, masks.objects, state.version);
+    this.takeState(state, order);
+    this.view.request();
+    if (state.job && !state.job.finished) this.pollIn(POLL_MS.job);
+    else if (state.refining) this.pollIn(POLL_MS.refining);
+  }
+
+  sayLost(waiting) {
+    const kept = waiting ? ` ${waiting === 1 ? "One change waits" : `${waiting} changes wait`} and will be sent.` : "";
+    this.status.lost(`Connection lost. Trying again…${kept}`);
+    this.pollIn(POLL_MS.lost);
+  }
+
+  /** The server no longer knows this session: reload once, which opens the same project again. */
+  gone() {
+    if (sessionStorage.getItem(RELOAD_MARK)) {
+      this.status.say("The server was restarted and does not know this project any more: open it again above.");
+      return;
+    }
+    sessionStorage.setItem(RELOAD_MARK, this.address.token);
+    this.status.say("The server was restarted. Reloading the page…");
+    setTimeout(() => location.reload(), 800);
+  }
+
+  pollIn(ms) {
+    clearTimeout(this.pollTimer);
+    if (this.api) this.pollTimer = setTimeout(() => this.poll(this.api), ms);
+  }
+
+  async poll(api) {
+    if (api !== this.api || !this.root.isConnected) return;
+    try {
+      await api.state();
+    } catch (error) {
+      if (api !== this.api) return;
+      if (error instanceof GoneError) return this.gone();
+      if (error instanceof LostError) return api.missed();
+      this.status.say(error.message);
+    }
+    if (api === this.api) this.pollIn(this.pollPause());
+    return undefined;
+  }
+
+  pollPause() {
+    if (this.store.jobRuns) return POLL_MS.job;
+    return this.store.state?.refining ? POLL_MS.refining : POLL_MS.idle;
+  }
+
+  loadFailed(error) {
+    if (!this.api) return;
+    if (error instanceof LostError) this.api.missed();
+    else if (error instanceof GoneError) this.pollIn(0); // the state tells whether it is the session or one frame
+    else this.status.say(error.message);
+    clearTimeout(this.loadTimer);
+    this.loadTimer = setTimeout(() => this.loadMore(), 1600);
+  }
+
+  loadMore() {
+    if (!this.api || !this.store.state) return;
+    const { store, api, pictures, masks } = this;
+    const onLoaded = (frame) => (frame === store.frame || frame === this.view.shown) && this.view.request();
+    this.loader.want(loadList({ store, api, pictures, masks, width: this.view.frameWidth, onLoaded }));
+  }
+
+  /** Something changed: redraw what shows it. */
+  changed(kinds) {
+    this.view.request();
+    if (["state", "frame", "chosen"].some((kind) => kinds.has(kind))) this.timeline.request();
+    if (["state", "frame", "layers", "chosen", "zoom", "play"].some((kind) => kinds.has(kind))) this.loadMore();
+    if (kinds.has("chosen")) this.timeline.scrollToChosen();
+    if (kinds.has("zoom") && kinds.size === 1) return;
+    if (!this.rendering) this.rendering = requestAnimationFrame(() => this.render(kinds));
+    this.sideChanged ||= ["state", "chosen", "layers"].some((kind) => kinds.has(kind));
+  }
+
+  render() {
+    this.rendering = 0;
+    if (this.sideChanged) this.side.render();
+    this.sideChanged = false;
+    this.status.render();
+    this.renderButtons();
+    const { store } = this;
+    const part = (name) => this.root.querySelector(`[data-part="${name}"]`);
+    part("radius").textContent = Math.round(2 * store.radius);
+    part("paint-layer").textContent = store.paintLayer;
+    part("brush").classList.toggle("vas-off", !["brush", "eraser"].includes(store.tool));
+    this.root.classList.toggle("vas-playing", store.playing);
+    this.tools.hover();
+  }
+
+  renderButtons() {
+    for (const button of this.root.querySelectorAll("[data-command]")) {
+      const command = this.commands[button.dataset.command];
+      button.disabled = !command.when();
+      if (command.on()) button.setAttribute("aria-pressed", "true");
+      else button.removeAttribute("aria-pressed");
+    }
+    const { undo, redo } = this.store.state ?? {};
+    this.root.querySelector("[data-command=undo]").title = `Undo${undo ? `: ${undo}` : ""} (Ctrl+Z)`;
+    this.root.querySelector("[data-command=redo]").title = `Redo${redo ? `: ${redo}` : ""} (Ctrl+Y)`;
+  }
+
+  painted(frame, entry) {
+    const { camera } = this.view;
+    this.root.querySelector('[data-part="zoom"]').textContent = camera.fitted ? "fit" : `${Math.round(camera.scale * 100)} %`;
+    this.painting = { time: performance.now(), frame, maskVersion: entry?.stamp ?? null, masks: Boolean(entry) };
+    this.status.renderWait(frame);
+  }
+
+  /** For tests and for looking at the page from its console. */
+  get probe() {
+    const bench = this;
+    return {
+      state: () => bench.store.state,
+      frame: () => bench.store.frame,
+      go: (frame) => bench.actions.go(frame),
+      toScreen: (x, y) => bench.view.camera.toScreen({ x, y }),
+      pending: () => bench.store.pending.length + bench.store.waiting,
+      get lastPaint() { return bench.painting ?? null; },
+      get ready() { return Boolean(bench.painting); },
+    };
+  }
+}
+
+/**
+ * @param {HTMLElement} element  holds the html of workbench.html
+ * @param {{value: {token: string, base: string}}} props  the page's value
+ * @param {(name: string, changed: () => void) => void} watch  calls back when the page's value changes
+ */
+export async function mount(element, props, watch) {
+  const root = element.querySelector(".vas");
+  if (!root || root.dataset.mounted) return;
+  root.dataset.mounted = "yes";
+  await loadStyle(new URL("./workbench.css", import.meta.url));
+  keepHeight(root);
+  const bench = new Workbench(root);
+  bench.close();
+  window.__vas = bench.probe;
+  const follow = () => bench.open(props.value ?? {});
+  watch("value", follow);
+  follow();
+}

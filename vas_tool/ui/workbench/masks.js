@@ -1,0 +1,62 @@
+// The masks of each frame as the server sent them (row runs), and the drawings made from them.
+import { Lru } from "./lru.js";
+import { rasterize } from "./raster.js";
+
+const KEPT_RUNS = 4e6; // numbers, about 32 MB
+const RASTER_BYTES = 96e6;
+
+const runsIn = (objects) =>
+  Object.values(objects).reduce((sum, { modal, amodal }) => sum + modal.length + (amodal?.length ?? 0) + 64, 0);
+
+export class Masks {
+  constructor(store) {
+    this.store = store;
+    this.frames = new Lru(KEPT_RUNS);
+    this.rasters = new Lru(RASTER_BYTES);
+    this.serial = 0;
+  }
+
+  /** What is known of a frame's masks, newest or not: {objects, stamp, serial} or undefined. */
+  get(frame) {
+    return this.frames.get(frame);
+  }
+
+  /** Is there something newer on the server (or nothing here yet)? */
+  needs(frame) {
+    const entry = this.frames.get(frame);
+    return !entry || entry.stamp < this.store.stampOf(frame);
+  }
+
+  /** Keep an answer unless a newer one is already here. `stamp` is the state version it is at least as new as. */
+  put(frame, objects, stamp) {
+    const known = this.frames.get(frame);
+    if (known && known.stamp > stamp) return false;
+    this.frames.set(frame, { objects, stamp, serial: ++this.serial }, runsIn(objects));
+    return true;
+  }
+
+  async load(api, frame, signal) {
+    const stamp = this.store.version;
+    const answer = await api.getJson(`masks/${frame}`, signal);
+    return this.put(answer.frame, answer.objects, stamp);
+  }
+
+  /** The drawing of one object on one frame, made once per answer and choice of layers. */
+  raster(frame, id, layers) {
+    const entry = this.frames.get(frame);
+    const masks = entry?.objects[id];
+    if (!masks) return null;
+    const key = `${frame}/${id}/${entry.serial}/${+layers.modal}${+layers.hidden}`;
+    let raster = this.rasters.get(key);
+    if (!raster) {
+      raster = rasterize({ id, masks, layers, project: this.store.project });
+      this.rasters.set(key, raster, raster.bytes);
+    }
+    return raster;
+  }
+
+  clear() {
+    this.frames.clear();
+    this.rasters.clear();
+  }
+}

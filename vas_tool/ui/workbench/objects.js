@@ -1,0 +1,185 @@
+// The side panel: objects, layers, work area, engines, notes on the clip.
+import { BIT, LAYERS } from "./store.js";
+import { cssOf } from "./colours.js";
+import { LAYER_WORDS } from "./commands.js";
+import { wordOf } from "./keys.js";
+
+const STAGE_WORDS = { segment: "Modal masks", depth: "Depth", amodal: "Amodal masks", content: "Content" };
+
+function make(tag, props = {}, ...children) {
+  const { data = {}, ...rest } = props;
+  const node = Object.assign(document.createElement(tag), rest);
+  Object.assign(node.dataset, data);
+  node.append(...children);
+  return node;
+}
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `#vas-i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+export class SidePanel {
+  constructor({ root, store, actions, commands }) {
+    Object.assign(this, { root, store, actions, commands });
+    this.list = root.querySelector(".vas-objects");
+    this.part = (name) => root.querySelector(`[data-part="${name}"]`);
+    this.renaming = null;
+    this.made = {}; // what each part was last made from: parts are rebuilt only when that changes
+    this.makeLayers();
+    this.part("padding").addEventListener("click", (event) => {
+      const fraction = event.target.closest("button")?.dataset.fraction;
+      if (fraction !== undefined) this.actions.setPadding(Number(fraction));
+    });
+  }
+
+  render() {
+    this.renderObjects();
+    this.renderLayers();
+    this.renderPadding();
+    this.renderEngines();
+    this.renderNotes();
+  }
+
+  changed(name, value) {
+    const text = JSON.stringify(value);
+    if (this.made[name] === text) return false;
+    this.made[name] = text;
+    return true;
+  }
+
+  renderObjects() {
+    const { store } = this;
+    const rows = (store.state?.objects ?? []).map((object) => ({ ...this.numbersOf(object), chosen: object.id === store.chosen.id }));
+    if (this.renaming !== null || !this.changed("objects", rows)) return; // an open name field is not torn away
+    this.list.replaceChildren(...rows.map((row) => this.objectRow(row)));
+    if (!rows.length) this.list.append(make("li", { className: "vas-none", textContent: store.state ? "None yet. Click one in the picture." : "" }));
+    this.list.querySelector(".vas-chosen")?.scrollIntoView({ block: "nearest" });
+  }
+
+  numbersOf({ id, label }) {
+    const count = (mask) => this.store.countBits(id, mask);
+    return { id, label, modal: count(BIT.modal), amodal: count(BIT.amodal), accepted: count(BIT.accepted), look: count(BIT.look), stale: count(BIT.stale) };
+  }
+
+  objectRow(row) {
+    const item = make("li", { className: row.chosen ? "vas-chosen" : "", data: { testid: `object-row-${row.id}` } });
+    const chip = make("span", { className: "vas-chip", textContent: row.id });
+    chip.style.background = cssOf(row.id);
+    const name = make("span", { className: "vas-name", textContent: row.label });
+    const counts = make("small", { textContent: this.countsText(row) });
+    const choose = make("button", { type: "button", className: "vas-choose", title: this.chooseTitle(row) }, chip, make("span", { className: "vas-words" }, name, counts));
+    choose.setAttribute("aria-pressed", String(row.chosen));
+    choose.onclick = () => this.actions.choose({ id: row.id });
+    choose.ondblclick = () => this.rename(row, name);
+    item.append(choose);
+    if (row.chosen) item.append(this.rowTools(row, name));
+    return item;
+  }
+
+  chooseTitle({ id, label }) {
+    return `${label}${id <= 9 ? ` (${id})` : ""}. Double-click to rename.`;
+  }
+
+  countsText({ modal, amodal, accepted, look, stale }) {
+    if (!modal && !amodal) return "no mask yet";
+    const parts = [`${modal} modal`, `${amodal} amodal`];
+    if (accepted) parts.push(`${accepted} accepted`);
+    if (look) parts.push(`${look} to check`);
+    if (stale) parts.push(`${stale} stale`);
+    return parts.join(" · ");
+  }
+
+  rowTools(row, name) {
+    const button = (testid, title, picture, act) => {
+      const node = make("button", { type: "button", title, data: { testid } }, icon(picture));
+      node.setAttribute("aria-label", title);
+      node.onclick = act;
+      return node;
+    };
+    const acceptAll = button(`accept-all-${row.id}`, `Accept all frames of ${row.label}`, "check", () => this.actions.acceptAll(row.id));
+    acceptAll.disabled = !row.modal && !row.amodal;
+    return make("span", { className: "vas-row-tools" },
+      button(`rename-${row.id}`, `Rename ${row.label}`, "pen", () => this.rename(row, name)),
+      acceptAll,
+      button(`delete-${row.id}`, `Delete ${row.label} (Del)`, "trash", () => this.actions.deleteObject(row.id)));
+  }
+
+  rename(row, name) {
+    const field = make("input", { type: "text", value: row.label, maxLength: 80, className: "vas-rename" });
+    field.setAttribute("aria-label", "Name of the object");
+    this.renaming = row.id;
+    const close = (save) => {
+      if (this.renaming === null) return; // removing the field blurs it a second time
+      this.renaming = null;
+      const label = field.value.trim();
+      if (save && label && label !== row.label) this.actions.rename(row.id, label);
+      this.made.objects = "";
+      this.renderObjects();
+    };
+    field.onkeydown = (event) => {
+      if (event.key === "Enter") close(true);
+      else if (event.key === "Escape") close(false);
+    };
+    field.onblur = () => close(true);
+    name.closest("button").replaceWith(field); // a field inside a button would press it with Space
+    field.focus();
+    field.select();
+  }
+
+  makeLayers() {
+    const rows = LAYERS.map((name) => {
+      const [word, title] = LAYER_WORDS[name];
+      const box = make("input", { type: "checkbox", data: { testid: `layer-${name}`, layer: name } });
+      box.onchange = () => this.actions.setLayer(name, box.checked);
+      const key = make("kbd", { textContent: wordOf(this.commands[`layer-${name}`].keys[0]) });
+      return make("label", { title: `${word}: ${title}` }, box, make("i", { className: `vas-swatch vas-swatch-${name}` }), word, key);
+    });
+    this.part("layers").replaceChildren(...rows);
+  }
+
+  renderLayers() {
+    for (const box of this.part("layers").querySelectorAll("input")) {
+      box.checked = this.store.layers[box.dataset.layer];
+      box.disabled = !this.store.state;
+    }
+    this.part("hidden-all").hidden = !this.store.hideAll;
+  }
+
+  renderPadding() {
+    const { project } = this.store;
+    const ratio = project ? project.canvas.left / project.size_wh[0] : -1;
+    for (const button of this.part("padding").children) {
+      button.disabled = !project || this.store.jobRuns;
+      // Padding is rounded to whole pixels, so the fraction comes back only nearly.
+      button.setAttribute("aria-pressed", String(Math.abs(ratio - Number(button.dataset.fraction)) < 0.05));
+    }
+  }
+
+  renderEngines() {
+    const engines = this.store.state?.engines ?? [];
+    if (!this.changed("engines", engines)) return;
+    const names = [...new Set(engines.map(({ name }) => name))];
+    this.part("engine-sum").textContent = names.join(", ");
+    this.part("engines").replaceChildren(...engines.flatMap((engine) => this.engineRow(engine)));
+  }
+
+  engineRow({ stage, name, note, better }) {
+    const body = make("dd", {}, make("p", { textContent: note }));
+    if (better) body.append(make("p", { className: "vas-better" }, "Better: ", make("code", { textContent: better })));
+    return [make("dt", {}, STAGE_WORDS[stage] ?? stage, make("b", { textContent: name })), body];
+  }
+
+  renderNotes() {
+    const { project } = this.store;
+    const notes = project ? [`${project.source}, ${project.size_wh.join(" × ")}, ${project.frame_count} frames at ${project.fps} a second`, project.path, ...project.notes] : [];
+    if (!this.changed("notes", notes)) return;
+    const box = this.part("notes").closest("details");
+    box.hidden = !notes.length;
+    box.open = (project?.notes.length ?? 0) > 0;
+    this.part("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
+  }
+}

@@ -1,0 +1,127 @@
+// What is drawn over the picture in screen pixels: object numbers, boxes, dots, the brush.
+import { cssOf } from "./colours.js";
+
+const DOT = 6; // radius, css pixels
+export const HIT = 10; // how near the pointer must come to a dot
+const FONT = "600 11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+
+const sameClick = (a, b) => a.frame === b.frame && a.x === b.x && a.y === b.y && a.positive === b.positive;
+
+/** Dots of the chosen object on a frame: the answered ones and those on their way. */
+export function dotsOf(store, frame) {
+  const pending = store.pending.filter((item) => store.isChosen(item.handle) && item.frame === frame);
+  const removed = pending.filter((item) => item.kind === "unclick");
+  const known = (store.chosenObject?.clicks ?? []).filter(
+    (click) => click.frame === frame && !removed.some((item) => sameClick(item.click, click)),
+  );
+  return [...known, ...pending.filter((item) => item.kind === "click")];
+}
+
+/** The chosen object's box on a frame, or null. */
+export function boxOf(store, frame) {
+  const pending = store.pending.filter((item) => store.isChosen(item.handle) && item.frame === frame);
+  const last = pending.findLast((item) => item.kind === "box" || item.kind === "unbox");
+  if (last) return last.kind === "box" ? last : null;
+  return store.chosenObject?.boxes.find((box) => box.frame === frame) ?? null;
+}
+
+/** Where the handle that removes a box lies: just outside its top right corner. */
+export function boxHandle(camera, box) {
+  const { x, y } = camera.toScreen({ x: box.x1, y: box.y0 });
+  return { x, y };
+}
+
+export function drawOverlays(context, { store, camera, frame, pointer }) {
+  if (!store.hideAll) {
+    const box = boxOf(store, frame);
+    if (box && !pointer.box) drawBox(context, { box, camera, id: store.chosen.id, hot: pointer.hotBox });
+    for (const dot of dotsOf(store, frame)) drawDot(context, { dot, camera, id: store.chosen.id, hot: pointer.hotDot === dot });
+  }
+  if (pointer.box) drawBox(context, { box: pointer.box, camera, id: store.chosen.id, dragging: true });
+  if (pointer.brush) drawBrush(context, { brush: pointer.brush, camera, store });
+}
+
+function drawBox(context, { box, camera, id, hot, dragging }) {
+  const from = camera.toScreen({ x: box.x0, y: box.y0 });
+  const to = camera.toScreen({ x: box.x1, y: box.y1 });
+  context.lineWidth = 3.5;
+  context.strokeStyle = "rgba(0,0,0,.55)";
+  context.strokeRect(from.x, from.y, to.x - from.x, to.y - from.y);
+  context.lineWidth = 1.5;
+  context.strokeStyle = cssOf(id);
+  if (dragging) context.setLineDash([6, 4]);
+  context.strokeRect(from.x, from.y, to.x - from.x, to.y - from.y);
+  context.setLineDash([]);
+  if (!dragging) drawCross(context, { at: boxHandle(camera, box), hot });
+}
+
+/** A round button with a cross: what it marks goes away when it is clicked. */
+function drawCross(context, { at, hot }) {
+  context.beginPath();
+  context.arc(at.x, at.y, 8, 0, 2 * Math.PI);
+  context.fillStyle = hot ? "#e5484d" : "rgba(20,23,28,.9)";
+  context.fill();
+  context.lineWidth = 1.5;
+  context.strokeStyle = "#fff";
+  context.stroke();
+  context.beginPath();
+  context.moveTo(at.x - 3, at.y - 3);
+  context.lineTo(at.x + 3, at.y + 3);
+  context.moveTo(at.x + 3, at.y - 3);
+  context.lineTo(at.x - 3, at.y + 3);
+  context.stroke();
+}
+
+/** Plus in a disc: belongs to the object. Minus in a square: does not. Told apart without colour. */
+function drawDot(context, { dot, camera, id, hot }) {
+  const at = camera.toScreen(dot);
+  if (hot) return drawCross(context, { at, hot });
+  context.beginPath();
+  if (dot.positive) context.arc(at.x, at.y, DOT, 0, 2 * Math.PI);
+  else context.rect(at.x - DOT, at.y - DOT, 2 * DOT, 2 * DOT);
+  context.fillStyle = dot.positive ? "#fff" : "#14171c";
+  context.fill();
+  context.lineWidth = 2;
+  context.strokeStyle = dot.positive ? "#14171c" : "#fff";
+  context.stroke();
+  context.beginPath();
+  context.moveTo(at.x - 3, at.y);
+  context.lineTo(at.x + 3, at.y);
+  if (dot.positive) {
+    context.moveTo(at.x, at.y - 3);
+    context.lineTo(at.x, at.y + 3);
+  }
+  context.stroke();
+  return undefined;
+}
+
+function drawBrush(context, { brush, camera, store }) {
+  const radius = store.radius * camera.scale;
+  for (const [width, colour] of [[3, "rgba(0,0,0,.6)"], [1.5, brush.adds ? "#fff" : "#ff9d9d"]]) {
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.setLineDash(brush.adds ? [] : [4, 3]);
+    context.beginPath();
+    context.arc(brush.x, brush.y, Math.max(1, radius), 0, 2 * Math.PI);
+    context.stroke();
+  }
+  context.setLineDash([]);
+  const word = `${store.paintLayer} ${brush.adds ? "+" : "−"}`;
+  context.font = FONT;
+  const at = { x: brush.x + Math.min(radius, 60) * 0.72 + 8, y: brush.y + Math.min(radius, 60) * 0.72 + 14 };
+  context.fillStyle = "rgba(13,15,18,.75)";
+  context.fillRect(at.x - 4, at.y - 11, context.measureText(word).width + 8, 15);
+  context.fillStyle = "#fff";
+  context.fillText(word, at.x, at.y);
+}
+
+/** The object's number on its mask. */
+export function drawNumber(context, { id, at, isChosen }) {
+  const text = String(id);
+  context.font = FONT;
+  const width = Math.max(16, context.measureText(text).width + 9);
+  context.fillStyle = isChosen ? cssOf(id) : "rgba(13,15,18,.8)";
+  context.fillRect(at.x, at.y - 16, width, 16);
+  context.fillStyle = isChosen ? "#0d0f12" : cssOf(id);
+  context.fillText(text, at.x + (width - context.measureText(text).width) / 2, at.y - 4);
+}

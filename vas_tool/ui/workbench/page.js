@@ -1,0 +1,30 @@
+// The workbench's place on the page: its style sheet and its height.
+const MIN_HEIGHT = 560; // css pixels below which the picture would be too small to work on
+const MARGIN = 12;
+
+/** Load the style sheet before anything is shown. */
+export function loadStyle(url) {
+  return new Promise((resolve, reject) => {
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: url.href });
+    link.onload = resolve;
+    link.onerror = () => reject(new Error(`the style sheet ${url.pathname} could not be loaded: reload the page`));
+    document.head.append(link);
+  });
+}
+
+/** Fill what is left of the window below the workbench's top, or a whole window if too little is left. */
+export function keepHeight(root) {
+  const fit = () => {
+    if (!root.isConnected || root.offsetParent === null) return;
+    const top = root.getBoundingClientRect().top + window.scrollY;
+    const left = window.innerHeight - top - MARGIN;
+    const height = left >= MIN_HEIGHT ? left : Math.max(MIN_HEIGHT, window.innerHeight - 2 * MARGIN);
+    const wanted = `${Math.round(Math.min(height, window.innerHeight - 2 * MARGIN))}px`;
+    if (root.style.height !== wanted) root.style.height = wanted;
+  };
+  root.style.visibility = "";
+  window.addEventListener("resize", fit);
+  // Panels above may open and close and move us down.
+  new ResizeObserver(fit).observe(document.body);
+  fit();
+}

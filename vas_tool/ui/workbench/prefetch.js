@@ -1,0 +1,59 @@
+// Which pictures and masks to load now: the frame on screen first, then its neighbours, nearest first.
+import { BIT } from "./store.js";
+
+const REACH = 6; // frames each way
+const REACH_PLAYING = 16; // ahead
+
+/** Frames worth having around the playhead, most wanted first. */
+export function neighbours(frame, { count, playing }) {
+  const order = [frame];
+  const reach = playing ? REACH_PLAYING : REACH;
+  for (let step = 1; step <= reach; step++) {
+    order.push(frame + step);
+    if (!playing) order.push(frame - step);
+  }
+  return order.filter((index) => index >= 0 && index < count);
+}
+
+export const framePath = (frame, width) => `frames/${frame}.jpg${width ? `?w=${width}` : ""}`;
+export const contentPath = (store, id, frame) => `content/${id}/${frame}.png?v=${store.stampOf(frame)}`;
+export const depthPath = (store, frame) => `depth/${frame}.png?v=${store.stampOf(frame)}`;
+
+/** Objects whose masks are drawn: all, or only the chosen one. */
+export function drawnObjects(store) {
+  const objects = store.state?.objects ?? [];
+  return store.layers.others ? objects : objects.filter((object) => object.id === store.chosen.id);
+}
+
+/** May this frame have masks at all? If not there is nothing to ask for. */
+export function mayHaveMasks(store, frame) {
+  return store.state.objects.some((object) => store.frameBits(object.id, frame) & (BIT.modal | BIT.amodal));
+}
+
+/** Paths of the extra pictures that the layers switched on need on this frame. */
+export function layerPaths(store, frame) {
+  const paths = [];
+  if (store.layers.depth) paths.push(depthPath(store, frame));
+  if (!store.layers.content) return paths;
+  for (const object of drawnObjects(store)) {
+    if (store.frameBits(object.id, frame) & BIT.content) paths.push(contentPath(store, object.id, frame));
+  }
+  return paths;
+}
+
+/** The list for Loader.want. `onLoaded(frame)` is called when something for that frame arrived. */
+export function loadList({ store, api, pictures, masks, width, onLoaded }) {
+  const tasks = [];
+  const { frame, frameCount: count, playing } = store;
+  for (const index of neighbours(frame, { count, playing })) {
+    for (const path of [framePath(index, width), ...layerPaths(store, index)]) {
+      if (pictures.get(path) !== undefined) continue;
+      tasks.push({ key: path, run: (signal) => pictures.load(path, signal).then(() => onLoaded(index)) });
+    }
+    if (mayHaveMasks(store, index) && masks.needs(index)) {
+      const run = (signal) => masks.load(api, index, signal).then(() => onLoaded(index));
+      tasks.push({ key: `masks/${index}/${store.stampOf(index)}`, run });
+    }
+  }
+  return tasks;
+}

@@ -1,0 +1,148 @@
+// The lines that tell: frame counter, hint, running work, what was saved, what went wrong.
+import { hintFor } from "./hint.js";
+
+const JOB_WORDS = { track: "Tracking", complete: "Completing" };
+const JUST_NOW_SECONDS = 2;
+const CALM_MS = 6000; // how long a message that is no error stays
+const WAIT_SHOWN_AFTER_MS = 200; // a picture that comes sooner needs no "loading"
+
+/** 75 -> "1 min 15 s". */
+export function durationWords(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+export class StatusLines {
+  constructor({ root, store }) {
+    Object.assign(this, { root, store });
+    this.part = (name) => root.querySelector(`[data-part="${name}"]`);
+    this.test = (name) => root.querySelector(`[data-testid="${name}"]`);
+    this.toldJob = null;
+    this.clockSkew = 0; // server clock minus ours, seconds: a laptop's clock may be wrong
+    this.part("alert-close").onclick = () => this.clearAlert();
+    setInterval(() => root.isConnected && this.renderSaved(), 1000);
+  }
+
+  /** Show a message until it is dismissed; a calm one goes by itself. */
+  say(text, { calm = false } = {}) {
+    clearTimeout(this.calmTimer);
+    this.part("alert").textContent = text;
+    this.test("error").hidden = false;
+    this.test("error").classList.toggle("vas-calm", calm);
+    if (calm) this.calmTimer = setTimeout(() => this.clearAlert(), CALM_MS);
+  }
+
+  clearAlert() {
+    this.test("error").hidden = true;
+    this.part("alert").textContent = "";
+  }
+
+  /** The connection is gone (text) or back (null). */
+  lost(text) {
+    this.test("lost").hidden = text === null;
+    this.test("lost").textContent = text ?? "";
+  }
+
+  empty(text) {
+    this.test("empty").hidden = text === null;
+    this.part("empty").textContent = text ?? "";
+  }
+
+  render() {
+    this.renderCounter();
+    this.renderHint();
+    this.renderJob();
+    this.renderSaved();
+  }
+
+  renderCounter() {
+    const { store } = this;
+    this.part("frame").textContent = store.state ? `frame ${store.frame}` : "";
+    const [source, seconds] = store.ledger?.[store.frame] ?? [];
+    const words = store.state ? [`/ ${store.frameCount - 1}`] : [];
+    if (seconds !== undefined) words.push(`${seconds.toFixed(3)} s`, `source frame ${source}`);
+    this.part("when").textContent = words.join("  ·  ");
+  }
+
+  renderHint() {
+    const { text, notice = false } = hintFor(this.store);
+    const line = this.test("status");
+    if (line.textContent !== text) line.textContent = text; // a rewritten line would be read aloud again
+    line.classList.toggle("vas-notice", notice);
+  }
+
+  renderJob() {
+    const job = this.store.state?.job ?? null;
+    const box = this.test("job");
+    box.hidden = !job;
+    if (!job) return;
+    box.classList.toggle("vas-finished", job.finished);
+    this.test("cancel").hidden = job.finished;
+    this.part("job-bar").hidden = job.finished;
+    if (job.total) this.part("job-bar").value = job.done / job.total;
+    else this.part("job-bar").removeAttribute("value");
+    this.part("job-text").textContent = this.jobText(job);
+    box.title = job.finished ? "" : "Cancel keeps the frames that are finished.";
+    this.tellJobError(job);
+  }
+
+  jobText(job) {
+    const what = this.store.object(job.object)?.label ?? "all objects";
+    const doing = `${JOB_WORDS[job.kind] ?? job.kind} ${what}`;
+    if (job.error) return `${doing} stopped after ${job.done} of ${job.total}`;
+    if (job.cancelled) return `${doing}: cancelled, ${job.done} of ${job.total} finished and kept`;
+    if (job.finished) return `${doing}: done in ${durationWords(job.elapsed_seconds)}`;
+    if (job.waiting) return `${doing}: waiting for other work to finish`;
+    const left = job.left_seconds === null ? "" : `, about ${durationWords(job.left_seconds)} left`;
+    return `${doing}: ${job.what} ${job.done} of ${job.total}${left}`;
+  }
+
+  /** A failed job is told once, not at every look at the state. */
+  tellJobError(job) {
+    if (!job.finished) this.toldJob = null;
+    if (!job.error || this.toldJob === job.error) return;
+    this.toldJob = job.error;
+    this.say(job.error);
+  }
+
+  noteClock() {
+    const { saved } = this.store.state;
+    const now = Date.now() / 1000;
+    // A thing cannot have been saved in the future: then the clocks differ by at least that much.
+    if (saved) this.clockSkew = Math.max(this.clockSkew, saved.at - now);
+  }
+
+  renderSaved() {
+    const line = this.test("save-line");
+    const { store } = this;
+    const saved = store.state?.saved;
+    let text = "";
+    if (store.waiting) text = `saving ${store.waiting === 1 ? "" : `${store.waiting} things `}…`;
+    else if (saved?.at) {
+      const ago = Date.now() / 1000 + this.clockSkew - saved.at;
+      const when = ago < JUST_NOW_SECONDS ? "just now" : `${durationWords(ago)} ago`;
+      text = `saved ${when}${saved.what ? `: ${saved.what}` : ""}`;
+    }
+    if (line.textContent !== text) line.textContent = text;
+    line.classList.toggle("vas-saving", store.waiting > 0);
+  }
+
+  /** Say so when the wanted frame's picture is slow to come. */
+  renderWait(shown) {
+    const { store } = this;
+    const waits = Boolean(store.state) && shown !== store.frame;
+    const box = this.test("loading");
+    if (!waits) {
+      clearTimeout(this.waitTimer);
+      this.waitTimer = 0;
+      box.hidden = true;
+    } else if (!this.waitTimer) {
+      this.waitTimer = setTimeout(() => {
+        box.textContent = `loading frame ${store.frame}…`;
+        box.hidden = false;
+      }, WAIT_SHOWN_AFTER_MS);
+    }
+  }
+}

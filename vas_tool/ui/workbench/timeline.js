@@ -1,0 +1,220 @@
+// The timeline under the picture: a ruler and one row an object, on canvas, for 25 frames as for 2,500.
+import { BIT } from "./store.js";
+import { cssOf } from "./colours.js";
+import { ROW_HEIGHT, columnsOf, drawRow } from "./cells.js";
+
+const GUTTER = 112; // css pixels for the objects' names
+const RIGHT = 10;
+const RULER_HEIGHT = 22;
+const TICK_ROOM = 56; // css pixels between two labelled ticks
+const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+const STATE_WORDS = [
+  [BIT.prompted, "clicks"], [BIT.modal, "modal mask"], [BIT.amodal, "amodal mask"], [BIT.occluded, "occluded"],
+  [BIT.content, "content"], [BIT.accepted, "accepted"], [BIT.stale, "stale: made before something changed"], [BIT.look, "needs a look"],
+];
+
+export class Timeline {
+  constructor({ root, store, actions }) {
+    Object.assign(this, { root, store, actions });
+    this.ruler = root.querySelector(".vas-ruler");
+    this.rows = root.querySelector(".vas-rows canvas");
+    this.scroller = root.querySelector(".vas-rows");
+    this.still = document.createElement("canvas"); // the rows without the playhead
+    this.stillKey = "";
+    this.requested = 0;
+    new ResizeObserver(() => this.resize()).observe(this.scroller);
+    root.addEventListener("pointerdown", (event) => this.down(event));
+    root.addEventListener("pointermove", (event) => this.moved(event));
+    root.addEventListener("pointerup", () => (this.dragging = false));
+    root.addEventListener("pointercancel", () => (this.dragging = false));
+  }
+
+  resize() {
+    this.width = this.scroller.clientWidth;
+    this.request();
+  }
+
+  request() {
+    if (!this.requested) this.requested = requestAnimationFrame(() => this.draw());
+  }
+
+  get cell() {
+    return (this.width - GUTTER - RIGHT) / Math.max(1, this.store.frameCount);
+  }
+
+  place(frame) {
+    return GUTTER + frame * this.cell;
+  }
+
+  frameAt(x) {
+    return Math.min(Math.max(0, Math.floor((x - GUTTER) / this.cell)), this.store.frameCount - 1);
+  }
+
+  objectAt(event) {
+    const y = event.clientY - this.rows.getBoundingClientRect().top;
+    const inside = event.clientY >= this.scroller.getBoundingClientRect().top;
+    return inside ? this.store.state.objects[Math.floor(y / ROW_HEIGHT)] ?? null : null;
+  }
+
+  down(event) {
+    if (!this.store.state || event.button !== 0) return;
+    const x = event.clientX - this.rows.getBoundingClientRect().left;
+    if (x > this.width) return; // the scroll bar
+    const object = this.objectAt(event);
+    if (object) this.actions.choose({ id: object.id });
+    if (x < GUTTER) return;
+    this.root.setPointerCapture(event.pointerId);
+    this.dragging = true;
+    this.actions.stopAt(this.frameAt(x));
+  }
+
+  moved(event) {
+    if (!this.store.state) return;
+    const frame = this.frameAt(event.clientX - this.rows.getBoundingClientRect().left);
+    if (this.dragging) this.actions.go(frame);
+    else this.tell(frame, this.objectAt(event));
+  }
+
+  /** The tooltip says in words what the signs under the pointer mean. */
+  tell(frame, object) {
+    const bits = object ? this.store.frameBits(object.id, frame) : 0;
+    const words = STATE_WORDS.filter(([bit]) => bits & bit).map(([, word]) => word);
+    const text = object ? `${object.label}, frame ${frame}: ${words.join(", ") || "nothing yet"}` : `frame ${frame}`;
+    if (this.root.title !== text) this.root.title = text;
+  }
+
+  draw() {
+    this.requested = 0;
+    if (!this.width) return;
+    this.ratio = window.devicePixelRatio || 1;
+    const height = Math.max(1, this.store.state?.objects.length ?? 0) * ROW_HEIGHT;
+    this.size(this.ruler, RULER_HEIGHT);
+    this.size(this.rows, height);
+    this.drawRuler(this.pen(this.ruler));
+    this.drawStill(height);
+    const context = this.pen(this.rows);
+    context.drawImage(this.still, 0, 0, this.width, height);
+    if (this.store.state) this.drawPlayhead(context, height);
+    this.describe();
+  }
+
+  size(canvas, height) {
+    const [width, pixels] = [Math.round(this.width * this.ratio), Math.round(height * this.ratio)];
+    if (canvas.width !== width || canvas.height !== pixels) {
+      Object.assign(canvas, { width, height: pixels });
+      Object.assign(canvas.style, { width: `${this.width}px`, height: `${height}px` });
+      this.stillKey = "";
+    }
+  }
+
+  pen(canvas) {
+    const context = canvas.getContext("2d");
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.font = FONT;
+    context.textBaseline = "middle";
+    return context;
+  }
+
+  drawRuler(context) {
+    if (!this.store.state) return;
+    const { frameCount: count, frame, project } = this.store;
+    const step = tickStep(count, { cell: this.cell, fps: project.fps });
+    for (let tick = 0; tick < count; tick += step) {
+      const x = this.place(tick);
+      context.fillStyle = "#4a5361";
+      context.fillRect(x, RULER_HEIGHT - 6, 1, 6);
+      context.fillStyle = "#98a2b0";
+      context.fillText(String(tick), x + 3, RULER_HEIGHT / 2 - 1);
+    }
+    this.drawHead(context, frame);
+  }
+
+  /** The playhead's flag on the ruler, with the frame's number. */
+  drawHead(context, frame) {
+    const text = String(frame);
+    const middle = this.place(frame) + this.cell / 2;
+    const width = context.measureText(text).width + 10;
+    const left = Math.min(Math.max(middle - width / 2, GUTTER - 4), this.width - width);
+    context.fillStyle = "#ff5a5f";
+    context.fillRect(left, 2, width, 15);
+    context.fillRect(middle - 1, 16, 2, RULER_HEIGHT - 16);
+    context.fillStyle = "#14171c";
+    context.fillText(text, left + 5, 10);
+  }
+
+  drawStill(height) {
+    const { state, chosen } = this.store;
+    const key = `${state?.version}/${this.store.order}/${chosen.id}/${this.width}/${height}`;
+    if (key === this.stillKey) return;
+    this.size(this.still, height);
+    this.stillKey = key;
+    const context = this.pen(this.still);
+    if (!state?.objects.length) return this.drawNoRows(context);
+    state.objects.forEach((object, index) => this.drawObject(context, { object, top: index * ROW_HEIGHT }));
+    return undefined;
+  }
+
+  drawNoRows(context) {
+    if (!this.store.state) return;
+    context.fillStyle = "#77818f";
+    context.fillText("no object yet", 10, ROW_HEIGHT / 2);
+  }
+
+  drawObject(context, { object, top }) {
+    const isChosen = object.id === this.store.chosen.id;
+    context.fillStyle = isChosen ? "#232832" : "#171a20";
+    context.fillRect(0, top, this.width, ROW_HEIGHT - 1);
+    context.fillStyle = cssOf(object.id);
+    context.fillRect(0, top, isChosen ? 4 : 2, ROW_HEIGHT - 1);
+    context.fillStyle = isChosen ? "#fff" : "#b8c0cc";
+    context.fillText(shorten(context, `${object.id}  ${object.label}`), 10, top + ROW_HEIGHT / 2);
+    const bits = this.store.bits.get(object.id);
+    const columns = columnsOf(bits, { count: this.store.frameCount, width: (this.width - GUTTER - RIGHT) * this.ratio });
+    context.save();
+    context.beginPath();
+    context.rect(GUTTER - 6, top, this.width, ROW_HEIGHT);
+    context.clip();
+    drawRow(context, { columns, place: (frame) => this.place(frame), top, id: object.id });
+    context.restore();
+  }
+
+  drawPlayhead(context, height) {
+    const x = this.place(this.store.frame);
+    if (this.cell > 4) {
+      context.fillStyle = "rgba(255,255,255,.1)";
+      context.fillRect(x, 0, this.cell, height);
+    }
+    context.fillStyle = "#ff5a5f";
+    context.fillRect(x + this.cell / 2 - 1, 0, 2, height);
+  }
+
+  describe() {
+    this.root.setAttribute("aria-valuemax", String(Math.max(0, this.store.frameCount - 1)));
+    this.root.setAttribute("aria-valuenow", String(this.store.frame));
+    this.root.setAttribute("aria-valuetext", `frame ${this.store.frame}`);
+  }
+
+  /** Bring the chosen object's row into sight. */
+  scrollToChosen() {
+    const index = this.store.state?.objects.findIndex(({ id }) => id === this.store.chosen.id) ?? -1;
+    if (index < 0) return;
+    const [top, bottom] = [index * ROW_HEIGHT, (index + 1) * ROW_HEIGHT];
+    if (top < this.scroller.scrollTop) this.scroller.scrollTop = top;
+    else if (bottom > this.scroller.scrollTop + this.scroller.clientHeight) this.scroller.scrollTop = bottom - this.scroller.clientHeight;
+  }
+}
+
+/** Frames between two ticks: whole seconds once there is no room for less. */
+function tickStep(count, { cell, fps }) {
+  const second = Math.max(1, Math.round(fps));
+  const steps = [1, 2, 5, 10, ...[1, 2, 5, 10, 30, 60, 120, 300, 600].map((seconds) => seconds * second)];
+  return steps.filter((step) => step * cell >= TICK_ROOM).sort((a, b) => a - b)[0] ?? count;
+}
+
+function shorten(context, text) {
+  if (context.measureText(text).width <= GUTTER - 20) return text;
+  let short = text;
+  while (short.length > 3 && context.measureText(`${short}…`).width > GUTTER - 20) short = short.slice(0, -1);
+  return `${short}…`;
+}

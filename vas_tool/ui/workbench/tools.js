@@ -1,0 +1,210 @@
+// The pointer on the stage: clicks, boxes, brush, eraser, hand. Each gesture lives from pointerdown to pointerup.
+import { HIT, boxHandle, boxOf, dotsOf } from "./overlays.js";
+
+const DRAG_FROM = 5; // css pixels before a click becomes a box
+const WHEEL_STEP = 1.0015; // zoom factor for one unit of wheel movement
+const POINTS_PER_RADIUS = 6; // a stroke's polyline needs no more points than this
+const near = (a, b, reach) => Math.hypot(a.x - b.x, a.y - b.y) <= reach;
+const round = (value) => Math.round(value * 10) / 10;
+
+class PanGesture {
+  constructor(tools, at) {
+    Object.assign(this, { tools, at });
+  }
+
+  move(at) {
+    this.tools.view.camera.pan(at.x - this.at.x, at.y - this.at.y);
+    this.at = at;
+  }
+
+  end() {}
+}
+
+/** A click, or a box once the pointer has moved far enough. */
+class PointGesture {
+  constructor(tools, at, event) {
+    Object.assign(this, { tools, start: at, frame: tools.view.shown });
+    this.positive = !(event.button === 2 || event.shiftKey);
+    this.hit = tools.hitAt(at);
+    this.isBox = false;
+  }
+
+  move(at) {
+    if (this.positive && !near(at, this.start, DRAG_FROM)) this.isBox = true;
+    if (this.isBox) this.tools.view.pointer.box = this.boxTo(at);
+  }
+
+  boxTo(at) {
+    const [width, height] = this.tools.store.project.size_wh;
+    const limit = (value, high) => Math.min(Math.max(round(value), 0), high);
+    const [a, b] = [this.tools.view.camera.toClip(this.start), this.tools.view.camera.toClip(at)];
+    return {
+      x0: limit(Math.min(a.x, b.x), width),
+      y0: limit(Math.min(a.y, b.y), height),
+      x1: limit(Math.max(a.x, b.x), width),
+      y1: limit(Math.max(a.y, b.y), height),
+    };
+  }
+
+  end(at) {
+    const { actions, view } = this.tools;
+    view.pointer.box = null;
+    if (this.isBox) this.endBox(this.boxTo(at));
+    else if (this.hit?.dot) actions.removeClick(this.hit.dot);
+    else if (this.hit?.box) actions.removeBox(this.frame);
+    else this.endClick();
+  }
+
+  endBox(box) {
+    if (box.x1 - box.x0 >= 2 && box.y1 - box.y0 >= 2) this.tools.actions.box(this.frame, box);
+    else this.tools.say("That box holds nothing: drag it over the object, inside the picture.");
+  }
+
+  endClick() {
+    const { x, y } = this.tools.view.camera.toClip(this.start);
+    const [width, height] = this.tools.store.project.size_wh;
+    if (x < 0 || y < 0 || x >= width || y >= height) {
+      this.tools.say("Click inside the picture. Around it only the brush works, on the amodal mask.");
+      return;
+    }
+    this.tools.actions.click(this.frame, { x: round(x), y: round(y), positive: this.positive });
+  }
+
+  cancel() {
+    this.tools.view.pointer.box = null;
+  }
+}
+
+class StrokeGesture {
+  constructor(tools, at, event) {
+    const { store, view } = tools;
+    const erases = (store.tool === "eraser") !== (event.button === 2 || event.shiftKey);
+    const stroke = { kind: "stroke", frame: view.shown, handle: store.chosen, layer: store.paintLayer, adds: !erases };
+    this.stroke = { ...stroke, radius: store.radius, points: [] };
+    this.tools = tools;
+    view.pointer.stroke = this.stroke;
+    this.move(at);
+  }
+
+  move(at) {
+    const { x, y } = this.tools.view.camera.toClip(at);
+    const last = this.stroke.points.at(-1);
+    const step = Math.max(0.5, this.stroke.radius / POINTS_PER_RADIUS);
+    if (!last || Math.hypot(x - last[0], y - last[1]) >= step) this.stroke.points.push([round(x), round(y)]);
+  }
+
+  end() {
+    this.tools.view.pointer.stroke = null;
+    this.tools.actions.stroke(this.stroke);
+  }
+
+  cancel() {
+    this.tools.view.pointer.stroke = null;
+  }
+}
+
+export class Tools {
+  constructor({ canvas, store, view, actions, say }) {
+    Object.assign(this, { canvas, store, view, actions, say });
+    this.gesture = null;
+    this.at = null;
+    canvas.addEventListener("pointerdown", (event) => this.down(event));
+    canvas.addEventListener("pointermove", (event) => this.moved(event));
+    canvas.addEventListener("pointerup", (event) => this.up(event));
+    canvas.addEventListener("pointercancel", () => this.cancel());
+    canvas.addEventListener("pointerleave", () => this.leave());
+    canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+    canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    // Chromium would start its own scrolling with the middle button.
+    canvas.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault());
+  }
+
+  place(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  }
+
+  down(event) {
+    this.canvas.focus({ preventScroll: true });
+    if (this.gesture || this.view.shown === null || event.button > 2) return;
+    this.actions.stopAt(this.view.shown); // what is clicked is the frame that is seen
+    this.canvas.setPointerCapture(event.pointerId);
+    this.gesture = this.begin(this.place(event), event);
+    this.view.request();
+  }
+
+  begin(at, event) {
+    if (event.button === 1 || this.store.tool === "hand") return new PanGesture(this, at);
+    if (this.store.tool === "point") return new PointGesture(this, at, event);
+    this.actions.showPaintedLayer();
+    return new StrokeGesture(this, at, event);
+  }
+
+  moved(event) {
+    this.at = this.place(event);
+    // Coalesced events are the pointer's path between two frames: without them a fast stroke has corners.
+    const events = this.gesture ? event.getCoalescedEvents?.() ?? [] : [];
+    for (const each of events.length ? events : [event]) this.gesture?.move(this.place(each), each);
+    this.hover(event.shiftKey);
+  }
+
+  up(event) {
+    const gesture = this.gesture;
+    this.gesture = null;
+    gesture?.end(this.place(event), event);
+    this.hover(event.shiftKey);
+  }
+
+  cancel() {
+    if (!this.gesture) return false;
+    this.gesture.cancel?.();
+    this.gesture = null;
+    this.view.request();
+    return true;
+  }
+
+  leave() {
+    this.at = null;
+    Object.assign(this.view.pointer, { brush: null, hotDot: null, hotBox: false });
+    this.view.request();
+  }
+
+  wheel(event) {
+    if (this.view.shown === null) return;
+    event.preventDefault();
+    const lines = event.deltaMode === 1 ? 16 : 1; // Firefox counts lines
+    this.view.camera.zoomAt(this.place(event), WHEEL_STEP ** (-event.deltaY * lines));
+    this.actions.viewMoved();
+    this.hover(event.shiftKey);
+  }
+
+  /** The dot or box handle under a screen point, if the tool can act on it. */
+  hitAt(at) {
+    if (this.store.tool !== "point" || this.store.hideAll || this.view.shown === null) return null;
+    const { camera, shown } = this.view;
+    const dot = dotsOf(this.store, shown).findLast((each) => near(at, camera.toScreen(each), HIT));
+    if (dot) return dot.kind ? null : { dot }; // one on its way cannot be removed yet
+    const box = boxOf(this.store, shown);
+    return box && !box.kind && near(at, boxHandle(camera, box), HIT) ? { box } : null;
+  }
+
+  /** Show what a press would do here. */
+  hover(shift = false) {
+    const { pointer } = this.view;
+    const hit = this.at && !this.gesture ? this.hitAt(this.at) : null;
+    pointer.hotDot = hit?.dot ?? null;
+    pointer.hotBox = Boolean(hit?.box);
+    const paints = ["brush", "eraser"].includes(this.store.tool);
+    const adds = pointer.stroke ? pointer.stroke.adds : (this.store.tool === "brush") !== shift;
+    pointer.brush = paints && this.at && this.store.state ? { ...this.at, adds } : null;
+    this.canvas.style.cursor = this.cursor(hit, paints);
+    this.view.request();
+  }
+
+  cursor(hit, paints) {
+    if (hit) return "pointer";
+    if (this.gesture instanceof PanGesture) return "grabbing";
+    if (this.store.tool === "hand") return "grab";
+    return paints ? "none" : "crosshair";
+  }
+}

@@ -1,0 +1,90 @@
+// Outlines from row runs: boundary edges chained into closed loops, so that dashes flow and lines stay crisp at
+// any zoom. Coordinates are pixel corners; the object lies to the right of each edge.
+
+/** Flat runs [start, end, …) over rows of `width` -> for each row its [x0, x1, …]. Runs may span rows. */
+export function rowsOf(runs, width) {
+  const rows = new Map();
+  for (let k = 0; k < runs.length; k += 2) {
+    let start = runs[k];
+    while (start < runs[k + 1]) {
+      const y = Math.floor(start / width);
+      const end = Math.min(runs[k + 1], (y + 1) * width);
+      const row = rows.get(y);
+      if (row) row.push(start - y * width, end - y * width);
+      else rows.set(y, [start - y * width, end - y * width]);
+      start = end;
+    }
+  }
+  return rows;
+}
+
+/** Call add(x0, x1) for each stretch that is in row `a` and not in row `b`. */
+function difference(a, b, add) {
+  let j = 0;
+  for (let i = 0; i < a.length; i += 2) {
+    let x = a[i];
+    while (j < b.length && b[j + 1] <= x) j += 2;
+    for (let k = j; k < b.length && b[k] < a[i + 1]; k += 2) {
+      if (b[k] > x) add(x, b[k]);
+      x = Math.max(x, b[k + 1]);
+    }
+    if (x < a[i + 1]) add(x, a[i + 1]);
+  }
+}
+
+const NO_ROW = [];
+
+function boundaryEdges(rows, stride) {
+  const edges = new Map(); // start corner -> end corners
+  const add = (from, to) => {
+    const known = edges.get(from);
+    if (known) known.push(to);
+    else edges.set(from, [to]);
+  };
+  for (const [y, row] of rows) {
+    const top = y * stride;
+    const bottom = top + stride;
+    difference(row, rows.get(y - 1) ?? NO_ROW, (x0, x1) => add(top + x0, top + x1));
+    difference(row, rows.get(y + 1) ?? NO_ROW, (x0, x1) => add(bottom + x1, bottom + x0));
+    for (let k = 0; k < row.length; k += 2) {
+      add(bottom + row[k], top + row[k]);
+      add(top + row[k + 1], bottom + row[k + 1]);
+    }
+  }
+  return edges;
+}
+
+/** Put one edge on the path. Cutting half a pixel off each end turns pixel stairs into slopes. */
+function lineAlong(path, edge, first) {
+  const [x0, y0, x1, y1] = edge;
+  const length = Math.abs(x1 - x0) + Math.abs(y1 - y0);
+  const dx = Math.sign(x1 - x0) / 2;
+  const dy = Math.sign(y1 - y0) / 2;
+  if (first) path.moveTo(x0 + dx, y0 + dy);
+  else path.lineTo(x0 + dx, y0 + dy);
+  if (length > 1) path.lineTo(x1 - dx, y1 - dy);
+}
+
+/** The outline of runs as a Path2D in the runs' own pixel coordinates. */
+export function outline(runs, width) {
+  const stride = width + 1; // a row has one corner more than pixels
+  const edges = boundaryEdges(rowsOf(runs, width), stride);
+  const path = new Path2D();
+  for (const start of edges.keys()) {
+    while (edges.get(start).length) traceLoop(path, edges, { start, stride });
+  }
+  return path;
+}
+
+function traceLoop(path, edges, { start, stride }) {
+  let corner = start;
+  let first = true;
+  do {
+    const next = edges.get(corner).pop();
+    const edge = [corner % stride, Math.floor(corner / stride), next % stride, Math.floor(next / stride)];
+    lineAlong(path, edge, first);
+    first = false;
+    corner = next;
+  } while (corner !== start);
+  path.closePath();
+}
