@@ -12,10 +12,10 @@ import av
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import VideoError
-from vas_tool.types import FrameRecord, SizeWH
+from vas_tool.types import FrameRecord
 from vas_tool.video.decoding import DecodedFrame, VideoReader
 from vas_tool.video.images import import_images
-from vas_tool.video.pictures import display_matrix, oddities, rotation_of, to_rgb
+from vas_tool.video.pictures import UprightRgb, oddities
 from vas_tool.video.sampling import Sampling, presentation_times, sample
 from vas_tool.video.source import ImportedClip, SourceInfo, check_size, sha256_of
 from vas_tool.video.storing import FrameWriter, folder_in_place
@@ -77,7 +77,7 @@ def _import_video(source: Path, folder: Path, sampling: Sampling, *, progress: P
         reading = _Reading(source, reader, progress=_Steps(progress, reader, sampling))
         ledger: list[FrameRecord] = []
         for time, frame in sample(reading.frames(), sampling, interval=reader.interval):
-            writer.add(to_rgb(frame.picture, reading.size_wh))
+            writer.add(reading.upright.convert(frame.picture))
             ledger.append(FrameRecord(frame.source_index, float(time)))
         info = reading.info()
     if not ledger:
@@ -129,6 +129,7 @@ class _Reading:
         self._latest = Fraction(0)
         self._num_timed = 0
         self._first: av.VideoFrame | None = None
+        self._upright: UprightRgb | None = None
         self._resized_at: int | None = None
 
     def frames(self) -> Iterator[tuple[Fraction, DecodedFrame]]:
@@ -146,23 +147,18 @@ class _Reading:
         check_size(size_wh, self._source.name)
         if self._first is None:
             self._first = frame.picture
+            self._upright = UprightRgb(frame.picture)
         elif self._resized_at is None and size_wh != (self._first.width, self._first.height):
             self._resized_at = frame.source_index
 
     @property
-    def first(self) -> av.VideoFrame:
-        """The first picture, which decides on the size of all. Raises VideoError when there is none."""
-        if self._first is None:
+    def upright(self) -> UprightRgb:
+        """The conversion, set by the first picture. Raises VideoError when there was none."""
+        if self._upright is None:
             raise VideoError(
                 f"no picture of {self._source} could be decoded; it may be damaged: copy it from its origin again"
             )
-        return self._first
-
-    @property
-    def size_wh(self) -> SizeWH:
-        """Width and height in pixels, after rotation."""
-        turned = rotation_of(display_matrix(self.first)) % 180 != 0
-        return (self.first.height, self.first.width) if turned else (self.first.width, self.first.height)
+        return self._upright
 
     @property
     def end(self) -> Fraction:
@@ -171,11 +167,16 @@ class _Reading:
 
     def info(self) -> SourceInfo:
         """What the pass found out, when it is over. Raises VideoError when there was no frame."""
-        first = self.first
+        upright = self.upright
         sha256 = sha256_of(self._source, tick=self._progress.tick)
-        rotation = rotation_of(display_matrix(first))
         info = SourceInfo(
-            str(self._source), sha256, self._rate(), self.size_wh, rotation, "video", tuple(self._notes(first))
+            path=str(self._source),
+            sha256=sha256,
+            fps=self._rate(),
+            size_wh=upright.size_wh,
+            rotation=upright.rotation,
+            kind="video",
+            notes=tuple(self._notes()),
         )
         self._progress.finish()
         return info
@@ -188,8 +189,11 @@ class _Reading:
         trusted = declared is not None and abs(declared - measured) <= TRUSTED * measured
         return float(declared if trusted and declared else measured)
 
-    def _notes(self, first: av.VideoFrame) -> Iterator[str]:
+    def _notes(self) -> Iterator[str]:
         yield from self._reader.notes(self.end)
-        yield from oddities(first, self._reader.pixel_aspect)
+        if self._first is not None:
+            yield from oddities(self._first, self._reader.pixel_aspect)
+        if self.upright.is_mirrored:
+            yield "it is stored mirrored; the clip is as a player shows it"
         if self._resized_at is not None:
             yield f"its size changes at frame {self._resized_at}; the frames were scaled to the first one's size"

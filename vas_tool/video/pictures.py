@@ -9,6 +9,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.sidedata.sidedata import SideData
+from av.video.reformatter import Colorspace, VideoReformatter
 
 from vas_tool.types import Frame, SizeWH
 from vas_tool.video.source import Rotation
@@ -23,33 +24,53 @@ SD_MAX_HEIGHT = 576
 DisplayMatrix = npt.NDArray[np.int32]
 """(9,) the 3 x 3 matrix by which a picture is shown, row by row; (x', y') = (a x + c y, b x + d y)."""
 
-
-def display_matrix(picture: av.VideoFrame) -> DisplayMatrix | None:
-    """The picture's display matrix; None when it has none."""
-    data = picture.side_data.get("DISPLAYMATRIX")
-    return None if data is None else np.frombuffer(bytes(cast(SideData, data)), dtype=np.int32, count=9)
+IDENTITY: DisplayMatrix = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], dtype=np.int32)
+"""Of a video that stands upright as it is stored."""
 
 
-def rotation_of(matrix: DisplayMatrix | None) -> Rotation:
-    """Degrees clockwise, to the nearest quarter turn."""
-    if matrix is None:
-        return 0
-    quarter = round(math.degrees(math.atan2(int(matrix[1]), int(matrix[0]))) / 90) % 4
-    return cast(Rotation, quarter * 90)
+class UprightRgb:
+    """Turns a video's decoded pictures into upright RGB frames of the first one's size. Used by one thread.
+
+    The display matrix is read once: asking a picture for it ties the picture into a reference cycle, and the pictures
+    of a whole video would wait for Python's garbage collection. FFmpeg's converter is kept for the same reason: a
+    picture's own ``to_ndarray`` starts one with threads each time.
+    """
+
+    def __init__(self, first: av.VideoFrame) -> None:
+        data = first.side_data.get("DISPLAYMATRIX")
+        self.matrix: DisplayMatrix = (
+            IDENTITY if data is None else np.frombuffer(bytes(cast(SideData, data)), dtype=np.int32, count=9)
+        )
+        self._stored_wh = (first.width, first.height)
+        self._reformatter = VideoReformatter()
+
+    @property
+    def rotation(self) -> Rotation:
+        """Degrees clockwise, to the nearest quarter turn."""
+        quarter = round(math.degrees(math.atan2(int(self.matrix[1]), int(self.matrix[0]))) / 90) % 4
+        return cast(Rotation, quarter * 90)
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether the pictures are shown as in a mirror."""
+        a, b, c, d = (int(self.matrix[i]) for i in (0, 1, 3, 4))
+        return a * d - b * c < 0
+
+    @property
+    def size_wh(self) -> SizeWH:
+        """Width and height of the frames in pixels."""
+        return self._stored_wh if self.rotation % 180 == 0 else self._stored_wh[::-1]
+
+    def convert(self, picture: av.VideoFrame) -> Frame:
+        """(H, W, 3) RGB, contiguous; scaled when the picture's size is not the first one's."""
+        width, height = self._stored_wh
+        colours = Colorspace.ITU709 if picture.colorspace == UNSPECIFIED and picture.height > SD_MAX_HEIGHT else None
+        rgb = self._reformatter.reformat(picture, width, height, format="rgb24", src_colorspace=colours)
+        return np.ascontiguousarray(upright(cast(Frame, rgb.to_ndarray()), self.matrix))
 
 
-def is_mirrored(matrix: DisplayMatrix | None) -> bool:
-    """Whether the picture is shown as in a mirror."""
-    if matrix is None:
-        return False
-    a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))
-    return a * d - b * c < 0
-
-
-def upright(frame: Frame, matrix: DisplayMatrix | None) -> Frame:
+def upright(frame: Frame, matrix: DisplayMatrix) -> Frame:
     """Turn and mirror (H, W, 3) as the display matrix says, by quarter turns; a view."""
-    if matrix is None:
-        return frame
     a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))
     swapped = abs(b) > abs(a)
     if swapped:
@@ -61,25 +82,13 @@ def upright(frame: Frame, matrix: DisplayMatrix | None) -> Frame:
     return frame
 
 
-def to_rgb(picture: av.VideoFrame, size_wh: SizeWH) -> Frame:
-    """(H, W, 3) RGB of a decoded picture, upright and contiguous; scaled to ``size_wh`` when it has another size."""
-    matrix = display_matrix(picture)
-    width, height = size_wh if rotation_of(matrix) % 180 == 0 else size_wh[::-1]
-    colours = "ITU709" if picture.colorspace == UNSPECIFIED and picture.height > SD_MAX_HEIGHT else None
-    rgb = picture.to_ndarray(format="rgb24", src_colorspace=colours, width=width, height=height)
-    return np.ascontiguousarray(upright(cast(Frame, rgb), matrix))
-
-
-def oddities(picture: av.VideoFrame, aspect: float | None) -> list[str]:
-    """What a person should know about the pictures of a video; ``aspect`` is a stored pixel's width over its height."""
-    matrix = display_matrix(picture)
+def oddities(picture: av.VideoFrame, pixel_aspect: float | None) -> list[str]:
+    """What a person should know about the pictures; ``pixel_aspect`` is a stored pixel's width over its height."""
     notes = []
-    if aspect and not math.isclose(aspect, 1, abs_tol=0.005):
-        notes.append(f"its pixels are not square (aspect {aspect:.3f}); they are kept as stored, so it looks stretched")
+    if pixel_aspect and not math.isclose(pixel_aspect, 1, abs_tol=0.005):
+        notes.append(f"its pixels are not square ({pixel_aspect:.3f}); they are kept as stored, so it looks stretched")
     if picture.interlaced_frame:
         notes.append("it is interlaced: moving edges may show a comb")
     if picture.color_trc in HDR_TRANSFERS:
         notes.append("it is HDR: colours are not mapped to this screen's range and may look pale")
-    if is_mirrored(matrix):
-        notes.append("it is stored mirrored; the clip is as a player shows it")
     return notes

@@ -65,23 +65,20 @@ def sample(
     the source ends, half a frame interval after the last time. ``interval`` (seconds) is used for that when there
     is only one frame. Only one frame is held back; frames after the range are not read.
     """
-    k = 0
+    target = sampling.target(0)
     previous: tuple[Fraction, Item] | None = None
     for frame in frames:
-        if previous is not None:
+        if previous is not None and target is not None:
             interval = frame[0] - previous[0]
             middle = previous[0] + interval / 2
-            target = sampling.target(k)
-            if target is None:
-                return
             if target <= middle:
                 yield previous
-                k = sampling.first_after(middle)
+                target = sampling.target(sampling.first_after(middle))
+        if target is None:
+            return
         previous = frame
-    if previous is not None:
-        target = sampling.target(k)
-        if target is not None and target <= previous[0] + interval / 2:
-            yield previous
+    if previous is not None and target is not None and target <= previous[0] + interval / 2:
+        yield previous
 
 
 def presentation_times(

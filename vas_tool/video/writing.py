@@ -14,6 +14,7 @@ from typing import cast
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.video.reformatter import Colorspace, VideoReformatter
 
 from vas_tool.errors import VideoError
 from vas_tool.types import Frame
@@ -81,12 +82,16 @@ def _write_mp4(path: Path, frames: Iterator[Frame], rate: Fraction) -> None:
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709
+        reformatter = VideoReformatter()
         for index, frame in enumerate(frames):
             even = _even(frame)
             if index == 0:
                 stream.width, stream.height = even.shape[1], even.shape[0]
-            picture = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
-                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+            picture = reformatter.reformat(
+                av.VideoFrame.from_ndarray(even, format="rgb24"),
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                dst_color_range="MPEG",
             )
             picture.pts = index
             picture.time_base = 1 / rate
