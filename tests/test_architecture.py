@@ -12,7 +12,7 @@ LAYERS = (
     {"engines"},
     {"pipeline"},
     {"project", "formats", "evaluation"},
-    {"session", "jobs", "review", "runs", "exports", "batch", "training"},
+    {"session", "desk", "prompting", "jobs", "review", "runs", "exports", "batch", "training"},
     {"cli", "commands", "terminal", "sample", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""

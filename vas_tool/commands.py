@@ -77,7 +77,8 @@ def _object(project: Project, options: Namespace, *, clicks: list[Click], boxes:
     new_boxes = {b.frame_index: b for b in (*thing.boxes, *boxes)}
     if not (thing.prompted() or clicks or boxes or options.masks):
         raise PromptError("nothing says which object is meant; give --click FRAME,X,Y, --box or --masks")
-    for mark in (*clicks, *boxes):
+    marks: list[Click | Box] = [*clicks, *boxes]
+    for mark in marks:
         _require_inside(project, mark)
     return replace(thing, clicks=(*thing.clicks, *new_clicks), boxes=tuple(new_boxes.values()))
 
@@ -171,7 +172,8 @@ def verify_(options: Namespace) -> int:
     report = verify(options.file)
     for problem in report.problems:
         print(problem)
-    print(report.summary, file=sys.stderr)
+    found = f"{len(report.problems)} problems" if report.problems else "nothing wrong"
+    print(f"{options.file}: {report.num_images} images, {report.num_annotations} annotations, {found}", file=sys.stderr)
     return 1 if report.problems else 0
 
 

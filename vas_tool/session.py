@@ -7,50 +7,31 @@ run in the background and show in ``version`` and ``changes_since``.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from vas_tool.errors import PromptError
-from vas_tool.jobs import Job, JobStatus, LatestOnly
-from vas_tool.object_layers import asked_on, require_frame
+from vas_tool.jobs import Job, JobStatus
+from vas_tool.object_layers import require_frame
 from vas_tool.project import Project
+from vas_tool.prompting import Prompting
 from vas_tool.review import needs_look
-from vas_tool.runs import Direction, complete, frames_to_track, segment_frame, track
-from vas_tool.storage import Stamp, write_atomically
-from vas_tool.truth import AnnotatedObject, Truth
-from vas_tool.types import Box, Canvas, Click, MaskLayer, Stroke
-
-CHANGES_KEPT = 512
-"""Of the log of changed frames; who is further behind is told that everything changed."""
+from vas_tool.runs import Direction, complete, frames_to_track, track
+from vas_tool.storage import write_atomically
+from vas_tool.types import Canvas
 
 CANCEL_SECONDS = 30.0
 """How long undo waits for a running job to stop before it says so."""
 
 
-@dataclass(frozen=True)
-class Saved:
-    """What was last written to disk, and when."""
-
-    what: str
-    at_seconds: float
-    """Since the epoch."""
-
-
-class Session:
+class Session(Prompting):
     """One open project and the person (in one browser tab or several) at work on it."""
 
     def __init__(self, project: Project) -> None:
-        self.project = project
-        self.version = 0
-        self.saved = Saved("opened", time.time())
+        super().__init__(project)
         self.place: dict[str, Any] = self._read_place()
-        self._changes: list[tuple[int, frozenset[int] | None]] = []
-        self._refiner = LatestOnly("refine-clicks")
         self._job: Job | None = None
-        self._answer_what_was_asked()
 
     def close(self) -> None:
         """Stop what runs, keep what is finished, let go of the project."""
@@ -60,163 +41,10 @@ class Session:
         self._refiner.close()
         self.project.close()
 
-    # --- what happened ------------------------------------------------------------------------------------------
-
-    def changes_since(self, version: int) -> set[int] | None:
-        """The frames whose pictures changed after ``version``; None when any may have."""
-        with self.project.mutex:
-            if version > self.version or (self._changes and version < self._changes[0][0] - 1):
-                return None
-            later = [frames for number, frames in self._changes if number > version]
-            return None if None in later else {f for frames in later if frames for f in frames}
-
-    @property
-    def refining(self) -> bool:
-        """Whether a better mask for a recent click is on its way."""
-        return self._refiner.busy
-
-    def settle(self, timeout_seconds: float = 60.0) -> bool:
-        """Wait for the better masks of recent clicks; False when they took longer."""
-        return self._refiner.join(timeout_seconds)
-
     @property
     def job(self) -> JobStatus | None:
         """The job that runs, or the last one that did."""
         return self._job.status if self._job else None
-
-    def _changed(self, frames: frozenset[int] | None) -> None:
-        with self.project.mutex:
-            self.version += 1
-            self._changes = [*self._changes[-CHANGES_KEPT:], (self.version, frames)]
-
-    def _frame_changed(self, frame_index: int) -> None:
-        self._changed(frozenset({frame_index}))
-
-    # --- clicks, boxes, strokes -----------------------------------------------------------------------------------
-
-    def click(self, click: Click, *, object_id: int | None = None) -> int:
-        """Add a click to an object (None: to a new one) and answer it; gives the object's id.
-
-        Raises PromptError when it lies outside the frame.
-        """
-        self._require_inside(click.frame_index, click.x, click.y)
-        sign = "" if click.positive else "negative "
-        return self._ask(
-            click.frame_index,
-            f"{sign}click",
-            object_id=object_id,
-            change=lambda thing: replace(thing, clicks=(*thing.clicks, click)),
-        )
-
-    def box(self, box: Box, *, object_id: int | None = None) -> int:
-        """Put a box around what is seen of an object (None: of a new one), in place of an earlier one on the frame."""
-        width, height = self.project.clip.size_wh
-        box = replace(box, x0=max(0, box.x0), y0=max(0, box.y0), x1=min(width, box.x1), y1=min(height, box.y1))
-        require_frame(box.frame_index, len(self.project.clip))
-
-        def change(thing: AnnotatedObject) -> AnnotatedObject:
-            others = tuple(b for b in thing.boxes if b.frame_index != box.frame_index)
-            return replace(thing, boxes=(*others, box))
-
-        return self._ask(box.frame_index, "box", object_id=object_id, change=change)
-
-    def remove_click(self, object_id: int, index: int) -> None:
-        """Take one click (by its position in the object's list) away; its mask follows."""
-        thing = self.project.truth.object(object_id)
-        if not 0 <= index < len(thing.clicks):
-            raise PromptError(f"{thing.label} has no click number {index}; reload the page")
-        frame_index = thing.clicks[index].frame_index
-        clicks = thing.clicks[:index] + thing.clicks[index + 1 :]
-        self._unask(frame_index, "remove click", thing=replace(thing, clicks=clicks))
-
-    def remove_box(self, object_id: int, frame_index: int) -> None:
-        """Take the box on a frame away; its mask follows."""
-        thing = self.project.truth.object(object_id)
-        boxes = tuple(b for b in thing.boxes if b.frame_index != frame_index)
-        if boxes == thing.boxes:
-            raise PromptError(f"{thing.label} has no box on frame {frame_index}")
-        self._unask(frame_index, "remove box", thing=replace(thing, boxes=boxes))
-
-    def stroke(self, stroke: Stroke, *, object_id: int | None = None) -> int:
-        """Paint or erase on an object's mask (None: on a new object's); gives the object's id."""
-        require_frame(stroke.frame_index, len(self.project.clip))
-        verb = "brush" if stroke.adds else "eraser"
-        with self.project.mutex:
-            thing = self._object_or_new(object_id)
-            painted = replace(thing, strokes=(*thing.strokes, stroke)).accepting(stroke.frame_index, False)
-            self._edit(f"{verb} on {thing.label}, frame {stroke.frame_index}", painted)
-        self._frame_changed(stroke.frame_index)
-        return thing.id
-
-    def _ask(
-        self,
-        frame_index: int,
-        what: str,
-        *,
-        object_id: int | None,
-        change: Callable[[AnnotatedObject], AnnotatedObject],
-    ) -> int:
-        """Store something said about a frame, answer it quickly, and refine the answer in the background."""
-        with self.project.mutex:
-            thing = self._object_or_new(object_id)
-            start = self._tracked_start(thing, frame_index)
-            asked = change(thing).accepting(frame_index, False)
-            if start is not None:
-                asked = replace(asked, given=tuple(sorted({*asked.given, frame_index})))
-            edit_id = self._edit(f"{what} on {thing.label}, frame {frame_index}", asked)
-            if start is not None:
-                with self.project.under(edit_id):
-                    self.project.layers(thing.id).given.put(frame_index, *start)
-        self._answer(thing.id, frame_index, edit_id=edit_id)
-        return thing.id
-
-    def _tracked_start(self, thing: AnnotatedObject, frame_index: int) -> tuple[Any, Stamp] | None:
-        """A tracked mask that a first click on its frame is about to correct: it becomes the starting point."""
-        if frame_index in asked_on(thing) or frame_index in thing.given:
-            return None
-        if not any(o.id == thing.id for o in self.project.truth.objects):
-            return None
-        stamp = self.project.layers(thing.id).modal.stamp(frame_index)
-        return None if stamp is None else (self.project.layers(thing.id).modal[frame_index], stamp)
-
-    def _answer(self, object_id: int, frame_index: int, *, edit_id: int) -> None:
-        segment_frame(self.project, object_id, frame_index, edit_id=edit_id, quick=True)
-        self._frame_changed(frame_index)
-
-        def refine() -> None:
-            with suppress(PromptError):  # taken back before its turn came
-                if segment_frame(self.project, object_id, frame_index, edit_id=edit_id):
-                    self._frame_changed(frame_index)
-
-        self._refiner.put((object_id, frame_index), refine)
-
-    def _unask(self, frame_index: int, what: str, *, thing: AnnotatedObject) -> None:
-        """Store that something said about a frame was taken back; answer what remains, or drop the mask."""
-        with self.project.mutex:
-            thing = thing.accepting(frame_index, False)
-            layers = self.project.layers(thing.id)
-            remains = frame_index in asked_on(thing)
-            start = layers.given.stamp(frame_index) if frame_index in thing.given else None
-            was_tracked = start is not None and start.engine != "given"
-            if not remains and was_tracked:
-                thing = replace(thing, given=tuple(f for f in thing.given if f != frame_index))
-            edit_id = self._edit(f"{what} on {thing.label}, frame {frame_index}", thing)
-            with self.project.under(edit_id):
-                if not remains and was_tracked and start is not None:
-                    layers.modal.put(frame_index, layers.given[frame_index], start)
-                elif not remains and frame_index in layers.modal:
-                    del layers.modal[frame_index]
-        if remains:
-            self._answer(thing.id, frame_index, edit_id=edit_id)
-        self._frame_changed(frame_index)
-
-    def _answer_what_was_asked(self) -> None:
-        """After a crash between a click and its mask: make the masks that are missing."""
-        for thing in self.project.truth.objects:
-            for frame_index in asked_on(thing) - set(self.project.layers(thing.id).modal):
-                edit_id = self.project.last_edit_id
-                if edit_id is not None:
-                    self._answer(thing.id, frame_index, edit_id=edit_id)
 
     # --- objects, review, canvas ----------------------------------------------------------------------------------
 
@@ -239,7 +67,7 @@ class Session:
         """Take an object out of the project; undo brings it back with all its masks."""
         thing = self.project.truth.object(object_id)
         self._store(f"delete {thing.label}", self.project.truth.without_object(object_id))
-        self._changed(None)
+        self._everything_changed()
 
     def accept(self, object_id: int, frame_index: int, *, accepted: bool = True) -> None:
         """Accept what an object shows on a frame: no engine replaces it from now on. Or take that back."""
@@ -279,7 +107,7 @@ class Session:
         ):
             raise PromptError("amodal masks exist on the present canvas; undo the completion first, then change it")
         self._store(f"canvas + {fraction:.0%}", replace(self.project.truth, canvas=canvas))
-        self._changed(None)
+        self._everything_changed()
 
     # --- undo -----------------------------------------------------------------------------------------------------
 
@@ -299,7 +127,7 @@ class Session:
         if edit is None:
             return None
         self._note(f"{verb}: {edit.what}")
-        self._changed(None)
+        self._everything_changed()
         return str(edit.what)
 
     # --- long work ------------------------------------------------------------------------------------------------
@@ -368,41 +196,3 @@ class Session:
         except (OSError, ValueError):  # never written, or not worth a word
             place = {}
         return place if isinstance(place, dict) else {}
-
-    # --- storing --------------------------------------------------------------------------------------------------
-
-    def _object_or_new(self, object_id: int | None) -> AnnotatedObject:
-        return self._fresh(None) if object_id is None else self.project.truth.object(object_id)
-
-    def _fresh(self, label: str | None) -> AnnotatedObject:
-        number = self.project.truth.next_object_id
-        return AnnotatedObject(number, label or f"object {number}")
-
-    def _edit(self, what: str, thing: AnnotatedObject) -> int:
-        return self._store(what, self.project.truth.with_object(thing))
-
-    def _store(self, what: str, truth: Truth | None) -> int:
-        edit_id = self.project.edit(what, truth)
-        self._note(what)
-        with self.project.mutex:
-            self.version += 1
-            self._changes = [*self._changes[-CHANGES_KEPT:], (self.version, frozenset())]
-        return edit_id
-
-    def _note(self, what: str) -> None:
-        self.saved = Saved(what, time.time())
-
-    def _require_inside(self, frame_index: int, x: float, y: float) -> None:
-        require_frame(frame_index, len(self.project.clip))
-        width, height = self.project.clip.size_wh
-        if not (-0.5 <= x < width and -0.5 <= y < height):
-            raise PromptError(f"({x:.0f}, {y:.0f}) is outside the picture of {width} x {height}; click inside it")
-
-
-def stroke_of(layer: MaskLayer, frame_index: int, *, adds: bool, radius: float, points: list[Any]) -> Stroke:
-    """A stroke from plain numbers. Raises PromptError when they are none."""
-    try:
-        xy = tuple((float(x), float(y)) for x, y in points)
-        return Stroke(frame_index, layer=layer, adds=bool(adds), radius=float(radius), points=xy)
-    except (TypeError, ValueError) as error:
-        raise PromptError(f"a stroke needs points of two numbers each ({error})") from error

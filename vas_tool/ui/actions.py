@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from vas_tool.errors import PromptError
-from vas_tool.session import Session, stroke_of
+from vas_tool.prompting import stroke_of
+from vas_tool.session import Session
 from vas_tool.types import Box, Click
 
 Arguments = dict[str, Any]

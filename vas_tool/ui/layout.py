@@ -48,6 +48,7 @@ class Page:
 
     def build(self) -> gr.Blocks:
         """The page as Gradio blocks."""
+        blocks: gr.Blocks
         with gr.Blocks(title="vas-tool", analytics_enabled=False) as blocks:
             project, sample, upload, path, open_path, stop = _opening_bar(self.rooms)
             export_format, only_accepted, export = _export_bar()

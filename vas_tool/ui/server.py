@@ -45,7 +45,7 @@ def make_app(root: Path, *, start: Path | None = None) -> FastAPI:
     app = FastAPI(title="vas-tool", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, rooms)
     page = Page(rooms, Opener(rooms, start=start))
-    return gr.mount_gradio_app(
+    mounted: FastAPI = gr.mount_gradio_app(
         app,
         page.build(),
         path="/",
@@ -55,6 +55,7 @@ def make_app(root: Path, *, start: Path | None = None) -> FastAPI:
         footer_links=[],
         show_error=True,
     )
+    return mounted
 
 
 def serve(

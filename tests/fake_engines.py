@@ -1,0 +1,96 @@
+"""Engines that answer from brightness, at once or slowly: for tests of everything around engines."""
+
+import time
+from collections.abc import Iterator, Mapping
+
+import cv2
+import numpy as np
+import pytest
+
+from vas_tool.engines import registry
+from vas_tool.engines.base import Progress, TrackedFrame, silent
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.errors import PromptError
+from vas_tool.masks import box_xyxy
+from vas_tool.types import STAGES, Canvas, Clip, Content, Depth, Mask, Prompts
+
+BRIGHT = 120
+"""The fixtures' object is brighter than this, its ground darker."""
+
+STEP_SECONDS = 0.0
+"""How long one frame of tracking takes; tests of cancel raise it."""
+
+
+def use_fake_engines(monkeypatch: pytest.MonkeyPatch, *, step_seconds: float = 0.0) -> None:
+    """Make the fakes the only engines of every stage."""
+    classes = dict(zip(STAGES, ("BrightSegmenter", "FlatDepth", "DilatedAmodal", "GreyContent"), strict=True))
+    specs = tuple(EngineSpec(s, "fake", "fake_engines", c, "1", "ours", "none", "a fake") for s, c in classes.items())
+    monkeypatch.setattr(registry, "ENGINES", specs)
+    monkeypatch.setattr("fake_engines.STEP_SECONDS", step_seconds)
+
+
+def bright(clip: Clip, frame_index: int, prompts: Prompts) -> Mask:
+    mask: Mask = cv2.medianBlur(clip[frame_index].min(axis=2), 5) > BRIGHT
+    for click in prompts.clicks:
+        if click.frame_index == frame_index and not click.positive:
+            mask[:, : int(click.x) + 1] = False
+    return mask
+
+
+class BrightSegmenter:
+    def segment(self, clip: Clip, frame_index: int, prompts: Prompts, *, quick: bool = False) -> Mask:
+        if frame_index not in prompts.frame_indices:
+            raise PromptError("no prompt")
+        return bright(clip, frame_index, prompts)
+
+    def track(
+        self, clip: Clip, prompts: Prompts, frame_indices: range, *, progress: Progress = silent
+    ) -> Iterator[TrackedFrame]:
+        for done, frame_index in enumerate(frame_indices):
+            progress(done, len(frame_indices), "modal masks")
+            time.sleep(STEP_SECONDS)
+            yield TrackedFrame(frame_index, bright(clip, frame_index, prompts), 0.9)
+
+
+class FlatDepth:
+    def estimate(self, clip: Clip, frame_indices: range, *, progress: Progress = silent) -> Iterator[tuple[int, Depth]]:
+        for frame_index in frame_indices:
+            yield frame_index, np.full(clip.size_wh[::-1], 0.5, np.float32)
+
+
+class DilatedAmodal:
+    def complete(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        depth: Mapping[int, Depth],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, Mask]]:
+        for done, frame_index in enumerate(frame_indices):
+            progress(done, len(frame_indices), "amodal masks")
+            time.sleep(STEP_SECONDS)
+            mask = canvas.to_canvas(modal[frame_index]).astype(np.uint8)
+            yield frame_index, cv2.dilate(mask, np.ones((5, 5), np.uint8)).astype(bool)
+
+
+class GreyContent:
+    def complete(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        amodal: Mapping[int, Mask],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, Content]]:
+        for frame_index in frame_indices:
+            out = np.zeros((*canvas.size_wh[::-1], 4), np.uint8)
+            out[amodal[frame_index]] = (128, 128, 128, 255)
+            assert box_xyxy(amodal[frame_index]) is not None
+            yield frame_index, out

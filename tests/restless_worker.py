@@ -1,0 +1,88 @@
+"""A person who never stops: run as a process of its own and killed by ``test_kill.py``.
+
+Prints one JSON line after each thing that was confirmed: the digest of the truth and the frames that have masks.
+"""
+
+import json
+import random
+import sys
+from pathlib import Path
+
+from conftest import square_at
+from fake_engines import use_fake_engines
+
+from vas_tool.project import Project
+from vas_tool.session import Session
+from vas_tool.truth import digest_of, truth_json
+from vas_tool.types import Click, Stroke
+
+
+class Patch:
+    """As much of pytest's monkeypatch as the fakes need."""
+
+    def setattr(self, target, name, value=None):
+        if not isinstance(target, str):
+            setattr(target, name, value)
+
+
+def main(folder: Path, seed: int) -> None:
+    use_fake_engines(Patch())  # type: ignore[arg-type]
+    random.seed(seed)
+    session = Session(Project.open(folder))
+    while True:
+        random.choice([click, click, stroke, stroke, accept, track, complete, undo, undo, redo, save])(session)
+        project = session.project
+        masks = {o.id: sorted(project.modal(o.id)) for o in project.truth.objects}
+        print(json.dumps({"truth": digest_of(truth_json(project.truth)), "masks": masks}), flush=True)
+
+
+def click(session: Session) -> None:
+    frame = random.randrange(len(session.project.clip))
+    rows, columns = square_at(frame, session.project.clip.size_wh)
+    objects = [o.id for o in session.project.truth.objects]
+    session.click(Click(frame, columns.start + 3, rows.start + 3), object_id=random.choice([*objects[:2], None]))
+
+
+def stroke(session: Session) -> None:
+    for thing in session.project.truth.objects[:1]:
+        points = tuple((random.uniform(0, 64), random.uniform(0, 48)) for _ in range(30))
+        session.stroke(Stroke(random.randrange(8), "modal", adds=True, radius=2, points=points), object_id=thing.id)
+
+
+def accept(session: Session) -> None:
+    for thing in session.project.truth.objects[:1]:
+        frames = list(session.project.modal(thing.id))
+        if frames:
+            session.accept(thing.id, random.choice(frames))
+
+
+def track(session: Session) -> None:
+    for thing in session.project.truth.objects[:1]:
+        if any(f in session.project.modal(thing.id) for f in thing.prompted()):
+            try:
+                session.start_tracking(thing.id, 0)
+            except Exception as error:
+                assert "up to date" in str(error)
+            session.wait()
+
+
+def complete(session: Session) -> None:
+    if any(len(session.project.modal(o.id)) for o in session.project.truth.objects):
+        session.start_completing()
+        session.wait()
+
+
+def undo(session: Session) -> None:
+    session.undo()
+
+
+def redo(session: Session) -> None:
+    session.redo()
+
+
+def save(session: Session) -> None:
+    session.set_place({"frame": random.randrange(8)})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

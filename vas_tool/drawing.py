@@ -1,0 +1,132 @@
+"""Overlays and contours: numpy in, numpy out. Nothing here changes its input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from vas_tool.types import Content, Depth, Frame, Mask, SizeWH
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0..255."""
+
+OBJECT_COLOURS: tuple[Colour, ...] = (
+    (240, 160, 20),  # orange
+    (86, 180, 233),  # sky blue
+    (240, 228, 66),  # yellow
+    (224, 130, 180),  # purple
+    (32, 190, 140),  # bluish green
+    (236, 100, 34),  # vermillion
+    (90, 140, 255),  # blue
+    (225, 225, 225),  # near white
+)
+"""After Okabe and Ito (told apart with every common colour blindness), lightened for dark grounds.
+
+The page's ``colours.js`` has the same, so that object 2 has one colour everywhere; a test compares them.
+"""
+
+OUTLINE_WIDTH = 2
+"""Pixels; seen at 240p, not in the way at 1080p."""
+
+HATCH_SPACING = 8
+"""Pixels from one stripe to the next."""
+
+HATCH_WIDTH = 2
+"""Pixels; a quarter of the spacing shows the picture under the stripes."""
+
+CELL = 16
+"""Side of a checkerboard's cells in pixels."""
+
+LIGHT, DARK = 200, 150
+"""Greys of the checkerboard: black, white and mid-grey objects all stand out from both."""
+
+SEEN_OPACITY = 0.45
+"""Of the colour over what is seen."""
+
+HIDDEN_OPACITY = 0.25
+"""Of the colour over the hidden part, under its stripes."""
+
+
+def colour_of(object_id: int) -> Colour:
+    """The colour of an object (ids count from 1); they repeat after eight."""
+    return OBJECT_COLOURS[(object_id - 1) % len(OBJECT_COLOURS)]
+
+
+def hex_of(colour: Colour) -> str:
+    """``#f0a014``."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def tint(frame: Frame, mask: Mask, colour: Colour, *, opacity: float = 0.5) -> Frame:
+    """The (H, W, 3) frame with ``colour`` laid over the mask; 0 shows the frame alone, 1 the colour alone."""
+    out = frame.copy()
+    out[mask] = np.round(frame[mask] * (1 - opacity) + np.asarray(colour) * opacity).astype(np.uint8)
+    return out
+
+
+def outline(mask: Mask, width: int = OUTLINE_WIDTH) -> Mask:
+    """(H, W): the mask's pixels within ``width`` pixels of its border. The picture's edge is no border."""
+    if width <= 0:
+        return np.zeros_like(mask)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
+    inner = cv2.erode(mask.astype(np.uint8), disc, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    border: Mask = mask & (inner == 0)
+    return border
+
+
+def hatch(mask: Mask, *, spacing: int = HATCH_SPACING, width: int = HATCH_WIDTH) -> Mask:
+    """(H, W): diagonal stripes on the mask, fixed in the picture so that they do not swim in a video."""
+    rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    stripes: Mask = (rows + columns) % spacing < width
+    return mask & stripes
+
+
+def modal_overlay(frame: Frame, modal: Mask, colour: Colour) -> Frame:
+    """The frame with what is seen tinted and outlined."""
+    return tint(tint(frame, modal, colour, opacity=SEEN_OPACITY), outline(modal), colour, opacity=1)
+
+
+def amodal_overlay(frame: Frame, modal: Mask, amodal: Mask, *, colour: Colour) -> Frame:
+    """The frame with what is seen tinted, the hidden part hatched, and the whole outlined. All of one size."""
+    hidden = amodal & ~modal
+    out = tint(frame, modal & amodal, colour, opacity=SEEN_OPACITY)
+    out = tint(out, hidden, colour, opacity=HIDDEN_OPACITY)
+    return tint(out, hatch(hidden) | outline(amodal), colour, opacity=1)
+
+
+def checkerboard(size_wh: SizeWH, cell: int = CELL) -> Frame:
+    """(H, W, 3): two greys, the usual sign for "nothing here"."""
+    rows, columns = np.ogrid[: size_wh[1], : size_wh[0]]
+    grey = np.where((rows // cell + columns // cell) % 2, DARK, LIGHT).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def over(content: Content, ground: Frame) -> Frame:
+    """(H, W, 4) colours with alpha laid over an (H, W, 3) ground."""
+    alpha = content[..., 3:].astype(np.float32) / 255
+    return np.round(content[..., :3] * alpha + ground * (1 - alpha)).astype(np.uint8)
+
+
+def mask_picture(mask: Mask) -> Frame:
+    """(H, W, 3): white on black."""
+    return np.repeat((mask.astype(np.uint8) * 255)[..., None], 3, axis=2)
+
+
+def depth_colours(depth: Depth) -> Frame:
+    """(H, W) depth in 0..1 as (H, W, 3) colours, nearer = brighter: Inferno, whose steps look equally large."""
+    levels = np.round(np.clip(depth, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1], dtype=np.uint8)
+
+
+def side_by_side(pictures: Sequence[Frame], gap: int = 4) -> Frame:
+    """(H, W, 3) pictures of one height in a row, ``gap`` black columns between them.
+
+    Raises ValueError when there are none or their heights differ.
+    """
+    if len({picture.shape[0] for picture in pictures}) != 1:
+        raise ValueError(f"pictures in a row need one height, got {[p.shape[0] for p in pictures]}")
+    between = np.zeros((pictures[0].shape[0], gap, 3), np.uint8)
+    row = [part for picture in pictures for part in (between, picture)]
+    return np.concatenate(row[1:], axis=1)
