@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -42,20 +43,34 @@ def text_in_place(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def folder_in_place(folder: Path) -> Iterator[Path]:
+def folder_in_place(folder: Path, *, ours: re.Pattern[str]) -> Iterator[Path]:
     """A new folder to fill; it takes the name ``folder`` when the block ends well, else nothing of it is left.
 
-    Raises FormatError when ``folder`` is there and not empty (an export never removes what it did not write), or
-    the disk refuses.
+    A folder that is there already is replaced when the path of every file in it, relative to it, matches ``ours``:
+    then a former export wrote it. Raises FormatError when it holds anything else, or the disk refuses.
     """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise FormatError(f"{folder} exists and is not empty; choose a new folder, or remove that one first")
+    _check_ours(folder, ours)
     beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    former = beside.with_suffix(".former")
     try:
         beside.mkdir(parents=True)
         yield beside
+        if folder.exists():
+            folder.replace(former)
         beside.replace(folder)
     except OSError as error:
         raise _refused(folder, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
+
+
+def _check_ours(folder: Path, ours: re.Pattern[str]) -> None:
+    if folder.is_file():
+        raise FormatError(f"{folder} is a file; choose a new folder")
+    for path in folder.rglob("*") if folder.is_dir() else ():
+        inner = path.relative_to(folder).as_posix()
+        if not path.is_dir() and not ours.fullmatch(inner):
+            raise FormatError(
+                f"{folder} holds {inner}, which no export wrote; choose a new folder, or take that file out first"
+            )

@@ -1,0 +1,236 @@
+"""Frames and modal masks as two folders of images, the layout that Diffusion-VAS reads (spec.md 1.2), in and out.
+
+<sequence>/rgbs/frame_000.jpg ...    the frames
+<sequence>/masks/frame_000.png ...   one object's modal masks, 8 bit, 0 or 255
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import FormatError
+from vas_tool.formats.in_place import folder_in_place
+from vas_tool.project import Project
+from vas_tool.storage import Stamp
+from vas_tool.truth import AnnotatedObject
+from vas_tool.types import Mask, SizeWH
+from vas_tool.video.images import image_paths
+
+OBJECT_ABOVE = 128
+"""Grey values above this are object, as the demo of Diffusion-VAS has it."""
+
+FEWEST_DIGITS = 3
+"""frame_000: as in the published sequences. More frames than 1000 get more digits, so that names sort."""
+
+OUR_FILES = re.compile(r"(rgbs|masks)/frame_\d{3,}\.(png|jpg)")
+"""What ``write_sequences`` leaves in a sequence's folder."""
+
+GIVEN = Stamp(engine="given")
+"""The stamp of an imported mask."""
+
+
+@dataclass(frozen=True)
+class SequencesSource:
+    """A sequence that was looked through: what pairs with what."""
+
+    rgbs: Path
+    num_frames: int
+    size_wh: SizeWH
+    masks: Mapping[int, Path]
+    """frame_index -> mask file; frames may be without."""
+
+
+def is_sequences_folder(folder: Path) -> bool:
+    """Whether a folder has the two folders ``rgbs`` and ``masks``."""
+    return (folder / "rgbs").is_dir() and (folder / "masks").is_dir()
+
+
+# --- out ------------------------------------------------------------------------------------------------------------
+
+
+def write_sequences(project: Project, folder: Path, *, object_id: int, progress: Progress = silent) -> Path:
+    """Write one object's sequence into ``folder``, as ``<project>`` or, of several objects, ``<project>_object<id>``.
+
+    Frames are copied byte for byte. A frame without a modal mask gets a black one, because readers pair the files
+    by their order; ``frames_without_mask`` names them. Gives the sequence's folder; a former export is replaced.
+
+    Raises PromptError when there is no such object, FormatError when the folder holds something else or the disk
+    refuses, Cancelled.
+    """
+    thing = project.truth.object(object_id)
+    several = len(project.truth.objects) > 1
+    target = folder / (f"{project.name}_object{thing.id}" if several else project.name)
+    with folder_in_place(target, ours=OUR_FILES) as beside:
+        _write_into(beside, project, project.modal(object_id), progress=progress)
+    return target
+
+
+def frames_without_mask(project: Project, object_id: int) -> list[int]:
+    """The frames whose masks in a sequence are black because none was made (not: because nothing is seen)."""
+    made = set(project.modal(object_id))
+    return [i for i in range(len(project.clip)) if i not in made]
+
+
+def _write_into(folder: Path, project: Project, modal: Mapping[int, Mask], *, progress: Progress) -> None:
+    rgbs, masks = folder / "rgbs", folder / "masks"
+    rgbs.mkdir()
+    masks.mkdir()
+    num_frames = len(project.clip)
+    digits = max(FEWEST_DIGITS, len(str(num_frames - 1)))
+    nothing = np.zeros(project.clip.size_wh[::-1], dtype=bool)
+    for i in range(num_frames):
+        progress(i, num_frames, "writing frames and masks")
+        frame, stem = project.clip.frame_path(i), f"frame_{i:0{digits}d}"
+        shutil.copyfile(frame, rgbs / f"{stem}{frame.suffix}")
+        mask = modal.get(i, nothing)
+        Image.fromarray(mask.astype(np.uint8) * np.uint8(255)).save(masks / f"{stem}.png")
+    progress(num_frames, num_frames, "writing frames and masks")
+
+
+# --- in -------------------------------------------------------------------------------------------------------------
+
+
+def read_sequences(folder: Path) -> SequencesSource:
+    """Look through a sequence: which mask belongs to which frame, and whether all sizes agree.
+
+    Files are sorted by plain name. Where the masks' names (without suffix) are those of frames they pair by name,
+    and there may be fewer masks than frames; otherwise they pair in order, and there must be as many.
+
+    Raises FormatError, naming the odd file, when a folder is missing or empty, or names, counts or sizes disagree.
+    """
+    if not is_sequences_folder(folder):
+        raise FormatError(f"{folder} has no folders rgbs and masks; choose a folder that has both")
+    frames = image_paths(folder / "rgbs")
+    size_wh = _size_of(frames[0])
+    return SequencesSource(
+        rgbs=folder / "rgbs",
+        num_frames=len(frames),
+        size_wh=size_wh,
+        masks=pair_masks(folder / "masks", [path.stem for path in frames], size_wh=size_wh),
+    )
+
+
+def pair_masks(folder: Path, frame_stems: Sequence[str], *, size_wh: SizeWH) -> dict[int, Path]:
+    """frame_index -> mask file, as ``read_sequences`` pairs them; sizes are read from the files' heads.
+
+    Raises FormatError, naming the odd file.
+    """
+    paths = image_paths(folder)
+    for path in paths:
+        if _size_of(path) != size_wh:
+            raise FormatError(f"{path} is {_size_of(path)}, the frames are {size_wh} (width, height); scale it to them")
+    index_of = {stem: i for i, stem in enumerate(frame_stems)}
+    odd = [path for path in paths if path.stem not in index_of]
+    if not odd and len({path.stem for path in paths}) == len(paths) and len(index_of) == len(frame_stems):
+        return {index_of[path.stem]: path for path in paths}
+    if odd and len(odd) < len(paths):
+        raise FormatError(f"{odd[0]} has the name of no frame, the other masks do; rename it or take it out")
+    if len(paths) != len(frame_stems):
+        raise FormatError(
+            f"{folder} has {len(paths)} masks for {len(frame_stems)} frames; name them like the frames "
+            f"({frame_stems[0]}.png, ...), or give one for each frame"
+        )
+    return dict(enumerate(paths))
+
+
+def import_sequences(
+    folder: Path,
+    project_folder: Path,
+    *,
+    label: str = "object 1",
+    fps: float = 8.0,
+    progress: Progress = silent,
+) -> Project:
+    """Make a project of a sequence: its frames, and one object with the masks as given modal masks.
+
+    Nothing is left when it fails or is cancelled. Raises FormatError and VideoError for what is wrong with the
+    folder, ProjectError when ``project_folder`` cannot be made, Cancelled.
+    """
+    source = read_sequences(folder)
+    project = Project.create(project_folder, source.rgbs, fps=fps, progress=progress)
+    try:
+        thing = AnnotatedObject(project.truth.next_object_id, label)
+        _give(project, thing, source.masks, edit_id=None, progress=progress)
+    except BaseException:
+        project.close()
+        shutil.rmtree(project_folder, ignore_errors=True)
+        raise
+    return project
+
+
+def import_masks(
+    project: Project, object_id: int, folder: Path, *, edit_id: int | None = None, progress: Progress = silent
+) -> None:
+    """Give an object the modal masks in a folder of images; they pair with the frames as in ``read_sequences``.
+
+    By name means the names of the clip's own files (00000, 00001, ...). Masks given before stay on other frames.
+    With ``edit_id``, undoing that edit brings back masks that were replaced. Raises PromptError when there is no
+    such object; FormatError when a file does not read, names, counts or sizes disagree, or the masks are too dark
+    to tell (0 and 1, say): nothing is changed then.
+    """
+    stems = [project.clip.frame_path(i).stem for i in range(len(project.clip))]
+    masks = pair_masks(folder, stems, size_wh=project.clip.size_wh)
+    _give(project, project.truth.object(object_id), masks, edit_id=edit_id, progress=progress)
+
+
+def _give(
+    project: Project,
+    thing: AnnotatedObject,
+    masks: Mapping[int, Path],
+    *,
+    edit_id: int | None,
+    progress: Progress,
+) -> None:
+    # Looked through first, so that a bad file changes nothing; read again then, so that memory stays flat.
+    brightest = 0
+    for done, path in enumerate(masks.values()):
+        progress(done, 2 * len(masks), "reading masks")
+        brightest = max(brightest, int(_grey(path, project.clip.size_wh).max()))
+    if 0 < brightest <= OBJECT_ABOVE:
+        raise FormatError(
+            f"the masks in {next(iter(masks.values())).parent} reach only {brightest} of 255; "
+            f"object pixels must be above {OBJECT_ABOVE}: write them as 0 and 255"
+        )
+    with project.mutex, project.under(edit_id) if edit_id is not None else nullcontext():
+        for done, (frame_index, path) in enumerate(sorted(masks.items()), len(masks)):
+            progress(done, 2 * len(masks), "reading masks")
+            mask = _grey(path, project.clip.size_wh) > OBJECT_ABOVE
+            project.layers(thing.id).given.put(frame_index, mask, GIVEN)
+        # Only now, with every mask on disk, does the project rely on them.
+        given = tuple(sorted({*thing.given, *masks}))
+        project.edit(f"import masks of {thing.label}", project.truth.with_object(replace(thing, given=given)))
+    progress(2 * len(masks), 2 * len(masks), "reading masks")
+
+
+def _size_of(path: Path) -> SizeWH:
+    """Width and height, upright; from the file's head."""
+    with _opened(path) as image:
+        return ImageOps.exif_transpose(image).size if image.getexif() else image.size
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise FormatError(f"{path} does not read as an image ({error}); replace it or take it out") from error
+
+
+def _grey(path: Path, size_wh: SizeWH) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """(H, W) uint8."""
+    try:
+        with _opened(path) as image:
+            grey = np.asarray(image.convert("L"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise FormatError(f"{path} does not read as an image ({error}); replace it or take it out") from error
+    if grey.shape != size_wh[::-1]:
+        raise FormatError(f"{path} is {grey.shape[::-1]}, the clip {size_wh} (width, height); scale it to that")
+    return grey
