@@ -1,8 +1,8 @@
 // The workbench, put together: mount() is called once by the page and follows its value from then on.
 import { Actions } from "./actions.js";
-import { Api, GoneError, LostError } from "./api.js";
 import { makeLegend } from "./cells.js";
 import { makeCommands } from "./commands.js";
+import { Connection } from "./connection.js";
 import { Pictures } from "./frames.js";
 import { HelpDialog } from "./help.js";
 import { listenToKeys, wordOf } from "./keys.js";
@@ -18,8 +18,7 @@ import { Tools } from "./tools.js";
 import { View } from "./view.js";
 import { keepHeight, loadStyle } from "./page.js";
 
-const POLL_MS = { refining: 100, job: 250, lost: 1000, idle: 4000 };
-const RELOAD_MARK = "vas-reloaded"; // sessionStorage: the token for which the page was reloaded
+const LOAD_AGAIN_MS = 1600; // after a picture or mask did not come
 
 class Workbench {
   constructor(root) {
@@ -38,6 +37,7 @@ class Workbench {
     this.side = new SidePanel({ root, store: this.store, actions: this.actions, commands: this.commands });
     this.playback = new Playback(this);
     this.loader = new Loader((error) => this.loadFailed(error));
+    this.line = new Connection({ root, store: this.store, status: this.status, onState: (first) => first && this.firstState() });
     this.address = { token: "", base: "" };
     this.wire();
   }
@@ -47,11 +47,10 @@ class Workbench {
     this.root.querySelector('[data-part="legend"]').append(makeLegend());
     for (const button of this.root.querySelectorAll("[data-command]")) this.wireButton(button);
     // Pressing a button with the mouse must not take the keys away from the picture.
-    this.root.addEventListener("mousedown", (event) => event.target.closest("button") && event.preventDefault());
+    this.root.addEventListener("mousedown", (event) => event.target.closest("button, summary, label") && event.preventDefault());
     listenToKeys({ root: this.root, commands: this.commands, dialog: this.dialog });
     this.store.on((kinds) => this.changed(kinds));
     window.addEventListener("pagehide", () => this.actions.leave());
-    document.addEventListener("visibilitychange", () => !document.hidden && this.pollIn(0));
   }
 
   wireButton(button) {
@@ -68,16 +67,14 @@ class Workbench {
     this.actions.leave();
     this.close();
     if (!token) return;
-    const api = new Api(this.address, this.answersOf(() => this.api === api));
-    this.api = this.actions.api = api;
-    this.pictures = this.view.pictures = new Pictures(api);
+    this.api = this.actions.api = this.line.open(this.address);
+    this.pictures = this.view.pictures = new Pictures(this.api);
     this.status.empty("Opening…");
-    this.pollIn(0);
   }
 
   close() {
-    clearTimeout(this.pollTimer);
-    this.api?.close();
+    clearTimeout(this.loadTimer);
+    this.line.close();
     this.api = this.actions.api = null;
     this.loader.clear();
     this.pictures?.clear();
@@ -87,38 +84,11 @@ class Workbench {
     this.view.clear();
     this.painting = null;
     this.status.clearAlert();
-    this.status.lost(null);
     this.status.empty("Open a video above to begin.");
     this.store.touch("state", "tool");
   }
 
-  /** What the Api reports back; nothing of a project that is no longer open. */
-  answersOf(isCurrent) {
-    const guarded = (act) => (...values) => isCurrent() && act(...values);
-    return {
-      since: () => this.store.version,
-      state: guarded((state, order) => this.takeState(state, order)),
-      lost: guarded((waiting) => this.sayLost(waiting)),
-      back: guarded(() => this.status.lost(null)),
-      gone: guarded(() => this.gone()),
-      queue: guarded(() => this.queueChanged()),
-    };
-  }
-
-  queueChanged() {
-    this.store.waiting = this.api.waiting;
-    this.status.renderSaved();
-  }
-
-  takeState(state, order) {
-    const first = this.store.state === null;
-    if (!this.store.apply(state, order)) return;
-    this.status.noteClock();
-    if (first) this.firstState();
-  }
-
   firstState() {
-    sessionStorage.removeItem(RELOAD_MARK);
     this.status.empty(null);
     this.view.camera.fit();
     const typing = document.activeElement?.closest?.("input, textarea, select, [contenteditable]");
@@ -128,60 +98,15 @@ class Workbench {
   /** Take an action's answer: the state first, then the masks it brought. */
   take({ state, masks, order }) {
     if (masks) this.masks.put(masks.frame, masks.objects, state.version);
-    this.takeState(state, order);
+    this.line.takeState(state, order);
     this.view.request();
-    if (state.job && !state.job.finished) this.pollIn(POLL_MS.job);
-    else if (state.refining) this.pollIn(POLL_MS.refining);
-  }
-
-  sayLost(waiting) {
-    const kept = waiting ? ` ${waiting === 1 ? "One change waits" : `${waiting} changes wait`} and will be sent.` : "";
-    this.status.lost(`Connection lost. Trying again…${kept}`);
-    this.pollIn(POLL_MS.lost);
-  }
-
-  /** The server no longer knows this session: reload once, which opens the same project again. */
-  gone() {
-    if (sessionStorage.getItem(RELOAD_MARK)) {
-      this.status.say("The server was restarted and does not know this project any more: open it again above.");
-      return;
-    }
-    sessionStorage.setItem(RELOAD_MARK, this.address.token);
-    this.status.say("The server was restarted. Reloading the page…");
-    setTimeout(() => location.reload(), 800);
-  }
-
-  pollIn(ms) {
-    clearTimeout(this.pollTimer);
-    if (this.api) this.pollTimer = setTimeout(() => this.poll(this.api), ms);
-  }
-
-  async poll(api) {
-    if (api !== this.api || !this.root.isConnected) return;
-    try {
-      await api.state();
-    } catch (error) {
-      if (api !== this.api) return;
-      if (error instanceof GoneError) return this.gone();
-      if (error instanceof LostError) return api.missed();
-      this.status.say(error.message);
-    }
-    if (api === this.api) this.pollIn(this.pollPause());
-    return undefined;
-  }
-
-  pollPause() {
-    if (this.store.jobRuns) return POLL_MS.job;
-    return this.store.state?.refining ? POLL_MS.refining : POLL_MS.idle;
+    if (this.store.jobRuns || state.refining) this.line.pollSoon();
   }
 
   loadFailed(error) {
-    if (!this.api) return;
-    if (error instanceof LostError) this.api.missed();
-    else if (error instanceof GoneError) this.pollIn(0); // the state tells whether it is the session or one frame
-    else this.status.say(error.message);
+    this.line.loadFailed(error);
     clearTimeout(this.loadTimer);
-    this.loadTimer = setTimeout(() => this.loadMore(), 1600);
+    this.loadTimer = setTimeout(() => this.loadMore(), LOAD_AGAIN_MS);
   }
 
   loadMore() {

@@ -1,6 +1,6 @@
 // Row runs -> a small offscreen canvas (only the mask's bounding box) plus its outlines.
 import { pixelOf } from "./colours.js";
-import { outline, rowsOf } from "./trace.js";
+import { outline, rowsOf, subtractRows } from "./trace.js";
 
 const MODAL_ALPHA = 0.45;
 const HATCH_STRONG = 0.7;
@@ -38,7 +38,8 @@ function hatchRow(id, { length, period }) {
 
 /**
  * Draw one object's masks of one frame.
- * @returns {{canvas, x, y, modalPath, amodalPath, hasHidden, bytes}} x, y in frame pixels (negative on the padding)
+ * @returns {{canvas, x, y, bounds, modalPath, hiddenPath, bytes}} x, y in frame pixels (negative on the padding);
+ *   the paths in canvas pixels
  */
 export function rasterize({ id, masks, layers, project }) {
   const { left, top, size_wh: canvasSize } = project.canvas;
@@ -51,8 +52,8 @@ export function rasterize({ id, masks, layers, project }) {
     x: (box?.left ?? 0) - left,
     y: (box?.top ?? 0) - top,
     bounds: box,
-    modalPath: outline(masks.modal, project.size_wh[0]),
-    amodalPath: masks.amodal ? outline(masks.amodal, canvasSize[0]) : null,
+    modalPath: outline(modal, canvasSize[0]),
+    hiddenPath: outline(subtractRows(amodal, modal), canvasSize[0]),
     bytes: 4 * (picture ? picture.width * picture.height : 1),
   };
 }

@@ -7,6 +7,7 @@ const GUTTER = 112; // css pixels for the objects' names
 const RIGHT = 10;
 const RULER_HEIGHT = 22;
 const TICK_ROOM = 56; // css pixels between two labelled ticks
+const HEAD_ROOM = 28; // around the playhead's flag, where a tick's number would be half covered
 const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 const STATE_WORDS = [
   [BIT.prompted, "clicks"], [BIT.modal, "modal mask"], [BIT.amodal, "amodal mask"], [BIT.occluded, "occluded"],
@@ -120,12 +121,13 @@ export class Timeline {
     if (!this.store.state) return;
     const { frameCount: count, frame, project } = this.store;
     const step = tickStep(count, { cell: this.cell, fps: project.fps });
+    const head = this.place(frame) + this.cell / 2;
     for (let tick = 0; tick < count; tick += step) {
       const x = this.place(tick);
       context.fillStyle = "#4a5361";
       context.fillRect(x, RULER_HEIGHT - 6, 1, 6);
       context.fillStyle = "#98a2b0";
-      context.fillText(String(tick), x + 3, RULER_HEIGHT / 2 - 1);
+      if (Math.abs(x + 10 - head) > HEAD_ROOM) context.fillText(String(tick), x + 3, RULER_HEIGHT / 2 - 1);
     }
     this.drawHead(context, frame);
   }

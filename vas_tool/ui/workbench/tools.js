@@ -57,14 +57,14 @@ class PointGesture {
 
   endBox(box) {
     if (box.x1 - box.x0 >= 2 && box.y1 - box.y0 >= 2) this.tools.actions.box(this.frame, box);
-    else this.tools.say("That box holds nothing: drag it over the object, inside the picture.");
+    else this.tools.say("That box holds nothing: drag it over the object, inside the picture.", { calm: true });
   }
 
   endClick() {
     const { x, y } = this.tools.view.camera.toClip(this.start);
     const [width, height] = this.tools.store.project.size_wh;
     if (x < 0 || y < 0 || x >= width || y >= height) {
-      this.tools.say("Click inside the picture. Around it only the brush works, on the amodal mask.");
+      this.tools.say("Click inside the picture. Around it only the brush works, on the amodal mask.", { calm: true });
       return;
     }
     this.tools.actions.click(this.frame, { x: round(x), y: round(y), positive: this.positive });

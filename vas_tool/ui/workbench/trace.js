@@ -1,4 +1,4 @@
-// Outlines from row runs: boundary edges chained into closed loops, so that dashes flow and lines stay crisp at
+// Outlines from rows of runs: boundary edges chained into closed loops, so that dashes flow and lines stay crisp at
 // any zoom. Coordinates are pixel corners; the object lies to the right of each edge.
 
 /** Flat runs [start, end, …) over rows of `width` -> for each row its [x0, x1, …]. Runs may span rows. */
@@ -34,6 +34,17 @@ function difference(a, b, add) {
 
 const NO_ROW = [];
 
+/** Rows that are in `a` and not in `b`. */
+export function subtractRows(a, b) {
+  const rows = new Map();
+  for (const [y, row] of a) {
+    const rest = [];
+    difference(row, b.get(y) ?? NO_ROW, (x0, x1) => rest.push(x0, x1));
+    if (rest.length) rows.set(y, rest);
+  }
+  return rows;
+}
+
 function boundaryEdges(rows, stride) {
   const edges = new Map(); // start corner -> end corners
   const add = (from, to) => {
@@ -65,10 +76,10 @@ function lineAlong(path, edge, first) {
   if (length > 1) path.lineTo(x1 - dx, y1 - dy);
 }
 
-/** The outline of runs as a Path2D in the runs' own pixel coordinates. */
-export function outline(runs, width) {
+/** The outline of rows as a Path2D in the rows' own pixel coordinates; no row reaches beyond `width`. */
+export function outline(rows, width) {
   const stride = width + 1; // a row has one corner more than pixels
-  const edges = boundaryEdges(rowsOf(runs, width), stride);
+  const edges = boundaryEdges(rows, stride);
   const path = new Path2D();
   for (const start of edges.keys()) {
     while (edges.get(start).length) traceLoop(path, edges, { start, stride });

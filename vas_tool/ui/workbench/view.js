@@ -207,14 +207,13 @@ export class View {
   drawOutlines(context, { raster, id, isChosen }) {
     const { layers, project } = this.store;
     const width = (isChosen ? 2 : 1) / this.camera.scale;
-    if (layers.hidden && raster.amodalPath) {
-      context.save();
-      context.translate(-project.canvas.left, -project.canvas.top);
-      context.setLineDash(DASH.map((length) => length / this.camera.scale));
-      this.strokePath(context, { path: raster.amodalPath, id, width, isChosen });
-      context.restore();
-    }
+    context.save();
+    context.translate(-project.canvas.left, -project.canvas.top);
+    context.setLineDash(DASH.map((length) => length / this.camera.scale));
+    if (layers.hidden) this.strokePath(context, { path: raster.hiddenPath, id, width, isChosen });
+    context.setLineDash([]);
     if (layers.modal) this.strokePath(context, { path: raster.modalPath, id, width, isChosen });
+    context.restore();
   }
 
   strokePath(context, { path, id, width, isChosen }) {

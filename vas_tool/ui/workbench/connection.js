@@ -1,0 +1,116 @@
+// One project's line to the server: asks for the state as often as is useful, and says so when nobody answers.
+import { Api, GoneError, LostError } from "./api.js";
+
+const POLL_MS = { refining: 100, job: 250, lost: 1000, idle: 4000 };
+const RELOAD_AFTER_MS = 800; // long enough to read why
+const RELOAD_MARK = "vas-reloaded"; // sessionStorage: the page was reloaded because its session was gone
+
+export class Connection {
+  /** @param {{root, store, status, onState: (first: boolean) => void}} parts  onState is told of each newer state */
+  constructor({ root, store, status, onState }) {
+    Object.assign(this, { root, store, status, onState, api: null });
+    document.addEventListener("visibilitychange", () => !document.hidden && this.pollIn(0));
+  }
+
+  /** Open a line; returns its Api. */
+  open(address) {
+    const api = new Api(address, this.answersOf(() => this.api === api));
+    this.api = api;
+    this.pollIn(0);
+    return api;
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.api?.close();
+    this.api = null;
+    this.status.lost(null);
+  }
+
+  /** What the Api reports back; nothing of a project that is no longer open. */
+  answersOf(isCurrent) {
+    const guarded = (act) => (...values) => isCurrent() && act(...values);
+    return {
+      since: () => this.store.version,
+      state: guarded((state, order) => this.takeState(state, order)),
+      lost: guarded((waiting) => this.sayLost(waiting)),
+      back: guarded(() => this.status.lost(null)),
+      gone: guarded(() => this.gone()),
+      queue: guarded(() => this.queueChanged()),
+    };
+  }
+
+  queueChanged() {
+    this.store.waiting = this.api.waiting;
+    this.status.renderSaved();
+  }
+
+  takeState(state, order) {
+    const first = this.store.state === null;
+    if (!this.store.apply(state, order)) return;
+    if (first) sessionStorage.removeItem(RELOAD_MARK);
+    this.status.noteClock();
+    this.onState(first);
+  }
+
+  sayLost(waiting) {
+    const kept = waiting ? ` ${waiting === 1 ? "One change waits" : `${waiting} changes wait`} and will be sent.` : "";
+    this.status.lost(`Connection lost. Trying again…${kept}`);
+    this.pollIn(POLL_MS.lost);
+  }
+
+  /** The server no longer knows this session: reload once, which opens the same project again. */
+  gone() {
+    if (sessionStorage.getItem(RELOAD_MARK)) {
+      this.close();
+      this.status.say("The server was restarted and does not know this project any more: open it again above.");
+      return;
+    }
+    sessionStorage.setItem(RELOAD_MARK, "yes");
+    this.close();
+    this.status.say("The server was restarted. Reloading the page…", { calm: true });
+    setTimeout(() => location.reload(), RELOAD_AFTER_MS);
+  }
+
+  /** Ask again after `ms`; replaces an earlier appointment. */
+  pollIn(ms) {
+    clearTimeout(this.timer);
+    if (this.api) this.timer = setTimeout(() => this.poll(this.api), ms);
+  }
+
+  /** Ask again as soon as the state says there is something to wait for. */
+  pollSoon() {
+    this.pollIn(this.pause);
+  }
+
+  get pause() {
+    if (this.store.state?.refining) return POLL_MS.refining;
+    return this.store.jobRuns ? POLL_MS.job : POLL_MS.idle;
+  }
+
+  async poll(api) {
+    if (api !== this.api || !this.root.isConnected) return;
+    try {
+      await api.state();
+    } catch (error) {
+      if (api === this.api) this.failed(error);
+      return;
+    }
+    if (api === this.api) this.pollSoon();
+  }
+
+  failed(error) {
+    if (error instanceof GoneError) return this.gone();
+    if (error instanceof LostError) return this.api.missed();
+    this.status.say(error.message);
+    return this.pollIn(POLL_MS.lost);
+  }
+
+  /** A picture or mask did not come. */
+  loadFailed(error) {
+    if (!this.api) return;
+    if (error instanceof LostError) this.api.missed();
+    else if (error instanceof GoneError) this.pollIn(0); // the state tells whether it is the session or one frame
+    else this.status.say(error.message);
+  }
+}
