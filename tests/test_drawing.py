@@ -30,7 +30,7 @@ def test_the_page_has_the_same_colours() -> None:
 
 def test_colours_are_far_apart_and_repeat() -> None:
     for a, b in combinations(drawing.OBJECT_COLOURS, 2):
-        assert np.abs(np.subtract(a, b)).sum() > 70
+        assert np.abs(np.subtract(a, b)).sum() > 60
     assert drawing.colour_of(1) == drawing.colour_of(9) == drawing.OBJECT_COLOURS[0]
     assert drawing.hex_of((240, 160, 20)) == "#f0a014"
 

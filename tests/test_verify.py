@@ -4,12 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from annotating import annotate, pad, rectangle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vas_tool.formats.coco import write_coco
+from vas_tool.formats.sequences import write_sequences
 from vas_tool.formats.verify import verify
 from vas_tool.masks import to_rle
 from vas_tool.project import Project
@@ -177,3 +180,26 @@ def test_no_value_anywhere_makes_it_raise(tmp_path: Path, sound: Data, draw: st.
 def test_pycocotools_stays_silent(tmp_path: Path, sound: Data, capfd: pytest.CaptureFixture[str]) -> None:
     verify(tmp_path / "out.json")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_sequence_is_checked_too(small_project: Project, tmp_path: Path) -> None:
+    annotate(small_project, modal={i: rectangle(SIZE, 3, 3, 9, 9) for i in range(5)})
+    folder = write_sequences(small_project, tmp_path / "out", object_id=1)
+    for path in (folder, tmp_path / "out"):
+        report = verify(path)
+        assert report.ok and report.kind == "sequences" and (report.num_images, report.num_annotations) == (5, 5)
+    cv2.imwrite(str(folder / "masks" / "frame_001.png"), rectangle(SIZE, 3, 3, 9, 9) * np.uint8(7))
+    (folder / "masks" / "frame_002.png").unlink()
+    whole = (folder / "rgbs" / "frame_003.png").read_bytes()
+    (folder / "rgbs" / "frame_003.png").write_bytes(whole[:-300])
+    cv2.imwrite(str(folder / "rgbs" / "frame_004.png"), np.zeros((48, 65, 3), np.uint8))
+    problems = verify(tmp_path / "out").problems
+    expected = ["frame_001.png has 1 values", "frame_002.png has no mask", "frame_003.png does not read", "is (65, 48)"]
+    assert len(problems) == 4 and all(e in p for e, p in zip(expected, problems, strict=True))
+
+
+def test_a_folder_that_is_no_export(tmp_path: Path) -> None:
+    assert "no folders rgbs and masks" in verify(tmp_path).problems[0]
+    (tmp_path / "rgbs").mkdir()
+    (tmp_path / "masks").mkdir()
+    assert "holds no images" in verify(tmp_path).problems[0]

@@ -64,6 +64,10 @@ class ModalMasks(Mapping[int, Mask]):
             return self.layers.given[frame_index]
         return np.zeros(self.canvas.frame_wh[::-1], dtype=bool)
 
+    def __contains__(self, frame_index: object) -> bool:
+        # Mapping would decode the picture to find out.
+        return isinstance(frame_index, int) and self.layers.modal_stamp(self.thing, frame_index) is not None
+
     def area(self, frame_index: int) -> int:
         """Pixels seen on a frame; read from the stamp when no stroke changed it."""
         stamp = self.layers.modal_stamp(self.thing, frame_index)
@@ -105,6 +109,9 @@ class AmodalMasks(Mapping[int, Mask]):
         if frame_index in self.layers.amodal:
             return self.layers.amodal[frame_index].copy()
         return np.zeros(self.canvas.size_wh[::-1], dtype=bool)
+
+    def __contains__(self, frame_index: object) -> bool:
+        return isinstance(frame_index, int) and self.layers.amodal_stamp(self.thing, frame_index) is not None
 
     def hidden_area(self, frame_index: int) -> int:
         """Pixels of the amodal mask that are not seen, from the stamps when no stroke changed them."""

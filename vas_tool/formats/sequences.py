@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from vas_tool.engines.base import Progress, silent
@@ -33,6 +34,9 @@ FEWEST_DIGITS = 3
 
 OUR_FILES = re.compile(r"(rgbs|masks)/frame_\d{3,}\.(png|jpg)")
 """What ``write_sequences`` leaves in a sequence's folder."""
+
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for a file that is no picture, or half of one."""
 
 GIVEN = Stamp(engine="given")
 """The stamp of an imported mask."""
@@ -110,7 +114,7 @@ def read_sequences(folder: Path) -> SequencesSource:
     if not is_sequences_folder(folder):
         raise FormatError(f"{folder} has no folders rgbs and masks; choose a folder that has both")
     frames = image_paths(folder / "rgbs")
-    size_wh = _size_of(frames[0])
+    size_wh = _upright_size(frames[0])
     return SequencesSource(
         rgbs=folder / "rgbs",
         num_frames=len(frames),
@@ -140,6 +144,26 @@ def pair_masks(folder: Path, frame_stems: Sequence[str], *, size_wh: SizeWH) -> 
             f"({frame_stems[0]}.png, ...), or give one for each frame"
         )
     return dict(enumerate(paths))
+
+
+def odd_files(source: SequencesSource) -> list[str]:
+    """What ``read_sequences`` cannot see from the files' heads: pictures that do not decode, frames without a mask,
+    masks with other values than 0 and 255. One sentence each.
+    """
+    problems = []
+    frames = image_paths(source.rgbs)
+    for frame_index, path in enumerate(frames):
+        try:
+            if _upright_size(path) != source.size_wh:
+                problems.append(f"{path} is {_upright_size(path)}, the first frame is {source.size_wh} (width, height)")
+            mask = source.masks.get(frame_index)
+            if mask is None:
+                problems.append(f"{path} has no mask")
+            elif other := set(np.unique(_grey(mask, source.size_wh)).tolist()) - {0, 255}:
+                problems.append(f"{mask} has {len(other)} values other than 0 and 255")
+        except FormatError as error:
+            problems.append(str(error))
+    return problems
 
 
 def import_sequences(
@@ -211,26 +235,36 @@ def _give(
     progress(2 * len(masks), 2 * len(masks), "reading masks")
 
 
-def _size_of(path: Path) -> SizeWH:
-    """Width and height, upright; from the file's head."""
-    with _opened(path) as image:
-        return ImageOps.exif_transpose(image).size if image.getexif() else image.size
-
-
-def _opened(path: Path) -> Image.Image:
+def _upright_size(path: Path) -> SizeWH:
+    """Width and height of a frame as the import will turn it."""
     try:
-        return Image.open(path)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FormatError(f"{path} does not read as an image ({error}); replace it or take it out") from error
+        with Image.open(path) as image:
+            image.load()
+            return ImageOps.exif_transpose(image).size
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
 
 
-def _grey(path: Path, size_wh: SizeWH) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _size_of(path: Path) -> SizeWH:
+    """Width and height, from the file's head."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
+
+
+def _grey(path: Path, size_wh: SizeWH) -> npt.NDArray[np.uint8]:
     """(H, W) uint8."""
     try:
-        with _opened(path) as image:
+        with Image.open(path) as image:
             grey = np.asarray(image.convert("L"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise FormatError(f"{path} does not read as an image ({error}); replace it or take it out") from error
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
     if grey.shape != size_wh[::-1]:
         raise FormatError(f"{path} is {grey.shape[::-1]}, the clip {size_wh} (width, height); scale it to that")
     return grey
+
+
+def _unreadable(path: Path, error: Exception) -> FormatError:
+    return FormatError(f"{path} does not read as an image ({error}); replace it or take it out")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from vas_tool.errors import FormatError
+from vas_tool.errors import FormatError, InputError
 from vas_tool.formats.coco_checks import check_coco
 from vas_tool.formats.coco_reading import load_json
+from vas_tool.formats.sequences import is_sequences_folder, odd_files, read_sequences
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,10 @@ def verify(path: Path) -> VerifyReport:
 
     The COCO file is loaded with pycocotools; every mask is decoded and compared with its image's size, its area,
     boxes and rates; ids and file names must be unique, references must exist, amodal masks must cover modal ones.
+    Every image of a sequence is decoded, and every frame must have a mask of 0 and 255.
     Never raises for what is wrong with the file: that is in ``problems``, all of it.
     """
-    return _verify_coco(path)
+    return _verify_sequences(path) if path.is_dir() else _verify_coco(path)
 
 
 def _verify_coco(path: Path) -> VerifyReport:
@@ -49,6 +51,22 @@ def _verify_coco(path: Path) -> VerifyReport:
     problems = check_coco(data) + _load_with_pycocotools(path, data)
     images, annotations = (_length(data, key) for key in ("images", "annotations"))
     return VerifyReport(path, "coco", num_images=images, num_annotations=annotations, problems=tuple(problems))
+
+
+def _verify_sequences(path: Path) -> VerifyReport:
+    inner = sorted(folder for folder in path.iterdir() if is_sequences_folder(folder))
+    folders = [path] if is_sequences_folder(path) else inner
+    problems = [] if folders else [f"{path} has no folders rgbs and masks; name an exported file or such a folder"]
+    num_images = num_masks = 0
+    for folder in folders:
+        try:
+            source = read_sequences(folder)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        num_images, num_masks = num_images + source.num_frames, num_masks + len(source.masks)
+        problems += odd_files(source)
+    return VerifyReport(path, "sequences", num_images, num_annotations=num_masks, problems=tuple(problems))
 
 
 def _length(data: Any, key: str) -> int:
