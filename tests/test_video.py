@@ -1,5 +1,6 @@
 """A video or a folder of images -> a clip."""
 
+import gc
 import hashlib
 from collections.abc import Callable
 from fractions import Fraction
@@ -198,3 +199,44 @@ def test_progress_counts_up_to_the_total(tmp_path: Path) -> None:
     assert seen[-1] == (16, 16, "reading frames")
     assert set(whats) == {"reading frames"}
     assert totals[0] == 16
+
+
+def test_pictures_do_not_wait_for_the_garbage_collector(tmp_path: Path) -> None:
+    # A reference cycle in each picture once made the memory of an import grow with its length.
+    source = make_video(tmp_path / "a.mp4", 50)
+    gc.collect()
+    gc.disable()
+    try:
+        imported(source)
+        left = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left <= 2
+
+
+@pytest.mark.parametrize("name", ["a%03d.mp4", "concat:a.mp4", "http:a.mp4", "ünï cødé.mp4", "-i.mp4", "no suffix"])
+def test_unusual_names_are_only_names(tmp_path: Path, name: str) -> None:
+    make_video(tmp_path / "a.mp4", 9).rename(tmp_path / name)
+    result, _ = imported(tmp_path / name)
+    assert len(result.ledger) == 3
+
+
+def test_joined_recordings_of_two_sizes_become_one_clip(tmp_path: Path) -> None:
+    first = make_video(tmp_path / "1.ts", 25, codec="mpeg2video")
+    wider = [np.repeat(numbered(100 + i), 2, axis=1) for i in range(25)]
+    second = make_video(tmp_path / "2.ts", wider, codec="mpeg2video")
+    (tmp_path / "joined.ts").write_bytes(first.read_bytes() + second.read_bytes())
+    result, clip = imported(tmp_path / "joined.ts")
+    numbers = [number_of(frame) for frame in clip[:]]
+    assert numbers[:8] == [0, 3, 6, 9, 12, 16, 19, 22]
+    # The decoder itself loses a picture where the size changes.
+    assert {n - r.source_index for n, r in zip(numbers[8:], result.ledger[8:], strict=True)} <= {75, 76}
+    assert len(numbers) == 16
+    assert any("its size changes at frame 2" in note for note in result.source.notes)
+
+
+def test_a_single_picture_is_a_clip_of_one_frame(tmp_path: Path) -> None:
+    Image.fromarray(numbered(9)).save(tmp_path / "a.png")
+    result, clip = imported(tmp_path / "a.png")
+    assert (result.source.fps, result.fps) == (None, 8)
+    assert [number_of(frame) for frame in clip[:]] == [9]

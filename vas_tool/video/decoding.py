@@ -49,17 +49,18 @@ class VideoReader:
         self._path = path
         self._container = _open(path)
         try:
-            self._stream = _video_stream(self._container, path)
-            context = self._stream.codec_context
+            self.stream = _video_stream(self._container, path)
+            context = self.stream.codec_context
             if context.width and context.height:
                 check_size((context.width, context.height), path.name)
-            self._stream.thread_type = "AUTO"
+            self.stream.thread_type = "AUTO"
             # Without it some decoders stop showing anything after one lost reference, to the end of the file.
             context.flags |= Flags.output_corrupt
         except BaseException:
             self._container.close()
             raise
         self.num_decoded = 0
+        """Frames so far, those that were left out included."""
         self._num_damaged_packets = 0
         self._num_damaged_frames = 0
         self._num_grey_frames = 0
@@ -78,7 +79,7 @@ class VideoReader:
     @property
     def rate(self) -> Fraction | None:
         """Frames a second, as the file declares them."""
-        rate = self._stream.average_rate or self._stream.guessed_rate
+        rate = self.stream.average_rate or self.stream.guessed_rate
         return rate if rate else None
 
     @property
@@ -87,16 +88,10 @@ class VideoReader:
         return 1 / (self.rate or ASSUMED_RATE)
 
     @property
-    def pixel_aspect(self) -> float | None:
-        """A stored pixel's width over its height; None when the file does not say."""
-        ratio = self._stream.sample_aspect_ratio
-        return float(ratio) if ratio else None
-
-    @property
     def duration_seconds(self) -> Fraction | None:
         """As the file declares it; None when it does not."""
-        if self._stream.duration and self._stream.time_base:
-            return self._stream.duration * self._stream.time_base
+        if self.stream.duration and self.stream.time_base:
+            return self.stream.duration * self.stream.time_base
         return Fraction(self._container.duration, av.time_base) if self._container.duration else None
 
     def frames(self) -> Iterator[tuple[Fraction | None, DecodedFrame]]:
@@ -110,7 +105,7 @@ class VideoReader:
 
     def _time(self, picture: av.VideoFrame) -> Fraction | None:
         # The stream's time base: PyAV leaves the picture's own unset while the decoder is emptied.
-        base = self._stream.time_base
+        base = self.stream.time_base
         return None if picture.pts is None or base is None else picture.pts * base
 
     def _usable(self, picture: av.VideoFrame) -> bool:
@@ -128,7 +123,7 @@ class VideoReader:
         """
         latest: Packet | None = None
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in self._container.demux(self.stream):
                 if packet.size:
                     if latest is not None:
                         yield latest
@@ -141,7 +136,7 @@ class VideoReader:
 
     def _decode(self, packet: Packet | None) -> list[av.VideoFrame]:
         try:
-            return self._stream.codec_context.decode(packet)
+            return self.stream.codec_context.decode(packet)
         except FFmpegError:
             self._num_damaged_packets += packet is not None
             return []
@@ -166,7 +161,7 @@ class VideoReader:
             return self._broken_off
         declared = self.duration_seconds
         # A file that lists its frames settles it: a last picture that is held for long is no cut file.
-        if declared is None or (self._stream.frames and self.num_decoded >= self._stream.frames):
+        if declared is None or (self.stream.frames and self.num_decoded >= self.stream.frames):
             return False
         return declared - end_seconds > max(EARLY_SECONDS, 3 * self.interval)
 

@@ -127,6 +127,7 @@ class _Reading:
         self._reader = reader
         self._progress = progress
         self._latest = Fraction(0)
+        self._num_seen = 0
         self._num_timed = 0
         self._first: av.VideoFrame | None = None
         self._upright: UprightRgb | None = None
@@ -135,11 +136,16 @@ class _Reading:
     def frames(self) -> Iterator[tuple[Fraction, DecodedFrame]]:
         """The video's frames with their presentation times."""
         self._progress.tick()
-        for time, frame in presentation_times(self._reader.frames(), interval=self._reader.interval):
-            self._look_at(frame)
+        for time, frame in presentation_times(self._seen(), interval=self._reader.interval):
             self._num_timed += 1
             self._latest = time
             self._progress.read_until(time)
+            yield time, frame
+
+    def _seen(self) -> Iterator[tuple[Fraction | None, DecodedFrame]]:
+        for time, frame in self._reader.frames():
+            self._num_seen += 1
+            self._look_at(frame)
             yield time, frame
 
     def _look_at(self, frame: DecodedFrame) -> None:
@@ -156,7 +162,8 @@ class _Reading:
         """The conversion, set by the first picture. Raises VideoError when there was none."""
         if self._upright is None:
             raise VideoError(
-                f"no picture of {self._source} could be decoded; it may be damaged: copy it from its origin again"
+                f"no picture of {self._source} could be decoded; it is damaged or coded in an unusual way: "
+                "copy it from its origin again, or convert it to MP4 with H.264"
             )
         return self._upright
 
@@ -182,17 +189,19 @@ class _Reading:
         return info
 
     def _rate(self) -> float | None:
-        declared = self._reader.rate
         if self._num_timed < 2:
-            return float(declared) if declared else None
+            return None
+        declared = self._reader.rate
         measured = (self._num_timed - 1) / self._latest
         trusted = declared is not None and abs(declared - measured) <= TRUSTED * measured
-        return float(declared if trusted and declared else measured)
+        return float(declared) if trusted and declared else float(measured)
 
     def _notes(self) -> Iterator[str]:
         yield from self._reader.notes(self.end)
+        if self._num_seen > self._num_timed:
+            yield f"frames whose times step back, which were left out: {self._num_seen - self._num_timed}"
         if self._first is not None:
-            yield from oddities(self._first, self._reader.pixel_aspect)
+            yield from oddities(self._reader.stream, self._first)
         if self.upright.is_mirrored:
             yield "it is stored mirrored; the clip is as a player shows it"
         if self._resized_at is not None:

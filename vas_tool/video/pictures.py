@@ -82,13 +82,14 @@ def upright(frame: Frame, matrix: DisplayMatrix) -> Frame:
     return frame
 
 
-def oddities(picture: av.VideoFrame, pixel_aspect: float | None) -> list[str]:
-    """What a person should know about the pictures; ``pixel_aspect`` is a stored pixel's width over its height."""
+def oddities(stream: av.VideoStream, first: av.VideoFrame) -> list[str]:
+    """What a person should know about a video's pictures; ``first`` is one of them."""
     notes = []
-    if pixel_aspect and not math.isclose(pixel_aspect, 1, abs_tol=0.005):
-        notes.append(f"its pixels are not square ({pixel_aspect:.3f}); they are kept as stored, so it looks stretched")
-    if picture.interlaced_frame:
+    aspect = float(stream.sample_aspect_ratio or 1)
+    if not math.isclose(aspect, 1, abs_tol=0.005):
+        notes.append(f"its pixels are not square ({aspect:.3f}); they are kept as stored, so it looks stretched")
+    if first.interlaced_frame:
         notes.append("it is interlaced: moving edges may show a comb")
-    if picture.color_trc in HDR_TRANSFERS:
+    if stream.codec_context.color_trc in HDR_TRANSFERS:
         notes.append("it is HDR: colours are not mapped to this screen's range and may look pale")
     return notes

@@ -16,7 +16,7 @@ from vas_tool.errors import VideoError
 
 Item = TypeVar("Item")
 
-CLOCK_RESTART = Fraction(1)
+CLOCK_RESTART = Fraction(1, 2)
 """Seconds. Frames that step back by less are out of order; by more, the source's clock was set anew."""
 
 
