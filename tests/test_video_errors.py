@@ -201,3 +201,21 @@ def folder_of_images(folder: Path) -> Path:
     for i in range(6):
         Image.fromarray(numbered(i)).save(folder / f"{i}.png")
     return folder
+
+
+def test_a_file_in_which_nothing_decodes_can_be_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_video(tmp_path / "a.mov", 20, codec="mjpeg", pix_fmt="yuvj420p")
+    data = path.read_bytes()
+    start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
+    path.write_bytes(data[:start] + bytes(end - start) + data[end:])
+    monkeypatch.setattr("vas_tool.video.importing.REPORT_SECONDS", 0)
+    calls = []
+
+    def progress(done: int, total: int, what: str) -> None:
+        calls.append(done)
+        if len(calls) == 10:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        import_frames(path, tmp_path / "frames", progress=progress)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mov"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,8 @@ ASSUMED_RATE = Fraction(25)
 """Frames a second of a source that says nothing; FFmpeg assumes the same for raw streams."""
 EARLY_SECONDS = Fraction(1, 10)
 """A last frame that ends this much before the declared end, and at least three frames, is an early one."""
+MAX_THREADS = 8
+"""That decode. Each of them holds a frame or two, and more are hardly faster."""
 CONVERT = "convert it to MP4 (ffmpeg -i IN -pix_fmt yuv420p OUT.mp4) and import that"
 
 
@@ -54,6 +57,7 @@ class VideoReader:
             if context.width and context.height:
                 check_size((context.width, context.height), path.name)
             self.stream.thread_type = "AUTO"
+            self.stream.thread_count = min(os.cpu_count() or 1, MAX_THREADS)
             # Without it some decoders stop showing anything after one lost reference, to the end of the file.
             context.flags |= Flags.output_corrupt
         except BaseException:
@@ -94,9 +98,10 @@ class VideoReader:
             return self.stream.duration * self.stream.time_base
         return Fraction(self._container.duration, av.time_base) if self._container.duration else None
 
-    def frames(self) -> Iterator[tuple[Fraction | None, DecodedFrame]]:
-        """(presentation time in seconds or None, frame), in presentation order."""
+    def frames(self, *, tick: Callable[[], None]) -> Iterator[tuple[Fraction | None, DecodedFrame]]:
+        """(presentation time in seconds or None, frame), in presentation order; ``tick`` is called between packets."""
         for packet in self._packets():
+            tick()
             for picture in self._decode(packet):
                 index, self.num_decoded = self.num_decoded, self.num_decoded + 1
                 if self._usable(picture):

@@ -135,7 +135,6 @@ class _Reading:
 
     def frames(self) -> Iterator[tuple[Fraction, DecodedFrame]]:
         """The video's frames with their presentation times."""
-        self._progress.tick()
         for time, frame in presentation_times(self._seen(), interval=self._reader.interval):
             self._num_timed += 1
             self._latest = time
@@ -143,7 +142,7 @@ class _Reading:
             yield time, frame
 
     def _seen(self) -> Iterator[tuple[Fraction | None, DecodedFrame]]:
-        for time, frame in self._reader.frames():
+        for time, frame in self._reader.frames(tick=self._progress.tick):
             self._num_seen += 1
             self._look_at(frame)
             yield time, frame
