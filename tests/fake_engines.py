@@ -38,6 +38,9 @@ def bright(clip: Clip, frame_index: int, prompts: Prompts) -> Mask:
 
 
 class BrightSegmenter:
+    def prepare(self, clip: Clip, frame_index: int) -> None:
+        assert 0 <= frame_index < len(clip)
+
     def segment(self, clip: Clip, frame_index: int, prompts: Prompts, *, quick: bool = False) -> Mask:
         if frame_index not in prompts.frame_indices:
             raise PromptError("no prompt")

@@ -49,6 +49,13 @@ def segment_frame(project: Project, object_id: int, frame_index: int, *, edit_id
     return True
 
 
+def prepare_frame(project: Project, frame_index: int) -> None:
+    """Let the segment engine get ready for a click on a frame."""
+    loaded = registry.load("segment", engine_name(project, "segment"))
+    with loaded.lock:
+        loaded.engine.prepare(project.clip, frame_index)
+
+
 def frames_to_track(project: Project, object_id: int, frame_index: int, *, direction: Direction) -> list[range]:
     """The spans that tracking has to make: no mask yet, or a stale one; never prompted or accepted frames.
 

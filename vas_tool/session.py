@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from vas_tool.errors import PromptError
-from vas_tool.jobs import Job, JobStatus
+from vas_tool.jobs import Job, JobStatus, LatestOnly
 from vas_tool.object_layers import require_frame
 from vas_tool.project import Project
 from vas_tool.prompting import Prompting
 from vas_tool.review import needs_look
-from vas_tool.runs import Direction, complete, frames_to_track, track
+from vas_tool.runs import Direction, complete, frames_to_track, prepare_frame, track
 from vas_tool.storage import write_atomically
 from vas_tool.types import Canvas
 
@@ -32,6 +32,8 @@ class Session(Prompting):
         super().__init__(project)
         self.place: dict[str, Any] = self._read_place()
         self._job: Job | None = None
+        self._preparer = LatestOnly("prepare-frame")
+        self._get_ready()
 
     def close(self) -> None:
         """Stop what runs, keep what is finished, let go of the project."""
@@ -39,6 +41,7 @@ class Session(Prompting):
             self._job.cancel()
             self._job.wait(CANCEL_SECONDS)
         self._refiner.close()
+        self._preparer.close()
         self.project.close()
 
     @property
@@ -186,9 +189,18 @@ class Session(Prompting):
     # --- where the person is --------------------------------------------------------------------------------------
 
     def set_place(self, place: dict[str, Any]) -> None:
-        """Remember what the person looks at, over reloads and restarts. Not undoable."""
+        """Remember what the person looks at, over reloads and restarts. Not undoable.
+
+        A click on that frame is likely: the segment engine gets ready for it in the background.
+        """
         self.place = {**self.place, **place}
+        self._get_ready()
         write_atomically(self.project.folder / "place.json", json.dumps(self.place).encode())
+
+    def _get_ready(self) -> None:
+        frame_index = self.place.get("frame", 0)
+        if isinstance(frame_index, int) and 0 <= frame_index < len(self.project.clip):
+            self._preparer.put("frame", lambda: prepare_frame(self.project, frame_index))
 
     def _read_place(self) -> dict[str, Any]:
         try:

@@ -42,6 +42,10 @@ class TrackedFrame:
 class Segmenter(Protocol):
     """Prompts -> modal masks."""
 
+    def prepare(self, clip: Clip, frame_index: int) -> None:
+        """Get ready for a click on a frame that somebody looks at, so that ``segment`` is quick there."""
+        ...
+
     def segment(self, clip: Clip, frame_index: int, prompts: Prompts, *, quick: bool = False) -> Mask:
         """The object's modal mask on one frame that carries a click, a box or a mask.
 

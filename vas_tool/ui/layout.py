@@ -29,12 +29,33 @@ import(new URL('workbench/main.js', document.baseURI).href)
 """
 """Runs once in the browser: the page's own modules take over the workbench's element."""
 
-PAGE_CSS = """
-.gradio-container { max-width: none !important; padding: 8px 12px !important; }
-footer { display: none !important; }
-#topbar { gap: 8px; align-items: end; }
-#message p { margin: 0; }
-"""
+PAGE_HEAD = "".join(f'<link rel="stylesheet" href="workbench/{name}.css">' for name in ("page", "workbench"))
+"""The style sheets go past Gradio's templates, which would evaluate backticks and braces in it."""
+
+
+def dark_theme() -> gr.themes.Base:
+    """A calm dark page, whatever the browser prefers: pictures are judged against a dark neutral ground."""
+    both = {
+        "body_background_fill": "#0e1014",
+        "background_fill_primary": "#14171d",
+        "background_fill_secondary": "#14171d",
+        "body_text_color": "#e6e9ee",
+        "body_text_color_subdued": "#98a2b0",
+        "block_background_fill": "#14171d",
+        "block_border_color": "#2a303a",
+        "block_label_text_color": "#98a2b0",
+        "border_color_primary": "#2a303a",
+        "input_background_fill": "#1b1f27",
+        "input_border_color": "#333b47",
+        "button_secondary_background_fill": "#252b35",
+        "button_secondary_background_fill_hover": "#303845",
+        "button_secondary_text_color": "#e6e9ee",
+        "button_primary_background_fill": "#2f6fab",
+        "button_primary_background_fill_hover": "#3a80c2",
+        "button_primary_text_color": "#ffffff",
+    }
+    dark = {f"{name}_dark": value for name, value in both.items()}
+    return gr.themes.Base(font=["system-ui", "sans-serif"]).set(**both, **dark)
 
 
 class Page:
@@ -50,32 +71,34 @@ class Page:
         """The page as Gradio blocks."""
         blocks: gr.Blocks
         with gr.Blocks(title="vas-tool", analytics_enabled=False) as blocks:
-            project, sample, upload, path, open_path, stop = _opening_bar(self.rooms)
-            export_format, only_accepted, export = _export_bar()
+            with gr.Row(elem_id="topbar"):
+                gr.Markdown("vas-tool", elem_id="brand")
+                project, sample, upload, path, open_path, stop = _opening_bar(self.rooms)
+                export_format, only_accepted, export = _export_bar()
             message = gr.Markdown(elem_id="message")
             workbench = gr.HTML(
                 value=NOTHING_OPEN,
                 html_template=(WORKBENCH / "workbench.html").read_text(),
-                css_template=(WORKBENCH / "workbench.css").read_text(),
                 js_on_load=MOUNT,
                 apply_default_css=False,
                 elem_id="workbench",
             )
             opened = [workbench, message, project]
-            self._on(blocks.load, self._arrive, inputs=[], outputs=opened)
-            self._on(project.input, self._choose, inputs=[project], outputs=opened)
-            self._on(sample.click, self._sample, inputs=[], outputs=opened)
-            self._on(upload.upload, self._upload, inputs=[upload], outputs=opened)
-            self._on(open_path.click, self._path, inputs=[path], outputs=opened)
-            self._on(path.submit, self._path, inputs=[path], outputs=opened)
-            stop.click(self._stop, [], message, queue=False)
-            self._on(export.click, self._export, inputs=[export_format, only_accepted], outputs=[message])
+            blocks.load(self._arrive, [], opened, show_progress="hidden")
+            project.input(self._choose, [project], opened, show_progress="hidden")
+            for event, handler, inputs in (
+                (sample.click, self._sample, []),
+                (upload.upload, self._upload, [upload]),
+                (open_path.click, self._path, [path]),
+                (path.submit, self._path, [path]),
+            ):
+                event(lambda: gr.Button(visible=True), [], stop, queue=False, show_progress="hidden")
+                opening = event(handler, inputs, opened, show_progress_on=message, concurrency_limit=4)
+                opening.then(lambda: gr.Button(visible=False), [], stop, queue=False, show_progress="hidden")
+            stop.click(self._stop, [], message, queue=False, show_progress="hidden")
+            export.click(self._export, [export_format, only_accepted], message, show_progress_on=message)
             blocks.unload(self._leave)
         return blocks
-
-    @staticmethod
-    def _on(event: Any, handler: Callable[..., Any], *, inputs: list[Any], outputs: list[Any]) -> None:
-        event(handler, inputs, outputs, show_progress="minimal", concurrency_limit=4)
 
     # --- a tab comes and goes -------------------------------------------------------------------------------------
 
@@ -153,32 +176,30 @@ class Page:
 
 
 def _opening_bar(rooms: Rooms) -> tuple[Any, ...]:
-    with gr.Row(elem_id="topbar"):
-        project = gr.Dropdown(
-            rooms.projects(), value=None, label="Project", scale=2, min_width=160, elem_id="project", interactive=True
-        )
-        sample = gr.Button("Open the sample", scale=1, min_width=120, elem_id="open-sample")
-        upload = gr.UploadButton(
-            "Upload a video", file_types=["video", ".gif", ".mkv"], scale=1, min_width=120, elem_id="upload"
-        )
-        path = gr.Textbox(
-            label="Path of a video, a folder of images, or an rgbs/ + masks/ folder",
-            placeholder=f"under {rooms.root}",
-            scale=3,
-            min_width=200,
-            max_lines=1,
-            elem_id="path",
-        )
-        open_path = gr.Button("Open path", scale=1, min_width=90, elem_id="open-path")
-        stop = gr.Button("Stop import", scale=1, min_width=90, elem_id="stop-import")
+    project = gr.Dropdown(
+        rooms.projects(), value=None, label="Project", show_label=False, container=False, elem_id="project"
+    )
+    sample = gr.Button("Open the sample", elem_id="open-sample")
+    upload = gr.UploadButton("Upload a video", file_types=["video", ".gif", ".mkv"], elem_id="upload")
+    path = gr.Textbox(
+        label="Path",
+        show_label=False,
+        container=False,
+        placeholder=f"video, image folder, or rgbs/ + masks/ folder under {rooms.root}",
+        max_lines=1,
+        elem_id="path",
+    )
+    open_path = gr.Button("Open path", elem_id="open-path")
+    stop = gr.Button("Stop import", visible=False, elem_id="stop-import")
     return project, sample, upload, path, open_path, stop
 
 
 def _export_bar() -> tuple[Any, ...]:
-    with gr.Row(elem_id="exportbar"):
-        export_format = gr.Dropdown(list(EXPORTS), value="coco", label="Export as", scale=1, elem_id="export-format")
-        only_accepted = gr.Checkbox(value=False, label="accepted frames only", scale=1, elem_id="only-accepted")
-        export = gr.Button("Export", variant="primary", scale=1, elem_id="export")
+    export_format = gr.Dropdown(
+        list(EXPORTS), value="coco", label="Export as", show_label=False, container=False, elem_id="export-format"
+    )
+    only_accepted = gr.Checkbox(value=False, label="accepted only", container=False, elem_id="only-accepted")
+    export = gr.Button("Export", variant="primary", elem_id="export")
     return export_format, only_accepted, export
 
 

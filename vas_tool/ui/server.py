@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from vas_tool.errors import VasToolError
-from vas_tool.ui.layout import PAGE_CSS, Page
+from vas_tool.ui.layout import PAGE_HEAD, Page, dark_theme
 from vas_tool.ui.opening import Opener
 from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.routes import add_routes
@@ -49,7 +49,8 @@ def make_app(root: Path, *, start: Path | None = None) -> FastAPI:
         app,
         page.build(),
         path="/",
-        css=PAGE_CSS,
+        theme=dark_theme(),
+        head=PAGE_HEAD,
         max_file_size=UPLOAD_LIMIT,
         run_history=False,
         footer_links=[],
