@@ -35,7 +35,7 @@ def from_rle(rle: CocoRle) -> Mask:
     height, width = rle["size"]
     counts = rle["counts"]
     # pycocotools fills what too short runs leave over, and reads past too long ones: count first.
-    if sum(_run_lengths(counts)) != height * width:
+    if min(height, width) < 0 or sum(_run_lengths(counts)) != height * width:
         raise FormatError(f"RLE runs do not add up to {height} x {width}; write the mask again")
     return np.asarray(coco.decode({"size": [height, width], "counts": counts.encode("ascii")}), dtype=bool)
 

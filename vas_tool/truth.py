@@ -154,8 +154,9 @@ def truth_json(truth: Truth) -> dict[str, Any]:
 
 def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
     """The reverse of ``truth_json``. Raises KeyError, TypeError, ValueError or PromptError on damage."""
+    left, top, right, bottom = (int(pad) for pad in data["canvas"])
     return Truth(
-        canvas=Canvas(frame_wh, *(int(pad) for pad in data["canvas"])),
+        canvas=Canvas(frame_wh, left, top, right, bottom),
         objects=tuple(object_from_json(o) for o in data["objects"]),
         next_object_id=int(data["next_object_id"]),
         engines={str(stage): str(name) for stage, name in data["engines"].items()},

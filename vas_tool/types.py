@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar, overload, runtime_checkable
+from typing import Literal, Protocol, TypeVar, get_args, overload, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -147,8 +147,13 @@ class Stroke:
     """(x, y) along the drag, in clip pixels, in the frame's coordinates (negative when on the canvas's padding)."""
 
     def __post_init__(self) -> None:
-        if self.frame_index < 0 or self.radius <= 0 or not self.points:
-            raise PromptError(f"a stroke needs a frame_index >= 0, a radius > 0 and at least one point; got {self}")
+        numbers = (self.radius, *(number for point in self.points for number in point))
+        if self.frame_index < 0 or self.radius <= 0 or not self.points or not all(map(math.isfinite, numbers)):
+            raise PromptError(
+                f"a stroke needs a frame_index >= 0, a finite radius > 0 and at least one finite point; got {self}"
+            )
+        if self.layer not in get_args(MaskLayer):
+            raise PromptError(f"a stroke needs a layer of {', '.join(get_args(MaskLayer))}; got {self.layer!r}")
 
 
 @dataclass(frozen=True)
