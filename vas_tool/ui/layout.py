@@ -29,8 +29,8 @@ import(new URL('workbench/main.js', document.baseURI).href)
 """
 """Runs once in the browser: the page's own modules take over the workbench's element."""
 
-PAGE_HEAD = "".join(f'<link rel="stylesheet" href="workbench/{name}.css">' for name in ("page", "workbench"))
-"""The style sheets go past Gradio's templates, which would evaluate backticks and braces in it."""
+PAGE_HEAD = '<link rel="stylesheet" href="workbench/page.css">'
+"""The style sheet goes past Gradio's templates, which would evaluate backticks and braces in it."""
 
 
 def dark_theme() -> gr.themes.Base:

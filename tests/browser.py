@@ -1,0 +1,150 @@
+"""A real Chromium on the real tool: the server as a process of its own, the page driven as a person would."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 60
+
+
+def chromium_path() -> str:
+    """The browser's path; skips the test when there is none, unless REQUIRE_CHROMIUM forbids that."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("REQUIRE_CHROMIUM"):
+            pytest.fail("REQUIRE_CHROMIUM is set, and there is no Chromium on this machine")
+        pytest.skip("needs Chromium (Debian: apt install chromium)")
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """``vas-tool open`` in a process of its own; can be killed and started again on the same port."""
+
+    def __init__(self, root: Path, source: Path | None = None) -> None:
+        self.root, self.source, self.port = root, source, free_port()
+        self.address = f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        source = [str(self.source)] if self.source else []
+        command = [sys.executable, "-m", "vas_tool.cli", "open", *source, "--root", str(self.root)]
+        self.log = (self.root.parent / "server.log").open("a")
+        self.process = subprocess.Popen(
+            [*command, "--port", str(self.port), "--no-browser"], cwd=ROOT, stdout=self.log, stderr=self.log
+        )
+        self._wait_until_up()
+
+    def _wait_until_up(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                urllib.request.urlopen(self.address, timeout=5).read()
+                return
+            except OSError:
+                assert self.process.poll() is None, f"the server died; see {self.log.name}"
+                time.sleep(0.1)
+        raise AssertionError(f"the server was not up after {START_SECONDS} s")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """A headless Chromium (a Playwright browser)."""
+    path = chromium_path()
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+class Workbench:
+    """The page as a person sees it. Points are clip pixels."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+
+    def open(self, address: str) -> None:
+        self.page.goto(address)
+        self.until_ready()
+
+    def until_ready(self) -> None:
+        self.page.wait_for_function("window.__vas && window.__vas.ready", timeout=60_000)
+
+    def state(self) -> dict[str, Any]:
+        return self.page.evaluate("window.__vas.state()")
+
+    def frame(self) -> int:
+        return int(self.page.evaluate("window.__vas.frame()"))
+
+    def item(self, name: str) -> Any:
+        return self.page.get_by_test_id(name)
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Where a clip pixel is in the window."""
+        box = self.item("canvas").bounding_box()
+        point = self.page.evaluate("([x, y]) => window.__vas.toScreen(x, y)", [x, y])
+        return box["x"] + point["x"], box["y"] + point["y"]
+
+    def click(self, x: float, y: float, *, button: str = "left") -> None:
+        """Click a clip pixel and wait until the answer is stored and refined."""
+        before = self.state()["version"]
+        self.page.mouse.click(*self.at(x, y), button=button)
+        self.until(f"s => s.version > {before} && !s.refining")
+
+    def drag(self, points: list[tuple[float, float]]) -> None:
+        before = self.state()["version"]
+        start, *rest = [self.at(*point) for point in points]
+        self.page.mouse.move(*start)
+        self.page.mouse.down()
+        for point in rest:
+            self.page.mouse.move(*point, steps=4)
+        self.page.mouse.up()
+        self.until(f"s => s.version > {before} && !s.refining")
+
+    def press(self, key: str) -> None:
+        self.page.keyboard.press(key)
+
+    def until(self, condition: str, *, seconds: float = 60) -> None:
+        """Wait for a JavaScript predicate over the state."""
+        self.page.wait_for_function(f"() => ({condition})(window.__vas.state())", timeout=seconds * 1000)
+
+    def run(self, key: str, *, seconds: float = 240) -> None:
+        """Start long work with a key and wait for its end."""
+        self.press(key)
+        self.until("s => s.job && !s.job.finished || s.job && s.job.finished", seconds=10)
+        self.until("s => s.job && s.job.finished", seconds=seconds)
+        assert self.state()["job"]["error"] is None
+
+    def flags(self, object_id: int = 1) -> list[int]:
+        """One number a frame: see ``review.FrameState``."""
+        thing = next(o for o in self.state()["objects"] if o["id"] == object_id)
+        return list(bytes.fromhex(thing["frames"]))

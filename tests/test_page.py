@@ -1,0 +1,244 @@
+"""The real page in a real Chromium, on the bundled sample with the builtin engines."""
+
+import json
+import os
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import Server, Workbench, browser
+from conftest import write_images
+from PIL import Image
+
+from vas_tool.formats.verify import verify
+from vas_tool.masks import iou
+from vas_tool.review import FrameState
+from vas_tool.sample import sample_clip
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+CAR = (300.0, 235.0)
+"""A clip pixel on the sample's object, on frame 0."""
+
+GROUND = (60.0, 380.0)
+"""One that is not."""
+
+VIEW = {"width": 1280, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def server(tmp_path: Path, chromium: Any) -> Iterator[Server]:
+    server = Server(tmp_path / "projects", sample_clip())
+    server.root.mkdir()
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def bench(chromium: Any, server: Server) -> Iterator[Workbench]:
+    page = chromium.new_page(viewport=VIEW)
+    bench = Workbench(page)
+    bench.open(server.address)
+    yield bench
+    page.close()
+    assert bench.complaints == []
+
+
+def photograph(bench: Workbench, name: str) -> None:
+    """Keep a picture of the page when somebody wants to look (SCREENSHOTS=folder)."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        bench.page.screenshot(path=f"{folder}/{name}.png")
+
+
+def truth(frame_index: int, layer: str) -> Any:
+    return np.asarray(Image.open(sample_clip().parent / "truth" / layer / f"{frame_index:05d}.png").convert("L")) > 127
+
+
+def mask_on_disk(server: Server, layer: str, frame_index: int) -> Any:
+    path = next(server.root.glob("*/project.json")).parent / "objects/001" / layer / f"{frame_index:05d}.png"
+    return np.asarray(Image.open(path).convert("L")) > 127
+
+
+def test_the_whole_job_from_a_click_to_a_coco_file(bench: Workbench, server: Server) -> None:
+    # a click, a wrong click, and its undo
+    bench.click(*CAR)
+    photograph(bench, "1-click")
+    assert iou(mask_on_disk(server, "modal", 0), truth(0, "modal")) > 0.5
+    good = mask_on_disk(server, "modal", 0)
+    bench.click(*CAR, button="right")
+    assert not np.array_equal(mask_on_disk(server, "modal", 0), good)
+    version = bench.state()["version"]
+    bench.press("Control+z")
+    bench.until(f"s => s.version > {version}")
+    assert np.array_equal(mask_on_disk(server, "modal", 0), good)
+    assert len(bench.state()["objects"][0]["clicks"]) == 1
+
+    # track and complete
+    bench.run("t")
+    assert all(flag & FrameState.MODAL for flag in bench.flags())
+    photograph(bench, "2-tracked")
+    bench.press("p")
+    bench.drag([(CAR[0] - 20, CAR[1]), (CAR[0] + 20, CAR[1] + 4)])
+    assert bench.state()["objects"][0]["strokes"] == [[0, "modal"]]
+    bench.press("v")
+    bench.run("a")
+    flags = bench.flags()
+    assert all(flag & FrameState.AMODAL and flag & FrameState.CONTENT for flag in flags)
+    assert any(flag & FrameState.OCCLUDED for flag in flags)
+    hidden = next(f for f, flag in enumerate(flags) if flag & FrameState.OCCLUDED and f > 5)
+    bench.page.evaluate(f"window.__vas.go({hidden})")
+    photograph(bench, "3-completed")
+
+    # accept, export, and read the file back
+    bench.press("Enter")
+    bench.until(f"s => parseInt(s.objects[0].frames.slice({2 * hidden}, {2 * hidden + 2}), 16) & 16")
+    bench.page.locator("#export button, button#export").first.click()
+    bench.page.wait_for_selector("#message >> text=Exported", timeout=60_000)
+    photograph(bench, "4-exported")
+    file = next(server.root.glob("*/exports/coco.json"))
+    report = verify(file)
+    assert report.problems == () and report.num_annotations == len(flags)
+    reviews = {a["frame_index"]: a["review"] for a in json.loads(file.read_text())["annotations"]}
+    assert reviews[hidden] == "accepted" and reviews[0] == "unseen"
+
+    # a reload comes back to the same place
+    frame = bench.frame()
+    bench.page.wait_for_timeout(1500)  # the place is told when the person has stopped moving
+    bench.page.reload()
+    bench.until_ready()
+    assert bench.frame() == frame and bench.flags() == flags_with(flags, hidden)
+
+
+def flags_with(flags: list[int], accepted: int) -> list[int]:
+    """What the flags become when one frame is accepted: it needs no look any more."""
+    settled = flags[accepted] & ~FrameState.NEEDS_LOOK | FrameState.ACCEPTED
+    return [settled if f == accepted else flag for f, flag in enumerate(flags)]
+
+
+def test_a_killed_server_comes_back_to_the_same_place(bench: Workbench, server: Server) -> None:
+    bench.click(*CAR)
+    for _ in range(3):
+        bench.press("ArrowRight")
+    bench.page.wait_for_timeout(1500)
+    server.kill()
+    server.start()
+    bench.page.reload()
+    bench.until_ready()
+    assert bench.frame() == 3
+    assert [o["label"] for o in bench.state()["objects"]] == ["object 1"]
+    bench.complaints.clear()  # the page said that the line was lost, as it should
+
+
+def test_two_browsers_on_two_projects_do_not_disturb_each_other(
+    bench: Workbench, server: Server, chromium: Any
+) -> None:
+    write_images(server.root / "squares", 6, (64, 48))
+    other = Workbench(chromium.new_context(viewport=VIEW).new_page())
+    other.open(server.address)
+    other.page.locator("#path input, #path textarea").first.fill("squares")
+    other.page.locator("#open-path button, button#open-path").first.click()
+    other.until("s => s.project.frame_count === 6")
+    other.click(8, 8)
+    bench.click(*CAR)
+    assert bench.state()["project"]["name"] != other.state()["project"]["name"]
+    assert len(bench.state()["objects"]) == len(other.state()["objects"]) == 1
+    other.page.reload()
+    other.until_ready()
+    assert other.state()["project"]["frame_count"] == 6
+    other.page.context.close()
+
+
+def test_objects_can_be_added_after_tracking_and_chosen_by_number(bench: Workbench) -> None:
+    bench.click(*CAR)
+    bench.press("o")
+    bench.until("s => s.objects.length === 2")
+    bench.click(*GROUND)
+    assert [len(o["clicks"]) for o in bench.state()["objects"]] == [1, 1]
+    bench.press("1")
+    bench.click(CAR[0] + 8, CAR[1] + 6)
+    assert [len(o["clicks"]) for o in bench.state()["objects"]] == [2, 1]
+
+
+def test_clicking_a_dot_deletes_it_and_dragging_draws_a_box(bench: Workbench) -> None:
+    bench.drag([(CAR[0] - 60, CAR[1] - 40), (CAR[0] + 60, CAR[1] + 40)])
+    assert len(bench.state()["objects"][0]["boxes"]) == 1
+    bench.click(*CAR)
+    assert len(bench.state()["objects"][0]["clicks"]) == 1
+    bench.click(*CAR)
+    assert bench.state()["objects"][0]["clicks"] == []
+
+
+def test_keys_typed_into_a_field_do_nothing_else(bench: Workbench) -> None:
+    field = bench.page.locator("#path input, #path textarea").first
+    field.fill("")
+    field.press_sequentially("otab 123?")
+    assert bench.state()["objects"] == [] and field.input_value() == "otab 123?"
+
+
+def test_a_path_outside_the_root_is_refused_in_words(bench: Workbench) -> None:
+    bench.page.locator("#path input, #path textarea").first.fill("/etc")
+    bench.page.locator("#open-path button, button#open-path").first.click()
+    alert = bench.page.wait_for_selector("#message [role=alert]", timeout=20_000)
+    assert "outside the folder" in alert.inner_text()
+    assert bench.state()["project"]["frame_count"] > 1
+
+
+def test_help_shows_the_keys(bench: Workbench) -> None:
+    bench.press("?")
+    assert bench.item("help-dialog").is_visible()
+    photograph(bench, "5-help")
+    bench.press("Escape")
+    assert not bench.item("help-dialog").is_visible()
+
+
+def test_pictures_need_the_token(server: Server) -> None:
+    for path in ("state", "frames/0.jpg", "masks/0", "depth/0.png"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{server.address}api/nobody/{path}")
+        assert refused.value.code == 404
+
+
+def test_it_works_through_a_tunnel(server: Server, chromium: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=forward, args=(listener, server.port), daemon=True).start()
+        bench = Workbench(chromium.new_page(viewport=VIEW))
+        bench.open(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        bench.click(*CAR)
+        assert bench.flags()[0] & FrameState.MODAL and bench.complaints == []
+        bench.page.close()
+
+
+def forward(listener: socket.socket, port: int) -> None:
+    """What ``ssh -L`` does: every connection to the listener goes on to the port."""
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        finally:
+            sink.close()
+
+    while True:
+        try:
+            near, _ = listener.accept()
+        except OSError:
+            return
+        far = socket.create_connection(("127.0.0.1", port))
+        for pair in ((near, far), (far, near)):
+            threading.Thread(target=pump, args=pair, daemon=True).start()
