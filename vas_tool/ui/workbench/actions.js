@@ -2,9 +2,12 @@
 const PLACE_AFTER_MS = 500;
 
 export class Actions {
-  /** @param {{store, masks, say: (text) => void, take: (answer) => void}} parts  take applies state and masks */
-  constructor({ store, masks, say, take }) {
-    Object.assign(this, { store, masks, say, take });
+  /**
+   * @param {{store, say: (text) => void, take: (answer) => void, refused: () => void}} parts
+   *   take applies an answer's state and masks; refused asks for the state, which a failed action may have changed
+   */
+  constructor({ store, say, take, refused }) {
+    Object.assign(this, { store, say, take, refused });
     this.api = null;
     this.placeTimer = 0;
   }
@@ -17,9 +20,14 @@ export class Actions {
       if (answer?.ok && handle && handle.id === null) this.fillHandle(handle, answer.object);
       if (answer?.ok) this.take(answer);
       if (pending) this.store.dropPending(pending); // after the new masks are in: the old must not flash
-      if (answer && !answer.ok) this.say(answer.error || `“${action}” failed and the server did not say why.`);
+      if (answer && !answer.ok) this.fail(action, answer);
       if (answer?.ok) then(answer);
     });
+  }
+
+  fail(action, { error }) {
+    this.say(error || `“${action}” failed and the server did not say why. Its log does.`);
+    this.refused();
   }
 
   /** An answer says which object a click on "no object yet" has made. */

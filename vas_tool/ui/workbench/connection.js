@@ -63,6 +63,7 @@ export class Connection {
   gone() {
     if (sessionStorage.getItem(RELOAD_MARK)) {
       this.close();
+      this.status.empty("Open the project again above.");
       this.status.say("The server was restarted and does not know this project any more: open it again above.");
       return;
     }

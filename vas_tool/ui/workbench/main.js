@@ -27,7 +27,8 @@ class Workbench {
     this.masks = new Masks(this.store);
     this.status = new StatusLines({ root, store: this.store });
     const say = (text, options) => this.status.say(text, options);
-    this.actions = new Actions({ store: this.store, masks: this.masks, say, take: (answer) => this.take(answer) });
+    const refused = () => this.line.pollIn(0);
+    this.actions = new Actions({ store: this.store, say, take: (answer) => this.take(answer), refused });
     const canvas = root.querySelector(".vas-canvas");
     this.view = new View({ canvas, store: this.store, masks: this.masks, onPaint: (...painted) => this.painted(...painted) });
     this.tools = new Tools({ canvas, store: this.store, view: this.view, actions: this.actions, say });
@@ -61,7 +62,9 @@ class Workbench {
   }
 
   /** Follow the page's value: another token is another project. */
-  open({ token = "", base = "" }) {
+  open({ token, base }) {
+    token ||= "";
+    base ||= OWN_BASE;
     if (token === this.address.token && base === this.address.base) return;
     this.address = { token, base };
     this.actions.leave();
@@ -175,6 +178,9 @@ class Workbench {
     };
   }
 }
+
+/** Where the server's addresses begin when the page does not say: beside this file's folder, whatever the prefix. */
+const OWN_BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 /**
  * @param {HTMLElement} element  holds the html of workbench.html

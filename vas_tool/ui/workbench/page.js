@@ -1,5 +1,5 @@
 // The workbench's place on the page: its style sheet and its height.
-const MIN_HEIGHT = 560; // css pixels below which the picture would be too small to work on
+const MIN_HEIGHT = 500; // css pixels below which the picture would be too small to work on
 const MARGIN = 12;
 
 /** Load the style sheet before anything is shown. */

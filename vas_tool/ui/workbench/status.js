@@ -2,6 +2,7 @@
 import { hintFor } from "./hint.js";
 
 const JOB_WORDS = { track: "Tracking", complete: "Completing" };
+const LABEL_LENGTH = 18;
 const JUST_NOW_SECONDS = 2;
 const CALM_MS = 6000; // how long a message that is no error stays
 const WAIT_SHOWN_AFTER_MS = 200; // a picture that comes sooner needs no "loading"
@@ -13,6 +14,9 @@ export function durationWords(seconds) {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
+
+/** A long name must not push the numbers out of the line. */
+const shorten = (label) => (label.length > LABEL_LENGTH ? `${label.slice(0, LABEL_LENGTH - 1)}…` : label);
 
 export class StatusLines {
   constructor({ root, store }) {
@@ -89,7 +93,7 @@ export class StatusLines {
   }
 
   jobText(job) {
-    const what = this.store.object(job.object)?.label ?? "all objects";
+    const what = shorten(this.store.object(job.object)?.label ?? "all objects");
     const doing = `${JOB_WORDS[job.kind] ?? job.kind} ${what}`;
     if (job.error) return `${doing} stopped after ${job.done} of ${job.total}`;
     if (job.cancelled) return `${doing}: cancelled, ${job.done} of ${job.total} finished and kept`;

@@ -106,6 +106,8 @@ export class Store {
     this.order = order;
     if (state.ledger) this.ledger = state.ledger;
     this.markChanged(state);
+    // Clicks and boxes are named as in Python; here a frame is a frame everywhere.
+    for (const { clicks, boxes } of state.objects) for (const mark of [...clicks, ...boxes]) mark.frame ??= mark.frame_index;
     this.state = state;
     this.bits = new Map(state.objects.map((object) => [object.id, bytesOf(object.frames)]));
     if (first) this.restorePlace(state);

@@ -5,6 +5,7 @@ const DRAG_FROM = 5; // css pixels before a click becomes a box
 const WHEEL_STEP = 1.0015; // zoom factor for one unit of wheel movement
 const POINTS_PER_RADIUS = 6; // a stroke's polyline needs no more points than this
 const near = (a, b, reach) => Math.hypot(a.x - b.x, a.y - b.y) <= reach;
+const STILL = 3; // css pixels within which the pointer still rests on the dot it has just set
 const round = (value) => Math.round(value * 10) / 10;
 
 class PanGesture {
@@ -67,6 +68,7 @@ class PointGesture {
       this.tools.say("Click inside the picture. Around it only the brush works, on the amodal mask.", { calm: true });
       return;
     }
+    this.tools.justSet = this.start;
     this.tools.actions.click(this.frame, { x: round(x), y: round(y), positive: this.positive });
   }
 
@@ -108,6 +110,7 @@ export class Tools {
     Object.assign(this, { canvas, store, view, actions, say });
     this.gesture = null;
     this.at = null;
+    this.justSet = null;
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.moved(event));
     canvas.addEventListener("pointerup", (event) => this.up(event));
@@ -191,7 +194,9 @@ export class Tools {
   /** Show what a press would do here. */
   hover(shift = false) {
     const { pointer } = this.view;
-    const hit = this.at && !this.gesture ? this.hitAt(this.at) : null;
+    // A dot just set must not turn into the cross that removes it before the pointer has moved.
+    if (this.justSet && this.at && !near(this.at, this.justSet, STILL)) this.justSet = null;
+    const hit = this.at && !this.gesture && !this.justSet ? this.hitAt(this.at) : null;
     pointer.hotDot = hit?.dot ?? null;
     pointer.hotBox = Boolean(hit?.box);
     const paints = ["brush", "eraser"].includes(this.store.tool);
