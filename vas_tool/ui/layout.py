@@ -58,6 +58,17 @@ def dark_theme() -> gr.themes.Base:
     return gr.themes.Base(font=["system-ui", "sans-serif"]).set(**both, **dark)
 
 
+REMEMBER = """
+name => {
+  if (!name) return;
+  const here = new URL(location);
+  here.searchParams.set('project', name);
+  history.replaceState(null, '', here);
+}
+"""
+"""The address names the open project, so that a reload or a bookmark comes back to it."""
+
+
 class Page:
     """Builds the page and holds what belongs to open tabs: their token, and the flag that stops an import."""
 
@@ -85,6 +96,7 @@ class Page:
             )
             opened = [workbench, message, project]
             blocks.load(self._arrive, [], opened, show_progress="hidden")
+            project.change(None, [project], None, js=REMEMBER, show_progress="hidden")
             project.input(self._choose, [project], opened, show_progress="hidden")
             for event, handler, inputs in (
                 (sample.click, self._sample, []),

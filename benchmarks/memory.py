@@ -1,0 +1,31 @@
+"""Whether memory stays flat with the clip's length: ``python benchmarks/memory.py [SHORT LONG [WIDTH HEIGHT]]``.
+
+Runs ``whole_job.py`` in a process of its own on a short and on a long clip, and prints the peak memory of each.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from multiprocessing import get_context
+from pathlib import Path
+
+
+def peak_of(arguments: list[str]) -> float:
+    """Peak memory in MB of one run."""
+    subprocess.run([sys.executable, str(Path(__file__).parent / "whole_job.py"), *arguments], check=True)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def main(short: str = "25", long: str = "2500", width: str = "320", height: str = "180") -> None:
+    """Measure both lengths, each in a fresh process, and print the table."""
+    print(f"{'frames':>8}{'peak MB':>10}")
+    for frames in (short, long):
+        with get_context("spawn").Pool(1) as pool:  # a fresh parent: ru_maxrss of children is the largest so far
+            peak = pool.apply(peak_of, ([frames, width, height],))
+        print(f"{frames:>8}{peak:>10.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
