@@ -10,7 +10,7 @@ import { Loader } from "./loader.js";
 import { Masks } from "./masks.js";
 import { SidePanel } from "./objects.js";
 import { Playback } from "./playback.js";
-import { loadList } from "./prefetch.js";
+import { loadList, mayHaveMasks } from "./prefetch.js";
 import { StatusLines } from "./status.js";
 import { Store } from "./store.js";
 import { Timeline } from "./timeline.js";
@@ -87,7 +87,7 @@ class Workbench {
     this.view.clear();
     this.painting = null;
     this.status.clearAlert();
-    this.status.empty("Open a video above to begin.");
+    this.status.empty("Open a video above, or the sample, to begin.");
     this.store.touch("state", "tool");
   }
 
@@ -160,7 +160,8 @@ class Workbench {
   painted(frame, entry) {
     const { camera } = this.view;
     this.root.querySelector('[data-part="zoom"]').textContent = camera.fitted ? "fit" : `${Math.round(camera.scale * 100)} %`;
-    this.painting = { time: performance.now(), frame, maskVersion: entry?.stamp ?? null, masks: Boolean(entry) };
+    const masks = !mayHaveMasks(this.store, frame) || !this.masks.needs(frame); // everything there is is painted
+    this.painting = { time: performance.now(), frame, maskVersion: entry?.stamp ?? null, masks };
     this.status.renderWait(frame);
   }
 

@@ -8,6 +8,8 @@ const RIGHT = 10;
 const RULER_HEIGHT = 22;
 const TICK_ROOM = 56; // css pixels between two labelled ticks
 const HEAD_ROOM = 28; // around the playhead's flag, where a tick's number would be half covered
+const FRAMED_FROM = 11; // css pixels of a cell
+const HEAD_COLOUR = "#ff5a5f";
 const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 const STATE_WORDS = [
   [BIT.prompted, "clicks"], [BIT.modal, "modal mask"], [BIT.amodal, "amodal mask"], [BIT.occluded, "occluded"],
@@ -138,7 +140,7 @@ export class Timeline {
     const middle = this.place(frame) + this.cell / 2;
     const width = context.measureText(text).width + 10;
     const left = Math.min(Math.max(middle - width / 2, GUTTER - 4), this.width - width);
-    context.fillStyle = "#ff5a5f";
+    context.fillStyle = HEAD_COLOUR;
     context.fillRect(left, 2, width, 15);
     context.fillRect(middle - 1, 16, 2, RULER_HEIGHT - 16);
     context.fillStyle = "#14171c";
@@ -181,14 +183,19 @@ export class Timeline {
     context.restore();
   }
 
+  /** A frame around a wide cell, so that the signs in it stay readable; a line when there is no room for one. */
   drawPlayhead(context, height) {
     const x = this.place(this.store.frame);
-    if (this.cell > 4) {
-      context.fillStyle = "rgba(255,255,255,.1)";
-      context.fillRect(x, 0, this.cell, height);
+    if (this.cell < FRAMED_FROM) {
+      context.fillStyle = HEAD_COLOUR;
+      context.fillRect(x + this.cell / 2 - 1, 0, 2, height);
+      return;
     }
-    context.fillStyle = "#ff5a5f";
-    context.fillRect(x + this.cell / 2 - 1, 0, 2, height);
+    context.fillStyle = "rgba(255,255,255,.09)";
+    context.fillRect(x, 0, this.cell, height);
+    context.strokeStyle = HEAD_COLOUR;
+    context.lineWidth = 1.5;
+    context.strokeRect(x, -2, this.cell, height + 1);
   }
 
   describe() {

@@ -1,0 +1,88 @@
+"""The workbench's files fit together and keep what Gradio demands of them. What they do is tested in a browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import vas_tool.ui
+
+WORKBENCH = Path(vas_tool.ui.__file__).parent / "workbench"
+HTML = (WORKBENCH / "workbench.html").read_text()
+MODULES = sorted(WORKBENCH.glob("*.js"))
+MAX_LINES = 250
+
+TEST_IDS = [
+    "canvas",
+    "timeline",
+    "status",
+    "save-line",
+    "job",
+    "cancel",
+    "error",
+    "lost",
+    "empty",
+    "help",
+    "objects",
+    "new-object",
+    "engines",
+    "tool-point",
+    "tool-brush",
+    "tool-eraser",
+    "tool-hand",
+    "btn-play",
+    "btn-track-forward",
+    "btn-track-backward",
+    "btn-track-both",
+    "btn-complete",
+    "btn-next-look",
+    "btn-accept",
+    "btn-undo",
+    "btn-redo",
+    "canvas-0",
+    "canvas-25",
+    "canvas-50",
+    "help-dialog",
+]
+"""What the browser tests hold on to, as far as it stands in the page from the start."""
+
+
+@pytest.mark.parametrize("evaluated", ["${", "{{", "`", "<script"])
+def test_html_is_static(evaluated: str) -> None:
+    # Gradio evaluates these in a template, and re-renders it: the canvas would not survive.
+    assert evaluated not in HTML
+
+
+def test_every_button_has_a_command() -> None:
+    known = set(re.findall(r'name: "([a-z-]+)"', (WORKBENCH / "commands.js").read_text()))
+    tools = {f"tool-{name}" for name in ("point", "brush", "eraser", "hand")}
+    assert set(re.findall(r'data-command="([^"]+)"', HTML)) <= known | tools
+
+
+def test_every_icon_is_there() -> None:
+    drawn = set(re.findall(r'<symbol id="vas-i-([a-z]+)"', HTML))
+    used = set(re.findall(r'href="#vas-i-([a-z]+)"', HTML))
+    assert used <= drawn
+
+
+def test_test_ids_stay() -> None:
+    found = re.findall(r'data-testid="([^"]+)"', HTML)
+    assert len(found) == len(set(found))
+    assert set(TEST_IDS) <= set(found)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_imports_resolve(module: Path) -> None:
+    text = module.read_text()
+    for names, source in re.findall(r'import \{([^}]+)\} from "\./([^"]+)"', text):
+        exported = (WORKBENCH / source).read_text()
+        for name in names.split(","):
+            assert re.search(rf"export (async )?(function|class|const) {name.strip()}\b", exported), (name, source)
+    assert not re.search(r'from "(https?:|/)', text), "the page works without a network and under any prefix"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_files_stay_short(module: Path) -> None:
+    assert len(module.read_text().splitlines()) <= MAX_LINES
