@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.engines.base import Progress, silent
-from vas_tool.errors import ProjectDamaged, ProjectError, VasToolError
+from vas_tool.errors import ProjectDamaged, ProjectError
 from vas_tool.history import Patch, apply, diff, invert
 from vas_tool.object_layers import AmodalMasks, ModalMasks, ObjectLayers
 from vas_tool.storage import DEPTHS, FolderLock, LayerFolder, Picture, write_atomically
@@ -39,6 +39,10 @@ HISTORY_LIMIT = 200
 
 ABSENT = ".absent"
 """Marks, in an edit's folder, a picture that was not there before."""
+
+
+NOT_A_PROJECT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What reading values of the wrong kind raises."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Project:
         Made beside and renamed when complete: a cancelled or failed import leaves nothing. Raises ProjectError when
         ``folder`` exists and is not empty, VideoError when the source is no clip, Cancelled.
         """
-        if folder.exists() and any(folder.iterdir()):
+        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
             raise ProjectError(f"{folder} exists already; open it, or choose another name")
         beside = folder.with_name(f".{folder.name}.{os.getpid()}.import")
         try:
@@ -120,11 +124,10 @@ class Project:
         lock = FolderLock(folder)
         try:
             return cls(folder, lock, _read_json(file))
-        except VasToolError:
+        except BaseException as error:
             lock.release()
-            raise
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            lock.release()
+            if not isinstance(error, NOT_A_PROJECT):
+                raise
             raise ProjectDamaged(
                 f"{file} does not read as a project ({type(error).__name__}: {error}); it was left as it is. "
                 "Restore it from a copy, or import the video again"
@@ -209,6 +212,7 @@ class Project:
         On disk when this returns. Gives the edit's id, for ``under``.
         """
         with self.mutex:
+            self._finish_pending()
             after = self.truth if truth is None else truth
             edit = Edit(self._next_edit, what, diff(truth_json(self.truth), truth_json(after)))
             done = [*self._done, edit]
@@ -221,11 +225,12 @@ class Project:
     @contextmanager
     def under(self, edit_id: int) -> Iterator[None]:
         """What this thread writes to layers inside belongs to that edit: undo puts back what it replaced."""
+        outer = getattr(self._writing, "edit_id", None)
         self._writing.edit_id = edit_id
         try:
             yield
         finally:
-            self._writing.edit_id = None
+            self._writing.edit_id = outer
 
     def is_done(self, edit_id: int) -> bool:
         """Whether an edit still holds: late results of one that was taken back must not be written."""
@@ -234,6 +239,7 @@ class Project:
     def undo(self) -> Edit | None:
         """Take the last edit back, layers included; None when there is nothing to undo."""
         with self.mutex:
+            self._finish_pending()
             if not self._done:
                 return None
             *done, edit = self._done
@@ -245,6 +251,7 @@ class Project:
     def redo(self) -> Edit | None:
         """Do the last undone edit again; None when there is none."""
         with self.mutex:
+            self._finish_pending()
             if not self._undone:
                 return None
             *undone, edit = self._undone
@@ -310,12 +317,18 @@ class Project:
             _keep(self.folder / inner, after / inner)
 
     def _finish_pending(self) -> None:
-        """Put the pictures of an undo or redo in place; does the same again after a crash in the middle."""
+        """Put the pictures of an undo or redo in place; does the same again after a crash or a full disk.
+
+        Until it is through, nothing else may change the project.
+        """
         if self._pending is None:
             return
         kept = self._kept(self._pending[0]) / self._pending[1]
-        for entry in self._entries(kept):
-            _restore(entry, self.folder / entry.relative_to(kept).with_suffix(".png"))
+        try:
+            for entry in self._entries(kept):
+                _restore(entry, self.folder / entry.relative_to(kept).with_suffix(".png"))
+        except OSError as error:
+            raise ProjectError(f"{kept} could not be put back ({error.strerror}); make room and try again") from error
         self._reread(kept)
         self._save(self.truth, done=self._done, undone=self._undone, next_edit=self._next_edit)
 
@@ -343,7 +356,7 @@ def _head_json(source: SourceInfo, ledger: tuple[FrameRecord, ...], *, fps: floa
 def _read_json(file: Path) -> dict[str, Any]:
     try:
         data = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ProjectDamaged(
             f"{file} does not read ({error}); it was left as it is. Restore it from a copy, or import the video again"
         ) from error

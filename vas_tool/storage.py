@@ -12,6 +12,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -45,7 +46,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder itself may be the problem
+            beside.unlink()
         raise ProjectError(f"{path} could not be written ({error.strerror}); make room and try again") from error
 
 
@@ -53,8 +55,13 @@ class FolderLock:
     """Holds a folder for this process until released; the system lets go of it when the process dies."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises ProjectBusy, naming the other process, when the folder is held."""
-        self._file = (folder / ".lock").open("a+")
+        """Raises ProjectBusy, naming the other process, when the folder is held; ProjectError when it is read-only."""
+        try:
+            self._file = (folder / ".lock").open("a+")
+        except OSError as error:
+            raise ProjectError(
+                f"{folder} cannot be locked ({error.strerror}); make it writable, or copy the project"
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
