@@ -79,6 +79,16 @@ def test_a_variable_rate_goes_by_time(tmp_path: Path) -> None:
     assert_numbers_match(result, clip)
 
 
+def test_the_rate_is_the_declared_one_unless_that_is_a_guess(tmp_path: Path) -> None:
+    # Matroska's times are whole milliseconds: measured, this would be 29.97-something.
+    exact, _ = imported(make_video(tmp_path / "a.mkv", 40, rate=NTSC))
+    assert exact.source.fps == float(NTSC)
+    # Declared 25, but held for two seconds in its middle: 19 frame intervals in 2.76 s.
+    times = [Fraction(i, 25) + (2 if i >= 10 else 0) for i in range(20)]
+    held, clip = imported(make_video(tmp_path / "b.mkv", 20, rate=25, times=times))
+    assert held.source.fps == held.fps == clip.fps == pytest.approx(19 / 2.76, abs=0.01)
+
+
 def test_time_starts_at_the_first_frame(tmp_path: Path) -> None:
     times = [Fraction(14, 10) + Fraction(i, 24) for i in range(24)]
     result, _ = imported(make_video(tmp_path / "a.mkv", 24, times=times))
@@ -215,10 +225,10 @@ def test_pictures_do_not_wait_for_the_garbage_collector(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a%03d.mp4", "concat:a.mp4", "http:a.mp4", "ünï cødé.mp4", "-i.mp4", "no suffix"])
-def test_unusual_names_are_only_names(tmp_path: Path, name: str) -> None:
-    make_video(tmp_path / "a.mp4", 9).rename(tmp_path / name)
-    result, _ = imported(tmp_path / name)
-    assert len(result.ledger) == 3
+def test_unusual_names_are_only_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_video(Path("a.mp4"), 9).rename(name)
+    assert len(import_frames(Path(name), Path("frames")).ledger) == 3
 
 
 def test_joined_recordings_of_two_sizes_become_one_clip(tmp_path: Path) -> None:

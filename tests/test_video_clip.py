@@ -71,8 +71,8 @@ def test_the_cache_is_bounded_in_frames_and_in_bytes(
     monkeypatch.setattr(clip, "read_frame", lambda path, size: reads.append(path.name) or real(path, size))
     frames[:32], frames[:32]
     assert len(reads) == 32
-    frames[32], frames[1], frames[0]  # 32 pushed 0 out, the one not used for longest
-    assert reads[32:] == ["00032.png", "00000.png"]
+    frames[0], frames[32], frames[0], frames[1]  # 32 pushed 1 out, the one not used for longest
+    assert reads[32:] == ["00032.png", "00001.png"]
     monkeypatch.setattr(clip, "CACHED_BYTES", 3 * frames[0].nbytes)
     small = FolderClip(folder, fps=8, size_wh=SIZE_WH)
     reads.clear()

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from video_files import make_sound, make_video, number_of, numbered
+from video_files import blank, make_sound, make_video, number_of, numbered, packets_of, remuxed
 
 from vas_tool.errors import Cancelled, VideoError
 from vas_tool.video import FolderClip, import_frames, source, storing
@@ -91,35 +91,51 @@ def test_a_truncated_file_keeps_what_decodes_and_says_so(tmp_path: Path, name: s
         frame[24:] = rng.integers(0, 256, frame[24:].shape)
     path = make_video(tmp_path / name, frames, container_options={"movflags": "faststart"})
     data = path.read_bytes()
-    path.write_bytes(data[: int(len(data) * 0.6)])
+    cut = int(len(data) * 0.6)
+    # Matroska puts a few bytes of its own in front of each picture.
+    whole = sum(position + size + (20 if name == "cut.mkv" else 0) <= cut for position, size in packets_of(path))
+    path.write_bytes(data[:cut])
     result = import_frames(path, tmp_path / "frames")
     clip = FolderClip(tmp_path / "frames", fps=result.fps, size_wh=result.size_wh)
-    [note] = result.source.notes
-    assert "the file ends early" in note and "of about 50 frames" in note
-    assert 20 < result.ledger[-1].source_index < 40
+    assert result.source.notes == (f"the file ends early: {whole} of about 50 frames were read; the clip has those",)
+    assert 20 < whole < 40
+    assert whole - 4 < result.ledger[-1].source_index < whole
     assert [number_of(f) for f in clip[:]] == [r.source_index for r in result.ledger]
 
 
 def test_a_whole_file_is_not_called_truncated(tmp_path: Path) -> None:
     # The last picture of a screen recording is held for five seconds.
+    held = remuxed(make_video(tmp_path / "a.mp4", 11, rate=10), tmp_path / "held.mp4", last_ticks=50000)
+    with av.open(str(held)) as container:
+        assert container.duration > 4 * av.time_base
     times = [Fraction(i, 10) for i in range(10)] + [Fraction(6)]
-    for name in ("a.mp4", "a.mkv"):
-        result = import_frames(make_video(tmp_path / name, 11, times=times), tmp_path / f"{name}.frames")
-        assert result.source.notes == ()
+    for path in (held, make_video(tmp_path / "a.mkv", 11, times=times)):
+        assert import_frames(path, tmp_path / f"{path.name}.frames").source.notes == ()
 
 
 def test_damage_in_the_middle_is_skipped_and_noted(tmp_path: Path) -> None:
-    path = make_video(tmp_path / "a.mov", 48, rate=24, codec="mjpeg", pix_fmt="yuvj420p")
-    with av.open(str(path)) as container:
-        places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    data = bytearray(path.read_bytes())
-    for position, size in places[20:23]:
-        data[position : position + size] = bytes(size)
-    path.write_bytes(data)
+    path = blank(make_video(tmp_path / "a.mov", 48, rate=24, codec="mjpeg", pix_fmt="yuvj420p"), range(20, 23))
     result = import_frames(path, tmp_path / "frames")
-    assert any("damaged pieces of the file that were skipped: 3" in note for note in result.source.notes)
+    assert result.source.notes == ("damaged pieces of the file that were skipped: 3",)
     assert result.ledger[-1].pts_seconds == pytest.approx(1.875)
     assert len(result.ledger) == 16
+
+
+def test_one_lost_reference_does_not_end_the_video(tmp_path: Path) -> None:
+    options = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=250"}
+    path = blank(make_video(tmp_path / "a.mp4", 48, rate=24, codec="libx265", options=options), range(20, 22))
+    result = import_frames(path, tmp_path / "frames")
+    assert result.ledger[-1].pts_seconds == pytest.approx(1.875)
+    assert any("holds damaged, look at them" in note for note in result.source.notes)
+
+
+def test_a_recording_cut_in_its_middle_starts_at_its_first_whole_picture(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "whole.mkv", 48, rate=24, options={"g": "12", "bf": "0"})
+    result = import_frames(remuxed(whole, tmp_path / "a.mkv", skip=5), tmp_path / "frames")
+    clip = FolderClip(tmp_path / "frames", fps=8, size_wh=result.size_wh)
+    assert [number_of(f) for f in clip[:3]] == [12, 15, 18]
+    assert [(r.source_index, r.pts_seconds) for r in result.ledger[:2]] == [(7, 0), (10, 0.125)]
+    assert result.source.notes == ("frames before the first whole picture that were left out: 7",)
 
 
 def test_absurd_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

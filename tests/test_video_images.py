@@ -92,6 +92,7 @@ def test_the_modes_of_png(tmp_path: Path) -> None:
     Image.fromarray(rgb).convert("1").save(folder / "5.png")
     _, clip = imported(folder)
     np.testing.assert_array_equal(clip[1], rgb)
+    assert not any(frame.flags.writeable for frame in clip)
     for i in (2, 3):
         np.testing.assert_array_equal(clip[i], np.repeat(rgb[..., :1], 3, axis=2))
     assert np.abs(clip[4].astype(int) - rgb).max() <= 8

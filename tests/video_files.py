@@ -63,6 +63,34 @@ def make_video(
     return path
 
 
+def packets_of(path: Path) -> list[tuple[int, int]]:
+    """(position, size) in bytes of each coded picture of a file."""
+    with av.open(str(path)) as container:
+        return [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+
+
+def blank(path: Path, numbers: Iterable[int]) -> Path:
+    """Overwrite the coded pictures of these numbers (in file order) with zeros."""
+    places, data = packets_of(path), bytearray(path.read_bytes())
+    for position, size in (places[number] for number in numbers):
+        data[position : position + size] = bytes(size)
+    path.write_bytes(data)
+    return path
+
+
+def remuxed(source: Path, target: Path, *, skip: int = 0, last_ticks: int | None = None) -> Path:
+    """The same coded pictures in a new file, without the first ``skip``; the last is shown for ``last_ticks``."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        packets = [packet for packet in old.demux(video=0) if packet.size][skip:]
+        if last_ticks is not None:
+            packets[-1].duration = last_ticks
+        for packet in packets:
+            packet.stream = stream
+            new.mux(packet)
+    return target
+
+
 def make_sound(path: Path, codec: str = "aac") -> Path:
     """A second of silence."""
     with av.open(str(path), "w") as container:

@@ -69,6 +69,8 @@ class VideoReader:
         self._num_damaged_frames = 0
         self._num_grey_frames = 0
         self._seen_whole = False
+        self._first_time: Fraction | None = None
+        self._latest_time = Fraction(0)
         self._broken_off = False
         self._exhausted = False
 
@@ -104,14 +106,20 @@ class VideoReader:
             tick()
             for picture in self._decode(packet):
                 index, self.num_decoded = self.num_decoded, self.num_decoded + 1
+                time = self._time(picture)
                 if self._usable(picture):
-                    yield self._time(picture), DecodedFrame(index, picture)
+                    yield time, DecodedFrame(index, picture)
         self._exhausted = True
 
     def _time(self, picture: av.VideoFrame) -> Fraction | None:
         # The stream's time base: PyAV leaves the picture's own unset while the decoder is emptied.
         base = self.stream.time_base
-        return None if picture.pts is None or base is None else picture.pts * base
+        if picture.pts is None or base is None:
+            return None
+        time = picture.pts * base
+        self._first_time = time if self._first_time is None else self._first_time
+        self._latest_time = max(time, self._latest_time)
+        return time
 
     def _usable(self, picture: av.VideoFrame) -> bool:
         """Count damage. A recording cut out of a longer one starts with grey pictures, up to its first whole one."""
@@ -146,11 +154,11 @@ class VideoReader:
             self._num_damaged_packets += packet is not None
             return []
 
-    def notes(self, end_seconds: Fraction) -> list[str]:
-        """What was wrong with the file; ``end_seconds`` is when the last frame that was read ends."""
+    def notes(self) -> list[str]:
+        """What was wrong with what was read so far."""
         notes = []
         declared = self.duration_seconds
-        if self._ends_early(end_seconds):
+        if self._ends_early():
             whole = f" of about {round(declared / self.interval)}" if declared else ""
             notes.append(f"the file ends early: {self.num_decoded}{whole} frames were read; the clip has those")
         elif self._num_damaged_packets:
@@ -161,14 +169,16 @@ class VideoReader:
             notes.append(f"frames that the file holds damaged, look at them: {self._num_damaged_frames}")
         return notes
 
-    def _ends_early(self, end_seconds: Fraction) -> bool:
+    def _ends_early(self) -> bool:
         if self._broken_off or not self._exhausted:
             return self._broken_off
         declared = self.duration_seconds
         # A file that lists its frames settles it: a last picture that is held for long is no cut file.
         if declared is None or (self.stream.frames and self.num_decoded >= self.stream.frames):
             return False
-        return declared - end_seconds > max(EARLY_SECONDS, 3 * self.interval)
+        # Some containers count their duration from 0, others from their first frame.
+        missing = declared - (self._latest_time - min(self._first_time or Fraction(0), Fraction(0)) + self.interval)
+        return self._first_time is not None and missing > max(EARLY_SECONDS, 3 * self.interval)
 
 
 def _open(path: Path) -> av.container.InputContainer:

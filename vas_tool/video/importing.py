@@ -196,7 +196,7 @@ class _Reading:
         return float(declared) if trusted and declared else float(measured)
 
     def _notes(self) -> Iterator[str]:
-        yield from self._reader.notes(self.end)
+        yield from self._reader.notes()
         if self._num_seen > self._num_timed:
             yield f"frames whose times step back, which were left out: {self._num_seen - self._num_timed}"
         if self._first is not None:
