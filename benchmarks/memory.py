@@ -18,14 +18,16 @@ def peak_of(arguments: list[str]) -> float:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
-def main(short: str = "25", long: str = "2500", width: str = "320", height: str = "180") -> None:
+def main(arguments: list[str]) -> None:
     """Measure both lengths, each in a fresh process, and print the table."""
+    defaults = ["25", "2500", "320", "180"]
+    short, long, *size = arguments + defaults[len(arguments) :]
     print(f"{'frames':>8}{'peak MB':>10}")
     for frames in (short, long):
         with get_context("spawn").Pool(1) as pool:  # a fresh parent: ru_maxrss of children is the largest so far
-            peak = pool.apply(peak_of, ([frames, width, height],))
+            peak = pool.apply(peak_of, ([frames, *size],))
         print(f"{frames:>8}{peak:>10.0f}", flush=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

@@ -43,7 +43,8 @@ def imports(path: Path) -> set[str]:
 
 def layer_of(name: str) -> int | None:
     inner = name.removeprefix("vas_tool.")
-    places = [(len(part), level) for level, parts in enumerate(LAYERS) for part in parts if f"{inner}.".startswith(f"{part}.")]
+    known = [(len(part), level, part) for level, parts in enumerate(LAYERS) for part in parts]
+    places = [(length, level) for length, level, part in known if f"{inner}.".startswith(f"{part}.")]
     return max(places)[1] if places else None
 
 

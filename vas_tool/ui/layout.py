@@ -16,7 +16,7 @@ import gradio as gr
 from vas_tool.errors import Cancelled, VasToolError
 from vas_tool.exports import EXPORTS
 from vas_tool.ui.opening import Opener
-from vas_tool.ui.rooms import Rooms
+from vas_tool.ui.rooms import ImportOptions, Rooms
 from vas_tool.ui.routes import WORKBENCH
 
 NOTHING_OPEN = {"token": "", "base": ""}
@@ -84,8 +84,9 @@ class Page:
         with gr.Blocks(title="vas-tool", analytics_enabled=False) as blocks:
             with gr.Row(elem_id="topbar"):
                 gr.Markdown("vas-tool", elem_id="brand")
-                project, sample, upload, path, open_path, stop = _opening_bar(self.rooms)
+                project, sample, upload, path, open_path, stop, show_options = _opening_bar(self.rooms)
                 export_format, only_accepted, export = _export_bar()
+            options_row, options = _options_row()
             message = gr.Markdown(elem_id="message")
             workbench = gr.HTML(
                 value=NOTHING_OPEN,
@@ -100,13 +101,16 @@ class Page:
             project.input(self._choose, [project], opened, show_progress="hidden")
             for event, handler, inputs in (
                 (sample.click, self._sample, []),
-                (upload.upload, self._upload, [upload]),
-                (open_path.click, self._path, [path]),
-                (path.submit, self._path, [path]),
+                (upload.upload, self._upload, [upload, *options]),
+                (open_path.click, self._path, [path, *options]),
+                (path.submit, self._path, [path, *options]),
             ):
                 event(lambda: gr.Button(visible=True), [], stop, queue=False, show_progress="hidden")
                 opening = event(handler, inputs, opened, show_progress_on=message, concurrency_limit=4)
                 opening.then(lambda: gr.Button(visible=False), [], stop, queue=False, show_progress="hidden")
+            shown = gr.State(False)
+            toggle = show_options.click(lambda on: not on, shown, shown, queue=False, show_progress="hidden")
+            toggle.then(lambda on: gr.Row(visible=on), shown, options_row, queue=False, show_progress="hidden")
             stop.click(self._stop, [], message, queue=False, show_progress="hidden")
             export.click(self._export, [export_format, only_accepted], message, show_progress_on=message)
             blocks.unload(self._leave)
@@ -129,11 +133,29 @@ class Page:
     def _sample(self, request: gr.Request, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
         return self._opened(request, self.opener.sample, progress)
 
-    def _upload(self, file: str, request: gr.Request, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
-        return self._opened(request, lambda report: self.opener.upload(Path(file), report), progress)
+    def _upload(  # noqa: PLR0917  # Gradio passes inputs by position
+        self,
+        file: str,
+        fps: float | None,
+        start: float | None,
+        end: float | None,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        options = _options(fps, start, end)
+        return self._opened(request, lambda report: self.opener.upload(Path(file), report, options=options), progress)
 
-    def _path(self, path: str, request: gr.Request, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
-        return self._opened(request, lambda report: self.opener.path(path, report), progress)
+    def _path(  # noqa: PLR0917  # Gradio passes inputs by position
+        self,
+        path: str,
+        fps: float | None,
+        start: float | None,
+        end: float | None,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        options = _options(fps, start, end)
+        return self._opened(request, lambda report: self.opener.path(path, report, options=options), progress)
 
     def _stop(self, request: gr.Request) -> str:
         self._stops.setdefault(str(request.session_hash), threading.Event()).set()
@@ -202,8 +224,22 @@ def _opening_bar(rooms: Rooms) -> tuple[Any, ...]:
         elem_id="path",
     )
     open_path = gr.Button("Open path", elem_id="open-path")
+    show_options = gr.Button("Import options", elem_id="import-options")
     stop = gr.Button("Stop import", visible=False, elem_id="stop-import")
-    return project, sample, upload, path, open_path, stop
+    return project, sample, upload, path, open_path, stop, show_options
+
+
+def _options_row() -> tuple[Any, list[Any]]:
+    with gr.Row(visible=False, elem_id="options") as row:
+        fps = gr.Number(8, label="frames a second", minimum=0.1, maximum=60, elem_id="fps")
+        start = gr.Number(0, label="start, seconds", minimum=0, elem_id="start")
+        end = gr.Number(None, label="end, seconds (empty: to the end)", elem_id="end")
+    return row, [fps, start, end]
+
+
+def _options(fps: float | None, start: float | None, end: float | None) -> ImportOptions:
+    """An emptied field means its default; 0 as an end means to the end, as Gradio sends an empty number."""
+    return ImportOptions(fps or 8.0, start or 0.0, end or None)
 
 
 def _export_bar() -> tuple[Any, ...]:

@@ -11,8 +11,11 @@ from vas_tool.errors import ProjectError, VideoError
 from vas_tool.exports import default_out, export
 from vas_tool.formats.sequences import import_sequences, is_sequences_folder
 from vas_tool.sample import sample_clip
-from vas_tool.ui.rooms import Rooms
+from vas_tool.ui.rooms import ImportOptions, Rooms
 from vas_tool.ui.routes import EXPORTS as EXPORTS_FOLDER
+
+LONGEST_UPLOAD = 57_600
+"""Frames of an uploaded clip: two hours at 8 FPS."""
 
 SAMPLE_NAME = "sample"
 """The project that the bundled sample becomes."""
@@ -60,13 +63,13 @@ class Opener:
             return self.rooms.enter(folder)
         return self.rooms.create(sample_clip(), name=SAMPLE_NAME, progress=progress)
 
-    def path(self, path: str, progress: Progress) -> str:
+    def path(self, path: str, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A video, folder or project at a path under the root."""
         if not path.strip():
             raise ProjectError(f"type the path of a video or folder under {self.rooms.root}")
-        return self.source(self.rooms.inside(path.strip()), progress)
+        return self.source(self.rooms.inside(path.strip()), progress, options=options)
 
-    def source(self, path: Path, progress: Progress) -> str:
+    def source(self, path: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A project folder is entered, anything else imported."""
         if (path / "project.json").is_file():
             return self.rooms.enter(path)
@@ -76,12 +79,24 @@ class Opener:
             folder = self.rooms.new_folder(path.name)
             import_sequences(path, folder, label=path.name, progress=progress).close()
             return self.rooms.enter(folder)
-        return self.rooms.create(path, progress=progress)
+        return self.rooms.create(path, options=options, progress=progress)
 
-    def upload(self, file: Path, progress: Progress) -> str:
-        """A file from the browser; the uploaded copy is deleted once the clip is made."""
+    def upload(self, file: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
+        """A file from the browser; the uploaded copy is deleted once the clip is made.
+
+        Raises VideoError when the clip would have more than LONGEST_UPLOAD frames.
+        """
+
+        def limited(done: int, total: int, what: str, /) -> None:
+            if max(done, total) > LONGEST_UPLOAD:
+                raise VideoError(
+                    f"this video gives about {max(done, total)} frames; an upload may give {LONGEST_UPLOAD} "
+                    "(two hours at 8 FPS). Choose a part of it under Import options, or open it by its path"
+                )
+            progress(done, total, what)
+
         try:
-            return self.rooms.create(file, progress=progress)
+            return self.rooms.create(file, options=options, progress=limited)
         finally:
             shutil.rmtree(file.parent, ignore_errors=True)
 

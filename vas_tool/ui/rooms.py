@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 import threading
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vas_tool.engines.base import Progress, silent
@@ -14,6 +15,16 @@ from vas_tool.project import Project
 from vas_tool.session import Session
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How a video becomes a clip, as the page asks for it."""
+
+    fps: float = 8.0
+    start_seconds: float = 0.0
+    end_seconds: float | None = None
+
 
 LINGER_SECONDS = 60.0
 """How long a project stays open after its last tab went: a reload comes back within it."""
@@ -52,10 +63,17 @@ class Rooms:
         numbered = (plain if n == 1 else f"{plain}-{n}" for n in range(1, len(taken) + 2))
         return self.root / next(n for n in numbered if n not in taken)
 
-    def create(self, source: Path, *, name: str | None = None, progress: Progress = silent) -> str:
+    def create(
+        self,
+        source: Path,
+        *,
+        name: str | None = None,
+        options: ImportOptions | None = None,
+        progress: Progress = silent,
+    ) -> str:
         """Import a source into a new project; gives a token. Raises VideoError, ProjectError, Cancelled."""
         folder = self.new_folder(name or source.stem)
-        project = Project.create(folder, source, progress=progress)
+        project = Project.create(folder, source, progress=progress, **asdict(options or ImportOptions()))
         with self._mutex:
             self._sessions[folder] = Session(project)
             return self._token(folder)

@@ -1,0 +1,139 @@
+"""The command line: what it does, what it prints, and how it ends."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import square_at, write_images
+from fake_engines import use_fake_engines
+from PIL import Image
+
+from vas_tool.cli import main
+from vas_tool.project import Project
+from vas_tool.terminal import ProgressBar
+
+SIZE = (64, 48)
+
+
+@pytest.fixture(autouse=True)
+def _fake_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_fake_engines(monkeypatch)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return write_images(tmp_path / "clip", 6, SIZE)
+
+
+def click() -> str:
+    rows, columns = square_at(0, SIZE)
+    return f"0,{columns.start + 4},{rows.start + 4}"
+
+
+def test_run_export_verify(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project, file = tmp_path / "project", tmp_path / "coco.json"
+    assert main(["run", str(images), "--project", str(project), "--click", click(), "--label", "car"]) == 0
+    assert "6 modal masks, 6 amodal masks" in capsys.readouterr().out
+    assert main(["export", str(project), "--format", "coco", "--out", str(file)]) == 0
+    assert capsys.readouterr().out.strip() == str(file)
+    assert main(["verify", str(file)]) == 0
+    data = json.loads(file.read_text())
+    assert [c["name"] for c in data["categories"]] == ["car"] and len(data["annotations"]) == 6
+
+
+def test_verify_lists_what_is_wrong_and_fails(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", str(images), "--project", str(tmp_path / "p"), "--click", click()])
+    main(["export", str(tmp_path / "p"), "--format", "coco", "--out", str(tmp_path / "c.json")])
+    data = json.loads((tmp_path / "c.json").read_text())
+    data["annotations"][0]["area"] += 1
+    (tmp_path / "c.json").write_text(json.dumps(data))
+    capsys.readouterr()
+    assert main(["verify", str(tmp_path / "c.json")]) == 1
+    assert "area" in capsys.readouterr().out
+
+
+def test_a_second_run_goes_on_with_the_project(images: Path, tmp_path: Path) -> None:
+    arguments = ["run", str(images), "--project", str(tmp_path / "p"), "--click", click(), "--label", "car"]
+    assert main([*arguments, "--stages", "segment"]) == 0
+    masks = {p: p.stat().st_mtime_ns for p in (tmp_path / "p/objects/001/modal").iterdir() if p.stem != "00000"}
+    assert main(arguments) == 0
+    assert masks == {p: p.stat().st_mtime_ns for p in masks}
+    assert len(list((tmp_path / "p/objects/001/amodal").iterdir())) == 6
+
+
+def test_masks_and_a_negative_click_and_a_box(images: Path, tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for i in range(6):
+        mask = np.zeros(SIZE[::-1], np.uint8)
+        mask[square_at(i, SIZE)] = 255
+        Image.fromarray(mask).save(masks / f"{i:05d}.png")
+    assert main(["run", str(images), "--project", str(tmp_path / "p"), "--masks", str(masks)]) == 0
+    assert (
+        main(["run", str(images), "--project", str(tmp_path / "q"), "--box", "2,0,0,40,40", "--click", "2,1,1,-"]) == 0
+    )
+    project = Project.open(tmp_path / "q")
+    thing = project.truth.object(1)
+    assert not thing.clicks[0].positive and thing.boxes[0].frame_index == 2
+    project.close()
+
+
+def test_sequences_and_layers_come_out(images: Path, tmp_path: Path) -> None:
+    main(["run", str(images), "--project", str(tmp_path / "p"), "--click", click()])
+    assert main(["export", str(tmp_path / "p"), "--format", "sequences", "--out", str(tmp_path / "s")]) == 0
+    assert len(list((tmp_path / "s").rglob("masks/*.png"))) == 6
+    sequence = next((tmp_path / "s").rglob("masks")).parent
+    assert main(["run", str(sequence), "--project", str(tmp_path / "again"), "--stages", "depth,amodal,content"]) == 0
+    assert main(["export", str(tmp_path / "p"), "--format", "layers", "--out", str(tmp_path / "l")]) == 0
+    assert {p.suffix for p in (tmp_path / "l").rglob("*") if p.is_file()} >= {".png", ".mp4", ".gif"}
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["run", "missing.mp4", "--project", "p", "--click", "0,1,1"], "missing.mp4"),
+        (["run", "{images}", "--project", "{tmp}/p"], "--click"),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "0,1"], "FRAME,X,Y"),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "0,999,1"], "outside the clip"),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "99,1,1"], "outside the clip"),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "0,1,1", "--stages", "guess"], "--stages"),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "0,1,1", "--engine", "depth=oracle"], "oracle"),
+        (["export", "{images}", "--format", "coco", "--out", "{tmp}/c.json"], "no project"),
+        (["verify", "{tmp}/none.json"], "does not exist"),
+        (["open", "{tmp}/none.mp4"], "does not exist"),
+    ],
+)
+def test_errors_are_one_line_that_says_what_to_do(
+    arguments: list[str], words: str, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([a.format(images=images, tmp=tmp_path) for a in arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("vas-tool: ") and error.count("\n") == 1 and words in error
+
+
+def test_a_bad_click_leaves_no_project_behind_that_a_second_try_trips_over(images: Path, tmp_path: Path) -> None:
+    arguments = ["run", str(images), "--project", str(tmp_path / "p"), "--click"]
+    assert main([*arguments, "0,999,1"]) == 1
+    assert main([*arguments, click()]) == 0
+
+
+HEAVY = ("numpy", "cv2", "gradio", "torch")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = f"import sys; from vas_tool.cli import parser; parser(); print([m for m in {HEAVY} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_no_progress_bar_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    ProgressBar()(1, 2, "modal masks")
+    assert capsys.readouterr().err == ""
+
+
+def test_models_lists_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    out = capsys.readouterr().out
+    assert all(stage in out for stage in ("segment", "depth", "amodal", "content")) and "licence" in out
