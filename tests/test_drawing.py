@@ -74,11 +74,12 @@ def test_overlays_tell_seen_from_hidden() -> None:
     frame = grey_frame()
     seen, whole = rectangle(SIZE, 5, 5, 15, 25), rectangle(SIZE, 5, 5, 35, 25)
     out = drawing.amodal_overlay(frame, seen, whole, colour=RED)
-    hidden = whole & ~seen & ~drawing.outline(whole)
+    hidden = whole & ~seen & ~drawing.outline(whole, drawing.OUTLINE_WIDTH + 1)
     assert (out[~whole] == 100).all()
     assert (out[10, 10] == (170, 55, 55)).all()
     assert {tuple(pixel) for pixel in out[hidden].tolist()} == {(139, 75, 75), RED}
     assert (out[drawing.outline(whole)] == RED).all()
+    assert out[15, 32].max() < 120 and drawing.outline(whole, 3)[15, 32] and not drawing.outline(whole)[15, 32]
     seen_only = drawing.modal_overlay(frame, seen, RED)
     assert (seen_only[~seen] == 100).all() and (seen_only[drawing.outline(seen)] == RED).all()
 

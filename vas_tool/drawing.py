@@ -30,6 +30,9 @@ The page's ``colours.js`` has the same, so that object 2 has one colour everywhe
 OUTLINE_WIDTH = 2
 """Pixels; seen at 240p, not in the way at 1080p."""
 
+SHADE_OPACITY = 0.6
+"""Of the dark line inside an outline."""
+
 HATCH_SPACING = 8
 """Pixels from one stripe to the next."""
 
@@ -83,9 +86,15 @@ def hatch(mask: Mask, *, spacing: int = HATCH_SPACING, width: int = HATCH_WIDTH)
     return mask & stripes
 
 
+def outlined(frame: Frame, mask: Mask, colour: Colour) -> Frame:
+    """The frame with the mask's outline, a dark line inside it: one of the two shows on any ground."""
+    dark = tint(frame, outline(mask, OUTLINE_WIDTH + 1), (0, 0, 0), opacity=SHADE_OPACITY)
+    return tint(dark, outline(mask), colour, opacity=1)
+
+
 def modal_overlay(frame: Frame, modal: Mask, colour: Colour) -> Frame:
     """The frame with what is seen tinted and outlined."""
-    return tint(tint(frame, modal, colour, opacity=SEEN_OPACITY), outline(modal), colour, opacity=1)
+    return outlined(tint(frame, modal, colour, opacity=SEEN_OPACITY), modal, colour)
 
 
 def amodal_overlay(frame: Frame, modal: Mask, amodal: Mask, *, colour: Colour) -> Frame:
@@ -93,7 +102,7 @@ def amodal_overlay(frame: Frame, modal: Mask, amodal: Mask, *, colour: Colour) -
     hidden = amodal & ~modal
     out = tint(frame, modal & amodal, colour, opacity=SEEN_OPACITY)
     out = tint(out, hidden, colour, opacity=HIDDEN_OPACITY)
-    return tint(out, hatch(hidden) | outline(amodal), colour, opacity=1)
+    return outlined(tint(out, hatch(hidden), colour, opacity=1), amodal, colour)
 
 
 def checkerboard(size_wh: SizeWH, cell: int = CELL) -> Frame:
