@@ -231,9 +231,9 @@ def _opening_bar(rooms: Rooms) -> tuple[Any, ...]:
 
 def _options_row() -> tuple[Any, list[Any]]:
     with gr.Row(visible=False, elem_id="options") as row:
-        fps = gr.Number(8, label="frames a second", minimum=0.1, maximum=60, elem_id="fps")
+        fps = gr.Number(8, label="frames per second", minimum=0.1, maximum=60, elem_id="fps")
         start = gr.Number(0, label="start, seconds", minimum=0, elem_id="start")
-        end = gr.Number(None, label="end, seconds (empty: to the end)", elem_id="end")
+        end = gr.Number(None, label="end, seconds (0: all)", elem_id="end")
     return row, [fps, start, end]
 
 

@@ -92,11 +92,11 @@ export class Actions {
   track(direction) {
     const handle = this.store.chosen;
     const { frame } = this.store;
-    this.send("track", () => ({ object: handle.id, frame, direction }));
+    this.send("track", () => ({ object: handle.id, frame, direction }), { pending: { kind: "job", frame: -1, handle } });
   }
 
   complete(id) {
-    this.send("complete", () => ({ object: id }));
+    this.send("complete", () => ({ object: id }), { pending: { kind: "job", frame: -1, handle: { id } } });
   }
 
   cancelJob() {

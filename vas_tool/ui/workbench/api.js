@@ -56,7 +56,7 @@ export class Api {
 
   async getJson(path, signal) {
     const response = await fetchOrLost(this.url(path), { signal, cache: "no-store" });
-    if (response.status === 404) throw new GoneError(path);
+    if (response.status === 404) throw new GoneError(`${path} is not on the server`);
     if (!response.ok) throw new Error(`${path}: the server answered ${response.status}`);
     this.reached();
     return response.json();

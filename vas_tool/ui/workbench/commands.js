@@ -32,10 +32,10 @@ function moving({ store, actions }) {
   const after = () => store.frame < store.frameCount - 1;
   const jump = (sign) => () => actions.go(store.frame + sign * second());
   return [
-    { name: "previous", keys: ["ArrowLeft"], label: "Step one frame back", run: step(-1), when: before },
-    { name: "next", keys: ["ArrowRight"], label: "Step one frame forward", run: step(1), when: after },
-    { name: "second-back", keys: ["Shift+ArrowLeft"], label: "One second back", run: jump(-1), when: before },
-    { name: "second-on", keys: ["Shift+ArrowRight"], label: "One second on", run: jump(1), when: after },
+    { name: "previous", repeats: true, keys: ["ArrowLeft"], label: "Step one frame back", run: step(-1), when: before },
+    { name: "next", repeats: true, keys: ["ArrowRight"], label: "Step one frame forward", run: step(1), when: after },
+    { name: "second-back", repeats: true, keys: ["Shift+ArrowLeft"], label: "One second back", run: jump(-1), when: before },
+    { name: "second-on", repeats: true, keys: ["Shift+ArrowRight"], label: "One second on", run: jump(1), when: after },
     { name: "first", keys: ["Home"], label: "First frame", run: () => actions.go(0), when: before },
     { name: "last", keys: ["End"], label: "Last frame", run: () => actions.go(store.frameCount - 1), when: after },
     {
@@ -46,7 +46,7 @@ function moving({ store, actions }) {
 }
 
 function working({ store, actions, tools }) {
-  const free = () => !store.jobRuns;
+  const free = () => !store.jobRuns && !store.pending.some((item) => item.kind === "job");
   const canTrack = () => free() && Boolean(store.chosenObject) && hasSomething(store, store.chosen.id);
   const canComplete = () => free() && Boolean(store.chosenObject) && store.anyBits(store.chosen.id, BIT.modal);
   const canCompleteAll = () => free() && (store.state?.objects ?? []).some(({ id }) => store.anyBits(id, BIT.modal));
@@ -90,7 +90,7 @@ function reviewing({ store, actions, tools, view }) {
     { name: "unaccept", keys: ["Shift+Enter"], label: "Take the acceptance back", run: () => actions.accept(false), when: accepted },
     { name: "new-object", keys: ["o"], label: "New object", run: () => actions.newObject() },
     {
-      name: "delete", keys: ["Delete"], label: "Delete the dot or box under the pointer, else the chosen object",
+      name: "delete", keys: ["Delete", "Backspace"], label: "Delete the dot or box under the pointer, else the chosen object",
       run: () => removeHovered({ view, actions }) || actions.deleteObject(store.chosen.id),
       when: () => Boolean(store.chosenObject) && !tools.gesture,
     },
@@ -127,8 +127,8 @@ function tooling({ store, actions, tools }) {
     tool("eraser", "e", "Eraser: takes from the mask"),
     tool("hand", "g", "Hand: moves the view"),
     { name: "paint-layer", keys: ["m"], label: "Paint on the modal or on the amodal mask", run: otherLayer, on: () => store.paintLayer === "amodal" },
-    { name: "brush-smaller", keys: ["["], label: "Smaller brush", run: size(1 / BRUSH_STEP), when: () => store.radius > BRUSH_RANGE[0] },
-    { name: "brush-larger", keys: ["]"], label: "Larger brush", run: size(BRUSH_STEP), when: () => store.radius < BRUSH_RANGE[1] },
+    { name: "brush-smaller", repeats: true, keys: ["["], label: "Smaller brush", run: size(1 / BRUSH_STEP), when: () => store.radius > BRUSH_RANGE[0] },
+    { name: "brush-larger", repeats: true, keys: ["]"], label: "Larger brush", run: size(BRUSH_STEP), when: () => store.radius < BRUSH_RANGE[1] },
   ];
 }
 
@@ -149,8 +149,8 @@ function looking({ store, actions, view, dialog }) {
   return [
     ...layers,
     { name: "hide-all", keys: ["h"], label: "Hide everything drawn over the picture", run: hideAll, on: () => store.hideAll },
-    { name: "zoom-in", keys: ["+", "="], label: "Zoom in", run: zoom(() => view.camera.zoom(ZOOM_STEP)) },
-    { name: "zoom-out", keys: ["-"], label: "Zoom out", run: zoom(() => view.camera.zoom(1 / ZOOM_STEP)) },
+    { name: "zoom-in", repeats: true, keys: ["+", "="], label: "Zoom in", run: zoom(() => view.camera.zoom(ZOOM_STEP)) },
+    { name: "zoom-out", repeats: true, keys: ["-"], label: "Zoom out", run: zoom(() => view.camera.zoom(1 / ZOOM_STEP)) },
     { name: "zoom-fit", keys: ["0"], label: "Fit the picture", run: zoom(() => view.camera.fit()) },
     { name: "help", keys: ["?"], label: "Keys and signs", run: () => dialog.toggle(), when: () => true },
   ];

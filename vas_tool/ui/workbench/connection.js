@@ -1,5 +1,6 @@
 // One project's line to the server: asks for the state as often as is useful, and says so when nobody answers.
 import { Api, GoneError, LostError } from "./api.js";
+import { plural } from "./hint.js";
 
 const POLL_MS = { refining: 100, job: 250, lost: 1000, idle: 4000 };
 const RELOAD_AFTER_MS = 800; // long enough to read why
@@ -48,7 +49,7 @@ export class Connection {
   takeState(state, order) {
     const first = this.store.state === null;
     if (!this.store.apply(state, order)) return;
-    if (first) sessionStorage.removeItem(RELOAD_MARK);
+    if (first) this.afterReload();
     this.status.noteClock();
     this.onState(first);
   }
@@ -67,10 +68,17 @@ export class Connection {
       this.status.say("The server was restarted and does not know this project any more: open it again above.");
       return;
     }
-    sessionStorage.setItem(RELOAD_MARK, "yes");
+    sessionStorage.setItem(RELOAD_MARK, String(this.api.waiting));
     this.close();
     this.status.say("The server was restarted. Reloading the page…", { calm: true });
     setTimeout(() => location.reload(), RELOAD_AFTER_MS);
+  }
+
+  /** Say what the reload has cost: changes that were never confirmed. */
+  afterReload() {
+    const unsaved = Number(sessionStorage.getItem(RELOAD_MARK) ?? 0);
+    sessionStorage.removeItem(RELOAD_MARK);
+    if (unsaved) this.status.say(`The server was restarted before it saved ${plural(unsaved, "change")}: make it again, please.`);
   }
 
   /** Ask again after `ms`; replaces an earlier appointment. */
@@ -109,9 +117,10 @@ export class Connection {
 
   /** A picture or mask did not come. */
   loadFailed(error) {
-    if (!this.api) return;
-    if (error instanceof LostError) this.api.missed();
-    else if (error instanceof GoneError) this.pollIn(0); // the state tells whether it is the session or one frame
-    else this.status.say(error.message);
+    if (!this.api) return undefined;
+    if (error instanceof LostError) return this.api.missed();
+    this.status.say(error.message);
+    if (error instanceof GoneError) this.pollIn(0); // the state tells whether it is this picture or the whole session
+    return undefined;
   }
 }

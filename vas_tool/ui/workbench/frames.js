@@ -17,6 +17,8 @@ export class Pictures {
   constructor(api) {
     this.api = api;
     this.cache = new Lru(CACHE_BYTES, (bitmap) => bitmap?.close());
+    this.serial = 0; // grows with every picture loaded with a version: a drawing made before it may be old
+    this.latest = new Map(); // path without its version -> the path last loaded
   }
 
   /** A bitmap, null when the server has none there, undefined when it is not loaded. */
@@ -24,9 +26,17 @@ export class Pictures {
     return this.cache.get(path);
   }
 
+  /** The bitmap, or the one of an older version until it is here: a picture must not vanish while it is renewed. */
+  getOrOlder(path) {
+    const bitmap = this.get(path);
+    return bitmap === undefined ? this.get(this.latest.get(path.split("?")[0])) : bitmap;
+  }
+
   async load(path, signal) {
     const bitmap = await this.fetchBitmap(path, signal);
     this.cache.set(path, bitmap, bitmap ? bitmap.width * bitmap.height * BYTES_PER_PIXEL : 1);
+    if (path.includes("?v=")) this.serial++;
+    this.latest.set(path.split("?")[0], path);
     return bitmap;
   }
 
@@ -38,7 +48,7 @@ export class Pictures {
       throw signal.aborted ? error : new LostError(error.message);
     }
     if (response.status === 404) {
-      if (path.startsWith("frames/")) throw new GoneError(path);
+      if (path.startsWith("frames/")) throw new GoneError(`${path.split("?")[0]} is not on the server`);
       return null;
     }
     if (!response.ok) throw new Error(`${path.split("?")[0]} could not be loaded: the server answered ${response.status}`);
@@ -47,5 +57,6 @@ export class Pictures {
 
   clear() {
     this.cache.clear();
+    this.latest.clear();
   }
 }

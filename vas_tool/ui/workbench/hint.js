@@ -14,7 +14,7 @@ export function hintFor(store) {
   if (store.reason && store.reason.frame === store.frame) return reasonHint(store);
   if (store.tool in PAINTING) return { text: paintHint(store) };
   if (store.tool === "hand") return { text: "Drag to move the view, wheel to zoom, 0 fits the picture. V goes back to clicking." };
-  if (store.jobRuns) return { text: "Go on looking and correcting meanwhile: frames fill in as they are finished." };
+  if (store.jobRuns) return { text: "Frames fill in as they are finished; Cancel (Esc) keeps those." };
   return { text: nextStep(store) };
 }
 

@@ -3,12 +3,15 @@ const TYPING = "textarea, select, [contenteditable]:not([contenteditable='false'
 const PRESSABLE = "button, a[href], summary, input, [role=button], [role=tab]";
 const WORDS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", Delete: "Del", Escape: "Esc" };
 
+/** On many keyboards [ and ] are typed with AltGr, which reports itself as Ctrl+Alt. */
+const isAltGraph = (event) => event.getModifierState?.("AltGraph") ?? false;
+
 /** A keyboard event as commands name it: "Ctrl+Shift+z", "Shift+ArrowLeft", "?". */
 export function nameOf(event) {
   const isChar = event.key.length === 1;
   const isLetter = isChar && event.key.toLowerCase() !== event.key.toUpperCase();
   const key = isLetter ? event.key.toLowerCase() : event.key;
-  const ctrl = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
+  const ctrl = (event.ctrlKey || event.metaKey) && !isAltGraph(event) ? "Ctrl+" : "";
   // Signs such as ? and + already contain their Shift.
   const shift = event.shiftKey && (!isChar || isLetter) ? "Shift+" : "";
   return ctrl + shift + key;
@@ -27,7 +30,7 @@ export function listenToKeys({ root, commands, dialog }) {
 
   const listener = (event) => {
     if (!root.isConnected) return document.removeEventListener("keydown", listener);
-    if (event.defaultPrevented || event.isComposing || event.altKey || root.offsetParent === null) return undefined;
+    if (event.defaultPrevented || event.isComposing || (event.altKey && !isAltGraph(event)) || root.offsetParent === null) return undefined;
     const target = event.target instanceof Element ? event.target : document.body;
     if (target.closest(TYPING)) return undefined;
     const name = nameOf(event);
@@ -39,7 +42,8 @@ export function listenToKeys({ root, commands, dialog }) {
     const command = byKey.get(name);
     if (!command || !command.when()) return undefined;
     event.preventDefault();
-    command.run();
+    // A key held down steps on, but it must not track or accept again and again.
+    if (!event.repeat || command.repeats) command.run();
     return undefined;
   };
   document.addEventListener("keydown", listener);

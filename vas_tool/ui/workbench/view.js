@@ -38,6 +38,7 @@ export class View {
     }
     this.baseKey = "";
     this.camera.setView(width, height);
+    this.store.touch("zoom"); // a larger stage wants larger pictures
     this.request();
   }
 
@@ -125,10 +126,11 @@ export class View {
   extrasOf(frame) {
     const { store } = this;
     if (store.hideAll) return { contents: [] };
-    const depth = store.layers.depth ? this.pictures.get(depthPath(store, frame)) : null;
+    const depth = store.layers.depth ? this.pictures.getOrOlder(depthPath(store, frame)) : null;
     if (!store.layers.content) return { depth, contents: [] };
     const withContent = drawnObjects(store).filter(({ id }) => store.frameBits(id, frame) & BIT.content);
-    return { depth, contents: withContent.map(({ id }) => this.pictures.get(contentPath(store, id, frame))).filter(Boolean) };
+    const pictures = withContent.map(({ id }) => this.pictures.getOrOlder(contentPath(store, id, frame)));
+    return { depth, contents: pictures.filter(Boolean) };
   }
 
   keyOf({ frame, picture, extras }) {
@@ -136,7 +138,7 @@ export class View {
     const strokes = store.pending.filter((item) => item.kind === "stroke" && item.frame === frame);
     const painting = this.pointer.stroke ? this.pointer.stroke.points.length : 0;
     return JSON.stringify([
-      frame, picture?.width, extras.contents.length, Boolean(extras.depth), this.masks.get(frame)?.serial, store.stampOf(frame),
+      frame, picture?.width, extras.contents.length, Boolean(extras.depth), this.pictures.serial, this.masks.get(frame)?.serial, store.stampOf(frame),
       camera.scale, camera.x, camera.y, this.base.width, this.base.height, store.chosen.id, store.layers, store.hideAll,
       strokes.length, painting, store.project.canvas,
     ]);
@@ -179,14 +181,15 @@ export class View {
   drawNumber(context, { frame, id }) {
     const { layers, chosen } = this.store;
     if (!layers.modal && !layers.hidden) return;
-    const raster = this.masks.raster(frame, id, this.fillLayers);
+    const raster = this.masks.raster(frame, id, this.fillLayers(frame, id));
     if (raster?.bounds) drawNumber(context, { id, at: this.camera.toScreen(raster), isChosen: id === chosen.id });
   }
 
-  /** Content shows the hidden part itself, so hatching over it would only be in the way. */
-  get fillLayers() {
+  /** Which masks are filled. Where content shows the object in its own colours a fill would be in the way. */
+  fillLayers(frame, id) {
     const { modal, hidden, content } = this.store.layers;
-    return { modal, hidden: hidden && !content };
+    const shows = content && Boolean(this.store.frameBits(id, frame) & BIT.content);
+    return { modal: modal && !shows, hidden: hidden && !shows };
   }
 
   strokes(frame, id) {
@@ -195,7 +198,7 @@ export class View {
 
   drawObject(context, { frame, id }) {
     const isChosen = id === this.store.chosen.id;
-    const raster = this.masks.raster(frame, id, this.fillLayers);
+    const raster = this.masks.raster(frame, id, this.fillLayers(frame, id));
     const strokes = this.strokes(frame, id);
     context.globalAlpha = isChosen ? 1 : OTHERS_ALPHA;
     if (strokes.length) paintStrokes(context, { raster, strokes, id, canvas: this.store.project.canvas });
