@@ -10,7 +10,7 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.layers import write_layers
-from vas_tool.formats.sequences import write_sequences
+from vas_tool.formats.sequences import frames_without_mask, write_sequences
 from vas_tool.project import Project
 
 
@@ -43,6 +43,8 @@ def export(
         raise FormatError(f"there is no format {name!r}; choose one of {', '.join(EXPORTS)}")
     if name != "coco" and only_accepted:
         raise FormatError(f"the format {name} has no review states; leave out 'accepted only', or export coco")
+    if name != "coco" and len({project.name for project in projects}) < len(projects):
+        raise FormatError("two projects have the same name and would replace one another; export them one by one")
     return EXPORTS[name](_Order(projects, out, only_accepted, progress))
 
 
@@ -55,17 +57,24 @@ def _coco(order: _Order) -> Exported:
     path = order.out if order.out.suffix and not order.out.is_dir() else order.out / "coco.json"
     summary = write_coco(order.projects, path, only_accepted=order.only_accepted, progress=order.progress)
     counts = f"{summary.num_annotations} annotations on {summary.num_images} images, {summary.num_accepted} accepted."
-    return Exported((summary.path,), (counts, *summary.unreviewed, *summary.left_out))
+    stand_ins = (
+        f"{summary.num_modal_only} amodal masks are the modal ones, because none were made; complete the object."
+    )
+    notes = (counts, *[stand_ins] * bool(summary.num_modal_only), *summary.unreviewed, *summary.left_out)
+    return Exported((summary.path,), notes)
 
 
 def _sequences(order: _Order) -> Exported:
-    folders: list[Path] = []
+    notes: list[str] = []
     for project in order.projects:
         for thing in project.truth.objects:
-            folders.append(write_sequences(project, order.out, object_id=thing.id, progress=order.progress))
-    if not folders:
+            folder = write_sequences(project, order.out, object_id=thing.id, progress=order.progress)
+            black = len(frames_without_mask(project, thing.id))
+            note = f"; {black} frames were never segmented, their masks are black" if black else ""
+            notes.append(f"{folder.name}: {len(project.clip)} frames of {thing.label}{note}.")
+    if not notes:
         raise FormatError("there is no object to write; click one and track it first")
-    return Exported((order.out,), (f"{len(folders)} sequence folders.",))
+    return Exported((order.out,), tuple(notes))
 
 
 def _layers(order: _Order) -> Exported:
