@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -192,24 +193,32 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str,
 
 
 @pytest.mark.parametrize("kind", ["video", "images"])
-@pytest.mark.parametrize("after", [0, 1, 3])
-def test_a_cancelled_import_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, after: int
+def test_an_import_cancelled_at_any_moment_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    path = make_video(tmp_path / "a.mp4", 50) if kind == "video" else folder_of_images(tmp_path / "images")
+    path = make_video(tmp_path / "a.mp4", 12) if kind == "video" else folder_of_images(tmp_path / "images")
     monkeypatch.setattr("vas_tool.video.importing.REPORT_SECONDS", 0)
-    calls = []
+    monkeypatch.setattr(source, "HASH_BLOCK", 1000)  # several moments while the file is hashed
+    before = sorted(tmp_path.rglob("*"))
+    calls: list[int] = []
+    import_frames(path, tmp_path / "frames", progress=lambda *_: calls.append(0))
+    shutil.rmtree(tmp_path / "frames")
+    moments = len(calls)
+    assert moments > (25 if kind == "video" else 6)
+    for moment in range(moments):
+        with pytest.raises(Cancelled):
+            import_frames(path, tmp_path / "frames", progress=cancel_at(moment))
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+def cancel_at(moment: int) -> Callable[[int, int, str], None]:
+    moments = iter(range(moment + 1))
 
     def progress(done: int, total: int, what: str) -> None:
-        calls.append(done)
-        if len(calls) > after:
+        if next(moments) == moment:
             raise Cancelled("stopped")
 
-    before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(Cancelled):
-        import_frames(path, tmp_path / "frames", progress=progress)
-    assert len(calls) == after + 1
-    assert sorted(tmp_path.rglob("*")) == before
+    return progress
 
 
 def folder_of_images(folder: Path) -> Path:
@@ -225,13 +234,6 @@ def test_a_file_in_which_nothing_decodes_can_be_cancelled(tmp_path: Path, monkey
     start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
     path.write_bytes(data[:start] + bytes(end - start) + data[end:])
     monkeypatch.setattr("vas_tool.video.importing.REPORT_SECONDS", 0)
-    calls = []
-
-    def progress(done: int, total: int, what: str) -> None:
-        calls.append(done)
-        if len(calls) == 10:
-            raise Cancelled("stopped")
-
     with pytest.raises(Cancelled):
-        import_frames(path, tmp_path / "frames", progress=progress)
+        import_frames(path, tmp_path / "frames", progress=cancel_at(9))
     assert [p.name for p in tmp_path.iterdir()] == ["a.mov"]

@@ -53,6 +53,7 @@ class VideoReader:
         self._container = _open(path)
         try:
             self.stream = _video_stream(self._container, path)
+            """What is decoded."""
             context = self.stream.codec_context
             if context.width and context.height:
                 check_size((context.width, context.height), path.name)
@@ -195,8 +196,8 @@ def _open(path: Path) -> av.container.InputContainer:
     except (FFmpegError, OSError, ValueError) as error:
         if head[4:8] == b"ftyp":
             raise VideoError(
-                f"{path} is an MP4 or MOV file without its index, which comes last: it was not copied or recorded to "
-                "the end; copy it again, or repair it with a recovery tool"
+                f"{path} is an MP4 or MOV file that cannot be opened, most likely without its index, which comes last: "
+                "it was not copied or recorded to the end; copy it again, or repair it with a recovery tool"
             ) from error
         raise VideoError(f"{path} is not a video that can be opened ({_reason(error)}); {CONVERT}") from error
     formats = set(container.format.name.split(","))
