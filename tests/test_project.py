@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import subprocess
@@ -404,3 +405,59 @@ def test_a_full_disk_changes_nothing(small_project: Project, monkeypatch: pytest
         small_project.undo()
     assert state(small_project) == before and small_project.undo_label == "new object 1"
     assert (small_project.folder / "project.json").read_bytes() == on_disk
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["edit", "edit", "write", "undo", "undo", "redo", "reopen", "die"]),
+            st.lists(st.tuples(st.integers(0, 4), st.integers(0, 30), st.booleans()), max_size=3),
+        ),
+        max_size=15,
+    )
+)
+def test_any_history_of_edits_undos_redos_reopenings_and_deaths(
+    make_project: Callable[..., Project], steps: list[tuple[str, list[tuple[int, int, bool]]]]
+) -> None:
+    """A list of states and a place in it is all that undo and redo are about."""
+    project = make_project(name=f"clip{next(NUMBERS)}")
+    object_id = annotate(project, modal={0: block(1)})
+    project.edit("start")
+    states, place, first = [state(project)], 0, project.last_edit_id
+    for step, writes in steps:
+        if step in ("edit", "write"):
+            thing = project.truth.object(object_id)
+            clicked = replace(thing, clicks=(*thing.clicks, Click(0, len(states), 0)))
+            edit = project.edit(step, project.truth.with_object(clicked) if step == "edit" else None)
+            with project.under(edit):
+                for frame_index, where, removes in writes:
+                    modal = project.layers(object_id).modal
+                    if removes and frame_index in modal:
+                        del modal[frame_index]
+                    else:
+                        modal.put(frame_index, block(where) | block(where // 2), Stamp("builtin"))
+            states, place = [*states[: place + 1], state(project)], place + 1
+        elif step == "redo":
+            place += project.redo() is not None
+        elif project.last_edit_id != first and step in ("undo", "die"):
+            if step == "die":
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(project_module, "_restore", dying)
+                    with suppress(Killed):
+                        project.undo()
+                project = reopened(project)
+            else:
+                project.undo()
+            place -= 1
+        elif step == "reopen":
+            project = reopened(project)
+        assert state(project) == states[place]
+    project.close()
+
+
+NUMBERS = itertools.count()
+
+
+def dying(entry: Path, target: Path) -> None:
+    raise Killed
