@@ -198,13 +198,13 @@ def test_an_import_cancelled_at_any_moment_leaves_nothing(
 ) -> None:
     path = make_video(tmp_path / "a.mp4", 12) if kind == "video" else folder_of_images(tmp_path / "images")
     monkeypatch.setattr("vas_tool.video.importing.REPORT_SECONDS", 0)
-    monkeypatch.setattr(source, "HASH_BLOCK", 1000)  # several moments while the file is hashed
+    monkeypatch.setattr(source, "HASH_BLOCK", 100)  # several moments while the file is hashed
     before = sorted(tmp_path.rglob("*"))
     calls: list[int] = []
     import_frames(path, tmp_path / "frames", progress=lambda *_: calls.append(0))
     shutil.rmtree(tmp_path / "frames")
     moments = len(calls)
-    assert moments > (25 if kind == "video" else 6)
+    assert moments > (40 if kind == "video" else 6)
     for moment in range(moments):
         with pytest.raises(Cancelled):
             import_frames(path, tmp_path / "frames", progress=cancel_at(moment))
