@@ -5,13 +5,15 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vas_tool.errors import VideoError
 from vas_tool.video.sampling import Sampling, presentation_times, sample
 
 INTERVAL = Fraction(1, 25)
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
 
 rates = st.sampled_from([Fraction(n) for n in (1, 5, 8, 12, 15, 24, 25, 30, 50, 60, 240)] + [Fraction(30000, 1001)])
 gaps = st.lists(st.fractions(min_value=Fraction(1, 250), max_value=2, max_denominator=1000), max_size=60)
@@ -41,6 +43,7 @@ def targets(sampling: Sampling, until: Fraction) -> Iterator[Fraction]:
         k += 1
 
 
+@unhurried
 @given(gaps=gaps, sampling=samplings)
 def test_it_is_what_looking_at_all_frames_gives(gaps: list[Fraction], sampling: Sampling) -> None:
     times = from_gaps(gaps)
@@ -53,12 +56,14 @@ def test_it_is_what_looking_at_all_frames_gives(gaps: list[Fraction], sampling: 
     assert chosen(times, sampling) == expected
 
 
+@unhurried
 @given(gaps=gaps, sampling=samplings)
 def test_frames_come_in_order_and_never_twice(gaps: list[Fraction], sampling: Sampling) -> None:
     indices = chosen(from_gaps(gaps), sampling)
     assert all(a < b for a, b in pairwise(indices))
 
 
+@unhurried
 @given(rate=rates.filter(lambda r: r >= 8), num=st.integers(1, 200))
 def test_a_faster_source_is_within_half_a_frame_of_every_target(rate: Fraction, num: int) -> None:
     times = [i / rate for i in range(num)]
@@ -68,11 +73,13 @@ def test_a_faster_source_is_within_half_a_frame_of_every_target(rate: Fraction, 
     assert all(abs(times[i] - t) <= 1 / rate / 2 for i, t in zip(indices, wanted, strict=True))
 
 
+@unhurried
 @given(rate=rates.filter(lambda r: r <= 8), num=st.integers(1, 50))
 def test_a_slower_source_gives_every_frame_once(rate: Fraction, num: int) -> None:
     assert chosen([i / rate for i in range(num)], Sampling(8), 1 / rate) == list(range(num))
 
 
+@unhurried
 @given(gaps=gaps.filter(lambda g: len(g) > 2), sampling=samplings)
 def test_one_frame_ahead_is_all_that_is_read(gaps: list[Fraction], sampling: Sampling) -> None:
     times = from_gaps(gaps)
@@ -121,6 +128,7 @@ def test_a_range_that_makes_no_sense_is_refused(fps: float, start: float, end: f
 reported = st.lists(st.none() | st.fractions(min_value=-100, max_value=100, max_denominator=1000), max_size=40)
 
 
+@unhurried
 @given(times=reported)
 def test_times_start_at_zero_and_rise(times: list[Fraction | None]) -> None:
     out = [t for t, _ in presentation_times(((t, None) for t in times), interval=INTERVAL)]
