@@ -1,4 +1,7 @@
 // What a person does to the project. Each deed is painted at once, queued for the server, and settled by its answer.
+import { BIT } from "./store.js";
+
+const LAYER_MAKES = { hidden: "hidden part", depth: "depth", content: "content" };
 const PLACE_AFTER_MS = 500;
 
 export class Actions {
@@ -176,6 +179,14 @@ export class Actions {
     this.store.hideAll = false;
     this.store.touch("layers");
     this.rememberPlace();
+    if (on) this.tellIfEmpty(name);
+  }
+
+  /** A layer that shows nothing yet must say why. */
+  tellIfEmpty(name) {
+    const bit = { hidden: BIT.amodal, depth: BIT.amodal, content: BIT.content }[name];
+    if (!bit || this.store.state?.objects.some(({ id }) => this.store.anyBits(id, bit))) return;
+    this.say(`Nothing to show yet: Complete (A) makes the ${LAYER_MAKES[name]}.`, { calm: true });
   }
 
   /** Painting on a mask that is switched off would show nothing. */

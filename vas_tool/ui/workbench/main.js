@@ -52,6 +52,8 @@ class Workbench {
     listenToKeys({ root: this.root, commands: this.commands, dialog: this.dialog });
     this.store.on((kinds) => this.changed(kinds));
     window.addEventListener("pagehide", () => this.actions.leave());
+    // The browser asks before it drops what the server has not confirmed.
+    window.addEventListener("beforeunload", (event) => this.line.api?.waiting && event.preventDefault());
   }
 
   wireButton(button) {
