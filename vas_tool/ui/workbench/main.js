@@ -20,6 +20,8 @@ import { keepHeight, loadStyle } from "./page.js";
 
 const LOAD_AGAIN_MS = 1600; // after a picture or mask did not come
 
+const whenIdle = window.requestIdleCallback ?? ((act) => setTimeout(act, 1)); // Safari has none
+
 class Workbench {
   constructor(root) {
     this.root = root;
@@ -117,7 +119,10 @@ class Workbench {
   loadMore() {
     if (!this.api || !this.store.state) return;
     const { store, api, pictures, masks } = this;
-    const onLoaded = (frame) => (frame === store.frame || frame === this.view.shown) && this.view.request();
+    const onLoaded = (frame) => {
+      if (frame === store.frame || frame === this.view.shown) this.view.request();
+      else whenIdle(() => this.view.prepare(frame));
+    };
     this.loader.want(loadList({ store, api, pictures, masks, width: this.view.frameWidth, onLoaded }));
   }
 

@@ -1,5 +1,6 @@
 // The workbench's place on the page: its style sheet and its height.
 const MIN_HEIGHT = 500; // css pixels below which the picture would be too small to work on
+const LOOK_AGAIN_MS = 400;
 const MARGIN = 12;
 
 /** Load the style sheet before anything is shown. */
@@ -24,7 +25,8 @@ export function keepHeight(root) {
   };
   root.style.visibility = "";
   window.addEventListener("resize", fit);
-  // Panels above may open and close and move us down.
   new ResizeObserver(fit).observe(document.body);
+  // A message above that comes or goes moves us without resizing anything that could be observed from here.
+  setInterval(fit, LOOK_AGAIN_MS);
   fit();
 }

@@ -30,10 +30,16 @@ export function mayHaveMasks(store, frame) {
   return store.state.objects.some((object) => store.frameBits(object.id, frame) & (BIT.modal | BIT.amodal));
 }
 
+/** Completing makes the depth before any amodal mask; asking earlier would only be refused. */
+function mayHaveDepth(store) {
+  const { job, objects } = store.state;
+  return job?.kind === "complete" || objects.some(({ id }) => store.anyBits(id, BIT.amodal));
+}
+
 /** Paths of the extra pictures that the layers switched on need on this frame. */
 export function layerPaths(store, frame) {
   const paths = [];
-  if (store.layers.depth) paths.push(depthPath(store, frame));
+  if (store.layers.depth && mayHaveDepth(store)) paths.push(depthPath(store, frame));
   if (!store.layers.content) return paths;
   for (const object of drawnObjects(store)) {
     if (store.frameBits(object.id, frame) & BIT.content) paths.push(contentPath(store, object.id, frame));

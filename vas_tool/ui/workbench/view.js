@@ -77,6 +77,12 @@ export class View {
     this.onPaint(frame, this.masks.get(frame));
   }
 
+  /** Make a frame's drawings before it is wanted. */
+  prepare(frame) {
+    if (!this.store.state || this.masks.needs(frame)) return;
+    for (const { id } of drawnObjects(this.store)) this.masks.raster(frame, id, this.fillLayers(frame, id));
+  }
+
   setArea({ canvas }) {
     const [width, height] = canvas.size_wh;
     this.camera.setArea({ left: -canvas.left, top: -canvas.top, width, height });
