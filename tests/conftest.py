@@ -6,9 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from vas_tool.project import Project
 from vas_tool.types import Frame, SizeWH
+
+settings.register_profile("vas-tool", deadline=None)  # a busy machine is no failure
+settings.load_profile("vas-tool")
 
 SQUARE = 12
 """Side of the moving square, in pixels."""

@@ -155,6 +155,8 @@ def test_ids_and_file_names_are_unique_over_videos(make_project: Make, tmp_path:
     write_coco(projects, tmp_path / "out.json")
     data = exported(tmp_path / "out.json")  # verify finds every repeated id and name
     assert [v["name"] for v in data["videos"]] == ["a/clip", "b/clip"]
+    assert [i["id"] for i in data["images"]] == [1, 2, 3, 4, 5]  # 0 means "no image" to some readers
+    assert [a["id"] for a in data["annotations"]] == [1, 2, 3, 4, 5, 6]
     assert [i["file_name"] for i in data["images"]][2:4] == ["a/clip/frames/00002.png", "b/clip/frames/00000.png"]
     assert [c["name"] for c in data["categories"]] == ["ant", "cat"]
     assert len({a["track_id"] for a in data["annotations"]}) == 4
@@ -168,6 +170,13 @@ def test_two_exports_are_the_same_bytes(make_project: Make, tmp_path: Path) -> N
     write_coco(projects, tmp_path / "first.json")
     write_coco(projects[::-1], tmp_path / "second.json")
     assert (tmp_path / "first.json").read_bytes() == (tmp_path / "second.json").read_bytes()
+
+
+def test_the_old_file_is_replaced_not_written_over(small_project: Project, tmp_path: Path) -> None:
+    (tmp_path / "out.json").write_text("old")
+    (tmp_path / "held").hardlink_to(tmp_path / "out.json")
+    write_coco([small_project], tmp_path / "out.json")
+    assert (tmp_path / "held").read_text() == "old" and (tmp_path / "out.json").read_text() != "old"
 
 
 def test_kins_names_on_request(small_project: Project, tmp_path: Path) -> None:

@@ -57,6 +57,11 @@ def image(path: Path) -> np.ndarray:
         return np.array(opened)
 
 
+def rate(path: Path) -> float:
+    with av.open(str(path)) as container:
+        return float(container.streams.video[0].average_rate or 0)
+
+
 def decoded(path: Path) -> list[np.ndarray]:
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
@@ -100,6 +105,7 @@ def test_videos_show_the_layers_frame_by_frame(complete: Project, tmp_path: Path
     write_layers(complete, tmp_path / "out", kinds=[kind], layers=["modal", "content", "depth"])  # type: ignore[list-item]
     masks = decoded(tmp_path / "out" / f"001_fire_engine_red_modal.{kind}")
     assert len(masks) == 5 and masks[0].shape == (48, 64, 3)
+    assert rate(tmp_path / "out" / f"001_fire_engine_red_modal.{kind}") == pytest.approx(8, rel=0.05)
     for i in range(4):
         assert np.mean((masks[i][..., 0] > 127) != seen(i)) < 0.02
     assert masks[4].max() < 30

@@ -232,6 +232,17 @@ def test_masks_for_an_object_that_is_there(small_project: Project, sequence: Pat
     assert np.array_equal(small_project.modal(object_id)[2], block(2))
 
 
+def test_masks_given_later_join_those_given_before(small_project: Project, sequence: Path) -> None:
+    object_id = annotate(small_project)
+    for there, away in ((range(2), range(2, 5)), (range(1, 4), (0, 4))):
+        for i in away:
+            (sequence / "masks" / f"{i:05d}.png").unlink(missing_ok=True)
+        for i in there:
+            save(sequence / "masks" / f"{i:05d}.png", block(i))
+        import_masks(small_project, object_id, sequence / "masks")
+    assert small_project.truth.object(object_id).given == (0, 1, 2, 3)
+
+
 def test_masks_replaced_under_an_edit_come_back_with_it(small_project: Project, sequence: Path) -> None:
     object_id = annotate(small_project)
     import_masks(small_project, object_id, sequence / "masks")

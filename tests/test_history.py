@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -47,6 +48,13 @@ def test_no_change_is_no_patch(tree: Any) -> None:
 def test_the_inverse_of_the_inverse_is_the_patch(before: Any, after: Any) -> None:
     patch = diff(before, after)
     assert invert(invert(patch)) == patch
+
+
+@given(st.lists(LISTS, min_size=2, max_size=4))
+def test_patches_in_a_row_are_taken_back_in_a_row(versions: list[Any]) -> None:
+    patch = [splice for before, after in pairwise(versions) for splice in diff(before, after)]
+    assert apply(versions[0], patch) == versions[-1]
+    assert apply(versions[-1], invert(patch)) == versions[0]
 
 
 def test_true_is_not_one() -> None:

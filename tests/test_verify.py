@@ -10,6 +10,7 @@ import pytest
 from annotating import annotate, pad, rectangle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pycocotools.coco import COCO
 
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.sequences import write_sequences
@@ -175,6 +176,17 @@ def test_no_value_anywhere_makes_it_raise(tmp_path: Path, sound: Data, draw: st.
         inner = inner[key]
     inner[last] = junk
     problems(tmp_path, data)
+
+
+def test_what_pycocotools_says_counts(tmp_path: Path, sound: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: COCO) -> None:
+        raise KeyError("something new")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(COCO, "createIndex", refuse)
+        assert "pycocotools does not load it (KeyError: 'something new')" in problems(tmp_path, sound)
+    monkeypatch.setattr(COCO, "getAnnIds", lambda self: [1])
+    assert "pycocotools finds 4 images and 1 annotations; 4 and 4 are there" in problems(tmp_path, sound)
 
 
 def test_pycocotools_stays_silent(tmp_path: Path, sound: Data, capfd: pytest.CaptureFixture[str]) -> None:
