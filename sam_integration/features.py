@@ -1,0 +1,189 @@
+"""What the picture encoder made of frames: kept within a bound of bytes, shared by all objects, made ahead."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sam_integration.pictures import Frames, Picture
+
+Key = tuple[int, int]
+"""The clip's number, the frame's index."""
+
+
+@dataclass(frozen=True)
+class FrameFeatures:
+    """One frame after the picture encoder, as the package's tracking step takes it."""
+
+    levels: tuple[Any, ...]
+    """Tensors (height x width, 1, channels), finest first."""
+    position: Any
+    """Positional encoding of the coarsest level, (height x width, 1, channels); the same tensor for every frame."""
+    sizes_hw: tuple[tuple[int, int], ...]
+    """Height and width of each level."""
+
+    @property
+    def num_bytes(self) -> int:
+        """What the frame itself takes."""
+        return sum(level.numel() * level.element_size() for level in self.levels)
+
+
+class ClipNumbers:
+    """A number for every clip alive. Clips are known by identity and not kept alive."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[Any], int]] = {}
+        self._next = 0
+        self._gone: deque[int] = deque()
+
+    def of(self, frames: Frames) -> int:
+        """The clip's number; never used again for another clip."""
+        known = self._known.get(id(frames))
+        if known is None or known[0]() is not frames:
+            known = (weakref.ref(frames, self._forget(id(frames), self._next)), self._next)
+            self._known[id(frames)] = known
+            self._next += 1
+        return known[1]
+
+    def gone(self) -> set[int]:
+        """The numbers of clips that ended since this was last asked."""
+        found = set()
+        while self._gone:
+            found.add(self._gone.popleft())
+        return found
+
+    def _forget(self, identity: int, number: int) -> Callable[[object], None]:
+        # Runs inside garbage collection, at any moment of any thread: it takes no lock and only leaves a note.
+        def forget(_: object) -> None:
+            self._gone.append(number)
+            known = self._known.get(identity)
+            if known is not None and known[1] == number:
+                del self._known[identity]
+
+        return forget
+
+
+class FeatureCache:
+    """The features of the frames used last. Any thread may ask; a frame is never encoded twice at the same time."""
+
+    def __init__(self, encode: Callable[[Picture], FrameFeatures], *, max_bytes: int) -> None:
+        self._encode, self._max_bytes = encode, max_bytes
+        self._lock = threading.Lock()
+        self._numbers = ClipNumbers()
+        self._held: OrderedDict[Key, FrameFeatures] = OrderedDict()
+        self._num_bytes = 0
+        self._running: dict[Key, Future[FrameFeatures]] = {}
+
+    @property
+    def num_bytes(self) -> int:
+        """What is held now."""
+        return self._num_bytes
+
+    def number_of(self, frames: Frames) -> int:
+        """The clip's number, for other caches of things that follow from a clip."""
+        with self._lock:
+            return self._numbers.of(frames)
+
+    def holds(self, frames: Frames, frame_index: int) -> bool:
+        """Whether the frame is there at once."""
+        with self._lock:
+            return (self._numbers.of(frames), frame_index) in self._held
+
+    def get(self, frames: Frames, frame_index: int) -> FrameFeatures:
+        """The frame's features: held, awaited from the thread that makes them, or made now."""
+        with self._lock:
+            key = (self._numbers.of(frames), frame_index)
+            held = self._held.get(key)
+            if held is not None:
+                self._held.move_to_end(key)
+                return held
+            running = self._running.get(key)
+            if running is None:
+                mine = self._running[key] = Future()
+        return running.result() if running is not None else self._make(frames, key, mine)
+
+    def _make(self, frames: Frames, key: Key, promise: Future[FrameFeatures]) -> FrameFeatures:
+        try:
+            features = self._encode(frames[key[1]])
+        except BaseException as error:
+            with self._lock:
+                del self._running[key]
+            promise.set_exception(error)
+            raise
+        with self._lock:
+            del self._running[key]
+            self._keep(key, features)
+        promise.set_result(features)
+        return features
+
+    def _keep(self, key: Key, features: FrameFeatures) -> None:
+        gone = self._numbers.gone()
+        for dead in [k for k in self._held if k[0] in gone]:
+            self._drop(dead)
+        self._held[key] = features
+        self._num_bytes += features.num_bytes
+        while self._num_bytes > self._max_bytes and len(self._held) > 1:
+            self._drop(next(iter(self._held)))
+
+    def _drop(self, key: Key) -> None:
+        self._num_bytes -= self._held.pop(key).num_bytes
+
+
+class Ahead:
+    """Encodes the frames somebody will soon ask for, in a thread that ends when there is nothing left to do."""
+
+    def __init__(self, cache: FeatureCache) -> None:
+        self._cache = cache
+        self._changed = threading.Condition()
+        self._wanted: deque[tuple[Frames, int]] = deque()
+        self._thread: threading.Thread | None = None
+        self._num_in_front = 0
+
+    def want(self, frames: Frames, frame_indices: list[int]) -> None:
+        """Encode these frames, in this order, in place of what was wanted before. Returns at once."""
+        with self._changed:
+            self._wanted = deque((frames, i) for i in frame_indices if not self._cache.holds(frames, i))
+            if self._wanted and self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="sam2-encode-ahead", daemon=True)
+                self._thread.start()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While somebody waits for an answer, no further frame is begun: the processor is theirs."""
+        with self._changed:
+            self._num_in_front += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._num_in_front -= 1
+                self._changed.notify_all()
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Wait until there is nothing left to do; False when it took longer."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout_seconds)
+        return self._thread is None
+
+    def _work(self) -> None:
+        while (item := self._next()) is not None:
+            try:
+                self._cache.get(*item)
+            except Exception:
+                # Nobody waits here. Whoever asks for the frame meets the same error and can tell the person.
+                continue
+
+    def _next(self) -> tuple[Frames, int] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._num_in_front)
+            if not self._wanted:
+                self._thread = None
+                return None
+            return self._wanted.popleft()

@@ -1,0 +1,129 @@
+"""Prompts -> masks, on one frame and along any length of video, with the sam2 package's model.
+
+The package's own video predictor reads every frame before the first click and keeps every frame's memory. This one
+reads a frame when it is needed and keeps what the model looks back to. The networks, and the order in which they are
+asked, are the package's: in float32 on a CPU the answers are the same, bit for bit (tests/test_sam2_exact.py).
+
+A frame that was prompted is a reference for all others, in both directions, whether it was tracked before or not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sam_integration.features import Ahead, FeatureCache
+from sam_integration.memory import MAX_CONDITIONING_FRAMES, ObjectMemory, Remembered
+from sam_integration.network import Network, Place
+from sam_integration.pictures import Frames
+from sam_integration.prompts import Answer, FramePrompt, Step
+
+FEATURE_BYTES = 512 * 2**20
+"""Bound of the kept features: thirty frames at 1024 (17 MB each), 120 at 512."""
+MAX_ASKED = 64
+"""Answers to prompts that are kept, so that one more click is one more step: about 1 MB each at 1024."""
+AHEAD = (0, 1, -1)
+"""What is encoded ahead, seen from the frame on screen."""
+
+
+class Predictor:
+    """One model at work. Calls to ``answer`` and ``track`` must not overlap; ``prepare`` may be called at any time."""
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        bfloat16: bool = False,
+        feature_bytes: int = FEATURE_BYTES,
+        max_conditioning_frames: int = MAX_CONDITIONING_FRAMES,
+    ) -> None:
+        """``model`` comes from ``checkpoints``; ``bfloat16`` computes in it where torch finds it safe (autocast)."""
+        model.max_cond_frames_in_attn = max_conditioning_frames
+        self._network = Network(model, bfloat16=bfloat16)
+        self._features = FeatureCache(self._network.encode, max_bytes=feature_bytes)
+        self._ahead = Ahead(self._features)
+        self._asked: OrderedDict[tuple[object, ...], Remembered] = OrderedDict()
+
+    def prepare(self, frames: Frames, frame_index: int) -> None:
+        """Let the picture encoder run ahead for a frame and its neighbours, in the background. Returns at once."""
+        wanted = [frame_index + step for step in AHEAD if 0 <= frame_index + step < len(frames)]
+        self._ahead.want(frames, wanted)
+
+    def is_ready(self, frames: Frames, frame_index: int) -> bool:
+        """Whether an answer on the frame need not wait for the picture encoder."""
+        return self._features.holds(frames, frame_index)
+
+    def finish(self, timeout_seconds: float = 60.0) -> bool:
+        """Wait until nothing is encoded ahead any more; False when that takes longer."""
+        return self._ahead.join(timeout_seconds)
+
+    def answer(self, frames: Frames, frame_index: int, prompt: FramePrompt) -> Answer:
+        """The object's mask on one frame, from what was said there alone."""
+        with self._ahead.paused():
+            return self._to_answer(self._ask(frames, frame_index, prompt), frame_index, frames)
+
+    def track(self, frames: Frames, prompts: Mapping[int, FramePrompt], frame_indices: range) -> Iterator[Answer]:
+        """The object's mask on each of ``frame_indices``, in their order (a negative step tracks backwards).
+
+        ``prompts`` maps frame indices to what was said there; its order is the order of the prompts, and its values
+        are read when the tracker comes near. Raises ValueError when it is empty.
+        """
+        if not prompts:
+            raise ValueError("nothing is prompted")
+        memory = ObjectMemory(
+            self._network.model, prompted=list(prompts), recall=lambda i: self._reference(frames, i, prompts[i])
+        )
+        for frame_index in frame_indices:
+            with self._ahead.paused():
+                if frame_index in prompts:
+                    found = self._ask(frames, frame_index, prompts[frame_index])
+                else:
+                    place = Place(frame_index, len(frames), size_wh=frames.size_wh, backwards=frame_indices.step < 0)
+                    view = memory.view(frame_index)
+                    found = self._network.follow(self._features.get(frames, frame_index), view, place)
+                    memory.remember(frame_index, found)
+                answer = self._to_answer(found, frame_index, frames)
+            yield answer
+
+    def _ask(self, frames: Frames, frame_index: int, prompt: FramePrompt) -> Remembered:
+        """A prompted frame: one step for each thing said, each correcting the one before."""
+        place = Place(frame_index, len(frames), size_wh=frames.size_wh)
+        key: tuple[object, ...] = (self._features.number_of(frames), frame_index)
+        found: Remembered | None = None
+        for step in prompt.steps():
+            key = (*key, _key(step))
+            known = self._asked.get(key)
+            if known is None:
+                known = self._network.ask(self._features.get(frames, frame_index), step, place, before=found)
+            self._keep(key, known)
+            found = known
+        assert found is not None  # a prompt has at least one step
+        return found
+
+    def _keep(self, key: tuple[object, ...], found: Remembered) -> None:
+        self._asked[key] = found
+        self._asked.move_to_end(key)
+        if len(self._asked) > MAX_ASKED:
+            self._asked.popitem(last=False)
+
+    def _reference(self, frames: Frames, frame_index: int, prompt: FramePrompt) -> Remembered:
+        """A prompted frame with its spatial memory, for the frames that look back to it."""
+        found = self._ask(frames, frame_index, prompt)
+        if found.spatial is None:
+            self._network.memorise(found, self._features.get(frames, frame_index))
+        return found
+
+    def _to_answer(self, found: Remembered, frame_index: int, frames: Frames) -> Answer:
+        return Answer(
+            frame_index,
+            self._network.logits(found, frames.size_wh),
+            object_score=float(found.object_score),
+            predicted_iou=found.predicted_iou,
+        )
+
+
+def _key(step: Step) -> tuple[object, ...]:
+    digest = None if step.mask is None else hashlib.sha256(step.mask.tobytes()).digest()
+    return step.points, step.box_xyxy, digest
