@@ -131,7 +131,7 @@ export class Actions {
 
   showReason({ frame, object, why }) {
     if (frame === null || frame === undefined) {
-      this.store.reason = { frame: this.store.frame, object: null, why: "No frame needs a look." };
+      this.store.reason = { frame: this.store.frame, object: null, why: "" };
     } else {
       this.choose({ id: object ?? this.store.chosen.id });
       this.go(frame);

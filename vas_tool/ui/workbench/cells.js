@@ -149,7 +149,7 @@ function triangle(context, { x, y }) {
 }
 
 /** The signs with their words, for the foot of the page and the help. */
-export const SIGNS = [
+const SIGNS = [
   ["click", BIT.prompted | BIT.modal],
   ["modal", BIT.modal],
   ["amodal", BIT.modal | BIT.amodal],

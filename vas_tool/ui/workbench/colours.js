@@ -13,7 +13,7 @@ const PALETTE = [
 ];
 
 /** [r, g, b] of an object id (ids count from 1). */
-export function rgbOf(id) {
+function rgbOf(id) {
   return PALETTE[((id ?? 1) - 1) % PALETTE.length];
 }
 

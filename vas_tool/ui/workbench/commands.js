@@ -50,6 +50,8 @@ function working({ store, actions, tools }) {
   const canTrack = () => free() && Boolean(store.chosenObject) && hasSomething(store, store.chosen.id);
   const canComplete = () => free() && Boolean(store.chosenObject) && store.anyBits(store.chosen.id, BIT.modal);
   const canCompleteAll = () => free() && (store.state?.objects ?? []).some(({ id }) => store.anyBits(id, BIT.modal));
+  const canUndo = () => Boolean(store.state?.undo || store.waiting); // what is on its way can be undone too
+  const canRedo = () => Boolean(store.state?.redo);
   const track = (direction) => () => actions.track(direction);
   return [
     { name: "track-forward", keys: ["f"], label: "Track forwards from this frame", run: track("forward"), when: canTrack },
@@ -59,13 +61,16 @@ function working({ store, actions, tools }) {
       name: "complete", keys: ["a"], label: "Complete the chosen object: depth, amodal masks, content",
       run: () => actions.complete(store.chosen.id), when: canComplete,
     },
-    { name: "complete-all", keys: ["Shift+a"], label: "Complete all objects", run: () => actions.complete(null), when: canCompleteAll },
+    {
+      name: "complete-all", keys: ["Shift+a"], label: "Complete all objects",
+      run: () => actions.complete(null), when: canCompleteAll,
+    },
     {
       name: "cancel", keys: ["Escape"], label: "Cancel what runs: finished frames are kept",
       run: () => tools.cancel() || (store.jobRuns && actions.cancelJob()), when: () => store.jobRuns || Boolean(tools.gesture),
     },
-    { name: "undo", keys: ["Ctrl+z"], label: "Undo", run: () => actions.undo(), when: () => Boolean(store.state?.undo || store.waiting) },
-    { name: "redo", keys: ["Ctrl+y", "Ctrl+Shift+z"], label: "Redo", run: () => actions.redo(), when: () => Boolean(store.state?.redo) },
+    { name: "undo", keys: ["Ctrl+z"], label: "Undo", run: () => actions.undo(), when: canUndo },
+    { name: "redo", keys: ["Ctrl+y", "Ctrl+Shift+z"], label: "Redo", run: () => actions.redo(), when: canRedo },
   ];
 }
 
@@ -86,8 +91,14 @@ function reviewing({ store, actions, tools, view }) {
       name: "next-look", keys: ["n"], label: "Next frame that needs a look, and why", run: () => actions.nextLook(),
       when: () => (store.state?.objects ?? []).some(({ id }) => store.anyBits(id, BIT.look)),
     },
-    { name: "accept", keys: ["Enter"], label: "Accept this frame and go on", run: () => actions.accept(true), when: hereMasked, on: accepted },
-    { name: "unaccept", keys: ["Shift+Enter"], label: "Take the acceptance back", run: () => actions.accept(false), when: accepted },
+    {
+      name: "accept", keys: ["Enter"], label: "Accept this frame and go on",
+      run: () => actions.accept(true), when: hereMasked, on: accepted,
+    },
+    {
+      name: "unaccept", keys: ["Shift+Enter"], label: "Take the acceptance back",
+      run: () => actions.accept(false), when: accepted,
+    },
     { name: "new-object", keys: ["o"], label: "New object", run: () => actions.newObject() },
     {
       name: "delete", keys: ["Delete", "Backspace"], label: "Delete the dot or box under the pointer, else the chosen object",
@@ -126,9 +137,18 @@ function tooling({ store, actions, tools }) {
     tool("brush", "p", "Brush: adds to the mask"),
     tool("eraser", "e", "Eraser: takes from the mask"),
     tool("hand", "g", "Hand: moves the view"),
-    { name: "paint-layer", keys: ["m"], label: "Paint on the modal or on the amodal mask", run: otherLayer, on: () => store.paintLayer === "amodal" },
-    { name: "brush-smaller", repeats: true, keys: ["["], label: "Smaller brush", run: size(1 / BRUSH_STEP), when: () => store.radius > BRUSH_RANGE[0] },
-    { name: "brush-larger", repeats: true, keys: ["]"], label: "Larger brush", run: size(BRUSH_STEP), when: () => store.radius < BRUSH_RANGE[1] },
+    {
+      name: "paint-layer", keys: ["m"], label: "Paint on the modal or on the amodal mask",
+      run: otherLayer, on: () => store.paintLayer === "amodal",
+    },
+    {
+      name: "brush-smaller", repeats: true, keys: ["["], label: "Smaller brush",
+      run: size(1 / BRUSH_STEP), when: () => store.radius > BRUSH_RANGE[0],
+    },
+    {
+      name: "brush-larger", repeats: true, keys: ["]"], label: "Larger brush",
+      run: size(BRUSH_STEP), when: () => store.radius < BRUSH_RANGE[1],
+    },
   ];
 }
 

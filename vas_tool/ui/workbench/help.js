@@ -6,7 +6,8 @@ const GROUPS = [
   ["Work", ["track-forward", "track-backward", "track-both", "complete", "complete-all", "cancel", "undo", "redo"]],
   ["Review", ["next-look", "accept", "unaccept", "new-object", "delete"]],
   ["Tools", ["tool-point", "tool-brush", "tool-eraser", "tool-hand", "paint-layer", "brush-smaller", "brush-larger"]],
-  ["See", ["layer-modal", "layer-hidden", "layer-content", "layer-depth", "layer-others", "hide-all", "zoom-in", "zoom-out", "zoom-fit", "help"]],
+  ["See", ["layer-modal", "layer-hidden", "layer-content", "layer-depth", "layer-others", "hide-all"]],
+  ["View", ["zoom-in", "zoom-out", "zoom-fit", "help"]],
 ];
 
 const MOUSE = [

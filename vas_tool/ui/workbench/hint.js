@@ -8,25 +8,30 @@ const PAINTING = {
   eraser: "erases",
 };
 
+const HAND = "Drag to move the view, wheel to zoom, 0 fits the picture. V goes back to clicking.";
+
 /** The sentence for the present state, and whether it deserves notice. */
 export function hintFor(store) {
   if (!store.state) return { text: "" };
   if (store.reason && store.reason.frame === store.frame) return reasonHint(store);
   if (store.tool in PAINTING) return { text: paintHint(store) };
-  if (store.tool === "hand") return { text: "Drag to move the view, wheel to zoom, 0 fits the picture. V goes back to clicking." };
+  if (store.tool === "hand") return { text: HAND };
   if (store.jobRuns) return { text: "Frames fill in as they are finished; Cancel (Esc) keeps those." };
   return { text: nextStep(store) };
 }
 
 function reasonHint({ reason, state }) {
-  if (reason.object === null) return { text: `${reason.why} Export at the top.` };
+  if (reason.object === null) return { text: "No frame needs a look. When it is right, export at the top." };
   const label = state.objects.find(({ id }) => id === reason.object)?.label ?? "object";
-  return { text: `${label}, frame ${reason.frame}: ${reason.why}. Correct it, or Enter accepts it; N goes on.`, notice: true };
+  const why = reason.why.replace(/\.$/, "");
+  const text = `${label}, frame ${reason.frame}: ${why}. Correct it, or Enter accepts it; N goes on.`;
+  return { text, notice: true };
 }
 
 function paintHint({ tool, paintLayer }) {
   const meaning = paintLayer === "modal" ? "what is seen" : "the whole object, hidden part included";
-  return `The ${tool} ${PAINTING[tool]} the ${paintLayer} mask (${meaning}). M changes the mask, [ and ] the size, V goes back to clicking.`;
+  const keys = "M changes the mask, [ and ] the size, V goes back to clicking.";
+  return `The ${tool} ${PAINTING[tool]} the ${paintLayer} mask (${meaning}). ${keys}`;
 }
 
 function nextStep(store) {
@@ -36,13 +41,17 @@ function nextStep(store) {
   const count = (bit) => store.countBits(chosen.id, bit);
   if (!has(BIT.modal)) return `Click ${object.label} in the picture. Shift-click or right-click what does not belong to it.`;
   if (count(BIT.modal) < TRACKED_FROM * store.frameCount && !has(BIT.amodal)) {
-    return "Right? Press T to follow it through the clip. Not yet: click what is missing, Shift-click what is too much.";
+    return "Press T to follow it through the clip. First mend it here: click what is missing, Shift-click what is too much.";
   }
   if (!has(BIT.amodal)) return "Press A to complete what is hidden. Wrong on a frame? Click there and press T again.";
-  if (has(BIT.stale)) return `${plural(count(BIT.stale), "frame")} changed since: press T or A to bring the hatched ones up to date.`;
+  if (has(BIT.stale)) {
+    return `${plural(count(BIT.stale), "frame")} changed since: press T or A to bring the hatched ones up to date.`;
+  }
   const look = state.objects.reduce((sum, { id }) => sum + store.countBits(id, BIT.look), 0);
   if (look) return `Check the marked frames: N shows the next of ${look} and says why, Enter accepts.`;
-  if (count(BIT.accepted) < store.frameCount) return "Look it through: Enter accepts a frame and goes on. When it is right, export at the top.";
+  if (count(BIT.accepted) < store.frameCount) {
+    return "Look it through: Enter accepts a frame and goes on. When it is right, export at the top.";
+  }
   return "All frames accepted. Export at the top, or press O for another object.";
 }
 

@@ -1,13 +1,20 @@
 // One listener for the whole page. Typing is never touched, and only keys that do something are taken.
-const TYPING = "textarea, select, [contenteditable]:not([contenteditable='false']), input:not([type=range], [type=checkbox], [type=radio], [type=button])";
+const PRESSED_INPUTS = "[type=range], [type=checkbox], [type=radio], [type=button]";
+const TYPING = `textarea, select, [contenteditable]:not([contenteditable='false']), input:not(${PRESSED_INPUTS})`;
 const PRESSABLE = "button, a[href], summary, input, [role=button], [role=tab]";
 const WORDS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", Delete: "Del", Escape: "Esc" };
+
+const TYPES_MS = 700; // after a character somebody is still typing
+let lastTyped = -Infinity;
+
+/** Is somebody in the middle of typing into a field? */
+export const typesNow = () => performance.now() - lastTyped < TYPES_MS;
 
 /** On many keyboards [ and ] are typed with AltGr, which reports itself as Ctrl+Alt. */
 const isAltGraph = (event) => event.getModifierState?.("AltGraph") ?? false;
 
 /** A keyboard event as commands name it: "Ctrl+Shift+z", "Shift+ArrowLeft", "?". */
-export function nameOf(event) {
+function nameOf(event) {
   const isChar = event.key.length === 1;
   const isLetter = isChar && event.key.toLowerCase() !== event.key.toUpperCase();
   const key = isLetter ? event.key.toLowerCase() : event.key;
@@ -30,9 +37,13 @@ export function listenToKeys({ root, commands, dialog }) {
 
   const listener = (event) => {
     if (!root.isConnected) return document.removeEventListener("keydown", listener);
-    if (event.defaultPrevented || event.isComposing || (event.altKey && !isAltGraph(event)) || root.offsetParent === null) return undefined;
+    const isOthers = event.defaultPrevented || event.isComposing || (event.altKey && !isAltGraph(event));
+    if (isOthers || root.offsetParent === null) return undefined; // no parent: in a tab that is not shown
     const target = event.target instanceof Element ? event.target : document.body;
-    if (target.closest(TYPING)) return undefined;
+    if (target.closest(TYPING)) {
+      if (event.key.length === 1) lastTyped = performance.now();
+      return undefined;
+    }
     const name = nameOf(event);
     // A focused button is pressed with Space and Enter, a slider moved with the arrows: theirs, not ours.
     if (["Enter", " "].includes(event.key) && target.closest(PRESSABLE)) return undefined;

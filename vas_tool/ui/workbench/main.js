@@ -5,7 +5,7 @@ import { makeCommands } from "./commands.js";
 import { Connection } from "./connection.js";
 import { Pictures } from "./frames.js";
 import { HelpDialog } from "./help.js";
-import { listenToKeys, wordOf } from "./keys.js";
+import { listenToKeys, typesNow, wordOf } from "./keys.js";
 import { Loader } from "./loader.js";
 import { Masks } from "./masks.js";
 import { SidePanel } from "./objects.js";
@@ -98,8 +98,8 @@ class Workbench {
   firstState() {
     this.status.empty(null);
     this.view.camera.fit();
-    const typing = document.activeElement?.closest?.("input, textarea, select, [contenteditable]");
-    if (!typing) this.root.querySelector(".vas-canvas").focus({ preventScroll: true });
+    // The field or list it was opened with still has the keys; the picture needs them now.
+    if (!typesNow()) this.root.querySelector(".vas-canvas").focus({ preventScroll: true });
   }
 
   /** Take an action's answer: the state first, then the masks it brought. */

@@ -22,6 +22,9 @@ function icon(name) {
   return svg;
 }
 
+const clipLine = ({ source, size_wh: size, frame_count: count, fps }) =>
+  `${source}, ${size.join(" × ")}, ${count} frames at ${fps} a second`;
+
 export class SidePanel {
   constructor({ root, store, actions, commands }) {
     Object.assign(this, { root, store, actions, commands });
@@ -53,16 +56,19 @@ export class SidePanel {
 
   renderObjects() {
     const { store } = this;
-    const rows = (store.state?.objects ?? []).map((object) => ({ ...this.numbersOf(object), chosen: object.id === store.chosen.id }));
+    const objects = store.state?.objects ?? [];
+    const rows = objects.map((object) => ({ ...this.numbersOf(object), chosen: object.id === store.chosen.id }));
     if (this.renaming !== null || !this.changed("objects", rows)) return; // an open name field is not torn away
     this.list.replaceChildren(...rows.map((row) => this.objectRow(row)));
-    if (!rows.length) this.list.append(make("li", { className: "vas-none", textContent: store.state ? "None yet. Click one in the picture." : "" }));
+    const none = store.state ? "None yet. Click one in the picture." : "";
+    if (!rows.length) this.list.append(make("li", { className: "vas-none", textContent: none }));
     this.list.querySelector(".vas-chosen")?.scrollIntoView({ block: "nearest" });
   }
 
   numbersOf({ id, label }) {
     const count = (mask) => this.store.countBits(id, mask);
-    return { id, label, modal: count(BIT.modal), amodal: count(BIT.amodal), accepted: count(BIT.accepted), look: count(BIT.look), stale: count(BIT.stale) };
+    const names = ["modal", "amodal", "accepted", "look", "stale"];
+    return { id, label, ...Object.fromEntries(names.map((name) => [name, count(BIT[name])])) };
   }
 
   objectRow(row) {
@@ -71,7 +77,8 @@ export class SidePanel {
     chip.style.background = cssOf(row.id);
     const name = make("span", { className: "vas-name", textContent: row.label });
     const counts = make("small", { textContent: this.countsText(row) });
-    const choose = make("button", { type: "button", className: "vas-choose", title: this.chooseTitle(row) }, chip, make("span", { className: "vas-words" }, name, counts));
+    const words = make("span", { className: "vas-words" }, name, counts);
+    const choose = make("button", { type: "button", className: "vas-choose", title: this.chooseTitle(row) }, chip, words);
     choose.setAttribute("aria-pressed", String(row.chosen));
     choose.onclick = () => this.actions.choose({ id: row.id });
     choose.ondblclick = () => this.rename(row, name);
@@ -100,7 +107,8 @@ export class SidePanel {
       node.onclick = act;
       return node;
     };
-    const acceptAll = button(`accept-all-${row.id}`, `Accept all frames of ${row.label}`, "check", () => this.actions.acceptAll(row.id));
+    const acceptTitle = `Accept all frames of ${row.label}`;
+    const acceptAll = button(`accept-all-${row.id}`, acceptTitle, "check", () => this.actions.acceptAll(row.id));
     acceptAll.disabled = !row.modal && !row.amodal;
     return make("span", { className: "vas-row-tools" },
       button(`rename-${row.id}`, `Rename ${row.label}`, "pen", () => this.rename(row, name)),
@@ -136,7 +144,8 @@ export class SidePanel {
       const box = make("input", { type: "checkbox", data: { testid: `layer-${name}`, layer: name } });
       box.onchange = () => this.actions.setLayer(name, box.checked);
       const key = make("kbd", { textContent: wordOf(this.commands[`layer-${name}`].keys[0]) });
-      return make("label", { title: `${word}: ${title}` }, box, make("i", { className: `vas-swatch vas-swatch-${name}` }), word, key);
+      const swatch = make("i", { className: `vas-swatch vas-swatch-${name}` });
+      return make("label", { title: `${word}: ${title}` }, box, swatch, word, key);
     });
     this.part("layers").replaceChildren(...rows);
   }
@@ -175,7 +184,7 @@ export class SidePanel {
 
   renderNotes() {
     const { project } = this.store;
-    const notes = project ? [`${project.source}, ${project.size_wh.join(" × ")}, ${project.frame_count} frames at ${project.fps} a second`, project.path, ...project.notes] : [];
+    const notes = project ? [clipLine(project), project.path, ...project.notes] : [];
     if (!this.changed("notes", notes)) return;
     const box = this.part("notes").closest("details");
     box.hidden = !notes.length;

@@ -5,7 +5,7 @@ const REACH = 6; // frames each way
 const REACH_PLAYING = 16; // ahead
 
 /** Frames worth having around the playhead, most wanted first. */
-export function neighbours(frame, { count, playing }) {
+function neighbours(frame, { count, playing }) {
   const order = [frame];
   const reach = playing ? REACH_PLAYING : REACH;
   for (let step = 1; step <= reach; step++) {
@@ -37,7 +37,7 @@ function mayHaveDepth(store) {
 }
 
 /** Paths of the extra pictures that the layers switched on need on this frame. */
-export function layerPaths(store, frame) {
+function layerPaths(store, frame) {
   const paths = [];
   if (store.layers.depth && mayHaveDepth(store)) paths.push(depthPath(store, frame));
   if (!store.layers.content) return paths;

@@ -8,7 +8,7 @@ const CALM_MS = 6000; // how long a message that is no error stays
 const WAIT_SHOWN_AFTER_MS = 200; // a picture that comes sooner needs no "loading"
 
 /** 75 -> "1 min 15 s". */
-export function durationWords(seconds) {
+function durationWords(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;

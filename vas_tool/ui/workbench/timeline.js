@@ -13,7 +13,8 @@ const HEAD_COLOUR = "#ff5a5f";
 const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 const STATE_WORDS = [
   [BIT.prompted, "clicks"], [BIT.modal, "modal mask"], [BIT.amodal, "amodal mask"], [BIT.occluded, "occluded"],
-  [BIT.content, "content"], [BIT.accepted, "accepted"], [BIT.stale, "stale: made before something changed"], [BIT.look, "needs a look"],
+  [BIT.content, "content"], [BIT.accepted, "accepted"], [BIT.stale, "stale: made before something changed"],
+  [BIT.look, "needs a look"],
 ];
 
 export class Timeline {
@@ -210,7 +211,8 @@ export class Timeline {
     if (index < 0) return;
     const [top, bottom] = [index * ROW_HEIGHT, (index + 1) * ROW_HEIGHT];
     if (top < this.scroller.scrollTop) this.scroller.scrollTop = top;
-    else if (bottom > this.scroller.scrollTop + this.scroller.clientHeight) this.scroller.scrollTop = bottom - this.scroller.clientHeight;
+    const { clientHeight } = this.scroller;
+    if (bottom > this.scroller.scrollTop + clientHeight) this.scroller.scrollTop = bottom - clientHeight;
   }
 }
 

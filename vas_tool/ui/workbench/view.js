@@ -139,12 +139,14 @@ export class View {
     return { depth, contents: pictures.filter(Boolean) };
   }
 
+  /** Everything the composed picture depends on: while it is the same the picture is, too. */
   keyOf({ frame, picture, extras }) {
     const { store, camera } = this;
     const strokes = store.pending.filter((item) => item.kind === "stroke" && item.frame === frame);
     const painting = this.pointer.stroke ? this.pointer.stroke.points.length : 0;
     return JSON.stringify([
-      frame, picture?.width, extras.contents.length, Boolean(extras.depth), this.pictures.serial, this.masks.get(frame)?.serial, store.stampOf(frame),
+      frame, picture?.width, extras.contents.length, Boolean(extras.depth), this.pictures.serial,
+      this.masks.get(frame)?.serial, store.stampOf(frame),
       camera.scale, camera.x, camera.y, this.base.width, this.base.height, store.chosen.id, store.layers, store.hideAll,
       strokes.length, painting, store.project.canvas,
     ]);
