@@ -2,7 +2,7 @@
 import { Lru } from "./lru.js";
 import { GoneError, LostError } from "./api.js";
 
-const CACHE_BYTES = 192e6;
+const CACHE_BYTES = 160e6;
 const BYTES_PER_PIXEL = 4;
 /** Frames are asked for at one of these widths, so that resizing the window does not fetch everything again. */
 const SCREEN_WIDTHS = [640, 960, 1280, 1920, 2560];

@@ -3,7 +3,7 @@ import { Lru } from "./lru.js";
 import { rasterize } from "./raster.js";
 
 const KEPT_RUNS = 4e6; // numbers, about 32 MB
-const RASTER_BYTES = 96e6;
+const RASTER_BYTES = 64e6;
 
 const runsIn = (objects) =>
   Object.values(objects).reduce((sum, { modal, amodal }) => sum + modal.length + (amodal?.length ?? 0) + 64, 0);
