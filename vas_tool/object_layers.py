@@ -52,6 +52,11 @@ class ModalMasks(Mapping[int, Mask]):
     def __init__(self, layers: ObjectLayers, thing: AnnotatedObject, canvas: Canvas) -> None:
         self.layers, self.thing, self.canvas = layers, thing, canvas
 
+    @property
+    def _given(self) -> set[int]:
+        """Frames whose imported mask counts and is there."""
+        return {f for f in self.thing.given if f in self.layers.given}
+
     def __getitem__(self, frame_index: int) -> Mask:
         if self.layers.modal_stamp(self.thing, frame_index) is None:
             raise KeyError(frame_index)
@@ -66,7 +71,8 @@ class ModalMasks(Mapping[int, Mask]):
 
     def __contains__(self, frame_index: object) -> bool:
         # Mapping would decode the picture to find out.
-        return isinstance(frame_index, int) and self.layers.modal_stamp(self.thing, frame_index) is not None
+        made = frame_index in self.layers.modal or frame_index in self._given
+        return made or any(s.frame_index == frame_index for s in self.thing.strokes if s.layer == "modal")
 
     def area(self, frame_index: int) -> int:
         """Pixels seen on a frame; read from the stamp when no stroke changed it."""
@@ -84,7 +90,7 @@ class ModalMasks(Mapping[int, Mask]):
 
     def __iter__(self) -> Iterator[int]:
         painted = {s.frame_index for s in self.thing.strokes if s.layer == "modal"}
-        return iter(sorted({*self.layers.modal, *self.thing.given, *painted}))
+        return iter(sorted({*self.layers.modal, *self._given, *painted}))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -111,7 +117,8 @@ class AmodalMasks(Mapping[int, Mask]):
         return np.zeros(self.canvas.size_wh[::-1], dtype=bool)
 
     def __contains__(self, frame_index: object) -> bool:
-        return isinstance(frame_index, int) and self.layers.amodal_stamp(self.thing, frame_index) is not None
+        painted = (s for s in self.thing.strokes if s.layer == "amodal")
+        return frame_index in self.layers.amodal or any(s.frame_index == frame_index for s in painted)
 
     def hidden_area(self, frame_index: int) -> int:
         """Pixels of the amodal mask that are not seen, from the stamps when no stroke changed them."""
