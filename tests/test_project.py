@@ -391,6 +391,19 @@ def test_an_undo_that_failed_is_finished_before_anything_else(
     assert np.array_equal(small_project.modal(object_id)[0], block(1))
 
 
+def test_what_cannot_be_kept_for_undo_is_not_replaced(small_project: Project) -> None:
+    object_id = annotate(small_project, modal={0: block(1)})
+    edit = small_project.edit("track")
+    (small_project.folder / "history" / f"{edit:06d}").write_text("in the way")
+    modal = small_project.layers(object_id).modal
+    with small_project.under(edit):
+        with pytest.raises(ProjectError, match="could not be changed"):
+            modal.put(0, block(5), Stamp("builtin"))
+        with pytest.raises(ProjectError, match="could not be changed"):
+            del modal[0]
+    assert np.array_equal(modal[0], block(1))
+
+
 def test_a_full_disk_changes_nothing(small_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     annotate(small_project, modal={0: block(1)})
     before, on_disk = state(small_project), (small_project.folder / "project.json").read_bytes()

@@ -169,10 +169,18 @@ class LayerFolder(MutableMapping[int, Picture]):
                 "digest": f"{zlib.crc32(image.tobytes()):08x}",
             }
         )
-        self.before_write(self, frame_index)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._prepare(frame_index)
         write_atomically(self.path(frame_index), _png_bytes(image, full))
         self._stamps[frame_index] = full
+
+    def _prepare(self, frame_index: int) -> None:
+        try:
+            self.before_write(self, frame_index)
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ProjectError(
+                f"{self.path(frame_index)} could not be changed ({error.strerror}); make room and try again"
+            ) from error
 
     def reread(self, frame_index: int) -> None:
         """Take notice of a file that was put there or taken away by undo."""
@@ -196,7 +204,7 @@ class LayerFolder(MutableMapping[int, Picture]):
     def __delitem__(self, frame_index: int) -> None:
         if frame_index not in self._stamps:
             raise KeyError(frame_index)
-        self.before_write(self, frame_index)
+        self._prepare(frame_index)
         self.path(frame_index).unlink(missing_ok=True)
         del self._stamps[frame_index]
 
