@@ -41,6 +41,13 @@ def write_images(folder: Path, num_frames: int, size_wh: SizeWH) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The weights on a developer's computer must not decide what ``auto`` is in a test."""
+    monkeypatch.setenv("VAS_TOOL_WEIGHTS", str(tmp_path / "no-weights"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no-hub"))
+
+
 @pytest.fixture
 def make_project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
     """make_project(num_frames=5, size_wh=(64, 48), name="clip") -> an open project without objects.

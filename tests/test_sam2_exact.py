@@ -1,7 +1,7 @@
 """The same answers as the sam2 package's own video predictor: bit for bit, in float32 on a CPU."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from vas_tool.video.clip import FolderClip
 
 skip_without_sam2()
 
-import torch  # noqa: E402
 from sam2.build_sam import build_sam2_video_predictor  # noqa: E402
 
 from sam_integration.checkpoints import load_model  # noqa: E402
@@ -33,15 +32,6 @@ FIRST_OBJECT = {
 SECOND_OBJECT = {7: FramePrompt(box_xyxy=(34, 25, 64, 55)), 2: FramePrompt((Point(64, 40),))}
 MASKED_OBJECT = {2: FramePrompt(mask=DISC), 9: FramePrompt((Point(40, 30, False),), mask=DISC)}
 CROWD = {i: FramePrompt((Point(20 + 4 * i, 25),)) for i in (0, 1, 3, 8, 10, 11)}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in another order are other bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module", params=["sam2.1", "sam2"])

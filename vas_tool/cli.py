@@ -39,8 +39,14 @@ def parser() -> argparse.ArgumentParser:
     _add_export(commands.add_parser("export", help="write a project's results for other tools"))
     verify = commands.add_parser("verify", help="check an exported file")
     verify.add_argument("file", type=Path)
-    commands.add_parser("models", help="list the engines and the weights they need")
+    _add_models(commands.add_parser("models", help="list the engines and the weights they need; download weights"))
     return top
+
+
+def _add_models(models: argparse.ArgumentParser) -> None:
+    actions = models.add_subparsers(dest="action", metavar="download")
+    download = actions.add_parser("download", help="fetch the weights of an engine")
+    download.add_argument("name", metavar="NAME", help="as the list shows it, for example sam2.1-tiny")
 
 
 def _add_open(open_: argparse.ArgumentParser) -> None:

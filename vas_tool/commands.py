@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.engines.weights import Weights, download
 from vas_tool.errors import InputError, PromptError
 from vas_tool.exports import export
 from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
@@ -178,12 +180,52 @@ def verify_(options: Namespace) -> int:
 
 
 def models(options: Namespace) -> int:
-    """``vas-tool models``: the table of engines."""
-    rows = [(s.stage, s.name, s.size, s.licence, s.note) for s in registry.ENGINES]
-    widths = [max(len(row[i]) for row in [("stage", "engine", "weights", "licence", ""), *rows]) for i in range(4)]
-    for row in [("stage", "engine", "weights", "licence", "what it is"), *rows]:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)), row[4]]))
+    """``vas-tool models``: the table of engines, and where weights are looked for; or a download."""
+    if options.action == "download":
+        return _download(options.name)
+    lines = [("stage", "engine", "weights", "licence", "state", "what it is")]
+    lines += [(s.stage, s.name, s.size, s.licence, _state_of(s), s.note) for s in registry.ENGINES]
+    _print_table(lines)
+    print()
+    _print_table([("weights", "repository", "looked for in, in this order"), *map(_places_of, _all_weights())])
+    print("\nget weights with: vas-tool models download NAME", file=sys.stderr)
     return 0
+
+
+def _download(name: str) -> int:
+    weights = {w.name: w for w in _all_weights()}.get(name.removesuffix("-fast"))
+    if weights is None:
+        raise InputError(f"there are no weights {name!r}; choose from {', '.join(w.name for w in _all_weights())}")
+    print(f"{weights.repo_id}/{weights.file_name}: about {weights.num_megabytes} MB, licence {weights.licence}")
+    bar = ProgressBar()
+    found = weights.find()
+    path = found or download(weights, progress=bar)
+    bar.close()
+    print(f"{path}{' is there already' if found else ''}")
+    return 0
+
+
+def _all_weights() -> list[Weights]:
+    return list({spec.weights.name: spec.weights for spec in registry.ENGINES if spec.weights is not None}.values())
+
+
+def _state_of(spec: EngineSpec) -> str:
+    absent = [f"package {name} missing" for name in registry.missing_packages(spec)]
+    if spec.weights is not None and spec.weights.find() is None:
+        absent.append("weights missing")
+    return ", ".join(absent) or "ready"
+
+
+def _places_of(weights: Weights) -> tuple[str, ...]:
+    found = weights.find()
+    places = [f"{place}{' (found)' if place == found else ''}" for place in weights.places()]
+    return weights.name, weights.repo_id, ", ".join(places)
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {

@@ -6,12 +6,20 @@ Engines are imported on first use and shared by everybody in the process; whoeve
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import platform
+import shutil
+import sys
 import threading
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Generic, Literal, TypeVar, cast, overload
 
+from sam_integration.zoo import MODELS
 from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter
+from vas_tool.engines.sam2 import PresetName, weights_of
+from vas_tool.engines.turns import Turns
+from vas_tool.engines.weights import Weights
 from vas_tool.errors import EngineError
 from vas_tool.types import STAGES, Stage
 
@@ -29,7 +37,7 @@ class EngineSpec:
     name: str
     module: str
     attribute: str
-    """The class in ``module``; called without arguments."""
+    """The class or function in ``module`` that makes the engine; called with ``options``."""
     revision: str
     """Of the weights, or of the method when there are none. Changes when results change."""
     licence: str
@@ -37,11 +45,53 @@ class EngineSpec:
     """Of the weights, in words."""
     note: str
     """One honest sentence for the person: what it is and what to expect."""
-    get: str = ""
-    """The command that makes the engine available, when something has to be fetched."""
+    options: tuple[tuple[str, str], ...] = ()
+    """Keyword arguments."""
+    packages: tuple[str, ...] = ()
+    """What has to be installed beside this package, by the names of pip and import alike."""
+    weights: Weights | None = None
+    """The file it needs."""
+    needs_gpu: bool = False
+    """Whether it is so slow without a GPU that ``auto`` takes it only where there is one."""
+
+    @property
+    def get(self) -> str:
+        """The command that makes the engine available; empty when it is, or when nothing has to be fetched."""
+        absent = missing_packages(self)
+        install = f"pip install {' '.join(absent)}" if absent else ""
+        fetch = self.weights.get if self.weights is not None and self.weights.find() is None else ""
+        return " && ".join(filter(None, (install, fetch)))
+
+
+def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ...]:
+    """A line for every SAM2 model, in the order of their sizes given; the newer family first."""
+    family = ("sam2.1", "sam2")
+    models = {spec.name: spec for spec in MODELS}
+    cost = (
+        "" if preset == "exact" else " At half the picture size: several times faster, thin and small parts get lost."
+    )
+    return tuple(
+        EngineSpec(
+            stage="segment",
+            name=name if preset == "exact" else f"{name}-fast",
+            module="vas_tool.engines.sam2",
+            attribute="open_sam2",
+            revision="1",
+            licence=models[name].licence,
+            size=f"{models[name].num_megabytes} MB",
+            note=f"SAM2: knows objects, and follows them through the video.{cost}",
+            options=(("model", name), ("preset", preset)),
+            packages=("torch", "torchvision", "sam2"),
+            weights=weights_of(models[name]),
+            needs_gpu=preset == "exact",
+        )
+        for name in (f"{f}-{size}" for f in family for size in order)
+    )
 
 
 ENGINES: tuple[EngineSpec, ...] = (
+    *_sam2("exact", order=("large", "base-plus", "small", "tiny")),
+    *_sam2("fast", order=("tiny", "small", "base-plus", "large")),  # without a GPU the lightest is the best
     EngineSpec(
         stage="segment",
         name="builtin",
@@ -83,16 +133,19 @@ ENGINES: tuple[EngineSpec, ...] = (
         note="Brings over the object's own pixels from other frames; what none shows is smoothly filled in.",
     ),
 )
-"""Best first within a stage: ``auto`` takes the first that is present."""
+"""Best first within a stage: ``auto`` takes the first that is present and that this computer is fit for."""
+
+_LOADING = {stage: threading.Lock() for stage in STAGES}
+"""Two people asking at once must not load the same weights twice."""
 
 
 @dataclass(frozen=True)
 class LoadedEngine(Generic[Engine]):
-    """An engine that is ready, and the lock that everybody takes for one step of work."""
+    """An engine that is ready, and the lock that everybody takes, in turn, for one step of work."""
 
     spec: EngineSpec
     engine: Engine
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    lock: Turns = field(default_factory=Turns)
 
 
 def engines_of(stage: Stage) -> list[EngineSpec]:
@@ -106,17 +159,39 @@ def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
         raise EngineError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
     specs = engines_of(stage)
     for spec in specs:
-        if name in (AUTO, spec.name):
+        if spec.name == name or (name == AUTO and is_fit(spec) and is_present(spec)):
             return spec
     raise EngineError(
         f"there is no {stage} engine {name!r}; choose one of {', '.join(s.name for s in specs)} or {AUTO}"
     )
 
 
+def missing_packages(spec: EngineSpec) -> list[str]:
+    """The packages that an engine needs and that are not installed. Imports none of them."""
+    return [name for name in spec.packages if importlib.util.find_spec(name) is None]
+
+
+def is_present(spec: EngineSpec) -> bool:
+    """Whether the engine's packages and weights are there."""
+    return (spec.weights is None or spec.weights.find() is not None) and not missing_packages(spec)
+
+
+def is_fit(spec: EngineSpec) -> bool:
+    """Whether this computer runs the engine at a bearable speed."""
+    return not spec.needs_gpu or has_gpu()
+
+
+@cache
+def has_gpu() -> bool:
+    """Whether there seems to be a GPU that torch can use. Asked without torch, which takes seconds to import."""
+    return shutil.which("nvidia-smi") is not None or (sys.platform == "darwin" and platform.machine() == "arm64")
+
+
 def better_than(spec: EngineSpec) -> str:
-    """How to get a better engine for the stage, as a command; empty when this version has none."""
-    better = [s for s in engines_of(spec.stage)[: engines_of(spec.stage).index(spec)] if s.get]
-    return better[0].get if better else ""
+    """How to get a better engine for the stage, as a command; empty when there is none for this computer."""
+    specs = engines_of(spec.stage)
+    better = [s.get for s in specs[: specs.index(spec)] if is_fit(s)]
+    return next(filter(None, better), "")
 
 
 @overload
@@ -129,13 +204,17 @@ def load(stage: Literal["amodal"], name: str = AUTO) -> LoadedEngine[AmodalCompl
 def load(stage: Literal["content"], name: str = AUTO) -> LoadedEngine[ContentCompleter]: ...
 def load(stage: Stage, name: str = AUTO) -> LoadedEngine[object]:
     """The engine of that name, loaded once for the process. Raises EngineError when it is unknown or does not load."""
-    return _load(spec_of(stage, name))
+    spec = spec_of(stage, name)
+    with _LOADING[stage]:
+        return _load(spec)
 
 
 @cache
 def _load(spec: EngineSpec) -> LoadedEngine[object]:
+    if not is_present(spec):
+        raise EngineError(f"the {spec.stage} engine {spec.name} is not complete; get the rest with: {spec.get}")
     try:
         maker = getattr(importlib.import_module(spec.module), spec.attribute)
     except ImportError as error:
         raise EngineError(f"the {spec.stage} engine {spec.name} needs a package: {error}; install it") from error
-    return LoadedEngine(spec, cast(object, maker()))
+    return LoadedEngine(spec, cast(object, maker(**dict(spec.options))))

@@ -1,0 +1,63 @@
+"""The lock of an engine: reentrant, and everybody in the order of asking."""
+
+import threading
+
+from vas_tool.engines.turns import Turns
+
+TIMEOUT_SECONDS = 30
+
+
+def wait_until_waiting(turns: Turns, count: int) -> None:
+    done = threading.Event()
+    while turns.num_waiting < count:
+        done.wait(0.001)
+
+
+def test_a_long_run_lets_others_in_between_its_steps() -> None:
+    turns, order = Turns(), []
+    begun = threading.Event()
+
+    def run() -> None:
+        for step in range(5):
+            with turns:
+                order.append(f"step {step}")
+                if step == 0:
+                    begun.set()
+                    wait_until_waiting(turns, 2)  # the click and the look below
+
+    def person(name: str) -> None:
+        with turns:
+            order.append(name)
+
+    runner = threading.Thread(target=run)
+    runner.start()
+    assert begun.wait(TIMEOUT_SECONDS)
+    people = []
+    for count, name in enumerate(("click", "look"), start=1):
+        people.append(threading.Thread(target=person, args=(name,)))
+        people[-1].start()
+        wait_until_waiting(turns, count)
+    for thread in (runner, *people):
+        thread.join(TIMEOUT_SECONDS)
+    assert order == ["step 0", "click", "look", "step 1", "step 2", "step 3", "step 4"]
+
+
+def test_the_same_thread_may_take_it_again() -> None:
+    turns = Turns()
+    with turns, turns:
+        pass
+    other = threading.Thread(target=lambda: turns.__enter__().__exit__(None, None, None))
+    other.start()
+    other.join(TIMEOUT_SECONDS)
+    assert not other.is_alive()
+
+
+def test_an_error_gives_it_back() -> None:
+    turns = Turns()
+    try:
+        with turns:
+            raise ValueError
+    except ValueError:
+        pass
+    with turns:
+        assert turns.num_waiting == 0

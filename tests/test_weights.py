@@ -1,0 +1,231 @@
+"""Where weights are looked for, which engine ``auto`` is, and the download, from a little hub of our own."""
+
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sam_integration.zoo import MODELS
+from vas_tool.cli import main
+from vas_tool.engines import registry
+from vas_tool.engines.weights import FOLDER_VARIABLE, Weights, download
+from vas_tool.errors import Cancelled, EngineError
+
+CONTENT = bytes(range(256)) * 40_000
+"""About 10 MB: one read of huggingface_hub's client, so that a download can be stopped within it."""
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TINY = Weights("sam2.1-tiny", "facebook/sam2.1-hiera-tiny", "sam2.1_hiera_tiny.pt", 156, "Apache-2.0")
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No weights of this computer's."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "mine"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)
+
+
+def put(path: Path, content: bytes = b"weights") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def in_cache(tmp_path: Path) -> Path:
+    repository = tmp_path / "hub" / "models--facebook--sam2.1-hiera-tiny"
+    put(repository / "refs" / "main", COMMIT.encode())
+    return put(repository / "snapshots" / COMMIT / TINY.file_name)
+
+
+def test_own_folders_come_before_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert TINY.find() is None
+    cached = in_cache(tmp_path)
+    assert TINY.find() == cached
+    put(tmp_path / "checkpoints" / TINY.file_name)
+    assert TINY.find() == Path("checkpoints") / TINY.file_name
+    mine = put(tmp_path / "mine" / TINY.file_name)
+    assert TINY.find() == mine
+    monkeypatch.delenv(FOLDER_VARIABLE)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert TINY.places()[0] == tmp_path / "cache" / "vas-tool" / TINY.file_name
+
+
+@pytest.mark.parametrize(
+    ("gpu", "chosen", "hint"), [(True, "sam2.1-tiny", "sam2.1-large"), (False, "sam2.1-tiny-fast", "")]
+)
+def test_auto_is_the_best_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool, chosen: str, hint: str
+) -> None:
+    monkeypatch.setattr(registry, "has_gpu", lambda: gpu)
+    monkeypatch.setattr(registry, "missing_packages", lambda spec: [])
+    assert registry.spec_of("segment").name == "builtin"
+    assert registry.better_than(registry.spec_of("segment")).startswith("vas-tool models download sam2.1-")
+    in_cache(tmp_path)
+    spec = registry.spec_of("segment")
+    assert spec.name == chosen and spec.get == ""
+    assert registry.better_than(spec) == (f"vas-tool models download {hint}" if hint else "")
+    assert registry.spec_of("segment", "sam2.1-tiny").name == "sam2.1-tiny", "by name it is always to be had"
+
+
+def test_without_the_packages_auto_is_builtin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_cache(tmp_path)
+    monkeypatch.setattr(registry, "missing_packages", lambda spec: list(spec.packages)[-1:])
+    assert registry.spec_of("segment").name == "builtin"
+    assert registry.better_than(registry.spec_of("segment")).startswith("pip install sam2")
+    with pytest.raises(EngineError, match=r"pip install sam2$"):
+        registry.load("segment", "sam2.1-tiny")
+
+
+def test_an_engine_without_weights_names_the_command() -> None:
+    with pytest.raises(EngineError, match=r"vas-tool models download sam2\.1-small"):
+        registry.load("segment", "sam2.1-small-fast")
+
+
+def test_the_table_holds_every_model_exact_and_fast() -> None:
+    names = [spec.name for spec in registry.engines_of("segment")]
+    assert len(set(names)) == len(names) == 2 * len(MODELS) + 1 and names[-1] == "builtin"
+    assert {spec.name for spec in MODELS} <= set(names)
+    for spec in MODELS:
+        family, size = spec.name.split("-", 1)
+        assert spec.repo_id == f"facebook/{family}-hiera-{size}"
+
+
+def test_models_lists_where_weights_are_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cached = in_cache(tmp_path)
+    assert main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("sam2.1-tiny ") and f"{cached} (found)" in line for line in lines)
+    assert any("sam2.1-large-fast" in line and "weights missing" in line for line in lines)
+
+
+# --- a hub ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Hub:
+    """What one test's hub serves, and what was asked of it."""
+
+    content: bytes = CONTENT
+    etag: str = hashlib.sha256(CONTENT).hexdigest()
+    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+    """(method, path, Range header)."""
+
+    def handler(self) -> type[http.server.BaseHTTPRequestHandler]:
+        hub = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_HEAD(self) -> None:
+                self._answer(body=False)
+
+            def do_GET(self) -> None:
+                self._answer(body=True)
+
+            def _answer(self, *, body: bool) -> None:
+                wanted = self.headers.get("Range")
+                hub.asked.append((self.command, self.path, wanted))
+                known = self.path == f"/{TINY.repo_id}/resolve/main/{TINY.file_name}"
+                start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0
+                part = hub.content[start:] if known else b""
+                self.send_response((206 if wanted else 200) if known else 404)
+                if not known:
+                    self.send_header("X-Error-Code", "RepoNotFound")
+                if wanted:
+                    total = len(hub.content)
+                    self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+                self.send_header("Content-Length", str(len(part)))
+                self.send_header("ETag", f'"{hub.etag}"')
+                self.send_header("X-Repo-Commit", COMMIT)
+                self.send_header("Accept-Ranges", "bytes")
+                self.end_headers()
+                if body:
+                    self.wfile.write(part)
+
+            def handle(self) -> None:
+                with suppress(OSError):  # the client went away, as some tests have it do
+                    super().handle()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Tests are quiet."""
+
+        return Handler
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    hub = Hub()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), hub.handler()) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+        yield hub
+        server.shutdown()
+
+
+def test_a_download_is_found_afterwards(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "download", "sam2.1-tiny"]) == 0
+    out = capsys.readouterr().out
+    assert "156 MB" in out and "Apache-2.0" in out
+    found = TINY.find()
+    assert found is not None and found.read_bytes() == CONTENT and str(found) in out
+
+
+def test_what_is_there_is_not_fetched_again(hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cached = in_cache(tmp_path)
+    assert main(["models", "download", "sam2.1-tiny-fast"]) == 0
+    assert f"{cached} is there already" in capsys.readouterr().out and not hub.asked
+
+
+def test_progress_goes_from_nothing_to_all_of_it(hub: Hub) -> None:
+    told: list[tuple[int, int, str]] = []
+    download(TINY, progress=lambda *step: told.append(step))
+    for what in ("download sam2.1-tiny", "check sam2.1-tiny"):
+        steps = [(done, total) for done, total, told_what in told if told_what == what]
+        assert steps[-1] == (len(CONTENT), len(CONTENT)) and steps == sorted(steps)
+
+
+def test_a_stopped_download_goes_on_where_it_was(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1 << 20)
+
+    def stop_half_way(done: int, total: int, what: str) -> None:
+        if done > total // 2:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        download(TINY, progress=stop_half_way)
+    assert TINY.find() is None
+    assert download(TINY).read_bytes() == CONTENT
+    ranges = [wanted for method, _, wanted in hub.asked if method == "GET"]
+    assert len(ranges) == 2 and ranges[0] is None, "it did not go on, it began again"
+    assert ranges[1] is not None and int(ranges[1].removeprefix("bytes=").rstrip("-")) >= len(CONTENT) // 3
+
+
+def test_a_file_of_another_checksum_is_refused_and_removed(hub: Hub) -> None:
+    hub.etag = hashlib.sha256(b"another").hexdigest()
+    with pytest.raises(EngineError, match=r"checksum.*vas-tool models download sam2\.1-tiny"):
+        download(TINY)
+    assert TINY.find() is None
+    hub.etag = hashlib.sha256(CONTENT).hexdigest()
+    assert download(TINY).read_bytes() == CONTENT
+
+
+def test_what_the_hub_does_not_have_is_named(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "download", "sam2-large"]) == 1
+    assert "facebook/sam2-hiera-large/sam2_hiera_large.pt could not be downloaded" in capsys.readouterr().err
+
+
+def test_no_hub_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(EngineError, match="check the connection"):
+        download(TINY)
+
+
+def test_unknown_weights_list_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "download", "sam3"]) == 1
+    assert "sam2.1-tiny" in capsys.readouterr().err

@@ -1,0 +1,169 @@
+"""SAM2 as segment engine: prompts in clip pixels -> modal masks, by way of ``sam_integration``.
+
+torch is imported when the engine is loaded, not with this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from sam_integration.checkpoints import load_model, require_packages
+from sam_integration.errors import CheckpointError, PackageMissing
+from sam_integration.predictor import Predictor
+from sam_integration.presets import EXACT, FAST, best_device, uses_bfloat16
+from sam_integration.prompts import Answer, FramePrompt, Point
+from sam_integration.zoo import MODELS, ModelSpec
+from vas_tool.engines.base import Progress, TrackedFrame, silent
+from vas_tool.engines.weights import Weights
+from vas_tool.errors import EngineError, PromptError
+from vas_tool.types import Clip, Mask, Prompts
+
+PresetName = Literal["exact", "fast"]
+PRESETS = {"exact": EXACT, "fast": FAST}
+
+
+def weights_of(spec: ModelSpec) -> Weights:
+    """The file that a model needs."""
+    return Weights(spec.name, spec.repo_id, spec.file_name, spec.num_megabytes, spec.licence)
+
+
+def open_sam2(*, model: str, preset: PresetName) -> Sam2Segmenter:
+    """A model of the zoo by its name, from the first place that has its weights, on the best device.
+
+    Raises EngineError, naming the file and the command, when something is missing or the file does not fit.
+    """
+    spec = next(spec for spec in MODELS if spec.name == model)
+    weights = weights_of(spec)
+    checkpoint = weights.find()
+    if checkpoint is None:
+        looked = ", ".join(str(place) for place in weights.places())
+        raise EngineError(f"{weights.file_name} is not there (looked for {looked}); get it with: {weights.get}")
+    return Sam2Segmenter.from_checkpoint(spec, checkpoint, preset=preset)
+
+
+class Sam2Segmenter:
+    """A Segmenter (see ``engines.base``). Objects of one clip share what the picture encoder made of its frames."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+
+    @classmethod
+    def from_checkpoint(
+        cls, spec: ModelSpec, checkpoint: Path, *, preset: PresetName = "exact", device: str | None = None
+    ) -> Sam2Segmenter:
+        """``device``: cuda, mps or cpu; the best there is when None. Raises EngineError."""
+        try:
+            require_packages()
+            device = device or best_device()
+            model = load_model(spec, checkpoint, PRESETS[preset], device=device)
+        except CheckpointError as error:
+            raise EngineError(f"{error}; remove it and get it again with: {weights_of(spec).get}") from error
+        except PackageMissing as error:
+            raise EngineError(str(error)) from error
+        return cls(Predictor(model, bfloat16=uses_bfloat16(PRESETS[preset], device.split(":")[0])))
+
+    def prepare(self, clip: Clip, frame_index: int) -> None:
+        """Encode the frame and its neighbours in the background. Returns at once."""
+        self.predictor.prepare(clip, frame_index)
+
+    def segment(self, clip: Clip, frame_index: int, prompts: Prompts, *, quick: bool = False) -> Mask:
+        """The object's mask on one frame, (H, W) bool.
+
+        The quick answer is the full one: quick once the picture encoder has seen the frame (``prepare``), and each
+        further click on the frame is one short step.
+        """
+        prompt = FramePrompts(prompts, clip).get(frame_index)
+        if prompt is None:
+            raise PromptError(f"nothing is prompted on frame {frame_index}; click the object there first")
+        if is_given(prompt):
+            return given_mask(prompt)
+        with _memory_errors():
+            return self.predictor.answer(clip, frame_index, prompt).mask
+
+    def track(
+        self, clip: Clip, prompts: Prompts, frame_indices: range, *, progress: Progress = silent
+    ) -> Iterator[TrackedFrame]:
+        """The object's mask on each of ``frame_indices``, in their order. See ``Segmenter.track``."""
+        by_frame = FramePrompts(prompts, clip)
+        if not by_frame:
+            raise PromptError("nothing is prompted; click the object on one frame first")
+        return self._track(clip, by_frame, frame_indices, progress=progress)
+
+    def _track(
+        self, clip: Clip, by_frame: FramePrompts, frame_indices: range, *, progress: Progress
+    ) -> Iterator[TrackedFrame]:
+        progress(0, len(frame_indices), "modal masks")
+        with _memory_errors():
+            for done, answer in enumerate(self.predictor.track(clip, by_frame, frame_indices), start=1):
+                yield _tracked(answer, by_frame.get(answer.frame_index) if answer.frame_index in by_frame else None)
+                progress(done, len(frame_indices), "modal masks")
+
+
+class FramePrompts(Mapping[int, FramePrompt]):
+    """frame_index -> what was said about one object there; frames in the order in which they were first named.
+
+    Masks are read when their frame is asked for: hundreds of accepted ones may lie on disk.
+    """
+
+    def __init__(self, prompts: Prompts, clip: Clip) -> None:
+        """Raises PromptError for a prompt on a frame that the clip does not have."""
+        self._prompts = prompts
+        self._size_wh = clip.size_wh
+        named = [c.frame_index for c in prompts.clicks] + [b.frame_index for b in prompts.boxes]
+        self._frames = dict.fromkeys([*named, *prompts.masks])
+        outside = [i for i in self._frames if not 0 <= i < len(clip)]
+        if outside:
+            raise PromptError(f"frame {outside[0]} is prompted, but the clip has {len(clip)} frames (from 0)")
+
+    def __getitem__(self, frame_index: int) -> FramePrompt:
+        if frame_index not in self._frames:
+            raise KeyError(frame_index)
+        said = self._prompts
+        points = tuple(Point(c.x, c.y, c.positive) for c in said.clicks if c.frame_index == frame_index)
+        boxes = [(b.x0, b.y0, b.x1, b.y1) for b in said.boxes if b.frame_index == frame_index]
+        mask = said.masks.get(frame_index)
+        if mask is not None and mask.shape != self._size_wh[::-1]:
+            raise PromptError(f"the mask on frame {frame_index} is {mask.shape}, the frames are {self._size_wh[::-1]}")
+        return FramePrompt(points, boxes[-1] if boxes else None, mask)
+
+    def __contains__(self, frame_index: object) -> bool:
+        return frame_index in self._frames
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+
+def is_given(prompt: FramePrompt) -> bool:
+    """Whether a mask was given and nothing corrects it."""
+    return prompt.mask is not None and not prompt.points and prompt.box_xyxy is None
+
+
+def given_mask(prompt: FramePrompt) -> Mask:
+    """The given mask, as it is: through the model it would come back with a softened border."""
+    assert prompt.mask is not None
+    return prompt.mask.copy()
+
+
+def _tracked(answer: Answer, prompt: FramePrompt | None) -> TrackedFrame:
+    if prompt is not None and is_given(prompt):
+        return TrackedFrame(answer.frame_index, given_mask(prompt), certainty=1.0)
+    return TrackedFrame(answer.frame_index, answer.mask, answer.certainty)
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """What a full GPU is called, for the person."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise EngineError(
+            "the GPU's memory is full; close what else uses it, or choose a smaller model or its fast preset"
+        ) from error

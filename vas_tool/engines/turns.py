@@ -1,0 +1,50 @@
+"""A lock that everybody gets in the order of asking: a long run lets others in between its steps."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from types import TracebackType
+
+
+class Turns:
+    """Reentrant and fair. Python's own locks let the thread that just gave one back take it again at once."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._queue: deque[object] = deque()
+        self._owner: int | None = None
+        self._depth = 0
+
+    @property
+    def num_waiting(self) -> int:
+        """How many wait for their turn."""
+        with self._changed:
+            return len(self._queue)
+
+    def __enter__(self) -> Turns:
+        me = threading.get_ident()
+        with self._changed:
+            if self._owner != me:
+                self._wait_for_turn()
+                self._owner = me
+            self._depth += 1
+        return self
+
+    def _wait_for_turn(self) -> None:
+        ticket = object()
+        self._queue.append(ticket)
+        try:
+            self._changed.wait_for(lambda: self._owner is None and self._queue[0] is ticket)
+        finally:  # an interrupt while waiting must not leave the ticket in front of the others
+            self._queue.remove(ticket)
+            self._changed.notify_all()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._depth -= 1
+            if not self._depth:
+                self._owner = None
+                self._changed.notify_all()
