@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,10 @@ def read_checkpoint(checkpoint: Path) -> State:
     if not checkpoint.is_file():
         raise CheckpointError(f"{checkpoint} does not exist")
     try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # About a pickle's age: what is wrong with the file is said below.
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{checkpoint} is no file of weights, or one that holds more than weights") from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
