@@ -72,8 +72,8 @@ class ClipNumbers:
 class FeatureCache:
     """The features of the frames used last. Any thread may ask; a frame is never encoded twice at the same time."""
 
-    def __init__(self, encode: Callable[[Picture], FrameFeatures], *, max_bytes: int) -> None:
-        self._encode, self._max_bytes = encode, max_bytes
+    def __init__(self, encode: Callable[[Picture], FrameFeatures], *, max_bytes: int, max_frames: int) -> None:
+        self._encode, self._max_bytes, self._max_frames = encode, max_bytes, max_frames
         self._lock = threading.Lock()
         self._numbers = ClipNumbers()
         self._held: OrderedDict[Key, FrameFeatures] = OrderedDict()
@@ -128,7 +128,7 @@ class FeatureCache:
             self._drop(dead)
         self._held[key] = features
         self._num_bytes += features.num_bytes
-        while self._num_bytes > self._max_bytes and len(self._held) > 1:
+        while len(self._held) > 1 and (self._num_bytes > self._max_bytes or len(self._held) > self._max_frames):
             self._drop(next(iter(self._held)))
 
     def _drop(self, key: Key) -> None:

@@ -21,7 +21,9 @@ from sam_integration.pictures import Frames
 from sam_integration.prompts import Answer, FramePrompt, Step
 
 FEATURE_BYTES = 512 * 2**20
-"""Bound of the kept features: thirty frames at 1024 (17 MB each), 120 at 512."""
+"""Bound of the kept features: thirty frames at 1024 (17 MB each)."""
+FEATURE_FRAMES = 64
+"""Bound of their number, for small pictures: what is kept must not follow the clip's length."""
 MAX_ASKED = 64
 """Answers to prompts that are kept, so that one more click is one more step: about 1 MB each at 1024."""
 AHEAD = (0, 1, -1)
@@ -42,7 +44,7 @@ class Predictor:
         """``model`` comes from ``checkpoints``; ``bfloat16`` computes in it where torch finds it safe (autocast)."""
         model.max_cond_frames_in_attn = max_conditioning_frames
         self._network = Network(model, bfloat16=bfloat16)
-        self._features = FeatureCache(self._network.encode, max_bytes=feature_bytes)
+        self._features = FeatureCache(self._network.encode, max_bytes=feature_bytes, max_frames=FEATURE_FRAMES)
         self._ahead = Ahead(self._features)
         self._asked: OrderedDict[tuple[object, ...], Remembered] = OrderedDict()
 

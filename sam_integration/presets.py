@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-FAST_IMAGE_SIZE = 512
-"""Half the released models' 1024: a quarter of the picture encoder's work, a sixteenth of the memory attention's."""
+FAST_IMAGE_SIZE = 448
+"""The released models' own is 1024. At 448 every stage of the picture encoder divides into its windows (8, 4, 14, 7
+patches) without padding: at 512 the third stage would do 72 % more work for nothing."""
 
 
 @dataclass(frozen=True)

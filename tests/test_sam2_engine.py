@@ -90,6 +90,15 @@ def test_a_given_mask_is_true_and_a_start(segmenter: Sam2Segmenter, clip: Folder
     assert not np.array_equal(other[4], tracked[4].mask), "the mask on frame 3 does not reach frame 4"
 
 
+def test_the_mask_that_clicks_made_is_not_corrected_by_them_again(segmenter: Sam2Segmenter, clip: FolderClip) -> None:
+    """A session hands over the neighbours' masks, among them those of clicked frames."""
+    prompts = Prompts(clicks=(*CLICK.clicks, Click(3, 60, 50, positive=False)))
+    own = segmenter.segment(clip, 3, prompts)
+    alone = list(segmenter.track(clip, prompts, range(4, 8)))
+    assert same(alone, list(segmenter.track(clip, Prompts(prompts.clicks, masks={3: own}), range(4, 8))))
+    assert not same(alone, list(segmenter.track(clip, Prompts(prompts.clicks, masks={3: DISC}), range(4, 8))))
+
+
 def test_a_prompt_outside_the_span_is_a_reference(segmenter: Sam2Segmenter, clip: FolderClip) -> None:
     alone = list(segmenter.track(clip, CLICK, range(4, 7)))
     corrected = Prompts(clicks=(*CLICK.clicks, Click(8, 52, 25)))
@@ -203,16 +212,24 @@ class CountingEncoder:
 
 def test_the_cache_keeps_within_its_bound_and_the_frames_used_last() -> None:
     encoder, clip = CountingEncoder(), array_clip(5)
-    cache = FeatureCache(encoder, max_bytes=12)
+    cache = FeatureCache(encoder, max_bytes=12, max_frames=99)
     for frame_index in (0, 1, 2, 0, 3, 0):
         cache.get(clip, frame_index)
     assert encoder.num_calls == 4 and cache.num_bytes == 12
     assert [cache.holds(clip, i) for i in range(5)] == [True, False, True, True, False]
 
 
+def test_the_cache_is_bound_in_frames_too() -> None:
+    clip = array_clip(5)
+    cache = FeatureCache(CountingEncoder(), max_bytes=100, max_frames=2)
+    for frame_index in range(5):
+        cache.get(clip, frame_index)
+    assert [cache.holds(clip, i) for i in range(5)] == [False, False, False, True, True]
+
+
 def test_two_threads_share_one_encoding() -> None:
     encoder, clip = CountingEncoder(), array_clip(1)
-    cache = FeatureCache(encoder, max_bytes=100)
+    cache = FeatureCache(encoder, max_bytes=100, max_frames=99)
     encoder.open.clear()
     threads = [threading.Thread(target=cache.get, args=(clip, 0)) for _ in range(4)]
     for thread in threads:
@@ -224,7 +241,7 @@ def test_two_threads_share_one_encoding() -> None:
 
 
 def test_a_clip_that_ended_leaves_the_cache() -> None:
-    cache = FeatureCache(CountingEncoder(), max_bytes=100)
+    cache = FeatureCache(CountingEncoder(), max_bytes=100, max_frames=99)
     clip: ArrayClip | None = array_clip(3)
     for frame_index in range(3):
         cache.get(clip, frame_index)  # type: ignore[arg-type]
@@ -241,7 +258,7 @@ def test_a_frame_that_does_not_encode_can_be_asked_for_again() -> None:
         calls.append(1)
         raise OSError("gone")
 
-    cache = FeatureCache(encode, max_bytes=100)
+    cache = FeatureCache(encode, max_bytes=100, max_frames=99)
     for _ in range(2):
         with pytest.raises(OSError, match="gone"):
             cache.get(clip, 0)

@@ -5,10 +5,12 @@ torch is imported when the engine is loaded, not with this module.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from sam_integration.checkpoints import load_model, require_packages
 from sam_integration.errors import CheckpointError, PackageMissing
@@ -23,6 +25,7 @@ from vas_tool.types import Clip, Mask, Prompts
 
 PresetName = Literal["exact", "fast"]
 PRESETS = {"exact": EXACT, "fast": FAST}
+OwnAnswer = Callable[[int, FramePrompt], Mask]
 
 
 def weights_of(spec: ModelSpec) -> Weights:
@@ -87,7 +90,7 @@ class Sam2Segmenter:
         self, clip: Clip, prompts: Prompts, frame_indices: range, *, progress: Progress = silent
     ) -> Iterator[TrackedFrame]:
         """The object's mask on each of ``frame_indices``, in their order. See ``Segmenter.track``."""
-        by_frame = FramePrompts(prompts, clip)
+        by_frame = FramePrompts(prompts, clip, own_answer=lambda i, p: self.predictor.answer(clip, i, p).mask)
         if not by_frame:
             raise PromptError("nothing is prompted; click the object on one frame first")
         return self._track(clip, by_frame, frame_indices, progress=progress)
@@ -108,10 +111,13 @@ class FramePrompts(Mapping[int, FramePrompt]):
     Masks are read when their frame is asked for: hundreds of accepted ones may lie on disk.
     """
 
-    def __init__(self, prompts: Prompts, clip: Clip) -> None:
-        """Raises PromptError for a prompt on a frame that the clip does not have."""
-        self._prompts = prompts
-        self._size_wh = clip.size_wh
+    def __init__(self, prompts: Prompts, clip: Clip, *, own_answer: OwnAnswer | None = None) -> None:
+        """``own_answer`` tells what the model makes of a frame's clicks and box. A mask that is nothing but that (an
+        accepted one, a neighbour's) is left out: it would be corrected by the very clicks that made it.
+
+        Raises PromptError for a prompt on a frame that the clip does not have.
+        """
+        self._prompts, self._size_wh, self._own_answer = prompts, clip.size_wh, own_answer
         named = [c.frame_index for c in prompts.clicks] + [b.frame_index for b in prompts.boxes]
         self._frames = dict.fromkeys([*named, *prompts.masks])
         outside = [i for i in self._frames if not 0 <= i < len(clip)]
@@ -127,7 +133,12 @@ class FramePrompts(Mapping[int, FramePrompt]):
         mask = said.masks.get(frame_index)
         if mask is not None and mask.shape != self._size_wh[::-1]:
             raise PromptError(f"the mask on frame {frame_index} is {mask.shape}, the frames are {self._size_wh[::-1]}")
-        return FramePrompt(points, boxes[-1] if boxes else None, mask)
+        box = boxes[-1] if boxes else None
+        if mask is not None and (points or box) and self._own_answer is not None:
+            said_only = FramePrompt(points, box)
+            if np.array_equal(self._own_answer(frame_index, said_only), mask):
+                return said_only
+        return FramePrompt(points, box, mask)
 
     def __contains__(self, frame_index: object) -> bool:
         return frame_index in self._frames
