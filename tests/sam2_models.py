@@ -75,3 +75,10 @@ def write_clip(folder: Path, num_frames: int, *, size_wh: tuple[int, int] = SIZE
             picture = picture * (1 - weight) + np.array(colour) * weight
         Image.fromarray(picture.astype(np.uint8)).save(folder / f"{i:05d}.jpg", quality=92)
     return FolderClip(folder, fps=8.0, size_wh=size_wh)
+
+
+def open_toy(*, checkpoint: str) -> object:
+    """What an engine's line in the registry calls, for a toy."""
+    from vas_tool.engines.sam2 import Sam2Segmenter
+
+    return Sam2Segmenter.from_checkpoint(TINY["sam2.1"], Path(checkpoint), device="cpu")

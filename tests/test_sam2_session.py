@@ -1,0 +1,125 @@
+"""A person at work with SAM2: clicks, tracking both ways, corrections, objects added later; nothing is ever reset."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_engines import use_fake_engines
+from sam2_models import skip_without_sam2, write_checkpoint
+
+from vas_tool.engines import registry
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.engines.sam2 import Sam2Segmenter
+from vas_tool.project import Project
+from vas_tool.review import FrameState, frame_states
+from vas_tool.session import Session
+from vas_tool.types import Click, Mask, Prompts, Stroke
+
+skip_without_sam2()
+
+from sam2_models import TINY  # noqa: E402
+
+NUM_FRAMES = 10
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("weights") / "toy.pt", TINY["sam2.1"])
+
+
+@pytest.fixture
+def session(
+    make_project: Callable[..., Project],
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Iterator[Session]:
+    use_fake_engines(monkeypatch)
+    toy = EngineSpec(
+        stage="segment",
+        name="sam2-toy",
+        module="sam2_models",
+        attribute="open_toy",
+        revision="1",
+        licence="ours",
+        size="30 MB",
+        note="a toy",
+        options=(("checkpoint", str(checkpoint)),),
+    )
+    monkeypatch.setattr(registry, "ENGINES", (toy, *registry.ENGINES))
+    session = Session(make_project(num_frames=getattr(request, "param", NUM_FRAMES), size_wh=(96, 64)))
+    yield session
+    session.close()
+
+
+def track(session: Session, object_id: int, frame_index: int) -> None:
+    session.settle()
+    session.start_tracking(object_id, frame_index)
+    job = session.wait(60)
+    assert job is not None and job.finished and job.error is None
+
+
+def masks(session: Session, object_id: int) -> dict[int, Mask]:
+    return {i: mask.copy() for i, mask in session.project.modal(object_id).items()}
+
+
+def changed(before: dict[int, Mask], after: dict[int, Mask]) -> set[int]:
+    return {i for i in after if i not in before or not np.array_equal(before[i], after[i])}
+
+
+def test_one_click_tracked_both_ways_is_what_the_model_says(session: Session, checkpoint: Path) -> None:
+    object_id = session.click(Click(4, 30, 20))
+    track(session, object_id, 4)
+    found = masks(session, object_id)
+    assert list(found) == list(range(NUM_FRAMES))
+    alone = Sam2Segmenter.from_checkpoint(TINY["sam2.1"], checkpoint, device="cpu")
+    prompts = Prompts(clicks=(Click(4, 30, 20),))
+    for span in (range(4, NUM_FRAMES), range(4, -1, -1)):
+        for tracked in alone.track(session.project.clip, prompts, span):
+            assert np.array_equal(found[tracked.frame_index], tracked.mask), tracked.frame_index
+            stamp = session.project.layers(object_id).modal.stamp(tracked.frame_index)
+            assert stamp is not None and stamp.engine == "sam2-toy"
+            if tracked.frame_index != 4:
+                assert stamp.certainty == pytest.approx(tracked.certainty, abs=1e-3)
+
+
+def test_objects_and_corrections_come_later_and_touch_only_what_they_can_change(session: Session) -> None:
+    first = session.click(Click(1, 30, 20))
+    track(session, first, 1)
+    session.accept(first, 8)
+    before = masks(session, first)
+
+    second = session.click(Click(6, 60, 40))  # an object after tracking
+    session.stroke(Stroke(3, layer="modal", adds=True, radius=6, points=((20.0, 20.0), (40.0, 30.0))), object_id=second)
+    track(session, second, 6)
+    assert not changed(before, masks(session, first)), "the other object was touched"
+    assert set(masks(session, second)) == set(range(NUM_FRAMES))
+
+    session.click(Click(4, 34, 24, positive=False), object_id=first)  # a correction after tracking
+    session.settle()
+    corrected = masks(session, first)
+    assert changed(before, corrected) <= {4}, "a click must not take tracked masks away"
+    stale = {i for i, state in enumerate(frame_states(session.project, first)) if state & FrameState.STALE}
+    track(session, first, 4)
+    after = masks(session, first)
+    assert changed(corrected, after) <= stale and stale <= {0, 2, 3, 5, 6, 7, 9}
+    assert np.array_equal(after[8], before[8]), "an accepted frame was overwritten"
+
+    while session.undo():
+        pass
+    assert session.project.truth.objects == ()
+
+
+@pytest.mark.parametrize("session", [60], indirect=True)
+def test_a_stop_keeps_the_frames_that_are_done(session: Session) -> None:
+    object_id = session.click(Click(0, 30, 20))
+    session.settle()
+    session.start_tracking(object_id, 0)
+    while session.job is not None and session.job.done < 2:
+        session.wait(0.005)
+    session.cancel()
+    job = session.wait(60)
+    assert job is not None and job.cancelled
+    done = set(masks(session, object_id))
+    assert {0, 1, 2} <= done and len(done) < 60
