@@ -2,7 +2,8 @@
 
 import threading
 
-from vas_tool.engines.turns import Turns
+from vas_tool.engines.turns import Turns, waiting_seconds
+from vas_tool.jobs import WAITING_SECONDS, Job, JobStatus
 
 TIMEOUT_SECONDS = 30
 
@@ -61,3 +62,21 @@ def test_an_error_gives_it_back() -> None:
         pass
     with turns:
         assert turns.num_waiting == 0
+
+
+def test_a_job_that_waits_says_so() -> None:
+    turns, job = Turns(), Job(JobStatus("track", 1, "modal masks"))
+
+    def work(progress: object) -> None:
+        with turns:
+            pass
+
+    with turns:
+        job.start(work)
+        wait_until_waiting(turns, 1)
+        assert not job.now.waiting, "too early to say"
+        job.wait(WAITING_SECONDS + 0.05)
+        assert job.now.waiting
+    job.wait(TIMEOUT_SECONDS)
+    assert job.now.finished and not job.now.waiting
+    assert waiting_seconds(None) == waiting_seconds(threading.get_ident()) == 0

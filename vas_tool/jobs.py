@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from vas_tool.engines.base import Progress
+from vas_tool.engines.turns import waiting_seconds
 from vas_tool.errors import Cancelled, VasToolError
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,9 @@ JobKind = Literal["track", "complete"]
 
 STEPS_BEFORE_ESTIMATE = 2
 """The first steps warm caches up: what is left is told from the third on."""
+
+WAITING_SECONDS = 0.5
+"""Shorter waits, while somebody's click is answered between two steps, are not worth a word."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,12 @@ class Job:
         """Return when the job has ended."""
         if self._thread is not None:
             self._thread.join(timeout_seconds)
+
+    @property
+    def now(self) -> JobStatus:
+        """The status, and whether the job waits for its turn at an engine."""
+        waited = waiting_seconds(self._thread.ident if self._thread is not None else None)
+        return replace(self.status, waiting=waited >= WAITING_SECONDS)
 
     def progress(self, done: int, total: int, what: str) -> None:
         """The ``Progress`` handed to the engines. Raises Cancelled after ``cancel``."""

@@ -47,7 +47,7 @@ class Session(Prompting):
     @property
     def job(self) -> JobStatus | None:
         """The job that runs, or the last one that did."""
-        return self._job.status if self._job else None
+        return self._job.now if self._job else None
 
     # --- objects, review, canvas ----------------------------------------------------------------------------------
 

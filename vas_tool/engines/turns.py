@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from types import TracebackType
+
+_waiting_since: dict[int, float] = {}
+"""Thread -> when it began to wait for its turn, at whichever engine (``time.monotonic``)."""
+
+
+def waiting_seconds(thread_id: int | None) -> float:
+    """How long a thread has been waiting for its turn; 0 when it does not wait."""
+    since = _waiting_since.get(thread_id) if thread_id is not None else None
+    return 0.0 if since is None else time.monotonic() - since
 
 
 class Turns:
@@ -34,9 +44,11 @@ class Turns:
     def _wait_for_turn(self) -> None:
         ticket = object()
         self._queue.append(ticket)
+        _waiting_since[threading.get_ident()] = time.monotonic()
         try:
             self._changed.wait_for(lambda: self._owner is None and self._queue[0] is ticket)
         finally:  # an interrupt while waiting must not leave the ticket in front of the others
+            del _waiting_since[threading.get_ident()]
             self._queue.remove(ticket)
             self._changed.notify_all()
 
