@@ -125,6 +125,12 @@ def test_the_same_question_has_the_same_answer(segmenter: Sam2Segmenter, checkpo
     assert same(first, list(fresh.track(clip, prompts, range(NUM_FRAMES))))
 
 
+def test_two_clips_do_not_share_answers(segmenter: Sam2Segmenter, clip: FolderClip) -> None:
+    prompts = Prompts(clicks=(Click(1, 32, 25),))
+    other = array_clip(4)
+    assert not np.array_equal(segmenter.segment(clip, 1, prompts), segmenter.segment(other, 1, prompts))
+
+
 def test_calls_between_two_answers_change_nothing(segmenter: Sam2Segmenter, clip: FolderClip) -> None:
     alone = list(segmenter.track(clip, CLICK, range(NUM_FRAMES)))
     other = array_clip(4)
@@ -249,6 +255,12 @@ def test_a_clip_that_ended_leaves_the_cache() -> None:
     gc.collect()
     cache.get(array_clip(1), 0)
     assert cache.num_bytes == 4
+
+
+def test_a_number_is_never_given_to_another_clip() -> None:
+    cache = FeatureCache(CountingEncoder(), max_bytes=100, max_frames=99)
+    numbers = [cache.number_of(array_clip(1)) for _ in range(50)]  # each ends before the next begins
+    assert len(set(numbers)) == 50
 
 
 def test_a_frame_that_does_not_encode_can_be_asked_for_again() -> None:
