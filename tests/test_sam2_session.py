@@ -81,7 +81,9 @@ def test_one_click_tracked_both_ways_is_what_the_model_says(session: Session, ch
             stamp = session.project.layers(object_id).modal.stamp(tracked.frame_index)
             assert stamp is not None and stamp.engine == "sam2-toy"
             if tracked.frame_index != 4:
-                assert stamp.certainty == pytest.approx(tracked.certainty, abs=1e-3)
+                assert stamp.certainty == tracked.certainty
+                assert stamp.object_score == tracked.object_score and stamp.predicted_iou == tracked.predicted_iou
+                assert stamp.object_score is not None and stamp.predicted_iou is not None
 
 
 def test_objects_and_corrections_come_later_and_touch_only_what_they_can_change(session: Session) -> None:
@@ -109,6 +111,17 @@ def test_objects_and_corrections_come_later_and_touch_only_what_they_can_change(
     while session.undo():
         pass
     assert session.project.truth.objects == ()
+
+
+def test_what_the_model_knows_of_itself_is_there_after_reopening(session: Session) -> None:
+    object_id = session.click(Click(4, 30, 20))
+    track(session, object_id, 4)
+    stamp = session.project.layers(object_id).modal.stamp(7)
+    session.close()
+    reopened = Project.open(session.project.folder)
+    found = reopened.layers(object_id).modal.stamp(7)
+    reopened.close()
+    assert found == stamp and found is not None and found.object_score is not None
 
 
 @pytest.mark.parametrize("session", [60], indirect=True)

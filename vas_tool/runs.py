@@ -6,6 +6,7 @@ Every finished frame is stored at once, under the edit that asked for it, so a s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from typing import Literal
 
 from vas_tool.engines import registry
@@ -119,7 +120,7 @@ def track(
         inputs = ModalInputs(modal.thing)
         prompts = prompts_of(modal, also=(min(span) - 1, max(span) + 1))
         for tracked in modal_masks(project.clip, prompts, span, segmenter=loaded, progress=step):
-            stamp = _stamp(loaded.spec, inputs=inputs(tracked.frame_index), certainty=tracked.certainty)
+            stamp = _tracked_stamp(loaded.spec, tracked, inputs=inputs(tracked.frame_index))
             if _store_tracked(project, object_id, tracked, edit_id=edit_id, stamp=stamp):
                 on_frame(tracked.frame_index)
             done += 1
@@ -239,6 +240,11 @@ def _still_wanted(project: Project, object_id: int, edit_id: int) -> AnnotatedOb
     if object_id not in things or not project.is_done(edit_id):
         raise Cancelled("the run was undone")
     return things[object_id]
+
+
+def _tracked_stamp(spec: EngineSpec, tracked: TrackedFrame, *, inputs: str) -> Stamp:
+    stamp = _stamp(spec, inputs=inputs, certainty=tracked.certainty)
+    return replace(stamp, object_score=tracked.object_score, predicted_iou=tracked.predicted_iou)
 
 
 def _stamp(spec: EngineSpec, *, inputs: str, seed: int = 0, certainty: float = 1.0) -> Stamp:

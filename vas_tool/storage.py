@@ -99,6 +99,10 @@ class Stamp:
     """x0, y0, x1, y1 of a mask, None when it is empty."""
     digest: str = ""
     """Of the pixels."""
+    object_score: float | None = None
+    """As ``engines.base.TrackedFrame`` says."""
+    predicted_iou: float | None = None
+    """As ``engines.base.TrackedFrame`` says."""
 
 
 @dataclass(frozen=True)

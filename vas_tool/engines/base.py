@@ -37,6 +37,10 @@ class TrackedFrame:
     """(H, W) bool; all False where the object is not seen."""
     certainty: float
     """0 (a guess) .. 1 (given by the person)."""
+    object_score: float | None = None
+    """Logit, > 0 where the engine sees the object at all; None when the engine has no such number."""
+    predicted_iou: float | None = None
+    """0..1, how well the engine believes the mask to fit; None when it has no such number."""
 
 
 class Segmenter(Protocol):

@@ -164,7 +164,13 @@ def given_mask(prompt: FramePrompt) -> Mask:
 def _tracked(answer: Answer, prompt: FramePrompt | None) -> TrackedFrame:
     if prompt is not None and is_given(prompt):
         return TrackedFrame(answer.frame_index, given_mask(prompt), certainty=1.0)
-    return TrackedFrame(answer.frame_index, answer.mask, answer.certainty)
+    return TrackedFrame(
+        answer.frame_index,
+        answer.mask,
+        answer.certainty,
+        object_score=answer.object_score,
+        predicted_iou=answer.predicted_iou,
+    )
 
 
 @contextmanager
