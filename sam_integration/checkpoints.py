@@ -26,7 +26,8 @@ def require_packages() -> None:
     """Raises PackageMissing, with the command that helps, when torch or sam2 is not installed."""
     for package in ("torch", "torchvision", "sam2"):
         if importlib.util.find_spec(package) is None:
-            raise PackageMissing(f"the package {package} is not installed; get it with: pip install {package}")
+            extra = " --no-build-isolation" if package == "sam2" else ""  # it is built against the torch that is there
+            raise PackageMissing(f"the package {package} is not installed; get it with: pip install{extra} {package}")
 
 
 def build_model(spec: ModelSpec, preset: Preset, *, device: str) -> Any:

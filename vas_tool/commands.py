@@ -210,10 +210,10 @@ def _all_weights() -> list[Weights]:
 
 
 def _state_of(spec: EngineSpec) -> str:
-    absent = [f"package {name} missing" for name in registry.missing_packages(spec)]
+    absent = registry.missing_packages(spec)
     if spec.weights is not None and spec.weights.find() is None:
-        absent.append("weights missing")
-    return ", ".join(absent) or "ready"
+        absent = [*absent, "weights"]
+    return f"needs {', '.join(absent)}" if absent else "ready"
 
 
 def _places_of(weights: Weights) -> tuple[str, ...]:

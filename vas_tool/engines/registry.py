@@ -49,6 +49,8 @@ class EngineSpec:
     """Keyword arguments."""
     packages: tuple[str, ...] = ()
     """What has to be installed beside this package, by the names of pip and import alike."""
+    install: str = ""
+    """The command that installs them."""
     weights: Weights | None = None
     """The file it needs."""
     needs_gpu: bool = False
@@ -57,10 +59,13 @@ class EngineSpec:
     @property
     def get(self) -> str:
         """The command that makes the engine available; empty when it is, or when nothing has to be fetched."""
-        absent = missing_packages(self)
-        install = f"pip install {' '.join(absent)}" if absent else ""
+        install = self.install if missing_packages(self) else ""
         fetch = self.weights.get if self.weights is not None and self.weights.find() is None else ""
         return " && ".join(filter(None, (install, fetch)))
+
+
+INSTALL_SAM2 = "pip install torch torchvision setuptools && pip install --no-build-isolation sam2"
+"""In two steps: sam2 is built from source against torch, and by itself pip would fetch a second torch for that."""
 
 
 def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ...]:
@@ -82,6 +87,7 @@ def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ..
             note=f"SAM2: knows objects, and follows them through the video.{cost}",
             options=(("model", name), ("preset", preset)),
             packages=("torch", "torchvision", "sam2"),
+            install=INSTALL_SAM2,
             weights=weights_of(models[name]),
             needs_gpu=preset == "exact",
         )
