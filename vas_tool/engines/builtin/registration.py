@@ -1,0 +1,273 @@
+"""How an object's surface moves through a clip: a similarity (shift, turn, scale) from any frame to any other.
+
+Seen frames are chained by features tracked inside the modal masks; where the object was hidden, both sides are matched
+directly and the motion between is interpolated. Held in memory: a few numbers a frame, and a few small frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.builtin.small_frames import SmallFrames
+from vas_tool.types import Clip, Mask
+
+Affine = npt.NDArray[np.float64]
+"""(2, 3): maps (x, y, 1) in one frame's clip pixels to (x, y) in another's."""
+
+MIN_AREA = 40
+"""Pixels of a small mask below which nothing can be followed."""
+
+MAX_POINTS = 160
+MIN_INLIERS = 8
+"""Fewer agreeing points than this are no evidence of a turn or a change of size: only the shift is taken."""
+
+RANSAC_PIXELS = 1.5
+NEAR = 2
+"""Frames: over a longer gap the object's features are looked for anew instead of followed."""
+
+LOOK_BACK = 12
+"""Frames on either side of a gap among which the clearest are matched."""
+
+DAMPING = 0.8
+"""Beyond the first and last seen frame each step of the motion is this much shorter than the one before."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where the object's surface is on a frame, relative to its first seen frame; in small pixels."""
+
+    x: float
+    y: float
+    log_scale: float
+    angle: float
+
+    def matrix(self) -> Affine:
+        """(3, 3): from the first seen frame's centred coordinates to this frame's."""
+        scale, cos, sin = np.exp(self.log_scale), np.cos(self.angle), np.sin(self.angle)
+        return np.array([[scale * cos, -scale * sin, self.x], [scale * sin, scale * cos, self.y], [0, 0, 1]])
+
+    @classmethod
+    def of(cls, matrix: Affine) -> Pose:
+        """The reverse of ``matrix`` for a similarity."""
+        angle = float(np.arctan2(matrix[1, 0], matrix[0, 0]))
+        return cls(float(matrix[0, 2]), float(matrix[1, 2]), float(np.log(np.hypot(*matrix[:2, 0]))), angle)
+
+    def towards(self, other: Pose, share: float) -> Pose:
+        """The pose ``share`` (0..1, or beyond) of the way to another; angles take the short way round."""
+        turn = (other.angle - self.angle + np.pi) % (2 * np.pi) - np.pi
+        return Pose(
+            self.x + share * (other.x - self.x),
+            self.y + share * (other.y - self.y),
+            self.log_scale + share * (other.log_scale - self.log_scale),
+            self.angle + share * turn,
+        )
+
+
+@dataclass(frozen=True)
+class Motion:
+    """The poses of every frame that was asked for."""
+
+    poses: Mapping[int, Pose]
+    scale: float
+    """Small pixels for one clip pixel."""
+    seen: tuple[int, ...]
+    """The frames on which something of the object is seen, ascending."""
+
+    def between(self, source: int, target: int) -> Affine:
+        """(2, 3) float64: clip pixels of frame ``source`` -> clip pixels of frame ``target``, for the surface."""
+        if not self.poses:
+            return np.eye(2, 3)
+        small = self.poses[target].matrix() @ np.linalg.inv(self.poses[source].matrix())
+        return resized(small[:2], 1 / self.scale)
+
+    def size_on(self, frame_index: int) -> float:
+        """How large the object appears there, relative to its first seen frame."""
+        return float(np.exp(self.poses[frame_index].log_scale)) if self.poses else 1.0
+
+
+def resized(affine: Affine, factor: float) -> Affine:
+    """The same map between pictures ``factor`` times as large."""
+    out = affine.copy()
+    # the centre of the top left pixel is (0, 0): corners, not centres, scale about the origin
+    half = 0.5 * (factor - 1)
+    out[:, 2] = affine[:, 2] * factor + half - affine[:, :2] @ np.array([half, half])
+    return out
+
+
+def estimate_motion(
+    clip: Clip, modal: Mapping[int, Mask], frame_indices: range | None = None, *, progress: Progress = silent
+) -> Motion:
+    """Follow the object through ``frame_indices`` (None: the whole clip). Raises Cancelled when ``progress`` does."""
+    frames = frame_indices if frame_indices is not None else range(len(clip))
+    ordered = sorted(frames)
+    small = SmallFrames(clip)
+    stretches: list[dict[int, Pose]] = []
+    areas: dict[int, float] = {}
+    for done, index in enumerate(ordered):
+        progress(done, len(ordered), "motion")
+        mask = small.mask(modal[index]) if index in modal else None
+        if mask is None or mask.sum() < MIN_AREA:
+            continue
+        areas[index] = float(mask.sum())
+        stretch = stretches[-1] if stretches and index - max(stretches[-1]) <= NEAR else None
+        if stretch is None:
+            stretches.append({index: Pose(*centroid(mask), 0.0, 0.0)})
+        else:
+            stretch[index] = _next_pose(small, modal, index, mask=mask, poses=stretch)
+    poses = _joined(small, modal, stretches, areas=areas)
+    return Motion(_with_hidden(poses, ordered), small.scale, tuple(sorted(poses)))
+
+
+def _next_pose(
+    small: SmallFrames, modal: Mapping[int, Mask], index: int, *, mask: Mask, poses: Mapping[int, Pose]
+) -> Pose:
+    """One frame on; without features to follow it goes on as it went before (a part's middle moves otherwise)."""
+    last = max(poses)
+    steps = [f for f in poses if f < last]
+    before = poses[max(steps)] if steps else poses[last]
+    guess = np.array([[1, 0, poses[last].x - before.x], [0, 1, poses[last].y - before.y]], np.float64)
+    step = follow(small, (last, index), masks=(small.mask(modal[last]), mask), guess=guess)
+    return Pose.of(_square(step) @ poses[last].matrix())
+
+
+def _joined(
+    small: SmallFrames, modal: Mapping[int, Mask], stretches: list[dict[int, Pose]], *, areas: Mapping[int, float]
+) -> dict[int, Pose]:
+    """One set of poses: stretches between which the object was hidden are matched by their clearest frames."""
+    whole: dict[int, Pose] = {}
+    for stretch in stretches:
+        if whole:
+            start = max((f for f in whole if f > max(whole) - LOOK_BACK), key=lambda f: areas[f])
+            end = max((f for f in stretch if f < min(stretch) + LOOK_BACK), key=lambda f: areas[f])
+            masks = small.mask(modal[start]), small.mask(modal[end])
+            guess = _matched(small.grey(start), small.grey(end), masks)
+            across = guess if guess is None else follow(small, (start, end), masks=masks, guess=guess)
+            if across is None:
+                across = _shifted(masks)
+            turn = _square(across) @ whole[start].matrix() @ np.linalg.inv(stretch[end].matrix())
+            whole |= {f: Pose.of(turn @ pose.matrix()) for f, pose in stretch.items()}
+        else:
+            whole |= stretch
+    return whole
+
+
+def follow(small: SmallFrames, pair: tuple[int, int], *, masks: tuple[Mask, Mask], guess: Affine) -> Affine:
+    """(2, 3) in small pixels from one seen frame to another: ``guess`` corrected by features found on both."""
+    source, target = pair
+    points = _trackable(small.grey(source), masks[0])
+    if len(points) < 3:
+        return guess
+    found, ends = _tracked(small.grey(source), small.grey(target), (points, transform(guess, points)))
+    inside = _inside(masks[1], ends)
+    answer = _similarity(points[found & inside], ends[found & inside])
+    return guess if answer is None else answer
+
+
+def _square(affine: Affine) -> Affine:
+    return np.vstack([affine, [0, 0, 1]])
+
+
+def transform(affine: Affine, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(N, 2) points through a (2, 3) map."""
+    return np.asarray(points @ affine[:, :2].T + affine[:, 2], np.float32)
+
+
+def centroid(mask: Mask) -> tuple[float, float]:
+    """(x, y) of the middle of a mask that is not empty."""
+    rows, columns = np.nonzero(mask)
+    return float(columns.mean()), float(rows.mean())
+
+
+def _trackable(grey: npt.NDArray[np.uint8], mask: Mask) -> npt.NDArray[np.float32]:
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
+    where = inner if inner.sum() >= MIN_AREA else mask.astype(np.uint8)
+    corners = cv2.goodFeaturesToTrack(grey, MAX_POINTS, 0.005, 4, mask=where)
+    return np.zeros((0, 2), np.float32) if corners is None else corners.reshape(-1, 2)
+
+
+def _tracked(
+    before: npt.NDArray[np.uint8],
+    after: npt.NDArray[np.uint8],
+    starts: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
+    """Lucas-Kanade from (points, guesses), kept where the way back ends where it began."""
+    points, guesses = starts
+    options = {"winSize": (15, 15), "maxLevel": 3, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
+    ends, there, _ = cv2.calcOpticalFlowPyrLK(before, after, points, guesses.copy(), **options)
+    back, again, _ = cv2.calcOpticalFlowPyrLK(after, before, ends, points.copy(), **options)
+    closed = np.linalg.norm(back - points, axis=1) < 1.0
+    return (there.ravel() == 1) & (again.ravel() == 1) & closed, ends
+
+
+def _inside(mask: Mask, points: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    height, width = mask.shape
+    grown = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
+    columns = np.clip(np.round(points[:, 0]).astype(int), 0, width - 1)
+    rows = np.clip(np.round(points[:, 1]).astype(int), 0, height - 1)
+    return grown[rows, columns] > 0
+
+
+def _similarity(start: npt.NDArray[np.float32], end: npt.NDArray[np.float32]) -> Affine | None:
+    """The similarity most points agree on; only a shift from few points, None from fewer than three."""
+    if len(start) >= MIN_INLIERS:
+        cv2.setRNGSeed(0)
+        found, inliers = cv2.estimateAffinePartial2D(start, end, ransacReprojThreshold=RANSAC_PIXELS)
+        if found is not None and inliers.sum() >= MIN_INLIERS and 0.5 < np.hypot(*found[:, 0]) < 2:
+            return np.asarray(found, np.float64)
+    if len(start) < 3:
+        return None
+    shift = np.median(end - start, axis=0)
+    return np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
+
+
+def _shifted(masks: tuple[Mask, Mask]) -> Affine:
+    """Without any feature: the shift between the masks' middles."""
+    (x0, y0), (x1, y1) = centroid(masks[0]), centroid(masks[1])
+    return np.array([[1.0, 0.0, x1 - x0], [0.0, 1.0, y1 - y0]])
+
+
+def _matched(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], masks: tuple[Mask, Mask]) -> Affine | None:
+    """Between frames far apart: from SIFT features inside both masks; None when too few agree."""
+    sift = cv2.SIFT_create(400, contrastThreshold=0.01)
+    (kp0, d0), (kp1, d1) = (
+        sift.detectAndCompute(grey, mask.astype(np.uint8)) for grey, mask in zip((before, after), masks, strict=True)
+    )
+    if d0 is None or d1 is None or len(kp0) < MIN_INLIERS or len(kp1) < MIN_INLIERS:
+        return None
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(d0, d1, k=2)
+    good = [p[0] for p in pairs if len(p) == 2 and p[0].distance < 0.8 * p[1].distance]
+    start = np.array([kp0[m.queryIdx].pt for m in good], np.float32).reshape(-1, 2)
+    end = np.array([kp1[m.trainIdx].pt for m in good], np.float32).reshape(-1, 2)
+    return _similarity(start, end) if len(good) >= MIN_INLIERS else None
+
+
+def _with_hidden(poses: Mapping[int, Pose], frames: Sequence[int]) -> dict[int, Pose]:
+    """Poses for every frame: interpolated where the object is hidden, damped beyond where it is seen."""
+    if not poses:
+        return {}
+    seen = sorted(poses)
+    whole = dict(poses)
+    for before, after in pairwise(seen):
+        for index in range(before + 1, after):
+            whole[index] = poses[before].towards(poses[after], (index - before) / (after - before))
+    for edge, inner, step in ((seen[0], seen[min(2, len(seen) - 1)], -1), (seen[-1], seen[-min(3, len(seen))], 1)):
+        whole |= _beyond(poses, (edge, inner), step=step, frames=frames)
+    return whole
+
+
+def _beyond(poses: Mapping[int, Pose], pair: tuple[int, int], *, step: int, frames: Sequence[int]) -> dict[int, Pose]:
+    edge, inner = pair
+    count = max((step * (f - edge) for f in frames), default=0)
+    pace = 0.0 if edge == inner else 1 / abs(edge - inner)
+    out, travelled = {}, 0.0
+    for k in range(1, count + 1):
+        travelled += pace * DAMPING**k
+        out[edge + step * k] = poses[inner].towards(poses[edge], 1 + travelled)
+    return out

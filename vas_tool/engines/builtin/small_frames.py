@@ -1,0 +1,62 @@
+"""Frames at the size the builtin engines think in: small, read when asked for, a few kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.types import Clip, Frame, Mask, SizeWH
+
+LONGEST_SIDE = 480
+"""Pixels: enough to follow things at 8 FPS, and fast."""
+
+FRAMES_KEPT = 24
+
+
+class SmallFrames:
+    """A clip at ``LONGEST_SIDE`` (or its own size when that is smaller)."""
+
+    def __init__(self, clip: Clip, *, longest_side: int = LONGEST_SIDE) -> None:
+        self.clip = clip
+        width, height = clip.size_wh
+        self.scale = min(1.0, longest_side / max(width, height))
+        self.size_wh: SizeWH = (max(1, round(width * self.scale)), max(1, round(height * self.scale)))
+        self._frames: OrderedDict[int, Frame] = OrderedDict()
+        self._greys: OrderedDict[int, npt.NDArray[np.uint8]] = OrderedDict()
+
+    def frame(self, frame_index: int) -> Frame:
+        """(h, w, 3) uint8, RGB."""
+        if frame_index not in self._frames:
+            self._frames[frame_index] = self._shrunk(self.clip[frame_index])
+            _forget_old(self._frames)
+        return self._frames[frame_index]
+
+    def grey(self, frame_index: int) -> npt.NDArray[np.uint8]:
+        """(h, w) uint8."""
+        if frame_index not in self._greys:
+            grey: npt.NDArray[np.uint8] = cv2.cvtColor(self.frame(frame_index), cv2.COLOR_RGB2GRAY)
+            self._greys[frame_index] = grey
+            _forget_old(self._greys)
+        return self._greys[frame_index]
+
+    def mask(self, mask: Mask) -> Mask:
+        """A mask of the frame's size, shrunk: set where at least half of the pixel is."""
+        return self.soft(mask) >= 0.5
+
+    def soft(self, mask: Mask) -> npt.NDArray[np.float32]:
+        """A mask of the frame's size, shrunk to (h, w) float32 in 0..1."""
+        return self._shrunk(mask.astype(np.float32))
+
+    def _shrunk(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if picture.shape[1::-1] == self.size_wh:
+            return picture
+        return cv2.resize(picture, self.size_wh, interpolation=cv2.INTER_AREA)
+
+
+def _forget_old(kept: OrderedDict[int, npt.NDArray[np.uint8]]) -> None:
+    while len(kept) > FRAMES_KEPT:
+        kept.popitem(last=False)
