@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,8 @@ class Network:
         import torch
 
         kind = self.model.device.type
-        with torch.inference_mode(), torch.autocast(kind, dtype=torch.bfloat16, enabled=self._bfloat16):
+        rounding = torch.autocast(kind, dtype=torch.bfloat16) if self._bfloat16 else nullcontext()
+        with torch.inference_mode(), rounding:
             yield
 
     def encode(self, picture: Picture) -> FrameFeatures:

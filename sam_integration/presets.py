@@ -28,11 +28,18 @@ FAST = Preset("fast", image_size=FAST_IMAGE_SIZE, bfloat16_on_cpu=True)
 def uses_bfloat16(preset: Preset, device_type: str) -> bool:
     """Whether a model of this preset computes in bfloat16 on ``cuda``, ``mps`` or ``cpu``.
 
-    On CUDA always, as the package's own examples do; on MPS never (its numbers drift: facebookresearch/sam2 #34).
+    On CUDA wherever the GPU has it, as in the package's own examples; on MPS never (its numbers drift:
+    facebookresearch/sam2 #34).
     """
     if device_type == "cuda":
-        return True
+        return _gpu_has_bfloat16()
     return device_type == "cpu" and preset.bfloat16_on_cpu and _processor_has_bfloat16()
+
+
+def _gpu_has_bfloat16() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _processor_has_bfloat16() -> bool:

@@ -300,6 +300,17 @@ def test_a_full_gpu_is_named(segmenter: Sam2Segmenter, clip: FolderClip, monkeyp
         segmenter.segment(clip, 3, CLICK)
 
 
+def test_bfloat16_answers_nearly_the_same(checkpoint: Path, segmenter: Sam2Segmenter, clip: FolderClip) -> None:
+    from sam_integration.checkpoints import load_model
+    from sam_integration.predictor import Predictor
+    from sam_integration.presets import EXACT
+
+    rounded = Sam2Segmenter(Predictor(load_model(TINY["sam2.1"], checkpoint, EXACT, device="cpu"), bfloat16=True))
+    first, second = ([*s.track(clip, CLICK, range(1, 7))] for s in (segmenter, rounded))
+    agreement = np.mean([np.mean(a.mask == b.mask) for a, b in zip(first, second, strict=True)])
+    assert agreement > 0.8 and not same(first, second), agreement
+
+
 def test_fast_is_smaller_and_still_answers(checkpoint: Path, clip: FolderClip, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 

@@ -221,6 +221,6 @@ def _load(spec: EngineSpec) -> LoadedEngine[object]:
         raise EngineError(f"the {spec.stage} engine {spec.name} is not complete; get the rest with: {spec.get}")
     try:
         maker = getattr(importlib.import_module(spec.module), spec.attribute)
+        return LoadedEngine(spec, cast(object, maker(**dict(spec.options))))
     except ImportError as error:
         raise EngineError(f"the {spec.stage} engine {spec.name} needs a package: {error}; install it") from error
-    return LoadedEngine(spec, cast(object, maker(**dict(spec.options))))
