@@ -20,6 +20,8 @@ FOLDER_VARIABLE = "VAS_TOOL_WEIGHTS"
 """Environment variable that names the folder of weights."""
 CHECKPOINTS = Path("checkpoints")
 """In the working directory: where the sam2 and diffusion-vas repositories keep theirs."""
+MEGABYTE = 10**6
+"""Of progress: what the sizes of models are told in."""
 READ_BYTES = 1 << 20
 SHA256_DIGITS = 64
 """A hub's etag of this many hexadecimal digits is the file's sha256 (files kept in Git LFS)."""
@@ -90,7 +92,7 @@ def download(weights: Weights, *, progress: Progress = silent) -> Path:
         part = target.with_name(f"{target.name}.{(hub.etag or 'unknown')[:16]}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
         with part.open("ab") as file:
-            bar = cast(Any, _bar(progress, f"download {weights.name}"))
+            bar = cast(Any, _bar(progress, f"download {weights.name}, MB"))
             http_get(hub.location, file, resume_size=file.tell(), expected_size=hub.size, tqdm_class=bar)
     except VasToolError:
         raise
@@ -113,7 +115,7 @@ def _check(part: Path, *, etag: str, weights: Weights, progress: Progress) -> No
         while chunk := file.read(READ_BYTES):
             digest.update(chunk)
             done += len(chunk)
-            progress(done, total, f"check {weights.name}")
+            progress(done // MEGABYTE, total // MEGABYTE, f"check {weights.name}, MB")
     if digest.hexdigest() != etag:
         part.unlink()
         raise EngineError(f"{weights.file_name} came without the hub's checksum; start anew with: {weights.get}")
@@ -136,7 +138,7 @@ def _bar(progress: Progress, what: str) -> type[object]:
 
         def update(self, count: float | None = 1) -> None:
             self.n += int(count or 0)
-            progress(self.n, self.total, what)
+            progress(self.n // MEGABYTE, self.total // MEGABYTE, what)
 
         def set_description(self, *_: object, **__: object) -> None:
             """The words are ours."""
