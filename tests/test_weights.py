@@ -1,14 +1,11 @@
 """Where weights are looked for, which engine ``auto`` is, and the download, from a little hub of our own."""
 
 import hashlib
-import http.server
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from little_hub import COMMIT, Hub
 
 from sam_integration.zoo import MODELS
 from vas_tool.cli import main
@@ -18,7 +15,6 @@ from vas_tool.errors import Cancelled, EngineError
 
 CONTENT = bytes(range(256)) * 40_000
 """About 10 MB: one read of huggingface_hub's client, so that a download can be stopped within it."""
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TINY = Weights("sam2.1-tiny", "facebook/sam2.1-hiera-tiny", "sam2.1_hiera_tiny.pt", 156, "Apache-2.0")
 
 
@@ -106,66 +102,12 @@ def test_models_lists_where_weights_are_looked_for(tmp_path: Path, capsys: pytes
 # --- a hub ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Hub:
-    """What one test's hub serves, and what was asked of it."""
-
-    content: bytes = CONTENT
-    etag: str = hashlib.sha256(CONTENT).hexdigest()
-    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
-    """(method, path, Range header)."""
-
-    def handler(self) -> type[http.server.BaseHTTPRequestHandler]:
-        hub = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_HEAD(self) -> None:
-                self._answer(body=False)
-
-            def do_GET(self) -> None:
-                self._answer(body=True)
-
-            def _answer(self, *, body: bool) -> None:
-                wanted = self.headers.get("Range")
-                hub.asked.append((self.command, self.path, wanted))
-                known = self.path == f"/{TINY.repo_id}/resolve/main/{TINY.file_name}"
-                start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0
-                part = hub.content[start:] if known else b""
-                self.send_response((206 if wanted else 200) if known else 404)
-                if not known:
-                    self.send_header("X-Error-Code", "RepoNotFound")
-                if wanted:
-                    total = len(hub.content)
-                    self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
-                self.send_header("Content-Length", str(len(part)))
-                self.send_header("ETag", f'"{hub.etag}"')
-                self.send_header("X-Repo-Commit", COMMIT)
-                self.send_header("Accept-Ranges", "bytes")
-                self.end_headers()
-                if body:
-                    self.wfile.write(part)
-
-            def handle(self) -> None:
-                with suppress(OSError):  # the client went away, as some tests have it do
-                    super().handle()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Tests are quiet."""
-
-        return Handler
-
-
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    hub = Hub()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), hub.handler()) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+    hub = Hub(TINY.repo_id, TINY.file_name, CONTENT, hashlib.sha256(CONTENT).hexdigest())
+    with hub.serving() as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
         yield hub
-        server.shutdown()
 
 
 def test_a_download_is_found_afterwards(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
