@@ -187,15 +187,17 @@ def models(options: Namespace) -> int:
     lines += [(s.stage, s.name, s.size, s.licence, _state_of(s), s.note) for s in registry.ENGINES]
     _print_table(lines)
     print()
-    _print_table([("weights", "repository", "looked for in, in this order"), *map(_places_of, _all_weights())])
+    _print_table([("weights", "repository", "looked for in, in this order"), *map(_places_of, registry.all_weights())])
     print("\nget weights with: vas-tool models download NAME", file=sys.stderr)
     return 0
 
 
 def _download(name: str) -> int:
-    weights = {w.name: w for w in _all_weights()}.get(name.removesuffix("-fast"))
+    weights = {w.name: w for w in registry.all_weights()}.get(name.removesuffix("-fast"))
     if weights is None:
-        raise InputError(f"there are no weights {name!r}; choose from {', '.join(w.name for w in _all_weights())}")
+        raise InputError(
+            f"there are no weights {name!r}; choose from {', '.join(w.name for w in registry.all_weights())}"
+        )
     print(f"{weights.repo_id}/{weights.file_name}: about {weights.num_megabytes} MB, licence {weights.licence}")
     bar = ProgressBar()
     found = weights.find()
@@ -203,10 +205,6 @@ def _download(name: str) -> int:
     bar.close()
     print(f"{path}{' is there already' if found else ''}")
     return 0
-
-
-def _all_weights() -> list[Weights]:
-    return list({spec.weights.name: spec.weights for spec in registry.ENGINES if spec.weights is not None}.values())
 
 
 def _state_of(spec: EngineSpec) -> str:

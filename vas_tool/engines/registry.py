@@ -172,6 +172,11 @@ def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
     )
 
 
+def all_weights() -> list[Weights]:
+    """Every file of weights that some engine needs, once each."""
+    return list({spec.weights.name: spec.weights for spec in ENGINES if spec.weights is not None}.values())
+
+
 def missing_packages(spec: EngineSpec) -> list[str]:
     """The packages that an engine needs and that are not installed. Imports none of them."""
     return [name for name in spec.packages if importlib.util.find_spec(name) is None]

@@ -18,6 +18,7 @@ from vas_tool.exports import EXPORTS
 from vas_tool.ui.opening import Opener
 from vas_tool.ui.rooms import ImportOptions, Rooms
 from vas_tool.ui.routes import WORKBENCH
+from vas_tool.ui.weights import fetch_weights, weights_row
 
 NOTHING_OPEN = {"token": "", "base": ""}
 """The workbench's value before a clip is open."""
@@ -87,6 +88,7 @@ class Page:
                 project, sample, upload, path, open_path, stop, show_options = _opening_bar(self.rooms)
                 export_format, only_accepted, export = _export_bar()
             options_row, options = _options_row()
+            weights_block, weights, fetch = weights_row()
             message = gr.Markdown(elem_id="message")
             workbench = gr.HTML(
                 value=NOTHING_OPEN,
@@ -110,7 +112,9 @@ class Page:
                 opening.then(lambda: gr.Button(visible=False), [], stop, queue=False, show_progress="hidden")
             shown = gr.State(False)
             toggle = show_options.click(lambda on: not on, shown, shown, queue=False, show_progress="hidden")
-            toggle.then(lambda on: gr.Row(visible=on), shown, options_row, queue=False, show_progress="hidden")
+            rows = [options_row, weights_block]
+            toggle.then(lambda on: [gr.Row(visible=on)] * 2, shown, rows, queue=False, show_progress="hidden")
+            fetch.click(fetch_weights, weights, message, show_progress_on=message, concurrency_limit=1)
             stop.click(self._stop, [], message, queue=False, show_progress="hidden")
             export.click(self._export, [export_format, only_accepted], message, show_progress_on=message)
             blocks.unload(self._leave)
@@ -224,7 +228,7 @@ def _opening_bar(rooms: Rooms) -> tuple[Any, ...]:
         elem_id="path",
     )
     open_path = gr.Button("Open path", elem_id="open-path")
-    show_options = gr.Button("Import options", elem_id="import-options")
+    show_options = gr.Button("Options", elem_id="import-options")
     stop = gr.Button("Stop import", visible=False, elem_id="stop-import")
     return project, sample, upload, path, open_path, stop, show_options
 

@@ -91,7 +91,7 @@ class Opener:
             if max(done, total) > LONGEST_UPLOAD:
                 raise VideoError(
                     f"this video gives about {max(done, total)} frames; an upload may give {LONGEST_UPLOAD} "
-                    "(two hours at 8 FPS). Choose a part of it under Import options, or open it by its path"
+                    "(two hours at 8 FPS). Choose a part of it under Options, or open it by its path"
                 )
             progress(done, total, what)
 

@@ -1,0 +1,39 @@
+"""The page's button that fetches weights: it says size and licence first, and how it went after."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from little_hub import Hub
+
+from vas_tool.engines import registry
+from vas_tool.engines.weights import FOLDER_VARIABLE
+from vas_tool.ui.weights import button_text, fetch_weights
+
+CONTENT = b"weights" * 1000
+
+
+def test_the_button_says_size_and_licence() -> None:
+    texts = [button_text(weights.name) for weights in registry.all_weights()]
+    assert "Download sam2.1-tiny: 156 MB, licence Apache-2.0" in texts and len(set(texts)) == len(texts)
+    assert button_text(None) == "Nothing to download"
+
+
+def test_it_fetches_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    [tiny] = [weights for weights in registry.all_weights() if weights.name == "sam2.1-tiny"]
+    monkeypatch.setattr(registry, "missing_packages", lambda spec: ["sam2"])
+    told: list[tuple[int, int]] = []
+    with Hub(tiny.repo_id, tiny.file_name, CONTENT, hashlib.sha256(CONTENT).hexdigest()).serving() as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        message = fetch_weights("sam2.1-tiny", lambda step, desc: told.append(step))  # type: ignore[arg-type]
+    assert (tmp_path / tiny.file_name).read_bytes() == CONTENT and told
+    assert "is ready" in message and registry.INSTALL_SAM2 in message
+    assert "is there already" in fetch_weights("sam2.1-tiny")
+
+
+def test_what_went_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    message = fetch_weights("sam2-large")
+    assert 'role="alert"' in message and "vas-tool models download sam2-large" in message
+    assert "Choose" in fetch_weights("")

@@ -1,0 +1,48 @@
+"""Weights from the page: what there is to fetch, how large it is and under which licence, and one button."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from vas_tool.engines import registry
+from vas_tool.engines.weights import download
+from vas_tool.errors import VasToolError
+
+
+def weights_row() -> tuple[Any, Any, Any]:
+    """(row, choice, button): hidden until asked for. The button says size and licence before anything is fetched."""
+    weights = registry.all_weights()
+    with gr.Row(visible=False, elem_id="weights") as row:
+        lightest = min(weights, key=lambda w: w.num_megabytes, default=None)
+        names = [w.name for w in weights]
+        value = lightest.name if lightest else None
+        choice = gr.Dropdown(names, value=value, label="weights of an engine", elem_id="weights-name")
+        button = gr.Button(button_text(value), size="sm", elem_id="weights-download")
+        choice.change(button_text, choice, button, show_progress="hidden")
+    return row, choice, button
+
+
+def button_text(name: str | None) -> str:
+    """What the button promises: ``Download sam2.1-tiny: 156 MB, licence Apache-2.0``."""
+    for weights in registry.all_weights():
+        if weights.name == name:
+            return f"Download {name}: {weights.num_megabytes} MB, licence {weights.licence}"
+    return "Nothing to download"
+
+
+def fetch_weights(name: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
+    """Fetch what the button promises; gives the message for the person."""
+    chosen = next((w for w in registry.all_weights() if w.name == name), None)
+    if chosen is None:
+        return "Choose the weights in the list."
+    try:
+        found = chosen.find()
+        path = found or download(chosen, progress=lambda done, total, what: progress((done, total), desc=what))
+    except VasToolError as error:
+        return f'<span role="alert">⚠ {escape(str(error))}</span>'
+    lacks = sorted({p for s in registry.ENGINES if s.weights == chosen for p in registry.missing_packages(s)})
+    more = f" The engine still needs: `{registry.INSTALL_SAM2}`" if lacks else ""
+    return f"**{name}** {'is there already' if found else 'is ready'}: `{path}`.{more}"
