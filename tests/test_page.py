@@ -23,10 +23,10 @@ from vas_tool.sample import sample_clip
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-CAR = (300.0, 235.0)
+CAR = (70.0, 238.0)
 """A clip pixel on the sample's object, on frame 0."""
 
-GROUND = (60.0, 380.0)
+GROUND = (120.0, 380.0)
 """One that is not."""
 
 VIEW = {"width": 1280, "height": 800}

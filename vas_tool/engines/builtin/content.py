@@ -1,0 +1,208 @@
+"""Content without a network: the object's own pixels from frames where they were seen, the remainder filled in.
+
+Seen pixels keep their exact colours. What a frame hides comes from the clearest and nearest frames that show it, moved
+along the object's motion and matched in colour where both are seen. What no frame shows is inpainted from the object's
+own colours, never from what is in front of it or behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.builtin.registration import Affine, Motion, estimate_motion, follow, resized
+from vas_tool.engines.builtin.small_frames import SmallFrames
+from vas_tool.masks import box_xyxy
+from vas_tool.types import Canvas, Clip, Content, Mask
+
+Colours = npt.NDArray[np.float32]
+"""(h, w, 3) float32, RGB, 0..255, of a crop."""
+
+SOURCES = 6
+"""Frames at most from which the hidden part of one frame is put together."""
+
+NEAR_FRAMES = 8.0
+"""Distance in time at which a source counts 1/e: light and form change."""
+
+EDGE_PIXELS = 2
+"""The rim of a modal mask is mixed with what is beside the object: it is not brought over."""
+
+BLEND_SIGMA = 12.0
+"""Pixels over which differences in colour at the seam fade into the hidden part."""
+
+MARGIN = 12
+"""Pixels around the amodal mask that a crop includes."""
+
+INPAINT_SIDE = 256
+"""Longest side at which the remainder is inpainted: it is smooth anyway."""
+
+INPAINT_RADIUS = 4.0
+NEVER_SEEN = 128
+"""Mid-grey, for an object of which no frame shows anything."""
+
+
+@dataclass(frozen=True)
+class _Scene:
+    clip: Clip
+    modal: Mapping[int, Mask]
+    canvas: Canvas
+    motion: Motion
+    small: SmallFrames
+    areas: Mapping[int, float]
+    """Seen frame -> modal area at the size the object has on the first seen frame; relative to the largest."""
+
+
+@dataclass(frozen=True)
+class _Crop:
+    """A part of the canvas: x0, y0 in canvas pixels, and its size."""
+
+    x0: int
+    y0: int
+    size_wh: tuple[int, int]
+
+    def cut(self, picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """The crop of a canvas picture (a view)."""
+        return picture[self.y0 : self.y0 + self.size_wh[1], self.x0 : self.x0 + self.size_wh[0]]
+
+
+class BuiltinContent:
+    """Registered pixels of other frames. Deterministic: the seed changes nothing."""
+
+    def complete(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        amodal: Mapping[int, Mask],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, Content]]:
+        """(frame_index, (canvas H, W, 4) uint8 RGBA) in the order asked for. Raises Cancelled."""
+        motion = estimate_motion(clip, modal, progress=progress)
+        small = SmallFrames(clip)
+        areas = {f: float(small.soft(modal[f]).sum()) / motion.size_on(f) ** 2 for f in motion.seen}
+        largest = max(areas.values(), default=1.0)
+        scene = _Scene(clip, modal, canvas, motion, small, {f: a / largest for f, a in areas.items()})
+        for done, index in enumerate(frame_indices):
+            progress(done, len(frame_indices), "content")
+            yield index, _painted(scene, index, amodal.get(index))
+
+
+def _painted(scene: _Scene, index: int, whole: Mask | None) -> Content:
+    width, height = scene.canvas.size_wh
+    out = np.zeros((height, width, 4), np.uint8)
+    box = None if whole is None else box_xyxy(whole)
+    if whole is None or box is None:
+        return out
+    crop = _around(box, scene.canvas)
+    inside = crop.cut(whole)
+    seen = crop.cut(_on_canvas(scene, scene.modal[index])) & inside if index in scene.modal else np.zeros_like(inside)
+    frame = crop.cut(scene.canvas.to_canvas(scene.clip[index]))
+    colours = frame
+    if (inside & ~seen).any():
+        colours = np.where(seen[..., None], frame, _completed(scene, index, crop, frame=frame, masks=(inside, seen)))
+    view = crop.cut(out)
+    view[..., :3] = np.where(inside[..., None], colours, 0)
+    view[..., 3] = np.where(inside, 255, 0)
+    return out
+
+
+def _around(box: tuple[int, int, int, int], canvas: Canvas) -> _Crop:
+    x0, y0 = max(0, box[0] - MARGIN), max(0, box[1] - MARGIN)
+    x1, y1 = min(canvas.size_wh[0], box[2] + MARGIN), min(canvas.size_wh[1], box[3] + MARGIN)
+    return _Crop(x0, y0, (x1 - x0, y1 - y0))
+
+
+def _on_canvas(scene: _Scene, mask: Mask) -> Mask:
+    return scene.canvas.to_canvas(mask)
+
+
+def _completed(
+    scene: _Scene, index: int, crop: _Crop, *, frame: npt.NDArray[np.uint8], masks: tuple[Mask, Mask]
+) -> npt.NDArray[np.uint8]:
+    """(h, w, 3): the colours of the hidden part; elsewhere anything."""
+    inside, seen = masks
+    sure = _without_rim(seen)
+    colours = np.where(seen[..., None], frame, 0).astype(np.float32)
+    filled = seen.copy()
+    for source in _sources(scene, index):
+        if not (inside & ~filled).any():
+            break
+        brought, valid = _brought(scene, source, index, crop=crop)
+        brought = _blended(brought, frame.astype(np.float32), sure & valid)
+        new = inside & valid & ~filled
+        colours[new] = brought[new]
+        filled |= new
+    return np.clip(np.round(_inpainted(colours, filled, inside)), 0, 255).astype(np.uint8)
+
+
+def _sources(scene: _Scene, index: int) -> list[int]:
+    """The frames to take pixels from, best first: they show much of the object, and not long before or after."""
+
+    def worth(frame: int) -> float:
+        return scene.areas[frame] ** 2 * float(np.exp(-abs(frame - index) / NEAR_FRAMES))
+
+    return sorted((f for f in scene.areas if f != index), key=worth, reverse=True)[:SOURCES]
+
+
+def _brought(scene: _Scene, source: int, index: int, *, crop: _Crop) -> tuple[Colours, Mask]:
+    """The object of one frame where it is on another, and where that is valid; on the crop."""
+    motion = _refined(scene, source, index)
+    placed = motion.copy()
+    placed[:, 2] += (scene.canvas.pad_left - crop.x0, scene.canvas.pad_top - crop.y0)
+    picture = scene.clip[source].astype(np.float32)
+    mask = _without_rim(scene.modal[source]).astype(np.float32)
+    brought = cv2.warpAffine(picture, placed, crop.size_wh, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return brought, cv2.warpAffine(mask, placed, crop.size_wh, flags=cv2.INTER_LINEAR) > 0.99
+
+
+def _refined(scene: _Scene, source: int, target: int) -> Affine:
+    """The chained motion, corrected by features seen on both frames: clip pixels to clip pixels."""
+    guess = scene.motion.between(source, target)
+    if target not in scene.motion.seen:
+        return guess
+    masks = scene.small.mask(scene.modal[source]), scene.small.mask(scene.modal[target])
+    found = follow(scene.small, (source, target), masks=masks, guess=resized(guess, scene.small.scale))
+    return resized(found, 1 / scene.small.scale)
+
+
+def _without_rim(mask: Mask) -> Mask:
+    return cv2.erode(mask.astype(np.uint8), np.ones((2 * EDGE_PIXELS + 1,) * 2, np.uint8), borderValue=1) > 0
+
+
+def _blended(brought: Colours, frame: Colours, common: Mask) -> Colours:
+    """The brought colours with the difference to the frame, where both are seen, carried smoothly over the seam."""
+    if common.sum() < 16:
+        return brought
+    difference = np.where(common[..., None], frame - brought, 0).astype(np.float32)
+    overall = np.median(difference[common], axis=0)
+    weight = common.astype(np.float32)
+    near = cv2.GaussianBlur(weight, (0, 0), BLEND_SIGMA)
+    local = cv2.GaussianBlur((difference - overall) * weight[..., None], (0, 0), BLEND_SIGMA)
+    return brought + overall + local / (near[..., None] + 0.02)
+
+
+def _inpainted(colours: Colours, known: Mask, inside: Mask) -> Colours:
+    """Fill what is inside and not known from what is known of the object."""
+    missing = inside & ~known
+    if not missing.any():
+        return colours
+    if not known.any():
+        return np.where(missing[..., None], np.float32(NEVER_SEEN), colours)
+    scale = min(1.0, INPAINT_SIDE / max(known.shape))
+    size = (max(1, round(known.shape[1] * scale)), max(1, round(known.shape[0] * scale)))
+    weight = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(colours * known[..., None], size, interpolation=cv2.INTER_AREA)
+    small = small / np.maximum(weight, 1e-3)[..., None]
+    holes = (weight < 0.5).astype(np.uint8)  # what is outside the object is a hole too: nothing flows in from there
+    picture = np.clip(small, 0, 255).astype(np.uint8)
+    healed = cv2.inpaint(picture, holes, INPAINT_RADIUS, cv2.INPAINT_TELEA).astype(np.float32)
+    large = cv2.resize(healed, known.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.where(missing[..., None], large, colours)

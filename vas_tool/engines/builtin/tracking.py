@@ -1,0 +1,194 @@
+"""A mask carried through a clip by optical flow, kept on the object by what the reference frames taught about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.engines.base import Progress, TrackedFrame, silent
+from vas_tool.engines.builtin.pixel_model import PixelModel, prepare_pixels, signed_distance, tidy
+from vas_tool.engines.builtin.small_frames import SmallFrames
+from vas_tool.types import Clip, Mask
+
+Floats = npt.NDArray[np.float32]
+
+PLACE_WEIGHT = 0.5
+"""Things move: their place counts less than when a frame is compared with itself."""
+
+FLOW_WEIGHT, REFERENCE_WEIGHT, RECENT_WEIGHT = 1.5, 3.0, 0.5
+"""How much the mask that the flow brings counts, and what the references and the recent frames taught."""
+
+REACH = 25.0
+"""Pixels from the brought border at which the flow is as sure as it gets: colours decide nearer to it."""
+
+RECENT = 0.4
+"""How fast what recent frames teach is forgotten."""
+
+SMOOTHING_ROUNDS = 10
+OVERLAP = 0.2
+"""An island of which less than this part was brought by the flow is something else."""
+
+GONE_SHARE = 0.04
+"""Of the reference's area, below which what is left counts as nothing."""
+
+FLOW_TOLERANCE = 2.0
+"""Pixels by which the way there and back may miss: more is an occlusion or a mistake."""
+
+LOST_FRAMES = 24
+"""How long (3 s at 8 FPS) an object that is gone is looked for where it was last seen."""
+
+
+@dataclass
+class Walk:
+    """Where tracking is, and what is known of the object."""
+
+    frame_index: int
+    soft: Floats
+    """(h, w): the mask of that frame; the last seen one while the object is gone."""
+    taught: Floats
+    """By the references, see ``PixelModel.learned``."""
+    recent: Floats
+    area: float
+    """Of the reference."""
+    lost: int = 0
+    """Frames since the object was seen."""
+
+
+def track_masks(
+    clip: Clip,
+    references: Mapping[int, Mask],
+    frame_indices: range,
+    *,
+    progress: Progress = silent,
+) -> Iterator[TrackedFrame]:
+    """The modal mask on each of ``frame_indices``, in their order; a reference frame is answered with its mask.
+
+    Starts from the nearest reference on the side that the range comes from, or else from the nearest one. Between two
+    references both teach the colours. Raises Cancelled.
+    """
+    small = SmallFrames(clip)
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    beyond = _beyond(references, frame_indices)
+    walk: Walk | None = None
+    for done, index in enumerate(frame_indices):
+        progress(done, len(frame_indices), "modal masks")
+        if index in references:
+            walk = _start(small, references, [index, *beyond])
+            yield TrackedFrame(index, references[index], 1.0)
+            continue
+        walk = walk or _start(small, references, [nearest_reference(references, frame_indices), *beyond])
+        certainty = 0.0
+        while walk.frame_index != index:
+            step = 1 if index > walk.frame_index else -1
+            certainty = _advance(small, walk, walk.frame_index + step, flow=flow)
+        yield TrackedFrame(index, _full_size(_shown(walk), clip), certainty)
+
+
+def _beyond(references: Mapping[int, Mask], frame_indices: range) -> list[int]:
+    """The nearest reference behind the range's end, which teaches the colours too."""
+    last, step = frame_indices[-1], frame_indices.step
+    return sorted((f for f in references if (f - last) * step >= 0), key=lambda f: abs(f - last))[:1]
+
+
+def _shown(walk: Walk) -> Floats:
+    return walk.soft if not walk.lost else np.zeros_like(walk.soft)
+
+
+def nearest_reference(references: Mapping[int, Mask], frame_indices: range) -> int:
+    """The reference to start from: the nearest behind the range's first frame, else the nearest of all."""
+    first, step = frame_indices[0], frame_indices.step
+    behind = [f for f in references if (first - f) * step >= 0]
+    return min(behind or references, key=lambda f: abs(f - first))
+
+
+def _start(small: SmallFrames, references: Mapping[int, Mask], teachers: list[int]) -> Walk:
+    """From the first of ``teachers``; the colours of all of them count the same."""
+    soft = small.soft(references[teachers[0]])
+    taught = np.mean([_lesson(small, references, f) for f in dict.fromkeys(teachers)], axis=0)
+    return Walk(teachers[0], soft, taught, taught, float((soft >= 0.5).sum()))
+
+
+def _lesson(small: SmallFrames, references: Mapping[int, Mask], index: int) -> Floats:
+    mask = small.mask(references[index])
+    return _model(small, index).learned(mask)
+
+
+def _model(small: SmallFrames, index: int) -> PixelModel:
+    return prepare_pixels(small.frame(index), place_weight=PLACE_WEIGHT)
+
+
+def _advance(small: SmallFrames, walk: Walk, index: int, *, flow: cv2.DISOpticalFlow) -> float:
+    """One frame on; gives the certainty. ``walk`` is changed."""
+    before, here = small.grey(walk.frame_index), small.grey(index)
+    back = flow.calc(here, before, None)
+    brought = _pulled(walk.soft, back)
+    trust = _closed(back, flow.calc(before, here, None))
+    model = _model(small, index)
+    mask = _fitted(model, brought >= 0.5, walk)
+    certainty = _certainty(walk, brought >= 0.5, mask, trust=trust)
+    _remember(walk, index, brought, mask=mask, model=model)
+    return certainty
+
+
+def _remember(walk: Walk, index: int, brought: Floats, *, mask: Mask, model: PixelModel) -> None:
+    """Go on from the new mask; from the brought one while the object is gone, so that it is found again."""
+    walk.frame_index = index
+    if mask.any():
+        walk.soft, walk.lost = mask.astype(np.float32), 0
+        walk.recent = (1 - RECENT) * walk.recent + RECENT * model.learned(mask)
+    else:
+        walk.lost += 1
+        walk.soft = brought if walk.lost <= LOST_FRAMES else np.zeros_like(brought)
+
+
+def _pulled(picture: Floats, flow: Floats) -> Floats:
+    """``picture`` of the frame before, seen through the flow from here to there."""
+    height, width = picture.shape
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    return cv2.remap(picture, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR)
+
+
+def _closed(there: Floats, back: Floats) -> Mask:
+    """Where going there and back ends near the start."""
+    returned = np.dstack([_pulled(np.ascontiguousarray(back[..., c]), there) for c in range(2)]) + there
+    return np.linalg.norm(returned, axis=2) < FLOW_TOLERANCE
+
+
+def _fitted(model: PixelModel, brought: Mask, walk: Walk) -> Mask:
+    """(h, w): what the flow brought and the colours agree on, with borders on the picture's edges."""
+    nothing = np.zeros_like(brought)
+    if not brought.any():
+        return nothing
+    logits = FLOW_WEIGHT * np.clip(signed_distance(brought) / REACH, -1.5, 1)
+    logits += REFERENCE_WEIGHT * model.score(walk.taught) + RECENT_WEIGHT * model.score(walk.recent)
+    found = model.smoothed(logits.astype(np.float32), SMOOTHING_ROUNDS) > 0
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=4)
+    shared = np.bincount(labels.ravel(), brought.ravel(), minlength=len(stats))
+    good = shared > OVERLAP * stats[:, 4]
+    good[0] = False
+    if not good.any():
+        return nothing
+    fitted = tidy(good[labels], keep=nothing)
+    return fitted if fitted.sum() >= GONE_SHARE * walk.area else nothing
+
+
+def _certainty(walk: Walk, carried: Mask, mask: Mask, *, trust: Mask) -> float:
+    """How well flow, colours and the frame before agree, 0..1."""
+    union = float((mask | carried).sum())
+    if union == 0:
+        return 0.5
+    agreement = float((mask & carried).sum()) / union
+    steady = float(trust[carried].mean()) if carried.any() else 0.0
+    return float(np.clip(agreement * (0.5 + 0.5 * steady), 0, 1))
+
+
+def _full_size(soft: Floats, clip: Clip) -> Mask:
+    """(H, W) bool from a small mask, with smooth borders."""
+    if soft.shape[::-1] == clip.size_wh:
+        return soft >= 0.5
+    smooth = cv2.GaussianBlur(soft, (0, 0), 0.8)
+    return cv2.resize(smooth, clip.size_wh, interpolation=cv2.INTER_CUBIC) >= 0.5
