@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,7 +66,7 @@ class _Crop:
     y0: int
     size_wh: tuple[int, int]
 
-    def cut(self, picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    def cut(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The crop of a canvas picture (a view)."""
         return picture[self.y0 : self.y0 + self.size_wh[1], self.x0 : self.x0 + self.size_wh[0]]
 
@@ -103,7 +104,9 @@ def _painted(scene: _Scene, index: int, whole: Mask | None) -> Content:
         return out
     crop = _around(box, scene.canvas)
     inside = crop.cut(whole)
-    seen = crop.cut(_on_canvas(scene, scene.modal[index])) & inside if index in scene.modal else np.zeros_like(inside)
+    seen = np.zeros_like(inside)
+    if index in scene.modal:
+        seen = crop.cut(scene.canvas.to_canvas(scene.modal[index])) & inside
     frame = crop.cut(scene.canvas.to_canvas(scene.clip[index]))
     colours = frame
     if (inside & ~seen).any():
@@ -118,10 +121,6 @@ def _around(box: tuple[int, int, int, int], canvas: Canvas) -> _Crop:
     x0, y0 = max(0, box[0] - MARGIN), max(0, box[1] - MARGIN)
     x1, y1 = min(canvas.size_wh[0], box[2] + MARGIN), min(canvas.size_wh[1], box[3] + MARGIN)
     return _Crop(x0, y0, (x1 - x0, y1 - y0))
-
-
-def _on_canvas(scene: _Scene, mask: Mask) -> Mask:
-    return scene.canvas.to_canvas(mask)
 
 
 def _completed(

@@ -124,7 +124,7 @@ def prepare_pixels(frame: Frame, *, place_weight: float = PLACE_WEIGHT) -> Pixel
 
 def _traits(frame: Frame, place_weight: float) -> Floats:
     """(h, w, 13): Lab colour as it is and at two blurs, local contrast at two sizes, place."""
-    lab = cv2.cvtColor(frame, cv2.COLOR_RGB2LAB).astype(np.float32) / np.float32([100, 40, 40])
+    lab = cv2.cvtColor(frame, cv2.COLOR_RGB2LAB).astype(np.float32) / np.array([100, 40, 40], np.float32)
     layers = [lab, *(cv2.GaussianBlur(lab, (0, 0), sigma) for sigma in (2, 5))]
     light = lab[..., 0]
     for sigma in (2, 5):
