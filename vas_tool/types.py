@@ -64,7 +64,7 @@ class Clip(Protocol):
     def __getitem__(self, index: slice, /) -> Sequence[Frame]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # clips are told apart by identity, as keys too: arrays have no hash
 class ArrayClip:
     """A clip held in memory, for tests and for callers that already have their frames."""
 
