@@ -72,7 +72,7 @@ def track_masks(
     """
     small = SmallFrames(clip)
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    beyond = _beyond(references, frame_indices)
+    beyond = _beyond(references, frame_indices) if frame_indices else []
     walk: Walk | None = None
     for done, index in enumerate(frame_indices):
         progress(done, len(frame_indices), "modal masks")
