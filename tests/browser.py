@@ -123,7 +123,7 @@ class Workbench:
         """Click a clip pixel and wait until the answer is stored and refined."""
         before = self.state()["version"]
         self.page.mouse.click(*self.at(x, y), button=button)
-        self.until(f"s => s.version > {before} && !s.refining")
+        self.until_answered(before)
 
     def drag(self, points: list[tuple[float, float]]) -> None:
         before = self.state()["version"]
@@ -133,14 +133,18 @@ class Workbench:
         for point in rest:
             self.page.mouse.move(*point, steps=4)
         self.page.mouse.up()
-        self.until(f"s => s.version > {before} && !s.refining")
+        self.until_answered(before)
+
+    def until_answered(self, version: int) -> None:
+        """Wait until what was done after ``version`` is stored, answered and refined."""
+        self.until(f"s => s.version > {version} && !s.refining && window.__vas.pending() === 0")
 
     def press(self, key: str) -> None:
         self.page.keyboard.press(key)
 
     def until(self, condition: str, *, seconds: float = 60) -> None:
         """Wait for a JavaScript predicate over the state."""
-        self.page.wait_for_function(f"() => ({condition})(window.__vas.state())", timeout=seconds * 1000)
+        self.page.wait_for_function(f"() => window.__vas.state() && ({condition})(window.__vas.state())", timeout=seconds * 1000)
 
     def run(self, key: str, *, seconds: float = 240) -> None:
         """Start long work with a key and wait for its end."""

@@ -79,7 +79,7 @@ def test_the_whole_job_from_a_click_to_a_coco_file(bench: Workbench, server: Ser
     photograph(bench, "1-click")
     assert iou(mask_on_disk(server, "modal", 0), truth(0, "modal")) > 0.5
     good = mask_on_disk(server, "modal", 0)
-    bench.click(*CAR, button="right")
+    bench.click(*GROUND)
     assert not np.array_equal(mask_on_disk(server, "modal", 0), good)
     version = bench.state()["version"]
     bench.press("Control+z")
@@ -210,6 +210,16 @@ def test_pictures_need_the_token(server: Server) -> None:
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"{server.address}api/nobody/{path}")
         assert refused.value.code == 404
+
+
+def test_a_request_that_is_sent_again_acts_once(bench: Workbench) -> None:
+    token = bench.page.evaluate("() => performance.getEntriesByType('resource').map(e => e.name).join(' ')")
+    token = token.split("/api/")[1].split("/")[0]
+    send = """([token, body]) => fetch(`api/${token}/do`, {method: 'POST', body: JSON.stringify(body),
+        headers: {'Content-Type': 'application/json'}}).then(r => r.json())"""
+    body = {"action": "new_object", "client": "a", "seq": 1}
+    answers = [bench.page.evaluate(send, [token, body]) for _ in range(2)]
+    assert answers[0] == answers[1] and len(answers[1]["state"]["objects"]) == 1
 
 
 def test_it_works_through_a_tunnel(server: Server, chromium: Any) -> None:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from vas_tool.errors import VideoError
 
-PLACES = (Path(__file__).parent.parent / "assets" / "sample", Path(__file__).parent / "assets" / "sample")
+PLACES = (
+    Path(__file__).resolve().parent.parent / "assets" / "sample",
+    Path(__file__).resolve().parent / "assets" / "sample",
+)
 
 
 def sample_clip() -> Path:

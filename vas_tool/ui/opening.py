@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +48,7 @@ class Opener:
             return self.project(wanted)
         if self._start is not None:
             start, self._start = self._start, None
-            return self.source(start, progress)
+            return self.sample(progress) if start.resolve() == sample_clip() else self.source(start, progress)
         names = self.rooms.projects()
         return self.project(names[0]) if names else ""
 
@@ -79,7 +81,17 @@ class Opener:
             folder = self.rooms.new_folder(path.name)
             import_sequences(path, folder, label=path.name, progress=progress).close()
             return self.rooms.enter(folder)
-        return self.rooms.create(path, options=options, progress=progress)
+        made = self._made_from(path) if options in (None, ImportOptions()) else None
+        return self.rooms.enter(made) if made else self.rooms.create(path, options=options, progress=progress)
+
+    def _made_from(self, source: Path) -> Path | None:
+        """The project that an earlier opening of the same file made: opening it again comes back to the work."""
+        for file in sorted(self.rooms.root.glob(f"{source.stem}*/project.json")):
+            with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged project says so when it is opened
+                recorded = json.loads(file.read_bytes())["source"]
+                if Path(recorded["path"]).resolve() == source.resolve() and recorded["kind"] == "video":
+                    return file.parent
+        return None
 
     def upload(self, file: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A file from the browser; the uploaded copy is deleted once the clip is made.
@@ -105,6 +117,8 @@ class Opener:
         project = self.rooms.session(token).project
         folder = project.folder / EXPORTS_FOLDER
         folder.mkdir(exist_ok=True)
+        if default_out(name, folder).is_dir():  # of an export before: objects may have gone since
+            shutil.rmtree(default_out(name, folder))
         done = export([project], name, default_out(name, folder), only_accepted=only_accepted, progress=progress)
         files = [path.name if path.is_file() else _zipped(path).name for path in done.paths]
         return ExportReport(folder, files, list(done.notes))

@@ -14,6 +14,9 @@ An action that fails answers ``{"ok": false, "error": "what to do"}``; an unknow
 from __future__ import annotations
 
 import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,6 +40,9 @@ WORKBENCH = Path(__file__).parent / "workbench"
 EXPORTS = "exports"
 """The folder in a project where the browser's exports go."""
 
+ANSWERS_KEPT = 128
+"""Of actions, for requests that are sent again."""
+
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-store"}
 
@@ -44,6 +50,7 @@ FRESH = {"Cache-Control": "no-store"}
 def add_routes(app: FastAPI, rooms: Rooms) -> None:
     """Serve the workbench's files and its routes on ``app``."""
     router = APIRouter(prefix="/api/{token}")
+    repeats = Repeats()
 
     def session_of(token: str) -> Session:
         try:
@@ -82,10 +89,35 @@ def add_routes(app: FastAPI, rooms: Rooms) -> None:
 
     @router.post("/do")
     def do(token: str, request: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
-        return _answer(session_of(token), request)
+        session = session_of(token)
+        return repeats.once((token, request.get("client"), request.get("seq")), lambda: _answer(session, request))
 
     app.include_router(router)
     app.mount("/workbench", StaticFiles(directory=WORKBENCH), name="workbench")
+
+
+class Repeats:
+    """Answers a request that comes again (a line was lost on the way back) with what the first one got."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[Hashable, dict[str, Any]] = OrderedDict()
+        self._busy: dict[Hashable, threading.Lock] = {}
+        self._mutex = threading.Lock()
+
+    def once(self, key: tuple[str, Any, Any], act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """``act()``, or its earlier answer for the same key. A key without client or number is never remembered."""
+        if None in key:
+            return act()
+        with self._mutex:
+            lock = self._busy.setdefault(key, threading.Lock())
+        with lock:
+            if key not in self._answers:
+                self._answers[key] = act()
+            with self._mutex:
+                self._busy.pop(key, None)
+                while len(self._answers) > ANSWERS_KEPT:
+                    self._answers.popitem(last=False)
+            return self._answers[key]
 
 
 def _answer(session: Session, request: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vas_tool.engines.builtin.pixel_model import PixelModel
+from vas_tool.engines.builtin.pixel_model import PixelModel, signed_distance
 from vas_tool.engines.builtin.region_graph import CERTAIN, Floats, RegionGraph, depth_inside, disk
 from vas_tool.types import Mask
 
@@ -25,11 +25,11 @@ PRIORS = (0.003, 0.01, 0.03, 0.1)
 CENTREDNESS = 0.7
 """The click's depth inside the change, relative to the deepest point, below which the change is too bold."""
 
-FAR_SHARE = 0.25
-"""A change apart from the click is made too when it is smaller than this part of the change at the click."""
-
 LARGEST_CHANGE = {True: 4.0, False: 0.75}
 """What a positive, a negative click may add or take away, relative to the mask before."""
+
+BORDER_PIXELS = 2.0
+"""From the border before, within which a click may move it the other way."""
 
 NOTHING = 0.002
 BORDER = 0.05
@@ -74,7 +74,16 @@ def click_mask(
         change = _change(frame.graph, clicks, before) | dot
         rough = before | change if last.positive else before & ~change
     inside, outside = dots(clicks, dot.shape, positive=True), dots(clicks, dot.shape, positive=False)
-    return frame.pixels.refined(rough, inside=inside, outside=outside, rounds=QUICK_ROUNDS if quick else ROUNDS)
+    rounds = QUICK_ROUNDS if quick else ROUNDS
+    mask = frame.pixels.refined(rough, inside=inside, outside=outside, rounds=rounds)
+    return mask if before is None else _one_way(mask, before, last) & ~outside | inside
+
+
+def _one_way(mask: Mask, before: Mask, click: SmallClick) -> Mask:
+    """A positive click takes nothing away and a negative one adds nothing, but for the very border."""
+    wrong = before & ~mask if click.positive else mask & ~before
+    at_border = np.abs(signed_distance(before)) <= BORDER_PIXELS
+    return mask ^ (wrong & ~at_border)
 
 
 def dots(clicks: tuple[SmallClick, ...], shape: tuple[int, ...], *, positive: bool) -> Mask:
@@ -168,10 +177,7 @@ def _change(graph: RegionGraph, clicks: tuple[SmallClick, ...], before: Mask) ->
         modest = near.sum() <= LARGEST_CHANGE[last.positive] * max(before.sum(), 1)
         if modest and depth[last.y, last.x] >= CENTREDNESS * depth.max():
             break
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(change.astype(np.uint8), connectivity=4)
-    good = stats[:, 4] <= FAR_SHARE * near.sum()
-    good[0] = False
-    return good[labels] | near
+    return near
 
 
 def _with_clicks(
