@@ -1,0 +1,87 @@
+"""How many clicks the builtin engine needs, and how well it follows.
+
+    python benchmarks/segment_quality.py [FOLDER ...] [--frame 0]
+
+Each FOLDER has ``rgbs/`` and true ``masks/``; without folders, the bundled sample. A simulated person clicks the
+deepest point of the object first, then the deepest point of the larger error. Tracking starts from the true mask of the
+first frame. Pictures are 480 pixels wide.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from truth import Labelled, labelled_clips
+
+from vas_tool.engines.builtin.segment import BuiltinSegmenter
+from vas_tool.masks import centre_of, iou
+from vas_tool.types import ArrayClip, Click, Mask, Prompts
+
+NUM_CLICKS = 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--frame", type=int, default=0)
+    options = parser.parse_args()
+    print("IoU after clicks     " + "".join(f"{n:7d}" for n in range(1, NUM_CLICKS + 1)) + "   worst drop  quick  full")
+    clips = labelled_clips(options.folders)
+    for labelled in clips:
+        overlaps, quick, full = _clicked(labelled, options.frame)
+        worst = max(0.0, *(a - b for a, b in pairwise(overlaps)))
+        shown = "".join(f"{overlap:7.3f}" for overlap in overlaps)
+        print(f"{labelled.name:20s} {shown}   {worst:10.3f} {quick:4.0f} ms {full:4.0f} ms", flush=True)
+    print("\ntracked from the true first mask: mean J, lowest J, ms a frame")
+    for labelled in clips:
+        overlaps, milliseconds = _tracked(labelled)
+        print(f"{labelled.name:20s} {np.mean(overlaps):7.3f} {np.min(overlaps):7.3f} {milliseconds:5.0f}", flush=True)
+
+
+def _clicked(labelled: Labelled, frame_index: int) -> tuple[list[float], float, float]:
+    """IoU after each click; median ms of a quick and of a full answer on a prepared frame."""
+    truth, clip, engine = labelled.masks[frame_index], ArrayClip(labelled.frames), BuiltinSegmenter()
+    engine.prepare(clip, frame_index)
+    mask = np.zeros_like(truth)
+    clicks: tuple[Click, ...] = ()
+    overlaps, times = [], ([], [])
+    for _ in range(NUM_CLICKS):
+        clicks = (*clicks, next_click(frame_index, mask, truth))
+        for quick in (True, False):
+            start = time.perf_counter()
+            mask = engine.segment(clip, frame_index, Prompts(clicks=clicks), quick=quick)
+            times[not quick].append(1000 * (time.perf_counter() - start))
+        overlaps.append(iou(mask, truth))
+    return overlaps, float(np.median(times[0])), float(np.median(times[1]))
+
+
+def next_click(frame_index: int, mask: Mask, truth: Mask) -> Click:
+    """Where somebody clicks who sees the larger error."""
+    missing, surplus = truth & ~mask, mask & ~truth
+    positive = _depth(missing) >= _depth(surplus)
+    point = centre_of(missing if positive else surplus) or centre_of(truth)
+    assert point is not None, "the frame shows nothing of the object"
+    return Click(frame_index, *point, positive=positive or not surplus.any())
+
+
+def _depth(mask: Mask) -> float:
+    return float(cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
+
+
+def _tracked(labelled: Labelled) -> tuple[list[float], float]:
+    """J of each frame after the first; ms a frame."""
+    prompts, clip = Prompts(masks={0: labelled.masks[0]}), ArrayClip(labelled.frames)
+    start = time.perf_counter()
+    tracked = list(BuiltinSegmenter().track(clip, prompts, range(len(clip))))
+    seconds = time.perf_counter() - start
+    overlaps = [iou(t.mask, labelled.masks[t.frame_index]) for t in tracked[1:]]
+    return overlaps, 1000 * seconds / len(overlaps)
+
+
+if __name__ == "__main__":
+    main()
