@@ -166,7 +166,7 @@ def follow(small: SmallFrames, pair: tuple[int, int], *, masks: tuple[Mask, Mask
         return guess
     found, ends = _tracked(small.grey(source), small.grey(target), (points, transform(guess, points)))
     inside = _inside(masks[1], ends)
-    answer = _similarity(points[found & inside], ends[found & inside])
+    answer = _similarity(points[found & inside], ends[found & inside], guess=guess)
     return guess if answer is None else answer
 
 
@@ -214,8 +214,8 @@ def _inside(mask: Mask, points: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_
     return grown[rows, columns] > 0
 
 
-def _similarity(start: npt.NDArray[np.float32], end: npt.NDArray[np.float32]) -> Affine | None:
-    """The similarity most points agree on; only a shift from few points, None from fewer than three."""
+def _similarity(start: npt.NDArray[np.float32], end: npt.NDArray[np.float32], *, guess: Affine) -> Affine | None:
+    """The similarity most points agree on; few points only shift ``guess``, None from fewer than three."""
     if len(start) >= MIN_INLIERS:
         cv2.setRNGSeed(0)
         found, inliers = cv2.estimateAffinePartial2D(start, end, ransacReprojThreshold=RANSAC_PIXELS)
@@ -223,8 +223,9 @@ def _similarity(start: npt.NDArray[np.float32], end: npt.NDArray[np.float32]) ->
             return np.asarray(found, np.float64)
     if len(start) < 3:
         return None
-    shift = np.median(end - start, axis=0)
-    return np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
+    shifted = guess.copy()
+    shifted[:, 2] += np.median(end - transform(guess, start), axis=0)
+    return shifted
 
 
 def _shifted(masks: tuple[Mask, Mask]) -> Affine:
@@ -245,7 +246,7 @@ def _matched(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], masks:
     good = [p[0] for p in pairs if len(p) == 2 and p[0].distance < 0.8 * p[1].distance]
     start = np.array([kp0[m.queryIdx].pt for m in good], np.float32).reshape(-1, 2)
     end = np.array([kp1[m.trainIdx].pt for m in good], np.float32).reshape(-1, 2)
-    return _similarity(start, end) if len(good) >= MIN_INLIERS else None
+    return _similarity(start, end, guess=np.eye(2, 3)) if len(good) >= MIN_INLIERS else None
 
 
 def _with_hidden(poses: Mapping[int, Pose], frames: Sequence[int]) -> dict[int, Pose]:

@@ -1,0 +1,121 @@
+"""How good the builtin segmenter's clicks are on a scene of which the truth is known."""
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+from scene import Scene, make_scene
+
+from vas_tool.engines.builtin.segment import ANSWERS_KEPT, PREPARED_KEPT, BuiltinSegmenter
+from vas_tool.masks import centre_of, iou
+from vas_tool.types import ArrayClip, Box, Click, Mask, Prompts
+
+COSTS_AT_MOST = 0.03
+"""IoU that a click in the middle of the larger error may cost."""
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return make_scene(4, enlarged=3)
+
+
+@pytest.fixture(scope="module")
+def engine() -> BuiltinSegmenter:
+    return BuiltinSegmenter()
+
+
+def deepest(mask: Mask) -> float:
+    return float(cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
+
+
+def next_click(frame_index: int, mask: Mask, truth: Mask) -> Click:
+    missing, surplus = truth & ~mask, mask & ~truth
+    positive = deepest(missing) >= deepest(surplus)
+    point = centre_of(missing if positive else surplus)
+    assert point is not None
+    return Click(frame_index, *point, positive=positive)
+
+
+def simulated(
+    engine: BuiltinSegmenter, clip: ArrayClip, frame_index: int, truth: Mask, *, count: int
+) -> tuple[tuple[Click, ...], list[Mask]]:
+    clicks: tuple[Click, ...] = ()
+    masks = [np.zeros_like(truth)]
+    for _ in range(count):
+        clicks = (*clicks, next_click(frame_index, masks[-1], truth))
+        masks.append(engine.segment(clip, frame_index, Prompts(clicks=clicks)))
+    return clicks, masks[1:]
+
+
+@pytest.mark.parametrize("frame_index", [0, 3])
+def test_one_click_finds_it_three_make_it_good_and_none_costs_much(
+    engine: BuiltinSegmenter, scene: Scene, frame_index: int
+) -> None:
+    truth = scene.modal[frame_index]
+    _, masks = simulated(engine, scene.clip, frame_index, truth, count=6)
+    overlaps = [iou(mask, truth) for mask in masks]
+    assert overlaps[0] > 0.85
+    assert overlaps[2] > 0.93
+    assert all(after > before - COSTS_AT_MOST for before, after in pairwise(overlaps))
+
+
+def test_a_quick_answer_is_nearly_as_good(engine: BuiltinSegmenter, scene: Scene) -> None:
+    clicks, _ = simulated(engine, scene.clip, 0, scene.modal[0], count=3)
+    mask = engine.segment(scene.clip, 0, Prompts(clicks=clicks), quick=True)
+    assert iou(mask, scene.modal[0]) > 0.85
+
+
+def test_clicks_one_by_one_answer_what_all_at_once_do(engine: BuiltinSegmenter) -> None:
+    scene = make_scene(2)
+    clicks, masks = simulated(engine, scene.clip, 1, scene.modal[1], count=5)
+    for count, mask in enumerate(masks, start=1):
+        at_once = BuiltinSegmenter().segment(scene.clip, 1, Prompts(clicks=clicks[:count]))
+        assert np.array_equal(at_once, mask)
+
+
+def test_quick_answers_in_between_change_nothing(engine: BuiltinSegmenter, scene: Scene) -> None:
+    clicks, masks = simulated(engine, scene.clip, 0, scene.modal[0], count=4)
+    other = BuiltinSegmenter()
+    for count in range(1, 5):
+        other.segment(scene.clip, 0, Prompts(clicks=clicks[:count]), quick=True)
+    assert np.array_equal(other.segment(scene.clip, 0, Prompts(clicks=clicks)), masks[-1])
+
+
+def test_a_box_finds_it_too(engine: BuiltinSegmenter, scene: Scene) -> None:
+    rows, columns = np.nonzero(scene.modal[0])
+    box = Box(0, columns.min() - 4, rows.min() - 4, columns.max() + 5, rows.max() + 5)
+    mask = engine.segment(scene.clip, 0, Prompts(boxes=(box,)))
+    assert iou(mask, scene.modal[0]) > 0.9
+
+
+def test_a_click_corrects_a_given_mask_and_leaves_what_is_far_from_it_exact(
+    engine: BuiltinSegmenter, scene: Scene
+) -> None:
+    truth = scene.modal[0]
+    given = truth.copy()
+    given[10:40, 300:340] = True  # a patch that does not belong to it
+    mask = engine.segment(scene.clip, 0, Prompts(clicks=(Click(0, 320, 25, positive=False),), masks={0: given}))
+    assert not mask[12:38, 302:338].any()
+    assert iou(mask, truth) > 0.97
+
+
+def test_a_large_clip_gets_masks_of_its_own_size(engine: BuiltinSegmenter, scene: Scene) -> None:
+    size = (1440, 1080)
+    clip = ArrayClip(np.stack([cv2.resize(scene.clip[0], size, interpolation=cv2.INTER_CUBIC)]))
+    truth = cv2.resize(scene.modal[0].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    _, masks = simulated(engine, clip, 0, truth, count=3)
+    assert masks[-1].shape == truth.shape
+    assert iou(masks[-1], truth) > 0.9
+
+
+def test_what_is_kept_does_not_grow_with_the_clip_or_the_clicks(scene: Scene) -> None:
+    engine = BuiltinSegmenter()
+    clip = make_scene(PREPARED_KEPT + 4).clip
+    for index in range(len(clip)):
+        for x in range(30, 30 + 3 * ANSWERS_KEPT // len(clip), 2):
+            engine.segment(clip, index, Prompts(clicks=(Click(index, x, 60),)), quick=True)
+    assert len(engine._prepared) == PREPARED_KEPT
+    assert len(engine._answers) == ANSWERS_KEPT
+    del clip
+    assert len(engine._clips) == 0
