@@ -148,9 +148,9 @@ class Workbench:
 
     def run(self, key: str, *, seconds: float = 240) -> None:
         """Start long work with a key and wait for its end."""
+        before = self.state()["version"]
         self.press(key)
-        self.until("s => s.job && !s.job.finished || s.job && s.job.finished", seconds=10)
-        self.until("s => s.job && s.job.finished", seconds=seconds)
+        self.until(f"s => s.version > {before} && s.job && s.job.finished", seconds=seconds)
         assert self.state()["job"]["error"] is None
 
     def flags(self, object_id: int = 1) -> list[int]:

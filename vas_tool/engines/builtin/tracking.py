@@ -16,7 +16,7 @@ from vas_tool.types import Clip, Mask
 
 Floats = npt.NDArray[np.float32]
 
-PLACE_WEIGHT = 0.5
+PLACE_WEIGHT = 0.0
 """Things move: their place counts less than when a frame is compared with itself."""
 
 FLOW_WEIGHT, REFERENCE_WEIGHT, RECENT_WEIGHT = 1.5, 3.0, 0.5
@@ -32,11 +32,23 @@ SMOOTHING_ROUNDS = 10
 OVERLAP = 0.2
 """An island of which less than this part was brought by the flow is something else."""
 
-GONE_SHARE = 0.04
+GONE_SHARE = 0.07
 """Of the reference's area, below which what is left counts as nothing."""
 
 FLOW_TOLERANCE = 2.0
 """Pixels by which the way there and back may miss: more is an occlusion or a mistake."""
+
+MOSTLY = 0.65
+"""Part of the reference's area from which on a frame shows the object's outline and motion."""
+
+SLIVER = 0.2
+"""Part of the reference's area below which a mask is believed only when it moves as the object did."""
+
+STRAY_PIXELS, STRAY_SHARE = 1.5, 0.5
+"""How far its motion may be off, in pixels a frame and relative to the object's."""
+
+FOUND_SCORE = 0.15
+"""Mean score, by what the references taught, of what may be the object when it comes back."""
 
 LOST_FRAMES = 24
 """How long (3 s at 8 FPS) an object that is gone is looked for where it was last seen."""
@@ -54,6 +66,10 @@ class Walk:
     recent: Floats
     area: float
     """Of the reference."""
+    clear: Floats
+    """(h, w): the outline of the last frame on which it was mostly seen, moved on as the object moved then."""
+    velocity: Floats
+    """(x, y) pixels a frame, of what was mostly seen."""
     lost: int = 0
     """Frames since the object was seen."""
 
@@ -109,7 +125,8 @@ def _start(small: SmallFrames, references: Mapping[int, Mask], teachers: list[in
     """From the first of ``teachers``; the colours of all of them count the same."""
     soft = small.soft(references[teachers[0]])
     taught = np.mean([_lesson(small, references, f) for f in dict.fromkeys(teachers)], axis=0)
-    return Walk(teachers[0], soft, taught, taught, float((soft >= 0.5).sum()))
+    area = float((soft >= 0.5).sum())
+    return Walk(teachers[0], soft, taught, taught, area, clear=soft, velocity=np.zeros(2, np.float32))
 
 
 def _lesson(small: SmallFrames, references: Mapping[int, Mask], index: int) -> Floats:
@@ -125,24 +142,47 @@ def _advance(small: SmallFrames, walk: Walk, index: int, *, flow: cv2.DISOptical
     """One frame on; gives the certainty. ``walk`` is changed."""
     before, here = small.grey(walk.frame_index), small.grey(index)
     back = flow.calc(here, before, None)
-    brought = _pulled(walk.soft, back)
+    walk.clear = _moved(walk.clear, walk.velocity)
+    brought = walk.clear if walk.lost else _pulled(walk.soft, back)
     trust = _closed(back, flow.calc(before, here, None))
     model = _model(small, index)
     mask = _fitted(model, brought >= 0.5, walk)
+    if (walk.lost or mask.sum() < SLIVER * walk.area) and not _moves_along(mask, back, walk.velocity):
+        mask = np.zeros_like(mask)
     certainty = _certainty(walk, brought >= 0.5, mask, trust=trust)
-    _remember(walk, index, brought, mask=mask, model=model)
+    _remember(walk, index, mask=mask, model=model, back=back)
     return certainty
 
 
-def _remember(walk: Walk, index: int, brought: Floats, *, mask: Mask, model: PixelModel) -> None:
-    """Go on from the new mask; from the brought one while the object is gone, so that it is found again."""
+def _remember(walk: Walk, index: int, *, mask: Mask, model: PixelModel, back: Floats) -> None:
+    """Go on from the new mask; while the object is gone, from where it would be if it went on as before."""
     walk.frame_index = index
-    if mask.any():
-        walk.soft, walk.lost = mask.astype(np.float32), 0
-        walk.recent = (1 - RECENT) * walk.recent + RECENT * model.learned(mask)
-    else:
+    if not mask.any():
         walk.lost += 1
-        walk.soft = brought if walk.lost <= LOST_FRAMES else np.zeros_like(brought)
+        if walk.lost > LOST_FRAMES:
+            walk.clear = np.zeros_like(walk.clear)
+        return
+    found_again = walk.lost > 0
+    walk.soft, walk.lost = mask.astype(np.float32), 0
+    walk.recent = (1 - RECENT) * walk.recent + RECENT * model.learned(mask)
+    if mask.sum() >= MOSTLY * walk.area:
+        moved = -np.median(back[mask], axis=0).astype(np.float32)
+        first = not walk.velocity.any() or found_again
+        walk.velocity = moved if first else 0.7 * walk.velocity + 0.3 * moved
+        walk.clear = walk.soft
+
+
+def _moves_along(mask: Mask, back: Floats, velocity: Floats) -> bool:
+    """Whether what may be the object moves as the object did: what hides it has its colours at times, not its way."""
+    if not mask.any():
+        return False
+    miss = float(np.linalg.norm(-np.median(back[mask], axis=0) - velocity))
+    return miss <= STRAY_PIXELS + STRAY_SHARE * float(np.linalg.norm(velocity))
+
+
+def _moved(picture: Floats, shift_xy: Floats) -> Floats:
+    shift = np.array([[1, 0, shift_xy[0]], [0, 1, shift_xy[1]]], np.float32)
+    return cv2.warpAffine(picture, shift, picture.shape[::-1])
 
 
 def _pulled(picture: Floats, flow: Floats) -> Floats:
@@ -173,7 +213,10 @@ def _fitted(model: PixelModel, brought: Mask, walk: Walk) -> Mask:
     if not good.any():
         return nothing
     fitted = tidy(good[labels], keep=nothing)
-    return fitted if fitted.sum() >= GONE_SHARE * walk.area else nothing
+    if fitted.sum() < GONE_SHARE * walk.area:
+        return nothing
+    doubtful = walk.lost and model.score(walk.taught)[fitted].mean() < FOUND_SCORE
+    return nothing if doubtful else fitted
 
 
 def _certainty(walk: Walk, carried: Mask, mask: Mask, *, trust: Mask) -> float:
