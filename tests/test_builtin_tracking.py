@@ -45,8 +45,15 @@ def test_what_goes_behind_something_gets_smaller() -> None:
     assert min(found) > 0.9
 
 
+def test_what_comes_out_on_the_other_side_belongs_to_it() -> None:
+    """The thing is wider than the bar: it is seen on both sides at once."""
+    scene = make_scene(14, enlarged=2)
+    found = overlaps(scene, tracked(scene, 0))
+    assert np.mean(found) > 0.95 and min(found) > 0.85
+
+
 def test_the_next_reference_takes_over() -> None:
-    """Behind the bar the thing is lost; a mask on the other side is where it goes on from, both ways."""
+    """A mask on the other side of the bar is where it goes on from, both ways."""
     scene = make_scene(14)
     with_help = overlaps(scene, tracked(scene, 0, 10))
     assert with_help[10] == 1.0 and min(with_help[10:]) > 0.9

@@ -41,6 +41,9 @@ FLOW_TOLERANCE = 2.0
 MOSTLY = 0.65
 """Part of the reference's area from which on a frame shows the object's outline and motion."""
 
+AS_FULL = 0.95
+"""Part of the fullest outline's area from which on a frame shows a newer one: a hidden side must not be forgotten."""
+
 SLIVER = 0.2
 """Part of the reference's area below which a mask is believed only when it moves as the object did."""
 
@@ -67,7 +70,7 @@ class Walk:
     area: float
     """Of the reference."""
     clear: Floats
-    """(h, w): the outline of the last frame on which it was mostly seen, moved on as the object moved then."""
+    """(h, w): the outline of the last frame on which it was seen as fully as ever, moved on as the object moves."""
     velocity: Floats
     """(x, y) pixels a frame, of what was mostly seen."""
     lost: int = 0
@@ -169,7 +172,8 @@ def _remember(walk: Walk, index: int, *, mask: Mask, model: PixelModel, back: Fl
         moved = -np.median(back[mask], axis=0).astype(np.float32)
         first = not walk.velocity.any() or found_again
         walk.velocity = moved if first else 0.7 * walk.velocity + 0.3 * moved
-        walk.clear = walk.soft
+        if found_again or mask.sum() >= AS_FULL * (walk.clear >= 0.5).sum():
+            walk.clear = walk.soft
 
 
 def _moves_along(mask: Mask, back: Floats, velocity: Floats) -> bool:
@@ -207,7 +211,8 @@ def _fitted(model: PixelModel, brought: Mask, walk: Walk) -> Mask:
     logits += REFERENCE_WEIGHT * model.score(walk.taught) + RECENT_WEIGHT * model.score(walk.recent)
     found = model.smoothed(logits.astype(np.float32), SMOOTHING_ROUNDS) > 0
     _, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=4)
-    shared = np.bincount(labels.ravel(), brought.ravel(), minlength=len(stats))
+    expected = brought | (walk.clear >= 0.5)  # what comes out on the other side is no part of what the flow brings
+    shared = np.bincount(labels.ravel(), expected.ravel(), minlength=len(stats))
     good = shared > OVERLAP * stats[:, 4]
     good[0] = False
     if not good.any():
