@@ -110,6 +110,11 @@ class Workbench:
     def frame(self) -> int:
         return int(self.page.evaluate("window.__vas.frame()"))
 
+    def go(self, frame_index: int) -> None:
+        """Look at a frame, and wait until it is painted."""
+        self.page.evaluate("i => window.__vas.go(i)", frame_index)
+        self.page.wait_for_function("i => window.__vas.lastPaint?.frame === i", arg=frame_index)
+
     def item(self, name: str) -> Any:
         return self.page.get_by_test_id(name)
 
@@ -144,7 +149,9 @@ class Workbench:
 
     def until(self, condition: str, *, seconds: float = 60) -> None:
         """Wait for a JavaScript predicate over the state."""
-        self.page.wait_for_function(f"() => window.__vas.state() && ({condition})(window.__vas.state())", timeout=seconds * 1000)
+        self.page.wait_for_function(
+            f"() => window.__vas.state() && ({condition})(window.__vas.state())", timeout=seconds * 1000
+        )
 
     def run(self, key: str, *, seconds: float = 240) -> None:
         """Start long work with a key and wait for its end."""

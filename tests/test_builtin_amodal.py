@@ -36,6 +36,11 @@ def completed(scene: Scene, canvas: Canvas | None = None) -> dict[int, Mask]:
     )
 
 
+@pytest.fixture(scope="module")
+def masks(scene: Scene) -> dict[int, Mask]:
+    return completed(scene)
+
+
 def hull(mask: Mask) -> Mask:
     out = np.zeros(mask.shape, np.uint8)
     points = cv2.findNonZero(mask.astype(np.uint8))
@@ -56,16 +61,16 @@ def score(scene: Scene, masks: dict[int, Mask]) -> tuple[float, float]:
     return float(np.mean(whole)), float(np.mean(parts))
 
 
-def test_it_beats_what_is_simpler(scene: Scene) -> None:
-    ours = score(scene, completed(scene))
+def test_it_beats_what_is_simpler(scene: Scene, masks: dict[int, Mask]) -> None:
+    ours = score(scene, masks)
     hulls = {i: hull(mask) for i, mask in scene.modal.items()}
     nearer = {i: nearer_hull(mask, scene.depth[i]) for i, mask in scene.modal.items()}
     for simple in (scene.modal, hulls, nearer):
         assert all(mine > other + 0.1 for mine, other in zip(ours, score(scene, simple), strict=True))
 
 
-def test_it_is_good(scene: Scene) -> None:
-    whole, hidden = score(scene, completed(scene))
+def test_it_is_good(scene: Scene, masks: dict[int, Mask]) -> None:
+    whole, hidden = score(scene, masks)
     assert whole > 0.9
     assert hidden > 0.8
 

@@ -74,7 +74,8 @@ def test_clicks_one_by_one_answer_what_all_at_once_do(engine: BuiltinSegmenter) 
         assert np.array_equal(at_once, mask)
 
 
-def test_quick_answers_in_between_change_nothing(engine: BuiltinSegmenter, scene: Scene) -> None:
+def test_quick_answers_in_between_change_nothing(engine: BuiltinSegmenter) -> None:
+    scene = make_scene(1)
     clicks, masks = simulated(engine, scene.clip, 0, scene.modal[0], count=4)
     other = BuiltinSegmenter()
     for count in range(1, 5):
@@ -109,7 +110,7 @@ def test_a_large_clip_gets_masks_of_its_own_size(engine: BuiltinSegmenter, scene
     assert iou(masks[-1], truth) > 0.9
 
 
-def test_what_is_kept_does_not_grow_with_the_clip_or_the_clicks(scene: Scene) -> None:
+def test_what_is_kept_does_not_grow_with_the_clip_or_the_clicks() -> None:
     engine = BuiltinSegmenter()
     clip = make_scene(PREPARED_KEPT + 4).clip
     for index in range(len(clip)):

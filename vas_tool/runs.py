@@ -71,7 +71,7 @@ def frames_to_track(project: Project, object_id: int, frame_index: int, *, direc
     settled = modal.thing.prompted() | set(modal.thing.accepted)
     made = set(modal)
     needed = [f for f in reach if f not in settled and (f not in made or f in stale)]
-    return [_directed(run, modal, direction=direction) for run in _contiguous(needed)]
+    return [span for run in _contiguous(needed) for span in _directed(run, modal, direction=direction)]
 
 
 def _reach(anchors: list[int], frame_index: int, *, direction: Direction, num_frames: int) -> range:
@@ -93,10 +93,14 @@ def _contiguous(frames: Iterable[int]) -> list[range]:
     return runs
 
 
-def _directed(run: range, modal: ModalMasks, *, direction: Direction) -> range:
-    """Forwards, unless only the frame after the run has a mask, or the person asked for backwards and it has one."""
-    backwards = run[-1] + 1 in modal and (direction == "backward" or run[0] - 1 not in modal)
-    return run[::-1] if backwards else run
+def _directed(run: range, modal: ModalMasks, *, direction: Direction) -> list[range]:
+    """A run in the direction that was asked for; where masks lie at both ends, from each end to the middle."""
+    before, after = run[0] - 1 in modal, run[-1] + 1 in modal
+    if before and after and direction == "both" and len(run) > 1:
+        middle = run.start + (len(run) + 1) // 2
+        return [range(run.start, middle), range(middle, run.stop)[::-1]]
+    backwards = after and (direction == "backward" or not before)
+    return [run[::-1] if backwards else run]
 
 
 def track(

@@ -24,6 +24,9 @@ Affine = npt.NDArray[np.float64]
 MIN_AREA = 40
 """Pixels of a small mask below which nothing can be followed."""
 
+SLIVER = 0.06
+"""Part of the largest mask so far, below which a mask says too little about where the object is."""
+
 MAX_POINTS = 160
 MIN_INLIERS = 8
 """Fewer agreeing points than this are no evidence of a turn or a change of size: only the shift is taken."""
@@ -113,7 +116,7 @@ def estimate_motion(
     for done, index in enumerate(ordered):
         progress(done, len(ordered), "motion")
         mask = small.mask(modal[index]) if index in modal else None
-        if mask is None or mask.sum() < MIN_AREA:
+        if mask is None or mask.sum() < max(MIN_AREA, SLIVER * max(areas.values(), default=0.0)):
             continue
         areas[index] = float(mask.sum())
         stretch = stretches[-1] if stretches and index - max(stretches[-1]) <= NEAR else None

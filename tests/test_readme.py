@@ -1,0 +1,42 @@
+"""What the README shows is what happens."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vas_tool.cli import parser
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.S)
+
+
+@pytest.mark.slow
+def test_the_python_lines_give_what_is_printed_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "assets").symlink_to(README.parent / "assets")
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("python")
+    names: dict[str, object] = {"np": np}
+    for line in code.splitlines():
+        shown, _, result = line.partition("#")
+        if result.strip():
+            assert eval(shown, names) == eval(result), line
+        else:
+            exec(line, names)
+
+
+def test_every_command_is_one() -> None:
+    lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("vas-tool ")]
+    assert len(lines) >= 3
+    for line in lines:
+        parser().parse_args(line.split()[1:])
+
+
+def test_the_paths_it_names_exist() -> None:
+    named = re.findall(r"\]\((assets/[^)]+)\)", README.read_text())
+    assert named and all(os.path.exists(README.parent / path) for path in named)
