@@ -120,3 +120,11 @@ def test_what_is_kept_does_not_grow_with_the_clip_or_the_clicks() -> None:
     assert len(engine._answers) == ANSWERS_KEPT
     del clip
     assert len(engine._clips) == 0
+
+
+def test_a_clip_that_is_gone_is_not_taken_for_a_new_one() -> None:
+    engine, prompts = BuiltinSegmenter(), Prompts(clicks=(Click(0, 40, 66),))
+    engine.segment(make_scene(1, path=lambda i: (40.0, 80.0, 1.0, 0.0)).clip, 0, prompts)
+    scene = make_scene(1)
+    again, fresh = (e.segment(scene.clip, 0, prompts) for e in (engine, BuiltinSegmenter()))
+    assert np.array_equal(again, fresh)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,7 @@ class BuiltinSegmenter:
 
     def __init__(self) -> None:
         self._clips: weakref.WeakKeyDictionary[Clip, int] = weakref.WeakKeyDictionary()
+        self._numbers = itertools.count()
         self._prepared: OrderedDict[tuple[int, int], PreparedFrame] = OrderedDict()
         self._answers: OrderedDict[tuple[object, ...], Mask] = OrderedDict()
 
@@ -121,9 +123,9 @@ class BuiltinSegmenter:
         return self._prepared[key]
 
     def _number(self, clip: Clip) -> int:
-        """A number for a clip as long as it lives; ``id`` may be used again."""
+        """A number that no other clip has or had: what is kept of a clip outlives it, and ``id`` may be used again."""
         if clip not in self._clips:
-            self._clips[clip] = max(self._clips.values(), default=0) + 1
+            self._clips[clip] = next(self._numbers)
         return self._clips[clip]
 
 
