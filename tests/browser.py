@@ -64,7 +64,8 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
-                urllib.request.urlopen(self.address, timeout=5).read()
+                with urllib.request.urlopen(self.address, timeout=5) as answer:
+                    answer.read()
                 return
             except OSError:
                 assert self.process.poll() is None, f"the server died; see {self.log.name}"

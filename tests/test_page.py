@@ -21,7 +21,11 @@ from vas_tool.masks import iou
 from vas_tool.review import FrameState
 from vas_tool.sample import sample_clip
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # sockets of the browser's driver
+]
 
 CAR = (70.0, 238.0)
 """A clip pixel on the sample's object, on frame 0."""
@@ -218,6 +222,7 @@ def test_pictures_need_the_token(server: Server) -> None:
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"{server.address}api/nobody/{path}")
         assert refused.value.code == 404
+        refused.value.close()
 
 
 def test_a_request_that_is_sent_again_acts_once(bench: Workbench) -> None:

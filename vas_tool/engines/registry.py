@@ -116,7 +116,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         revision="1",
         licence="MIT (ours)",
         size="no weights",
-        note="A heuristic from how low things stand in the picture, not a measurement: expect it to be wrong in places.",
+        note="A heuristic from how low things stand in the picture, not a measurement: often wrong.",
     ),
     EngineSpec(
         stage="amodal",
