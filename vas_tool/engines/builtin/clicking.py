@@ -71,7 +71,7 @@ def click_mask(
     if before is None or (not before.any() and last.positive):
         rough = _first(frame.graph, clicks, quick=quick) | dot if last.positive else np.zeros_like(dot)
     else:
-        change = _change(frame.graph, clicks, before) | dot
+        change = _change(frame.graph, clicks, before, quick=quick) | dot
         rough = before | change if last.positive else before & ~change
     inside, outside = dots(clicks, dot.shape, positive=True), dots(clicks, dot.shape, positive=False)
     rounds = QUICK_ROUNDS if quick else ROUNDS
@@ -101,19 +101,19 @@ def _first(graph: RegionGraph, clicks: tuple[SmallClick, ...], *, quick: bool) -
     fields += [_alike(graph, last, reach) for reach in ((20.0,) if quick else (0.0, 20.0, 80.0))]
     best, best_score = None, -np.inf
     for field in fields:
-        for mask in _growing(graph, field, last):
+        for mask in _growing(graph, field, last, areas=AREAS[::2] if quick else AREAS):
             score = _worth(graph, mask, last)
             if score > best_score:
                 best, best_score = mask, score
     return disk(graph.labels.shape, (last.x, last.y), DOT) if best is None else best
 
 
-def _growing(graph: RegionGraph, field: Floats, click: SmallClick) -> list[Mask]:
+def _growing(graph: RegionGraph, field: Floats, click: SmallClick, *, areas: Floats) -> list[Mask]:
     """The connected parts around the click where the field is above falling thresholds."""
     peak = field[graph.labels[click.y, click.x]]
     found: list[Mask] = []
     area = 0.0
-    for threshold in np.quantile(graph.picture(field)[::3, ::3], 1 - AREAS):
+    for threshold in np.quantile(graph.picture(field)[::3, ::3], 1 - areas):
         if threshold > peak:
             continue
         mask = connected(graph.picture(field) >= threshold, click)
@@ -161,12 +161,12 @@ def _alike(graph: RegionGraph, click: SmallClick, reach: float) -> Floats:
     return -far.astype(np.float32)
 
 
-def _change(graph: RegionGraph, clicks: tuple[SmallClick, ...], before: Mask) -> Mask:
+def _change(graph: RegionGraph, clicks: tuple[SmallClick, ...], before: Mask, *, quick: bool) -> Mask:
     """What the last click adds or takes away."""
     last = clicks[-1]
     share = 2 * graph.mean(before) - 1
     near = np.zeros_like(before)
-    for prior in PRIORS:
+    for prior in PRIORS[1:2] if quick else PRIORS:
         weights = np.full_like(share, prior + NOTHING)
         values = (prior * share - NOTHING) / (prior + NOTHING)
         wanted = graph.picture(graph.harmonic(*_with_clicks(graph, clicks, (values, weights)))) > 0
