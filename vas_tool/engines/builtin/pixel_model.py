@@ -44,7 +44,7 @@ class PixelModel:
     """What is prepared for one frame."""
 
     cosines: Floats
-    """(h * w, NUM_COSINES)."""
+    """(h * w, number of cosines)."""
     ties: tuple[Floats, ...]
     """For each of STRIDES, (h, w): how well a pixel holds together with that neighbour."""
     shape: tuple[int, int]
@@ -64,8 +64,8 @@ class PixelModel:
         new = np.where(np.abs(signed) <= BAND, smooth, mask)
         return tidy(new | inside, keep=inside) & ~outside
 
-    def learned(self, mask: Mask, *, sure: tuple[Mask, Mask] | None = None) -> Floats:
-        """(NUM_COSINES + 1,): what tells the mask's pixels from the others, those near its border counting less.
+    def learned(self, mask: Mask, *, sure: tuple[Mask, Mask] | None = None, num_samples: int = SAMPLES) -> Floats:
+        """(cosines + 1,): what tells the mask's pixels from the others, those near its border counting less.
 
         ``sure``: pixels that count much, inside and outside.
         """
@@ -75,7 +75,7 @@ class PixelModel:
         weight *= np.where(mask, 1, np.exp(signed / 80) + 0.1)
         for side in (mask, ~mask):
             weight[side] *= 0.5 * mask.size / max(float(weight[side].sum()), 1e-6)
-        chosen = np.random.default_rng(0).choice(mask.size, min(SAMPLES, mask.size), replace=False)
+        chosen = np.random.default_rng(0).choice(mask.size, min(num_samples, mask.size), replace=False)
         if sure is not None:
             label[sure[0]], label[sure[1]] = 1, -1
             weight[sure[0] | sure[1]] = 10
@@ -109,15 +109,16 @@ def signed_distance(mask: Mask) -> Floats:
     return depth_inside(mask) - depth_inside(~mask)
 
 
-def prepare_pixels(frame: Frame, *, place_weight: float = PLACE_WEIGHT) -> PixelModel:
+def prepare_pixels(frame: Frame, *, place_weight: float = PLACE_WEIGHT, num_cosines: int = NUM_COSINES) -> PixelModel:
     """Everything about an (h, w, 3) RGB frame that does not depend on clicks.
 
-    ``place_weight``: how much the place in the picture counts beside colours.
+    ``place_weight``: how much the place in the picture counts beside colours; ``num_cosines``: more tell finer
+    differences apart, and take as much more time and memory.
     """
     traits = _traits(frame, place_weight)
     generator = np.random.default_rng(0)
-    directions = (generator.normal(size=(NUM_TRAITS, NUM_COSINES)) * COSINE_SPREAD).astype(np.float32)
-    phases = generator.uniform(0, 2 * np.pi, NUM_COSINES).astype(np.float32)
+    directions = (generator.normal(size=(NUM_TRAITS, num_cosines)) * COSINE_SPREAD).astype(np.float32)
+    phases = generator.uniform(0, 2 * np.pi, num_cosines).astype(np.float32)
     cosines = np.cos(traits.reshape(-1, NUM_TRAITS) @ directions + phases)
     return PixelModel(cosines, _ties(frame), frame.shape[:2])
 

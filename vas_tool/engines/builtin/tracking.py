@@ -19,7 +19,10 @@ Floats = npt.NDArray[np.float32]
 PLACE_WEIGHT = 0.0
 """Things move: their place counts less than when a frame is compared with itself."""
 
-FLOW_WEIGHT, REFERENCE_WEIGHT, RECENT_WEIGHT = 1.5, 3.0, 0.5
+NUM_COSINES, NUM_SAMPLES = 256, 12_000
+"""A reference teaches a whole clip: it is learned from more closely than a click's own frame."""
+
+FLOW_WEIGHT, REFERENCE_WEIGHT, RECENT_WEIGHT = 1.5, 4.0, 0.5
 """How much the mask that the flow brings counts, and what the references and the recent frames taught."""
 
 REACH = 25.0
@@ -134,11 +137,11 @@ def _start(small: SmallFrames, references: Mapping[int, Mask], teachers: list[in
 
 def _lesson(small: SmallFrames, references: Mapping[int, Mask], index: int) -> Floats:
     mask = small.mask(references[index])
-    return _model(small, index).learned(mask)
+    return _model(small, index).learned(mask, num_samples=NUM_SAMPLES)
 
 
 def _model(small: SmallFrames, index: int) -> PixelModel:
-    return prepare_pixels(small.frame(index), place_weight=PLACE_WEIGHT)
+    return prepare_pixels(small.frame(index), place_weight=PLACE_WEIGHT, num_cosines=NUM_COSINES)
 
 
 def _advance(small: SmallFrames, walk: Walk, index: int, *, flow: cv2.DISOpticalFlow) -> float:
@@ -167,7 +170,7 @@ def _remember(walk: Walk, index: int, *, mask: Mask, model: PixelModel, back: Fl
         return
     found_again = walk.lost > 0
     walk.soft, walk.lost = mask.astype(np.float32), 0
-    walk.recent = (1 - RECENT) * walk.recent + RECENT * model.learned(mask)
+    walk.recent = (1 - RECENT) * walk.recent + RECENT * model.learned(mask, num_samples=NUM_SAMPLES)
     if mask.sum() >= MOSTLY * walk.area:
         moved = -np.median(back[mask], axis=0).astype(np.float32)
         first = not walk.velocity.any() or found_again
