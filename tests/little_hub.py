@@ -1,5 +1,6 @@
-"""A Hugging Face hub of our own, on loopback: one repository with one file."""
+"""A Hugging Face hub of our own, on loopback: one repository with a file, or several."""
 
+import hashlib
 import http.server
 import threading
 from collections.abc import Iterator
@@ -18,8 +19,18 @@ class Hub:
     content: bytes
     etag: str
     """The file's sha256, as a hub gives it."""
+    others: dict[str, bytes] = field(default_factory=dict)
+    """More files of the repository: name -> content."""
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     """(method, path, Range header)."""
+
+    def content_of(self, path: str) -> tuple[bytes, str] | None:
+        """(content, etag) of what a path asks for; None when it is not here."""
+        name = path.removeprefix(f"/{self.repo_id}/resolve/main/")
+        if name == self.file_name:
+            return self.content, self.etag
+        other = self.others.get(name)
+        return None if other is None else (other, hashlib.sha256(other).hexdigest())
 
     def handler(self) -> type[http.server.BaseHTTPRequestHandler]:
         hub = self
@@ -36,17 +47,19 @@ class Hub:
             def _answer(self, *, body: bool) -> None:
                 wanted = self.headers.get("Range")
                 hub.asked.append((self.command, self.path, wanted))
-                known = self.path == f"/{hub.repo_id}/resolve/main/{hub.file_name}"
+                known = hub.content_of(self.path)
+                content, etag = known or (b"", "")
                 start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0
-                part = hub.content[start:] if known else b""
+                part = content[start:]
                 self.send_response((206 if wanted else 200) if known else 404)
                 if not known:
-                    self.send_header("X-Error-Code", "RepoNotFound")
+                    here = self.path.startswith(f"/{hub.repo_id}/")
+                    self.send_header("X-Error-Code", "EntryNotFound" if here else "RepoNotFound")
                 if wanted:
-                    total = len(hub.content)
+                    total = len(content)
                     self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
                 self.send_header("Content-Length", str(len(part)))
-                self.send_header("ETag", f'"{hub.etag}"')
+                self.send_header("ETag", f'"{etag}"')
                 self.send_header("X-Repo-Commit", COMMIT)
                 self.send_header("Accept-Ranges", "bytes")
                 self.end_headers()

@@ -10,7 +10,7 @@ from little_hub import COMMIT, Hub
 from sam_integration.zoo import MODELS
 from vas_tool.cli import main
 from vas_tool.engines import registry
-from vas_tool.engines.weights import FOLDER_VARIABLE, Weights, download
+from vas_tool.engines.weights import FOLDER_VARIABLE, Part, Weights, WeightsFolder, download
 from vas_tool.errors import Cancelled, EngineError
 
 CONTENT = bytes(range(256)) * 40_000
@@ -171,3 +171,77 @@ def test_no_hub_there(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_weights_list_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "download", "sam3"]) == 1
     assert "sam2.1-tiny" in capsys.readouterr().err
+
+
+# --- weights of several files -----------------------------------------------------------------------------------------
+
+UNET = Part("unet/weights.fp16.safetensors", ("unet/weights.safetensors",))
+FOLDER = WeightsFolder("video", "somebody/video-model", (Part("config.json"), UNET), 5, "MIT")
+PLAIN = {"config.json": b"{}", "unet/weights.safetensors": CONTENT}
+
+
+def test_a_folder_is_found_when_it_has_every_part_under_any_name(tmp_path: Path) -> None:
+    assert FOLDER.find() is None
+    assert "video-model is in none of" in FOLDER.lack() and str(tmp_path / "mine" / "video-model") in FOLDER.lack()
+    put(tmp_path / "checkpoints" / "video-model" / "config.json")
+    assert FOLDER.find() is None
+    assert FOLDER.lack() == ("checkpoints/video-model lacks unet/weights.fp16.safetensors or unet/weights.safetensors")
+    plain = put(tmp_path / "checkpoints" / "video-model" / "unet" / "weights.safetensors")
+    assert FOLDER.find() == Path("checkpoints/video-model") and FOLDER.lack() == ""
+    found = UNET.find(tmp_path / "checkpoints" / "video-model")
+    assert found == plain
+    half = put(plain.with_name("weights.fp16.safetensors"))
+    assert UNET.find(tmp_path / "checkpoints" / "video-model") == half
+
+
+def test_a_folder_is_found_in_the_hubs_cache(tmp_path: Path) -> None:
+    repository = tmp_path / "hub" / "models--somebody--video-model"
+    put(repository / "refs" / "main", COMMIT.encode())
+    for name in PLAIN:
+        put(repository / "snapshots" / COMMIT / name)
+    assert FOLDER.find() == repository / "snapshots" / COMMIT
+
+
+def test_a_file_is_found_under_its_other_names(tmp_path: Path) -> None:
+    weights = Weights("depth", "somebody/depth", "depth.pth", 5, "MIT", other_names=("depth.safetensors",))
+    other = put(tmp_path / "mine" / "depth.safetensors")
+    assert weights.find() == other
+    first = put(tmp_path / "mine" / "depth.pth")
+    assert weights.find() == first
+
+
+def test_what_nobody_publishes_is_told_where_to_put(tmp_path: Path) -> None:
+    weights = Weights("giant", "", "giant.pth", 5, "MIT")
+    assert "giant.pth" in weights.get and str(tmp_path / "mine") in weights.get
+    assert len(weights.places()) == 2, "there is no hub's cache to look in"
+    with pytest.raises(EngineError, match="not published"):
+        download(weights)
+
+
+@pytest.fixture
+def folder_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    hub = Hub(FOLDER.repo_id, "README.md", b"", "", dict(PLAIN))
+    with hub.serving() as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        yield hub
+
+
+def test_a_folder_is_fetched_under_the_names_that_the_hub_has(folder_hub: Hub, tmp_path: Path) -> None:
+    told: list[str] = []
+    folder = download(FOLDER, progress=lambda done, total, what: told.append(what))
+    assert folder == tmp_path / "mine" / "video-model" == FOLDER.find()
+    assert {name: (folder / name).read_bytes() for name in PLAIN} == PLAIN
+    assert any("unet/weights.safetensors" in what for what in told)
+
+
+def test_only_what_a_folder_lacks_is_fetched(folder_hub: Hub, tmp_path: Path) -> None:
+    put(tmp_path / "mine" / "video-model" / "unet" / "weights.safetensors")
+    download(FOLDER)
+    assert {path.rpartition("/main/")[2] for _, path, _ in folder_hub.asked} == {"config.json"}
+
+
+def test_a_part_that_the_hub_does_not_have_is_named(folder_hub: Hub) -> None:
+    del folder_hub.others["unet/weights.safetensors"]
+    with pytest.raises(EngineError, match=r"somebody/video-model/unet/weights\.safetensors could not be downloaded"):
+        download(FOLDER)
+    assert FOLDER.find() is None and "lacks unet/weights.fp16.safetensors or" in FOLDER.lack()

@@ -12,7 +12,7 @@ from pathlib import Path
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
 from vas_tool.engines.registry import EngineSpec
-from vas_tool.engines.weights import Weights, download
+from vas_tool.engines.weights import AnyWeights, Weights, download
 from vas_tool.errors import InputError, PromptError
 from vas_tool.exports import export
 from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
@@ -198,7 +198,8 @@ def _download(name: str) -> int:
         raise InputError(
             f"there are no weights {name!r}; choose from {', '.join(w.name for w in registry.all_weights())}"
         )
-    print(f"{weights.repo_id}/{weights.file_name}: about {weights.num_megabytes} MB, licence {weights.licence}")
+    what = f"/{weights.file_name}" if isinstance(weights, Weights) else f" ({len(weights.parts)} files)"
+    print(f"{weights.repo_id}{what}: about {weights.num_megabytes} MB, licence {weights.licence}")
     bar = ProgressBar()
     found = weights.find()
     path = found or download(weights, progress=bar)
@@ -209,12 +210,12 @@ def _download(name: str) -> int:
 
 def _state_of(spec: EngineSpec) -> str:
     absent = registry.missing_packages(spec)
-    if spec.weights is not None and spec.weights.find() is None:
+    if not registry.has_weights(spec):
         absent = [*absent, "weights"]
     return f"needs {', '.join(absent)}" if absent else "ready"
 
 
-def _places_of(weights: Weights) -> tuple[str, ...]:
+def _places_of(weights: AnyWeights) -> tuple[str, ...]:
     found = weights.find()
     places = [f"{place}{' (found)' if place == found else ''}" for place in weights.places()]
     return weights.name, weights.repo_id, ", ".join(places)

@@ -19,7 +19,7 @@ from sam_integration.zoo import MODELS
 from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter
 from vas_tool.engines.sam2 import PresetName, weights_of
 from vas_tool.engines.turns import Turns
-from vas_tool.engines.weights import Weights
+from vas_tool.engines.weights import AnyWeights
 from vas_tool.errors import EngineError
 from vas_tool.types import STAGES, Stage
 
@@ -51,8 +51,8 @@ class EngineSpec:
     """What has to be installed beside this package, by the names of pip and import alike."""
     install: str = ""
     """The command that installs them."""
-    weights: Weights | None = None
-    """The file it needs."""
+    weights: tuple[AnyWeights, ...] = ()
+    """What it needs: any one of these does. The first is the one to download; none for an engine without weights."""
     needs_gpu: bool = False
     """Whether it is so slow without a GPU that ``auto`` takes it only where there is one."""
 
@@ -60,7 +60,7 @@ class EngineSpec:
     def get(self) -> str:
         """The command that makes the engine available; empty when it is, or when nothing has to be fetched."""
         install = self.install if missing_packages(self) else ""
-        fetch = self.weights.get if self.weights is not None and self.weights.find() is None else ""
+        fetch = "" if has_weights(self) else self.weights[0].get
         return " && ".join(filter(None, (install, fetch)))
 
 
@@ -88,7 +88,7 @@ def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ..
             options=(("model", name), ("preset", preset)),
             packages=("torch", "torchvision", "sam2"),
             install=INSTALL_SAM2,
-            weights=weights_of(models[name]),
+            weights=(weights_of(models[name]),),
             needs_gpu=preset == "exact",
         )
         for name in (f"{f}-{size}" for f in family for size in order)
@@ -172,9 +172,14 @@ def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
     )
 
 
-def all_weights() -> list[Weights]:
-    """Every file of weights that some engine needs, once each."""
-    return list({spec.weights.name: spec.weights for spec in ENGINES if spec.weights is not None}.values())
+def all_weights() -> list[AnyWeights]:
+    """All weights that some engine can use, once each."""
+    return list({weights.name: weights for spec in ENGINES for weights in spec.weights}.values())
+
+
+def has_weights(spec: EngineSpec) -> bool:
+    """Whether any of the weights that the engine can use are there, complete; True when it needs none."""
+    return not spec.weights or any(weights.find() for weights in spec.weights)
 
 
 def missing_packages(spec: EngineSpec) -> list[str]:
@@ -184,7 +189,7 @@ def missing_packages(spec: EngineSpec) -> list[str]:
 
 def is_present(spec: EngineSpec) -> bool:
     """Whether the engine's packages and weights are there."""
-    return (spec.weights is None or spec.weights.find() is not None) and not missing_packages(spec)
+    return has_weights(spec) and not missing_packages(spec)
 
 
 def is_fit(spec: EngineSpec) -> bool:
@@ -223,7 +228,10 @@ def load(stage: Stage, name: str = AUTO) -> LoadedEngine[object]:
 @cache
 def _load(spec: EngineSpec) -> LoadedEngine[object]:
     if not is_present(spec):
-        raise EngineError(f"the {spec.stage} engine {spec.name} is not complete; get the rest with: {spec.get}")
+        lacks = spec.weights[0].lack() if not has_weights(spec) else f"no {', '.join(missing_packages(spec))}"
+        raise EngineError(
+            f"the {spec.stage} engine {spec.name} is not complete: {lacks}; get the rest with: {spec.get}"
+        )
     try:
         maker = getattr(importlib.import_module(spec.module), spec.attribute)
         return LoadedEngine(spec, cast(object, maker(**dict(spec.options))))

@@ -1,5 +1,8 @@
-"""Files of weights: where they are looked for, and how they are fetched when a person asks for it.
+"""Weights: where they are looked for, and how they are fetched when a person asks for it.
 
+Weights are one file (``Weights``) or a folder of several (``WeightsFolder``). Both know their ``name``, ``licence`` and
+``num_megabytes``, tell where they are looked for (``places``), which of the places has them complete (``find``), what
+is missing when none has (``lack``), and the command that gets them (``get``).
 Looked for without importing anything, so that asking which engines there are stays quick.
 """
 
@@ -34,31 +37,116 @@ class Weights:
     name: str
     """What ``vas-tool models download`` calls it."""
     repo_id: str
+    """Empty when the authors have not published it: then it is only looked for."""
     file_name: str
     num_megabytes: int
     """About."""
     licence: str
+    other_names: tuple[str, ...] = ()
+    """Names that the same weights go by in one's own folders; never fetched."""
 
     @property
     def get(self) -> str:
-        """The command that fetches it."""
+        """The command that fetches it, or what to do when there is none."""
+        if not self.repo_id:
+            return f"put {self.file_name} into {weights_folder()}"
         return f"vas-tool models download {self.name}"
 
     def places(self) -> list[Path]:
         """Where the file is looked for, in this order: folders of one's own first, then the hub's cache."""
-        return [*(folder / self.file_name for folder in (weights_folder(), CHECKPOINTS)), *self._in_hub_cache()]
+        names = (self.file_name, *self.other_names)
+        own = [folder / name for folder in (weights_folder(), CHECKPOINTS) for name in names]
+        return [*own, *(snapshot / self.file_name for snapshot in _snapshots(self.repo_id))]
 
     def find(self) -> Path | None:
         """The file, or None when it is in none of the places."""
         return next((path for path in self.places() if path.is_file()), None)
 
-    def _in_hub_cache(self) -> Iterator[Path]:
-        repository = hub_cache() / f"models--{self.repo_id.replace('/', '--')}"
-        try:
-            commit = (repository / "refs" / "main").read_text().strip()
-        except OSError:  # never downloaded
-            commit = "main"
-        yield repository / "snapshots" / commit / self.file_name
+    def lack(self) -> str:
+        """What is missing, for the person; empty when nothing is."""
+        return "" if self.find() else f"{self.file_name} is in none of {_listed(self.places())}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a folder of weights, by its path in the folder."""
+
+    name: str
+    other_names: tuple[str, ...] = ()
+    """What does as well: the plain name of a ``.fp16.`` file, the safetensors of a ``.bin``; better ones first."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that it goes by, the best first."""
+        return self.name, *self.other_names
+
+    def find(self, folder: Path) -> Path | None:
+        """The file in a folder, under the first of its names that is there; None when there is none."""
+        return next((folder / name for name in self.names if (folder / name).is_file()), None)
+
+
+@dataclass(frozen=True)
+class WeightsFolder:
+    """Weights of several files that lie in one repository of the Hugging Face hub, and in one folder on disk."""
+
+    name: str
+    """What ``vas-tool models download`` calls it."""
+    repo_id: str
+    parts: tuple[Part, ...]
+    num_megabytes: int
+    """About, of all parts together, each under its first name."""
+    licence: str
+
+    @property
+    def folder_name(self) -> str:
+        """The repository's name without its owner: what a clone of it is called."""
+        return self.repo_id.rpartition("/")[2]
+
+    @property
+    def get(self) -> str:
+        """The command that fetches what is missing."""
+        return f"vas-tool models download {self.name}"
+
+    def places(self) -> list[Path]:
+        """The folders that are looked at, in this order: one's own first, then the hub's cache."""
+        own = (folder / name for folder in (weights_folder(), CHECKPOINTS) for name in (self.folder_name, self.repo_id))
+        return [*own, *_snapshots(self.repo_id)]
+
+    def find(self) -> Path | None:
+        """The first folder that has every part, or None. Which files those are, says ``Part.find``."""
+        return next((folder for folder in self.places() if not self.missing_in(folder)), None)
+
+    def missing_in(self, folder: Path) -> list[Part]:
+        """The parts that a folder does not have under any of their names."""
+        return [part for part in self.parts if part.find(folder) is None]
+
+    def lack(self) -> str:
+        """What is missing, for the person: of the folder that has the most parts. Empty when nothing is."""
+        folders = [folder for folder in self.places() if folder.is_dir()]
+        best = min(folders, key=lambda folder: len(self.missing_in(folder)), default=None)
+        if best is None:
+            return f"{self.folder_name} is in none of {_listed(self.places())}"
+        missing = [" or ".join(part.names) for part in self.missing_in(best)]
+        return f"{best} lacks {_listed(missing)}" if missing else ""
+
+
+AnyWeights = Weights | WeightsFolder
+
+
+def _listed(things: list[Path] | list[str]) -> str:
+    return ", ".join(map(str, things))
+
+
+def _snapshots(repo_id: str) -> Iterator[Path]:
+    """The folder in the hub's cache that holds what was downloaded last; none for what no hub has."""
+    if not repo_id:
+        return
+    repository = hub_cache() / f"models--{repo_id.replace('/', '--')}"
+    try:
+        commit = (repository / "refs" / "main").read_text().strip()
+    except OSError:  # never downloaded
+        commit = "main"
+    yield repository / "snapshots" / commit
 
 
 def weights_folder() -> Path:
@@ -75,30 +163,48 @@ def hub_cache() -> Path:
     return Path(home).expanduser() / "hub"
 
 
-def download(weights: Weights, *, progress: Progress = silent) -> Path:
-    """Fetch a file of weights into the weights folder and check it; goes on where an earlier try stopped.
+def download(weights: AnyWeights, *, progress: Progress = silent) -> Path:
+    """Fetch weights into the weights folder and check them; goes on where an earlier try stopped.
 
-    The hub is HF_ENDPOINT's, or the public one. Raises EngineError, saying what to do, and whatever ``progress``
-    raises to stop.
+    Gives the file or the folder. Of a folder, the parts that are there already are left alone, and a part that the hub
+    does not have under its first name is fetched under the next. The hub is HF_ENDPOINT's, or the public one.
+    Raises EngineError, saying what to do, and whatever ``progress`` raises to stop.
     """
+    if isinstance(weights, Weights):
+        if not weights.repo_id:
+            raise EngineError(f"{weights.file_name} is not published anywhere; {weights.get}")
+        return _fetch(weights, (weights.file_name,), folder=weights_folder(), progress=progress)
+    folder = weights_folder() / weights.folder_name
+    for part in weights.missing_in(folder):
+        _fetch(weights, part.names, folder=folder, progress=progress)
+    return folder
+
+
+def _fetch(weights: AnyWeights, names: tuple[str, ...], *, folder: Path, progress: Progress) -> Path:
+    """The first of a file's names that the hub has, at ``folder / name``."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url  # slow to import
+    from huggingface_hub.errors import EntryNotFoundError
     from huggingface_hub.file_download import http_get
 
-    target = weights_folder() / weights.file_name
+    name = names[0]
     try:
-        url = hf_hub_url(weights.repo_id, weights.file_name, endpoint=os.environ.get("HF_ENDPOINT") or None)
+        url = hf_hub_url(weights.repo_id, name, endpoint=os.environ.get("HF_ENDPOINT") or None)
         hub = get_hf_file_metadata(url)
         # hf_hub_download throws away what an interrupted call had (since 1.0); a part of our own stays.
+        target = folder / name
         part = target.with_name(f"{target.name}.{(hub.etag or 'unknown')[:16]}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
         with part.open("ab") as file:
-            bar = cast(Any, _bar(progress, f"download {weights.name}, MB"))
+            what = weights.name if isinstance(weights, Weights) else f"{weights.name} {name}"
+            bar = cast(Any, _bar(progress, f"download {what}, MB"))
             http_get(hub.location, file, resume_size=file.tell(), expected_size=hub.size, tqdm_class=bar)
     except VasToolError:
         raise
     except Exception as error:  # the hub's client raises those of its HTTP library, which changes with its version
+        if isinstance(error, EntryNotFoundError) and names[1:]:
+            return _fetch(weights, names[1:], folder=folder, progress=progress)
         raise EngineError(
-            f"{weights.repo_id}/{weights.file_name} could not be downloaded ({error}); check the connection and run "
+            f"{weights.repo_id}/{name} could not be downloaded ({error}); check the connection and run "
             f"again: {weights.get} (it goes on where it stopped)"
         ) from error
     _check(part, etag=hub.etag or "", weights=weights, progress=progress)
@@ -106,7 +212,7 @@ def download(weights: Weights, *, progress: Progress = silent) -> Path:
     return target
 
 
-def _check(part: Path, *, etag: str, weights: Weights, progress: Progress) -> None:
+def _check(part: Path, *, etag: str, weights: AnyWeights, progress: Progress) -> None:
     """The file's sha256 against the hub's. A file that differs is removed, so that the next try starts anew."""
     if len(etag) != SHA256_DIGITS:
         return
@@ -118,7 +224,9 @@ def _check(part: Path, *, etag: str, weights: Weights, progress: Progress) -> No
             progress(done // MEGABYTE, total // MEGABYTE, f"check {weights.name}, MB")
     if digest.hexdigest() != etag:
         part.unlink()
-        raise EngineError(f"{weights.file_name} came without the hub's checksum; start anew with: {weights.get}")
+        raise EngineError(
+            f"{part.name.rsplit('.', 2)[0]} came without the hub's checksum; start anew with: {weights.get}"
+        )
 
 
 def _bar(progress: Progress, what: str) -> type[object]:

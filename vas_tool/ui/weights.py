@@ -43,6 +43,7 @@ def fetch_weights(name: str, progress: gr.Progress = gr.Progress()) -> str:  # n
         path = found or download(chosen, progress=lambda done, total, what: progress((done, total), desc=what))
     except VasToolError as error:
         return f'<span role="alert">⚠ {escape(str(error))}</span>'
-    lacks = sorted({p for s in registry.ENGINES if s.weights == chosen for p in registry.missing_packages(s)})
-    more = f" The engine still needs: `{registry.INSTALL_SAM2}`" if lacks else ""
+    lacking = (s.install for s in registry.ENGINES if chosen in s.weights and registry.missing_packages(s))
+    install = next(lacking, "")
+    more = f" The engine still needs: `{install}`" if install else ""
     return f"**{name}** {'is there already' if found else 'is ready'}: `{path}`.{more}"
