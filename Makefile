@@ -23,9 +23,12 @@ check: $(STAMP)  ## format, lint and types
 clean:  ## remove the environment
 	rm -rf $(VENV)
 
+# sam2 is built from source against torch: by itself pip would fetch a second torch for that.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "vas-tool needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision 'setuptools>=77' wheel
+	SAM2_BUILD_CUDA=0 $(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation sam2
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)
