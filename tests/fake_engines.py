@@ -1,7 +1,8 @@
 """Engines that answer from brightness, at once or slowly: for tests of everything around engines."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -10,9 +11,35 @@ import pytest
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.registry import EngineSpec
+from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, resolved
 from vas_tool.errors import PromptError
 from vas_tool.masks import box_xyxy
 from vas_tool.types import STAGES, Canvas, Clip, Content, Depth, Mask, Prompts
+
+SAMPLED_PARAMETERS = (
+    Parameter(
+        "stretch",
+        1,
+        "Pixels further to the right that each seed reaches; 1 is enough to tell seeds apart.",
+        lowest=1,
+        highest=8,
+    ),
+    Parameter("size", "small", "Changes nothing; stands for a choice.", choices=("small", "large")),
+)
+
+SAMPLED = EngineSpec(
+    "amodal",
+    "fake-sampled",
+    "fake_engines",
+    "SampledAmodal",
+    "1",
+    "ours",
+    "none",
+    "a fake that guesses",
+    parameters=SAMPLED_PARAMETERS,
+    seeded=True,
+)
+"""Put before the others by ``use_fake_engines(..., first=(SAMPLED,))``."""
 
 BRIGHT = 120
 """The fixtures' object is brighter than this, its ground darker."""
@@ -21,11 +48,13 @@ STEP_SECONDS = 0.0
 """How long one frame of tracking takes; tests of cancel raise it."""
 
 
-def use_fake_engines(monkeypatch: pytest.MonkeyPatch, *, step_seconds: float = 0.0) -> None:
-    """Make the fakes the only engines of every stage."""
+def use_fake_engines(
+    monkeypatch: pytest.MonkeyPatch, *, step_seconds: float = 0.0, first: tuple[EngineSpec, ...] = ()
+) -> None:
+    """Make the fakes the only engines of every stage; ``first`` comes before the ordinary ones."""
     classes = dict(zip(STAGES, ("BrightSegmenter", "FlatDepth", "DilatedAmodal", "GreyContent"), strict=True))
     specs = tuple(EngineSpec(s, "fake", "fake_engines", c, "1", "ours", "none", "a fake") for s, c in classes.items())
-    monkeypatch.setattr(registry, "ENGINES", specs)
+    monkeypatch.setattr(registry, "ENGINES", (*first, *specs))
     monkeypatch.setattr("fake_engines.STEP_SECONDS", step_seconds)
 
 
@@ -56,7 +85,9 @@ class BrightSegmenter:
 
 
 class FlatDepth:
-    def estimate(self, clip: Clip, frame_indices: range, *, progress: Progress = silent) -> Iterator[tuple[int, Depth]]:
+    def estimate(
+        self, clip: Clip, frame_indices: range, *, settings: Settings = NO_SETTINGS, progress: Progress = silent
+    ) -> Iterator[tuple[int, Depth]]:
         for frame_index in frame_indices:
             yield frame_index, np.full(clip.size_wh[::-1], 0.5, np.float32)
 
@@ -71,6 +102,7 @@ class DilatedAmodal:
         canvas: Canvas,
         frame_indices: range,
         seed: int = 0,
+        settings: Settings = NO_SETTINGS,
         progress: Progress = silent,
     ) -> Iterator[tuple[int, Mask]]:
         for done, frame_index in enumerate(frame_indices):
@@ -78,6 +110,61 @@ class DilatedAmodal:
             time.sleep(STEP_SECONDS)
             mask = canvas.to_canvas(modal[frame_index]).astype(np.uint8)
             yield frame_index, cv2.dilate(mask, np.ones((5, 5), np.uint8)).astype(bool)
+
+
+class SampledAmodal:
+    """Another guess for every seed: seed n reaches n pixels further to the right than is seen, times ``stretch``."""
+
+    runs: ClassVar[list[tuple[int, ...]]] = []
+    """The seeds of every run, to see what was asked."""
+
+    def complete(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        depth: Mapping[int, Depth],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seed: int = 0,
+        settings: Settings = NO_SETTINGS,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, Mask]]:
+        answers = self.sample(
+            clip,
+            modal,
+            depth,
+            canvas=canvas,
+            frame_indices=frame_indices,
+            seeds=(seed,),
+            settings=settings,
+            progress=progress,
+        )
+        for frame_index, (mask,) in answers:
+            yield frame_index, mask
+
+    def sample(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        depth: Mapping[int, Depth],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seeds: Sequence[int],
+        settings: Settings = NO_SETTINGS,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
+        self.runs.append(tuple(seeds))
+        stretch = int(resolved(SAMPLED_PARAMETERS, settings, engine="fake-sampled")["stretch"])
+        for done, frame_index in enumerate(frame_indices):
+            progress(done, len(frame_indices), "amodal masks")
+            time.sleep(STEP_SECONDS)
+            yield frame_index, tuple(self._guess(modal.get(frame_index), seed * stretch, canvas) for seed in seeds)
+
+    def _guess(self, modal: Mask | None, reach: int, canvas: Canvas) -> Mask:
+        whole = np.zeros(canvas.size_wh[::-1], bool) if modal is None else canvas.to_canvas(modal)
+        return np.logical_or.reduce([np.roll(whole, step, axis=1) for step in range(reach + 1)])
 
 
 class GreyContent:
@@ -90,6 +177,7 @@ class GreyContent:
         canvas: Canvas,
         frame_indices: range,
         seed: int = 0,
+        settings: Settings = NO_SETTINGS,
         progress: Progress = silent,
     ) -> Iterator[tuple[int, Content]]:
         for frame_index in frame_indices:

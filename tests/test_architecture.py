@@ -8,7 +8,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"errors", "types"},
-    {"masks", "boxes", "video", "drawing", "history", "truth", "storage", "object_layers", "attention", "engines.base"},
+    {"masks", "boxes", "video", "drawing", "history", "truth", "storage", "object_layers", "attention"}
+    | {"engines.base", "engines.settings"},
     {"engines"},
     {"pipeline"},
     {"project", "formats", "evaluation"},

@@ -14,7 +14,7 @@ from vas_tool.engines.builtin.amodal import BuiltinAmodal
 from vas_tool.engines.builtin.content import BuiltinContent
 from vas_tool.engines.builtin.depth import BuiltinDepth
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
-from vas_tool.errors import Cancelled, PromptError
+from vas_tool.errors import Cancelled, EngineError, PromptError
 from vas_tool.masks import centre_of
 from vas_tool.types import ArrayClip, Box, Canvas, Click, Content, Mask, Prompts
 
@@ -40,6 +40,21 @@ def stop_at(step: int) -> Callable[[int, int, str], None]:
 
 def one_frame(scene: Scene, index: int = 0) -> ArrayClip:
     return ArrayClip(scene.clip.frames[index : index + 1])
+
+
+def test_no_builtin_engine_takes_a_setting_it_does_not_know(scene: Scene) -> None:
+    frames, unknown = range(1), {"steps": 3}
+    for answers in (
+        BuiltinDepth().estimate(scene.clip, frames, settings=unknown),
+        BuiltinAmodal().complete(
+            scene.clip, scene.modal, scene.depth, canvas=scene.canvas, frame_indices=frames, settings=unknown
+        ),
+        BuiltinContent().complete(
+            scene.clip, scene.modal, scene.amodal, canvas=scene.canvas, frame_indices=frames, settings=unknown
+        ),
+    ):
+        with pytest.raises(EngineError, match="no parameter steps; it has none"):
+            next(iter(answers))
 
 
 # --- segment ----------------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ frame at a time, so that whoever reads it can store, show and stop.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from vas_tool.engines import registry
@@ -16,11 +16,13 @@ from vas_tool.engines.base import (
     ContentCompleter,
     DepthEstimator,
     Progress,
+    SamplingCompleter,
     Segmenter,
     TrackedFrame,
     silent,
 )
 from vas_tool.engines.registry import AUTO, LoadedEngine
+from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.errors import PromptError
 from vas_tool.types import STAGES, Canvas, Clip, Content, Depth, Mask, Prompts, Stage
 
@@ -47,17 +49,20 @@ def run(
     *,
     stages: Iterable[Stage] = STAGES,
     engines: Mapping[Stage, str] | None = None,
+    settings: Mapping[Stage, Settings] | None = None,
     canvas: Canvas | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Layers:
     """Everything for one object, held in memory; for clips that fit there (``session`` works on a project folder).
 
-    ``engines`` names an engine for a stage (default: the best that is present). ``prompts.masks`` may hold the modal
-    masks of every frame, then leave ``segment`` out of ``stages`` or let it copy them.
-    Raises PromptError when nothing is prompted, EngineError for an unknown engine, Cancelled when ``progress`` does.
+    ``engines`` names an engine for a stage (default: the best that is present), ``settings`` holds what is set of its
+    parameters. ``prompts.masks`` may hold the modal masks of every frame, then leave ``segment`` out of ``stages`` or
+    let it copy them. Raises PromptError when nothing is prompted, EngineError for an unknown engine, parameter or value
+    (before anything is loaded), Cancelled when ``progress`` does.
     """
     names, wanted = engines or {}, set(stages)
+    chosen = _chosen_settings(names, settings or {})
     canvas = canvas or Canvas(clip.size_wh)
     frames = range(len(clip))
     layers = Layers(modal=dict(prompts.masks))
@@ -72,20 +77,38 @@ def run(
     # 2. Frames -> relative depth.
     if "depth" in wanted:
         depth = registry.load("depth", names.get("depth", AUTO))
-        layers.depth.update(depth_maps(clip, frames, estimator=depth, progress=progress))
+        maps = depth_maps(clip, frames, estimator=depth, settings=chosen["depth"], progress=progress)
+        layers.depth.update(maps)
 
     # 3. Modal masks and depth -> amodal masks, on the canvas.
     if "amodal" in wanted:
         amodal = registry.load("amodal", names.get("amodal", AUTO))
-        work = AmodalWork(clip, layers.modal, layers.depth, canvas=canvas, frame_indices=frames, seed=seed)
+        work = AmodalWork(
+            clip, layers.modal, layers.depth, canvas=canvas, frame_indices=frames, seed=seed, settings=chosen["amodal"]
+        )
         layers.amodal.update(amodal_masks(work, completer=amodal, progress=progress))
 
     # 4. The object's colours on the amodal masks.
     if "content" in wanted:
         content = registry.load("content", names.get("content", AUTO))
-        paint = ContentWork(clip, layers.modal, layers.amodal, canvas=canvas, frame_indices=frames, seed=seed)
+        paint = ContentWork(
+            clip,
+            layers.modal,
+            layers.amodal,
+            canvas=canvas,
+            frame_indices=frames,
+            seed=seed,
+            settings=chosen["content"],
+        )
         layers.content.update(content_pictures(paint, completer=content, progress=progress))
     return layers
+
+
+def _chosen_settings(names: Mapping[Stage, str], settings: Mapping[Stage, Settings]) -> dict[Stage, Settings]:
+    """Checked settings for every stage; also for stages that do not run: a misspelt one must not go unnoticed."""
+    given = {stage: (registry.spec_of(stage, names.get(stage, AUTO)), kept) for stage, kept in settings.items()}
+    checked = {stage: registry.checked_settings(spec, kept) for stage, (spec, kept) in given.items()}
+    return {stage: checked.get(stage, NO_SETTINGS) for stage in STAGES}
 
 
 def spans_of(prompts: Prompts, num_frames: int) -> list[range]:
@@ -104,10 +127,16 @@ def modal_masks(
 
 
 def depth_maps(
-    clip: Clip, frame_indices: range, *, estimator: LoadedEngine[DepthEstimator], progress: Progress = silent
+    clip: Clip,
+    frame_indices: range,
+    *,
+    estimator: LoadedEngine[DepthEstimator],
+    settings: Settings = NO_SETTINGS,
+    progress: Progress = silent,
 ) -> Iterator[tuple[int, Depth]]:
     """Stage 2: (frame_index, (H, W) float32 in 0..1, 1 = nearest)."""
-    return locked(estimator, estimator.engine.estimate(clip, frame_indices, progress=progress))
+    checked = registry.checked_settings(estimator.spec, settings)
+    return locked(estimator, estimator.engine.estimate(clip, frame_indices, settings=checked, progress=progress))
 
 
 @dataclass(frozen=True)
@@ -120,6 +149,7 @@ class AmodalWork:
     canvas: Canvas
     frame_indices: range
     seed: int = 0
+    settings: Settings = field(default_factory=dict)
 
 
 def amodal_masks(
@@ -136,13 +166,67 @@ def amodal_masks(
         canvas=work.canvas,
         frame_indices=work.frame_indices,
         seed=work.seed,
+        settings=registry.checked_settings(completer.spec, work.settings),
         progress=progress,
     )
     for frame_index, mask in locked(completer, answers):
-        if frame_index in work.modal:
-            mask = mask.copy()
-            mask[work.canvas.window] |= work.modal[frame_index]
-        yield frame_index, mask
+        yield frame_index, _covering(work, frame_index, mask)
+
+
+def _covering(work: AmodalWork, frame_index: int, mask: Mask) -> Mask:
+    """The mask, with what is seen of the object in it."""
+    if frame_index not in work.modal:
+        return mask
+    mask = mask.copy()
+    mask[work.canvas.window] |= work.modal[frame_index]
+    return mask
+
+
+def amodal_hypotheses(
+    work: AmodalWork, seeds: Sequence[int], *, completer: LoadedEngine[AmodalCompleter], progress: Progress = silent
+) -> Iterator[tuple[int, tuple[Mask, ...]]]:
+    """Stage 3 for several seeds (``work.seed`` is not looked at): (frame_index, one (canvas H, W) bool a seed).
+
+    In one run where the engine can, else in one run a seed, all of which go forward together frame by frame.
+    Raises PromptError when there is no seed, or one twice.
+    """
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise PromptError(f"hypotheses need at least one seed, and each only once; got {list(seeds)}")
+    if not isinstance(completer.engine, SamplingCompleter):
+        yield from _one_run_a_seed(work, seeds, completer=completer, progress=progress)
+        return
+    answers = completer.engine.sample(
+        work.clip,
+        work.modal,
+        work.depth,
+        canvas=work.canvas,
+        frame_indices=work.frame_indices,
+        seeds=seeds,
+        settings=registry.checked_settings(completer.spec, work.settings),
+        progress=progress,
+    )
+    for frame_index, masks in locked(completer, answers):
+        yield frame_index, tuple(_covering(work, frame_index, mask) for mask in masks)
+
+
+def _one_run_a_seed(
+    work: AmodalWork, seeds: Sequence[int], *, completer: LoadedEngine[AmodalCompleter], progress: Progress
+) -> Iterator[tuple[int, tuple[Mask, ...]]]:
+    counts = [0] * len(seeds)
+
+    def share(run: int) -> Progress:
+        def report(done: int, total: int, what: str, /) -> None:
+            counts[run] = done
+            progress(sum(counts), total * len(seeds), what)
+
+        return report
+
+    runs = [
+        amodal_masks(replace(work, seed=seed), completer=completer, progress=share(run))
+        for run, seed in enumerate(seeds)
+    ]
+    for answers in zip(*runs, strict=True):
+        yield answers[0][0], tuple(mask for _, mask in answers)
 
 
 @dataclass(frozen=True)
@@ -155,6 +239,7 @@ class ContentWork:
     canvas: Canvas
     frame_indices: range
     seed: int = 0
+    settings: Settings = field(default_factory=dict)
 
 
 def content_pictures(
@@ -168,6 +253,7 @@ def content_pictures(
         canvas=work.canvas,
         frame_indices=work.frame_indices,
         seed=work.seed,
+        settings=registry.checked_settings(completer.spec, work.settings),
         progress=progress,
     )
     return locked(completer, answers)

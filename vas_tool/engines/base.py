@@ -5,14 +5,17 @@ All arrays are in clip pixels (see ``types``); a model's own resolution, window 
 Answers come frame by frame, as they are ready: whoever reads them may stop at any time and keeps what came before.
 An engine is shared by everybody in the process. Calls never overlap in time, but between two answers of one call
 another call (another clip, another object) may be made.
+``settings`` holds what was set of the engine's parameters (``registry.EngineSpec.parameters``); a name that the engine
+does not have raises EngineError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.types import Canvas, Clip, Content, Depth, Mask, Prompts
 
 
@@ -73,7 +76,9 @@ class Segmenter(Protocol):
 class DepthEstimator(Protocol):
     """Frames -> relative depth."""
 
-    def estimate(self, clip: Clip, frame_indices: range, *, progress: Progress = silent) -> Iterator[tuple[int, Depth]]:
+    def estimate(
+        self, clip: Clip, frame_indices: range, *, settings: Settings = NO_SETTINGS, progress: Progress = silent
+    ) -> Iterator[tuple[int, Depth]]:
         """(frame_index, depth) for each of ``frame_indices``, in their order. Depth is (H, W), 0..1, 1 = nearest."""
         ...
 
@@ -90,6 +95,7 @@ class AmodalCompleter(Protocol):
         canvas: Canvas,
         frame_indices: range,
         seed: int = 0,
+        settings: Settings = NO_SETTINGS,
         progress: Progress = silent,
     ) -> Iterator[tuple[int, Mask]]:
         """(frame_index, amodal mask) for each of ``frame_indices``, in their order.
@@ -97,6 +103,29 @@ class AmodalCompleter(Protocol):
         ``modal`` may hold more frames than are asked for; a frame that it lacks was never looked at, an empty mask
         means that nothing of the object is seen there. The answer has the canvas's size and covers the modal mask;
         with no modal mask that shows anything, it is empty. The same seed gives the same answer.
+        """
+        ...
+
+
+@runtime_checkable
+class SamplingCompleter(Protocol):
+    """An AmodalCompleter that gives the answers for several seeds in one run, at less than the price of several."""
+
+    def sample(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        depth: Mapping[int, Depth],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seeds: Sequence[int],
+        settings: Settings = NO_SETTINGS,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
+        """(frame_index, one amodal mask a seed, in their order) for each of ``frame_indices``, in their order.
+
+        Each mask is what ``complete`` answers for that seed.
         """
         ...
 
@@ -113,6 +142,7 @@ class ContentCompleter(Protocol):
         canvas: Canvas,
         frame_indices: range,
         seed: int = 0,
+        settings: Settings = NO_SETTINGS,
         progress: Progress = silent,
     ) -> Iterator[tuple[int, Content]]:
         """(frame_index, content) for each of ``frame_indices``, in their order.

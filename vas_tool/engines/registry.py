@@ -16,8 +16,10 @@ from functools import cache
 from typing import Generic, Literal, TypeVar, cast, overload
 
 from sam_integration.zoo import MODELS
+from vas_tool.engines import settings as engine_settings
 from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter
 from vas_tool.engines.sam2 import PresetName, weights_of
+from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, SettingValue
 from vas_tool.engines.turns import Turns
 from vas_tool.engines.weights import AnyWeights
 from vas_tool.errors import EngineError
@@ -55,6 +57,10 @@ class EngineSpec:
     """What it needs: any one of these does. The first is the one to download; none for an engine without weights."""
     needs_gpu: bool = False
     """Whether it is so slow without a GPU that ``auto`` takes it only where there is one."""
+    parameters: tuple[Parameter, ...] = ()
+    """What can be set of it (stages depth, amodal and content)."""
+    seeded: bool = False
+    """Whether another seed gives another answer."""
 
     @property
     def get(self) -> str:
@@ -170,6 +176,16 @@ def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
     raise EngineError(
         f"there is no {stage} engine {name!r}; choose one of {', '.join(s.name for s in specs)} or {AUTO}"
     )
+
+
+def checked_settings(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> dict[str, SettingValue]:
+    """What was set, each value of its parameter's kind. Raises EngineError, saying what there is and what it takes."""
+    return engine_settings.checked(spec.parameters, settings, engine=spec.name)
+
+
+def resolved_settings(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> dict[str, SettingValue]:
+    """A value for every parameter of the engine: what was set, else the default. Raises as ``checked_settings``."""
+    return engine_settings.resolved(spec.parameters, settings, engine=spec.name)
 
 
 def all_weights() -> list[AnyWeights]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.builtin.registration import Affine, Motion, estimate_motion, follow, resized
 from vas_tool.engines.builtin.small_frames import SmallFrames
+from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
 from vas_tool.types import Canvas, Clip, Depth, Mask
 
 Soft = npt.NDArray[np.float32]
@@ -100,9 +101,11 @@ class BuiltinAmodal:
         canvas: Canvas,
         frame_indices: range,
         seed: int = 0,
+        settings: Settings = NO_SETTINGS,
         progress: Progress = silent,
     ) -> Iterator[tuple[int, Mask]]:
         """(frame_index, (canvas H, W) bool) in the order asked for; covers the modal mask. Raises Cancelled."""
+        checked((), settings, engine="builtin")
         scene = _survey(clip, modal, depth, canvas=canvas, progress=progress)
         trusted = _depth_is_trusted(scene, frame_indices)
         scene = replace(scene, trusted=trusted)

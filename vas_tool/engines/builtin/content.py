@@ -18,6 +18,7 @@ import numpy.typing as npt
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.builtin.registration import Affine, Motion, estimate_motion, follow, resized
 from vas_tool.engines.builtin.small_frames import SmallFrames
+from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Canvas, Clip, Content, Mask
 
@@ -83,9 +84,11 @@ class BuiltinContent:
         canvas: Canvas,
         frame_indices: range,
         seed: int = 0,
+        settings: Settings = NO_SETTINGS,
         progress: Progress = silent,
     ) -> Iterator[tuple[int, Content]]:
         """(frame_index, (canvas H, W, 4) uint8 RGBA) in the order asked for. Raises Cancelled."""
+        checked((), settings, engine="builtin")
         motion = estimate_motion(clip, modal, progress=progress)
         small = SmallFrames(clip)
         areas = {f: float(small.soft(modal[f]).sum()) / motion.size_on(f) ** 2 for f in motion.seen}

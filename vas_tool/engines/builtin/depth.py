@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.builtin.small_frames import SmallFrames
+from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
 from vas_tool.types import Clip, Depth, Frame
 
 WORKING_SIDE = 320
@@ -37,8 +38,11 @@ MEMORY = 0.6
 class BuiltinDepth:
     """Depth from height in the picture: 0 far (top) .. 1 near (bottom). A heuristic; see the module."""
 
-    def estimate(self, clip: Clip, frame_indices: range, *, progress: Progress = silent) -> Iterator[tuple[int, Depth]]:
+    def estimate(
+        self, clip: Clip, frame_indices: range, *, settings: Settings = NO_SETTINGS, progress: Progress = silent
+    ) -> Iterator[tuple[int, Depth]]:
         """(frame_index, (H, W) float32 in 0..1, 1 = nearest) in the order asked for. Raises Cancelled."""
+        checked((), settings, engine="builtin")
         small = SmallFrames(clip, longest_side=WORKING_SIDE)
         before: Depth | None = None
         for done, index in enumerate(frame_indices):

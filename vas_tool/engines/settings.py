@@ -1,0 +1,105 @@
+"""What a person can set of an engine: parameters with their defaults and reasons, and checked values for them.
+
+Read without importing an engine. An engine gets only what the person set, and fills the rest in with ``resolved``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from vas_tool.errors import EngineError
+
+SettingValue = int | float | str | bool
+"""What one parameter can be set to; JSON and the command line can both say it."""
+
+Settings = Mapping[str, SettingValue]
+"""Parameter name -> value. A name that is absent keeps the engine's default."""
+
+NO_SETTINGS: Settings = MappingProxyType({})
+"""Every parameter at its default."""
+
+YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+"""How a switch is said on the command line."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One thing that can be set of an engine. The kind of value it takes is the default's kind."""
+
+    name: str
+    default: SettingValue
+    reason: str
+    """One sentence: what it does, and why the default is what it is."""
+    choices: tuple[SettingValue, ...] = ()
+    """The only values allowed; empty when anything in the range is."""
+    lowest: float | None = None
+    highest: float | None = None
+    """The range of a number, both ends included; None: no limit."""
+
+    def __post_init__(self) -> None:
+        self.checked(self.default)
+
+    @property
+    def allowed(self) -> str:
+        """In words: ``256x512 or 512x1024``, ``a whole number from 1 to 100``."""
+        if self.choices:
+            return " or ".join(map(str, self.choices))
+        if isinstance(self.default, bool):
+            return "true or false"
+        if isinstance(self.default, str):
+            return "text"
+        kind = "a whole number" if isinstance(self.default, int) else "a number"
+        low = f" from {self.lowest:g}" if self.lowest is not None else ""
+        return kind + low + (f" to {self.highest:g}" if self.highest is not None else "")
+
+    def checked(self, value: SettingValue) -> SettingValue:
+        """The value, of the default's kind. Raises EngineError, saying what is allowed, for any other."""
+        if isinstance(self.default, float) and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not type(self.default) or not self._is_allowed(value):
+            raise EngineError(f"{self.name} cannot be {value!r}; it takes {self.allowed} (default {self.default})")
+        return value
+
+    def _is_allowed(self, value: SettingValue) -> bool:
+        if self.choices:
+            return value in self.choices
+        if isinstance(value, str | bool):
+            return True
+        low = -math.inf if self.lowest is None else self.lowest
+        high = math.inf if self.highest is None else self.highest
+        return math.isfinite(value) and low <= value <= high
+
+    def read(self, text: str) -> SettingValue:
+        """The value that a text means (``--set``, a form field). Raises EngineError, saying what is allowed."""
+        try:
+            return self.checked(self._value_of(text.strip()))
+        except ValueError:
+            return self.checked(text)  # raises: a text is no number
+
+    def _value_of(self, text: str) -> SettingValue:
+        if isinstance(self.default, bool):
+            if text.lower() not in YES + NO:
+                raise ValueError(text)
+            return text.lower() in YES
+        return type(self.default)(text)
+
+
+def checked(parameters: Sequence[Parameter], settings: Settings, *, engine: str) -> dict[str, SettingValue]:
+    """The settings, each of its parameter's kind.
+
+    Raises EngineError, naming the parameters there are, for an unknown name, and for a value that is not allowed.
+    """
+    by_name = {parameter.name: parameter for parameter in parameters}
+    unknown = sorted(set(settings) - set(by_name))
+    if unknown:
+        known = f"it has {', '.join(by_name)}" if by_name else "it has none"
+        raise EngineError(f"the engine {engine} has no parameter {', '.join(unknown)}; {known}")
+    return {name: by_name[name].checked(value) for name, value in settings.items()}
+
+
+def resolved(parameters: Sequence[Parameter], settings: Settings, *, engine: str) -> dict[str, SettingValue]:
+    """A value for every parameter: what was set, else the default. Raises EngineError as ``checked`` does."""
+    return {p.name: p.default for p in parameters} | checked(parameters, settings, engine=engine)
