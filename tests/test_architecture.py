@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"errors", "types"},
     {"masks", "boxes", "video", "drawing", "history", "truth", "storage", "object_layers", "attention"}
-    | {"engines.base", "engines.settings"},
+    | {"engines.base", "crops", "engines.settings"},
     {"engines"},
     {"pipeline"},
     {"project", "formats", "evaluation"},

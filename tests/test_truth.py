@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vas_tool.errors import PromptError
 from vas_tool.history import apply, diff, invert
 from vas_tool.truth import AnnotatedObject, Truth, digest_of, truth_from_json, truth_json
-from vas_tool.types import Box, Canvas, Click, MaskLayer, Stroke
+from vas_tool.types import AmodalBox, Box, Canvas, Click, MaskLayer, Stroke
 
 FRAMES = st.integers(0, 30)
 NUMBERS = st.floats(-50, 500)
@@ -18,6 +18,9 @@ POINTS = st.tuples(NUMBERS, NUMBERS)
 CLICKS = st.builds(Click, FRAMES, NUMBERS, NUMBERS, st.booleans())
 BOXES = st.builds(
     lambda f, x, y, w, h: Box(f, x, y, x + w, y + h), FRAMES, NUMBERS, NUMBERS, st.floats(1, 9), st.floats(1, 9)
+)
+AMODAL_BOXES = st.builds(
+    lambda f, x, y, w, h: AmodalBox(f, x, y, x + w, y + h), FRAMES, NUMBERS, NUMBERS, st.floats(1, 9), st.floats(1, 9)
 )
 STROKES = st.builds(
     Stroke,
@@ -41,6 +44,7 @@ def things(object_id: int) -> Any:
         st.text(max_size=5),
         clicks=several(CLICKS),
         boxes=several(BOXES),
+        amodal_boxes=several(AMODAL_BOXES),
         strokes=several(STROKES),
         given=SETS,
         accepted=SETS,

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from vas_tool.errors import PromptError
-from vas_tool.types import Box, Canvas, Click, MaskLayer, SizeWH, Stroke
+from vas_tool.types import AmodalBox, Box, Canvas, Click, MaskLayer, SizeWH, Stroke
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class AnnotatedObject:
     clicks: tuple[Click, ...] = ()
     boxes: tuple[Box, ...] = ()
     """At most one a frame."""
+    amodal_boxes: tuple[AmodalBox, ...] = ()
+    """Keyframes, at most one a frame, ascending; between them the box moves linearly (see ``boxes``)."""
     strokes: tuple[Stroke, ...] = ()
     """In the order they were made, over all frames and both layers."""
     given: tuple[int, ...] = ()
@@ -97,7 +99,7 @@ def click_json(click: Click) -> list[Any]:
     return [click.frame_index, click.x, click.y, click.positive]
 
 
-def box_json(box: Box) -> list[Any]:
+def box_json(box: Box | AmodalBox) -> list[Any]:
     """[frame_index, x0, y0, x1, y1]."""
     return [box.frame_index, box.x0, box.y0, box.x1, box.y1]
 
@@ -121,6 +123,7 @@ def object_json(thing: AnnotatedObject) -> dict[str, Any]:
         "label": thing.label,
         "clicks": [click_json(c) for c in thing.clicks],
         "boxes": [box_json(b) for b in thing.boxes],
+        "amodal_boxes": [box_json(b) for b in thing.amodal_boxes],
         "strokes": [stroke_json(s) for s in thing.strokes],
         "given": list(thing.given),
         "accepted": list(thing.accepted),
@@ -134,6 +137,8 @@ def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
         label=str(data["label"]),
         clicks=tuple(Click(*c) for c in data["clicks"]),
         boxes=tuple(Box(*b) for b in data["boxes"]),
+        # Projects from before there were amodal boxes have no such key.
+        amodal_boxes=tuple(AmodalBox(*b) for b in data.get("amodal_boxes", [])),
         strokes=tuple(stroke_from_json(s) for s in data["strokes"]),
         given=tuple(int(f) for f in data["given"]),
         accepted=tuple(int(f) for f in data["accepted"]),

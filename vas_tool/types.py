@@ -134,6 +134,31 @@ class Box:
 
 
 @dataclass(frozen=True)
+class AmodalBox:
+    """A rectangle around the whole object, hidden part included; it may lie partly or all outside the frame.
+
+    A keyframe: between two of them the box moves linearly (``boxes.box_on``). x1, y1 lie just outside.
+    """
+
+    frame_index: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    def __post_init__(self) -> None:
+        if self.frame_index < 0 or not all(map(math.isfinite, self.corners)):
+            raise PromptError(f"an amodal box needs a frame_index >= 0 and finite corners; got {self}")
+        if self.x1 <= self.x0 or self.y1 <= self.y0:
+            raise PromptError(f"an amodal box needs x0 < x1 and y0 < y1; got {self}")
+
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1."""
+        return self.x0, self.y0, self.x1, self.y1
+
+
+@dataclass(frozen=True)
 class Stroke:
     """One drag of the brush or the eraser over a mask."""
 

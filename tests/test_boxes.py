@@ -1,0 +1,111 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vas_tool.boxes import (
+    box_iou,
+    box_on,
+    boxes_by_frame,
+    canvas_for,
+    is_interpolated,
+    mask_corners,
+    padding_for,
+    with_keyframe,
+    without_keyframe,
+)
+from vas_tool.errors import PromptError
+from vas_tool.types import AmodalBox, Canvas
+
+CASES = json.loads((Path(__file__).parent / "box_cases.json").read_text())
+SIDES = st.floats(0.5, 200)
+PLACES = st.floats(-300, 300)
+CORNERS = st.tuples(PLACES, PLACES, SIDES, SIDES).map(lambda p: (p[0], p[1], p[0] + p[2], p[1] + p[3]))
+
+
+def keyframes(*frames: int) -> tuple[AmodalBox, ...]:
+    return tuple(AmodalBox(f, f, 0, f + 10, 10 + f) for f in frames)
+
+
+@pytest.mark.parametrize("case", CASES["interpolation"])
+def test_box_on_gives_the_shared_numbers(case: dict[str, list[list[float]]]) -> None:
+    """test_page_boxes.py asks the browser for the same."""
+    boxes = [AmodalBox(int(f), *corners) for f, *corners in case["keyframes"]]
+    for frame, *corners in case["boxes"]:
+        box = box_on(boxes, int(frame))
+        assert (list(box.corners) if box else []) == corners
+
+
+# --- keyframes --------------------------------------------------------------------------------------------------------
+
+
+def test_a_box_moves_linearly_and_is_nowhere_beyond_its_keyframes() -> None:
+    boxes = (AmodalBox(2, 0, 0, 10, 10), AmodalBox(6, 8, -4, 20, 10))
+    assert box_on(boxes, 4) == AmodalBox(4, 4, -2, 15, 10)
+    assert box_on(boxes, 1) is None
+    assert box_on(boxes, 7) is None
+    assert box_on((), 0) is None
+    assert sorted(boxes_by_frame(boxes)) == [2, 3, 4, 5, 6]
+    assert (is_interpolated(boxes, 3), is_interpolated(boxes, 2), is_interpolated(boxes, 9)) == (True, False, False)
+
+
+@given(st.lists(st.integers(0, 40), unique=True, min_size=1, max_size=5).flatmap(lambda f: st.permutations(f)))
+def test_between_two_keyframes_a_box_lies_between_them(frames: list[int]) -> None:
+    boxes = keyframes(*frames)
+    by_frame = boxes_by_frame(boxes)
+    assert sorted(by_frame) == list(range(min(frames), max(frames) + 1))
+    for frame, box in by_frame.items():
+        assert box.frame_index == frame
+        assert box.x0 == pytest.approx(frame)
+
+
+def test_a_new_keyframe_replaces_the_one_on_its_frame() -> None:
+    first = with_keyframe((), AmodalBox(5, 0, 0, 1, 1))
+    both = with_keyframe(first, AmodalBox(2, 0, 0, 2, 2))
+    assert [b.frame_index for b in both] == [2, 5]
+    assert with_keyframe(both, AmodalBox(5, 0, 0, 9, 9))[1].x1 == 9
+    assert without_keyframe(both, 2) == first
+    with pytest.raises(PromptError, match="no amodal box of its own"):
+        without_keyframe(both, 3)
+
+
+@pytest.mark.parametrize("corners", [(0, 0, 0, 1), (0, 0, -1, 1), (0, 0, 1, float("nan"))])
+def test_a_box_without_area_is_refused(corners: tuple[float, float, float, float]) -> None:
+    with pytest.raises(PromptError, match="amodal box"):
+        AmodalBox(0, *corners)
+
+
+# --- measures ---------------------------------------------------------------------------------------------------------
+
+
+@given(CORNERS, CORNERS)
+def test_box_iou_is_symmetric_and_one_on_itself(a: tuple[float, ...], b: tuple[float, ...]) -> None:
+    assert box_iou(a, b) == box_iou(b, a)  # type: ignore[arg-type]
+    assert box_iou(a, a) == pytest.approx(1)  # type: ignore[arg-type]
+    assert 0 <= box_iou(a, b) <= 1 + 1e-9  # type: ignore[arg-type]
+
+
+def test_box_iou_by_hand() -> None:
+    assert box_iou((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(1 / 3)
+    assert box_iou((0, 0, 2, 2), (2, 2, 3, 3)) == 0
+
+
+@pytest.mark.parametrize(
+    ("box", "padding"),
+    [
+        ((0, 0, 100, 50), 0),
+        ((-1, 0, 5, 5), 0.25),
+        ((-26, 0, 5, 5), 0.5),
+        ((90, 0, 150.0, 5), 0.5),
+        ((-999, 0, 5, 5), 0.5),
+    ],
+)
+def test_the_canvas_grows_until_a_box_fits(box: tuple[float, float, float, float], padding: float) -> None:
+    assert padding_for([AmodalBox(0, *box)], (100, 50)) == padding
+    assert canvas_for([AmodalBox(0, *box)], (100, 50)) == Canvas.padded((100, 50), padding)
+
+
+def test_a_mask_beyond_the_frame_has_a_box_with_negative_edges() -> None:
+    assert mask_corners((0, 2, 12, 30), Canvas((100, 50), 10, 5, 0, 0)) == (-10, -3, 2, 25)
