@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import square_at, write_images
-from fake_engines import use_fake_engines
+from fake_engines import SAMPLED, use_fake_engines
 from PIL import Image
 
 from vas_tool.cli import main
@@ -131,6 +131,50 @@ def test_help_imports_nothing_heavy() -> None:
 def test_no_progress_bar_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     ProgressBar()(1, 2, "modal masks")
     assert capsys.readouterr().err == ""
+
+
+def test_parameters_are_set_kept_and_reach_the_engine(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_fake_engines(monkeypatch, first=(SAMPLED,))
+    run = ["run", str(images), "--project", str(tmp_path / "p"), "--click", click(), "--seed", "2"]
+    assert main([*run, "--set", "amodal.stretch=3", "--set", "amodal.size=large"]) == 0
+    project = Project.open(tmp_path / "p")
+    assert project.truth.settings_of("amodal", "fake-sampled") == {"stretch": 3, "size": "large"}
+    assert project.amodal(1)[0].sum() - project.modal(1)[0].sum() == 6 * 12  # the square's height
+    project.close()
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("amodal.strech=3", "it has stretch, size"),
+        ("amodal.stretch=99", "a whole number from 1 to 8"),
+        ("depth.stretch=3", "it has none"),
+        ("amodal", "STAGE.NAME=VALUE"),
+        ("paint.stretch=3", "STAGE.NAME=VALUE"),
+    ],
+)
+def test_a_wrong_parameter_is_told_before_anything_is_imported(
+    text: str,
+    words: str,
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    use_fake_engines(monkeypatch, first=(SAMPLED,))
+    assert main(["run", str(images), "--project", str(tmp_path / "p"), "--click", click(), "--set", text]) == 1
+    assert words in capsys.readouterr().err and not (tmp_path / "p").exists()
+
+
+def test_models_lists_parameters_with_default_and_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_fake_engines(monkeypatch, first=(SAMPLED,))
+    assert main(["models", "--parameters"]) == 0
+    out = capsys.readouterr().out
+    assert all(p.name in out and str(p.default) in out and p.reason in out for p in SAMPLED.parameters)
 
 
 def test_models_lists_every_engine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 from conftest import SQUARE, square_at
-from fake_engines import use_fake_engines
+from fake_engines import SAMPLED, use_fake_engines
 
-from vas_tool.errors import PromptError
+from vas_tool.errors import EngineError, PromptError
 from vas_tool.project import Project
 from vas_tool.review import FrameState, frame_states
 from vas_tool.session import Session
@@ -265,6 +265,23 @@ def test_the_next_frame_that_needs_a_look_says_why(session: Session) -> None:
     layers.modal.put(2, np.zeros((48, 64), bool), stamp)
     found = session.next_look(4)
     assert found is not None and found[:2] == (object_id, 2) and "nothing is seen" in found[2]
+
+
+def test_a_parameter_is_set_and_undone_and_refused_when_wrong(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_fake_engines(monkeypatch, first=(SAMPLED,))
+    session.set_parameter("amodal", "stretch", "4")
+    session.set_parameter("amodal", "size", "large")
+    session.set_parameter("amodal", "stretch", None)
+    truth = session.project.truth
+    assert truth.settings_of("amodal", "fake-sampled") == {"size": "large"}
+    assert session.undo() == "amodal stretch: default (1)"
+    assert session.project.truth.settings_of("amodal", "fake-sampled") == {"stretch": 4, "size": "large"}
+    for stage, name, value in (("amodal", "stretch", 0), ("amodal", "steps", None), ("depth", "stretch", 1)):
+        with pytest.raises(EngineError):
+            session.set_parameter(stage, name, value)
+    assert session.project.undo_label == "amodal size: large"
 
 
 def test_changes_are_told_by_version(session: Session) -> None:

@@ -30,6 +30,7 @@ STROKES = st.builds(
     radius=st.floats(0.5, 50),
     points=st.lists(POINTS, min_size=1, max_size=4).map(tuple),
 )
+SETTINGS = st.one_of(st.integers(-9, 9), NUMBERS, st.text(max_size=3), st.booleans())
 SETS = st.sets(FRAMES, max_size=4).map(lambda frames: tuple(sorted(frames)))
 
 
@@ -59,6 +60,11 @@ TRUTHS = st.builds(
     next_object_id=st.just(6),
     engines=st.dictionaries(st.sampled_from(["segment", "depth"]), st.text(max_size=3), max_size=2),
     seed=st.integers(0, 99),
+    settings=st.dictionaries(
+        st.sampled_from(["depth", "amodal"]),
+        st.dictionaries(st.text(max_size=3), st.dictionaries(st.text(max_size=3), SETTINGS, max_size=2), max_size=2),
+        max_size=2,
+    ),
 )
 
 
@@ -144,6 +150,12 @@ def test_damage_is_not_read_as_something_else(damage: Any) -> None:
     damage(data)
     with pytest.raises((KeyError, TypeError, ValueError, PromptError)):
         truth_from_json(data, (64, 48))
+
+
+def test_each_engine_keeps_its_own_settings() -> None:
+    truth = Truth(Canvas((64, 48))).setting("amodal", "a", {"steps": 3}).setting("amodal", "b", {"steps": 4})
+    assert truth.settings_of("amodal", "a") == {"steps": 3} and truth.settings_of("depth", "a") == {}
+    assert truth.setting("amodal", "a", {}).setting("amodal", "b", {}).settings == {}
 
 
 def test_digests_follow_the_value_not_the_order_of_its_keys() -> None:

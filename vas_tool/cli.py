@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_models(models: argparse.ArgumentParser) -> None:
+    models.add_argument("--parameters", action="store_true", help="list what can be set of each engine")
     actions = models.add_subparsers(dest="action", metavar="download")
     download = actions.add_parser("download", help="fetch the weights of an engine")
     download.add_argument("name", metavar="NAME", help="as the list shows it, for example sam2.1-tiny")
@@ -66,6 +67,14 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--label", help="the object's category name")
     run.add_argument("--stages", default="segment,depth,amodal,content", help="default: %(default)s")
     run.add_argument("--engine", action="append", default=[], metavar="STAGE=NAME")
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="STAGE.NAME=VALUE",
+        dest="settings",
+        help="a parameter of the stage's engine (see vas-tool models --parameters)",
+    )
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--fps", type=float, default=8.0, help="frames a second of the clip (default: 8)")
     run.add_argument("--start", type=float, default=0.0, metavar="SECONDS")

@@ -21,8 +21,8 @@ from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
 from vas_tool.runs import complete, frames_to_track, segment_frame, track
 from vas_tool.terminal import ProgressBar
-from vas_tool.truth import AnnotatedObject
-from vas_tool.types import STAGES, Box, Click, Stage
+from vas_tool.truth import AnnotatedObject, Truth
+from vas_tool.types import STAGES, Box, Canvas, Click, Stage
 
 
 def open_(options: Namespace) -> int:
@@ -44,10 +44,13 @@ def run(options: Namespace) -> int:
     bar = ProgressBar()
     stages, engines = _stages(options.stages), _engines(options.engine)
     clicks, boxes = [_click(text) for text in options.click], [_box(text) for text in options.box]
+    if not (options.project / "project.json").is_file():
+        _set(Truth(Canvas((1, 1)), engines=engines), options.settings)  # a misspelt one is told before a long import
     project = _project(options, bar)
     try:
         thing = _object(project, options, clicks=clicks, boxes=boxes)
         truth = replace(project.truth, engines={**project.truth.engines, **engines}, seed=options.seed)
+        truth = _set(truth, options.settings)
         edit_id = project.edit(f"run on {thing.label}", truth.with_object(thing))
         if options.masks:
             import_masks(project, thing.id, options.masks, edit_id=edit_id)
@@ -129,6 +132,19 @@ def _engines(texts: list[str]) -> dict[str, str]:
     return chosen
 
 
+def _set(truth: Truth, texts: list[str]) -> Truth:
+    """The truth with ``STAGE.NAME=VALUE`` set of the engines that it chooses."""
+    for text in texts:
+        stage, _, rest = text.partition(".")
+        name, equals, value = rest.partition("=")
+        if stage not in STAGES or not name or not equals:
+            raise InputError(f"--set needs STAGE.NAME=VALUE with a stage of {', '.join(STAGES)}, got {text!r}")
+        spec = registry.spec_of(stage, truth.engines.get(stage, registry.AUTO))
+        settings = {**truth.settings_of(stage, spec.name), name: registry.parameter_of(spec, name).read(value)}
+        truth = truth.setting(stage, spec.name, settings)
+    return truth
+
+
 def _numbers(text: str, count: int, option: str) -> list[float]:
     try:
         numbers = [float(part) for part in text.split(",")]
@@ -183,6 +199,9 @@ def models(options: Namespace) -> int:
     """``vas-tool models``: the table of engines, and where weights are looked for; or a download."""
     if options.action == "download":
         return _download(options.name)
+    if options.parameters:
+        _print_table([("stage", "engine", "parameter", "default", "takes", "why"), *_parameters()])
+        return 0
     lines = [("stage", "engine", "weights", "licence", "state", "what it is")]
     lines += [(s.stage, s.name, s.size, s.licence, _state_of(s), s.note) for s in registry.ENGINES]
     _print_table(lines)
@@ -190,6 +209,14 @@ def models(options: Namespace) -> int:
     _print_table([("weights", "repository", "looked for in, in this order"), *map(_places_of, registry.all_weights())])
     print("\nget weights with: vas-tool models download NAME", file=sys.stderr)
     return 0
+
+
+def _parameters() -> list[tuple[str, ...]]:
+    return [
+        (spec.stage, spec.name, p.name, str(p.default), p.allowed, p.reason)
+        for spec in registry.ENGINES
+        for p in spec.parameters
+    ]
 
 
 def _download(name: str) -> int:

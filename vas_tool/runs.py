@@ -155,7 +155,9 @@ def estimate_depth(
     }
     missing = sorted(set(frames) - made)
     for run in _contiguous(missing):
-        for frame_index, depth in depth_maps(project.clip, run, estimator=loaded, progress=progress):
+        settings = project.truth.settings_of("depth", loaded.spec.name)
+        maps = depth_maps(project.clip, run, estimator=loaded, settings=settings, progress=progress)
+        for frame_index, depth in maps:
             project.depth.put(frame_index, depth, wanted)
             on_frame(frame_index)
 
@@ -171,7 +173,10 @@ def complete_amodal(
         return
     loaded = registry.load("amodal", engine_name(project, "amodal"))
     seed, span = project.truth.seed, range(min(needed), max(needed) + 1)
-    work = AmodalWork(project.clip, modal, project.depth, canvas=project.canvas, frame_indices=span, seed=seed)
+    settings = project.truth.settings_of("amodal", loaded.spec.name)
+    work = AmodalWork(
+        project.clip, modal, project.depth, canvas=project.canvas, frame_indices=span, seed=seed, settings=settings
+    )
     stamp = _stamp(loaded.spec, inputs=inputs, seed=seed)
     for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
         if frame_index in needed:
@@ -190,7 +195,10 @@ def complete_content(
         return
     loaded = registry.load("content", engine_name(project, "content"))
     seed, span = project.truth.seed, range(min(needed), max(needed) + 1)
-    work = ContentWork(project.clip, amodal.modal, amodal, canvas=project.canvas, frame_indices=span, seed=seed)
+    settings = project.truth.settings_of("content", loaded.spec.name)
+    work = ContentWork(
+        project.clip, amodal.modal, amodal, canvas=project.canvas, frame_indices=span, seed=seed, settings=settings
+    )
     stamp = _stamp(loaded.spec, inputs=inputs, seed=seed)
     for frame_index, content in content_pictures(work, completer=loaded, progress=progress):
         if frame_index in needed:

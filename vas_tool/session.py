@@ -11,15 +11,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from vas_tool.engines import registry
+from vas_tool.engines.settings import SettingValue
 from vas_tool.errors import PromptError
 from vas_tool.jobs import Job, JobStatus, LatestOnly
 from vas_tool.object_layers import require_frame
 from vas_tool.project import Project
 from vas_tool.prompting import Prompting
-from vas_tool.review import needs_look
+from vas_tool.review import engine_name, needs_look
 from vas_tool.runs import Direction, complete, frames_to_track, prepare_frame, track
 from vas_tool.storage import write_atomically
-from vas_tool.types import Canvas
+from vas_tool.types import Canvas, Stage
 
 CANCEL_SECONDS = 30.0
 """How long undo waits for a running job to stop before it says so."""
@@ -110,6 +112,21 @@ class Session(Prompting):
         ):
             raise PromptError("amodal masks exist on the present canvas; undo the completion first, then change it")
         self._store(f"canvas + {fraction:.0%}", replace(self.project.truth, canvas=canvas))
+        self._everything_changed()
+
+    def set_parameter(self, stage: Stage, name: str, value: SettingValue | None) -> None:
+        """Set a parameter of the engine in use for a stage; None: its default again. A text is read as the value.
+
+        Raises EngineError, saying what there is and what it takes.
+        """
+        truth = self.project.truth
+        spec = registry.spec_of(stage, engine_name(self.project, stage))
+        parameter = registry.parameter_of(spec, name)
+        settings = {n: v for n, v in truth.settings_of(stage, spec.name).items() if n != name}
+        if value is not None:
+            settings[name] = parameter.read(value) if isinstance(value, str) else parameter.checked(value)
+        what = f"{stage} {name}: {settings.get(name, f'default ({parameter.default})')}"
+        self._store(what, truth.setting(stage, spec.name, settings))
         self._everything_changed()
 
     # --- undo -----------------------------------------------------------------------------------------------------

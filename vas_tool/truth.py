@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue
 from vas_tool.errors import PromptError
-from vas_tool.types import AmodalBox, Box, Canvas, Click, MaskLayer, SizeWH, Stroke
+from vas_tool.types import AmodalBox, Box, Canvas, Click, MaskLayer, SizeWH, Stage, Stroke
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,18 @@ class Truth:
     engines: Mapping[str, str] = field(default_factory=dict)
     """stage -> engine name; a stage that is absent uses ``auto``."""
     seed: int = 0
+    settings: Mapping[str, Mapping[str, Settings]] = field(default_factory=dict)
+    """stage -> engine name -> what was set of that engine's parameters; each engine keeps its own."""
+
+    def settings_of(self, stage: Stage, engine: str) -> Settings:
+        """What was set of an engine's parameters; one that is absent has its default."""
+        return self.settings.get(stage, {}).get(engine, NO_SETTINGS)
+
+    def setting(self, stage: Stage, engine: str, settings: Settings) -> Truth:
+        """With these settings of one engine in place of the earlier ones."""
+        engines = {**self.settings.get(stage, {}), engine: dict(settings)}
+        stages = {**self.settings, stage: {name: kept for name, kept in engines.items() if kept}}
+        return replace(self, settings={name: kept for name, kept in stages.items() if kept})
 
     def object(self, object_id: int) -> AnnotatedObject:
         """The object of that id. Raises PromptError when there is none."""
@@ -154,6 +167,9 @@ def truth_json(truth: Truth) -> dict[str, Any]:
         "next_object_id": truth.next_object_id,
         "engines": dict(truth.engines),
         "seed": truth.seed,
+        "settings": {
+            stage: {engine: dict(kept) for engine, kept in engines.items()} for stage, engines in truth.settings.items()
+        },
     }
 
 
@@ -166,4 +182,20 @@ def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
         next_object_id=int(data["next_object_id"]),
         engines={str(stage): str(name) for stage, name in data["engines"].items()},
         seed=int(data["seed"]),
+        settings=settings_from_json(data.get("settings", {})),  # absent before there were parameters
     )
+
+
+def settings_from_json(data: dict[str, Any]) -> dict[str, dict[str, dict[str, SettingValue]]]:
+    """Stage -> engine -> name -> value. Raises TypeError or ValueError on damage."""
+    settings = {
+        str(stage): {
+            str(engine): {str(name): value for name, value in kept.items()} for engine, kept in engines.items()
+        }
+        for stage, engines in data.items()
+    }
+    for engines in settings.values():
+        for kept in engines.values():
+            if not all(isinstance(value, int | float | str | bool) for value in kept.values()):
+                raise ValueError(f"a setting is a number, a text or true or false; got {kept}")
+    return settings

@@ -11,12 +11,18 @@ does not have raises EngineError.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.types import Canvas, Clip, Content, Depth, Mask, Prompts
+
+Windows = Callable[[int], Sequence[range]]
+"""Number of frames of a clip -> the windows an engine looks at, ascending; together they cover the clip.
+
+The layout follows from that number alone: it is the same whichever frames are asked for.
+"""
 
 
 class Progress(Protocol):

@@ -17,7 +17,7 @@ from typing import Generic, Literal, TypeVar, cast, overload
 
 from sam_integration.zoo import MODELS
 from vas_tool.engines import settings as engine_settings
-from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter
+from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter, Windows
 from vas_tool.engines.sam2 import PresetName, weights_of
 from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, SettingValue
 from vas_tool.engines.turns import Turns
@@ -61,6 +61,9 @@ class EngineSpec:
     """What can be set of it (stages depth, amodal and content)."""
     seeded: bool = False
     """Whether another seed gives another answer."""
+    windows: Windows | None = None
+    """How it cuts a clip into windows (amodal, content): a result follows from what lies in the windows around it.
+    None: from the whole clip."""
 
     @property
     def get(self) -> str:
@@ -181,6 +184,14 @@ def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
 def checked_settings(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> dict[str, SettingValue]:
     """What was set, each value of its parameter's kind. Raises EngineError, saying what there is and what it takes."""
     return engine_settings.checked(spec.parameters, settings, engine=spec.name)
+
+
+def parameter_of(spec: EngineSpec, name: str) -> Parameter:
+    """An engine's parameter by its name. Raises EngineError, naming those there are."""
+    found = [parameter for parameter in spec.parameters if parameter.name == name]
+    if not found:
+        raise engine_settings.unknown(spec.parameters, [name], engine=spec.name)
+    return found[0]
 
 
 def resolved_settings(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> dict[str, SettingValue]:

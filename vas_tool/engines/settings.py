@@ -87,16 +87,21 @@ class Parameter:
         return type(self.default)(text)
 
 
+def unknown(parameters: Sequence[Parameter], names: Sequence[str], *, engine: str) -> EngineError:
+    """The error that says which parameters there are."""
+    known = f"it has {', '.join(p.name for p in parameters)}" if parameters else "it has none"
+    return EngineError(f"the engine {engine} has no parameter {', '.join(names)}; {known}")
+
+
 def checked(parameters: Sequence[Parameter], settings: Settings, *, engine: str) -> dict[str, SettingValue]:
     """The settings, each of its parameter's kind.
 
     Raises EngineError, naming the parameters there are, for an unknown name, and for a value that is not allowed.
     """
     by_name = {parameter.name: parameter for parameter in parameters}
-    unknown = sorted(set(settings) - set(by_name))
-    if unknown:
-        known = f"it has {', '.join(by_name)}" if by_name else "it has none"
-        raise EngineError(f"the engine {engine} has no parameter {', '.join(unknown)}; {known}")
+    strange = sorted(set(settings) - set(by_name))
+    if strange:
+        raise unknown(parameters, strange, engine=engine)
     return {name: by_name[name].checked(value) for name, value in settings.items()}
 
 
