@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"errors", "types"},
-    {"masks", "boxes", "video", "drawing", "history", "truth", "storage", "object_layers", "attention"}
+    {"masks", "hypotheses", "boxes", "video", "drawing", "history", "truth", "storage", "object_layers", "attention"}
     | {"engines.base", "crops", "engines.settings"},
     {"engines"},
     {"pipeline"},

@@ -1,6 +1,7 @@
 import json
 import math
 from dataclasses import replace
+from functools import reduce
 from typing import Any, get_args
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from vas_tool.errors import PromptError
 from vas_tool.history import apply, diff, invert
-from vas_tool.truth import AnnotatedObject, Truth, digest_of, truth_from_json, truth_json
+from vas_tool.hypotheses import Recipe
+from vas_tool.truth import AnnotatedObject, Pick, Truth, digest_of, truth_from_json, truth_json
 from vas_tool.types import AmodalBox, Box, Canvas, Click, MaskLayer, Stroke
 
 FRAMES = st.integers(0, 30)
@@ -38,6 +40,31 @@ def several(strategy: Any) -> Any:
     return st.lists(strategy, max_size=3).map(tuple)
 
 
+RECIPES = st.one_of(
+    st.builds(Recipe.of_seed, st.integers(0, 9)),
+    st.builds(
+        Recipe,
+        st.sampled_from(["majority", "union"]),
+        st.sets(st.integers(0, 9), min_size=2, max_size=4).map(lambda seeds: tuple(sorted(seeds))),
+    ),
+)
+PICKS = st.builds(lambda first, more, recipe: Pick(first, first + more, recipe), FRAMES, FRAMES, RECIPES)
+
+
+def tidy(picks: tuple[Pick, ...]) -> tuple[Pick, ...]:
+    return reduce(AnnotatedObject.picking, picks, AnnotatedObject(1, "")).picks
+
+
+@given(several(PICKS))
+def test_the_last_choice_for_a_frame_holds(picks: tuple[Pick, ...]) -> None:
+    thing = reduce(AnnotatedObject.picking, picks, AnnotatedObject(1, ""))
+    for frame in range(65):
+        chosen = [p for p in picks if p.first <= frame <= p.last]
+        found = thing.pick_on(frame)
+        assert (found.recipe if found else None) == (chosen[-1].recipe if chosen else None)
+        assert sum(p.first <= frame <= p.last for p in thing.picks) == len(chosen[:1])
+
+
 def things(object_id: int) -> Any:
     return st.builds(
         AnnotatedObject,
@@ -49,6 +76,7 @@ def things(object_id: int) -> Any:
         strokes=several(STROKES),
         given=SETS,
         accepted=SETS,
+        picks=several(PICKS).map(tidy),
     )
 
 

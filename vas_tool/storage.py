@@ -103,6 +103,14 @@ class Stamp:
     """As ``engines.base.TrackedFrame`` says."""
     predicted_iou: float | None = None
     """As ``engines.base.TrackedFrame`` says."""
+    how: str = ""
+    """Of an amodal mask whose hypothesis was chosen: ``seed``, ``majority`` or ``union`` (of ``seeds``)."""
+    seeds: tuple[int, ...] = ()
+    """The seeds of the hypotheses that it follows from."""
+    disagreement: float | None = None
+    """Of a hypothesis: 0..1, how far those that were there when it was made differ (see ``hypotheses``)."""
+    among: int = 0
+    """Of a hypothesis: how many those were."""
 
 
 @dataclass(frozen=True)
@@ -240,7 +248,8 @@ def read_stamp(path: Path) -> Stamp:
     try:
         with Image.open(path) as image:
             data = json.loads(image.info[STAMP_KEY])
-        return Stamp(**{**data, "box": None if data["box"] is None else tuple(data["box"])})
+        tuples = {key: tuple(data[key]) for key in ("box", "seeds") if data.get(key) is not None}
+        return Stamp(**{**data, **tuples})
     except (OSError, SyntaxError, KeyError, TypeError, ValueError) as error:
         raise ProjectDamaged(
             f"{path} does not read as a picture of this project ({type(error).__name__}: {error}); "

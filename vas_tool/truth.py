@@ -14,7 +14,28 @@ from typing import Any
 
 from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue
 from vas_tool.errors import PromptError
+from vas_tool.hypotheses import Recipe
 from vas_tool.types import AmodalBox, Box, Canvas, Click, MaskLayer, SizeWH, Stage, Stroke
+
+
+@dataclass(frozen=True)
+class Pick:
+    """Which hypothesis a person chose for a span of frames."""
+
+    first: int
+    last: int
+    """Frames, both included."""
+    recipe: Recipe
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.first <= self.last:
+            raise PromptError(f"a span of frames needs 0 <= first <= last; got {self.first} to {self.last}")
+
+    def without(self, other: Pick) -> list[Pick]:
+        """What is left of this one beside another."""
+        before = [replace(self, last=min(self.last, other.first - 1))] if self.first < other.first else []
+        after = [replace(self, first=max(self.first, other.last + 1))] if self.last > other.last else []
+        return before + after
 
 
 @dataclass(frozen=True)
@@ -36,6 +57,17 @@ class AnnotatedObject:
     """Frames whose modal mask was imported; the masks lie in the object's ``given`` folder."""
     accepted: tuple[int, ...] = ()
     """Frames the person has accepted, ascending. No engine replaces what is there."""
+    picks: tuple[Pick, ...] = ()
+    """Chosen hypotheses, ascending, no two on the same frame; other frames have that of ``Truth.seed``."""
+
+    def picking(self, pick: Pick) -> AnnotatedObject:
+        """The object with a hypothesis chosen, in place of earlier choices on the same frames."""
+        kept = [rest for other in self.picks for rest in other.without(pick)]
+        return replace(self, picks=tuple(sorted([*kept, pick], key=lambda p: p.first)))
+
+    def pick_on(self, frame_index: int) -> Pick | None:
+        """What the person chose for a frame; None when nothing."""
+        return next((pick for pick in self.picks if pick.first <= frame_index <= pick.last), None)
 
     def prompted(self) -> set[int]:
         """The frames whose modal mask follows from something said on that very frame."""
@@ -83,6 +115,11 @@ class Truth:
         stages = {**self.settings, stage: {name: kept for name, kept in engines.items() if kept}}
         return replace(self, settings={name: kept for name, kept in stages.items() if kept})
 
+    def recipe_on(self, thing: AnnotatedObject, frame_index: int) -> Recipe:
+        """How an object's amodal mask on a frame is to be made: what was chosen there, else the project's seed."""
+        pick = thing.pick_on(frame_index)
+        return Recipe.of_seed(self.seed) if pick is None else pick.recipe
+
     def object(self, object_id: int) -> AnnotatedObject:
         """The object of that id. Raises PromptError when there is none."""
         for thing in self.objects:
@@ -129,6 +166,17 @@ def stroke_from_json(data: list[Any]) -> Stroke:
     return Stroke(frame_index, layer=layer, adds=adds, radius=radius, points=tuple((x, y) for x, y in points))
 
 
+def pick_json(pick: Pick) -> list[Any]:
+    """[first, last, how, [seed, ...]]."""
+    return [pick.first, pick.last, pick.recipe.how, list(pick.recipe.seeds)]
+
+
+def pick_from_json(data: list[Any]) -> Pick:
+    """The reverse of ``pick_json``."""
+    first, last, how, seeds = data
+    return Pick(int(first), int(last), Recipe(how, tuple(int(seed) for seed in seeds)))
+
+
 def object_json(thing: AnnotatedObject) -> dict[str, Any]:
     """The object as project.json holds it."""
     return {
@@ -140,6 +188,7 @@ def object_json(thing: AnnotatedObject) -> dict[str, Any]:
         "strokes": [stroke_json(s) for s in thing.strokes],
         "given": list(thing.given),
         "accepted": list(thing.accepted),
+        "picks": [pick_json(pick) for pick in thing.picks],
     }
 
 
@@ -155,6 +204,7 @@ def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
         strokes=tuple(stroke_from_json(s) for s in data["strokes"]),
         given=tuple(int(f) for f in data["given"]),
         accepted=tuple(int(f) for f in data["accepted"]),
+        picks=tuple(pick_from_json(pick) for pick in data.get("picks", ())),  # absent before there were hypotheses
     )
 
 
