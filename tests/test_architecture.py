@@ -14,7 +14,7 @@ LAYERS = (
     {"pipeline"},
     {"project", "formats", "evaluation"},
     {"session", "desk", "prompting", "jobs", "review", "runs", "exports", "batch", "training"},
-    {"cli", "commands", "terminal", "sample", "ui"},
+    {"cli", "commands", "measure_commands", "terminal", "sample", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""
 ONLY_IN = {

@@ -40,7 +40,19 @@ def parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="check an exported file")
     verify.add_argument("file", type=Path)
     _add_models(commands.add_parser("models", help="list the engines and the weights they need; download weights"))
+    _add_evaluate(commands.add_parser("evaluate", help="measure amodal masks or boxes as the papers do, and strictly"))
     return top
+
+
+def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.add_argument("benchmark", choices=("sail-vos", "tao-amodal", "tabe-51", "movi", "kitti"))
+    evaluate.add_argument("--truth", type=Path, required=True, help="the annotations, or a COCO export of ours")
+    evaluate.add_argument(
+        "--predictions", type=Path, nargs="+", default=[], help="result files; of several the best of K is taken, too"
+    )
+    evaluate.add_argument("--tracks", type=Path, help="tao-amodal: the map from video id to first track id")
+    evaluate.add_argument("--no-baselines", action="store_true", help="without the modal and the convex row")
+    evaluate.add_argument("--json", type=Path, help="a file for all numbers and all that is wrong")
 
 
 def _add_models(models: argparse.ArgumentParser) -> None:

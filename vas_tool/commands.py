@@ -17,6 +17,7 @@ from vas_tool.errors import InputError, PromptError
 from vas_tool.exports import export
 from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
 from vas_tool.formats.verify import verify
+from vas_tool.measure_commands import evaluate_
 from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
 from vas_tool.runs import complete, frames_to_track, segment_frame, track
@@ -260,5 +261,6 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "export": export_,
     "verify": verify_,
     "models": models,
+    "evaluate": evaluate_,
 }
 """Command name -> function."""

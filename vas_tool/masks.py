@@ -7,9 +7,13 @@ from typing import TypedDict
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vas_tool.errors import FormatError
 from vas_tool.types import Mask, SizeWH, Stroke
+
+MOST_RLE_DIGITS = 10
+"""Places after the first of one number in RLE text: beyond that 64 bits overflow."""
 
 
 class CocoRle(TypedDict):
@@ -35,29 +39,32 @@ def from_rle(rle: CocoRle) -> Mask:
     height, width = rle["size"]
     counts = rle["counts"]
     # pycocotools fills what too short runs leave over, and reads past too long ones: count first.
-    if min(height, width) < 0 or sum(_run_lengths(counts)) != height * width:
+    if min(height, width) < 0 or int(run_lengths(counts).sum()) != height * width:
         raise FormatError(f"RLE runs do not add up to {height} x {width}; write the mask again")
     return np.asarray(coco.decode({"size": [height, width], "counts": counts.encode("ascii")}), dtype=bool)
 
 
-def _run_lengths(counts: str) -> list[int]:
-    """The run lengths behind COCO's text: 5 bits a character, delta to the run before last from the third on."""
-    runs: list[int] = []
-    position = 0
-    while position < len(counts):
-        value, shift, more = 0, 0, True
-        while more:
-            if position >= len(counts):
-                raise FormatError("RLE text ends in the middle of a number; write the mask again")
-            bits = ord(counts[position]) - 48
-            if not 0 <= bits < 64:
-                raise FormatError(f"RLE text holds {counts[position]!r}, which is no RLE character")
-            value |= (bits & 0x1F) << shift
-            more, position, shift = bool(bits & 0x20), position + 1, shift + 5
-        if bits & 0x10:
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-    if any(run < 0 for run in runs):
+def run_lengths(counts: str) -> npt.NDArray[np.int64]:
+    """(N,) run lengths behind COCO's text: 5 bits a character, delta to the run before last from the fourth on.
+
+    The first run is of False pixels. Raises FormatError when the text is no such thing.
+    """
+    digits = np.frombuffer(counts.encode("utf-8"), np.uint8).astype(np.int64) - 48
+    if len(digits) and not (digits.min() >= 0 and digits.max() < 64):
+        wrong = next(c for c in counts if not 48 <= ord(c) < 112)
+        raise FormatError(f"RLE text holds {wrong!r}, which is no RLE character")
+    ends = np.flatnonzero(digits < 32)  # bit 5 says that the number goes on
+    if len(digits) and (not len(ends) or ends[-1] != len(digits) - 1):
+        raise FormatError("RLE text ends in the middle of a number; write the mask again")
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
+    places = np.arange(len(digits)) - np.repeat(starts, ends - starts + 1)
+    if len(places) and places.max() > MOST_RLE_DIGITS:
+        raise FormatError("RLE text holds a number of more than 60 bits; write the mask again")
+    runs = np.add.reduceat((digits & 31) << (5 * places), starts) if len(starts) else starts.astype(np.int64)
+    runs -= np.where(digits[ends] & 16, np.int64(1) << (5 * (places[ends] + 1)), 0)
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
+    if (runs < 0).any():
         raise FormatError("RLE text holds a negative run; write the mask again")
     return runs
 

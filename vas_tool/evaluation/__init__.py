@@ -1,0 +1,14 @@
+"""How good amodal masks are: the numbers of the papers as they computed them, and honestly beside them.
+
+evaluate(benchmark, order)     files in, an Evaluation out
+overlap, boxes_overlap         the measures, pure functions of arrays
+averages                       means, Top-K, visibility buckets
+"""
+
+from vas_tool.evaluation.benchmarks import BENCHMARKS as BENCHMARKS
+from vas_tool.evaluation.benchmarks import Compared as Compared
+from vas_tool.evaluation.benchmarks import Order as Order
+from vas_tool.evaluation.benchmarks import evaluate as evaluate
+from vas_tool.evaluation.tables import Evaluation as Evaluation
+
+__all__ = ["BENCHMARKS", "Compared", "Evaluation", "Order", "evaluate"]

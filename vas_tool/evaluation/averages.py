@@ -1,0 +1,98 @@
+"""From numbers a frame to numbers a table: means, best of K, visibility buckets, categories.
+
+nan means that a frame does not count for a measure. Frames come with the clip (one object's track) they belong to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+Form = Literal["reference", "strict"]
+"""As the published scripts compute it; or as the words mean it."""
+
+FORMS: tuple[Form, ...] = get_args(Form)
+
+Averaging = Literal["frames", "clips"]
+"""Each frame counts once (a long clip more than a short one); or each clip counts once."""
+
+Numbers = npt.NDArray[np.float64]
+"""(N,) one number a frame; nan where the frame does not count."""
+
+DROPPED_BELOW = 1e-6
+"""What Diffusion-VAS takes for 'no occlusion here', total misses included (spec.md 2.4)."""
+
+REFERENCE_BUCKETS = ((0.0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.0))
+"""Mean visibility of a clip, both ends included, as the scripts' lo and hi; the papers do not say their borders."""
+
+STRICT_BUCKETS = ((0.0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.0))
+"""Visibility of a frame, the lower end included; the last bucket holds 1."""
+
+
+def frame_mean(values: Numbers) -> float:
+    """The mean over frames that count; nan when none does."""
+    counting = values[~np.isnan(values)]
+    return float(counting.mean()) if len(counting) else float("nan")
+
+
+def clip_mean(values: Numbers, clips: npt.NDArray[np.int64]) -> float:
+    """The mean over clips of their mean over frames that count; clips without any are left out; nan when all are."""
+    counting = ~np.isnan(values)
+    if not counting.any():
+        return float("nan")
+    sums = np.bincount(clips[counting], weights=values[counting])
+    counts = np.bincount(clips[counting])
+    return float((sums[counts > 0] / counts[counts > 0]).mean())
+
+
+def mean(values: Numbers, clips: npt.NDArray[np.int64], averaging: Averaging) -> float:
+    """Either of the two."""
+    return frame_mean(values) if averaging == "frames" else clip_mean(values, clips)
+
+
+def best_of(answers: Sequence[Numbers]) -> Numbers:
+    """(N,) the best of K answers, frame by frame (Top-K; spec.md 2.8). nan only where all are nan."""
+    stacked = np.stack(list(answers))
+    return np.asarray(np.fmax.reduce(stacked, axis=0), dtype=np.float64)
+
+
+def dropped_zeros(values: Numbers) -> Numbers:
+    """Frames below 1e-6 no longer count (spec.md 2.4); to be applied after ``best_of`` (spec.md 2.8)."""
+    return np.where(values >= DROPPED_BELOW, values, np.nan)
+
+
+def clip_visibility(visibility: Numbers, clips: npt.NDArray[np.int64]) -> Numbers:
+    """(N,) for each frame the mean visibility of its clip."""
+    if not len(clips):
+        return visibility
+    counting = ~np.isnan(visibility)
+    length = int(clips.max()) + 1
+    sums = np.bincount(clips[counting], weights=visibility[counting], minlength=length)
+    counts = np.bincount(clips[counting], minlength=length)
+    means = np.divide(sums, counts, out=np.full(length, np.nan), where=counts > 0)
+    return np.asarray(means[clips], dtype=np.float64)
+
+
+def reference_bucket(
+    visibility: Numbers, clips: npt.NDArray[np.int64], bucket: tuple[float, float]
+) -> npt.NDArray[np.bool_]:
+    """(N,) frames of clips whose mean visibility lies in [lo, hi] (spec.md 2.4, 2.7)."""
+    of_clip = clip_visibility(visibility, clips)
+    return np.asarray((of_clip >= bucket[0]) & (of_clip <= bucket[1]))
+
+
+def strict_bucket(visibility: Numbers, bucket: tuple[float, float]) -> npt.NDArray[np.bool_]:
+    """(N,) frames whose own visibility lies in [lo, hi), or in [lo, 1]."""
+    low, high = bucket
+    return np.asarray((visibility >= low) & ((visibility < high) | ((high == 1.0) & (visibility == 1.0))))
+
+
+def by_group(
+    groups: Sequence[str], values: Numbers, clips: npt.NDArray[np.int64], *, averaging: Averaging
+) -> Mapping[str, float]:
+    """Group -> mean over its frames, in the groups' own order of names."""
+    names = np.asarray(groups)
+    return {name: mean(values[names == name], clips[names == name], averaging) for name in sorted(set(groups))}

@@ -1,0 +1,155 @@
+"""One runner a benchmark: files in, an ``Evaluation`` out. ``BENCHMARKS`` is the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import vas_tool.evaluation.sail_vos as sail_vos
+import vas_tool.evaluation.tao_amodal as tao_amodal
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import InputError
+from vas_tool.evaluation.baselines import convex_hull
+from vas_tool.evaluation.dataset import GivenMask, MaskSource, Predictions, Problem, Truth, TruthFrame, compared
+from vas_tool.evaluation.measuring import Answer, Measured, Protocol, measure
+from vas_tool.evaluation.project_exports import export_predictions, export_truth
+from vas_tool.evaluation.records import is_project_export
+from vas_tool.evaluation.tables import Evaluation, Rules, summarised
+from vas_tool.types import Mask
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be compared."""
+
+    truth: Path
+    predictions: tuple[Path, ...] = ()
+    """Several are hypotheses of one method: Top-K is taken over them, in their order."""
+    track_map: Path | None = None
+    """Of TAO-Amodal: video id -> first track id."""
+    baselines: bool = True
+    """Whether the rows that need no answers (modal, convex) are measured, too."""
+    progress: Progress = silent
+
+
+@dataclass(frozen=True)
+class Compared:
+    """An evaluation with what it was made of, for pictures."""
+
+    evaluation: Evaluation
+    truth: Truth
+    predictions: tuple[Predictions, ...]
+
+
+def evaluate(benchmark: str, order: Order) -> Compared:
+    """Read both sides of ``order`` and measure. Raises InputError (FormatError for files) and Cancelled.
+
+    What is wrong with single records is in the evaluation's ``problems``; nothing is skipped without being there.
+    """
+    if benchmark not in BENCHMARKS:
+        raise InputError(f"there is no benchmark {benchmark!r}; choose one of {', '.join(BENCHMARKS)}")
+    if not order.predictions and not order.baselines:
+        raise InputError("there is nothing to measure; name result files, or let the modal and convex rows be measured")
+    compared_ = BENCHMARKS[benchmark](order)
+    sources = tuple(str(path) for path in (order.truth, *order.predictions))
+    return replace(compared_, evaluation=replace(compared_.evaluation, sources=sources))
+
+
+# --- masks ------------------------------------------------------------------------------------------------------------
+
+
+def modal_row(frame: TruthFrame, modal: Mask) -> MaskSource:
+    """What is seen, as the answer (spec.md 8)."""
+    return GivenMask(modal)
+
+
+def convex_row(frame: TruthFrame, modal: Mask) -> MaskSource:
+    """The hull of what is seen (spec.md 8)."""
+    return GivenMask(convex_hull(modal))
+
+
+BASELINES: dict[str, Answer] = {"modal": modal_row, "convex": convex_row}
+"""The rows of every table of masks."""
+
+
+def evaluate_masks(truth: Truth, predictions: Sequence[Predictions], protocol: Protocol, *, order: Order) -> Compared:
+    """Every result file, and the rows that need none, on every frame of the truth. Raises FormatError, Cancelled."""
+    predictions = told_apart(predictions)
+    answers: dict[str, Answer] = {p.name: _answer_of(p) for p in predictions}
+    measured = measure(truth, answers | (BASELINES if order.baselines else {}), protocol, progress=order.progress)
+    evaluation = summarised(
+        measured,
+        Rules(protocol.reference_averaging, protocol.finish),
+        hypotheses=[p.name for p in predictions],
+        benchmark=protocol.name,
+        about=protocol.about,
+    )
+    problems = _all_problems(truth, predictions, measured, kind="masks")
+    return Compared(replace(evaluation, problems=problems, notes=truth.notes), truth, tuple(predictions))
+
+
+def _answer_of(predictions: Predictions) -> Answer:
+    return lambda frame, modal: predictions.masks.get(frame.key)
+
+
+def told_apart(predictions: Sequence[Predictions]) -> list[Predictions]:
+    """The same with a number behind names that occur twice."""
+    names = [p.name for p in predictions]
+    taken = {name: 0 for name in (*BASELINES, *names)}
+    out = []
+    for p in predictions:
+        taken[p.name] += 1
+        again = names.count(p.name) > 1 or p.name in BASELINES
+        out.append(replace(p, name=f"{p.name} ({taken[p.name]})" if again else p.name))
+    return out
+
+
+def _all_problems(
+    truth: Truth, predictions: Sequence[Predictions], measured: Measured, *, kind: Literal["masks", "boxes"]
+) -> tuple[Problem, ...]:
+    found = [*truth.problems, *measured.problems]
+    for answers in predictions:
+        found += [*answers.problems, *compared(truth, answers, kind)]
+    return tuple(found)
+
+
+# --- the benchmarks ---------------------------------------------------------------------------------------------------
+
+
+def _sail_vos(order: Order) -> Compared:
+    truth = export_truth(order.truth) if is_project_export(order.truth) else sail_vos.read_truth(order.truth)
+    predictions = [_read(path, sail_vos.read_predictions) for path in order.predictions]
+    return evaluate_masks(truth, predictions, sail_vos.PROTOCOL, order=order)
+
+
+def _tao_amodal(order: Order) -> Compared:
+    if is_project_export(order.truth):
+        truth = export_truth(order.truth)
+    elif order.track_map is None:
+        raise InputError("the result keys hold relative track ids; give --tracks tao_amodal_track_ids_abs2rel_val.json")
+    else:
+        truth = tao_amodal.read_truth(order.truth, tao_amodal.read_track_map(order.track_map))
+    predictions = told_apart([_read(path, tao_amodal.read_predictions) for path in order.predictions])
+    measured = tao_amodal.measure_boxes(truth, {p.name: p for p in predictions}, progress=order.progress)
+    evaluation = summarised(
+        measured,
+        Rules(),
+        hypotheses=[p.name for p in predictions],
+        benchmark="tao-amodal",
+        about=tao_amodal.ABOUT,
+    )
+    problems = _all_problems(truth, predictions, measured, kind="boxes")
+    return Compared(replace(evaluation, problems=problems, notes=truth.notes), truth, tuple(predictions))
+
+
+def _read(path: Path, read: Callable[[Path], Predictions]) -> Predictions:
+    return export_predictions(path) if is_project_export(path) else read(path)
+
+
+BENCHMARKS: dict[str, Callable[[Order], Compared]] = {
+    "sail-vos": _sail_vos,
+    "tao-amodal": _tao_amodal,
+}
+"""Name -> runner."""

@@ -1,0 +1,195 @@
+"""Truth and answers -> one number a frame and measure, in both forms. One pass: each mask is decoded once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import FormatError, VasToolError
+from vas_tool.evaluation.averages import Averaging, Form, Numbers
+from vas_tool.evaluation.dataset import FrameError, MaskSource, Problem, Truth, TruthFrame, kind_of
+from vas_tool.evaluation.overlap import MARGIN, FrameMasks, reference_iou
+from vas_tool.masks import box_xyxy
+from vas_tool.types import Mask
+
+Measure = Callable[[FrameMasks], float]
+"""A number for one frame; nan where the frame does not count."""
+
+Answer = Callable[[TruthFrame, Mask], MaskSource | None]
+"""(frame, its modal mask) -> the answer's mask of any size; None when there is no answer."""
+
+Fit = Callable[[Mask, tuple[int, int]], Mask]
+"""(mask, (height, width)) -> the mask at that size. Raises FormatError when it cannot be."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a benchmark measures."""
+
+    name: str
+    reference: Mapping[str, Measure]
+    strict: Mapping[str, Measure]
+    reference_averaging: Averaging
+    finish: Mapping[str, Callable[[Numbers], Numbers]] = field(default_factory=dict)
+    """Reference measure -> what is done to its numbers after the best of K was taken."""
+    unites_with_modal: bool = False
+    """Whether what is seen is added to every answer before it is measured."""
+    fit: Fit | None = None
+    """How an answer of another size is brought to the truth's; None: it is refused."""
+    about: tuple[str, ...] = ()
+    """What the reference form does, in sentences for the report."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames that were measured: N of them, in the truth's order."""
+
+    keys: tuple[str, ...]
+    images: tuple[str, ...]
+    clips: npt.NDArray[np.int64]
+    """(N,) position of the clip in ``clip_names``."""
+    clip_names: tuple[str, ...]
+    categories: tuple[str, ...]
+    """(N,) of each frame's object."""
+    visibility: Numbers
+    """(N,) IoU of modal and amodal mask (or box), 0..1."""
+
+
+Row = dict[Form, dict[str, Numbers]]
+"""Form -> measure -> (N,) one number a frame."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Everything that was measured on one file of truth."""
+
+    frames: Frames
+    rows: Mapping[str, Row]
+    """Name of the answer -> its numbers. The reference form has nan where there is no answer, the strict form 0."""
+    problems: tuple[Problem, ...]
+    """Frames of the truth that could not be read, and are measured for nobody; answers that could not."""
+
+
+def measure(
+    truth: Truth, answers: Mapping[str, Answer], protocol: Protocol, *, progress: Progress = silent
+) -> Measured:
+    """Measure every answer on every frame of the truth. Raises FormatError when no frame is left, Cancelled."""
+    sheet = _Sheet(protocol, answers)
+    total = truth.num_frames
+    for number, clip in enumerate(truth.clips):
+        for frame in clip.frames:
+            progress(sheet.looked_at, total, "measuring")
+            sheet.add(frame, number, clip.category)
+    progress(total, total, "measuring")
+    return sheet.done(truth)
+
+
+class _Sheet:
+    """Numbers that grow frame by frame."""
+
+    def __init__(self, protocol: Protocol, answers: Mapping[str, Answer]) -> None:
+        self.protocol, self.answers = protocol, answers
+        self.looked_at = 0
+        self.heads: list[tuple[str, str, int, str, float]] = []
+        self.problems: list[Problem] = []
+        forms: dict[Form, Mapping[str, Measure]] = {"reference": protocol.reference, "strict": protocol.strict}
+        self.values: dict[str, dict[Form, dict[str, list[float]]]] = {
+            name: {form: {key: [] for key in measures} for form, measures in forms.items()} for name in answers
+        }
+
+    def add(self, frame: TruthFrame, clip: int, category: str) -> None:
+        self.looked_at += 1
+        try:
+            modal, amodal = _true_masks(frame)
+        except FormatError as error:
+            self.problems.append(Problem(frame.key, f"truth: {error}", kind_of(error)))
+            return
+        visibility = reference_iou(modal, amodal)
+        self.heads.append((frame.key, frame.image, clip, category, visibility))
+        for name in self.answers:
+            self._add_answer(name, self._answered(name, frame, modal), amodal=amodal, modal=modal)
+
+    def _answered(self, name: str, frame: TruthFrame, modal: Mask) -> Mask | None:
+        """The mask at the truth's size; None when it is missing or damaged."""
+        try:
+            source = self.answers[name](frame, modal)
+            if source is None:
+                return None
+            mask = source.read()
+            if mask.shape != modal.shape:
+                mask = _fitted(mask, modal.shape, self.protocol.fit)
+        except VasToolError as error:
+            self.problems.append(Problem(frame.key, f"{name}: {error}", kind_of(error)))
+            return None
+        return mask | modal if self.protocol.unites_with_modal else mask
+
+    def _add_answer(self, name: str, predicted: Mask | None, *, amodal: Mask, modal: Mask) -> None:
+        values, missing = self.values[name], predicted is None
+        masks = windowed(amodal, modal, predicted if predicted is not None else np.zeros_like(modal))
+        for key, measured in self.protocol.reference.items():
+            values["reference"][key].append(math.nan if missing else measured(masks))
+        for key, measured in self.protocol.strict.items():
+            value = measured(masks)
+            values["strict"][key].append(0.0 if missing and not math.isnan(value) else value)
+
+    def done(self, truth: Truth) -> Measured:
+        if not self.heads:
+            first = (
+                f"; the first problem: {(*truth.problems, *self.problems)[0]}"
+                if self.problems or truth.problems
+                else ""
+            )
+            raise FormatError(f"the truth has no frame that can be measured{first}")
+        keys, images, clips, categories, visibility = zip(*self.heads, strict=True)
+        frames = Frames(
+            keys=keys,
+            images=images,
+            clips=np.array(clips, np.int64),
+            clip_names=tuple(clip.name for clip in truth.clips),
+            categories=categories,
+            visibility=np.array(visibility, np.float64),
+        )
+        rows = {
+            name: {form: {k: np.array(v, np.float64) for k, v in columns.items()} for form, columns in forms.items()}
+            for name, forms in self.values.items()
+        }
+        return Measured(frames, rows, tuple(self.problems))
+
+
+def _true_masks(frame: TruthFrame) -> tuple[Mask, Mask]:
+    if frame.amodal is None:
+        raise FormatError("there is no amodal mask")
+    modal, amodal = frame.modal.read(), frame.amodal.read()
+    if modal.shape != amodal.shape:
+        sizes = f"the modal mask is {modal.shape}, the amodal one {amodal.shape} (height, width)"
+        raise FrameError(sizes, "size differs")
+    return modal, amodal
+
+
+def _fitted(mask: Mask, size_hw: tuple[int, ...], fit: Fit | None) -> Mask:
+    if fit is None:
+        raise FrameError(f"the answer is {mask.shape} pixels, the truth {size_hw} (height, width)", "size differs")
+    return fit(mask, (size_hw[0], size_hw[1]))
+
+
+def linear(mask: Mask, size_hw: tuple[int, int]) -> Mask:
+    """Resized as Diffusion-VAS does it: OpenCV's linear interpolation of 0 and 1 in 8 bit, rounded (spec.md 2.4)."""
+    height, width = size_hw
+    grey = np.ascontiguousarray(mask).view(np.uint8)
+    return cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR).view(np.bool_)
+
+
+def windowed(amodal: Mask, modal: Mask, predicted: Mask) -> FrameMasks:
+    """The three masks cut to what they cover, with ``MARGIN`` around: every measure is the same there."""
+    height, width = amodal.shape
+    box = box_xyxy(amodal | modal | predicted) or (0, 0, 1, 1)
+    rows = slice(max(0, box[1] - MARGIN), min(height, box[3] + MARGIN))
+    columns = slice(max(0, box[0] - MARGIN), min(width, box[2] + MARGIN))
+    true, seen, answered = (np.ascontiguousarray(mask[rows, columns]) for mask in (amodal, modal, predicted))
+    return FrameMasks(true, seen, answered, diagonal=math.hypot(height, width))

@@ -1,0 +1,67 @@
+"""What the readers of annotations and results share: records of JSON files that may be anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vas_tool.errors import FormatError
+from vas_tool.formats.coco_reading import load_json
+
+
+def load_list(path: Path, what: str) -> list[Any]:
+    """The JSON list in a file. Raises FormatError when it is none."""
+    data = load_json(path)
+    if not isinstance(data, list):
+        raise FormatError(f"{path} holds no list of {what}, as its annotations do; name the right file")
+    return data
+
+
+def load_dict(path: Path, what: str) -> dict[str, Any]:
+    """The JSON object in a file. Raises FormatError when it is none."""
+    data = load_json(path)
+    if not isinstance(data, dict):
+        raise FormatError(f"{path} holds no object of {what}; name the right file")
+    return data
+
+
+def require_keys(record: Any, keys: Sequence[str]) -> None:
+    """Raises FormatError naming what is missing."""
+    if not isinstance(record, dict):
+        raise FormatError(f"it is {type(record).__name__}, not an object")
+    absent = [key for key in keys if key not in record]
+    if absent:
+        raise FormatError(f"it lacks {', '.join(absent)}")
+
+
+def require_lists(record: dict[str, Any], keys: Sequence[str]) -> int:
+    """The length of the record's lists, one entry a frame. Raises FormatError when they differ or are no lists."""
+    no_lists = [key for key in keys if not isinstance(record[key], list)]
+    if no_lists:
+        raise FormatError(f"{', '.join(no_lists)} must be lists, one entry a frame")
+    lengths = {key: len(record[key]) for key in keys}
+    if len(set(lengths.values())) != 1:
+        raise FormatError(f"its lists differ in length: {', '.join(f'{k} {n}' for k, n in lengths.items())}")
+    return next(iter(lengths.values()))
+
+
+def whole(record: dict[str, Any], key: str) -> int:
+    """A whole number. Raises FormatError."""
+    if type(record[key]) is not int:
+        raise FormatError(f"{key} must be a whole number, got {record[key]!r}")
+    return int(record[key])
+
+
+RESULT_OR_LIST = re.compile(rb'\s*(\[|\{\s*("\(|\}|$))')
+"""How the files of the references begin: a list, or an object whose first key is the text of a tuple."""
+
+
+def is_project_export(path: Path) -> bool:
+    """Whether a file is a COCO file of ours and not one of the references; told by its first letters."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(256)
+    return head.lstrip().startswith(b"{") and not RESULT_OR_LIST.match(head)

@@ -1,0 +1,139 @@
+"""SAIL-VOS as Diffusion-VAS prepares and measures it (spec.md 2.2, 2.3, 2.4).
+
+truth        a list of samples: segmentation, visible_mask (RLE), bbox, image_ids, image_file_names; obj_id, category_id
+predictions  {"(image_id, obj_id)": {"diffvas_res_rle": {"counts", "size"}}}, masks of any size, usually 256 x 512
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vas_tool.errors import FormatError
+from vas_tool.evaluation.averages import dropped_zeros
+from vas_tool.evaluation.dataset import MaskSource, Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame, box_of
+from vas_tool.evaluation.measuring import Protocol, linear
+from vas_tool.evaluation.overlap import (
+    gone_iou,
+    invented,
+    reference_iou,
+    reference_occluded_iou,
+    strict_iou,
+    strict_occluded_iou,
+)
+from vas_tool.evaluation.records import load_dict, load_list, require_keys, require_lists, whole
+
+LISTS = ("segmentation", "visible_mask", "bbox", "image_ids", "image_file_names")
+"""Of each sample, one entry a frame."""
+
+RESULT = "diffvas_res_rle"
+"""The mask in a record of the result file."""
+
+NUM_FRAMES = 25
+"""Of every sample that the reference's script takes (a fixed reshape, spec.md 2.4)."""
+
+STRICT = {"miou": strict_iou, "miou_occ": strict_occluded_iou, "miou_gone": gone_iou, "invented": invented}
+"""The strict measures of every benchmark of masks."""
+
+PROTOCOL = Protocol(
+    name="sail-vos",
+    reference={"miou": lambda f: reference_iou(f.amodal, f.predicted), "miou_occ": reference_occluded_iou},
+    strict=STRICT,
+    reference_averaging="frames",
+    finish={"miou_occ": dropped_zeros},
+    unites_with_modal=True,
+    fit=linear,
+    about=(
+        "miou: mean over frames of |A and P| / (|A or P| + 1e-6), P united with the modal mask.",
+        "miou_occ: both hidden parts eroded by 5 x 5; frames below 1e-6 are dropped, total misses with them.",
+        "Answers of another size are brought to the truth's by linear interpolation of 0 and 1, rounded.",
+    ),
+)
+
+
+def key_of(image_id: int, obj_id: int) -> str:
+    """What the result file calls one object on one image."""
+    return str((image_id, obj_id))
+
+
+def read_truth(path: Path) -> Truth:
+    """The samples that can be used, and what is wrong with the others. Raises FormatError when it is no such file.
+
+    Masks are checked when they are measured.
+    """
+    clips: list[TruthClip] = []
+    problems: list[Problem] = []
+    for position, record in enumerate(load_list(path, "samples")):
+        where = _name(record, position)
+        try:
+            clips.append(_clip(record, where))
+        except FormatError as error:
+            problems.append(Problem(where, str(error), "bad record"))
+    problems += _doubled(clips)
+    return Truth(tuple(clips), tuple(problems), _notes(clips))
+
+
+def _name(record: Any, position: int) -> str:
+    obj_id = record.get("obj_id") if isinstance(record, dict) else None
+    return f"sample {position} (obj_id {obj_id})" if obj_id is not None else f"sample {position}"
+
+
+def _clip(record: Any, name: str) -> TruthClip:
+    require_keys(record, (*LISTS, "obj_id", "category_id"))
+    count, obj_id = require_lists(record, LISTS), whole(record, "obj_id")
+    frames = []
+    for i in range(count):
+        image_id = record["image_ids"][i]
+        if type(image_id) is not int:
+            raise FormatError(f"image_ids[{i}] must be a whole number, got {image_id!r}")
+        try:
+            amodal, modal = RleMask.of(record["segmentation"][i]), RleMask.of(record["visible_mask"][i])
+            box = box_of(record["bbox"][i])
+        except FormatError as error:
+            raise FormatError(f"frame {i}: {error}") from error
+        image = str(record["image_file_names"][i])
+        frames.append(TruthFrame(key_of(image_id, obj_id), modal, amodal, amodal_xywh=box, image=image))
+    return TruthClip(name, str(record["category_id"]), tuple(frames))
+
+
+def _doubled(clips: list[TruthClip]) -> list[Problem]:
+    """Frames that occur in several samples: they share one answer."""
+    seen: dict[str, str] = {}
+    problems = []
+    for clip in clips:
+        for frame in clip.frames:
+            if frame.key in seen:
+                what = f"is in {seen[frame.key]} and in {clip.name}; both are measured against one answer"
+                problems.append(Problem(frame.key, what, "doubled frame"))
+            seen.setdefault(frame.key, clip.name)
+    return problems
+
+
+def _notes(clips: list[TruthClip]) -> tuple[str, ...]:
+    odd = [clip.name for clip in clips if len(clip.frames) != NUM_FRAMES]
+    if not odd:
+        return ()
+    return (
+        f"{len(odd)} samples have not {NUM_FRAMES} frames, the reference's script would stop: {', '.join(odd[:5])}.",
+    )
+
+
+def read_predictions(path: Path) -> Predictions:
+    """A result file, keyed ``(image_id, obj_id)``. Raises FormatError when it is no such file."""
+    masks: dict[str, MaskSource] = {}
+    problems = []
+    for key, record in load_dict(path, "results").items():
+        try:
+            require_keys(record, (RESULT,))
+            masks[key] = RleMask.of(record[RESULT])
+        except FormatError as error:
+            problems.append(Problem(key, f"{path.name}: {error}", "bad record"))
+    return Predictions(path.stem, masks, problems=tuple(problems))
+
+
+def results_json(masks: Mapping[str, RleMask]) -> str:
+    """The text of a result file of masks by key; indented by 4, as the reference writes it."""
+    records = {key: {RESULT: {"counts": mask.counts, "size": list(mask.size_hw)}} for key, mask in masks.items()}
+    return json.dumps(records, indent=4)

@@ -1,0 +1,178 @@
+"""Numbers a frame -> the tables of a report: means, Top-K, curves over visibility, categories, worst frames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.evaluation.averages import (
+    FORMS,
+    REFERENCE_BUCKETS,
+    STRICT_BUCKETS,
+    Averaging,
+    Form,
+    Numbers,
+    best_of,
+    mean,
+    reference_bucket,
+    strict_bucket,
+)
+from vas_tool.evaluation.dataset import Problem, counted
+from vas_tool.evaluation.measuring import Frames, Measured, Row
+
+Finish = Mapping[str, Callable[[Numbers], Numbers]]
+
+NUM_WORST = 12
+"""Frames that a report shows."""
+
+WORST_OF_A_CLIP = 2
+"""So that one lost object does not fill the page."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One mean."""
+
+    mean: float
+    """0..1; nan when no frame counts."""
+    num_frames: int
+    """That count for it."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How means are taken: by the reference's rules; strict means are always over clips."""
+
+    reference_averaging: Averaging = "frames"
+    finish: Finish = field(default_factory=dict)
+
+    def averaging(self, form: Form) -> Averaging:
+        """What counts once in a mean."""
+        return self.reference_averaging if form == "reference" else "clips"
+
+    def finished(self, form: Form, measure: str, values: Numbers) -> Numbers:
+        """The numbers after the reference dropped what it drops."""
+        change = self.finish.get(measure) if form == "reference" else None
+        return change(values) if change else values
+
+
+Table = dict[str, dict[str, Cell]]
+"""Row -> measure -> mean."""
+
+
+@dataclass(frozen=True)
+class WorstFrame:
+    """A frame on which the first result file does badly."""
+
+    key: str
+    clip: str
+    image: str
+    measure: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything a report says."""
+
+    benchmark: str
+    about: tuple[str, ...]
+    num_clips: int
+    num_frames: int
+    """That were measured."""
+    tables: Mapping[Form, Table]
+    curves: Mapping[Form, Mapping[tuple[float, float], Table]]
+    """Visibility from, to -> the table of that bucket."""
+    categories: Mapping[Form, Mapping[str, Table]]
+    worst: tuple[WorstFrame, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    """Files that were compared."""
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Kind of problem -> how many."""
+        return counted(self.problems)
+
+
+def summarised(
+    measured: Measured, rules: Rules, *, hypotheses: Sequence[str], benchmark: str, about: Sequence[str] = ()
+) -> Evaluation:
+    """All tables. ``hypotheses`` are the rows that are answers to the same question: of several, Top-K is taken."""
+    rows = {**measured.rows, **top_k({name: measured.rows[name] for name in hypotheses})}
+    frames = measured.frames
+    everything = np.ones(len(frames.keys), np.bool_)
+    categories = np.asarray(frames.categories)
+    return Evaluation(
+        benchmark=benchmark,
+        about=tuple(about),
+        num_clips=len(set(frames.clips.tolist())),
+        num_frames=len(frames.keys),
+        tables={form: _table(rows, frames, rules, form=form, chosen=everything) for form in FORMS},
+        curves={form: _curves(rows, frames, rules, form=form) for form in FORMS},
+        categories={
+            form: {
+                name: _table(rows, frames, rules, form=form, chosen=categories == name)
+                for name in sorted(set(frames.categories))
+            }
+            for form in FORMS
+        },
+        worst=tuple(_worst(rows[hypotheses[0]], frames)) if hypotheses else (),
+        problems=measured.problems,
+    )
+
+
+def top_k(hypotheses: Mapping[str, Row]) -> dict[str, Row]:
+    """Rows top-2 ... top-K: the best of the first 2 ... K answers, frame by frame (spec.md 2.8)."""
+    rows = list(hypotheses.values())
+
+    def best(k: int, form: Form) -> dict[str, Numbers]:
+        return {measure: best_of([row[form][measure] for row in rows[:k]]) for measure in rows[0][form]}
+
+    return {f"top-{k}": {form: best(k, form) for form in FORMS} for k in range(2, len(rows) + 1)}
+
+
+def _table(
+    rows: Mapping[str, Row], frames: Frames, rules: Rules, *, form: Form, chosen: npt.NDArray[np.bool_]
+) -> Table:
+    return {
+        name: {
+            measure: _cell(rules.finished(form, measure, values)[chosen], frames.clips[chosen], rules.averaging(form))
+            for measure, values in row[form].items()
+        }
+        for name, row in rows.items()
+    }
+
+
+def _cell(values: Numbers, clips: npt.NDArray[np.int64], averaging: Averaging) -> Cell:
+    return Cell(mean(values, clips, averaging), int(np.count_nonzero(~np.isnan(values))))
+
+
+def _curves(rows: Mapping[str, Row], frames: Frames, rules: Rules, *, form: Form) -> dict[tuple[float, float], Table]:
+    if form == "reference":
+        buckets = {b: reference_bucket(frames.visibility, frames.clips, b) for b in REFERENCE_BUCKETS}
+    else:
+        buckets = {b: strict_bucket(frames.visibility, b) for b in STRICT_BUCKETS}
+    return {bucket: _table(rows, frames, rules, form=form, chosen=chosen) for bucket, chosen in buckets.items()}
+
+
+def _worst(row: Row, frames: Frames) -> list[WorstFrame]:
+    strict = row["strict"]
+    measure = "miou_occ" if "miou_occ" in strict and not np.isnan(strict["miou_occ"]).all() else "miou"
+    values = strict[measure]
+    found: list[WorstFrame] = []
+    shown: dict[int, int] = {}
+    for i in np.argsort(values, kind="stable"):
+        clip = int(frames.clips[i])
+        if math.isnan(values[i]) or len(found) == NUM_WORST:
+            break
+        if shown.get(clip, 0) < WORST_OF_A_CLIP:
+            shown[clip] = shown.get(clip, 0) + 1
+            name, image = frames.clip_names[clip], frames.images[i]
+            found.append(WorstFrame(frames.keys[i], name, image, measure, float(values[i])))
+    return found

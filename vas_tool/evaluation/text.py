@@ -1,0 +1,82 @@
+"""An evaluation as lines of text, and as JSON for other programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from vas_tool.evaluation.averages import FORMS
+from vas_tool.evaluation.tables import Evaluation, Table
+
+NOTHING = "-"
+"""Where no frame counts."""
+
+FORM_WORDS = {
+    "reference": "reference: as the published scripts compute it",
+    "strict": "strict: misses count, nothing is eroded or dropped; each object counts once",
+}
+
+
+def percent(value: float) -> str:
+    """0.7707 -> 77.07."""
+    return NOTHING if math.isnan(value) else f"{100 * value:.2f}"
+
+
+def lines(evaluation: Evaluation) -> Iterator[str]:
+    """The tables in percent, a block a form, with the number of frames behind each mean."""
+    yield f"{evaluation.benchmark}: {evaluation.num_clips} clips, {evaluation.num_frames} frames measured"
+    for form in FORMS:
+        yield f"\n{FORM_WORDS[form]}"
+        yield from columns(table_cells(evaluation.tables[form]))
+    yield from (f"\n{note}" for note in evaluation.notes)
+    if evaluation.left_out:
+        yield f"\nwrong: {', '.join(f'{kind} {count}' for kind, count in evaluation.left_out.items())}"
+
+
+def table_cells(table: Table) -> list[tuple[str, ...]]:
+    """Head and rows: the mean in percent and, in brackets, the number of frames that count for it."""
+    measures = list(next(iter(table.values()), {}))
+    rows = [(name, *(f"{percent(row[m].mean)} ({row[m].num_frames})" for m in measures)) for name, row in table.items()]
+    return [("", *measures), *rows]
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines of aligned columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything as JSON; means in 0..1 as the reference's scripts have them, null where no frame counts."""
+    return {
+        "benchmark": evaluation.benchmark,
+        "sources": list(evaluation.sources),
+        "num_clips": evaluation.num_clips,
+        "num_frames": evaluation.num_frames,
+        "tables": {form: _table_json(evaluation.tables[form]) for form in FORMS},
+        "visibility": {
+            form: [
+                {"from": low, "to": high, "rows": _table_json(table)}
+                for (low, high), table in evaluation.curves[form].items()
+            ]
+            for form in FORMS
+        },
+        "categories": {
+            form: {name: _table_json(table) for name, table in evaluation.categories[form].items()} for form in FORMS
+        },
+        "left_out": evaluation.left_out,
+        "problems": [{"where": p.where, "what": p.what, "kind": p.kind} for p in evaluation.problems],
+        "notes": list(evaluation.notes),
+    }
+
+
+def _table_json(table: Table) -> dict[str, dict[str, dict[str, float | int | None]]]:
+    return {
+        name: {
+            measure: {"mean": None if math.isnan(cell.mean) else cell.mean, "num_frames": cell.num_frames}
+            for measure, cell in row.items()
+        }
+        for name, row in table.items()
+    }
