@@ -18,14 +18,15 @@ ON_THE_EDGE = 1e-7
 """Pixels: a centre this near to the hull's edge lies on it."""
 
 
-def convex_hull(mask: Mask) -> Mask:
+def convex_hull(mask: Mask, box: tuple[int, int, int, int] | None = None) -> Mask:
     """(H, W): the pixels whose centre lies in the convex hull of the middles of all True pixels' sides.
 
-    That is what scikit-image's ``convex_hull_image`` computes, which the papers name (spec.md 8). Empty stays empty.
+    ``box`` (x0, y0, x1, y1) holds the mask, where one is known. Empty stays empty. The same as scikit-image's
+    ``convex_hull_image``, which the papers name (spec.md 8).
     """
     out = np.zeros(mask.shape, np.bool_)
-    box = box_xyxy(mask)
-    if box is None:
+    box = box or box_xyxy(mask)
+    if box is None or not mask[box[1] : box[3], box[0] : box[2]].any():
         return out
     window = slice(box[1], box[3]), slice(box[0], box[2])
     out[window] = _filled(mask[window])
@@ -33,7 +34,7 @@ def convex_hull(mask: Mask) -> Mask:
 
 
 def _filled(mask: Mask) -> Mask:
-    """The hull of a mask that touches all four sides of its array."""
+    """The hull of a mask that is not empty."""
     rows = np.flatnonzero(mask.any(axis=1))
     first = mask[rows].argmax(axis=1)
     last = mask.shape[1] - 1 - mask[rows, ::-1].argmax(axis=1)

@@ -13,11 +13,10 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import InputError
 from vas_tool.evaluation.baselines import convex_hull
 from vas_tool.evaluation.dataset import GivenMask, MaskSource, Predictions, Problem, Truth, TruthFrame, compared
-from vas_tool.evaluation.measuring import Answer, Measured, Protocol, measure
+from vas_tool.evaluation.measuring import Answer, Measured, Protocol, Seen, measure
 from vas_tool.evaluation.project_exports import export_predictions, export_truth
 from vas_tool.evaluation.records import is_project_export
 from vas_tool.evaluation.tables import Evaluation, Rules, summarised
-from vas_tool.types import Mask
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,14 @@ def evaluate(benchmark: str, order: Order) -> Compared:
 # --- masks ------------------------------------------------------------------------------------------------------------
 
 
-def modal_row(frame: TruthFrame, modal: Mask) -> MaskSource:
+def modal_row(frame: TruthFrame, seen: Seen) -> MaskSource:
     """What is seen, as the answer (spec.md 8)."""
-    return GivenMask(modal)
+    return seen
 
 
-def convex_row(frame: TruthFrame, modal: Mask) -> MaskSource:
+def convex_row(frame: TruthFrame, seen: Seen) -> MaskSource:
     """The hull of what is seen (spec.md 8)."""
-    return GivenMask(convex_hull(modal))
+    return GivenMask(convex_hull(seen.mask, seen.within), seen.within)
 
 
 BASELINES: dict[str, Answer] = {"modal": modal_row, "convex": convex_row}
@@ -91,7 +90,7 @@ def evaluate_masks(truth: Truth, predictions: Sequence[Predictions], protocol: P
 
 
 def _answer_of(predictions: Predictions) -> Answer:
-    return lambda frame, modal: predictions.masks.get(frame.key)
+    return lambda frame, seen: predictions.masks.get(frame.key)
 
 
 def told_apart(predictions: Sequence[Predictions]) -> list[Predictions]:

@@ -13,11 +13,14 @@ import numpy.typing as npt
 from PIL import Image
 
 from vas_tool.errors import FormatError
-from vas_tool.masks import CocoRle, run_lengths, to_rle
+from vas_tool.masks import CocoRle, box_xyxy, run_lengths, to_rle
 from vas_tool.types import Mask
 
 BoxXYWH = tuple[float, float, float, float]
 """x, y, width, height in the picture's pixels; may reach beyond it."""
+
+BoxXYXY = tuple[int, int, int, int]
+"""x0, y0, x1, y1; the last two just outside."""
 
 ProblemKind = Literal[
     "bad record", "bad mask", "size differs", "missing prediction", "unknown frame", "doubled frame", "unreadable file"
@@ -57,6 +60,10 @@ class MaskSource(Protocol):
 
     def read(self) -> Mask:
         """(H, W) bool. Raises FormatError when it is damaged."""
+        ...
+
+    def box(self, mask: Mask) -> BoxXYXY | None:
+        """Of the mask just read: x0, y0, x1, y1, the last two just outside; None when it is empty."""
         ...
 
 
@@ -104,6 +111,11 @@ class RleMask:
 
         return [int(n) for n in coco.toBbox(self._checked())]
 
+    def box(self, mask: Mask) -> BoxXYXY | None:
+        """Tight box; None when it is empty."""
+        x, y, width, height = self.box_xywh()
+        return (x, y, x + width, y + height) if width and height else None
+
     def _checked(self) -> dict[str, Any]:
         height, width = self.size_hw
         if int(run_lengths(self.counts).sum()) != height * width:
@@ -130,16 +142,26 @@ class ImageMask:
             pixels = pixels[..., :3].max(axis=2)
         return np.asarray(pixels == self.value if self.value is not None else pixels > self.above, dtype=np.bool_)
 
+    def box(self, mask: Mask) -> BoxXYXY | None:
+        """Tight box; None when it is empty."""
+        return box_xyxy(mask)
+
 
 @dataclass(frozen=True, slots=True)
 class GivenMask:
     """A mask that is in memory."""
 
     mask: Mask
+    within: BoxXYXY | None = None
+    """A box that holds it, when one is known."""
 
     def read(self) -> Mask:
         """(H, W) bool."""
         return self.mask
+
+    def box(self, mask: Mask) -> BoxXYXY | None:
+        """A box that holds it; None when it is empty."""
+        return self.within or box_xyxy(mask)
 
 
 @dataclass(frozen=True)

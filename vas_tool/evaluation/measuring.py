@@ -13,7 +13,7 @@ import numpy.typing as npt
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, VasToolError
 from vas_tool.evaluation.averages import Averaging, Form, Numbers
-from vas_tool.evaluation.dataset import FrameError, MaskSource, Problem, Truth, TruthFrame, kind_of
+from vas_tool.evaluation.dataset import FrameError, GivenMask, MaskSource, Problem, Truth, TruthFrame, kind_of
 from vas_tool.evaluation.overlap import MARGIN, FrameMasks, reference_iou
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask
@@ -21,8 +21,11 @@ from vas_tool.types import Mask
 Measure = Callable[[FrameMasks], float]
 """A number for one frame; nan where the frame does not count."""
 
-Answer = Callable[[TruthFrame, Mask], MaskSource | None]
-"""(frame, its modal mask) -> the answer's mask of any size; None when there is no answer."""
+Seen = GivenMask
+"""The modal mask with its box."""
+
+Answer = Callable[[TruthFrame, Seen], MaskSource | None]
+"""(frame, what is seen) -> the answer's mask of any size; None when there is no answer."""
 
 Fit = Callable[[Mask, tuple[int, int]], Mask]
 """(mask, (height, width)) -> the mask at that size. Raises FormatError when it cannot be."""
@@ -106,32 +109,27 @@ class _Sheet:
     def add(self, frame: TruthFrame, clip: int, category: str) -> None:
         self.looked_at += 1
         try:
-            modal, amodal = _true_masks(frame)
+            true, seen = _true_masks(frame)
         except FormatError as error:
             self.problems.append(Problem(frame.key, f"truth: {error}", kind_of(error)))
             return
-        visibility = reference_iou(modal, amodal)
+        visibility = reference_iou(*_cut([true, seen]))
         self.heads.append((frame.key, frame.image, clip, category, visibility))
         for name in self.answers:
-            self._add_answer(name, self._answered(name, frame, modal), amodal=amodal, modal=modal)
+            answered = self._answered(name, frame, seen)
+            self._add_answer(name, _frame_masks(true, seen, answered, unite=self.protocol.unites_with_modal), answered)
 
-    def _answered(self, name: str, frame: TruthFrame, modal: Mask) -> Mask | None:
+    def _answered(self, name: str, frame: TruthFrame, seen: Seen) -> GivenMask | None:
         """The mask at the truth's size; None when it is missing or damaged."""
         try:
-            source = self.answers[name](frame, modal)
-            if source is None:
-                return None
-            mask = source.read()
-            if mask.shape != modal.shape:
-                mask = _fitted(mask, modal.shape, self.protocol.fit)
+            source = self.answers[name](frame, seen)
+            return None if source is None else _fitted(source, seen.mask.shape, self.protocol.fit)
         except VasToolError as error:
             self.problems.append(Problem(frame.key, f"{name}: {error}", kind_of(error)))
             return None
-        return mask | modal if self.protocol.unites_with_modal else mask
 
-    def _add_answer(self, name: str, predicted: Mask | None, *, amodal: Mask, modal: Mask) -> None:
-        values, missing = self.values[name], predicted is None
-        masks = windowed(amodal, modal, predicted if predicted is not None else np.zeros_like(modal))
+    def _add_answer(self, name: str, masks: FrameMasks, answered: GivenMask | None) -> None:
+        values, missing = self.values[name], answered is None
         for key, measured in self.protocol.reference.items():
             values["reference"][key].append(math.nan if missing else measured(masks))
         for key, measured in self.protocol.strict.items():
@@ -162,20 +160,34 @@ class _Sheet:
         return Measured(frames, rows, tuple(self.problems))
 
 
-def _true_masks(frame: TruthFrame) -> tuple[Mask, Mask]:
+def _true_masks(frame: TruthFrame) -> tuple[GivenMask, Seen]:
     if frame.amodal is None:
         raise FormatError("there is no amodal mask")
-    modal, amodal = frame.modal.read(), frame.amodal.read()
-    if modal.shape != amodal.shape:
-        sizes = f"the modal mask is {modal.shape}, the amodal one {amodal.shape} (height, width)"
+    true, seen = _given(frame.amodal), _given(frame.modal)
+    if true.mask.shape != seen.mask.shape:
+        sizes = f"the modal mask is {seen.mask.shape}, the amodal one {true.mask.shape} (height, width)"
         raise FrameError(sizes, "size differs")
-    return modal, amodal
+    return true, seen
 
 
-def _fitted(mask: Mask, size_hw: tuple[int, ...], fit: Fit | None) -> Mask:
+def _given(source: MaskSource) -> GivenMask:
+    mask = source.read()
+    return GivenMask(mask, source.box(mask) or NOWHERE)
+
+
+NOWHERE = (0, 0, 1, 1)
+"""A box for an empty mask: every array needs a pixel."""
+
+
+def _fitted(source: MaskSource, size_hw: tuple[int, ...], fit: Fit | None) -> GivenMask:
+    given = _given(source)
+    if given.mask.shape == size_hw:
+        return given
     if fit is None:
-        raise FrameError(f"the answer is {mask.shape} pixels, the truth {size_hw} (height, width)", "size differs")
-    return fit(mask, (size_hw[0], size_hw[1]))
+        raise FrameError(
+            f"the answer is {given.mask.shape} pixels, the truth {size_hw} (height, width)", "size differs"
+        )
+    return GivenMask(fit(given.mask, (size_hw[0], size_hw[1])))
 
 
 def linear(mask: Mask, size_hw: tuple[int, int]) -> Mask:
@@ -185,11 +197,24 @@ def linear(mask: Mask, size_hw: tuple[int, int]) -> Mask:
     return cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR).view(np.bool_)
 
 
+def _frame_masks(true: GivenMask, seen: Seen, answered: GivenMask | None, *, unite: bool) -> FrameMasks:
+    """The masks cut to what they cover, with ``MARGIN`` around: every measure is the same there."""
+    predicted = answered or GivenMask(np.zeros_like(seen.mask), NOWHERE)
+    amodal, modal, guess = _cut([true, seen, predicted])
+    united = guess | modal if unite and answered else guess
+    return FrameMasks(amodal, modal, united, diagonal=math.hypot(*seen.mask.shape))
+
+
+def _cut(masks: list[GivenMask]) -> list[Mask]:
+    """All of them cut to a box that holds them all, and ``MARGIN`` around it where the picture goes on."""
+    height, width = masks[0].mask.shape
+    boxes = np.array([given.within or box_xyxy(given.mask) or NOWHERE for given in masks])
+    (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    rows = slice(max(0, y0 - MARGIN), min(height, y1 + MARGIN))
+    columns = slice(max(0, x0 - MARGIN), min(width, x1 + MARGIN))
+    return [np.ascontiguousarray(given.mask[rows, columns]) for given in masks]
+
+
 def windowed(amodal: Mask, modal: Mask, predicted: Mask) -> FrameMasks:
-    """The three masks cut to what they cover, with ``MARGIN`` around: every measure is the same there."""
-    height, width = amodal.shape
-    box = box_xyxy(amodal | modal | predicted) or (0, 0, 1, 1)
-    rows = slice(max(0, box[1] - MARGIN), min(height, box[3] + MARGIN))
-    columns = slice(max(0, box[0] - MARGIN), min(width, box[2] + MARGIN))
-    true, seen, answered = (np.ascontiguousarray(mask[rows, columns]) for mask in (amodal, modal, predicted))
-    return FrameMasks(true, seen, answered, diagonal=math.hypot(height, width))
+    """Three masks of one size, (H, W) bool, as ``measure`` hands them to its measures: cut to what they cover."""
+    return _frame_masks(GivenMask(amodal), GivenMask(modal), GivenMask(predicted), unite=False)
