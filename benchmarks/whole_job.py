@@ -15,7 +15,8 @@ from clips import make_clip, sample_point
 
 from vas_tool.exports import export
 from vas_tool.project import Project
-from vas_tool.runs import complete, frames_to_track, segment_frame, track
+from vas_tool.runs import complete, segment_frame, track
+from vas_tool.spans import frames_to_track
 from vas_tool.truth import AnnotatedObject
 from vas_tool.types import Click
 

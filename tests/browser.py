@@ -47,13 +47,14 @@ def free_port() -> int:
 class Server:
     """``vas-tool open`` in a process of its own; can be killed and started again on the same port."""
 
-    def __init__(self, root: Path, source: Path | None = None) -> None:
-        self.root, self.source, self.port = root, source, free_port()
+    def __init__(self, root: Path, source: Path | None = None, *, module: str = "vas_tool.cli") -> None:
+        """``module`` is what runs: another one can change what there is before it calls the command line."""
+        self.root, self.source, self.port, self.module = root, source, free_port(), module
         self.address = f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
         source = [str(self.source)] if self.source else []
-        command = [sys.executable, "-m", "vas_tool.cli", "open", *source, "--root", str(self.root)]
+        command = [sys.executable, "-m", self.module, "open", *source, "--root", str(self.root)]
         self.log = (self.root.parent / "server.log").open("a")
         self.process = subprocess.Popen(
             [*command, "--port", str(self.port), "--no-browser"], cwd=ROOT, stdout=self.log, stderr=self.log

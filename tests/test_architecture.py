@@ -8,12 +8,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"errors", "types"},
-    {"masks", "hypotheses", "boxes", "video", "drawing", "history", "truth", "storage", "object_layers", "attention"}
-    | {"engines.base", "crops", "engines.settings"},
+    {"masks", "hypotheses", "boxes", "video", "drawing", "history", "truth", "storage", "object_layers"}
+    | {"made_from", "attention", "engines.base", "crops", "engines.settings"},
     {"engines"},
     {"pipeline"},
     {"project", "formats", "evaluation"},
-    {"session", "desk", "prompting", "jobs", "review", "runs", "exports", "batch", "training"},
+    {"session", "desk", "prompting", "jobs", "review", "spans", "runs", "rerun", "exports", "batch", "training"},
     {"cli", "commands", "measure_commands", "terminal", "sample", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""

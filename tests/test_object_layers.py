@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,19 +8,16 @@ from hypothesis import strategies as st
 
 from vas_tool.errors import PromptError
 from vas_tool.object_layers import (
-    ModalInputs,
     ModalMasks,
     ObjectLayers,
     VouchedMasks,
-    amodal_inputs,
-    content_inputs,
     prompts_of,
     require_frame,
 )
 from vas_tool.project import Project
 from vas_tool.storage import LayerFolder, Stamp
 from vas_tool.truth import AnnotatedObject
-from vas_tool.types import Box, Click, Mask, MaskLayer, Stroke
+from vas_tool.types import Mask, MaskLayer, Stroke
 
 SIZE = (64, 48)
 
@@ -117,7 +113,9 @@ def test_areas_and_boxes_from_stamps_are_those_of_the_pixels(
 def test_asking_whether_a_mask_is_there_decodes_nothing(
     small_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    object_id = annotate(small_project, modal={0: block(5)}, amodal={0: block(5)})
+    object_id = annotate(small_project, modal={0: block(5)})
+    over = small_project.modal(object_id).state(0)
+    small_project.layers(object_id).amodal.put(0, block(5), Stamp("builtin", inputs=f"{over}~settings~all"))
 
     def decode(self: LayerFolder[Mask], frame_index: int) -> Mask:
         raise AssertionError("decoded")
@@ -149,42 +147,20 @@ def test_what_a_person_vouches_for(small_project: Project) -> None:
     assert prompts_of(modal).frame_indices == [1, 3]
 
 
-THING = AnnotatedObject(1, "a", clicks=(Click(0, 1, 1), Click(10, 1, 1), Click(20, 1, 1)))
-
-
-@pytest.mark.parametrize(
-    ("change", "stale"),
-    [
-        ({"clicks": (*THING.clicks, Click(10, 9, 9))}, range(1, 20)),
-        ({"clicks": (*THING.clicks, Click(15, 9, 9))}, range(11, 20)),
-        ({"boxes": (Box(0, 1, 1, 5, 5),)}, range(0, 10)),
-        ({"strokes": (dot(10, "modal", 1, 1),)}, [*range(1, 10), *range(11, 20)]),
-        ({"strokes": (dot(10, "amodal", 1, 1),)}, []),
-        ({"accepted": (5,), "label": "b"}, []),
-        ({"given": (20,)}, range(11, 30)),
-    ],
-)
-def test_a_change_outdates_what_follows_from_it_and_no_more(change: dict[str, object], stale: list[int]) -> None:
-    before, after = ModalInputs(THING), ModalInputs(replace(THING, **change))  # type: ignore[arg-type]
-    assert [f for f in range(30) if before(f) != after(f)] == list(stale)
-
-
-def test_amodal_masks_and_content_follow_from_the_masks_before_them(small_project: Project) -> None:
-    object_id = annotate(small_project, modal={0: block(5), 1: block(6)}, amodal={0: block(5)})
-    layers = small_project.layers(object_id)
-    make: Callable[[], tuple[str, str]] = lambda: (  # noqa: E731
-        amodal_inputs(small_project.modal(object_id), small_project.truth, "heuristic"),
-        content_inputs(small_project.amodal(object_id), "abc"),
-    )
-    amodal, content = make()
-    layers.modal.put(1, block(6), Stamp("builtin", seed=99))  # the same pixels
-    assert make() == (amodal, content)
-    layers.amodal.put(0, block(5) | block(9), Stamp("builtin"))
-    assert make()[0] == amodal and make()[1] != content
-    layers.modal.put(1, block(7), Stamp("builtin"))
-    assert make()[0] != amodal
-    other = amodal_inputs(small_project.modal(object_id), replace(small_project.truth, seed=5), "heuristic")
-    assert other != make()[0] != amodal_inputs(small_project.modal(object_id), small_project.truth, "network")
+def test_what_is_hidden_is_counted_exactly_when_the_modal_mask_has_changed_since(
+    small_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    object_id = annotate(small_project, modal={0: block(5), 1: block(5)})
+    layers, amodal = small_project.layers(object_id), small_project.amodal(object_id)
+    for f in (0, 1):
+        layers.amodal.put(f, block(5) | block(12), Stamp("builtin", inputs=f"{amodal.modal.state(f)}~settings~all"))
+    layers.modal.put(1, block(40), Stamp("builtin"))
+    reads = []
+    read = LayerFolder.__getitem__
+    monkeypatch.setattr(LayerFolder, "__getitem__", lambda self, f: reads.append(f) or read(self, f))
+    assert amodal.hidden_area(0) == 7 * 12 and reads == []
+    assert amodal.hidden_area(1) == 19 * 12 and amodal.hidden_area(1) == 19 * 12
+    assert 0 not in reads and len(reads) == 2  # the amodal and the modal mask, once
 
 
 def test_frames_outside_the_clip_are_refused() -> None:

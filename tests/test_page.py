@@ -194,6 +194,38 @@ def test_clicking_a_dot_deletes_it_and_dragging_draws_a_box(bench: Workbench) ->
     assert bench.state()["objects"][0]["clicks"] == []
 
 
+def test_an_engine_is_chosen_and_what_another_made_is_made_again(
+    tmp_path: Path, chromium: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
+    server = Server(tmp_path / "projects", sample_clip(), module="two_engines")
+    server.root.mkdir()
+    server.start()
+    bench = Workbench(chromium.new_page(viewport=VIEW))
+    try:
+        bench.open(server.address)
+        bench.click(*CAR)
+        bench.item("engines").locator("summary").click()
+        chooser = bench.item("engine-segment")
+        assert chooser.input_value() == "auto" and "auto: builtin" in chooser.inner_text()
+        assert not bench.item("make-again-segment").is_visible()
+        chooser.select_option("twin")
+        bench.until("s => s.engines[0].name === 'twin' && s.objects[0].others.segment")
+        assert bench.item("engine-cost-segment").inner_text() == "Costs nothing."
+        assert "1 frame of object 1 was made by builtin" in bench.item("engine-again-segment").inner_text()
+        photograph(bench, "6-engines")
+        bench.item("make-again-segment").click()
+        bench.until("s => s.job && s.job.finished && !s.objects[0].others.segment")
+        assert bench.item("engine-again-segment").is_hidden()
+        bench.press("Control+z")
+        bench.press("Control+z")
+        bench.until("s => s.engines[0].chosen === 'auto'")
+        assert chooser.input_value() == "auto" and bench.complaints == []
+    finally:
+        bench.page.close()
+        server.kill()
+
+
 def test_keys_typed_into_a_field_do_nothing_else(bench: Workbench) -> None:
     field = bench.page.locator("#path input, #path textarea").first
     field.fill("")

@@ -10,7 +10,7 @@ from fake_engines import SAMPLED, use_fake_engines
 
 from vas_tool.errors import EngineError, PromptError
 from vas_tool.project import Project
-from vas_tool.review import FrameState, frame_states
+from vas_tool.review import FrameState, frame_states, frames_to_gain
 from vas_tool.session import Session
 from vas_tool.types import Box, Click, Stroke
 
@@ -228,13 +228,21 @@ def test_completion_makes_depth_amodal_and_content_once(session: Session) -> Non
     assert times == {p: p.stat().st_mtime_ns for p in session.project.folder.rglob("*.png")}
 
 
-def test_what_a_stroke_outdates_is_marked_and_stays_visible(session: Session) -> None:
+def test_a_stroke_hatches_its_own_frame_and_a_new_run_uses_it_everywhere(session: Session) -> None:
     object_id = tracked(session)
     session.start_completing()
     session.wait()
     session.stroke(dot(2), object_id=object_id)
     states = frame_states(session.project, object_id)
-    assert all(FrameState.STALE in s and FrameState.AMODAL in s for s in states)
+    assert all(FrameState.AMODAL in s for s in states)
+    assert [f for f, s in enumerate(states) if FrameState.STALE in s] == [2]
+    assert frames_to_gain(session.project, object_id) == {"segment": 6, "amodal": 7, "content": 7}  # 0 was clicked
+    session.start_tracking(object_id, 0)
+    session.wait()
+    session.start_completing()
+    session.wait()
+    assert frames_to_gain(session.project, object_id) == {}
+    assert not any(FrameState.STALE in s for s in frame_states(session.project, object_id))
 
 
 def test_a_box_can_be_set_replaced_and_removed(session: Session) -> None:

@@ -20,7 +20,8 @@ from vas_tool.formats.verify import verify
 from vas_tool.measure_commands import evaluate_
 from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
-from vas_tool.runs import complete, frames_to_track, segment_frame, track
+from vas_tool.runs import complete, segment_frame, track
+from vas_tool.spans import frames_to_track
 from vas_tool.terminal import ProgressBar
 from vas_tool.truth import AnnotatedObject, Truth
 from vas_tool.types import STAGES, Box, Canvas, Click, Stage
@@ -204,7 +205,9 @@ def models(options: Namespace) -> int:
         _print_table([("stage", "engine", "parameter", "default", "takes", "why"), *_parameters()])
         return 0
     lines = [("stage", "engine", "weights", "licence", "state", "what it is")]
-    lines += [(s.stage, s.name, s.size, s.licence, _state_of(s), s.note) for s in registry.ENGINES]
+    lines += [
+        (s.stage, s.name, s.size, s.licence, _state_of(s), f"{s.note} {s.cost}".strip()) for s in registry.ENGINES
+    ]
     _print_table(lines)
     print()
     _print_table([("weights", "repository", "looked for in, in this order"), *map(_places_of, registry.all_weights())])

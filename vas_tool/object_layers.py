@@ -5,8 +5,7 @@ What an engine made lies in the folders; strokes are laid over it when a mask is
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,8 @@ import numpy as np
 from vas_tool.errors import PromptError
 from vas_tool.masks import apply_strokes, area, box_xyxy
 from vas_tool.storage import CONTENTS, MASKS, LayerFolder, Stamp
-from vas_tool.truth import AnnotatedObject, Truth, box_json, click_json, digest_of, stroke_json
-from vas_tool.types import Canvas, Content, Mask, Prompts
+from vas_tool.truth import AnnotatedObject, box_json, click_json, digest_of, stroke_json
+from vas_tool.types import Canvas, Content, Mask, Prompts, Stroke
 
 OCCLUDED_PIXELS = 16
 """A hidden part smaller than this is a ragged border, not an occlusion."""
@@ -24,11 +23,31 @@ PAINTED = Stamp(engine="stroke")
 """The stamp of a mask that only strokes made."""
 
 
+PART = "~"
+"""Between the parts of a stamp's ``inputs`` (see ``made_from``)."""
+
+
+class Measured:
+    """Areas that had to be read from pixels, kept until what they were read from changes."""
+
+    def __init__(self) -> None:
+        self._areas: dict[tuple[str, int], tuple[str, int]] = {}
+
+    def get(self, what: str, frame_index: int, *, state: str, measure: Callable[[], int]) -> int:
+        """``measure()``, or what it gave before in the same ``state``."""
+        kept_state, kept = self._areas.get((what, frame_index), (None, 0))
+        if kept_state != state:
+            kept = measure()
+            self._areas[what, frame_index] = state, kept
+        return kept
+
+
 class ObjectLayers:
     """The folders of one object: ``modal``, ``given`` (imported modal masks), ``amodal``, ``content``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.measured = Measured()
         self.modal: LayerFolder[Mask] = LayerFolder(folder / "modal", MASKS)
         self.given: LayerFolder[Mask] = LayerFolder(folder / "given", MASKS)
         self.amodal: LayerFolder[Mask] = LayerFolder(folder / "amodal", MASKS)
@@ -74,12 +93,18 @@ class ModalMasks(Mapping[int, Mask]):
         made = frame_index in self.layers.modal or frame_index in self._given
         return made or any(s.frame_index == frame_index for s in self.thing.strokes if s.layer == "modal")
 
+    def state(self, frame_index: int) -> str:
+        """Stands for the pixels of the mask after strokes, without reading them; "" where there is none."""
+        stamp = self.layers.modal_stamp(self.thing, frame_index)
+        return _state_of(stamp, self.thing.strokes_on(frame_index, "modal"))
+
     def area(self, frame_index: int) -> int:
         """Pixels seen on a frame; read from the stamp when no stroke changed it."""
         stamp = self.layers.modal_stamp(self.thing, frame_index)
-        if stamp is None or self.thing.strokes_on(frame_index, "modal"):
-            return area(self[frame_index])
-        return stamp.area
+        if stamp is not None and not self.thing.strokes_on(frame_index, "modal"):
+            return stamp.area
+        state = self.state(frame_index)
+        return self.layers.measured.get("modal", frame_index, state=state, measure=lambda: area(self[frame_index]))
 
     def box(self, frame_index: int) -> tuple[int, int, int, int] | None:
         """Tight x0, y0, x1, y1; read from the stamp when no stroke changed it."""
@@ -120,14 +145,24 @@ class AmodalMasks(Mapping[int, Mask]):
         painted = (s for s in self.thing.strokes if s.layer == "amodal")
         return frame_index in self.layers.amodal or any(s.frame_index == frame_index for s in painted)
 
+    def state(self, frame_index: int) -> str:
+        """Stands for the pixels that an engine or strokes made; "" where there are none."""
+        stamp = self.layers.amodal_stamp(self.thing, frame_index)
+        return _state_of(stamp, self.thing.strokes_on(frame_index, "amodal"))
+
     def hidden_area(self, frame_index: int) -> int:
-        """Pixels of the amodal mask that are not seen, from the stamps when no stroke changed them."""
-        stamp = self.layers.amodal.stamp(frame_index)
-        stroked = self.thing.strokes_on(frame_index, "modal") or self.thing.strokes_on(frame_index, "amodal")
-        seen = self.modal.area(frame_index) if frame_index in self.modal else 0
-        if stamp is None or stroked:
-            return area(self[frame_index]) - seen
-        return max(0, stamp.area - seen)
+        """Pixels of the amodal mask that are not seen.
+
+        From the stamps where the amodal mask was made over the modal mask that holds now; else pixels are read, once.
+        """
+        stamp, seen = self.layers.amodal.stamp(frame_index), self.modal.state(frame_index)
+        seen_area = self.modal.area(frame_index) if seen else 0
+        stroked = self.thing.strokes_on(frame_index, "amodal")
+        if stamp is not None and not stroked and seen and made_over(stamp.inputs) == seen:
+            return stamp.area - seen_area
+        state = f"{self.state(frame_index)}{PART}{seen}"
+        whole = self.layers.measured.get("whole", frame_index, state=state, measure=lambda: area(self[frame_index]))
+        return whole - seen_area
 
     def occluded(self, frame_index: int) -> bool:
         """Whether a part worth the name is hidden."""
@@ -190,49 +225,14 @@ def said_on(thing: AnnotatedObject, frame_index: int) -> str:
     return digest_of([clicks, boxes, frame_index in thing.given])
 
 
-class ModalInputs:
-    """What the stamp of an up-to-date modal mask says in ``inputs``, for any frame of one object.
-
-    A frame with clicks or a box follows from those. A tracked mask follows from the nearest prompted frames before
-    and after it; prompts further off shape it too little to call it stale: a person who mends frame 90 need not see
-    0 to 80 hatched.
-    """
-
-    def __init__(self, thing: AnnotatedObject) -> None:
-        self._thing = thing
-        self._asked = asked_on(thing)
-        self._prompted = sorted(thing.prompted())
-        self._between: dict[tuple[int, ...], str] = {}
-
-    def __call__(self, frame_index: int) -> str:
-        """The digest for one frame."""
-        if frame_index in self._asked:
-            return said_on(self._thing, frame_index)
-        before, after = bisect_left(self._prompted, frame_index), bisect_right(self._prompted, frame_index)
-        near = (*self._prompted[max(0, before - 1) : before], *self._prompted[after : after + 1])
-        if near not in self._between:
-            self._between[near] = self._tracked_from(near)
-        return self._between[near]
-
-    def _tracked_from(self, near: tuple[int, ...]) -> str:
-        strokes = [[stroke_json(s) for s in self._thing.strokes_on(f, "modal")] for f in near]
-        return digest_of([[[f, said_on(self._thing, f)] for f in near], strokes])
+def made_over(inputs: str) -> str:
+    """The ``state`` of the modal mask that an amodal mask was made over, from its stamp's ``inputs``."""
+    return inputs.partition(PART)[0]
 
 
-def amodal_inputs(modal: ModalMasks, truth: Truth, depth_engine: str) -> str:
-    """What the stamp of an up-to-date amodal mask says: every modal mask, the depth engine, canvas and seed."""
-    thing, canvas = modal.thing, modal.canvas
-    stamps = [[f, s.digest if (s := modal.layers.modal_stamp(thing, f)) else ""] for f in modal]
-    strokes = [stroke_json(s) for s in thing.strokes if s.layer == "modal"]
-    return digest_of([stamps, strokes, depth_engine, canvas.size_wh, canvas.pad_left, canvas.pad_top, truth.seed])
-
-
-def content_inputs(amodal: AmodalMasks, before: str) -> str:
-    """What the stamp of up-to-date content says: ``before`` (the amodal stage's inputs) and every amodal mask."""
-    thing = amodal.thing
-    stamps = [[f, s.digest if (s := amodal.layers.amodal_stamp(thing, f)) else ""] for f in amodal]
-    strokes = [stroke_json(s) for s in thing.strokes if s.layer == "amodal"]
-    return digest_of([before, stamps, strokes])
+def _state_of(stamp: Stamp | None, strokes: list[Stroke]) -> str:
+    digest = stamp.digest if stamp is not None else ""
+    return digest_of([digest, [stroke_json(s) for s in strokes]]) if strokes else digest
 
 
 def require_frame(frame_index: int, num_frames: int) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from enum import IntFlag
 
 from vas_tool.attention import FrameFacts, reason
 from vas_tool.engines import registry
-from vas_tool.object_layers import ModalInputs, amodal_inputs, asked_on, content_inputs
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.errors import EngineError
+from vas_tool.made_from import AmodalInputs, ContentInputs, ModalInputs, same_here
+from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
-from vas_tool.types import Stage
+from vas_tool.types import STAGES, Stage
 
 
 class FrameState(IntFlag):
@@ -21,21 +27,32 @@ class FrameState(IntFlag):
     OCCLUDED = 8
     ACCEPTED = 16
     STALE = 32
-    """Made from something that has changed since."""
+    """Made from something that has changed since; what changed on other frames alone does not count."""
     NEEDS_LOOK = 64
     CONTENT = 128
 
 
+GIVEN = ("given", "stroke")
+"""What stamps say of masks that no engine made."""
+
+
+def chosen_engine(project: Project, stage: Stage) -> EngineSpec:
+    """The engine that would run now for a stage. Raises EngineError when the one that was chosen is unknown here."""
+    return registry.spec_of(stage, project.truth.engines.get(stage, registry.AUTO))
+
+
 def engine_name(project: Project, stage: Stage) -> str:
-    """The engine that would run now for a stage."""
-    return registry.spec_of(stage, project.truth.engines.get(stage, registry.AUTO)).name
+    """Its name."""
+    return chosen_engine(project, stage).name
 
 
-def wanted_inputs(project: Project, object_id: int) -> tuple[str, str]:
-    """(amodal, content): what the stamps of up-to-date masks and content say in ``inputs``."""
+def wanted_inputs(project: Project, object_id: int) -> tuple[AmodalInputs, ContentInputs]:
+    """What the stamps of up-to-date amodal masks and content say in ``inputs``, as things are at this moment."""
     amodal = project.amodal(object_id)
-    before = amodal_inputs(amodal.modal, project.truth, engine_name(project, "depth"))
-    return before, content_inputs(amodal, before)
+    stamps = [project.depth.stamp(f) for f in amodal.modal]
+    depth_engines = "+".join(sorted({stamp.engine for stamp in stamps if stamp is not None}))
+    before = AmodalInputs(amodal.modal, project.truth, depth_engines)
+    return before, ContentInputs(amodal, before)
 
 
 def depth_inputs(project: Project) -> str:
@@ -67,32 +84,72 @@ def needs_look(project: Project, object_id: int) -> dict[int, str]:
 
 
 def stale_stages(project: Project, object_id: int) -> dict[int, set[Stage]]:
-    """frame_index -> the stages whose result there was made from something that has changed since."""
+    """frame_index -> the stages that a new run would make again there: something has changed since, here or beside."""
+    stale: dict[int, set[Stage]] = {}
+    for stage, frame_index, _ in _outdated(project, object_id):
+        stale.setdefault(frame_index, set()).add(stage)
+    return stale
+
+
+def frames_to_gain(project: Project, object_id: int) -> dict[Stage, int]:
+    """By stage, how many results hold as they are, but would be made better from what changed on other frames."""
+    return dict(Counter(stage for stage, _, here in _outdated(project, object_id) if not here))
+
+
+def _outdated(project: Project, object_id: int) -> Iterator[tuple[Stage, int, bool]]:
+    """(stage, frame_index, whether it is the frame's own inputs that changed) of every outdated result.
+
+    Never of accepted frames.
+    """
     thing, layers = project.truth.object(object_id), project.layers(object_id)
     amodal, content = wanted_inputs(project, object_id)
+    modal = ModalInputs(thing)
     kept = set(thing.accepted)
-    modal_inputs = ModalInputs(thing)
     painted_over = thing.prompted() - asked_on(thing)
-    stale: dict[int, set[Stage]] = {}
+    made: list[tuple[Stage, int, Stamp | None, str]] = [
+        *(("segment", f, layers.modal.stamp(f), modal(f)) for f in set(layers.modal) - kept - painted_over),
+        *(("amodal", f, layers.amodal.stamp(f), amodal(f)) for f in set(layers.amodal) - kept),
+        *(("content", f, layers.content.stamp(f), content(f)) for f in set(layers.content) - kept),
+    ]
+    for stage, frame_index, stamp, wanted in made:
+        if stamp is not None and stamp.inputs != wanted:
+            yield stage, frame_index, not same_here(stamp.inputs, wanted)
 
-    def note(stage: Stage, frame_index: int, *, stamp: Stamp | None, inputs: str) -> None:
-        if stamp and stamp.inputs != inputs:
-            stale.setdefault(frame_index, set()).add(stage)
 
-    for frame_index in set(layers.modal) - kept - painted_over:
-        note("segment", frame_index, stamp=layers.modal.stamp(frame_index), inputs=modal_inputs(frame_index))
-    for frame_index in set(layers.amodal) - kept:
-        note("amodal", frame_index, stamp=layers.amodal.stamp(frame_index), inputs=amodal)
-    for frame_index in set(layers.content) - kept:
-        note("content", frame_index, stamp=layers.content.stamp(frame_index), inputs=content)
-    return stale
+def made_by_others(project: Project, object_id: int, stage: Stage) -> dict[int, str]:
+    """frame_index -> the engine that made the result there, where it is not the one chosen now (or an older revision).
+
+    Leaves out what no engine may replace: accepted frames, painted, imported.
+    """
+    thing, layers, spec = project.truth.object(object_id), project.layers(object_id), chosen_engine(project, stage)
+    kept = set(thing.accepted)
+    if stage == "depth":
+        stamps = {f: project.depth.stamp(f) for f in project.modal(object_id)}
+    elif stage == "segment":
+        painted_over = thing.prompted() - asked_on(thing)
+        stamps = {f: layers.modal.stamp(f) for f in set(layers.modal) - kept - painted_over}
+    else:
+        layer = layers.amodal if stage == "amodal" else layers.content
+        stamps = {f: layer.stamp(f) for f in set(layer) - kept}
+    wanted = (spec.name, spec.revision)
+    others = {f: s for f, s in stamps.items() if s and s.engine not in GIVEN and (s.engine, s.revision) != wanted}
+    return {f: s.engine if s.engine != spec.name else f"an earlier {s.engine}" for f, s in others.items()}
+
+
+def engines_of_others(project: Project, object_id: int) -> dict[Stage, dict[str, int]]:
+    """By stage and engine, how many of the object's results that other engine made; stages without any are absent."""
+    found: dict[Stage, dict[str, int]] = {}
+    for stage in STAGES:
+        with suppress(EngineError):  # the chosen engine is unknown here: nothing could be made again
+            found[stage] = dict(Counter(made_by_others(project, object_id, stage).values()))
+    return {stage: counts for stage, counts in found.items() if counts}
 
 
 def frame_states(project: Project, object_id: int) -> list[FrameState]:
     """One a frame of the clip."""
     thing, amodal = project.truth.object(object_id), project.amodal(object_id)
     layers = amodal.layers
-    stale, look = stale_stages(project, object_id), needs_look(project, object_id)
+    stale, look = {f for _, f, here in _outdated(project, object_id) if here}, needs_look(project, object_id)
     states = [FrameState(0)] * len(project.clip)
     marks: tuple[tuple[FrameState, set[int]], ...] = (
         (FrameState.PROMPTED, thing.prompted()),
@@ -100,7 +157,7 @@ def frame_states(project: Project, object_id: int) -> list[FrameState]:
         (FrameState.AMODAL, set(amodal)),
         (FrameState.OCCLUDED, {f for f in amodal if amodal.occluded(f)}),
         (FrameState.ACCEPTED, set(thing.accepted)),
-        (FrameState.STALE, set(stale)),
+        (FrameState.STALE, stale),
         (FrameState.NEEDS_LOOK, set(look)),
         (FrameState.CONTENT, set(layers.content)),
     )

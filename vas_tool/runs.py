@@ -6,23 +6,23 @@ Every finished frame is stored at once, under the edit that asked for it, so a s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Literal
 
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.registry import EngineSpec
-from vas_tool.errors import Cancelled, PromptError
-from vas_tool.object_layers import ModalInputs, ModalMasks, prompts_of, said_on
+from vas_tool.errors import Cancelled
+from vas_tool.made_from import ModalInputs
+from vas_tool.object_layers import prompts_of, said_on
 from vas_tool.pipeline import AmodalWork, ContentWork, amodal_masks, content_pictures, depth_maps, modal_masks
 from vas_tool.project import Project
 from vas_tool.review import depth_inputs, engine_name, stale_stages, wanted_inputs
+from vas_tool.spans import contiguous
 from vas_tool.storage import LayerFolder, Picture, Stamp
 from vas_tool.truth import AnnotatedObject
 from vas_tool.types import Stage
-
-Direction = Literal["forward", "backward", "both"]
-"""Of tracking: from the prompted frame nearest to where the person is, or over the whole clip."""
 
 OnFrame = Callable[[int], None]
 """Told of every frame whose pictures changed."""
@@ -57,52 +57,6 @@ def prepare_frame(project: Project, frame_index: int) -> None:
         loaded.engine.prepare(project.clip, frame_index)
 
 
-def frames_to_track(project: Project, object_id: int, frame_index: int, *, direction: Direction) -> list[range]:
-    """The spans that tracking has to make: no mask yet, or a stale one; never prompted or accepted frames.
-
-    Raises PromptError when the object has no prompted frame to start from.
-    """
-    modal = project.modal(object_id)
-    anchors = sorted(f for f in modal.thing.prompted() if f in modal)
-    if not anchors:
-        raise PromptError(f"{modal.thing.label} has no mask to start from; click it on a frame where it is clear")
-    reach = _reach(anchors, frame_index, direction=direction, num_frames=len(project.clip))
-    stale = {f for f, stages in stale_stages(project, object_id).items() if "segment" in stages}
-    settled = modal.thing.prompted() | set(modal.thing.accepted)
-    made = set(modal)
-    needed = [f for f in reach if f not in settled and (f not in made or f in stale)]
-    return [span for run in _contiguous(needed) for span in _directed(run, modal, direction=direction)]
-
-
-def _reach(anchors: list[int], frame_index: int, *, direction: Direction, num_frames: int) -> range:
-    if direction == "forward":
-        return range(max((a for a in anchors if a <= frame_index), default=anchors[0]) + 1, num_frames)
-    if direction == "backward":
-        return range(0, min((a for a in anchors if a >= frame_index), default=anchors[-1]))
-    return range(num_frames)
-
-
-def _contiguous(frames: Iterable[int]) -> list[range]:
-    """[1, 2, 3, 7, 8] -> [range(1, 4), range(7, 9)]"""
-    runs: list[range] = []
-    for frame in frames:
-        if runs and frame == runs[-1].stop:
-            runs[-1] = range(runs[-1].start, frame + 1)
-        else:
-            runs.append(range(frame, frame + 1))
-    return runs
-
-
-def _directed(run: range, modal: ModalMasks, *, direction: Direction) -> list[range]:
-    """A run in the direction that was asked for; where masks lie at both ends, from each end to the middle."""
-    before, after = run[0] - 1 in modal, run[-1] + 1 in modal
-    if before and after and direction == "both" and len(run) > 1:
-        middle = run.start + (len(run) + 1) // 2
-        return [range(run.start, middle), range(middle, run.stop)[::-1]]
-    backwards = after and (direction == "backward" or not before)
-    return [run[::-1] if backwards else run]
-
-
 def track(
     project: Project,
     object_id: int,
@@ -112,7 +66,12 @@ def track(
     on_frame: OnFrame = ignore_frame,
     progress: Progress = silent,
 ) -> None:
-    """Make the modal masks of ``spans`` (see ``frames_to_track``). Raises Cancelled; finished frames are stored."""
+    """Make the modal masks of ``spans`` (see ``frames_to_track``). Raises Cancelled; finished frames are stored.
+
+    A span is answered as the engine would answer it alone, from all that the person said on any frame. When it begins
+    beside a tracked frame (a run was stopped there), that frame's mask counts as said too: it is all that is left of
+    what the engine remembered. A mask at its far end does not: errors would be handed on as truth.
+    """
     loaded = registry.load("segment", engine_name(project, "segment"))
     total, done = sum(len(span) for span in spans), 0
 
@@ -122,7 +81,7 @@ def track(
     for span in spans:
         modal = project.modal(object_id)
         inputs = ModalInputs(modal.thing)
-        prompts = prompts_of(modal, also=(min(span) - 1, max(span) + 1))
+        prompts = prompts_of(modal, also=(span[0] - span.step,))
         for tracked in modal_masks(project.clip, prompts, span, segmenter=loaded, progress=step):
             stamp = _tracked_stamp(loaded.spec, tracked, inputs=inputs(tracked.frame_index))
             if _store_tracked(project, object_id, tracked, edit_id=edit_id, stamp=stamp):
@@ -145,30 +104,47 @@ def _store_tracked(project: Project, object_id: int, tracked: TrackedFrame, *, e
 
 
 def estimate_depth(
-    project: Project, frames: Collection[int], *, on_frame: OnFrame = ignore_frame, progress: Progress = silent
+    project: Project,
+    frames: Collection[int],
+    *,
+    again_under: int | None = None,
+    on_frame: OnFrame = ignore_frame,
+    progress: Progress = silent,
 ) -> None:
-    """Make the depth maps that are missing or stale. Depth belongs to the clip, not to an edit: undo leaves it."""
+    """Make the depth maps that are missing or stale. Depth belongs to the clip, not to an edit: undo leaves it.
+
+    Depths of two engines cannot be compared. So what another engine made stays while nothing is missing, and is made
+    again, on the whole clip, as soon as anything is. ``again_under`` names the edit under which the person asked for
+    that outright: its undo brings the old depth back.
+    """
     loaded = registry.load("depth", engine_name(project, "depth"))
     wanted = _stamp(loaded.spec, inputs=depth_inputs(project))
-    made = {
-        f for f in frames if (s := project.depth.stamp(f)) and (s.engine, s.inputs) == (wanted.engine, wanted.inputs)
-    }
-    missing = sorted(set(frames) - made)
-    for run in _contiguous(missing):
-        settings = project.truth.settings_of("depth", loaded.spec.name)
+    stamps = {f: project.depth.stamp(f) for f in {*frames, *project.depth}}
+    missing = {f for f in frames if (s := stamps[f]) is None or s.inputs != wanted.inputs}
+    if missing or again_under is not None:
+        missing |= {f for f, s in stamps.items() if s and (s.engine, s.revision) != (wanted.engine, wanted.revision)}
+    settings = project.truth.settings_of("depth", loaded.spec.name)
+    for run in contiguous(sorted(missing)):
         maps = depth_maps(project.clip, run, estimator=loaded, settings=settings, progress=progress)
         for frame_index, depth in maps:
-            project.depth.put(frame_index, depth, wanted)
+            with project.under(again_under) if again_under is not None else nullcontext():
+                project.depth.put(frame_index, depth, wanted)
             on_frame(frame_index)
 
 
 def complete_amodal(
-    project: Project, object_id: int, *, edit_id: int, on_frame: OnFrame = ignore_frame, progress: Progress = silent
+    project: Project,
+    object_id: int,
+    *,
+    edit_id: int,
+    only: Collection[int] | None = None,
+    on_frame: OnFrame = ignore_frame,
+    progress: Progress = silent,
 ) -> None:
-    """Make the amodal masks that are missing or stale, on frames that have a modal mask."""
+    """Make the amodal masks that are missing or outdated (or ``only`` these), on frames that have a modal mask."""
     modal, layers = project.modal(object_id), project.layers(object_id)
     inputs, _ = wanted_inputs(project, object_id)
-    needed = _to_make(project, object_id, layers.amodal, stage="amodal", frames=set(modal))
+    needed = _to_make(project, object_id, "amodal", among=set(modal)) if only is None else set(only) & set(modal)
     if not needed:
         return
     loaded = registry.load("amodal", engine_name(project, "amodal"))
@@ -177,20 +153,26 @@ def complete_amodal(
     work = AmodalWork(
         project.clip, modal, project.depth, canvas=project.canvas, frame_indices=span, seed=seed, settings=settings
     )
-    stamp = _stamp(loaded.spec, inputs=inputs, seed=seed)
     for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
         if frame_index in needed:
+            stamp = _stamp(loaded.spec, inputs=inputs(frame_index), seed=seed)
             _store(project, object_id, layers.amodal, edit_id=edit_id, item=(frame_index, mask, stamp))
             on_frame(frame_index)
 
 
 def complete_content(
-    project: Project, object_id: int, *, edit_id: int, on_frame: OnFrame = ignore_frame, progress: Progress = silent
+    project: Project,
+    object_id: int,
+    *,
+    edit_id: int,
+    only: Collection[int] | None = None,
+    on_frame: OnFrame = ignore_frame,
+    progress: Progress = silent,
 ) -> None:
-    """Make the content that is missing or stale, on frames that have an amodal mask."""
+    """Make the content that is missing or outdated (or ``only`` this), on frames that have an amodal mask."""
     amodal, layers = project.amodal(object_id), project.layers(object_id)
     _, inputs = wanted_inputs(project, object_id)
-    needed = _to_make(project, object_id, layers.content, stage="content", frames=set(amodal))
+    needed = _to_make(project, object_id, "content", among=set(amodal)) if only is None else set(only) & set(amodal)
     if not needed:
         return
     loaded = registry.load("content", engine_name(project, "content"))
@@ -199,9 +181,9 @@ def complete_content(
     work = ContentWork(
         project.clip, amodal.modal, amodal, canvas=project.canvas, frame_indices=span, seed=seed, settings=settings
     )
-    stamp = _stamp(loaded.spec, inputs=inputs, seed=seed)
     for frame_index, content in content_pictures(work, completer=loaded, progress=progress):
         if frame_index in needed:
+            stamp = _stamp(loaded.spec, inputs=inputs(frame_index), seed=seed)
             _store(project, object_id, layers.content, edit_id=edit_id, item=(frame_index, content, stamp))
             on_frame(frame_index)
 
@@ -225,11 +207,11 @@ def complete(
             complete_content(project, object_id, edit_id=edit_id, on_frame=on_frame, progress=progress)
 
 
-def _to_make(
-    project: Project, object_id: int, layer: LayerFolder[Picture], *, stage: Stage, frames: set[int]
-) -> set[int]:
-    stale = {f for f, stages in stale_stages(project, object_id).items() if stage in stages}
-    return {f for f in frames if f not in layer or f in stale}
+def _to_make(project: Project, object_id: int, stage: Literal["amodal", "content"], *, among: set[int]) -> set[int]:
+    layers = project.layers(object_id)
+    made = set(layers.amodal if stage == "amodal" else layers.content)
+    outdated = {f for f, stages in stale_stages(project, object_id).items() if stage in stages}
+    return {f for f in among if f not in made or f in outdated}
 
 
 def _store(

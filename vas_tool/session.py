@@ -12,14 +12,17 @@ from dataclasses import replace
 from typing import Any
 
 from vas_tool.engines import registry
+from vas_tool.engines.base import Progress
 from vas_tool.engines.settings import SettingValue
-from vas_tool.errors import PromptError
+from vas_tool.errors import EngineError, PromptError
 from vas_tool.jobs import Job, JobStatus, LatestOnly
 from vas_tool.object_layers import require_frame
 from vas_tool.project import Project
 from vas_tool.prompting import Prompting
-from vas_tool.review import engine_name, needs_look
-from vas_tool.runs import Direction, complete, frames_to_track, prepare_frame, track
+from vas_tool.rerun import make_again
+from vas_tool.review import engine_name, made_by_others, needs_look
+from vas_tool.runs import complete, prepare_frame, track
+from vas_tool.spans import Direction, frames_to_track
 from vas_tool.storage import write_atomically
 from vas_tool.types import Canvas, Stage
 
@@ -114,6 +117,24 @@ class Session(Prompting):
         self._store(f"canvas + {fraction:.0%}", replace(self.project.truth, canvas=canvas))
         self._everything_changed()
 
+    # --- engines --------------------------------------------------------------------------------------------------
+
+    def choose_engine(self, stage: str, name: str) -> None:
+        """Let an engine (``auto``: the best that is present) make a stage from now on; what is made stays as it is.
+
+        Raises EngineError when there is no such engine, or when it is not all here: then with the command that gets it.
+        """
+        spec = registry.spec_of(registry.stage_named(stage), name)
+        if not registry.is_present(spec):
+            raise EngineError(f"the {stage} engine {name} is not complete; get the rest with: {spec.get}")
+        truth = self.project.truth
+        engines = {s: n for s, n in truth.engines.items() if s != stage}
+        if name != registry.AUTO:
+            engines[stage] = name
+        if engines != truth.engines:
+            self._store(f"{stage} engine: {name}", replace(truth, engines=engines))
+            self._get_ready()
+
     def set_parameter(self, stage: Stage, name: str, value: SettingValue | None) -> None:
         """Set a parameter of the engine in use for a stage; None: its default again. A text is read as the value.
 
@@ -161,14 +182,12 @@ class Session(Prompting):
             raise PromptError("every frame there is up to date; click where a mask is wrong, then track again")
         thing = self.project.truth.object(object_id)
         edit_id = self._store(f"track {thing.label}", None)
-        job = Job(JobStatus("track", object_id, "modal masks", total=sum(map(len, spans))))
-        self._job = job
-        job.start(
+        return self._start(
+            JobStatus("track", object_id, "modal masks", total=sum(map(len, spans))),
             lambda progress: track(
                 self.project, object_id, spans, edit_id=edit_id, on_frame=self._frame_changed, progress=progress
-            )
+            ),
         )
-        return job.status
 
     def start_completing(self, object_id: int | None = None) -> JobStatus:
         """Depth, amodal masks and content in the background, for one object or (None) for all with modal masks."""
@@ -179,14 +198,35 @@ class Session(Prompting):
             raise PromptError("nothing to complete yet; click an object and track it first")
         labels = ", ".join(self.project.truth.object(i).label for i in ids)
         edit_id = self._store(f"complete {labels}", None)
-        job = Job(JobStatus("complete", object_id, "depth"))
-        self._job = job
-        job.start(
+        return self._start(
+            JobStatus("complete", object_id, "depth"),
             lambda progress: complete(
                 self.project, ids, edit_id=edit_id, on_frame=self._frame_changed, progress=progress
-            )
+            ),
         )
-        return job.status
+
+    def start_again(self, object_id: int, stage: str) -> JobStatus:
+        """Let the engine that is chosen now replace what others made of one stage, but no accepted frame.
+
+        Raises PromptError when there is nothing of the kind.
+        """
+        self._require_idle()
+        again = registry.stage_named(stage)
+        thing = self.project.truth.object(object_id)
+        if not made_by_others(self.project, object_id, again):
+            raise PromptError(f"nothing open of {thing.label} was made by another {stage} engine than the chosen one")
+        edit_id = self._store(f"{stage} of {thing.label} again", None)
+        return self._start(
+            JobStatus("again", object_id, stage),
+            lambda progress: make_again(
+                self.project, object_id, again, edit_id=edit_id, on_frame=self._frame_changed, progress=progress
+            ),
+        )
+
+    def _start(self, status: JobStatus, work: Callable[[Progress], None]) -> JobStatus:
+        self._job = Job(status)
+        self._job.start(work)
+        return status
 
     def cancel(self) -> None:
         """Stop the running job at its next step; finished frames stay."""

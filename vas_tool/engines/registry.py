@@ -47,6 +47,8 @@ class EngineSpec:
     """Of the weights, in words."""
     note: str
     """One honest sentence for the person: what it is and what to expect."""
+    cost: str = ""
+    """What it takes of the person's time or of the result's quality, in a sentence; empty when that is little."""
     options: tuple[tuple[str, str], ...] = ()
     """Keyword arguments."""
     packages: tuple[str, ...] = ()
@@ -77,13 +79,18 @@ INSTALL_SAM2 = "pip install torch torchvision setuptools && pip install --no-bui
 """In two steps: sam2 is built from source against torch, and by itself pip would fetch a second torch for that."""
 
 
+SAM2_COSTS: dict[PresetName, str] = {
+    "exact": "Looks at 1024 pixels, every detail. Without a GPU even the tiny model takes 13 s a frame (two cores).",
+    "fast": "Looks at 448 pixels instead of 1024: without a GPU a tenth of the time; thin and small parts get lost.",
+}
+"""The tiny model on two cores: 5.5 s a frame for the picture encoder and 7.6 s for the memory attention (exact); fast
+was 11.8 times as fast as the package in one run (``benchmarks/sam2_speed.py``)."""
+
+
 def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ...]:
     """A line for every SAM2 model, in the order of their sizes given; the newer family first."""
     family = ("sam2.1", "sam2")
     models = {spec.name: spec for spec in MODELS}
-    cost = (
-        "" if preset == "exact" else " Looks at 448 instead of 1024 pixels: much faster, thin and small parts get lost."
-    )
     return tuple(
         EngineSpec(
             stage="segment",
@@ -93,7 +100,8 @@ def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ..
             revision="1",
             licence=models[name].licence,
             size=f"{models[name].num_megabytes} MB",
-            note=f"SAM2: knows objects, and follows them through the video.{cost}",
+            note="SAM2: knows objects, and follows them through the video.",
+            cost=SAM2_COSTS[preset],
             options=(("model", name), ("preset", preset)),
             packages=("torch", "torchvision", "sam2"),
             install=INSTALL_SAM2,
@@ -163,6 +171,14 @@ class LoadedEngine(Generic[Engine]):
     lock: Turns = field(default_factory=Turns)
 
 
+def stage_named(name: str) -> Stage:
+    """A stage by its name. Raises EngineError, listing the stages, for any other."""
+    for stage in STAGES:
+        if stage == name:
+            return stage
+    raise EngineError(f"there is no stage {name!r}; the stages are {', '.join(STAGES)}")
+
+
 def engines_of(stage: Stage) -> list[EngineSpec]:
     """The engines of one stage, best first."""
     return [spec for spec in ENGINES if spec.stage == stage]
@@ -170,9 +186,7 @@ def engines_of(stage: Stage) -> list[EngineSpec]:
 
 def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
     """The table's line for a stage. Raises EngineError, listing what there is, when the name is unknown."""
-    if stage not in STAGES:
-        raise EngineError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
-    specs = engines_of(stage)
+    specs = engines_of(stage_named(stage))
     for spec in specs:
         if spec.name == name or (name == AUTO and is_fit(spec) and is_present(spec)):
             return spec

@@ -71,6 +71,8 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "delete_object": _quiet(lambda s, a: s.delete_object(int(a["object"]))),
     "track": _quiet(lambda s, a: s.start_tracking(int(a["object"]), int(a["frame"]), direction=a["direction"])),
     "complete": _quiet(lambda s, a: s.start_completing(a["object"])),
+    "engine": _quiet(lambda s, a: s.choose_engine(str(a["stage"]), str(a["name"]))),
+    "again": _quiet(lambda s, a: s.start_again(int(a["object"]), str(a["stage"]))),
     "cancel": _quiet(lambda s, a: s.cancel()),
     "undo": _quiet(lambda s, a: s.undo()),
     "redo": _quiet(lambda s, a: s.redo()),

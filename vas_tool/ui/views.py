@@ -6,14 +6,18 @@ from dataclasses import asdict
 from typing import Any
 
 from vas_tool.engines import registry
+from vas_tool.engines.registry import EngineSpec
 from vas_tool.masks import to_runs
 from vas_tool.object_layers import require_frame
-from vas_tool.review import frame_states
+from vas_tool.review import engines_of_others, frame_states, frames_to_gain
 from vas_tool.session import Session
 from vas_tool.truth import AnnotatedObject
-from vas_tool.types import STAGES
+from vas_tool.types import STAGES, Stage
 
 Json = dict[str, Any]
+
+UNKNOWN_ENGINE = "This installation has no engine of that name: choose another one."
+"""Of a project that comes from elsewhere."""
 
 
 def state_view(session: Session, since: int | None) -> Json:
@@ -62,13 +66,29 @@ def _object_view(session: Session, thing: AnnotatedObject) -> Json:
         "boxes": [asdict(box) for box in thing.boxes],
         "strokes": [[s.frame_index, s.layer] for s in thing.strokes],
         "frames": bytes(states).hex(),
+        "gains": frames_to_gain(session.project, thing.id),
+        "others": engines_of_others(session.project, thing.id),
     }
 
 
-def _engine_view(session: Session, stage: Any) -> Json:
-    name = session.project.truth.engines.get(stage, registry.AUTO)
-    spec = registry.spec_of(stage, name)
-    return {"stage": stage, "name": spec.name, "note": spec.note, "better": registry.better_than(spec)}
+def _engine_view(session: Session, stage: Stage) -> Json:
+    """The engine that runs now, what the person chose (a name or ``auto``), and what there is to choose from."""
+    chosen = session.project.truth.engines.get(stage, registry.AUTO)
+    best = registry.spec_of(stage)
+    here = [s for s in registry.engines_of(stage) if registry.is_present(s) or s.name == chosen]
+    choices = [_choice_view(registry.AUTO, best), *(_choice_view(spec.name, spec) for spec in here)]
+    running = next((spec for spec in here if spec.name == chosen), best if chosen == registry.AUTO else None)
+    if running is None:
+        choices.append({**_choice_view(chosen, best), "engine": chosen, "note": UNKNOWN_ENGINE, "cost": ""})
+    name = running.name if running else chosen
+    better = registry.better_than(running) if running else ""
+    return {"stage": stage, "name": name, "chosen": chosen, "choices": choices, "better": better}
+
+
+def _choice_view(name: str, spec: EngineSpec) -> Json:
+    """``lacks`` is the command that gets what is missing of an engine that was chosen when it was still there."""
+    about = {"engine": spec.name, "note": spec.note, "cost": spec.cost}
+    return {"name": name, **about, "licence": spec.licence, "size": spec.size, "lacks": spec.get}
 
 
 def masks_view(session: Session, frame_index: int) -> Json:

@@ -102,6 +102,16 @@ export class Actions {
     this.send("complete", () => ({ object: id }), { pending: { kind: "job", frame: -1, handle: { id } } });
   }
 
+  /** Let an engine ("auto": the best that is present) make a stage from now on. */
+  chooseEngine(stage, name) {
+    this.send("engine", () => ({ stage, name }));
+  }
+
+  /** Let the chosen engine replace what others made of one stage of an object. */
+  makeAgain(id, stage) {
+    this.send("again", () => ({ object: id, stage }), { pending: { kind: "job", frame: -1, handle: { id } } });
+  }
+
   cancelJob() {
     this.send("cancel");
   }

@@ -17,7 +17,17 @@ export function hintFor(store) {
   if (store.tool in PAINTING) return { text: paintHint(store) };
   if (store.tool === "hand") return { text: HAND };
   if (store.jobRuns) return { text: "Frames fill in as they are finished; Cancel (Esc) keeps those." };
-  return { text: nextStep(store) };
+  return { text: [nextStep(store), gain(store)].filter(Boolean).join(" ") };
+}
+
+/** What another run would make better without anything being stale: something was changed on other frames. */
+function gain(store) {
+  const object = store.chosenObject;
+  if (!object || store.anyBits(object.id, BIT.stale)) return "";
+  const { segment = 0, amodal = 0, content = 0 } = object.gains ?? {};
+  if (segment) return `T would track ${plural(segment, "frame")} again from what you painted.`;
+  const number = Math.max(amodal, content);
+  return number ? `A would complete ${plural(number, "frame")} again with what changed on others.` : "";
 }
 
 function reasonHint({ reason, state }) {

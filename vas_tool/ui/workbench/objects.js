@@ -2,25 +2,9 @@
 import { BIT, LAYERS } from "./store.js";
 import { cssOf } from "./colours.js";
 import { LAYER_WORDS } from "./commands.js";
+import { icon, make } from "./elements.js";
+import { EnginePanel } from "./engines.js";
 import { wordOf } from "./keys.js";
-
-const STAGE_WORDS = { segment: "Modal masks", depth: "Depth", amodal: "Amodal masks", content: "Content" };
-
-function make(tag, props = {}, ...children) {
-  const { data = {}, ...rest } = props;
-  const node = Object.assign(document.createElement(tag), rest);
-  Object.assign(node.dataset, data);
-  node.append(...children);
-  return node;
-}
-
-function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `#vas-i-${name}`);
-  svg.append(use);
-  return svg;
-}
 
 const clipLine = ({ source, size_wh: size, frame_count: count, fps }) =>
   `${source}, ${size.join(" × ")}, ${count} frames at ${fps} a second`;
@@ -31,6 +15,7 @@ export class SidePanel {
     this.list = root.querySelector(".vas-objects");
     this.part = (name) => root.querySelector(`[data-part="${name}"]`);
     this.renaming = null;
+    this.engines = new EnginePanel({ root, store, actions });
     this.made = {}; // what each part was last made from: parts are rebuilt only when that changes
     this.makeLayers();
     this.part("padding").addEventListener("click", (event) => {
@@ -43,7 +28,7 @@ export class SidePanel {
     this.renderObjects();
     this.renderLayers();
     this.renderPadding();
-    this.renderEngines();
+    this.engines.render();
     this.renderNotes();
   }
 
@@ -166,20 +151,6 @@ export class SidePanel {
       // Padding is rounded to whole pixels, so the fraction comes back only nearly.
       button.setAttribute("aria-pressed", String(Math.abs(ratio - Number(button.dataset.fraction)) < 0.05));
     }
-  }
-
-  renderEngines() {
-    const engines = this.store.state?.engines ?? [];
-    if (!this.changed("engines", engines)) return;
-    const names = [...new Set(engines.map(({ name }) => name))];
-    this.part("engine-sum").textContent = names.join(", ");
-    this.part("engines").replaceChildren(...engines.flatMap((engine) => this.engineRow(engine)));
-  }
-
-  engineRow({ stage, name, note, better }) {
-    const body = make("dd", {}, make("p", { textContent: note }));
-    if (better) body.append(make("p", { className: "vas-better" }, "Better: ", make("code", { textContent: better })));
-    return [make("dt", {}, STAGE_WORDS[stage] ?? stage, make("b", { textContent: name })), body];
   }
 
   renderNotes() {

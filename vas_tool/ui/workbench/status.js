@@ -1,7 +1,7 @@
 // The lines that tell: frame counter, hint, running work, what was saved, what went wrong.
 import { hintFor } from "./hint.js";
 
-const JOB_WORDS = { track: "Tracking", complete: "Completing" };
+const JOB_WORDS = { track: "Tracking", complete: "Completing", again: "Making again:" };
 const LABEL_LENGTH = 18;
 const JUST_NOW_SECONDS = 2;
 const CALM_MS = 6000; // how long a message that is no error stays

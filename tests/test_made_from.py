@@ -1,0 +1,96 @@
+"""What is stale, what would merely gain from a new run, and what is neither."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pytest
+from annotating import annotate, rectangle
+
+from vas_tool.made_from import AmodalInputs, ContentInputs, ModalInputs, same_here
+from vas_tool.project import Project
+from vas_tool.storage import Stamp
+from vas_tool.truth import AnnotatedObject
+from vas_tool.types import Box, Click, Mask, MaskLayer, Stroke
+
+SIZE = (64, 48)
+THING = AnnotatedObject(1, "a", clicks=(Click(0, 1, 1), Click(10, 1, 1), Click(20, 1, 1)))
+
+
+def block(x: int) -> Mask:
+    return rectangle(SIZE, x, 10, x + 12, 22)
+
+
+def dot(frame_index: int, layer: MaskLayer) -> Stroke:
+    return Stroke(frame_index, layer=layer, adds=True, radius=4, points=((1.0, 1.0),))
+
+
+def split(
+    before: Callable[[int], str], after: Callable[[int], str], frames: Iterable[int]
+) -> tuple[set[int], set[int]]:
+    """(frames that are stale, frames that would only gain)."""
+    changed = {f for f in frames if before(f) != after(f)}
+    gaining = {f for f in changed if same_here(before(f), after(f))}
+    return changed - gaining, gaining
+
+
+@pytest.mark.parametrize(
+    ("change", "stale", "gaining"),
+    [
+        ({"clicks": (*THING.clicks, Click(10, 9, 9))}, range(1, 20), []),
+        ({"clicks": (*THING.clicks, Click(15, 9, 9))}, range(11, 20), []),
+        ({"boxes": (Box(0, 1, 1, 5, 5),)}, range(0, 10), []),
+        ({"strokes": (dot(10, "modal"),)}, [], [*range(1, 10), *range(11, 20)]),
+        ({"strokes": (dot(15, "modal"),)}, [], [*range(11, 15), *range(16, 20)]),
+        ({"strokes": (dot(10, "amodal"),)}, [], []),
+        ({"accepted": (5,), "label": "b"}, [], []),
+        ({"given": (20,)}, range(11, 30), []),
+    ],
+)
+def test_a_change_outdates_what_follows_from_it_and_no_more(
+    change: dict[str, object], stale: Iterable[int], gaining: Iterable[int]
+) -> None:
+    before, after = ModalInputs(THING), ModalInputs(replace(THING, **change))  # type: ignore[arg-type]
+    assert split(before, after, range(30)) == (set(stale), set(gaining))
+
+
+def test_a_frame_whose_last_click_was_taken_away_is_stale() -> None:
+    before, after = ModalInputs(THING), ModalInputs(replace(THING, clicks=THING.clicks[:2]))
+    assert split(before, after, range(30)) == (set(range(11, 30)), set())
+
+
+@pytest.fixture
+def object_id(small_project: Project) -> int:
+    return annotate(small_project, modal={0: block(5), 1: block(6)}, amodal={0: block(5), 1: block(6)})
+
+
+def inputs(project: Project, object_id: int, *, depth_engine: str = "heuristic") -> tuple[AmodalInputs, ContentInputs]:
+    amodal = project.amodal(object_id)
+    before = AmodalInputs(amodal.modal, project.truth, depth_engine)
+    return before, ContentInputs(amodal, before)
+
+
+def test_amodal_masks_and_content_follow_from_the_masks_before_them(small_project: Project, object_id: int) -> None:
+    layers, frames = small_project.layers(object_id), range(2)
+    amodal, content = inputs(small_project, object_id)
+    layers.modal.put(1, block(6), Stamp("builtin", seed=99))  # the same pixels
+    now = inputs(small_project, object_id)
+    assert split(amodal, now[0], frames) == split(content, now[1], frames) == (set(), set())
+
+    layers.amodal.put(0, block(5) | block(9), Stamp("builtin"))
+    now = inputs(small_project, object_id)
+    assert split(amodal, now[0], frames) == (set(), set())
+    assert split(content, now[1], frames) == ({0}, {1})
+
+    layers.modal.put(1, block(7), Stamp("builtin"))
+    now = inputs(small_project, object_id)
+    assert split(amodal, now[0], frames) == ({1}, {0})
+    assert split(content, now[1], frames) == ({0, 1}, set())
+
+
+def test_seed_and_depth_count_on_every_frame(small_project: Project, object_id: int) -> None:
+    before = inputs(small_project, object_id)
+    network = inputs(small_project, object_id, depth_engine="network")
+    small_project.edit("seed", replace(small_project.truth, seed=5))
+    seeded = inputs(small_project, object_id)
+    for now in (network, seeded):
+        assert [split(b, n, range(2)) for b, n in zip(before, now, strict=True)] == [({0, 1}, set())] * 2

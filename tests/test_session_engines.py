@@ -1,0 +1,171 @@
+"""Choosing engines: undoable, nothing becomes stale by it, and what others made is made again only when asked for."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from conftest import square_at
+from fake_engines import use_fake_engines
+
+from vas_tool.engines import registry
+from vas_tool.errors import EngineError, PromptError
+from vas_tool.project import Project
+from vas_tool.review import FrameState, engines_of_others, frame_states
+from vas_tool.session import Session
+from vas_tool.types import STAGES, Click, Stage
+from vas_tool.ui.views import state_view
+
+SIZE = (64, 48)
+FRAMES = 8
+
+
+@pytest.fixture
+def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    use_fake_engines(monkeypatch)
+    fakes = registry.ENGINES
+    others = [replace(spec, name="other", note="another fake") for spec in fakes]
+    absent = [replace(spec, name="absent", packages=("nowhere",), install="pip install nowhere") for spec in fakes]
+    monkeypatch.setattr(registry, "ENGINES", (*fakes, *others, *absent))
+    session = Session(make_project(num_frames=FRAMES))
+    yield session
+    session.close()
+
+
+def click_on(session: Session, frame_index: int, object_id: int | None = None) -> int:
+    rows, columns = square_at(frame_index, SIZE)
+    object_id = session.click(Click(frame_index, columns.start + 4, rows.start + 4), object_id=object_id)
+    session.settle()
+    return object_id
+
+
+def completed(session: Session) -> int:
+    """An object clicked on frame 0, tracked and completed."""
+    object_id = click_on(session, 0)
+    session.start_tracking(object_id, 0)
+    session.wait()
+    session.start_completing()
+    session.wait()
+    return object_id
+
+
+def engines_of(session: Session, object_id: int, stage: Stage) -> list[str]:
+    layers = session.project.layers(object_id)
+    by_stage = {"segment": layers.modal, "depth": session.project.depth, "amodal": layers.amodal}
+    layer = by_stage.get(stage, layers.content)
+    return [stamp.engine for f in range(FRAMES) if (stamp := layer.stamp(f))]
+
+
+def stale(session: Session, object_id: int) -> list[int]:
+    return [f for f, s in enumerate(frame_states(session.project, object_id)) if FrameState.STALE in s]
+
+
+def engine_views(session: Session) -> dict[str, dict[str, object]]:
+    return {view["stage"]: view for view in state_view(session, None)["engines"]}
+
+
+def test_a_choice_is_stored_and_undone(session: Session) -> None:
+    session.choose_engine("amodal", "other")
+    assert session.project.truth.engines == {"amodal": "other"}
+    session.choose_engine("amodal", "auto")
+    assert session.project.truth.engines == {}
+    assert session.undo() == "amodal engine: auto" and session.project.truth.engines == {"amodal": "other"}
+    assert session.undo() == "amodal engine: other" and session.project.truth.engines == {}
+
+
+def test_choosing_what_runs_already_is_no_edit(session: Session) -> None:
+    session.choose_engine("depth", "auto")
+    assert session.project.undo_label is None
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "says"),
+    [
+        ("amodal", "nobody", "choose one of fake, other"),
+        ("sound", "fake", "segment, depth"),
+        ("depth", "absent", "pip"),
+    ],
+)
+def test_an_engine_that_is_not_there_is_refused_with_what_to_do(
+    session: Session, stage: str, name: str, says: str
+) -> None:
+    with pytest.raises(EngineError, match=says):
+        session.choose_engine(stage, name)
+    assert session.project.truth.engines == {}
+
+
+def test_another_engine_leaves_what_is_made_as_it_is(session: Session) -> None:
+    object_id = completed(session)
+    for stage in STAGES:
+        session.choose_engine(stage, "other")
+    assert stale(session, object_id) == []
+    session.start_completing()
+    session.wait()
+    assert all(set(engines_of(session, object_id, stage)) == {"fake"} for stage in STAGES)
+    assert engines_of_others(session.project, object_id) == {
+        "segment": {"fake": 8},
+        "depth": {"fake": 8},
+        "amodal": {"fake": 8},
+        "content": {"fake": 8},
+    }
+
+
+def test_it_makes_what_is_made_from_now_on(session: Session) -> None:
+    session.choose_engine("segment", "other")
+    object_id = click_on(session, 2)
+    assert engines_of(session, object_id, "segment") == ["other"]
+
+
+def test_made_again_is_all_but_what_is_accepted(session: Session) -> None:
+    object_id = completed(session)
+    session.accept(object_id, 5)
+    for stage in STAGES:
+        session.choose_engine(stage, "other")
+        session.start_again(object_id, stage)
+        status = session.wait()
+        assert status is not None and status.error is None and status.finished
+        wanted = {f: "other" for f in range(FRAMES)} | ({} if stage == "depth" else {5: "fake"})
+        assert engines_of(session, object_id, stage) == list(wanted.values())
+    assert engines_of_others(session.project, object_id) == {}
+    with pytest.raises(PromptError, match="another content engine"):
+        session.start_again(object_id, "content")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_making_again_is_undone_as_one(session: Session, stage: Stage) -> None:
+    object_id = completed(session)
+    session.choose_engine(stage, "other")
+    session.start_again(object_id, stage)
+    session.wait()
+    assert "other" in engines_of(session, object_id, stage)
+    session.undo()
+    assert set(engines_of(session, object_id, stage)) == {"fake"} and stale(session, object_id) == []
+
+
+def test_depths_of_two_engines_are_not_mixed(session: Session) -> None:
+    object_id = completed(session)
+    session.choose_engine("depth", "other")
+    session.project.depth.pop(3)
+    session.start_completing()
+    session.wait()
+    assert engines_of(session, object_id, "depth") == ["other"] * FRAMES
+
+
+def test_the_page_is_told_what_runs_and_what_there_is(session: Session) -> None:
+    object_id = completed(session)
+    assert [engine_views(session)["amodal"][key] for key in ("name", "chosen")] == ["fake", "auto"]
+    session.choose_engine("amodal", "other")
+    view = engine_views(session)["amodal"]
+    assert [view[key] for key in ("name", "chosen")] == ["other", "other"]
+    assert [choice["name"] for choice in view["choices"]] == ["auto", "fake", "other"]  # type: ignore[attr-defined]
+    [thing] = state_view(session, None)["objects"]
+    assert thing["id"] == object_id and thing["others"] == {"amodal": {"fake": 8}}
+
+
+def test_a_project_that_names_an_unknown_engine_opens_and_says_so(session: Session) -> None:
+    completed(session)
+    truth = session.project.truth
+    session.project.edit("from elsewhere", replace(truth, engines={"content": "gone"}))
+    view = engine_views(session)["content"]
+    assert view["name"] == "gone" and "choose another" in view["choices"][-1]["note"]  # type: ignore[index]
+    session.choose_engine("content", "auto")
+    assert engine_views(session)["content"]["name"] == "fake"

@@ -1,0 +1,86 @@
+"""Which frames tracking has to make, and in which order: spans that lead away from the masks beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from vas_tool.errors import PromptError
+from vas_tool.object_layers import ModalMasks
+from vas_tool.project import Project
+from vas_tool.review import stale_stages
+
+Direction = Literal["forward", "backward", "both"]
+"""Of tracking: from the prompted frame nearest to where the person is, or over the whole clip."""
+
+BRIDGE_FRAMES = 16
+"""As far as SAM2 looks back (its object pointers): over longer stretches of settled frames nothing is remembered."""
+
+
+def frames_to_track(project: Project, object_id: int, frame_index: int, *, direction: Direction) -> list[range]:
+    """The spans that tracking has to make: no mask yet, or a stale one; never prompted or accepted frames.
+
+    Raises PromptError when the object has no prompted frame to start from.
+    """
+    modal = project.modal(object_id)
+    anchors = sorted(f for f in modal.thing.prompted() if f in modal)
+    if not anchors:
+        raise PromptError(f"{modal.thing.label} has no mask to start from; click it on a frame where it is clear")
+    reach = _reach(anchors, frame_index, direction=direction, num_frames=len(project.clip))
+    stale = {f for f, stages in stale_stages(project, object_id).items() if "segment" in stages}
+    settled = modal.thing.prompted() | set(modal.thing.accepted)
+    made = set(modal)
+    needed = [f for f in reach if f not in settled and (f not in made or f in stale)]
+    return spans_over(modal, needed, direction=direction)
+
+
+def spans_over(modal: ModalMasks, needed: Iterable[int], *, direction: Direction) -> list[range]:
+    """Frames (ascending) as spans for ``track``: away from the masks that lie beside them."""
+    spans = [span for run in contiguous(needed) for span in _directed(run, modal, direction=direction)]
+    return _bridged(spans, modal.thing.prompted() | set(modal.thing.accepted))
+
+
+def _reach(anchors: list[int], frame_index: int, *, direction: Direction, num_frames: int) -> range:
+    if direction == "forward":
+        return range(max((a for a in anchors if a <= frame_index), default=anchors[0]) + 1, num_frames)
+    if direction == "backward":
+        return range(0, min((a for a in anchors if a >= frame_index), default=anchors[-1]))
+    return range(num_frames)
+
+
+def contiguous(frames: Iterable[int]) -> list[range]:
+    """As few runs as there are: [1, 2, 3, 7, 8] -> [range(1, 4), range(7, 9)]"""
+    runs: list[range] = []
+    for frame in frames:
+        if runs and frame == runs[-1].stop:
+            runs[-1] = range(runs[-1].start, frame + 1)
+        else:
+            runs.append(range(frame, frame + 1))
+    return runs
+
+
+def _directed(run: range, modal: ModalMasks, *, direction: Direction) -> list[range]:
+    """A run in the direction that was asked for; where masks lie at both ends, from each end to the middle."""
+    before, after = run[0] - 1 in modal, run[-1] + 1 in modal
+    if before and after and direction == "both" and len(run) > 1:
+        middle = run.start + (len(run) + 1) // 2
+        return [range(run.start, middle), range(middle, run.stop)[::-1]]
+    backwards = after and (direction == "backward" or not before)
+    return [run[::-1] if backwards else run]
+
+
+def _bridged(spans: list[range], settled: set[int]) -> list[range]:
+    """Spans in one direction with nothing but a few settled frames between them, as one.
+
+    An engine that remembers the frames before goes on over a prompted frame as if all had been asked at once.
+    """
+    bridged: list[range] = []
+    for span in spans:
+        last = bridged[-1] if bridged else span
+        between = range(max(last) + 1, min(span))
+        if last.step == span.step and 0 < len(between) <= BRIDGE_FRAMES and settled.issuperset(between):
+            ends = (last.start, span.stop) if span.step > 0 else (span.start, last.stop)
+            bridged[-1] = range(*ends, span.step)
+        else:
+            bridged.append(span)
+    return bridged

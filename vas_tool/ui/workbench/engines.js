@@ -1,0 +1,89 @@
+// Which engine makes each stage: what runs, what there is to choose from, what it costs, and what others have made.
+import { make } from "./elements.js";
+import { plural } from "./hint.js";
+
+const STAGE_WORDS = { segment: "Modal masks", depth: "Depth", amodal: "Amodal masks", content: "Content" };
+const FROM_NOW_ON = "auto takes the best engine that is present. A change counts for what is made from now on; what is made stays as it is.";
+
+/** "12 frames of car were made by builtin, 3 by sam2.1-tiny-fast." */
+function madeBy(label, counts) {
+  const [[engine, number], ...more] = Object.entries(counts);
+  const first = `${plural(number, "frame")} of ${label} ${number === 1 ? "was" : "were"} made by ${engine}`;
+  return `${[first, ...more.map(([name, count]) => `${count} by ${name}`)].join(", ")}.`;
+}
+
+export class EnginePanel {
+  constructor({ root, store, actions }) {
+    Object.assign(this, { store, actions });
+    this.sum = root.querySelector('[data-part="engine-sum"]');
+    this.list = root.querySelector('[data-part="engines"]');
+    this.again = new Map(); // stage -> where it says what other engines made
+    this.made = "";
+  }
+
+  render() {
+    const engines = this.store.state?.engines ?? [];
+    const text = JSON.stringify(engines);
+    if (text !== this.made) this.renderRows(engines); // else an open list of choices would close
+    this.made = text;
+    for (const { stage, name } of engines) this.renderAgain(stage, name);
+    if (!this.store.waiting) this.showChosen(engines);
+  }
+
+  /** After a choice that the server refused. */
+  showChosen(engines) {
+    for (const { stage, chosen } of engines) this.list.querySelector(`[data-testid="engine-${stage}"]`).value = chosen;
+  }
+
+  renderRows(engines) {
+    this.sum.textContent = [...new Set(engines.map(({ name }) => name))].join(", ");
+    this.list.replaceChildren(...engines.flatMap((engine) => this.row(engine)));
+    if (engines.length) this.list.append(make("dd", { textContent: FROM_NOW_ON }));
+  }
+
+  row(engine) {
+    const { stage, chosen, choices, better } = engine;
+    const { note, cost, licence, size, lacks } = choices.find(({ name }) => name === chosen) ?? choices[0];
+    const again = make("div", { data: { testid: `engine-again-${stage}` }, hidden: true });
+    this.again.set(stage, again);
+    const body = make("dd", {}, make("p", { textContent: note }));
+    if (cost) body.append(make("p", { textContent: cost, data: { testid: `engine-cost-${stage}` } }));
+    body.append(make("p", { textContent: `Licence ${licence}, ${size}.` }));
+    if (lacks) body.append(make("p", { className: "vas-better" }, "Not complete: ", make("code", { textContent: lacks })));
+    if (better) body.append(make("p", { className: "vas-better" }, "Better: ", make("code", { textContent: better })));
+    body.append(again);
+    return [make("dt", {}, STAGE_WORDS[stage] ?? stage, this.chooser(engine)), body];
+  }
+
+  chooser({ stage, chosen, choices }) {
+    const options = choices.map(({ name, engine }) => {
+      const words = name === "auto" ? `auto: ${engine}` : name;
+      return make("option", { value: name, textContent: words, selected: name === chosen });
+    });
+    const select = make("select", { data: { testid: `engine-${stage}` } }, ...options);
+    select.setAttribute("aria-label", `Engine for: ${STAGE_WORDS[stage] ?? stage}`);
+    select.title = FROM_NOW_ON;
+    select.onchange = () => {
+      this.actions.chooseEngine(stage, select.value);
+      select.blur(); // the keys belong to the picture again
+    };
+    return select;
+  }
+
+  /** What other engines made of the chosen object, and a button that makes it again. */
+  renderAgain(stage, engine) {
+    const { store } = this;
+    const box = this.again.get(stage);
+    const object = store.chosenObject;
+    const counts = object?.others?.[stage];
+    box.hidden = !counts;
+    if (!counts) return box.replaceChildren();
+    const text = madeBy(object.label, counts);
+    const title = `Accepted frames stay. Takes the place of what other engines made; Ctrl+Z brings that back.`;
+    const button = make("button", { type: "button", className: "vas-text", textContent: `Make again with ${engine}`, title });
+    button.dataset.testid = `make-again-${stage}`;
+    button.disabled = store.jobRuns;
+    button.onclick = () => this.actions.makeAgain(object.id, stage);
+    return box.replaceChildren(make("p", { textContent: text }), button);
+  }
+}
