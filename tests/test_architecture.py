@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"errors", "types"},
-    {"masks", "hypotheses", "boxes", "video", "drawing", "history", "truth", "storage", "object_layers"}
+    {"masks", "hypotheses", "boxes", "video", "drawing", "history", "truth", "storage", "object_layers", "speeds"}
     | {"made_from", "attention", "engines.base", "crops", "engines.settings"},
     {"engines"},
     {"pipeline"},

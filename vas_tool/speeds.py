@@ -1,0 +1,46 @@
+"""How long engines took on this machine, remembered between runs: what a new run would cost is told from it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from vas_tool.errors import ProjectError
+from vas_tool.storage import write_atomically
+
+FILE_VARIABLE = "VAS_TOOL_SPEEDS"
+"""Environment variable that names the file."""
+
+_MUTEX = threading.Lock()
+
+
+def speeds_file() -> Path:
+    """The file that VAS_TOOL_SPEEDS names, or one in the user's cache."""
+    chosen = os.environ.get(FILE_VARIABLE)
+    return Path(chosen or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "vas-tool" / "speeds.json").expanduser()
+
+
+def seconds_for(work: str) -> float | None:
+    """Seconds that one unit of a kind of work took the last time; None when it was never done here."""
+    return _read().get(work)
+
+
+def remember(work: str, seconds: float) -> None:
+    """Keep what one unit took. A file that cannot be written is not worth a word: the next run measures again."""
+    with _MUTEX, suppress(ProjectError, OSError):
+        file = speeds_file()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, json.dumps({**_read(), work: seconds}, indent=1).encode())
+
+
+def _read() -> dict[str, float]:
+    try:
+        data = json.loads(speeds_file().read_bytes())
+    except (OSError, ValueError):  # never written, or not worth a word
+        return {}
+    entries = data.items() if isinstance(data, dict) else ()
+    return {str(work): float(s) for work, s in entries if isinstance(s, int | float) and math.isfinite(s) and s >= 0}
