@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import cv2
@@ -40,6 +41,11 @@ SAMPLED = EngineSpec(
     seeded=True,
 )
 """Put before the others by ``use_fake_engines(..., first=(SAMPLED,))``."""
+
+WINDOWED = replace(
+    SAMPLED, name="fake-windowed", windows=lambda n: [range(s, min(s + 4, n)) for s in range(0, n - 1, 3)]
+)
+"""Windows of four frames, each one frame into the one before."""
 
 BRIGHT = 120
 """The fixtures' object is brighter than this, its ground darker."""
@@ -117,6 +123,8 @@ class SampledAmodal:
 
     runs: ClassVar[list[tuple[int, ...]]] = []
     """The seeds of every run, to see what was asked."""
+    asked: ClassVar[list[range]] = []
+    """And the frames."""
 
     def complete(
         self,
@@ -156,6 +164,7 @@ class SampledAmodal:
         progress: Progress = silent,
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
         self.runs.append(tuple(seeds))
+        self.asked.append(frame_indices)
         stretch = int(resolved(SAMPLED_PARAMETERS, settings, engine="fake-sampled")["stretch"])
         for done, frame_index in enumerate(frame_indices):
             progress(done, len(frame_indices), "amodal masks")

@@ -6,13 +6,16 @@ from dataclasses import replace
 import pytest
 from annotating import annotate, rectangle
 
-from vas_tool.made_from import AmodalInputs, ContentInputs, ModalInputs, same_here
+from vas_tool.hypotheses import Recipe
+from vas_tool.made_from import AmodalInputs, ContentInputs, ModalInputs, Setup, reach_of, same_here
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
-from vas_tool.truth import AnnotatedObject
+from vas_tool.truth import AnnotatedObject, Pick
 from vas_tool.types import Box, Click, Mask, MaskLayer, Stroke
 
 SIZE = (64, 48)
+PLAIN = Setup()
+WINDOWED = Setup(reach=reach_of([range(0, 2), range(1, 3), range(2, 5)], 5))
 THING = AnnotatedObject(1, "a", clicks=(Click(0, 1, 1), Click(10, 1, 1), Click(20, 1, 1)))
 
 
@@ -63,10 +66,16 @@ def object_id(small_project: Project) -> int:
     return annotate(small_project, modal={0: block(5), 1: block(6)}, amodal={0: block(5), 1: block(6)})
 
 
-def inputs(project: Project, object_id: int, *, depth_engine: str = "heuristic") -> tuple[AmodalInputs, ContentInputs]:
+Inputs = Callable[[int], str]
+
+
+def inputs(
+    project: Project, object_id: int, *, depth_engine: str = "heuristic", setup: Setup = PLAIN
+) -> tuple[Inputs, Inputs]:
     amodal = project.amodal(object_id)
-    before = AmodalInputs(amodal.modal, project.truth, depth_engine)
-    return before, ContentInputs(amodal, before)
+    before = AmodalInputs(amodal.modal, project.truth, depth_engine, setup_of=lambda engine: setup)
+    content = ContentInputs(amodal, before, seed=project.truth.seed, setup_of=lambda engine: setup)
+    return (lambda f: before(f, "builtin")), (lambda f: content(f, "builtin"))
 
 
 def test_amodal_masks_and_content_follow_from_the_masks_before_them(small_project: Project, object_id: int) -> None:
@@ -85,6 +94,37 @@ def test_amodal_masks_and_content_follow_from_the_masks_before_them(small_projec
     now = inputs(small_project, object_id)
     assert split(amodal, now[0], frames) == ({1}, {0})
     assert split(content, now[1], frames) == ({0, 1}, set())
+
+
+def test_a_frame_reaches_as_far_as_the_windows_it_lies_in() -> None:
+    assert WINDOWED.reach == [range(0, 2), range(0, 3), range(1, 5), range(2, 5), range(2, 5)]
+
+
+def test_with_windows_a_modal_mask_outdates_those_it_lies_in_and_content_what_follows(small_project: Project) -> None:
+    masks = {f: block(5 + f) for f in range(5)}
+    object_id = annotate(small_project, modal=masks, amodal=masks)
+    amodal, content = inputs(small_project, object_id, setup=WINDOWED)
+    small_project.layers(object_id).modal.put(0, block(9), Stamp("builtin"))
+    now = inputs(small_project, object_id, setup=WINDOWED)
+    assert split(amodal, now[0], range(5)) == ({0, 1}, set())
+    assert split(content, now[1], range(5)) == ({0, 1, 2}, set())  # frame 2 sees frame 1, which will change
+
+    small_project.layers(object_id).amodal.put(4, block(20), Stamp("builtin"))
+    later = inputs(small_project, object_id, setup=WINDOWED)
+    assert split(now[0], later[0], range(5)) == (set(), set())
+    assert split(now[1], later[1], range(5)) == ({2, 3, 4}, set())
+
+
+def test_settings_and_the_chosen_hypothesis_count_where_they_hold(small_project: Project, object_id: int) -> None:
+    before = inputs(small_project, object_id, setup=Setup({"steps": 3}))
+    other = inputs(small_project, object_id, setup=Setup({"steps": 4}))
+    assert [split(b, n, range(2)) for b, n in zip(before, other, strict=True)] == [({0, 1}, set())] * 2
+    plain = [inputs(small_project, object_id, setup=Setup(seeded=seeded)) for seeded in (True, False)]
+    thing = small_project.truth.object(object_id).picking(Pick(1, 9, Recipe.of_seed(3)))
+    small_project.edit("pick", small_project.truth.with_object(thing))
+    picked = [inputs(small_project, object_id, setup=Setup(seeded=seeded)) for seeded in (True, False)]
+    assert [split(b, n, range(2)) for b, n in zip(plain[0], picked[0], strict=True)] == [({1}, set())] * 2
+    assert [split(b, n, range(2)) for b, n in zip(plain[1], picked[1], strict=True)] == [(set(), set())] * 2
 
 
 def test_seed_and_depth_count_on_every_frame(small_project: Project, object_id: int) -> None:

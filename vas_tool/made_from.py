@@ -7,7 +7,12 @@ from a new run but holds as well as it did.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 
+from vas_tool.engines.settings import SettingValue
+from vas_tool.hypotheses import Recipe
 from vas_tool.object_layers import PART, AmodalMasks, ModalMasks, asked_on, said_on
 from vas_tool.truth import AnnotatedObject, Truth, digest_of, stroke_json
 
@@ -54,37 +59,95 @@ def _nearest(frames: list[int], frame_index: int) -> tuple[int, ...]:
     return (*frames[max(0, before - 1) : before], *frames[after : after + 1])
 
 
-class AmodalInputs:
-    """What the stamp of an up-to-date amodal mask says in ``inputs``, for any frame of one object.
+@dataclass(frozen=True)
+class Setup:
+    """What an engine brings to its results beside the masks."""
 
-    The modal mask of the frame itself; canvas, seed and who made the depth; and, as the last part, the modal masks of
-    all frames: any of them may lend its outline. Holds what is true at the moment when it is made.
+    settings: Mapping[str, SettingValue] = field(default_factory=dict)
+    """A value for each of its parameters; none for engines without."""
+    reach: Sequence[range] = ()
+    """By frame, the frames whose masks its result follows from (see ``reach_of``); empty: those of the whole clip."""
+    seeded: bool = True
+    """Whether another hypothesis would be another mask."""
+
+
+SetupOf = Callable[[str], Setup]
+"""Engine name -> its setup. Gives the same object for the same name."""
+
+
+def reach_of(windows: Sequence[range], num_frames: int) -> list[range]:
+    """By frame, the frames that share a window with it."""
+    reach = [range(f, f + 1) for f in range(num_frames)]
+    for window in windows:
+        for f in window:
+            reach[f] = range(min(reach[f].start, window.start), max(reach[f].stop, window.stop))
+    return reach
+
+
+class AmodalInputs:
+    """What the stamp of an up-to-date amodal mask says in ``inputs``, for any frame of one object and any engine.
+
+    The modal mask of the frame itself; canvas, hypothesis, who made the depth, and the engine's settings; and, as the
+    last part, the modal masks of all frames: any of them may lend its outline. An engine with windows is different:
+    what lies in the windows around a frame shapes its mask throughout, so it counts with the settings, and nothing
+    else does. Holds what is true at the moment when it is made.
     """
 
-    def __init__(self, modal: ModalMasks, truth: Truth, depth_engine: str) -> None:
+    def __init__(self, modal: ModalMasks, truth: Truth, depth: str, *, setup_of: SetupOf) -> None:
         canvas = modal.canvas
+        self._thing, self._truth, self._setup_of = modal.thing, truth, setup_of
         self._seen = {f: modal.state(f) for f in modal}
-        self._settings = digest_of([depth_engine, canvas.size_wh, canvas.pad_left, canvas.pad_top, truth.seed])
+        self._ground = [depth, canvas.size_wh, canvas.pad_left, canvas.pad_top]
+        self._known: dict[tuple[str, Recipe, range | None], str] = {}
         self.everywhere = digest_of(sorted(self._seen.items()))
 
-    def here(self, frame_index: int) -> str:
+    def here(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> str:
         """Everything but the last part."""
-        return f"{self._seen.get(frame_index, '')}{PART}{self._settings}"
+        recipe = recipe or self._truth.recipe_on(self._thing, frame_index)
+        return f"{self._seen.get(frame_index, '')}{PART}{self._around(frame_index, engine, recipe=recipe)}"
 
-    def __call__(self, frame_index: int) -> str:
-        """The inputs for one frame."""
-        return f"{self.here(frame_index)}{PART}{self.everywhere}"
+    def __call__(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> str:
+        """The inputs for one frame; ``recipe`` in place of what was chosen there."""
+        beside = "" if self._setup_of(engine).reach else self.everywhere
+        return f"{self.here(frame_index, engine, recipe=recipe)}{PART}{beside}"
+
+    def _around(self, frame_index: int, engine: str, *, recipe: Recipe) -> str:
+        setup = self._setup_of(engine)
+        reach = setup.reach[frame_index] if setup.reach else None
+        if (engine, recipe, reach) not in self._known:
+            seen = [[f, self._seen[f]] for f in reach or () if f in self._seen]
+            chosen = [recipe.how, recipe.seeds] if setup.seeded else []
+            parts = [self._ground, chosen, dict(setup.settings), seen]
+            self._known[engine, recipe, reach] = digest_of(parts)
+        return self._known[engine, recipe, reach]
 
 
 class ContentInputs:
-    """The same for content: the frame's amodal mask and what that follows from; last, all amodal masks."""
+    """The same for content: the frame's amodal mask and what that follows from; seed and settings; last, all amodal
+    masks. With windows: what is true of the frame itself, for all frames around it.
+    """
 
-    def __init__(self, amodal: AmodalMasks, before: AmodalInputs) -> None:
-        self._before = before
+    def __init__(self, amodal: AmodalMasks, before: AmodalInputs, *, seed: int, setup_of: SetupOf) -> None:
+        self._amodal, self._before, self._seed, self._setup_of = amodal, before, seed, setup_of
         self._whole = {f: amodal.state(f) for f in amodal}
         self._everywhere = digest_of([before.everywhere, sorted(self._whole.items())])
+        self._own = cache(self._own_of)
+        self._known: dict[tuple[str, range | None], str] = {}
 
-    def __call__(self, frame_index: int) -> str:
+    def __call__(self, frame_index: int, engine: str) -> str:
         """The inputs for one frame."""
-        here = self._whole.get(frame_index, ""), self._before.here(frame_index), self._everywhere
-        return PART.join(here)
+        beside = "" if self._setup_of(engine).reach else self._everywhere
+        return PART.join((self._own(frame_index), self._around(frame_index, engine), beside))
+
+    def _own_of(self, frame_index: int) -> str:
+        stamp = self._amodal.layers.amodal_stamp(self._amodal.thing, frame_index)
+        before = self._before.here(frame_index, stamp.engine if stamp else "")
+        return f"{self._whole.get(frame_index, '')}{PART}{before}"
+
+    def _around(self, frame_index: int, engine: str) -> str:
+        setup = self._setup_of(engine)
+        reach = setup.reach[frame_index] if setup.reach else None
+        if (engine, reach) not in self._known:
+            around = [self._own(f) for f in reach or ()]
+            self._known[engine, reach] = digest_of([self._seed, dict(setup.settings), around])
+        return self._known[engine, reach]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from enum import IntFlag
+from functools import cache
 
 from vas_tool.attention import FrameFacts, reason
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
+from vas_tool.engines.settings import SettingValue
 from vas_tool.errors import EngineError
-from vas_tool.made_from import AmodalInputs, ContentInputs, ModalInputs, same_here
-from vas_tool.object_layers import asked_on
+from vas_tool.made_from import AmodalInputs, ContentInputs, ModalInputs, Setup, SetupOf, reach_of, same_here
+from vas_tool.object_layers import PART, asked_on
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
+from vas_tool.truth import digest_of
 from vas_tool.types import STAGES, Stage
 
 
@@ -49,15 +52,47 @@ def engine_name(project: Project, stage: Stage) -> str:
 def wanted_inputs(project: Project, object_id: int) -> tuple[AmodalInputs, ContentInputs]:
     """What the stamps of up-to-date amodal masks and content say in ``inputs``, as things are at this moment."""
     amodal = project.amodal(object_id)
-    stamps = [project.depth.stamp(f) for f in amodal.modal]
-    depth_engines = "+".join(sorted({stamp.engine for stamp in stamps if stamp is not None}))
-    before = AmodalInputs(amodal.modal, project.truth, depth_engines)
-    return before, ContentInputs(amodal, before)
+    engines = {stamp.engine for f in amodal.modal if (stamp := project.depth.stamp(f)) is not None}
+    depth = "+".join(sorted(f"{engine} {depth_inputs(project, engine)}" for engine in engines))
+    before = AmodalInputs(amodal.modal, project.truth, depth, setup_of=setups(project, "amodal"))
+    seed = project.truth.seed
+    return before, ContentInputs(amodal, before, seed=seed, setup_of=setups(project, "content"))
 
 
-def depth_inputs(project: Project) -> str:
-    """What the stamp of an up-to-date depth map says: the source it was estimated from."""
-    return project.source.sha256[:12]
+def windows_of(project: Project, spec: EngineSpec) -> Sequence[range]:
+    """The windows of an engine on this clip; none for one that looks at the whole clip."""
+    return spec.windows(len(project.clip)) if spec.windows else ()
+
+
+def setups(project: Project, stage: Stage) -> SetupOf:
+    """What every engine of a stage brings to its results, as it is set now; nothing for one that is unknown here."""
+    specs = {spec.name: spec for spec in registry.engines_of(stage)}
+
+    @cache
+    def setup_of(engine: str) -> Setup:
+        if engine not in specs:
+            return Setup()
+        spec = specs[engine]
+        windows = windows_of(project, spec)
+        reach = reach_of(windows, len(project.clip)) if windows else ()
+        return Setup(set_now(project, spec), reach, seeded=spec.seeded)
+
+    return setup_of
+
+
+def set_now(project: Project, spec: EngineSpec) -> dict[str, SettingValue]:
+    """A value for each of an engine's parameters, and what was set of it in another version that it had more in."""
+    kept = project.truth.settings_of(spec.stage, spec.name)
+    try:
+        return registry.resolved_settings(spec, kept)
+    except EngineError:  # told when it runs; what is stale must be known all the same
+        return {**registry.resolved_settings(spec), **kept}
+
+
+def depth_inputs(project: Project, engine: str) -> str:
+    """What the stamp of an up-to-date depth map says: the source it was estimated from, and what is set."""
+    settings = setups(project, "depth")(engine).settings
+    return project.source.sha256[:12] + (f"{PART}{digest_of(dict(settings))}" if settings else "")
 
 
 def frame_facts(project: Project, object_id: int) -> list[FrameFacts]:
@@ -108,8 +143,12 @@ def _outdated(project: Project, object_id: int) -> Iterator[tuple[Stage, int, bo
     painted_over = thing.prompted() - asked_on(thing)
     made: list[tuple[Stage, int, Stamp | None, str]] = [
         *(("segment", f, layers.modal.stamp(f), modal(f)) for f in set(layers.modal) - kept - painted_over),
-        *(("amodal", f, layers.amodal.stamp(f), amodal(f)) for f in set(layers.amodal) - kept),
-        *(("content", f, layers.content.stamp(f), content(f)) for f in set(layers.content) - kept),
+        *(("amodal", f, s, amodal(f, s.engine)) for f in set(layers.amodal) - kept if (s := layers.amodal.stamp(f))),
+        *(
+            ("content", f, s, content(f, s.engine))
+            for f in set(layers.content) - kept
+            if (s := layers.content.stamp(f))
+        ),
     ]
     for stage, frame_index, stamp, wanted in made:
         if stamp is not None and stamp.inputs != wanted:

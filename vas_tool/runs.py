@@ -18,8 +18,8 @@ from vas_tool.made_from import ModalInputs
 from vas_tool.object_layers import prompts_of, said_on
 from vas_tool.pipeline import AmodalWork, ContentWork, amodal_masks, content_pictures, depth_maps, modal_masks
 from vas_tool.project import Project
-from vas_tool.review import depth_inputs, engine_name, stale_stages, wanted_inputs
-from vas_tool.spans import contiguous
+from vas_tool.review import depth_inputs, engine_name, stale_stages, wanted_inputs, windows_of
+from vas_tool.spans import contiguous, stretches
 from vas_tool.storage import LayerFolder, Picture, Stamp
 from vas_tool.truth import AnnotatedObject
 from vas_tool.types import Stage
@@ -118,9 +118,9 @@ def estimate_depth(
     that outright: its undo brings the old depth back.
     """
     loaded = registry.load("depth", engine_name(project, "depth"))
-    wanted = _stamp(loaded.spec, inputs=depth_inputs(project))
+    wanted = _stamp(loaded.spec, inputs=depth_inputs(project, loaded.spec.name))
     stamps = {f: project.depth.stamp(f) for f in {*frames, *project.depth}}
-    missing = {f for f in frames if (s := stamps[f]) is None or s.inputs != wanted.inputs}
+    missing = {f for f in frames if (s := stamps[f]) is None or s.inputs != depth_inputs(project, s.engine)}
     if missing or again_under is not None:
         missing |= {f for f, s in stamps.items() if s and (s.engine, s.revision) != (wanted.engine, wanted.revision)}
     settings = project.truth.settings_of("depth", loaded.spec.name)
@@ -148,16 +148,16 @@ def complete_amodal(
     if not needed:
         return
     loaded = registry.load("amodal", engine_name(project, "amodal"))
-    seed, span = project.truth.seed, range(min(needed), max(needed) + 1)
-    settings = project.truth.settings_of("amodal", loaded.spec.name)
-    work = AmodalWork(
-        project.clip, modal, project.depth, canvas=project.canvas, frame_indices=span, seed=seed, settings=settings
-    )
-    for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
-        if frame_index in needed:
-            stamp = _stamp(loaded.spec, inputs=inputs(frame_index), seed=seed)
-            _store(project, object_id, layers.amodal, edit_id=edit_id, item=(frame_index, mask, stamp))
-            on_frame(frame_index)
+    seed, settings = project.truth.seed, project.truth.settings_of("amodal", loaded.spec.name)
+    for span in stretches(needed, windows_of(project, loaded.spec)):
+        work = AmodalWork(
+            project.clip, modal, project.depth, canvas=project.canvas, frame_indices=span, seed=seed, settings=settings
+        )
+        for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
+            if frame_index in needed:
+                stamp = _stamp(loaded.spec, inputs=inputs(frame_index, loaded.spec.name), seed=seed)
+                _store(project, object_id, layers.amodal, edit_id=edit_id, item=(frame_index, mask, stamp))
+                on_frame(frame_index)
 
 
 def complete_content(
@@ -176,16 +176,16 @@ def complete_content(
     if not needed:
         return
     loaded = registry.load("content", engine_name(project, "content"))
-    seed, span = project.truth.seed, range(min(needed), max(needed) + 1)
-    settings = project.truth.settings_of("content", loaded.spec.name)
-    work = ContentWork(
-        project.clip, amodal.modal, amodal, canvas=project.canvas, frame_indices=span, seed=seed, settings=settings
-    )
-    for frame_index, content in content_pictures(work, completer=loaded, progress=progress):
-        if frame_index in needed:
-            stamp = _stamp(loaded.spec, inputs=inputs(frame_index), seed=seed)
-            _store(project, object_id, layers.content, edit_id=edit_id, item=(frame_index, content, stamp))
-            on_frame(frame_index)
+    seed, settings = project.truth.seed, project.truth.settings_of("content", loaded.spec.name)
+    for span in stretches(needed, windows_of(project, loaded.spec)):
+        work = ContentWork(
+            project.clip, amodal.modal, amodal, canvas=project.canvas, frame_indices=span, seed=seed, settings=settings
+        )
+        for frame_index, content in content_pictures(work, completer=loaded, progress=progress):
+            if frame_index in needed:
+                stamp = _stamp(loaded.spec, inputs=inputs(frame_index, loaded.spec.name), seed=seed)
+                _store(project, object_id, layers.content, edit_id=edit_id, item=(frame_index, content, stamp))
+                on_frame(frame_index)
 
 
 def complete(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from vas_tool.errors import PromptError
@@ -57,6 +58,28 @@ def contiguous(frames: Iterable[int]) -> list[range]:
         else:
             runs.append(range(frame, frame + 1))
     return runs
+
+
+def windows_with(frames: Collection[int], windows: Sequence[range]) -> list[int]:
+    """The numbers of the windows that any of the frames lies in, ascending."""
+    ascending = sorted(frames)
+    before = [(bisect_left(ascending, w.start), bisect_left(ascending, w.stop)) for w in windows]
+    return [number for number, (at_start, at_stop) in enumerate(before) if at_start < at_stop]
+
+
+def stretches(needed: Collection[int], windows: Sequence[range]) -> list[range]:
+    """What to ask an engine for: all needed frames, in as few pieces as touch no window without need.
+
+    An engine without windows looks at the whole clip for any frame: it is asked once.
+    """
+    if not windows:
+        return [range(min(needed), max(needed) + 1)]
+    ascending, pieces = sorted(needed), []
+    for run in contiguous(windows_with(needed, windows)):
+        first = ascending[bisect_left(ascending, windows[run[0]].start)]
+        last = ascending[bisect_left(ascending, windows[run[-1]].stop) - 1]
+        pieces.append(range(first, last + 1))
+    return pieces
 
 
 def _directed(run: range, modal: ModalMasks, *, direction: Direction) -> list[range]:
