@@ -12,8 +12,8 @@ LAYERS = (
     | {"made_from", "attention", "engines.base", "crops", "engines.settings"},
     {"engines"},
     {"pipeline"},
-    {"project", "formats", "evaluation"},
-    {"session", "desk", "prompting", "jobs", "review", "spans", "runs", "rerun", "exports", "batch", "training"},
+    {"project", "formats", "evaluation", "review"},
+    {"session", "desk", "prompting", "jobs", "spans", "runs", "rerun", "exports", "batch", "training"},
     {"cli", "commands", "measure_commands", "terminal", "sample", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""

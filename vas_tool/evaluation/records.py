@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.errors import FormatError
-from vas_tool.formats.coco_reading import load_json
+from vas_tool.formats.json_files import load_json
 
 
 def load_list(path: Path, what: str) -> list[Any]:

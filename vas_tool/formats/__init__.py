@@ -6,7 +6,6 @@ write_layers                          PNG, RGBA PNG, MP4 and GIF of every layer
 verify                                reads an export back and lists everything that is wrong
 """
 
-from vas_tool.formats.coco import ExportSummary as ExportSummary
 from vas_tool.formats.coco import write_coco as write_coco
 from vas_tool.formats.coco_reading import CocoFile as CocoFile
 from vas_tool.formats.coco_reading import read_coco as read_coco
@@ -16,6 +15,7 @@ from vas_tool.formats.sequences import import_sequences as import_sequences
 from vas_tool.formats.sequences import is_sequences_folder as is_sequences_folder
 from vas_tool.formats.sequences import read_sequences as read_sequences
 from vas_tool.formats.sequences import write_sequences as write_sequences
+from vas_tool.formats.tally import ExportSummary as ExportSummary
 
 __all__ = [
     "CocoFile",

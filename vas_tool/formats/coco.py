@@ -12,7 +12,9 @@ One annotation an object and frame. Masks of different objects may overlap and n
     out_of_frame                   whether it does
     amodal_is_uncertain            no amodal mask was made, or its engine was unsure and nobody accepted it
     engine                         {"modal": ..., "amodal": ...}: who made each mask; null when nobody made one
-    review                         "accepted" by the person, or "unseen"
+    review                         "accepted" by the person; else "needs_work" when something stands out (see
+                                   ``attention``), or "unseen"
+    occluder_ids                   obj_id of the video's objects that are seen where this one is hidden
 
 A frame with a modal mask and no amodal one takes the modal mask for both, with ``amodal_is_uncertain`` true and
 ``engine.amodal`` null. A frame where nothing is seen and no amodal mask has a pixel gets no annotation.
@@ -20,111 +22,16 @@ A frame with a modal mask and no amodal one takes the modal mask for both, with 
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from vas_tool import __version__
 from vas_tool.engines.base import Progress, silent
-from vas_tool.errors import FormatError
-from vas_tool.formats.coco_annotation import MasksOnFrame, annotation_json
 from vas_tool.formats.in_place import text_in_place
+from vas_tool.formats.json_files import write_lists
+from vas_tool.formats.tally import ExportSummary, Tally
+from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, category_json, numbered, sightings
 from vas_tool.project import Project
-from vas_tool.truth import AnnotatedObject, Truth
-
-
-@dataclass(frozen=True)
-class ExportSummary:
-    """What an export wrote, and what it did not."""
-
-    path: Path
-    images_root: Path
-    """The folder that every ``file_name`` is relative to."""
-    num_videos: int
-    num_images: int
-    num_annotations: int
-    num_accepted: int
-    num_modal_only: int
-    """Annotations whose amodal mask is the modal one, because no stage made another."""
-    unreviewed: tuple[str, ...]
-    """A sentence for each object with frames nobody accepted; they are in the file unless ``only_accepted``."""
-    left_out: tuple[str, ...]
-    """What is in the projects and not in the file, and why."""
-
-
-@dataclass(frozen=True)
-class _Video:
-    """One project's place in the file. ``truth`` is held, so that an edit during the export cannot tear it."""
-
-    id: int
-    name: str
-    project: Project
-    truth: Truth
-    first_image_id: int
-    first_track_id: int
-
-    @property
-    def tracks(self) -> list[tuple[int, AnnotatedObject]]:
-        """(track_id, object), unique over all videos of the file."""
-        return list(enumerate(self.truth.objects, self.first_track_id))
-
-    def image_json(self, frame_index: int) -> dict[str, Any]:
-        width, height = self.project.clip.size_wh
-        return {
-            "id": self.first_image_id + frame_index,
-            "video_id": self.id,
-            "file_name": f"{self.name}/frames/{self.project.clip.frame_path(frame_index).name}",
-            "width": width,
-            "height": height,
-            **self.origin_json(frame_index),
-        }
-
-    def origin_json(self, frame_index: int) -> dict[str, Any]:
-        """Where a frame comes from."""
-        record = self.project.ledger[frame_index]
-        return {
-            "frame_index": frame_index,
-            "source_index": record.source_index,
-            "pts_seconds": record.pts_seconds,
-        }
-
-    def json(self) -> dict[str, Any]:
-        width, height = self.project.clip.size_wh
-        canvas, source = self.truth.canvas, self.project.source
-        return {
-            "id": self.id,
-            "name": self.name,
-            "width": width,
-            "height": height,
-            "length": len(self.project.clip),
-            "fps": self.project.clip.fps,
-            "source": Path(source.path).name,
-            "source_sha256": source.sha256,
-            "canvas_padding": [canvas.pad_left, canvas.pad_top, canvas.pad_right, canvas.pad_bottom],
-        }
-
-
-@dataclass(frozen=True)
-class _Options:
-    only_accepted: bool
-    kins: bool
-
-
-@dataclass
-class _Tally:
-    """What happened while the annotations were written."""
-
-    num_annotations: int = 0
-    num_accepted: int = 0
-    num_modal_only: int = 0
-    unseen: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)
-    """(video name, object id, label) -> frames that nobody accepted."""
-    empty: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)
-    """The same -> frames without a mask that has a pixel."""
 
 
 def write_coco(
@@ -143,125 +50,50 @@ def write_coco(
 
     Raises FormatError when there is no project, one is listed twice, or the file cannot be written; Cancelled.
     """
-    root, videos = _numbered(projects)
-    categories = {name: i for i, name in enumerate(sorted({o.label for v in videos for o in v.truth.objects}), 1)}
-    tally = _Tally()
-    items = _annotations(videos, categories, tally=tally, options=_Options(only_accepted, kins), progress=progress)
+    root, videos = numbered(projects)
+    categories, tally = category_ids(videos), Tally()
+    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
     with text_in_place(path) as file:
-        _write_lists(file, videos, categories=categories, annotations=items)
-    return ExportSummary(
-        path=path,
-        images_root=root,
-        num_videos=len(videos),
-        num_images=sum(len(v.project.clip) for v in videos),
-        num_annotations=tally.num_annotations,
-        num_accepted=tally.num_accepted,
-        num_modal_only=tally.num_modal_only,
-        unreviewed=tuple(_sentences(tally.unseen, "not accepted")),
-        left_out=_left_out(tally, only_accepted=only_accepted),
-    )
+        write_lists(file, "coco", coco_lists(videos, categories, _annotations(found, categories, kins=kins)))
+    num_images = sum(len(v.project.clip) for v in videos)
+    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
 
 
-def _numbered(projects: Sequence[Project]) -> tuple[Path, list[_Video]]:
-    """The common parent folder, and the projects with their ids, sorted by name."""
-    if not projects:
-        raise FormatError("there is no project to export; name at least one")
-    by_folder = {project.folder.resolve(): project for project in projects}
-    if len(by_folder) < len(projects):
-        raise FormatError("a project is listed twice; name each one once")
-    root = Path(os.path.commonpath([folder.parent for folder in by_folder]))
-    named = sorted((folder.relative_to(root).as_posix(), project) for folder, project in by_folder.items())
-    truths = [project.truth for _, project in named]
-    images = accumulate((len(project.clip) for _, project in named), initial=1)
-    tracks = accumulate((len(truth.objects) for truth in truths), initial=1)
-    rows = zip(named, truths, images, tracks, strict=False)
-    return root, [
-        _Video(i, name, project, truth, first_image_id=image, first_track_id=track)
-        for i, ((name, project), truth, image, track) in enumerate(rows, 1)
-    ]
-
-
-def _write_lists(
-    file: TextIO, videos: list[_Video], *, categories: dict[str, int], annotations: Iterable[dict[str, Any]]
-) -> None:
-    """One item a line, so that two exports can be compared with ``diff``; annotations last, one by one."""
-    info = {"description": "Modal and amodal masks of objects in videos", "made_by": f"vas-tool {__version__}"}
-    lists: dict[str, Iterable[dict[str, Any]]] = {
+def coco_lists(
+    videos: Sequence[ExportVideo], categories: Mapping[str, int], annotations: Iterable[dict[str, Any]]
+) -> dict[str, Iterable[dict[str, Any]]]:
+    """The lists of an image-level file, annotations last: they are made while they are written."""
+    return {
         "videos": (v.json() for v in videos),
-        "categories": ({"id": i, "name": name, "supercategory": "object"} for name, i in categories.items()),
-        "tracks": (
-            {"id": track, "video_id": v.id, "category_id": categories[o.label], "obj_id": o.id}
-            for v in videos
-            for track, o in v.tracks
-        ),
+        "categories": category_json(categories),
+        "tracks": track_json(videos, categories),
         "images": (v.image_json(i) for v in videos for i in range(len(v.project.clip))),
         "annotations": annotations,
     }
-    file.write('{"info":' + _line(info))
-    for name, items in lists.items():
-        file.write(f',\n"{name}":[')
-        for number, item in enumerate(items):
-            file.write((",\n" if number else "\n") + _line(item))
-        file.write("]")
-    file.write("}\n")
 
 
-def _line(item: dict[str, Any]) -> str:
-    # ASCII, because pycocotools opens files in whatever encoding the machine prefers.
-    return json.dumps(item, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-def _annotations(
-    videos: list[_Video], categories: dict[str, int], *, tally: _Tally, options: _Options, progress: Progress
-) -> Iterator[dict[str, Any]]:
-    total, done = sum(len(v.project.clip) for v in videos), 0
+def track_json(videos: Sequence[ExportVideo], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """Every object of every video."""
     for video in videos:
-        for frame_index in range(len(video.project.clip)):
-            progress(done, total, "writing masks")
-            done += 1
-            for track_id, thing in video.tracks:
-                masks = MasksOnFrame(video.project, thing, frame_index, canvas=video.truth.canvas)
-                item = _annotation(video, masks, tally, options=options)
-                if item is not None:
-                    ids = {"id": tally.num_annotations, "image_id": video.first_image_id + frame_index}
-                    track = {"category_id": categories[thing.label], "video_id": video.id, "track_id": track_id}
-                    yield {**ids, **track, **item}
-    progress(total, total, "writing masks")
+        for track_id, thing in video.tracks:
+            category_id = categories[thing.label]
+            yield {"id": track_id, "video_id": video.id, "category_id": category_id, "obj_id": thing.id}
 
 
-def _annotation(video: _Video, masks: MasksOnFrame, tally: _Tally, *, options: _Options) -> dict[str, Any] | None:
-    """The annotation without its ids; None (and why, in the tally) when there is none."""
-    key = (video.name, masks.thing.id, masks.thing.label)
-    if not masks.amodal.any():  # it covers the modal mask: nothing is seen either
-        tally.empty.setdefault(key, []).append(masks.frame_index)
-        return None
-    if not masks.accepted:
-        tally.unseen.setdefault(key, []).append(masks.frame_index)
-        if options.only_accepted:
-            return None
-    tally.num_annotations += 1
-    tally.num_accepted += masks.accepted
-    tally.num_modal_only += masks.amodal_stamp is None
-    return {**annotation_json(masks, kins=options.kins), **video.origin_json(masks.frame_index)}
+def annotation_json(sighting: Sighting, categories: Mapping[str, int], *, kins: bool = False) -> dict[str, Any]:
+    """One object on one frame, without the annotation's id."""
+    masks, video = sighting.masks, sighting.video
+    return {
+        "image_id": sighting.image_id,
+        "category_id": categories[masks.thing.label],
+        "video_id": video.id,
+        "track_id": sighting.track_id,
+        **masks.json(kins=kins),
+        "occluder_ids": list(sighting.occluder_ids),
+        **video.origin_json(masks.frame_index),
+    }
 
 
-def _left_out(tally: _Tally, *, only_accepted: bool) -> tuple[str, ...]:
-    empty = _sentences(tally.empty, "without a mask, so without an annotation")
-    unseen = _sentences(tally.unseen, "left out because not accepted") if only_accepted else []
-    return (*unseen, *empty)
-
-
-def _sentences(frames: dict[tuple[str, int, str], list[int]], what: str) -> list[str]:
-    """``car, object 1 (cup): 4 frames not accepted (0-2, 7)``."""
-    return [
-        f"{video}, object {object_id} ({label}): {len(found)} frame{'s' * (len(found) != 1)} {what} ({_ranges(found)})"
-        for (video, object_id, label), found in sorted(frames.items())
-    ]
-
-
-def _ranges(ascending: Sequence[int]) -> str:
-    """[0, 1, 2, 7] -> ``0-2, 7``."""
-    there = set(ascending)
-    starts = [i for i in ascending if i - 1 not in there]
-    ends = [i for i in ascending if i + 1 not in there]
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+def _annotations(found: Iterable[Sighting], categories: Mapping[str, int], *, kins: bool) -> Iterator[dict[str, Any]]:
+    for number, sighting in enumerate(found, 1):
+        yield {"id": number, **annotation_json(sighting, categories, kins=kins)}

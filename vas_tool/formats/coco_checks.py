@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from vas_tool.errors import FormatError
-from vas_tool.formats.coco_annotation import DIGITS
 from vas_tool.formats.coco_fields import FIELDS, name_of, wrong_fields
+from vas_tool.formats.masks_on_frame import DIGITS
 from vas_tool.masks import CocoRle, area, box_xywh, from_rle
 from vas_tool.types import Mask
 from vas_tool.video.source import MAX_PIXELS

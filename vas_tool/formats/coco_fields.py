@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
+
+from vas_tool.formats.masks_on_frame import Review
 
 EXACT_INTEGERS = 2**53
 """Beyond this, readers in JavaScript and in floating point lose digits."""
@@ -68,8 +70,8 @@ def is_engine(value: Any) -> bool:
 
 
 def is_review(value: Any) -> bool:
-    """Accepted or unseen."""
-    return value in ("accepted", "unseen")
+    """Accepted, needs_work or unseen."""
+    return value in get_args(Review)
 
 
 def is_not_crowd(value: Any) -> bool:

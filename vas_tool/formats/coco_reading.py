@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from vas_tool.errors import FormatError
+from vas_tool.formats.json_files import load_json
+from vas_tool.formats.masks_on_frame import Review
 from vas_tool.masks import CocoRle, from_rle
 from vas_tool.types import Mask, SizeWH
 
@@ -48,7 +49,7 @@ class CocoAnnotation:
     amodal_is_uncertain: bool
     visibility: float
     occlude_rate: float
-    review: Literal["accepted", "unseen"]
+    review: Review
 
     @property
     def amodal(self) -> Mask:
@@ -85,20 +86,6 @@ def read_coco(path: Path) -> CocoFile:
             f"{path} is no COCO file of vas-tool ({type(error).__name__}: {error}); `vas-tool verify {path}` lists "
             "what is wrong"
         ) from error
-
-
-def load_json(path: Path) -> Any:
-    """The parsed file. Raises FormatError when it cannot be read or is no JSON."""
-    try:
-        return json.loads(path.read_bytes(), parse_constant=_no_number)
-    except OSError as error:
-        raise FormatError(f"{path} cannot be read ({error.strerror}); check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is no JSON ({error}); export it again") from error
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _all(items: list[Any], read: Callable[[Any], Record], *, what: str) -> tuple[Record, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from vas_tool.errors import FormatError, InputError
 from vas_tool.formats.coco_checks import check_coco
-from vas_tool.formats.coco_reading import load_json
+from vas_tool.formats.json_files import load_json
 from vas_tool.formats.sequences import is_sequences_folder, odd_files, read_sequences
 
 

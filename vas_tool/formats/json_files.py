@@ -1,0 +1,53 @@
+"""JSON files that two exports of the same thing write as the same bytes, one record a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from vas_tool import __version__
+from vas_tool.errors import FormatError
+
+
+def load_json(path: Path) -> Any:
+    """The parsed file. Raises FormatError when it cannot be read or is no JSON."""
+    try:
+        return json.loads(path.read_bytes(), parse_constant=_no_number)
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read ({error.strerror}); check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is no JSON ({error}); export it again") from error
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def json_line(item: Any) -> str:
+    """A value on one line."""
+    # ASCII, because pycocotools opens files in whatever encoding the machine prefers.
+    return json.dumps(item, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def write_list(file: TextIO, items: Iterable[Any]) -> None:
+    """A list, one item a line, so that two exports can be compared with ``diff``."""
+    file.write("[")
+    for number, item in enumerate(items):
+        file.write((",\n" if number else "\n") + json_line(item))
+    file.write("]")
+
+
+def write_lists(file: TextIO, format_name: str, lists: Mapping[str, Iterable[Any]]) -> None:
+    """A record of ``info`` and lists, in their order, item by item."""
+    info = {
+        "description": "Modal and amodal masks of objects in videos",
+        "made_by": f"vas-tool {__version__}",
+        "format": format_name,
+    }
+    file.write('{"info":' + json_line(info))
+    for name, items in lists.items():
+        file.write(f',\n"{name}":')
+        write_list(file, items)
+    file.write("}\n")

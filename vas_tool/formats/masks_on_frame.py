@@ -1,0 +1,150 @@
+"""One object's masks on one frame, who made them, and what follows from them. ``coco`` says what the keys mean."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from vas_tool.masks import area, box_xywh, to_rle
+from vas_tool.object_layers import AmodalMasks, ModalMasks
+from vas_tool.project import Project
+from vas_tool.truth import AnnotatedObject
+from vas_tool.types import Canvas, Mask, MaskLayer
+
+UNSURE = 0.5
+"""An engine less certain than this of a mask that nobody accepted marks it as uncertain."""
+
+DIGITS = 6
+"""Of rates and certainties in the file: more are noise, and fewer lose single pixels of a large mask."""
+
+
+Review = Literal["unseen", "needs_work", "accepted"]
+"""``needs_work``: nobody accepted it and something stands out (see ``attention``)."""
+
+
+class MasksOnFrame:
+    """One object's masks on one frame, and who made them. ``needs_work`` says why somebody should look at it."""
+
+    def __init__(
+        self,
+        project: Project,
+        thing: AnnotatedObject,
+        frame_index: int,
+        *,
+        canvas: Canvas,
+        needs_work: str | None = None,
+    ) -> None:
+        layers = project.layers(thing.id)
+        self.canvas, self.thing, self.frame_index, self.needs_work = canvas, thing, frame_index, needs_work
+        with project.mutex:  # no undo between a stamp and its picture
+            self.modal_stamp = layers.modal_stamp(thing, frame_index)
+            self.amodal_stamp = layers.amodal_stamp(thing, frame_index)
+            modal = ModalMasks(layers, thing, canvas)
+            nothing = np.zeros(canvas.frame_wh[::-1], dtype=bool)
+            self.modal: Mask = modal[frame_index] if self.modal_stamp else nothing
+            self.amodal: Mask = AmodalMasks(modal)[frame_index] if self.amodal_stamp else canvas.to_canvas(self.modal)
+            """On the canvas; the modal mask where no amodal one was made."""
+
+    @property
+    def whole(self) -> Mask:
+        """The amodal mask, cut to the picture."""
+        return self.canvas.to_frame(self.amodal)
+
+    @property
+    def hidden(self) -> Mask:
+        """The part of the amodal mask that lies in the picture and is not seen."""
+        return self.whole & ~self.modal
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the person accepted the frame."""
+        return self.frame_index in self.thing.accepted
+
+    @property
+    def review(self) -> Review:
+        """What the person has done about it."""
+        if self.accepted:
+            return "accepted"
+        return "needs_work" if self.needs_work else "unseen"
+
+    @property
+    def amodal_bbox(self) -> list[int]:
+        """[x, y, width, height] of the amodal mask in the picture's coordinates: may reach beyond it."""
+        x, y, width, height = box_xywh(self.amodal)
+        return [x - self.canvas.pad_left, y - self.canvas.pad_top, width, height]
+
+    @property
+    def out_of_frame(self) -> bool:
+        """Whether the amodal mask reaches beyond the picture."""
+        return area(self.amodal) > area(self.whole)
+
+    @property
+    def certainty(self) -> float:
+        """0..1: of the amodal mask as its engine saw it; 1 when the person accepted it."""
+        stamp = self.amodal_stamp or self.modal_stamp
+        return 1.0 if self.accepted or stamp is None else round(stamp.certainty, DIGITS)
+
+    @property
+    def uncertain(self) -> bool:
+        """No amodal mask was made (the modal one stands in), or its engine was unsure and nobody accepted it."""
+        if self.amodal_stamp is None:
+            return True
+        return self.amodal_stamp.certainty < UNSURE and not self.accepted
+
+    def engine_json(self) -> dict[str, Any]:
+        """Who made the modal and the amodal mask; None when nobody did."""
+        return {layer: self._made_json(layer) for layer in get_args(MaskLayer)}
+
+    def _made_json(self, layer: MaskLayer) -> dict[str, Any] | None:
+        stamp = self.modal_stamp if layer == "modal" else self.amodal_stamp
+        if stamp is None:
+            return None
+        return {
+            "engine": stamp.engine,
+            "revision": stamp.revision,
+            "seed": stamp.seed,
+            "certainty": round(stamp.certainty, DIGITS),
+            "strokes": len(self.thing.strokes_on(self.frame_index, layer)),
+        }
+
+    def trust_json(self) -> dict[str, Any]:
+        """What a reader should know before relying on the masks."""
+        why = {"needs_work": self.needs_work} if self.review == "needs_work" else {}
+        return {
+            "amodal_is_uncertain": self.uncertain,
+            "engine": self.engine_json(),
+            "review": self.review,
+            **why,
+        }
+
+    def json(self, *, kins: bool = False) -> dict[str, Any]:
+        """The annotation without its ids and without where its frame comes from."""
+        return {
+            "obj_id": self.thing.id,
+            "iscrowd": 0,
+            **self._masks_json(kins=kins),
+            "amodal_bbox": self.amodal_bbox,
+            "out_of_frame": self.out_of_frame,
+            "visibility": round(area(self.modal) / max(1, area(self.amodal)), DIGITS),
+            **self.trust_json(),
+        }
+
+    def _masks_json(self, *, kins: bool) -> dict[str, Any]:
+        """What lies in the picture."""
+        whole, hidden = self.whole, self.hidden
+        whole_rle, seen_rle = to_rle(whole), to_rle(self.modal)
+        out = {
+            "segmentation": whole_rle,
+            "bbox": box_xywh(whole),
+            "area": area(whole),
+            "visible_mask": seen_rle,
+            "invisible_mask": to_rle(hidden),
+            "occlude_rate": round(area(hidden) / max(1, area(whole)), DIGITS),
+            "inmodal_seg": seen_rle,
+            "inmodal_bbox": box_xywh(self.modal),
+        }
+        if kins:
+            out |= {"i_segm": seen_rle, "i_bbox": out["inmodal_bbox"], "i_area": area(self.modal)}
+            out |= {"a_segm": whole_rle, "a_bbox": out["bbox"], "a_area": out["area"]}
+        return out

@@ -1,0 +1,110 @@
+"""What an export wrote and what it left out, in numbers and in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vas_tool.formats.masks_on_frame import MasksOnFrame
+
+Key = tuple[str, int, str]
+"""Video name, object id, label."""
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """What an export wrote, and what it did not."""
+
+    path: Path
+    images_root: Path
+    """The folder that every ``file_name`` is relative to."""
+    num_videos: int
+    num_images: int
+    num_annotations: int
+    """Objects on frames."""
+    num_accepted: int
+    num_modal_only: int
+    """Annotations whose amodal mask is the modal one, because no stage made another."""
+    unreviewed: tuple[str, ...]
+    """A sentence for each object with frames nobody accepted; they are in the file unless ``only_accepted``."""
+    left_out: tuple[str, ...]
+    """What is in the projects and not in the file, and why."""
+
+
+@dataclass
+class Tally:
+    """What happened while the annotations were written."""
+
+    num_annotations: int = 0
+    num_accepted: int = 0
+    num_modal_only: int = 0
+    unseen: dict[Key, list[int]] = field(default_factory=dict)
+    """Frames that nobody accepted."""
+    needing_work: dict[Key, list[int]] = field(default_factory=dict)
+    """Those of them where something stands out."""
+    empty: dict[Key, list[int]] = field(default_factory=dict)
+    """Frames without a mask that has a pixel."""
+    unfit: dict[str, dict[Key, list[int]]] = field(default_factory=dict)
+    """Why -> frames that the format cannot hold."""
+
+    def takes(self, video_name: str, masks: MasksOnFrame, *, only_accepted: bool) -> bool:
+        """Whether an object on a frame goes into the export; counted either way."""
+        key = (video_name, masks.thing.id, masks.thing.label)
+        if not masks.amodal.any():  # it covers the modal mask: nothing is seen either
+            self.empty.setdefault(key, []).append(masks.frame_index)
+            return False
+        if not masks.accepted:
+            self.unseen.setdefault(key, []).append(masks.frame_index)
+            if masks.review == "needs_work":
+                self.needing_work.setdefault(key, []).append(masks.frame_index)
+            if only_accepted:
+                return False
+        self.num_annotations += 1
+        self.num_accepted += masks.accepted
+        self.num_modal_only += masks.amodal_stamp is None
+        return True
+
+    def unfit_for(self, why: str, video_name: str, masks: MasksOnFrame) -> None:
+        """Count what ``takes`` took, and the format cannot hold after all."""
+        key = (video_name, masks.thing.id, masks.thing.label)
+        self.unfit.setdefault(why, {}).setdefault(key, []).append(masks.frame_index)
+        self.num_annotations -= 1
+        self.num_accepted -= masks.accepted
+        self.num_modal_only -= masks.amodal_stamp is None
+
+    def summary(
+        self, path: Path, root: Path, *, num_videos: int, num_images: int, only_accepted: bool
+    ) -> ExportSummary:
+        """The numbers and the sentences."""
+        left_out = sentences(self.unseen, "left out because not accepted") if only_accepted else []
+        left_out += sentences(self.empty, "without a mask, so without an annotation")
+        for why, frames in self.unfit.items():
+            left_out += sentences(frames, why)
+        return ExportSummary(
+            path=path,
+            images_root=root,
+            num_videos=num_videos,
+            num_images=num_images,
+            num_annotations=self.num_annotations,
+            num_accepted=self.num_accepted,
+            num_modal_only=self.num_modal_only,
+            unreviewed=(*sentences(self.unseen, "not accepted"), *sentences(self.needing_work, "in need of work")),
+            left_out=tuple(left_out),
+        )
+
+
+def sentences(frames: dict[Key, list[int]], what: str) -> list[str]:
+    """``car, object 1 (cup): 4 frames not accepted (0-2, 7)``."""
+    return [
+        f"{video}, object {object_id} ({label}): {len(found)} frame{'s' * (len(found) != 1)} {what} ({ranges(found)})"
+        for (video, object_id, label), found in sorted(frames.items())
+    ]
+
+
+def ranges(ascending: Sequence[int]) -> str:
+    """[0, 1, 2, 7] -> ``0-2, 7``."""
+    there = set(ascending)
+    starts = [i for i in ascending if i - 1 not in there]
+    ends = [i for i in ascending if i + 1 not in there]
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))

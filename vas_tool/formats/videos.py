@@ -1,0 +1,162 @@
+"""The projects of one export: their ids, unique over all of them, and every object on every frame in one order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vas_tool.engines.base import Progress
+from vas_tool.errors import FormatError
+from vas_tool.formats.masks_on_frame import MasksOnFrame
+from vas_tool.formats.tally import Tally
+from vas_tool.project import Project
+from vas_tool.review import needs_look
+from vas_tool.truth import AnnotatedObject, Truth
+
+
+@dataclass(frozen=True)
+class ExportVideo:
+    """One project's place in an export. ``truth`` is held, so that an edit during the export cannot tear it."""
+
+    id: int
+    name: str
+    project: Project
+    truth: Truth
+    first_image_id: int
+    first_track_id: int
+    looks: Mapping[int, Mapping[int, str]]
+    """object id -> frame_index -> why the frame needs work."""
+
+    @property
+    def tracks(self) -> list[tuple[int, AnnotatedObject]]:
+        """(track_id, object), unique over all videos of the export."""
+        return list(enumerate(self.truth.objects, self.first_track_id))
+
+    def file_name(self, frame_index: int) -> str:
+        """A frame's file, relative to the folder that all projects of the export have in common."""
+        return f"{self.name}/frames/{self.project.clip.frame_path(frame_index).name}"
+
+    def image_json(self, frame_index: int) -> dict[str, Any]:
+        """A frame as COCO lists it."""
+        width, height = self.project.clip.size_wh
+        return {
+            "id": self.first_image_id + frame_index,
+            "video_id": self.id,
+            "file_name": self.file_name(frame_index),
+            "width": width,
+            "height": height,
+            **self.origin_json(frame_index),
+        }
+
+    def origin_json(self, frame_index: int) -> dict[str, Any]:
+        """Where a frame comes from."""
+        record = self.project.ledger[frame_index]
+        return {
+            "frame_index": frame_index,
+            "source_index": record.source_index,
+            "pts_seconds": record.pts_seconds,
+        }
+
+    def json(self) -> dict[str, Any]:
+        """The video as an export lists it."""
+        width, height = self.project.clip.size_wh
+        canvas, source = self.truth.canvas, self.project.source
+        return {
+            "id": self.id,
+            "name": self.name,
+            "width": width,
+            "height": height,
+            "length": len(self.project.clip),
+            "fps": self.project.clip.fps,
+            "source": Path(source.path).name,
+            "source_sha256": source.sha256,
+            "canvas_padding": [canvas.pad_left, canvas.pad_top, canvas.pad_right, canvas.pad_bottom],
+        }
+
+    def masks(self, thing: AnnotatedObject, frame_index: int) -> MasksOnFrame:
+        """One object's masks on one frame, and who made them."""
+        why = self.looks[thing.id].get(frame_index)
+        return MasksOnFrame(self.project, thing, frame_index, canvas=self.truth.canvas, needs_work=why)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One object on one frame, to be written."""
+
+    video: ExportVideo
+    track_id: int
+    masks: MasksOnFrame
+    occluder_ids: tuple[int, ...]
+    """The video's other objects that are seen where this one is hidden; ascending."""
+
+    @property
+    def image_id(self) -> int:
+        """Of its frame."""
+        return self.video.first_image_id + self.masks.frame_index
+
+
+def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
+    """The projects' common parent folder, and the projects with their ids, sorted by name.
+
+    Raises FormatError when there is none, or one is listed twice.
+    """
+    if not projects:
+        raise FormatError("there is no project to export; name at least one")
+    by_folder = {project.folder.resolve(): project for project in projects}
+    if len(by_folder) < len(projects):
+        raise FormatError("a project is listed twice; name each one once")
+    root = Path(os.path.commonpath([folder.parent for folder in by_folder]))
+    named = sorted((folder.relative_to(root).as_posix(), project) for folder, project in by_folder.items())
+    said = [_truth_and_looks(project) for _, project in named]
+    images = accumulate((len(project.clip) for _, project in named), initial=1)
+    tracks = accumulate((len(truth.objects) for truth, _ in said), initial=1)
+    rows = zip(named, said, images, tracks, strict=False)
+    return root, [
+        ExportVideo(i, name, project, truth, first_image_id=image, first_track_id=track, looks=looks)
+        for i, ((name, project), (truth, looks), image, track) in enumerate(rows, 1)
+    ]
+
+
+def _truth_and_looks(project: Project) -> tuple[Truth, dict[int, dict[int, str]]]:
+    with project.mutex:
+        return project.truth, {thing.id: needs_look(project, thing.id) for thing in project.truth.objects}
+
+
+def category_ids(videos: Sequence[ExportVideo]) -> dict[str, int]:
+    """Label -> id from 1, in the order of the labels."""
+    return {name: i for i, name in enumerate(sorted({o.label for v in videos for o in v.truth.objects}), 1)}
+
+
+def category_json(categories: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The categories as COCO lists them."""
+    return [{"id": i, "name": name, "supercategory": "object"} for name, i in categories.items()]
+
+
+def sightings(
+    videos: Sequence[ExportVideo], tally: Tally, *, only_accepted: bool, progress: Progress
+) -> Iterator[Sighting]:
+    """What goes into an export, frame by frame; what does not is in the tally, and why. Memory: one frame's masks."""
+    total, done = sum(len(v.project.clip) for v in videos), 0
+    for video in videos:
+        for frame_index in range(len(video.project.clip)):
+            progress(done, total, "writing masks")
+            done += 1
+            there = [(track_id, video.masks(thing, frame_index)) for track_id, thing in video.tracks]
+            for track_id, masks in there:
+                if tally.takes(video.name, masks, only_accepted=only_accepted):
+                    yield Sighting(video, track_id, masks, _occluders(masks, [other for _, other in there]))
+    progress(total, total, "writing masks")
+
+
+def _occluders(masks: MasksOnFrame, there: Sequence[MasksOnFrame]) -> tuple[int, ...]:
+    hidden = masks.hidden
+    if not hidden.any():
+        return ()
+    found = [o.thing.id for o in there if o is not masks and np.logical_and(o.modal, hidden).any()]
+    return tuple(sorted(found))
