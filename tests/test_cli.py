@@ -11,7 +11,8 @@ from conftest import square_at, write_images
 from fake_engines import SAMPLED, use_fake_engines
 from PIL import Image
 
-from vas_tool.cli import main
+from vas_tool.cli import FORMATS, main
+from vas_tool.exports import EXPORTS
 from vas_tool.project import Project
 from vas_tool.terminal import ProgressBar
 
@@ -118,6 +119,10 @@ def test_a_bad_click_leaves_no_project_behind_that_a_second_try_trips_over(image
     arguments = ["run", str(images), "--project", str(tmp_path / "p"), "--click"]
     assert main([*arguments, "0,999,1"]) == 1
     assert main([*arguments, click()]) == 0
+
+
+def test_every_format_can_be_said() -> None:
+    assert tuple(EXPORTS) == FORMATS
 
 
 HEAVY = ("numpy", "cv2", "gradio", "torch")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from annotating import annotate, rectangle
+from annotating import annotate, pad, rectangle
 
 from vas_tool.errors import FormatError
 from vas_tool.exports import EXPORTS, default_out, export
@@ -11,20 +11,43 @@ from vas_tool.formats.verify import verify
 from vas_tool.project import Project
 
 SIZE = (64, 48)
+MakeProject = Callable[..., Project]
 BLOCK = rectangle(SIZE, 3, 3, 20, 20)
 
 
 @pytest.mark.parametrize("name", list(EXPORTS))
-def test_every_format_writes_where_it_says_and_may_be_repeated(small_project: Project, name: str) -> None:
-    annotate(small_project, modal={0: BLOCK})
-    folder = small_project.folder / "exports"
+def test_every_format_writes_where_it_says_and_may_be_repeated(make_project: MakeProject, name: str) -> None:
+    project = make_project(26)
+    canvas = pad(project, 0.25)
+    beyond = rectangle(canvas.size_wh, 5, 5, 40, 32)
+    annotate(project, modal={i: BLOCK for i in range(26)}, amodal={i: beyond for i in range(20)}, accepted=[2, 3])
+    folder = project.folder / "exports"
     folder.mkdir()
+    written = []
     for _ in range(2):
-        done = export([small_project], name, default_out(name, folder))
+        done = export([project], name, default_out(name, folder))
         (path,) = done.paths
-        assert path.exists() and path.parent == folder and done.notes
-    if name != "layers":
-        assert verify(path).problems == ()
+        assert path.exists() and path.parent == folder and "clip, object 1 (car): 24 frames not accepted" in str(done)
+        report = verify(path)
+        assert report.problems == () and report.kind.startswith(name) and report.num_annotations
+        files = sorted(p for p in [path, *path.rglob("*")] if p.is_file())
+        written.append([(p.name, p.read_bytes()) for p in files])
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("name", list(EXPORTS))
+def test_what_nobody_accepted_can_be_left_out(small_project: Project, tmp_path: Path, name: str) -> None:
+    annotate(small_project, modal={i: BLOCK for i in range(5)}, accepted=[1, 2])
+    annotate(small_project, "cat", modal={0: BLOCK})
+    if name == "diffusion-vas":  # two frames are no sample
+        assert "2 frames in no sample" in str(export([small_project], name, tmp_path / "out.json", only_accepted=True))
+        return
+    done = export([small_project], name, default_out(name, tmp_path), only_accepted=True)
+    report = verify(done.paths[0])
+    pictures_of_an_object = {"tabe": 2, "layers": 3}  # modal, overlay, and for TABE the whole object's
+    if name in ("sequences", "tabe"):
+        assert "clip, object 2 (cat): left out, no frame is accepted." in done.notes
+    assert report.ok and report.num_annotations == 2 * pictures_of_an_object.get(name, 1) - 2 * (name == "layers")
 
 
 def test_what_the_person_should_know(small_project: Project, tmp_path: Path) -> None:
@@ -33,8 +56,9 @@ def test_what_the_person_should_know(small_project: Project, tmp_path: Path) -> 
     assert notes[0] == "2 annotations on 5 images, 1 accepted."
     assert notes[1].startswith("2 amodal masks are the modal ones")
     assert "1 frame not accepted (0)" in notes[2] and "3 frames without a mask" in notes[3]
-    (note,) = export([small_project], "sequences", tmp_path / "out").notes
+    note, unreviewed = export([small_project], "sequences", tmp_path / "out").notes
     assert note == "clip: 5 frames of car; 2 frames were never segmented, their masks are black."
+    assert unreviewed == "clip, object 1 (car): 2 frames not accepted (0, 2)"
 
 
 def test_projects_of_one_name_do_not_replace_one_another(make_project: Callable[..., Project], tmp_path: Path) -> None:
@@ -48,9 +72,11 @@ def test_projects_of_one_name_do_not_replace_one_another(make_project: Callable[
 
 
 def test_what_cannot_be_done_is_said(small_project: Project, tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="choose one of coco, sequences, layers"):
+    with pytest.raises(FormatError, match=r"choose one of coco, youtube-vis, .*, sequences, layers"):
         export([small_project], "gltf", tmp_path / "out")
     with pytest.raises(FormatError, match="no object to write"):
         export([small_project], "sequences", tmp_path / "out")
-    with pytest.raises(FormatError, match="accepted"):
-        export([small_project], "layers", tmp_path / "out", only_accepted=True)
+    annotate(small_project, modal={0: BLOCK})
+    for name in ("layers", "sequences", "tabe"):
+        with pytest.raises(FormatError, match=r"accepted|complete it first"):
+            export([small_project], name, tmp_path / "out", only_accepted=True)

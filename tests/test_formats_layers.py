@@ -1,6 +1,8 @@
+import json
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from annotating import annotate, pad, rectangle
@@ -8,7 +10,7 @@ from PIL import Image
 
 from vas_tool import drawing
 from vas_tool.errors import Cancelled, FormatError
-from vas_tool.formats.layers import LAYERS, write_layers
+from vas_tool.formats.layers import LAYERS, check_layers, read_layers, write_layers
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
 from vas_tool.types import Canvas, Content, Depth, Mask
@@ -71,7 +73,7 @@ def test_every_layer_in_every_kind(complete: Project, tmp_path: Path) -> None:
     files = write_layers(complete, tmp_path / "out")
     names = [f"001_fire_engine_red_{layer}" for layer in LAYERS if layer != "depth"] + ["depth"]
     wanted = {f"{n}.{kind}" for n in names for kind in ("mp4", "gif")}
-    wanted |= {f"{n}/{i:05d}.png" for n in names for i in range(4)}
+    wanted |= {f"{n}/{i:05d}.png" for n in names for i in range(4)} | {"provenance.json"}
     assert {f.relative_to(tmp_path / "out").as_posix() for f in files} == wanted
 
 
@@ -123,6 +125,7 @@ def test_layers_that_were_not_made_are_left_out(small_project: Project, tmp_path
     assert {f.relative_to(tmp_path / "out").parts[0].split(".")[0] for f in files} == {
         "001_car_modal",
         "001_car_modal_overlay",
+        "provenance",
     }
 
 
@@ -139,7 +142,7 @@ def test_nothing_to_write_is_said(small_project: Project, tmp_path: Path) -> Non
 def test_a_former_export_is_replaced_and_nothing_else(complete: Project, tmp_path: Path) -> None:
     write_layers(complete, tmp_path / "out", layers=["modal"], kinds=["png", "gif"])
     write_layers(complete, tmp_path / "out", layers=["depth"], kinds=["png"])
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"depth"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"depth", "provenance.json"}
     (tmp_path / "out" / "my.mp4").touch()
     with pytest.raises(FormatError, match=r"holds my\.mp4"):
         write_layers(complete, tmp_path / "out", layers=["modal"], kinds=["png"])
@@ -157,7 +160,7 @@ def test_a_cancelled_export_leaves_the_former_one(complete: Project, tmp_path: P
 
     with pytest.raises(Cancelled):
         write_layers(complete, tmp_path / "out", layers=["amodal"], kinds=["png", "mp4"], progress=cancel)
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["001_fire_engine_red_modal"]
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"001_fire_engine_red_modal", "provenance.json"}
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
@@ -171,3 +174,29 @@ def test_progress_counts_every_frame_of_every_file(complete: Project, tmp_path: 
         progress=lambda done, total, what: told.append((done, total)),
     )
     assert told == [(i, 20) for i in range(21)]
+
+
+def test_masks_are_read_back(complete: Project, tmp_path: Path) -> None:
+    write_layers(complete, tmp_path / "out", layers=["modal", "amodal", "depth"])
+    back = read_layers(tmp_path / "out")
+    assert set(back.pictures) == {"001_fire_engine_red_modal", "001_fire_engine_red_amodal", "depth"}
+    for i in range(4):
+        assert np.array_equal(back.mask("001_fire_engine_red_modal", i), complete.modal(1)[i])
+        assert np.array_equal(back.mask("001_fire_engine_red_amodal", i), complete.amodal(1)[i])
+    assert not list(check_layers(back))
+    cv2.imwrite(str(tmp_path / "out/001_fire_engine_red_modal/00001.png"), seen(1) * np.uint8(7))
+    (tmp_path / "out/depth/00002.png").write_bytes(b"no picture")
+    cv2.imwrite(str(tmp_path / "out/depth/00003.png"), np.zeros((3, 5), np.uint16))
+    problems = list(check_layers(back))
+    assert len(problems) == 3 and "no mask of 0 and 255" in problems[0]
+    assert "00002.png does not read" in problems[1] and "depth has pictures of 2 sizes" in problems[2]
+    with pytest.raises(FormatError, match="no folder of exported layers"):
+        read_layers(complete.folder)
+
+
+def test_only_what_was_accepted(complete: Project, tmp_path: Path) -> None:
+    complete.edit("accept", complete.truth.with_object(complete.truth.object(1).accepting(2, True)))
+    write_layers(complete, tmp_path / "out", layers=["modal", "amodal_overlay"], kinds=["png"], only_accepted=True)
+    assert {p.name for p in tmp_path.rglob("*.png") if p.parent.parent == tmp_path / "out"} == {"00002.png"}
+    lines = json.loads((tmp_path / "out/provenance.json").read_text())["frames"]
+    assert [line["review"] for line in lines].count("accepted") == 1 and len(lines) == len(complete.clip)

@@ -10,6 +10,9 @@ from pathlib import Path
 from vas_tool import __version__
 from vas_tool.errors import VasToolError
 
+FORMATS = ("coco", "youtube-vis", "tao-amodal", "diffusion-vas", "kins", "cocoa", "tabe", "sequences", "layers")
+"""Of ``exports.EXPORTS``, which would import numpy."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status: 0, 1 for an error that is told on one line, 130 when interrupted."""
@@ -94,8 +97,8 @@ def _add_run(run: argparse.ArgumentParser) -> None:
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:
-    export.add_argument("projects", nargs="+", type=Path, metavar="PROJECT", help="coco takes several into one file")
-    export.add_argument("--format", required=True, choices=("coco", "sequences", "layers"))
+    export.add_argument("projects", nargs="+", type=Path, metavar="PROJECT", help="formats of one .json file hold several")
+    export.add_argument("--format", required=True, choices=FORMATS)
     export.add_argument("--out", type=Path, required=True, help="the file or folder to write")
     export.add_argument("--only-accepted", action="store_true", help="leave out what nobody has accepted")
 

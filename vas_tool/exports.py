@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.coco import write_coco
+from vas_tool.formats.cocoa import write_cocoa
+from vas_tool.formats.diffusion_vas import write_samples
+from vas_tool.formats.kins import write_kins
 from vas_tool.formats.layers import write_layers
 from vas_tool.formats.sequences import frames_without_mask, write_sequences
+from vas_tool.formats.tabe import write_tabe
+from vas_tool.formats.tally import ExportSummary
+from vas_tool.formats.tao_predictions import write_predictions
+from vas_tool.formats.videos import unreviewed
+from vas_tool.formats.youtube_vis import write_youtube_vis
 from vas_tool.project import Project
+from vas_tool.truth import AnnotatedObject
 
 
 @dataclass(frozen=True)
@@ -32,62 +42,110 @@ class _Order:
     progress: Progress
 
 
+class _FileWriter(Protocol):
+    def __call__(
+        self, projects: Sequence[Project], path: Path, *, only_accepted: bool, progress: Progress
+    ) -> ExportSummary: ...
+
+
+class _FolderWriter(Protocol):
+    def __call__(
+        self, project: Project, folder: Path, *, object_id: int, only_accepted: bool, progress: Progress
+    ) -> Path: ...
+
+
 def export(
     projects: Sequence[Project], name: str, out: Path, *, only_accepted: bool = False, progress: Progress = silent
 ) -> Exported:
-    """Write open projects in the format ``name`` to ``out``: a .json file for coco, else a folder.
+    """Write open projects in the format ``name`` to ``out``: a .json file (see ``FILES``), else a folder.
 
     Raises FormatError when the format is unknown or there is nothing to write.
     """
     if name not in EXPORTS:
         raise FormatError(f"there is no format {name!r}; choose one of {', '.join(EXPORTS)}")
-    if name != "coco" and only_accepted:
-        raise FormatError(f"the format {name} has no review states; leave out 'accepted only', or export coco")
-    if name != "coco" and len({project.name for project in projects}) < len(projects):
+    if name not in FILES and len({project.name for project in projects}) < len(projects):
         raise FormatError("two projects have the same name and would replace one another; export them one by one")
     return EXPORTS[name](_Order(projects, out, only_accepted, progress))
 
 
 def default_out(name: str, folder: Path) -> Path:
     """Where the page puts an export inside a project's ``exports`` folder."""
-    return folder / ("coco.json" if name == "coco" else name)
+    return folder / (f"{name}.json" if name in FILES else name)
 
 
-def _coco(order: _Order) -> Exported:
-    path = order.out if order.out.suffix and not order.out.is_dir() else order.out / "coco.json"
-    summary = write_coco(order.projects, path, only_accepted=order.only_accepted, progress=order.progress)
+def _file(name: str, write: _FileWriter) -> Callable[[_Order], Exported]:
+    """A format of one file for all projects."""
+
+    def run(order: _Order) -> Exported:
+        path = order.out if order.out.suffix and not order.out.is_dir() else order.out / f"{name}.json"
+        summary = write(order.projects, path, only_accepted=order.only_accepted, progress=order.progress)
+        return Exported((summary.path,), _notes(summary))
+
+    return run
+
+
+def _notes(summary: ExportSummary) -> tuple[str, ...]:
     counts = f"{summary.num_annotations} annotations on {summary.num_images} images, {summary.num_accepted} accepted."
     stand_ins = (
         f"{summary.num_modal_only} amodal masks are the modal ones, because none were made; complete the object."
     )
-    notes = (counts, *[stand_ins] * bool(summary.num_modal_only), *summary.unreviewed, *summary.left_out)
-    return Exported((summary.path,), notes)
+    return (counts, *[stand_ins] * bool(summary.num_modal_only), *summary.unreviewed, *summary.left_out)
 
 
-def _sequences(order: _Order) -> Exported:
-    notes: list[str] = []
-    for project in order.projects:
-        for thing in project.truth.objects:
-            folder = write_sequences(project, order.out, object_id=thing.id, progress=order.progress)
-            black = len(frames_without_mask(project, thing.id))
-            note = f"; {black} frames were never segmented, their masks are black" if black else ""
-            notes.append(f"{folder.name}: {len(project.clip)} frames of {thing.label}{note}.")
-    if not notes:
-        raise FormatError("there is no object to write; click one and track it first")
-    return Exported((order.out,), tuple(notes))
+def _folders(write: _FolderWriter, note: Callable[[Project, AnnotatedObject], str]) -> Callable[[_Order], Exported]:
+    """A format of one folder an object."""
+
+    def run(order: _Order) -> Exported:
+        notes: list[str] = []
+        written = 0
+        for project in order.projects:
+            for thing in project.truth.objects:
+                if order.only_accepted and not thing.accepted:
+                    notes.append(f"{project.name}, object {thing.id} ({thing.label}): left out, no frame is accepted.")
+                    continue
+                out, bar = order.out, order.progress
+                folder = write(project, out, object_id=thing.id, only_accepted=order.only_accepted, progress=bar)
+                count = len(thing.accepted) if order.only_accepted else len(project.clip)
+                written += 1
+                notes.append(f"{folder.name}: {count} frames of {thing.label}{note(project, thing)}.")
+        if not written:
+            raise FormatError(" ".join(notes) or "there is no object to write; click one and track it first")
+        return Exported((order.out,), (*notes, *_unreviewed(order)))
+
+    return run
+
+
+def _unreviewed(order: _Order) -> list[str]:
+    return [] if order.only_accepted else [line for project in order.projects for line in unreviewed(project)]
+
+
+def _black_masks(project: Project, thing: AnnotatedObject) -> str:
+    black = len(frames_without_mask(project, thing.id))
+    return f"; {black} frames were never segmented, their masks are black" if black else ""
 
 
 def _layers(order: _Order) -> Exported:
     files: list[Path] = []
     for project in order.projects:
         folder = order.out if len(order.projects) == 1 else order.out / project.name
-        files += write_layers(project, folder, progress=order.progress)
-    return Exported((order.out,), (f"{len(files)} files.",))
+        files += write_layers(project, folder, only_accepted=order.only_accepted, progress=order.progress)
+    return Exported((order.out,), (f"{len(files)} files.", *_unreviewed(order)))
 
+
+FILES: dict[str, Callable[[_Order], Exported]] = {
+    "coco": _file("coco", write_coco),
+    "youtube-vis": _file("youtube-vis", write_youtube_vis),
+    "tao-amodal": _file("tao-amodal", write_predictions),
+    "diffusion-vas": _file("diffusion-vas", write_samples),
+    "kins": _file("kins", write_kins),
+    "cocoa": _file("cocoa", write_cocoa),
+}
+"""Format name -> writer, of those that hold several projects in one .json file."""
 
 EXPORTS: dict[str, Callable[[_Order], Exported]] = {
-    "coco": _coco,
-    "sequences": _sequences,
+    **FILES,
+    "tabe": _folders(write_tabe, _black_masks),
+    "sequences": _folders(write_sequences, _black_masks),
     "layers": _layers,
 }
 """Format name -> writer."""

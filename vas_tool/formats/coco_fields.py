@@ -11,12 +11,20 @@ from vas_tool.formats.masks_on_frame import Review
 EXACT_INTEGERS = 2**53
 """Beyond this, readers in JavaScript and in floating point lose digits."""
 
+FAR_AWAY = 100_000
+"""Pixels: no corner of a polygon is farther from the picture's."""
+
 Kind = Callable[[Any], bool]
 
 
 def is_integer(value: Any) -> bool:
     """A whole number (not true or false)."""
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < EXACT_INTEGERS
+
+
+def is_id(value: Any) -> bool:
+    """A whole number or text."""
+    return is_integer(value) or is_text(value)
 
 
 def is_count(value: Any) -> bool:
@@ -60,6 +68,19 @@ def is_rle(value: Any) -> bool:
         return False
     size = value.get("size")
     return isinstance(size, list) and len(size) == 2 and all(map(is_size, size))
+
+
+def is_polygon(value: Any) -> bool:
+    """Three or more corners: [x, y, x, y, ...]."""
+    # Fewer numbers are a box to COCO's tools; far away ones make them ask for all of the memory.
+    if not isinstance(value, list) or len(value) < 6 or len(value) % 2:
+        return False
+    return all(is_number(n) and abs(n) <= FAR_AWAY for n in value)
+
+
+def is_polygons(value: Any) -> bool:
+    """A list of polygons."""
+    return isinstance(value, list) and all(map(is_polygon, value))
 
 
 def is_engine(value: Any) -> bool:
@@ -118,11 +139,18 @@ FIELDS: dict[str, dict[str, Kind]] = {
 """List of the file -> key -> what its value must be. Other keys are nobody's business."""
 
 
+CALLED = "called"
+"""Key of a record that was made out of a part of another one: what to call it in a message."""
+
+
 def name_of(list_name: str, item: Any, position: int) -> str:
     """``annotation 7``, or ``annotations[3]`` when the record has no id to be called by."""
     singular = {"categories": "category"}.get(list_name, list_name.removesuffix("s"))
-    known = isinstance(item, dict) and is_integer(item.get("id"))
-    return f"{singular} {item['id']}" if known else f"{list_name}[{position}]"
+    if not isinstance(item, dict):
+        return f"{list_name}[{position}]"
+    if is_text(item.get(CALLED)):
+        return str(item[CALLED])
+    return f"{singular} {item['id']}" if is_id(item.get("id")) else f"{list_name}[{position}]"
 
 
 def wrong_fields(item: Mapping[str, Any], fields: Mapping[str, Kind]) -> Iterator[tuple[str, str]]:

@@ -75,17 +75,22 @@ def read_coco(path: Path) -> CocoFile:
     """Read what ``write_coco`` wrote. Raises FormatError when the file is missing, no JSON, or lacks something."""
     data = load_json(path)
     try:
-        labels = {item["id"]: item["name"] for item in data["categories"]}
-        return CocoFile(
-            video_names={item["id"]: item["name"] for item in data["videos"]},
-            images=_all(data["images"], _image, what="image"),
-            annotations=_all(data["annotations"], lambda item: _annotation(item, labels), what="annotation"),
-        )
+        return coco_file(data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(
             f"{path} is no COCO file of vas-tool ({type(error).__name__}: {error}); `vas-tool verify {path}` lists "
             "what is wrong"
         ) from error
+
+
+def coco_file(data: Any) -> CocoFile:
+    """The parsed lists as records. Raises LookupError, TypeError, ValueError or AttributeError for damaged ones."""
+    labels = {item["id"]: item["name"] for item in data["categories"]}
+    return CocoFile(
+        video_names={item["id"]: item["name"] for item in data["videos"]},
+        images=_all(data["images"], _image, what="image"),
+        annotations=_all(data["annotations"], lambda item: _annotation(item, labels), what="annotation"),
+    )
 
 
 def _all(items: list[Any], read: Callable[[Any], Record], *, what: str) -> tuple[Record, ...]:

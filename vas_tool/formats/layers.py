@@ -6,6 +6,7 @@
 001_car_modal_overlay/00000.png   the frame with what is seen tinted; amodal_overlay hatches the hidden part too
 depth/00000.png                   16 bit, 65535 = nearest
 ...and each of them as .mp4 and .gif at the clip's rate.
+provenance.json                   who made each object's masks, frame by frame, and who looked at them
 
 A frame for which nothing was made has no PNG; in a video it shows as an empty mask, or as the bare frame.
 """
@@ -13,8 +14,8 @@ A frame for which nothing was made has no PNG; in a video it shows as an empty m
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -25,6 +26,8 @@ from vas_tool import drawing
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.in_place import folder_in_place
+from vas_tool.formats.provenance import write_provenance
+from vas_tool.formats.videos import numbered
 from vas_tool.object_layers import AmodalMasks, ModalMasks
 from vas_tool.project import Project
 from vas_tool.storage import DEPTH_LEVELS
@@ -47,7 +50,7 @@ LABEL_LENGTH = 40
 COMPRESSION = 2
 """Of PNG, 0 to 9: 6 takes three times as long for a tenth less."""
 
-OUR_FILES = re.compile(rf"(\d{{3,}}_[^/]*_)?({'|'.join(LAYERS)})(/\d{{5,}}\.png|\.mp4|\.gif)")
+OUR_FILES = re.compile(rf"(\d{{3,}}_[^/]*_)?({'|'.join(LAYERS)})(/\d{{5,}}\.png|\.mp4|\.gif)|provenance\.json")
 """What ``write_layers`` leaves in its folder."""
 
 
@@ -62,7 +65,13 @@ class _Layer:
     image: Callable[[int], Image.Image]
     """What goes into the PNG of a frame that was made."""
     picture: Callable[[int], Frame]
-    """What goes into a video."""
+    """What goes into a video, of a frame that was made."""
+    bare: Callable[[int], Frame]
+    """The same, of one that was not."""
+
+    def shown(self, frame_index: int) -> Frame:
+        """What a video shows of a frame."""
+        return self.picture(frame_index) if self.made(frame_index) else self.bare(frame_index)
 
 
 def write_layers(
@@ -71,11 +80,13 @@ def write_layers(
     *,
     layers: Sequence[LayerName] = LAYERS,
     kinds: Sequence[Kind] = KINDS,
+    only_accepted: bool = False,
     progress: Progress = silent,
 ) -> list[Path]:
     """Write layers into ``folder``; a former export there is replaced. Gives the files.
 
-    Layers of which no frame was made are left out. Memory does not grow with the length of the clip.
+    Layers of which no frame was made are left out; with ``only_accepted`` an object's frames that the person has not
+    accepted count as not made. Memory does not grow with the length of the clip.
 
     Raises FormatError when nothing was made yet, a name is unknown, or ``folder`` holds anything else; VideoError
     when a video cannot be written; Cancelled. Nothing is left of an export that fails.
@@ -83,7 +94,8 @@ def write_layers(
     _check_names(layers, LAYERS)
     _check_names(kinds, KINDS)
     frames = range(len(project.clip))
-    found = [layer for layer in _layers(project, layers) if any(map(layer.made, frames))]
+    _, (video,) = numbered([project])
+    found = [layer for layer in _layers(project, layers, only_accepted=only_accepted) if any(map(layer.made, frames))]
     if not found:
         raise FormatError(f"{project.name} has none of {', '.join(layers)}; click an object and complete it first")
     ticks = _Ticks(progress, len(found) * len(kinds) * len(frames))
@@ -93,8 +105,9 @@ def write_layers(
                 if kind == "png":
                     _write_images(beside / layer.name, layer, ticks.over(frames))
                 else:
-                    pictures = map(layer.picture, ticks.over(frames))
+                    pictures = map(layer.shown, ticks.over(frames))
                     write_video(beside / f"{layer.name}.{kind}", pictures, fps=project.clip.fps)
+        write_provenance(beside, video, format_name="layers", things=video.truth.objects, frames=frames)
         ticks.end()
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
@@ -128,12 +141,19 @@ def _write_images(folder: Path, layer: _Layer, frames: Iterator[int]) -> None:
             layer.image(frame_index).save(folder / f"{frame_index:05d}.png", compress_level=COMPRESSION)
 
 
-def _layers(project: Project, names: Sequence[LayerName]) -> Iterator[_Layer]:
+def _layers(project: Project, names: Sequence[LayerName], *, only_accepted: bool) -> Iterator[_Layer]:
     for thing in project.truth.objects:
         of_object = _object_layers(project, thing)
-        yield from (of_object[name] for name in LAYERS if name in names and name in of_object)
+        for name in LAYERS:
+            if name in names and name in of_object:
+                yield _accepted(of_object[name], thing) if only_accepted else of_object[name]
     if "depth" in names:
         yield _depth_layer(project)
+
+
+def _accepted(layer: _Layer, thing: AnnotatedObject) -> _Layer:
+    """The layer as if it had been made on frames that the person accepted only."""
+    return replace(layer, made=lambda i: i in thing.accepted and layer.made(i))
 
 
 def _object_layers(project: Project, thing: AnnotatedObject) -> dict[LayerName, _Layer]:
@@ -156,15 +176,12 @@ def _file_name(label: str) -> str:
 
 def _mask_layer(name: str, masks: ModalMasks | AmodalMasks) -> _Layer:
     size_wh = masks.canvas.frame_wh if isinstance(masks, ModalMasks) else masks.canvas.size_wh
-
-    def mask(i: int) -> Mask:
-        return masks[i] if i in masks else _nothing(size_wh)
-
     return _Layer(
         name,
         made=lambda i: i in masks,
-        image=lambda i: Image.fromarray(mask(i).astype(np.uint8) * np.uint8(255)),
-        picture=lambda i: drawing.mask_picture(mask(i)),
+        image=lambda i: Image.fromarray(masks[i].astype(np.uint8) * np.uint8(255)),
+        picture=lambda i: drawing.mask_picture(masks[i]),
+        bare=lambda i: drawing.mask_picture(_nothing(size_wh)),
     )
 
 
@@ -179,7 +196,8 @@ def _content_layer(name: str, project: Project, thing: AnnotatedObject) -> _Laye
         name,
         made=lambda i: i in content,
         image=lambda i: Image.fromarray(content[i]),
-        picture=lambda i: drawing.over(content[i], ground) if i in content else ground,
+        picture=lambda i: drawing.over(content[i], ground),
+        bare=lambda i: ground,
     )
 
 
@@ -187,24 +205,37 @@ def _modal_overlay(name: str, project: Project, modal: ModalMasks) -> _Layer:
     colour = drawing.colour_of(modal.thing.id)
 
     def picture(i: int) -> Frame:
-        return drawing.modal_overlay(project.clip[i], modal[i], colour) if i in modal else project.clip[i]
+        return drawing.modal_overlay(project.clip[i], modal[i], colour)
 
-    return _Layer(name, made=lambda i: i in modal, image=lambda i: Image.fromarray(picture(i)), picture=picture)
+    return _Layer(
+        name,
+        made=lambda i: i in modal,
+        image=lambda i: Image.fromarray(picture(i)),
+        picture=picture,
+        bare=lambda i: project.clip[i],
+    )
 
 
 def _amodal_overlay(name: str, project: Project, amodal: AmodalMasks) -> _Layer:
     canvas, modal, colour = amodal.canvas, amodal.modal, drawing.colour_of(amodal.thing.id)
     ground = drawing.checkerboard(canvas.size_wh)
 
-    def picture(i: int) -> Frame:
+    def bare(i: int) -> Frame:
         frame = ground.copy()
         frame[canvas.window] = project.clip[i]
-        if i not in amodal:
-            return frame
-        seen = canvas.to_canvas(modal[i]) if i in modal else _nothing(canvas.size_wh)
-        return drawing.amodal_overlay(frame, seen, amodal[i], colour=colour)
+        return frame
 
-    return _Layer(name, made=lambda i: i in amodal, image=lambda i: Image.fromarray(picture(i)), picture=picture)
+    def picture(i: int) -> Frame:
+        seen = canvas.to_canvas(modal[i]) if i in modal else _nothing(canvas.size_wh)
+        return drawing.amodal_overlay(bare(i), seen, amodal[i], colour=colour)
+
+    return _Layer(
+        name,
+        made=lambda i: i in amodal,
+        image=lambda i: Image.fromarray(picture(i)),
+        picture=picture,
+        bare=bare,
+    )
 
 
 def _depth_layer(project: Project) -> _Layer:
@@ -214,5 +245,69 @@ def _depth_layer(project: Project) -> _Layer:
         "depth",
         made=lambda i: i in depth,
         image=lambda i: Image.fromarray(np.round(depth[i] * DEPTH_LEVELS).astype(np.uint16)),
-        picture=lambda i: drawing.depth_colours(depth[i]) if i in depth else unknown,
+        picture=lambda i: drawing.depth_colours(depth[i]),
+        bare=lambda i: unknown,
     )
+
+
+@dataclass(frozen=True)
+class LayersFolder:
+    """The pictures of a folder that ``write_layers`` filled."""
+
+    pictures: Mapping[str, Mapping[int, Path]]
+    """Name of the layer (``001_car_amodal``, ``depth``) -> frame_index -> PNG."""
+
+    def mask(self, name: str, frame_index: int) -> Mask:
+        """(H, W) of a modal or amodal layer. Raises FormatError when the picture is no mask of 0 and 255."""
+        return _read_mask(self.pictures[name][frame_index])
+
+
+def is_layers_folder(folder: Path) -> bool:
+    """Whether a folder holds what ``write_layers`` leaves, and nothing else."""
+    inside = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+    return bool(inside) and all(map(OUR_FILES.fullmatch, inside)) and inside != ["provenance.json"]
+
+
+def read_layers(folder: Path) -> LayersFolder:
+    """Read a folder of layers back. Raises FormatError when it is none, or has no PNG."""
+    if not folder.is_dir() or not is_layers_folder(folder):
+        raise FormatError(f"{folder} is no folder of exported layers; name one that `export --format layers` filled")
+    pictures: dict[str, dict[int, Path]] = {}
+    for path in sorted(folder.glob("*/*.png")):
+        pictures.setdefault(path.parent.name, {})[int(path.stem)] = path
+    return LayersFolder(pictures)
+
+
+def _read_mask(path: Path) -> Mask:
+    try:
+        with Image.open(path) as image:
+            grey = np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise FormatError(f"{path} does not read as an image ({error}); export it again") from error
+    if grey.dtype != np.uint8 or grey.ndim != 2 or set(np.unique(grey).tolist()) - {0, 255}:
+        raise FormatError(f"{path} is no mask of 0 and 255; export it again")
+    return np.asarray(grey == 255)
+
+
+def check_layers(source: LayersFolder) -> Iterator[str]:
+    """What is wrong with the pictures: those that do not read, masks of other values, layers of several sizes."""
+    for name, paths in source.pictures.items():
+        sizes: dict[tuple[int, int], Path] = {}
+        for path in paths.values():
+            try:
+                sizes.setdefault(_checked_size(name, path), path)
+            except FormatError as error:
+                yield str(error)
+        if len(sizes) > 1:
+            yield f"{name} has pictures of {len(sizes)} sizes: {', '.join(f'{p.name} {s}' for s, p in sizes.items())}"
+
+
+def _checked_size(name: str, path: Path) -> tuple[int, int]:
+    if name.endswith(("_modal", "_amodal")):
+        return _read_mask(path).shape[::-1]
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image.size
+    except (OSError, SyntaxError, ValueError) as error:
+        raise FormatError(f"{path} does not read as an image ({error}); export it again") from error

@@ -2,6 +2,7 @@
 
 <sequence>/rgbs/frame_000.jpg ...    the frames
 <sequence>/masks/frame_000.png ...   one object's modal masks, 8 bit, 0 or 255
+<sequence>/provenance.json           who made each mask, and who looked at it (not part of the layout; readers pass it)
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from PIL import Image, ImageOps
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.in_place import folder_in_place
+from vas_tool.formats.provenance import write_provenance
+from vas_tool.formats.videos import ExportVideo, numbered
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
 from vas_tool.truth import AnnotatedObject
@@ -32,7 +35,7 @@ OBJECT_ABOVE = 128
 FEWEST_DIGITS = 3
 """frame_000: as in the published sequences. More frames than 1000 get more digits, so that names sort."""
 
-OUR_FILES = re.compile(r"(rgbs|masks)/frame_\d{3,}\.(png|jpg)")
+OUR_FILES = re.compile(r"(rgbs|masks)/frame_\d{3,}\.(png|jpg)|provenance\.json")
 """What ``write_sequences`` leaves in a sequence's folder."""
 
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
@@ -61,21 +64,41 @@ def is_sequences_folder(folder: Path) -> bool:
 # --- out ------------------------------------------------------------------------------------------------------------
 
 
-def write_sequences(project: Project, folder: Path, *, object_id: int, progress: Progress = silent) -> Path:
+def write_sequences(
+    project: Project, folder: Path, *, object_id: int, only_accepted: bool = False, progress: Progress = silent
+) -> Path:
     """Write one object's sequence into ``folder``, as ``<project>`` or, of several objects, ``<project>_object<id>``.
 
     Frames are copied byte for byte. A frame without a modal mask gets a black one, because readers pair the files
-    by their order; ``frames_without_mask`` names them. Gives the sequence's folder; a former export is replaced.
+    by their order; ``frames_without_mask`` names them. ``only_accepted`` leaves out the frames that the person has
+    not accepted, pictures and masks. Gives the sequence's folder; a former export is replaced.
 
-    Raises PromptError when there is no such object, FormatError when the folder holds something else or the disk
-    refuses, Cancelled.
+    Raises PromptError when there is no such object, FormatError when no frame is left, the folder holds something
+    else or the disk refuses, Cancelled.
     """
-    thing = project.truth.object(object_id)
-    several = len(project.truth.objects) > 1
-    target = folder / (f"{project.name}_object{thing.id}" if several else project.name)
+    _, (video,) = numbered([project])
+    thing = video.truth.object(object_id)
+    frames = chosen_frames(project, thing, only_accepted=only_accepted)
+    target = folder / object_folder(video, thing)
     with folder_in_place(target, ours=OUR_FILES) as beside:
-        _write_into(beside, project, project.modal(object_id), progress=progress)
+        _write_into(beside, project, project.modal(object_id), frames=frames, progress=progress)
+        write_provenance(beside, video, format_name="sequences", things=[thing], frames=frames)
     return target
+
+
+def object_folder(video: ExportVideo, thing: AnnotatedObject) -> str:
+    """``<project>``, or of several objects ``<project>_object<id>``."""
+    several = len(video.truth.objects) > 1
+    return f"{video.project.name}_object{thing.id}" if several else video.project.name
+
+
+def chosen_frames(project: Project, thing: AnnotatedObject, *, only_accepted: bool) -> Sequence[int]:
+    """All frames, or those that were accepted. Raises FormatError when there are none."""
+    if not only_accepted:
+        return range(len(project.clip))
+    if not thing.accepted:
+        raise FormatError(f"no frame of {thing.label} is accepted; accept some, or export what nobody reviewed, too")
+    return thing.accepted
 
 
 def frames_without_mask(project: Project, object_id: int) -> list[int]:
@@ -84,20 +107,25 @@ def frames_without_mask(project: Project, object_id: int) -> list[int]:
     return [i for i in range(len(project.clip)) if i not in made]
 
 
-def _write_into(folder: Path, project: Project, modal: Mapping[int, Mask], *, progress: Progress) -> None:
+def _write_into(
+    folder: Path, project: Project, modal: Mapping[int, Mask], *, frames: Sequence[int], progress: Progress
+) -> None:
     rgbs, masks = folder / "rgbs", folder / "masks"
     rgbs.mkdir()
     masks.mkdir()
-    num_frames = len(project.clip)
-    digits = max(FEWEST_DIGITS, len(str(num_frames - 1)))
+    digits = max(FEWEST_DIGITS, len(str(len(frames) - 1)))
     nothing = np.zeros(project.clip.size_wh[::-1], dtype=bool)
-    for i in range(num_frames):
-        progress(i, num_frames, "writing frames and masks")
-        frame, stem = project.clip.frame_path(i), f"frame_{i:0{digits}d}"
+    for place, i in enumerate(frames):
+        progress(place, len(frames), "writing frames and masks")
+        frame, stem = project.clip.frame_path(i), f"frame_{place:0{digits}d}"
         shutil.copyfile(frame, rgbs / f"{stem}{frame.suffix}")
-        mask = modal.get(i, nothing)
-        Image.fromarray(mask.astype(np.uint8) * np.uint8(255)).save(masks / f"{stem}.png")
-    progress(num_frames, num_frames, "writing frames and masks")
+        write_mask(masks / f"{stem}.png", modal.get(i, nothing))
+    progress(len(frames), len(frames), "writing frames and masks")
+
+
+def write_mask(path: Path, mask: Mask) -> None:
+    """An 8 bit PNG of 0 and 255."""
+    Image.fromarray(mask.astype(np.uint8) * np.uint8(255)).save(path)
 
 
 # --- in -------------------------------------------------------------------------------------------------------------
@@ -114,7 +142,7 @@ def read_sequences(folder: Path) -> SequencesSource:
     if not is_sequences_folder(folder):
         raise FormatError(f"{folder} has no folders rgbs and masks; choose a folder that has both")
     frames = image_paths(folder / "rgbs")
-    size_wh = _upright_size(frames[0])
+    size_wh = upright_size(frames[0])
     return SequencesSource(
         rgbs=folder / "rgbs",
         num_frames=len(frames),
@@ -146,19 +174,18 @@ def pair_masks(folder: Path, frame_stems: Sequence[str], *, size_wh: SizeWH) -> 
     return dict(enumerate(paths))
 
 
-def odd_files(source: SequencesSource) -> list[str]:
-    """What ``read_sequences`` cannot see from the files' heads: pictures that do not decode, frames without a mask,
-    masks with other values than 0 and 255. One sentence each.
+def odd_files(source: SequencesSource, *, every_frame: bool = True, frames_too: bool = True) -> list[str]:
+    """What ``read_sequences`` cannot see from the files' heads: pictures that do not decode, masks with other values
+    than 0 and 255, and (``every_frame``) frames without a mask. One sentence each.
     """
     problems = []
-    frames = image_paths(source.rgbs)
-    for frame_index, path in enumerate(frames):
+    for frame_index, path in enumerate(image_paths(source.rgbs)):
         try:
-            if _upright_size(path) != source.size_wh:
-                problems.append(f"{path} is {_upright_size(path)}, the first frame is {source.size_wh} (width, height)")
+            if frames_too and upright_size(path) != source.size_wh:
+                problems.append(f"{path} is {upright_size(path)}, the first frame is {source.size_wh} (width, height)")
             mask = source.masks.get(frame_index)
             if mask is None:
-                problems.append(f"{path} has no mask")
+                problems += [f"{path} has no mask"] * every_frame
             elif other := set(np.unique(_grey(mask, source.size_wh)).tolist()) - {0, 255}:
                 problems.append(f"{mask} has {len(other)} values other than 0 and 255")
         except FormatError as error:
@@ -180,6 +207,13 @@ def import_sequences(
     folder, ProjectError when ``project_folder`` cannot be made, Cancelled.
     """
     source = read_sequences(folder)
+    return project_with_masks(project_folder, source, label=label, fps=fps, progress=progress)
+
+
+def project_with_masks(
+    project_folder: Path, source: SequencesSource, *, label: str, fps: float, progress: Progress
+) -> Project:
+    """Make a project of frames and one object's masks that were looked through; see ``import_sequences``."""
     project = Project.create(project_folder, source.rgbs, fps=fps, progress=progress)
     try:
         thing = AnnotatedObject(project.truth.next_object_id, label)
@@ -235,7 +269,7 @@ def _give(
     progress(2 * len(masks), 2 * len(masks), "reading masks")
 
 
-def _upright_size(path: Path) -> SizeWH:
+def upright_size(path: Path) -> SizeWH:
     """Width and height of a frame as the import will turn it."""
     try:
         with Image.open(path) as image:

@@ -32,6 +32,22 @@ class ExportSummary:
     """What is in the projects and not in the file, and why."""
 
 
+@dataclass(frozen=True)
+class Counted:
+    """One object on one frame, as it was counted."""
+
+    key: Key
+    frame_index: int
+    accepted: bool
+    modal_only: bool
+
+    @classmethod
+    def of(cls, video_name: str, masks: MasksOnFrame) -> Counted:
+        """What is counted of an object's masks on a frame."""
+        key = (video_name, masks.thing.id, masks.thing.label)
+        return cls(key, masks.frame_index, masks.accepted, modal_only=masks.amodal_stamp is None)
+
+
 @dataclass
 class Tally:
     """What happened while the annotations were written."""
@@ -50,28 +66,33 @@ class Tally:
 
     def takes(self, video_name: str, masks: MasksOnFrame, *, only_accepted: bool) -> bool:
         """Whether an object on a frame goes into the export; counted either way."""
-        key = (video_name, masks.thing.id, masks.thing.label)
+        here = Counted.of(video_name, masks)
         if not masks.amodal.any():  # it covers the modal mask: nothing is seen either
-            self.empty.setdefault(key, []).append(masks.frame_index)
+            self.empty.setdefault(here.key, []).append(here.frame_index)
             return False
-        if not masks.accepted:
-            self.unseen.setdefault(key, []).append(masks.frame_index)
+        if not here.accepted:
+            self.unseen.setdefault(here.key, []).append(here.frame_index)
             if masks.review == "needs_work":
-                self.needing_work.setdefault(key, []).append(masks.frame_index)
+                self.needing_work.setdefault(here.key, []).append(here.frame_index)
             if only_accepted:
                 return False
-        self.num_annotations += 1
-        self.num_accepted += masks.accepted
-        self.num_modal_only += masks.amodal_stamp is None
+        self._count(here, 1)
         return True
 
-    def unfit_for(self, why: str, video_name: str, masks: MasksOnFrame) -> None:
-        """Count what ``takes`` took, and the format cannot hold after all."""
-        key = (video_name, masks.thing.id, masks.thing.label)
-        self.unfit.setdefault(why, {}).setdefault(key, []).append(masks.frame_index)
-        self.num_annotations -= 1
-        self.num_accepted -= masks.accepted
-        self.num_modal_only -= masks.amodal_stamp is None
+    def unfit_for(self, why: str, here: Counted) -> None:
+        """Take back what ``takes`` took, because the format cannot hold it after all."""
+        self.unfit.setdefault(why, {}).setdefault(here.key, []).append(here.frame_index)
+        self._count(here, -1)
+
+    def _count(self, here: Counted, step: int) -> None:
+        self.num_annotations += step
+        self.num_accepted += step * here.accepted
+        self.num_modal_only += step * here.modal_only
+
+    @property
+    def unreviewed(self) -> list[str]:
+        """A sentence for each object with frames nobody accepted, and those of them where something stands out."""
+        return sentences(self.unseen, "not accepted") + sentences(self.needing_work, "in need of work")
 
     def summary(
         self, path: Path, root: Path, *, num_videos: int, num_images: int, only_accepted: bool
@@ -89,7 +110,7 @@ class Tally:
             num_annotations=self.num_annotations,
             num_accepted=self.num_accepted,
             num_modal_only=self.num_modal_only,
-            unreviewed=(*sentences(self.unseen, "not accepted"), *sentences(self.needing_work, "in need of work")),
+            unreviewed=tuple(self.unreviewed),
             left_out=tuple(left_out),
         )
 

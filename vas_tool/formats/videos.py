@@ -14,7 +14,7 @@ import numpy as np
 from vas_tool.engines.base import Progress
 from vas_tool.errors import FormatError
 from vas_tool.formats.masks_on_frame import MasksOnFrame
-from vas_tool.formats.tally import Tally
+from vas_tool.formats.tally import Counted, Tally
 from vas_tool.project import Project
 from vas_tool.review import needs_look
 from vas_tool.truth import AnnotatedObject, Truth
@@ -100,6 +100,11 @@ class Sighting:
         """Of its frame."""
         return self.video.first_image_id + self.masks.frame_index
 
+    @property
+    def counted(self) -> Counted:
+        """As the tally has it."""
+        return Counted.of(self.video.name, self.masks)
+
 
 def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
     """The projects' common parent folder, and the projects with their ids, sorted by name.
@@ -126,6 +131,19 @@ def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
 def _truth_and_looks(project: Project) -> tuple[Truth, dict[int, dict[int, str]]]:
     with project.mutex:
         return project.truth, {thing.id: needs_look(project, thing.id) for thing in project.truth.objects}
+
+
+def unreviewed(project: Project) -> list[str]:
+    """A sentence for each object with frames that have a mask and that nobody accepted."""
+    tally = Tally()
+    for thing in project.truth.objects:
+        looks = needs_look(project, thing.id)
+        for frame_index in sorted({*project.modal(thing.id), *project.amodal(thing.id)} - set(thing.accepted)):
+            key = (project.name, thing.id, thing.label)
+            tally.unseen.setdefault(key, []).append(frame_index)
+            if frame_index in looks:
+                tally.needing_work.setdefault(key, []).append(frame_index)
+    return tally.unreviewed
 
 
 def category_ids(videos: Sequence[ExportVideo]) -> dict[str, int]:

@@ -1,0 +1,117 @@
+"""COCOA-style files, out and in: one annotation a picture, with a region for each object (spec.md 6.6).
+
+    segmentation       the amodal mask as one flat polygon; parts and holes are joined by bridges of no width, so it is
+                       exact in rasterisers that fill by the even-odd rule, as COCO's own does
+    visible_mask       the modal mask as RLE; absent where the object is seen whole. invisible_mask is the rest of it
+    order              1, 2, ... from front to back; the regions are listed in that order
+    depth_constraint   of the annotation: "1-2,1-3": region 1 is in front of regions 2 and 3
+
+Each region also says its track_id, obj_id, amodal_bbox, review state and engines. Objects wholly beyond the picture
+are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import FormatError
+from vas_tool.formats.image_amodal import AmodalImage, AmodalImages, ImageMasks, by_image
+from vas_tool.formats.in_place import text_in_place
+from vas_tool.formats.json_files import load_json, write_lists
+from vas_tool.formats.occlusion_order import Occluders, front_to_back
+from vas_tool.formats.polygons import from_polygons, to_one_polygon
+from vas_tool.formats.tally import ExportSummary, Tally
+from vas_tool.formats.videos import Sighting, numbered, sightings
+from vas_tool.masks import to_rle
+from vas_tool.project import Project
+from vas_tool.types import SizeWH
+
+
+def write_cocoa(
+    projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
+) -> ExportSummary:
+    """Write open projects as one COCOA-style file; as ``write_coco`` in everything else."""
+    root, videos = numbered(projects)
+    tally = Tally()
+    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    pictures = enumerate(by_image(found, tally), 1)
+    with text_in_place(path) as file:
+        lists = {
+            "videos": (v.json() for v in videos),
+            "images": (v.image_json(i) for v in videos for i in range(len(v.project.clip))),
+            "annotations": ({"id": number, **_picture_json(here, occ)} for number, (here, occ) in pictures),
+        }
+        write_lists(file, "cocoa", lists)
+    num_images = sum(len(v.project.clip) for v in videos)
+    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+
+
+def _picture_json(here: Sequence[Sighting], occluders: Occluders) -> dict[str, Any]:
+    order = front_to_back(occluders)
+    place = {thing: number for number, thing in enumerate(order, 1)}
+    pairs = sorted((place[front], place[thing]) for thing, fronts in occluders.items() for front in fronts)
+    in_order = sorted(here, key=lambda sighting: place[sighting.masks.thing.id])
+    return {
+        "image_id": here[0].image_id,
+        "regions": [_region_json(s, order=place[s.masks.thing.id]) for s in in_order],
+        "depth_constraint": ",".join(f"{front}-{behind}" for front, behind in pairs),
+        "size": len(here),
+        "author": "vas-tool",
+        "url": "",
+    }
+
+
+def _region_json(sighting: Sighting, *, order: int) -> dict[str, Any]:
+    masks = sighting.masks
+    record = masks.json()
+    hidden = {key: record[key] for key in ("visible_mask", "invisible_mask")} if masks.hidden.any() else {}
+    kept = ("obj_id", "area", "bbox", "occlude_rate", "amodal_bbox", "out_of_frame", "visibility")
+    return {
+        "segmentation": to_one_polygon(masks.whole),
+        "name": masks.thing.label,
+        "order": order,
+        "isStuff": 0,
+        **hidden,
+        **{key: record[key] for key in kept},
+        "track_id": sighting.track_id,
+        **masks.trust_json(),
+    }
+
+
+def read_cocoa(path: Path) -> AmodalImages:
+    """Read a COCOA file, ours or another's. Raises FormatError when it is none."""
+    data = load_json(path)
+    try:
+        images = tuple(AmodalImage(i["id"], i["file_name"], (i["width"], i["height"])) for i in data["images"])
+        size_of = {image.id: image.size_wh for image in images}
+        objects = [o for item in data["annotations"] for o in _objects(item, size_of[item["image_id"]])]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(
+            f"{path} is no COCOA file ({type(error).__name__}: {error}); `vas-tool verify {path}` lists what is wrong"
+        ) from error
+    return AmodalImages(images, tuple(objects))
+
+
+def _objects(item: dict[str, Any], size_wh: SizeWH) -> list[ImageMasks]:
+    pairs = constraints(item.get("depth_constraint") or "")
+    objects = []
+    for number, region in enumerate(item["regions"], 1):
+        whole = to_rle(from_polygons([region["segmentation"]], size_wh))
+        objects.append(
+            ImageMasks(
+                image_id=item["image_id"],
+                label=region["name"],
+                amodal_rle=whole,
+                modal_rle=region.get("visible_mask", whole),
+                in_front=tuple(front - 1 for front, behind in pairs if behind == number),
+            )
+        )
+    return objects
+
+
+def constraints(text: str) -> list[tuple[int, int]]:
+    """``1-2,1-3`` -> [(1, 2), (1, 3)]. Raises ValueError."""
+    return [(int(front), int(behind)) for pair in text.split(",") if pair for front, behind in [pair.split("-")]]

@@ -1,0 +1,311 @@
+"""Samples of 25 frames, as Diffusion-VAS is trained and measured on (spec.md 2.2, 2.5): a JSON list.
+
+Out, in the form of its SAIL-VOS files, for fine-tuning:
+
+    segmentation, visible_mask    25 RLE each: amodal and modal, cut to the picture; none of them is empty, because
+                                  the loader breaks on those
+    bbox                          25 boxes [x, y, width, height] of ``segmentation``
+    image_ids, obj_id, category_id, image_file_names
+    and beside them: category, track_id, video_id, frame_indices, amodal_bboxes (may leave the picture), review, engine
+
+File names are joined to the loader's base path by plain concatenation: give it the images' root with a ``/`` behind.
+
+In: that form, and the one of ``diffusion_vas_tao_amodal_val.json`` (modal RLE and amodal boxes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import FormatError
+from vas_tool.formats.coco_fields import Kind, is_box, is_id, is_integer, is_rle, is_size, is_text, wrong_fields
+from vas_tool.formats.in_place import text_in_place
+from vas_tool.formats.json_files import load_json, write_list
+from vas_tool.formats.tally import Counted, ExportSummary, Tally
+from vas_tool.formats.videos import Sighting, category_ids, numbered, sightings
+from vas_tool.masks import CocoRle, box_xywh, from_rle
+from vas_tool.project import Project
+from vas_tool.types import Mask, SizeWH
+
+SAMPLE_FRAMES = 25
+"""Of every sample: the number is fixed in the method's loader."""
+
+TOO_FEW = f"in no sample, because no {SAMPLE_FRAMES} frames in a row with both masks hold it"
+"""Why a frame is left out."""
+
+Form = Literal["sail-vos", "tao-amodal"]
+
+Box = tuple[float, float, float, float]
+"""x, y, width, height."""
+
+
+# --- out ------------------------------------------------------------------------------------------------------------
+
+
+def write_samples(
+    projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
+) -> ExportSummary:
+    """Write every object's windows of 25 frames in a row, none overlapping another, as early as they can begin.
+
+    ``only_accepted`` takes only windows of which every frame is accepted. The same projects give the same bytes.
+    Raises FormatError when there is no project, or the file cannot be written; Cancelled.
+    """
+    root, videos = numbered(projects)
+    categories, tally = category_ids(videos), Tally()
+    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    with text_in_place(path) as file:
+        write_list(file, _samples(found, categories, tally))
+        file.write("\n")
+    num_images = sum(len(v.project.clip) for v in videos)
+    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+
+
+@dataclass
+class _Window:
+    """Frames in a row of one object, not yet 25."""
+
+    rows: list[tuple[Counted, dict[str, Any]]]
+
+    def follows(self, sighting: Sighting) -> bool:
+        return bool(self.rows) and self.rows[-1][0].frame_index == sighting.masks.frame_index - 1
+
+
+def _samples(found: Iterable[Sighting], categories: Mapping[str, int], tally: Tally) -> Iterator[dict[str, Any]]:
+    windows: dict[int, _Window] = {}
+    for sighting in found:
+        window = windows.setdefault(sighting.track_id, _Window([]))
+        usable = sighting.masks.whole.any() and sighting.masks.modal.any()
+        if not (usable and window.follows(sighting)):
+            _drop(window, tally)
+        if not usable:
+            tally.unfit_for(TOO_FEW, sighting.counted)
+            continue
+        window.rows.append((sighting.counted, _row(sighting)))
+        if len(window.rows) == SAMPLE_FRAMES:
+            yield _sample_json(sighting, [row for _, row in window.rows], categories)
+            window.rows.clear()
+    for window in windows.values():
+        _drop(window, tally)
+
+
+def _drop(window: _Window, tally: Tally) -> None:
+    for counted, _ in window.rows:
+        tally.unfit_for(TOO_FEW, counted)
+    window.rows.clear()
+
+
+def _row(sighting: Sighting) -> dict[str, Any]:
+    """One frame of a sample; every key becomes a list."""
+    masks = sighting.masks
+    record = masks.json()
+    return {
+        "segmentation": record["segmentation"],
+        "visible_mask": record["visible_mask"],
+        "bbox": record["bbox"],
+        "image_ids": sighting.image_id,
+        "image_file_names": sighting.video.file_name(masks.frame_index),
+        "frame_indices": masks.frame_index,
+        "amodal_bboxes": record["amodal_bbox"],
+        "review": record["review"],
+        "engine": record["engine"],
+    }
+
+
+def _sample_json(last: Sighting, rows: list[dict[str, Any]], categories: Mapping[str, int]) -> dict[str, Any]:
+    thing = last.masks.thing
+    return {
+        **{key: [row[key] for row in rows] for key in rows[0]},
+        "obj_id": thing.id,
+        "category_id": categories[thing.label],
+        "category": thing.label,
+        "track_id": last.track_id,
+        "video_id": last.video.id,
+    }
+
+
+# --- in -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sample:
+    """25 frames of one object."""
+
+    name: str
+    """What to call it in a message: its place in the file, and its object."""
+    file_names: tuple[str, ...]
+    """Below the frames' root."""
+    size_wh: SizeWH
+    modal_rles: tuple[CocoRle, ...]
+    amodal_rles: tuple[CocoRle, ...] | None
+    """None in the form of TAO-Amodal."""
+    amodal_boxes_xywh: tuple[Box, ...]
+    """May leave the picture."""
+    object_id: int | str
+    category_id: int
+    category: str | None
+    """Its name, where the file says it."""
+    video_id: int | str | None
+
+
+@dataclass(frozen=True)
+class SampleFile:
+    """What could be read of a file, and what could not."""
+
+    form: Form
+    samples: tuple[Sample, ...]
+    problems: tuple[str, ...]
+    """One sentence each, with the sample's name."""
+
+
+def _list_of(fits: Kind, what: str) -> Kind:
+    def check(value: Any) -> bool:
+        return isinstance(value, list) and len(value) == SAMPLE_FRAMES and all(map(fits, value))
+
+    check.__doc__ = f"{SAMPLE_FRAMES} {what}"
+    return check
+
+
+FIELDS: dict[Form, dict[str, Kind]] = {
+    "sail-vos": {
+        "segmentation": _list_of(is_rle, "RLE masks"),
+        "visible_mask": _list_of(is_rle, "RLE masks"),
+        "bbox": _list_of(is_box, "boxes [x, y, width, height]"),
+        "image_ids": _list_of(is_id, "ids"),
+        "image_file_names": _list_of(is_text, "paths"),
+        "obj_id": is_id,
+        "category_id": is_integer,
+    },
+    "tao-amodal": {
+        "rles": _list_of(lambda value: isinstance(value, str), "RLE texts"),
+        "amodal_bboxes": _list_of(is_box, "boxes [x, y, width, height]"),
+        "file_names": _list_of(is_text, "paths"),
+        "track_id": is_id,
+        "category_id": is_integer,
+        "video_id": is_id,
+        "height": is_size,
+        "width": is_size,
+    },
+}
+
+
+def is_samples(data: Any) -> bool:
+    """Whether a parsed file is a list of samples, in either form."""
+    first = data[0] if isinstance(data, list) and data else None
+    return isinstance(first, dict) and bool({"rles", "image_file_names", "visible_mask"} & first.keys())
+
+
+def read_samples(path: Path) -> SampleFile:
+    """Read a file of either form; samples that are not right are listed, the others load.
+
+    Raises FormatError when it cannot be read or is no list.
+    """
+    return samples_of(load_json(path), path)
+
+
+def samples_of(data: Any, path: Path) -> SampleFile:
+    """The samples of a parsed file."""
+    if not isinstance(data, list):
+        raise FormatError(f"{path} holds no list of samples; name the .json of Diffusion-VAS's data, or our export")
+    form: Form = "tao-amodal" if any(isinstance(item, dict) and "rles" in item for item in data) else "sail-vos"
+    samples, problems = [], []
+    for position, item in enumerate(data):
+        if not isinstance(item, dict):
+            problems.append(f"sample {position} is a {type(item).__name__}, not a record")
+            continue
+        name = _name(position, item)
+        wrong = [f"{name}: {key} {what}" for key, what in wrong_fields(item, FIELDS[form])]
+        problems += wrong
+        if wrong:
+            continue
+        sample = _SAMPLES[form](name, item)
+        odd = list(_odd(sample))
+        problems += [f"{name}: {what}" for what, _ in odd]
+        if not any(fatal for _, fatal in odd):
+            samples.append(sample)
+    return SampleFile(form, tuple(samples), tuple(problems))
+
+
+def _name(position: int, item: dict[str, Any]) -> str:
+    known = [f"{key} {item[key]}" for key in ("video_id", "track_id", "obj_id") if is_id(item.get(key))]
+    return f"sample {position}" + (f" ({', '.join(known)})" if known else "")
+
+
+def _sail_vos(name: str, item: dict[str, Any]) -> Sample:
+    height, width = item["segmentation"][0]["size"]
+    boxes = item["amodal_bboxes"] if _list_of(is_box, "")(item.get("amodal_bboxes")) else item["bbox"]
+    return Sample(
+        name=name,
+        file_names=tuple(item["image_file_names"]),
+        size_wh=(width, height),
+        modal_rles=tuple(item["visible_mask"]),
+        amodal_rles=tuple(item["segmentation"]),
+        amodal_boxes_xywh=tuple((x, y, w, h) for x, y, w, h in boxes),
+        object_id=item["obj_id"],
+        category_id=item["category_id"],
+        category=item["category"] if is_text(item.get("category")) else None,
+        video_id=item["video_id"] if is_id(item.get("video_id")) else None,
+    )
+
+
+def _tao_amodal(name: str, item: dict[str, Any]) -> Sample:
+    size = [item["height"], item["width"]]
+    return Sample(
+        name=name,
+        file_names=tuple(item["file_names"]),
+        size_wh=(item["width"], item["height"]),
+        modal_rles=tuple({"size": size, "counts": counts} for counts in item["rles"]),
+        amodal_rles=None,
+        amodal_boxes_xywh=tuple((x, y, w, h) for x, y, w, h in item["amodal_bboxes"]),
+        object_id=item["track_id"],
+        category_id=item["category_id"],
+        category=None,
+        video_id=item["video_id"],
+    )
+
+
+_SAMPLES = {"sail-vos": _sail_vos, "tao-amodal": _tao_amodal}
+
+
+def _odd(sample: Sample) -> Iterator[tuple[str, bool]]:
+    """What the fields' kinds do not show, and whether the sample is of no use then."""
+    for index, (x, y, width, height) in enumerate(sample.amodal_boxes_xywh):
+        if min(width, height) <= 0:
+            yield f"frame {index}: its amodal box {[x, y, width, height]} has no size", True
+    if len(set(sample.file_names)) < SAMPLE_FRAMES:
+        yield "it names a frame twice", True
+    amodal = sample.amodal_rles or (None,) * SAMPLE_FRAMES
+    for index, (seen, whole) in enumerate(zip(sample.modal_rles, amodal, strict=True)):
+        for what, fatal in _odd_masks(seen, whole, sample.amodal_boxes_xywh[index], size_wh=sample.size_wh):
+            yield f"frame {index}: {what}", fatal
+
+
+def _odd_masks(seen: CocoRle, whole: CocoRle | None, box: Box, *, size_wh: SizeWH) -> Iterator[tuple[str, bool]]:
+    masks = []
+    for what, rle in (("modal", seen), ("amodal", whole)):
+        if rle is None:
+            continue
+        if rle["size"] != [size_wh[1], size_wh[0]]:
+            yield f"its {what} mask has the size {rle['size']}, the sample's is {[size_wh[1], size_wh[0]]}", True
+            return
+        try:
+            masks.append(from_rle(rle))
+        except FormatError as error:
+            yield f"its {what} mask does not decode: {error}", True
+            return
+        if not masks[-1].any():
+            yield f"its {what} mask is empty, and the loader of Diffusion-VAS breaks on that", False
+    if len(masks) == 2:
+        yield from ((what, False) for what in _disagreeing(masks[0], masks[1], box))
+
+
+def _disagreeing(seen: Mask, whole: Mask, box: Box) -> Iterator[str]:
+    if (seen & ~whole).any():
+        yield "its amodal mask does not cover the modal one"
+    left, top, width, height = box_xywh(whole)
+    x, y, w, h = box
+    if width and not (x <= left and y <= top and left + width <= x + w and top + height <= y + h):
+        yield f"its box {list(box)} does not hold its amodal mask's {[left, top, width, height]}"

@@ -1,0 +1,82 @@
+"""KINS-style files, out and in: COCO with polygons for the amodal masks (spec.md 6.6).
+
+    segmentation, bbox, area      the amodal mask as polygons, exact to the pixel in COCO's own rasteriser
+    inmodal_seg, inmodal_bbox     the modal mask as RLE (KINS v1)
+    a_segm, a_bbox, a_area        the amodal mask as RLE; i_segm, i_bbox, i_area the modal one (KINS 2020)
+    oco_id                        the group of objects on a picture that hide one another, named by its smallest obj_id
+    ico_id                        0 for an object alone in its group, else 1, 2, ... from front to back
+
+The other keys are those of ``coco``. An object that lies wholly beyond the picture has no polygon and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import FormatError
+from vas_tool.formats.coco import annotation_json, coco_lists
+from vas_tool.formats.image_amodal import AmodalImage, AmodalImages, ImageMasks, by_image
+from vas_tool.formats.in_place import text_in_place
+from vas_tool.formats.json_files import load_json, write_lists
+from vas_tool.formats.occlusion_order import Occluders, front_to_back, groups
+from vas_tool.formats.polygons import from_polygons, to_polygons
+from vas_tool.formats.tally import ExportSummary, Tally
+from vas_tool.formats.videos import Sighting, category_ids, numbered, sightings
+from vas_tool.masks import to_rle
+from vas_tool.project import Project
+
+
+def write_kins(
+    projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
+) -> ExportSummary:
+    """Write open projects as one KINS-style file; as ``write_coco`` in everything else."""
+    root, videos = numbered(projects)
+    categories, tally = category_ids(videos), Tally()
+    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    items = (a for here, occluders in by_image(found, tally) for a in _annotations(here, occluders, categories))
+    with text_in_place(path) as file:
+        numbers = ({"id": number, **item} for number, item in enumerate(items, 1))
+        write_lists(file, "kins", coco_lists(videos, categories, numbers))
+    num_images = sum(len(v.project.clip) for v in videos)
+    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+
+
+def _annotations(
+    here: Sequence[Sighting], occluders: Occluders, categories: Mapping[str, int]
+) -> Iterator[dict[str, Any]]:
+    group, order = groups(occluders), front_to_back(occluders)
+    for sighting in here:
+        own = sighting.masks.thing.id
+        together = [thing for thing in order if group[thing] == group[own]]
+        yield {
+            **annotation_json(sighting, categories, kins=True),
+            "segmentation": to_polygons(sighting.masks.whole),
+            "oco_id": group[own],
+            "ico_id": together.index(own) + 1 if len(together) > 1 else 0,
+        }
+
+
+def read_kins(path: Path) -> AmodalImages:
+    """Read a KINS v1 file, ours or another's. Raises FormatError when it is none."""
+    data = load_json(path)
+    try:
+        images = tuple(AmodalImage(i["id"], i["file_name"], (i["width"], i["height"])) for i in data["images"])
+        size_of = {image.id: image.size_wh for image in images}
+        labels = {item["id"]: item["name"] for item in data["categories"]}
+        objects = tuple(
+            ImageMasks(
+                image_id=item["image_id"],
+                label=labels[item["category_id"]],
+                amodal_rle=to_rle(from_polygons(item["segmentation"], size_of[item["image_id"]])),
+                modal_rle=item["inmodal_seg"],
+            )
+            for item in data["annotations"]
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(
+            f"{path} is no KINS file ({type(error).__name__}: {error}); `vas-tool verify {path}` lists what is wrong"
+        ) from error
+    return AmodalImages(images, objects)

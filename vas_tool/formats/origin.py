@@ -1,0 +1,74 @@
+"""``origin.json`` in a project: the records of another tool's file that it was made from; results go back to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vas_tool.errors import ProjectDamaged
+from vas_tool.storage import write_atomically
+
+ORIGIN = "origin.json"
+"""Its name in the project's folder."""
+
+Id = int | str
+
+
+@dataclass(frozen=True)
+class TrackOrigin:
+    """The record that an object was made from."""
+
+    track_id: Id
+    category_id: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a project comes from. Written once, at the import."""
+
+    format: str
+    file_name: str
+    """Of the annotations."""
+    sha256: str
+    video_id: Id
+    image_ids: Mapping[int, Id]
+    """frame_index -> image id; only the frames that the file annotates."""
+    tracks: Mapping[int, TrackOrigin]
+    """object id -> the track it was made from. Objects that the person added have none."""
+
+
+def write_origin(folder: Path, origin: Origin) -> None:
+    """Write it into a project's folder. Raises ProjectError when the disk refuses."""
+    data = {
+        "format": origin.format,
+        "file_name": origin.file_name,
+        "sha256": origin.sha256,
+        "video_id": origin.video_id,
+        "images": [[frame_index, image_id] for frame_index, image_id in sorted(origin.image_ids.items())],
+        "tracks": [[object_id, t.track_id, t.category_id] for object_id, t in sorted(origin.tracks.items())],
+    }
+    write_atomically(folder / ORIGIN, json.dumps(data).encode())
+
+
+def read_origin(folder: Path) -> Origin | None:
+    """None for a project that was made from a video. Raises ProjectDamaged when the file does not read."""
+    file = folder / ORIGIN
+    if not file.exists():
+        return None
+    try:
+        data: dict[str, Any] = json.loads(file.read_bytes())
+        return Origin(
+            format=str(data["format"]),
+            file_name=str(data["file_name"]),
+            sha256=str(data["sha256"]),
+            video_id=data["video_id"],
+            image_ids={int(frame): image_id for frame, image_id in data["images"]},
+            tracks={int(thing): TrackOrigin(track, category) for thing, track, category in data["tracks"]},
+        )
+    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ProjectDamaged(
+            f"{file} does not read ({type(error).__name__}: {error}); take it out to export with ids of our own"
+        ) from error

@@ -1,0 +1,37 @@
+"""``provenance.json``, beside formats that are only pictures: who made every mask, and who looked at it.
+
+A line for each object and frame; ``position`` is the frame's place in the export, which may leave frames out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from vas_tool.formats.in_place import text_in_place
+from vas_tool.formats.json_files import write_lists
+from vas_tool.formats.videos import ExportVideo
+from vas_tool.truth import AnnotatedObject
+
+PROVENANCE = "provenance.json"
+"""Its name in an export's folder."""
+
+
+def write_provenance(
+    folder: Path, video: ExportVideo, *, format_name: str, things: Iterable[AnnotatedObject], frames: Sequence[int]
+) -> None:
+    """Write the video, the objects, and a line for each object on each of ``frames``. Raises FormatError."""
+    objects = list(things)
+    lists: dict[str, Iterable[dict[str, Any]]] = {
+        "videos": [video.json()],
+        "objects": [{"obj_id": thing.id, "label": thing.label} for thing in objects],
+        "frames": (_line(video, thing, i) | {"position": p} for thing in objects for p, i in enumerate(frames)),
+    }
+    with text_in_place(folder / PROVENANCE) as file:
+        write_lists(file, format_name, lists)
+
+
+def _line(video: ExportVideo, thing: AnnotatedObject, frame_index: int) -> dict[str, Any]:
+    masks = video.masks(thing, frame_index)
+    return {"obj_id": thing.id, **video.origin_json(frame_index), **masks.trust_json()}

@@ -1,0 +1,219 @@
+"""TABE's folder, out and in (spec.md 4.1): frames, the modal masks, and the amodal ones as ground truth.
+
+<video>/frames/00000.jpg ...         the frames
+<video>/visible_masks/00000.png ...  modal masks, 8 bit, 0 or 255; as a benchmark's input the first is enough
+<video>/gt_masks/00000.png ...       amodal masks, cut to the picture
+<video>/annos.json                   {"occlusion": [{"level": ..., "amount": ...}, ...]}, one a frame
+<video>/provenance.json              who made each mask, and who looked at it (not part of the layout)
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import FormatError
+from vas_tool.formats.coco_fields import is_rate
+from vas_tool.formats.in_place import folder_in_place, text_in_place
+from vas_tool.formats.json_files import json_line, load_json
+from vas_tool.formats.masks_on_frame import DIGITS, MasksOnFrame
+from vas_tool.formats.provenance import write_provenance
+from vas_tool.formats.sequences import (
+    SequencesSource,
+    chosen_frames,
+    object_folder,
+    odd_files,
+    pair_masks,
+    upright_size,
+    write_mask,
+)
+from vas_tool.formats.videos import ExportVideo, numbered
+from vas_tool.masks import area
+from vas_tool.project import Project
+from vas_tool.truth import AnnotatedObject
+from vas_tool.types import SizeWH
+from vas_tool.video.images import image_paths
+from vas_tool.video.storing import encode_jpeg
+
+Level = Literal["NO_OCCLUSION", "SLIGHT_OCCLUSION", "SEVERE_OCCLUSION", "NONE"]
+"""``NONE``: the object is leaving the picture."""
+
+HARDLY, HALF = 0.005, 0.5
+"""Hidden shares up to which TABE-51 says NO, and below which SLIGHT (its generator, spec.md 4.6)."""
+
+OUR_FILES = re.compile(r"frames/\d{5,}\.jpg|(gt|visible)_masks/\d{5,}\.png|annos\.json|provenance\.json")
+"""What ``write_tabe`` leaves in a video's folder."""
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """How much of the object is hidden on one frame."""
+
+    level: Level
+    amount: float | None
+    """Share of the whole object, 0..1; None for ``NONE``."""
+
+
+@dataclass(frozen=True)
+class TabeSource:
+    """A video's folder that was looked through."""
+
+    frames: Path
+    num_frames: int
+    size_wh: SizeWH
+    visible: Mapping[int, Path]
+    """frame_index -> mask file; often the first frame's only."""
+    amodal: Mapping[int, Path]
+    """The ground truth; may be empty."""
+    occlusion: tuple[Occlusion, ...]
+    """One a frame; empty when the folder does not say."""
+
+    def as_sequence(self, masks: Literal["visible", "amodal"] = "visible") -> SequencesSource:
+        """The frames with one kind of masks."""
+        return SequencesSource(self.frames, self.num_frames, self.size_wh, getattr(self, masks))
+
+
+def is_tabe_folder(folder: Path) -> bool:
+    """Whether a folder has the two folders ``frames`` and ``visible_masks``."""
+    return (folder / "frames").is_dir() and (folder / "visible_masks").is_dir()
+
+
+# --- out ------------------------------------------------------------------------------------------------------------
+
+
+def write_tabe(
+    project: Project, folder: Path, *, object_id: int, only_accepted: bool = False, progress: Progress = silent
+) -> Path:
+    """Write one object's folder into ``folder``, named as ``write_sequences`` names it; a former one is replaced.
+
+    JPEG frames are copied byte for byte, others become JPEG, because readers look for that. Where no amodal mask was
+    made the modal one stands in; where there is neither, masks are black. ``only_accepted`` leaves out the frames
+    that the person has not accepted.
+
+    Raises PromptError when there is no such object, FormatError when no frame is left, the folder holds something
+    else or the disk refuses, Cancelled.
+    """
+    _, (video,) = numbered([project])
+    thing = video.truth.object(object_id)
+    frames = chosen_frames(project, thing, only_accepted=only_accepted)
+    target = folder / object_folder(video, thing)
+    with folder_in_place(target, ours=OUR_FILES) as beside:
+        _write_into(beside, video, thing, frames=frames, progress=progress)
+        write_provenance(beside, video, format_name="tabe", things=[thing], frames=frames)
+    return target
+
+
+def _write_into(
+    folder: Path, video: ExportVideo, thing: AnnotatedObject, *, frames: Sequence[int], progress: Progress
+) -> None:
+    for name in ("frames", "gt_masks", "visible_masks"):
+        (folder / name).mkdir()
+    occlusion = []
+    for place, frame_index in enumerate(frames):
+        progress(place, len(frames), "writing frames and masks")
+        masks = video.masks(thing, frame_index)
+        _write_frame(video.project, frame_index, folder / "frames" / f"{place:05d}.jpg")
+        write_mask(folder / "gt_masks" / f"{place:05d}.png", masks.whole)
+        write_mask(folder / "visible_masks" / f"{place:05d}.png", masks.modal)
+        occlusion.append(occlusion_of(masks))
+    with text_in_place(folder / "annos.json") as file:
+        levels = [{"level": o.level, "amount": o.amount} for o in occlusion]
+        file.write('{"occlusion": [\n' + ",\n".join(map(json_line, levels)) + "\n]}\n")
+    progress(len(frames), len(frames), "writing frames and masks")
+
+
+def _write_frame(project: Project, frame_index: int, path: Path) -> None:
+    source = project.clip.frame_path(frame_index)
+    if source.suffix == path.suffix:
+        shutil.copyfile(source, path)
+    else:
+        path.write_bytes(encode_jpeg(project.clip[frame_index]))
+
+
+def occlusion_of(masks: MasksOnFrame) -> Occlusion:
+    """How much is hidden, by the rule of TABE-51; ``NONE`` where the object reaches beyond the picture or is gone."""
+    whole = area(masks.whole)
+    if masks.out_of_frame or not whole:
+        return Occlusion("NONE", None)
+    amount = round(area(masks.hidden) / whole, DIGITS)
+    return Occlusion(_level(amount), amount)
+
+
+def _level(amount: float) -> Level:
+    if amount <= HARDLY:
+        return "NO_OCCLUSION"
+    return "SLIGHT_OCCLUSION" if amount < HALF else "SEVERE_OCCLUSION"
+
+
+# --- in -------------------------------------------------------------------------------------------------------------
+
+
+def read_tabe(folder: Path) -> TabeSource:
+    """Look through a video's folder. Masks pair with frames by name, or in order when there are as many.
+
+    Raises FormatError, naming the odd file, when a folder is missing or empty, or names, counts or sizes disagree.
+    """
+    if not is_tabe_folder(folder):
+        raise FormatError(f"{folder} has no folders frames and visible_masks; choose a video's folder of TABE")
+    frames = image_paths(folder / "frames")
+    size_wh = upright_size(frames[0])
+    stems = [path.stem for path in frames]
+    truth = folder / "gt_masks"
+    return TabeSource(
+        frames=folder / "frames",
+        num_frames=len(frames),
+        size_wh=size_wh,
+        visible=pair_masks(folder / "visible_masks", stems, size_wh=size_wh),
+        amodal=pair_masks(truth, stems, size_wh=size_wh) if truth.is_dir() else {},
+        occlusion=_read_occlusion(folder / "annos.json", len(frames)) if (folder / "annos.json").exists() else (),
+    )
+
+
+def _read_occlusion(path: Path, num_frames: int) -> tuple[Occlusion, ...]:
+    data = load_json(path)
+    items = data.get("occlusion") if isinstance(data, dict) else None
+    if not isinstance(items, list) or len(items) != num_frames:
+        raise FormatError(f"{path} needs a list occlusion of {num_frames} records, one a frame")
+    wrong = [str(place) for place, item in enumerate(items) if not _is_occlusion(item)]
+    if wrong:
+        raise FormatError(
+            f"{path}: the records {', '.join(wrong)} are no level of {', '.join(get_args(Level))} and amount"
+        )
+    return tuple(Occlusion(item["level"], item["amount"]) for item in items)
+
+
+def _is_occlusion(item: Any) -> bool:
+    if not isinstance(item, dict) or item.get("level") not in get_args(Level) or "amount" not in item:
+        return False
+    return item["amount"] is None or is_rate(item["amount"])
+
+
+def check_tabe(source: TabeSource) -> Iterator[str]:
+    """What ``read_tabe`` cannot see from the files' heads: pictures that do not decode, masks of other values, amodal
+    masks that do not cover the modal ones, levels that do not follow from the amounts. One sentence each.
+    """
+    yield from odd_files(source.as_sequence("visible"), every_frame=False)
+    yield from odd_files(source.as_sequence("amodal"), every_frame=bool(source.amodal), frames_too=False)
+    for frame_index, path in source.amodal.items():
+        seen = source.visible.get(frame_index)
+        if seen is not None and not _covers(path, seen):
+            yield f"{path} does not cover {seen}"
+    for frame_index, occlusion in enumerate(source.occlusion):
+        if occlusion.level != "NONE" and (occlusion.amount is None or occlusion.level != _level(occlusion.amount)):
+            yield f"annos.json, frame {frame_index}: the level is {occlusion.level}, the amount {occlusion.amount}"
+
+
+def _covers(whole: Path, seen: Path) -> bool:
+    try:
+        with Image.open(whole) as amodal, Image.open(seen) as modal:
+            return not (np.asarray(modal.convert("L")) > np.asarray(amodal.convert("L"))).any()
+    except (OSError, SyntaxError, ValueError):
+        return True  # told already

@@ -1,0 +1,186 @@
+"""TAO-Amodal predictions, out and in: a JSON list of amodal boxes for the official evaluation (spec.md 6.1).
+
+    image_id, category_id, track_id, video_id
+    bbox       [x, y, width, height] of the amodal mask on the canvas, in the frame's pixels: may lie outside the frame
+    score      0..1, how certain the engine was; 1 where the person accepted the mask
+    review, engine     as in ``coco``; readers pass over them
+
+A project that was imported from TAO-Amodal has the ids of that file, on the frames that the file annotates. Another
+project has the ids of a COCO export of the same projects, on every frame; that file then serves as the annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import FormatError
+from vas_tool.formats.coco_fields import Kind, is_id, is_integer, is_rate, wrong_fields
+from vas_tool.formats.in_place import text_in_place
+from vas_tool.formats.json_files import load_json, write_list
+from vas_tool.formats.origin import Id, Origin, read_origin
+from vas_tool.formats.tally import ExportSummary, Tally
+from vas_tool.formats.tao_amodal import Xywh, is_extent
+from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, numbered, sightings
+from vas_tool.project import Project
+
+NOT_ANNOTATED = "not written, because the TAO-Amodal file has no image for them"
+NO_TRACK = "not written, because the object is none of the TAO-Amodal file's"
+
+FORMAT = "tao-amodal"
+"""Of a project's origin."""
+
+
+@dataclass(frozen=True)
+class TaoPrediction:
+    """One object's amodal box on one image."""
+
+    image_id: Id
+    category_id: int
+    track_id: Id
+    video_id: Id
+    box_xywh: Xywh
+    score: float
+
+
+FIELDS: dict[str, Kind] = {
+    "image_id": is_id,
+    "category_id": is_integer,
+    "bbox": is_extent,
+    "score": is_rate,
+    "track_id": is_id,
+    "video_id": is_id,
+}
+
+
+def write_predictions(
+    projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
+) -> ExportSummary:
+    """Write the boxes of open projects' amodal masks as one list; an existing file is replaced when it is complete.
+
+    Raises FormatError when there is no project, imported ones and others are mixed (their ids would collide), they
+    come from different files, or the file cannot be written; Cancelled.
+    """
+    root, videos = numbered(projects)
+    origins = {video.id: _origin(video) for video in videos}
+    _check_one_file(list(origins.values()))
+    categories, tally = category_ids(videos), Tally()
+    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    with text_in_place(path) as file:
+        write_list(file, _records(found, tally, categories=categories, origins=origins))
+        file.write("\n")
+    num_images = sum(
+        len(o.image_ids) if o else len(v.project.clip) for v, o in zip(videos, origins.values(), strict=True)
+    )
+    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+
+
+def _origin(video: ExportVideo) -> Origin | None:
+    origin = read_origin(video.project.folder)
+    return origin if origin and origin.format == FORMAT else None
+
+
+def _check_one_file(origins: Sequence[Origin | None]) -> None:
+    files = {origin.sha256 if origin else None for origin in origins}
+    if len(files) > 1:
+        raise FormatError(
+            "the projects come from different annotation files (or some from none), so their ids would collide; "
+            "export the projects of each file on their own"
+        )
+
+
+def _records(
+    found: Iterator[Sighting], tally: Tally, *, categories: dict[str, int], origins: dict[int, Origin | None]
+) -> Iterator[dict[str, Any]]:
+    for sighting in found:
+        ids = _ids(sighting, origins[sighting.video.id], categories)
+        if isinstance(ids, str):
+            tally.unfit_for(ids, sighting.counted)
+            continue
+        masks = sighting.masks
+        yield {**ids, "bbox": masks.amodal_bbox, "score": masks.certainty, "review": masks.review, **_engine(sighting)}
+
+
+def _engine(sighting: Sighting) -> dict[str, Any]:
+    return {"engine": sighting.masks.engine_json()}
+
+
+def _ids(sighting: Sighting, origin: Origin | None, categories: dict[str, int]) -> dict[str, Any] | str:
+    """The ids of a prediction, or why there is none."""
+    masks = sighting.masks
+    if origin is None:
+        return {
+            "image_id": sighting.image_id,
+            "category_id": categories[masks.thing.label],
+            "track_id": sighting.track_id,
+            "video_id": sighting.video.id,
+        }
+    if masks.thing.id not in origin.tracks:
+        return NO_TRACK
+    if masks.frame_index not in origin.image_ids:
+        return NOT_ANNOTATED
+    track = origin.tracks[masks.thing.id]
+    return {
+        "image_id": origin.image_ids[masks.frame_index],
+        "category_id": track.category_id,
+        "track_id": track.track_id,
+        "video_id": origin.video_id,
+    }
+
+
+def is_predictions(data: Any) -> bool:
+    """Whether a parsed file is a list of predictions."""
+    first = data[0] if isinstance(data, list) and data else None
+    return isinstance(first, dict) and "image_id" in first and "score" in first
+
+
+def read_predictions(path: Path) -> tuple[TaoPrediction, ...]:
+    """Read a list of predictions, ours or another's. Raises FormatError when one is not right."""
+    data = load_json(path)
+    problems = check_predictions(data)
+    if problems:
+        raise FormatError(f"{path}: {problems[0]} ({len(problems)} such); `vas-tool verify {path}` lists them")
+    return tuple(
+        TaoPrediction(
+            image_id=item["image_id"],
+            category_id=item["category_id"],
+            track_id=item["track_id"],
+            video_id=item["video_id"],
+            box_xywh=(item["bbox"][0], item["bbox"][1], item["bbox"][2], item["bbox"][3]),
+            score=item["score"],
+        )
+        for item in data
+    )
+
+
+def check_predictions(data: Any) -> list[str]:
+    """Everything that is wrong with a parsed file, by the place of the prediction and its ids."""
+    if not isinstance(data, list):
+        return ["the file holds no list of predictions; export it again"]
+    problems: list[str] = []
+    seen: dict[tuple[Id, Id], str] = {}
+    belongs: dict[Id, tuple[Any, Any]] = {}
+    for position, item in enumerate(data):
+        if not isinstance(item, dict):
+            problems.append(f"prediction {position} is a {type(item).__name__}, not a record")
+            continue
+        name = f"prediction {position} (track_id {item.get('track_id')}, image_id {item.get('image_id')})"
+        wrong = [f"{name}: {key} {what}" for key, what in wrong_fields(item, FIELDS)]
+        problems += wrong
+        if not wrong:
+            problems += [f"{name}: {what}" for what in _repeated(item, seen, belongs=belongs, name=name)]
+    return problems
+
+
+def _repeated(
+    item: dict[str, Any], seen: dict[tuple[Id, Id], str], *, belongs: dict[Id, tuple[Any, Any]], name: str
+) -> Iterator[str]:
+    first = seen.setdefault((item["track_id"], item["image_id"]), name)
+    if first != name:
+        yield f"its track has a box on that image already ({first})"
+    here = item["video_id"], item["category_id"]
+    if belongs.setdefault(item["track_id"], here) != here:
+        yield f"its video and category are {here}, its track's {belongs[item['track_id']]}"

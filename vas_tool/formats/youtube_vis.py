@@ -1,0 +1,158 @@
+"""Video-level files in the style of YouTube-VIS, out and in: one annotation an object, its masks a list (spec.md 6.5).
+
+``segmentations``, ``bboxes`` and ``areas`` are the amodal masks, cut to the picture; beside them, in the same order,
+lists of what ``coco`` says of each frame (spec.md 6.7). A frame without a mask is null in all of them. The id of an
+annotation is the object's track_id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import FormatError
+from vas_tool.formats.coco_fields import CALLED
+from vas_tool.formats.coco_reading import CocoFile, coco_file
+from vas_tool.formats.in_place import text_in_place
+from vas_tool.formats.json_files import load_json, write_lists
+from vas_tool.formats.tally import ExportSummary, Tally
+from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, category_json, numbered, sightings
+from vas_tool.project import Project
+
+LISTS = {
+    "segmentations": "segmentation",
+    "bboxes": "bbox",
+    "areas": "area",
+    "visible_masks": "visible_mask",
+    "bboxes_visible": "inmodal_bbox",
+    "invisible_masks": "invisible_mask",
+    "amodal_bboxes": "amodal_bbox",
+    "occlude_rate": "occlude_rate",
+    "visibility": "visibility",
+    "out_of_frame": "out_of_frame",
+    "amodal_is_uncertain": "amodal_is_uncertain",
+    "occluder_ids": "occluder_ids",
+    "engine": "engine",
+    "review": "review",
+}
+"""List of an annotation -> what ``coco`` calls one item of it."""
+
+
+def write_youtube_vis(
+    projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
+) -> ExportSummary:
+    """Write open projects as one video-level file; as ``write_coco`` otherwise, but holds one video's RLE."""
+    root, videos = numbered(projects)
+    categories, tally = category_ids(videos), Tally()
+    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    lists: dict[str, Iterable[dict[str, Any]]] = {
+        "videos": map(_video_json, videos),
+        "categories": category_json(categories),
+        "annotations": _annotations(found, categories),
+    }
+    with text_in_place(path) as file:
+        write_lists(file, "youtube-vis", lists)
+    num_images = sum(len(v.project.clip) for v in videos)
+    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+
+
+def _video_json(video: ExportVideo) -> dict[str, Any]:
+    frames = range(len(video.project.clip))
+    ledger = video.project.ledger
+    return {
+        **video.json(),
+        "file_names": [video.file_name(i) for i in frames],
+        "source_indices": [ledger[i].source_index for i in frames],
+        "pts_seconds": [ledger[i].pts_seconds for i in frames],
+    }
+
+
+def _annotations(found: Iterable[Sighting], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    for _, group in groupby(found, key=lambda sighting: sighting.video.id):
+        tracks: dict[int, dict[str, Any]] = {}
+        for sighting in group:
+            track = tracks.setdefault(sighting.track_id, _track_json(sighting, categories))
+            record = {**sighting.masks.json(), "occluder_ids": list(sighting.occluder_ids)}
+            for name, key in LISTS.items():
+                track[name][sighting.masks.frame_index] = record[key]
+        yield from (tracks[track_id] for track_id in sorted(tracks))
+
+
+def _track_json(sighting: Sighting, categories: Mapping[str, int]) -> dict[str, Any]:
+    clip, thing = sighting.video.project.clip, sighting.masks.thing
+    return {
+        "id": sighting.track_id,
+        "video_id": sighting.video.id,
+        "category_id": categories[thing.label],
+        "obj_id": thing.id,
+        "iscrowd": 0,
+        "length": len(clip),
+        "width": clip.size_wh[0],
+        "height": clip.size_wh[1],
+        **{name: [None] * len(clip) for name in LISTS},
+    }
+
+
+def read_youtube_vis(path: Path) -> CocoFile:
+    """Read what ``write_youtube_vis`` wrote, frame by frame as ``read_coco`` does: ids are counted anew.
+
+    Raises FormatError when the file is missing, no JSON, or lacks something.
+    """
+    try:
+        return coco_file(as_coco(load_json(path)))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(
+            f"{path} is no video-level file of vas-tool ({type(error).__name__}: {error}); `vas-tool verify {path}` "
+            "lists what is wrong"
+        ) from error
+
+
+def as_coco(data: Any) -> dict[str, list[dict[str, Any]]]:
+    """The image-level lists that say the same. Raises LookupError, TypeError or ValueError for what is no such file."""
+    images = [image for video in data["videos"] for image in _images(video)]
+    numbered_images = [{"id": number, **image} for number, image in enumerate(images, 1)]
+    of_frame = {(image["video_id"], image["frame_index"]): image for image in numbered_images}
+    records = [r for track in data["annotations"] for r in _records(track, of_frame)]
+    in_order = sorted(records, key=lambda r: (r["image_id"], r["track_id"]))
+    return {
+        "videos": data["videos"],
+        "categories": data["categories"],
+        "tracks": [{key: t[key] for key in ("id", "video_id", "category_id", "obj_id")} for t in data["annotations"]],
+        "images": numbered_images,
+        "annotations": [{"id": number, **record} for number, record in enumerate(in_order, 1)],
+    }
+
+
+def _images(video: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    rows = zip(video["file_names"], video["source_indices"], video["pts_seconds"], strict=True)
+    for frame_index, (file_name, source_index, pts_seconds) in enumerate(rows):
+        yield {
+            "video_id": video["id"],
+            "file_name": file_name,
+            "width": video["width"],
+            "height": video["height"],
+            "frame_index": frame_index,
+            "source_index": source_index,
+            "pts_seconds": pts_seconds,
+            CALLED: f"video {video['id']}, frame {frame_index}",
+        }
+
+
+def _records(track: dict[str, Any], of_frame: Mapping[tuple[int, int], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for frame_index, items in enumerate(zip(*(track[name] for name in LISTS), strict=True)):
+        record = dict(zip(LISTS.values(), items, strict=True))
+        if all(item is None for item in items):
+            continue
+        image = of_frame[track["video_id"], frame_index]
+        yield {
+            **{key: track[key] for key in ("video_id", "category_id", "obj_id", "iscrowd")},
+            "track_id": track["id"],
+            "image_id": image["id"],
+            **record,
+            "inmodal_seg": record["visible_mask"],
+            **{key: image[key] for key in ("frame_index", "source_index", "pts_seconds")},
+            CALLED: f"annotation {track['id']}, frame {frame_index}",
+        }
