@@ -97,7 +97,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:
-    export.add_argument("projects", nargs="+", type=Path, metavar="PROJECT", help="formats of one .json file hold several")
+    export.add_argument(
+        "projects", nargs="+", type=Path, metavar="PROJECT", help="formats of one .json file hold several"
+    )
     export.add_argument("--format", required=True, choices=FORMATS)
     export.add_argument("--out", type=Path, required=True, help="the file or folder to write")
     export.add_argument("--only-accepted", action="store_true", help="leave out what nobody has accepted")
