@@ -13,7 +13,8 @@ LAYERS = (
     {"engines"},
     {"pipeline"},
     {"project", "formats", "evaluation", "review"},
-    {"session", "desk", "prompting", "jobs", "spans", "runs", "rerun", "exports", "batch", "training"},
+    {"session", "desk", "prompting", "jobs", "spans", "runs", "rerun", "exports", "batch", "training"}
+    | {"results", "completion", "hypothesis_runs"},
     {"cli", "commands", "measure_commands", "terminal", "sample", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""

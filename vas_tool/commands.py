@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from vas_tool.completion import complete
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
 from vas_tool.engines.registry import EngineSpec
@@ -20,7 +21,7 @@ from vas_tool.formats.verify import verify
 from vas_tool.measure_commands import evaluate_
 from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
-from vas_tool.runs import complete, segment_frame, track
+from vas_tool.runs import segment_frame, track
 from vas_tool.spans import frames_to_track
 from vas_tool.terminal import ProgressBar
 from vas_tool.truth import AnnotatedObject, Truth

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,9 @@ OCCLUDED_PIXELS = 16
 PAINTED = Stamp(engine="stroke")
 """The stamp of a mask that only strokes made."""
 
+
+HYPOTHESES = "hypotheses"
+"""The folder that holds one folder a seed."""
 
 PART = "~"
 """Between the parts of a stamp's ``inputs`` (see ``made_from``)."""
@@ -43,15 +47,48 @@ class Measured:
 
 
 class ObjectLayers:
-    """The folders of one object: ``modal``, ``given`` (imported modal masks), ``amodal``, ``content``."""
+    """The folders of one object: ``modal``, ``given`` (imported modal masks), ``amodal``, ``content``, ``hypotheses``.
 
-    def __init__(self, folder: Path) -> None:
+    ``watch`` is told of every folder when it is first used.
+    """
+
+    def __init__(self, folder: Path, watch: Callable[[LayerFolder[Any]], object] = lambda layer: None) -> None:
         self.folder = folder
         self.measured = Measured()
         self.modal: LayerFolder[Mask] = LayerFolder(folder / "modal", MASKS)
         self.given: LayerFolder[Mask] = LayerFolder(folder / "given", MASKS)
         self.amodal: LayerFolder[Mask] = LayerFolder(folder / "amodal", MASKS)
         self.content: LayerFolder[Content] = LayerFolder(folder / "content", CONTENTS)
+        self._watch = watch
+        for layer in (self.modal, self.given, self.amodal, self.content):
+            watch(layer)
+        self._hypotheses: dict[int, LayerFolder[Mask]] = {}
+        for inner in (folder / HYPOTHESES).glob("*"):
+            if inner.name.isdigit():
+                self.hypothesis(int(inner.name))
+
+    def hypothesis(self, seed: int) -> LayerFolder[Mask]:
+        """frame_index -> the amodal mask of one seed, as the engine made it: strokes are not laid over it."""
+        if seed not in self._hypotheses:
+            layer = LayerFolder(self.folder / HYPOTHESES / str(seed), MASKS)
+            self._watch(layer)
+            self._hypotheses = {**self._hypotheses, seed: layer}  # whoever walks over the old one is not disturbed
+        return self._hypotheses[seed]
+
+    def hypotheses_on(self, frame_index: int) -> dict[int, Stamp]:
+        """Seed -> stamp of the hypotheses of a frame, by seed."""
+        found = {seed: layer.stamp(frame_index) for seed, layer in sorted(self._hypotheses.items())}
+        return {seed: stamp for seed, stamp in found.items() if stamp is not None}
+
+    def disagreement(self, frame_index: int) -> float | None:
+        """0..1, how far the hypotheses of a frame differ (see ``hypotheses``); None when there are not two."""
+        stamps = self.hypotheses_on(frame_index).values()
+        latest = max(stamps, key=lambda stamp: stamp.among, default=None)
+        return None if latest is None or latest.among < 2 else latest.disagreement
+
+    def every(self) -> list[LayerFolder[Any]]:
+        """All folders."""
+        return [self.modal, self.given, self.amodal, self.content, *self._hypotheses.values()]
 
     def modal_stamp(self, thing: AnnotatedObject, frame_index: int) -> Stamp | None:
         """Who made the modal mask under the strokes; PAINTED when only strokes did, None when nothing did."""

@@ -4,7 +4,7 @@ project.json          source, frame ledger, canvas, objects, engines, seed, and 
 place.json            where the person was looking (not worth a word when lost)
 frames/               the clip
 depth/                one 16 bit PNG a frame
-objects/001/          modal/ amodal/ content/ (made by engines), given/ (imported)
+objects/001/          modal/ amodal/ content/ (made by engines), given/ (imported), hypotheses/ (one folder a seed)
 history/000007/       what edit 7 replaced in the layers, so that undo can put it back
 
 Every file is written beside and then replaced.
@@ -174,11 +174,8 @@ class Project:
         """The folders of one object, as engines wrote them."""
         with self.mutex:
             if object_id not in self._objects:
-                layers = ObjectLayers(self.folder / "objects" / f"{object_id:03d}")
-                for layer in (layers.modal, layers.given, layers.amodal):
-                    self._watched(layer)
-                self._watched(layers.content)
-                self._objects[object_id] = layers
+                folder = self.folder / "objects" / f"{object_id:03d}"
+                self._objects[object_id] = ObjectLayers(folder, self._watched)
             return self._objects[object_id]
 
     def modal(self, object_id: int) -> ModalMasks:
@@ -335,7 +332,7 @@ class Project:
     def _reread(self, kept: Path) -> None:
         open_layers: list[LayerFolder[Any]] = [self.depth] if hasattr(self, "depth") else []
         for layers in self._objects.values():
-            open_layers += [layers.modal, layers.given, layers.amodal, layers.content]
+            open_layers += layers.every()
         by_folder = {layer.folder: layer for layer in open_layers}
         for entry in self._entries(kept):
             layer = by_folder.get((self.folder / entry.relative_to(kept)).parent)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+from vas_tool.completion import complete_amodal, complete_content, estimate_depth
 from vas_tool.engines.base import Progress, silent
 from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
+from vas_tool.results import OnFrame, ignore_frame
 from vas_tool.review import made_by_others
-from vas_tool.runs import (
-    OnFrame,
-    complete_amodal,
-    complete_content,
-    estimate_depth,
-    ignore_frame,
-    segment_frame,
-    track,
-)
+from vas_tool.runs import segment_frame, track
 from vas_tool.spans import spans_over
 from vas_tool.types import Stage
 

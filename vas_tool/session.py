@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from vas_tool.completion import complete
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
 from vas_tool.engines.settings import SettingValue
@@ -21,7 +22,7 @@ from vas_tool.project import Project
 from vas_tool.prompting import Prompting
 from vas_tool.rerun import make_again
 from vas_tool.review import engine_name, made_by_others, needs_look
-from vas_tool.runs import complete, prepare_frame, track
+from vas_tool.runs import prepare_frame, track
 from vas_tool.spans import Direction, frames_to_track
 from vas_tool.storage import write_atomically
 from vas_tool.types import Canvas, Stage

@@ -1,0 +1,180 @@
+"""Depth, amodal masks and content over a project: what is missing or outdated is made; accepted frames stay."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from contextlib import nullcontext
+from functools import partial
+from typing import Literal
+
+from vas_tool.engines import registry
+from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.hypotheses import Recipe
+from vas_tool.hypothesis_runs import amodal_work, make_hypotheses, take_hypotheses
+from vas_tool.pipeline import ContentWork, amodal_masks, content_pictures, depth_maps
+from vas_tool.project import Project
+from vas_tool.results import OnFrame, ignore_frame, put_result, stamp_by
+from vas_tool.review import chosen_engine, depth_inputs, stale_stages, wanted_inputs, windows_of
+from vas_tool.spans import contiguous, stretches
+from vas_tool.types import Stage
+
+
+def depths_to_make(project: Project, frames: Collection[int], spec: EngineSpec) -> set[int]:
+    """The frames whose depth is missing or outdated.
+
+    Depths of two engines cannot be compared. So what another engine made stays while nothing is missing, and is made
+    again, on the whole clip, as soon as anything is.
+    """
+    stamps = {f: project.depth.stamp(f) for f in {*frames, *project.depth}}
+    made = {f: s for f, s in stamps.items() if s is not None}
+    inputs = {engine: depth_inputs(project, engine) for engine in {s.engine for s in made.values()}}
+    missing = {f for f in frames if f not in made or made[f].inputs != inputs[made[f].engine]}
+    return missing | depths_of_others(project, spec) if missing else missing
+
+
+def depths_of_others(project: Project, spec: EngineSpec) -> set[int]:
+    """The frames whose depth another engine made, or an older revision."""
+    stamps = {f: project.depth.stamp(f) for f in project.depth}
+    return {f for f, s in stamps.items() if s and (s.engine, s.revision) != (spec.name, spec.revision)}
+
+
+def estimate_depth(
+    project: Project,
+    frames: Collection[int],
+    *,
+    again_under: int | None = None,
+    on_frame: OnFrame = ignore_frame,
+    progress: Progress = silent,
+) -> None:
+    """Make ``depths_to_make``. Depth belongs to the clip, not to an edit: undo leaves it.
+
+    ``again_under`` names the edit under which the person asked outright for what another engine made to be made again:
+    its undo brings the old depth back.
+    """
+    spec = chosen_engine(project, "depth")
+    needed = depths_to_make(project, frames, spec)
+    if again_under is not None:
+        needed |= depths_of_others(project, spec)
+    if not needed:
+        return
+    loaded = registry.load("depth", spec.name)
+    stamp = stamp_by(loaded.spec, inputs=depth_inputs(project, spec.name))
+    settings = project.truth.settings_of("depth", spec.name)
+    for run in contiguous(sorted(needed)):
+        maps = depth_maps(project.clip, run, estimator=loaded, settings=settings, progress=progress)
+        for frame_index, depth in maps:
+            with project.under(again_under) if again_under is not None else nullcontext():
+                project.depth.put(frame_index, depth, stamp)
+            on_frame(frame_index)
+
+
+def complete_amodal(
+    project: Project,
+    object_id: int,
+    *,
+    edit_id: int,
+    only: Collection[int] | None = None,
+    on_frame: OnFrame = ignore_frame,
+    progress: Progress = silent,
+) -> None:
+    """Make the amodal masks that are missing or outdated (or ``only`` these), on frames that have a modal mask.
+
+    On each frame by the hypothesis that was chosen there; one that lies in the tray already is taken from it.
+    """
+    modal = project.modal(object_id)
+    needed = to_make(project, object_id, "amodal", among=set(modal)) if only is None else set(only) & set(modal)
+    seeded = chosen_engine(project, "amodal").seeded
+    by_recipe: dict[Recipe, set[int]] = {}
+    for frame_index in needed:
+        recipe = project.truth.recipe_on(modal.thing, frame_index) if seeded else Recipe.of_seed(project.truth.seed)
+        by_recipe.setdefault(recipe, set()).add(frame_index)
+    for recipe, frames in by_recipe.items():
+        take = partial(
+            take_hypotheses, project, object_id, recipe=recipe, ours=True, edit_id=edit_id, on_frame=on_frame
+        )
+        left = frames - take(frames)
+        if left and len(recipe.seeds) == 1:
+            _run_one_seed(
+                project, object_id, left, recipe=recipe, edit_id=edit_id, on_frame=on_frame, progress=progress
+            )
+        elif left:
+            make_hypotheses(project, object_id, recipe.seeds, only=left, edit_id=edit_id, progress=progress)
+            take(left)
+
+
+def _run_one_seed(
+    project: Project,
+    object_id: int,
+    frames: set[int],
+    *,
+    recipe: Recipe,
+    edit_id: int,
+    on_frame: OnFrame,
+    progress: Progress,
+) -> None:
+    layers, (seed,) = project.layers(object_id), recipe.seeds
+    inputs, _ = wanted_inputs(project, object_id)
+    loaded = registry.load("amodal", chosen_engine(project, "amodal").name)
+    for span in stretches(frames, windows_of(project, loaded.spec)):
+        work = amodal_work(project, object_id, span, spec=loaded.spec, seed=seed)
+        for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
+            if frame_index in frames:
+                stamp = stamp_by(loaded.spec, inputs=inputs(frame_index, loaded.spec.name), seed=seed)
+                put_result(project, object_id, layers.amodal, edit_id=edit_id, item=(frame_index, mask, stamp))
+                on_frame(frame_index)
+
+
+def complete_content(
+    project: Project,
+    object_id: int,
+    *,
+    edit_id: int,
+    only: Collection[int] | None = None,
+    on_frame: OnFrame = ignore_frame,
+    progress: Progress = silent,
+) -> None:
+    """Make the content that is missing or outdated (or ``only`` this), on frames that have an amodal mask."""
+    amodal, layers = project.amodal(object_id), project.layers(object_id)
+    _, inputs = wanted_inputs(project, object_id)
+    needed = to_make(project, object_id, "content", among=set(amodal)) if only is None else set(only) & set(amodal)
+    if not needed:
+        return
+    loaded = registry.load("content", chosen_engine(project, "content").name)
+    seed, settings = project.truth.seed, project.truth.settings_of("content", loaded.spec.name)
+    for span in stretches(needed, windows_of(project, loaded.spec)):
+        work = ContentWork(
+            project.clip, amodal.modal, amodal, canvas=project.canvas, frame_indices=span, seed=seed, settings=settings
+        )
+        for frame_index, content in content_pictures(work, completer=loaded, progress=progress):
+            if frame_index in needed:
+                stamp = stamp_by(loaded.spec, inputs=inputs(frame_index, loaded.spec.name), seed=seed)
+                put_result(project, object_id, layers.content, edit_id=edit_id, item=(frame_index, content, stamp))
+                on_frame(frame_index)
+
+
+def complete(
+    project: Project,
+    object_ids: Iterable[int],
+    *,
+    edit_id: int,
+    on_frame: OnFrame = ignore_frame,
+    progress: Progress = silent,
+    stages: Collection[Stage] = ("depth", "amodal", "content"),
+) -> None:
+    """Depth, amodal masks and content of each object, as far as ``stages`` asks for them."""
+    for object_id in object_ids:
+        if "depth" in stages:
+            estimate_depth(project, list(project.modal(object_id)), on_frame=on_frame, progress=progress)
+        if "amodal" in stages:
+            complete_amodal(project, object_id, edit_id=edit_id, on_frame=on_frame, progress=progress)
+        if "content" in stages:
+            complete_content(project, object_id, edit_id=edit_id, on_frame=on_frame, progress=progress)
+
+
+def to_make(project: Project, object_id: int, stage: Literal["amodal", "content"], *, among: set[int]) -> set[int]:
+    """The frames of ``among`` whose result is missing or outdated."""
+    layers = project.layers(object_id)
+    made = set(layers.amodal if stage == "amodal" else layers.content)
+    outdated = {f for f, stages in stale_stages(project, object_id).items() if stage in stages}
+    return {f for f in among if f not in made or f in outdated}
