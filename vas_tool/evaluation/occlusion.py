@@ -1,0 +1,212 @@
+"""Objects in full view, and something moved in front of them: clips of which the hidden part is known.
+
+15 to 60 % of an object is hidden over its clip; behind a block it is gone on some frames. Depth comes in noisy layers
+with soft borders: a ground that rises, a thing behind the object, the object, what is in front, a post beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from vas_tool.errors import FormatError
+from vas_tool.evaluation.occluders import HIDES_ALL, OCCLUDERS, SPAN, Course, Occluder, Painter
+from vas_tool.evaluation.silhouettes import Frames, FullView, Masks, Random, random_colour, texture
+from vas_tool.types import ArrayClip, Depth, Mask
+from vas_tool.video.images import image_paths
+
+LEAST_HIDDEN, MOST_HIDDEN = 0.15, 0.60
+"""Of the object's pixels over the whole clip."""
+
+TRIES = 200
+"""Occluders are drawn at random until one hides that much."""
+
+MOST_GONE = 0.4
+"""Of the frames may show nothing of the object; only behind what hides all of it."""
+
+LONGEST_SIDE = 480
+"""Pixels of clips from folders: larger ones are shrunk to that."""
+
+OBJECT_ABOVE = 127
+"""Grey values above this are object."""
+
+
+@dataclass(frozen=True)
+class OcclusionCase:
+    """An object that something hides in part, and what is true of it."""
+
+    name: str
+    """Object, occluder and seed."""
+    occluder: str
+    clip: ArrayClip
+    modal: dict[int, Mask]
+    amodal: Masks
+    depth: dict[int, Depth]
+    whole: Frames
+    """(T, H, W, 3): the clip without the occluder."""
+
+    def hidden(self, frame_index: int) -> Mask:
+        """(H, W): what of the object cannot be seen."""
+        return np.asarray(self.amodal[frame_index] & ~self.modal[frame_index])
+
+    @property
+    def hidden_fraction(self) -> float:
+        """Of the object's pixels over all frames, 0..1."""
+        return 1 - sum(np.count_nonzero(m) for m in self.modal.values()) / np.count_nonzero(self.amodal)
+
+    @property
+    def gone(self) -> list[int]:
+        """Frames on which the object is there and nothing of it is seen."""
+        return [i for i, modal in self.modal.items() if self.amodal[i].any() and not modal.any()]
+
+
+def occlusion_cases(views: Iterable[FullView], *, num_seeds: int = 1) -> Iterator[OcclusionCase]:
+    """Every view behind every kind of occluder, ``num_seeds`` times. Made one by one: clips are large."""
+    for view in views:
+        for kind in OCCLUDERS:
+            for seed in range(num_seeds):
+                yield behind(view, kind, seed=seed)
+
+
+def behind(view: FullView, kind: str, *, seed: int) -> OcclusionCase:
+    """The view with one of ``OCCLUDERS`` in front; the same seed gives the same bits.
+
+    Raises FormatError when the object is never there, or nothing of that kind hides 15 to 60 % of it.
+    """
+    random = np.random.default_rng([seed, *kind.encode()])
+    if not view.masks.any():
+        raise FormatError(f"{view.name} has no pixel of the object on any frame; give masks of it")
+    layers = _fitting(view, OCCLUDERS[kind], random, may_be_gone=kind in HIDES_ALL)
+    frames, modal = view.frames.copy(), {}
+    colours = [texture(random, _size_wh(view), random_colour(random), fine=8) for _ in layers]
+    for i in range(len(frames)):
+        for layer, colour in zip(layers, colours, strict=True):
+            frames[i][layer[i]] = colour[layer[i]]
+        modal[i] = np.asarray(view.masks[i] & ~np.logical_or.reduce([layer[i] for layer in layers]))
+    depth = {i: _depth(view.masks[i], [layer[i] for layer in layers], random) for i in range(len(frames))}
+    return OcclusionCase(f"{view.name} {kind} {seed}", kind, ArrayClip(frames), modal, view.masks, depth, view.frames)
+
+
+def _size_wh(view: FullView) -> tuple[int, int]:
+    return view.masks.shape[2], view.masks.shape[1]
+
+
+def _fitting(view: FullView, occluder: Occluder, random: Random, *, may_be_gone: bool) -> list[Masks]:
+    """(T, H, W) of each layer, the farther first: the first draw that hides what it should."""
+    course, count = Course.of(view.masks), len(view.masks)
+    said = ""
+    for _ in range(TRIES):
+        time = np.linspace(-SPAN, SPAN, count) * random.choice([-1, 1])
+        layers = [_painted_on(view.masks, painter) for painter in occluder(course, time, random)]
+        seen = view.masks & ~np.logical_or.reduce(layers)
+        hidden = 1 - np.count_nonzero(seen) / np.count_nonzero(view.masks)
+        gone = np.count_nonzero(view.masks.any(axis=(1, 2)) & ~seen.any(axis=(1, 2)))
+        fits = 0 < gone <= MOST_GONE * count if may_be_gone else gone == 0
+        if fits and LEAST_HIDDEN <= hidden <= MOST_HIDDEN:
+            return layers
+        said = f"the last hid {100 * hidden:.0f} %, all of it on {gone} frames"
+    raise FormatError(
+        f"{view.name}: no draw of {TRIES} hides {100 * LEAST_HIDDEN:.0f} to {100 * MOST_HIDDEN:.0f} % ({said}); "
+        "give masks of an object that does not fill the picture"
+    )
+
+
+def _painted_on(masks: Masks, painter: Painter) -> Masks:
+    """(T, H, W): where one layer is."""
+    layer = np.zeros_like(masks)
+    for i, picture in enumerate(layer):
+        painter(i, picture)
+    return layer
+
+
+def _depth(mask: Mask, front: list[Mask], random: Random) -> Depth:
+    """(H, W) float32, 1 = nearest; soft borders and noise as estimated depth has them."""
+    height, width = mask.shape
+    depth = np.repeat(np.linspace(0.1, 0.35, height)[:, None], width, axis=1)
+    depth[int(height * 0.2) : int(height * 0.9), int(width * 0.45) : int(width * 0.6)] = 0.42  # a thing behind it
+    depth[mask] = 0.5
+    depth[int(height * 0.6) :, int(width * 0.02) : int(width * 0.1)] = 0.9  # a post beside it
+    for place, layer in enumerate(front):
+        depth[layer] = 0.7 + 0.2 * place
+    coarse: npt.NDArray[np.float64] = random.normal(0, 0.04, (max(1, height // 6), max(1, width // 6)))
+    noise = cv2.resize(coarse, (width, height))
+    return np.asarray(np.clip(cv2.GaussianBlur(depth, (0, 0), 1.5) + noise, 0, 1), dtype=np.float32)
+
+
+# --- from anyone's masks ----------------------------------------------------------------------------------------------
+
+
+def views_in(folder: Path) -> list[FullView]:
+    """The clips in a folder: itself with ``masks/`` and perhaps ``rgbs/``, or many such folders; or just mask images.
+
+    Masks must be of objects in full view: they are taken for the whole object. Without pictures, textured ones are
+    made. Large clips are shrunk to ``LONGEST_SIDE``. Raises FormatError, naming what is missing or differs.
+    """
+    if not folder.is_dir():
+        raise FormatError(f"{folder} is no folder; name one with masks of an object in full view")
+    inner = sorted(path for path in folder.iterdir() if (path / "masks").is_dir())
+    clips = [folder] if (folder / "masks").is_dir() else inner
+    if clips:
+        return [_view(path.name, path / "masks", path / "rgbs") for path in clips]
+    return [_view(folder.name, folder, None)]
+
+
+def _view(name: str, masks: Path, rgbs: Path | None) -> FullView:
+    paths = image_paths(masks)
+    read = [_grey(path) > OBJECT_ABOVE for path in paths]
+    if len({mask.shape for mask in read}) > 1:
+        raise FormatError(f"the masks in {masks} differ in size; give masks of one clip")
+    if rgbs is None or not rgbs.is_dir():
+        return _shrunk(FullView(name, _painted(np.stack(read)), np.stack(read)))
+    frames = [_colours(path) for path in image_paths(rgbs)]
+    if len(frames) != len(read) or any(frame.shape[:2] != read[0].shape for frame in frames):
+        raise FormatError(f"{rgbs} must have one picture of the masks' size for each of the {len(read)} masks")
+    return _shrunk(FullView(name, np.stack(frames), np.stack(read)))
+
+
+def _grey(path: Path) -> npt.NDArray[np.uint8]:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("L"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise FormatError(f"{path} does not read as an image ({error}); replace it or take it out") from error
+
+
+def _colours(path: Path) -> npt.NDArray[np.uint8]:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise FormatError(f"{path} does not read as an image ({error}); replace it or take it out") from error
+
+
+def _painted(masks: Masks) -> Frames:
+    """(T, H, W, 3): a ground, and a texture that moves with the middle of the mask."""
+    random = np.random.default_rng(0)
+    count, height, width = masks.shape
+    ground = texture(random, (width, height), (90, 120, 90), fine=9)
+    skin = texture(random, (2 * width, 2 * height), (190, 110, 70), fine=6)
+    frames = np.repeat(ground[None], count, axis=0)
+    if not masks.any():
+        return frames
+    for i, (x, y) in enumerate(Course.of(masks).centres):
+        left, top = int(np.clip(width - x, 0, width)), int(np.clip(height - y, 0, height))
+        frames[i][masks[i]] = skin[top : top + height, left : left + width][masks[i]]
+    return frames
+
+
+def _shrunk(view: FullView) -> FullView:
+    height, width = view.masks.shape[1:]
+    scale = LONGEST_SIDE / max(width, height)
+    if scale >= 1:
+        return view
+    size = round(width * scale), round(height * scale)
+    frames = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in view.frames]
+    masks = [cv2.resize(m.astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5 for m in view.masks]
+    return FullView(view.name, np.stack(frames), np.stack(masks))
