@@ -2,8 +2,8 @@
 
     python benchmarks/content_quality.py [FOLDER ...] [--seeds 3]
 
-The cases are those of ``amodal_quality.py``, with the true amodal masks given. PSNR in dB on the hidden pixels, mean
-over the frames that hide something; what is visible is exact anyway.
+The cases are those of ``vas-tool bench --masks``, with the true amodal masks given. PSNR in dB on the hidden pixels,
+mean over the frames that hide something; what is visible is exact anyway.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from truth import Case, cases
+from truth import cases
 
 from vas_tool.engines.builtin.content import BuiltinContent
+from vas_tool.evaluation.occlusion import OcclusionCase
 from vas_tool.types import Canvas, Frame
 
 INPAINT_RADIUS = 5.0
@@ -44,7 +45,7 @@ def main() -> None:
     print("mean: builtin {:.1f} dB, inpainted only {:.1f} dB".format(*np.mean(rows, axis=0)))
 
 
-def _painted(case: Case) -> dict[int, Frame]:
+def _painted(case: OcclusionCase) -> dict[int, Frame]:
     """frame_index -> (H, W, 3)."""
     answers = BuiltinContent().complete(
         case.clip,
@@ -56,7 +57,7 @@ def _painted(case: Case) -> dict[int, Frame]:
     return {index: content[..., :3] for index, content in answers}
 
 
-def _inpaint(case: Case) -> Callable[[int], Frame]:
+def _inpaint(case: OcclusionCase) -> Callable[[int], Frame]:
     """frame_index -> (H, W, 3): the hidden part grown in from what is seen of the object on the frame."""
 
     def answer(index: int) -> Frame:
@@ -70,7 +71,7 @@ def _inpaint(case: Case) -> Callable[[int], Frame]:
     return answer
 
 
-def _psnr(case: Case, index: int, colours: Frame) -> float:
+def _psnr(case: OcclusionCase, index: int, colours: Frame) -> float:
     hidden = case.hidden(index)
     difference = colours[hidden].astype(np.float64) - case.whole[index][hidden]
     return float(10 * np.log10(255**2 / max(np.mean(difference**2), 1e-3)))

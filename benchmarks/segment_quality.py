@@ -16,9 +16,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from truth import Labelled, labelled_clips
+from truth import labelled_clips
 
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
+from vas_tool.evaluation.silhouettes import FullView
 from vas_tool.masks import centre_of, iou
 from vas_tool.types import ArrayClip, Click, Mask, Prompts
 
@@ -43,7 +44,7 @@ def main() -> None:
         print(f"{labelled.name:20s} {np.mean(overlaps):7.3f} {np.min(overlaps):7.3f} {milliseconds:5.0f}", flush=True)
 
 
-def _clicked(labelled: Labelled, frame_index: int) -> tuple[list[float], float, float]:
+def _clicked(labelled: FullView, frame_index: int) -> tuple[list[float], float, float]:
     """IoU after each click; median ms of a quick and of a full answer on a prepared frame."""
     truth, clip, engine = labelled.masks[frame_index], ArrayClip(labelled.frames), BuiltinSegmenter()
     engine.prepare(clip, frame_index)
@@ -73,7 +74,7 @@ def _depth(mask: Mask) -> float:
     return float(cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
 
 
-def _tracked(labelled: Labelled) -> tuple[list[float], float]:
+def _tracked(labelled: FullView) -> tuple[list[float], float]:
     """J of each frame after the first; ms a frame."""
     prompts, clip = Prompts(masks={0: labelled.masks[0]}), ArrayClip(labelled.frames)
     start = time.perf_counter()

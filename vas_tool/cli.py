@@ -44,7 +44,28 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("file", type=Path)
     _add_models(commands.add_parser("models", help="list the engines and the weights they need; download weights"))
     _add_evaluate(commands.add_parser("evaluate", help="measure amodal masks or boxes as the papers do, and strictly"))
+    _add_bench(commands.add_parser("bench", help="measure the amodal engines on objects whose hidden part is known"))
     return top
+
+
+def _add_bench(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument(
+        "--masks",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="masks of objects in full view: images, or masks/ and rgbs/, or folders of those (default: made puppets)",
+    )
+    bench.add_argument("--seeds", type=int, default=1, help="occluders of each kind before each object (default: 1)")
+    bench.add_argument("--engine", action="append", default=[], metavar="NAME", help="default: all that are present")
+    bench.add_argument("--depth", default="layers", help="a depth engine, or layers: the true order (default)")
+    bench.add_argument("--seed", type=int, default=0, help="of the engines")
+    _add_outputs(bench)
+
+
+def _add_outputs(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", type=Path, help="a file for all numbers and all that is wrong")
 
 
 def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
@@ -55,7 +76,7 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     )
     evaluate.add_argument("--tracks", type=Path, help="tao-amodal: the map from video id to first track id")
     evaluate.add_argument("--no-baselines", action="store_true", help="without the modal and the convex row")
-    evaluate.add_argument("--json", type=Path, help="a file for all numbers and all that is wrong")
+    _add_outputs(evaluate)
 
 
 def _add_models(models: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from vas_tool.errors import InputError, PromptError
 from vas_tool.exports import export
 from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
 from vas_tool.formats.verify import verify
-from vas_tool.measure_commands import evaluate_
+from vas_tool.measure_commands import bench_, evaluate_
 from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
 from vas_tool.runs import segment_frame, track
@@ -266,5 +266,6 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "verify": verify_,
     "models": models,
     "evaluate": evaluate_,
+    "bench": bench_,
 }
 """Command name -> function."""

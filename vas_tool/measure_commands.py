@@ -1,4 +1,4 @@
-"""The commands that measure: ``evaluate``. Each a function of the parsed arguments that gives the exit status."""
+"""The commands that measure, each a function of the parsed arguments that gives the exit status."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import sys
 from argparse import Namespace
 
 from vas_tool.errors import InputError
-from vas_tool.evaluation import Order, evaluate
+from vas_tool.evaluation import Compared, Order, evaluate
+from vas_tool.evaluation.bench import bench
+from vas_tool.evaluation.occlusion import occlusion_cases, views_in
+from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.evaluation.text import evaluation_json, lines
 from vas_tool.storage import write_atomically
 from vas_tool.terminal import ProgressBar
@@ -26,8 +29,25 @@ def evaluate_(options: Namespace) -> int:
         baselines=not options.no_baselines,
         progress=bar,
     )
-    evaluation = evaluate(options.benchmark, order).evaluation
+    compared = evaluate(options.benchmark, order)
     bar.close()
+    return _told(compared, options)
+
+
+def bench_(options: Namespace) -> int:
+    """``vas-tool bench``: 0 when every engine answered, else 1."""
+    bar = ProgressBar()
+    views = [view for folder in options.masks for view in views_in(folder)] or list(silhouettes())
+    cases = occlusion_cases(views, num_seeds=options.seeds)
+    engines = [*options.engine] or None
+    compared = bench(cases, engines=engines, depth=options.depth, seed=options.seed, progress=bar)
+    bar.close()
+    return _told(compared, options)
+
+
+def _told(compared: Compared, options: Namespace) -> int:
+    """Prints the tables, then every problem on a line; writes what was asked for."""
+    evaluation = compared.evaluation
     print("\n".join(lines(evaluation)))
     for problem in evaluation.problems:
         print(problem, file=sys.stderr)

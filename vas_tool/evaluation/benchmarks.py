@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +40,8 @@ class Compared:
     evaluation: Evaluation
     truth: Truth
     predictions: tuple[Predictions, ...]
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """Name of the image -> JPEG or PNG, where they are at hand."""
 
 
 def evaluate(benchmark: str, order: Order) -> Compared:

@@ -23,7 +23,14 @@ BoxXYXY = tuple[int, int, int, int]
 """x0, y0, x1, y1; the last two just outside."""
 
 ProblemKind = Literal[
-    "bad record", "bad mask", "size differs", "missing prediction", "unknown frame", "doubled frame", "unreadable file"
+    "bad record",
+    "bad mask",
+    "size differs",
+    "missing prediction",
+    "unknown frame",
+    "doubled frame",
+    "unreadable file",
+    "engine failed",
 ]
 
 PROBLEM_KINDS: tuple[ProblemKind, ...] = get_args(ProblemKind)

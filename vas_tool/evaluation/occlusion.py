@@ -79,7 +79,7 @@ def behind(view: FullView, kind: str, *, seed: int) -> OcclusionCase:
 
     Raises FormatError when the object is never there, or nothing of that kind hides 15 to 60 % of it.
     """
-    random = np.random.default_rng([seed, *kind.encode()])
+    random = np.random.default_rng([seed, *f"{view.name} {kind}".encode()])
     if not view.masks.any():
         raise FormatError(f"{view.name} has no pixel of the object on any frame; give masks of it")
     layers = _fitting(view, OCCLUDERS[kind], random, may_be_gone=kind in HIDES_ALL)
@@ -113,7 +113,7 @@ def _fitting(view: FullView, occluder: Occluder, random: Random, *, may_be_gone:
         said = f"the last hid {100 * hidden:.0f} %, all of it on {gone} frames"
     raise FormatError(
         f"{view.name}: no draw of {TRIES} hides {100 * LEAST_HIDDEN:.0f} to {100 * MOST_HIDDEN:.0f} % ({said}); "
-        "give masks of an object that does not fill the picture"
+        "give masks of an object that is there on most frames and does not fill the picture"
     )
 
 
@@ -163,11 +163,11 @@ def _view(name: str, masks: Path, rgbs: Path | None) -> FullView:
     if len({mask.shape for mask in read}) > 1:
         raise FormatError(f"the masks in {masks} differ in size; give masks of one clip")
     if rgbs is None or not rgbs.is_dir():
-        return _shrunk(FullView(name, _painted(np.stack(read)), np.stack(read)))
+        return shrunk(FullView(name, _painted(np.stack(read)), np.stack(read)))
     frames = [_colours(path) for path in image_paths(rgbs)]
     if len(frames) != len(read) or any(frame.shape[:2] != read[0].shape for frame in frames):
         raise FormatError(f"{rgbs} must have one picture of the masks' size for each of the {len(read)} masks")
-    return _shrunk(FullView(name, np.stack(frames), np.stack(read)))
+    return shrunk(FullView(name, np.stack(frames), np.stack(read)))
 
 
 def _grey(path: Path) -> npt.NDArray[np.uint8]:
@@ -201,7 +201,8 @@ def _painted(masks: Masks) -> Frames:
     return frames
 
 
-def _shrunk(view: FullView) -> FullView:
+def shrunk(view: FullView) -> FullView:
+    """At most ``LONGEST_SIDE`` pixels wide and high."""
     height, width = view.masks.shape[1:]
     scale = LONGEST_SIDE / max(width, height)
     if scale >= 1:

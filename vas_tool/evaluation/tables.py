@@ -93,6 +93,8 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     """Files that were compared."""
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    """Row -> time a frame, where answers were made on the spot."""
 
     @property
     def left_out(self) -> dict[str, int]:

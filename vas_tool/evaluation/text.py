@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vas_tool.evaluation.averages import FORMS
@@ -28,17 +28,21 @@ def lines(evaluation: Evaluation) -> Iterator[str]:
     yield f"{evaluation.benchmark}: {evaluation.num_clips} clips, {evaluation.num_frames} frames measured"
     for form in FORMS:
         yield f"\n{FORM_WORDS[form]}"
-        yield from columns(table_cells(evaluation.tables[form]))
+        yield from columns(table_cells(evaluation.tables[form], evaluation.milliseconds))
     yield from (f"\n{note}" for note in evaluation.notes)
     if evaluation.left_out:
         yield f"\nwrong: {', '.join(f'{kind} {count}' for kind, count in evaluation.left_out.items())}"
 
 
-def table_cells(table: Table) -> list[tuple[str, ...]]:
-    """Head and rows: the mean in percent and, in brackets, the number of frames that count for it."""
+def table_cells(table: Table, milliseconds: Mapping[str, float] | None = None) -> list[tuple[str, ...]]:
+    """Head and rows: the mean in percent and, in brackets, the number of frames that count for it; the time a frame."""
     measures = list(next(iter(table.values()), {}))
-    rows = [(name, *(f"{percent(row[m].mean)} ({row[m].num_frames})" for m in measures)) for name, row in table.items()]
-    return [("", *measures), *rows]
+    times = milliseconds or {}
+    rows = []
+    for name, row in table.items():
+        spent = (f"{times[name]:.1f}" if name in times else NOTHING,) if times else ()
+        rows.append((name, *(f"{percent(row[m].mean)} ({row[m].num_frames})" for m in measures), *spent))
+    return [("", *measures, *(("ms a frame",) if times else ())), *rows]
 
 
 def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -66,6 +70,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "categories": {
             form: {name: _table_json(table) for name, table in evaluation.categories[form].items()} for form in FORMS
         },
+        "milliseconds_a_frame": dict(evaluation.milliseconds),
         "left_out": evaluation.left_out,
         "problems": [{"where": p.where, "what": p.what, "kind": p.kind} for p in evaluation.problems],
         "notes": list(evaluation.notes),

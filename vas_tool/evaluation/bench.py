@@ -1,0 +1,162 @@
+"""The occlusion bench: every amodal engine here, and what is simpler, on objects whose hidden part is known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+import vas_tool.evaluation.sail_vos as sail_vos
+from vas_tool.engines import registry
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import Cancelled, EngineError
+from vas_tool.evaluation.baselines import convex_hull, convex_nearer
+from vas_tool.evaluation.benchmarks import Compared
+from vas_tool.evaluation.dataset import Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame
+from vas_tool.evaluation.measuring import Answer, Protocol, measure
+from vas_tool.evaluation.occlusion import OcclusionCase
+from vas_tool.evaluation.overlap import boundary_f
+from vas_tool.evaluation.tables import Rules, summarised
+from vas_tool.pipeline import AmodalWork, amodal_masks, depth_maps
+from vas_tool.types import Canvas, Depth, Mask
+
+KNOWN_DEPTH = "layers"
+"""The case's own depth: the true order of things, noisy and with soft borders."""
+
+PROTOCOL = Protocol(
+    name="occlusion bench",
+    reference=sail_vos.PROTOCOL.reference,
+    strict=sail_vos.STRICT | {"boundary_f": boundary_f},
+    reference_averaging="frames",
+    finish=sail_vos.PROTOCOL.finish,
+    about=(
+        *sail_vos.PROTOCOL.about[:2],
+        "miou_gone: the whole mask on frames that show nothing of the object. invented: pixels added where nothing is "
+        "hidden, by those of the object. boundary_f: outlines within 0.8 % of the diagonal.",
+    ),
+)
+
+JPEG_QUALITY = 80
+"""Of the pictures kept for a report."""
+
+Method = Callable[[OcclusionCase, dict[int, Depth]], dict[int, Mask]]
+"""(case, depth) -> amodal masks by frame."""
+
+
+def present_engines() -> list[str]:
+    """The amodal engines that are here and bearable on this computer, best first."""
+    return [s.name for s in registry.engines_of("amodal") if registry.is_present(s) and registry.is_fit(s)]
+
+
+@dataclass
+class _Kept:
+    """Truth and answers of all cases as run lengths, pictures as JPEG: clips themselves are too large to keep."""
+
+    clips: list[TruthClip]
+    answers: dict[str, dict[str, RleMask]]
+    seconds: dict[str, float]
+    pictures: dict[str, bytes]
+    problems: list[Problem]
+    num_frames: int = 0
+
+
+def bench(
+    cases: Iterable[OcclusionCase],
+    *,
+    engines: Sequence[str] | None = None,
+    depth: str = KNOWN_DEPTH,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Compared:
+    """Run and measure. ``engines``: names of amodal engines (default: all that are present); ``depth``: ``layers`` or a
+    depth engine's name. Categories of the evaluation are the kinds of occluders.
+
+    An engine that fails on a case has no answers there, which count as misses, and is named in the problems.
+    Raises EngineError for an unknown engine, FormatError when there is no case, Cancelled.
+    """
+    names = present_engines() if engines is None else list(engines)
+    methods = SIMPLE | {name: _engine(name, seed) for name in names}
+    kept = _Kept([], {name: {} for name in methods}, dict.fromkeys(methods, 0.0), {}, [])
+    for number, case in enumerate(cases):
+        progress(number, 0, f"bench: {case.name}")
+        _run(case, methods, kept, depth=depth)
+    truth = Truth(tuple(kept.clips))
+    answers: dict[str, Answer] = {name: _found(masks) for name, masks in kept.answers.items()}
+    measured = measure(truth, answers, PROTOCOL, progress=progress)
+    evaluation = summarised(
+        measured,
+        Rules(PROTOCOL.reference_averaging, PROTOCOL.finish),
+        hypotheses=names[:1],
+        benchmark=PROTOCOL.name,
+        about=(*PROTOCOL.about, f"Depth: {_depth_words(depth)}"),
+    )
+    times = {name: 1000 * spent / max(1, kept.num_frames) for name, spent in kept.seconds.items()}
+    evaluation = replace(evaluation, problems=(*measured.problems, *kept.problems), milliseconds=times)
+    predictions = tuple(Predictions(name, masks) for name, masks in kept.answers.items() if name in names)
+    return Compared(evaluation, truth, predictions, pictures=kept.pictures)
+
+
+def _depth_words(depth: str) -> str:
+    return "layers in their true order, noisy." if depth == KNOWN_DEPTH else f"the engine {depth}."
+
+
+def _found(masks: dict[str, RleMask]) -> Answer:
+    return lambda frame, seen: masks.get(frame.key)
+
+
+def _run(case: OcclusionCase, methods: dict[str, Method], kept: _Kept, *, depth: str) -> None:
+    maps = case.depth if depth == KNOWN_DEPTH else _estimated(case, depth)
+    for name, method in methods.items():
+        started = time.perf_counter()
+        try:
+            masks = method(case, maps)
+        except Cancelled:
+            raise
+        except Exception as error:  # an engine may fail in any way: the bench goes on and says so
+            kept.problems.append(Problem(case.name, f"{name}: {type(error).__name__} {error}", "engine failed"))
+            masks = {}
+        kept.seconds[name] += time.perf_counter() - started
+        kept.answers[name] |= {_key(case, i): RleMask.from_mask(mask) for i, mask in masks.items()}
+    kept.num_frames += len(case.clip)
+    frames = []
+    for i, modal in case.modal.items():
+        truth, seen = RleMask.from_mask(case.amodal[i]), RleMask.from_mask(modal)
+        frames.append(TruthFrame(_key(case, i), seen, truth, image=_key(case, i)))
+        _, coded = cv2.imencode(".jpg", case.clip[i][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        kept.pictures[_key(case, i)] = coded.tobytes()
+    kept.clips.append(TruthClip(case.name, case.occluder, tuple(frames)))
+
+
+def _key(case: OcclusionCase, frame_index: int) -> str:
+    return f"{case.name}, frame {frame_index}"
+
+
+def _estimated(case: OcclusionCase, name: str) -> dict[int, Depth]:
+    estimator = registry.load("depth", name)
+    return dict(depth_maps(case.clip, range(len(case.clip)), estimator=estimator))
+
+
+def _engine(name: str, seed: int) -> Method:
+    if name in SIMPLE:
+        raise EngineError(f"{name} is measured anyway; name engines of the amodal stage")
+    registry.spec_of("amodal", name)
+
+    def run(case: OcclusionCase, depth: dict[int, Depth]) -> dict[int, Mask]:
+        canvas = Canvas(case.clip.size_wh)
+        work = AmodalWork(case.clip, case.modal, depth, canvas=canvas, frame_indices=range(len(case.clip)), seed=seed)
+        return dict(amodal_masks(work, completer=registry.load("amodal", name)))
+
+    return run
+
+
+SIMPLE: dict[str, Method] = {
+    "modal": lambda case, depth: case.modal,
+    "convex": lambda case, depth: {i: convex_hull(mask) for i, mask in case.modal.items()},
+    "convex, nearer": lambda case, depth: {
+        i: np.asarray(convex_nearer(mask, depth[i])) for i, mask in case.modal.items()
+    },
+}
+"""Rows that need no engine: what is seen; its hull; the hull where something is nearer."""
