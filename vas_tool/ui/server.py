@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import socket
 import threading
 import time
 import webbrowser
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import gradio as gr
@@ -69,6 +70,7 @@ def serve(
     print(f"vas-tool is at {address}  (projects in {root.resolve()}; Ctrl+C stops it)", flush=True)
     if browser:
         threading.Thread(target=_open_when_up, args=(address, host, chosen), daemon=True).start()
+    threading.Thread(target=_import_ahead, daemon=True, name="import-ahead").start()
     uvicorn.run(app, host=host, port=chosen, log_level="warning")
 
 
@@ -84,6 +86,12 @@ def free_port(host: str, port: int | None) -> int:
             except OSError:
                 continue
     raise VasToolError(f"port {wanted[0]} on {host} is in use or not allowed; choose another one with --port")
+
+
+def _import_ahead() -> None:
+    """What the first event would import, while the browser still reads the page."""
+    with suppress(ImportError):
+        importlib.import_module("matplotlib")  # Gradio's, where it is installed
 
 
 def _open_when_up(address: str, host: str, port: int) -> None:

@@ -21,7 +21,7 @@ def weights_row() -> tuple[Any, Any, Any]:
         value = lightest.name if lightest else None
         choice = gr.Dropdown(names, value=value, label="weights of an engine", elem_id="weights-name")
         button = gr.Button(button_text(value), size="sm", elem_id="weights-download")
-        choice.change(button_text, choice, button, show_progress="hidden")
+        choice.change(button_text, choice, button, show_progress="hidden", api_visibility="private")
     return row, choice, button
 
 
