@@ -18,6 +18,9 @@ from typing import Generic, Literal, TypeVar, cast, overload
 from sam_integration.zoo import MODELS
 from vas_tool.engines import settings as engine_settings
 from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter, Windows
+from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS, CONTENT_WEIGHTS
+from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, CONTENT_PARAMETERS
+from vas_tool.engines.diffusion_vas.windows import clip_windows
 from vas_tool.engines.sam2 import PresetName, weights_of
 from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, SettingValue
 from vas_tool.engines.turns import Turns
@@ -137,6 +140,23 @@ ENGINES: tuple[EngineSpec, ...] = (
     ),
     EngineSpec(
         stage="amodal",
+        name="diffusion-vas",
+        module="vas_tool.engines.diffusion_vas.amodal",
+        attribute="open_amodal",
+        revision="1",
+        licence=AMODAL_WEIGHTS.licence,
+        size=f"{AMODAL_WEIGHTS.num_megabytes} MB",
+        note="The paper's video diffusion model: knows what things look like whole; each seed is another guess.",
+        packages=("torch", "diffusers", "transformers"),
+        install="pip install torch diffusers transformers accelerate",
+        weights=(AMODAL_WEIGHTS,),
+        needs_gpu=True,
+        parameters=AMODAL_PARAMETERS,
+        seeded=True,
+        windows=clip_windows,
+    ),
+    EngineSpec(
+        stage="amodal",
         name="builtin",
         module="vas_tool.engines.builtin.amodal",
         attribute="BuiltinAmodal",
@@ -144,6 +164,23 @@ ENGINES: tuple[EngineSpec, ...] = (
         licence="MIT (ours)",
         size="no weights",
         note="Brings over the outline from frames where the object is clear; cannot guess what no frame shows.",
+    ),
+    EngineSpec(
+        stage="content",
+        name="diffusion-vas",
+        module="vas_tool.engines.diffusion_vas.content",
+        attribute="open_content",
+        revision="1",
+        licence=CONTENT_WEIGHTS.licence,
+        size=f"{CONTENT_WEIGHTS.num_megabytes} MB",
+        note="The paper's video diffusion model: paints what no frame shows; each seed is another guess.",
+        packages=("torch", "diffusers", "transformers"),
+        install="pip install torch diffusers transformers accelerate",
+        weights=(CONTENT_WEIGHTS,),
+        needs_gpu=True,
+        parameters=CONTENT_PARAMETERS,
+        seeded=True,
+        windows=clip_windows,
     ),
     EngineSpec(
         stage="content",

@@ -1,0 +1,7 @@
+"""Diffusion-VAS (CVPR 2025): amodal masks and content of a window of 25 frames, by two video diffusion models.
+
+    modal masks, depth --(pictures)--> conditions --(conditioning)--> tokens, latents --(sampling)--> frames --> masks
+                                                                     network: the UNet
+A clip of any length is laid out in windows (``windows``, ``window_runs``). ``amodal`` and ``content`` are the engines;
+``pipeline`` is the model by itself, for whoever has a window's conditions already.
+"""

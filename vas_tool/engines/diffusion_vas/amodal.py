@@ -1,0 +1,148 @@
+"""The amodal engine: modal masks and depth -> amodal masks, window by window, for one seed or several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS
+from vas_tool.engines.diffusion_vas.loading import found_folder
+from vas_tool.engines.diffusion_vas.parameters import MAX_CHANNEL_SUM, DiffusionVasParameters
+from vas_tool.engines.diffusion_vas.pictures import (
+    channel_sums,
+    depth_conditions,
+    mask_on_canvas,
+    modal_condition,
+)
+from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
+from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, parameters_of
+from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
+from vas_tool.engines.diffusion_vas.window_runs import run_windows
+from vas_tool.engines.diffusion_vas.windows import padded_frames, plan_windows, windows_with
+from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
+from vas_tool.types import Canvas, Clip, Depth, Mask
+
+Floats = npt.NDArray[np.float32]
+
+
+def open_amodal() -> DiffusionVasAmodal:
+    """The engine with the released weights, from the first place that has them. Raises EngineError."""
+    return DiffusionVasAmodal(DiffusionVasPipeline.load(found_folder(AMODAL_WEIGHTS)))
+
+
+class DiffusionVasAmodal:
+    """An AmodalCompleter and SamplingCompleter (see ``engines.base``).
+
+    A window in which nothing of the object is seen has nothing to go by: it is answered with empty masks, unasked.
+    """
+
+    def __init__(self, pipeline: DiffusionVasPipeline) -> None:
+        self.encodings = Encodings(pipeline)
+
+    def complete(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        depth: Mapping[int, Depth],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seed: int = 0,
+        settings: Settings = NO_SETTINGS,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, Mask]]:
+        """(frame_index, (canvas H, W) bool) in the order asked for. Raises Cancelled between steps."""
+        answers = self.sample(
+            clip,
+            modal,
+            depth,
+            canvas=canvas,
+            frame_indices=frame_indices,
+            seeds=(seed,),
+            settings=settings,
+            progress=progress,
+        )
+        for index, (mask,) in answers:
+            yield index, mask
+
+    def sample(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        depth: Mapping[int, Depth],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seeds: Sequence[int],
+        settings: Settings = NO_SETTINGS,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
+        """(frame_index, one (canvas H, W) bool a seed). What the model is shown is encoded once for all seeds."""
+        chosen = parameters_of(checked(AMODAL_PARAMETERS, settings, engine="diffusion-vas"))
+        shown = _ShownWindows(modal, depth, canvas, parameters=chosen)
+        windows = plan_windows(len(clip), length=chosen.window_length, overlap=chosen.window_overlap)
+        told = WindowProgress(
+            progress,
+            "amodal masks",
+            num_windows=len(windows_with(windows, frame_indices)),
+            num_steps=chosen.num_steps * len(seeds),
+        )
+        model = WindowModel(self.encodings, windows, chosen, told)
+
+        def answer(number: int) -> Floats | None:
+            """(T, K, h, w): the sums of the channels."""
+            told.next_window()
+            window = windows[number]
+            if not shown.is_seen(window):
+                return None
+            frames = model.frames(number, shown.of(window), seeds)
+            return np.stack([channel_sums(one[: len(window)]) for one in frames], axis=1)
+
+        for index, sums in run_windows(windows, frame_indices, answer):
+            yield index, tuple(shown.masks(index, sums, num=len(seeds)))
+
+
+class _ShownWindows:
+    """What the model is shown of one object, and its answers as masks."""
+
+    def __init__(
+        self,
+        modal: Mapping[int, Mask],
+        depth: Mapping[int, Depth],
+        canvas: Canvas,
+        *,
+        parameters: DiffusionVasParameters,
+    ) -> None:
+        self.modal, self.depth, self.canvas, self.parameters = modal, depth, canvas, parameters
+        self._nothing = np.zeros(canvas.frame_wh[::-1], np.bool_)
+
+    def is_seen(self, window: range) -> bool:
+        return any(self.modal[index].any() for index in window if index in self.modal)
+
+    def of(self, window: range) -> Shown:
+        chosen = self.parameters
+        frames = padded_frames(window, chosen.window_length).tolist()
+        small = {index: self._small(index) for index in set(frames)}
+        near = depth_conditions(self.depth, frames, self.canvas, size_hw=chosen.size_hw, padding=chosen.padding_depth)
+        return Shown(np.stack([small[index] for index in frames]), near)
+
+    def masks(self, index: int, sums: Floats | None, *, num: int) -> Iterator[Mask]:
+        """``num`` masks of the canvas's size from the sums (K, h, w) of a frame; empty where nothing was said."""
+        width, height = self.canvas.size_wh
+        if sums is None:
+            yield from (np.zeros((height, width), np.bool_) for _ in range(num))
+            return
+        if self.parameters.union_with_modal:
+            sums = np.where(self._small(index) > 0, np.float32(MAX_CHANNEL_SUM), sums)
+        for one in sums:
+            mask = mask_on_canvas(one > self.parameters.threshold, self.canvas)
+            if self.parameters.union_with_modal and index in self.modal:
+                mask[self.canvas.window] |= self.modal[index]
+            yield mask
+
+    def _small(self, index: int) -> Floats:
+        mask = self.modal.get(index, self._nothing)
+        return modal_condition(mask, self.canvas, self.parameters.size_hw, edges=self.parameters.mask_edges)

@@ -1,0 +1,33 @@
+"""The two released checkpoints: where they come from and what they are made of. Imports no torch."""
+
+from __future__ import annotations
+
+from vas_tool.engines.weights import Part, WeightsFolder
+
+LICENCE = "Stable Video Diffusion Community License (its terms bind: not for every commercial use)"
+NUM_MEGABYTES = 4510
+"""In half precision: UNet 3050, CLIP 1264, VAE 196, as Stable Video Diffusion's."""
+
+
+def _part(folder: str, name: str) -> Part:
+    """In half precision, or in full where only that is there."""
+    return Part(f"{folder}/{name}.fp16.safetensors", (f"{folder}/{name}.safetensors",))
+
+
+PARTS = (
+    Part("unet/config.json"),
+    _part("unet", "diffusion_pytorch_model"),
+    Part("vae/config.json"),
+    _part("vae", "diffusion_pytorch_model"),
+    Part("image_encoder/config.json"),
+    _part("image_encoder", "model"),
+    Part("scheduler/scheduler_config.json"),
+    Part("feature_extractor/preprocessor_config.json"),
+)
+
+AMODAL_WEIGHTS = WeightsFolder(
+    "diffusion-vas-amodal", "kaihuac/diffusion-vas-amodal-segmentation", PARTS, NUM_MEGABYTES, LICENCE
+)
+CONTENT_WEIGHTS = WeightsFolder(
+    "diffusion-vas-content", "kaihuac/diffusion-vas-content-completion", PARTS, NUM_MEGABYTES, LICENCE
+)

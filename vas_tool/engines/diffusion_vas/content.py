@@ -1,0 +1,123 @@
+"""The content engine: frames, modal and amodal masks -> the whole object's colours, window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.diffusion_vas.checkpoints import CONTENT_WEIGHTS
+from vas_tool.engines.diffusion_vas.loading import found_folder
+from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
+from vas_tool.engines.diffusion_vas.pictures import (
+    amodal_condition,
+    colour_condition,
+    colours_on_canvas,
+    mask_for_model,
+    modal_colours,
+    modal_condition,
+)
+from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
+from vas_tool.engines.diffusion_vas.settable import CONTENT_PARAMETERS, parameters_of
+from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
+from vas_tool.engines.diffusion_vas.window_runs import run_windows
+from vas_tool.engines.diffusion_vas.windows import padded_frames, plan_windows, windows_with
+from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
+from vas_tool.types import Canvas, Clip, Content, Mask
+
+Floats = npt.NDArray[np.float32]
+OPAQUE = 255
+
+
+def open_content() -> DiffusionVasContent:
+    """The engine with the released weights, from the first place that has them. Raises EngineError."""
+    return DiffusionVasContent(DiffusionVasPipeline.load(found_folder(CONTENT_WEIGHTS)))
+
+
+class DiffusionVasContent:
+    """A ContentCompleter (see ``engines.base``). A window without a single amodal pixel to paint is not run."""
+
+    def __init__(self, pipeline: DiffusionVasPipeline) -> None:
+        self.encodings = Encodings(pipeline)
+
+    def complete(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        amodal: Mapping[int, Mask],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seed: int = 0,
+        settings: Settings = NO_SETTINGS,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, Content]]:
+        """(frame_index, (canvas H, W, 4) uint8 RGBA) in the order asked for. Raises Cancelled between steps."""
+        chosen = parameters_of(checked(CONTENT_PARAMETERS, settings, engine="diffusion-vas"))
+        shown = _ShownWindows(clip, modal, amodal, canvas=canvas, parameters=chosen)
+        windows = plan_windows(len(clip), length=chosen.window_length, overlap=chosen.window_overlap)
+        num_windows = len(windows_with(windows, frame_indices))
+        told = WindowProgress(progress, "content", num_windows=num_windows, num_steps=chosen.num_steps)
+        model = WindowModel(self.encodings, windows, chosen, told, is_second_stage=True)
+
+        def answer(number: int) -> Floats | None:
+            """(T, h, w, 3) in 0..1"""
+            told.next_window()
+            window = windows[number]
+            if not shown.is_wanted(window, frame_indices):
+                return None
+            return model.frames(number, shown.of(window), (seed,))[0][: len(window)]
+
+        for index, colours in run_windows(windows, frame_indices, answer):
+            yield index, shown.content(index, colours)
+
+
+class _ShownWindows:
+    """What the model is shown of one object, and its answers as content."""
+
+    def __init__(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        amodal: Mapping[int, Mask],
+        *,
+        canvas: Canvas,
+        parameters: DiffusionVasParameters,
+    ) -> None:
+        self.clip, self.modal, self.amodal, self.canvas, self.parameters = clip, modal, amodal, canvas, parameters
+
+    def is_wanted(self, window: range, frame_indices: range) -> bool:
+        return any(self.amodal[index].any() for index in window if index in frame_indices and index in self.amodal)
+
+    def of(self, window: range) -> Shown:
+        frames = padded_frames(window, self.parameters.window_length).tolist()
+        seen = {index: self._seen(index) for index in set(frames)}
+        whole = {index: amodal_condition(mask_for_model(self._whole(index), self.parameters.size_hw)) for index in seen}
+        return Shown(np.stack([seen[i] for i in frames]), np.stack([whole[i] for i in frames]))
+
+    def content(self, index: int, colours: Floats | None) -> Content:
+        """RGBA on the canvas: the model's colours on the amodal mask, the frame's own where the object is seen."""
+        whole = self._whole(index)
+        out = np.zeros((*whole.shape, 4), np.uint8)
+        if colours is not None:
+            out[..., :3][whole] = colours_on_canvas(colours, self.canvas)[whole]
+        if index in self.modal and whole.any():
+            seen = whole & self.canvas.to_canvas(self.modal[index])
+            out[..., :3][seen] = self.canvas.to_canvas(self.clip[index])[seen]
+        out[..., 3] = whole * np.uint8(OPAQUE)
+        return out
+
+    def _seen(self, index: int) -> Floats:
+        """(3, h, w): the object's colours where it is seen, white elsewhere."""
+        size_hw = self.parameters.size_hw
+        if index not in self.modal:
+            return np.ones((3, *size_hw), np.float32)
+        modal = modal_condition(self.modal[index], self.canvas, size_hw, edges=self.parameters.mask_edges)
+        return modal_colours(colour_condition(self.clip[index], self.canvas, size_hw), modal)
+
+    def _whole(self, index: int) -> Mask:
+        if index in self.amodal:
+            return self.amodal[index]
+        return np.zeros(self.canvas.size_wh[::-1], np.bool_)

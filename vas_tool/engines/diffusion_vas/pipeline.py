@@ -1,0 +1,221 @@
+"""The model by itself, for one window: two conditions -> latents and frames. The same class for both stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vas_tool.engines.diffusion_vas import conditioning
+from vas_tool.engines.diffusion_vas.loading import Parts, load_parts
+from vas_tool.engines.diffusion_vas.parameters import SamplingParameters
+from vas_tool.engines.diffusion_vas.placement import BatchSize, Placement, exact_convolutions
+from vas_tool.engines.diffusion_vas.sampling import Noise, draw_noise, euler_step, guided, model_input, noise_levels
+from vas_tool.errors import EngineError
+
+Pictures: TypeAlias = npt.NDArray[np.float32] | torch.Tensor
+"""(T, 3, H, W) float32 in -1..1."""
+
+OnStep = Callable[[int, torch.Tensor], None]
+"""Told the number of steps done, and the latents (N, T, 4, h, w) then. May raise, to stop."""
+
+
+def ignore_step(num_done: int, latents: torch.Tensor) -> None:
+    """For callers who do not follow along."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """A window's conditions, encoded: the same for all seeds."""
+
+    tokens: torch.Tensor
+    """(2, T, K, D), unconditional and conditional; (1, T, K, D) without guidance."""
+    latents: torch.Tensor
+    """(2, T, 8, h, w), of both conditions; zeros for the unconditional sample."""
+    added_time_ids: torch.Tensor
+    """(2, 3)"""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What came out."""
+
+    latents: torch.Tensor
+    """(T, 4, H / 8, W / 8), as they are decoded."""
+    frames: npt.NDArray[np.float32]
+    """(T, H, W, 3) in 0..1."""
+
+
+class DiffusionVasPipeline:
+    """Reference behaviour by default; every deviation is a field of ``SamplingParameters``."""
+
+    def __init__(self, parts: Parts, *, device: str | torch.device = "cpu") -> None:
+        self.parts, self.device = parts, torch.device(device)
+        self.placement = Placement((parts.unet.stock, parts.vae, parts.image_encoder), self.device)
+        self.batch = BatchSize(self.device)
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, *, device: str | None = None, dtype: torch.dtype | None = None
+    ) -> DiffusionVasPipeline:
+        """A checkpoint's folder, as released. ``device``: the best there is; ``dtype``: float16 on CUDA, else float32.
+
+        Raises EngineError, naming the file that is missing, damaged or of another model.
+        """
+        chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        dtype = dtype or (torch.float16 if chosen.type == "cuda" else torch.float32)
+        return cls(load_parts(Path(folder), dtype=dtype), device=chosen)
+
+    def __call__(
+        self,
+        first: Pictures,
+        second: Pictures,
+        *,
+        parameters: SamplingParameters | None = None,
+        generator: torch.Generator | None = None,
+        seed: int = 23,
+        on_step: OnStep = ignore_step,
+        **changed: Any,
+    ) -> Sampled:
+        """One answer for a window.
+
+        ``first``, ``second``: (T, 3, H, W) in -1..1; modal mask and depth for the amodal stage, modal colours and
+        amodal mask for the content stage. ``generator``: of the CPU; the demo uses one with seed 23 for both stages,
+        one after the other. By default a new one with ``seed``. ``changed``: single fields of ``SamplingParameters``,
+        by name.
+        """
+        chosen = replace(parameters or SamplingParameters(), **changed)
+        one, other = _pictures(first), _pictures(second)
+        if one.shape != other.shape:
+            raise EngineError(f"the two conditions differ in shape: {tuple(one.shape)} and {tuple(other.shape)}")
+        generator = generator or torch.Generator("cpu").manual_seed(seed)
+        noise = draw_noise(generator, num_frames=len(one), size_hw=(one.shape[2], one.shape[3]))
+        conditions = self.encode(one, other, noise=noise, parameters=chosen)
+        latents = self.denoise(conditions, noise.latents[None], parameters=chosen, on_step=on_step)[0]
+        return Sampled(latents, self.decode(latents, parameters=chosen))
+
+    def encode(self, first: Pictures, second: Pictures, *, noise: Noise, parameters: SamplingParameters) -> Conditions:
+        """What the UNet is conditioned on. CLIP sees the first condition without noise."""
+        tokens = self.tokens(first, parameters=parameters)
+        latents = [
+            self.condition_latents(pictures, drawn, parameters=parameters)
+            for pictures, drawn in ((first, noise.first), (second, noise.second))
+        ]
+        return self.conditions(tokens, *latents, parameters=parameters)
+
+    def conditions(
+        self, tokens: torch.Tensor, first: torch.Tensor, second: torch.Tensor, *, parameters: SamplingParameters
+    ) -> Conditions:
+        """``tokens`` (B, T, K, D) and the latents (T, 4, h, w) of both conditions, put together for B samples."""
+        conditional = torch.cat([first, second], dim=1)[None]
+        is_guided = len(tokens) > 1
+        latents = torch.cat([torch.zeros_like(conditional), conditional]) if is_guided else conditional
+        fps = parameters.fps - 1 if parameters.fps_minus_one else parameters.fps
+        ids = conditioning.added_time_ids(fps, parameters.motion_bucket, parameters.noise_augmentation)
+        return Conditions(tokens, latents, ids.to(latents).expand(len(tokens), -1))
+
+    def tokens(self, first: Pictures, *, parameters: SamplingParameters) -> torch.Tensor:
+        """The CLIP tokens of each frame of each sample, (2, T, K, D); (1, T, K, D) without guidance."""
+        mean, std = self.parts.clip_mean, self.parts.clip_std
+        with torch.inference_mode(), self.placement.at_work(self.parts.image_encoder) as encoder:
+            pictures = conditioning.clip_pictures(_pictures(first).to(self.device), mean=mean, std=std)
+            embeddings = conditioning.clip_embeddings(encoder, pictures)
+            layout, is_guided = parameters.clip_layout, parameters.guidance > 1
+            return conditioning.tokens(embeddings.to(self.dtype), layout=layout, is_guided=is_guided)
+
+    def condition_latents(
+        self, pictures: Pictures, noise: torch.Tensor, *, parameters: SamplingParameters
+    ) -> torch.Tensor:
+        """The latents (T, 4, h, w) of a condition with some noise on it. Encoded in float32, as its VAE asks for."""
+        shown = _pictures(pictures)
+        if parameters.guess_range:
+            shown = conditioning.guessed_range(shown)
+        noisy = shown + parameters.noise_augmentation * noise
+        upcast = bool(self.parts.vae.config.force_upcast)
+        with torch.inference_mode(), self.placement.at_work(self.parts.vae, upcast=upcast) as vae, exact_convolutions():
+            return conditioning.condition_latents(vae, noisy.to(self.device)).to(self.dtype)
+
+    def denoise(
+        self,
+        conditions: Conditions,
+        noise: torch.Tensor,
+        *,
+        parameters: SamplingParameters,
+        on_step: OnStep = ignore_step,
+    ) -> torch.Tensor:
+        """The latents (N, T, 4, h, w) of N answers that start from ``noise`` (N, T, 4, h, w), standard normal."""
+        levels = noise_levels(self.parts.scheduler, parameters.num_steps)
+        sigmas = levels.sigmas.tolist()
+        latents = noise.to(self.device, self.dtype) * levels.initial_sigma
+        with self.placement.at_work(self.parts.unet.stock):
+            for step, timestep in enumerate(levels.timesteps.to(self.device)):
+                with torch.inference_mode():
+                    velocity = self.velocity(latents, conditions, timestep=timestep, sigma=sigmas[step])
+                    velocity = guided(velocity, parameters.guidance) if velocity.shape[1] > 1 else velocity[:, 0]
+                    latents = euler_step(latents, velocity, sigma=sigmas[step], next_sigma=sigmas[step + 1])
+                on_step(step + 1, latents)
+        return latents
+
+    def velocity(
+        self, latents: torch.Tensor, conditions: Conditions, *, timestep: torch.Tensor, sigma: float
+    ) -> torch.Tensor:
+        """What the UNet says of ``latents`` (N, T, 4, h, w): (N, 2, T, 4, h, w), unconditional and conditional.
+
+        As many answers at once as the GPU's memory has room for.
+        """
+        done: list[torch.Tensor] = []
+        num_done = 0
+        while num_done < len(latents):
+            batch = latents[num_done : num_done + self.batch.limit()]
+            with self.batch.learning(len(batch)):
+                done.append(self._velocity(batch, conditions, timestep=timestep, sigma=sigma))
+            num_done += len(batch)
+        return torch.cat(done)
+
+    def _velocity(
+        self, latents: torch.Tensor, conditions: Conditions, *, timestep: torch.Tensor, sigma: float
+    ) -> torch.Tensor:
+        num, num_samples = len(latents), len(conditions.latents)
+        sample = model_input(
+            latents.repeat_interleave(num_samples, dim=0), conditions.latents.repeat(num, 1, 1, 1, 1), sigma
+        )
+        velocity = self.parts.unet(
+            sample,
+            timestep,
+            tokens=conditions.tokens.repeat(num, 1, 1, 1),
+            added_time_ids=conditions.added_time_ids.repeat(num, 1),
+        )
+        return velocity.unflatten(0, (num, num_samples))
+
+    def decode(self, latents: torch.Tensor, *, parameters: SamplingParameters) -> npt.NDArray[np.float32]:
+        """(T, 4, h, w) -> (T, H, W, 3) float32 in 0..1."""
+        with torch.inference_mode(), self.placement.at_work(self.parts.vae) as vae:
+            frames = conditioning.decoded(vae, latents, chunk=parameters.decode_chunk)
+        pictures: npt.NDArray[np.float32] = frames.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return pictures
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the UNet, and of the latents between its steps."""
+        return self.parts.unet.dtype
+
+
+def _pictures(given: Pictures) -> torch.Tensor:
+    """(T, 3, H, W) float32 on the CPU. Raises EngineError for another shape."""
+    pictures = torch.as_tensor(given).to("cpu", torch.float32)
+    if (
+        pictures.ndim != 4
+        or pictures.shape[1] != 3
+        or not len(pictures)
+        or any(s % 8 or not s for s in pictures.shape[2:])
+    ):
+        raise EngineError(f"a condition must be (T, 3, H, W), sides multiples of 8; got {tuple(pictures.shape)}")
+    return pictures
+
+
+__all__: Sequence[str] = ["Conditions", "DiffusionVasPipeline", "Sampled"]

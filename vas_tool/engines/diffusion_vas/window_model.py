@@ -1,0 +1,166 @@
+"""The model at work on the windows of a clip: noise, conditions encoded once, progress in windows and steps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vas_tool.engines.base import Progress
+from vas_tool.engines.diffusion_vas.parameters import DEMO_SEED, DiffusionVasParameters
+from vas_tool.engines.diffusion_vas.pictures import three_channels
+from vas_tool.engines.diffusion_vas.pipeline import Conditions, DiffusionVasPipeline
+from vas_tool.engines.diffusion_vas.sampling import Noise
+from vas_tool.engines.diffusion_vas.window_noise import window_noise
+
+Floats = npt.NDArray[np.float32]
+Key = tuple[object, ...]
+
+KEPT_ENCODINGS = 128
+"""The last used: depth of 64 windows and as many others. One takes 0.4 MB (25 frames at 256 x 512 in float16)."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the model is shown of a window; three equal channels are told as none."""
+
+    first: Floats
+    """(T, h, w) or (T, 3, h, w) in -1..1."""
+    second: Floats
+    """(T, h, w) in -1..1."""
+
+
+class WindowNoise:
+    """The noise of one window and seed, drawn when somebody needs it."""
+
+    def __init__(self, key: Key, draw: Callable[[], Noise]) -> None:
+        self.key, self._draw = key, draw
+
+    @cached_property
+    def drawn(self) -> Noise:
+        """See ``window_noise``."""
+        return self._draw()
+
+
+class Encodings:
+    """The encodings of what was shown lately, found by its content: depth is encoded once for all objects and seeds."""
+
+    def __init__(self, pipeline: DiffusionVasPipeline) -> None:
+        self.pipeline = pipeline
+        self._kept: OrderedDict[Key, torch.Tensor] = OrderedDict()
+
+    def conditions(self, shown: Shown, noise: WindowNoise, *, parameters: DiffusionVasParameters) -> Conditions:
+        """What the UNet is conditioned on."""
+        tokens = self._once(
+            ("tokens", _digest(shown.first), parameters.clip_layout, parameters.guidance > 1),
+            lambda: self.pipeline.tokens(_coloured(shown.first), parameters=parameters),
+        )
+        first = self._latents(shown.first, noise, "first", parameters=parameters)
+        second = self._latents(shown.second, noise, "second", parameters=parameters)
+        return self.pipeline.conditions(tokens, first, second, parameters=parameters)
+
+    def _latents(
+        self,
+        pictures: Floats,
+        noise: WindowNoise,
+        which: Literal["first", "second"],
+        *,
+        parameters: DiffusionVasParameters,
+    ) -> torch.Tensor:
+        key = (which, _digest(pictures), noise.key, parameters.noise_augmentation, parameters.guess_range)
+
+        def encode() -> torch.Tensor:
+            drawn = getattr(noise.drawn, which)
+            return self.pipeline.condition_latents(_coloured(pictures), drawn, parameters=parameters)
+
+        return self._once(key, encode)
+
+    def _once(self, key: Key, make: Callable[[], torch.Tensor]) -> torch.Tensor:
+        if key not in self._kept:
+            self._kept[key] = make()
+            while len(self._kept) > KEPT_ENCODINGS:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+def _digest(pictures: Floats) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(pictures).data, digest_size=16).digest()
+
+
+def _coloured(pictures: Floats) -> Floats:
+    return three_channels(pictures) if pictures.ndim == 3 else pictures
+
+
+class WindowProgress:
+    """Progress in windows and steps. The windows that are skipped count as done."""
+
+    def __init__(self, progress: Progress, what: str, *, num_windows: int, num_steps: int) -> None:
+        """``num_steps``: of one window, for all seeds together."""
+        self._progress, self._what = progress, what
+        self._num_windows, self._num_steps = num_windows, num_steps
+        self._window = self._step = 0
+
+    def next_window(self) -> None:
+        """Told before a window's work begins. Raises Cancelled."""
+        self._window, self._step = self._window + 1, 0
+        self._tell()
+
+    def steps(self, count: int) -> None:
+        """Told after ``count`` more steps. Raises Cancelled."""
+        self._step += count
+        self._tell()
+
+    def _tell(self) -> None:
+        done = (self._window - 1) * self._num_steps + self._step
+        what = f"{self._what}, window {self._window} of {self._num_windows}"
+        self._progress(done, self._num_windows * self._num_steps, what)
+
+
+@dataclass(frozen=True)
+class WindowModel:
+    """One run over the windows of a clip."""
+
+    encodings: Encodings
+    windows: Sequence[range]
+    parameters: DiffusionVasParameters
+    progress: WindowProgress
+    is_second_stage: bool = False
+    """The content stage's noise goes on where the amodal stage's stopped."""
+
+    def frames(self, number: int, shown: Shown, seeds: Sequence[int]) -> list[Floats]:
+        """For each seed (T, h, w, 3) in 0..1: what the model makes of a window. Raises Cancelled between steps."""
+        if self.parameters.condition_noise == "shared":
+            return self._frames(number, shown, seeds, condition_seed=DEMO_SEED)
+        return [self._frames(number, shown, (seed,), condition_seed=seed)[0] for seed in seeds]
+
+    def _frames(self, number: int, shown: Shown, seeds: Sequence[int], *, condition_seed: int) -> list[Floats]:
+        pipeline, parameters = self.encodings.pipeline, self.parameters
+        noises = {seed: self._noise(number, seed) for seed in (condition_seed, *seeds)}
+        conditions = self.encodings.conditions(shown, noises[condition_seed], parameters=parameters)
+        start = torch.stack([noises[seed].drawn.latents for seed in seeds])
+        noises.clear()  # a window's noise takes 79 MB a seed
+
+        def tell(_num_done: int, _latents: torch.Tensor) -> None:
+            self.progress.steps(len(seeds))
+
+        latents = pipeline.denoise(conditions, start, parameters=parameters, on_step=tell)
+        return [pipeline.decode(one, parameters=parameters) for one in latents]
+
+    def _noise(self, number: int, seed: int) -> WindowNoise:
+        length, size_hw = self.parameters.window_length, self.parameters.size_hw
+        key = (seed, number, self.windows[-1].stop, length, self.parameters.window_overlap, self.is_second_stage)
+
+        def draw() -> Noise:
+            return window_noise(
+                seed, number, self.windows, length=length, size_hw=size_hw, is_second_stage=self.is_second_stage
+            )
+
+        return WindowNoise(key, draw)
