@@ -253,10 +253,24 @@ def test_depth_of_one_frame_twice_and_cancelled(depth_engine: DepthEstimator, sc
 # --- amodal -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=[BuiltinAmodal])
-def amodal_engine(request: pytest.FixtureRequest) -> AmodalCompleter:
-    engine: AmodalCompleter = request.param()
-    return engine
+def diffusion_amodal(folder: Path) -> AmodalCompleter:
+    """Random weights, small pictures, short windows."""
+    from tiny_diffusion_vas import SMALL, tiny_pipeline
+
+    from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
+
+    return DiffusionVasAmodal(tiny_pipeline(folder), SMALL)
+
+
+AMODAL_ENGINES: dict[str, Callable[[Path], AmodalCompleter]] = {
+    "builtin": lambda _: BuiltinAmodal(),
+    "diffusion-vas": diffusion_amodal,
+}
+
+
+@pytest.fixture(scope="module", params=list(AMODAL_ENGINES))
+def amodal_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AmodalCompleter:
+    return AMODAL_ENGINES[request.param](tmp_path_factory.mktemp("weights"))
 
 
 def wholes(engine: AmodalCompleter, scene: Scene, span: range, canvas: Canvas | None = None) -> list[tuple[int, Mask]]:
@@ -325,10 +339,23 @@ def test_cancelled_ends_amodal(amodal_engine: AmodalCompleter, scene: Scene) -> 
 # --- content ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=[BuiltinContent])
-def content_engine(request: pytest.FixtureRequest) -> ContentCompleter:
-    engine: ContentCompleter = request.param()
-    return engine
+def diffusion_content(folder: Path) -> ContentCompleter:
+    from tiny_diffusion_vas import SMALL, tiny_pipeline
+
+    from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
+
+    return DiffusionVasContent(tiny_pipeline(folder, seed=2), SMALL)
+
+
+CONTENT_ENGINES: dict[str, Callable[[Path], ContentCompleter]] = {
+    "builtin": lambda _: BuiltinContent(),
+    "diffusion-vas": diffusion_content,
+}
+
+
+@pytest.fixture(scope="module", params=list(CONTENT_ENGINES))
+def content_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ContentCompleter:
+    return CONTENT_ENGINES[request.param](tmp_path_factory.mktemp("weights"))
 
 
 def contents(

@@ -18,7 +18,7 @@ from vas_tool.engines.diffusion_vas.pictures import (
     modal_condition,
 )
 from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
-from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, parameters_of
+from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
 from vas_tool.engines.diffusion_vas.windows import padded_frames, plan_windows, windows_with
@@ -39,8 +39,9 @@ class DiffusionVasAmodal:
     A window in which nothing of the object is seen has nothing to go by: it is answered with empty masks, unasked.
     """
 
-    def __init__(self, pipeline: DiffusionVasPipeline) -> None:
-        self.encodings = Encodings(pipeline)
+    def __init__(self, pipeline: DiffusionVasPipeline, defaults: DiffusionVasParameters = DEFAULT) -> None:
+        """``defaults``: what holds where ``settings`` say nothing."""
+        self.encodings, self.defaults = Encodings(pipeline), defaults
 
     def complete(
         self,
@@ -81,7 +82,7 @@ class DiffusionVasAmodal:
         progress: Progress = silent,
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
         """(frame_index, one (canvas H, W) bool a seed). What the model is shown is encoded once for all seeds."""
-        chosen = parameters_of(checked(AMODAL_PARAMETERS, settings, engine="diffusion-vas"))
+        chosen = parameters_of(checked(AMODAL_PARAMETERS, settings, engine="diffusion-vas"), self.defaults)
         shown = _ShownWindows(modal, depth, canvas, parameters=chosen)
         windows = plan_windows(len(clip), length=chosen.window_length, overlap=chosen.window_overlap)
         told = WindowProgress(

@@ -20,7 +20,7 @@ from vas_tool.engines.diffusion_vas.pictures import (
     modal_condition,
 )
 from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
-from vas_tool.engines.diffusion_vas.settable import CONTENT_PARAMETERS, parameters_of
+from vas_tool.engines.diffusion_vas.settable import CONTENT_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
 from vas_tool.engines.diffusion_vas.windows import padded_frames, plan_windows, windows_with
@@ -39,8 +39,9 @@ def open_content() -> DiffusionVasContent:
 class DiffusionVasContent:
     """A ContentCompleter (see ``engines.base``). A window without a single amodal pixel to paint is not run."""
 
-    def __init__(self, pipeline: DiffusionVasPipeline) -> None:
-        self.encodings = Encodings(pipeline)
+    def __init__(self, pipeline: DiffusionVasPipeline, defaults: DiffusionVasParameters = DEFAULT) -> None:
+        """``defaults``: what holds where ``settings`` say nothing."""
+        self.encodings, self.defaults = Encodings(pipeline), defaults
 
     def complete(
         self,
@@ -55,7 +56,7 @@ class DiffusionVasContent:
         progress: Progress = silent,
     ) -> Iterator[tuple[int, Content]]:
         """(frame_index, (canvas H, W, 4) uint8 RGBA) in the order asked for. Raises Cancelled between steps."""
-        chosen = parameters_of(checked(CONTENT_PARAMETERS, settings, engine="diffusion-vas"))
+        chosen = parameters_of(checked(CONTENT_PARAMETERS, settings, engine="diffusion-vas"), self.defaults)
         shown = _ShownWindows(clip, modal, amodal, canvas=canvas, parameters=chosen)
         windows = plan_windows(len(clip), length=chosen.window_length, overlap=chosen.window_overlap)
         num_windows = len(windows_with(windows, frame_indices))

@@ -98,8 +98,14 @@ def mask_on_canvas(small: Mask, canvas: Canvas) -> Mask:
 
 def mask_for_model(mask: Mask, size_hw: SizeHW) -> Mask:
     """The canvas's size -> (h, w), one pixel of the canvas for each. Undoes ``mask_on_canvas`` on a larger canvas."""
-    rows, columns = (-(-np.arange(small) * large // small) for small, large in zip(size_hw, mask.shape, strict=True))
+    rows, columns = (_first_pixels(small, large) for small, large in zip(size_hw, mask.shape, strict=True))
     return mask[np.ix_(rows, columns)]
+
+
+def _first_pixels(small: int, large: int) -> npt.NDArray[np.int64]:
+    """(small,): for each small pixel the first large one that ``cv2.resize`` makes of it; its rounding is its own."""
+    source = cv2.resize(np.arange(small, dtype=np.float32)[None], (large, 1), interpolation=cv2.INTER_NEAREST)[0]
+    return np.minimum(np.searchsorted(source, np.arange(small)), large - 1)
 
 
 def amodal_condition(small: Mask) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from vas_tool.engines.diffusion_vas.parameters import MAX_CHANNEL_SUM, DiffusionVasParameters
@@ -77,8 +78,10 @@ AMODAL_PARAMETERS = (
 CONTENT_PARAMETERS = _SHARED
 
 
-def parameters_of(settings: Settings) -> DiffusionVasParameters:
+def parameters_of(settings: Settings, defaults: DiffusionVasParameters = DEFAULT) -> DiffusionVasParameters:
     """All parameters of a run. Raises EngineError for values that do not go together."""
     chosen: dict[str, Any] = dict(settings)
-    height, width = str(chosen.pop(RESOLUTION, _RESOLUTIONS[0])).split("x")
-    return DiffusionVasParameters(**chosen, height=int(height), width=int(width))
+    if RESOLUTION in chosen:
+        height, width = str(chosen.pop(RESOLUTION)).split("x")
+        chosen |= {"height": int(height), "width": int(width)}
+    return replace(defaults, **chosen)

@@ -11,7 +11,6 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
-
 WINDOW_LENGTH = 25
 """Frames. The released weights were trained and measured with 25; with an even number the reference layout of tokens
 loses its temporal context."""

@@ -1,0 +1,191 @@
+"""The engines on a clip of several windows, with tiny random weights."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scene import Scene, make_scene
+from tiny_diffusion_vas import SMALL, tiny_pipeline
+
+from vas_tool.engines.base import SamplingCompleter
+from vas_tool.engines.diffusion_vas import pictures
+from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
+from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
+from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
+from vas_tool.engines.diffusion_vas.windows import plan_windows, touched_frames
+from vas_tool.errors import Cancelled, EngineError
+from vas_tool.types import Canvas, Mask
+
+NUM_FRAMES = 15
+"""Three windows: 0..6, 6..12, 8..14."""
+LOW = {"threshold": 380}
+"""About half of the pixels of random weights' answers exceed it."""
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return make_scene(NUM_FRAMES)
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> DiffusionVasPipeline:
+    return tiny_pipeline(tmp_path_factory.mktemp("tiny"))
+
+
+class Counting:
+    """Counts what the pipeline is asked."""
+
+    def __init__(self, pipeline: DiffusionVasPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.counts = dict.fromkeys(("tokens", "condition_latents", "denoise", "decode"), 0)
+        for name in self.counts:
+            monkeypatch.setattr(pipeline, name, self._counted(name, getattr(pipeline, name)))
+
+    def _counted(self, name, asked):
+        def count(*args, **kwargs):
+            self.counts[name] += 1
+            return asked(*args, **kwargs)
+
+        return count
+
+
+@pytest.fixture
+def counting(pipeline: DiffusionVasPipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counting]:
+    yield Counting(pipeline, monkeypatch)
+
+
+def wholes(engine: DiffusionVasAmodal, scene: Scene, span: range = range(NUM_FRAMES), **more) -> dict[int, Mask]:
+    options = {"canvas": scene.canvas, "settings": LOW, "seed": 3} | more
+    return dict(engine.complete(scene.clip, scene.modal, scene.depth, frame_indices=span, **options))
+
+
+def same(one: dict[int, Mask], other: dict[int, Mask]) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[i], other[i]) for i in one)
+
+
+def test_the_answers_are_neither_empty_nor_full(pipeline: DiffusionVasPipeline, scene: Scene) -> None:
+    """Or the tests below would compare nothing."""
+    masks = wholes(DiffusionVasAmodal(pipeline, SMALL), scene)
+    assert 0.05 < np.mean([mask.mean() for mask in masks.values()]) < 0.95
+
+
+def test_several_seeds_are_what_one_after_the_other_gives(
+    pipeline: DiffusionVasPipeline, scene: Scene, counting: Counting
+) -> None:
+    engine = DiffusionVasAmodal(pipeline, SMALL)
+    assert isinstance(engine, SamplingCompleter)
+    answers = engine.sample(
+        scene.clip,
+        scene.modal,
+        scene.depth,
+        canvas=scene.canvas,
+        frame_indices=range(NUM_FRAMES),
+        seeds=(3, 4, 23),
+        settings=LOW,
+    )
+    sampled = dict(answers)
+    num_windows = len(plan_windows(NUM_FRAMES, length=7, overlap=1))
+    assert counting.counts["tokens"] == num_windows and counting.counts["condition_latents"] == 2 * num_windows
+    for position, seed in enumerate((3, 4, 23)):
+        alone = wholes(DiffusionVasAmodal(pipeline, SMALL), scene, seed=seed)
+        assert same({index: masks[position] for index, masks in sampled.items()}, alone)
+    assert not np.array_equal(*[np.stack([masks[k] for masks in sampled.values()]) for k in (0, 1)])
+
+
+def test_depth_is_encoded_once_for_all_objects(
+    pipeline: DiffusionVasPipeline, scene: Scene, counting: Counting
+) -> None:
+    engine = DiffusionVasAmodal(pipeline, SMALL)
+    wholes(engine, scene, range(6))
+    assert counting.counts["condition_latents"] == 2
+    other = {index: np.roll(mask, 9, axis=0) for index, mask in scene.modal.items()}
+    wholes(engine, replace(scene, modal=other), range(6))
+    assert counting.counts["condition_latents"] == 3
+
+
+def test_each_seed_draws_its_own_where_that_is_asked(
+    pipeline: DiffusionVasPipeline, scene: Scene, counting: Counting
+) -> None:
+    engine = DiffusionVasAmodal(pipeline, SMALL)
+    own = wholes(engine, scene, range(6), seed=23, settings={**LOW, "condition_noise": "by_seed"})
+    assert same(own, wholes(engine, scene, range(6), seed=23))
+    assert counting.counts["condition_latents"] == 2
+    own = wholes(engine, scene, range(6), seed=5, settings={**LOW, "condition_noise": "by_seed"})
+    assert not same(own, wholes(engine, scene, range(6), seed=5))
+
+
+def test_a_part_of_the_clip_is_answered_as_the_whole_and_runs_its_windows_only(
+    pipeline: DiffusionVasPipeline, scene: Scene, counting: Counting
+) -> None:
+    engine = DiffusionVasAmodal(pipeline, SMALL)
+    whole = wholes(engine, scene)
+    counting.counts["denoise"] = 0
+    part = wholes(engine, scene, range(14, 11, -1))
+    assert list(part) == [14, 13, 12] and same(part, {i: whole[i] for i in part})
+    assert counting.counts["denoise"] == 2  # frame 12 is in two windows
+
+
+def test_a_changed_mask_changes_the_frames_of_its_windows_only(pipeline: DiffusionVasPipeline, scene: Scene) -> None:
+    engine = DiffusionVasAmodal(pipeline, SMALL)
+    before = wholes(engine, scene)
+    moved = {**scene.modal, 2: np.roll(scene.modal[2], 30, axis=1)}
+    after = wholes(engine, replace(scene, modal=moved))
+    changed = {i for i in before if not np.array_equal(before[i], after[i])}
+    assert 2 in changed and changed <= touched_frames(plan_windows(NUM_FRAMES, length=7, overlap=1), {2})
+
+
+def test_a_stop_keeps_what_finished_windows_gave(pipeline: DiffusionVasPipeline, scene: Scene) -> None:
+    told: list[tuple[int, int, str]] = []
+
+    def progress(done: int, total: int, what: str) -> None:
+        told.append((done, total, what))
+        if what.endswith("window 2 of 3") and done == 3:
+            raise Cancelled("enough")
+
+    engine, kept = DiffusionVasAmodal(pipeline, replace(SMALL, num_steps=2)), []
+    with pytest.raises(Cancelled):
+        for index, _ in engine.complete(
+            scene.clip,
+            scene.modal,
+            scene.depth,
+            canvas=scene.canvas,
+            frame_indices=range(NUM_FRAMES),
+            progress=progress,
+        ):
+            kept.append(index)
+    assert kept == list(range(6))  # frame 6 is also in the second window
+    assert told[:3] == [(n, 6, "amodal masks, window 1 of 3") for n in range(3)]
+
+
+def test_a_window_without_the_object_is_not_run(
+    pipeline: DiffusionVasPipeline, scene: Scene, counting: Counting
+) -> None:
+    gone = {i: mask if i < 7 else np.zeros_like(mask) for i, mask in scene.modal.items()}
+    masks = wholes(DiffusionVasAmodal(pipeline, SMALL), replace(scene, modal=gone))
+    assert counting.counts["denoise"] == 2 and not masks[14].any() and masks[12].any()
+
+
+def test_settings_that_do_not_exist_are_named(pipeline: DiffusionVasPipeline, scene: Scene) -> None:
+    with pytest.raises(EngineError, match=r"no parameter steps; it has resolution, num_steps"):
+        wholes(DiffusionVasAmodal(pipeline, SMALL), scene, settings={"steps": 3})
+
+
+def test_content_continues_the_noise_of_the_first_stage(pipeline: DiffusionVasPipeline, scene: Scene) -> None:
+    """As the demo does, whose one generator serves both stages: the golden numbers' order."""
+    import torch
+
+    span, canvas = range(7), Canvas(scene.clip.size_wh)
+    small = replace(scene, clip=type(scene.clip)(scene.clip.frames[:7]))
+    engine = DiffusionVasContent(pipeline, SMALL)
+    got = dict(engine.complete(small.clip, small.modal, small.amodal, canvas=canvas, frame_indices=span, seed=23))
+    size_hw = SMALL.size_hw
+    modal = [pictures.modal_condition(small.modal[i], canvas, size_hw) for i in span]
+    colours = [pictures.colour_condition(small.clip[i], canvas, size_hw) for i in span]
+    first = np.stack([pictures.modal_colours(c, m) for c, m in zip(colours, modal, strict=True)])
+    second = np.stack([pictures.amodal_condition(pictures.mask_for_model(small.amodal[i], size_hw)) for i in span])
+    generator = torch.Generator().manual_seed(23)
+    for _ in range(2):
+        said = pipeline(first, pictures.three_channels(second), generator=generator, num_steps=1)
+    for i in span:
+        hidden = small.amodal[i] & ~small.modal[i]
+        assert np.array_equal(got[i][hidden][:, :3], pictures.colours_on_canvas(said.frames[i], canvas)[hidden])
