@@ -142,7 +142,7 @@ def test_a_stop_keeps_what_finished_windows_gave(pipeline: DiffusionVasPipeline,
         if what.endswith("window 2 of 3") and done == 3:
             raise Cancelled("enough")
 
-    engine, kept = DiffusionVasAmodal(pipeline, replace(SMALL, num_steps=2)), []
+    engine, kept = DiffusionVasAmodal(pipeline, SMALL), []
     with pytest.raises(Cancelled):
         for index, _ in engine.complete(
             scene.clip,
@@ -185,7 +185,7 @@ def test_content_continues_the_noise_of_the_first_stage(pipeline: DiffusionVasPi
     second = np.stack([pictures.amodal_condition(pictures.mask_for_model(small.amodal[i], size_hw)) for i in span])
     generator = torch.Generator().manual_seed(23)
     for _ in range(2):
-        said = pipeline(first, pictures.three_channels(second), generator=generator, num_steps=1)
+        said = pipeline(first, pictures.three_channels(second), generator=generator, num_steps=SMALL.num_steps)
     for i in span:
         hidden = small.amodal[i] & ~small.modal[i]
         assert np.array_equal(got[i][hidden][:, :3], pictures.colours_on_canvas(said.frames[i], canvas)[hidden])
