@@ -66,6 +66,8 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
 
 def _add_outputs(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", type=Path, help="a file for all numbers and all that is wrong")
+    command.add_argument("--report", type=Path, help="an HTML file with tables, curves and the worst frames")
+    command.add_argument("--frames", type=Path, help="the folder of the pictures, for the report's worst frames")
 
 
 def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:

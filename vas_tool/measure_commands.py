@@ -10,6 +10,8 @@ from vas_tool.errors import InputError
 from vas_tool.evaluation import Compared, Order, evaluate
 from vas_tool.evaluation.bench import bench
 from vas_tool.evaluation.occlusion import occlusion_cases, views_in
+from vas_tool.evaluation.pictures import worst_pictures
+from vas_tool.evaluation.report import report_html
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.evaluation.text import evaluation_json, lines
 from vas_tool.storage import write_atomically
@@ -53,4 +55,7 @@ def _told(compared: Compared, options: Namespace) -> int:
         print(problem, file=sys.stderr)
     if options.json:
         write_atomically(options.json, json.dumps(evaluation_json(evaluation), indent=1).encode())
+    if options.report:
+        pictures = worst_pictures(compared, options.frames)
+        write_atomically(options.report, report_html(evaluation, pictures).encode())
     return 1 if evaluation.problems else 0
