@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from vas_tool import __version__
 from vas_tool.errors import VasToolError
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_open(commands.add_parser("open", help="open the tool in a browser"))
     _add_run(commands.add_parser("run", help="segment, track and complete one object without a browser"))
+    _add_import(commands.add_parser("import", help="make projects of another tool's annotations"))
     _add_export(commands.add_parser("export", help="write a project's results for other tools"))
     verify = commands.add_parser("verify", help="check an exported file")
     verify.add_argument("file", type=Path)
@@ -117,6 +119,35 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--fps", type=float, default=8.0, help="frames a second of the clip (default: 8)")
     run.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
     run.add_argument("--end", type=float, metavar="SECONDS")
+
+
+def _add_import(import_: argparse.ArgumentParser) -> None:
+    formats = import_.add_subparsers(dest="format", required=True, metavar="FORMAT")
+    tao = _import_parser(formats, "tao-amodal", "boxes of whole objects", source="ANNOTATIONS")
+    samples = _import_parser(formats, "diffusion-vas", "samples of 25 frames with masks", source="ANNOTATIONS")
+    for listed in (tao, samples):
+        listed.add_argument("--frames", type=Path, required=True, metavar="ROOT", help="the frames' root folder")
+        listed.add_argument("--video", action="append", default=[], metavar="NAME", help="name, pattern or id")
+        listed.add_argument("--track", action="append", default=[], metavar="ID")
+    tao.add_argument("--category", action="append", default=[], metavar="NAME")
+    tao.add_argument("--visibility", metavar="LOW,HIGH", help="tracks that are in this band (0..1) on some frame")
+    tao.add_argument("--out-of-frame", action="store_true", help="only tracks with a box that leaves the frame")
+    tao.add_argument("--annotated-fps", type=float, default=1.0, help="annotated frames a second (default: 1)")
+    samples.add_argument("--categories", type=Path, help="a JSON file that names the categories, such as TAO-Amodal's")
+    tabe = _import_parser(formats, "tabe", "a video's folder of TABE, or a folder of them", source="FOLDER")
+    sequences = _import_parser(formats, "sequences", "rgbs/ and masks/, or a folder of such", source="FOLDER")
+    for folder in (tabe, sequences):
+        folder.add_argument("--label", help="the object's category name (default: the folder's)")
+    for truth in (samples, tabe):
+        truth.add_argument("--with-amodal", action="store_true", help="take the true amodal masks over as well")
+
+
+def _import_parser(formats: Any, name: str, what: str, *, source: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = formats.add_parser(name, help=what)
+    parser.add_argument("source", type=Path, metavar=source)
+    parser.add_argument("--projects", type=Path, required=True, metavar="DIR", help="where the projects are made")
+    parser.add_argument("--fps", type=float, help="frames a second of the clips (default: the format's)")
+    return parser
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from vas_tool.errors import InputError, PromptError
 from vas_tool.exports import export
 from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
 from vas_tool.formats.verify import verify
+from vas_tool.imports.table import IMPORTS
 from vas_tool.measure_commands import bench_, evaluate_
 from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
@@ -169,6 +170,20 @@ def _box(text: str) -> Box:
     return Box(int(frame), x0, y0, x1, y1)
 
 
+def import_(options: Namespace) -> int:
+    """``vas-tool import``: prints the projects; 1 when nothing was made and something is wrong."""
+    bar = ProgressBar()
+    done = IMPORTS[options.format](options, bar)
+    bar.close()
+    for path in done.projects:
+        print(path)
+    for line in (*done.notes, *done.problems):
+        print(line, file=sys.stderr)
+    if done.problems:
+        print(f"{options.source}: {len(done.problems)} problems; the rest was imported", file=sys.stderr)
+    return 1 if done.problems and not done.projects else 0
+
+
 def export_(options: Namespace) -> int:
     """``vas-tool export``."""
     bar = ProgressBar()
@@ -262,6 +277,7 @@ def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "open": open_,
     "run": run,
+    "import": import_,
     "export": export_,
     "verify": verify_,
     "models": models,

@@ -29,7 +29,7 @@ from vas_tool.object_layers import AmodalMasks, ModalMasks, ObjectLayers
 from vas_tool.storage import DEPTHS, FolderLock, LayerFolder, Picture, write_atomically
 from vas_tool.truth import Truth, truth_from_json, truth_json
 from vas_tool.types import Canvas, Depth, FrameRecord
-from vas_tool.video import FolderClip, SourceInfo, import_frames
+from vas_tool.video import FolderClip, ListedImages, SourceInfo, import_frames
 
 SCHEMA = 1
 """Of project.json. A higher number than this was written by a newer version."""
@@ -76,14 +76,14 @@ class Project:
     def create(
         cls,
         folder: Path,
-        source: Path,
+        source: Path | ListedImages,
         *,
         fps: float = 8.0,
         start_seconds: float = 0.0,
         end_seconds: float | None = None,
         progress: Progress = silent,
     ) -> Project:
-        """Import ``source`` (a video or a folder of images) into a new project folder.
+        """Import ``source`` (a video, a folder of images, or some of one) into a new project folder.
 
         Made beside and renamed when complete: a cancelled or failed import leaves nothing. Raises ProjectError when
         ``folder`` exists and is not empty, VideoError when the source is no clip, Cancelled.

@@ -288,6 +288,11 @@ def _size_of(path: Path) -> SizeWH:
         raise _unreadable(path, error) from error
 
 
+def read_mask(path: Path, size_wh: SizeWH) -> Mask:
+    """(H, W) of a picture of grey values. Raises FormatError when it is no picture of that size."""
+    return _grey(path, size_wh) > OBJECT_ABOVE
+
+
 def _grey(path: Path, size_wh: SizeWH) -> npt.NDArray[np.uint8]:
     """(H, W) uint8."""
     try:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def import_images(source: Path, folder: Path, sampling: Sampling, *, progress: P
     for index, path in enumerate(paths):
         progress(index, len(paths), "reading frames")
         data = _read(path)
-        digest.update(os.fsencode(path.name) + b"\0" + len(data).to_bytes(8, "big") + data)
+        _digest(digest, path, data)
         if index in chosen:
             reading.store(path, data)
     progress(len(paths), len(paths), "reading frames")
@@ -52,6 +53,36 @@ def import_images(source: Path, folder: Path, sampling: Sampling, *, progress: P
     info = SourceInfo(str(source), digest.hexdigest(), None, size_wh, 0, "images", tuple(reading.notes()))
     ledger = tuple(FrameRecord(index, float(index * sampling.step)) for index in chosen)
     return ImportedClip(info, ledger, sampling.fps, size_wh)
+
+
+@dataclass(frozen=True)
+class ListedImages:
+    """Some images of a folder, chosen beforehand, with where and when each stands in its source."""
+
+    folder: Path
+    """What the clip says it was made from."""
+    frames: tuple[tuple[Path, FrameRecord], ...]
+    """In their order."""
+
+
+def import_listed(source: ListedImages, folder: Path, *, fps: float, progress: Progress) -> ImportedClip:
+    """Store listed images as frames in ``folder``, as ``import_images`` does with all of a folder."""
+    if not source.frames:
+        raise VideoError(f"no image of {source.folder} was chosen; choose at least one")
+    digest, reading = hashlib.sha256(), _Folder(folder)
+    for done, (path, _) in enumerate(source.frames):
+        progress(done, len(source.frames), "reading frames")
+        data = _read(path)
+        _digest(digest, path, data)
+        reading.store(path, data)
+    progress(len(source.frames), len(source.frames), "reading frames")
+    notes, name = tuple(reading.notes()), str(source.folder)
+    info = SourceInfo(name, digest.hexdigest(), None, reading.size_wh, 0, "images", notes)
+    return ImportedClip(info, tuple(record for _, record in source.frames), fps, reading.size_wh)
+
+
+def _digest(digest: hashlib._Hash, path: Path, data: bytes) -> None:
+    digest.update(os.fsencode(path.name) + b"\0" + len(data).to_bytes(8, "big") + data)
 
 
 def image_paths(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import VideoError
 from vas_tool.types import FrameRecord
 from vas_tool.video.decoding import DecodedFrame, VideoReader
-from vas_tool.video.images import import_images
+from vas_tool.video.images import ListedImages, import_images, import_listed
 from vas_tool.video.pictures import UprightRgb, oddities
 from vas_tool.video.sampling import Sampling, presentation_times, sample
 from vas_tool.video.source import ImportedClip, SourceInfo, check_size, sha256_of
@@ -29,7 +29,7 @@ TRUSTED = 0.25
 
 
 def import_frames(
-    source: Path,
+    source: Path | ListedImages,
     frames_dir: Path,
     *,
     fps: float = 8.0,
@@ -45,6 +45,8 @@ def import_frames(
     (img10 before img2), image i at i / fps seconds; upright JPEG and PNG files are copied byte for byte, others
     become PNG.
 
+    Of listed images, these and no others, with the times that are listed; the range does not apply.
+
     The frames are written beside ``frames_dir``, which must not exist, and take its name when they are complete:
     an import that fails or is cancelled leaves nothing. ``progress`` is told, at least twice a second, how many of
     the source's steps of 1 / fps seconds were read; it may raise Cancelled. Memory does not grow with the length.
@@ -53,6 +55,9 @@ def import_frames(
     sense, ``frames_dir`` exists, or the disk is full.
     """
     sampling = Sampling(fps, start_seconds, end_seconds)
+    if isinstance(source, ListedImages):
+        with folder_in_place(Path(frames_dir)) as folder:
+            return import_listed(source, folder, fps=fps, progress=progress)
     source = Path(source)
     _check_source(source)
     with folder_in_place(Path(frames_dir)) as folder:

@@ -1,0 +1,167 @@
+"""A project as it was planned from another tool's file: its frames, and what is known of each object."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from vas_tool.boxes import canvas_for
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import Cancelled, ProjectError, VasToolError
+from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
+from vas_tool.project import Project
+from vas_tool.review import wanted_inputs
+from vas_tool.storage import Stamp
+from vas_tool.truth import AnnotatedObject
+from vas_tool.types import AmodalBox, Box, Mask
+from vas_tool.video import ListedImages
+
+GIVEN = "given"
+"""Engine of an imported mask's stamp."""
+
+ReadMask = Callable[[], Mask]
+
+
+@dataclass(frozen=True)
+class PlannedObject:
+    """One object, as far as the file tells of it."""
+
+    label: str
+    boxes: tuple[Box, ...] = ()
+    """Around what is seen."""
+    amodal_boxes: tuple[AmodalBox, ...] = ()
+    modal: Mapping[int, ReadMask] = field(default_factory=dict)
+    """frame_index -> what reads its modal mask, of the frame's size."""
+    amodal: Mapping[int, ReadMask] = field(default_factory=dict)
+    """frame_index -> what reads its amodal mask, of the frame's size too."""
+    track: TrackOrigin | None = None
+    """The record it is made from."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One project."""
+
+    name: str
+    """Of its folder."""
+    images: ListedImages
+    fps: float
+    objects: tuple[PlannedObject, ...]
+    origin: Origin | None = None
+    """Without the tracks: those are the objects'."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import made, and what it could not."""
+
+    projects: tuple[Path, ...]
+    problems: tuple[str, ...] = ()
+    """What is wrong with the file or the frames: one sentence each, with the record's id."""
+    notes: tuple[str, ...] = ()
+    """What was made, and what was there already."""
+
+
+def folder_name(name: str) -> str:
+    """A video's name as the name of a folder: ``val/LaSOT/clip`` -> ``val_LaSOT_clip``."""
+    plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip("._")
+    return plain or "project"
+
+
+def make_all(
+    plans: Iterable[Plan], projects: Path, *, problems: Sequence[str] = (), progress: Progress = silent
+) -> Imported:
+    """Make every project below the folder ``projects``; those that are there already are left as they are.
+
+    One that fails is a problem and leaves nothing; the others are made. Raises Cancelled.
+    """
+    made: list[Path] = []
+    found, notes = list(problems), []
+    times: dict[str, int] = {}
+    for plan in plans:
+        times[plan.name] = times.get(plan.name, 0) + 1
+        again = f"_{times[plan.name]}" if times[plan.name] > 1 else ""
+        folder = projects / f"{plan.name}{again}"
+        if (folder / "project.json").exists():
+            notes.append(f"{folder} is there already; it was left as it is")
+            continue
+        try:
+            made.append(make(plan, folder, progress=progress))
+        except VasToolError as error:
+            if isinstance(error, Cancelled):
+                raise
+            found.append(f"{plan.name}: {error}")
+            continue
+        notes.append(f"{folder}: {len(plan.images.frames)} frames, {_counted(plan.objects)}")
+    return Imported(tuple(made), tuple(found), tuple(notes))
+
+
+def _counted(objects: Sequence[PlannedObject]) -> str:
+    labels = ", ".join(sorted({thing.label for thing in objects}))
+    blind = sum(not (thing.boxes or thing.modal) for thing in objects)
+    return f"{len(objects)} objects ({labels})" + (f"; {blind} of them need a click before tracking" if blind else "")
+
+
+def make(plan: Plan, folder: Path, *, progress: Progress = silent) -> Path:
+    """Make one project; it takes its name when it is complete.
+
+    Raises ProjectError when it cannot be made, VideoError and FormatError for what is wrong with pictures, Cancelled.
+    """
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    shutil.rmtree(beside, ignore_errors=True)  # of a process of this number that was killed
+    try:
+        project = Project.create(beside, plan.images, fps=plan.fps, progress=progress)
+        try:
+            _fill(project, plan)
+        finally:
+            project.close()
+        beside.replace(folder)
+    except OSError as error:
+        raise ProjectError(f"{folder} cannot be made ({error.strerror}); choose another name or place") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def _fill(project: Project, plan: Plan) -> None:
+    things: dict[int, PlannedObject] = dict(enumerate(plan.objects, project.truth.next_object_id))
+    for object_id, planned in things.items():
+        for frame_index, read in planned.modal.items():
+            project.layers(object_id).given.put(frame_index, read(), Stamp(GIVEN))
+    # Only now, with every mask on disk, does the project rely on them.
+    truth = replace(project.truth, canvas=canvas_for(_amodal_boxes(plan), project.clip.size_wh))
+    for object_id, planned in things.items():
+        truth = truth.with_object(_object(object_id, planned))
+    project.edit("import", truth)
+    for object_id, planned in things.items():
+        _put_amodal(project, object_id, planned)
+    if plan.origin is not None:
+        tracks = {object_id: planned.track for object_id, planned in things.items() if planned.track}
+        write_origin(project.folder, replace(plan.origin, tracks=tracks))
+
+
+def _amodal_boxes(plan: Plan) -> list[AmodalBox]:
+    return [box for thing in plan.objects for box in thing.amodal_boxes]
+
+
+def _object(object_id: int, planned: PlannedObject) -> AnnotatedObject:
+    return AnnotatedObject(
+        object_id,
+        planned.label,
+        boxes=planned.boxes,
+        amodal_boxes=tuple(sorted(planned.amodal_boxes, key=lambda box: box.frame_index)),
+        given=tuple(sorted(planned.modal)),
+    )
+
+
+def _put_amodal(project: Project, object_id: int, planned: PlannedObject) -> None:
+    if not planned.amodal:
+        return
+    inputs, _ = wanted_inputs(project, object_id)
+    for frame_index, read in planned.amodal.items():
+        mask = project.canvas.to_canvas(read())
+        stamp = Stamp(GIVEN, inputs=inputs(frame_index, GIVEN))
+        project.layers(object_id).amodal.put(frame_index, mask, stamp)

@@ -1,0 +1,212 @@
+"""TAO-Amodal annotations -> projects: one a video, with amodal boxes as keyframes and modal boxes as prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import FormatError, PromptError, VideoError
+from vas_tool.formats.origin import Id, Origin, TrackOrigin
+from vas_tool.formats.sequences import upright_size
+from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrack, TaoVideo, Xywh, read_tao_amodal
+from vas_tool.formats.tao_predictions import FORMAT
+from vas_tool.imports.between import between, rate_of, seconds_of
+from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all
+from vas_tool.types import AmodalBox, Box, FrameRecord, SizeWH
+from vas_tool.video import ListedImages
+from vas_tool.video.images import IMAGE_SUFFIXES, image_paths
+
+ANNOTATED_FPS = 1.0
+"""TAO is annotated once a second (spec.md 6.1)."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which videos and tracks to take; what is empty or None takes all."""
+
+    videos: tuple[str, ...] = ()
+    """Names, ends of names after a slash, ids, or patterns with * and ?."""
+    tracks: tuple[str, ...] = ()
+    """Ids."""
+    categories: tuple[str, ...] = ()
+    """Names."""
+    visibility: tuple[float, float] | None = None
+    """Lowest and highest: tracks that are in the band on some frame."""
+    out_of_frame: bool = False
+    """Only tracks with a box that leaves the frame."""
+
+    def takes_video(self, video: TaoVideo) -> bool:
+        """Whether the video was asked for."""
+        names = (video.name, str(video.id))
+        asked = (n == w or fnmatchcase(n, w) or n.endswith(f"/{w}") for w in self.videos for n in names)
+        return not self.videos or any(asked)
+
+    def takes_track(self, track: TaoTrack, size_wh: SizeWH) -> bool:
+        """Whether the track was asked for."""
+        if self.tracks and str(track.id) not in self.tracks:
+            return False
+        if self.categories and track.category not in self.categories:
+            return False
+        low, high = self.visibility or (0.0, 1.0)
+        if not any(low <= box.visibility <= high for box in track.boxes):
+            return False
+        return not self.out_of_frame or any(b.out_of_frame or leaves(b.amodal_xywh, size_wh) for b in track.boxes)
+
+
+def leaves(xywh: Xywh, size_wh: SizeWH) -> bool:
+    """Whether a box reaches beyond the frame."""
+    x, y, width, height = xywh
+    return x < 0 or y < 0 or x + width > size_wh[0] or y + height > size_wh[1]
+
+
+def import_tao_amodal(
+    annotations: Path,
+    projects: Path,
+    *,
+    frames: Path,
+    choice: Choice | None = None,
+    fps: float = 8.0,
+    annotated_fps: float = ANNOTATED_FPS,
+    progress: Progress = silent,
+) -> Imported:
+    """Make a project below ``projects`` of every chosen video; ``frames`` is the root of the files' names.
+
+    Every annotated frame is in the clip, and the frames between two of them that come nearest to ``fps``, as far as
+    they are in the folder. What is wrong is listed, and the rest is imported.
+
+    Raises FormatError when the file cannot be read or nothing in it was chosen; Cancelled.
+    """
+    file = read_tao_amodal(annotations)
+    chosen = _chosen(file, choice or Choice())
+    if not chosen:
+        names = ", ".join(video.name for video in file.videos[:3])
+        raise FormatError(f"{annotations} has {len(file.videos)} videos ({names}, ...), and nothing in it was chosen")
+    digest = sha256(annotations.read_bytes()).hexdigest()
+    planning = _Planning(frames, fps=fps, annotated_fps=annotated_fps, source=(annotations.name, digest))
+    plans = [plan for video, tracks in chosen if (plan := planning.plan(video, tracks))]
+    return make_all(plans, projects, problems=[*file.problems, *planning.problems], progress=progress)
+
+
+def _chosen(file: TaoAmodalFile, choice: Choice) -> list[tuple[TaoVideo, list[TaoTrack]]]:
+    by_video: dict[Id, list[TaoTrack]] = {}
+    for track in file.tracks:
+        by_video.setdefault(track.video_id, []).append(track)
+    videos = [video for video in file.videos if choice.takes_video(video)]
+    tracks = ((v, [t for t in by_video.get(v.id, ()) if choice.takes_track(t, v.size_wh)]) for v in videos)
+    return [(video, own) for video, own in tracks if own]
+
+
+@dataclass
+class _Planning:
+    """What is the same for all videos, and what was found wrong."""
+
+    frames: Path
+    fps: float
+    annotated_fps: float
+    source: tuple[str, str]
+    """Name and SHA-256 of the annotation file."""
+    problems: list[str] = field(default_factory=list)
+
+    def plan(self, video: TaoVideo, tracks: Sequence[TaoTrack]) -> Plan | None:
+        """The project of one video; None, and why, when there is none."""
+        needed = {box.image_id for track in tracks for box in track.boxes}
+        try:
+            there = self._there(video, needed)
+        except (FormatError, VideoError) as error:
+            self.problems.append(f"video {video.id} ({video.name}): {error}")
+            return None
+        if not there:
+            self.problems.append(f"video {video.id} ({video.name}): none of its annotated frames is there; left out")
+            return None
+        images, frame_of = self._frames(there)
+        if not self._fits(video, images):
+            return None
+        planned = [self._object(track, frame_of, size_wh=video.size_wh) for track in tracks]
+        objects = tuple(thing for thing in planned if thing.amodal_boxes)
+        if not objects:
+            self.problems.append(f"video {video.id} ({video.name}): no chosen object is on the frames that are there")
+            return None
+        return Plan(
+            name=folder_name(video.name),
+            images=images,
+            fps=rate_of([record.pts_seconds for _, record in images.frames], fps=self.fps),
+            objects=objects,
+            origin=Origin(FORMAT, *self.source, video.id, {f: i for i, f in frame_of.items()}, {}),
+        )
+
+    def _there(self, video: TaoVideo, needed: set[Id]) -> list[tuple[TaoImage, Path]]:
+        """The video's images with their files, in the files' order; what is missing is a problem."""
+        there = []
+        for image in video.images:
+            path = PurePosixPath(image.file_name)
+            if path.is_absolute() or ".." in path.parts:
+                self.problems.append(f"image {image.id}: file_name {image.file_name!r} is not a plain relative path")
+            elif (self.frames / path).is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+                there.append((image, self.frames / path))
+            elif image.id in needed:
+                self.problems.append(f"image {image.id}: {image.file_name} is not below {self.frames}")
+        folders = sorted({path.parent for _, path in there})
+        if len(folders) > 1:
+            raise FormatError(f"its frames lie in {len(folders)} folders, {folders[0]} and others; put them into one")
+        return there
+
+    def _frames(self, there: list[tuple[TaoImage, Path]]) -> tuple[ListedImages, dict[Id, int]]:
+        """The clip's files, and where in the clip each annotated image is."""
+        folder = there[0][1].parent
+        files = image_paths(folder)
+        place_of = {path.name: place for place, path in enumerate(files)}
+        if [place_of[path.name] for _, path in there] != sorted(place_of[path.name] for _, path in there):
+            there = sorted(there, key=lambda pair: place_of[pair[1].name])
+        places = [place_of[path.name] for _, path in there]
+        seconds = seconds_of([image.frame_index for image, _ in there], annotated_fps=self.annotated_fps)
+        clip = between(places, seconds, fps=self.fps)
+        frames = tuple((files[place], FrameRecord(place, second)) for place, second in clip)
+        frame_of = {place: frame_index for frame_index, (place, _) in enumerate(clip)}
+        return ListedImages(folder, frames), {
+            image.id: frame_of[p] for (image, _), p in zip(there, places, strict=True)
+        }
+
+    def _fits(self, video: TaoVideo, images: ListedImages) -> bool:
+        """Whether the pictures are as large as the annotations say."""
+        path = images.frames[0][0]
+        try:
+            size_wh = upright_size(path)
+        except FormatError as error:
+            self.problems.append(f"video {video.id} ({video.name}): {error}")
+            return False
+        if size_wh != video.size_wh:
+            self.problems.append(
+                f"video {video.id} ({video.name}): {path} is {size_wh}, the annotations say {video.size_wh} "
+                "(width, height); left out"
+            )
+        return size_wh == video.size_wh
+
+    def _object(self, track: TaoTrack, frame_of: Mapping[Id, int], *, size_wh: SizeWH) -> PlannedObject:
+        boxes = [(frame_of[box.image_id], box) for box in track.boxes if box.image_id in frame_of]
+        return PlannedObject(
+            label=track.category,
+            boxes=tuple(b for f, box in boxes for b in self._prompt(f, box, size_wh)),
+            amodal_boxes=tuple(AmodalBox(f, *_corners(box.amodal_xywh)) for f, box in boxes),
+            track=TrackOrigin(track.id, track.category_id),
+        )
+
+    def _prompt(self, frame_index: int, box: TaoBox, size_wh: SizeWH) -> Iterator[Box]:
+        """The modal box, cut to the frame; none where nothing is seen."""
+        if box.modal_xywh is None:
+            return
+        x0, y0, x1, y1 = _corners(box.modal_xywh)
+        try:
+            yield Box(frame_index, max(0.0, x0), max(0.0, y0), min(size_wh[0], x1), min(size_wh[1], y1))
+        except PromptError:
+            self.problems.append(
+                f"annotation {box.id}: bbox {list(box.modal_xywh)} lies outside the frame of {size_wh}"
+            )
+
+
+def _corners(xywh: Xywh) -> tuple[float, float, float, float]:
+    x, y, width, height = xywh
+    return x, y, x + width, y + height
