@@ -14,7 +14,7 @@ LAYERS = (
     {"pipeline"},
     {"project", "formats", "evaluation", "review"},
     {"session", "desk", "prompting", "jobs", "spans", "runs", "rerun", "exports", "batch", "training"}
-    | {"results", "completion", "hypothesis_runs", "imports"},
+    | {"results", "completion", "hypothesis_runs", "costs", "working", "imports"},
     {"cli", "commands", "measure_commands", "terminal", "sample", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import square_at, write_images
-from fake_engines import SAMPLED, use_fake_engines
+from fake_engines import SAMPLED, WINDOWED, use_fake_engines
 from PIL import Image
 
 from vas_tool.cli import FORMATS, main
@@ -171,6 +171,33 @@ def test_a_wrong_parameter_is_told_before_anything_is_imported(
     use_fake_engines(monkeypatch, first=(SAMPLED,))
     assert main(["run", str(images), "--project", str(tmp_path / "p"), "--click", click(), "--set", text]) == 1
     assert words in capsys.readouterr().err and not (tmp_path / "p").exists()
+
+
+def test_hypotheses_are_made_and_one_is_picked_and_the_cost_is_told_before(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_fake_engines(monkeypatch, first=(WINDOWED,))
+    run = ["run", str(images), "--project", str(tmp_path / "p"), "--click", click(), "--seed", "1", "--hypotheses", "3"]
+    assert main([*run, "--pick", "majority"]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "3 hypotheses: depth 6 frames, amodal 2 windows (6 frames); not yet timed on this machine"
+    assert told[1].startswith("to make: amodal 2 windows (6 frames), content 6 frames: about 1 s")
+    project = Project.open(tmp_path / "p")
+    layers = project.layers(1)
+    assert sorted(layers.hypotheses_on(5)) == [1, 2, 3]
+    stamp = layers.amodal.stamp(5)
+    assert stamp is not None and (stamp.how, stamp.seeds) == ("majority", (1, 2, 3))
+    project.close()
+    for wrong in (["--hypotheses", "0"], ["--pick", "7"]):
+        assert main([*run, *wrong]) == 1
+    assert main([*run[:-2], "--pick", "union"]) == 1
+    assert "--hypotheses K" in capsys.readouterr().err
+
+
+def test_an_engine_with_one_answer_says_so(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = ["run", str(images), "--project", str(tmp_path / "p"), "--click", click(), "--hypotheses", "3"]
+    assert main(run) == 0
+    assert "fake gives one answer, whatever the seed" in capsys.readouterr().err
 
 
 def test_models_lists_parameters_with_default_and_reason(

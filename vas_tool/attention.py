@@ -11,6 +11,9 @@ UNSURE = 0.5
 JUMP = 0.45
 """A change of area from one frame to the next, relative to the larger one, that objects at 8 FPS rarely show."""
 
+UNDECIDED = 0.2
+"""Hypotheses that share less than four fifths of their pixels show different things, not different edges."""
+
 SMALL_AREA = 64
 """Pixels below which a relative jump says nothing."""
 
@@ -25,6 +28,8 @@ class FrameFacts:
     """The segment engine's, 0..1."""
     settled: bool = False
     """Prompted or accepted: the person has looked already."""
+    disagreement: float | None = None
+    """0..1, how far the hypotheses of the hidden part differ; None when there are none, or one was chosen."""
 
 
 def reason(facts: Sequence[FrameFacts], frame_index: int) -> str | None:
@@ -36,7 +41,13 @@ def reason(facts: Sequence[FrameFacts], frame_index: int) -> str | None:
     after = facts[frame_index + 1] if frame_index + 1 < len(facts) else FrameFacts()
     if here.certainty < UNSURE:
         return f"tracking is unsure here (certainty {here.certainty:.0%})"
-    return _blink(before, here, after) or _jump(before, here)
+    return _blink(before, here, after) or _jump(before, here) or _undecided(here)
+
+
+def _undecided(here: FrameFacts) -> str | None:
+    if here.disagreement is None or here.disagreement < UNDECIDED:
+        return None
+    return f"the hypotheses differ by {here.disagreement:.0%}: choose one"
 
 
 def _blink(before: FrameFacts, here: FrameFacts, after: FrameFacts) -> str | None:

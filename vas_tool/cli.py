@@ -115,6 +115,12 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         dest="settings",
         help="a parameter of the stage's engine (see vas-tool models --parameters)",
     )
+    run.add_argument(
+        "--hypotheses", type=int, metavar="K", help="also make K amodal masks a frame, seeds from --seed on"
+    )
+    run.add_argument(
+        "--pick", metavar="CHOICE", help="which of them holds on every frame: majority, union, or one of the seeds"
+    )
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--fps", type=float, default=8.0, help="frames a second of the clip (default: 8)")
     run.add_argument("--start", type=float, default=0.0, metavar="SECONDS")

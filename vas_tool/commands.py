@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from vas_tool.completion import complete
+from vas_tool.completion import complete, completion_costs, hypotheses_costs, hypothesize
+from vas_tool.costs import StageCost, in_words
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
 from vas_tool.engines.registry import EngineSpec
@@ -18,14 +19,17 @@ from vas_tool.errors import InputError, PromptError
 from vas_tool.exports import export
 from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
 from vas_tool.formats.verify import verify
+from vas_tool.hypotheses import Recipe
+from vas_tool.hypothesis_runs import MOST_HYPOTHESES, distinct_seeds
 from vas_tool.imports.table import IMPORTS
 from vas_tool.measure_commands import bench_, evaluate_
 from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
+from vas_tool.review import chosen_engine
 from vas_tool.runs import segment_frame, track
 from vas_tool.spans import frames_to_track
 from vas_tool.terminal import ProgressBar
-from vas_tool.truth import AnnotatedObject, Truth
+from vas_tool.truth import AnnotatedObject, Pick, Truth
 from vas_tool.types import STAGES, Box, Canvas, Click, Stage
 
 
@@ -55,10 +59,15 @@ def run(options: Namespace) -> int:
         thing = _object(project, options, clicks=clicks, boxes=boxes)
         truth = replace(project.truth, engines={**project.truth.engines, **engines}, seed=options.seed)
         truth = _set(truth, options.settings)
+        seeds = _seeds(options)
+        if options.pick:
+            thing = thing.picking(Pick(0, len(project.clip) - 1, _recipe(options.pick, seeds)))
         edit_id = project.edit(f"run on {thing.label}", truth.with_object(thing))
         if options.masks:
             import_masks(project, thing.id, options.masks, edit_id=edit_id)
-        _run_stages(project, thing.id, stages, edit_id=edit_id, progress=bar)
+        if "segment" in stages:
+            _segment(project, thing.id, edit_id=edit_id, progress=bar)
+        _complete(project, thing.id, stages, seeds=seeds, edit_id=edit_id, progress=bar)
         bar.close()
         _report(project, thing.id)
     finally:
@@ -99,14 +108,50 @@ def _require_inside(project: Project, mark: Click | Box) -> None:
         raise PromptError(f"{mark} lies outside the clip of {len(project.clip)} frames of {width} x {height} pixels")
 
 
-def _run_stages(project: Project, object_id: int, stages: list[Stage], *, edit_id: int, progress: Progress) -> None:
-    if "segment" in stages:
-        thing = project.truth.object(object_id)
-        for frame_index in sorted(asked_on(thing)):
-            segment_frame(project, object_id, frame_index, edit_id=edit_id)
-        spans = frames_to_track(project, object_id, 0, direction="both")
-        track(project, object_id, spans, edit_id=edit_id, progress=progress)
+def _segment(project: Project, object_id: int, *, edit_id: int, progress: Progress) -> None:
+    thing = project.truth.object(object_id)
+    for frame_index in sorted(asked_on(thing)):
+        segment_frame(project, object_id, frame_index, edit_id=edit_id)
+    spans = frames_to_track(project, object_id, 0, direction="both")
+    track(project, object_id, spans, edit_id=edit_id, progress=progress)
+
+
+def _complete(
+    project: Project, object_id: int, stages: list[Stage], *, seeds: list[int], edit_id: int, progress: Progress
+) -> None:
+    """The other stages; says on the error stream what they would cost before they start."""
+    if seeds and "amodal" in stages:
+        spec = chosen_engine(project, "amodal")
+        if not spec.seeded:
+            print(f"the amodal engine {spec.name} gives one answer, whatever the seed", file=sys.stderr)
+        _tell_cost(f"{len(distinct_seeds(spec, seeds))} hypotheses", hypotheses_costs(project, object_id, seeds))
+        hypothesize(project, object_id, seeds, edit_id=edit_id, progress=progress)
+    _tell_cost("to make", completion_costs(project, [object_id], stages))
     complete(project, [object_id], edit_id=edit_id, progress=progress, stages=stages)
+
+
+def _tell_cost(what: str, costs: list[StageCost]) -> None:
+    if words := in_words(costs):
+        print(f"{what}: {words}", file=sys.stderr)
+
+
+def _seeds(options: Namespace) -> list[int]:
+    """Of the hypotheses that are asked for."""
+    if options.hypotheses is None:
+        if options.pick:
+            raise InputError(f"--pick {options.pick} chooses among hypotheses; say how many with --hypotheses K")
+        return []
+    if not 1 <= options.hypotheses <= MOST_HYPOTHESES:
+        raise InputError(f"--hypotheses takes 1 to {MOST_HYPOTHESES}, got {options.hypotheses}")
+    return list(range(options.seed, options.seed + options.hypotheses))
+
+
+def _recipe(choice: str, seeds: list[int]) -> Recipe:
+    if choice in ("majority", "union"):
+        return Recipe("majority" if choice == "majority" else "union", tuple(seeds))
+    if choice not in map(str, seeds):
+        raise InputError(f"--pick takes majority, union or one of {', '.join(map(str, seeds))}; got {choice!r}")
+    return Recipe.of_seed(int(choice))
 
 
 def _report(project: Project, object_id: int) -> None:

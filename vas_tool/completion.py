@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Literal
 
+from vas_tool.costs import StageCost, cost_of, measured, total
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.hypotheses import Recipe
-from vas_tool.hypothesis_runs import amodal_work, make_hypotheses, take_hypotheses
+from vas_tool.hypothesis_runs import Tray, amodal_work, make_hypotheses, take_hypotheses
 from vas_tool.pipeline import ContentWork, amodal_masks, content_pictures, depth_maps
 from vas_tool.project import Project
 from vas_tool.results import OnFrame, ignore_frame, put_result, stamp_by
 from vas_tool.review import chosen_engine, depth_inputs, stale_stages, wanted_inputs, windows_of
-from vas_tool.spans import contiguous, stretches
+from vas_tool.spans import contiguous, stretches, windows_with
 from vas_tool.types import Stage
 
 
@@ -61,12 +62,13 @@ def estimate_depth(
     loaded = registry.load("depth", spec.name)
     stamp = stamp_by(loaded.spec, inputs=depth_inputs(project, spec.name))
     settings = project.truth.settings_of("depth", spec.name)
-    for run in contiguous(sorted(needed)):
-        maps = depth_maps(project.clip, run, estimator=loaded, settings=settings, progress=progress)
-        for frame_index, depth in maps:
-            with project.under(again_under) if again_under is not None else nullcontext():
-                project.depth.put(frame_index, depth, stamp)
-            on_frame(frame_index)
+    with measured(project, spec, needed):
+        for run in contiguous(sorted(needed)):
+            maps = depth_maps(project.clip, run, estimator=loaded, settings=settings, progress=progress)
+            for frame_index, depth in maps:
+                with project.under(again_under) if again_under is not None else nullcontext():
+                    project.depth.put(frame_index, depth, stamp)
+                on_frame(frame_index)
 
 
 def complete_amodal(
@@ -116,13 +118,14 @@ def _run_one_seed(
     layers, (seed,) = project.layers(object_id), recipe.seeds
     inputs, _ = wanted_inputs(project, object_id)
     loaded = registry.load("amodal", chosen_engine(project, "amodal").name)
-    for span in stretches(frames, windows_of(project, loaded.spec)):
-        work = amodal_work(project, object_id, span, spec=loaded.spec, seed=seed)
-        for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
-            if frame_index in frames:
-                stamp = stamp_by(loaded.spec, inputs=inputs(frame_index, loaded.spec.name), seed=seed)
-                put_result(project, object_id, layers.amodal, edit_id=edit_id, item=(frame_index, mask, stamp))
-                on_frame(frame_index)
+    with measured(project, loaded.spec, frames):
+        for span in stretches(frames, windows_of(project, loaded.spec)):
+            work = amodal_work(project, object_id, span, spec=loaded.spec, seed=seed)
+            for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
+                if frame_index in frames:
+                    stamp = stamp_by(loaded.spec, inputs=inputs(frame_index, loaded.spec.name), seed=seed)
+                    put_result(project, object_id, layers.amodal, edit_id=edit_id, item=(frame_index, mask, stamp))
+                    on_frame(frame_index)
 
 
 def complete_content(
@@ -141,16 +144,29 @@ def complete_content(
     if not needed:
         return
     loaded = registry.load("content", chosen_engine(project, "content").name)
-    seed, settings = project.truth.seed, project.truth.settings_of("content", loaded.spec.name)
-    for span in stretches(needed, windows_of(project, loaded.spec)):
-        work = ContentWork(
-            project.clip, amodal.modal, amodal, canvas=project.canvas, frame_indices=span, seed=seed, settings=settings
-        )
-        for frame_index, content in content_pictures(work, completer=loaded, progress=progress):
-            if frame_index in needed:
-                stamp = stamp_by(loaded.spec, inputs=inputs(frame_index, loaded.spec.name), seed=seed)
-                put_result(project, object_id, layers.content, edit_id=edit_id, item=(frame_index, content, stamp))
-                on_frame(frame_index)
+    with measured(project, loaded.spec, needed):
+        for span in stretches(needed, windows_of(project, loaded.spec)):
+            work = content_work(project, object_id, span, spec=loaded.spec)
+            for frame_index, content in content_pictures(work, completer=loaded, progress=progress):
+                if frame_index in needed:
+                    made_from = inputs(frame_index, loaded.spec.name)
+                    stamp = stamp_by(loaded.spec, inputs=made_from, seed=work.seed)
+                    put_result(project, object_id, layers.content, edit_id=edit_id, item=(frame_index, content, stamp))
+                    on_frame(frame_index)
+
+
+def content_work(project: Project, object_id: int, span: range, *, spec: EngineSpec) -> ContentWork:
+    """What the content stage is asked for one object."""
+    amodal = project.amodal(object_id)
+    return ContentWork(
+        project.clip,
+        amodal.modal,
+        amodal,
+        canvas=project.canvas,
+        frame_indices=span,
+        seed=project.truth.seed,
+        settings=project.truth.settings_of("content", spec.name),
+    )
 
 
 def complete(
@@ -170,6 +186,65 @@ def complete(
             complete_amodal(project, object_id, edit_id=edit_id, on_frame=on_frame, progress=progress)
         if "content" in stages:
             complete_content(project, object_id, edit_id=edit_id, on_frame=on_frame, progress=progress)
+
+
+def hypothesize(
+    project: Project,
+    object_id: int,
+    seeds: Sequence[int],
+    *,
+    edit_id: int,
+    on_frame: OnFrame = ignore_frame,
+    progress: Progress = silent,
+) -> None:
+    """Depth as far as it is missing, then the hypotheses of these seeds."""
+    estimate_depth(project, list(project.modal(object_id)), on_frame=on_frame, progress=progress)
+    make_hypotheses(project, object_id, seeds, edit_id=edit_id, on_frame=on_frame, progress=progress)
+
+
+def completion_costs(
+    project: Project, object_ids: Iterable[int], stages: Collection[Stage] = ("depth", "amodal", "content")
+) -> list[StageCost]:
+    """What ``complete`` would make at most, by stage: content follows from amodal masks that are not made yet."""
+    ids, costs = list(object_ids), []
+    if "depth" in stages:
+        spec = chosen_engine(project, "depth")
+        seen = {f for object_id in ids for f in project.modal(object_id)}
+        costs.append(cost_of(project, spec, depths_to_make(project, seen, spec)))
+    for object_id in ids:
+        amodal: set[int] = set()
+        if "amodal" in stages:
+            amodal = to_make(project, object_id, "amodal", among=set(project.modal(object_id)))
+            costs.append(cost_of(project, chosen_engine(project, "amodal"), amodal))
+        if "content" in stages:
+            costs.append(_content_cost(project, object_id, amodal))
+    return total(costs)
+
+
+def _content_cost(project: Project, object_id: int, amodal: set[int]) -> StageCost:
+    """Of one object, when these amodal masks are made before."""
+    spec, there = chosen_engine(project, "content"), set(project.amodal(object_id)) | amodal
+    follow = _follow(project, spec, amodal, among=there - set(project.truth.object(object_id).accepted))
+    return cost_of(project, spec, to_make(project, object_id, "content", among=there) | follow)
+
+
+def _follow(project: Project, spec: EngineSpec, amodal: set[int], *, among: set[int]) -> set[int]:
+    """The frames whose content would have to follow when these amodal masks are made."""
+    windows = windows_of(project, spec)
+    if not windows or not amodal:
+        return among if amodal else set()
+    return {f for number in windows_with(amodal, windows) for f in windows[number]} & among
+
+
+def hypotheses_costs(project: Project, object_id: int, seeds: Sequence[int]) -> list[StageCost]:
+    """What ``hypothesize`` would make, by stage."""
+    depth, tray = chosen_engine(project, "depth"), Tray(project, object_id)
+    lacking = tray.lacking(seeds)
+    missing = {seed for frame_seeds in lacking.values() for seed in frame_seeds}
+    return [
+        cost_of(project, depth, depths_to_make(project, list(project.modal(object_id)), depth)),
+        cost_of(project, tray.spec, lacking, num_seeds=len(missing)),
+    ]
 
 
 def to_make(project: Project, object_id: int, stage: Literal["amodal", "content"], *, among: set[int]) -> set[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from vas_tool.costs import measured
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
@@ -20,6 +21,9 @@ from vas_tool.review import chosen_engine, wanted_inputs, windows_of
 from vas_tool.spans import stretches
 from vas_tool.storage import Stamp
 from vas_tool.types import Mask
+
+MOST_HYPOTHESES = 16
+"""Of one run: more cannot be told apart side by side."""
 
 
 def amodal_work(project: Project, object_id: int, span: range, *, spec: EngineSpec, seed: int = 0) -> AmodalWork:
@@ -116,12 +120,13 @@ def make_hypotheses(
         return
     loaded = registry.load("amodal", tray.spec.name)
     for lacking, frames in together.items():
-        for span in stretches(frames, windows_of(project, tray.spec)):
-            work = amodal_work(project, object_id, span, spec=tray.spec)
-            for frame_index, masks in amodal_hypotheses(work, lacking, completer=loaded, progress=progress):
-                if frame_index in frames:
-                    tray.put(frame_index, dict(zip(lacking, masks, strict=True)), edit_id=edit_id)
-                    on_frame(frame_index)
+        with measured(project, tray.spec, frames, num_seeds=len(lacking)):
+            for span in stretches(frames, windows_of(project, tray.spec)):
+                work = amodal_work(project, object_id, span, spec=tray.spec)
+                for frame_index, masks in amodal_hypotheses(work, lacking, completer=loaded, progress=progress):
+                    if frame_index in frames:
+                        tray.put(frame_index, dict(zip(lacking, masks, strict=True)), edit_id=edit_id)
+                        on_frame(frame_index)
 
 
 def _copy_amodal(tray: Tray, seeds: Sequence[int], *, only: Collection[int] | None, edit_id: int) -> None:

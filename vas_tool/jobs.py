@@ -15,7 +15,7 @@ from vas_tool.errors import Cancelled, VasToolError
 
 logger = logging.getLogger(__name__)
 
-JobKind = Literal["track", "complete", "again"]
+JobKind = Literal["track", "complete", "again", "hypotheses", "pick"]
 
 STEPS_BEFORE_ESTIMATE = 2
 """The first steps warm caches up: what is left is told from the third on."""

@@ -108,7 +108,8 @@ def frame_facts(project: Project, object_id: int) -> list[FrameFacts]:
             continue
         seen = modal.area(frame_index)
         whole = seen + amodal.hidden_area(frame_index) if frame_index in amodal else None
-        facts.append(FrameFacts(seen, whole, stamp.certainty, frame_index in settled))
+        undecided = None if thing.pick_on(frame_index) else layers.disagreement(frame_index)
+        facts.append(FrameFacts(seen, whole, stamp.certainty, frame_index in settled, undecided))
     return facts
 
 

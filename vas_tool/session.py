@@ -11,33 +11,28 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from vas_tool.completion import complete
 from vas_tool.engines import registry
-from vas_tool.engines.base import Progress
 from vas_tool.engines.settings import SettingValue
 from vas_tool.errors import EngineError, PromptError
-from vas_tool.jobs import Job, JobStatus, LatestOnly
+from vas_tool.jobs import LatestOnly
 from vas_tool.object_layers import require_frame
 from vas_tool.project import Project
-from vas_tool.prompting import Prompting
-from vas_tool.rerun import make_again
-from vas_tool.review import engine_name, made_by_others, needs_look
-from vas_tool.runs import prepare_frame, track
-from vas_tool.spans import Direction, frames_to_track
+from vas_tool.review import engine_name, needs_look
+from vas_tool.runs import prepare_frame
 from vas_tool.storage import write_atomically
 from vas_tool.types import Canvas, Stage
+from vas_tool.working import Working
 
 CANCEL_SECONDS = 30.0
 """How long undo waits for a running job to stop before it says so."""
 
 
-class Session(Prompting):
+class Session(Working):
     """One open project and the person (in one browser tab or several) at work on it."""
 
     def __init__(self, project: Project) -> None:
         super().__init__(project)
         self.place: dict[str, Any] = self._read_place()
-        self._job: Job | None = None
         self._preparer = LatestOnly("prepare-frame")
         self._get_ready()
 
@@ -49,11 +44,6 @@ class Session(Prompting):
         self._refiner.close()
         self._preparer.close()
         self.project.close()
-
-    @property
-    def job(self) -> JobStatus | None:
-        """The job that runs, or the last one that did."""
-        return self._job.now if self._job else None
 
     # --- objects, review, canvas ----------------------------------------------------------------------------------
 
@@ -171,78 +161,6 @@ class Session(Prompting):
         self._note(f"{verb}: {edit.what}")
         self._everything_changed()
         return str(edit.what)
-
-    # --- long work ------------------------------------------------------------------------------------------------
-
-    def start_tracking(self, object_id: int, frame_index: int, *, direction: Direction = "both") -> JobStatus:
-        """Track an object in the background. Raises PromptError when there is nothing to start from or to do."""
-        self._require_idle()
-        require_frame(frame_index, len(self.project.clip))
-        spans = frames_to_track(self.project, object_id, frame_index, direction=direction)
-        if not spans:
-            raise PromptError("every frame there is up to date; click where a mask is wrong, then track again")
-        thing = self.project.truth.object(object_id)
-        edit_id = self._store(f"track {thing.label}", None)
-        return self._start(
-            JobStatus("track", object_id, "modal masks", total=sum(map(len, spans))),
-            lambda progress: track(
-                self.project, object_id, spans, edit_id=edit_id, on_frame=self._frame_changed, progress=progress
-            ),
-        )
-
-    def start_completing(self, object_id: int | None = None) -> JobStatus:
-        """Depth, amodal masks and content in the background, for one object or (None) for all with modal masks."""
-        self._require_idle()
-        ids = [object_id] if object_id is not None else [o.id for o in self.project.truth.objects]
-        ids = [i for i in ids if len(self.project.modal(i))]
-        if not ids:
-            raise PromptError("nothing to complete yet; click an object and track it first")
-        labels = ", ".join(self.project.truth.object(i).label for i in ids)
-        edit_id = self._store(f"complete {labels}", None)
-        return self._start(
-            JobStatus("complete", object_id, "depth"),
-            lambda progress: complete(
-                self.project, ids, edit_id=edit_id, on_frame=self._frame_changed, progress=progress
-            ),
-        )
-
-    def start_again(self, object_id: int, stage: str) -> JobStatus:
-        """Let the engine that is chosen now replace what others made of one stage, but no accepted frame.
-
-        Raises PromptError when there is nothing of the kind.
-        """
-        self._require_idle()
-        again = registry.stage_named(stage)
-        thing = self.project.truth.object(object_id)
-        if not made_by_others(self.project, object_id, again):
-            raise PromptError(f"nothing open of {thing.label} was made by another {stage} engine than the chosen one")
-        edit_id = self._store(f"{stage} of {thing.label} again", None)
-        return self._start(
-            JobStatus("again", object_id, stage),
-            lambda progress: make_again(
-                self.project, object_id, again, edit_id=edit_id, on_frame=self._frame_changed, progress=progress
-            ),
-        )
-
-    def _start(self, status: JobStatus, work: Callable[[Progress], None]) -> JobStatus:
-        self._job = Job(status)
-        self._job.start(work)
-        return status
-
-    def cancel(self) -> None:
-        """Stop the running job at its next step; finished frames stay."""
-        if self._job is not None:
-            self._job.cancel()
-
-    def wait(self, timeout_seconds: float | None = None) -> JobStatus | None:
-        """Wait for the running job to end; gives how it ended."""
-        if self._job is not None:
-            self._job.wait(timeout_seconds)
-        return self.job
-
-    def _require_idle(self) -> None:
-        if self._job is not None and not self._job.status.finished:
-            raise PromptError("something is still running; wait for it or cancel it (Esc)")
 
     # --- where the person is --------------------------------------------------------------------------------------
 

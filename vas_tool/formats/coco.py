@@ -12,6 +12,8 @@ One annotation an object and frame. Masks of different objects may overlap and n
     out_of_frame                   whether it does
     amodal_is_uncertain            no amodal mask was made, or its engine was unsure and nobody accepted it
     engine                         {"modal": ..., "amodal": ...}: who made each mask; null when nobody made one
+    hypothesis                     what the person chose among hypotheses: a seed, {"majority": [seed, ...]} or
+                                   {"union": [seed, ...]}; null when nothing was chosen (``engine`` has the seed)
     review                         "accepted" by the person; else "needs_work" when something stands out (see
                                    ``attention``), or "unseen"
     occluder_ids                   obj_id of the video's objects that are seen where this one is hidden

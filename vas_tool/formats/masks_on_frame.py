@@ -108,12 +108,20 @@ class MasksOnFrame:
             "strokes": len(self.thing.strokes_on(self.frame_index, layer)),
         }
 
+    def hypothesis_json(self) -> int | dict[str, list[int]] | None:
+        """What the person chose among hypotheses: a seed, or {"majority": seeds} or {"union": seeds}; None: nothing."""
+        stamp = self.amodal_stamp
+        if stamp is None or not stamp.how or self.thing.pick_on(self.frame_index) is None:
+            return None
+        return stamp.seeds[0] if stamp.how == "seed" else {stamp.how: list(stamp.seeds)}
+
     def trust_json(self) -> dict[str, Any]:
         """What a reader should know before relying on the masks."""
         why = {"needs_work": self.needs_work} if self.review == "needs_work" else {}
         return {
             "amodal_is_uncertain": self.uncertain,
             "engine": self.engine_json(),
+            "hypothesis": self.hypothesis_json(),
             "review": self.review,
             **why,
         }

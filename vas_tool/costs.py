@@ -1,0 +1,104 @@
+"""What a run would cost before it starts: frames, windows, and seconds where this machine has done such work before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from vas_tool import speeds
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.project import Project
+from vas_tool.review import set_now, windows_of
+from vas_tool.spans import windows_with
+from vas_tool.truth import digest_of
+from vas_tool.types import Stage
+
+LONG_SECONDS = 90
+"""From here on people think in minutes."""
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one stage of a run would make."""
+
+    stage: Stage
+    engine: str
+    num_frames: int
+    num_windows: int | None
+    """None for an engine that has no windows."""
+    seconds: float | None
+    """From how long it took here the last time; None when that is not known."""
+
+
+def cost_of(project: Project, spec: EngineSpec, frames: Collection[int], *, num_seeds: int = 1) -> StageCost:
+    """What it would cost to make these frames by an engine."""
+    windows = windows_of(project, spec)
+    num_windows = len(windows_with(frames, windows)) if windows else None
+    known = speeds.seconds_for(_work(project, spec))
+    units = len(frames) if num_windows is None else num_windows
+    seconds = None if known is None else known * units * num_seeds
+    return StageCost(spec.stage, spec.name, len(frames), num_windows, seconds)
+
+
+@contextmanager
+def measured(project: Project, spec: EngineSpec, frames: Collection[int], *, num_seeds: int = 1) -> Iterator[None]:
+    """Remember how long it takes to make these frames; nothing when that is broken off."""
+    start = time.monotonic()
+    yield
+    windows = windows_of(project, spec)
+    units = (len(windows_with(frames, windows)) if windows else len(frames)) * num_seeds
+    if units:
+        speeds.remember(_work(project, spec), (time.monotonic() - start) / units)
+
+
+def _work(project: Project, spec: EngineSpec) -> str:
+    """The kind of work whose speed is told: the same engine, set the same, on pictures of the same size."""
+    size = "x".join(map(str, project.clip.size_wh))
+    return f"{spec.stage} {spec.name} {spec.revision} {digest_of(set_now(project, spec))} {size}"
+
+
+def total(costs: Iterable[StageCost]) -> list[StageCost]:
+    """The costs of several objects, added up by stage."""
+    by_stage: dict[Stage, list[StageCost]] = {}
+    for cost in costs:
+        by_stage.setdefault(cost.stage, []).append(cost)
+    return [_sum(same) for same in by_stage.values()]
+
+
+def _sum(same: Sequence[StageCost]) -> StageCost:
+    windows = [c.num_windows for c in same if c.num_windows is not None]
+    seconds = [c.seconds for c in same if c.seconds is not None]
+    return StageCost(
+        same[0].stage,
+        same[0].engine,
+        sum(c.num_frames for c in same),
+        sum(windows) if len(windows) == len(same) else None,
+        sum(seconds) if len(seconds) == len(same) else None,
+    )
+
+
+def in_words(costs: Sequence[StageCost]) -> str:
+    """``depth 36 frames, amodal 2 windows (36 frames): about 40 s``; empty when there is nothing to make."""
+    made = [cost for cost in costs if cost.num_frames]
+    known = [cost.seconds for cost in made if cost.seconds is not None]
+    if not made:
+        return ""
+    what = ", ".join(f"{cost.stage} {_extent(cost)}" for cost in made)
+    if not known:
+        return f"{what}; not yet timed on this machine"
+    return f"{what}: about {_duration(sum(known))}" + ("" if len(known) == len(made) else " for what was timed here")
+
+
+def _extent(cost: StageCost) -> str:
+    frames = f"{cost.num_frames} frame{'' if cost.num_frames == 1 else 's'}"
+    if cost.num_windows is None:
+        return frames
+    return f"{cost.num_windows} window{'' if cost.num_windows == 1 else 's'} ({frames})"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "1 s"
+    return f"{seconds:.0f} s" if seconds < LONG_SECONDS else f"{seconds / 60:.0f} min"
