@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"errors", "types"},
     {"masks", "hypotheses", "boxes", "video", "drawing", "history", "truth", "storage", "object_layers", "speeds"}
-    | {"made_from", "attention", "engines.base", "crops", "engines.settings"},
+    | {"made_from", "attention", "engines.base", "crops", "cropping", "engines.settings"},
     {"engines"},
     {"pipeline"},
     {"project", "formats", "evaluation", "review"},

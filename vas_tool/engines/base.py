@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from vas_tool.engines.settings import NO_SETTINGS, Settings
-from vas_tool.types import Canvas, Clip, Content, Depth, Mask, Prompts
+from vas_tool.types import AmodalBox, Canvas, Clip, Content, Depth, Mask, Prompts
 
 Windows = Callable[[int], Sequence[range]]
 """Number of frames of a clip -> the windows an engine looks at, ascending; together they cover the clip.
@@ -132,6 +132,20 @@ class SamplingCompleter(Protocol):
         """(frame_index, one amodal mask a seed, in their order) for each of ``frame_indices``, in their order.
 
         Each mask is what ``complete`` answers for that seed.
+        """
+        ...
+
+
+@runtime_checkable
+class BoxReader(Protocol):
+    """An AmodalCompleter that can also tell the object's outline from its amodal boxes alone."""
+
+    def outlines(
+        self, modal: Mapping[int, Mask], boxes: Mapping[int, AmodalBox], *, canvas: Canvas
+    ) -> Callable[[int], Mask]:
+        """A function: frame_index (of ``boxes``) -> (canvas H, W) outline that fits the frame's box, or nothing.
+
+        ``pipeline.amodal_masks`` takes it where the box of the engine's own answer does not agree with the given one.
         """
         ...
 

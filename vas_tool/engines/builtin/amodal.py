@@ -5,7 +5,7 @@ Nothing is guessed that no frame shows. Where the clip never shows a part of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.builtin.box_outlines import BoxOutlines
 from vas_tool.engines.builtin.registration import Affine, Motion, estimate_motion, follow, resized
 from vas_tool.engines.builtin.small_frames import SmallFrames
 from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
-from vas_tool.types import Canvas, Clip, Depth, Mask
+from vas_tool.types import AmodalBox, Canvas, Clip, Depth, Mask
 
 Soft = npt.NDArray[np.float32]
 """(h, w) float32 in 0..1: how much of a pixel, or how sure."""
@@ -112,6 +113,12 @@ class BuiltinAmodal:
         for done, index in enumerate(frame_indices):
             progress(done, len(frame_indices), "amodal masks")
             yield index, _whole(scene, index)
+
+    def outlines(
+        self, modal: Mapping[int, Mask], boxes: Mapping[int, AmodalBox], *, canvas: Canvas
+    ) -> Callable[[int], Mask]:
+        """Outlines stretched from box to box, for frames on which registration went astray (``base.BoxReader``)."""
+        return BoxOutlines(modal, boxes, canvas=canvas)
 
 
 def _survey(
