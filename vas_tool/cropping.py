@@ -171,8 +171,8 @@ def brought_back(mask: Mask, plan: CropPlan, frame_index: int, *, canvas: Canvas
 
 def cleared_outside(mask: Mask, box: AmodalBox, canvas: Canvas) -> Mask:
     """A mask on the canvas without the pixels whose middle lies outside the box."""
-    rows, columns = np.indices(mask.shape, sparse=True)
-    x, y = columns + 0.5 - canvas.pad_left, rows + 0.5 - canvas.pad_top
+    height, width = mask.shape
+    x, y = np.arange(width) + 0.5 - canvas.pad_left, np.arange(height)[:, None] + 0.5 - canvas.pad_top
     x0, y0, x1, y1 = box.corners
     return np.asarray(mask & (x >= x0) & (x < x1) & (y >= y0) & (y < y1))
 
