@@ -24,14 +24,14 @@ def scene(request: pytest.FixtureRequest) -> Scene:
     return SCENES[request.param]()
 
 
-def completed(scene: Scene, canvas: Canvas | None = None) -> dict[int, Mask]:
+def completed(scene: Scene, canvas: Canvas | None = None, frames: range | None = None) -> dict[int, Mask]:
     return dict(
         BuiltinAmodal().complete(
             scene.clip,
             scene.modal,
             scene.depth,
             canvas=canvas or scene.canvas,
-            frame_indices=range(len(scene)),
+            frame_indices=range(len(scene)) if frames is None else frames,
         )
     )
 
@@ -80,6 +80,16 @@ def test_depth_upside_down_is_not_believed() -> None:
     wrong = replace(scene, depth={i: 1 - d for i, d in scene.depth.items()})
     whole, hidden = score(scene, completed(wrong))
     assert whole > 0.9 and hidden > 0.8
+
+
+@pytest.mark.parametrize("wrong", [(5,), (2, 3, 4, 6, 7, 8, 9, 10)])
+def test_a_part_of_the_clip_is_answered_as_the_whole_would_be(wrong: tuple[int, ...]) -> None:
+    scene = make_scene(12)
+    scene = replace(scene, depth={i: 1 - d if i in wrong else d for i, d in scene.depth.items()})
+    whole = completed(scene)
+    for frames in (range(5, 6), range(11, 3, -1), range(2)):
+        part = completed(scene, frames=frames)
+        assert list(part) == list(frames) and all(np.array_equal(part[i], whole[i]) for i in frames)
 
 
 def test_an_object_in_full_view_stays_as_it_is() -> None:

@@ -48,6 +48,9 @@ UNTRUSTED_ABSENCE = 0.7
 TRUST = 0.62
 """Part of the strongly voted hidden pixels that must be nearer than the object before depth may forbid any."""
 
+TRIALS = 8
+"""At least so many frames, and less than twice as many, are asked about that, evenly over the clip."""
+
 SLIVER = 3
 """Pixels (small): hidden parts thinner than this come from imprecise registration."""
 
@@ -108,8 +111,7 @@ class BuiltinAmodal:
         """(frame_index, (canvas H, W) bool) in the order asked for; covers the modal mask. Raises Cancelled."""
         checked((), settings, engine="builtin")
         scene = _survey(clip, modal, depth, canvas=canvas, progress=progress)
-        trusted = _depth_is_trusted(scene, frame_indices)
-        scene = replace(scene, trusted=trusted)
+        scene = replace(scene, trusted=_depth_is_trusted(scene))
         for done, index in enumerate(frame_indices):
             progress(done, len(frame_indices), "amodal masks")
             yield index, _whole(scene, index)
@@ -252,14 +254,15 @@ def _own_depth(scene: _Scene, index: int) -> float | None:
     return float(np.mean(medians)) if medians else None
 
 
-def _depth_is_trusted(scene: _Scene, frame_indices: range) -> bool:
+def _depth_is_trusted(scene: _Scene) -> bool:
     """Whether depth agrees with the votes: what they strongly call hidden must mostly be nearer.
 
-    Depth that orders things wrongly would otherwise forbid every hidden part.
+    Depth that orders things wrongly would otherwise forbid every hidden part. Asked of some frames of the whole clip,
+    whichever are to be completed: a part of the clip is answered as the whole would be.
     """
-    frames = [f for f in frame_indices if f in scene.motion.seen and f in scene.depth and scene.clearness[f] < 0.9]
+    frames = [f for f in scene.motion.seen if f in scene.depth and scene.clearness[f] < 0.9]
     nearer, counted = 0, 0
-    for index in frames[:: max(1, len(frames) // 8)]:
+    for index in frames[:: max(1, len(frames) // TRIALS)]:
         here = _placed(scene, scene.small.soft(scene.modal[index])) >= THRESHOLD
         grown = cv2.dilate(here.astype(np.uint8), np.ones((2 * SLIVER + 1,) * 2, np.uint8)) > 0
         hidden = (_votes(scene, index) > 0.9) & ~grown
