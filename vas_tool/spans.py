@@ -83,7 +83,12 @@ def stretches(needed: Collection[int], windows: Sequence[range]) -> list[range]:
 
 
 def _directed(run: range, modal: ModalMasks, *, direction: Direction) -> list[range]:
-    """A run in the direction that was asked for; where masks lie at both ends, from each end to the middle."""
+    """A run in the direction that was asked for; where masks lie at both ends, from each end to the middle.
+
+    So tracking both ways differs, behind the middle, from one pass that starts at the first prompt: it goes forwards
+    and backwards from every prompted frame, and each frame has the answer from the nearer one (the earlier one when
+    both are equally near). ``tests/test_sam2_project.py`` holds what is equal to what.
+    """
     before, after = run[0] - 1 in modal, run[-1] + 1 in modal
     if before and after and direction == "both" and len(run) > 1:
         middle = run.start + (len(run) + 1) // 2
