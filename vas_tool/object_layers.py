@@ -75,6 +75,11 @@ class ObjectLayers:
             self._hypotheses = {**self._hypotheses, seed: layer}  # whoever walks over the old one is not disturbed
         return self._hypotheses[seed]
 
+    @property
+    def has_hypotheses(self) -> bool:
+        """Whether there is one on any frame."""
+        return any(len(layer) for layer in self._hypotheses.values())
+
     def hypotheses_on(self, frame_index: int) -> dict[int, Stamp]:
         """Seed -> stamp of the hypotheses of a frame, by seed."""
         found = {seed: layer.stamp(frame_index) for seed, layer in sorted(self._hypotheses.items())}

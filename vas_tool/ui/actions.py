@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from vas_tool.engines.registry import stage_named
 from vas_tool.errors import PromptError
+from vas_tool.hypotheses import Recipe
 from vas_tool.prompting import stroke_of
 from vas_tool.session import Session
 from vas_tool.types import Box, Click
@@ -50,6 +52,14 @@ def _place(session: Session, a: Arguments) -> Answer:
     return {}
 
 
+def _recipe(a: Arguments) -> Recipe:
+    return Recipe(a["how"], tuple(sorted(int(seed) for seed in a["seeds"])))
+
+
+def _span(a: Arguments) -> range:
+    return range(int(a["first"]), int(a["last"]) + 1)
+
+
 def _quiet(act: Callable[[Session, Arguments], object]) -> Callable[[Session, Arguments], Answer]:
     """An action that answers with the new state alone."""
 
@@ -72,6 +82,9 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "track": _quiet(lambda s, a: s.start_tracking(int(a["object"]), int(a["frame"]), direction=a["direction"])),
     "complete": _quiet(lambda s, a: s.start_completing(a["object"])),
     "engine": _quiet(lambda s, a: s.choose_engine(str(a["stage"]), str(a["name"]))),
+    "parameter": _quiet(lambda s, a: s.set_parameter(stage_named(str(a["stage"])), str(a["name"]), a["value"])),
+    "hypotheses": _quiet(lambda s, a: s.start_hypotheses(int(a["object"]), int(a["count"]))),
+    "pick": _quiet(lambda s, a: s.start_picking(int(a["object"]), _recipe(a), _span(a))),
     "again": _quiet(lambda s, a: s.start_again(int(a["object"]), str(a["stage"]))),
     "cancel": _quiet(lambda s, a: s.cancel()),
     "undo": _quiet(lambda s, a: s.undo()),

@@ -4,6 +4,8 @@
     GET  /api/{token}/frames/{i}.jpg           a frame of the clip; ?w= asks for a smaller one
     GET  /api/{token}/masks/{i}                every object's masks on a frame, as row-major runs
     GET  /api/{token}/content/{object}/{i}.png the object's colours, RGBA, the canvas's size
+    GET  /api/{token}/hypotheses/{object}/{i}  an object's hypotheses on a frame, as row-major runs of the canvas
+    GET  /api/{token}/cost?object_id=&count=     what completing would make (count: that many hypotheses), in words
     GET  /api/{token}/depth/{i}.png            relative depth, 8 bit, nearer is brighter
     GET  /api/{token}/exports/{name}           a file that was exported
     POST /api/{token}/do                       {"action", "seq", "since", ...} -> {"ok", "seq", "state", "masks", ...}
@@ -29,6 +31,7 @@ from fastapi.staticfiles import StaticFiles
 from vas_tool.errors import VasToolError
 from vas_tool.session import Session
 from vas_tool.ui.actions import perform
+from vas_tool.ui.choice_views import cost_view, hypotheses_view
 from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.views import masks_view, state_view
 
@@ -69,10 +72,19 @@ def add_routes(app: FastAPI, rooms: Rooms) -> None:
     @router.get("/masks/{frame_index}")
     def masks(token: str, frame_index: int, response: Response) -> dict[str, Any]:
         response.headers.update(FRESH)
-        try:
-            return masks_view(session_of(token), frame_index)
-        except VasToolError as error:
-            raise HTTPException(404, str(error)) from error
+        return _or_404(lambda: masks_view(session_of(token), frame_index))
+
+    @router.get("/hypotheses/{object_id}/{frame_index}")
+    def hypotheses(token: str, object_id: int, frame_index: int, *, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        return _or_404(lambda: hypotheses_view(session_of(token), object_id, frame_index))
+
+    @router.get("/cost")
+    def cost(
+        token: str, *, response: Response, object_id: int | None = None, count: int | None = None
+    ) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        return _or_404(lambda: cost_view(session_of(token), object_id, count))
 
     @router.get("/content/{object_id}/{frame_index}.png")
     def content(token: str, object_id: int, frame_index: int) -> Response:
@@ -118,6 +130,13 @@ class Repeats:
                 while len(self._answers) > ANSWERS_KEPT:
                     self._answers.popitem(last=False)
             return self._answers[key]
+
+
+def _or_404(view: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return view()
+    except VasToolError as error:
+        raise HTTPException(404, str(error)) from error
 
 
 def _answer(session: Session, request: dict[str, Any]) -> dict[str, Any]:

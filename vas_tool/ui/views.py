@@ -11,8 +11,9 @@ from vas_tool.masks import to_runs
 from vas_tool.object_layers import require_frame
 from vas_tool.review import engines_of_others, frame_states, frames_to_gain
 from vas_tool.session import Session
-from vas_tool.truth import AnnotatedObject
+from vas_tool.truth import AnnotatedObject, pick_json
 from vas_tool.types import STAGES, Stage
+from vas_tool.ui.choice_views import differ_view, parameters_view
 
 Json = dict[str, Any]
 
@@ -68,6 +69,8 @@ def _object_view(session: Session, thing: AnnotatedObject) -> Json:
         "frames": bytes(states).hex(),
         "gains": frames_to_gain(session.project, thing.id),
         "others": engines_of_others(session.project, thing.id),
+        "differ": differ_view(session.project, thing.id),
+        "picks": [pick_json(pick) for pick in thing.picks],
     }
 
 
@@ -82,7 +85,11 @@ def _engine_view(session: Session, stage: Stage) -> Json:
         choices.append({**_choice_view(chosen, best), "engine": chosen, "note": UNKNOWN_ENGINE, "cost": ""})
     name = running.name if running else chosen
     better = registry.better_than(running) if running else ""
-    return {"stage": stage, "name": name, "chosen": chosen, "choices": choices, "better": better}
+    return {
+        **{"stage": stage, "name": name, "chosen": chosen, "choices": choices, "better": better},
+        "parameters": parameters_view(session.project, running) if running else [],
+        "seeded": running is not None and running.seeded,
+    }
 
 
 def _choice_view(name: str, spec: EngineSpec) -> Json:

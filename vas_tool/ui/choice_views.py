@@ -1,0 +1,84 @@
+"""What the browser is told of things to choose: parameters, hypotheses, and what a run would cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vas_tool.costs import in_words
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.engines.settings import Parameter
+from vas_tool.hypothesis_runs import Tray
+from vas_tool.masks import to_runs
+from vas_tool.object_layers import require_frame
+from vas_tool.project import Project
+from vas_tool.review import set_now
+from vas_tool.session import Session
+
+Json = dict[str, Any]
+
+NOTHING_DIFFERS = 1
+"""Of ``differ_view``: hypotheses are there, and are all the same (or there is only one)."""
+
+
+def parameters_view(project: Project, spec: EngineSpec) -> list[Json]:
+    """Every parameter of an engine with its default, its reason, and what holds now."""
+    now = set_now(project, spec)
+    return [{**_parameter_view(parameter), "value": now[parameter.name]} for parameter in spec.parameters]
+
+
+def _parameter_view(parameter: Parameter) -> Json:
+    return {
+        "name": parameter.name,
+        "default": parameter.default,
+        "choices": [True, False] if isinstance(parameter.default, bool) else list(parameter.choices),
+        "allowed": parameter.allowed,
+        "reason": parameter.reason,
+    }
+
+
+def differ_view(project: Project, object_id: int) -> str:
+    """Two hex digits a frame: 0 where there is no hypothesis, else 1 + how far they differ in 254 steps.
+
+    Empty when the object has none at all.
+    """
+    layers = project.layers(object_id)
+    if not layers.has_hypotheses:
+        return ""
+    levels = [_level(layers.disagreement(f)) if layers.hypotheses_on(f) else 0 for f in range(len(project.clip))]
+    return bytes(levels).hex()
+
+
+def _level(disagreement: float | None) -> int:
+    return NOTHING_DIFFERS + round(254 * (disagreement or 0.0))
+
+
+def hypotheses_view(session: Session, object_id: int, frame_index: int) -> Json:
+    """An object's hypotheses on one frame: seed, mask as row-major runs of the canvas, and whether it still holds."""
+    project = session.project
+    require_frame(frame_index, len(project.clip))
+    thing = project.truth.object(object_id)
+    with project.mutex:
+        tray, pick = Tray(project, object_id), thing.pick_on(frame_index)
+        stamps = tray.layers.hypotheses_on(frame_index)
+        return {
+            "object": object_id,
+            "frame": frame_index,
+            "hypotheses": [
+                {
+                    "seed": seed,
+                    "runs": to_runs(tray.layers.hypothesis(seed)[frame_index]),
+                    "engine": stamp.engine,
+                    "holds": tray.holds(frame_index, seed),
+                }
+                for seed, stamp in stamps.items()
+            ],
+            "disagreement": tray.layers.disagreement(frame_index),
+            "picked": None if pick is None else {"how": pick.recipe.how, "seeds": list(pick.recipe.seeds)},
+        }
+
+
+def cost_view(session: Session, object_id: int | None, count: int | None) -> Json:
+    """What completing would make, or (``count``) that many hypotheses of one object, in words; "" for nothing."""
+    if count is not None and object_id is not None:
+        return {"words": in_words(session.hypotheses_cost(object_id, count))}
+    return {"words": in_words(session.completion_cost(object_id))}
