@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+import vas_tool.evaluation.eoras as eoras
 import vas_tool.evaluation.sail_vos as sail_vos
+import vas_tool.evaluation.tabe51 as tabe51
 import vas_tool.evaluation.tao_amodal as tao_amodal
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import InputError
 from vas_tool.evaluation.baselines import convex_hull
 from vas_tool.evaluation.dataset import GivenMask, MaskSource, Predictions, Problem, Truth, TruthFrame, compared
 from vas_tool.evaluation.measuring import Answer, Measured, Protocol, Seen, measure
-from vas_tool.evaluation.project_exports import export_predictions, export_truth
+from vas_tool.evaluation.project_exports import export_by_video, export_predictions, export_truth
 from vas_tool.evaluation.records import is_project_export
 from vas_tool.evaluation.tables import Evaluation, Rules, summarised
 
@@ -149,8 +151,43 @@ def _read(path: Path, read: Callable[[Path], Predictions]) -> Predictions:
     return export_predictions(path) if is_project_export(path) else read(path)
 
 
+def _tabe(order: Order) -> Compared:
+    truth = tabe51.read_truth(order.truth)
+    predictions: list[Predictions] = []
+    for path in order.predictions:
+        if is_project_export(path):
+            predictions.append(export_by_video(path, lambda video, thing, t: tabe51.key_of(video, t)))
+        else:
+            predictions += tabe51.read_predictions(path, truth)
+    compared_ = evaluate_masks(truth, predictions, tabe51.PROTOCOL, order=order)
+    names = [p.name for p in compared_.predictions]
+    return replace(compared_, evaluation=tabe51.with_generations(compared_.evaluation, names))
+
+
+def _movi(order: Order) -> Compared:
+    # Ids of ours count from 1, as in segmentation_full.
+    predictions = [
+        export_by_video(path, lambda video, thing, t: eoras.key_of(video, thing - 1, t))
+        if is_project_export(path)
+        else eoras.read_movi_predictions(path)
+        for path in order.predictions
+    ]
+    return evaluate_masks(eoras.read_movi_truth(order.truth), predictions, eoras.MOVI, order=order)
+
+
+def _kitti(order: Order) -> Compared:
+    predictions = [
+        export_by_video(path, eoras.key_of) if is_project_export(path) else eoras.read_kitti_predictions(path)
+        for path in order.predictions
+    ]
+    return evaluate_masks(eoras.read_kitti_truth(order.truth), predictions, eoras.KITTI, order=order)
+
+
 BENCHMARKS: dict[str, Callable[[Order], Compared]] = {
     "sail-vos": _sail_vos,
     "tao-amodal": _tao_amodal,
+    "tabe-51": _tabe,
+    "movi": _movi,
+    "kitti": _kitti,
 }
 """Name -> runner."""

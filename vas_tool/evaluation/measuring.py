@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -117,7 +117,8 @@ class _Sheet:
         self.heads.append((frame.key, frame.image, clip, category, visibility))
         for name in self.answers:
             answered = self._answered(name, frame, seen)
-            self._add_answer(name, _frame_masks(true, seen, answered, unite=self.protocol.unites_with_modal), answered)
+            masks = _frame_masks(true, seen, answered, unite=self.protocol.unites_with_modal)
+            self._add_answer(name, replace(masks, level=frame.level), answered)
 
     def _answered(self, name: str, frame: TruthFrame, seen: Seen) -> GivenMask | None:
         """The mask at the truth's size; None when it is missing or damaged."""

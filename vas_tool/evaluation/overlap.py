@@ -43,6 +43,8 @@ class FrameMasks:
     predicted: Mask
     diagonal: float = 0.0
     """Of the whole picture, in pixels; 0: that of the masks."""
+    level: str = ""
+    """Of occlusion, as TABE annotates it."""
 
     @property
     def hidden(self) -> Mask:

@@ -6,6 +6,7 @@ the same order share these ids.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from vas_tool.evaluation.dataset import Predictions, RleMask, Truth, TruthClip, TruthFrame
@@ -54,3 +55,13 @@ def export_predictions(path: Path) -> Predictions:
         masks={key: RleMask.of(item.amodal_rle) for key, item in zip(keys, annotations, strict=True)},
         boxes={key: tuple(map(float, item.amodal_bbox_xywh)) for key, item in zip(keys, annotations, strict=True)},  # type: ignore[misc]
     )
+
+
+def export_by_video(path: Path, key: Callable[[str, int, int], str]) -> Predictions:
+    """The amodal masks of an export by a key of (video name, object id, frame index). Raises FormatError."""
+    file = read_coco(path)
+    masks = {
+        key(file.video_names[item.video_id], item.object_id, item.frame_index): RleMask.of(item.amodal_rle)
+        for item in file.annotations
+    }
+    return Predictions(path.stem, masks)

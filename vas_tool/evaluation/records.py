@@ -54,14 +54,13 @@ def whole(record: dict[str, Any], key: str) -> int:
     return int(record[key])
 
 
-RESULT_OR_LIST = re.compile(rb'\s*(\[|\{\s*("\(|\}|$))')
-"""How the files of the references begin: a list, or an object whose first key is the text of a tuple."""
+OUR_HEAD = re.compile(rb'\s*\{\s*"(info|videos|images|annotations|categories)"\s*:')
+"""How a COCO file begins; results of the references begin with ``[`` or with a key that is a tuple or a number."""
 
 
 def is_project_export(path: Path) -> bool:
-    """Whether a file is a COCO file of ours and not one of the references; told by its first letters."""
+    """Whether a file is a COCO file (as ``vas-tool export`` writes it), told by its first letters."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        head = file.read(256)
-    return head.lstrip().startswith(b"{") and not RESULT_OR_LIST.match(head)
+        return bool(OUR_HEAD.match(file.read(256)))

@@ -1,0 +1,227 @@
+"""TABE-51, MOVi and KITTI: their folders and files, made small here, through the command's runner."""
+
+import json
+import math
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from evaluation_files import square
+from PIL import Image
+
+from vas_tool.errors import FormatError
+from vas_tool.evaluation import Compared, Order, evaluate
+from vas_tool.evaluation.dataset import RleMask
+from vas_tool.evaluation.eoras import kitti_results
+from vas_tool.evaluation.safe_pickle import load_plain
+from vas_tool.evaluation.tabe51 import TabeMask, write_results
+from vas_tool.masks import to_rle
+from vas_tool.types import Mask
+
+NOTHING = np.zeros((40, 60), dtype=bool)
+WHOLE = square(10, 10, 10)
+HALF = WHOLE & (np.arange(60) < 15)
+"""The left half of it."""
+
+
+def save(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values.astype(np.uint8)).save(path)
+
+
+# --- TABE -------------------------------------------------------------------------------------------------------------
+
+LEVELS = ["NO_OCCLUSION", "SLIGHT_OCCLUSION", "SEVERE_OCCLUSION", "NONE"]
+SEEN = [WHOLE, HALF, NOTHING, HALF]
+
+
+def tabe_video(root: Path, name: str = "ball_roll") -> Path:
+    """Four frames: all seen, half seen, nothing seen, half seen and leaving."""
+    for i in range(4):
+        save(root / name / f"frames/{i:05d}.jpg", np.zeros((40, 60, 3)))
+        save(root / name / f"gt_masks/{i:05d}.png", WHOLE * 255)
+        save(root / name / f"visible_masks/{i:05d}.png", SEEN[i] * 255)
+    occlusion = [{"level": level, "amount": None if level == "NONE" else 0.5} for level in LEVELS]
+    (root / name / "annos.json").write_text(json.dumps({"occlusion": occlusion}))
+    return root
+
+
+def tabe(root: Path, *generations: list[Mask]) -> Compared:
+    for number, masks in enumerate(generations):
+        write_results(root / "vis", {("ball_roll", i): m for i, m in enumerate(masks)}, generation=number)
+    return evaluate("tabe-51", Order(tabe_video(root / "data"), (root / "vis",)))
+
+
+def test_tabe_by_hand(tmp_path: Path) -> None:
+    evaluation = tabe(tmp_path, [WHOLE, HALF, HALF, WHOLE]).evaluation
+    row = evaluation.tables["reference"]["generation 0"]
+    assert row["miou"].mean == (1 + 0.5 + 0.5 + 1) / 4
+    assert row["miou_ffo"].mean == 0.5  # the frame on which nothing is seen
+    assert row["miou_fo"].mean == pytest.approx((0.5 + 0.5 + 1) / 3)  # NONE counts
+    assert row["miou_occ"].mean == pytest.approx((0 + 0.5 + 1) / 3)  # frames 1, 2, 3 hide something
+    assert not evaluation.problems
+
+
+def test_the_subtraction_punishes_what_is_seen_and_not_predicted(tmp_path: Path) -> None:
+    missing = WHOLE & ~HALF  # all that is hidden, nothing that is seen
+    evaluation = tabe(tmp_path, [WHOLE, missing, WHOLE, WHOLE]).evaluation
+    assert evaluation.tables["reference"]["generation 0"]["miou_occ"].mean == pytest.approx((0.5 + 1 + 1) / 3)
+    assert evaluation.tables["strict"]["generation 0"]["miou_occ"].mean == 1
+
+
+def test_generations_have_a_mean_a_deviation_and_sem(tmp_path: Path) -> None:
+    table = tabe(tmp_path, [WHOLE] * 4, [HALF] * 4).evaluation.tables["reference"]
+    assert table["mean of 2"]["miou"].mean == 0.75
+    assert table["std (ddof 1)"]["miou"].mean == pytest.approx(math.sqrt(0.125))
+    assert table["SEM"]["miou"].mean == pytest.approx(math.sqrt(0.125) / math.sqrt(2))
+    assert table["top-2"]["miou"].mean == 1
+
+
+def test_masks_of_ones_and_masks_of_255(tmp_path: Path) -> None:
+    for name, values in (("ones", WHOLE * 1), ("full", WHOLE * 255), ("grey", WHOLE * 200)):
+        save(tmp_path / f"{name}.png", values)
+    assert (TabeMask(tmp_path / "ones.png").read() == WHOLE).all()
+    assert (TabeMask(tmp_path / "full.png").read() == WHOLE).all()
+    assert not TabeMask(tmp_path / "grey.png").read().any()  # 200 // 255
+
+
+def test_result_files_sort_by_number(tmp_path: Path) -> None:
+    """Twelve frames: 10.png comes after 9.png."""
+    root = tmp_path / "data"
+    for i in range(12):
+        save(root / f"v/frames/{i:05d}.jpg", np.zeros((40, 60, 3)))
+        for folder in ("gt_masks", "visible_masks"):
+            save(root / f"v/{folder}/{i:05d}.png", square(i, i, 10) * 255)
+    write_results(tmp_path / "vis", {("v", i): square(i, i, 10) for i in range(12)})
+    row = evaluate("tabe-51", Order(root, (tmp_path / "vis",))).evaluation.tables["reference"]["generation 0"]
+    assert row["miou"].mean == 1 and math.isnan(row["miou_fo"].mean)  # no levels
+
+
+def test_tabe_with_holes(tmp_path: Path) -> None:
+    tabe_video(tmp_path / "data")
+    (tmp_path / "data/ball_roll/gt_masks/00001.png").unlink()
+    (tmp_path / "data/broken/frames").mkdir(parents=True)
+    (tmp_path / "data/broken/visible_masks").mkdir()
+    write_results(tmp_path / "vis", {("ball_roll", i): WHOLE for i in (0, 3)} | {("other", 0): WHOLE})
+    (tmp_path / "vis/ball_roll/final_outputs/0/masks/2.png").write_text("no image")
+    evaluation = evaluate("tabe-51", Order(tmp_path / "data", (tmp_path / "vis",))).evaluation
+    assert evaluation.num_frames == 3
+    assert evaluation.left_out["bad record"] == 2  # the missing truth mask, the empty video
+    assert evaluation.left_out["unreadable file"] == 1
+    assert {p.where for p in evaluation.problems} >= {"ball_roll/1", "ball_roll/2", "broken", "other"}
+    assert evaluation.tables["strict"]["generation 0"]["miou"].mean == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("name", ["data", "vis"])
+def test_folders_that_are_no_tabe(tmp_path: Path, name: str) -> None:
+    if name == "vis":
+        tabe_video(tmp_path / "data")
+    (tmp_path / name).mkdir(exist_ok=True)
+    (tmp_path / "vis").mkdir(exist_ok=True)
+    with pytest.raises(FormatError, match="name the folder"):
+        evaluate("tabe-51", Order(tmp_path / "data", (tmp_path / "vis",)))
+
+
+# --- MOVi -------------------------------------------------------------------------------------------------------------
+
+
+def movi(root: Path, answers: list[Mask], *, thing: int = 2) -> Compared:
+    split = root / "data/test"
+    split.mkdir(parents=True)
+    np.save(split / "instance_list.npy", np.array(["7-2", "8-0"]))
+    seen_on = [0, 1, 3]  # on frame 2 nothing is seen: not measured
+    instances: list[dict[str, Any]] = [{"bbox_frames": []}, {"bbox_frames": []}, {"bbox_frames": seen_on}]
+    (split / "7").mkdir()
+    (split / "7/metadata.json").write_text(json.dumps({"instances": instances}))
+    for t in range(4):
+        save(split / f"7/segmentation_full_{t:05d}.png", SEEN[t] * 3 + ~SEEN[t] * 1)
+        save(split / f"7/segmentation_2_{t:05d}.png", WHOLE * 3)
+    for t, mask in enumerate(answers):
+        save(root / f"out/7/segmentation_{thing}_{t:05d}.png", mask * 3)
+    return evaluate("movi", Order(root / "data", (root / "out",)))
+
+
+def test_movi_by_hand(tmp_path: Path) -> None:
+    evaluation = movi(tmp_path, [WHOLE, HALF, NOTHING, WHOLE]).evaluation
+    row = evaluation.tables["reference"]["out"]
+    assert row["miou_full"].mean == pytest.approx((1 + 0.5 + 1) / 3)
+    # Frame 0 hides nothing and counts as 0, frame 1 is missed, frame 3 is exactly right and dropped.
+    assert row["miou_occ"].mean == 0 and row["miou_occ"].num_frames == 2
+    assert evaluation.tables["strict"]["out"]["miou_occ"].mean == 0.5
+    assert evaluation.left_out == {"bad record": 1, "unknown frame": 1}  # 8-0 is not there; frame 2 was answered
+
+
+def test_movi_answers_of_another_object(tmp_path: Path) -> None:
+    evaluation = movi(tmp_path, [WHOLE] * 4, thing=1).evaluation
+    assert evaluation.left_out["missing prediction"] == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", pickle.dumps(["1-2"])])
+def test_lists_of_instances_that_do_not_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "instance_list.npy").write_bytes(content)
+    with pytest.raises(FormatError, match="list of instances"):
+        evaluate("movi", Order(tmp_path))
+
+
+# --- KITTI ------------------------------------------------------------------------------------------------------------
+
+
+def rle(mask: Mask) -> dict[str, Any]:
+    """As pycocotools leaves it in a pickle: counts in bytes."""
+    encoded = to_rle(mask)
+    return {"size": encoded["size"], "counts": encoded["counts"].encode()}
+
+
+def kitti_truth(root: Path) -> Path:
+    (root / "car_data").mkdir(parents=True)
+    seen = {"0001": {4: {t: {"VM": rle(SEEN[t]), "VM_bbox": np.array([1, 2, 3, 4])} for t in range(4)}}}
+    whole = {"0001": {4: {t: {"FM": rle(WHOLE if t != 2 else NOTHING)} for t in range(4)}}}
+    (root / "car_data/test_data.pkl").write_bytes(pickle.dumps(seen))
+    (root / "car_data/test_data_full_mask.pkl").write_bytes(pickle.dumps(whole))
+    return root
+
+
+def test_kitti_by_hand(tmp_path: Path) -> None:
+    masks = {("0001", "4", t): RleMask.from_mask(m) for t, m in enumerate([WHOLE, HALF, NOTHING, WHOLE])}
+    (tmp_path / "out.json").write_text(json.dumps(kitti_results(masks)))
+    (tmp_path / "again.pkl").write_bytes(pickle.dumps({"0001": {4: {0: {"FM": rle(WHOLE)}}}}))
+    order = Order(kitti_truth(tmp_path / "data"), (tmp_path / "out.json", tmp_path / "again.pkl"))
+    evaluation = evaluate("kitti", order).evaluation
+    assert evaluation.num_frames == 3 and "1 frames have an empty full mask" in evaluation.notes[0]
+    row = evaluation.tables["reference"]["out"]
+    assert row["miou_full"].mean == pytest.approx((1 + 0.5 + 1) / 3)
+    assert row["miou_occ"].mean == 0 and row["miou_occ"].num_frames == 2
+    assert evaluation.tables["reference"]["again"]["miou_full"].mean == 1
+    assert evaluation.left_out == {"missing prediction": 2, "unknown frame": 1}
+
+
+class Evil:
+    """A pickle that would run a command."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        return __import__("os").system, ("exit 1",)
+
+
+def test_pickles_that_hold_code_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "evil.pkl").write_bytes(pickle.dumps({"0001": Evil()}))
+    with pytest.raises(FormatError, match="no plain data"):
+        load_plain(tmp_path / "evil.pkl")
+
+
+def test_pickles_of_plain_data_read(tmp_path: Path) -> None:
+    data = {"a": [1, 2.5, b"x", "y"], "n": np.float32(2), "v": np.arange(3), 4: (None, True)}
+    for protocol in (2, 4, 5):
+        (tmp_path / "plain.pkl").write_bytes(pickle.dumps(data, protocol=protocol))
+        read = load_plain(tmp_path / "plain.pkl")
+        assert read["a"] == data["a"] and read["n"] == 2 and read["v"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", pickle.dumps([1]), pickle.dumps({"v": {"o": {"x": {"FM": 1}}}})])
+def test_kitti_files_that_are_none(tmp_path: Path, content: bytes) -> None:
+    root = kitti_truth(tmp_path / "data")
+    (root / "car_data/test_data_full_mask.pkl").write_bytes(content)
+    with pytest.raises(FormatError):
+        evaluate("kitti", Order(root))

@@ -1,0 +1,206 @@
+"""TABE-51 as TABE measures it (spec.md 4.1, 4.2, 4.5).
+
+truth        <root>/<video>/{frames,gt_masks,visible_masks}/ and annos.json; or one video's folder
+predictions  <vis>/<video>/final_outputs/<generation>/masks/<n>.png, n without zeros before it; one row a generation
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+from PIL import Image
+
+from vas_tool.errors import FormatError, InputError
+from vas_tool.evaluation.dataset import (
+    BoxXYXY,
+    FrameError,
+    MaskSource,
+    Predictions,
+    Problem,
+    Truth,
+    TruthClip,
+    TruthFrame,
+)
+from vas_tool.evaluation.measuring import Protocol
+from vas_tool.evaluation.overlap import NOT_COUNTED, FrameMasks, tabe_iou, tabe_occluded_iou
+from vas_tool.evaluation.sail_vos import STRICT
+from vas_tool.evaluation.tables import Cell, Evaluation, Table
+from vas_tool.formats.tabe import TabeSource, is_tabe_folder, read_tabe
+from vas_tool.masks import box_xyxy
+from vas_tool.types import Mask
+from vas_tool.video.images import image_paths
+
+NOT_OCCLUDED = "NO_OCCLUSION"
+"""The level of frames that mIOUfo leaves out; it counts ``NONE``."""
+
+MASKS = Path("final_outputs")
+"""Below a video of a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class TabeMask:
+    """A mask image as TABE reads it: 0 and 1, or, when anything lies above 1, 255 alone is object (spec.md 4.5)."""
+
+    path: Path
+
+    def read(self) -> Mask:
+        """(H, W) bool. Raises FormatError when the file is no image."""
+        try:
+            with Image.open(self.path) as image:
+                pixels = np.asarray(image.convert("L"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise FrameError(f"{self.path} does not read as an image ({error})", "unreadable file") from error
+        return np.asarray(pixels == 255 if pixels.max(initial=0) > 1 else pixels > 0)
+
+    def box(self, mask: Mask) -> BoxXYXY | None:
+        """Tight box; None when it is empty."""
+        return box_xyxy(mask)
+
+
+def _whole(frame: FrameMasks) -> float:
+    return tabe_iou(frame.amodal, frame.predicted)
+
+
+def _fully_occluded(frame: FrameMasks) -> float:
+    """On frames whose true visible mask is empty."""
+    return NOT_COUNTED if frame.modal.any() else _whole(frame)
+
+
+def _occluded(frame: FrameMasks) -> float:
+    """On frames of another level than NO_OCCLUSION; of none where no level is annotated."""
+    return NOT_COUNTED if frame.level in ("", NOT_OCCLUDED) else _whole(frame)
+
+
+PROTOCOL = Protocol(
+    name="tabe-51",
+    reference={"miou": _whole, "miou_ffo": _fully_occluded, "miou_fo": _occluded, "miou_occ": tabe_occluded_iou},
+    strict=STRICT,
+    reference_averaging="clips",
+    about=(
+        "miou: IoU over all frames (an empty union is 0); miou_ffo: on frames whose visible mask is empty; miou_fo: on "
+        "frames of another level than NO_OCCLUSION, NONE included. A mean a video, then over videos.",
+        "miou_occ: what is left after the visible mask is subtracted, as numbers: pixels that are visible and not "
+        "predicted become -1 and count as hidden.",
+        "Over the generations: mean, standard deviation (ddof 1), and that by the root of their number (SEM).",
+    ),
+)
+
+
+def key_of(video: str, frame_index: int) -> str:
+    """What one frame is called."""
+    return f"{video}/{frame_index}"
+
+
+def read_truth(path: Path) -> Truth:
+    """The videos that can be used, and what is wrong with the others. Raises FormatError when there is none."""
+    folders = [path] if is_tabe_folder(path) else sorted(f for f in _folders(path) if is_tabe_folder(f))
+    if not folders:
+        raise FormatError(f"{path} holds no video with frames and visible_masks; name the folder of the videos")
+    clips, problems = [], []
+    for folder in folders:
+        try:
+            source = read_tabe(folder)
+        except InputError as error:
+            problems.append(Problem(folder.name, str(error), "bad record"))
+            continue
+        frames = [_frame(source, folder.name, i) for i in range(source.num_frames)]
+        problems += [found for found in frames if isinstance(found, Problem)]
+        clips.append(TruthClip(folder.name, "all", tuple(f for f in frames if isinstance(f, TruthFrame))))
+    return Truth(tuple(clips), tuple(problems))
+
+
+def _folders(path: Path) -> list[Path]:
+    if not path.is_dir():
+        raise FormatError(f"{path} is no folder; name the folder of the videos")
+    return [inner for inner in path.iterdir() if inner.is_dir()]
+
+
+def _frame(source: TabeSource, video: str, index: int) -> TruthFrame | Problem:
+    absent = [name for name, there in (("gt", source.amodal), ("visible", source.visible)) if index not in there]
+    if absent:
+        return Problem(key_of(video, index), f"there is no {' and no '.join(absent)} mask", "bad record")
+    level = source.occlusion[index].level if source.occlusion else ""
+    image = image_paths(source.frames)[index].relative_to(source.frames.parent.parent)
+    modal, amodal = TabeMask(source.visible[index]), TabeMask(source.amodal[index])
+    return TruthFrame(key_of(video, index), modal, amodal, level=level, image=str(image))
+
+
+# --- results ----------------------------------------------------------------------------------------------------------
+
+
+def read_predictions(path: Path, truth: Truth) -> list[Predictions]:
+    """One a generation, in natural order. Masks pair with frames by their numbers: of a whole result, natural order.
+
+    Raises FormatError when the folder holds no results. Generations that lack a video have no answers for it.
+    """
+    videos = {f.name: f / MASKS for f in _folders(path) if (f / MASKS).is_dir()}
+    if not videos:
+        raise FormatError(f"{path} holds no <video>/final_outputs; name the folder vis of the results")
+    generations = sorted({g.name for folder in videos.values() for g in _folders(folder)}, key=_natural)
+    lengths = {clip.name: 1 + max((_index(f.key) for f in clip.frames), default=0) for clip in truth.clips}
+    return [_generation(path, name, videos=videos, lengths=lengths) for name in generations]
+
+
+def _index(key: str) -> int:
+    return int(key.rpartition("/")[2])
+
+
+def _generation(path: Path, name: str, *, videos: Mapping[str, Path], lengths: Mapping[str, int]) -> Predictions:
+    masks: dict[str, MaskSource] = {}
+    problems = []
+    for video, folder in sorted(videos.items()):
+        inner = folder / name / "masks"
+        paths = sorted(inner.glob("*.png"), key=lambda p: _natural(p.stem)) if inner.is_dir() else []
+        if video not in lengths:
+            what = f"{path.name}, generation {name}: the truth lacks this video"
+            problems.append(Problem(video, what, "unknown frame"))
+        elif (paired := _paired(paths, lengths[video])) is None:
+            what = f"generation {name} has {len(paths)} masks for {lengths[video]} frames, not named by their numbers"
+            problems.append(Problem(video, what, "bad record"))
+        else:
+            masks |= {key_of(video, i): TabeMask(mask) for i, mask in paired.items()}
+    return Predictions(f"generation {name}", masks, problems=tuple(problems))
+
+
+def _paired(paths: Sequence[Path], num_frames: int) -> dict[int, Path] | None:
+    """Frame index -> file: by the numbers they are named with, from 0 or from 1; else in order, if none is missing."""
+    if all(path.stem.isdigit() for path in paths):
+        numbers = [int(path.stem) for path in paths]
+        first = 1 if numbers == list(range(1, num_frames + 1)) else 0
+        return {number - first: path for number, path in zip(numbers, paths, strict=True)}
+    return dict(enumerate(paths)) if len(paths) == num_frames else None
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """2 before 10."""
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def with_generations(evaluation: Evaluation, names: Sequence[str]) -> Evaluation:
+    """With the rows over generations in the reference's table: mean, standard deviation, SEM (spec.md 4.5)."""
+    if len(names) < 2:
+        return evaluation
+    table = evaluation.tables["reference"]
+    more: Table = {f"mean of {len(names)}": {}, "std (ddof 1)": {}, "SEM": {}}
+    for measure in table[names[0]]:
+        cells = [table[name][measure] for name in names if not math.isnan(table[name][measure].mean)]
+        numbers = [cell.mean for cell in cells]
+        spread = stdev(numbers) if len(numbers) > 1 else math.nan
+        values = (mean(numbers) if numbers else math.nan, spread, spread / math.sqrt(len(numbers) or 1))
+        for row, value in zip(more.values(), values, strict=True):
+            row[measure] = Cell(value, sum(cell.num_frames for cell in cells))
+    return replace(evaluation, tables={**evaluation.tables, "reference": {**table, **more}})
+
+
+def write_results(vis: Path, masks: Mapping[tuple[str, int], Mask], *, generation: int = 0) -> None:
+    """(video, frame index) -> mask, as TABE's evaluation reads them: 8 bit, 0 or 255, in ``vis``."""
+    for (video, frame_index), mask in masks.items():
+        path = vis / video / MASKS / str(generation) / "masks" / f"{frame_index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask.astype(np.uint8) * np.uint8(255)).save(path)
