@@ -19,7 +19,8 @@ from vas_tool.formats.coco import write_coco
 from vas_tool.formats.coco_reading import read_coco
 from vas_tool.formats.verify import verify
 from vas_tool.project import Project
-from vas_tool.types import Stroke
+from vas_tool.storage import Stamp
+from vas_tool.types import AmodalBox, Stroke
 
 SIZE = (64, 48)
 Make = Callable[..., Project]
@@ -72,6 +73,39 @@ def test_where_it_comes_from_travels_along(small_project: Project, tmp_path: Pat
     assert first["engine"]["amodal"]["revision"] == "2" and first["engine"]["amodal"]["strokes"] == 0
     assert (first["review"], second["review"]) == ("unseen", "accepted")
     assert not first["amodal_is_uncertain"] and not first["out_of_frame"]
+
+
+def test_how_a_mask_came_about_is_told(small_project: Project, tmp_path: Path) -> None:
+    mask = rectangle(SIZE, 10, 10, 30, 20)
+    object_id = annotate(small_project, modal={i: mask for i in range(3)}, amodal={0: mask})
+    boxes = (AmodalBox(0, 10, 10, 30, 20), AmodalBox(2, -10, 10, 30, 20))
+    thing = replace(small_project.truth.object(object_id), amodal_boxes=boxes)
+    small_project.edit("boxes", small_project.truth.with_object(thing))
+    stamp = Stamp("builtin", "2", seed=1, how="majority", seeds=(1, 2, 3), inputs="abc")
+    small_project.layers(object_id).amodal.put(1, mask, stamp)
+    first, second, third = exported_with(small_project, tmp_path)
+    assert first["engine"]["amodal"].keys() == {"engine", "revision", "seed", "certainty", "strokes"}
+    assert second["engine"]["amodal"]["how"] == "majority" and second["engine"]["amodal"]["seeds"] == [1, 2, 3]
+    assert "inputs" not in second["engine"]["amodal"]
+    assert first["given_box"] == {"amodal_bbox": [10, 10, 20, 10], "interpolated": False, "iou": 1.0}
+    assert second["given_box"]["amodal_bbox"] == [0, 10, 30, 10] and second["given_box"]["interpolated"]
+    assert third["given_box"]["iou"] == 0.5
+
+
+def exported_with(project: Project, tmp_path: Path) -> Any:
+    write_coco([project], tmp_path / "out.json")
+    return exported(tmp_path / "out.json")["annotations"]
+
+
+def test_what_needs_work_is_told(small_project: Project, tmp_path: Path) -> None:
+    mask, empty = rectangle(SIZE, 10, 10, 30, 30), rectangle(SIZE, 0, 0, 0, 0)
+    small = rectangle(SIZE, 10, 10, 19, 19)
+    annotate(small_project, modal={0: mask, 1: mask, 2: small, 3: mask, 4: empty}, accepted=[3])
+    summary = write_coco([small_project], tmp_path / "out.json")
+    items = exported(tmp_path / "out.json")["annotations"]
+    assert [a["review"] for a in items] == ["unseen", "unseen", "needs_work", "accepted"]
+    assert "shrinks" in items[2]["needs_work"] and "needs_work" not in items[3]
+    assert summary.unreviewed[1] == "clip, object 1 (car): 1 frame in need of work (2)"
 
 
 def test_overlapping_objects_do_not_cut_one_another(small_project: Project, tmp_path: Path) -> None:

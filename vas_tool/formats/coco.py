@@ -11,9 +11,13 @@ One annotation an object and frame. Masks of different objects may overlap and n
     amodal_bbox                    of the whole amodal mask, in the picture's coordinates: may reach beyond it
     out_of_frame                   whether it does
     amodal_is_uncertain            no amodal mask was made, or its engine was unsure and nobody accepted it
-    engine                         {"modal": ..., "amodal": ...}: who made each mask; null when nobody made one
+    engine                         {"modal": ..., "amodal": ...}: who made each mask (engine, revision, seed, certainty,
+                                   strokes over it, and where it applies the hypotheses or the crop it follows from);
+                                   null when nobody made one
     hypothesis                     what the person chose among hypotheses: a seed, {"majority": [seed, ...]} or
                                    {"union": [seed, ...]}; null when nothing was chosen (``engine`` has the seed)
+    given_box                      the amodal box that the person drew or imported, whether it was interpolated between
+                                   keyframes, and its IoU with amodal_bbox; absent where there is none
     review                         "accepted" by the person; else "needs_work" when something stands out (see
                                    ``attention``), or "unseen"
     occluder_ids                   obj_id of the video's objects that are seen where this one is hidden

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 
+from vas_tool.boxes import box_iou, box_on, is_interpolated
 from vas_tool.masks import area, box_xywh, to_rle
 from vas_tool.object_layers import AmodalMasks, ModalMasks
 from vas_tool.project import Project
+from vas_tool.storage import Stamp
 from vas_tool.truth import AnnotatedObject
 from vas_tool.types import Canvas, Mask, MaskLayer
 
@@ -18,6 +21,12 @@ UNSURE = 0.5
 DIGITS = 6
 """Of rates and certainties in the file: more are noise, and fewer lose single pixels of a large mask."""
 
+
+ALWAYS = ("engine", "revision", "seed", "certainty")
+"""What an export says of every mask's stamp."""
+
+OF_THE_CACHE = ("inputs", "area", "box", "digest", "object_score", "predicted_iou", "among")
+"""What it does not say: only the project needs it."""
 
 Review = Literal["unseen", "needs_work", "accepted"]
 """``needs_work``: nobody accepted it and something stands out (see ``attention``)."""
@@ -100,12 +109,22 @@ class MasksOnFrame:
         stamp = self.modal_stamp if layer == "modal" else self.amodal_stamp
         if stamp is None:
             return None
+        strokes = {"strokes": len(self.thing.strokes_on(self.frame_index, layer))}
+        return {**_stamp_json(stamp), **strokes}
+
+    def _given_box_json(self) -> dict[str, Any]:
+        """The amodal box that was drawn or imported, and how well the mask's box agrees with it (IoU)."""
+        box = box_on(self.thing.amodal_boxes, self.frame_index)
+        if box is None:
+            return {}
+        x, y, width, height = self.amodal_bbox
+        agreement = box_iou(box.corners, (x, y, x + width, y + height))
         return {
-            "engine": stamp.engine,
-            "revision": stamp.revision,
-            "seed": stamp.seed,
-            "certainty": round(stamp.certainty, DIGITS),
-            "strokes": len(self.thing.strokes_on(self.frame_index, layer)),
+            "given_box": {
+                "amodal_bbox": [box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0],
+                "interpolated": is_interpolated(self.thing.amodal_boxes, self.frame_index),
+                "iou": round(agreement, DIGITS),
+            }
         }
 
     def hypothesis_json(self) -> int | dict[str, list[int]] | None:
@@ -124,6 +143,7 @@ class MasksOnFrame:
             "hypothesis": self.hypothesis_json(),
             "review": self.review,
             **why,
+            **self._given_box_json(),
         }
 
     def json(self, *, kins: bool = False) -> dict[str, Any]:
@@ -156,3 +176,15 @@ class MasksOnFrame:
             out |= {"i_segm": seen_rle, "i_bbox": out["inmodal_bbox"], "i_area": area(self.modal)}
             out |= {"a_segm": whole_rle, "a_bbox": out["bbox"], "a_area": out["area"]}
         return out
+
+
+def _stamp_json(stamp: Stamp) -> dict[str, Any]:
+    """Who made a picture, and how: what says something beside that only where it was said."""
+    said = {f.name: getattr(stamp, f.name) for f in fields(stamp) if getattr(stamp, f.name) != f.default}
+    beside = {key: _plain(value) for key, value in said.items() if key not in (*ALWAYS, *OF_THE_CACHE)}
+    always = {key: getattr(stamp, key) for key in ALWAYS}
+    return {**always, "certainty": round(stamp.certainty, DIGITS), **beside}
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

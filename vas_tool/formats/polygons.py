@@ -7,6 +7,7 @@ rasteriser (pycocotools frPyObjects) gives every pixel back from such outlines; 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -25,8 +26,8 @@ Corner = tuple[int, int]
 
 
 def to_polygons(mask: Mask) -> list[Polygon]:
-    """Polygons without holes that do not overlap and together cover exactly the mask; a part with a hole is cut."""
-    return [_flat(ring) for part in _parts_without_holes(mask) for ring in _rings(part)]
+    """Polygons without holes that do not overlap and together cover exactly the mask; a part with holes is cut."""
+    return [_flat(ring, at) for part, at in _parts_without_holes(mask) for ring in _rings(part)]
 
 
 def to_one_polygon(mask: Mask) -> Polygon:
@@ -41,7 +42,7 @@ def to_one_polygon(mask: Mask) -> Polygon:
         elbow = (ring[0][0], start[1])
         way = [start, elbow] if ring is not rings[0] else []
         joined += [*way, *ring, ring[0], *way[::-1]]
-    return _flat(joined)
+    return _flat(joined, (0, 0))
 
 
 def from_polygons(polygons: list[list[float]], size_wh: SizeWH) -> Mask:
@@ -58,36 +59,41 @@ def from_polygons(polygons: list[list[float]], size_wh: SizeWH) -> Mask:
     return from_rle({"size": [height, width], "counts": merged["counts"].decode("ascii")})
 
 
-def _flat(ring: list[Corner]) -> Polygon:
-    return [number for corner in ring for number in corner]
+def _flat(ring: list[Corner], at: Corner) -> Polygon:
+    return [number for x, y in ring for number in (x + at[0], y + at[1])]
 
 
-def _parts_without_holes(mask: Mask) -> Iterator[Mask]:
-    """The 4-connected parts; one with a hole is cut in two beside the hole's first column, until none has any."""
-    waiting = list(_parts(mask))
-    while waiting:
-        part = waiting.pop()
-        cut = _first_column_of_a_hole(part)
-        if cut is None:
-            yield part
-            continue
-        left = part.copy()
-        left[:, cut + 1 :] = False
-        waiting += [*_parts(left), *_parts(part & ~left)]
+Part = tuple[Mask, Corner]
+"""A piece cut out around some pixels, and where its upper left corner lies."""
 
 
-def _parts(mask: Mask) -> Iterator[Mask]:
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    yield from (labels == number for number in range(1, count))
+def _parts_without_holes(mask: Mask) -> Iterator[Part]:
+    """The 4-connected parts; one with holes is cut in bands, each ending with a column where a hole begins.
+
+    Every hole is open then: to the right in its first column, to the left in the others.
+    """
+    for part, (left, top) in _parts(mask):
+        cuts = [0, *(column + 1 for column in _where_holes_begin(part)), part.shape[1]]
+        for start, end in pairwise(sorted(set(cuts))):
+            for piece, (x, y) in _parts(part[:, start:end]):
+                yield piece, (left + start + x, top + y)
 
 
-def _first_column_of_a_hole(part: Mask) -> int | None:
+def _parts(mask: Mask) -> Iterator[Part]:
+    picture = np.ascontiguousarray(mask, dtype=np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(picture, connectivity=4)
+    for number in range(1, count):
+        x, y, width, height = (int(n) for n in stats[number, :4])
+        yield labels[y : y + height, x : x + width] == number, (x, y)
+
+
+def _where_holes_begin(part: Mask) -> list[int]:
+    """The first column of each hole."""
     # The ground is 8-connected where the mask is 4-connected; the frame of zeros makes all that is outside one part.
     ground = np.pad(~part, 1, constant_values=True).astype(np.uint8)
-    _, labels = cv2.connectedComponents(ground, connectivity=8)
-    holes = (labels[1:-1, 1:-1] != labels[0, 0]) & ~part
-    columns = np.flatnonzero(holes.any(axis=0))
-    return int(columns[0]) if len(columns) else None
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(ground, connectivity=8)
+    outside = int(labels[0, 0])
+    return [int(stats[number, cv2.CC_STAT_LEFT]) - 1 for number in range(1, count) if number != outside]
 
 
 def _rings(mask: Mask) -> list[list[Corner]]:
@@ -104,9 +110,12 @@ def _rings(mask: Mask) -> list[list[Corner]]:
             after = next((corner for corner in ahead if _turn(ring[-1], here, corner) > 0), ahead[0])
             ahead.remove(after)
             ring.append(here)
+            if not ahead:
+                del following[here]
             here = after
+        if not following[start]:
+            del following[start]
         rings.append(_straightened(ring))
-        following = {corner: ahead for corner, ahead in following.items() if ahead}
     return rings
 
 
