@@ -1,0 +1,222 @@
+"""A file or a folder of weights -> the stock network of transformers, ready to answer.
+
+Two forms are read: the original's own (``depth_anything_v2_vitl.pth``, also as ``.safetensors``), whose names are
+translated to those of the released transformers folders, and such a folder (``config.json``, ``model.safetensors``).
+transformers changes the names inside its network from version to version; the last step follows it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from vas_tool.engines.depth_anything.positions import Positions, use_positions
+from vas_tool.engines.depth_anything.sizes import ARCHITECTURES, CONFIG, TENSORS, Architecture, Size
+from vas_tool.engines.tensors import Tensors, read_tensors
+from vas_tool.errors import EngineError
+
+IMAGE_SIDE = 518
+"""Of the learnt position embedding: 37 x 37 patches of 14."""
+PATCH = 14
+HEAD_CHANNELS = 32
+"""Of the last layer but one, in every size."""
+
+FROM_ORIGINAL = (
+    (r"^pretrained\.pos_embed$", "backbone.embeddings.position_embeddings"),
+    (r"^pretrained\.patch_embed\.proj\.", "backbone.embeddings.patch_embeddings.projection."),
+    (r"^pretrained\.(cls_token|mask_token)$", r"backbone.embeddings.\1"),
+    (r"^pretrained\.norm\.", "backbone.layernorm."),
+    (r"^pretrained\.blocks\.", "backbone.encoder.layer."),
+    (r"\.attn\.proj\.", ".attention.output.dense."),
+    (r"\.ls([12])\.gamma$", r".layer_scale\1.lambda1"),
+    (r"\.mlp\.w12\.", ".mlp.weights_in."),
+    (r"\.mlp\.w3\.", ".mlp.weights_out."),
+    (r"^depth_head\.projects\.(\d)\.", r"neck.reassemble_stage.layers.\1.projection."),
+    (r"^depth_head\.resize_layers\.(\d)\.", r"neck.reassemble_stage.layers.\1.resize."),
+    (r"^depth_head\.scratch\.output_conv1\.", "head.conv1."),
+    (r"^depth_head\.scratch\.output_conv2\.0\.", "head.conv2."),
+    (r"^depth_head\.scratch\.output_conv2\.2\.", "head.conv3."),
+    (r"\.out_conv\.", ".projection."),
+    (r"\.resConfUnit([12])\.conv([12])\.", r".residual_layer\1.convolution\2."),
+)
+"""(pattern in an original name, what stands there in a released transformers folder), all applied in this order. The
+levels of the head, which are counted from the other end, and the joint query, key and value are done beside."""
+
+TO_CURRENT = (
+    (".attention.attention.query.", ".attention.q_proj."),
+    (".attention.attention.key.", ".attention.k_proj."),
+    (".attention.attention.value.", ".attention.v_proj."),
+    (".attention.output.dense.", ".attention.o_proj."),
+    (".mlp.weights_out.", ".mlp.down_proj."),
+)
+"""(part of a name in a released folder, the name inside the network since transformers 5)."""
+
+
+def load_network(
+    path: Path, *, size: Size | None = None, architecture: Architecture | None = None, positions: Positions
+) -> Any:
+    """The network with the weights at ``path``, on the CPU, in evaluation mode and in the weights' number format.
+
+    A folder says itself what it is; of an original file, ``size`` or ``architecture`` says it, or it is recognised by
+    its shapes. Raises EngineError, naming the file, when it is missing, damaged, or not what was asked for.
+    """
+    wanted = ARCHITECTURES[size] if size else architecture
+    if path.is_dir():
+        config, tensors, source = *_read_folder(path, wanted), path
+    else:
+        tensors = read_tensors(path)
+        config, source = config_of(wanted or _recognised(tensors, path)), path
+        tensors = from_original(tensors)
+    return _assemble(config, tensors, source=source, positions=positions)
+
+
+def config_of(architecture: Architecture) -> Any:
+    """The ``DepthAnythingConfig`` of an architecture, as the released folders state it."""
+    from transformers import DepthAnythingConfig, Dinov2Config
+
+    backbone = Dinov2Config(
+        hidden_size=architecture.width,
+        num_hidden_layers=architecture.num_blocks,
+        num_attention_heads=architecture.num_heads,
+        image_size=IMAGE_SIDE,
+        patch_size=PATCH,
+        use_swiglu_ffn=architecture.gated,
+        out_indices=[tap + 1 for tap in architecture.taps],  # 0 is what goes into the first block
+        reshape_hidden_states=False,
+    )
+    return DepthAnythingConfig(
+        backbone_config=backbone,
+        patch_size=PATCH,
+        reassemble_hidden_size=architecture.width,
+        neck_hidden_sizes=list(architecture.tap_channels),
+        fusion_hidden_size=architecture.features,
+        head_hidden_size=HEAD_CHANNELS,
+    )
+
+
+def architecture_of(config: Any) -> Architecture:
+    """What a ``DepthAnythingConfig`` describes."""
+    backbone = config.backbone_config
+    return Architecture(
+        width=backbone.hidden_size,
+        num_blocks=backbone.num_hidden_layers,
+        num_heads=backbone.num_attention_heads,
+        taps=tuple(index - 1 for index in backbone.out_indices),
+        features=config.fusion_hidden_size,
+        tap_channels=tuple(config.neck_hidden_sizes),
+        gated=backbone.use_swiglu_ffn,
+    )
+
+
+def from_original(tensors: Tensors) -> dict[str, Any]:
+    """The original's tensors under the names of a released transformers folder; the joint qkv in its three parts."""
+    found: dict[str, Any] = {}
+    for name, tensor in tensors.items():
+        new = _counted_from_the_other_end(name)
+        for pattern, replacement in FROM_ORIGINAL:
+            new = re.sub(pattern, replacement, new)
+        if ".attn.qkv." in new:
+            for part, third in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
+                found[new.replace(".attn.qkv.", f".attention.attention.{part}.")] = third
+        else:
+            found[new] = tensor
+    return found
+
+
+def _counted_from_the_other_end(name: str) -> str:
+    name = re.sub(r"^depth_head\.scratch\.layer(\d)_rn\.", lambda m: f"neck.convs.{int(m[1]) - 1}.", name)
+    pattern = r"^depth_head\.scratch\.refinenet(\d)\."
+    return re.sub(pattern, lambda m: f"neck.fusion_stage.layers.{4 - int(m[1])}.", name)
+
+
+def _to_current(tensors: Tensors, wanted: Tensors) -> dict[str, Any]:
+    """Tensors of a released folder under the names that this version of transformers uses (``wanted``)."""
+    found: dict[str, Any] = {}
+    for name, tensor in tensors.items():
+        new = name
+        for old, current in TO_CURRENT:
+            new = new.replace(old, current)
+        gate, up = (name.replace(".weights_in.", f".{part}_proj.") for part in ("gate", "up"))
+        if name in wanted:
+            found[name] = tensor
+        elif ".weights_in." in name and gate in wanted:
+            found[gate], found[up] = tensor.chunk(2)
+        else:
+            found[new] = tensor
+    return found
+
+
+def _assemble(config: Any, tensors: Tensors, *, source: Path, positions: Positions) -> Any:
+    import torch
+    from transformers import DepthAnythingForDepthEstimation
+
+    with torch.device("meta"):  # no time and memory for random weights that are replaced at once
+        network = DepthAnythingForDepthEstimation(config)
+    wanted = network.state_dict()
+    tensors = _to_current(tensors, wanted)
+    _require_fit(wanted, tensors, source=source, name=_name_of(architecture_of(config)))
+    network.load_state_dict(tensors, assign=True)
+    use_positions(network, positions)
+    return network.eval().requires_grad_(False)
+
+
+def _require_fit(wanted: Tensors, tensors: Tensors, *, source: Path, name: str) -> None:
+    missing = sorted(wanted.keys() - tensors.keys())
+    unknown = sorted(tensors.keys() - wanted.keys())
+    other = sorted(key for key in wanted.keys() & tensors.keys() if wanted[key].shape != tensors[key].shape)
+    if not (missing or unknown or other):
+        return
+    said = [
+        f"{len(keys)} tensors {what} (first {keys[0]})"
+        for keys, what in ((missing, "are missing"), (unknown, "are unknown"), (other, "have another shape"))
+        if keys
+    ]
+    raise EngineError(f"{source} does not hold the weights of Depth Anything V2 {name}: {'; '.join(said)}")
+
+
+def _read_folder(folder: Path, wanted: Architecture | None) -> tuple[Any, Tensors]:
+    """(config, tensors) of a transformers folder."""
+    config_path, tensors_path = (part.find(folder) for part in (CONFIG, TENSORS))
+    if config_path is None or tensors_path is None:
+        names = " or ".join((CONFIG if config_path is None else TENSORS).names)
+        raise EngineError(f"{folder} lacks {names}; get the whole folder again")
+    config = _read_config(config_path)
+    found = architecture_of(config)
+    if wanted is not None and found != wanted:
+        raise EngineError(
+            f"{folder} holds Depth Anything V2 {_name_of(found)}, not {_name_of(wanted)}: its config.json says {found}"
+        )
+    return config, read_tensors(tensors_path)
+
+
+def _read_config(path: Path) -> Any:
+    from transformers import DepthAnythingConfig
+
+    try:
+        said = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{path} does not read ({error}); get the folder again") from error
+    kind = said.get("model_type") if isinstance(said, dict) else None
+    if kind != "depth_anything" or said.get("depth_estimation_type", "relative") != "relative":
+        raise EngineError(f"{path} describes no network for relative depth, but {kind}; get Depth Anything V2's folder")
+    try:
+        return DepthAnythingConfig.from_dict(said)
+    except Exception as error:  # transformers checks fields in ways that differ from version to version
+        raise EngineError(f"{path} does not describe a network ({error}); get the folder again") from error
+
+
+def _recognised(tensors: Tensors, path: Path) -> Architecture:
+    """The released model that an original file holds, by the width of its tokens."""
+    positions = tensors.get("pretrained.pos_embed")
+    width = None if positions is None else positions.shape[-1]
+    for architecture in ARCHITECTURES.values():
+        if architecture.width == width:
+            return architecture
+    raise EngineError(f"{path} holds no released model of Depth Anything V2 (its tokens are {width} wide)")
+
+
+def _name_of(architecture: Architecture) -> str:
+    known = (size for size, released in ARCHITECTURES.items() if released == architecture)
+    return next(known, "of no released size")
