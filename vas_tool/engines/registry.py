@@ -18,6 +18,9 @@ from typing import Generic, Literal, TypeVar, cast, overload
 from sam_integration.zoo import MODELS
 from vas_tool.engines import settings as engine_settings
 from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter, Windows
+from vas_tool.engines.depth_anything.options import PARAMETERS as DEPTH_ANYTHING_PARAMETERS
+from vas_tool.engines.depth_anything.sizes import LICENCES, Size, num_megabytes
+from vas_tool.engines.depth_anything.sizes import weights_of as depth_weights_of
 from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS, CONTENT_WEIGHTS
 from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, CONTENT_PARAMETERS
 from vas_tool.engines.diffusion_vas.windows import clip_windows
@@ -115,6 +118,34 @@ def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ..
     )
 
 
+DEPTH_ANYTHING_COSTS: dict[Size, str] = {
+    "large": "",
+    "giant": "",
+    "base": "",
+    "small": "",
+}
+
+
+def _depth_anything(size: Size) -> EngineSpec:
+    return EngineSpec(
+        stage="depth",
+        name=f"depth-anything-v2-{size}",
+        module="vas_tool.engines.depth_anything.engine",
+        attribute="open_depth_anything",
+        revision="1",
+        licence=LICENCES[size],
+        size=f"{num_megabytes(size)} MB",
+        note="Depth Anything V2: relative depth, frame by frame, from a network that has seen millions of pictures.",
+        cost=DEPTH_ANYTHING_COSTS[size],
+        options=(("size", size),),
+        packages=("torch", "transformers"),
+        install="pip install torch transformers",
+        weights=depth_weights_of(size),
+        needs_gpu=size != "small",
+        parameters=DEPTH_ANYTHING_PARAMETERS,
+    )
+
+
 ENGINES: tuple[EngineSpec, ...] = (
     *_sam2("exact", order=("large", "base-plus", "small", "tiny")),
     *_sam2("fast", order=("tiny", "small", "base-plus", "large")),  # without a GPU the lightest is the best
@@ -128,6 +159,8 @@ ENGINES: tuple[EngineSpec, ...] = (
         size="no weights",
         note="Learns colours and textures from your clicks in this clip; knows nothing about objects.",
     ),
+    # The large one is what Diffusion-VAS was validated with; the giant is not published.
+    *map(_depth_anything, ("large", "giant", "base", "small")),
     EngineSpec(
         stage="depth",
         name="builtin",

@@ -12,14 +12,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vas_tool.engines.depth_anything.positions import Positions, use_positions
+from vas_tool.engines.depth_anything.options import PATCH, SHORT_SIDE
 from vas_tool.engines.depth_anything.sizes import ARCHITECTURES, CONFIG, TENSORS, Architecture, Size
 from vas_tool.engines.tensors import Tensors, read_tensors
 from vas_tool.errors import EngineError
 
-IMAGE_SIDE = 518
-"""Of the learnt position embedding: 37 x 37 patches of 14."""
-PATCH = 14
 HEAD_CHANNELS = 32
 """Of the last layer but one, in every size."""
 
@@ -54,9 +51,7 @@ TO_CURRENT = (
 """(part of a name in a released folder, the name inside the network since transformers 5)."""
 
 
-def load_network(
-    path: Path, *, size: Size | None = None, architecture: Architecture | None = None, positions: Positions
-) -> Any:
+def load_network(path: Path, *, size: Size | None = None, architecture: Architecture | None = None) -> Any:
     """The network with the weights at ``path``, on the CPU, in evaluation mode and in the weights' number format.
 
     A folder says itself what it is; of an original file, ``size`` or ``architecture`` says it, or it is recognised by
@@ -69,7 +64,7 @@ def load_network(
         tensors = read_tensors(path)
         config, source = config_of(wanted or _recognised(tensors, path)), path
         tensors = from_original(tensors)
-    return _assemble(config, tensors, source=source, positions=positions)
+    return _assemble(config, tensors, source=source)
 
 
 def config_of(architecture: Architecture) -> Any:
@@ -80,7 +75,7 @@ def config_of(architecture: Architecture) -> Any:
         hidden_size=architecture.width,
         num_hidden_layers=architecture.num_blocks,
         num_attention_heads=architecture.num_heads,
-        image_size=IMAGE_SIDE,
+        image_size=SHORT_SIDE,  # of the learnt position embedding: 37 x 37 patches
         patch_size=PATCH,
         use_swiglu_ffn=architecture.gated,
         out_indices=[tap + 1 for tap in architecture.taps],  # 0 is what goes into the first block
@@ -148,7 +143,7 @@ def _to_current(tensors: Tensors, wanted: Tensors) -> dict[str, Any]:
     return found
 
 
-def _assemble(config: Any, tensors: Tensors, *, source: Path, positions: Positions) -> Any:
+def _assemble(config: Any, tensors: Tensors, *, source: Path) -> Any:
     import torch
     from transformers import DepthAnythingForDepthEstimation
 
@@ -158,7 +153,6 @@ def _assemble(config: Any, tensors: Tensors, *, source: Path, positions: Positio
     tensors = _to_current(tensors, wanted)
     _require_fit(wanted, tensors, source=source, name=_name_of(architecture_of(config)))
     network.load_state_dict(tensors, assign=True)
-    use_positions(network, positions)
     return network.eval().requires_grad_(False)
 
 

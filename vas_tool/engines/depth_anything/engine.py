@@ -5,64 +5,34 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sam_integration.presets import best_device
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.depth_anything.batching import batch_size
 from vas_tool.engines.depth_anything.checkpoints import architecture_of, load_network
-from vas_tool.engines.depth_anything.pictures import (
-    PATCH,
-    SHORT_SIDE,
-    Colours,
-    from_network,
-    network_size,
-    to_network,
-)
-from vas_tool.engines.depth_anything.positions import Positions
+from vas_tool.engines.depth_anything.options import Options, options_of
+from vas_tool.engines.depth_anything.pictures import from_network, network_size, to_network
+from vas_tool.engines.depth_anything.positions import use_positions
 from vas_tool.engines.depth_anything.sizes import Architecture, Size, weights_of
+from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.errors import EngineError
 from vas_tool.types import Clip, Depth, Frame
-
-NumberFormat = Literal["auto", "float16", "float32"]
-"""Of the network. ``auto``: float16 on CUDA, float32 elsewhere."""
 
 RANGE_FRAMES = 8
 """Frames, spread evenly over the clip, that tell its range."""
 HEADROOM = 1.5
-"""How much nearer than the nearest of those frames anything may come before it is clipped. Costs half a bit of 16."""
+"""How much nearer than the nearest of those frames anything may come before it is clipped. Costs 0.6 of the 16 bits that are stored."""
 ROUNDING = 1e-2
-"""A frame that is over its own range by less was computed in another batch or number format; that is no loss."""
+"""A frame that is over its range by less was computed in another batch or number format: nothing was lost."""
 WHAT = "depth"
 """The name of the work, for progress."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Options:
-    """How the network is run. The defaults are what the released weights were trained and validated with."""
-
-    positions: Positions = "reference"
-    colours: Colours = "true"
-    short_side: int = SHORT_SIDE
-    """Least side of what the network sees, in pixels. Less is faster and coarser; the weights know 518."""
-    number_format: NumberFormat = "auto"
-    batch: int | None = None
-    """Frames at once; None chooses by free memory."""
-
-    def __post_init__(self) -> None:
-        """Raises EngineError for a value that there is not."""
-        choices = (("positions", Positions), ("colours", Colours), ("number_format", NumberFormat))
-        for name, allowed in choices:
-            if getattr(self, name) not in get_args(allowed):
-                raise EngineError(f"{name} is one of {', '.join(get_args(allowed))}; got {getattr(self, name)!r}")
-        if self.short_side < PATCH or (self.batch is not None and self.batch < 1):
-            raise EngineError(f"short_side is at least {PATCH} and batch at least 1; got {self}")
 
 
 def open_depth_anything(*, size: Size) -> DepthAnything:
@@ -80,16 +50,17 @@ def open_depth_anything(*, size: Size) -> DepthAnything:
 class DepthAnything:
     """Depth Anything V2 (see ``base.DepthEstimator``)."""
 
-    def __init__(self, network: Any, *, device: str, options: Options = Options()) -> None:
-        """``network``: what ``load_network`` gives. ``device``: cuda, mps or cpu."""
-        import torch
+    def __init__(self, load: Callable[[], Any], *, device: str, batch: int | None = None) -> None:
+        """``load`` gives the network on the CPU (``load_network``); it is asked again for another number format.
 
-        half = options.number_format == "float16" or (options.number_format == "auto" and device.startswith("cuda"))
-        self._format = torch.float16 if half else torch.float32
-        self._network = network.to(device, self._format)
-        self._architecture = architecture_of(network.config)
-        self._device, self._options = device, options
-        self._ranges: weakref.WeakKeyDictionary[Clip, float] = weakref.WeakKeyDictionary()
+        ``device``: cuda, mps or cpu. ``batch``: frames at once; None chooses by free memory.
+        """
+        self._load, self._device, self._chosen_batch = load, device, batch
+        self._network = load()
+        self._architecture = architecture_of(self._network.config)
+        self._format: Any = None
+        self._prepare(Options())
+        self._ranges: weakref.WeakKeyDictionary[Clip, dict[Options, float]] = weakref.WeakKeyDictionary()
 
     @classmethod
     def from_weights(
@@ -99,67 +70,86 @@ class DepthAnything:
         size: Size | None = None,
         architecture: Architecture | None = None,
         device: str | None = None,
-        options: Options = Options(),
+        batch: int | None = None,
     ) -> DepthAnything:
         """From a file of the original or a folder of transformers (see ``load_network``). Raises EngineError."""
-        try:
-            network = load_network(path, size=size, architecture=architecture, positions=options.positions)
-        except ImportError as error:
-            raise EngineError(
-                f"a package is missing ({error}); get it with: pip install torch transformers safetensors"
-            ) from error
-        return cls(network, device=device or _best_device(), options=options)
+        return cls(
+            lambda: load_network(path, size=size, architecture=architecture),
+            device=device or best_device(),
+            batch=batch,
+        )
 
-    def estimate(self, clip: Clip, frame_indices: range, *, progress: Progress = silent) -> Iterator[tuple[int, Depth]]:
+    def estimate(
+        self, clip: Clip, frame_indices: range, *, settings: Settings = NO_SETTINGS, progress: Progress = silent
+    ) -> Iterator[tuple[int, Depth]]:
         """(frame_index, (H, W) float32 in 0..1, 1 = nearest) in the order asked for. Raises Cancelled, EngineError."""
-        total = len(frame_indices)
+        options, total = options_of(settings), len(frame_indices)
+        ranges = self._ranges.setdefault(clip, {})
         ready: dict[int, Any] = {}
-        if total and clip not in self._ranges:
-            measured = self._measure_range(clip, progress=lambda: progress(0, total, WHAT))
+        if total and options not in ranges:
+            measured = self._measured(clip, options, progress=lambda: progress(0, total, WHAT))
+            ranges[options] = range_of([float(x.max()) for x in measured.values()], num_frames=len(clip))
             ready = {index: answer for index, answer in measured.items() if index in frame_indices}
         for done, index in enumerate(frame_indices):
             progress(done, total, WHAT)
             if index not in ready:
                 missing = [i for i in frame_indices[done:] if i not in ready]
-                ready.update(self._answers(clip, missing[: self._batch(clip)]))
-            yield index, self._depth(clip, index, ready.pop(index))
+                ready.update(self._answers(clip, missing[: self._batch(clip, options)], options=options))
+            yield index, _depth(ready.pop(index), clip, reach=ranges[options], frame_index=index)
 
-    def _measure_range(self, clip: Clip, *, progress: Callable[[], None]) -> dict[int, Any]:
-        """Find the clip's range; gives the answers it took, so that they need not be computed again."""
-        sampled, batch = range_frames(len(clip)), self._batch(clip)
+    def disparities(
+        self, frames: Sequence[Frame], *, settings: Settings = NO_SETTINGS
+    ) -> list[npt.NDArray[np.float32]]:
+        """The network's own answers for frames of one size: (H, W) float32, >= 0, larger = nearer, unit unknown.
+
+        What the original's ``infer_image`` gives (it takes BGR; frames here are RGB, as everywhere).
+        """
+        answers = self._network_answers(frames, options_of(settings))
+        return [from_network(answer, _size_hw(frames[0])).cpu().numpy() for answer in answers]
+
+    def _measured(self, clip: Clip, options: Options, *, progress: Callable[[], None]) -> dict[int, Any]:
+        """The answers for the frames that tell the clip's range."""
+        sampled, batch = range_frames(len(clip)), self._batch(clip, options)
         answers: dict[int, Any] = {}
         for first in range(0, len(sampled), batch):
             progress()
-            answers.update(self._answers(clip, sampled[first : first + batch]))
-        self._ranges[clip] = range_of([float(x.max()) for x in answers.values()], num_frames=len(clip))
+            answers.update(self._answers(clip, sampled[first : first + batch], options=options))
         return answers
 
-    def disparities(self, frames: Sequence[Frame]) -> list[npt.NDArray[np.float32]]:
-        """The network's own answers for frames of one size: (H, W) float32, >= 0, larger = nearer, unit unknown.
-
-        What the original's ``infer_image`` gives (it takes BGR; here frames are RGB, as everywhere).
-        """
-        picture_hw = frames[0].shape[0], frames[0].shape[1]
-        return [from_network(x, picture_hw).cpu().numpy() for x in self._network_answers(frames)]
-
-    def _batch(self, clip: Clip) -> int:
-        size_hw = network_size(clip.size_wh[::-1], short_side=self._options.short_side)
-        bytes_a_number = self._format.itemsize
-        return self._options.batch or batch_size(
-            self._architecture, size_hw, device=self._device, bytes_a_number=bytes_a_number
-        )
-
-    def _answers(self, clip: Clip, frame_indices: Sequence[int]) -> dict[int, Any]:
-        answers = self._network_answers([clip[i] for i in frame_indices])
+    def _answers(self, clip: Clip, frame_indices: Sequence[int], *, options: Options) -> dict[int, Any]:
+        answers = self._network_answers([clip[i] for i in frame_indices], options)
         return dict(zip(frame_indices, answers, strict=True))
 
-    def _network_answers(self, frames: Sequence[Frame]) -> list[Any]:
+    def _batch(self, clip: Clip, options: Options) -> int:
+        if self._chosen_batch is not None:
+            return self._chosen_batch
+        self._prepare(options)
+        size_hw = network_size(clip.size_wh[::-1], short_side=options.short_side)
+        return batch_size(self._architecture, size_hw, device=self._device, bytes_a_number=self._format.itemsize)
+
+    def _prepare(self, options: Options) -> None:
+        """The network in the asked number format, with the asked positions: another call may have had others."""
+        import torch
+
+        half = options.number_format == "float16" or (
+            options.number_format == "auto" and self._device.startswith("cuda")
+        )
+        wanted = torch.float16 if half else torch.float32
+        if self._format not in (None, wanted):
+            self._network = self._load()  # what was rounded to float16 does not come back
+        if self._format != wanted:
+            self._network = self._network.to(self._device, wanted)
+            self._format = wanted
+        use_positions(self._network, options.positions)
+
+    def _network_answers(self, frames: Sequence[Frame], options: Options) -> list[Any]:
         """For each frame, (h, w) in the network's size, on its device. In halves when the GPU's memory is full."""
         import torch
 
+        self._prepare(options)
         try:
             with torch.inference_mode():
-                return self._through_network(frames)
+                return self._through_network(frames, options)
         except torch.OutOfMemoryError as error:
             if len(frames) == 1:
                 raise EngineError(
@@ -167,32 +157,20 @@ class DepthAnything:
                 ) from error
         torch.cuda.empty_cache()
         half = len(frames) // 2
-        return [*self._network_answers(frames[:half]), *self._network_answers(frames[half:])]
+        return [*self._network_answers(frames[:half], options), *self._network_answers(frames[half:], options)]
 
-    def _through_network(self, frames: Sequence[Frame]) -> list[Any]:
+    def _through_network(self, frames: Sequence[Frame], options: Options) -> list[Any]:
         import torch
 
-        options = self._options
-        size_hw = network_size((frames[0].shape[0], frames[0].shape[1]), short_side=options.short_side)
+        size_hw = network_size(_size_hw(frames[0]), short_side=options.short_side)
         pictures = [to_network(frame, size_hw, device=self._device, colours=options.colours) for frame in frames]
         answers = self._network(torch.stack(pictures).to(self._format)).predicted_depth  # (N, h, w)
         if not bool(torch.isfinite(answers).all()):
             raise EngineError(
-                f"the depth network's answer is not a number (computed in {self._format}); its weights may be damaged, "
-                "or need number_format float32"
+                f"the depth network's answer is not a number (computed in {self._format}); set number_format to "
+                "float32, and if that does not help, get its weights again"
             )
         return list(answers)
-
-    def _depth(self, clip: Clip, frame_index: int, answer: Any) -> Depth:
-        width, height = clip.size_wh
-        relative = from_network(answer, (height, width)) / self._ranges[clip]
-        nearest = float(relative.max())
-        if nearest > 1 + ROUNDING:
-            logger.warning(
-                "frame %d: its nearest place is %.2f times nearer than the clip's range; clipped", frame_index, nearest
-            )
-        depth: Depth = relative.clamp_(0, 1).cpu().numpy()
-        return depth
 
 
 def range_frames(num_frames: int) -> list[int]:
@@ -207,7 +185,16 @@ def range_of(largest: Sequence[float], *, num_frames: int) -> float:
     return max(largest) * headroom or 1.0  # a network that answers 0 everywhere sees everything far away
 
 
-def _best_device() -> str:
-    from sam_integration.presets import best_device
+def _depth(answer: Any, clip: Clip, *, reach: float, frame_index: int) -> Depth:
+    relative = from_network(answer, clip.size_wh[::-1]) / reach
+    nearest = float(relative.max())
+    if nearest > 1 + ROUNDING:
+        logger.warning(
+            "frame %d: its nearest place is %.2f times nearer than the clip's range; clipped", frame_index, nearest
+        )
+    depth: Depth = relative.clamp_(0, 1).cpu().numpy()
+    return depth
 
-    return best_device()
+
+def _size_hw(frame: Frame) -> tuple[int, int]:
+    return frame.shape[0], frame.shape[1]

@@ -1,25 +1,22 @@
-"""What goes into the network and what comes out, in pixels. Sizes here are (height, width), as tensors have them."""
+"""What goes into the network and what comes out, in pixels. Sizes here are (height, width), as tensors have them.
+
+Colours are shown to the network ``true``: red, green, blue, as in Diffusion-VAS's training and evaluation (they read
+BGR and say so). Or as its ``demo`` does it, which hands over RGB where BGR is expected, so that red and blue come
+exchanged, and which cuts off fractions on its way back to 8 bits, so that most levels come one lower.
+"""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool.engines.depth_anything.options import PATCH, SHORT_SIDE, Colours
 from vas_tool.types import Frame
 
-Colours = Literal["true", "demo"]
-"""``true``: red, green, blue, as in Diffusion-VAS's training and evaluation (they read BGR and say so). ``demo``: as
-its demo.py, which hands over RGB where BGR is expected, so that the network sees red and blue exchanged, and which
-comes back to 8 bits by cutting off, so that most values are one lower."""
-
-SHORT_SIDE = 518
-"""The network's lower bound: 37 patches, as in its training (``infer_image(..., input_size=518)``)."""
-PATCH = 14
-"""Side of a patch; the network's sides are multiples of it."""
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 """Of ImageNet's colours in 0..1, red first."""

@@ -1,13 +1,15 @@
-"""How the network knows where in the picture a patch lies: its position embedding, for any picture size."""
+"""How the network knows where in the picture a patch lies: its position embedding, for any picture size.
+
+``reference`` does it as the original, and as the released weights were trained and validated. ``transformers`` is what
+the stock network does: it takes its samples at another ratio, and the depth differs by 2 to 3 % of the range.
+"""
 
 from __future__ import annotations
 
 from types import MethodType
-from typing import Any, Literal
+from typing import Any
 
-Positions = Literal["reference", "transformers"]
-"""``reference``: as the original does it, and as the released weights were trained and validated. ``transformers``: as
-the stock network does it since its version 4.38; its depth differs by 2 to 3 % of the range."""
+from vas_tool.engines.depth_anything.options import Positions
 
 OFFSET = 0.1
 """Added by the original (DINOv2's ``interpolate_offset``) to the number of patches before it is turned into a scale
@@ -15,9 +17,10 @@ factor, which then is the exact ratio that samples are taken at: the grid is shi
 
 
 def use_positions(network: Any, positions: Positions) -> None:
-    """Let a ``DepthAnythingForDepthEstimation`` place its patches in that way."""
+    """Let a ``DepthAnythingForDepthEstimation`` place its patches in that way, from now on."""
+    embeddings = network.backbone.embeddings
+    vars(embeddings).pop("interpolate_pos_encoding", None)  # the class has the stock one
     if positions == "reference":
-        embeddings = network.backbone.embeddings
         embeddings.interpolate_pos_encoding = MethodType(_reference, embeddings)
 
 
