@@ -203,6 +203,20 @@ def test_the_table_says_sizes_and_licences() -> None:
     assert config.backbone_config.out_indices == [5, 12, 18, 24], "as in the released folder"
 
 
+def test_the_familys_name_is_the_best_of_it_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "has_gpu", lambda: True)
+    assert registry.spec_of("depth", "depth-anything-v2").name == "depth-anything-v2-large"
+    (tmp_path / "mine").mkdir()
+    for letter, best in (("s", "small"), ("b", "base")):
+        (tmp_path / "mine" / f"depth_anything_v2_vit{letter}.pth").write_bytes(b"")
+        assert registry.spec_of("depth", "depth-anything-v2").name == f"depth-anything-v2-{best}"
+        assert registry.spec_of("depth").name == f"depth-anything-v2-{best}"
+    monkeypatch.setattr(registry, "has_gpu", lambda: False)
+    assert registry.spec_of("depth").name == "depth-anything-v2-small", "the others are no pleasure without a GPU"
+    with pytest.raises(EngineError, match="no depth engine 'depth-anything-v3'"):
+        registry.spec_of("depth", "depth-anything-v3")
+
+
 def test_both_forms_are_found_and_the_folder_comes_first(tmp_path: Path, good: dict[str, bytes]) -> None:
     small = registry.spec_of("depth", "depth-anything-v2-small")
     assert not registry.has_weights(small) and small.get == "vas-tool models download depth-anything-v2-small"

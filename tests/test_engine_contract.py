@@ -6,17 +6,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from depth_models import TINY as TINY_DEPTH
+from depth_models import skip_without_transformers, write_original
 from sam2_models import TINY, skip_without_sam2, write_checkpoint
 from scene import BAR_DEPTH, Scene, make_scene
 
-from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter, TrackedFrame
+from vas_tool.engines.base import (
+    AmodalCompleter,
+    ContentCompleter,
+    DepthEstimator,
+    Progress,
+    Segmenter,
+    TrackedFrame,
+    silent,
+)
 from vas_tool.engines.builtin.amodal import BuiltinAmodal
 from vas_tool.engines.builtin.content import BuiltinContent
 from vas_tool.engines.builtin.depth import BuiltinDepth
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
+from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.errors import Cancelled, EngineError, PromptError
 from vas_tool.masks import centre_of
-from vas_tool.types import ArrayClip, Box, Canvas, Click, Content, Mask, Prompts
+from vas_tool.types import ArrayClip, Box, Canvas, Click, Clip, Content, Depth, Mask, Prompts
 
 NUM_FRAMES = 10
 GONE = (8, 9)
@@ -230,10 +241,27 @@ def test_prepare_changes_no_answer(make_segmenter: Callable[[], Segmenter], scen
 # --- depth ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=[BuiltinDepth])
-def depth_engine(request: pytest.FixtureRequest) -> DepthEstimator:
-    engine: DepthEstimator = request.param()
-    return engine
+class DepthToy:
+    """Depth Anything V2 with random weights, looking at five patches: it keeps the contract, but it sees nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        from vas_tool.engines.depth_anything.engine import DepthAnything
+
+        path = write_original(folder / "toy.pth")
+        self.engine = DepthAnything.from_weights(path, architecture=TINY_DEPTH, device="cpu", batch=3)
+
+    def estimate(
+        self, clip: Clip, frame_indices: range, *, settings: Settings = NO_SETTINGS, progress: Progress = silent
+    ) -> Iterator[tuple[int, Depth]]:
+        return self.engine.estimate(clip, frame_indices, settings={"short_side": 70, **settings}, progress=progress)
+
+
+@pytest.fixture(scope="module", params=["builtin", "depth-anything-v2"])
+def depth_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> DepthEstimator:
+    if request.param == "builtin":
+        return BuiltinDepth()
+    skip_without_transformers()
+    return DepthToy(tmp_path_factory.mktemp("depth"))
 
 
 @pytest.mark.parametrize("span", SPANS)

@@ -8,9 +8,16 @@ from little_hub import Hub
 
 from vas_tool.engines import registry
 from vas_tool.engines.weights import FOLDER_VARIABLE
-from vas_tool.ui.weights import button_text, fetch_weights
+from vas_tool.ui.weights import button_text, fetch_weights, weights_row
 
 CONTENT = b"weights" * 1000
+
+
+def test_the_page_offers_what_can_be_fetched() -> None:
+    _, choice, _ = weights_row()
+    names = [name for name, _ in choice.choices]
+    assert "sam2.1-tiny" in names and "depth-anything-v2-large" in names
+    assert "depth-anything-v2-vitg" not in names, "nobody publishes it"
 
 
 def test_the_button_says_size_and_licence() -> None:

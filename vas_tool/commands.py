@@ -258,6 +258,10 @@ def verify_(options: Namespace) -> int:
     return 1 if report.problems else 0
 
 
+NOT_PUBLISHED = "(not published)"
+"""In the place of a repository."""
+
+
 def models(options: Namespace) -> int:
     """``vas-tool models``: the table of engines, and where weights are looked for; or a download."""
     if options.action == "download":
@@ -291,7 +295,7 @@ def _download(name: str) -> int:
             f"there are no weights {name!r}; choose from {', '.join(w.name for w in registry.all_weights())}"
         )
     what = f"/{weights.file_name}" if isinstance(weights, Weights) else f" ({len(weights.parts)} files)"
-    print(f"{weights.repo_id}{what}: about {weights.num_megabytes} MB, licence {weights.licence}")
+    print(f"{weights.repo_id or NOT_PUBLISHED}{what}: about {weights.num_megabytes} MB, licence {weights.licence}")
     bar = ProgressBar()
     found = weights.find()
     path = found or download(weights, progress=bar)
@@ -310,7 +314,7 @@ def _state_of(spec: EngineSpec) -> str:
 def _places_of(weights: AnyWeights) -> tuple[str, ...]:
     found = weights.find()
     places = [f"{place}{' (found)' if place == found else ''}" for place in weights.places()]
-    return weights.name, weights.repo_id, ", ".join(places)
+    return weights.name, weights.repo_id or NOT_PUBLISHED, ", ".join(places)
 
 
 def _print_table(rows: Sequence[tuple[str, ...]]) -> None:

@@ -118,15 +118,17 @@ def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ..
     )
 
 
-DEPTH_ANYTHING_COSTS: dict[Size, str] = {
-    "large": "",
-    "giant": "",
-    "base": "",
-    "small": "",
+DEPTH_ANYTHING_COSTS: dict[Size, str] = {  # large first: the amodal model was validated with it
+    "large": "What Diffusion-VAS was validated with. Made for a GPU.",
+    "giant": "The teacher of the others, not published by its authors. Made for a GPU.",
+    "base": "Between large and small. Made for a GPU.",
+    "small": "Without a GPU about 4 s a frame (two cores); coarser than large.",
 }
+"""The small one: 4.0 s of two cores at 512 x 256 (``benchmarks/depth_speed.py``)."""
 
 
 def _depth_anything(size: Size) -> EngineSpec:
+    """A line for one size."""
     return EngineSpec(
         stage="depth",
         name=f"depth-anything-v2-{size}",
@@ -159,8 +161,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         size="no weights",
         note="Learns colours and textures from your clicks in this clip; knows nothing about objects.",
     ),
-    # The large one is what Diffusion-VAS was validated with; the giant is not published.
-    *map(_depth_anything, ("large", "giant", "base", "small")),
+    *(_depth_anything(size) for size in DEPTH_ANYTHING_COSTS),
     EngineSpec(
         stage="depth",
         name="builtin",
@@ -255,11 +256,18 @@ def engines_of(stage: Stage) -> list[EngineSpec]:
 
 
 def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
-    """The table's line for a stage. Raises EngineError, listing what there is, when the name is unknown."""
+    """The table's line for a stage. Raises EngineError, listing what there is, when the name is unknown.
+
+    A name that lacks its last part (``depth-anything-v2``, ``sam2.1``) stands for the best of that family that is
+    present, and for the first of the family when none is.
+    """
     specs = engines_of(stage_named(stage))
     for spec in specs:
         if spec.name == name or (name == AUTO and is_fit(spec) and is_present(spec)):
             return spec
+    family = [spec for spec in specs if spec.name.startswith(f"{name}-")]
+    if family:
+        return next((spec for spec in family if is_fit(spec) and is_present(spec)), family[0])
     raise EngineError(
         f"there is no {stage} engine {name!r}; choose one of {', '.join(s.name for s in specs)} or {AUTO}"
     )

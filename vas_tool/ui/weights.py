@@ -14,7 +14,7 @@ from vas_tool.errors import VasToolError
 
 def weights_row() -> tuple[Any, Any, Any]:
     """(row, choice, button): hidden until asked for. The button says size and licence before anything is fetched."""
-    weights = registry.all_weights()
+    weights = [w for w in registry.all_weights() if w.repo_id]
     with gr.Row(visible=False, elem_id="weights") as row:
         lightest = min(weights, key=lambda w: w.num_megabytes, default=None)
         names = [w.name for w in weights]

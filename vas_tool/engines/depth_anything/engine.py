@@ -26,7 +26,8 @@ from vas_tool.types import Clip, Depth, Frame
 RANGE_FRAMES = 8
 """Frames, spread evenly over the clip, that tell its range."""
 HEADROOM = 1.5
-"""How much nearer than the nearest of those frames anything may come before it is clipped. Costs 0.6 of the 16 bits that are stored."""
+"""How much nearer than the nearest of those frames anything may come before it is clipped. Costs 0.6 of the 16 bits
+that are stored."""
 ROUNDING = 1e-2
 """A frame that is over its range by less was computed in another batch or number format: nothing was lost."""
 WHAT = "depth"
