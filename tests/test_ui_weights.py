@@ -8,14 +8,13 @@ from little_hub import Hub
 
 from vas_tool.engines import registry
 from vas_tool.engines.weights import FOLDER_VARIABLE
-from vas_tool.ui.weights import button_text, fetch_weights, weights_row
+from vas_tool.ui.weights import button_text, fetch_weights, offered
 
 CONTENT = b"weights" * 1000
 
 
 def test_the_page_offers_what_can_be_fetched() -> None:
-    _, choice, _ = weights_row()
-    names = [name for name, _ in choice.choices]
+    names = [weights.name for weights in offered()]
     assert "sam2.1-tiny" in names and "depth-anything-v2-large" in names
     assert "depth-anything-v2-vitg" not in names, "nobody publishes it"
 

@@ -8,13 +8,13 @@ from typing import Any
 import gradio as gr
 
 from vas_tool.engines import registry
-from vas_tool.engines.weights import download
+from vas_tool.engines.weights import AnyWeights, download
 from vas_tool.errors import VasToolError
 
 
 def weights_row() -> tuple[Any, Any, Any]:
     """(row, choice, button): hidden until asked for. The button says size and licence before anything is fetched."""
-    weights = [w for w in registry.all_weights() if w.repo_id]
+    weights = offered()
     with gr.Row(visible=False, elem_id="weights") as row:
         lightest = min(weights, key=lambda w: w.num_megabytes, default=None)
         names = [w.name for w in weights]
@@ -23,6 +23,11 @@ def weights_row() -> tuple[Any, Any, Any]:
         button = gr.Button(button_text(value), size="sm", elem_id="weights-download")
         choice.change(button_text, choice, button, show_progress="hidden", api_visibility="private")
     return row, choice, button
+
+
+def offered() -> list[AnyWeights]:
+    """All weights that can be fetched; some are only looked for."""
+    return [weights for weights in registry.all_weights() if weights.repo_id]
 
 
 def button_text(name: str | None) -> str:
