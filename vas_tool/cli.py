@@ -47,7 +47,32 @@ def parser() -> argparse.ArgumentParser:
     _add_models(commands.add_parser("models", help="list the engines and the weights they need; download weights"))
     _add_evaluate(commands.add_parser("evaluate", help="measure amodal masks or boxes as the papers do, and strictly"))
     _add_bench(commands.add_parser("bench", help="measure the amodal engines on objects whose hidden part is known"))
+    _add_predict(commands.add_parser("predict", help="write a benchmark's result file, for its own scripts too"))
     return top
+
+
+BENCHMARKS = ("sail-vos", "tao-amodal", "tabe-51", "movi", "kitti")
+
+
+def _add_predict(predict: argparse.ArgumentParser) -> None:
+    predict.add_argument("benchmark", choices=BENCHMARKS)
+    predict.add_argument("--truth", type=Path, required=True, help="the annotations: their modal masks are completed")
+    predict.add_argument("--out", type=Path, required=True, help="the result file, or folder for tabe-51 and movi")
+    predict.add_argument("--frames", type=Path, help="the folder that the pictures' names are relative to")
+    predict.add_argument(
+        "--engine", default="auto", metavar="NAME", help="of the amodal stage, or modal, convex, convex-nearer"
+    )
+    predict.add_argument("--depth", default="auto", metavar="NAME", help="a depth engine")
+    predict.add_argument("--seed", type=int, default=0)
+    predict.add_argument("--tracks", type=Path, help="tao-amodal: the map from video id to first track id")
+    predict.add_argument(
+        "--project",
+        action="append",
+        nargs=3,
+        default=[],
+        metavar=("PROJECT", "OBJECT", "CLIP"),
+        help="instead of an engine: a project's object for a clip of the truth (its name, or number from 0)",
+    )
 
 
 def _add_bench(bench: argparse.ArgumentParser) -> None:
@@ -73,7 +98,7 @@ def _add_outputs(command: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
-    evaluate.add_argument("benchmark", choices=("sail-vos", "tao-amodal", "tabe-51", "movi", "kitti"))
+    evaluate.add_argument("benchmark", choices=BENCHMARKS)
     evaluate.add_argument("--truth", type=Path, required=True, help="the annotations, or a COCO export of ours")
     evaluate.add_argument(
         "--predictions", type=Path, nargs="+", default=[], help="result files; of several the best of K is taken, too"

@@ -22,7 +22,7 @@ from vas_tool.formats.verify import verify
 from vas_tool.hypotheses import Recipe
 from vas_tool.hypothesis_runs import MOST_HYPOTHESES, distinct_seeds
 from vas_tool.imports.table import IMPORTS
-from vas_tool.measure_commands import bench_, evaluate_
+from vas_tool.measure_commands import bench_, evaluate_, predict_
 from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
 from vas_tool.review import chosen_engine
@@ -332,5 +332,6 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "models": models,
     "evaluate": evaluate_,
     "bench": bench_,
+    "predict": predict_,
 }
 """Command name -> function."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 from vas_tool.errors import InputError
 from vas_tool.evaluation import Compared, Order, evaluate
 from vas_tool.evaluation.bench import bench
 from vas_tool.evaluation.occlusion import occlusion_cases, views_in
 from vas_tool.evaluation.pictures import worst_pictures
+from vas_tool.evaluation.predicting import Taken, Task, answered, taken
 from vas_tool.evaluation.report import report_html
+from vas_tool.evaluation.results import RESULTS
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.evaluation.text import evaluation_json, lines
 from vas_tool.storage import write_atomically
@@ -45,6 +48,36 @@ def bench_(options: Namespace) -> int:
     compared = bench(cases, engines=engines, depth=options.depth, seed=options.seed, progress=bar)
     bar.close()
     return _told(compared, options)
+
+
+def predict_(options: Namespace) -> int:
+    """``vas-tool predict``: 0 when every frame was answered, else 1."""
+    bar = ProgressBar()
+    form = RESULTS[options.benchmark]
+    truth = form.read_truth(Order(options.truth, track_map=options.tracks))
+    problems = list(truth.problems)
+    task = Task(
+        engine=options.engine,
+        depth=options.depth,
+        seed=options.seed,
+        frames=options.frames or form.frames(options.truth),
+        padding=form.padding,
+        problems=problems,
+        progress=bar,
+    )
+    projects = [Taken(Path(project), _number(thing), clip) for project, thing, clip in options.project]
+    count = form.write(taken(truth, projects, task) if projects else answered(truth, task), options.out)
+    bar.close()
+    print(f"{options.out}: {count} of {truth.num_frames} frames")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _number(text: str) -> int:
+    if not text.isdigit():
+        raise InputError(f"--project needs PROJECT OBJECT CLIP with the object's number, got {text!r}")
+    return int(text)
 
 
 def _told(compared: Compared, options: Namespace) -> int:

@@ -130,8 +130,6 @@ def _sail_vos(order: Order) -> Compared:
 def _tao_amodal(order: Order) -> Compared:
     if is_project_export(order.truth):
         truth = export_truth(order.truth)
-    elif order.track_map is None:
-        raise InputError("the result keys hold relative track ids; give --tracks tao_amodal_track_ids_abs2rel_val.json")
     else:
         truth = tao_amodal.read_truth(order.truth, tao_amodal.read_track_map(order.track_map))
     predictions = told_apart([_read(path, tao_amodal.read_predictions) for path in order.predictions])

@@ -60,12 +60,19 @@ def key_of(video: str, thing: str | int, frame_index: int) -> str:
     return f"{video}-{thing}/{frame_index:05d}"
 
 
+def parts_of(key: str) -> tuple[str, str, int]:
+    """Video, object and frame of a key."""
+    name, _, t = key.rpartition("/")
+    video, _, thing = name.rpartition("-")
+    return video, thing, int(t)
+
+
 # --- MOVi -------------------------------------------------------------------------------------------------------------
 
 
 def read_movi_truth(path: Path) -> Truth:
     """The instances that can be used, and what is wrong with the others. Raises FormatError when there is no list."""
-    split = path if (path / "instance_list.npy").is_file() else path / "test"
+    split = movi_split(path)
     clips, problems = [], []
     for name in _instances(split / "instance_list.npy"):
         video, _, thing = name.rpartition("-")
@@ -79,6 +86,11 @@ def read_movi_truth(path: Path) -> Truth:
         except FormatError as error:
             problems.append(Problem(name, str(error), "bad record"))
     return Truth(tuple(clips), tuple(problems))
+
+
+def movi_split(path: Path) -> Path:
+    """The folder with the list of instances: the root's ``test``, or the folder itself."""
+    return path if (path / "instance_list.npy").is_file() else path / "test"
 
 
 def _instances(path: Path) -> list[str]:
@@ -194,3 +206,18 @@ def kitti_results(masks: Mapping[tuple[str, str, int], RleMask]) -> dict[str, di
     for (video, thing, t), mask in masks.items():
         out.setdefault(video, {}).setdefault(thing, {})[str(t)] = {"FM": mask.rle}
     return out
+
+
+def with_numbers(nested: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[Any, dict[int, Any]]]:
+    """The nested form with objects and times as numbers and counts in bytes, as pickles of the data set hold it."""
+
+    def record(masks: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: {"size": rle["size"], "counts": rle["counts"].encode()} for name, rle in masks.items()}
+
+    def number(thing: str) -> int | str:
+        return int(thing) if thing.isdigit() else thing
+
+    return {
+        video: {number(thing): {int(t): record(r) for t, r in frames.items()} for thing, frames in things.items()}
+        for video, things in nested.items()
+    }

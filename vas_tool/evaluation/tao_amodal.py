@@ -41,8 +41,11 @@ def key_of(video_id: int, file_name: str, relative_track: int) -> str:
     return str((video_id, PurePosixPath(file_name).name, str(relative_track)))
 
 
-def read_track_map(path: Path) -> dict[int, int]:
-    """video_id -> its first absolute track id. Raises FormatError."""
+def read_track_map(path: Path | None) -> dict[int, int]:
+    """video_id -> its first absolute track id. Raises FormatError, also when no file is named."""
+    if path is None:
+        file = "tao_amodal_track_ids_abs2rel_val.json"
+        raise FormatError(f"the result keys hold relative track ids; give --tracks {file}")
     try:
         return {int(video): int(first) for video, first in load_dict(path, "video ids and track ids").items()}
     except (TypeError, ValueError) as error:

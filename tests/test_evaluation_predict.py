@@ -1,0 +1,217 @@
+"""Result files that we write are those the references' scripts read; and what those scripts compute, we compute."""
+
+import ast
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from annotating import annotate, pad
+from evaluation_files import sail_results, sail_sample, square, tao_sample, written
+from PIL import Image
+from pycocotools import mask as coco
+from test_evaluation_video_benchmarks import WHOLE, kitti_truth, movi, tabe_video
+
+from vas_tool.cli import main
+from vas_tool.evaluation import Order, evaluate
+from vas_tool.evaluation.predicting import moved
+from vas_tool.evaluation.sail_vos import read_predictions
+from vas_tool.formats.coco import write_coco
+from vas_tool.project import Project
+from vas_tool.types import Canvas, Mask
+
+AMODAL = [square(10 + 3 * i, 8, 20) for i in range(6)]
+MODAL = [mask & (np.arange(60) < 26) for mask in AMODAL]
+
+
+def naive_metric(truth: Path, predictions: Path, size_wh: tuple[int, int]) -> dict[str, float]:
+    """spec.md 2.4 read literally, on whole arrays: slow, and independent of the code under test."""
+    answers = json.loads(predictions.read_text())
+    whole, hidden = [], []
+    for sample in json.loads(truth.read_text()):
+        for i, image_id in enumerate(sample["image_ids"]):
+            record = answers[str((image_id, sample["obj_id"]))]["diffvas_res_rle"]
+            a, m = (coco.decode(sample[key][i]) > 0 for key in ("segmentation", "visible_mask"))
+            p = cv2.resize(np.ascontiguousarray(coco.decode(record)), size_wh, interpolation=cv2.INTER_LINEAR) > 0
+            p = np.logical_or(p, m)
+            whole.append((a & p).sum() / ((a | p).sum() + 1e-6))
+            ha, hp = (cv2.erode((x & ~m).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 for x in (a, p))
+            hidden.append((ha & hp).sum() / ((ha | hp).sum() + 1e-6))
+    return {"miou": float(np.mean(whole)), "miou_occ": float(np.mean([x for x in hidden if x >= 1e-6]))}
+
+
+def test_our_reference_form_is_the_script_read_literally(tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    samples, results = [], {}
+    for clip in range(4):
+        amodal = [cv2.dilate((random.random((40, 60)) < 0.01).astype(np.uint8), np.ones((11, 9))) > 0 for _ in range(6)]
+        modal = [mask & (random.random() * 60 > np.arange(60)) for mask in amodal]
+        answers = [cv2.resize(m.astype(np.uint8), (37, 23), interpolation=cv2.INTER_NEAREST) > 0 for m in amodal]
+        answers = [np.roll(m, int(random.integers(-2, 3)), axis=1) for m in answers]
+        samples.append(sail_sample(amodal, modal, obj_id=clip, first_image=100 * clip))
+        results |= sail_results(answers, obj_id=clip, first_image=100 * clip)
+    truth, predictions = written(tmp_path / "truth.json", samples), written(tmp_path / "ours.json", results)
+    ours = evaluate("sail-vos", Order(truth, (predictions,))).evaluation.tables["reference"]["ours"]
+    assert {k: c.mean for k, c in ours.items()} == pytest.approx(naive_metric(truth, predictions, (60, 40)), abs=1e-12)
+
+
+def pictures(folder: Path, names: list[str]) -> None:
+    for i, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        frame = np.full((40, 60, 3), 90, np.uint8)
+        frame[AMODAL[i % 6]] = (200, 80, 40)
+        frame[:, 26:40] = (30, 60, 160)
+        Image.fromarray(frame).save(folder / name)
+
+
+@pytest.fixture
+def sail(tmp_path: Path) -> Path:
+    sample = sail_sample(AMODAL, MODAL)
+    pictures(tmp_path / "frames", sample["image_file_names"])
+    return written(tmp_path / "truth.json", [sample])
+
+
+def predict(benchmark: str, truth: Path, out: Path, *more: str) -> int:
+    return main(["predict", benchmark, "--truth", str(truth), "--out", str(out), *more])
+
+
+@pytest.mark.parametrize("engine", ["modal", "convex", "convex-nearer", "builtin"])
+def test_sail_vos_results_are_read_by_the_script_and_by_us(sail: Path, tmp_path: Path, engine: str) -> None:
+    out = tmp_path / "results.json"
+    assert predict("sail-vos", sail, out, "--engine", engine, "--frames", str(tmp_path / "frames")) == 0
+    data = json.loads(out.read_text())
+    assert [ast.literal_eval(key) for key in data] == [(100 + i, 7) for i in range(6)]
+    assert out.read_text().startswith('{\n    "(100, 7)"')  # indented by 4
+    ours = evaluate("sail-vos", Order(sail, (out,))).evaluation
+    assert not ours.problems
+    if engine == "modal":  # what the script would take the mean of is nothing then
+        assert (read_predictions(out).masks["(103, 7)"].read() == MODAL[3]).all()
+    elif engine == "builtin":
+        cells = ours.tables["reference"]["results"]
+        assert {k: c.mean for k, c in cells.items()} == pytest.approx(naive_metric(sail, out, (60, 40)), abs=1e-12)
+
+
+def test_engines_need_pictures(sail: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert predict("sail-vos", sail, tmp_path / "out.json", "--engine", "builtin") == 1
+    assert "--frames" in capsys.readouterr().err
+
+
+def test_a_clip_without_its_pictures_is_named(sail: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "frames/seq/000103.bmp").unlink()
+    more = sail_sample(AMODAL, MODAL, obj_id=9, first_image=500)
+    pictures(tmp_path / "frames", more["image_file_names"])
+    written(sail, [*json.loads(sail.read_text()), more])
+    frames = str(tmp_path / "frames")
+    assert predict("sail-vos", sail, tmp_path / "out.json", "--engine", "convex-nearer", "--frames", frames) == 1
+    assert "sample 0 (obj_id 7)" in capsys.readouterr().err
+    assert len(json.loads((tmp_path / "out.json").read_text())) == 6
+
+
+# --- TAO-Amodal -------------------------------------------------------------------------------------------------------
+
+
+def project_of(make_project: Callable[..., Project], fraction: float) -> Project:
+    """Three frames of 64 x 48; the object reaches 6 pixels out of the picture on the left."""
+    project = make_project(3, (64, 48))
+    canvas = pad(project, fraction)
+    modal = [square(0, 10, 12, (48, 64))] * 3
+    whole = np.zeros(canvas.size_wh[::-1], dtype=bool)
+    whole[canvas.pad_top + 10 : canvas.pad_top + 22, canvas.pad_left - 6 : canvas.pad_left + 12] = True
+    annotate(project, modal=dict(enumerate(modal)), amodal={i: whole for i in range(3)})
+    return project
+
+
+@pytest.mark.parametrize("fraction", [0.25, 0.5])
+def test_tao_results_of_a_project(tmp_path: Path, make_project: Callable[..., Project], fraction: float) -> None:
+    project = project_of(make_project, fraction)
+    project.close()
+    truth = written(tmp_path / "truth.json", [tao_sample([square(0, 10, 12, (48, 64))] * 3, [[-6, 10, 18, 12]] * 3)])
+    tracks, out = written(tmp_path / "tracks.json", {"88": 5120}), tmp_path / "out.json"
+    more = ["--tracks", str(tracks), "--project", str(project.folder), "1", "0"]
+    assert predict("tao-amodal", truth, out, *more) == 0
+    record = json.loads(out.read_text())["(88, 'frame0001.jpg', '4')"]
+    assert record["diffvas_res_bbox"] == [-6, 10, 18, 12]
+    assert record["diffvas_res_rle"]["size"] == [48 + 2 * 12, 64 + 2 * 16]
+    shown = coco.decode(record["diffvas_res_rle"])
+    assert shown[12 + 10, 16 - 6] == 1 and shown.sum() == 18 * 12
+    assert coco.decode(record["modal_res_rle"]).sum() == 12 * 12
+    evaluation = evaluate("tao-amodal", Order(truth, (out,), track_map=tracks)).evaluation
+    assert evaluation.tables["strict"]["out"]["ap75"].mean == 1 and not evaluation.problems
+
+
+def test_projects_that_do_not_fit(tmp_path: Path, sail: Path, make_project: Callable[..., Project]) -> None:
+    project = project_of(make_project, 0)
+    project.close()
+    for arguments in (["1", "0"], ["1", "7"], ["x", "0"]):
+        assert predict("sail-vos", sail, tmp_path / "out.json", "--project", str(project.folder), *arguments) == 1
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_masks_move_between_canvases() -> None:
+    mask = np.ones((10, 20), dtype=bool)
+    frame = (10, 6)
+    wide, narrow = Canvas(frame, 5, 2, 5, 2), Canvas(frame, 1, 0, 0, 4)
+    assert moved(mask, wide, narrow).shape == (10, 11)
+    assert moved(mask, wide, narrow)[:8].all() and not moved(mask, wide, narrow)[8:].any()
+    assert moved(moved(mask, wide, narrow), narrow, wide).sum() == 8 * 11
+
+
+# --- the others -------------------------------------------------------------------------------------------------------
+
+
+def test_tabe_results_grow_by_generations(tmp_path: Path) -> None:
+    root, vis = tabe_video(tmp_path / "data"), tmp_path / "vis"
+    for engine in ("modal", "builtin"):
+        assert predict("tabe-51", root, vis, "--engine", engine) == 0
+    evaluation = evaluate("tabe-51", Order(root, (vis,))).evaluation
+    assert not evaluation.problems
+    assert "mean of 2" in evaluation.tables["reference"]
+    assert evaluation.tables["reference"]["generation 0"]["miou"].mean == (1 + 0.5 + 0 + 0.5) / 4
+
+
+def test_movi_results(tmp_path: Path) -> None:
+    movi(tmp_path, [WHOLE] * 4)
+    assert predict("movi", tmp_path / "data", tmp_path / "hulls", "--engine", "convex") == 1  # 8-0 is not there
+    evaluation = evaluate("movi", Order(tmp_path / "data", (tmp_path / "hulls",))).evaluation
+    row = evaluation.tables["strict"]["hulls"]
+    assert row["miou"].mean == evaluation.tables["strict"]["convex"]["miou"].mean
+    assert np.asarray(Image.open(tmp_path / "hulls/7/segmentation_2_00000.png")).max() == 3
+
+
+@pytest.mark.parametrize("name", ["out.pkl", "out.json"])
+def test_kitti_results(tmp_path: Path, name: str) -> None:
+    root = kitti_truth(tmp_path / "data")
+    assert predict("kitti", root, tmp_path / name, "--engine", "modal") == 0
+    evaluation = evaluate("kitti", Order(root, (tmp_path / name,))).evaluation
+    assert not evaluation.problems
+    assert evaluation.tables["strict"]["out"]["miou"].mean == evaluation.tables["strict"]["modal"]["miou"].mean
+    if name == "out.pkl":
+        data: dict[str, Any] = pickle.loads((tmp_path / name).read_bytes())
+        assert coco.decode(data["0001"][4][0]["FM"]).sum() == 100
+
+
+# --- our exports ------------------------------------------------------------------------------------------------------
+
+
+def test_our_export_as_truth_and_as_answers(tmp_path: Path, make_project: Callable[..., Project]) -> None:
+    project = project_of(make_project, 0.25)
+    truth = tmp_path / "truth.json"
+    write_coco([project], truth)
+    for benchmark, measure in (("sail-vos", "miou"), ("tao-amodal", "ap50")):
+        evaluation = evaluate(benchmark, Order(truth, (truth,))).evaluation
+        assert evaluation.tables["strict"]["truth"][measure].mean == 1 and not evaluation.problems
+        assert "3 of 3 frames of the truth were never accepted" in evaluation.notes[0]
+
+
+def test_our_export_answers_tabe(tmp_path: Path, make_project: Callable[..., Project]) -> None:
+    root = tabe_video(tmp_path / "data", name="ball_roll")
+    project = make_project(4, (60, 40), name="ball_roll")
+    half: Mask = WHOLE & (np.arange(60) < 15)
+    annotate(project, modal={i: half for i in range(4)}, amodal={i: WHOLE for i in range(4)})
+    write_coco([project], tmp_path / "export.json")
+    evaluation = evaluate("tabe-51", Order(root, (tmp_path / "export.json",))).evaluation
+    assert evaluation.tables["strict"]["export"]["miou"].mean == 1 and not evaluation.problems

@@ -1,0 +1,213 @@
+"""Answers to a benchmark's truth, as the reference's own scripts would make them: from an engine, or from a project.
+
+Modal masks are the truth's, as the benchmarks have it; amodal masks are made or taken. ``results`` writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from vas_tool.engines import registry
+from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.registry import AUTO
+from vas_tool.errors import FormatError, InputError
+from vas_tool.evaluation.baselines import convex_hull, convex_nearer
+from vas_tool.evaluation.dataset import Problem, Truth, TruthClip, kind_of
+from vas_tool.pipeline import AmodalWork, amodal_masks, depth_maps
+from vas_tool.project import Project
+from vas_tool.types import Canvas, Clip, Depth, Frame, Mask, SizeWH
+from vas_tool.video.clip import read_frame
+
+CLIP_FPS = 8.0
+"""What an engine that asks is told; the benchmarks' frames are taken as they come."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One object's amodal masks over a clip of the truth."""
+
+    clip: TruthClip
+    canvas: Canvas
+    modal: Mapping[int, Mask]
+    """Position in ``clip.frames`` -> (H, W)."""
+    amodal: Mapping[int, Mask]
+    """Position in ``clip.frames`` -> (canvas H, W)."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """How to answer."""
+
+    engine: str = AUTO
+    """An amodal engine, or one of ``SIMPLE``: modal, convex, convex-nearer."""
+    depth: str = AUTO
+    seed: int = 0
+    frames: Path | None = None
+    """The folder that the images' names are relative to; what looks at pictures needs it."""
+    padding: Callable[[SizeWH], Canvas] = Canvas
+    """Size of a frame -> the canvas to answer on."""
+    problems: list[Problem] = field(default_factory=list)
+    """Grows with what could not be answered."""
+    progress: Progress = silent
+
+
+def quarter_padding(size_wh: SizeWH) -> Canvas:
+    """A quarter of the frame, rounded down, on each side: the canvas of TAO-Amodal's results (spec.md 2.6)."""
+    x, y = size_wh[0] // 4, size_wh[1] // 4
+    return Canvas(size_wh, x, y, x, y)
+
+
+class PictureClip:
+    """A clip of named picture files, each read when asked for."""
+
+    def __init__(self, paths: Sequence[Path], size_wh: SizeWH) -> None:
+        self._paths, self._size_wh = list(paths), size_wh
+
+    @property
+    def size_wh(self) -> SizeWH:
+        """Width and height of every frame."""
+        return self._size_wh
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return CLIP_FPS
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int, /) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Sequence[Frame]: ...
+    def __getitem__(self, index: int | slice, /) -> Frame | Sequence[Frame]:
+        if isinstance(index, slice):
+            return [read_frame(path, self._size_wh) for path in self._paths[index]]
+        return read_frame(self._paths[index], self._size_wh)
+
+
+def answered(truth: Truth, task: Task) -> Iterator[Answered]:
+    """Every clip of the truth, one by one. What fails is in ``task.problems``, by id; the others are answered.
+
+    Raises EngineError when the engine is unknown, InputError when it needs pictures and ``frames`` is not given,
+    Cancelled.
+    """
+    if task.engine not in SIMPLE:
+        registry.spec_of("amodal", task.engine)
+    if task.engine not in ("modal", "convex") and task.frames is None:
+        raise InputError(f"the engine {task.engine} looks at the pictures; give --frames, the folder they are in")
+    for number, clip in enumerate(truth.clips):
+        task.progress(number, len(truth.clips), "answering")
+        try:
+            modal = _modal_masks(clip, task)
+            if modal:
+                yield _answer(clip, modal, task)
+        except InputError as error:
+            task.problems.append(Problem(clip.name, str(error), "bad record"))
+
+
+def _modal_masks(clip: TruthClip, task: Task) -> dict[int, Mask]:
+    masks: dict[int, Mask] = {}
+    for position, frame in enumerate(clip.frames):
+        try:
+            masks[position] = np.ascontiguousarray(frame.modal.read())
+        except FormatError as error:
+            task.problems.append(Problem(frame.key, f"truth: {error}", kind_of(error)))
+    if len({mask.shape for mask in masks.values()}) > 1:
+        raise FormatError("its modal masks differ in size")
+    return masks
+
+
+def _answer(clip: TruthClip, modal: dict[int, Mask], task: Task) -> Answered:
+    height, width = next(iter(modal.values())).shape
+    canvas = task.padding((width, height))
+    if task.engine in ("modal", "convex"):
+        whole = modal if task.engine == "modal" else {i: convex_hull(mask) for i, mask in modal.items()}
+        return Answered(clip, canvas, modal, {i: canvas.to_canvas(mask) for i, mask in whole.items()})
+    pictures = PictureClip([(task.frames or Path()) / frame.image for frame in clip.frames], (width, height))
+    depth = _depth(pictures, task)
+    if task.engine == "convex-nearer":
+        nearer = {i: canvas.to_canvas(convex_nearer(mask, depth[i])) for i, mask in modal.items()}
+        return Answered(clip, canvas, modal, nearer)
+    work = AmodalWork(pictures, modal, depth, canvas=canvas, frame_indices=range(len(pictures)), seed=task.seed)
+    masks = amodal_masks(work, completer=registry.load("amodal", task.engine))
+    return Answered(clip, canvas, modal, {i: mask for i, mask in masks if i in modal})
+
+
+def _depth(pictures: Clip, task: Task) -> dict[int, Depth]:
+    estimator = registry.load("depth", task.depth)
+    return dict(depth_maps(pictures, range(len(pictures)), estimator=estimator))
+
+
+SIMPLE = ("modal", "convex", "convex-nearer")
+"""Answers that no engine makes."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An object of a project that answers a clip of the truth, frame by frame in order."""
+
+    project: Path
+    object_id: int
+    clip: str
+    """The clip's name, or its number from 0."""
+
+
+def taken(truth: Truth, items: Sequence[Taken], task: Task) -> Iterator[Answered]:
+    """The projects' amodal masks (the modal ones are the project's, too). Frames without one are in the problems.
+
+    Raises InputError when there is no such clip, or lengths or sizes differ; ProjectError when a project does not
+    open.
+    """
+    for item in items:
+        clip = _clip_named(truth, item.clip)
+        project = Project.open(item.project)
+        try:
+            yield _taken(project, item.object_id, clip, task=task)
+        finally:
+            project.close()
+
+
+def _clip_named(truth: Truth, name: str) -> TruthClip:
+    for number, clip in enumerate(truth.clips):
+        if name in (clip.name, str(number)):
+            return clip
+    raise InputError(f"the truth has no clip {name!r}; give a number from 0 to {len(truth.clips) - 1}, or a name")
+
+
+def _taken(project: Project, object_id: int, clip: TruthClip, *, task: Task) -> Answered:
+    if len(project.clip) != len(clip.frames):
+        raise InputError(
+            f"{project.name} has {len(project.clip)} frames, {clip.name} has {len(clip.frames)}; they pair in order"
+        )
+    shape = clip.frames[0].modal.read().shape
+    if project.clip.size_wh != shape[::-1]:
+        raise InputError(f"{project.name} is {project.clip.size_wh}, {clip.name} {shape[::-1]} (width, height)")
+    amodal, modal, canvas = project.amodal(object_id), project.modal(object_id), task.padding(project.clip.size_wh)
+    missing = [i for i in range(len(clip.frames)) if i not in amodal]
+    what = f"{project.name} has no amodal mask of object {object_id} on frame"
+    task.problems.extend(Problem(clip.frames[i].key, f"{what} {i}", "missing prediction") for i in missing)
+    nothing = np.zeros(shape, np.bool_)
+    return Answered(
+        clip,
+        canvas,
+        {i: modal.get(i, nothing) for i in amodal},
+        {i: moved(amodal[i], project.canvas, canvas) for i in amodal},
+    )
+
+
+def moved(mask: Mask, source: Canvas, target: Canvas) -> Mask:
+    """A mask on one canvas, cut or padded to another canvas of the same frame."""
+    width, height = target.size_wh
+    out = np.zeros((height, width), np.bool_)
+    x, y = target.pad_left - source.pad_left, target.pad_top - source.pad_top
+    rows, columns = range(max(0, y), min(height, y + mask.shape[0])), range(max(0, x), min(width, x + mask.shape[1]))
+    out[rows.start : rows.stop, columns.start : columns.stop] = mask[
+        rows.start - y : rows.stop - y, columns.start - x : columns.stop - x
+    ]
+    return out

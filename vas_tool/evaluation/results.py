@@ -1,0 +1,144 @@
+"""Result files in the references' own forms, so that their scripts read ours. ``RESULTS`` is the table."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import vas_tool.evaluation.eoras as eoras
+import vas_tool.evaluation.sail_vos as sail_vos
+import vas_tool.evaluation.tabe51 as tabe51
+import vas_tool.evaluation.tao_amodal as tao_amodal
+from vas_tool.errors import FormatError
+from vas_tool.evaluation.benchmarks import Order
+from vas_tool.evaluation.dataset import RleMask, Truth
+from vas_tool.evaluation.predicting import Answered, quarter_padding
+from vas_tool.formats.tabe import is_tabe_folder
+from vas_tool.masks import box_xyxy
+from vas_tool.storage import write_atomically
+from vas_tool.types import Canvas, Mask, SizeWH
+
+
+@dataclass(frozen=True)
+class ResultForm:
+    """How one benchmark's results are written."""
+
+    read_truth: Callable[[Order], Truth]
+    write: Callable[[Iterable[Answered], Path], int]
+    """(answers, file or folder) -> how many frames were written."""
+    padding: Callable[[SizeWH], Canvas] = Canvas
+    frames: Callable[[Path], Path | None] = lambda truth: None
+    """Truth -> the folder of the pictures, where they lie beside the masks."""
+
+
+def _write_sail(answers: Iterable[Answered], path: Path) -> int:
+    """{"(image_id, obj_id)": {"diffvas_res_rle"}}: masks at the frame's own size; the metric resizes them anyway."""
+    masks = {
+        answer.clip.frames[i].key: RleMask.from_mask(answer.canvas.to_frame(mask))
+        for answer in answers
+        for i, mask in answer.amodal.items()
+    }
+    write_atomically(_file(path), sail_vos.results_json(masks).encode())
+    return len(masks)
+
+
+def _write_tao(answers: Iterable[Answered], path: Path) -> int:
+    records = {
+        answer.clip.frames[i].key: tao_record(mask, answer.modal[i], answer.canvas)
+        for answer in answers
+        for i, mask in answer.amodal.items()
+    }
+    write_atomically(_file(path), tao_amodal.results_json(records).encode())
+    return len(records)
+
+
+def tao_record(amodal: Mask, modal: Mask, canvas: Canvas) -> Mapping[str, Any]:
+    """One frame as TAO-Amodal's results hold it (spec.md 2.6): the box united with the modal one, in the frame's
+    coordinates; masks on the padded canvas, the amodal one united with the modal one.
+    """
+    padded = canvas.to_canvas(modal)
+    united = np.asarray(amodal | padded)
+    box = box_xyxy(united) or (canvas.pad_left, canvas.pad_top, canvas.pad_left, canvas.pad_top)
+    x, y = box[0] - canvas.pad_left, box[1] - canvas.pad_top
+    return {
+        tao_amodal.RESULT_BOX: [x, y, box[2] - box[0], box[3] - box[1]],
+        tao_amodal.RESULT_MASK: RleMask.from_mask(united).rle,
+        tao_amodal.MODAL_MASK: RleMask.from_mask(padded).rle,
+    }
+
+
+def _write_tabe(answers: Iterable[Answered], path: Path) -> int:
+    """The next generation in the folder ``vis``: answers of other seeds stay beside it."""
+    count, generation = 0, _next_generation(path)
+    for answer in answers:
+        masks = {
+            (answer.clip.name, int(answer.clip.frames[i].key.rpartition("/")[2])): answer.canvas.to_frame(mask)
+            for i, mask in answer.amodal.items()
+        }
+        tabe51.write_results(path, masks, generation=generation)
+        count += len(masks)
+    return count
+
+
+def _next_generation(vis: Path) -> int:
+    taken = [int(p.name) for p in vis.glob(f"*/{tabe51.MASKS}/*") if p.name.isdigit()]
+    return max(taken, default=-1) + 1
+
+
+def _write_movi(answers: Iterable[Answered], path: Path) -> int:
+    count = 0
+    for answer in answers:
+        for i, mask in answer.amodal.items():
+            video, thing, t = eoras.parts_of(answer.clip.frames[i].key)
+            file = path / video / f"segmentation_{thing}_{t:05d}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            value = np.uint8(min(255, int(thing) + 1))
+            Image.fromarray(answer.canvas.to_frame(mask).astype(np.uint8) * value).save(file)
+            count += 1
+    return count
+
+
+def _write_kitti(answers: Iterable[Answered], path: Path) -> int:
+    """A pickle in the form of the full masks; JSON when the file is called so."""
+    masks = {
+        eoras.parts_of(answer.clip.frames[i].key): RleMask.from_mask(answer.canvas.to_frame(mask))
+        for answer in answers
+        for i, mask in answer.amodal.items()
+    }
+    nested = eoras.kitti_results(masks)
+    if path.suffix == ".json":
+        write_atomically(_file(path), json.dumps(nested).encode())
+    else:
+        write_atomically(_file(path), pickle.dumps(eoras.with_numbers(nested)))
+    return len(masks)
+
+
+def _file(path: Path) -> Path:
+    if path.is_dir() or not path.parent.is_dir():
+        raise FormatError(f"{path} must be a file in a folder that is there; give another --out")
+    return path
+
+
+def _tao_truth(order: Order) -> Truth:
+    return tao_amodal.read_truth(order.truth, tao_amodal.read_track_map(order.track_map))
+
+
+RESULTS: dict[str, ResultForm] = {
+    "sail-vos": ResultForm(lambda order: sail_vos.read_truth(order.truth), _write_sail),
+    "tao-amodal": ResultForm(_tao_truth, _write_tao, quarter_padding),
+    "tabe-51": ResultForm(
+        lambda order: tabe51.read_truth(order.truth),
+        _write_tabe,
+        frames=lambda truth: truth.parent if is_tabe_folder(truth) else truth,
+    ),
+    "movi": ResultForm(lambda order: eoras.read_movi_truth(order.truth), _write_movi, frames=eoras.movi_split),
+    "kitti": ResultForm(lambda order: eoras.read_kitti_truth(order.truth), _write_kitti),
+}
+"""Benchmark -> how its results are written."""
