@@ -54,13 +54,17 @@ STEP_SECONDS = 0.0
 """How long one frame of tracking takes; tests of cancel raise it."""
 
 
+def fake_specs() -> tuple[EngineSpec, ...]:
+    """One for every stage."""
+    classes = dict(zip(STAGES, ("BrightSegmenter", "FlatDepth", "DilatedAmodal", "GreyContent"), strict=True))
+    return tuple(EngineSpec(s, "fake", "fake_engines", c, "1", "ours", "none", "a fake") for s, c in classes.items())
+
+
 def use_fake_engines(
     monkeypatch: pytest.MonkeyPatch, *, step_seconds: float = 0.0, first: tuple[EngineSpec, ...] = ()
 ) -> None:
     """Make the fakes the only engines of every stage; ``first`` comes before the ordinary ones."""
-    classes = dict(zip(STAGES, ("BrightSegmenter", "FlatDepth", "DilatedAmodal", "GreyContent"), strict=True))
-    specs = tuple(EngineSpec(s, "fake", "fake_engines", c, "1", "ours", "none", "a fake") for s, c in classes.items())
-    monkeypatch.setattr(registry, "ENGINES", (*first, *specs))
+    monkeypatch.setattr(registry, "ENGINES", (*first, *fake_specs()))
     monkeypatch.setattr("fake_engines.STEP_SECONDS", step_seconds)
 
 

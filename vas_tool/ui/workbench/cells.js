@@ -5,6 +5,7 @@ import { cssOf } from "./colours.js";
 export const ROW_HEIGHT = 26;
 const MODAL = { top: 9, height: 7 };
 const AMODAL = { top: 18, height: 4 };
+const DIFFER = { lowest: 1, highest: 5 }; // css pixels
 const MARK_TOP = 1; // check and triangle stand above the bars
 const MARK = 6;
 const CHECK_FROM = 9; // css pixels of a cell from which each accepted frame has its own check
@@ -78,6 +79,17 @@ export function drawRow(context, { columns, place, top, id }) {
   bar(({ any }) => any & BIT.stale, { top: MODAL.top - 1, height: 15 }, hatch(context, "stale"));
   if (cell >= 6) drawGaps(context, { columns, place, top });
   drawMarks(context, { columns, place, top, cell });
+}
+
+/** How far hypotheses differ (a byte a frame, see Store.differ), as a line at the foot of the row: higher is more. */
+export function drawDiffer(context, { levels, columns, place, top }) {
+  for (const { from, to } of levels ? columns : []) {
+    const part = (Math.max(...levels.subarray(from, to)) - 1) / 254;
+    if (part <= 0) continue;
+    const height = DIFFER.lowest + (DIFFER.highest - DIFFER.lowest) * part;
+    context.fillStyle = `rgb(255, ${Math.round(224 - 154 * part)}, ${Math.round(90 - 20 * part)})`;
+    context.fillRect(place(from), top + ROW_HEIGHT - 1 - height, Math.max(1, place(to) - place(from)), height);
+  }
 }
 
 function drawGaps(context, { columns, place, top }) {
@@ -157,17 +169,20 @@ const SIGNS = [
   ["accepted", BIT.modal | BIT.accepted],
   ["stale", BIT.modal | BIT.amodal | BIT.stale],
   ["check it", BIT.modal | BIT.look],
+  ["hypotheses differ", BIT.modal | BIT.amodal, 160],
 ];
 
 /** A legend made with the same pen as the timeline. */
 export function makeLegend() {
   const legend = Object.assign(document.createElement("span"), { className: "vas-signs" });
   const ratio = window.devicePixelRatio || 1;
-  for (const [word, bits] of SIGNS) {
+  for (const [word, bits, level = 0] of SIGNS) {
     const canvas = Object.assign(document.createElement("canvas"), { width: 20 * ratio, height: ROW_HEIGHT * ratio });
     const context = canvas.getContext("2d");
     context.scale(ratio, ratio);
-    drawRow(context, { columns: [{ from: 0, to: 1, any: bits, all: bits }], place: (frame) => 20 * frame, top: 0, id: 2 });
+    const row = { columns: [{ from: 0, to: 1, any: bits, all: bits }], place: (frame) => 20 * frame, top: 0, id: 2 };
+    drawRow(context, row);
+    if (level) drawDiffer(context, { ...row, levels: Uint8Array.of(level) });
     const item = document.createElement("span");
     item.append(canvas, word);
     legend.append(item);

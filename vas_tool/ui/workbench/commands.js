@@ -6,12 +6,13 @@ const ZOOM_STEP = 1.25;
 const BRUSH_STEP = 1.2;
 const BRUSH_RANGE = [1, 400]; // clip pixels
 
-const LAYER_KEYS = { modal: "q", hidden: "w", content: "c", depth: "d", others: "x" };
+const LAYER_KEYS = { modal: "q", hidden: "w", content: "c", depth: "d", differ: "y", others: "x" };
 export const LAYER_WORDS = {
   modal: ["Modal mask", "what is seen of the object"],
   hidden: ["Hidden part", "amodal mask where the modal mask is not"],
   content: ["Content", "the object's own colours, hidden part included"],
   depth: ["Depth", "nearer is brighter"],
+  differ: ["Differences", "where the chosen object's hypotheses differ: yellow a little, red by half"],
   others: ["Other objects", "masks of the objects not chosen"],
 };
 
@@ -45,7 +46,7 @@ function moving({ store, actions }) {
   ];
 }
 
-function working({ store, actions, tools }) {
+function working({ store, actions, tools, tray }) {
   const free = () => !store.jobRuns && !store.pending.some((item) => item.kind === "job");
   const canTrack = () => free() && Boolean(store.chosenObject) && hasSomething(store, store.chosen.id);
   const canComplete = () => free() && Boolean(store.chosenObject) && store.anyBits(store.chosen.id, BIT.modal);
@@ -64,6 +65,10 @@ function working({ store, actions, tools }) {
     {
       name: "complete-all", keys: ["Shift+a"], label: "Complete all objects",
       run: () => actions.complete(null), when: canCompleteAll,
+    },
+    {
+      name: "hypotheses", keys: ["u"], label: "Hypotheses: several answers for the hidden part, side by side",
+      run: () => tray.toggle(), on: () => tray.open,
     },
     {
       name: "cancel", keys: ["Escape"], label: "Cancel what runs: finished frames are kept",

@@ -3,8 +3,10 @@ import { Actions } from "./actions.js";
 import { makeLegend } from "./cells.js";
 import { makeCommands } from "./commands.js";
 import { Connection } from "./connection.js";
+import { CostLine } from "./cost.js";
 import { Pictures } from "./frames.js";
 import { HelpDialog } from "./help.js";
+import { Hypotheses } from "./hypotheses.js";
 import { listenToKeys, typesNow, wordOf } from "./keys.js";
 import { Loader } from "./loader.js";
 import { Masks } from "./masks.js";
@@ -13,8 +15,10 @@ import { Playback } from "./playback.js";
 import { loadList, mayHaveMasks } from "./prefetch.js";
 import { StatusLines } from "./status.js";
 import { Store } from "./store.js";
+import { paintTile } from "./tiles.js";
 import { Timeline } from "./timeline.js";
 import { Tools } from "./tools.js";
+import { Tray } from "./tray.js";
 import { View } from "./view.js";
 import { keepHeight, loadStyle } from "./page.js";
 
@@ -32,9 +36,13 @@ class Workbench {
     const refused = () => this.line.pollIn(0);
     this.actions = new Actions({ store: this.store, say, take: (answer) => this.take(answer), refused });
     const canvas = root.querySelector(".vas-canvas");
-    this.view = new View({ canvas, store: this.store, masks: this.masks, onPaint: (...painted) => this.painted(...painted) });
+    const { store, masks } = this;
+    this.hypotheses = new Hypotheses({ store, onLoaded: () => store.touch("hypotheses") });
+    this.view = new View({ canvas, store, masks, hypotheses: this.hypotheses, onPaint: (...painted) => this.painted(...painted) });
     this.tools = new Tools({ canvas, store: this.store, view: this.view, actions: this.actions, say });
     this.timeline = new Timeline({ root: root.querySelector(".vas-timeline"), store: this.store, actions: this.actions });
+    this.cost = new CostLine({ root, store });
+    this.tray = new Tray({ root, store, actions: this.actions, hypotheses: this.hypotheses, paint: (...tile) => this.paintTile(...tile) });
     this.dialog = new HelpDialog(root.querySelector(".vas-help"));
     this.commands = makeCommands(this);
     this.side = new SidePanel({ root, store: this.store, actions: this.actions, commands: this.commands });
@@ -74,7 +82,7 @@ class Workbench {
     this.actions.leave();
     this.close();
     if (!token) return;
-    this.api = this.actions.api = this.line.open(this.address);
+    this.api = this.actions.api = this.hypotheses.api = this.cost.api = this.line.open(this.address);
     this.pictures = this.view.pictures = new Pictures(this.api);
     this.status.empty("Opening…");
   }
@@ -82,7 +90,9 @@ class Workbench {
   close() {
     clearTimeout(this.loadTimer);
     this.line.close();
-    this.api = this.actions.api = null;
+    this.api = this.actions.api = this.hypotheses.api = this.cost.api = null;
+    this.hypotheses.clear();
+    this.cost.clear();
     this.loader.clear();
     this.pictures?.clear();
     this.pictures = this.view.pictures = null;
@@ -141,6 +151,8 @@ class Workbench {
     this.rendering = 0;
     if (this.sideChanged) this.side.render();
     this.sideChanged = false;
+    this.tray.render();
+    this.cost.render();
     this.status.render();
     this.renderButtons();
     const { store } = this;
@@ -162,6 +174,12 @@ class Workbench {
     const { undo, redo } = this.store.state ?? {};
     this.root.querySelector("[data-command=undo]").title = `Undo${undo ? `: ${undo}` : ""} (Ctrl+Z)`;
     this.root.querySelector("[data-command=redo]").title = `Redo${redo ? `: ${redo}` : ""} (Ctrl+Y)`;
+  }
+
+  paintTile(canvas, drawn, tile) {
+    const { store, view } = this;
+    const picture = view.pictureOf(store.frame);
+    paintTile(canvas, { picture, project: store.project, drawn, tile, id: store.chosen.id });
   }
 
   painted(frame, entry) {

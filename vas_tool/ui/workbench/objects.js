@@ -5,6 +5,7 @@ import { LAYER_WORDS } from "./commands.js";
 import { icon, make } from "./elements.js";
 import { EnginePanel } from "./engines.js";
 import { wordOf } from "./keys.js";
+import { ParameterPanel } from "./parameters.js";
 
 const clipLine = ({ source, size_wh: size, frame_count: count, fps }) =>
   `${source}, ${size.join(" × ")}, ${count} frames at ${fps} a second`;
@@ -16,6 +17,7 @@ export class SidePanel {
     this.part = (name) => root.querySelector(`[data-part="${name}"]`);
     this.renaming = null;
     this.engines = new EnginePanel({ root, store, actions });
+    this.parameters = new ParameterPanel({ root, store, actions });
     this.made = {}; // what each part was last made from: parts are rebuilt only when that changes
     this.makeLayers();
     this.part("padding").addEventListener("click", (event) => {
@@ -29,6 +31,7 @@ export class SidePanel {
     this.renderLayers();
     this.renderPadding();
     this.engines.render();
+    this.parameters.render();
     this.renderNotes();
   }
 

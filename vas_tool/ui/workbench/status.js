@@ -1,7 +1,7 @@
 // The lines that tell: frame counter, hint, running work, what was saved, what went wrong.
 import { hintFor } from "./hint.js";
 
-const JOB_WORDS = { track: "Tracking", complete: "Completing", again: "Making again:" };
+const JOB_WORDS = { track: "Tracking", complete: "Completing", again: "Making again:", hypotheses: "Hypotheses of", pick: "Choosing for" };
 const LABEL_LENGTH = 18;
 const JUST_NOW_SECONDS = 2;
 const CALM_MS = 6000; // how long a message that is no error stays
@@ -93,7 +93,7 @@ export class StatusLines {
   }
 
   jobText(job) {
-    const what = shorten(this.store.object(job.object)?.label ?? "all objects");
+    const what = shorten(this.store.object(job.object_id)?.label ?? "all objects");
     const doing = `${JOB_WORDS[job.kind] ?? job.kind} ${what}`;
     if (job.error) return `${doing} stopped after ${job.done} of ${job.total}`;
     if (job.cancelled) return `${doing}: cancelled, ${job.done} of ${job.total} finished and kept`;

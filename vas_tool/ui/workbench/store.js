@@ -2,8 +2,8 @@
 // Panels subscribe to kinds of change; nothing here touches the document.
 
 export const BIT = { prompted: 1, modal: 2, amodal: 4, occluded: 8, accepted: 16, stale: 32, look: 64, content: 128 };
-export const LAYERS = ["modal", "hidden", "content", "depth", "others"];
-const DEFAULT_LAYERS = { modal: true, hidden: true, content: false, depth: false, others: true };
+export const LAYERS = ["modal", "hidden", "content", "depth", "differ", "others"];
+const DEFAULT_LAYERS = { modal: true, hidden: true, content: false, depth: false, differ: false, others: true };
 /** Brush radius at the start, as a part of the clip's smaller side. */
 const FIRST_RADIUS = 1 / 40;
 
@@ -37,6 +37,7 @@ export class Store {
     this.reason = null; // {frame, object, why} of the last "next to check"
     this.waiting = 0;
     this.bits = new Map();
+    this.differ = new Map(); // object id -> how far its hypotheses differ, a byte a frame (0: there are none)
     this.stampOfAll = 0;
     this.stamps = new Map();
     this.playing = false;
@@ -46,7 +47,7 @@ export class Store {
     this.listeners.push(listener);
   }
 
-  /** Tell everybody which kinds changed: state, frame, chosen, layers, tool, pending, masks, reason, play. */
+  /** Tell everybody which kinds changed: state, frame, chosen, layers, tool, pending, masks, reason, play, hypotheses. */
   touch(...kinds) {
     for (const listener of this.listeners) listener(new Set(kinds));
   }
@@ -110,6 +111,7 @@ export class Store {
     for (const { clicks, boxes } of state.objects) for (const mark of [...clicks, ...boxes]) mark.frame ??= mark.frame_index;
     this.state = state;
     this.bits = new Map(state.objects.map((object) => [object.id, bytesOf(object.frames)]));
+    this.differ = new Map(state.objects.filter(({ differ }) => differ).map(({ id, differ }) => [id, bytesOf(differ)]));
     if (first) this.restorePlace(state);
     this.keepChoiceValid();
     this.touch("state");

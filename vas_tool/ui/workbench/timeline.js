@@ -1,7 +1,7 @@
 // The timeline under the picture: a ruler and one row an object, on canvas, for 25 frames as for 2,500.
 import { BIT } from "./store.js";
 import { cssOf } from "./colours.js";
-import { ROW_HEIGHT, columnsOf, drawRow } from "./cells.js";
+import { ROW_HEIGHT, columnsOf, drawDiffer, drawRow } from "./cells.js";
 
 const GUTTER = 112; // css pixels for the objects' names
 const RIGHT = 10;
@@ -83,6 +83,8 @@ export class Timeline {
   tell(frame, object) {
     const bits = object ? this.store.frameBits(object.id, frame) : 0;
     const words = STATE_WORDS.filter(([bit]) => bits & bit).map(([, word]) => word);
+    const level = object ? this.store.differ.get(object.id)?.[frame] ?? 0 : 0;
+    if (level > 1) words.push(`hypotheses differ by ${Math.round((level - 1) / 2.54)} %`);
     const text = object ? `${object.label}, frame ${frame}: ${words.join(", ") || "nothing yet"}` : `frame ${frame}`;
     if (this.root.title !== text) this.root.title = text;
   }
@@ -180,7 +182,9 @@ export class Timeline {
     context.beginPath();
     context.rect(GUTTER - 6, top, this.width, ROW_HEIGHT);
     context.clip();
-    drawRow(context, { columns, place: (frame) => this.place(frame), top, id: object.id });
+    const place = (frame) => this.place(frame);
+    drawRow(context, { columns, place, top, id: object.id });
+    drawDiffer(context, { levels: this.store.differ.get(object.id), columns, place, top });
     context.restore();
   }
 

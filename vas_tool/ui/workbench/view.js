@@ -14,8 +14,8 @@ const DASH = [7, 5]; // css pixels
 const WIDTHS = [null, 640, 960, 1280, 1920, 2560];
 
 export class View {
-  constructor({ canvas, store, masks, onPaint }) {
-    Object.assign(this, { canvas, store, masks, onPaint });
+  constructor({ canvas, store, masks, hypotheses, onPaint }) {
+    Object.assign(this, { canvas, store, masks, hypotheses, onPaint });
     this.pictures = null;
     this.context = canvas.getContext("2d", { alpha: false });
     this.base = document.createElement("canvas");
@@ -148,7 +148,7 @@ export class View {
       frame, picture?.width, extras.contents.length, Boolean(extras.depth), this.pictures.serial,
       this.masks.get(frame)?.serial, store.stampOf(frame),
       camera.scale, camera.x, camera.y, this.base.width, this.base.height, store.chosen.id, store.layers, store.hideAll,
-      strokes.length, painting, store.project.canvas,
+      strokes.length, painting, store.project.canvas, Boolean(this.hypotheses.heatOn(frame)), this.hypotheses.serial,
     ]);
   }
 
@@ -182,6 +182,7 @@ export class View {
     // A stroke that makes a new object has no id yet and is painted all the same.
     if (this.strokes(frame, null).length) handles.push(null);
     for (const id of handles) this.drawObject(context, { frame, id });
+    this.hypotheses.drawHeat(context, frame);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     for (const { id } of chosenLast) this.drawNumber(context, { frame, id });
   }

@@ -1,0 +1,43 @@
+// What completing the chosen object would cost, told before anybody starts it.
+
+const AFTER_MS = 500; // a person who clicks on does not ask yet
+
+export class CostLine {
+  constructor({ root, store }) {
+    Object.assign(this, { store });
+    this.line = root.querySelector('[data-testid="cost"]');
+    this.api = null;
+    this.asked = "";
+    this.words = "";
+  }
+
+  clear() {
+    clearTimeout(this.timer);
+    this.asked = this.words = "";
+  }
+
+  render() {
+    const { store } = this;
+    const { id } = store.chosen;
+    const key = `${id}/${store.version}`;
+    const idle = this.api && store.chosenObject && !store.jobRuns;
+    if (idle && key !== this.asked) {
+      this.asked = key;
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.ask(id, key), AFTER_MS);
+    }
+    const shown = idle && this.words ? `A would make ${this.words}` : "";
+    if (this.line.textContent !== shown) this.line.textContent = shown;
+  }
+
+  async ask(id, key) {
+    try {
+      const { words } = await this.api.getJson(`cost?object_id=${id}`);
+      if (key !== this.asked) return;
+      this.words = words;
+    } catch {
+      this.words = ""; // the connection line says so
+    }
+    this.render();
+  }
+}

@@ -1,0 +1,190 @@
+// The hypothesis tray: several answers for the hidden part side by side, where they differ, and which one is to hold.
+import { make } from "./elements.js";
+import { plural } from "./hint.js";
+
+const COUNTS = [2, 3, 4, 5, 8];
+const FIRST_COUNT = 3;
+const ONE_ANSWER = "gives one answer, whatever the seed: there is nothing to choose between. Another amodal engine may give several (Engines).";
+
+const sameChoice = (a, b) => a && a.how === b.how && JSON.stringify(a.seeds) === JSON.stringify(b.seeds);
+const percent = (part) => `${Math.round(100 * part)} %`;
+
+export class Tray {
+  /** @param {{root, store, actions, hypotheses, paint: (canvas, drawn, tile) => void}} parts */
+  constructor({ root, store, actions, hypotheses, paint }) {
+    Object.assign(this, { store, actions, hypotheses, paint });
+    this.box = root.querySelector(".vas-tray");
+    this.part = (name) => root.querySelector(`[data-part="tray-${name}"]`);
+    this.open = false;
+    this.cost = "";
+    this.asked = "";
+    this.made = "";
+    this.part("count").append(...COUNTS.map((count) => make("option", { value: count, textContent: `${count} seeds`, selected: count === FIRST_COUNT })));
+    this.part("count").onchange = () => this.askCost();
+    this.part("make").onclick = () => this.send("hypotheses", { count: this.count });
+    this.part("scope").onchange = () => this.scopeChosen();
+    this.ends = { first: 0, last: 0 };
+    for (const end of ["first", "last"]) this.wireEnd(end);
+  }
+
+  /** A span begins as the frame that is looked at. */
+  scopeChosen() {
+    const { frame } = this.store;
+    this.ends = { first: frame, last: frame };
+    for (const end of ["first", "last"]) this.part(end).value = frame;
+    this.part("scope").blur(); // the keys belong to the picture again
+    this.render();
+  }
+
+  /** What is no frame of the clip is not taken: the field shows again what holds. */
+  wireEnd(end) {
+    const field = this.part(end);
+    field.oninput = () => {
+      const typed = Number(field.value);
+      const isFrame = field.value.trim() && Number.isInteger(typed) && typed >= 0 && typed < this.store.frameCount;
+      field.setAttribute("aria-invalid", String(!isFrame));
+      if (isFrame) this.ends = { ...this.ends, [end]: typed };
+      this.render();
+    };
+    field.onblur = () => {
+      field.value = this.ends[end];
+      field.removeAttribute("aria-invalid");
+    };
+    field.onkeydown = (event) => ["Enter", "Escape"].includes(event.key) && field.blur();
+  }
+
+  get count() {
+    return this.seeded ? Number(this.part("count").value) : 1;
+  }
+
+  get amodalEngine() {
+    return this.store.state?.engines.find(({ stage }) => stage === "amodal") ?? null;
+  }
+
+  get seeded() {
+    return this.amodalEngine?.seeded ?? false;
+  }
+
+  /** Start a job for the chosen object. */
+  send(action, what) {
+    const { id } = this.store.chosen;
+    if (this.box.contains(document.activeElement)) document.activeElement.blur(); // the keys belong to the picture again
+    this.actions.send(action, () => ({ object: id, ...what }), { pending: { kind: "job", frame: -1, handle: { id } } });
+  }
+
+  toggle() {
+    this.open = !this.open;
+    this.render();
+  }
+
+  /** The frames a choice is for: [first, last]. */
+  get span() {
+    const { frame, frameCount } = this.store;
+    const spans = { all: [0, frameCount - 1], frame: [frame, frame], on: [frame, frameCount - 1] };
+    const [a, b] = spans[this.part("scope").value] ?? [this.ends.first, this.ends.last];
+    return [Math.min(a, b), Math.min(Math.max(a, b), frameCount - 1)];
+  }
+
+  render() {
+    const { store } = this;
+    const object = store.chosenObject;
+    this.box.hidden = !this.open || !store.state;
+    if (this.box.hidden) return;
+    const here = object ? this.hypotheses.here() : null;
+    this.part("span").hidden = this.part("scope").value !== "span";
+    this.part("title").textContent = this.titleOf(object, here);
+    this.part("note").textContent = this.noteOf(object);
+    this.part("count").hidden = !this.seeded;
+    this.part("make").textContent = this.seeded ? "Make" : "Make the one answer";
+    this.part("make").disabled = !object || store.jobRuns;
+    this.askCost();
+    this.part("cost").textContent = store.jobRuns ? "" : this.cost;
+    this.renderTiles(here);
+  }
+
+  titleOf(object, here) {
+    if (!object) return "Hypotheses: choose an object";
+    if (!here) return `Hypotheses of ${object.label}: ${object.differ ? "none on this frame" : "none yet"}`;
+    const number = here.answer.hypotheses.length;
+    const differ = number > 1 ? `, differ by ${percent(here.answer.disagreement ?? 0)} here` : "";
+    return `Hypotheses of ${object.label}: ${number}${differ}`;
+  }
+
+  noteOf(object) {
+    if (object && !this.seeded) return `${this.amodalEngine?.name ?? "The amodal engine"} ${ONE_ANSWER}`;
+    if (object && !object.differ) return "The hidden part has more than one right answer: make several, then choose one.";
+    return "";
+  }
+
+  renderTiles(here) {
+    const now = JSON.stringify([this.span, here?.answer.object, here?.answer.frame, here?.answer.hypotheses.length, here?.answer.picked, this.store.jobRuns, this.store.version]);
+    if (now === this.made && here === this.drawn) return;
+    this.made = now;
+    this.drawn = here;
+    const { answer, drawn } = here ?? {};
+    const several = (answer?.hypotheses.length ?? 0) > 1;
+    const seeds = answer?.hypotheses.map(({ seed }) => seed) ?? [];
+    const tiles = drawn ? drawn.tiles.map((tile) => this.tile(drawn, tile, answer)) : [];
+    if (several && drawn) tiles.push(this.heatTile(drawn));
+    this.part("tiles").replaceChildren(...tiles);
+    this.part("joint").hidden = !several;
+    this.part("joint").replaceChildren(...(several ? ["majority", "union"].map((how) => this.jointButton(how, { seeds, answer })) : []));
+  }
+
+  tile(drawn, tile, { picked, hypotheses }) {
+    const choice = { how: "seed", seeds: [tile.seed] };
+    const canvas = make("canvas", { width: 1, height: 1 });
+    const words = `seed ${tile.seed}${tile.holds ? "" : ", outdated"}`;
+    const button = make("button", { type: "button", className: "vas-tile", data: { testid: `hypothesis-${tile.seed}` } }, canvas, make("span", { textContent: words }));
+    this.asChoice(button, { choice, picked, title: `Take the answer of ${words} for ${this.spanWords()}` });
+    button.disabled ||= hypotheses.length < 2;
+    this.paint(canvas, drawn, tile);
+    return button;
+  }
+
+  heatTile(drawn) {
+    const canvas = make("canvas", { width: 1, height: 1 });
+    const title = "Where they differ: from yellow to red the more, red where half say otherwise. Layer Y shows it in the picture.";
+    const node = make("div", { className: "vas-tile", title, data: { testid: "hypothesis-heat" } }, canvas, make("span", { textContent: "where they differ" }));
+    this.paint(canvas, drawn, null);
+    return node;
+  }
+
+  jointButton(how, { seeds, answer }) {
+    const words = how === "majority" ? "what more than half of them have" : "what any of them has";
+    const button = make("button", { type: "button", className: "vas-text", textContent: how[0].toUpperCase() + how.slice(1), data: { testid: `hypothesis-${how}` } });
+    this.asChoice(button, { choice: { how, seeds }, picked: answer.picked, title: `Take ${words}, for ${this.spanWords()}` });
+    return button;
+  }
+
+  asChoice(button, { choice, picked, title }) {
+    button.title = title;
+    button.setAttribute("aria-pressed", String(Boolean(sameChoice(picked, choice))));
+    button.disabled = this.store.jobRuns;
+    button.onclick = () => {
+      const [first, last] = this.span;
+      this.send("pick", { ...choice, first, last });
+    };
+  }
+
+  spanWords() {
+    const [first, last] = this.span;
+    return first === last ? `frame ${first}` : `${plural(last - first + 1, "frame")}, ${first} to ${last}`;
+  }
+
+  /** What making them would cost; asked once for each state of things. */
+  async askCost() {
+    const { store, hypotheses } = this;
+    const { id } = store.chosen;
+    const key = `${id}/${this.count}/${store.version}`;
+    if (id === null || !store.chosenObject || store.jobRuns || key === this.asked || !hypotheses.api) return;
+    this.asked = key;
+    try {
+      const { words } = await hypotheses.api.getJson(`cost?object_id=${id}&count=${this.count}`);
+      if (key === this.asked) this.cost = words ? `to make: ${words}` : "all made";
+    } catch {
+      this.cost = "";
+    }
+    this.part("cost").textContent = this.cost;
+  }
+}
