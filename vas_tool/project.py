@@ -90,7 +90,7 @@ class Project:
         """
         if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
             raise ProjectError(f"{folder} exists already; open it, or choose another name")
-        beside = folder.with_name(f".{folder.name}.{os.getpid()}.import")
+        beside = folder.with_name(f".{folder.name}.{os.getpid()}.{threading.get_ident()}.import")
         try:
             beside.mkdir(parents=True)
             imported = import_frames(

@@ -23,6 +23,9 @@ NOTHING_OPEN = {"token": "", "base": ""}
 OURS: dict[str, Any] = {"api_visibility": "private"}
 """Events are for this page alone. As an API for others Gradio would describe each of them at every first load."""
 
+ARRIVALS = 16
+"""Tabs that come at once: one whose clip takes long to import must not keep the others out."""
+
 MOUNT = """
 import(new URL('workbench/main.js', document.baseURI).href)
   .then(module => module.mount(element, props, watch))
@@ -78,6 +81,7 @@ class Page:
         self.opener = opener
         self._tokens: dict[str, str] = {}
         self._stops: dict[str, threading.Event] = {}
+        """Of the tabs that are here."""
 
     def build(self) -> gr.Blocks:
         """The page as Gradio blocks."""
@@ -98,7 +102,7 @@ class Page:
                 elem_id="workbench",
             )
             opened = [workbench, message, project]
-            blocks.load(self._arrive, [], opened, show_progress="hidden", **OURS)
+            blocks.load(self._arrive, [], opened, show_progress="hidden", concurrency_limit=ARRIVALS, **OURS)
             project.change(None, [project], None, js=REMEMBER, show_progress="hidden", **OURS)
             project.input(self._choose, [project], opened, show_progress="hidden", **OURS)
             for event, handler, inputs in (
@@ -127,6 +131,7 @@ class Page:
         return self._opened(request, lambda report: self.opener.arrive(wanted, report), progress)
 
     def _leave(self, request: gr.Request) -> None:
+        self._stops.pop(str(request.session_hash), None)
         self.rooms.leave(self._tokens.pop(str(request.session_hash), ""))
 
     # --- opening --------------------------------------------------------------------------------------------------
@@ -184,9 +189,11 @@ class Page:
             return gr.skip(), _alert(str(error)), gr.skip()
         if not token:
             return gr.skip(), "", gr.skip()
+        project = self.rooms.session(token).project
         self.rooms.leave(self._tokens.pop(tab, ""))
         self._tokens[tab] = token
-        project = self.rooms.session(token).project
+        if tab not in self._stops:  # it was closed while the clip was made: nobody will leave for it
+            self.rooms.leave(self._tokens.pop(tab, ""))
         choices = gr.Dropdown(choices=self.rooms.projects(), value=project.name)
         return {"token": token, "base": ""}, "", choices
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,14 +42,20 @@ class Opener:
         """``start`` is what the first tab sees: a video, a folder, or a project."""
         self.rooms = rooms
         self._start = start
+        self._starting = threading.RLock()
+        """Held while what everybody may want at once is imported: the start, the sample."""
 
     def arrive(self, wanted: str, progress: Progress) -> str:
-        """A tab arrives: the project its address names, else the start, else where the last work was. Or ``""``."""
+        """A tab arrives: the project its address names, else the start, else where the last work was. Or ``""``.
+
+        While the start is being imported, others (the same tab, reloaded) wait for it and see it then.
+        """
         if wanted:
             return self.project(wanted)
-        if self._start is not None:
+        with self._starting:
             start, self._start = self._start, None
-            return self.sample(progress) if start.resolve() == sample_clip() else self.source(start, progress)
+            if start is not None:
+                return self.sample(progress) if start.resolve() == sample_clip() else self.source(start, progress)
         names = self.rooms.projects()
         return self.project(names[0]) if names else ""
 
@@ -61,9 +68,10 @@ class Opener:
     def sample(self, progress: Progress) -> str:
         """The bundled sample; the project that was made from it before, if there is one."""
         folder = self.rooms.root / SAMPLE_NAME
-        if (folder / "project.json").is_file():
-            return self.rooms.enter(folder)
-        return self.rooms.create(sample_clip(), name=SAMPLE_NAME, progress=progress)
+        with self._starting:
+            if (folder / "project.json").is_file():
+                return self.rooms.enter(folder)
+            return self.rooms.create(sample_clip(), name=SAMPLE_NAME, progress=progress)
 
     def path(self, path: str, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A video, folder or project at a path under the root."""
@@ -78,9 +86,9 @@ class Opener:
         if not path.exists():
             raise VideoError(f"{path} does not exist; check the spelling")
         if path.is_dir() and is_sequences_folder(path):
-            folder = self.rooms.new_folder(path.name)
-            import_sequences(path, folder, label=path.name, progress=progress).close()
-            return self.rooms.enter(folder)
+            with self.rooms.new_folder(path.name) as folder:
+                import_sequences(path, folder, label=path.name, progress=progress).close()
+                return self.rooms.enter(folder)
         made = self._made_from(path) if options in (None, ImportOptions()) else None
         return self.rooms.enter(made) if made else self.rooms.create(path, options=options, progress=progress)
 

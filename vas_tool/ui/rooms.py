@@ -6,6 +6,8 @@ import logging
 import re
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -38,6 +40,9 @@ class Rooms:
         self.root = root.resolve()
         self._linger = linger_seconds
         self._mutex = threading.RLock()
+        """Never held while a project is opened or closed: everybody's pictures wait for it."""
+        self._doors: dict[Path, threading.Lock] = {}
+        self._promised: set[str] = set()
         self._sessions: dict[Path, Session] = {}
         self._tokens: dict[str, Path] = {}
 
@@ -56,12 +61,20 @@ class Rooms:
             )
         return resolved
 
-    def new_folder(self, name: str) -> Path:
-        """A folder for a new project, named after its source, not yet there."""
+    @contextmanager
+    def new_folder(self, name: str) -> Iterator[Path]:
+        """A folder for a new project, named after its source, not yet there; nobody else is given it meanwhile."""
         plain = re.sub(r"[^\w.-]+", "_", name).strip("._") or "clip"
-        taken = {p.name for p in self.root.iterdir()}
-        numbered = (plain if n == 1 else f"{plain}-{n}" for n in range(1, len(taken) + 2))
-        return self.root / next(n for n in numbered if n not in taken)
+        with self._mutex:
+            taken = {p.name for p in self.root.iterdir()} | self._promised
+            numbered = (plain if n == 1 else f"{plain}-{n}" for n in range(1, len(taken) + 2))
+            chosen = next(n for n in numbered if n not in taken)
+            self._promised.add(chosen)
+        try:
+            yield self.root / chosen
+        finally:
+            with self._mutex:
+                self._promised.discard(chosen)
 
     def create(
         self,
@@ -72,19 +85,17 @@ class Rooms:
         progress: Progress = silent,
     ) -> str:
         """Import a source into a new project; gives a token. Raises VideoError, ProjectError, Cancelled."""
-        folder = self.new_folder(name or source.stem)
-        project = Project.create(folder, source, progress=progress, **asdict(options or ImportOptions()))
-        with self._mutex:
-            self._sessions[folder] = Session(project)
-            return self._token(folder)
+        with self.new_folder(name or source.stem) as folder:
+            project = Project.create(folder, source, progress=progress, **asdict(options or ImportOptions()))
+            return self._seated(folder, Session(project))
 
     def enter(self, folder: Path) -> str:
         """A new tab on a project that exists; gives its token. Raises ProjectError, ProjectBusy, ProjectDamaged."""
         folder = self.inside(folder)
-        with self._mutex:
-            if folder not in self._sessions:
-                self._sessions[folder] = Session(Project.open(folder))
-            return self._token(folder)
+        with self._door(folder):
+            with self._mutex:
+                session = self._sessions.get(folder)
+            return self._seated(folder, session or Session(Project.open(folder)))
 
     def session(self, token: str) -> Session:
         """The session behind a token. Raises KeyError when the tab has left or the server was restarted."""
@@ -96,9 +107,7 @@ class Rooms:
         with self._mutex:
             folder = self._tokens.pop(token, None)
         if folder is not None:
-            timer = threading.Timer(self._linger, self._close_if_empty, args=(folder,))
-            timer.daemon = True
-            timer.start()
+            self._close_later(folder)
 
     def close(self) -> None:
         """Close every project: jobs stop, finished frames are kept."""
@@ -108,22 +117,33 @@ class Rooms:
             self._sessions.clear()
             self._tokens.clear()
 
-    def _token(self, folder: Path) -> str:
+    def _door(self, folder: Path) -> threading.Lock:
+        """Held by whoever opens or closes a project: one at a time."""
+        with self._mutex:
+            return self._doors.setdefault(folder, threading.Lock())
+
+    def _seated(self, folder: Path, session: Session) -> str:
         token = secrets.token_urlsafe(24)
-        self._tokens[token] = folder
+        with self._mutex:
+            self._sessions[folder] = session
+            self._tokens[token] = folder
         return token
 
+    def _close_later(self, folder: Path) -> None:
+        timer = threading.Timer(self._linger, self._close_if_empty, args=(folder,))
+        timer.daemon = True
+        timer.start()
+
     def _close_if_empty(self, folder: Path) -> None:
-        with self._mutex:
-            session = self._sessions.get(folder)
-            if session is None or folder in self._tokens.values():
-                return
-            if session.job is not None and not session.job.finished:
-                timer = threading.Timer(self._linger, self._close_if_empty, args=(folder,))
-                timer.daemon = True
-                timer.start()
-                return
-            del self._sessions[folder]
+        with self._door(folder):
+            with self._mutex:
+                session = self._sessions.get(folder)
+                if session is None or folder in self._tokens.values():
+                    return
+                if session.job is not None and not session.job.finished:
+                    self._close_later(folder)
+                    return
+                del self._sessions[folder]
             session.close()
 
 

@@ -1,0 +1,104 @@
+"""Real browsers that come, go and come back: at once, on a closed tab, on a server that was restarted meanwhile."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import Server, Workbench, browser
+from conftest import write_images
+
+from vas_tool.review import FrameState
+from vas_tool.sample import sample_clip
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # sockets of the browser's driver
+]
+
+CAR = (70.0, 238.0)
+"""A clip pixel on the sample's object, on frame 0."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "projects", sample_clip())
+    server.root.mkdir()
+    server.start()
+    yield server
+    server.kill()
+
+
+def new_browser(chromium: Any) -> Workbench:
+    """A browser of its own: nothing is shared with the others."""
+    return Workbench(chromium.new_context(viewport={"width": 1280, "height": 800}).new_page())
+
+
+def test_two_browsers_at_the_first_load_and_then_each_on_its_own_project(chromium: Any, server: Server) -> None:
+    benches = [new_browser(chromium) for _ in range(2)]
+    for bench in benches:
+        bench.page.goto(server.address, wait_until="commit")  # the second comes while the first one's clip is made
+    for bench in benches:
+        bench.until_ready()
+    assert [bench.state()["project"]["name"] for bench in benches] == ["sample", "sample"]
+    assert [p.name for p in server.root.glob("*/project.json")] == ["project.json"]
+
+    # what one does the other sees, until it goes elsewhere
+    one, other = benches
+    one.click(*CAR)
+    other.until("s => s.objects.length === 1")
+    write_images(server.root / "squares", 6, (64, 48))
+    other.page.locator("#path input, #path textarea").first.fill("squares")
+    other.page.locator("#open-path button, button#open-path").first.click()
+    other.until("s => s.project.frame_count === 6 && s.objects.length === 0")
+    assert one.state()["project"]["name"] == "sample" and len(one.state()["objects"]) == 1
+    for bench in benches:
+        assert bench.complaints == []
+        bench.page.context.close()
+
+
+def test_a_closed_tab_comes_back_to_its_place_and_its_job_has_gone_on(chromium: Any, server: Server) -> None:
+    bench = new_browser(chromium)
+    bench.open(server.address)
+    bench.click(*CAR)
+    bench.press("t")
+    bench.until("s => s.job && s.job.kind === 'track'")
+    bench.go(5)
+    bench.item("layer-others").click()
+    bench.page.close(run_before_unload=False)  # before the place was told in the ordinary way
+    bench.page.context.close()
+
+    again = new_browser(chromium)
+    again.open(server.address)
+    again.until("s => s.job && s.job.finished && !s.job.cancelled", seconds=240)
+    assert again.frame() == 5 and not again.item("layer-others").is_checked()
+    assert all(flag & FrameState.MODAL for flag in again.flags())
+    again.page.context.close()
+
+
+def test_an_open_page_finds_its_way_back_to_a_restarted_server(chromium: Any, server: Server) -> None:
+    bench = new_browser(chromium)
+    bench.open(server.address)
+    bench.click(*CAR)
+    bench.go(4)
+    bench.page.wait_for_timeout(1500)  # the place is told when the person has stopped moving
+    server.kill()
+    bench.page.wait_for_selector("[data-testid=lost]:not([hidden])", timeout=20_000)
+    bench.page.mouse.click(*bench.at(200, 200))  # nobody hears this one
+    assert "Connection lost" in bench.item("lost").inner_text()
+    bench.complaints.clear()
+    with bench.page.expect_navigation(timeout=60_000):
+        server.start()
+    bench.until_ready()
+    assert bench.frame() == 4 and [len(o["clicks"]) for o in bench.state()["objects"]] == [1]
+    assert "make it again" in bench.item("error").inner_text()  # the click that was never confirmed
+    bench.click(200, 200)
+    assert [len(o["clicks"]) for o in bench.state()["objects"]] == [2]
+    bench.page.context.close()

@@ -1,0 +1,186 @@
+"""Tabs that come, go, and come at once: what they see, and what is left when they have gone."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from conftest import write_images
+from fake_engines import use_fake_engines
+
+from vas_tool.engines.base import silent
+from vas_tool.errors import Cancelled, ProjectBusy, ProjectError, VideoError
+from vas_tool.project import Project
+from vas_tool.session import Session
+from vas_tool.types import Click
+from vas_tool.ui import opening
+from vas_tool.ui.opening import Opener
+from vas_tool.ui.rooms import Rooms
+
+LINGER_SECONDS = 0.05
+
+
+@pytest.fixture(autouse=True)
+def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_fake_engines(monkeypatch)
+
+
+@pytest.fixture
+def rooms(tmp_path: Path) -> Iterator[Rooms]:
+    rooms = Rooms(tmp_path / "root", linger_seconds=LINGER_SECONDS)
+    yield rooms
+    rooms.close()
+
+
+def pictures(rooms: Rooms, name: str) -> Path:
+    return write_images(rooms.root / "sources" / name, 4, (64, 48))
+
+
+def name_of(rooms: Rooms, token: str) -> str:
+    return rooms.session(token).project.name
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_tabs_that_arrive_during_the_first_import_see_its_clip(rooms: Rooms) -> None:
+    opener = Opener(rooms, start=pictures(rooms, "clip"))
+    Project.create(rooms.root / "older", pictures(rooms, "older")).close()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(done: int, total: int, what: str, /) -> None:
+        begun.set()
+        assert go_on.wait(20)
+
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(opener.arrive, "", slow)
+        assert begun.wait(20)
+        second = pool.submit(opener.arrive, "", silent)
+        assert name_of(rooms, opener.arrive("older", silent)) == "older"  # whoever wants another one need not wait
+        assert not second.done()
+        go_on.set()
+        tokens = [first.result(20), second.result(20)]
+    assert [name_of(rooms, token) for token in tokens] == ["clip", "clip"] and len(set(tokens)) == 2
+    assert rooms.session(tokens[0]) is rooms.session(tokens[1])
+
+
+def test_a_start_that_fails_is_not_tried_again(rooms: Rooms) -> None:
+    broken = rooms.root / "broken.mp4"
+    broken.write_bytes(b"no video")
+    opener = Opener(rooms, start=broken)
+    with pytest.raises(VideoError):
+        opener.arrive("", silent)
+    assert opener.arrive("", silent) == ""
+
+
+def test_the_last_work_is_what_a_tab_without_a_wish_sees(rooms: Rooms) -> None:
+    opener = Opener(rooms)
+    for name in ("one", "two"):
+        opener.source(pictures(rooms, name), silent)
+    rooms.session(opener.project("one")).set_place({"frame": 3})
+    assert name_of(rooms, opener.arrive("", silent)) == "one"
+
+
+def test_the_same_name_twice_at_once_makes_two_projects(rooms: Rooms) -> None:
+    source = pictures(rooms, "clip")
+    together = threading.Barrier(2)
+
+    def step(done: int, total: int, what: str, /) -> None:
+        if done == 1:
+            together.wait(20)
+
+    with ThreadPoolExecutor() as pool:
+        made = [pool.submit(rooms.create, source, progress=step) for _ in range(2)]
+        names = {name_of(rooms, each.result(20)) for each in made}
+    assert names == {"clip", "clip-2"} == set(rooms.projects())
+
+
+def test_two_tabs_that_ask_for_the_sample_share_it(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = pictures(rooms, "clip")
+    monkeypatch.setattr(opening, "sample_clip", lambda: source)
+    opener = Opener(rooms)
+    with ThreadPoolExecutor() as pool:
+        tokens = list(pool.map(opener.sample, [silent] * 3))
+    assert {name_of(rooms, token) for token in tokens} == {"sample"} == set(rooms.projects())
+
+
+def test_a_cancelled_import_leaves_nothing_and_its_name_is_free(rooms: Rooms) -> None:
+    source = pictures(rooms, "clip")
+
+    def stop(done: int, total: int, what: str, /) -> None:
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        rooms.create(source, progress=stop)
+    assert [p.name for p in rooms.root.iterdir()] == ["sources"]
+    assert name_of(rooms, rooms.create(source)) == "clip"
+
+
+def test_a_slow_opening_keeps_nobody_else_waiting(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = rooms.create(pictures(rooms, "here"))
+    Project.create(rooms.root / "slow", pictures(rooms, "slow")).close()
+    begun, go_on = threading.Event(), threading.Event()
+    original = Project.open
+
+    def wait_and_open(folder: Path) -> Project:
+        begun.set()
+        assert go_on.wait(20)
+        return original(folder)
+
+    monkeypatch.setattr(Project, "open", wait_and_open)
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(rooms.enter, rooms.root / "slow")
+        assert begun.wait(20)
+        assert name_of(rooms, here) == "here"
+        go_on.set()
+        assert name_of(rooms, slow.result(20)) == "slow"
+
+
+def test_a_project_is_let_go_of_some_time_after_its_last_tab(rooms: Rooms) -> None:
+    first = rooms.create(pictures(rooms, "clip"))
+    folder = rooms.session(first).project.folder
+    second = rooms.enter(folder)
+    rooms.leave(first)
+    time.sleep(4 * LINGER_SECONDS)
+    with pytest.raises(ProjectBusy):
+        Project.open(folder)
+    rooms.leave(second)
+    until(lambda: folder not in rooms._sessions)
+    Project.open(folder).close()
+
+
+def test_a_tab_that_comes_back_in_time_finds_the_same_session(rooms: Rooms) -> None:
+    token = rooms.create(pictures(rooms, "clip"))
+    session = rooms.session(token)
+    rooms.leave(token)
+    with pytest.raises(KeyError):
+        rooms.session(token)
+    again = rooms.enter(session.project.folder)
+    time.sleep(4 * LINGER_SECONDS)
+    assert rooms.session(again) is session
+
+
+def test_a_job_goes_on_without_a_tab(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_fake_engines(monkeypatch, step_seconds=0.15)
+    token = rooms.create(pictures(rooms, "clip"))
+    session: Session = rooms.session(token)
+    session.click(Click(0, 8, 8))
+    session.settle()
+    session.start_tracking(1, 0)
+    rooms.leave(token)
+    until(lambda: session.project.folder not in rooms._sessions)
+    with_all = Project.open(session.project.folder)
+    assert sorted(with_all.modal(1)) == [0, 1, 2, 3]
+    with_all.close()
+
+
+@pytest.mark.parametrize("path", ["/etc", "../other", "a/../../b"])
+def test_nothing_outside_the_root_is_opened(rooms: Rooms, path: str) -> None:
+    with pytest.raises(ProjectError, match="outside the folder"):
+        Opener(rooms).path(path, silent)
