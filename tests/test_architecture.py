@@ -8,13 +8,25 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"errors", "types"},
-    {"masks", "hypotheses", "boxes", "video", "drawing", "history", "truth", "storage", "object_layers", "speeds"}
+    {
+        "masks",
+        "hypotheses",
+        "worktime",
+        "boxes",
+        "video",
+        "drawing",
+        "history",
+        "truth",
+        "storage",
+        "object_layers",
+        "speeds",
+    }
     | {"made_from", "attention", "engines.base", "crops", "cropping", "engines.settings"},
     {"engines"},
     {"pipeline"},
-    {"project", "formats", "evaluation", "review"},
+    {"project", "formats", "evaluation", "review", "agreements", "box_files"},
     {"session", "desk", "prompting", "jobs", "spans", "runs", "rerun", "exports", "batch", "training"}
-    | {"results", "completion", "hypothesis_runs", "costs", "working", "imports"},
+    | {"results", "crop_runs", "boxing", "completion", "hypothesis_runs", "costs", "working", "imports"},
     {"cli", "commands", "measure_commands", "terminal", "sample", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""

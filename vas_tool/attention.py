@@ -14,6 +14,9 @@ JUMP = 0.45
 UNDECIDED = 0.2
 """Hypotheses that share less than four fifths of their pixels show different things, not different edges."""
 
+BOX_AGREES = 0.8
+"""IoU of the given amodal box and the mask's below which the mask misses the box."""
+
 SMALL_AREA = 64
 """Pixels below which a relative jump says nothing."""
 
@@ -30,11 +33,16 @@ class FrameFacts:
     """Prompted or accepted: the person has looked already."""
     disagreement: float | None = None
     """0..1, how far the hypotheses of the hidden part differ; None when there are none, or one was chosen."""
+    box_iou: float | None = None
+    """Of the amodal mask's box with the given one; None without either."""
+    accepted: bool = False
 
 
 def reason(facts: Sequence[FrameFacts], frame_index: int) -> str | None:
     """Why the frame needs a look, in one sentence; None when nothing stands out or the person has settled it."""
     here = facts[frame_index]
+    if here.box_iou is not None and here.box_iou < BOX_AGREES and not here.accepted:
+        return f"its box agrees only {here.box_iou:.0%} with the given one"
     if here.settled or here.modal_area is None:
         return None
     before = facts[frame_index - 1] if frame_index else FrameFacts()

@@ -48,19 +48,25 @@ def box_on(keyframes: Sequence[AmodalBox], frame_index: int) -> AmodalBox | None
             return box
     for before, after in pairwise(sorted(keyframes, key=lambda b: b.frame_index)):
         if before.frame_index < frame_index < after.frame_index:
-            t = (frame_index - before.frame_index) / (after.frame_index - before.frame_index)
-            edges = zip(before.corners, after.corners, strict=True)
-            return AmodalBox(frame_index, *(a + (b - a) * t for a, b in edges))
+            return _between(before, after, frame_index)
     return None
 
 
+def _between(before: AmodalBox, after: AmodalBox, frame_index: int) -> AmodalBox:
+    t = (frame_index - before.frame_index) / (after.frame_index - before.frame_index)
+    edges = zip(before.corners, after.corners, strict=True)
+    return AmodalBox(frame_index, *(a + (b - a) * t for a, b in edges))
+
+
 def boxes_by_frame(keyframes: Sequence[AmodalBox]) -> dict[int, AmodalBox]:
-    """frame_index -> box, from the first keyframe to the last."""
-    if not keyframes:
-        return {}
-    frames = [box.frame_index for box in keyframes]
-    found = {f: box_on(keyframes, f) for f in range(min(frames), max(frames) + 1)}
-    return {f: box for f, box in found.items() if box is not None}
+    """frame_index -> box, from the first keyframe to the last, ascending."""
+    ascending = sorted(keyframes, key=lambda b: b.frame_index)
+    found = {}
+    for before, after in pairwise(ascending):
+        found[before.frame_index] = before
+        between = range(before.frame_index + 1, after.frame_index)
+        found |= {f: _between(before, after, f) for f in between}
+    return found | {box.frame_index: box for box in ascending[-1:]}
 
 
 def is_interpolated(keyframes: Sequence[AmodalBox], frame_index: int) -> bool:

@@ -123,12 +123,26 @@ def _add_open(open_: argparse.ArgumentParser) -> None:
     open_.add_argument("--no-browser", action="store_true", help="print the address only")
 
 
+def _add_boxes(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--amodal-boxes",
+        metavar="FILE|project",
+        help="boxes around the whole object to crop to: a JSON list of [frame_index, x0, y0, x1, y1] in clip pixels "
+        "(keyframes; linear between), or those that the project has",
+    )
+    run.add_argument("--pad", type=float, metavar="PART", help="of the box, added on each side of it (default: 0.25)")
+    run.add_argument("--stretch", action="store_true", help="stretch crops to the model's proportions")
+    run.add_argument("--one-crop", action="store_true", help="one crop around all boxes instead of one a frame")
+    run.add_argument("--no-uncropped", action="store_true", help="do not make the result without the crop as well")
+
+
 def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("source", type=Path, help="a video, a folder of images, or a folder with rgbs/ and masks/")
     run.add_argument("--project", type=Path, required=True, help="the folder to make, or a project to go on with")
     run.add_argument("--click", action="append", default=[], metavar="FRAME,X,Y[,-]", help="a click; ,- is negative")
     run.add_argument("--box", action="append", default=[], metavar="FRAME,X0,Y0,X1,Y1")
     run.add_argument("--masks", type=Path, help="a folder of modal masks, one image a frame")
+    _add_boxes(run)
     run.add_argument("--label", help="the object's category name")
     run.add_argument("--stages", default="segment,depth,amodal,content", help="default: %(default)s")
     run.add_argument("--engine", action="append", default=[], metavar="STAGE=NAME")

@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from vas_tool.box_files import read_boxes
+from vas_tool.boxes import canvas_for
 from vas_tool.completion import complete, completion_costs, hypotheses_costs, hypothesize
 from vas_tool.costs import StageCost, in_words
 from vas_tool.engines import registry
@@ -30,7 +32,7 @@ from vas_tool.runs import segment_frame, track
 from vas_tool.spans import frames_to_track
 from vas_tool.terminal import ProgressBar
 from vas_tool.truth import AnnotatedObject, Pick, Truth
-from vas_tool.types import STAGES, Box, Canvas, Click, Stage
+from vas_tool.types import STAGES, AmodalBox, Box, Canvas, Click, Stage
 
 
 def open_(options: Namespace) -> int:
@@ -56,8 +58,9 @@ def run(options: Namespace) -> int:
         _set(Truth(Canvas((1, 1)), engines=engines), options.settings)  # a misspelt one is told before a long import
     project = _project(options, bar)
     try:
-        thing = _object(project, options, clicks=clicks, boxes=boxes)
+        thing = _boxed(project, options, _object(project, options, clicks=clicks, boxes=boxes))
         truth = replace(project.truth, engines={**project.truth.engines, **engines}, seed=options.seed)
+        truth = _cropping(project, options, truth=truth, boxes=thing.amodal_boxes)
         truth = _set(truth, options.settings)
         seeds = _seeds(options)
         if options.pick:
@@ -99,6 +102,35 @@ def _object(project: Project, options: Namespace, *, clicks: list[Click], boxes:
     for mark in marks:
         _require_inside(project, mark)
     return replace(thing, clicks=(*thing.clicks, *new_clicks), boxes=tuple(new_boxes.values()))
+
+
+def _boxed(project: Project, options: Namespace, thing: AnnotatedObject) -> AnnotatedObject:
+    """The object with the amodal boxes that were given."""
+    if options.amodal_boxes is None:
+        return thing
+    if options.amodal_boxes != "project":
+        boxes = read_boxes(Path(options.amodal_boxes), num_frames=len(project.clip))
+        return replace(thing, amodal_boxes=boxes)
+    if not thing.amodal_boxes:
+        raise InputError(
+            f"{thing.label} has no amodal boxes in {project.folder}; give a FILE, or draw them in the tool"
+        )
+    return thing
+
+
+def _cropping(project: Project, options: Namespace, *, truth: Truth, boxes: tuple[AmodalBox, ...]) -> Truth:
+    """The truth with the way to crop that was asked for, and a canvas that holds the boxes when it is still free."""
+    crop = truth.crop if options.pad is None else replace(truth.crop, margin=options.pad)
+    crop = replace(
+        crop,
+        keep_aspect=crop.keep_aspect and not options.stretch,
+        span=crop.span or options.one_crop,
+        compare=crop.compare and not options.no_uncropped,
+    )
+    made = any(len(project.layers(o.id).amodal) for o in truth.objects)
+    wanted = canvas_for(boxes, project.clip.size_wh)
+    grows = wanted.size_wh > truth.canvas.size_wh and not made
+    return replace(truth, crop=crop, canvas=wanted if grows else truth.canvas)
 
 
 def _require_inside(project: Project, mark: Click | Box) -> None:

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Literal
 
 from vas_tool.costs import StageCost, cost_of, measured, total
+from vas_tool.crop_runs import amodal_parts, keep_uncropped, with_crop
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.hypotheses import Recipe
-from vas_tool.hypothesis_runs import Tray, amodal_work, make_hypotheses, take_hypotheses
+from vas_tool.hypothesis_runs import Tray, make_hypotheses, take_hypotheses
 from vas_tool.pipeline import ContentWork, amodal_masks, content_pictures, depth_maps
 from vas_tool.project import Project
 from vas_tool.results import OnFrame, ignore_frame, put_result, stamp_by
@@ -86,6 +87,8 @@ def complete_amodal(
     """
     modal = project.modal(object_id)
     needed = to_make(project, object_id, "amodal", among=set(modal)) if only is None else set(only) & set(modal)
+    if needed:
+        keep_uncropped(project, object_id, needed, edit_id=edit_id, progress=progress)
     seeded = chosen_engine(project, "amodal").seeded
     by_recipe: dict[Recipe, set[int]] = {}
     for frame_index in needed:
@@ -119,11 +122,11 @@ def _run_one_seed(
     inputs, _ = wanted_inputs(project, object_id)
     loaded = registry.load("amodal", chosen_engine(project, "amodal").name)
     with measured(project, loaded.spec, frames):
-        for span in stretches(frames, windows_of(project, loaded.spec)):
-            work = amodal_work(project, object_id, span, spec=loaded.spec, seed=seed)
+        for work, part in amodal_parts(project, object_id, frames, spec=loaded.spec, seed=seed):
             for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
-                if frame_index in frames:
+                if frame_index in part:
                     stamp = stamp_by(loaded.spec, inputs=inputs(frame_index, loaded.spec.name), seed=seed)
+                    stamp = with_crop(stamp, work, frame_index)
                     put_result(project, object_id, layers.amodal, edit_id=edit_id, item=(frame_index, mask, stamp))
                     on_frame(frame_index)
 

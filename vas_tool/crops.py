@@ -35,6 +35,14 @@ class CropRule:
     """Grow the shorter side until the rectangle has the model's proportions; False stretches the box to them."""
     span: bool = False
     """One rectangle around all boxes, the same on every frame, instead of a rectangle a frame."""
+    compare: bool = True
+    """Make the result without the crop as well, to be looked at beside it."""
+
+    @property
+    def words(self) -> str:
+        """``25 % margin, proportions kept, one a frame``"""
+        how = "proportions kept" if self.keep_aspect else "stretched"
+        return f"{self.margin:.0%} margin, {how}, {'one for all frames' if self.span else 'one a frame'}"
 
     def __post_init__(self) -> None:
         if not 0 <= self.margin <= MARGIN_LIMIT:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from vas_tool.costs import measured
+from vas_tool.crop_runs import amodal_parts, with_crop
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
@@ -17,26 +18,12 @@ from vas_tool.hypotheses import Recipe, disagreement
 from vas_tool.pipeline import AmodalWork, amodal_hypotheses
 from vas_tool.project import Project
 from vas_tool.results import OnFrame, ignore_frame, put_result, stamp_by
-from vas_tool.review import chosen_engine, wanted_inputs, windows_of
-from vas_tool.spans import stretches
+from vas_tool.review import chosen_engine, wanted_inputs
 from vas_tool.storage import Stamp
 from vas_tool.types import Mask
 
 MOST_HYPOTHESES = 16
 """Of one run: more cannot be told apart side by side."""
-
-
-def amodal_work(project: Project, object_id: int, span: range, *, spec: EngineSpec, seed: int = 0) -> AmodalWork:
-    """What the amodal stage is asked for one object."""
-    return AmodalWork(
-        project.clip,
-        project.modal(object_id),
-        project.depth,
-        canvas=project.canvas,
-        frame_indices=span,
-        seed=seed,
-        settings=project.truth.settings_of("amodal", spec.name),
-    )
 
 
 def distinct_seeds(spec: EngineSpec, seeds: Sequence[int]) -> tuple[int, ...]:
@@ -83,14 +70,18 @@ class Tray:
         lacking = {f: tuple(s for s in seeds if not self.is_ours(f, s)) for f in sorted(frames)}
         return {f: missing for f, missing in lacking.items() if missing}
 
-    def put(self, frame_index: int, made: dict[int, Mask], *, edit_id: int) -> None:
-        """Store new hypotheses of a frame (by seed), with how far all that hold there differ. Raises Cancelled."""
+    def put(self, frame_index: int, made: dict[int, Mask], *, edit_id: int, work: AmodalWork | None = None) -> None:
+        """Store new hypotheses of a frame (by seed), with how far all that hold there differ. Raises Cancelled.
+
+        ``work`` is what they were made by, None where they were there already.
+        """
         others = [s for s in self.layers.hypotheses_on(frame_index) if s not in made and self.is_ours(frame_index, s)]
         masks = [*made.values(), *(self.layers.hypothesis(s)[frame_index] for s in others)]
         difference = disagreement(masks)
         for seed, mask in made.items():
             wanted = self.inputs(frame_index, self.spec.name, Recipe.of_seed(seed))
             stamp = stamp_by(self.spec, inputs=wanted, seed=seed)
+            stamp = with_crop(stamp, work, frame_index) if work else stamp
             stamp = replace(stamp, seeds=(seed,), disagreement=difference, among=len(masks))
             layer, item = self.layers.hypothesis(seed), (frame_index, mask, stamp)
             put_result(self.project, self.object_id, layer, edit_id=edit_id, item=item)
@@ -121,11 +112,11 @@ def make_hypotheses(
     loaded = registry.load("amodal", tray.spec.name)
     for lacking, frames in together.items():
         with measured(project, tray.spec, frames, num_seeds=len(lacking)):
-            for span in stretches(frames, windows_of(project, tray.spec)):
-                work = amodal_work(project, object_id, span, spec=tray.spec)
+            for work, part in amodal_parts(project, object_id, frames, spec=tray.spec):
                 for frame_index, masks in amodal_hypotheses(work, lacking, completer=loaded, progress=progress):
-                    if frame_index in frames:
-                        tray.put(frame_index, dict(zip(lacking, masks, strict=True)), edit_id=edit_id)
+                    if frame_index in part:
+                        made = dict(zip(lacking, masks, strict=True))
+                        tray.put(frame_index, made, edit_id=edit_id, work=work)
                         on_frame(frame_index)
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 
+from vas_tool.boxes import boxes_by_frame, union
+from vas_tool.crops import CropRule
 from vas_tool.engines.settings import SettingValue
 from vas_tool.hypotheses import Recipe
 from vas_tool.object_layers import PART, AmodalMasks, ModalMasks, asked_on, said_on
 from vas_tool.truth import AnnotatedObject, Truth, digest_of, stroke_json
+from vas_tool.types import AmodalBox
 
 
 def same_here(made_from: str, wanted: str) -> bool:
@@ -90,21 +93,24 @@ class AmodalInputs:
     The modal mask of the frame itself; canvas, hypothesis, who made the depth, and the engine's settings; and, as the
     last part, the modal masks of all frames: any of them may lend its outline. An engine with windows is different:
     what lies in the windows around a frame shapes its mask throughout, so it counts with the settings, and nothing
-    else does. Holds what is true at the moment when it is made.
+    else does. An amodal box counts as the frame's own; ``boxed`` is False for results that were made without it.
+    Holds what is true at the moment when it is made.
     """
 
-    def __init__(self, modal: ModalMasks, truth: Truth, depth: str, *, setup_of: SetupOf) -> None:
+    def __init__(self, modal: ModalMasks, truth: Truth, depth: str, *, setup_of: SetupOf, boxed: bool = True) -> None:
         canvas = modal.canvas
         self._thing, self._truth, self._setup_of = modal.thing, truth, setup_of
         self._seen = {f: modal.state(f) for f in modal}
         self._ground = [depth, canvas.size_wh, canvas.pad_left, canvas.pad_top]
         self._known: dict[tuple[str, Recipe, range | None], str] = {}
-        self.everywhere = digest_of(sorted(self._seen.items()))
+        self._boxes = _box_marks(modal.thing.amodal_boxes, truth.crop) if boxed else {}
+        self.everywhere = digest_of([*sorted(self._seen.items()), *sorted(self._boxes.items())])
 
     def here(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> str:
         """Everything but the last part."""
         recipe = recipe or self._truth.recipe_on(self._thing, frame_index)
-        return f"{self._seen.get(frame_index, '')}{PART}{self._around(frame_index, engine, recipe=recipe)}"
+        around = self._around(frame_index, engine, recipe=recipe)
+        return f"{self._seen.get(frame_index, '')}{PART}{around}{self._boxes.get(frame_index, '')}"
 
     def __call__(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> str:
         """The inputs for one frame; ``recipe`` in place of what was chosen there."""
@@ -115,11 +121,20 @@ class AmodalInputs:
         setup = self._setup_of(engine)
         reach = setup.reach[frame_index] if setup.reach else None
         if (engine, recipe, reach) not in self._known:
-            seen = [[f, self._seen[f]] for f in reach or () if f in self._seen]
+            seen = [[f, self._seen[f] + self._boxes.get(f, "")] for f in reach or () if f in self._seen]
             chosen = [recipe.how, recipe.seeds] if setup.seeded else []
             parts = [self._ground, chosen, dict(setup.settings), seen]
             self._known[engine, recipe, reach] = digest_of(parts)
         return self._known[engine, recipe, reach]
+
+
+def _box_marks(keyframes: Sequence[AmodalBox], rule: CropRule) -> dict[int, str]:
+    """By frame, what stands for its crop."""
+    if not keyframes:
+        return {}
+    how = {name: value for name, value in asdict(rule).items() if name != "compare"}
+    shared = [how, union([box.corners for box in keyframes]) if rule.span else []]
+    return {f: f"+{digest_of([box.corners, shared])}" for f, box in boxes_by_frame(keyframes).items()}
 
 
 class ContentInputs:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -27,40 +27,49 @@ PAINTED = Stamp(engine="stroke")
 HYPOTHESES = "hypotheses"
 """The folder that holds one folder a seed."""
 
+BoxXyxy = tuple[int, int, int, int]
+"""x0, y0, x1, y1 of a mask, in whole pixels; x1 and y1 lie just outside."""
+
 PART = "~"
 """Between the parts of a stamp's ``inputs`` (see ``made_from``)."""
 
 
-class Measured:
-    """Areas that had to be read from pixels, kept until what they were read from changes."""
+Measure = TypeVar("Measure")
+
+
+class Measured(Generic[Measure]):
+    """What had to be read from pixels, kept until what it was read from changes."""
 
     def __init__(self) -> None:
-        self._areas: dict[tuple[str, int], tuple[str, int]] = {}
+        self._kept: dict[tuple[str, int], tuple[str, Measure]] = {}
 
-    def get(self, what: str, frame_index: int, *, state: str, measure: Callable[[], int]) -> int:
+    def get(self, what: str, frame_index: int, *, state: str, measure: Callable[[], Measure]) -> Measure:
         """``measure()``, or what it gave before in the same ``state``."""
-        kept_state, kept = self._areas.get((what, frame_index), (None, 0))
-        if kept_state != state:
-            kept = measure()
-            self._areas[what, frame_index] = state, kept
-        return kept
+        kept = self._kept.get((what, frame_index))
+        if kept is None or kept[0] != state:
+            kept = state, measure()
+            self._kept[what, frame_index] = kept
+        return kept[1]
 
 
 class ObjectLayers:
     """The folders of one object: ``modal``, ``given`` (imported modal masks), ``amodal``, ``content``, ``hypotheses``.
 
+    ``uncropped`` has the amodal masks made without the crop around the amodal box, to be looked at beside the others.
     ``watch`` is told of every folder when it is first used.
     """
 
     def __init__(self, folder: Path, watch: Callable[[LayerFolder[Any]], object] = lambda layer: None) -> None:
         self.folder = folder
-        self.measured = Measured()
+        self.measured: Measured[int] = Measured()
+        self.measured_boxes: Measured[BoxXyxy | None] = Measured()
         self.modal: LayerFolder[Mask] = LayerFolder(folder / "modal", MASKS)
         self.given: LayerFolder[Mask] = LayerFolder(folder / "given", MASKS)
         self.amodal: LayerFolder[Mask] = LayerFolder(folder / "amodal", MASKS)
         self.content: LayerFolder[Content] = LayerFolder(folder / "content", CONTENTS)
+        self.uncropped: LayerFolder[Mask] = LayerFolder(folder / "uncropped", MASKS)
         self._watch = watch
-        for layer in (self.modal, self.given, self.amodal, self.content):
+        for layer in (self.modal, self.given, self.amodal, self.uncropped, self.content):
             watch(layer)
         self._hypotheses: dict[int, LayerFolder[Mask]] = {}
         for inner in (folder / HYPOTHESES).glob("*"):
@@ -93,7 +102,7 @@ class ObjectLayers:
 
     def every(self) -> list[LayerFolder[Any]]:
         """All folders."""
-        return [self.modal, self.given, self.amodal, self.content, *self._hypotheses.values()]
+        return [self.modal, self.given, self.amodal, self.uncropped, self.content, *self._hypotheses.values()]
 
     def modal_stamp(self, thing: AnnotatedObject, frame_index: int) -> Stamp | None:
         """Who made the modal mask under the strokes; PAINTED when only strokes did, None when nothing did."""
@@ -192,6 +201,20 @@ class AmodalMasks(Mapping[int, Mask]):
         stamp = self.layers.amodal_stamp(self.thing, frame_index)
         return _state_of(stamp, self.thing.strokes_on(frame_index, "amodal"))
 
+    def box(self, frame_index: int) -> BoxXyxy | None:
+        """Tight x0, y0, x1, y1 on the canvas; from the stamps where no stroke changed the mask, else read once."""
+        stamp = self.layers.amodal.stamp(frame_index)
+        if stamp is None or self.thing.strokes_on(frame_index, "amodal"):
+            state = f"{self.state(frame_index)}/{self.modal.state(frame_index)}"
+            read = lambda: box_xyxy(self[frame_index])  # noqa: E731
+            return self.layers.measured_boxes.get("amodal", frame_index, state=state, measure=read)
+        seen = self.modal.box(frame_index) if frame_index in self.modal else None
+        if seen is None:
+            return stamp.box
+        left, top = self.canvas.pad_left, self.canvas.pad_top
+        placed = seen[0] + left, seen[1] + top, seen[2] + left, seen[3] + top
+        return placed if stamp.box is None else _around(stamp.box, placed)
+
     def hidden_area(self, frame_index: int) -> int:
         """Pixels of the amodal mask that are not seen.
 
@@ -216,6 +239,10 @@ class AmodalMasks(Mapping[int, Mask]):
 
     def __len__(self) -> int:
         return len(list(iter(self)))
+
+
+def _around(a: BoxXyxy, b: BoxXyxy) -> BoxXyxy:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
 class VouchedMasks(Mapping[int, Mask]):

@@ -8,6 +8,7 @@ from contextlib import suppress
 from enum import IntFlag
 from functools import cache
 
+from vas_tool.agreements import box_agreements
 from vas_tool.attention import FrameFacts, reason
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
@@ -52,11 +53,17 @@ def engine_name(project: Project, stage: Stage) -> str:
 def wanted_inputs(project: Project, object_id: int) -> tuple[AmodalInputs, ContentInputs]:
     """What the stamps of up-to-date amodal masks and content say in ``inputs``, as things are at this moment."""
     amodal = project.amodal(object_id)
-    engines = {stamp.engine for f in amodal.modal if (stamp := project.depth.stamp(f)) is not None}
-    depth = "+".join(sorted(f"{engine} {depth_inputs(project, engine)}" for engine in engines))
-    before = AmodalInputs(amodal.modal, project.truth, depth, setup_of=setups(project, "amodal"))
+    before = amodal_inputs(project, object_id)
     seed = project.truth.seed
     return before, ContentInputs(amodal, before, seed=seed, setup_of=setups(project, "content"))
+
+
+def amodal_inputs(project: Project, object_id: int, *, boxed: bool = True) -> AmodalInputs:
+    """What the stamps of up-to-date amodal masks say; with ``boxed`` False of those made without the amodal boxes."""
+    modal = project.modal(object_id)
+    engines = {stamp.engine for f in modal if (stamp := project.depth.stamp(f)) is not None}
+    depth = "+".join(sorted(f"{engine} {depth_inputs(project, engine)}" for engine in engines))
+    return AmodalInputs(modal, project.truth, depth, setup_of=setups(project, "amodal"), boxed=boxed)
 
 
 def windows_of(project: Project, spec: EngineSpec) -> Sequence[range]:
@@ -99,7 +106,7 @@ def frame_facts(project: Project, object_id: int) -> list[FrameFacts]:
     """One a frame of the clip: what ``attention`` looks at."""
     thing, amodal = project.truth.object(object_id), project.amodal(object_id)
     modal, layers = amodal.modal, amodal.layers
-    settled = thing.prompted() | set(thing.accepted)
+    settled, agreements = thing.prompted() | set(thing.accepted), box_agreements(project, object_id)
     facts = []
     for frame_index in range(len(project.clip)):
         stamp = layers.modal_stamp(thing, frame_index)
@@ -109,7 +116,17 @@ def frame_facts(project: Project, object_id: int) -> list[FrameFacts]:
         seen = modal.area(frame_index)
         whole = seen + amodal.hidden_area(frame_index) if frame_index in amodal else None
         undecided = None if thing.pick_on(frame_index) else layers.disagreement(frame_index)
-        facts.append(FrameFacts(seen, whole, stamp.certainty, frame_index in settled, undecided))
+        facts.append(
+            FrameFacts(
+                seen,
+                whole,
+                stamp.certainty,
+                settled=frame_index in settled,
+                accepted=frame_index in thing.accepted,
+                disagreement=undecided,
+                box_iou=agreements.get(frame_index),
+            )
+        )
     return facts
 
 

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from vas_tool.agreements import box_agreements
+from vas_tool.attention import BOX_AGREES
+from vas_tool.boxing import Boxing
 from vas_tool.engines import registry
 from vas_tool.engines.settings import SettingValue
 from vas_tool.errors import EngineError, PromptError
@@ -22,17 +25,19 @@ from vas_tool.runs import prepare_frame
 from vas_tool.storage import write_atomically
 from vas_tool.types import Canvas, Stage
 from vas_tool.working import Working
+from vas_tool.worktime import WorkClock
 
 CANCEL_SECONDS = 30.0
 """How long undo waits for a running job to stop before it says so."""
 
 
-class Session(Working):
+class Session(Boxing, Working):
     """One open project and the person (in one browser tab or several) at work on it."""
 
     def __init__(self, project: Project) -> None:
         super().__init__(project)
         self.place: dict[str, Any] = self._read_place()
+        self.clock = WorkClock(project.folder)
         self._preparer = LatestOnly("prepare-frame")
         self._get_ready()
 
@@ -43,6 +48,7 @@ class Session(Working):
             self._job.wait(CANCEL_SECONDS)
         self._refiner.close()
         self._preparer.close()
+        self.clock.write()
         self.project.close()
 
     # --- objects, review, canvas ----------------------------------------------------------------------------------
@@ -87,12 +93,28 @@ class Session(Working):
         return len(fine)
 
     def next_look(self, frame_index: int, *, object_id: int | None = None) -> tuple[int, int, str] | None:
-        """(object_id, frame_index, why) of the next frame after this one that needs a look; wraps around."""
+        """(object_id, frame_index, why) of the next frame that needs a look.
+
+        For an object with amodal boxes the frame whose mask misses its box most comes first, then the second worst;
+        after those, as for all others, the next in time. Wraps around.
+        """
         ids = [object_id] if object_id is not None else [o.id for o in self.project.truth.objects]
-        places = [(f, o, why) for o in ids for f, why in needs_look(self.project, o).items()]
+        looks = {o: needs_look(self.project, o) for o in ids}
+        if object_id is not None:
+            worst = self._worst_boxes(object_id, looks[object_id])
+            if worst:
+                found = worst[(worst.index(frame_index) + 1) % len(worst) if frame_index in worst else 0]
+                return object_id, found, looks[object_id][found]
+        places = [(f, o, why) for o, by_frame in looks.items() for f, why in by_frame.items()]
         num_frames = len(self.project.clip)
         ahead = sorted(places, key=lambda place: ((place[0] - frame_index - 1) % num_frames, place[1]))
         return (ahead[0][1], ahead[0][0], ahead[0][2]) if ahead else None
+
+    def _worst_boxes(self, object_id: int, looks: dict[int, str]) -> list[int]:
+        """The frames that miss their amodal box, worst first."""
+        agreements = box_agreements(self.project, object_id)
+        missed = [f for f in looks if agreements.get(f, 1.0) < BOX_AGREES]
+        return sorted(missed, key=lambda f: (agreements[f], f))
 
     def set_canvas(self, fraction: float) -> None:
         """Pad the work area by a fraction of the frame on each side.

@@ -111,6 +111,10 @@ class Stamp:
     """Of a hypothesis: 0..1, how far those that were there when it was made differ (see ``hypotheses``)."""
     among: int = 0
     """Of a hypothesis: how many those were."""
+    crop: tuple[float, ...] | None = None
+    """The crop the engine looked through: x0, y0, x1, y1 in clip pixels, width, height in its own (``crops.Crop``)."""
+    given_box: tuple[float, ...] | None = None
+    """The amodal box it was for: x0, y0, x1, y1 in clip pixels."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +252,7 @@ def read_stamp(path: Path) -> Stamp:
     try:
         with Image.open(path) as image:
             data = json.loads(image.info[STAMP_KEY])
-        tuples = {key: tuple(data[key]) for key in ("box", "seeds") if data.get(key) is not None}
+        tuples = {key: tuple(data[key]) for key in ("box", "seeds", "crop", "given_box") if data.get(key) is not None}
         return Stamp(**{**data, **tuples})
     except (OSError, SyntaxError, KeyError, TypeError, ValueError) as error:
         raise ProjectDamaged(

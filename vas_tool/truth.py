@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from vas_tool.crops import CropRule
 from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
@@ -104,6 +105,8 @@ class Truth:
     seed: int = 0
     settings: Mapping[str, Mapping[str, Settings]] = field(default_factory=dict)
     """stage -> engine name -> what was set of that engine's parameters; each engine keeps its own."""
+    crop: CropRule = field(default_factory=CropRule)
+    """How amodal boxes become the crops that the amodal stage looks through."""
 
     def settings_of(self, stage: Stage, engine: str) -> Settings:
         """What was set of an engine's parameters; one that is absent has its default."""
@@ -217,6 +220,7 @@ def truth_json(truth: Truth) -> dict[str, Any]:
         "next_object_id": truth.next_object_id,
         "engines": dict(truth.engines),
         "seed": truth.seed,
+        "crop": asdict(truth.crop),
         "settings": {
             stage: {engine: dict(kept) for engine, kept in engines.items()} for stage, engines in truth.settings.items()
         },
@@ -232,6 +236,7 @@ def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
         next_object_id=int(data["next_object_id"]),
         engines={str(stage): str(name) for stage, name in data["engines"].items()},
         seed=int(data["seed"]),
+        crop=CropRule(**data.get("crop", {})),  # absent before there were amodal boxes
         settings=settings_from_json(data.get("settings", {})),  # absent before there were parameters
     )
 

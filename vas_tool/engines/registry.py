@@ -29,9 +29,12 @@ from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, SettingV
 from vas_tool.engines.turns import Turns
 from vas_tool.engines.weights import AnyWeights
 from vas_tool.errors import EngineError
-from vas_tool.types import STAGES, Stage
+from vas_tool.types import STAGES, SizeWH, Stage
 
 Engine = TypeVar("Engine", covariant=True)
+
+RESOLUTION = "resolution"
+"""The parameter, of an engine that has one, that says what size its model sees."""
 
 AUTO = "auto"
 """The best engine that is present for a stage."""
@@ -289,6 +292,18 @@ def parameter_of(spec: EngineSpec, name: str) -> Parameter:
 def resolved_settings(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> dict[str, SettingValue]:
     """A value for every parameter of the engine: what was set, else the default. Raises as ``checked_settings``."""
     return engine_settings.resolved(spec.parameters, settings, engine=spec.name)
+
+
+def model_size(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> SizeWH | None:
+    """Width and height of what an engine's model sees: its parameter ``resolution`` ("256x512", height first).
+
+    None for an engine that takes pictures of any size.
+    """
+    resolution = resolved_settings(spec, settings).get(RESOLUTION)
+    if not isinstance(resolution, str):
+        return None
+    height, _, width = resolution.partition("x")
+    return int(width), int(height)
 
 
 def all_weights() -> list[AnyWeights]:

@@ -22,6 +22,8 @@ One annotation an object and frame. Masks of different objects may overlap and n
                                    ``attention``), or "unseen"
     occluder_ids                   obj_id of the video's objects that are seen where this one is hidden
 
+A video's ``work_seconds`` are the seconds a person worked on each object, by obj_id.
+
 A frame with a modal mask and no amodal one takes the modal mask for both, with ``amodal_is_uncertain`` true and
 ``engine.amodal`` null. A frame where nothing is seen and no amodal mask has a pixel gets no annotation.
 """

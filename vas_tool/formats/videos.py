@@ -18,6 +18,7 @@ from vas_tool.formats.tally import Counted, Tally
 from vas_tool.project import Project
 from vas_tool.review import needs_look
 from vas_tool.truth import AnnotatedObject, Truth
+from vas_tool.worktime import work_seconds
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,15 @@ class ExportVideo:
             "fps": self.project.clip.fps,
             "source": Path(source.path).name,
             "source_sha256": source.sha256,
+            **self._work_json(),
             "canvas_padding": [canvas.pad_left, canvas.pad_top, canvas.pad_right, canvas.pad_bottom],
         }
+
+    def _work_json(self) -> dict[str, Any]:
+        """Seconds a person worked on each object, by its id; nothing where nobody did."""
+        seconds = work_seconds(self.project.folder)
+        known = {str(thing.id): seconds[thing.id] for thing in self.truth.objects if thing.id in seconds}
+        return {"work_seconds": known} if known else {}
 
     def masks(self, thing: AnnotatedObject, frame_index: int) -> MasksOnFrame:
         """One object's masks on one frame, and who made them."""

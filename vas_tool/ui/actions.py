@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from vas_tool.engines.registry import stage_named
@@ -10,7 +12,7 @@ from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
 from vas_tool.prompting import stroke_of
 from vas_tool.session import Session
-from vas_tool.types import Box, Click
+from vas_tool.types import AmodalBox, Box, Click
 
 Arguments = dict[str, Any]
 Answer = dict[str, Any]
@@ -21,9 +23,13 @@ def perform(session: Session, name: str, arguments: Arguments) -> Answer:
     if name not in ACTIONS:
         raise PromptError(f"there is no action {name!r}; reload the page")
     try:
-        return ACTIONS[name](session, arguments)
+        answer = ACTIONS[name](session, arguments)
     except KeyError as missing:
         raise PromptError(f"the action {name} needs {missing}; reload the page") from missing
+    object_id = answer.get("object") or arguments.get("object")
+    if isinstance(object_id, int):
+        session.clock.tick(object_id, time.monotonic())
+    return answer
 
 
 def _click(session: Session, a: Arguments) -> Answer:
@@ -39,6 +45,17 @@ def _box(session: Session, a: Arguments) -> Answer:
 def _stroke(session: Session, a: Arguments) -> Answer:
     stroke = stroke_of(a["layer"], int(a["frame"]), adds=a["adds"], radius=a["radius"], points=a["points"])
     return {"object": session.stroke(stroke, object_id=a["object"])}
+
+
+def _amodal_box(session: Session, a: Arguments) -> Answer:
+    corners = {key: float(a[key]) for key in ("x0", "y0", "x1", "y1")}
+    return {"object": session.set_amodal_box(AmodalBox(int(a["frame"]), **corners), object_id=a["object"])}
+
+
+def _crop(session: Session, a: Arguments) -> Answer:
+    given = {key: a[key] for key in ("margin", "keep_aspect", "span", "compare") if key in a}
+    session.set_crop(replace(session.project.truth.crop, **given))
+    return {}
 
 
 def _next_look(session: Session, a: Arguments) -> Answer:
@@ -76,6 +93,9 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "stroke": _stroke,
     "remove_click": _quiet(lambda s, a: s.remove_click(int(a["object"]), int(a["index"]))),
     "remove_box": _quiet(lambda s, a: s.remove_box(int(a["object"]), int(a["frame"]))),
+    "amodal_box": _amodal_box,
+    "remove_amodal_box": _quiet(lambda s, a: s.remove_amodal_box(int(a["object"]), int(a["frame"]))),
+    "crop": _crop,
     "new_object": lambda s, a: {"object": s.new_object(a.get("label"))},
     "rename": _quiet(lambda s, a: s.rename(int(a["object"]), str(a["label"]))),
     "delete_object": _quiet(lambda s, a: s.delete_object(int(a["object"]))),

@@ -1,0 +1,235 @@
+"""Amodal boxes in a session and on the command line: stored, cropped to, outdated, compared, measured."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from annotating import annotate
+from fake_engines import use_fake_engines
+
+from vas_tool.agreements import box_agreements
+from vas_tool.box_files import read_boxes
+from vas_tool.crops import CropRule
+from vas_tool.errors import InputError, PromptError
+from vas_tool.exports import export
+from vas_tool.project import Project
+from vas_tool.review import FrameState, frame_states, needs_look
+from vas_tool.session import Session
+from vas_tool.types import AmodalBox, Click
+from vas_tool.ui.actions import perform
+from vas_tool.worktime import WorkClock, work_seconds
+
+
+@pytest.fixture
+def session(small_project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    use_fake_engines(monkeypatch)
+    session = Session(small_project)
+    yield session
+    session.close()
+
+
+def block(project: Project) -> np.ndarray:
+    mask = np.zeros(project.clip.size_wh[::-1], bool)
+    mask[10:30, 10:22] = True
+    return mask
+
+
+def tracked(session: Session) -> int:
+    width, height = session.project.clip.size_wh
+    object_id = session.click(Click(0, width // 2, height // 2))
+    session.start_tracking(object_id, 0)
+    session.wait()
+    return object_id
+
+
+def completed(session: Session) -> None:
+    session.start_completing()
+    status = session.wait()
+    assert status is not None and status.error is None
+
+
+def box_around(session: Session, object_id: int, frame_index: int, *, grow: float = 4) -> AmodalBox:
+    x0, y0, x1, y1 = session.project.modal(object_id).box(frame_index) or (0, 0, 10, 10)
+    return AmodalBox(frame_index, x0 - grow, y0 - grow, x1 + grow, y1 + grow)
+
+
+def stale(session: Session, object_id: int) -> list[int]:
+    return [f for f, s in enumerate(frame_states(session.project, object_id)) if FrameState.STALE in s]
+
+
+# --- saying -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_box_is_stored_undone_and_removed(session: Session) -> None:
+    object_id = session.set_amodal_box(AmodalBox(1, 2, 3, 12, 13))
+    session.set_amodal_box(AmodalBox(3, 4, 3, 14, 13), object_id=object_id)
+    session.set_amodal_box(AmodalBox(1, 0, 0, 5, 5), object_id=object_id)
+    thing = session.project.truth.object(object_id)
+    assert [b.frame_index for b in thing.amodal_boxes] == [1, 3] and thing.amodal_boxes[0].x1 == 5
+    assert session.undo() == f"amodal box on {thing.label}, frame 1"
+    assert session.project.truth.object(object_id).amodal_boxes[0].x1 == 12
+    session.remove_amodal_box(object_id, 3)
+    assert len(session.project.truth.object(object_id).amodal_boxes) == 1
+    with pytest.raises(PromptError, match="no amodal box of its own"):
+        session.remove_amodal_box(object_id, 2)
+    with pytest.raises(PromptError, match="frame 99"):
+        session.set_amodal_box(AmodalBox(99, 0, 0, 1, 1))
+
+
+def test_the_canvas_grows_with_a_box_until_masks_lie_on_it(session: Session) -> None:
+    width = session.project.clip.size_wh[0]
+    session.set_amodal_box(AmodalBox(0, -width * 0.2, 0, 9, 9))
+    assert session.project.canvas.pad_left == round(width * 0.25)
+    session.undo()
+    assert session.project.canvas.pad_left == 0
+    tracked(session)
+    completed(session)
+    session.set_amodal_box(AmodalBox(0, -width * 0.4, 0, 9, 9))
+    assert session.project.canvas.pad_left == 0
+
+
+def test_the_page_says_the_same(session: Session) -> None:
+    corners = {"x0": -3, "y0": 1.5, "x1": 20, "y1": 30}
+    made = perform(session, "amodal_box", {"object": None, "frame": 2, **corners})
+    assert session.project.truth.object(made["object"]).amodal_boxes == (AmodalBox(2, -3, 1.5, 20, 30),)
+    perform(session, "crop", {"margin": 0.5, "span": True})
+    assert session.project.truth.crop == CropRule(margin=0.5, span=True)
+    perform(session, "remove_amodal_box", {"object": made["object"], "frame": 2})
+    assert session.project.truth.object(made["object"]).amodal_boxes == ()
+
+
+# --- making -----------------------------------------------------------------------------------------------------------
+
+
+def test_boxed_frames_are_made_through_crops_and_say_so(session: Session) -> None:
+    object_id = tracked(session)
+    for f in (1, 3):
+        session.set_amodal_box(box_around(session, object_id, f), object_id=object_id)
+    completed(session)
+    layers = session.project.layers(object_id)
+    stamps = {f: layers.amodal.stamp(f) for f in range(len(session.project.clip))}
+    boxed = [f for f, s in stamps.items() if s and s.crop]
+    assert boxed == [1, 2, 3] and sorted(layers.uncropped) == [1, 2, 3]
+    first = stamps[1]
+    assert first is not None and first.crop is not None and len(first.crop) == 6
+    assert first.given_box == box_around(session, object_id, 1).corners
+    assert stale(session, object_id) == []
+    times = {p: p.stat().st_mtime_ns for p in session.project.folder.rglob("*.png")}
+    completed(session)
+    assert times == {p: p.stat().st_mtime_ns for p in session.project.folder.rglob("*.png")}
+
+
+def test_the_uncropped_result_that_was_there_is_kept_not_made_again(session: Session) -> None:
+    object_id = tracked(session)
+    completed(session)
+    before = session.project.layers(object_id).amodal[2].copy()
+    session.set_amodal_box(box_around(session, object_id, 2, grow=1), object_id=object_id)
+    assert stale(session, object_id) == [2]
+    completed(session)
+    layers = session.project.layers(object_id)
+    assert np.array_equal(layers.uncropped[2], before)
+    session.undo()
+    assert 2 not in layers.uncropped and np.array_equal(layers.amodal[2], before)
+
+
+def test_a_moved_box_outdates_only_the_frames_it_touches(session: Session) -> None:
+    object_id = tracked(session)
+    for f in (0, 1, 3):
+        session.set_amodal_box(box_around(session, object_id, f), object_id=object_id)
+    completed(session)
+    session.set_amodal_box(box_around(session, object_id, 3, grow=9), object_id=object_id)
+    assert stale(session, object_id) == [2, 3]
+    session.set_crop(CropRule(margin=0.5))
+    assert stale(session, object_id) == [0, 1, 2, 3]
+    session.set_crop(replace(CropRule(margin=0.5), compare=False))
+    completed(session)
+    assert stale(session, object_id) == []
+
+
+# --- agreement --------------------------------------------------------------------------------------------------------
+
+
+def test_the_frames_that_miss_their_box_come_worst_first(small_project: Project) -> None:
+    masks = {f: block(small_project) for f in range(4)}
+    object_id = annotate(small_project, modal=masks, amodal=masks)
+    x0, y0, x1, y1 = small_project.modal(object_id).box(0) or (0, 0, 0, 0)
+    thing = small_project.truth.object(object_id)
+    boxes = tuple(AmodalBox(f, x0, y0, x0 + (x1 - x0) * k, y1) for f, k in enumerate((1, 2, 4, 1)))
+    small_project.edit("boxes", small_project.truth.with_object(replace(thing, amodal_boxes=boxes)))
+    assert list(box_agreements(small_project, object_id).values()) == pytest.approx([1, 0.5, 0.25, 1])
+    looks = needs_look(small_project, object_id)
+    assert looks[2] == "its box agrees only 25% with the given one"
+    session = Session(small_project)
+    order, frame = [], 0
+    for _ in range(3):
+        found = session.next_look(frame, object_id=object_id)
+        assert found is not None
+        frame = found[1]
+        order.append(frame)
+    assert order == [2, 1, 2]
+    session.accept(object_id, 2)
+    assert [f for f in needs_look(small_project, object_id) if f == 2] == []
+    session.close()
+
+
+def test_agreement_and_crop_are_exported(session: Session, tmp_path: Path) -> None:
+    object_id = tracked(session)
+    for f in (1, 3):
+        session.set_amodal_box(box_around(session, object_id, f), object_id=object_id)
+    completed(session)
+    session.clock.tick(object_id, 0)
+    session.clock.tick(object_id, 12)
+    session.clock.write()
+    export([session.project], "coco", tmp_path / "out.json")
+    data = json.loads((tmp_path / "out.json").read_text())
+    by_frame = {a["frame_index"]: a for a in data["annotations"]}
+    assert "given_box" not in by_frame[0]
+    assert [by_frame[f]["given_box"]["interpolated"] for f in (1, 2, 3)] == [False, True, False]
+    assert by_frame[2]["given_box"]["iou"] == box_agreements(session.project, object_id)[2]
+    assert len(by_frame[2]["engine"]["amodal"]["crop"]) == 6
+    assert data["videos"][0]["work_seconds"] == {str(object_id): pytest.approx(12, abs=1)}
+
+
+# --- seconds of work --------------------------------------------------------------------------------------------------
+
+
+def test_work_is_measured_without_pauses_and_kept(tmp_path: Path) -> None:
+    clock = WorkClock(tmp_path)
+    for object_id, now in ((1, 100.0), (1, 104.0), (2, 110.0), (2, 500.0), (2, 501.0)):
+        clock.tick(object_id, now)
+    clock.write()
+    assert work_seconds(tmp_path) == {1: 4.0, 2: 7.0}
+    again = WorkClock(tmp_path)
+    again.tick(1, 7.0)
+    again.tick(1, 8.5)
+    assert again.seconds == {1: 5.5, 2: 7.0}
+    (tmp_path / "work.json").write_text("[]")
+    assert work_seconds(tmp_path) == {}
+
+
+# --- command line -----------------------------------------------------------------------------------------------------
+
+
+def test_boxes_are_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "boxes.json"
+    file.write_text("[[4, 0, 0, 9, 9], [0, -5.5, 1, 8, 9]]")
+    assert read_boxes(file, num_frames=5) == (AmodalBox(0, -5.5, 1, 8, 9), AmodalBox(4, 0, 0, 9, 9))
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("{", "does not read"),
+        ("[]", "at least one"),
+        ("[[0, 1, 2], [9, 0, 0, 1, 1], [1, 5, 5, 5, 9]]", "entry 0.*entry 1.*not in the clip.*entry 2.*x0 < x1"),
+        ("[[0, 0, 0, 1, 1], [0, 0, 0, 1, 1]]", "two boxes"),
+    ],
+)
+def test_everything_wrong_with_a_file_is_told_at_once(tmp_path: Path, text: str, wrong: str) -> None:
+    file = tmp_path / "boxes.json"
+    file.write_text(text)
+    with pytest.raises(InputError, match=wrong):
+        read_boxes(file, num_frames=5)

@@ -1,0 +1,53 @@
+"""What a person says with amodal boxes: around the whole object, on key frames, beyond the picture if need be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vas_tool.boxes import padding_for, with_keyframe, without_keyframe
+from vas_tool.crops import CropRule
+from vas_tool.desk import Desk
+from vas_tool.object_layers import require_frame
+from vas_tool.truth import Truth
+from vas_tool.types import AmodalBox, Canvas
+
+
+class Boxing(Desk):
+    """Amodal boxes and how they become crops."""
+
+    def set_amodal_box(self, box: AmodalBox, *, object_id: int | None = None) -> int:
+        """A keyframe around the whole object (None: a new one), in place of an earlier one; gives the object's id.
+
+        The canvas grows with a box beyond it, unless amodal masks lie on the present one.
+        """
+        require_frame(box.frame_index, len(self.project.clip))
+        with self.project.mutex:
+            thing = self._object_or_new(object_id)
+            boxed = replace(thing, amodal_boxes=with_keyframe(thing.amodal_boxes, box))
+            truth = self._holding(self.project.truth.with_object(boxed), box)
+            grown = truth.canvas != self.project.canvas
+            self._store(f"amodal box on {thing.label}, frame {box.frame_index}", truth)
+        if grown:
+            self._everything_changed()
+        return thing.id
+
+    def remove_amodal_box(self, object_id: int, frame_index: int) -> None:
+        """Take the keyframe on a frame away. Raises PromptError where there is none."""
+        with self.project.mutex:
+            thing = self.project.truth.object(object_id)
+            boxes = without_keyframe(thing.amodal_boxes, frame_index)
+            what = f"remove amodal box of {thing.label}, frame {frame_index}"
+            self._edit(what, replace(thing, amodal_boxes=boxes))
+
+    def set_crop(self, rule: CropRule) -> None:
+        """How boxes become crops from now on; masks made through other crops become stale."""
+        truth = self.project.truth
+        if rule != truth.crop:
+            self._store(f"crops: {rule.words}", replace(truth, crop=rule))
+
+    def _holding(self, truth: Truth, box: AmodalBox) -> Truth:
+        frame_wh = self.project.clip.size_wh
+        wanted = Canvas.padded(frame_wh, padding_for([box], frame_wh))
+        larger = wanted.pad_left > truth.canvas.pad_left or wanted.pad_top > truth.canvas.pad_top
+        made = any(len(self.project.layers(o.id).amodal) for o in truth.objects)
+        return replace(truth, canvas=wanted) if larger and not made else truth

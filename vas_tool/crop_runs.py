@@ -1,0 +1,100 @@
+"""What the amodal stage is asked over a project: through crops where the object has amodal boxes, else on the picture.
+
+The result without the crop is kept beside, so that a person can see what the box did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from vas_tool.boxes import Corners
+from vas_tool.cropping import CropPlan, plan_crops
+from vas_tool.engines import registry
+from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.pipeline import AmodalWork, amodal_masks
+from vas_tool.project import Project
+from vas_tool.results import put_result, stamp_by
+from vas_tool.review import amodal_inputs, chosen_engine, windows_of
+from vas_tool.spans import stretches
+from vas_tool.storage import Stamp
+
+
+def amodal_parts(
+    project: Project, object_id: int, frames: Collection[int], *, spec: EngineSpec, seed: int = 0
+) -> Iterator[tuple[AmodalWork, set[int]]]:
+    """The works that make the masks of ``frames``, each with those of them that are to be taken from it."""
+    plan = crop_plan(project, object_id, spec)
+    boxed = set(frames) & set(plan.boxes) if plan is not None else set()
+    for part, crops in ((boxed, plan), (set(frames) - boxed, None)):
+        for span in stretches(part, windows_of(project, spec)) if part else []:
+            yield replace(_on_the_picture(project, object_id, span, spec=spec, seed=seed), crops=crops), part
+
+
+def crop_plan(project: Project, object_id: int, spec: EngineSpec) -> CropPlan | None:
+    """The crops of an object for an engine; None when it has no amodal box."""
+    modal = project.modal(object_id)
+    if not modal.thing.amodal_boxes:
+        return None
+    tight = {f: modal.box(f) for f in modal}
+    seen: dict[int, Corners] = {f: (*box,) for f, box in tight.items() if box is not None}
+    size = registry.model_size(spec, project.truth.settings_of("amodal", spec.name))
+    return plan_crops(
+        modal.thing.amodal_boxes, rule=project.truth.crop, frame_wh=project.clip.size_wh, size_wh=size, seen=seen
+    )
+
+
+def with_crop(stamp: Stamp, work: AmodalWork, frame_index: int) -> Stamp:
+    """The stamp of a mask with the numbers of the crop that it was made through."""
+    if work.crops is None:
+        return stamp
+    crop, box = work.crops.crops[frame_index], work.crops.boxes[frame_index]
+    return replace(stamp, crop=tuple(crop.to_json()), given_box=box.corners)
+
+
+def keep_uncropped(
+    project: Project, object_id: int, frames: Collection[int], *, edit_id: int, progress: Progress = silent
+) -> None:
+    """The amodal masks without the crop, on those of ``frames`` that have a box: kept when they are there, else made.
+
+    To be called before the cropped ones are written. Nothing when the project's rule does not ask to compare.
+    """
+    spec, thing = chosen_engine(project, "amodal"), project.truth.object(object_id)
+    plan = crop_plan(project, object_id, spec)
+    if plan is None or not project.truth.crop.compare:
+        return
+    layers, inputs, seed = project.layers(object_id), amodal_inputs(project, object_id, boxed=False), project.truth.seed
+    wanted = {f: stamp_by(spec, inputs=inputs(f, spec.name), seed=seed) for f in set(frames) & set(plan.boxes)}
+    missing = {f for f in wanted if not _same(layers.uncropped.stamp(f), wanted[f])} - set(thing.accepted)
+    for frame_index in sorted(missing):  # a copy: found ones are taken out
+        if _same(layers.amodal.stamp(frame_index), wanted[frame_index]):
+            item = (frame_index, layers.amodal[frame_index], wanted[frame_index])
+            put_result(project, object_id, layers.uncropped, edit_id=edit_id, item=item)
+            missing.remove(frame_index)
+    if not missing:
+        return
+    loaded = registry.load("amodal", spec.name)
+    for span in stretches(missing, windows_of(project, spec)):
+        work = _on_the_picture(project, object_id, span, spec=spec, seed=seed)
+        for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
+            if frame_index in missing:
+                item = (frame_index, mask, wanted[frame_index])
+                put_result(project, object_id, layers.uncropped, edit_id=edit_id, item=item)
+
+
+def _same(stamp: Stamp | None, wanted: Stamp) -> bool:
+    made_from = None if stamp is None else (stamp.engine, stamp.revision, stamp.inputs, stamp.crop)
+    return made_from == (wanted.engine, wanted.revision, wanted.inputs, None)
+
+
+def _on_the_picture(project: Project, object_id: int, span: range, *, spec: EngineSpec, seed: int) -> AmodalWork:
+    return AmodalWork(
+        project.clip,
+        project.modal(object_id),
+        project.depth,
+        canvas=project.canvas,
+        frame_indices=span,
+        seed=seed,
+        settings=project.truth.settings_of("amodal", spec.name),
+    )
