@@ -7,8 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from vas_tool.boxes import box_on, is_interpolated
-from vas_tool.cropping import agreement
+from vas_tool.boxes import box_iou, box_on, is_interpolated
 from vas_tool.masks import area, box_xywh, to_rle
 from vas_tool.object_layers import AmodalMasks, ModalMasks
 from vas_tool.project import Project
@@ -118,11 +117,13 @@ class MasksOnFrame:
         box = box_on(self.thing.amodal_boxes, self.frame_index)
         if box is None:
             return {}
+        x, y, width, height = self.amodal_bbox
+        agreement = box_iou(box.corners, (x, y, x + width, y + height))
         return {
             "given_box": {
                 "amodal_bbox": [box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0],
                 "interpolated": is_interpolated(self.thing.amodal_boxes, self.frame_index),
-                "iou": round(agreement(self.amodal, box, self.canvas), DIGITS),
+                "iou": round(agreement, DIGITS),
             }
         }
 
