@@ -166,7 +166,10 @@ def test_a_missing_part_is_named(tmp_path: Path, good: dict[str, bytes], part: s
         ({"model_type": "dpt"}, "no network for relative depth, but dpt"),
         ({"depth_estimation_type": "metric"}, "no network for relative depth"),
         ({"fusion_hidden_size": 20}, "have another shape"),
-        ({"fusion_hidden_size": "wide"}, r"config\.json does not describe a network"),
+        ({"fusion_hidden_size": "wide"}, "does not describe a network"),
+        ({"neck_hidden_sizes": [8, 12, 16]}, "does not describe a network|does not hold the weights"),
+        ({"backbone_config": None}, "of no released size"),
+        ({"backbone_config": {"model_type": "resnet"}}, r"config\.json does not describe a network"),
     ],
 )
 def test_a_config_that_describes_something_else(

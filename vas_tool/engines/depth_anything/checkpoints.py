@@ -144,16 +144,24 @@ def _to_current(tensors: Tensors, wanted: Tensors) -> dict[str, Any]:
 
 
 def _assemble(config: Any, tensors: Tensors, *, source: Path) -> Any:
-    import torch
-    from transformers import DepthAnythingForDepthEstimation
-
-    with torch.device("meta"):  # no time and memory for random weights that are replaced at once
-        network = DepthAnythingForDepthEstimation(config)
+    network = _empty_network(config, source)
     wanted = network.state_dict()
     tensors = _to_current(tensors, wanted)
     _require_fit(wanted, tensors, source=source, name=_name_of(architecture_of(config)))
     network.load_state_dict(tensors, assign=True)
     return network.eval().requires_grad_(False)
+
+
+def _empty_network(config: Any, source: Path) -> Any:
+    """The stock network without numbers: random ones would take time and memory and be replaced at once."""
+    import torch
+    from transformers import DepthAnythingForDepthEstimation
+
+    try:
+        with torch.device("meta"):
+            return DepthAnythingForDepthEstimation(config)
+    except Exception as error:  # whatever layer notices first that its sizes are none
+        raise EngineError(f"{source} does not describe a network that can be built ({error}); get it again") from error
 
 
 def _require_fit(wanted: Tensors, tensors: Tensors, *, source: Path, name: str) -> None:
@@ -196,7 +204,9 @@ def _read_config(path: Path) -> Any:
     if kind != "depth_anything" or said.get("depth_estimation_type", "relative") != "relative":
         raise EngineError(f"{path} describes no network for relative depth, but {kind}; get Depth Anything V2's folder")
     try:
-        return DepthAnythingConfig.from_dict(said)
+        config = DepthAnythingConfig.from_dict(said)
+        architecture_of(config)
+        return config
     except Exception as error:  # transformers checks fields in ways that differ from version to version
         raise EngineError(f"{path} does not describe a network ({error}); get the folder again") from error
 
