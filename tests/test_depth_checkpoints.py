@@ -5,15 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from depth_models import TINY, original_shapes, original_state, skip_without_transformers, write_folder, write_original
+from little_hub import Hub
 
+from vas_tool.cli import main
 from vas_tool.engines import registry
 from vas_tool.engines.depth_anything.checkpoints import architecture_of, config_of, from_original, load_network
 from vas_tool.engines.depth_anything.engine import DepthAnything, open_depth_anything
 from vas_tool.engines.depth_anything.sizes import ARCHITECTURES, Size, weights_of
 from vas_tool.engines.weights import FOLDER_VARIABLE
 from vas_tool.errors import EngineError
+from vas_tool.types import ArrayClip
 
 skip_without_transformers()
 import torch  # noqa: E402
@@ -251,3 +255,17 @@ def test_a_file_is_opened_by_its_released_name(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "mine").mkdir()
     write_original(tmp_path / "mine" / "depth_anything_v2_vits.safetensors")
     assert isinstance(open_depth_anything(size="small"), DepthAnything)
+
+
+def test_the_way_of_a_users_weights(tmp_path: Path, good: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a hub, downloaded, found, loaded, used."""
+    monkeypatch.setitem(ARCHITECTURES, "small", TINY)
+    monkeypatch.setattr("vas_tool.engines.depth_anything.engine.best_device", lambda: "cpu")
+    hub = Hub("depth-anything/Depth-Anything-V2-Small-hf", "README.md", b"", "", others=dict(good))
+    with hub.serving() as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        assert main(["models", "download", "depth-anything-v2-small"]) == 0
+    assert registry.has_weights(registry.spec_of("depth", "depth-anything-v2-small"))
+    clip = ArrayClip(np.random.default_rng(0).integers(0, 256, (2, 20, 30, 3), np.uint8))
+    [(index, depth)] = open_depth_anything(size="small").estimate(clip, range(1, 2), settings={"short_side": 70})
+    assert index == 1 and depth.shape == (20, 30) and np.ptp(depth) > 0.01
