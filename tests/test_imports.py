@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vas_tool.cli import main
-from vas_tool.errors import Cancelled, FormatError, InputError
+from vas_tool.errors import Cancelled, FormatError, InputError, ProjectDamaged
+from vas_tool.formats.coco import write_coco
 from vas_tool.formats.diffusion_vas import write_samples
 from vas_tool.formats.origin import TrackOrigin, read_origin
 from vas_tool.formats.tabe import write_tabe
@@ -28,6 +29,7 @@ from vas_tool.imports.tao_amodal import Choice, import_tao_amodal
 from vas_tool.project import Project
 from vas_tool.runs import segment_frame, track
 from vas_tool.spans import frames_to_track
+from vas_tool.storage import Stamp
 from vas_tool.types import AmodalBox, Box
 
 SIZE = (64, 48)
@@ -176,6 +178,31 @@ def test_tracking_needs_no_click_and_answers_go_back(
     predictions = read_predictions(tmp_path / "prediction.json")
     assert {p.image_id for p in predictions} <= {1, 31, 61} and {p.track_id for p in predictions} <= {50, 51}
     assert predictions
+
+
+def test_where_the_annotator_was_unsure_the_export_says_so(tmp_path: Path, opened: Any) -> None:
+    data = tao_data()
+    data["annotations"][0]["amodal_is_uncertain"] = data["annotations"][4]["amodal_is_uncertain"] = True
+    path, frames = write_json(tmp_path / "v.json", data), write_frames(tmp_path / "frames", [1, 31, 61])
+    project = opened(import_tao_amodal(path, tmp_path / "projects", frames=frames).projects[0])
+    for i in range(3):
+        mask = rectangle(SIZE, 5, 5, 20, 20)
+        project.layers(1).modal.put(i, mask, Stamp("builtin"))
+        project.layers(1).amodal.put(i, project.canvas.to_canvas(mask), Stamp("builtin"))
+    project.edit("accept", project.truth.with_object(project.truth.object(1).accepting(2, True)))
+    write_coco([project], tmp_path / "coco.json")
+    annotations = json.loads((tmp_path / "coco.json").read_text())["annotations"]
+    assert [a["amodal_is_uncertain"] for a in annotations] == [True, False, False]
+    assert annotations[0]["given_box"]["amodal_bbox"] == tao_data()["annotations"][0]["amodal_bbox"]
+
+
+def test_a_damaged_origin_is_told(annotations: Path, tmp_path: Path, opened: Any) -> None:
+    frames = write_frames(tmp_path / "frames", [1, 31, 61])
+    project = opened(import_tao_amodal(annotations, tmp_path / "projects", frames=frames).projects[0])
+    for text in ("", "[]", '{"format": "tao-amodal"}'):
+        (project.folder / "origin.json").write_text(text)
+        with pytest.raises(ProjectDamaged, match=r"origin\.json does not read"):
+            write_predictions([project], tmp_path / "p.json")
 
 
 def test_without_frames_between_the_annotated_ones_are_the_clip(annotations: Path, tmp_path: Path, opened: Any) -> None:

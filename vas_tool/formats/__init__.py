@@ -1,9 +1,12 @@
-"""Files that other tools read: one module a format, reading and writing.
+"""Files that other tools read: one module a format, reading and writing. ``exports`` calls the writers by name.
 
-write_coco, read_coco                 image-level COCO with exact amodal and modal masks
-write_sequences, import_sequences     rgbs/ + masks/, the layout of Diffusion-VAS; out and in
-write_layers                          PNG, RGBA PNG, MP4 and GIF of every layer
-verify                                reads an export back and lists everything that is wrong
+coco                               image-level, exact RLE
+youtube_vis                        video-level
+kins, cocoa                        image-level, polygons
+diffusion_vas                      samples of 25 frames, in two forms
+tao_amodal, tao_predictions        boxes: annotations and answers
+sequences, tabe, layers            folders of pictures
+verify                             reads an export of any format back and lists everything that is wrong
 """
 
 from vas_tool.formats.coco import write_coco as write_coco

@@ -10,7 +10,8 @@ One annotation an object and frame. Masks of different objects may overlap and n
     visibility                     seen pixels / all pixels of the amodal mask, those beyond the picture included
     amodal_bbox                    of the whole amodal mask, in the picture's coordinates: may reach beyond it
     out_of_frame                   whether it does
-    amodal_is_uncertain            no amodal mask was made, or its engine was unsure and nobody accepted it
+    amodal_is_uncertain            no amodal mask was made, or nobody accepted it and its engine was unsure, or the
+                                   annotator of an imported box
     engine                         {"modal": ..., "amodal": ...}: who made each mask (engine, revision, seed, certainty,
                                    strokes over it, and where it applies the hypotheses or the crop it follows from);
                                    null when nobody made one

@@ -33,7 +33,10 @@ Review = Literal["unseen", "needs_work", "accepted"]
 
 
 class MasksOnFrame:
-    """One object's masks on one frame, and who made them. ``needs_work`` says why somebody should look at it."""
+    """One object's masks on one frame, and who made them.
+
+    ``needs_work`` says why somebody should look at it; ``unsure`` that its box was imported from one who was.
+    """
 
     def __init__(
         self,
@@ -43,9 +46,11 @@ class MasksOnFrame:
         *,
         canvas: Canvas,
         needs_work: str | None = None,
+        unsure: bool = False,
     ) -> None:
         layers = project.layers(thing.id)
-        self.canvas, self.thing, self.frame_index, self.needs_work = canvas, thing, frame_index, needs_work
+        self.canvas, self.thing, self.frame_index = canvas, thing, frame_index
+        self.needs_work, self.unsure = needs_work, unsure
         with project.mutex:  # no undo between a stamp and its picture
             self.modal_stamp = layers.modal_stamp(thing, frame_index)
             self.amodal_stamp = layers.amodal_stamp(thing, frame_index)
@@ -96,10 +101,12 @@ class MasksOnFrame:
 
     @property
     def uncertain(self) -> bool:
-        """No amodal mask was made (the modal one stands in), or its engine was unsure and nobody accepted it."""
+        """No amodal mask was made (the modal one stands in), or nobody accepted it and its engine was unsure, or the
+        annotator of the box that was imported.
+        """
         if self.amodal_stamp is None:
             return True
-        return self.amodal_stamp.certainty < UNSURE and not self.accepted
+        return (self.unsure or self.amodal_stamp.certainty < UNSURE) and not self.accepted
 
     def engine_json(self) -> dict[str, Any]:
         """Who made the modal and the amodal mask; None when nobody did."""

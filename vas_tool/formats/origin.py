@@ -23,6 +23,8 @@ class TrackOrigin:
 
     track_id: Id
     category_id: int
+    unsure: tuple[int, ...] = ()
+    """The frames where its annotator was unsure of the amodal box."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def write_origin(folder: Path, origin: Origin) -> None:
         "sha256": origin.sha256,
         "video_id": origin.video_id,
         "images": [[frame_index, image_id] for frame_index, image_id in sorted(origin.image_ids.items())],
-        "tracks": [[object_id, t.track_id, t.category_id] for object_id, t in sorted(origin.tracks.items())],
+        "tracks": [[i, t.track_id, t.category_id, list(t.unsure)] for i, t in sorted(origin.tracks.items())],
     }
     write_atomically(folder / ORIGIN, json.dumps(data).encode())
 
@@ -66,7 +68,9 @@ def read_origin(folder: Path) -> Origin | None:
             sha256=str(data["sha256"]),
             video_id=data["video_id"],
             image_ids={int(frame): image_id for frame, image_id in data["images"]},
-            tracks={int(thing): TrackOrigin(track, category) for thing, track, category in data["tracks"]},
+            tracks={
+                int(i): TrackOrigin(track, category, tuple(unsure)) for i, track, category, unsure in data["tracks"]
+            },
         )
     except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ProjectDamaged(

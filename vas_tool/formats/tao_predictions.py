@@ -21,7 +21,7 @@ from vas_tool.errors import FormatError
 from vas_tool.formats.coco_fields import Kind, is_id, is_integer, is_rate, wrong_fields
 from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import load_json, write_list
-from vas_tool.formats.origin import Id, Origin, read_origin
+from vas_tool.formats.origin import Id, Origin
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.tao_amodal import Xywh, is_extent
 from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, numbered, sightings
@@ -79,8 +79,7 @@ def write_predictions(
 
 
 def _origin(video: ExportVideo) -> Origin | None:
-    origin = read_origin(video.project.folder)
-    return origin if origin and origin.format == FORMAT else None
+    return video.origin if video.origin and video.origin.format == FORMAT else None
 
 
 def _check_one_file(origins: Sequence[Origin | None]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from vas_tool.engines.base import Progress
 from vas_tool.errors import FormatError
 from vas_tool.formats.masks_on_frame import MasksOnFrame
+from vas_tool.formats.origin import Origin, read_origin
 from vas_tool.formats.tally import Counted, Tally
 from vas_tool.project import Project
 from vas_tool.review import needs_look
@@ -33,6 +34,8 @@ class ExportVideo:
     first_track_id: int
     looks: Mapping[int, Mapping[int, str]]
     """object id -> frame_index -> why the frame needs work."""
+    origin: Origin | None
+    """The records that the project was made from; None for one made of a video."""
 
     @property
     def tracks(self) -> list[tuple[int, AnnotatedObject]]:
@@ -89,8 +92,10 @@ class ExportVideo:
 
     def masks(self, thing: AnnotatedObject, frame_index: int) -> MasksOnFrame:
         """One object's masks on one frame, and who made them."""
-        why = self.looks[thing.id].get(frame_index)
-        return MasksOnFrame(self.project, thing, frame_index, canvas=self.truth.canvas, needs_work=why)
+        why, canvas = self.looks[thing.id].get(frame_index), self.truth.canvas
+        track = self.origin.tracks.get(thing.id) if self.origin else None
+        unsure = track is not None and frame_index in track.unsure
+        return MasksOnFrame(self.project, thing, frame_index, canvas=canvas, needs_work=why, unsure=unsure)
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ class Sighting:
 def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
     """The projects' common parent folder, and the projects with their ids, sorted by name.
 
-    Raises FormatError when there is none, or one is listed twice.
+    Raises FormatError when there is none, or one is listed twice; ProjectDamaged when its ``origin.json`` is.
     """
     if not projects:
         raise FormatError("there is no project to export; name at least one")
@@ -131,7 +136,16 @@ def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
     tracks = accumulate((len(truth.objects) for truth, _ in said), initial=1)
     rows = zip(named, said, images, tracks, strict=False)
     return root, [
-        ExportVideo(i, name, project, truth, first_image_id=image, first_track_id=track, looks=looks)
+        ExportVideo(
+            id=i,
+            name=name,
+            project=project,
+            truth=truth,
+            first_image_id=image,
+            first_track_id=track,
+            looks=looks,
+            origin=read_origin(project.folder),
+        )
         for i, ((name, project), (truth, looks), image, track) in enumerate(rows, 1)
     ]
 

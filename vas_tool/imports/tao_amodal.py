@@ -191,7 +191,7 @@ class _Planning:
             label=track.category,
             boxes=tuple(b for f, box in boxes for b in self._prompt(f, box, size_wh)),
             amodal_boxes=tuple(AmodalBox(f, *_corners(box.amodal_xywh)) for f, box in boxes),
-            track=TrackOrigin(track.id, track.category_id),
+            track=TrackOrigin(track.id, track.category_id, tuple(sorted(f for f, box in boxes if box.uncertain))),
         )
 
     def _prompt(self, frame_index: int, box: TaoBox, size_wh: SizeWH) -> Iterator[Box]:
