@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from vas_tool.errors import InputError
 from vas_tool.evaluation import averages
 from vas_tool.evaluation.averages import best_of, by_group, clip_mean, dropped_zeros, frame_mean
 
@@ -43,7 +44,7 @@ def test_reference_buckets_are_of_clips_and_hold_both_ends() -> None:
 
 def test_strict_buckets_part_the_frames() -> None:
     visibility = np.array([0.0, 0.2, 0.79, 0.8, 1.0])
-    inside = np.array([averages.strict_bucket(visibility, b) for b in averages.STRICT_BUCKETS])
+    inside = np.array([averages.strict_bucket(visibility, b) for b in averages.buckets_between(averages.VISIBILITIES)])
     assert inside.sum(axis=0).tolist() == [1] * 5
     assert inside[1].tolist() == [False, True, False, False, False]
 
@@ -51,3 +52,9 @@ def test_strict_buckets_part_the_frames() -> None:
 def test_categories() -> None:
     means = by_group(["b", "b", "a", "a"], VALUES, CLIPS, averaging="frames")
     assert {name: round(value, 6) for name, value in means.items()} == {"a": 0.8, "b": 0.3}
+
+
+@pytest.mark.parametrize("borders", [(0.0,), (0.0, 0.5, 0.5, 1.0), (0.5, 0.1), (-0.1, 1.0), (0.0, 1.1)])
+def test_borders_that_do_not_ascend(borders: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match="ascend"):
+        averages.buckets_between(borders)

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,28 @@ def test_visibility_and_categories(tmp_path: Path) -> None:
     counts = {b: t["result0"]["miou"].num_frames for b, t in evaluation.curves["strict"].items()}
     assert counts == {(0.0, 0.2): 0, (0.2, 0.4): 1, (0.4, 0.6): 1, (0.6, 0.8): 1, (0.8, 1.0): 1}
     assert list(evaluation.categories["strict"]) == ["3"]
+
+
+def test_restricted_hulls_reach_into_the_other_objects_of_the_picture(tmp_path: Path) -> None:
+    """A thing 20 wide behind a post of 6; both are annotated, and nothing else is."""
+    whole, post = np.zeros((40, 60), dtype=bool), np.zeros((40, 60), dtype=bool)
+    whole[10:20, 10:30] = True
+    post[5:30, 18:24] = True
+    samples = [sail_sample([whole], [whole & ~post], obj_id=1), sail_sample([post], [post], obj_id=2)]
+    order = Order(written(tmp_path / "truth.json", samples), restricted=True, buckets=(0.0, 0.75, 1.0))
+    evaluation = evaluate("sail-vos", order).evaluation
+    assert evaluation.tables["strict"]["convex-restricted"]["miou"].mean == 1
+    assert evaluation.tables["strict"]["modal"]["miou"].mean == (0.7 + 1) / 2
+    assert list(evaluation.curves["strict"]) == [(0.0, 0.75), (0.75, 1.0)]
+    alone = replace(order, truth=written(tmp_path / "alone.json", samples[:1]))
+    strict = evaluate("sail-vos", alone).evaluation.tables["strict"]
+    assert strict["convex-restricted"]["miou"].mean == strict["modal"]["miou"].mean == 0.7
+
+
+def test_visibilities_that_are_no_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = written(tmp_path / "truth.json", [sail_sample(AMODAL, MODAL)])
+    assert main(["evaluate", "sail-vos", "--truth", str(truth), "--visibility", "0,x"]) == 1
+    assert "0,0.1,0.8,1" in capsys.readouterr().err
 
 
 # --- TAO-Amodal -------------------------------------------------------------------------------------------------------

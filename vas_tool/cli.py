@@ -105,6 +105,10 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     )
     evaluate.add_argument("--tracks", type=Path, help="tao-amodal: the map from video id to first track id")
     evaluate.add_argument("--no-baselines", action="store_true", help="without the modal and the convex row")
+    evaluate.add_argument(
+        "--restricted", action="store_true", help="sail-vos: the row Convex^R, from the other objects of each picture"
+    )
+    evaluate.add_argument("--visibility", default="0,0.2,0.4,0.6,0.8,1", help="borders of the curves' buckets")
     _add_outputs(evaluate)
 
 

@@ -32,6 +32,8 @@ def evaluate_(options: Namespace) -> int:
         tuple(options.predictions),
         track_map=options.tracks,
         baselines=not options.no_baselines,
+        restricted=options.restricted,
+        buckets=_visibilities(options.visibility),
         progress=bar,
     )
     compared = evaluate(options.benchmark, order)
@@ -72,6 +74,13 @@ def predict_(options: Namespace) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
+
+
+def _visibilities(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--visibility needs numbers like 0,0.1,0.8,1; got {text!r}") from error
 
 
 def _number(text: str) -> int:

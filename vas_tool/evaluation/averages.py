@@ -6,10 +6,13 @@ nan means that a frame does not count for a measure. Frames come with the clip (
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+from vas_tool.errors import InputError
 
 Form = Literal["reference", "strict"]
 """As the published scripts compute it; or as the words mean it."""
@@ -25,11 +28,19 @@ Numbers = npt.NDArray[np.float64]
 DROPPED_BELOW = 1e-6
 """What Diffusion-VAS takes for 'no occlusion here', total misses included (spec.md 2.4)."""
 
-REFERENCE_BUCKETS = ((0.0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.0))
-"""Mean visibility of a clip, both ends included, as the scripts' lo and hi; the papers do not say their borders."""
+VISIBILITIES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Borders of the buckets that curves are drawn over; the papers do not say theirs."""
 
-STRICT_BUCKETS = ((0.0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.0))
-"""Visibility of a frame, the lower end included; the last bucket holds 1."""
+Bucket = tuple[float, float]
+"""Visibility from, to."""
+
+
+def buckets_between(borders: Sequence[float]) -> tuple[Bucket, ...]:
+    """The buckets between ascending borders. Raises InputError when they do not ascend within 0..1."""
+    rising = all(low < high for low, high in pairwise(borders))
+    if len(borders) < 2 or not rising or borders[0] < 0 or borders[-1] > 1:
+        raise InputError(f"visibilities must ascend from 0 to 1, like 0,0.1,0.8,1; got {list(borders)}")
+    return tuple(pairwise(borders))
 
 
 def frame_mean(values: Numbers) -> float:
@@ -76,15 +87,13 @@ def clip_visibility(visibility: Numbers, clips: npt.NDArray[np.int64]) -> Number
     return np.asarray(means[clips], dtype=np.float64)
 
 
-def reference_bucket(
-    visibility: Numbers, clips: npt.NDArray[np.int64], bucket: tuple[float, float]
-) -> npt.NDArray[np.bool_]:
-    """(N,) frames of clips whose mean visibility lies in [lo, hi] (spec.md 2.4, 2.7)."""
+def reference_bucket(visibility: Numbers, clips: npt.NDArray[np.int64], bucket: Bucket) -> npt.NDArray[np.bool_]:
+    """(N,) frames of clips whose mean visibility lies in [lo, hi], as the scripts' filter has it (spec.md 2.4, 2.7)."""
     of_clip = clip_visibility(visibility, clips)
     return np.asarray((of_clip >= bucket[0]) & (of_clip <= bucket[1]))
 
 
-def strict_bucket(visibility: Numbers, bucket: tuple[float, float]) -> npt.NDArray[np.bool_]:
+def strict_bucket(visibility: Numbers, bucket: Bucket) -> npt.NDArray[np.bool_]:
     """(N,) frames whose own visibility lies in [lo, hi), or in [lo, 1]."""
     low, high = bucket
     return np.asarray((visibility >= low) & ((visibility < high) | ((high == 1.0) & (visibility == 1.0))))

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 import vas_tool.evaluation.eoras as eoras
+import vas_tool.evaluation.restricted as restricted
 import vas_tool.evaluation.sail_vos as sail_vos
 import vas_tool.evaluation.tabe51 as tabe51
 import vas_tool.evaluation.tao_amodal as tao_amodal
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import InputError
+from vas_tool.evaluation.averages import VISIBILITIES
 from vas_tool.evaluation.baselines import convex_hull
 from vas_tool.evaluation.dataset import GivenMask, MaskSource, Predictions, Problem, Truth, TruthFrame, compared
 from vas_tool.evaluation.measuring import Answer, Measured, Protocol, Seen, measure
@@ -32,6 +34,10 @@ class Order:
     """Of TAO-Amodal: video id -> first track id."""
     baselines: bool = True
     """Whether the rows that need no answers (modal, convex) are measured, too."""
+    restricted: bool = False
+    """SAIL-VOS and exports of ours: the row Convex^R, too; it needs the other objects of each picture."""
+    buckets: Sequence[float] = VISIBILITIES
+    """Borders of visibility, ascending from 0 to 1."""
     progress: Progress = silent
 
 
@@ -76,15 +82,26 @@ def convex_row(frame: TruthFrame, seen: Seen) -> MaskSource:
 BASELINES: dict[str, Answer] = {"modal": modal_row, "convex": convex_row}
 """The rows of every table of masks."""
 
+ROWS = (*BASELINES, restricted.ROW, tao_amodal.MODAL_ROW)
+"""Names that no result file can have."""
 
-def evaluate_masks(truth: Truth, predictions: Sequence[Predictions], protocol: Protocol, *, order: Order) -> Compared:
+
+def evaluate_masks(
+    truth: Truth,
+    predictions: Sequence[Predictions],
+    protocol: Protocol,
+    *,
+    order: Order,
+    more_rows: Mapping[str, Answer] | None = None,
+) -> Compared:
     """Every result file, and the rows that need none, on every frame of the truth. Raises FormatError, Cancelled."""
     predictions = told_apart(predictions)
     answers: dict[str, Answer] = {p.name: _answer_of(p) for p in predictions}
-    measured = measure(truth, answers | (BASELINES if order.baselines else {}), protocol, progress=order.progress)
+    answers |= {**(BASELINES if order.baselines else {}), **(more_rows or {})}
+    measured = measure(truth, answers, protocol, progress=order.progress)
     evaluation = summarised(
         measured,
-        Rules(protocol.reference_averaging, protocol.finish),
+        Rules(protocol.reference_averaging, protocol.finish, order.buckets),
         hypotheses=[p.name for p in predictions],
         benchmark=protocol.name,
         about=protocol.about,
@@ -100,11 +117,11 @@ def _answer_of(predictions: Predictions) -> Answer:
 def told_apart(predictions: Sequence[Predictions]) -> list[Predictions]:
     """The same with a number behind names that occur twice."""
     names = [p.name for p in predictions]
-    taken = {name: 0 for name in (*BASELINES, *names)}
+    taken = {name: 0 for name in (*ROWS, *names)}
     out = []
     for p in predictions:
         taken[p.name] += 1
-        again = names.count(p.name) > 1 or p.name in BASELINES
+        again = names.count(p.name) > 1 or p.name in ROWS
         out.append(replace(p, name=f"{p.name} ({taken[p.name]})" if again else p.name))
     return out
 
@@ -124,7 +141,8 @@ def _all_problems(
 def _sail_vos(order: Order) -> Compared:
     truth = export_truth(order.truth) if is_project_export(order.truth) else sail_vos.read_truth(order.truth)
     predictions = [_read(path, sail_vos.read_predictions) for path in order.predictions]
-    return evaluate_masks(truth, predictions, sail_vos.PROTOCOL, order=order)
+    more: dict[str, Answer] = {restricted.ROW: restricted.RestrictedHulls(truth)} if order.restricted else {}
+    return evaluate_masks(truth, predictions, sail_vos.PROTOCOL, order=order, more_rows=more)
 
 
 def _tao_amodal(order: Order) -> Compared:
@@ -136,7 +154,7 @@ def _tao_amodal(order: Order) -> Compared:
     measured = tao_amodal.measure_boxes(truth, {p.name: p for p in predictions}, progress=order.progress)
     evaluation = summarised(
         measured,
-        Rules(),
+        Rules(buckets=order.buckets),
         hypotheses=[p.name for p in predictions],
         benchmark="tao-amodal",
         about=tao_amodal.ABOUT,

@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from vas_tool.evaluation.averages import (
     FORMS,
-    REFERENCE_BUCKETS,
-    STRICT_BUCKETS,
+    VISIBILITIES,
     Averaging,
     Form,
     Numbers,
     best_of,
+    buckets_between,
     mean,
     reference_bucket,
     strict_bucket,
@@ -49,6 +49,8 @@ class Rules:
 
     reference_averaging: Averaging = "frames"
     finish: Finish = field(default_factory=dict)
+    buckets: Sequence[float] = VISIBILITIES
+    """Borders of visibility."""
 
     def averaging(self, form: Form) -> Averaging:
         """What counts once in a mean."""
@@ -156,11 +158,13 @@ def _cell(values: Numbers, clips: npt.NDArray[np.int64], averaging: Averaging) -
 
 
 def _curves(rows: Mapping[str, Row], frames: Frames, rules: Rules, *, form: Form) -> dict[tuple[float, float], Table]:
-    if form == "reference":
-        buckets = {b: reference_bucket(frames.visibility, frames.clips, b) for b in REFERENCE_BUCKETS}
-    else:
-        buckets = {b: strict_bucket(frames.visibility, b) for b in STRICT_BUCKETS}
-    return {bucket: _table(rows, frames, rules, form=form, chosen=chosen) for bucket, chosen in buckets.items()}
+    chosen_by = {
+        bucket: reference_bucket(frames.visibility, frames.clips, bucket)
+        if form == "reference"
+        else strict_bucket(frames.visibility, bucket)
+        for bucket in buckets_between(rules.buckets)
+    }
+    return {bucket: _table(rows, frames, rules, form=form, chosen=chosen) for bucket, chosen in chosen_by.items()}
 
 
 def _worst(row: Row, frames: Frames) -> list[WorstFrame]:
