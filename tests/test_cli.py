@@ -188,7 +188,7 @@ def test_hypotheses_are_made_and_one_is_picked_and_the_cost_is_told_before(
     stamp = layers.amodal.stamp(5)
     assert stamp is not None and (stamp.how, stamp.seeds) == ("majority", (1, 2, 3))
     project.close()
-    for wrong in (["--hypotheses", "0"], ["--pick", "7"]):
+    for wrong in (["--hypotheses", "0"], ["--pick", "7"], ["--seed", "-1"]):
         assert main([*run, *wrong]) == 1
     assert main([*run[:-2], "--pick", "union"]) == 1
     assert "--hypotheses K" in capsys.readouterr().err

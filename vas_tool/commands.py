@@ -51,7 +51,7 @@ def open_(options: Namespace) -> int:
 
 def run(options: Namespace) -> int:
     """``vas-tool run``: one object through the stages."""
-    bar = ProgressBar()
+    bar, seeds = ProgressBar(), _seeds(options)
     stages, engines = _stages(options.stages), _engines(options.engine)
     clicks, boxes = [_click(text) for text in options.click], [_box(text) for text in options.box]
     if not (options.project / "project.json").is_file():
@@ -62,7 +62,6 @@ def run(options: Namespace) -> int:
         truth = replace(project.truth, engines={**project.truth.engines, **engines}, seed=options.seed)
         truth = _cropping(project, options, truth=truth, boxes=thing.amodal_boxes)
         truth = _set(truth, options.settings)
-        seeds = _seeds(options)
         if options.pick:
             thing = thing.picking(Pick(0, len(project.clip) - 1, _recipe(options.pick, seeds)))
         edit_id = project.edit(f"run on {thing.label}", truth.with_object(thing))
@@ -169,6 +168,8 @@ def _tell_cost(what: str, costs: list[StageCost]) -> None:
 
 def _seeds(options: Namespace) -> list[int]:
     """Of the hypotheses that are asked for."""
+    if options.seed < 0:
+        raise InputError(f"--seed takes a whole number from 0, got {options.seed}")
     if options.hypotheses is None:
         if options.pick:
             raise InputError(f"--pick {options.pick} chooses among hypotheses; say how many with --hypotheses K")

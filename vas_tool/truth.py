@@ -121,7 +121,11 @@ class Truth:
     def recipe_on(self, thing: AnnotatedObject, frame_index: int) -> Recipe:
         """How an object's amodal mask on a frame is to be made: what was chosen there, else the project's seed."""
         pick = thing.pick_on(frame_index)
-        return Recipe.of_seed(self.seed) if pick is None else pick.recipe
+        return self._own_recipe if pick is None else pick.recipe
+
+    @cached_property
+    def _own_recipe(self) -> Recipe:
+        return Recipe.of_seed(self.seed)
 
     def object(self, object_id: int) -> AnnotatedObject:
         """The object of that id. Raises PromptError when there is none."""
