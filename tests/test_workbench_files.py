@@ -31,7 +31,11 @@ TEST_IDS = [
     "tool-point",
     "tool-brush",
     "tool-eraser",
+    "tool-amodal",
     "tool-hand",
+    "crop",
+    "crop-canvas",
+    "crop-text",
     "btn-play",
     "btn-track-forward",
     "btn-track-backward",
@@ -57,7 +61,7 @@ def test_html_is_static(evaluated: str) -> None:
 
 def test_every_button_has_a_command() -> None:
     known = set(re.findall(r'name: "([a-z-]+)"', (WORKBENCH / "commands.js").read_text()))
-    tools = {f"tool-{name}" for name in ("point", "brush", "eraser", "hand")}
+    tools = {f"tool-{name}" for name in ("point", "brush", "eraser", "amodal", "hand")}
     assert set(re.findall(r'data-command="([^"]+)"', HTML)) <= known | tools
 
 

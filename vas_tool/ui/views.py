@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from vas_tool.agreements import box_agreements
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
+from vas_tool.errors import EngineError
 from vas_tool.masks import to_runs
 from vas_tool.object_layers import require_frame
-from vas_tool.review import engines_of_others, frame_states, frames_to_gain
+from vas_tool.review import chosen_engine, engines_of_others, frame_states, frames_to_gain
 from vas_tool.session import Session
 from vas_tool.truth import AnnotatedObject, pick_json
-from vas_tool.types import STAGES, Stage
+from vas_tool.types import STAGES, SizeWH, Stage
 from vas_tool.ui.choice_views import differ_view, parameters_view
 
 Json = dict[str, Any]
@@ -53,9 +55,21 @@ def _project_view(session: Session) -> Json:
         "fps": project.clip.fps,
         "size_wh": project.clip.size_wh,
         "canvas": {**pads, "size_wh": canvas.size_wh},
+        "crop": asdict(project.truth.crop),
+        "model_wh": _model_wh(session),
         "notes": project.source.notes,
         "source": project.source.path,
     }
+
+
+def _model_wh(session: Session) -> SizeWH | None:
+    """Width and height of what the amodal stage's model sees; None for one that takes pictures of any size."""
+    project = session.project
+    try:
+        spec = chosen_engine(project, "amodal")
+        return registry.model_size(spec, project.truth.settings_of("amodal", spec.name))
+    except EngineError:  # told where the engine is chosen
+        return None
 
 
 def _object_view(session: Session, thing: AnnotatedObject) -> Json:
@@ -66,6 +80,9 @@ def _object_view(session: Session, thing: AnnotatedObject) -> Json:
         "clicks": [asdict(click) for click in thing.clicks],
         "boxes": [asdict(box) for box in thing.boxes],
         "strokes": [[s.frame_index, s.layer] for s in thing.strokes],
+        "amodal_boxes": [asdict(box) for box in thing.amodal_boxes],
+        "agreement": box_agreements(session.project, thing.id),
+        "work_seconds": round(session.clock.seconds.get(thing.id, 0.0)),
         "frames": bytes(states).hex(),
         "gains": frames_to_gain(session.project, thing.id),
         "others": engines_of_others(session.project, thing.id),
@@ -104,11 +121,12 @@ def masks_view(session: Session, frame_index: int) -> Json:
     require_frame(frame_index, len(project.clip))
     objects = {}
     for thing in project.truth.objects:
-        amodal = project.amodal(thing.id)
+        amodal, beside = project.amodal(thing.id), project.layers(thing.id).uncropped
         if frame_index not in amodal.modal and frame_index not in amodal:
             continue
         objects[str(thing.id)] = {
             "modal": to_runs(amodal.modal[frame_index]) if frame_index in amodal.modal else [],
             "amodal": to_runs(amodal[frame_index]) if frame_index in amodal else None,
+            "uncropped": to_runs(beside[frame_index]) if frame_index in beside else None,
         }
     return {"frame": frame_index, "objects": objects}

@@ -1,4 +1,5 @@
 // What a person does to the project. Each deed is painted at once, queued for the server, and settled by its answer.
+import { BoxActions } from "./box_actions.js";
 import { BIT } from "./store.js";
 
 const LAYER_MAKES = { hidden: "hidden part", depth: "depth", content: "content" };
@@ -12,6 +13,7 @@ export class Actions {
   constructor({ store, say, take, refused }) {
     Object.assign(this, { store, say, take, refused });
     this.api = null;
+    this.boxes = new BoxActions(this);
     this.placeTimer = 0;
   }
 
@@ -135,8 +137,10 @@ export class Actions {
   }
 
   nextLook() {
-    const { frame } = this.store;
-    this.send("next_look", () => ({ object: null, frame }), { then: (answer) => this.showReason(answer) });
+    const { frame, chosen, chosenObject } = this.store;
+    // Where boxes say what is wrong, the chosen object's worst frame comes first; then those of the others.
+    const own = chosenObject?.amodal_boxes.length && this.store.anyBits(chosen.id, BIT.look) ? chosen.id : null;
+    this.send("next_look", () => ({ object: own, frame }), { then: (answer) => this.showReason(answer) });
   }
 
   showReason({ frame, object, why }) {

@@ -1,5 +1,6 @@
 // Everything a key or a button can do: one table for the keys, the buttons, their tooltips and the help page.
 // keys are as keys.js names them; `when` says whether the command can act now; `on` whether it is switched on.
+import { keyframesOf } from "./amodal_box.js";
 import { BIT, LAYERS } from "./store.js";
 
 const ZOOM_STEP = 1.25;
@@ -87,6 +88,7 @@ function hasSomething(store, id) {
 function reviewing({ store, actions, tools, view }) {
   const hereMasked = () => Boolean(store.frameBits(store.chosen.id, store.frame) & (BIT.modal | BIT.amodal));
   const accepted = () => Boolean(store.frameBits(store.chosen.id, store.frame) & BIT.accepted);
+  const several = () => (store.state?.objects.length ?? 0) > 1;
   const digits = Array.from({ length: 9 }, (_, index) => ({
     name: `object-${index + 1}`, keys: [String(index + 1)], label: `Choose object ${index + 1}`,
     run: () => actions.choose({ id: index + 1 }), when: () => Boolean(store.object(index + 1)),
@@ -104,18 +106,36 @@ function reviewing({ store, actions, tools, view }) {
       name: "unaccept", keys: ["Shift+Enter"], label: "Take the acceptance back",
       run: () => actions.accept(false), when: accepted,
     },
+    {
+      name: "accept-rest", keys: ["Ctrl+Enter"], label: "Accept all frames of the object that need no look",
+      run: () => actions.acceptAll(store.chosen.id),
+      when: () => Boolean(store.chosenObject) && store.anyBits(store.chosen.id, BIT.modal | BIT.amodal),
+    },
+    { name: "next-object", keys: ["s"], label: "Next object", run: () => chooseNext({ store, actions }, 1), when: several },
+    { name: "previous-object", keys: ["Shift+s"], label: "Object before", run: () => chooseNext({ store, actions }, -1), when: several },
     { name: "new-object", keys: ["o"], label: "New object", run: () => actions.newObject() },
     {
       name: "delete", keys: ["Delete", "Backspace"], label: "Delete the dot or box under the pointer, else the chosen object",
-      run: () => removeHovered({ view, actions }) || actions.deleteObject(store.chosen.id),
+      run: () => removeHovered({ store, view, actions }) || actions.deleteObject(store.chosen.id),
       when: () => Boolean(store.chosenObject) && !tools.gesture,
     },
     ...digits,
   ];
 }
 
-function removeHovered({ view, actions }) {
+/** The next object of the list, or the one before; from the last to the first. */
+function chooseNext({ store, actions }, step) {
+  const ids = store.state.objects.map(({ id }) => id);
+  const place = ids.indexOf(store.chosen.id);
+  actions.choose({ id: ids[place < 0 ? 0 : (place + step + ids.length) % ids.length] });
+}
+
+function removeHovered({ store, view, actions }) {
   const { hotDot, hotBox } = view.pointer;
+  if (store.tool === "amodal" && keyframesOf(store).length) {
+    if (keyframesOf(store).some((box) => box.frame === view.shown)) actions.boxes.remove(view.shown);
+    return true; // never the object with its boxes
+  }
   if (hotDot) actions.removeClick(hotDot);
   else if (hotBox) actions.removeBox(view.shown);
   return Boolean(hotDot || hotBox);
@@ -141,6 +161,7 @@ function tooling({ store, actions, tools }) {
     tool("point", "v", "Click and box"),
     tool("brush", "p", "Brush: adds to the mask"),
     tool("eraser", "e", "Eraser: takes from the mask"),
+    tool("amodal", "r", "Box around the whole object, hidden part included"),
     tool("hand", "g", "Hand: moves the view"),
     {
       name: "paint-layer", keys: ["m"], label: "Paint on the modal or on the amodal mask",

@@ -10,12 +10,15 @@ const PAINTING = {
 
 const HAND = "Drag to move the view, wheel to zoom, 0 fits the picture. V goes back to clicking.";
 
+const AMODAL = "Drag around the whole object, beyond the picture if need be. Between two such frames the box moves by itself.";
+
 /** The sentence for the present state, and whether it deserves notice. */
 export function hintFor(store) {
   if (!store.state) return { text: "" };
   if (store.reason && store.reason.frame === store.frame) return reasonHint(store);
   if (store.tool in PAINTING) return { text: paintHint(store) };
   if (store.tool === "hand") return { text: HAND };
+  if (store.tool === "amodal") return { text: AMODAL };
   if (store.jobRuns) return { text: "Frames fill in as they are finished; Cancel (Esc) keeps those." };
   return { text: [nextStep(store), gain(store)].filter(Boolean).join(" ") };
 }

@@ -3,6 +3,7 @@ import { Actions } from "./actions.js";
 import { makeLegend } from "./cells.js";
 import { makeCommands } from "./commands.js";
 import { Connection } from "./connection.js";
+import { CropPanel } from "./crop_panel.js";
 import { CostLine } from "./cost.js";
 import { Pictures } from "./frames.js";
 import { HelpDialog } from "./help.js";
@@ -46,6 +47,7 @@ class Workbench {
     this.dialog = new HelpDialog(root.querySelector(".vas-help"));
     this.commands = makeCommands(this);
     this.side = new SidePanel({ root, store: this.store, actions: this.actions, commands: this.commands });
+    this.crop = new CropPanel({ root, store, view: this.view, masks, actions: this.actions });
     this.playback = new Playback(this);
     this.loader = new Loader((error) => this.loadFailed(error));
     this.line = new Connection({ root, store: this.store, status: this.status, onState: (first) => first && this.firstState() });
@@ -188,6 +190,7 @@ class Workbench {
     const masks = !mayHaveMasks(this.store, frame) || !this.masks.needs(frame); // everything there is is painted
     this.painting = { time: performance.now(), frame, maskVersion: entry?.stamp ?? null, masks };
     this.status.renderWait(frame);
+    this.crop.paint(frame);
   }
 
   /** For tests and for looking at the page from its console. */

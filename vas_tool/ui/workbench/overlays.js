@@ -1,4 +1,5 @@
 // What is drawn over the picture in screen pixels: object numbers, boxes, dots, the brush.
+import { drawAmodalBox } from "./amodal_box.js";
 import { cssOf } from "./colours.js";
 
 const DOT = 6; // radius, css pixels
@@ -33,6 +34,7 @@ export function boxHandle(camera, box) {
 
 export function drawOverlays(context, { store, camera, frame, pointer }) {
   if (!store.hideAll) {
+    drawAmodalBox(context, { store, camera, frame, pointer });
     const box = boxOf(store, frame);
     if (box && !pointer.box) drawBox(context, { box, camera, id: store.chosen.id, hot: pointer.hotBox });
     for (const dot of dotsOf(store, frame)) drawDot(context, { dot, camera, id: store.chosen.id, hot: pointer.hotDot === dot });

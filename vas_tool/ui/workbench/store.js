@@ -108,7 +108,7 @@ export class Store {
     if (state.ledger) this.ledger = state.ledger;
     this.markChanged(state);
     // Clicks and boxes are named as in Python; here a frame is a frame everywhere.
-    for (const { clicks, boxes } of state.objects) for (const mark of [...clicks, ...boxes]) mark.frame ??= mark.frame_index;
+    for (const { clicks, boxes, amodal_boxes: whole } of state.objects) for (const mark of [...clicks, ...boxes, ...whole]) mark.frame ??= mark.frame_index;
     this.state = state;
     this.bits = new Map(state.objects.map((object) => [object.id, bytesOf(object.frames)]));
     this.differ = new Map(state.objects.filter(({ differ }) => differ).map(({ id, differ }) => [id, bytesOf(differ)]));

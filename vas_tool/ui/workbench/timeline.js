@@ -1,4 +1,5 @@
 // The timeline under the picture: a ruler and one row an object, on canvas, for 25 frames as for 2,500.
+import { drawKeyframes } from "./amodal_box.js";
 import { BIT } from "./store.js";
 import { cssOf } from "./colours.js";
 import { ROW_HEIGHT, columnsOf, drawDiffer, drawRow } from "./cells.js";
@@ -8,6 +9,7 @@ const RIGHT = 10;
 const RULER_HEIGHT = 22;
 const TICK_ROOM = 56; // css pixels between two labelled ticks
 const HEAD_ROOM = 28; // around the playhead's flag, where a tick's number would be half covered
+const KEYFRAME_AT = 5; // css pixels from a row's top
 const FRAMED_FROM = 11; // css pixels of a cell
 const HEAD_COLOUR = "#ff5a5f";
 const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
@@ -185,6 +187,7 @@ export class Timeline {
     const place = (frame) => this.place(frame);
     drawRow(context, { columns, place, top, id: object.id });
     drawDiffer(context, { levels: this.store.differ.get(object.id), columns, place, top });
+    drawKeyframes(context, { boxes: object.amodal_boxes, place: (frame) => this.place(frame), cell: this.cell, middle: top + KEYFRAME_AT });
     context.restore();
   }
 

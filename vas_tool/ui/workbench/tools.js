@@ -1,4 +1,5 @@
 // The pointer on the stage: clicks, boxes, brush, eraser, hand. Each gesture lives from pointerdown to pointerup.
+import { AmodalBoxGesture, cursorOf, handleAt } from "./amodal_box.js";
 import { HIT, boxHandle, boxOf, dotsOf } from "./overlays.js";
 
 const DRAG_FROM = 5; // css pixels before a click becomes a box
@@ -139,6 +140,7 @@ export class Tools {
   begin(at, event) {
     if (event.button === 1 || this.store.tool === "hand") return new PanGesture(this, at);
     if (this.store.tool === "point") return new PointGesture(this, at, event);
+    if (this.store.tool === "amodal") return new AmodalBoxGesture(this, at);
     this.actions.showPaintedLayer();
     return new StrokeGesture(this, at, event);
   }
@@ -210,6 +212,14 @@ export class Tools {
     if (hit) return "pointer";
     if (this.gesture instanceof PanGesture) return "grabbing";
     if (this.store.tool === "hand") return "grab";
+    if (this.store.tool === "amodal") return this.amodalCursor();
     return paints ? "none" : "crosshair";
+  }
+
+  amodalCursor() {
+    if (this.gesture instanceof AmodalBoxGesture) return cursorOf(this.gesture.handle);
+    const { camera, shown: frame } = this.view;
+    if (!this.at || frame === null) return "crosshair";
+    return cursorOf(handleAt({ store: this.store, camera, frame, at: this.at }));
   }
 }

@@ -1,0 +1,133 @@
+"""Amodal boxes on the real page in a real Chromium, on the bundled sample with the builtin engines."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import Server, Workbench, browser
+from test_page import CAR, VIEW, photograph
+
+from vas_tool.sample import sample_clip
+from vas_tool.worktime import work_seconds
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # sockets of the browser's driver
+]
+
+CASES = json.loads((Path(__file__).parent / "box_cases.json").read_text())
+
+FORMULAS = """async (cases) => {
+  const boxes = await import(new URL("/workbench/boxes.js", location.href));
+  const edges = ({ x0, y0, x1, y1 }) => [x0, y0, x1, y1];
+  const between = cases.interpolation.map(({ keyframes, boxes: wanted }) => {
+    const frames = keyframes.map(([frame, x0, y0, x1, y1]) => ({ frame, x0, y0, x1, y1 }));
+    return wanted.map(([frame]) => {
+      const box = boxes.boxOn(frames, frame);
+      return box ? [frame, ...edges(box)] : [frame];
+    });
+  });
+  const crops = cases.crops.map(({ box, size_wh, margin, keep_aspect }) =>
+    [...boxes.cropAround(box, size_wh, { margin, keep_aspect }), ...size_wh]);
+  return { between, crops };
+}"""
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[tuple[Workbench, Server]]:
+    server = Server(tmp_path / "projects", sample_clip())
+    server.root.mkdir()
+    with browser() as chromium:
+        server.start()
+        page = chromium.new_page(viewport=VIEW)
+        bench = Workbench(page)
+        bench.open(server.address)
+        yield bench, server
+        page.close()
+        server.kill()
+    assert bench.complaints == []
+
+
+def boxes(bench: Workbench) -> list[dict[str, Any]]:
+    return list(bench.state()["objects"][0]["amodal_boxes"])
+
+
+def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
+    bench: tuple[Workbench, Server],
+) -> None:
+    page, server = bench
+    # The browser computes what Python does, to the last bit.
+    answer = page.page.evaluate(FORMULAS, CASES)
+    assert answer["between"] == [case["boxes"] for case in CASES["interpolation"]]
+    assert answer["crops"] == [case["crop"] for case in CASES["crops"]]
+
+    # T: one click, tracked.
+    page.click(*CAR)
+    page.run("t")
+
+    # A box around the whole car on two frames, with a live crop; between them it moves by itself.
+    page.press("r")
+    page.drag([(2, 190), (60, 230), (178, 292)])
+    assert [(b["frame_index"], b["x0"], b["y1"]) for b in boxes(page)] == [
+        (0, pytest.approx(2, abs=1), pytest.approx(292, abs=1))
+    ]
+    assert page.item("crop").is_visible() and "a keyframe" in page.item("crop-text").inner_text()
+    page.go(8)
+    page.drag([(140, 195), (200, 230), (330, 310)])
+    page.go(4)
+    page.page.wait_for_function("() => document.querySelector('[data-testid=crop-text]').innerText.includes('between')")
+    size = page.page.evaluate(
+        "() => { const c = document.querySelector('[data-testid=crop-canvas]'); return [c.width, c.height] }"
+    )
+    assert size[0] >= 176 * 1.5 - 4  # the box and a quarter of it on each side
+
+    # A handle, the whole box, removing.
+    page.go(8)
+    page.drag([(330, 310), (340, 320)])
+    assert boxes(page)[1]["x1"] == pytest.approx(340, abs=1)
+    assert boxes(page)[1]["x0"] == pytest.approx(140, abs=1)
+    page.drag([(235, 250), (245, 250)])
+    assert boxes(page)[1]["x0"] == pytest.approx(150, abs=1)
+    before = page.state()["version"]
+    page.press("Delete")
+    page.until_answered(before)
+    assert [b["frame_index"] for b in boxes(page)] == [0]
+    before = page.state()["version"]
+    page.press("Control+z")
+    page.until_answered(before)
+    assert len(boxes(page)) == 2
+    photograph(page, "boxes-1-drawn")
+
+    # A box that leaves the picture grows the work area around the frame.
+    page.go(0)
+    page.drag([(2, 240), (-7, 240)])
+    page.until("s => s.project.canvas.left > 0")
+
+    # A completes through the crop; N goes to the worst frame, Enter accepts it.
+    page.run("a")
+    agreement = {int(f): share for f, share in page.state()["objects"][0]["agreement"].items()}
+    assert sorted(agreement) == list(range(9))
+    page.go(4)
+    page.page.wait_for_selector("[data-testid=uncropped-canvas]", state="visible")
+    photograph(page, "boxes-2-completed")
+    page.go(8)
+    page.drag([(160, 320), (160, 420)])  # a box that the mask cannot agree with
+    page.until("s => Object.values(s.objects[0].agreement).some(share => share < 0.8)")
+    agreement = {int(f): share for f, share in page.state()["objects"][0]["agreement"].items()}
+    worst = min(agreement, key=lambda f: agreement[f])
+    page.go(0)
+    page.press("n")
+    page.page.wait_for_function("f => window.__vas.frame() === f", arg=worst)
+    assert "agrees only" in page.item("status").inner_text()
+    before = page.state()["version"]
+    page.press("Enter")
+    page.until_answered(before)
+    assert page.flags()[worst] & 16
+
+    # The seconds of work are kept.
+    page.until("s => s.objects[0].work_seconds > 0")
+    folder = next(server.root.glob("*/project.json")).parent
+    assert work_seconds(folder).get(1, 0) > 0

@@ -1,0 +1,79 @@
+// Amodal boxes in numbers: between keyframes, as crops, under the pointer. The same formulas, in the same order of
+// operations, as boxes.py, crops.py and cropping.py; both sides are tested on tests/box_cases.json.
+
+const byFrame = (keyframes) => [...keyframes].sort((a, b) => a.frame - b.frame);
+const edgesOf = ({ x0, y0, x1, y1 }) => [x0, y0, x1, y1];
+const boxOf = ([x0, y0, x1, y1], frame) => ({ frame, x0, y0, x1, y1 });
+
+/** The box on a frame: a keyframe itself, or linearly between two; null before the first and after the last. */
+export function boxOn(keyframes, frame) {
+  const own = keyframes.find((box) => box.frame === frame);
+  if (own) return own;
+  const ascending = byFrame(keyframes);
+  const next = ascending.findIndex((box) => box.frame > frame);
+  if (next <= 0) return null;
+  const [before, after] = [ascending[next - 1], ascending[next]];
+  const t = (frame - before.frame) / (after.frame - before.frame);
+  const [a, b] = [edgesOf(before), edgesOf(after)];
+  return { ...boxOf(a.map((edge, i) => edge + (b[i] - edge) * t), frame), between: true };
+}
+
+/** The rectangle [x0, y0, x1, y1] of clip pixels that a crop of [width, height] shows around a box. */
+export function cropAround([x0, y0, x1, y1], [across, down], { margin, keep_aspect: keepAspect }) {
+  const [grownWidth, grownHeight] = [(x1 - x0) * (1 + 2 * margin), (y1 - y0) * (1 + 2 * margin)];
+  const width = keepAspect ? Math.max(grownWidth, (grownHeight * across) / down) : grownWidth;
+  const height = keepAspect ? Math.max(grownHeight, (grownWidth * down) / across) : grownHeight;
+  const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2];
+  return [x - width / 2, y - height / 2, x + width / 2, y + height / 2];
+}
+
+function limited([width, height], frameWh) {
+  const scale = Math.min(1, Math.max(...frameWh) / Math.max(width, height));
+  return [width, height].map((side) => Math.max(1, Math.ceil(side * scale)));
+}
+
+function spanCrop(keyframes, { rule, frameWh, modelWh }) {
+  const edge = (pick, of) => pick(...keyframes.map((box) => box[of]));
+  const whole = [edge(Math.min, "x0"), edge(Math.min, "y0"), edge(Math.max, "x1"), edge(Math.max, "y1")];
+  if (modelWh) return { rect: cropAround(whole, modelWh, rule), size: modelWh };
+  const loose = cropAround(whole, [1, 1], { margin: rule.margin, keep_aspect: false });
+  const rect = [Math.floor(loose[0]), Math.floor(loose[1]), Math.ceil(loose[2]), Math.ceil(loose[3])];
+  return { rect, size: limited([rect[2] - rect[0], rect[3] - rect[1]], frameWh) };
+}
+
+function ownSize(keyframes, { rule, frameWh }) {
+  const side = (from, to) => Math.max(...keyframes.map((box) => box[to] - box[from])) * (1 + 2 * rule.margin);
+  return limited([side("x0", "x1"), side("y0", "y1")], frameWh);
+}
+
+/**
+ * What the amodal stage sees of a frame.
+ * @param {{rule, frameWh, modelWh}} how  modelWh null: an engine that takes pictures of any size
+ * @returns {{rect: number[], size: number[]}|null}  rect in clip pixels, size in the crop's own
+ */
+export function cropOn(keyframes, frame, how) {
+  const box = boxOn(keyframes, frame);
+  if (!box) return null;
+  if (how.rule.span) return spanCrop(keyframes, how);
+  const size = how.modelWh ?? ownSize(keyframes, how);
+  return { rect: cropAround(edgesOf(box), size, how.rule), size };
+}
+
+/** Where the eight handles of a box lie, named by their side or corner. */
+export function handlesOf({ x0, y0, x1, y1 }) {
+  const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2];
+  return {
+    nw: { x: x0, y: y0 }, n: { x, y: y0 }, ne: { x: x1, y: y0 }, e: { x: x1, y },
+    se: { x: x1, y: y1 }, s: { x, y: y1 }, sw: { x: x0, y: y1 }, w: { x: x0, y },
+  };
+}
+
+/** A box after one of its handles ("move": all of it) was dragged; sides may cross. */
+export function dragged(box, handle, { dx, dy }) {
+  const moves = handle === "move";
+  const at = (side, value, delta) => (moves || handle.includes(side) ? value + delta : value);
+  const [left, right] = [at("w", box.x0, dx), at("e", box.x1, dx)];
+  const [top, bottom] = [at("n", box.y0, dy), at("s", box.y1, dy)];
+  const edges = [Math.min(left, right), Math.min(top, bottom), Math.max(left, right), Math.max(top, bottom)];
+  return boxOf(edges.map((edge) => Math.round(edge * 10) / 10), box.frame);
+}
