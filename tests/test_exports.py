@@ -17,17 +17,18 @@ BLOCK = rectangle(SIZE, 3, 3, 20, 20)
 
 @pytest.mark.parametrize("name", list(EXPORTS))
 def test_every_format_writes_where_it_says_and_may_be_repeated(make_project: MakeProject, name: str) -> None:
-    project = make_project(26)
+    count = 26 if name == "diffusion-vas" else 6  # a sample has 25
+    project = make_project(count)
     canvas = pad(project, 0.25)
     beyond = rectangle(canvas.size_wh, 5, 5, 40, 32)
-    annotate(project, modal={i: BLOCK for i in range(26)}, amodal={i: beyond for i in range(20)}, accepted=[2, 3])
+    annotate(project, modal={i: BLOCK for i in range(count)}, amodal={i: beyond for i in range(4)}, accepted=[2, 3])
     folder = project.folder / "exports"
     folder.mkdir()
     written = []
     for _ in range(2):
         done = export([project], name, default_out(name, folder))
         (path,) = done.paths
-        assert path.exists() and path.parent == folder and "clip, object 1 (car): 24 frames not accepted" in str(done)
+        assert path.exists() and path.parent == folder and f"clip, object 1 (car): {count - 2} frames not accepted" in str(done)
         report = verify(path)
         assert report.problems == () and report.kind.startswith(name) and report.num_annotations
         files = sorted(p for p in [path, *path.rglob("*")] if p.is_file())
