@@ -28,7 +28,11 @@ def test_every_format_writes_where_it_says_and_may_be_repeated(make_project: Mak
     for _ in range(2):
         done = export([project], name, default_out(name, folder))
         (path,) = done.paths
-        assert path.exists() and path.parent == folder and f"clip, object 1 (car): {count - 2} frames not accepted" in str(done)
+        assert (
+            path.exists()
+            and path.parent == folder
+            and f"clip, object 1 (car): {count - 2} frames not accepted" in str(done)
+        )
         report = verify(path)
         assert report.problems == () and report.kind.startswith(name) and report.num_annotations
         files = sorted(p for p in [path, *path.rglob("*")] if p.is_file())

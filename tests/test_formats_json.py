@@ -236,7 +236,9 @@ def test_an_imported_project_answers_with_the_ids_of_its_file(two_videos: list[P
     summary = write_predictions([first], tmp_path / "p.json")
     (prediction,) = read_predictions(tmp_path / "p.json")
     assert (prediction.image_id, prediction.category_id, prediction.track_id) == (908, 805, 5123)
-    assert prediction.video_id == 88 and prediction.box_xywh == (-22, 10, 62, 20) and prediction.score == 1
+    assert (
+        prediction.video_id == 88 and prediction.box_xywh == (-22, 10, 62, 20) and prediction.score == 0.9
+    )  # the tracker's
     assert "has no image" in "".join(summary.left_out) and summary.num_annotations == 1
     assert "the object is none of the TAO-Amodal file's" in "".join(summary.left_out)
     with pytest.raises(FormatError, match="different annotation files"):

@@ -18,9 +18,9 @@ from vas_tool.formats.tao_amodal import (
     TaoImage,
     TaoTrack,
     TaoVideo,
-    read_tao_amodal,
     write_tao_amodal,
 )
+from vas_tool.formats.tao_reading import read_tao_amodal
 from vas_tool.formats.verify import verify
 
 Data = dict[str, Any]

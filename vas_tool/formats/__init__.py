@@ -4,7 +4,7 @@ coco                               image-level, exact RLE
 youtube_vis                        video-level
 kins, cocoa                        image-level, polygons
 diffusion_vas                      samples of 25 frames, in two forms
-tao_amodal, tao_predictions        boxes: annotations and answers
+tao_amodal, tao_reading            boxes: annotations; tao_predictions: answers
 sequences, tabe, layers            folders of pictures
 verify                             reads an export of any format back and lists everything that is wrong
 """

@@ -41,20 +41,26 @@ def check_coco(data: Any) -> list[str]:
 
 def _records(data: Record, list_name: str, problems: list[str]) -> list[tuple[str, Record]]:
     """(name, record) of a list, each record without the keys that are wrong: those are in ``problems``."""
-    items = data.get(list_name)
-    if not isinstance(items, list):
-        problems.append(f"{list_name} is missing or not a list; export the file again")
-        return []
     records = []
-    for position, item in enumerate(items):
-        name = name_of(list_name, item, position)
-        if not isinstance(item, dict):
-            problems.append(f"{name} is a {type(item).__name__}, not a record")
-            continue
+    for name, item in items_of(data, list_name, problems):
         wrong = dict(wrong_fields(item, FIELDS[list_name]))
         problems += [f"{name}: {key} {what}" for key, what in wrong.items()]
         records.append((name, {key: value for key, value in item.items() if key not in wrong}))
     return records
+
+
+def items_of(data: Any, list_name: str, problems: list[str]) -> Iterator[tuple[str, Record]]:
+    """(name, record) of a list; what is no list or no record is in ``problems``."""
+    items = data.get(list_name) if isinstance(data, dict) else None
+    if not isinstance(items, list):
+        problems.append(f"{list_name} is missing or not a list; export the file again")
+        return
+    for position, item in enumerate(items):
+        name = name_of(list_name, item, position)
+        if isinstance(item, dict):
+            yield name, item
+        else:
+            problems.append(f"{name} is a {type(item).__name__}, not a record")
 
 
 def _repeated_ids(list_name: str, records: list[tuple[str, Record]]) -> Iterator[str]:

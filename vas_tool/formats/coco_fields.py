@@ -62,6 +62,11 @@ def is_box(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 4 and all(map(is_number, value)) and min(value[2:]) >= 0
 
 
+def is_extent(value: Any) -> bool:
+    """[x, y, width, height], finite, width and height more than 0."""
+    return isinstance(value, list) and len(value) == 4 and all(map(is_number, value)) and min(value[2:]) > 0
+
+
 def is_rle(value: Any) -> bool:
     """{"size": [height, width], "counts": text}."""
     if not isinstance(value, dict) or not isinstance(value.get("counts"), str):

@@ -95,9 +95,9 @@ class MasksOnFrame:
 
     @property
     def certainty(self) -> float:
-        """0..1: of the amodal mask as its engine saw it; 1 when the person accepted it."""
-        stamp = self.amodal_stamp or self.modal_stamp
-        return 1.0 if self.accepted or stamp is None else round(stamp.certainty, DIGITS)
+        """0..1: of the less certain of the engines that made its masks; 1 when the person accepted them."""
+        stamps = [stamp for stamp in (self.modal_stamp, self.amodal_stamp) if stamp is not None]
+        return 1.0 if self.accepted else round(min((stamp.certainty for stamp in stamps), default=1.0), DIGITS)
 
     @property
     def uncertain(self) -> bool:

@@ -2,7 +2,7 @@
 
     image_id, category_id, track_id, video_id
     bbox       [x, y, width, height] of the amodal mask on the canvas, in the frame's pixels: may lie outside the frame
-    score      0..1, how certain the engine was; 1 where the person accepted the mask
+    score      0..1, how certain the less certain of its engines was; 1 where the person accepted the mask
     review, engine     as in ``coco``; readers pass over them
 
 A project that was imported from TAO-Amodal has the ids of that file, on the frames that the file annotates. Another
@@ -18,12 +18,12 @@ from typing import Any
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
-from vas_tool.formats.coco_fields import Kind, is_id, is_integer, is_rate, wrong_fields
+from vas_tool.formats.coco_fields import Kind, is_extent, is_id, is_integer, is_rate, wrong_fields
 from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import load_json, write_list
 from vas_tool.formats.origin import Id, Origin
 from vas_tool.formats.tally import ExportSummary, Tally
-from vas_tool.formats.tao_amodal import Xywh, is_extent
+from vas_tool.formats.tao_amodal import Xywh
 from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, numbered, sightings
 from vas_tool.project import Project
 

@@ -14,11 +14,12 @@ from vas_tool.formats.coco_checks import check_coco
 from vas_tool.formats.diffusion_vas import is_samples, samples_of
 from vas_tool.formats.json_files import load_json
 from vas_tool.formats.layers import check_layers, is_layers_folder, read_layers
-from vas_tool.formats.other_checks import check_cocoa, check_kins, check_youtube_vis
+from vas_tool.formats.polygon_checks import check_cocoa, check_kins
 from vas_tool.formats.sequences import is_sequences_folder, odd_files, read_sequences
 from vas_tool.formats.tabe import check_tabe, is_tabe_folder, read_tabe
-from vas_tool.formats.tao_amodal import is_tao_amodal, tao_amodal_of
 from vas_tool.formats.tao_predictions import check_predictions, is_predictions
+from vas_tool.formats.tao_reading import is_tao_amodal, tao_amodal_of
+from vas_tool.formats.video_checks import check_youtube_vis
 
 FormatKind = Literal[
     "coco",

@@ -12,8 +12,9 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, PromptError, VideoError
 from vas_tool.formats.origin import Id, Origin, TrackOrigin
 from vas_tool.formats.sequences import upright_size
-from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrack, TaoVideo, Xywh, read_tao_amodal
+from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrack, TaoVideo, Xywh
 from vas_tool.formats.tao_predictions import FORMAT
+from vas_tool.formats.tao_reading import read_tao_amodal
 from vas_tool.imports.between import between, rate_of, seconds_of
 from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all
 from vas_tool.types import AmodalBox, Box, FrameRecord, SizeWH

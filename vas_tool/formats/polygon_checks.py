@@ -1,4 +1,4 @@
-"""Everything that can be wrong with the other JSON exports: turned into image-level records, then checked as those."""
+"""Everything that can be wrong with files of polygons (KINS, COCOA): rasterised, then checked as COCO records."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from vas_tool.errors import FormatError
-from vas_tool.formats.coco_checks import Record, check_coco
+from vas_tool.formats.coco_checks import Record, check_coco, items_of
 from vas_tool.formats.coco_fields import (
     CALLED,
-    FIELDS,
     Kind,
     is_count,
     is_polygon,
@@ -17,105 +16,13 @@ from vas_tool.formats.coco_fields import (
     is_rle,
     is_size,
     is_text,
-    name_of,
     wrong_fields,
 )
 from vas_tool.formats.cocoa import constraints
 from vas_tool.formats.polygons import from_polygons
-from vas_tool.formats.youtube_vis import LISTS, as_coco
 from vas_tool.masks import box_xywh, from_rle, to_rle
 from vas_tool.types import Mask
 from vas_tool.video.source import MAX_PIXELS
-
-# --- youtube-vis ----------------------------------------------------------------------------------------------------
-
-
-def check_youtube_vis(data: Any) -> list[str]:
-    """Every problem of a parsed video-level file, by annotation and frame; empty when the file is right."""
-    problems: list[str] = []
-    videos: dict[int, Record] = {}
-    for video in _videos(data, problems):
-        if video["id"] in videos:
-            problems.append(f"video {video['id']}: its id is there twice")
-        videos.setdefault(video["id"], video)
-    tracks = list(_tracks(data, videos, problems))
-    lists = {"videos": list(videos.values()), "categories": data.get("categories"), "annotations": tracks}
-    if not isinstance(lists["categories"], list):
-        return [*problems, "categories is missing or not a list; export the file again"]
-    return problems + [p for p in check_coco(as_coco(lists)) if p not in problems]
-
-
-def _of_length(length: int, fits: Kind) -> Kind:
-    def check(value: Any) -> bool:
-        return isinstance(value, list) and len(value) == length and all(map(fits, value))
-
-    check.__doc__ = f"{length} items, each: {fits.__doc__ or 'anything'}"
-    return check
-
-
-def _videos(data: Any, problems: list[str]) -> Iterator[Record]:
-    """Those that can be looked into further."""
-    lists = {"file_names": FIELDS["images"]["file_name"], "source_indices": is_count}
-    lists["pts_seconds"] = FIELDS["images"]["pts_seconds"]
-    for name, video in _items(data, "videos", problems):
-        wrong = dict(wrong_fields(video, FIELDS["videos"]))
-        if "length" not in wrong:
-            fields = {key: _of_length(video.get("length", 0), fits) for key, fits in lists.items()}
-            wrong |= dict(wrong_fields(video, fields))
-        problems += [f"{name}: {key} {what}" for key, what in wrong.items()]
-        if not wrong:
-            yield video
-
-
-TRACK: dict[str, Kind] = {
-    **{key: is_count for key in ("id", "video_id", "category_id", "obj_id", "iscrowd")},
-    **{key: is_size for key in ("length", "width", "height")},
-}
-
-
-def _tracks(data: Any, videos: dict[int, Record], problems: list[str]) -> Iterator[Record]:
-    """The annotations that can be looked into further."""
-    for name, track in _items(data, "annotations", problems):
-        wrong = dict(wrong_fields(track, TRACK))
-        video = videos.get(track["video_id"]) if "video_id" not in wrong else None
-        if "video_id" not in wrong and video is None:
-            wrong["video_id"] = f"{track['video_id']} is not in videos"
-        if video is not None:
-            wrong |= {key: f"is {track[key]}, its video's is {video[key]}" for key in _differing(track, video, wrong)}
-            wrong |= dict(wrong_fields(track, {key: _of_length(video["length"], _anything) for key in LISTS}))
-        if not wrong:
-            wrong |= {f"frame {i}": "is null in some of the lists, and not in others" for i in _torn(track)}
-        problems += [f"{name}: {key} {what}" for key, what in wrong.items()]
-        if not wrong:
-            yield track
-
-
-def _anything(value: Any) -> bool:
-    """null, or what the frame has."""
-    return True
-
-
-def _differing(track: Record, video: Record, wrong: dict[str, str]) -> list[str]:
-    return [key for key in ("length", "width", "height") if key not in wrong and track[key] != video[key]]
-
-
-def _torn(track: Record) -> list[int]:
-    rows = zip(*(track[key] for key in LISTS), strict=True)
-    return [i for i, row in enumerate(rows) if len({item is None for item in row}) > 1]
-
-
-def _items(data: Any, list_name: str, problems: list[str]) -> Iterator[tuple[str, Record]]:
-    items = data.get(list_name) if isinstance(data, dict) else None
-    if not isinstance(items, list):
-        problems.append(f"{list_name} is missing or not a list; export the file again")
-        return
-    for position, item in enumerate(items):
-        name = name_of(list_name, item, position)
-        if isinstance(item, dict):
-            yield name, item
-        else:
-            problems.append(f"{name} is a {type(item).__name__}, not a record")
-
 
 # --- kins -----------------------------------------------------------------------------------------------------------
 
@@ -125,7 +32,7 @@ def check_kins(data: Any) -> list[str]:
     problems: list[str] = []
     sizes = _sizes(data)
     annotations = []
-    for name, item in _items(data, "annotations", problems):
+    for name, item in items_of(data, "annotations", problems):
         rle, what = _rasterised(item.get("segmentation"), sizes.get(_id(item)), one=False)
         problems += [f"{name}: {w}" for w in what]
         problems += [f"{name}: {w}" for w in _kins_names(item, rle)]
@@ -178,10 +85,10 @@ REGION: dict[str, Kind] = {"name": is_text, "order": is_size, "obj_id": is_count
 def check_cocoa(data: Any) -> list[str]:
     """Every problem of a parsed COCOA-style file, by annotation and region."""
     problems: list[str] = []
-    images = {i: image for i, image in ((_id({"image_id": r.get("id")}), r) for _, r in _items(data, "images", []))}
+    images = {i: image for i, image in ((_id({"image_id": r.get("id")}), r) for _, r in items_of(data, "images", []))}
     sizes, pictures = _sizes(data), set()
     records: list[Record] = []
-    for name, item in _items(data, "annotations", problems):
+    for name, item in items_of(data, "annotations", problems):
         regions = item.get("regions")
         image = images.get(_id(item))
         if image is None or not isinstance(regions, list):

@@ -1,0 +1,229 @@
+"""TAO-Amodal annotations in (spec.md 6.1): what is wrong in a file is listed, and the rest loads.
+
+Read are ``train.json``, ``validation.json`` and the ``*_lvis_v1.json`` files of the evaluation. In those a ``bbox``
+may be the amodal one; ``modal_xywh`` is None wherever the numbers show that (``visibility``, the overlap of the two
+boxes, is below 1 and yet they are the same).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vas_tool.errors import FormatError
+from vas_tool.formats.coco_fields import (
+    Kind,
+    is_extent,
+    is_flag,
+    is_id,
+    is_integer,
+    is_rate,
+    is_size,
+    is_text,
+    name_of,
+    wrong_fields,
+)
+from vas_tool.formats.json_files import load_json
+from vas_tool.formats.origin import Id
+from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrack, TaoVideo, Xywh
+
+REQUIRED: dict[str, dict[str, Kind]] = {
+    "videos": {"id": is_id, "name": is_text, "width": is_size, "height": is_size},
+    "images": {"id": is_id, "video_id": is_id, "file_name": is_text},
+    "categories": {"id": is_integer, "name": is_text},
+    "tracks": {"id": is_id, "video_id": is_id, "category_id": is_integer},
+    "annotations": {"id": is_id, "image_id": is_id, "track_id": is_id, "category_id": is_integer, "video_id": is_id},
+}
+"""List -> key -> kind. Only ``tracks`` may be absent as a list."""
+
+OPTIONAL: dict[str, Kind] = {"visibility": is_rate, "out_of_frame": is_flag, "amodal_is_uncertain": is_flag}
+"""Of annotations."""
+
+Records = dict[Id, dict[str, Any]]
+
+
+def is_tao_amodal(data: Any) -> bool:
+    """Whether a parsed file has the lists, and boxes instead of masks."""
+    if not isinstance(data, dict) or not {"videos", "images", "annotations"} <= data.keys():
+        return False
+    items = data["annotations"] if isinstance(data["annotations"], list) else []
+    records = [item for item in items if isinstance(item, dict)]
+    return any("amodal_bbox" in r or "bbox" in r for r in records) and not any("segmentation" in r for r in records)
+
+
+def read_tao_amodal(path: Path) -> TaoAmodalFile:
+    """Read an annotation file. Raises FormatError when it cannot be read or has not the lists of one."""
+    return tao_amodal_of(load_json(path), path)
+
+
+def tao_amodal_of(data: Any, path: Path) -> TaoAmodalFile:
+    """The records of a parsed file."""
+    needed = [name for name in REQUIRED if name != "tracks"]
+    if not isinstance(data, dict) or not all(isinstance(data.get(name), list) for name in needed):
+        raise FormatError(f"{path} lacks one of the lists {', '.join(needed)}; name an annotation file of TAO-Amodal")
+    return _Reading(data).file()
+
+
+@dataclass
+class _Reading:
+    """A parsed file while its records are looked through."""
+
+    data: dict[str, Any]
+    problems: list[str] = field(default_factory=list)
+
+    def file(self) -> TaoAmodalFile:
+        videos, categories = self._records("videos"), self._categories()
+        images = self._known(self._records("images"), "images", {"video_id": ("videos", videos)})
+        annotations = self._known(
+            self._records("annotations"),
+            "annotations",
+            {"image_id": ("images", images), "video_id": ("videos", videos), "category_id": ("categories", categories)},
+        )
+        tracks = self._tracks(annotations, videos=videos, categories=categories)
+        boxes = self._boxes(annotations, images=images, tracks=tracks)
+        in_order = _by_video(images.values())
+        place = {image.id: place for own in in_order.values() for place, image in enumerate(own)}
+        return TaoAmodalFile(
+            videos=tuple(_video(video, in_order) for video in videos.values()),
+            tracks=tuple(
+                _track(track, categories[track["category_id"]], _sorted_by(boxes[track_id], place))
+                for track_id, track in tracks.items()
+                if track_id in boxes
+            ),
+            problems=tuple(self.problems),
+        )
+
+    def _records(self, list_name: str) -> Records:
+        """By id, those that have every key."""
+        records: Records = {}
+        for position, item in enumerate(self.data.get(list_name) or ()):
+            name = name_of(list_name, item, position)
+            if not isinstance(item, dict):
+                self.problems.append(f"{name} is a {type(item).__name__}, not a record")
+                continue
+            wrong = [f"{name}: {key} {what}" for key, what in wrong_fields(item, REQUIRED[list_name])]
+            self.problems += wrong
+            if not wrong and item["id"] in records:
+                self.problems.append(f"{name}: its id is there before; the first one counts")
+            elif not wrong:
+                records[item["id"]] = item
+        return records
+
+    def _categories(self) -> Records:
+        """By id; the ids of those that were merged into another lead to that one."""
+        categories = self._records("categories")
+        merged = [(m, c) for c in categories.values() for m in _list(c.get("merged")) if isinstance(m, dict)]
+        return {m["id"]: c for m, c in merged if is_integer(m.get("id"))} | categories
+
+    def _known(self, records: Records, list_name: str, kinds: Mapping[str, tuple[str, Records]]) -> Records:
+        """The records all of whose references exist."""
+        known: Records = {}
+        for record_id, record in records.items():
+            unknown = [(key, other) for key, (other, there) in kinds.items() if record[key] not in there]
+            for key, other in unknown:
+                self.problems.append(f"{name_of(list_name, record, 0)}: {key} {record[key]} is not in {other}")
+            if not unknown:
+                known[record_id] = record
+        return known
+
+    def _tracks(self, annotations: Records, *, videos: Records, categories: Records) -> Records:
+        """The file's tracks; a file without that list has one for each track_id of its annotations."""
+        if isinstance(self.data.get("tracks"), list):
+            kinds = {"video_id": ("videos", videos), "category_id": ("categories", categories)}
+            return self._known(self._records("tracks"), "tracks", kinds)
+        tracks: Records = {}
+        for record in annotations.values():
+            here = {key: record[key] for key in ("video_id", "category_id")}
+            tracks.setdefault(record["track_id"], {"id": record["track_id"], **here})
+        return tracks
+
+    def _boxes(self, annotations: Records, *, images: Records, tracks: Records) -> dict[Id, dict[Id, TaoBox]]:
+        """By track id and image id."""
+        boxes: dict[Id, dict[Id, TaoBox]] = {}
+        for record in annotations.values():
+            name = name_of("annotations", record, 0)
+            wrong = list(_mismatches(record, images[record["image_id"]], tracks.get(record["track_id"])))
+            track = boxes.setdefault(record["track_id"], {})
+            if record["image_id"] in track:
+                wrong.append(f"track {record['track_id']} has a box on image {record['image_id']} already")
+            box, odd = _box(record)
+            self.problems += [f"{name}: {what}" for what in (*wrong, *odd)]
+            if box is not None and not wrong:
+                track[record["image_id"]] = box
+        return {track_id: track for track_id, track in boxes.items() if track}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _mismatches(record: dict[str, Any], image: dict[str, Any], track: dict[str, Any] | None) -> Iterator[str]:
+    if record["video_id"] != image["video_id"]:
+        yield f"video_id is {record['video_id']}, its image's is {image['video_id']}"
+    if track is None:
+        yield f"track_id {record['track_id']} is not in tracks"
+    elif record["video_id"] != track["video_id"]:
+        yield f"video_id is {record['video_id']}, its track's is {track['video_id']}"
+    elif record["category_id"] != track["category_id"]:
+        yield f"category_id is {record['category_id']}, its track's is {track['category_id']}"
+
+
+def _box(record: dict[str, Any]) -> tuple[TaoBox | None, list[str]]:
+    """The box, None when it is of no use; and what is wrong."""
+    there = {key: kind for key, kind in OPTIONAL.items() if key in record}
+    odd = {key: f"{key} {what}" for key, what in wrong_fields(record, there)}
+    values = {key: record[key] for key in there if key not in odd}
+    amodal = record.get("amodal_bbox", record.get("bbox"))
+    visibility = float(values.get("visibility", 1.0))
+    if amodal is None or not is_extent(amodal):
+        known = "amodal_bbox" if "amodal_bbox" in record else "bbox"
+        what = f"is {amodal}; it needs four numbers, width and height more than 0" if known in record else "is missing"
+        return None, [*odd.values(), f"{known} {what}"]
+    modal = record.get("bbox") if "amodal_bbox" in record else None
+    hidden = modal == amodal and visibility < 1  # an evaluation file, whose bbox is the amodal one
+    if modal is not None and not hidden and not is_extent(modal):
+        if visibility > 0:
+            odd["bbox"] = f"bbox is {modal}; it needs four numbers, width and height more than 0"
+        modal = None
+    box = TaoBox(
+        id=record["id"],
+        image_id=record["image_id"],
+        amodal_xywh=_xywh(amodal),
+        modal_xywh=None if modal is None or hidden else _xywh(modal),
+        visibility=visibility,
+        out_of_frame=bool(values.get("out_of_frame", False)),
+        uncertain=bool(values.get("amodal_is_uncertain", False)),
+    )
+    return box, list(odd.values())
+
+
+def _xywh(value: list[float]) -> Xywh:
+    x, y, width, height = value
+    return x, y, width, height
+
+
+def _by_video(images: Iterable[dict[str, Any]]) -> dict[Id, list[TaoImage]]:
+    """Video id -> its images, by frame_index where that is told, else by name."""
+    by_video: dict[Id, list[TaoImage]] = {}
+    for record in images:
+        index = record["frame_index"] if is_integer(record.get("frame_index")) else None
+        image = TaoImage(record["id"], record["video_id"], record["file_name"], index)
+        by_video.setdefault(image.video_id, []).append(image)
+    for own in by_video.values():
+        own.sort(key=lambda i: (math.inf if i.frame_index is None else i.frame_index, i.file_name))
+    return by_video
+
+
+def _sorted_by(boxes: Mapping[Id, TaoBox], place: Mapping[Id, int]) -> tuple[TaoBox, ...]:
+    return tuple(sorted(boxes.values(), key=lambda box: place[box.image_id]))
+
+
+def _video(video: dict[str, Any], images: Mapping[Id, list[TaoImage]]) -> TaoVideo:
+    return TaoVideo(video["id"], video["name"], (video["width"], video["height"]), tuple(images.get(video["id"], ())))
+
+
+def _track(track: dict[str, Any], category: dict[str, Any], boxes: tuple[TaoBox, ...]) -> TaoTrack:
+    return TaoTrack(track["id"], track["video_id"], category["id"], category["name"], boxes=boxes)
