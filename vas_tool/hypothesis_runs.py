@@ -15,7 +15,7 @@ from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.hypotheses import Recipe, disagreement
-from vas_tool.pipeline import AmodalWork, amodal_hypotheses
+from vas_tool.pipeline import amodal_hypotheses
 from vas_tool.project import Project
 from vas_tool.results import OnFrame, ignore_frame, put_result, stamp_by
 from vas_tool.review import chosen_engine, wanted_inputs
@@ -70,19 +70,15 @@ class Tray:
         lacking = {f: tuple(s for s in seeds if not self.is_ours(f, s)) for f in sorted(frames)}
         return {f: missing for f, missing in lacking.items() if missing}
 
-    def put(self, frame_index: int, made: dict[int, Mask], *, edit_id: int, work: AmodalWork | None = None) -> None:
-        """Store new hypotheses of a frame (by seed), with how far all that hold there differ. Raises Cancelled.
-
-        ``work`` is what they were made by, None where they were there already.
-        """
+    def put(self, frame_index: int, made: dict[int, Mask], *, made_by: Stamp, edit_id: int) -> None:
+        """Store new hypotheses of a frame (by seed), with how far all that hold there differ. Raises Cancelled."""
         others = [s for s in self.layers.hypotheses_on(frame_index) if s not in made and self.is_ours(frame_index, s)]
         masks = [*made.values(), *(self.layers.hypothesis(s)[frame_index] for s in others)]
         difference = disagreement(masks)
         for seed, mask in made.items():
             wanted = self.inputs(frame_index, self.spec.name, Recipe.of_seed(seed))
-            stamp = stamp_by(self.spec, inputs=wanted, seed=seed)
-            stamp = with_crop(stamp, work, frame_index) if work else stamp
-            stamp = replace(stamp, seeds=(seed,), disagreement=difference, among=len(masks))
+            stamp = replace(made_by, inputs=wanted, seed=seed, how="", seeds=(seed,))
+            stamp = replace(stamp, disagreement=difference, among=len(masks))
             layer, item = self.layers.hypothesis(seed), (frame_index, mask, stamp)
             put_result(self.project, self.object_id, layer, edit_id=edit_id, item=item)
 
@@ -116,7 +112,8 @@ def make_hypotheses(
                 for frame_index, masks in amodal_hypotheses(work, lacking, completer=loaded, progress=progress):
                     if frame_index in part:
                         made = dict(zip(lacking, masks, strict=True))
-                        tray.put(frame_index, made, edit_id=edit_id, work=work)
+                        stamp = with_crop(stamp_by(tray.spec, inputs=""), work, frame_index)
+                        tray.put(frame_index, made, made_by=stamp, edit_id=edit_id)
                         on_frame(frame_index)
 
 
@@ -127,7 +124,7 @@ def _copy_amodal(tray: Tray, seeds: Sequence[int], *, only: Collection[int] | No
         for seed in lacking if stamp is not None else ():
             wanted = (spec.name, spec.revision, tray.inputs(frame_index, spec.name, Recipe.of_seed(seed)))
             if stamp is not None and (stamp.engine, stamp.revision, stamp.inputs) == wanted:
-                tray.put(frame_index, {seed: amodal[frame_index]}, edit_id=edit_id)
+                tray.put(frame_index, {seed: amodal[frame_index]}, made_by=stamp, edit_id=edit_id)
 
 
 def take_hypotheses(

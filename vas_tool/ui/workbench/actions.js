@@ -198,6 +198,7 @@ export class Actions {
 
   /** A layer that shows nothing yet must say why. */
   tellIfEmpty(name) {
+    if (name === "differ" && !this.store.chosenObject?.differ) this.say("Nothing to show yet: U makes several hypotheses.", { calm: true });
     const bit = { hidden: BIT.amodal, depth: BIT.amodal, content: BIT.content }[name];
     if (!bit || this.store.state?.objects.some(({ id }) => this.store.anyBits(id, bit))) return;
     this.say(`Nothing to show yet: Complete (A) makes the ${LAYER_MAKES[name]}.`, { calm: true });
