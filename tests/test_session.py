@@ -10,7 +10,7 @@ from fake_engines import SAMPLED, use_fake_engines
 
 from vas_tool.errors import EngineError, PromptError
 from vas_tool.project import Project
-from vas_tool.review import FrameState, frame_states, frames_to_gain
+from vas_tool.review import FrameState, frame_states, review_of
 from vas_tool.session import Session
 from vas_tool.types import Box, Click, Stroke
 
@@ -236,12 +236,12 @@ def test_a_stroke_hatches_its_own_frame_and_a_new_run_uses_it_everywhere(session
     states = frame_states(session.project, object_id)
     assert all(FrameState.AMODAL in s for s in states)
     assert [f for f, s in enumerate(states) if FrameState.STALE in s] == [2]
-    assert frames_to_gain(session.project, object_id) == {"segment": 6, "amodal": 7, "content": 7}  # 0 was clicked
+    assert review_of(session.project, object_id).gains == {"segment": 6, "amodal": 7, "content": 7}  # 0 was clicked
     session.start_tracking(object_id, 0)
     session.wait()
     session.start_completing()
     session.wait()
-    assert frames_to_gain(session.project, object_id) == {}
+    assert review_of(session.project, object_id).gains == {}
     assert not any(FrameState.STALE in s for s in frame_states(session.project, object_id))
 
 

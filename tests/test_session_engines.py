@@ -7,11 +7,13 @@ import pytest
 from conftest import square_at
 from fake_engines import use_fake_engines
 
+from vas_tool import review
 from vas_tool.engines import registry
 from vas_tool.errors import EngineError, PromptError
 from vas_tool.project import Project
-from vas_tool.review import FrameState, engines_of_others, frame_states
+from vas_tool.review import FrameState, frame_states, review_of
 from vas_tool.session import Session
+from vas_tool.storage import Stamp
 from vas_tool.types import STAGES, Click, Stage
 from vas_tool.ui.views import state_view
 
@@ -101,7 +103,7 @@ def test_another_engine_leaves_what_is_made_as_it_is(session: Session) -> None:
     session.start_completing()
     session.wait()
     assert all(set(engines_of(session, object_id, stage)) == {"fake"} for stage in STAGES)
-    assert engines_of_others(session.project, object_id) == {
+    assert review_of(session.project, object_id).others == {
         "segment": {"fake": 8},
         "depth": {"fake": 8},
         "amodal": {"fake": 8},
@@ -125,7 +127,7 @@ def test_made_again_is_all_but_what_is_accepted(session: Session) -> None:
         assert status is not None and status.error is None and status.finished
         wanted = {f: "other" for f in range(FRAMES)} | ({} if stage == "depth" else {5: "fake"})
         assert engines_of(session, object_id, stage) == list(wanted.values())
-    assert engines_of_others(session.project, object_id) == {}
+    assert review_of(session.project, object_id).others == {}
     with pytest.raises(PromptError, match="another content engine"):
         session.start_again(object_id, "content")
 
@@ -159,6 +161,36 @@ def test_the_page_is_told_what_runs_and_what_there_is(session: Session) -> None:
     assert [choice["name"] for choice in view["choices"]] == ["auto", "fake", "other"]  # type: ignore[attr-defined]
     [thing] = state_view(session, None)["objects"]
     assert thing["id"] == object_id and thing["others"] == {"amodal": {"fake": 8}}
+
+
+def test_a_review_is_made_again_only_when_something_it_shows_has_changed(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    object_id = completed(session)
+    other = click_on(session, 3)
+    made: list[int] = []
+    make = review._review
+    monkeypatch.setattr(review, "_review", lambda project, i: made.append(i) or make(project, i))
+
+    def made_by(act: Callable[[], object]) -> list[int]:
+        made.clear()
+        act()
+        state_view(session, None)
+        state_view(session, None)
+        return list(made)
+
+    layers, depth = session.project.layers(object_id), session.project.depth
+    assert made_by(lambda: None) == [object_id, other]
+    assert made_by(lambda: None) == []
+    assert made_by(lambda: session.rename(other, "car")) == [other]
+    assert made_by(lambda: layers.amodal.put(2, layers.amodal[2], Stamp("fake"))) == [object_id]
+    assert made_by(lambda: layers.content.pop(2)) == [object_id]
+    assert made_by(lambda: depth.put(2, depth[2], Stamp("fake"))) == [object_id, other]
+    assert made_by(lambda: session.choose_engine("content", "other")) == [object_id, other]
+    assert made_by(session.undo) == [object_id, other]
+    layers.amodal.path(4).unlink()
+    assert made_by(lambda: layers.amodal.reread(4)) == [object_id]
+    assert FrameState.AMODAL not in frame_states(session.project, object_id)[4]
 
 
 def test_a_project_that_names_an_unknown_engine_opens_and_says_so(session: Session) -> None:

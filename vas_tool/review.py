@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from enum import IntFlag
-from functools import cache
+from functools import cache, lru_cache
+from weakref import WeakKeyDictionary
 
 from vas_tool.agreements import box_agreements
 from vas_tool.attention import FrameFacts, reason
@@ -15,10 +18,10 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import SettingValue
 from vas_tool.errors import EngineError
 from vas_tool.made_from import AmodalInputs, ContentInputs, ModalInputs, Setup, SetupOf, reach_of, same_here
-from vas_tool.object_layers import PART, asked_on
+from vas_tool.object_layers import PART, ObjectLayers, asked_on
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
-from vas_tool.truth import digest_of
+from vas_tool.truth import AnnotatedObject, digest_of
 from vas_tool.types import STAGES, Stage
 
 
@@ -144,11 +147,6 @@ def stale_stages(project: Project, object_id: int) -> dict[int, set[Stage]]:
     return stale
 
 
-def frames_to_gain(project: Project, object_id: int) -> dict[Stage, int]:
-    """By stage, how many results hold as they are, but would be made better from what changed on other frames."""
-    return dict(Counter(stage for stage, _, here in _outdated(project, object_id) if not here))
-
-
 def _outdated(project: Project, object_id: int) -> Iterator[tuple[Stage, int, bool]]:
     """(stage, frame_index, whether it is the frame's own inputs that changed) of every outdated result.
 
@@ -193,8 +191,54 @@ def made_by_others(project: Project, object_id: int, stage: Stage) -> dict[int, 
     return {f: s.engine if s.engine != spec.name else f"an earlier {s.engine}" for f, s in others.items()}
 
 
-def engines_of_others(project: Project, object_id: int) -> dict[Stage, dict[str, int]]:
-    """By stage and engine, how many of the object's results that other engine made; stages without any are absent."""
+@dataclass(frozen=True)
+class Review:
+    """All that the timeline and the side panel tell of one object."""
+
+    states: tuple[FrameState, ...]
+    """One a frame of the clip."""
+    gains: Mapping[Stage, int]
+    """How many results hold as they are, but would be made better from what changed on other frames."""
+    others: Mapping[Stage, Mapping[str, int]]
+    """By stage and engine, how many results that other engine made; stages without any are absent."""
+
+
+_REVIEWS: WeakKeyDictionary[ObjectLayers, tuple[AnnotatedObject, object, Review]] = WeakKeyDictionary()
+"""The last review of each open object, with what it was made from. A page asks several times a second."""
+
+
+def review_of(project: Project, object_id: int) -> Review:
+    """The review of an object as things are now; made again only when something that it shows has changed."""
+    with project.mutex:
+        thing, layers, truth = project.truth.object(object_id), project.layers(object_id), project.truth
+        best = _best_engines(int(time.monotonic()))
+        changes = [layer.changes for layer in (*layers.every(), project.depth)]
+        state = (replace(truth, objects=(), next_object_id=0), best, changes)
+        kept = _REVIEWS.get(layers)
+        if kept is None or kept[0] is not thing or kept[1] != state:
+            kept = _REVIEWS[layers] = thing, state, _review(project, object_id)
+        return kept[2]
+
+
+@lru_cache(maxsize=1)
+def _best_engines(second: int) -> list[str]:
+    """What ``auto`` means, by stage; weights may arrive under way. Looked up once a ``second``."""
+    return [registry.spec_of(stage).name for stage in STAGES]
+
+
+def frame_states(project: Project, object_id: int) -> tuple[FrameState, ...]:
+    """One a frame of the clip."""
+    return review_of(project, object_id).states
+
+
+def _review(project: Project, object_id: int) -> Review:
+    outdated = list(_outdated(project, object_id))
+    stale = {f for _, f, here in outdated if here}
+    gains = dict(Counter(stage for stage, _, here in outdated if not here))
+    return Review(_states(project, object_id, stale), gains, _engines_of_others(project, object_id))
+
+
+def _engines_of_others(project: Project, object_id: int) -> dict[Stage, dict[str, int]]:
     found: dict[Stage, dict[str, int]] = {}
     for stage in STAGES:
         with suppress(EngineError):  # the chosen engine is unknown here: nothing could be made again
@@ -202,24 +246,22 @@ def engines_of_others(project: Project, object_id: int) -> dict[Stage, dict[str,
     return {stage: counts for stage, counts in found.items() if counts}
 
 
-def frame_states(project: Project, object_id: int) -> list[FrameState]:
-    """One a frame of the clip."""
+def _states(project: Project, object_id: int, stale: set[int]) -> tuple[FrameState, ...]:
     thing, amodal = project.truth.object(object_id), project.amodal(object_id)
-    layers = amodal.layers
-    stale, look = {f for _, f, here in _outdated(project, object_id) if here}, needs_look(project, object_id)
-    states = [FrameState(0)] * len(project.clip)
-    marks: tuple[tuple[FrameState, set[int]], ...] = (
+    states = [0] * len(project.clip)
+    marks: tuple[tuple[FrameState, Collection[int]], ...] = (
         (FrameState.PROMPTED, thing.prompted()),
         (FrameState.MODAL, set(amodal.modal)),
         (FrameState.AMODAL, set(amodal)),
         (FrameState.OCCLUDED, {f for f in amodal if amodal.occluded(f)}),
         (FrameState.ACCEPTED, set(thing.accepted)),
         (FrameState.STALE, stale),
-        (FrameState.NEEDS_LOOK, set(look)),
-        (FrameState.CONTENT, set(layers.content)),
+        (FrameState.NEEDS_LOOK, set(needs_look(project, object_id))),
+        (FrameState.CONTENT, set(amodal.layers.content)),
     )
     for flag, frames in marks:
+        number = int(flag)  # adding flags one by one would cost more than all the rest
         for frame_index in frames:
             if frame_index < len(states):
-                states[frame_index] |= flag
-    return states
+                states[frame_index] |= number
+    return tuple(map(FrameState, states))

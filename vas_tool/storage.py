@@ -163,6 +163,8 @@ class LayerFolder(MutableMapping[int, Picture]):
         self.codec = codec
         self.before_write: Callable[[LayerFolder[Picture], int], None] = lambda layer, frame_index: None
         """Called before a picture is replaced or removed, so that undo can keep the old one."""
+        self.changes = 0
+        """Grows with every picture that is put here, replaced or removed."""
         self._stamps = dict(self._read_stamps())
 
     def path(self, frame_index: int) -> Path:
@@ -188,6 +190,7 @@ class LayerFolder(MutableMapping[int, Picture]):
         self._prepare(frame_index)
         write_atomically(self.path(frame_index), _png_bytes(image, full))
         self._stamps[frame_index] = full
+        self.changes += 1
 
     def _prepare(self, frame_index: int) -> None:
         try:
@@ -203,6 +206,7 @@ class LayerFolder(MutableMapping[int, Picture]):
         self._stamps.pop(frame_index, None)
         if self.path(frame_index).exists():
             self._stamps[frame_index] = read_stamp(self.path(frame_index))
+        self.changes += 1
 
     def __getitem__(self, frame_index: int) -> Picture:
         if frame_index not in self._stamps:
@@ -223,6 +227,7 @@ class LayerFolder(MutableMapping[int, Picture]):
         self._prepare(frame_index)
         self.path(frame_index).unlink(missing_ok=True)
         del self._stamps[frame_index]
+        self.changes += 1
 
     def __contains__(self, frame_index: object) -> bool:
         return frame_index in self._stamps

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from vas_tool.agreements import box_agreements
 from vas_tool.engines import registry
@@ -11,9 +13,9 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.errors import EngineError
 from vas_tool.masks import to_runs
 from vas_tool.object_layers import require_frame
-from vas_tool.review import chosen_engine, engines_of_others, frame_states, frames_to_gain
+from vas_tool.review import chosen_engine, review_of
 from vas_tool.session import Session
-from vas_tool.truth import AnnotatedObject, pick_json
+from vas_tool.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.types import STAGES, SizeWH, Stage
 from vas_tool.ui.choice_views import differ_view, parameters_view
 
@@ -40,7 +42,7 @@ def state_view(session: Session, since: int | None) -> Json:
             "saved": {"what": session.saved.what, "at": session.saved.at_seconds},
             "refining": session.refining,
             "job": asdict(session.job) if session.job else None,
-            "engines": [_engine_view(session, stage) for stage in STAGES],
+            "engines": _engine_views(session),
         }
 
 
@@ -73,7 +75,7 @@ def _model_wh(session: Session) -> SizeWH | None:
 
 
 def _object_view(session: Session, thing: AnnotatedObject) -> Json:
-    states = frame_states(session.project, thing.id)
+    review = review_of(session.project, thing.id)
     return {
         "id": thing.id,
         "label": thing.label,
@@ -83,12 +85,25 @@ def _object_view(session: Session, thing: AnnotatedObject) -> Json:
         "amodal_boxes": [asdict(box) for box in thing.amodal_boxes],
         "agreement": box_agreements(session.project, thing.id),
         "work_seconds": round(session.clock.seconds.get(thing.id, 0.0)),
-        "frames": bytes(states).hex(),
-        "gains": frames_to_gain(session.project, thing.id),
-        "others": engines_of_others(session.project, thing.id),
+        "frames": bytes(review.states).hex(),
+        "gains": review.gains,
+        "others": review.others,
         "differ": differ_view(session.project, thing.id),
         "picks": [pick_json(pick) for pick in thing.picks],
     }
+
+
+_ENGINE_VIEWS: WeakKeyDictionary[Session, tuple[Truth, tuple[int, int], list[Json]]] = WeakKeyDictionary()
+"""Of each session, the last view of its engines, with what it was made from: weights are looked for in many places."""
+
+
+def _engine_views(session: Session) -> list[Json]:
+    """One a stage; looked up again when something was done, or a second later."""
+    truth, now = session.project.truth, (session.version, int(time.monotonic()))
+    kept = _ENGINE_VIEWS.get(session)
+    if kept is None or kept[0] is not truth or kept[1] != now:
+        kept = _ENGINE_VIEWS[session] = truth, now, [_engine_view(session, stage) for stage in STAGES]
+    return kept[2]
 
 
 def _engine_view(session: Session, stage: Stage) -> Json:

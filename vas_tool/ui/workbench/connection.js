@@ -3,13 +3,14 @@ import { Api, GoneError, LostError } from "./api.js";
 import { plural } from "./hint.js";
 
 const POLL_MS = { refining: 100, job: 250, lost: 1000, idle: 4000 };
+const REST = 4; // times as long as the last answer took
 const RELOAD_AFTER_MS = 800; // long enough to read why
 const RELOAD_MARK = "vas-reloaded"; // sessionStorage: the page was reloaded because its session was gone
 
 export class Connection {
   /** @param {{root, store, status, onState: (first: boolean) => void}} parts  onState is told of each newer state */
   constructor({ root, store, status, onState }) {
-    Object.assign(this, { root, store, status, onState, api: null });
+    Object.assign(this, { root, store, status, onState, api: null, answeredIn: 0 });
     document.addEventListener("visibilitychange", () => !document.hidden && this.pollIn(0));
   }
 
@@ -93,14 +94,17 @@ export class Connection {
   }
 
   get pause() {
-    if (this.store.state?.refining) return POLL_MS.refining;
-    return this.store.jobRuns ? POLL_MS.job : POLL_MS.idle;
+    if (!this.store.state?.refining && !this.store.jobRuns) return POLL_MS.idle;
+    const wanted = this.store.state.refining ? POLL_MS.refining : POLL_MS.job;
+    return Math.max(wanted, this.answeredIn * REST); // a long clip's state costs the server time that the work needs
   }
 
   async poll(api) {
     if (api !== this.api || !this.root.isConnected) return;
+    const asked = performance.now();
     try {
       await api.state();
+      this.answeredIn = performance.now() - asked;
     } catch (error) {
       if (api === this.api) this.failed(error);
       return;
