@@ -125,9 +125,9 @@ DEPTH_ANYTHING_COSTS: dict[Size, str] = {  # large first: the amodal model was v
     "large": "What Diffusion-VAS was validated with. Made for a GPU.",
     "giant": "The teacher of the others, not published by its authors. Made for a GPU.",
     "base": "Between large and small. Made for a GPU.",
-    "small": "Without a GPU about 4 s a frame (two cores); coarser than large.",
+    "small": "Without a GPU about 3 s a frame (two cores); coarser than large.",
 }
-"""The small one: 4.0 s of two cores at 512 x 256 (``benchmarks/depth_speed.py``)."""
+"""The small one: 3.1 s of two cores at 512 x 256 (``benchmarks/depth_speed.py``)."""
 
 
 def _depth_anything(size: Size) -> EngineSpec:

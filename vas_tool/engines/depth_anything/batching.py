@@ -10,8 +10,9 @@ from vas_tool.engines.depth_anything.sizes import Architecture
 
 MOST = 16
 """More does not keep a GPU busier, and whoever waits for the engine or cancels waits for a whole batch."""
-ON_CPU = 1
-"""One frame keeps every core busy; more at once only cost memory (``benchmarks/depth_speed.py``)."""
+ON_CPU = 2
+"""An eighth less processor time than one frame at a time, on two cores (``benchmarks/depth_speed.py``, small model: 3.1
+instead of 3.6 s a frame); more would cost memory and make whoever cancels wait."""
 SHARE = 0.5
 """Of the free memory: the estimate below is no measurement, and others use the GPU too."""
 
