@@ -27,7 +27,7 @@ from vas_tool.formats.verify import verify
 from vas_tool.formats.youtube_vis import read_youtube_vis, write_youtube_vis
 from vas_tool.masks import area, from_rle, to_rle
 from vas_tool.project import Project
-from vas_tool.types import Mask
+from vas_tool.types import AmodalBox, Mask
 
 SIZE = (64, 48)
 Make = Callable[..., Project]
@@ -89,6 +89,22 @@ def test_polygons_say_what_run_lengths_say(two_videos: list[Project], tmp_path: 
         return o.image_id, o.label, o.amodal_rle["counts"], o.modal_rle["counts"]
 
     assert sorted(map(key, back.objects)) == sorted(map(key, coco.annotations))
+
+
+def test_every_file_says_what_to_trust(two_videos: list[Project], tmp_path: Path) -> None:
+    first = two_videos[0]
+    thing = replace(first.truth.object(1), amodal_boxes=(AmodalBox(0, 0, 10, 40, 30), AmodalBox(2, 0, 10, 50, 30)))
+    first.edit("boxes", first.truth.with_object(thing))
+    box = {"amodal_bbox": [0, 10, 45, 20], "interpolated": True, "iou": round(800 / 1340, 6)}
+    coco = exported(two_videos, "coco", tmp_path / "c.json")["annotations"][2]
+    vis = exported(two_videos, "youtube-vis", tmp_path / "v.json")["annotations"][0]
+    cocoa = exported(two_videos, "cocoa", tmp_path / "r.json")["annotations"][1]["regions"][0]
+    (prediction,) = [p for p in exported(two_videos, "tao-amodal", tmp_path / "p.json") if p["image_id"] == 2]
+    assert coco["given_box"] == vis["given_boxes"][1] == cocoa["given_box"] == prediction["given_box"] == box
+    for key in ("engine", "review", "hypothesis", "amodal_is_uncertain"):
+        assert coco[key] == cocoa[key] == prediction[key]
+    assert vis["given_boxes"][2] is None and vis["hypotheses"] == [None] * 3
+    assert "agrees only" in vis["needs_work"][1] and vis["review"][1] == "needs_work"
 
 
 def test_who_is_in_front_is_told(two_videos: list[Project], tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ Out, in the form of its SAIL-VOS files, for fine-tuning:
                                   the loader breaks on those
     bbox                          25 boxes [x, y, width, height] of ``segmentation``
     image_ids, obj_id, category_id, image_file_names
-    and beside them: category, track_id, video_id, frame_indices, amodal_bboxes (may leave the picture), review, engine
+    and beside them: category, track_id, video_id, frame_indices, amodal_bboxes (may leave the picture), and 25 of
+    each of TRUST
 
 File names are joined to the loader's base path by plain concatenation: give it the images' root with a ``/`` behind.
 
@@ -33,6 +34,9 @@ from vas_tool.types import Mask, SizeWH
 
 SAMPLE_FRAMES = 25
 """Of every sample: the number is fixed in the method's loader."""
+
+TRUST = ("review", "needs_work", "engine", "hypothesis", "given_box", "amodal_is_uncertain")
+"""What a sample says of each frame beside the masks, as ``coco`` has it; null where there is nothing to say."""
 
 TOO_FEW = f"in no sample, because no {SAMPLE_FRAMES} frames in a row with both masks hold it"
 """Why a frame is left out."""
@@ -110,8 +114,7 @@ def _row(sighting: Sighting) -> dict[str, Any]:
         "image_file_names": sighting.video.file_name(masks.frame_index),
         "frame_indices": masks.frame_index,
         "amodal_bboxes": record["amodal_bbox"],
-        "review": record["review"],
-        "engine": record["engine"],
+        **{key: record.get(key) for key in TRUST},
     }
 
 

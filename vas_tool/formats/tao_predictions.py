@@ -3,7 +3,7 @@
     image_id, category_id, track_id, video_id
     bbox       [x, y, width, height] of the amodal mask on the canvas, in the frame's pixels: may lie outside the frame
     score      0..1, how certain the less certain of its engines was; 1 where the person accepted the mask
-    review, engine     as in ``coco``; readers pass over them
+    review, engine, ... what ``coco`` says of whom to trust; readers pass over it
 
 A project that was imported from TAO-Amodal has the ids of that file, on the frames that the file annotates. Another
 project has the ids of a COCO export of the same projects, on every frame; that file then serves as the annotations.
@@ -100,11 +100,7 @@ def _records(
             tally.unfit_for(ids, sighting.counted)
             continue
         masks = sighting.masks
-        yield {**ids, "bbox": masks.amodal_bbox, "score": masks.certainty, "review": masks.review, **_engine(sighting)}
-
-
-def _engine(sighting: Sighting) -> dict[str, Any]:
-    return {"engine": sighting.masks.engine_json()}
+        yield {**ids, "bbox": masks.amodal_bbox, "score": masks.certainty, **masks.trust_json()}
 
 
 def _ids(sighting: Sighting, origin: Origin | None, categories: dict[str, int]) -> dict[str, Any] | str:

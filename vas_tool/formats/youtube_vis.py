@@ -40,6 +40,9 @@ LISTS = {
 }
 """List of an annotation -> what ``coco`` calls one item of it."""
 
+SOMETIMES = {"needs_work": "needs_work", "hypotheses": "hypothesis", "given_boxes": "given_box"}
+"""The same, of what is null on a frame where there is nothing to say. Readers of ours pass over them."""
+
 
 def write_youtube_vis(
     projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
@@ -76,8 +79,8 @@ def _annotations(found: Iterable[Sighting], categories: Mapping[str, int]) -> It
         for sighting in group:
             track = tracks.setdefault(sighting.track_id, _track_json(sighting, categories))
             record = {**sighting.masks.json(), "occluder_ids": list(sighting.occluder_ids)}
-            for name, key in LISTS.items():
-                track[name][sighting.masks.frame_index] = record[key]
+            for name, key in (LISTS | SOMETIMES).items():
+                track[name][sighting.masks.frame_index] = record.get(key)
         yield from (tracks[track_id] for track_id in sorted(tracks))
 
 
@@ -92,7 +95,7 @@ def _track_json(sighting: Sighting, categories: Mapping[str, int]) -> dict[str, 
         "length": len(clip),
         "width": clip.size_wh[0],
         "height": clip.size_wh[1],
-        **{name: [None] * len(clip) for name in LISTS},
+        **{name: [None] * len(clip) for name in LISTS | SOMETIMES},
     }
 
 
