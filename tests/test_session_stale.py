@@ -1,11 +1,14 @@
 """What a run makes again: exactly the windows that a change touches, and what a changed parameter concerns."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from conftest import square_at
-from fake_engines import SAMPLED, WINDOWED, SampledAmodal, use_fake_engines
+from fake_engines import SAMPLED, WINDOWED, SampledAmodal, fake_specs, use_fake_engines
 
+from vas_tool.engines import registry
+from vas_tool.engines.settings import Parameter
 from vas_tool.project import Project
 from vas_tool.review import FrameState, frame_states
 from vas_tool.session import Session
@@ -94,6 +97,27 @@ def test_a_changed_parameter_outdates_what_its_engine_made_until_it_is_set_back(
     session.set_parameter("amodal", "size", "large")
     complete(session)
     assert stale(session, object_id) == [] and len(SampledAmodal.asked) == 2
+
+
+def test_a_changed_parameter_of_the_depth_is_made_again_with_what_follows_from_it(
+    make_session: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make_session(WINDOWED)
+    depth = replace(fake_specs()[1], parameters=(Parameter("size", 518, "Of the net.", choices=(518, 1036)),))
+    monkeypatch.setattr(registry, "ENGINES", (WINDOWED, fake_specs()[0], depth, *fake_specs()[2:]))
+    object_id = completed(session)
+    before = [session.project.depth.stamp(f) for f in range(FRAMES)]
+    session.set_parameter("depth", "size", 1036)
+    assert stale(session, object_id) == list(range(FRAMES))
+    costs = {cost.stage: cost.num_frames for cost in session.completion_cost(object_id)}
+    assert costs == {"depth": FRAMES, "amodal": FRAMES, "content": FRAMES}
+    complete(session)
+    assert stale(session, object_id) == [] and len(SampledAmodal.asked) == 2
+    assert all(session.project.depth.stamp(f) != before[f] for f in range(FRAMES))
+    session.undo()
+    session.undo()
+    assert stale(session, object_id) == []  # the depth belongs to the clip: it stays, and is stale itself
+    assert {cost.stage: cost.num_frames for cost in session.completion_cost(object_id)}["depth"] == FRAMES
 
 
 WINDOWS = [range(0, 4), range(3, 7), range(6, 10)]

@@ -134,7 +134,9 @@ export class Tray {
   tile(drawn, tile, { picked, hypotheses }) {
     const choice = { how: "seed", seeds: [tile.seed] };
     const canvas = make("canvas", { width: 1, height: 1 });
-    const words = `seed ${tile.seed}${tile.holds ? "" : ", outdated"}`;
+    const { engine } = hypotheses.find(({ seed }) => seed === tile.seed);
+    const maker = hypotheses.every((other) => other.engine === engine) ? "" : `, ${engine}`;
+    const words = `seed ${tile.seed}${maker}${tile.holds ? "" : ", outdated"}`;
     const button = make("button", { type: "button", className: "vas-tile", data: { testid: `hypothesis-${tile.seed}` } }, canvas, make("span", { textContent: words }));
     this.asChoice(button, { choice, picked, title: `Take the answer of ${words} for ${this.spanWords()}` });
     button.disabled ||= hypotheses.length < 2;
