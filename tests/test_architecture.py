@@ -27,7 +27,7 @@ LAYERS = (
     {"project", "formats", "evaluation", "review", "agreements", "box_files"},
     {"session", "desk", "prompting", "jobs", "spans", "runs", "rerun", "exports", "batch", "training"}
     | {"results", "crop_runs", "boxing", "completion", "hypothesis_runs", "costs", "working", "imports"},
-    {"cli", "commands", "measure_commands", "terminal", "sample", "ui"},
+    {"cli", "commands", "measure_commands", "run_command", "terminal", "sample", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""
 ONLY_IN = {
