@@ -106,6 +106,8 @@ def test_the_whole_job_from_a_click_to_a_coco_file(bench: Workbench, server: Ser
     bench.drag([(CAR[0] - 20, CAR[1]), (CAR[0] + 20, CAR[1] + 4)])
     assert bench.state()["objects"][0]["strokes"] == [[0, "modal"]]
     bench.press("v")
+    bench.page.wait_for_function("() => document.querySelector('[data-testid=status]').textContent.includes('T would')")
+    assert [f for f, flag in enumerate(bench.flags()) if flag & FrameState.STALE] == []  # touched up, not outdated
     bench.run("a")
     flags = bench.flags()
     assert all(flag & FrameState.AMODAL and flag & FrameState.CONTENT for flag in flags)
