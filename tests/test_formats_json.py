@@ -362,6 +362,22 @@ def test_no_value_anywhere_makes_verify_raise(
     problems(tmp_path, data)
 
 
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(draw=st.data(), junk=JUNK)
+def test_no_value_in_a_sample_makes_reading_raise(tmp_path: Path, draw: st.DataObject, junk: Any) -> None:
+    data = copy.deepcopy([tao_sample()])
+    *path, last = draw.draw(st.sampled_from(paths_into(data)))
+    inner: Any = data
+    for key in path:
+        inner = inner[key]
+    inner[last] = junk
+    (tmp_path / "val.json").write_text(json.dumps(data))
+    for sample in read_samples(tmp_path / "val.json").samples:
+        for i, (x, y, w, h) in enumerate(sample.amodal_boxes_xywh):
+            AmodalBox(i, x, y, x + w, y + h)
+            assert from_rle(sample.modal_rles[i]).shape == sample.size_wh[::-1]
+
+
 @pytest.mark.parametrize("read", [read_youtube_vis, read_kins, read_cocoa, read_predictions, read_samples])
 def test_reading_something_else_is_an_error_with_a_remedy(tmp_path: Path, read: Any) -> None:
     for text in ("", "{}", '{"categories": [], "videos": [3], "images": [3], "annotations": []}', "NaN", "3"):

@@ -244,6 +244,21 @@ def test_what_is_missing_is_listed_and_the_rest_is_imported(tmp_path: Path, open
     assert [b.frame_index for b in project.truth.object(1).amodal_boxes] == [max(origin.image_ids)]
 
 
+def test_two_images_of_one_file_are_told(tmp_path: Path, opened: Any) -> None:
+    data = tao_data()
+    data["images"][1]["file_name"] = data["images"][0]["file_name"]
+    data["annotations"][4]["amodal_bbox"] = [1e9, 0, 10, 10]
+    data["images"].append({"id": 5, "video_id": 88, "file_name": f"{CLIP}/.hidden.jpg"})
+    data["annotations"][5]["image_id"] = 5
+    path, frames = write_json(tmp_path / "v.json", data), write_frames(tmp_path / "frames", [1, 31, 61])
+    (frames / CLIP / ".hidden.jpg").write_bytes((frames / CLIP / "frame0001.jpg").read_bytes())
+    done = import_tao_amodal(path, tmp_path / "projects", frames=frames)
+    expected = ("annotation 5: amodal_bbox is [1000000000.0", "image 31: val/LaSOT", "image 5: val/LaSOT")
+    assert all(any(e in p for p in done.problems) for e in expected) and len(done.problems) == 3
+    person, cup = opened(done.projects[0]).truth.objects
+    assert [b.frame_index for b in person.amodal_boxes] == [b.frame_index for b in cup.amodal_boxes] == [0]
+
+
 @pytest.mark.parametrize(
     ("choice", "tracks"),
     [

@@ -12,7 +12,7 @@ EXACT_INTEGERS = 2**53
 """Beyond this, readers in JavaScript and in floating point lose digits."""
 
 FAR_AWAY = 100_000
-"""Pixels: no corner of a polygon is farther from the picture's."""
+"""Pixels: no corner of a polygon or a box is farther from the picture's."""
 
 Kind = Callable[[Any], bool]
 
@@ -63,8 +63,12 @@ def is_box(value: Any) -> bool:
 
 
 def is_extent(value: Any) -> bool:
-    """[x, y, width, height], finite, width and height more than 0."""
-    return isinstance(value, list) and len(value) == 4 and all(map(is_number, value)) and min(value[2:]) > 0
+    """[x, y, width, height], near the picture, width and height more than 0."""
+    if not isinstance(value, list) or len(value) != 4 or not all(map(is_number, value)):
+        return False
+    x, y, width, height = value
+    # Of numbers beyond what a float tells apart, x + width may be x.
+    return max(map(abs, value)) <= FAR_AWAY and x + width > x and y + height > y
 
 
 def is_rle(value: Any) -> bool:

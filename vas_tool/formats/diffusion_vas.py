@@ -23,7 +23,17 @@ from typing import Any, Literal
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
-from vas_tool.formats.coco_fields import Kind, is_box, is_id, is_integer, is_rle, is_size, is_text, wrong_fields
+from vas_tool.formats.coco_fields import (
+    Kind,
+    is_box,
+    is_extent,
+    is_id,
+    is_integer,
+    is_rle,
+    is_size,
+    is_text,
+    wrong_fields,
+)
 from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import load_json, write_list
 from vas_tool.formats.tally import Counted, ExportSummary, Tally
@@ -275,9 +285,9 @@ _SAMPLES = {"sail-vos": _sail_vos, "tao-amodal": _tao_amodal}
 
 def _odd(sample: Sample) -> Iterator[tuple[str, bool]]:
     """What the fields' kinds do not show, and whether the sample is of no use then."""
-    for index, (x, y, width, height) in enumerate(sample.amodal_boxes_xywh):
-        if min(width, height) <= 0:
-            yield f"frame {index}: its amodal box {[x, y, width, height]} has no size", True
+    for index, box in enumerate(sample.amodal_boxes_xywh):
+        if not is_extent(list(box)):
+            yield f"frame {index}: its amodal box {list(box)} has no size, or is far away", True
     if len(set(sample.file_names)) < SAMPLE_FRAMES:
         yield "it names a frame twice", True
     amodal = sample.amodal_rles or (None,) * SAMPLE_FRAMES

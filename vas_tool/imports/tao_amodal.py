@@ -19,7 +19,7 @@ from vas_tool.imports.between import between, rate_of, seconds_of
 from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all
 from vas_tool.types import AmodalBox, Box, FrameRecord, SizeWH
 from vas_tool.video import ListedImages
-from vas_tool.video.images import IMAGE_SUFFIXES, image_paths
+from vas_tool.video.images import image_paths, is_image
 
 ANNOTATED_FPS = 1.0
 """TAO is annotated once a second (spec.md 6.1)."""
@@ -141,19 +141,22 @@ class _Planning:
 
     def _there(self, video: TaoVideo, needed: set[Id]) -> list[tuple[TaoImage, Path]]:
         """The video's images with their files, in the files' order; what is missing is a problem."""
-        there = []
+        there: dict[Path, TaoImage] = {}
         for image in video.images:
             path = PurePosixPath(image.file_name)
+            file = self.frames / path
             if path.is_absolute() or ".." in path.parts:
                 self.problems.append(f"image {image.id}: file_name {image.file_name!r} is not a plain relative path")
-            elif (self.frames / path).is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
-                there.append((image, self.frames / path))
+            elif file in there:
+                self.problems.append(f"image {image.id}: {image.file_name} is image {there[file].id} already")
+            elif is_image(file):
+                there[file] = image
             elif image.id in needed:
                 self.problems.append(f"image {image.id}: {image.file_name} is not below {self.frames}")
-        folders = sorted({path.parent for _, path in there})
+        folders = sorted({file.parent for file in there})
         if len(folders) > 1:
             raise FormatError(f"its frames lie in {len(folders)} folders, {folders[0]} and others; put them into one")
-        return there
+        return [(image, file) for file, image in there.items()]
 
     def _frames(self, there: list[tuple[TaoImage, Path]]) -> tuple[ListedImages, dict[Id, int]]:
         """The clip's files, and where in the clip each annotated image is."""

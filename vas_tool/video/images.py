@@ -88,15 +88,19 @@ def _digest(digest: hashlib._Hash, path: Path, data: bytes) -> None:
 def image_paths(folder: Path) -> list[Path]:
     """The images of a folder in plain lexicographic order of their names. Raises VideoError when there are none."""
     try:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+        visible = [path for path in folder.iterdir() if is_image(path)]
     except OSError as error:
         raise VideoError(f"{folder} cannot be read ({error.strerror}); check its permissions") from error
-    visible = [path for path in files if not path.name.startswith(".")]
     if not visible:
         raise VideoError(
             f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}); choose a video or a folder of images"
         )
     return sorted(visible, key=lambda path: path.name)
+
+
+def is_image(path: Path) -> bool:
+    """Whether a folder's reader takes a file for an image: by its name; hidden files are left alone."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _in_range(count: int, sampling: Sampling) -> range:
