@@ -68,7 +68,7 @@ def is_extent(value: Any) -> bool:
         return False
     x, y, width, height = value
     # Of numbers beyond what a float tells apart, x + width may be x.
-    return max(map(abs, value)) <= FAR_AWAY and x + width > x and y + height > y
+    return bool(max(map(abs, value)) <= FAR_AWAY and x + width > x and y + height > y)
 
 
 def is_rle(value: Any) -> bool:
