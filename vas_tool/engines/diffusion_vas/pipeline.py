@@ -16,6 +16,7 @@ from vas_tool.engines.diffusion_vas.loading import Parts, load_parts
 from vas_tool.engines.diffusion_vas.parameters import SamplingParameters
 from vas_tool.engines.diffusion_vas.placement import BatchSize, Placement, exact_convolutions
 from vas_tool.engines.diffusion_vas.sampling import Noise, draw_noise, euler_step, guided, model_input, noise_levels
+from vas_tool.engines.diffusion_vas.shortcuts import take_shortcuts
 from vas_tool.errors import EngineError
 
 Pictures: TypeAlias = npt.NDArray[np.float32] | torch.Tensor
@@ -58,6 +59,8 @@ class DiffusionVasPipeline:
         self.parts, self.device = parts, torch.device(device)
         self.placement = Placement((parts.unet.stock, parts.vae, parts.image_encoder), self.device)
         self.batch = BatchSize(self.device)
+        for network in (parts.unet.stock, parts.vae):
+            take_shortcuts(network, self.device)
 
     @classmethod
     def load(
@@ -67,7 +70,7 @@ class DiffusionVasPipeline:
 
         Raises EngineError, naming the file that is missing, damaged or of another model.
         """
-        chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        chosen = torch.device(device or best_device())
         dtype = dtype or (torch.float16 if chosen.type == "cuda" else torch.float32)
         return cls(load_parts(Path(folder), dtype=dtype), device=chosen)
 
@@ -203,6 +206,13 @@ class DiffusionVasPipeline:
     def dtype(self) -> torch.dtype:
         """Of the UNet, and of the latents between its steps."""
         return self.parts.unet.dtype
+
+
+def best_device() -> str:
+    """A GPU when there is one."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _pictures(given: Pictures) -> torch.Tensor:
