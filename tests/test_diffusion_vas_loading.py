@@ -100,6 +100,15 @@ def test_half_precision_names_and_the_global_default(released: Path, tmp_path: P
     assert 0 < np.abs(one - other).max() < 0.05  # the weights' own rounding
 
 
+def test_half_precision_at_work(released: Path) -> None:
+    """As on a GPU: the VAE in float32 while it encodes, and back; the answer close to that of float32."""
+    half = DiffusionVasPipeline.load(released, device="cpu", dtype=torch.float16)
+    full = DiffusionVasPipeline.load(released, device="cpu")
+    one, other = (pipeline(*shown(2), num_steps=1) for pipeline in (half, full))
+    assert half.parts.vae.dtype == half.dtype == one.latents.dtype == torch.float16
+    assert 0 < np.abs(one.frames - other.frames).max() < 0.05
+
+
 def test_of_both_precisions_the_one_that_fits_is_read(folder: Path) -> None:
     write_checkpoint(folder, half=True)
     truncate(folder / UNET.replace(".safetensors", ".fp16.safetensors"))

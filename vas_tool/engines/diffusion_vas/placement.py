@@ -43,11 +43,9 @@ class Placement:
 
 
 def _moved(part: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    """The part itself, moved only when it has to be: diffusers warns of every conversion."""
-    if part.device.type != device.type:
-        part.to(device)
-    if part.dtype != dtype:
-        part.to(dtype)
+    """The part itself. Moved by torch's own means: diffusers' ``to`` warns of every conversion."""
+    if part.device.type != device.type or part.dtype != dtype:
+        torch.nn.Module.to(part, device=device, dtype=dtype)
     return part
 
 
