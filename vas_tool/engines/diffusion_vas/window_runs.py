@@ -1,7 +1,9 @@
 """Windows run one after the other; where they overlap, one answer fades into the next. Memory stays flat.
 
 Faded after decoding. Blending while denoising would tie every window to all others: nothing would be final before the
-whole clip is, and one changed frame would change all (``benchmarks/diffusion_vas_windows.py`` compares the two).
+whole clip is, and one changed frame would change all. Nor is its seam smaller: the pictures change from frame to frame
+0.90 times as much where windows meet as elsewhere when they are faded, 0.92 times when they are blended (tiny random
+weights, ``benchmarks/diffusion_vas_windows.py``).
 """
 
 from __future__ import annotations
