@@ -45,6 +45,18 @@ def test_the_engine_in_use_shows_its_parameters_with_default_and_reason(session:
         perform(session, "parameter", {"stage": "amodal", "name": "stretch", "value": "9"})
 
 
+def test_what_another_version_had_is_shown_and_can_be_taken_back(session: Session) -> None:
+    truth = session.project.truth.setting("amodal", "fake-sampled", {"gone": 3})
+    session.project.edit("from elsewhere", truth)
+    strange = amodal_engine(session)["parameters"][-1]  # type: ignore[index]
+    assert (strange["name"], strange["value"]) == ("gone", 3) and "taken back" in strange["reason"]
+    session.start_completing()
+    job = session.wait()
+    assert job is not None and "no parameter gone" in (job.error or "")
+    perform(session, "parameter", {"stage": "amodal", "name": "gone", "value": None})
+    assert [p["name"] for p in amodal_engine(session)["parameters"]] == ["stretch", "size"]  # type: ignore[index]
+
+
 def test_hypotheses_are_asked_for_shown_and_picked(session: Session) -> None:
     thing = state_view(session, None)["objects"][0]
     assert (thing["differ"], thing["picks"]) == ("", [])

@@ -284,7 +284,7 @@ def test_a_parameter_is_set_and_undone_and_refused_when_wrong(
     session.set_parameter("amodal", "stretch", None)
     truth = session.project.truth
     assert truth.settings_of("amodal", "fake-sampled") == {"size": "large"}
-    assert session.undo() == "amodal stretch: default (1)"
+    assert session.undo() == "amodal stretch: default"
     assert session.project.truth.settings_of("amodal", "fake-sampled") == {"stretch": 4, "size": "large"}
     for stage, name, value in (("amodal", "stretch", 0), ("amodal", "steps", None), ("depth", "stretch", 1)):
         with pytest.raises(EngineError):

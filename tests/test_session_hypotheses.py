@@ -82,6 +82,7 @@ def test_what_is_there_is_not_made_again(session: Session) -> None:
     session.start_hypotheses(object_id, (1, 5))
     done(session)
     assert SampledAmodal.runs == [(0, 1, 2), (5,)]
+    assert {c.stage: c.num_frames for c in session.completion_cost(object_id)}["amodal"] == 0
     assert {s.among for s in session.project.layers(object_id).hypotheses_on(2).values()} == {3, 4}
     session.start_completing(object_id)
     done(session)

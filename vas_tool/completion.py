@@ -218,10 +218,20 @@ def completion_costs(
         amodal: set[int] = set()
         if "amodal" in stages:
             amodal = to_make(project, object_id, "amodal", among=set(project.modal(object_id)))
-            costs.append(cost_of(project, chosen_engine(project, "amodal"), amodal))
+            left = amodal - _in_the_tray(project, object_id, amodal)
+            costs.append(cost_of(project, chosen_engine(project, "amodal"), left))
         if "content" in stages:
             costs.append(_content_cost(project, object_id, amodal))
     return total(costs)
+
+
+def _in_the_tray(project: Project, object_id: int, frames: set[int]) -> set[int]:
+    """The frames whose amodal mask is taken from hypotheses that are there: it costs nothing."""
+    if not project.layers(object_id).has_hypotheses:
+        return set()
+    tray, thing = Tray(project, object_id), project.truth.object(object_id)
+    seeds = {f: project.truth.recipe_on(thing, f).seeds for f in frames}
+    return {f for f in frames if all(tray.is_ours(f, seed) for seed in seeds[f])}
 
 
 def _content_cost(project: Project, object_id: int, amodal: set[int]) -> StageCost:

@@ -155,12 +155,14 @@ class Session(Boxing, Working):
         """
         truth = self.project.truth
         spec = registry.spec_of(stage, engine_name(self.project, stage))
-        parameter = registry.parameter_of(spec, name)
-        settings = {n: v for n, v in truth.settings_of(stage, spec.name).items() if n != name}
+        kept = truth.settings_of(stage, spec.name)
+        settings = {n: v for n, v in kept.items() if n != name}
+        if value is not None or name not in kept:  # what only another version of the engine has can be taken back
+            parameter = registry.parameter_of(spec, name)
         if value is not None:
             settings[name] = parameter.read(value) if isinstance(value, str) else parameter.checked(value)
-        what = f"{stage} {name}: {settings.get(name, f'default ({parameter.default})')}"
-        self._store(what, truth.setting(stage, spec.name, settings))
+        said = settings.get(name, "default")
+        self._store(f"{stage} {name}: {said}", truth.setting(stage, spec.name, settings))
         self._everything_changed()
 
     # --- undo -----------------------------------------------------------------------------------------------------

@@ -20,10 +20,22 @@ NOTHING_DIFFERS = 1
 """Of ``differ_view``: hypotheses are there, and are all the same (or there is only one)."""
 
 
+_STRANGE: Json = {
+    "default": "",
+    "choices": [],
+    "allowed": "nothing",
+    "reason": "Set in another version of the engine; this one has no such parameter, and does not run before it is "
+    "taken back.",
+}
+"""Of a parameter that the engine does not have."""
+
+
 def parameters_view(project: Project, spec: EngineSpec) -> list[Json]:
     """Every parameter of an engine with its default, its reason, and what holds now."""
     now = set_now(project, spec)
-    return [{**_parameter_view(parameter), "value": now[parameter.name]} for parameter in spec.parameters]
+    known = [{**_parameter_view(parameter), "value": now[parameter.name]} for parameter in spec.parameters]
+    strange = sorted(set(now) - {parameter.name for parameter in spec.parameters})
+    return known + [{**_STRANGE, "name": name, "value": now[name]} for name in strange]
 
 
 def _parameter_view(parameter: Parameter) -> Json:

@@ -30,6 +30,8 @@ function gain(store) {
   const { segment = 0, amodal = 0, content = 0 } = object.gains ?? {};
   if (segment) return `T would track ${plural(segment, "frame")} again from what you painted.`;
   const number = Math.max(amodal, content);
+  const { seeded } = store.state.engines.find(({ stage }) => stage === "amodal") ?? {};
+  if (!number && seeded && !object.differ && store.anyBits(object.id, BIT.occluded)) return "U makes other answers for the hidden part.";
   return number ? `A would complete ${plural(number, "frame")} again with what changed on others.` : "";
 }
 

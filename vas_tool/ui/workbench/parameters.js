@@ -40,7 +40,7 @@ export class ParameterPanel {
     const row = make("dd", { className: "vas-parameter", data: { testid: `parameter-${stage}-${name}` } }, label);
     const why = make("p", { textContent: `${reason} Default ${text(parameter.default)}; takes ${parameter.allowed}.` });
     if (!isDefault) {
-      const reset = make("button", { type: "button", className: "vas-text", textContent: `Back to ${text(parameter.default)}` });
+      const reset = make("button", { type: "button", className: "vas-text", textContent: `Back to ${text(parameter.default) || "none"}` });
       reset.onclick = () => set(null);
       row.append(reset);
     }
