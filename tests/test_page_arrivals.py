@@ -1,11 +1,14 @@
 """Real browsers that come, go and come back: at once, on a closed tab, on a server that was restarted meanwhile."""
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Server, Workbench, browser
+from browser import Server, Workbench, browser, free_port
 from conftest import write_images
 
 from vas_tool.review import FrameState
@@ -102,3 +105,56 @@ def test_an_open_page_finds_its_way_back_to_a_restarted_server(chromium: Any, se
     bench.click(200, 200)
     assert [len(o["clicks"]) for o in bench.state()["objects"]] == [2]
     bench.page.context.close()
+
+
+class Tunnel:
+    """A line to the server that can be cut and mended, as ``ssh -L`` is by a walk to another room."""
+
+    def __init__(self, port: int) -> None:
+        self.far_port, self.port = port, free_port()
+        self.mend()
+
+    def mend(self) -> None:
+        self.ends: list[socket.socket] = []
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def cut(self) -> None:
+        for end in (self.listener, *self.ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.far_port))
+                self.ends += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+
+def test_what_is_done_while_the_line_is_down_is_stored_when_it_is_back(chromium: Any, server: Server) -> None:
+    tunnel = Tunnel(server.port)
+    bench = new_browser(chromium)
+    bench.open(f"http://127.0.0.1:{tunnel.port}/")
+    bench.click(*CAR)
+    bench.page.evaluate("window.sameDocument = true")
+    tunnel.cut()
+    bench.page.wait_for_selector("[data-testid=lost]:not([hidden])", timeout=20_000)
+    bench.page.mouse.click(*bench.at(200, 200))
+    bench.page.wait_for_timeout(3000)  # the server takes the tab for closed
+    tunnel.mend()
+    bench.until("s => s.objects[0].clicks.length === 2")
+    bench.page.wait_for_selector("[data-testid=lost]", state="hidden")
+    assert bench.page.evaluate("window.sameDocument"), "it was not stored, but the page loaded again"
+    bench.page.context.close()
+    tunnel.cut()

@@ -132,7 +132,7 @@ class Page:
 
     def _leave(self, request: gr.Request) -> None:
         self._stops.pop(str(request.session_hash), None)
-        self.rooms.leave(self._tokens.pop(str(request.session_hash), ""))
+        self.rooms.leave(self._tokens.get(str(request.session_hash), ""))
 
     # --- opening --------------------------------------------------------------------------------------------------
 
@@ -190,10 +190,11 @@ class Page:
         if not token:
             return gr.skip(), "", gr.skip()
         project = self.rooms.session(token).project
-        self.rooms.leave(self._tokens.pop(tab, ""))
-        self._tokens[tab] = token
+        self.rooms.leave(self._tokens.get(tab, ""))
+        known = {other: old for other, old in list(self._tokens.items()) if self.rooms.knows(old)}
+        self._tokens = {**known, tab: token}
         if tab not in self._stops:  # it was closed while the clip was made: nobody will leave for it
-            self.rooms.leave(self._tokens.pop(tab, ""))
+            self.rooms.leave(token)
         choices = gr.Dropdown(choices=self.rooms.projects(), value=project.name)
         return {"token": token, "base": ""}, "", choices
 

@@ -6,10 +6,12 @@ import logging
 import re
 import secrets
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import ProjectError
@@ -29,7 +31,7 @@ class ImportOptions:
 
 
 LINGER_SECONDS = 60.0
-"""How long a project stays open after its last tab went: a reload comes back within it."""
+"""How long a tab that seems to have gone is waited for: a reload, or a line that was down, comes back within it."""
 
 
 class Rooms:
@@ -45,6 +47,8 @@ class Rooms:
         self._promised: set[str] = set()
         self._sessions: dict[Path, Session] = {}
         self._tokens: dict[str, Path] = {}
+        self._seen: dict[str, float] = {}
+        """Token -> when its page last asked for something (monotonic seconds)."""
 
     def projects(self) -> list[str]:
         """Names of the projects under the root, last used first."""
@@ -100,14 +104,23 @@ class Rooms:
     def session(self, token: str) -> Session:
         """The session behind a token. Raises KeyError when the tab has left or the server was restarted."""
         with self._mutex:
-            return self._sessions[self._tokens[token]]
+            session = self._sessions[self._tokens[token]]
+            self._seen[token] = time.monotonic()
+            return session
+
+    def knows(self, token: str) -> bool:
+        """Whether the token still opens a project."""
+        with self._mutex:
+            return token in self._tokens
 
     def leave(self, token: str) -> None:
-        """The tab has gone. When nobody is left the project is closed after a while, once no job runs."""
-        with self._mutex:
-            folder = self._tokens.pop(token, None)
-        if folder is not None:
-            self._close_later(folder)
+        """The tab seems to have gone. When its page stays silent it has, and its token opens nothing any more.
+
+        A line that was down for a moment looks the same from here: what the person did meanwhile is still to come.
+        When nobody is left the project is closed, once no job runs.
+        """
+        if self.knows(token):
+            self._later(self._drop_if_silent, token)
 
     def close(self) -> None:
         """Close every project: jobs stop, finished frames are kept."""
@@ -116,6 +129,7 @@ class Rooms:
                 session.close()
             self._sessions.clear()
             self._tokens.clear()
+            self._seen.clear()
 
     def _door(self, folder: Path) -> threading.Lock:
         """Held by whoever opens or closes a project: one at a time."""
@@ -127,12 +141,24 @@ class Rooms:
         with self._mutex:
             self._sessions[folder] = session
             self._tokens[token] = folder
+            self._seen[token] = time.monotonic()
         return token
 
-    def _close_later(self, folder: Path) -> None:
-        timer = threading.Timer(self._linger, self._close_if_empty, args=(folder,))
+    def _later(self, act: Callable[[Any], None], about: str | Path) -> None:
+        timer = threading.Timer(self._linger, act, args=(about,))
         timer.daemon = True
         timer.start()
+
+    def _drop_if_silent(self, token: str) -> None:
+        with self._mutex:
+            folder = self._tokens.get(token)
+            if folder is None:
+                return
+            if time.monotonic() - self._seen[token] < self._linger:
+                self._later(self._drop_if_silent, token)
+                return
+            del self._tokens[token], self._seen[token]
+        self._close_if_empty(folder)
 
     def _close_if_empty(self, folder: Path) -> None:
         with self._door(folder):
@@ -141,7 +167,7 @@ class Rooms:
                 if session is None or folder in self._tokens.values():
                     return
                 if session.job is not None and not session.job.finished:
-                    self._close_later(folder)
+                    self._later(self._close_if_empty, folder)
                     return
                 del self._sessions[folder]
             session.close()
