@@ -201,6 +201,9 @@ class Review:
     """How many results hold as they are, but would be made better from what changed on other frames."""
     others: Mapping[Stage, Mapping[str, int]]
     """By stage and engine, how many results that other engine made; stages without any are absent."""
+    differ: bytes
+    """One a frame: 0 where there is no hypothesis, else 1 + how far those there differ in 254 steps. Empty when the
+    object has none at all."""
 
 
 _REVIEWS: WeakKeyDictionary[ObjectLayers, tuple[AnnotatedObject, object, Review]] = WeakKeyDictionary()
@@ -235,7 +238,16 @@ def _review(project: Project, object_id: int) -> Review:
     outdated = list(_outdated(project, object_id))
     stale = {f for _, f, here in outdated if here}
     gains = dict(Counter(stage for stage, _, here in outdated if not here))
-    return Review(_states(project, object_id, stale), gains, _engines_of_others(project, object_id))
+    others = _engines_of_others(project, object_id)
+    return Review(_states(project, object_id, stale), gains, others, _differ(project, object_id))
+
+
+def _differ(project: Project, object_id: int) -> bytes:
+    layers = project.layers(object_id)
+    if not layers.has_hypotheses:
+        return b""
+    frames = range(len(project.clip))
+    return bytes(1 + round(254 * (layers.disagreement(f) or 0)) if layers.hypotheses_on(f) else 0 for f in frames)
 
 
 def _engines_of_others(project: Project, object_id: int) -> dict[Stage, dict[str, int]]:

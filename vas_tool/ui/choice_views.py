@@ -16,10 +16,6 @@ from vas_tool.session import Session
 
 Json = dict[str, Any]
 
-NOTHING_DIFFERS = 1
-"""Of ``differ_view``: hypotheses are there, and are all the same (or there is only one)."""
-
-
 _STRANGE: Json = {
     "default": "",
     "choices": [],
@@ -46,22 +42,6 @@ def _parameter_view(parameter: Parameter) -> Json:
         "allowed": parameter.allowed,
         "reason": parameter.reason,
     }
-
-
-def differ_view(project: Project, object_id: int) -> str:
-    """Two hex digits a frame: 0 where there is no hypothesis, else 1 + how far they differ in 254 steps.
-
-    Empty when the object has none at all.
-    """
-    layers = project.layers(object_id)
-    if not layers.has_hypotheses:
-        return ""
-    levels = [_level(layers.disagreement(f)) if layers.hypotheses_on(f) else 0 for f in range(len(project.clip))]
-    return bytes(levels).hex()
-
-
-def _level(disagreement: float | None) -> int:
-    return NOTHING_DIFFERS + round(254 * (disagreement or 0.0))
 
 
 def hypotheses_view(session: Session, object_id: int, frame_index: int) -> Json:

@@ -17,7 +17,7 @@ from vas_tool.review import chosen_engine, review_of
 from vas_tool.session import Session
 from vas_tool.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.types import STAGES, SizeWH, Stage
-from vas_tool.ui.choice_views import differ_view, parameters_view
+from vas_tool.ui.choice_views import parameters_view
 
 Json = dict[str, Any]
 
@@ -88,7 +88,7 @@ def _object_view(session: Session, thing: AnnotatedObject) -> Json:
         "frames": bytes(review.states).hex(),
         "gains": review.gains,
         "others": review.others,
-        "differ": differ_view(session.project, thing.id),
+        "differ": review.differ.hex(),
         "picks": [pick_json(pick) for pick in thing.picks],
     }
 
