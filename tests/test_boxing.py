@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from annotating import annotate
-from fake_engines import use_fake_engines
+from fake_engines import fake_specs, use_fake_engines
 
 from vas_tool.agreements import box_agreements
 from vas_tool.box_files import read_boxes
+from vas_tool.crop_runs import crop_plan
 from vas_tool.crops import CropRule
+from vas_tool.engines import registry
+from vas_tool.engines.settings import Parameter
 from vas_tool.errors import InputError, PromptError
 from vas_tool.exports import export
 from vas_tool.project import Project
@@ -147,6 +150,22 @@ def test_a_moved_box_outdates_only_the_frames_it_touches(session: Session) -> No
     session.set_crop(replace(CropRule(margin=0.5), compare=False))
     completed(session)
     assert stale(session, object_id) == []
+
+
+def test_the_crop_has_the_size_that_the_engine_says_its_model_sees(
+    small_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeing = Parameter("resolution", "32x64", "What the model sees.", choices=("32x64", "64x128"))
+    spec = replace(next(s for s in fake_specs() if s.stage == "amodal"), parameters=(seeing,))
+    assert registry.model_size(spec) == (64, 32)
+    assert registry.model_size(spec, {"resolution": "64x128"}) == (128, 64)
+    masks = {f: block(small_project) for f in range(4)}
+    object_id = annotate(small_project, modal=masks)
+    thing = replace(small_project.truth.object(object_id), amodal_boxes=(AmodalBox(1, 5, 5, 30, 30),))
+    small_project.edit("box", small_project.truth.with_object(thing))
+    plan = crop_plan(small_project, object_id, spec)
+    assert plan is not None and plan.size_wh == (64, 32)
+    assert plan.crops[3].size_wh == (64, 32) and list(plan.boxes) == [1]  # frame 3 helps, cropped to what is seen
 
 
 # --- agreement --------------------------------------------------------------------------------------------------------

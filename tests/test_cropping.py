@@ -1,4 +1,7 @@
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +28,7 @@ from vas_tool.masks import box_xyxy, iou
 from vas_tool.pipeline import AmodalWork, amodal_hypotheses, amodal_masks
 from vas_tool.types import AmodalBox, ArrayClip, Canvas, Clip, Mask
 
+CASES = json.loads((Path(__file__).parent / "box_cases.json").read_text())
 FRAME_WH = (64, 48)
 CANVAS = Canvas.padded(FRAME_WH, 0.25)
 KEYFRAMES = (AmodalBox(1, -6, 10, 14, 30), AmodalBox(5, 30, 12, 54, 32))
@@ -39,6 +43,16 @@ def block(x0: int, y0: int, x1: int, y1: int) -> Mask:
 def moving_clip() -> ArrayClip:
     rows = np.arange(48, dtype=np.uint8)[:, None] * np.ones(64, np.uint8)
     return ArrayClip(np.stack([np.dstack([rows, rows.T[:48, :1] + rows, rows + f]) for f in range(8)]))
+
+
+@pytest.mark.parametrize("case", CASES["plans"])
+def test_plans_give_the_shared_numbers(case: dict[str, Any]) -> None:
+    """test_page_boxes.py asks the browser for the same: its preview is the crop that is made."""
+    boxes = [AmodalBox(int(f), *corners) for f, *corners in case["keyframes"]]
+    size = tuple(case["model_wh"]) if case["model_wh"] else None
+    plan = plan_crops(boxes, rule=CropRule(**case["rule"]), frame_wh=tuple(case["frame_wh"]), size_wh=size)
+    for frame, *crop in case["crops"]:
+        assert plan.crops[frame].to_json() == crop
 
 
 # --- plans ------------------------------------------------------------------------------------------------------------

@@ -32,7 +32,14 @@ FORMULAS = """async (cases) => {
   });
   const crops = cases.crops.map(({ box, size_wh, margin, keep_aspect }) =>
     [...boxes.cropAround(box, size_wh, { margin, keep_aspect }), ...size_wh]);
-  return { between, crops };
+  const plans = cases.plans.map(({ keyframes, rule, frame_wh: frameWh, model_wh: modelWh, crops: wanted }) => {
+    const frames = keyframes.map(([frame, x0, y0, x1, y1]) => ({ frame, x0, y0, x1, y1 }));
+    return wanted.map(([frame]) => {
+      const { rect, size } = boxes.cropOn(frames, frame, { rule, frameWh, modelWh });
+      return [frame, ...rect, ...size];
+    });
+  });
+  return { between, crops, plans };
 }"""
 
 
@@ -62,6 +69,7 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     # The browser computes what Python does, to the last bit.
     answer = page.page.evaluate(FORMULAS, CASES)
     assert answer["between"] == [case["boxes"] for case in CASES["interpolation"]]
+    assert answer["plans"] == [case["crops"] for case in CASES["plans"]]
     assert answer["crops"] == [case["crop"] for case in CASES["crops"]]
 
     # T: one click, tracked.
