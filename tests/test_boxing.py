@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from annotating import annotate
+from conftest import write_images
 from fake_engines import fake_specs, use_fake_engines
 
 from vas_tool.agreements import box_agreements
 from vas_tool.box_files import read_boxes
+from vas_tool.cli import main
 from vas_tool.crop_runs import crop_plan
 from vas_tool.crops import CropRule
 from vas_tool.engines import registry
@@ -252,3 +254,24 @@ def test_everything_wrong_with_a_file_is_told_at_once(tmp_path: Path, text: str,
     file.write_text(text)
     with pytest.raises(InputError, match=wrong):
         read_boxes(file, num_frames=5)
+
+
+def test_a_run_crops_to_the_boxes_of_a_file_or_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_fake_engines(monkeypatch)
+    write_images(tmp_path / "frames", 5, (64, 48))
+    file = tmp_path / "boxes.json"
+    file.write_text("[[1, -9, 4, 30, 40], [3, -7, 4, 32, 40]]")
+    run = ["run", str(tmp_path / "frames"), "--project", str(tmp_path / "p"), "--click", "0,32,24"]
+    assert main([*run, "--amodal-boxes", "project"]) == 1
+    assert "has no amodal boxes" in capsys.readouterr().err
+    assert main([*run, "--amodal-boxes", str(file), "--pad", "0.5", "--one-crop", "--no-uncropped"]) == 0
+    project = Project.open(tmp_path / "p")
+    layers, canvas = project.layers(1), project.canvas
+    assert canvas.pad_left == 16 and project.truth.crop == CropRule(0.5, span=True, compare=False)
+    crops = {f: stamp.crop for f in layers.amodal if (stamp := layers.amodal.stamp(f)) and stamp.crop}
+    assert sorted(crops) == [1, 2, 3] and len(set(crops.values())) == 1 and len(layers.uncropped) == 0
+    project.close()
+    assert main([*run, "--amodal-boxes", "project", "--pad", "9"]) == 1
+    assert "between 0 and 4" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from vas_tool.made_from import AmodalInputs, ContentInputs, ModalInputs, Setup, 
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
 from vas_tool.truth import AnnotatedObject, Pick
-from vas_tool.types import Box, Click, Mask, MaskLayer, Stroke
+from vas_tool.types import AmodalBox, Box, Click, Mask, MaskLayer, Stroke
 
 SIZE = (64, 48)
 PLAIN = Setup()
@@ -113,6 +113,21 @@ def test_with_windows_a_modal_mask_outdates_those_it_lies_in_and_content_what_fo
     later = inputs(small_project, object_id, setup=WINDOWED)
     assert split(now[0], later[0], range(5)) == (set(), set())
     assert split(now[1], later[1], range(5)) == ({2, 3, 4}, set())
+
+
+@pytest.mark.parametrize(("setup", "stale", "gaining"), [(PLAIN, {2, 3, 4}, {0, 1}), (WINDOWED, {1, 2, 3, 4}, set())])
+def test_a_box_outdates_the_frames_it_moves_on_and_those_that_share_a_window(
+    small_project: Project, setup: Setup, stale: set[int], gaining: set[int]
+) -> None:
+    object_id = annotate(small_project, modal={f: block(5 + f) for f in range(5)})
+
+    def boxed(right: float) -> tuple[Inputs, Inputs]:
+        boxes = (AmodalBox(1, 0, 0, 20, 30), AmodalBox(4, 5, 0, right, 30))
+        thing = replace(small_project.truth.object(object_id), amodal_boxes=boxes)
+        small_project.edit("boxes", small_project.truth.with_object(thing))
+        return inputs(small_project, object_id, setup=setup)
+
+    assert split(boxed(40)[0], boxed(50)[0], range(5)) == (stale, gaining)
 
 
 def test_settings_and_the_chosen_hypothesis_count_where_they_hold(small_project: Project, object_id: int) -> None:

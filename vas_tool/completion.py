@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal
 
 from vas_tool.costs import StageCost, cost_of, measured, total
-from vas_tool.crop_runs import amodal_parts, keep_uncropped, with_crop
+from vas_tool.crop_runs import amodal_parts, keep_uncropped, uncropped_to_make, with_crop
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
@@ -219,7 +219,10 @@ def completion_costs(
         if "amodal" in stages:
             amodal = to_make(project, object_id, "amodal", among=set(project.modal(object_id)))
             left = amodal - _in_the_tray(project, object_id, amodal)
-            costs.append(cost_of(project, chosen_engine(project, "amodal"), left))
+            spec = chosen_engine(project, "amodal")
+            costs.append(cost_of(project, spec, left))
+            beside = _beside(project, object_id, amodal)
+            costs += [cost_of(project, spec, beside)] if beside else []
         if "content" in stages:
             costs.append(_content_cost(project, object_id, amodal))
     return total(costs)
@@ -232,6 +235,13 @@ def _in_the_tray(project: Project, object_id: int, frames: set[int]) -> set[int]
     tray, thing = Tray(project, object_id), project.truth.object(object_id)
     seeds = {f: project.truth.recipe_on(thing, f).seeds for f in frames}
     return {f for f in frames if all(tray.is_ours(f, seed) for seed in seeds[f])}
+
+
+def _beside(project: Project, object_id: int, amodal: set[int]) -> set[int]:
+    """The frames that would be made without their crops as well."""
+    stamps = project.layers(object_id).amodal.stamp
+    lacking = uncropped_to_make(project, object_id, amodal)
+    return {f for f in lacking if (made := stamps(f)) is None or made.crop is not None}
 
 
 def _content_cost(project: Project, object_id: int, amodal: set[int]) -> StageCost:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from vas_tool.boxes import Corners
+from vas_tool.boxes import Corners, boxes_by_frame
 from vas_tool.cropping import CropPlan, plan_crops
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
@@ -53,30 +53,38 @@ def with_crop(stamp: Stamp, work: AmodalWork, frame_index: int) -> Stamp:
     return replace(stamp, crop=tuple(crop.to_json()), given_box=box.corners)
 
 
+def uncropped_to_make(project: Project, object_id: int, frames: Collection[int]) -> dict[int, Stamp]:
+    """frame_index -> the stamp that its amodal mask without the crop would get, of those that are wanted and lacking.
+
+    On those of ``frames`` that have a box; nothing when the project's rule does not ask to compare.
+    """
+    spec, thing, rule = chosen_engine(project, "amodal"), project.truth.object(object_id), project.truth.crop
+    boxed = set(boxes_by_frame(thing.amodal_boxes)) & set(frames) - set(thing.accepted)
+    if not boxed or not rule.compare:
+        return {}
+    uncropped, seed = project.layers(object_id).uncropped, project.truth.seed
+    inputs = amodal_inputs(project, object_id, boxed=False)
+    wanted = {f: stamp_by(spec, inputs=inputs(f, spec.name), seed=seed) for f in boxed}
+    return {f: stamp for f, stamp in wanted.items() if not _same(uncropped.stamp(f), stamp)}
+
+
 def keep_uncropped(
     project: Project, object_id: int, frames: Collection[int], *, edit_id: int, progress: Progress = silent
 ) -> None:
-    """The amodal masks without the crop, on those of ``frames`` that have a box: kept when they are there, else made.
-
-    To be called before the cropped ones are written. Nothing when the project's rule does not ask to compare.
-    """
-    spec, thing = chosen_engine(project, "amodal"), project.truth.object(object_id)
-    plan = crop_plan(project, object_id, spec)
-    if plan is None or not project.truth.crop.compare:
-        return
-    layers, inputs, seed = project.layers(object_id), amodal_inputs(project, object_id, boxed=False), project.truth.seed
-    wanted = {f: stamp_by(spec, inputs=inputs(f, spec.name), seed=seed) for f in set(frames) & set(plan.boxes)}
-    missing = {f for f in wanted if not _same(layers.uncropped.stamp(f), wanted[f])} - set(thing.accepted)
-    for frame_index in sorted(missing):  # a copy: found ones are taken out
-        if _same(layers.amodal.stamp(frame_index), wanted[frame_index]):
-            item = (frame_index, layers.amodal[frame_index], wanted[frame_index])
-            put_result(project, object_id, layers.uncropped, edit_id=edit_id, item=item)
-            missing.remove(frame_index)
+    """Make ``uncropped_to_make``, or keep what is there. To be called before the cropped masks are written."""
+    layers = project.layers(object_id)
+    wanted = uncropped_to_make(project, object_id, frames)
+    there = {f for f, stamp in wanted.items() if _same(layers.amodal.stamp(f), stamp)}
+    for frame_index in sorted(there):
+        item = (frame_index, layers.amodal[frame_index], wanted[frame_index])
+        put_result(project, object_id, layers.uncropped, edit_id=edit_id, item=item)
+    missing = set(wanted) - there
     if not missing:
         return
+    spec = chosen_engine(project, "amodal")
     loaded = registry.load("amodal", spec.name)
     for span in stretches(missing, windows_of(project, spec)):
-        work = _on_the_picture(project, object_id, span, spec=spec, seed=seed)
+        work = _on_the_picture(project, object_id, span, spec=spec, seed=project.truth.seed)
         for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
             if frame_index in missing:
                 item = (frame_index, mask, wanted[frame_index])

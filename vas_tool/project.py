@@ -4,7 +4,7 @@ project.json          source, frame ledger, canvas, objects, engines, seed, and 
 place.json            where the person was looking (not worth a word when lost)
 frames/               the clip
 depth/                one 16 bit PNG a frame
-objects/001/          modal/ amodal/ content/ (made by engines), given/ (imported), hypotheses/ (one folder a seed)
+objects/001/          modal/ amodal/ uncropped/ content/ (made by engines), given/ (imported), hypotheses/ (by seed)
 history/000007/       what edit 7 replaced in the layers, so that undo can put it back
 
 Every file is written beside and then replaced.
