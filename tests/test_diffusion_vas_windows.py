@@ -1,5 +1,6 @@
 """A clip of any length in windows: their layout, the noise they share, and how their answers become one."""
 
+import weakref
 from itertools import pairwise
 
 import numpy as np
@@ -98,6 +99,20 @@ def test_frames_are_given_as_soon_as_their_windows_are_done() -> None:
     answers = run_windows(windows, range(65), number_answer(windows, ran))
     seen = {index: len(ran) for index, _ in answers}
     assert [seen[i] for i in (0, 19, 20, 39, 40, 64)] == [1, 1, 2, 2, 3, 3]
+
+
+def test_no_more_than_two_windows_are_held() -> None:
+    """Memory does not grow with the clip."""
+    windows = clip_windows(500)
+    alive: list[weakref.ref[np.ndarray]] = []
+
+    def answer(number: int) -> np.ndarray:
+        said = np.zeros((25, 3), np.float32)
+        alive.append(weakref.ref(said))
+        return said
+
+    most = max(sum(ref() is not None for ref in alive) for _ in run_windows(windows, range(500), answer))
+    assert len(alive) == len(windows) == 25 and most <= 2
 
 
 def test_touched_frames_share_a_window() -> None:
