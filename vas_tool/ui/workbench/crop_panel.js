@@ -6,6 +6,8 @@ import { outline, rowsOf } from "./trace.js";
 
 const TINY = 32; // crop pixels of the object's smaller side below which a model sees too little of it
 const TOUCHES = 1.5; // crop pixels between the box and the crop's rim
+const DRAW_ONE = "Drag around the whole object, hidden part included, beyond the picture if need be.";
+const NO_BOX_HERE = "This frame lies before the first or after the last keyframe: it is completed without a crop.";
 const LINE = 2; // css pixels
 
 export class CropPanel {
@@ -23,13 +25,13 @@ export class CropPanel {
     const { store, view } = this;
     const keyframes = store.chosenObject || view.pointer.amodalBox ? keyframesNow(store, view.pointer) : [];
     const box = frame === null ? null : boxOn(keyframes, frame);
-    this.part("crop").hidden = !box && store.tool !== "amodal";
+    this.part("crop").hidden = !keyframes.length && store.tool !== "amodal";
     this.renderRule();
     const key = JSON.stringify([frame, box, keyframes.length, store.project?.crop, store.project?.model_wh, this.stampOf(frame)]);
     if (key === this.drawn) return;
     this.drawn = key;
     this.part("crop-tiles").hidden = !box;
-    if (!box) return this.tell("Drag around the whole object, hidden part included, beyond the picture if need be.", "");
+    if (!box) return this.tell(keyframes.length ? NO_BOX_HERE : DRAW_ONE, "");
     const { project } = store;
     const crop = cropOn(keyframes, frame, { rule: project.crop, frameWh: project.size_wh, modelWh: project.model_wh });
     this.drawTiles(frame, crop);
@@ -84,7 +86,8 @@ export class CropPanel {
   }
 
   warningOf({ width, height, box, rect, scale: [across, down] }) {
-    if (Math.min(width, height) < TINY) return "Tiny: the model sees too little of it. Use a smaller margin.";
+    const remedy = this.store.project.model_wh ? "Use a smaller margin." : "The video shows no more.";
+    if (Math.min(width, height) < TINY) return `Tiny: the model sees too little of it. ${remedy}`;
     const gaps = [(box.x0 - rect[0]) * across, (box.y0 - rect[1]) * down, (rect[2] - box.x1) * across, (rect[3] - box.y1) * down];
     return Math.min(...gaps) < TOUCHES ? "The object touches the crop's edge. Use a larger margin." : "";
   }
