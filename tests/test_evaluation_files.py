@@ -207,12 +207,10 @@ def test_track_ids_are_relative_in_the_keys(tmp_path: Path) -> None:
     assert evaluation.problems[0].where == "(88, 'frame0000.jpg', '4')"
 
 
-@pytest.mark.parametrize("box", [[1, 2, 3], "box", [0, 0, -1, 5], [0, 0, math.inf, 1], None])
+@pytest.mark.parametrize("box", [[1, 2, 3], "box", [0, 0, -1, 5], [0, 0, 2**70, 1], [0, 0, 1e300, 1e300], None])
 def test_bad_boxes(tmp_path: Path, box: Any) -> None:
     results = tao_results(BOXES)
-    results["(88, 'frame0001.jpg', '4')"]["diffvas_res_bbox"] = 1e999 if box == [0, 0, math.inf, 1] else box
-    if box == [0, 0, math.inf, 1]:
-        results["(88, 'frame0001.jpg', '4')"]["diffvas_res_bbox"] = "inf"
+    results["(88, 'frame0001.jpg', '4')"]["diffvas_res_bbox"] = box
     evaluation = tao(tmp_path, [tao_sample(seen(), BOXES)], results).evaluation
     assert evaluation.left_out == {"bad record": 1}
     assert evaluation.tables["strict"]["result0"]["ap50"].mean == 0.75

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from vas_tool.errors import FormatError
+from vas_tool.formats.coco_fields import is_number
 from vas_tool.masks import CocoRle, box_xyxy, run_lengths, to_rle
 from vas_tool.types import Mask
 
@@ -246,10 +247,14 @@ def counted(problems: Iterable[Problem]) -> dict[str, int]:
     return {kind: counts[kind] for kind in PROBLEM_KINDS if counts[kind]}
 
 
+LARGEST = 2.0**31
+"""No picture is wider; products of larger numbers lose what is compared."""
+
+
 def box_of(value: Any) -> BoxXYWH:
-    """[x, y, width, height] of finite numbers. Raises FormatError."""
+    """[x, y, width, height] of numbers that a picture can have. Raises FormatError."""
     good = isinstance(value, list | tuple) and len(value) == 4
-    if not good or not all(isinstance(n, int | float) and type(n) is not bool and np.isfinite(n) for n in value):
+    if not good or not all(is_number(n) and abs(n) <= LARGEST for n in value):
         raise FormatError(f"a box must be [x, y, width, height], got {str(value)[:60]}")
     x, y, width, height = value
     if width < 0 or height < 0:
