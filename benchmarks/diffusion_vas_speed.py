@@ -7,6 +7,11 @@ with full attention, and does one object and one seed at a time; it does the sam
 and counted for all. Ours runs all objects and seeds. ``full`` is the released size at 256 x 512 and wants a GPU; there
 float16 and seconds by the clock count, on a CPU float32 and processor seconds, so that other work on the machine counts
 little. Depth is told apart: the reference computes it anew in every run, ours once for all (random weights).
+
+Measured with ``--objects 3`` on one core of a busy two-core AVX2 machine, torch 2.15, tiny, 25 steps, seconds a frame:
+plain loop 0.549, ours for one object and seed 0.507 (1.08 times as fast), for each of 3 objects x 3 seeds 0.475 (1.15
+times, 1.19 times with depth): the 1.3 that is wanted is not reached, nearly all of the time is the UNet's. No GPU was
+at hand: the targets there are not measured.
 """
 
 from __future__ import annotations
