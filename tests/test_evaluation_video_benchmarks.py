@@ -1,8 +1,11 @@
 """TABE-51, MOVi and KITTI: their folders and files, made small here, through the command's runner."""
 
+import base64
+import io
 import json
 import math
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 from evaluation_files import square
 from PIL import Image
 
+from vas_tool.cli import main
 from vas_tool.errors import FormatError
 from vas_tool.evaluation import Compared, Order, evaluate
 from vas_tool.evaluation.dataset import RleMask
@@ -113,6 +117,16 @@ def test_tabe_with_holes(tmp_path: Path) -> None:
     assert evaluation.left_out["unreadable file"] == 1
     assert {p.where for p in evaluation.problems} >= {"ball_roll/1", "ball_roll/2", "broken", "other"}
     assert evaluation.tables["strict"]["generation 0"]["miou"].mean == pytest.approx(2 / 3)
+
+
+def test_the_report_finds_the_frames_beside_the_masks(tmp_path: Path) -> None:
+    tabe(tmp_path, [WHOLE, HALF, HALF, HALF])
+    arguments = ["--truth", str(tmp_path / "data"), "--predictions", str(tmp_path / "vis")]
+    out = tmp_path / "report.html"
+    assert main(["evaluate", "tabe-51", *arguments, "--report", str(out)]) == 0
+    (coded, *_) = re.findall(r"data:image/png;base64,([^\"]+)", out.read_text())
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(coded))))
+    assert (picture[0, 0] < 20).all()  # the black frame, not the grey that stands for none
 
 
 @pytest.mark.parametrize("name", ["data", "vis"])

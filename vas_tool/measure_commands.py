@@ -38,7 +38,7 @@ def evaluate_(options: Namespace) -> int:
     )
     compared = evaluate(options.benchmark, order)
     bar.close()
-    return _told(compared, options)
+    return _told(compared, options, frames=RESULTS[options.benchmark].frames(options.truth))
 
 
 def bench_(options: Namespace) -> int:
@@ -89,8 +89,8 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _told(compared: Compared, options: Namespace) -> int:
-    """Prints the tables, then every problem on a line; writes what was asked for."""
+def _told(compared: Compared, options: Namespace, *, frames: Path | None = None) -> int:
+    """Prints the tables, then every problem on a line; writes what was asked for. ``frames``: where pictures may be."""
     evaluation = compared.evaluation
     print("\n".join(lines(evaluation)))
     for problem in evaluation.problems:
@@ -98,6 +98,6 @@ def _told(compared: Compared, options: Namespace) -> int:
     if options.json:
         write_atomically(options.json, json.dumps(evaluation_json(evaluation), indent=1).encode())
     if options.report:
-        pictures = worst_pictures(compared, options.frames)
+        pictures = worst_pictures(compared, options.frames or frames)
         write_atomically(options.report, report_html(evaluation, pictures).encode())
     return 1 if evaluation.problems else 0
