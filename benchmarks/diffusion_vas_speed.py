@@ -8,9 +8,9 @@ and counted for all. Ours runs all objects and seeds. ``full`` is the released s
 float16 and seconds by the clock count, on a CPU float32 and processor seconds, so that other work on the machine counts
 little. Depth is told apart: the reference computes it anew in every run, ours once for all (random weights).
 
-Measured with ``--objects 3`` on one core of a busy two-core AVX2 machine, torch 2.15, tiny, 25 steps, seconds a frame:
-plain loop 0.549, ours for one object and seed 0.507 (1.08 times as fast), for each of 3 objects x 3 seeds 0.475 (1.15
-times, 1.19 times with depth): the 1.3 that is wanted is not reached, nearly all of the time is the UNet's. No GPU was
+Measured with ``--objects 4`` on one core of a busy two-core AVX2 machine, torch 2.15, tiny, 25 steps, seconds a frame:
+plain loop 0.459, ours for one object and seed 0.438 (1.05 times as fast), for each of 4 objects x 3 seeds 0.397 (1.16
+times, 1.20 times with depth): the 1.3 that is wanted is not reached, nearly all of the time is the UNet's. No GPU was
 at hand: the targets there are not measured.
 """
 
