@@ -148,12 +148,18 @@ class Workbench:
 
     def press(self, key: str) -> None:
         self.page.keyboard.press(key)
+        self.until_painted()
+
+    def until_painted(self) -> None:
+        """Panels render what changed before the next paint: after two paints the page shows all that is known."""
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def until(self, condition: str, *, seconds: float = 60) -> None:
         """Wait for a JavaScript predicate over the state."""
         self.page.wait_for_function(
             f"() => window.__vas.state() && ({condition})(window.__vas.state())", timeout=seconds * 1000
         )
+        self.until_painted()
 
     def run(self, key: str, *, seconds: float = 240) -> None:
         """Start long work with a key and wait for its end."""

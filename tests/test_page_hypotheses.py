@@ -63,7 +63,7 @@ def test_hypotheses_side_by_side_one_is_picked_undone_and_exported(bench: Workbe
     track(bench)
     bench.item("cost").filter(has_text="A would make depth 6 frames, amodal 6 frames").wait_for()
     bench.press("u")
-    assert "none yet" in bench.item("tray-title").inner_text()
+    bench.item("tray-title").filter(has_text="none yet").wait_for()
     bench.item("tray-cost").filter(has_text="depth 6 frames, amodal 6 frames").wait_for()
     bench.item("tray-count").select_option("5")
     bench.item("tray-make").click()
@@ -89,7 +89,7 @@ def test_hypotheses_side_by_side_one_is_picked_undone_and_exported(bench: Workbe
     bench.until("s => s.objects[0].picks.length === 3 && s.job.finished")
     assert picks(bench)[1] == [3, 4, "majority", [0, 1, 2, 3, 4]]
     bench.press("y")  # the field does not keep the keys
-    assert bench.item("layer-differ").is_checked()
+    bench.page.wait_for_selector('[data-testid="layer-differ"]:checked')
     bench.page.wait_for_timeout(300)
     photograph(bench, "hypotheses")
     assert bench.page.locator('[data-testid="hypothesis-2"]').get_attribute("aria-pressed") == "true"

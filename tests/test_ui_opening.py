@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import write_images
 from fake_engines import use_fake_engines
 
-from vas_tool.engines.base import silent
+from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, ProjectBusy, ProjectError, VideoError
 from vas_tool.project import Project
 from vas_tool.session import Session
@@ -74,6 +75,53 @@ def test_a_start_that_fails_is_not_tried_again(rooms: Rooms) -> None:
     broken = rooms.root / "broken.mp4"
     broken.write_bytes(b"no video")
     opener = Opener(rooms, start=broken)
+    with pytest.raises(VideoError):
+        opener.arrive("", silent)
+    assert opener.arrive("", silent) == ""
+
+
+def test_a_start_begun_ahead_is_there_for_the_first_tab(rooms: Rooms) -> None:
+    opener = Opener(rooms, start=pictures(rooms, "clip"))
+    opener.begin()
+    until(lambda: "clip" in rooms.projects())  # nobody has arrived yet
+    token = opener.arrive("", silent)
+    assert name_of(rooms, token) == "clip" == name_of(rooms, opener.arrive("", silent))
+    assert rooms.projects() == ["clip"]
+
+
+def test_a_start_begun_ahead_tells_how_far_it_is_and_can_be_stopped(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, heard, go_on = Rooms.create, [], threading.Event()
+
+    def slow_create(self: Rooms, source: Path, *, progress: Progress, **options: Any) -> str:
+        def slow(done: int, total: int, what: str, /) -> None:
+            progress(done, total, what)
+            assert go_on.wait(20)
+            progress(done, total, what)
+
+        return create(self, source, progress=slow, **options)
+
+    def stopping(done: int, total: int, what: str, /) -> None:
+        heard.append(what)
+        go_on.set()
+        raise Cancelled("stop")
+
+    monkeypatch.setattr(Rooms, "create", slow_create)
+    opener = Opener(rooms, start=pictures(rooms, "clip"))
+    opener.begin()
+    with pytest.raises(Cancelled, match="stop"):
+        opener.arrive("", stopping)
+    assert heard
+    until(lambda: not any(thread.name == "ahead" for thread in threading.enumerate()))
+    assert rooms.projects() == [] and opener.arrive("", silent) == ""
+
+
+def test_a_start_begun_ahead_that_fails_says_so_to_the_first_tab(rooms: Rooms) -> None:
+    broken = rooms.root / "broken.mp4"
+    broken.write_bytes(b"no video")
+    opener = Opener(rooms, start=broken)
+    opener.begin()
     with pytest.raises(VideoError):
         opener.arrive("", silent)
     assert opener.arrive("", silent) == ""

@@ -23,7 +23,8 @@ from vas_tool.terminal import ProgressBar
 
 def open_(options: Namespace) -> int:
     """``vas-tool open``: the browser tool."""
-    from vas_tool.ui.server import serve
+    from vas_tool.ui.opening import Opener
+    from vas_tool.ui.rooms import Rooms
 
     source: Path | None = options.source
     if source is not None and not source.exists():
@@ -31,7 +32,12 @@ def open_(options: Namespace) -> int:
     root: Path = options.root
     if source is not None and (source / "project.json").is_file():
         root = source.resolve().parent
-    serve(root, start=source, host=options.host, port=options.port, browser=not options.no_browser)
+    opener = Opener(Rooms(root), start=source)
+    opener.begin()  # while Gradio is imported, which takes longer
+
+    from vas_tool.ui.server import serve
+
+    serve(opener, host=options.host, port=options.port, browser=not options.no_browser)
     return 0
 
 

@@ -14,8 +14,8 @@ from vas_tool.errors import ProjectError, VideoError
 from vas_tool.exports import default_out, export
 from vas_tool.formats.sequences import import_sequences, is_sequences_folder
 from vas_tool.sample import sample_clip
-from vas_tool.ui.rooms import ImportOptions, Rooms
-from vas_tool.ui.routes import EXPORTS as EXPORTS_FOLDER
+from vas_tool.ui.ahead import Ahead
+from vas_tool.ui.rooms import EXPORTS_FOLDER, ImportOptions, Rooms
 
 LONGEST_UPLOAD = 57_600
 """Frames of an uploaded clip: two hours at 8 FPS."""
@@ -41,9 +41,17 @@ class Opener:
     def __init__(self, rooms: Rooms, *, start: Path | None = None) -> None:
         """``start`` is what the first tab sees: a video, a folder, or a project."""
         self.rooms = rooms
-        self._start = start
-        self._starting = threading.RLock()
-        """Held while what everybody may want at once is imported: the start, the sample."""
+        self._start: Path | Ahead[str] | None = start
+        self._starting = threading.Lock()
+        """Held while the start is imported: everybody who arrives may want it at once."""
+        self._sampling = threading.Lock()
+        """The same for the sample."""
+
+    def begin(self) -> None:
+        """Import the start now, in the background, for the first tab that arrives."""
+        if isinstance(self._start, Path):
+            path = self._start
+            self._start = Ahead(lambda report: self._first(path, report))
 
     def arrive(self, wanted: str, progress: Progress) -> str:
         """A tab arrives: the project its address names, else the start, else where the last work was. Or ``""``.
@@ -55,9 +63,14 @@ class Opener:
         with self._starting:
             start, self._start = self._start, None
             if start is not None:
-                return self.sample(progress) if start.resolve() == sample_clip() else self.source(start, progress)
+                return start.result(progress) if isinstance(start, Ahead) else self._first(start, progress)
         names = self.rooms.projects()
         return self.project(names[0]) if names else ""
+
+    def _first(self, start: Path, progress: Progress) -> str:
+        if start.resolve() == sample_clip():
+            return self.sample(progress)
+        return self.source(start, progress)
 
     def project(self, name: str) -> str:
         """A project under the root, by its name."""
@@ -68,7 +81,7 @@ class Opener:
     def sample(self, progress: Progress) -> str:
         """The bundled sample; the project that was made from it before, if there is one."""
         folder = self.rooms.root / SAMPLE_NAME
-        with self._starting:
+        with self._sampling:
             if (folder / "project.json").is_file():
                 return self.rooms.enter(folder)
             return self.rooms.create(sample_clip(), name=SAMPLE_NAME, progress=progress)

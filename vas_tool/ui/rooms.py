@@ -30,6 +30,9 @@ class ImportOptions:
     end_seconds: float | None = None
 
 
+EXPORTS_FOLDER = "exports"
+"""The folder in a project where the browser's exports go."""
+
 LINGER_SECONDS = 60.0
 """How long a tab that seems to have gone is waited for: a reload, or a line that was down, comes back within it."""
 

@@ -32,16 +32,13 @@ from vas_tool.errors import VasToolError
 from vas_tool.session import Session
 from vas_tool.ui.actions import perform
 from vas_tool.ui.choice_views import cost_view, hypotheses_view
-from vas_tool.ui.rooms import Rooms
+from vas_tool.ui.rooms import EXPORTS_FOLDER, Rooms
 from vas_tool.ui.views import masks_view, state_view
 
 logger = logging.getLogger(__name__)
 
 WORKBENCH = Path(__file__).parent / "workbench"
 """The page's own JavaScript, style sheet and markup."""
-
-EXPORTS = "exports"
-"""The folder in a project where the browser's exports go."""
 
 ANSWERS_KEPT = 128
 """Of actions, for requests that are sent again."""
@@ -96,7 +93,7 @@ def add_routes(app: FastAPI, rooms: Rooms) -> None:
 
     @router.get("/exports/{name}")
     def export(token: str, name: str) -> Response:
-        path = session_of(token).project.folder / EXPORTS / Path(name).name
+        path = session_of(token).project.folder / EXPORTS_FOLDER / Path(name).name
         return FileResponse(path, filename=path.name) if path.is_file() else Response(status_code=404)
 
     @router.post("/do")

@@ -10,7 +10,6 @@ import time
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import gradio as gr
 import uvicorn
@@ -19,7 +18,6 @@ from fastapi import FastAPI
 from vas_tool.errors import VasToolError
 from vas_tool.ui.layout import PAGE_HEAD, Page, dark_theme
 from vas_tool.ui.opening import Opener
-from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.routes import add_routes
 
 logger = logging.getLogger(__name__)
@@ -34,9 +32,9 @@ UPLOAD_LIMIT = "4gb"
 """Of one uploaded video; larger ones are opened by their path."""
 
 
-def make_app(root: Path, *, start: Path | None = None) -> FastAPI:
-    """The whole tool as an ASGI application that serves the projects under ``root``."""
-    rooms = Rooms(root)
+def make_app(opener: Opener) -> FastAPI:
+    """The whole tool as an ASGI application that serves the projects under the root of ``opener``'s rooms."""
+    rooms = opener.rooms
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -45,7 +43,7 @@ def make_app(root: Path, *, start: Path | None = None) -> FastAPI:
 
     app = FastAPI(title="vas-tool", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, rooms)
-    page = Page(rooms, Opener(rooms, start=start))
+    page = Page(rooms, opener)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         page.build(),
@@ -60,14 +58,12 @@ def make_app(root: Path, *, start: Path | None = None) -> FastAPI:
     return mounted
 
 
-def serve(
-    root: Path, *, start: Path | None = None, host: str = HOST, port: int | None = None, browser: bool = True
-) -> None:
+def serve(opener: Opener, *, host: str = HOST, port: int | None = None, browser: bool = True) -> None:
     """Run the tool until Ctrl+C. Prints the address; opens it in a browser where there is one."""
     chosen = free_port(host, port)
-    app = make_app(root, start=start)
+    app = make_app(opener)
     address = f"http://{host}:{chosen}/"
-    print(f"vas-tool is at {address}  (projects in {root.resolve()}; Ctrl+C stops it)", flush=True)
+    print(f"vas-tool is at {address}  (projects in {opener.rooms.root}; Ctrl+C stops it)", flush=True)
     if browser:
         threading.Thread(target=_open_when_up, args=(address, host, chosen), daemon=True).start()
     threading.Thread(target=_import_ahead, daemon=True, name="import-ahead").start()

@@ -7,7 +7,7 @@ const GROUPS = [
   ["Work", ["track-forward", "track-backward", "track-both", "complete", "complete-all", "cancel", "undo", "redo"]],
   ["Review", ["next-look", "accept", "accept-rest", "unaccept", "next-object", "previous-object", "new-object", "delete"]],
   ["Tools", ["tool-point", "tool-brush", "tool-eraser", "tool-amodal", "tool-hand", "paint-layer", "brush-smaller", "brush-larger"]],
-  ["See", ["layer-modal", "layer-hidden", "layer-content", "layer-depth", "layer-others", "hide-all"]],
+  ["See", ["layer-modal", "layer-hidden", "layer-content", "layer-depth", "layer-differ", "layer-others", "hide-all"]],
 ];
 
 const MOUSE = [
