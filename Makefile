@@ -13,7 +13,7 @@ run: $(STAMP)  ## open the tool on the bundled sample
 	$(BIN)/python app.py assets/sample/clip.mp4
 
 test: $(STAMP)  ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(STAMP)  ## format, lint and types
 	$(BIN)/ruff format --check .
