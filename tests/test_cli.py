@@ -1,6 +1,7 @@
 """The command line: what it does, what it prints, and how it ends."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -213,3 +214,12 @@ def test_models_lists_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     out = capsys.readouterr().out
     assert all(stage in out for stage in ("segment", "depth", "amodal", "content")) and "licence" in out
+
+
+def test_output_that_nobody_reads_any_more_is_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "import sys; from vas_tool.cli import main; sys.exit(main(['models']))"
+    with os.fdopen(writer, "w") as gone:
+        done = subprocess.run([sys.executable, "-c", code], stdout=gone, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "")

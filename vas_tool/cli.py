@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,13 +22,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from vas_tool import commands
 
-        return int(commands.COMMANDS[options.command](options))
+        status = int(commands.COMMANDS[options.command](options))
+        sys.stdout.flush()
+        return status
     except VasToolError as error:
         print(f"vas-tool: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("vas-tool: stopped; what was finished is kept", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read the output has left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def parser() -> argparse.ArgumentParser:
