@@ -10,6 +10,8 @@ from vas_tool.boxes import (
     box_on,
     boxes_by_frame,
     canvas_for,
+    drawn,
+    ended,
     is_interpolated,
     mask_corners,
     padding_for,
@@ -17,7 +19,8 @@ from vas_tool.boxes import (
     without_keyframe,
 )
 from vas_tool.errors import PromptError
-from vas_tool.types import AmodalBox, Canvas
+from vas_tool.truth import keyframe_from_json
+from vas_tool.types import AmodalBox, BoxKeyframe, Canvas, NoBox
 
 CASES = json.loads((Path(__file__).parent / "box_cases.json").read_text())
 SIDES = st.floats(0.5, 200)
@@ -32,10 +35,12 @@ def keyframes(*frames: int) -> tuple[AmodalBox, ...]:
 @pytest.mark.parametrize("case", CASES["interpolation"])
 def test_box_on_gives_the_shared_numbers(case: dict[str, list[list[float]]]) -> None:
     """test_page_boxes.py asks the browser for the same."""
-    boxes = [AmodalBox(int(f), *corners) for f, *corners in case["keyframes"]]
+    boxes = [keyframe_from_json(keyframe) for keyframe in case["keyframes"]]
     for frame, *corners in case["boxes"]:
         box = box_on(boxes, int(frame))
         assert (list(box.corners) if box else []) == corners
+    by_frame = boxes_by_frame(boxes)
+    assert [[f, *by_frame[f].corners] for f in by_frame] == [wanted for wanted in case["boxes"] if len(wanted) > 1]
 
 
 # --- keyframes --------------------------------------------------------------------------------------------------------
@@ -59,6 +64,40 @@ def test_between_two_keyframes_a_box_lies_between_them(frames: list[int]) -> Non
     for frame, box in by_frame.items():
         assert box.frame_index == frame
         assert box.x0 == pytest.approx(frame)
+
+
+def test_a_box_that_ends_is_held_until_there_and_leaves_the_frames_before_as_they_were() -> None:
+    boxes = (AmodalBox(2, 0, 0, 10, 10), AmodalBox(6, 8, -4, 20, 10))
+    between = ended(boxes, 5)
+    assert between == (boxes[0], AmodalBox(4, 4, -2, 15, 10), NoBox(5), boxes[1])
+    assert [box_on(between, f) for f in (3, 4)] == [box_on(boxes, f) for f in (3, 4)]
+    assert box_on(between, 5) is None and box_on(between, 6) == boxes[1]
+    after = ended(boxes, 9)  # beyond the last keyframe: the last box is held
+    assert after == (*boxes, NoBox(9)) and [f for f in range(12) if box_on(after, f)] == [2, 3, 4, 5, 6, 7, 8]
+    assert box_on(after, 8) == AmodalBox(8, 8, -4, 20, 10) and is_interpolated(after, 8)
+    assert ended(boxes, 6) == (boxes[0], AmodalBox(5, 6, -3, 17.5, 10), NoBox(6))
+    assert without_keyframe(after, 9) == boxes and drawn(after) == list(boxes)
+    for frame in (0, 2):
+        with pytest.raises(PromptError, match="draw one first"):
+            ended(boxes, frame)
+    with pytest.raises(PromptError, match="draw one first"):
+        ended(between, 6)  # no box on frame 5 already
+
+
+KEYFRAMES = st.lists(st.integers(0, 30), unique=True, min_size=1, max_size=6).flatmap(
+    lambda frames: st.tuples(*(st.sampled_from([AmodalBox(f, f, 0, f + 9, 5), NoBox(f)]) for f in frames))
+)
+
+
+@given(KEYFRAMES)
+def test_the_boxes_of_all_frames_are_those_of_each(keyframes: tuple[BoxKeyframe, ...]) -> None:
+    each = {f: box for f in range(40) if (box := box_on(keyframes, f))}
+    assert boxes_by_frame(keyframes) == each and list(boxes_by_frame(keyframes)) == sorted(each)
+    ends = [k.frame_index for k in keyframes if isinstance(k, NoBox)]
+    starts = [k.frame_index for k in keyframes if isinstance(k, AmodalBox)]
+    for end in ends:  # nothing from an end to the next box
+        stop = min((s for s in starts if s > end), default=40)
+        assert not set(each) & set(range(end, stop))
 
 
 def test_a_new_keyframe_replaces_the_one_on_its_frame() -> None:

@@ -23,8 +23,10 @@ from vas_tool.exports import export
 from vas_tool.project import Project
 from vas_tool.review import FrameState, frame_states, needs_look
 from vas_tool.session import Session
-from vas_tool.types import AmodalBox, Click
+from vas_tool.truth import object_from_json, object_json
+from vas_tool.types import AmodalBox, Click, NoBox
 from vas_tool.ui.actions import perform
+from vas_tool.ui.views import state_view
 from vas_tool.worktime import WorkClock, work_seconds
 
 
@@ -82,6 +84,33 @@ def test_a_box_is_stored_undone_and_removed(session: Session) -> None:
         session.remove_amodal_box(object_id, 2)
     with pytest.raises(PromptError, match="frame 99"):
         session.set_amodal_box(AmodalBox(99, 0, 0, 1, 1))
+
+
+def test_where_a_box_ends_no_crop_is_made_and_it_is_kept_and_undone(session: Session) -> None:
+    object_id = tracked(session)
+    for f in (0, 3):
+        session.set_amodal_box(box_around(session, object_id, f), object_id=object_id)
+    perform(session, "end_amodal_box", {"object": object_id, "frame": 2})
+    thing = session.project.truth.object(object_id)
+    assert [k.frame_index for k in thing.amodal_boxes] == [0, 1, 2, 3]
+    completed(session)
+    layers = session.project.layers(object_id)
+    cropped = {f for f in layers.amodal if (stamp := layers.amodal.stamp(f)) and stamp.crop}
+    assert (
+        cropped == {0, 1, 3} and 2 in layers.amodal and sorted(box_agreements(session.project, object_id)) == [0, 1, 3]
+    )
+    assert json.loads(json.dumps(object_json(thing)))["amodal_boxes"][2] == [2]
+    assert object_from_json(object_json(thing)) == thing
+    view = state_view(session, None)["objects"][0]["amodal_boxes"]
+    assert view[2] == {"frame_index": 2} and view[3]["frame_index"] == 3
+    assert session.undo() is not None  # the completion
+    assert session.undo() == f"no amodal box of {thing.label} from frame 2 on"
+    assert len(session.project.truth.object(object_id).amodal_boxes) == 2
+    perform(session, "end_amodal_box", {"object": object_id, "frame": 3})
+    perform(session, "remove_amodal_box", {"object": object_id, "frame": 3})
+    assert len(session.project.truth.object(object_id).amodal_boxes) == 2  # frame 2 has become a keyframe
+    with pytest.raises(PromptError, match="draw one first"):
+        session.end_amodal_box(object_id, 0)
 
 
 def test_the_canvas_grows_with_a_box_until_masks_lie_on_it(session: Session) -> None:
@@ -191,6 +220,12 @@ def test_the_frames_that_miss_their_box_come_worst_first(small_project: Project)
         frame = found[1]
         order.append(frame)
     assert order == [2, 1, 2]
+    session.mark(object_id, 3)  # what a person marked comes after the boxes that are missed
+    assert [session.next_look(f, object_id=object_id) or (0, 0) for f in (2, 1, 3)] == [
+        (object_id, 1, looks[1]),
+        (object_id, 3, "it was marked as needing work"),
+        (object_id, 2, looks[2]),
+    ]
     session.accept(object_id, 2)
     assert [f for f in needs_look(small_project, object_id) if f == 2] == []
     session.close()
@@ -236,8 +271,8 @@ def test_work_is_measured_without_pauses_and_kept(tmp_path: Path) -> None:
 
 def test_boxes_are_read_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "boxes.json"
-    file.write_text("[[4, 0, 0, 9, 9], [0, -5.5, 1, 8, 9]]")
-    assert read_boxes(file, num_frames=5) == (AmodalBox(0, -5.5, 1, 8, 9), AmodalBox(4, 0, 0, 9, 9))
+    file.write_text("[[4, 0, 0, 9, 9], [2], [0, -5.5, 1, 8, 9]]")
+    assert read_boxes(file, num_frames=5) == (AmodalBox(0, -5.5, 1, 8, 9), NoBox(2), AmodalBox(4, 0, 0, 9, 9))
 
 
 @pytest.mark.parametrize(
@@ -245,6 +280,7 @@ def test_boxes_are_read_from_a_file(tmp_path: Path) -> None:
     [
         ("{", "does not read"),
         ("[]", "at least one"),
+        ("[[3]]", "no entry has a box"),
         ("[[0, 1, 2], [9, 0, 0, 1, 1], [1, 5, 5, 5, 9]]", "entry 0.*entry 1.*not in the clip.*entry 2.*x0 < x1"),
         ("[[0, 0, 0, 1, 1], [0, 0, 0, 1, 1]]", "two boxes"),
     ],

@@ -26,6 +26,7 @@ from vas_tool.engines.builtin.box_outlines import BoxOutlines
 from vas_tool.errors import PromptError
 from vas_tool.masks import box_xyxy, iou
 from vas_tool.pipeline import AmodalWork, amodal_hypotheses, amodal_masks
+from vas_tool.truth import keyframe_from_json
 from vas_tool.types import AmodalBox, ArrayClip, Canvas, Clip, Mask
 
 CASES = json.loads((Path(__file__).parent / "box_cases.json").read_text())
@@ -48,7 +49,7 @@ def moving_clip() -> ArrayClip:
 @pytest.mark.parametrize("case", CASES["plans"])
 def test_plans_give_the_shared_numbers(case: dict[str, Any]) -> None:
     """test_page_boxes.py asks the browser for the same: its preview is the crop that is made."""
-    boxes = [AmodalBox(int(f), *corners) for f, *corners in case["keyframes"]]
+    boxes = [keyframe_from_json(keyframe) for keyframe in case["keyframes"]]
     size = tuple(case["model_wh"]) if case["model_wh"] else None
     plan = plan_crops(boxes, rule=CropRule(**case["rule"]), frame_wh=tuple(case["frame_wh"]), size_wh=size)
     for frame, *crop in case["crops"]:

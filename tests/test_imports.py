@@ -15,6 +15,7 @@ from fake_engines import use_fake_engines
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vas_tool.boxes import box_on
 from vas_tool.cli import main
 from vas_tool.errors import Cancelled, FormatError, InputError, ProjectDamaged
 from vas_tool.formats.coco import write_coco
@@ -30,7 +31,7 @@ from vas_tool.project import Project
 from vas_tool.runs import segment_frame, track
 from vas_tool.spans import frames_to_track
 from vas_tool.storage import Stamp
-from vas_tool.types import AmodalBox, Box
+from vas_tool.types import AmodalBox, Box, NoBox
 
 SIZE = (64, 48)
 CLIP = "val/LaSOT/clip"
@@ -158,6 +159,18 @@ def test_annotated_frames_keep_their_place(annotations: Path, tmp_path: Path, op
     assert [b.frame_index for b in cup.boxes] == [0, 16] and [b.frame_index for b in cup.amodal_boxes] == [0, 8, 16]
     assert dict(origin.tracks) == {1: TrackOrigin(50, 805), 2: TrackOrigin(51, 7)}
     assert project.canvas.pad_left == 16  # a box begins left of the picture
+
+
+def test_where_a_track_pauses_its_box_ends_unless_the_record_is_broken(tmp_path: Path, opened: Any) -> None:
+    frames, data = write_frames(tmp_path / "frames", range(1, 100)), tao_data((1, 31, 61, 91))
+    of_person = [a for a in data["annotations"] if a["track_id"] == 50]
+    data["annotations"].remove(of_person[1])  # not there on image 31
+    next(a for a in data["annotations"] if a["track_id"] == 51 and a["image_id"] == 31)["amodal_bbox"] = [20, 20, 0, 10]
+    done = import_tao_amodal(write_json(tmp_path / "v.json", data), tmp_path / "projects", frames=frames)
+    person, cup = opened(done.projects[0]).truth.objects
+    assert [k.frame_index for k in person.amodal_boxes] == [0, 1, 16, 24] and person.amodal_boxes[1] == NoBox(1)
+    assert [f for f in range(25) if box_on(person.amodal_boxes, f)] == [0, *range(16, 25)]
+    assert [k.frame_index for k in cup.amodal_boxes] == [0, 16, 24] and len(done.problems) == 1  # moves on over the gap
 
 
 def test_tracking_needs_no_click_and_answers_go_back(

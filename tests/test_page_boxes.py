@@ -109,6 +109,24 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     assert len(boxes(page)) == 2
     photograph(page, "boxes-1-drawn")
 
+    # K: no box from here on, and again: taken back. The frames before keep theirs.
+    page.go(6)
+    before = page.state()["version"]
+    page.press("k")
+    page.until_answered(before)
+    assert [b["frame_index"] for b in boxes(page)] == [0, 5, 6, 8] and "x0" not in boxes(page)[2]
+    page.page.wait_for_function("() => document.querySelector('[data-testid=crop-text]').innerText.includes('No box')")
+    assert page.item("box-end").get_attribute("aria-pressed") == "true"
+    before = page.state()["version"]
+    page.item("box-end").click()
+    page.until_answered(before)
+    assert [b["frame_index"] for b in boxes(page)] == [0, 5, 8]
+    for _ in range(2):
+        before = page.state()["version"]
+        page.press("Control+z")
+        page.until_answered(before)
+    assert [b["frame_index"] for b in boxes(page)] == [0, 8]
+
     # A box that leaves the picture grows the work area around the frame.
     page.go(0)
     page.drag([(2, 240), (-7, 240)])
@@ -134,6 +152,15 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     page.press("Enter")
     page.until_answered(before)
     assert page.flags()[worst] & 16
+
+    # L marks a frame for later; the button takes it back, Ctrl+Z brings the mark again.
+    page.go(worst)
+    for act, marked in (("l", True), ("button", False), ("Control+z", True)):
+        before = page.state()["version"]
+        page.item("btn-mark").click() if act == "button" else page.press(act)
+        page.until_answered(before)
+        assert page.state()["objects"][0]["needs_work"] == ([worst] if marked else [])
+    assert page.flags()[worst] & 64 and not page.flags()[worst] & 16
 
     # The seconds of work are kept.
     page.until("s => s.objects[0].work_seconds > 0")

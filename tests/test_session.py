@@ -1,7 +1,9 @@
 """A person at work, without a browser: everything that can be done, taken back, and found again."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from conftest import SQUARE, square_at
 from fake_engines import SAMPLED, use_fake_engines
 
 from vas_tool.errors import EngineError, PromptError
+from vas_tool.formats.coco import write_coco
+from vas_tool.formats.videos import unreviewed
 from vas_tool.project import Project
 from vas_tool.review import FrameState, frame_states, review_of
 from vas_tool.session import Session
@@ -273,6 +277,39 @@ def test_the_next_frame_that_needs_a_look_says_why(session: Session) -> None:
     layers.modal.put(2, np.zeros((48, 64), bool), stamp)
     found = session.next_look(4)
     assert found is not None and found[:2] == (object_id, 2) and "nothing is seen" in found[2]
+
+
+def test_a_frame_marked_for_later_is_found_exported_so_and_taken_back(session: Session, tmp_path: Path) -> None:
+    object_id = tracked(session)
+    session.accept_all(object_id)
+    session.mark(object_id, 5)
+    states = frame_states(session.project, object_id)
+    assert FrameState.NEEDS_LOOK in states[5] and FrameState.ACCEPTED not in states[5]
+    found = session.next_look(0)
+    assert found is not None and found[:2] == (object_id, 5) and "marked as needing work" in found[2]
+    session.click(Click(5, 30.0, 20.0), object_id=object_id)  # being at work on it does not finish it
+    assert session.accept_all(object_id) == 7 and session.project.truth.object(object_id).needs_work == (5,)
+    summary = write_coco([session.project], tmp_path / "out.json")
+    written = {a["frame_index"]: a for a in json.loads((tmp_path / "out.json").read_text())["annotations"]}
+    assert written[5]["review"] == "needs_work" and "marked" in written[5]["needs_work"]
+    assert {a["review"] for f, a in written.items() if f != 5} == {"accepted"}
+    assert any("1 frame in need of work (5)" in line for line in summary.unreviewed)
+    session.accept(object_id, 5)
+    assert session.next_look(0) is None and session.project.truth.object(object_id).needs_work == ()
+    assert session.undo() is not None and session.project.truth.object(object_id).needs_work == (5,)
+    session.mark(object_id, 5, needs_work=False)
+    assert session.next_look(0) is None
+    with pytest.raises(PromptError, match="frame 99"):
+        session.mark(object_id, 99)
+
+
+def test_a_frame_without_a_mask_can_be_marked(session: Session, tmp_path: Path) -> None:
+    object_id = session.click(Click(0, 30.0, 20.0))
+    session.mark(object_id, 3)
+    found = session.next_look(0)
+    assert found is not None and found[1] == 3
+    assert any("in need of work (3)" in line for line in unreviewed(session.project))
+    assert any("in need of work (3)" in line for line in write_coco([session.project], tmp_path / "o.json").unreviewed)
 
 
 def test_a_parameter_is_set_and_undone_and_refused_when_wrong(

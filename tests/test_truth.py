@@ -76,6 +76,7 @@ def things(object_id: int) -> Any:
         strokes=several(STROKES),
         given=SETS,
         accepted=SETS,
+        needs_work=SETS,
         picks=several(PICKS).map(tidy),
     )
 
@@ -153,7 +154,17 @@ def test_accepting_and_taking_it_back(thing: AnnotatedObject, frame: int) -> Non
     assert frame in accepted.accepted and list(accepted.accepted) == sorted(set(accepted.accepted))
     assert accepted.accepting(frame, True) == accepted
     assert accepted.accepting(frame, False).accepted == tuple(f for f in thing.accepted if f != frame)
-    assert replace(accepted, accepted=()) == replace(thing, accepted=())
+    assert replace(accepted, accepted=(), needs_work=()) == replace(thing, accepted=(), needs_work=())
+
+
+@given(things(1), FRAMES)
+def test_a_frame_needs_work_or_is_accepted_never_both(thing: AnnotatedObject, frame: int) -> None:
+    marked = thing.marking(frame, True)
+    assert frame in marked.needs_work and frame not in marked.accepted
+    assert list(marked.needs_work) == sorted({*thing.needs_work, frame})
+    assert frame not in marked.accepting(frame, True).needs_work
+    assert marked.accepting(frame, False).needs_work == marked.needs_work  # working on it does not finish it
+    assert frame not in marked.marking(frame, False).needs_work
 
 
 @pytest.mark.parametrize(

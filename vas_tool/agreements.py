@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vas_tool.boxes import boxes_by_frame, mask_corners
+from vas_tool.boxes import boxes_by_frame, drawn, mask_corners
 from vas_tool.cropping import box_agreement
 from vas_tool.object_layers import BoxXyxy
 from vas_tool.project import Project
@@ -14,7 +14,7 @@ DIGITS = 6
 def box_agreements(project: Project, object_id: int) -> dict[int, float]:
     """frame_index -> IoU (0..1) of the given amodal box and the box of the amodal mask, where there are both."""
     amodal = project.amodal(object_id)
-    if not amodal.thing.amodal_boxes:
+    if not drawn(amodal.thing.amodal_boxes):
         return {}
     boxes = boxes_by_frame(amodal.thing.amodal_boxes)
     tight = {f: amodal.box(f) for f in boxes if f in amodal}

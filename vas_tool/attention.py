@@ -36,11 +36,18 @@ class FrameFacts:
     box_iou: float | None = None
     """Of the amodal mask's box with the given one; None without either."""
     accepted: bool = False
+    marked: bool = False
+    """The person said that it needs work."""
+
+
+MARKED = "it was marked as needing work"
 
 
 def reason(facts: Sequence[FrameFacts], frame_index: int) -> str | None:
     """Why the frame needs a look, in one sentence; None when nothing stands out or the person has settled it."""
     here = facts[frame_index]
+    if here.marked:
+        return MARKED
     if here.box_iou is not None and here.box_iou < BOX_AGREES and not here.accepted:
         return f"its box agrees only {here.box_iou:.0%} with the given one"
     if here.settled or here.modal_area is None:

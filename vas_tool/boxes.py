@@ -2,16 +2,17 @@
 
 A box is in *clip pixels* by its edges: pixel (i, j) covers i..i + 1 and j..j + 1, so a box of one pixel is one wide.
 It may leave the frame. ``ui/workbench/boxes.js`` holds the same interpolation for the browser; both are tested on
- ``tests/box_cases.json``.
+``tests/box_cases.json``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from vas_tool.errors import PromptError
-from vas_tool.types import AmodalBox, Canvas, SizeWH
+from vas_tool.types import AmodalBox, BoxKeyframe, Canvas, NoBox, SizeWH
 
 Corners = tuple[float, float, float, float]
 """x0, y0, x1, y1 in clip pixels, by the edges."""
@@ -23,55 +24,80 @@ PADDINGS = (0.0, 0.25, 0.5)
 # --- keyframes --------------------------------------------------------------------------------------------------------
 
 
-def with_keyframe(keyframes: Sequence[AmodalBox], box: AmodalBox) -> tuple[AmodalBox, ...]:
-    """The keyframes with ``box`` in place of an earlier one on its frame, ascending."""
-    others = [other for other in keyframes if other.frame_index != box.frame_index]
-    return tuple(sorted([*others, box], key=lambda b: b.frame_index))
+def with_keyframe(keyframes: Sequence[BoxKeyframe], keyframe: BoxKeyframe) -> tuple[BoxKeyframe, ...]:
+    """The keyframes with this one in place of an earlier one on its frame, ascending."""
+    others = [other for other in keyframes if other.frame_index != keyframe.frame_index]
+    return tuple(sorted([*others, keyframe], key=lambda k: k.frame_index))
 
 
-def without_keyframe(keyframes: Sequence[AmodalBox], frame_index: int) -> tuple[AmodalBox, ...]:
+def without_keyframe(keyframes: Sequence[BoxKeyframe], frame_index: int) -> tuple[BoxKeyframe, ...]:
     """The keyframes without the one on a frame. Raises PromptError when there is none."""
-    others = tuple(box for box in keyframes if box.frame_index != frame_index)
+    others = tuple(keyframe for keyframe in keyframes if keyframe.frame_index != frame_index)
     if len(others) == len(keyframes):
         raise PromptError(f"frame {frame_index} has no amodal box of its own to remove; go to a keyframe")
     return others
 
 
-def box_on(keyframes: Sequence[AmodalBox], frame_index: int) -> AmodalBox | None:
+def ended(keyframes: Sequence[BoxKeyframe], frame_index: int) -> tuple[BoxKeyframe, ...]:
+    """The keyframes with no box from a frame on, until the next keyframe.
+
+    The frames before keep the boxes they had: one that was computed on the frame before becomes a keyframe, or else
+    the last box is held until there. Raises PromptError when there is no box before that could end.
+    """
+    before = [keyframe for keyframe in keyframes if keyframe.frame_index < frame_index]
+    if not before or isinstance(max(before, key=lambda k: k.frame_index), NoBox):
+        raise PromptError(f"there is no amodal box before frame {frame_index} that could end there; draw one first")
+    last = box_on(keyframes, frame_index - 1)
+    kept = keyframes if last is None else with_keyframe(keyframes, last)
+    return with_keyframe(kept, NoBox(frame_index))
+
+
+def drawn(keyframes: Sequence[BoxKeyframe]) -> list[AmodalBox]:
+    """The keyframes that are boxes."""
+    return [keyframe for keyframe in keyframes if isinstance(keyframe, AmodalBox)]
+
+
+def box_on(keyframes: Sequence[BoxKeyframe], frame_index: int) -> AmodalBox | None:
     """The box on a frame: a keyframe itself, or linearly between two; None before the first and after the last.
 
     Each edge is ``a + (b - a) * t`` with ``t = (frame - frame_a) / (frame_b - frame_a)``, in this order of operations:
-    the browser computes the same number to the last bit.
+    the browser computes the same number to the last bit. From a ``NoBox`` to the next keyframe there is no box; the
+    box before it is held as it is.
     """
-    for box in keyframes:
-        if box.frame_index == frame_index:
-            return box
-    for before, after in pairwise(sorted(keyframes, key=lambda b: b.frame_index)):
+    for keyframe in keyframes:
+        if keyframe.frame_index == frame_index:
+            return keyframe if isinstance(keyframe, AmodalBox) else None
+    for before, after in pairwise(sorted(keyframes, key=lambda k: k.frame_index)):
         if before.frame_index < frame_index < after.frame_index:
             return _between(before, after, frame_index)
     return None
 
 
-def _between(before: AmodalBox, after: AmodalBox, frame_index: int) -> AmodalBox:
+def _between(before: BoxKeyframe, after: BoxKeyframe, frame_index: int) -> AmodalBox | None:
+    if isinstance(before, NoBox):
+        return None
+    if isinstance(after, NoBox):
+        return replace(before, frame_index=frame_index)
     t = (frame_index - before.frame_index) / (after.frame_index - before.frame_index)
     edges = zip(before.corners, after.corners, strict=True)
     return AmodalBox(frame_index, *(a + (b - a) * t for a, b in edges))
 
 
-def boxes_by_frame(keyframes: Sequence[AmodalBox]) -> dict[int, AmodalBox]:
-    """frame_index -> box, from the first keyframe to the last, ascending."""
-    ascending = sorted(keyframes, key=lambda b: b.frame_index)
-    found = {}
+def boxes_by_frame(keyframes: Sequence[BoxKeyframe]) -> dict[int, AmodalBox]:
+    """frame_index -> box, on every frame that has one, ascending."""
+    ascending = sorted(keyframes, key=lambda k: k.frame_index)
+    found: dict[int, AmodalBox | None] = {}
     for before, after in pairwise(ascending):
-        found[before.frame_index] = before
+        found[before.frame_index] = before if isinstance(before, AmodalBox) else None
         between = range(before.frame_index + 1, after.frame_index)
         found |= {f: _between(before, after, f) for f in between}
-    return found | {box.frame_index: box for box in ascending[-1:]}
+    found |= {box.frame_index: box for box in ascending[-1:] if isinstance(box, AmodalBox)}
+    return {f: box for f, box in found.items() if box is not None}
 
 
-def is_interpolated(keyframes: Sequence[AmodalBox], frame_index: int) -> bool:
+def is_interpolated(keyframes: Sequence[BoxKeyframe], frame_index: int) -> bool:
     """Whether the box on a frame was computed rather than given."""
-    return box_on(keyframes, frame_index) is not None and all(b.frame_index != frame_index for b in keyframes)
+    return box_on(keyframes, frame_index) is not None and all(k.frame_index != frame_index for k in keyframes)
 
 
 # --- measures ---------------------------------------------------------------------------------------------------------

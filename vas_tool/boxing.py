@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vas_tool.boxes import padding_for, with_keyframe, without_keyframe
+from vas_tool.boxes import ended, padding_for, with_keyframe, without_keyframe
 from vas_tool.crops import CropRule
 from vas_tool.desk import Desk
 from vas_tool.object_layers import require_frame
@@ -38,6 +38,17 @@ class Boxing(Desk):
             boxes = without_keyframe(thing.amodal_boxes, frame_index)
             what = f"remove amodal box of {thing.label}, frame {frame_index}"
             self._edit(what, replace(thing, amodal_boxes=boxes))
+
+    def end_amodal_box(self, object_id: int, frame_index: int) -> None:
+        """No box from this frame on, until the next keyframe: the object is not there. Frames before keep theirs.
+
+        Raises PromptError when there is no box before that could end.
+        """
+        require_frame(frame_index, len(self.project.clip))
+        with self.project.mutex:
+            thing = self.project.truth.object(object_id)
+            what = f"no amodal box of {thing.label} from frame {frame_index} on"
+            self._edit(what, replace(thing, amodal_boxes=ended(thing.amodal_boxes, frame_index)))
 
     def set_crop(self, rule: CropRule) -> None:
         """How boxes become crops from now on; masks made through other crops become stale."""

@@ -138,7 +138,7 @@ def _add_boxes(run: argparse.ArgumentParser) -> None:
         "--amodal-boxes",
         metavar="FILE|project",
         help="boxes around the whole object to crop to: a JSON list of [frame_index, x0, y0, x1, y1] in clip pixels "
-        "(keyframes; linear between), or those that the project has",
+        "(keyframes; linear between; [frame_index] alone ends the box), or those that the project has",
     )
     run.add_argument("--pad", type=float, metavar="PART", help="of the box, added on each side of it (default: 0.25)")
     run.add_argument("--stretch", action="store_true", help="stretch crops to the model's proportions")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from vas_tool.boxes import Corners, boxes_by_frame
+from vas_tool.boxes import Corners, boxes_by_frame, drawn
 from vas_tool.cropping import CropPlan, plan_crops
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
@@ -35,7 +35,7 @@ def amodal_parts(
 def crop_plan(project: Project, object_id: int, spec: EngineSpec) -> CropPlan | None:
     """The crops of an object for an engine; None when it has no amodal box."""
     modal = project.modal(object_id)
-    if not modal.thing.amodal_boxes:
+    if not drawn(modal.thing.amodal_boxes):
         return None
     tight = {f: modal.box(f) for f in modal}
     seen: dict[int, Corners] = {f: (*box,) for f, box in tight.items() if box is not None}

@@ -12,10 +12,10 @@ from typing import overload
 
 import numpy as np
 
-from vas_tool.boxes import Corners, box_iou, boxes_by_frame, mask_corners, union
+from vas_tool.boxes import Corners, box_iou, boxes_by_frame, drawn, mask_corners, union
 from vas_tool.crops import Crop, CropRule, crop_around
 from vas_tool.masks import box_xyxy
-from vas_tool.types import AmodalBox, Canvas, Clip, Depth, Frame, Mask, SizeWH
+from vas_tool.types import AmodalBox, BoxKeyframe, Canvas, Clip, Depth, Frame, Mask, SizeWH
 
 BEYOND_DEPTH = 1.0
 """Depth beyond the picture: the nearest, because the picture's rim hides the object (Diffusion-VAS pads the same)."""
@@ -44,7 +44,7 @@ class CropPlan:
 
 
 def plan_crops(
-    keyframes: Sequence[AmodalBox],
+    keyframes: Sequence[BoxKeyframe],
     *,
     rule: CropRule,
     frame_wh: SizeWH,
@@ -67,10 +67,10 @@ def plan_crops(
 
 
 def span_crop(
-    keyframes: Sequence[AmodalBox], *, rule: CropRule, frame_wh: SizeWH, size_wh: SizeWH | None = None
+    keyframes: Sequence[BoxKeyframe], *, rule: CropRule, frame_wh: SizeWH, size_wh: SizeWH | None = None
 ) -> Crop:
     """The one crop around all boxes (those between keyframes lie between them)."""
-    whole = union([box.corners for box in keyframes])
+    whole = union([box.corners for box in drawn(keyframes)])
     if size_wh is not None:
         return crop_around(whole, size_wh, rule)
     loose = crop_around(whole, (1, 1), CropRule(margin=rule.margin, keep_aspect=False))
@@ -78,12 +78,12 @@ def span_crop(
     return Crop(x0, y0, x1, y1, _limited((x1 - x0, y1 - y0), frame_wh))
 
 
-def own_size(keyframes: Sequence[AmodalBox], *, rule: CropRule, frame_wh: SizeWH) -> SizeWH:
+def own_size(keyframes: Sequence[BoxKeyframe], *, rule: CropRule, frame_wh: SizeWH) -> SizeWH:
     """Width and height of the largest box with its margin, in whole clip pixels; at most the frame's longer side."""
-    union([box.corners for box in keyframes])  # refuses none
+    union([box.corners for box in drawn(keyframes)])  # refuses none
     grown = 1 + 2 * rule.margin
-    width = max(box.x1 - box.x0 for box in keyframes) * grown
-    height = max(box.y1 - box.y0 for box in keyframes) * grown
+    width = max(box.x1 - box.x0 for box in drawn(keyframes)) * grown
+    height = max(box.y1 - box.y0 for box in drawn(keyframes)) * grown
     return _limited((width, height), frame_wh)
 
 

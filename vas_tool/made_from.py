@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 
-from vas_tool.boxes import boxes_by_frame, union
+from vas_tool.boxes import boxes_by_frame, drawn, union
 from vas_tool.crops import CropRule
 from vas_tool.engines.settings import SettingValue
 from vas_tool.hypotheses import Recipe
 from vas_tool.object_layers import PART, AmodalMasks, ModalMasks, asked_on, said_on
 from vas_tool.truth import AnnotatedObject, Truth, digest_of, stroke_json
-from vas_tool.types import AmodalBox
+from vas_tool.types import BoxKeyframe
 
 
 def same_here(made_from: str, wanted: str) -> bool:
@@ -128,12 +128,12 @@ class AmodalInputs:
         return self._known[engine, recipe, reach]
 
 
-def _box_marks(keyframes: Sequence[AmodalBox], rule: CropRule) -> dict[int, str]:
+def _box_marks(keyframes: Sequence[BoxKeyframe], rule: CropRule) -> dict[int, str]:
     """By frame, what stands for its crop."""
-    if not keyframes:
+    if not drawn(keyframes):
         return {}
     how = {name: value for name, value in asdict(rule).items() if name != "compare"}
-    shared = [how, union([box.corners for box in keyframes]) if rule.span else []]
+    shared = [how, union([box.corners for box in drawn(keyframes)]) if rule.span else []]
     return {f: f"+{digest_of([box.corners, shared])}" for f, box in boxes_by_frame(keyframes).items()}
 
 

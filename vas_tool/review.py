@@ -112,9 +112,9 @@ def frame_facts(project: Project, object_id: int) -> list[FrameFacts]:
     settled, agreements = thing.prompted() | set(thing.accepted), box_agreements(project, object_id)
     facts = []
     for frame_index in range(len(project.clip)):
-        stamp = layers.modal_stamp(thing, frame_index)
+        stamp, marked = layers.modal_stamp(thing, frame_index), frame_index in thing.needs_work
         if stamp is None:
-            facts.append(FrameFacts())
+            facts.append(FrameFacts(marked=marked))
             continue
         seen = modal.area(frame_index)
         whole = seen + amodal.hidden_area(frame_index) if frame_index in amodal else None
@@ -128,6 +128,7 @@ def frame_facts(project: Project, object_id: int) -> list[FrameFacts]:
                 accepted=frame_index in thing.accepted,
                 disagreement=undecided,
                 box_iou=agreements.get(frame_index),
+                marked=marked,
             )
         )
     return facts

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from vas_tool.box_files import read_boxes
-from vas_tool.boxes import canvas_for
+from vas_tool.boxes import canvas_for, drawn
 from vas_tool.completion import complete, completion_costs, hypotheses_costs, hypothesize
 from vas_tool.costs import StageCost, in_words
 from vas_tool.engines import registry
@@ -24,7 +25,7 @@ from vas_tool.runs import segment_frame, track
 from vas_tool.spans import frames_to_track
 from vas_tool.terminal import ProgressBar
 from vas_tool.truth import AnnotatedObject, Pick, Truth
-from vas_tool.types import STAGES, AmodalBox, Box, Canvas, Click, Stage
+from vas_tool.types import STAGES, Box, BoxKeyframe, Canvas, Click, Stage
 
 
 def run(options: Namespace) -> int:
@@ -89,14 +90,14 @@ def _boxed(project: Project, options: Namespace, thing: AnnotatedObject) -> Anno
     if options.amodal_boxes != "project":
         boxes = read_boxes(Path(options.amodal_boxes), num_frames=len(project.clip))
         return replace(thing, amodal_boxes=boxes)
-    if not thing.amodal_boxes:
+    if not drawn(thing.amodal_boxes):
         raise InputError(
             f"{thing.label} has no amodal boxes in {project.folder}; give a FILE, or draw them in the tool"
         )
     return thing
 
 
-def _cropping(project: Project, options: Namespace, *, truth: Truth, boxes: tuple[AmodalBox, ...]) -> Truth:
+def _cropping(project: Project, options: Namespace, *, truth: Truth, boxes: Sequence[BoxKeyframe]) -> Truth:
     """The truth with the way to crop that was asked for, and a canvas that holds the boxes when it is still free."""
     crop = truth.crop if options.pad is None else replace(truth.crop, margin=options.pad)
     crop = replace(
@@ -106,7 +107,7 @@ def _cropping(project: Project, options: Namespace, *, truth: Truth, boxes: tupl
         compare=crop.compare and not options.no_uncropped,
     )
     made = any(len(project.layers(o.id).amodal) for o in truth.objects)
-    wanted = canvas_for(boxes, project.clip.size_wh)
+    wanted = canvas_for(drawn(boxes), project.clip.size_wh)
     grows = wanted.size_wh > truth.canvas.size_wh and not made
     return replace(truth, crop=crop, canvas=wanted if grows else truth.canvas)
 

@@ -83,27 +83,38 @@ class Session(Boxing, Working):
         verb = "accept" if accepted else "reopen"
         self._edit(f"{verb} {thing.label}, frame {frame_index}", thing.accepting(frame_index, accepted))
 
+    def mark(self, object_id: int, frame_index: int, *, needs_work: bool = True) -> None:
+        """Mark a frame of an object for later: it needs work, with or without a mask. Or take that back.
+
+        It is then not accepted, so engines may replace what is there; ``next_look`` goes there.
+        """
+        require_frame(frame_index, len(self.project.clip))
+        thing = self.project.truth.object(object_id)
+        verb = "mark" if needs_work else "unmark"
+        what = f"{verb} {thing.label}, frame {frame_index}, as needing work"
+        self._edit(what, thing.marking(frame_index, needs_work))
+
     def accept_all(self, object_id: int) -> int:
         """Accept every frame that has a mask and needs no look; gives how many that were."""
         thing = self.project.truth.object(object_id)
         doubtful = set(needs_look(self.project, object_id))
         fine = {f for f in self.project.modal(object_id) if f not in doubtful}
-        accepted = tuple(sorted(fine | set(thing.accepted)))
-        self._edit(f"accept {len(fine)} frames of {thing.label}", replace(thing, accepted=accepted))
+        self._edit(f"accept {len(fine)} frames of {thing.label}", thing.accepting_all(fine))
         return len(fine)
 
     def next_look(self, frame_index: int, *, object_id: int | None = None) -> tuple[int, int, str] | None:
         """(object_id, frame_index, why) of the next frame that needs a look.
 
         For an object with amodal boxes the frame whose mask misses its box most comes first, then the second worst;
-        after those, as for all others, the next in time. Wraps around.
+        after those its other frames, in time. For all others the next in time. Wraps around.
         """
         ids = [object_id] if object_id is not None else [o.id for o in self.project.truth.objects]
         looks = {o: needs_look(self.project, o) for o in ids}
         if object_id is not None:
             worst = self._worst_boxes(object_id, looks[object_id])
             if worst:
-                found = worst[(worst.index(frame_index) + 1) % len(worst) if frame_index in worst else 0]
+                order = [*worst, *(f for f in looks[object_id] if f not in worst)]
+                found = order[(order.index(frame_index) + 1) % len(order) if frame_index in order else 0]
                 return object_id, found, looks[object_id][found]
         places = [(f, o, why) for o, by_frame in looks.items() for f, why in by_frame.items()]
         num_frames = len(self.project.clip)

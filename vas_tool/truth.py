@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from vas_tool.crops import CropRule
 from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
-from vas_tool.types import AmodalBox, Box, Canvas, Click, MaskLayer, SizeWH, Stage, Stroke
+from vas_tool.types import AmodalBox, Box, BoxKeyframe, Canvas, Click, MaskLayer, NoBox, SizeWH, Stage, Stroke
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,16 @@ class AnnotatedObject:
     clicks: tuple[Click, ...] = ()
     boxes: tuple[Box, ...] = ()
     """At most one a frame."""
-    amodal_boxes: tuple[AmodalBox, ...] = ()
-    """Keyframes, at most one a frame, ascending; between them the box moves linearly (see ``boxes``)."""
+    amodal_boxes: tuple[BoxKeyframe, ...] = ()
+    """Keyframes, at most one a frame, ascending; between them the box moves linearly, or ends (see ``boxes``)."""
     strokes: tuple[Stroke, ...] = ()
     """In the order they were made, over all frames and both layers."""
     given: tuple[int, ...] = ()
     """Frames whose modal mask was imported; the masks lie in the object's ``given`` folder."""
     accepted: tuple[int, ...] = ()
     """Frames the person has accepted, ascending. No engine replaces what is there."""
+    needs_work: tuple[int, ...] = ()
+    """Frames the person marked for later, ascending; none of them is accepted."""
     picks: tuple[Pick, ...] = ()
     """Chosen hypotheses, ascending, no two on the same frame; other frames have that of ``Truth.seed``."""
 
@@ -88,9 +90,22 @@ class AnnotatedObject:
         return by_mask
 
     def accepting(self, frame_index: int, accepted: bool) -> AnnotatedObject:
-        """The object with one frame accepted, or no longer."""
-        frames = set(self.accepted) - {frame_index} | ({frame_index} if accepted else set())
-        return replace(self, accepted=tuple(sorted(frames)))
+        """The object with one frame accepted (it then needs no work), or no longer."""
+        if accepted:
+            return self.accepting_all([frame_index])
+        return replace(self, accepted=tuple(f for f in self.accepted if f != frame_index))
+
+    def accepting_all(self, frames: Iterable[int]) -> AnnotatedObject:
+        """The object with these frames accepted, beside those that were."""
+        fresh = set(frames)
+        accepted, left = fresh.union(self.accepted), set(self.needs_work) - fresh
+        return replace(self, accepted=tuple(sorted(accepted)), needs_work=tuple(sorted(left)))
+
+    def marking(self, frame_index: int, needs_work: bool) -> AnnotatedObject:
+        """The object with one frame marked for later (it is then not accepted), or no longer."""
+        marked = set(self.needs_work) - {frame_index} | ({frame_index} if needs_work else set())
+        thing = self.accepting(frame_index, False) if needs_work else self
+        return replace(thing, needs_work=tuple(sorted(marked)))
 
 
 @dataclass(frozen=True)
@@ -156,9 +171,14 @@ def click_json(click: Click) -> list[Any]:
     return [click.frame_index, click.x, click.y, click.positive]
 
 
-def box_json(box: Box | AmodalBox) -> list[Any]:
-    """[frame_index, x0, y0, x1, y1]."""
-    return [box.frame_index, box.x0, box.y0, box.x1, box.y1]
+def box_json(box: Box | BoxKeyframe) -> list[Any]:
+    """[frame_index, x0, y0, x1, y1]; [frame_index] alone for the end of an amodal box."""
+    return [box.frame_index] if isinstance(box, NoBox) else [box.frame_index, box.x0, box.y0, box.x1, box.y1]
+
+
+def keyframe_from_json(data: list[Any]) -> BoxKeyframe:
+    """The reverse of ``box_json`` for amodal boxes. Raises TypeError or PromptError on damage."""
+    return NoBox(*data) if len(data) == 1 else AmodalBox(*data)
 
 
 def stroke_json(stroke: Stroke) -> list[Any]:
@@ -195,6 +215,7 @@ def object_json(thing: AnnotatedObject) -> dict[str, Any]:
         "strokes": [stroke_json(s) for s in thing.strokes],
         "given": list(thing.given),
         "accepted": list(thing.accepted),
+        "needs_work": list(thing.needs_work),
         "picks": [pick_json(pick) for pick in thing.picks],
     }
 
@@ -207,10 +228,11 @@ def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
         clicks=tuple(Click(*c) for c in data["clicks"]),
         boxes=tuple(Box(*b) for b in data["boxes"]),
         # Projects from before there were amodal boxes have no such key.
-        amodal_boxes=tuple(AmodalBox(*b) for b in data.get("amodal_boxes", [])),
+        amodal_boxes=tuple(keyframe_from_json(b) for b in data.get("amodal_boxes", [])),
         strokes=tuple(stroke_from_json(s) for s in data["strokes"]),
         given=tuple(int(f) for f in data["given"]),
         accepted=tuple(int(f) for f in data["accepted"]),
+        needs_work=tuple(int(f) for f in data.get("needs_work", ())),  # absent before a person could mark a frame
         picks=tuple(pick_from_json(pick) for pick in data.get("picks", ())),  # absent before there were hypotheses
     )
 

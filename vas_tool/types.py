@@ -159,6 +159,21 @@ class AmodalBox:
 
 
 @dataclass(frozen=True)
+class NoBox:
+    """A keyframe that ends a box: from this frame on there is none, until the next box. The one before is held."""
+
+    frame_index: int
+
+    def __post_init__(self) -> None:
+        if self.frame_index < 0:
+            raise PromptError(f"the end of an amodal box needs a frame_index >= 0; got {self}")
+
+
+BoxKeyframe = AmodalBox | NoBox
+"""What a person says about the whole object's box on one frame."""
+
+
+@dataclass(frozen=True)
 class Stroke:
     """One drag of the brush or the eraser over a mask."""
 

@@ -29,7 +29,7 @@ OF_THE_CACHE = ("inputs", "area", "box", "digest", "object_score", "predicted_io
 """What it does not say: only the project needs it."""
 
 Review = Literal["unseen", "needs_work", "accepted"]
-"""``needs_work``: nobody accepted it and something stands out (see ``attention``)."""
+"""``needs_work``: nobody accepted it, and a person marked it or something stands out (see ``attention``)."""
 
 
 class MasksOnFrame:

@@ -58,7 +58,7 @@ class Tally:
     unseen: dict[Key, list[int]] = field(default_factory=dict)
     """Frames that nobody accepted."""
     needing_work: dict[Key, list[int]] = field(default_factory=dict)
-    """Those of them where something stands out."""
+    """Those of them where something stands out, and frames that a person marked, with a mask or without."""
     empty: dict[Key, list[int]] = field(default_factory=dict)
     """Frames without a mask that has a pixel."""
     unfit: dict[str, dict[Key, list[int]]] = field(default_factory=dict)
@@ -67,13 +67,13 @@ class Tally:
     def takes(self, video_name: str, masks: MasksOnFrame, *, only_accepted: bool) -> bool:
         """Whether an object on a frame goes into the export; counted either way."""
         here = Counted.of(video_name, masks)
+        if masks.review == "needs_work":
+            self.needing_work.setdefault(here.key, []).append(here.frame_index)
         if not masks.amodal.any():  # it covers the modal mask: nothing is seen either
             self.empty.setdefault(here.key, []).append(here.frame_index)
             return False
         if not here.accepted:
             self.unseen.setdefault(here.key, []).append(here.frame_index)
-            if masks.review == "needs_work":
-                self.needing_work.setdefault(here.key, []).append(here.frame_index)
             if only_accepted:
                 return False
         self._count(here, 1)

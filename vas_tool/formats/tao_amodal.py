@@ -64,6 +64,8 @@ class TaoTrack:
     category_id: int
     category: str
     boxes: tuple[TaoBox, ...]
+    unclear_images: tuple[Id, ...] = ()
+    """Images where the file has a record of the object, but no box that is of use."""
 
 
 @dataclass(frozen=True)

@@ -86,15 +86,32 @@ class _Reading:
         boxes = self._boxes(annotations, images=images, tracks=tracks)
         in_order = _by_video(images.values())
         place = {image.id: place for own in in_order.values() for place, image in enumerate(own)}
+        told = self._told()
         return TaoAmodalFile(
             videos=tuple(_video(video, in_order) for video in videos.values()),
             tracks=tuple(
-                _track(track, categories[track["category_id"]], _sorted_by(boxes[track_id], place))
+                _track(
+                    track,
+                    categories[track["category_id"]],
+                    boxes=_sorted_by(boxes[track_id], place),
+                    unclear=[i for i in place if i in told[track_id] and i not in boxes[track_id]],
+                )
                 for track_id, track in tracks.items()
                 if track_id in boxes
             ),
             problems=tuple(self.problems),
         )
+
+    def _told(self) -> dict[Id, set[Id]]:
+        """Track id -> the images that any record of it names, broken ones too."""
+        told: dict[Id, set[Id]] = {}
+        for record in self.data["annotations"]:
+            track, image = (
+                (record.get("track_id"), record.get("image_id")) if isinstance(record, dict) else (None, None)
+            )
+            if is_id(track) and is_id(image):
+                told.setdefault(track, set()).add(image)  # type: ignore[arg-type]
+        return told
 
     def _records(self, list_name: str) -> Records:
         """By id, those that have every key."""
@@ -225,5 +242,9 @@ def _video(video: dict[str, Any], images: Mapping[Id, list[TaoImage]]) -> TaoVid
     return TaoVideo(video["id"], video["name"], (video["width"], video["height"]), tuple(images.get(video["id"], ())))
 
 
-def _track(track: dict[str, Any], category: dict[str, Any], boxes: tuple[TaoBox, ...]) -> TaoTrack:
-    return TaoTrack(track["id"], track["video_id"], category["id"], category["name"], boxes=boxes)
+def _track(
+    track: dict[str, Any], category: dict[str, Any], *, boxes: tuple[TaoBox, ...], unclear: Iterable[Id]
+) -> TaoTrack:
+    return TaoTrack(
+        track["id"], track["video_id"], category["id"], category["name"], boxes=boxes, unclear_images=tuple(unclear)
+    )

@@ -156,15 +156,14 @@ def _truth_and_looks(project: Project) -> tuple[Truth, dict[int, dict[int, str]]
 
 
 def unreviewed(project: Project) -> list[str]:
-    """A sentence for each object with frames that have a mask and that nobody accepted."""
+    """A sentence for each object with frames that have a mask and that nobody accepted, or that need work."""
     tally = Tally()
     for thing in project.truth.objects:
-        looks = needs_look(project, thing.id)
-        for frame_index in sorted({*project.modal(thing.id), *project.amodal(thing.id)} - set(thing.accepted)):
-            key = (project.name, thing.id, thing.label)
-            tally.unseen.setdefault(key, []).append(frame_index)
-            if frame_index in looks:
-                tally.needing_work.setdefault(key, []).append(frame_index)
+        key = (project.name, thing.id, thing.label)
+        unseen = sorted({*project.modal(thing.id), *project.amodal(thing.id)} - set(thing.accepted))
+        looks = sorted(needs_look(project, thing.id))
+        tally.unseen |= {key: unseen} if unseen else {}
+        tally.needing_work |= {key: looks} if looks else {}
     return tally.unreviewed
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vas_tool.boxes import canvas_for
+from vas_tool.boxes import canvas_for, drawn
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, ProjectError, VasToolError
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
@@ -16,7 +16,7 @@ from vas_tool.project import Project
 from vas_tool.review import wanted_inputs
 from vas_tool.storage import Stamp
 from vas_tool.truth import AnnotatedObject
-from vas_tool.types import AmodalBox, Box, Mask
+from vas_tool.types import AmodalBox, Box, BoxKeyframe, Mask
 from vas_tool.video import ListedImages
 
 GIVEN = "given"
@@ -32,7 +32,7 @@ class PlannedObject:
     label: str
     boxes: tuple[Box, ...] = ()
     """Around what is seen."""
-    amodal_boxes: tuple[AmodalBox, ...] = ()
+    amodal_boxes: tuple[BoxKeyframe, ...] = ()
     modal: Mapping[int, ReadMask] = field(default_factory=dict)
     """frame_index -> what reads its modal mask, of the frame's size."""
     amodal: Mapping[int, ReadMask] = field(default_factory=dict)
@@ -144,7 +144,7 @@ def _fill(project: Project, plan: Plan) -> None:
 
 
 def _amodal_boxes(plan: Plan) -> list[AmodalBox]:
-    return [box for thing in plan.objects for box in thing.amodal_boxes]
+    return [box for thing in plan.objects for box in drawn(thing.amodal_boxes)]
 
 
 def _object(object_id: int, planned: PlannedObject) -> AnnotatedObject:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from vas_tool.engines.base import Progress, silent
@@ -17,7 +18,7 @@ from vas_tool.formats.tao_predictions import FORMAT
 from vas_tool.formats.tao_reading import read_tao_amodal
 from vas_tool.imports.between import between, rate_of, seconds_of
 from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all
-from vas_tool.types import AmodalBox, Box, FrameRecord, SizeWH
+from vas_tool.types import AmodalBox, Box, BoxKeyframe, FrameRecord, NoBox, SizeWH
 from vas_tool.video import ListedImages
 from vas_tool.video.images import image_paths, is_image
 
@@ -194,9 +195,24 @@ class _Planning:
         return PlannedObject(
             label=track.category,
             boxes=tuple(b for f, box in boxes for b in self._prompt(f, box, size_wh)),
-            amodal_boxes=tuple(AmodalBox(f, *_corners(box.amodal_xywh)) for f, box in boxes),
+            amodal_boxes=self._keyframes(track, boxes, frame_of),
             track=TrackOrigin(track.id, track.category_id, tuple(sorted(f for f, box in boxes if box.uncertain))),
         )
+
+    def _keyframes(
+        self, track: TaoTrack, boxes: Sequence[tuple[int, TaoBox]], frame_of: Mapping[Id, int]
+    ) -> tuple[BoxKeyframe, ...]:
+        """The annotated boxes. Where the object is not on the next annotated frame, its box ends at once: when it left
+        is not told. A frame whose box did not read says nothing.
+        """
+        keyframes: dict[int, BoxKeyframe] = {f: AmodalBox(f, *_corners(box.amodal_xywh)) for f, box in boxes}
+        unclear = {frame_of[image] for image in track.unclear_images if image in frame_of}
+        annotated = sorted(set(frame_of.values()) - unclear)
+        last = max(keyframes, default=0)
+        for before, after in pairwise(annotated):
+            if before in keyframes and after not in keyframes and after < last:
+                keyframes[before + 1] = NoBox(before + 1)
+        return tuple(keyframes[f] for f in sorted(keyframes))
 
     def _prompt(self, frame_index: int, box: TaoBox, size_wh: SizeWH) -> Iterator[Box]:
         """The modal box, cut to the frame; none where nothing is seen."""

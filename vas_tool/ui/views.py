@@ -86,6 +86,7 @@ def _object_view(session: Session, thing: AnnotatedObject) -> Json:
         "agreement": box_agreements(session.project, thing.id),
         "work_seconds": round(session.clock.seconds.get(thing.id, 0.0)),
         "frames": bytes(review.states).hex(),
+        "needs_work": thing.needs_work,
         "gains": review.gains,
         "others": review.others,
         "differ": review.differ.hex(),

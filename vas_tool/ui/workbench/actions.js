@@ -132,6 +132,12 @@ export class Actions {
     if (accepted) this.go(frame + 1);
   }
 
+  /** Mark the frame for later, or take that back. */
+  mark(needsWork) {
+    const { frame, chosen } = this.store;
+    this.send("mark", () => ({ object: chosen.id, frame, needs_work: needsWork }));
+  }
+
   acceptAll(id) {
     this.send("accept_all", () => ({ object: id }));
   }

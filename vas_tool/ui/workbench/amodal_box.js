@@ -1,5 +1,5 @@
 // The tool that draws a box around the whole object: press beside it to draw, on a handle to drag that, inside to move.
-import { boxOn, dragged, handlesOf } from "./boxes.js";
+import { boxOn, dragged, handlesOf, isBox } from "./boxes.js";
 import { cssOf } from "./colours.js";
 
 const HANDLE = 4; // half a handle's side, css pixels
@@ -14,6 +14,7 @@ export function keyframesOf(store) {
   for (const item of store.pending) {
     if (!store.isChosen(item.handle)) continue;
     if (item.kind === "amodal_box") known.set(item.frame, item);
+    else if (item.kind === "no_amodal_box") known.set(item.frame, { frame: item.frame });
     else if (item.kind === "unamodal_box") known.delete(item.frame);
   }
   return [...known.values()];
@@ -97,20 +98,30 @@ function drawHandles(context, { box, camera }) {
 
 const MARK = 3.5; // half a keyframe's diamond in the timeline, css pixels
 
-/** Keyframes in an object's row of the timeline: diamonds on a line from the first to the last. */
+/** Keyframes in an object's row of the timeline: diamonds, a line where there is a box, an upright where it ends. */
 export function drawKeyframes(context, { boxes, place, cell, middle }) {
-  if (!boxes.length) return;
-  const at = boxes.map(({ frame }) => place(frame) + cell / 2);
+  const ascending = [...boxes].sort((a, b) => a.frame - b.frame);
+  const at = ({ frame }) => place(frame) + cell / 2;
   context.fillStyle = "rgba(255,255,255,.55)";
-  context.fillRect(Math.min(...at), middle - 0.5, Math.max(...at) - Math.min(...at), 1);
+  ascending.slice(1).forEach((after, i) => {
+    const before = ascending[i];
+    if (isBox(before)) context.fillRect(at(before), middle - 0.5, at(after) - at(before), 1);
+  });
+  for (const keyframe of ascending) (isBox(keyframe) ? drawDiamond : drawEnd)(context, { x: at(keyframe), middle });
+}
+
+function drawDiamond(context, { x, middle }) {
   context.lineWidth = 1;
   context.strokeStyle = "#14171c";
   context.fillStyle = "#fff";
-  for (const x of at) {
-    context.beginPath();
-    for (const [dx, dy] of [[0, -MARK], [MARK, 0], [0, MARK], [-MARK, 0]]) context.lineTo(x + dx, middle + dy);
-    context.closePath();
-    context.fill();
-    context.stroke();
-  }
+  context.beginPath();
+  for (const [dx, dy] of [[0, -MARK], [MARK, 0], [0, MARK], [-MARK, 0]]) context.lineTo(x + dx, middle + dy);
+  context.closePath();
+  context.fill();
+  context.stroke();
+}
+
+function drawEnd(context, { x, middle }) {
+  context.fillStyle = "#fff";
+  context.fillRect(x - 0.75, middle - MARK, 1.5, 2 * MARK);
 }

@@ -18,6 +18,13 @@ export class BoxActions {
     this.actions.send("remove_amodal_box", () => ({ object: handle.id, frame }), { pending });
   }
 
+  /** No box from this frame on; where that is said already, take it back. */
+  end(frame, isEnd) {
+    if (isEnd) return this.remove(frame);
+    const handle = this.actions.store.chosen;
+    return this.actions.send("end_amodal_box", () => ({ object: handle.id, frame }), { pending: { kind: "no_amodal_box", frame, handle } });
+  }
+
   /** How boxes become crops: any of {margin, keep_aspect, span, compare}. */
   crop(change) {
     this.actions.send("crop", () => change);

@@ -5,14 +5,22 @@ const byFrame = (keyframes) => [...keyframes].sort((a, b) => a.frame - b.frame);
 const edgesOf = ({ x0, y0, x1, y1 }) => [x0, y0, x1, y1];
 const boxOf = ([x0, y0, x1, y1], frame) => ({ frame, x0, y0, x1, y1 });
 
-/** The box on a frame: a keyframe itself, or linearly between two; null before the first and after the last. */
+/** Is a keyframe a box, or {frame} alone: the end of one? */
+export const isBox = (keyframe) => keyframe.x0 !== undefined;
+
+/**
+ * The box on a frame: a keyframe itself, or linearly between two; null before the first and after the last. From an
+ * end to the next keyframe there is none; the box before it is held.
+ */
 export function boxOn(keyframes, frame) {
   const own = keyframes.find((box) => box.frame === frame);
-  if (own) return own;
+  if (own) return isBox(own) ? own : null;
   const ascending = byFrame(keyframes);
   const next = ascending.findIndex((box) => box.frame > frame);
   if (next <= 0) return null;
   const [before, after] = [ascending[next - 1], ascending[next]];
+  if (!isBox(before)) return null;
+  if (!isBox(after)) return { ...boxOf(edgesOf(before), frame), between: true };
   const t = (frame - before.frame) / (after.frame - before.frame);
   const [a, b] = [edgesOf(before), edgesOf(after)];
   return { ...boxOf(a.map((edge, i) => edge + (b[i] - edge) * t), frame), between: true };
@@ -33,7 +41,7 @@ function limited([width, height], frameWh) {
 }
 
 function spanCrop(keyframes, { rule, frameWh, modelWh }) {
-  const edge = (pick, of) => pick(...keyframes.map((box) => box[of]));
+  const edge = (pick, of) => pick(...keyframes.filter(isBox).map((box) => box[of]));
   const whole = [edge(Math.min, "x0"), edge(Math.min, "y0"), edge(Math.max, "x1"), edge(Math.max, "y1")];
   if (modelWh) return { rect: cropAround(whole, modelWh, rule), size: modelWh };
   const loose = cropAround(whole, [1, 1], { margin: rule.margin, keep_aspect: false });
@@ -42,7 +50,7 @@ function spanCrop(keyframes, { rule, frameWh, modelWh }) {
 }
 
 function ownSize(keyframes, { rule, frameWh }) {
-  const side = (from, to) => Math.max(...keyframes.map((box) => box[to] - box[from])) * (1 + 2 * rule.margin);
+  const side = (from, to) => Math.max(...keyframes.filter(isBox).map((box) => box[to] - box[from])) * (1 + 2 * rule.margin);
   return limited([side("x0", "x1"), side("y0", "y1")], frameWh);
 }
 

@@ -1,6 +1,7 @@
 // Everything a key or a button can do: one table for the keys, the buttons, their tooltips and the help page.
 // keys are as keys.js names them; `when` says whether the command can act now; `on` whether it is switched on.
 import { keyframesOf } from "./amodal_box.js";
+import { isBox } from "./boxes.js";
 import { BIT, LAYERS } from "./store.js";
 
 const ZOOM_STEP = 1.25;
@@ -88,6 +89,7 @@ function hasSomething(store, id) {
 function reviewing({ store, actions, tools, view }) {
   const hereMasked = () => Boolean(store.frameBits(store.chosen.id, store.frame) & (BIT.modal | BIT.amodal));
   const accepted = () => Boolean(store.frameBits(store.chosen.id, store.frame) & BIT.accepted);
+  const marked = () => store.chosenObject?.needs_work.includes(store.frame) ?? false;
   const several = () => (store.state?.objects.length ?? 0) > 1;
   const digits = Array.from({ length: 9 }, (_, index) => ({
     name: `object-${index + 1}`, keys: [String(index + 1)], label: `Choose object ${index + 1}`,
@@ -105,6 +107,10 @@ function reviewing({ store, actions, tools, view }) {
     {
       name: "unaccept", keys: ["Shift+Enter"], label: "Take the acceptance back",
       run: () => actions.accept(false), when: accepted,
+    },
+    {
+      name: "mark", keys: ["l"], label: "Needs work: mark this frame for later, or take it back; N finds it",
+      run: () => actions.mark(!marked()), on: marked, when: () => Boolean(store.chosenObject),
     },
     {
       name: "accept-rest", keys: ["Ctrl+Enter"], label: "Accept all frames of the object that need no look",
@@ -141,7 +147,18 @@ function removeHovered({ store, view, actions }) {
   return Boolean(hotDot || hotBox);
 }
 
-function tooling({ store, actions, tools }) {
+/** What the chosen object's keyframes say on the shown frame. */
+function boxEnds({ store, actions, view }) {
+  const isEnd = () => keyframesOf(store).some((keyframe) => keyframe.frame === view.shown && !isBox(keyframe));
+  const canEnd = () => isBox(keyframesOf(store).filter(({ frame }) => frame < view.shown).sort((a, b) => a.frame - b.frame).at(-1) ?? {});
+  return {
+    name: "box-end", keys: ["k"], label: "No amodal box from this frame on: the object is not there",
+    run: () => actions.boxes.end(view.shown, isEnd()), on: isEnd,
+    when: () => Boolean(store.chosenObject) && view.shown !== null && (isEnd() || canEnd()),
+  };
+}
+
+function tooling({ store, actions, tools, view }) {
   const tool = (name, key, label) => ({
     name: `tool-${name}`, keys: [key], label, on: () => store.tool === name,
     run: () => { actions.setTool(name); tools.hover(); },
@@ -162,6 +179,7 @@ function tooling({ store, actions, tools }) {
     tool("brush", "p", "Brush: adds to the mask"),
     tool("eraser", "e", "Eraser: takes from the mask"),
     tool("amodal", "r", "Box around the whole object, hidden part included"),
+    boxEnds({ store, actions, view }),
     tool("hand", "g", "Hand: moves the view"),
     {
       name: "paint-layer", keys: ["m"], label: "Paint on the modal or on the amodal mask",

@@ -7,7 +7,7 @@ import { outline, rowsOf } from "./trace.js";
 const TINY = 32; // crop pixels of the object's smaller side below which a model sees too little of it
 const TOUCHES = 1.5; // crop pixels between the box and the crop's rim
 const DRAW_ONE = "Drag around the whole object, hidden part included, beyond the picture if need be.";
-const NO_BOX_HERE = "This frame lies before the first or after the last keyframe: it is completed without a crop.";
+const NO_BOX_HERE = "No box here: before the first keyframe, after the last, or after its end (K). Completed without a crop.";
 const LINE = 2; // css pixels
 
 export class CropPanel {

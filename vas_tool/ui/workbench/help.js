@@ -5,8 +5,8 @@ const GROUPS = [
   ["Move", ["previous", "next", "second-back", "second-on", "first", "last", "play"]],
   ["View", ["zoom-in", "zoom-out", "zoom-fit", "help"]],
   ["Work", ["track-forward", "track-backward", "track-both", "complete", "complete-all", "cancel", "undo", "redo"]],
-  ["Review", ["next-look", "accept", "accept-rest", "unaccept", "next-object", "previous-object", "new-object", "delete"]],
-  ["Tools", ["tool-point", "tool-brush", "tool-eraser", "tool-amodal", "tool-hand", "paint-layer", "brush-smaller", "brush-larger"]],
+  ["Review", ["next-look", "accept", "mark", "accept-rest", "unaccept", "next-object", "previous-object", "new-object", "delete"]],
+  ["Tools", ["tool-point", "tool-brush", "tool-eraser", "tool-amodal", "box-end", "tool-hand", "paint-layer", "brush-smaller", "brush-larger"]],
   ["See", ["layer-modal", "layer-hidden", "layer-content", "layer-depth", "layer-differ", "layer-others", "hide-all"]],
 ];
 

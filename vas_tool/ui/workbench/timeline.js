@@ -85,6 +85,7 @@ export class Timeline {
   tell(frame, object) {
     const bits = object ? this.store.frameBits(object.id, frame) : 0;
     const words = STATE_WORDS.filter(([bit]) => bits & bit).map(([, word]) => word);
+    if (object?.needs_work.includes(frame)) words.push("marked as needing work");
     const level = object ? this.store.differ.get(object.id)?.[frame] ?? 0 : 0;
     if (level > 1) words.push(`hypotheses differ by ${Math.round((level - 1) / 2.54)} %`);
     const text = object ? `${object.label}, frame ${frame}: ${words.join(", ") || "nothing yet"}` : `frame ${frame}`;
