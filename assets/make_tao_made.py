@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from vas_tool.boxes import box_iou
+from vas_tool.boxes.keyframes import box_iou
 from vas_tool.masks import box_xyxy, to_rle
 
 ASSETS = Path(__file__).parent

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from tao_made import Track, tracks
 
-from vas_tool.cropping import cleared_outside, plan_crops
-from vas_tool.crops import CropRule
+from vas_tool.boxes.cropping import cleared_outside, plan_crops
+from vas_tool.boxes.crops import CropRule
 from vas_tool.engines import registry
 from vas_tool.engines.builtin.depth import BuiltinDepth
 from vas_tool.masks import box_xyxy, iou

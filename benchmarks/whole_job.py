@@ -13,12 +13,12 @@ from pathlib import Path
 
 from clips import make_clip, sample_point
 
-from vas_tool.completion import complete
 from vas_tool.exports import export
 from vas_tool.project import Project
-from vas_tool.runs import segment_frame, track
-from vas_tool.spans import frames_to_track
-from vas_tool.truth import AnnotatedObject
+from vas_tool.project.truth import AnnotatedObject
+from vas_tool.runs.completion import complete
+from vas_tool.runs.spans import frames_to_track
+from vas_tool.runs.tracking import segment_frame, track
 from vas_tool.types import Click
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from vas_tool.project import Project
+from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
-from vas_tool.truth import AnnotatedObject
 from vas_tool.types import Canvas, Mask, SizeWH, Stroke
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vas_tool.boxes import mask_corners
+from vas_tool.boxes.keyframes import mask_corners
 from vas_tool.masks import box_xyxy, from_rle
 from vas_tool.types import AmodalBox, ArrayClip, Canvas, Mask
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vas_tool.boxes import (
+from vas_tool.boxes.keyframes import (
     box_iou,
     box_on,
     boxes_by_frame,
@@ -19,7 +19,7 @@ from vas_tool.boxes import (
     without_keyframe,
 )
 from vas_tool.errors import PromptError
-from vas_tool.truth import keyframe_from_json
+from vas_tool.project.truth import keyframe_from_json
 from vas_tool.types import AmodalBox, BoxKeyframe, Canvas, NoBox
 
 CASES = json.loads((Path(__file__).parent / "box_cases.json").read_text())

@@ -11,23 +11,23 @@ from annotating import annotate
 from conftest import write_images
 from fake_engines import fake_specs, use_fake_engines
 
-from vas_tool.agreements import box_agreements
-from vas_tool.box_files import read_boxes
+from vas_tool.boxes.crops import CropRule
+from vas_tool.boxes.files import read_boxes
 from vas_tool.cli import main
-from vas_tool.crop_runs import crop_plan
-from vas_tool.crops import CropRule
 from vas_tool.engines import registry
 from vas_tool.engines.settings import Parameter
 from vas_tool.errors import InputError, PromptError
 from vas_tool.exports import export
 from vas_tool.project import Project
-from vas_tool.review import FrameState, frame_states, needs_look
+from vas_tool.project.agreements import box_agreements
+from vas_tool.project.review import FrameState, frame_states, needs_look
+from vas_tool.project.truth import object_from_json, object_json
+from vas_tool.project.worktime import WorkClock, work_seconds
+from vas_tool.runs.crop_runs import crop_plan
 from vas_tool.session import Session
-from vas_tool.truth import object_from_json, object_json
 from vas_tool.types import AmodalBox, Click, NoBox
 from vas_tool.ui.actions import perform
 from vas_tool.ui.views import state_view
-from vas_tool.worktime import WorkClock, work_seconds
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from fake_engines import SAMPLED, WINDOWED, use_fake_engines
 from PIL import Image
 
 from vas_tool.cli import FORMATS, main
+from vas_tool.commands.terminal import ProgressBar
 from vas_tool.exports import EXPORTS
 from vas_tool.project import Project
-from vas_tool.terminal import ProgressBar
 
 SIZE = (64, 48)
 

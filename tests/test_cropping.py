@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tao_made import tracks
 
-from vas_tool.boxes import mask_corners
-from vas_tool.cropping import (
+from vas_tool.boxes.cropping import (
     CroppedClip,
     CroppedDepths,
     CroppedMasks,
@@ -20,13 +19,14 @@ from vas_tool.cropping import (
     cleared_outside,
     plan_crops,
 )
-from vas_tool.crops import Crop, CropRule
+from vas_tool.boxes.crops import Crop, CropRule
+from vas_tool.boxes.keyframes import mask_corners
 from vas_tool.engines import registry
 from vas_tool.engines.builtin.box_outlines import BoxOutlines
 from vas_tool.errors import PromptError
 from vas_tool.masks import box_xyxy, iou
 from vas_tool.pipeline import AmodalWork, amodal_hypotheses, amodal_masks
-from vas_tool.truth import keyframe_from_json
+from vas_tool.project.truth import keyframe_from_json
 from vas_tool.types import AmodalBox, ArrayClip, Canvas, Clip, Mask
 
 CASES = json.loads((Path(__file__).parent / "box_cases.json").read_text())

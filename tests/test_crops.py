@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vas_tool.boxes import union
-from vas_tool.crops import Crop, CropRule, crop_around
+from vas_tool.boxes.crops import Crop, CropRule, crop_around
+from vas_tool.boxes.keyframes import union
 from vas_tool.errors import PromptError
 from vas_tool.types import Canvas
 

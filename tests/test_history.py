@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vas_tool.history import apply, diff, invert
+from vas_tool.project.history import apply, diff, invert
 
 LEAVES = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2)
 KEYS = st.text("xyz", min_size=1, max_size=2)

@@ -15,7 +15,7 @@ from fake_engines import use_fake_engines
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vas_tool.boxes import box_on
+from vas_tool.boxes.keyframes import box_on
 from vas_tool.cli import main
 from vas_tool.errors import Cancelled, FormatError, InputError, ProjectDamaged
 from vas_tool.formats.coco import write_coco
@@ -28,8 +28,8 @@ from vas_tool.imports.diffusion_vas import SampleChoice, import_samples
 from vas_tool.imports.folders import import_sequence_folders, import_tabe
 from vas_tool.imports.tao_amodal import Choice, import_tao_amodal
 from vas_tool.project import Project
-from vas_tool.runs import segment_frame, track
-from vas_tool.spans import frames_to_track
+from vas_tool.runs.spans import frames_to_track
+from vas_tool.runs.tracking import segment_frame, track
 from vas_tool.storage import Stamp
 from vas_tool.types import AmodalBox, Box, NoBox
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vas_tool.project import Project
-from vas_tool.truth import digest_of, truth_json
+from vas_tool.project.truth import digest_of, truth_json
 
 ROUNDS = 30
 

@@ -7,10 +7,10 @@ import pytest
 from annotating import annotate, rectangle
 
 from vas_tool.hypotheses import Recipe
-from vas_tool.made_from import AmodalInputs, ContentInputs, ModalInputs, Setup, reach_of, same_here
 from vas_tool.project import Project
+from vas_tool.project.made_from import AmodalInputs, ContentInputs, ModalInputs, Setup, reach_of, same_here
+from vas_tool.project.truth import AnnotatedObject, Pick
 from vas_tool.storage import Stamp
-from vas_tool.truth import AnnotatedObject, Pick
 from vas_tool.types import AmodalBox, Box, Click, Mask, MaskLayer, Stroke
 
 SIZE = (64, 48)

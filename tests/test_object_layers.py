@@ -7,16 +7,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vas_tool.errors import PromptError
-from vas_tool.object_layers import (
+from vas_tool.project import Project
+from vas_tool.project.object_layers import (
     ModalMasks,
     ObjectLayers,
     VouchedMasks,
     prompts_of,
     require_frame,
 )
-from vas_tool.project import Project
+from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import LayerFolder, Stamp
-from vas_tool.truth import AnnotatedObject
 from vas_tool.types import Mask, MaskLayer, Stroke
 
 SIZE = (64, 48)

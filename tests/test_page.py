@@ -18,7 +18,7 @@ from PIL import Image
 
 from vas_tool.formats.verify import verify
 from vas_tool.masks import iou
-from vas_tool.review import FrameState
+from vas_tool.project.review import FrameState
 from vas_tool.sample import sample_clip
 
 pytestmark = [

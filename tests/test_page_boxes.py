@@ -9,8 +9,8 @@ import pytest
 from browser import Server, Workbench, browser
 from test_page import CAR, VIEW, photograph
 
+from vas_tool.project.worktime import work_seconds
 from vas_tool.sample import sample_clip
-from vas_tool.worktime import work_seconds
 
 pytestmark = [
     pytest.mark.browser,

@@ -16,11 +16,11 @@ from conftest import write_images
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vas_tool import project as project_module
 from vas_tool.errors import Cancelled, ProjectBusy, ProjectDamaged, ProjectError, PromptError, VasToolError, VideoError
 from vas_tool.project import Project
+from vas_tool.project import project as project_module
+from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
-from vas_tool.truth import AnnotatedObject
 from vas_tool.types import Click, Mask
 
 SIZE = (64, 48)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tao_made import ROOT, Track, tracks
 
-from vas_tool.boxes import box_iou
+from vas_tool.boxes.keyframes import box_iou
 from vas_tool.exports import EXPORTS, default_out, export
 from vas_tool.formats.coco_reading import read_coco
 from vas_tool.formats.origin import read_origin

@@ -15,10 +15,10 @@ from sam2_models import SIZE_WH, TINY, skip_without_sam2, write_checkpoint, writ
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.sam2 import Sam2Segmenter
-from vas_tool.object_layers import prompts_of
 from vas_tool.project import Project
+from vas_tool.project.object_layers import prompts_of
+from vas_tool.runs.spans import Direction, frames_to_track
 from vas_tool.session import Session
-from vas_tool.spans import Direction, frames_to_track
 from vas_tool.types import Click, Mask
 
 skip_without_sam2()

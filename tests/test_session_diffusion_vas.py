@@ -17,7 +17,7 @@ from vas_tool.engines.diffusion_vas.windows import plan_windows
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.hypotheses import Recipe
 from vas_tool.project import Project
-from vas_tool.review import FrameState, frame_states
+from vas_tool.project.review import FrameState, frame_states
 from vas_tool.session import Session
 from vas_tool.types import Click, Stroke
 

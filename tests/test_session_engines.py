@@ -7,11 +7,10 @@ import pytest
 from conftest import square_at
 from fake_engines import use_fake_engines
 
-from vas_tool import review
 from vas_tool.engines import registry
 from vas_tool.errors import EngineError, PromptError
-from vas_tool.project import Project
-from vas_tool.review import FrameState, frame_states, review_of
+from vas_tool.project import Project, review
+from vas_tool.project.review import FrameState, frame_states, review_of
 from vas_tool.session import Session
 from vas_tool.storage import Stamp
 from vas_tool.types import STAGES, Click, Stage

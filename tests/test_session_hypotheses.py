@@ -13,7 +13,7 @@ from vas_tool.exports import export
 from vas_tool.formats.verify import verify
 from vas_tool.hypotheses import Recipe
 from vas_tool.project import Project
-from vas_tool.review import FrameState, frame_states, needs_look
+from vas_tool.project.review import FrameState, frame_states, needs_look
 from vas_tool.session import Session
 from vas_tool.types import Click, Stroke
 

@@ -3,7 +3,7 @@
 import threading
 
 from vas_tool.engines.turns import Turns, waiting_seconds
-from vas_tool.jobs import WAITING_SECONDS, Job, JobStatus
+from vas_tool.session.jobs import WAITING_SECONDS, Job, JobStatus
 
 TIMEOUT_SECONDS = 30
 

@@ -20,9 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status: 0, 1 for an error that is told on one line, 130 when interrupted."""
     options = parser().parse_args(arguments)
     try:
-        from vas_tool import commands
+        from vas_tool.commands.table import COMMANDS
 
-        status = int(commands.COMMANDS[options.command](options))
+        status = int(COMMANDS[options.command](options))
         sys.stdout.flush()
         return status
     except VasToolError as error:
@@ -138,7 +138,7 @@ def _add_boxes(run: argparse.ArgumentParser) -> None:
         "--amodal-boxes",
         metavar="FILE|project",
         help="boxes around the whole object to crop to: a JSON list of [frame_index, x0, y0, x1, y1] in clip pixels "
-        "(keyframes; linear between; [frame_index] alone ends the box), or those that the project has",
+        "(keyframes; linear between), or those that the project has",
     )
     run.add_argument("--pad", type=float, metavar="PART", help="of the box, added on each side of it (default: 0.25)")
     run.add_argument("--stretch", action="store_true", help="stretch crops to the model's proportions")

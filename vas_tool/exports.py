@@ -21,7 +21,7 @@ from vas_tool.formats.tao_predictions import write_predictions
 from vas_tool.formats.videos import unreviewed
 from vas_tool.formats.youtube_vis import write_youtube_vis
 from vas_tool.project import Project
-from vas_tool.truth import AnnotatedObject
+from vas_tool.project.truth import AnnotatedObject
 
 
 @dataclass(frozen=True)

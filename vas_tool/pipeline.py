@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from vas_tool.cropping import (
+from vas_tool.boxes.cropping import (
     CroppedClip,
     CroppedDepths,
     CroppedMasks,

@@ -112,7 +112,7 @@ class Stamp:
     among: int = 0
     """Of a hypothesis: how many those were."""
     crop: tuple[float, ...] | None = None
-    """The crop the engine looked through: x0, y0, x1, y1 in clip pixels, width, height in its own (``crops.Crop``)."""
+    """The crop the engine looked through: x0, y0, x1, y1 in clip pixels, width, height in its own (``boxes.crops``)."""
     given_box: tuple[float, ...] | None = None
     """The amodal box it was for: x0, y0, x1, y1 in clip pixels."""
 

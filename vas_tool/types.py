@@ -137,7 +137,7 @@ class Box:
 class AmodalBox:
     """A rectangle around the whole object, hidden part included; it may lie partly or all outside the frame.
 
-    A keyframe: between two of them the box moves linearly (``boxes.box_on``). x1, y1 lie just outside.
+    A keyframe: between two of them the box moves linearly (``boxes.keyframes.box_on``). x1, y1 lie just outside.
     """
 
     frame_index: int

@@ -20,7 +20,7 @@ One annotation an object and frame. Masks of different objects may overlap and n
     given_box                      the amodal box that the person drew or imported, whether it was interpolated between
                                    keyframes, and its IoU with amodal_bbox; absent where there is none
     review                         "accepted" by the person; else "needs_work" when something stands out (see
-                                   ``attention``), or "unseen"
+                                   ``project.attention``), or "unseen"
     occluder_ids                   obj_id of the video's objects that are seen where this one is hidden
 
 A video's ``work_seconds`` are the seconds a person worked on each object, by obj_id.

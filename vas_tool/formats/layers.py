@@ -28,10 +28,10 @@ from vas_tool.errors import FormatError
 from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.provenance import write_provenance
 from vas_tool.formats.videos import numbered
-from vas_tool.object_layers import AmodalMasks, ModalMasks
 from vas_tool.project import Project
+from vas_tool.project.object_layers import AmodalMasks, ModalMasks
+from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import DEPTH_LEVELS
-from vas_tool.truth import AnnotatedObject
 from vas_tool.types import Frame, Mask
 from vas_tool.video import write_video
 

@@ -7,12 +7,12 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from vas_tool.boxes import box_iou, box_on, is_interpolated
+from vas_tool.boxes.keyframes import box_iou, box_on, is_interpolated
 from vas_tool.masks import area, box_xywh, to_rle
-from vas_tool.object_layers import AmodalMasks, ModalMasks
 from vas_tool.project import Project
+from vas_tool.project.object_layers import AmodalMasks, ModalMasks
+from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
-from vas_tool.truth import AnnotatedObject
 from vas_tool.types import Canvas, Mask, MaskLayer
 
 UNSURE = 0.5
@@ -29,7 +29,7 @@ OF_THE_CACHE = ("inputs", "area", "box", "digest", "object_score", "predicted_io
 """What it does not say: only the project needs it."""
 
 Review = Literal["unseen", "needs_work", "accepted"]
-"""``needs_work``: nobody accepted it, and a person marked it or something stands out (see ``attention``)."""
+"""``needs_work``: nobody accepted it, and a person marked it or something stands out (see ``project.attention``)."""
 
 
 class MasksOnFrame:

@@ -12,7 +12,7 @@ from typing import Any
 from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import write_lists
 from vas_tool.formats.videos import ExportVideo
-from vas_tool.truth import AnnotatedObject
+from vas_tool.project.truth import AnnotatedObject
 
 PROVENANCE = "provenance.json"
 """Its name in an export's folder."""

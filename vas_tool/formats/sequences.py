@@ -24,8 +24,8 @@ from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.provenance import write_provenance
 from vas_tool.formats.videos import ExportVideo, numbered
 from vas_tool.project import Project
+from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
-from vas_tool.truth import AnnotatedObject
 from vas_tool.types import Mask, SizeWH
 from vas_tool.video.images import image_paths
 

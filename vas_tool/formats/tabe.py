@@ -38,7 +38,7 @@ from vas_tool.formats.sequences import (
 from vas_tool.formats.videos import ExportVideo, numbered
 from vas_tool.masks import area
 from vas_tool.project import Project
-from vas_tool.truth import AnnotatedObject
+from vas_tool.project.truth import AnnotatedObject
 from vas_tool.types import SizeWH
 from vas_tool.video.images import image_paths
 from vas_tool.video.storing import encode_jpeg

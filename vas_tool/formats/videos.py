@@ -17,9 +17,9 @@ from vas_tool.formats.masks_on_frame import MasksOnFrame
 from vas_tool.formats.origin import Origin, read_origin
 from vas_tool.formats.tally import Counted, Tally
 from vas_tool.project import Project
-from vas_tool.review import needs_look
-from vas_tool.truth import AnnotatedObject, Truth
-from vas_tool.worktime import work_seconds
+from vas_tool.project.review import needs_look
+from vas_tool.project.truth import AnnotatedObject, Truth
+from vas_tool.project.worktime import work_seconds
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vas_tool.boxes import canvas_for, drawn
+from vas_tool.boxes.keyframes import canvas_for, drawn
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, ProjectError, VasToolError
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
 from vas_tool.project import Project
-from vas_tool.review import wanted_inputs
+from vas_tool.project.review import wanted_inputs
+from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
-from vas_tool.truth import AnnotatedObject
 from vas_tool.types import AmodalBox, Box, BoxKeyframe, Mask
 from vas_tool.video import ListedImages
 

@@ -10,8 +10,8 @@ from typing import Any
 from vas_tool.engines.registry import stage_named
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
-from vas_tool.prompting import stroke_of
 from vas_tool.session import Session
+from vas_tool.session.prompting import stroke_of
 from vas_tool.types import AmodalBox, Box, Click
 
 Arguments = dict[str, Any]

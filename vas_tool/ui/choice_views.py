@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from vas_tool.costs import in_words
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import Parameter
-from vas_tool.hypothesis_runs import Tray
 from vas_tool.masks import to_runs
-from vas_tool.object_layers import require_frame
 from vas_tool.project import Project
-from vas_tool.review import set_now
+from vas_tool.project.object_layers import require_frame
+from vas_tool.project.review import set_now
+from vas_tool.runs.costs import in_words
+from vas_tool.runs.hypothesis_runs import Tray
 from vas_tool.session import Session
 
 Json = dict[str, Any]

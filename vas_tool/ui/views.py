@@ -7,15 +7,15 @@ from dataclasses import asdict
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from vas_tool.agreements import box_agreements
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.errors import EngineError
 from vas_tool.masks import to_runs
-from vas_tool.object_layers import require_frame
-from vas_tool.review import chosen_engine, review_of
+from vas_tool.project.agreements import box_agreements
+from vas_tool.project.object_layers import require_frame
+from vas_tool.project.review import chosen_engine, review_of
+from vas_tool.project.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.session import Session
-from vas_tool.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.types import STAGES, SizeWH, Stage
 from vas_tool.ui.choice_views import parameters_view
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vas_tool.boxes import Corners, box_iou
-from vas_tool.crops import Crop
+from vas_tool.boxes.crops import Crop
+from vas_tool.boxes.keyframes import Corners, box_iou
 from vas_tool.masks import area, box_xyxy
 from vas_tool.types import AmodalBox, Canvas, Mask, SizeWH
 

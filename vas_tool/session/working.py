@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vas_tool.completion import complete, completion_costs, hypotheses_costs, hypothesize
-from vas_tool.costs import StageCost
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
-from vas_tool.hypothesis_runs import MOST_HYPOTHESES, Tray, distinct_seeds, take_hypotheses
-from vas_tool.jobs import Job, JobStatus
-from vas_tool.object_layers import require_frame
 from vas_tool.project import Project
-from vas_tool.prompting import Prompting
-from vas_tool.rerun import make_again
-from vas_tool.review import chosen_engine, made_by_others
-from vas_tool.runs import track
-from vas_tool.spans import Direction, frames_to_track
-from vas_tool.truth import Pick
+from vas_tool.project.object_layers import require_frame
+from vas_tool.project.review import chosen_engine, made_by_others
+from vas_tool.project.truth import Pick
+from vas_tool.runs.completion import complete, completion_costs, hypotheses_costs, hypothesize
+from vas_tool.runs.costs import StageCost
+from vas_tool.runs.hypothesis_runs import MOST_HYPOTHESES, Tray, distinct_seeds, take_hypotheses
+from vas_tool.runs.rerun import make_again
+from vas_tool.runs.spans import Direction, frames_to_track
+from vas_tool.runs.tracking import track
+from vas_tool.session.jobs import Job, JobStatus
+from vas_tool.session.prompting import Prompting
 
 
 class Working(Prompting):

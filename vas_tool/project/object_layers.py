@@ -13,8 +13,8 @@ import numpy as np
 
 from vas_tool.errors import PromptError
 from vas_tool.masks import apply_strokes, area, box_xyxy
+from vas_tool.project.truth import AnnotatedObject, box_json, click_json, digest_of, stroke_json
 from vas_tool.storage import CONTENTS, MASKS, LayerFolder, Stamp
-from vas_tool.truth import AnnotatedObject, box_json, click_json, digest_of, stroke_json
 from vas_tool.types import Canvas, Content, Mask, Prompts, Stroke
 
 OCCLUDED_PIXELS = 16

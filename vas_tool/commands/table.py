@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from vas_tool.commands.measure import bench_, evaluate_, predict_
+from vas_tool.commands.run import run
+from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.weights import AnyWeights, Weights, download
@@ -15,10 +18,7 @@ from vas_tool.errors import InputError
 from vas_tool.exports import export
 from vas_tool.formats.verify import verify
 from vas_tool.imports.table import IMPORTS
-from vas_tool.measure_commands import bench_, evaluate_, predict_
 from vas_tool.project import Project
-from vas_tool.run_command import run
-from vas_tool.terminal import ProgressBar
 
 
 def open_(options: Namespace) -> int:

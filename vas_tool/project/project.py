@@ -24,10 +24,10 @@ from typing import Any
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import ProjectDamaged, ProjectError
-from vas_tool.history import Patch, apply, diff, invert
-from vas_tool.object_layers import AmodalMasks, ModalMasks, ObjectLayers
+from vas_tool.project.history import Patch, apply, diff, invert
+from vas_tool.project.object_layers import AmodalMasks, ModalMasks, ObjectLayers
+from vas_tool.project.truth import Truth, truth_from_json, truth_json
 from vas_tool.storage import DEPTHS, FolderLock, LayerFolder, Picture, write_atomically
-from vas_tool.truth import Truth, truth_from_json, truth_json
 from vas_tool.types import Canvas, Depth, FrameRecord
 from vas_tool.video import FolderClip, ListedImages, SourceInfo, import_frames
 

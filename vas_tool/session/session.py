@@ -11,21 +11,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from vas_tool.agreements import box_agreements
-from vas_tool.attention import BOX_AGREES
-from vas_tool.boxing import Boxing
 from vas_tool.engines import registry
 from vas_tool.engines.settings import SettingValue
 from vas_tool.errors import EngineError, PromptError
-from vas_tool.jobs import LatestOnly
-from vas_tool.object_layers import require_frame
 from vas_tool.project import Project
-from vas_tool.review import engine_name, needs_look
-from vas_tool.runs import prepare_frame
+from vas_tool.project.agreements import box_agreements
+from vas_tool.project.attention import BOX_AGREES
+from vas_tool.project.object_layers import require_frame
+from vas_tool.project.review import engine_name, needs_look
+from vas_tool.project.worktime import WorkClock
+from vas_tool.runs.tracking import prepare_frame
+from vas_tool.session.boxing import Boxing
+from vas_tool.session.jobs import LatestOnly
+from vas_tool.session.working import Working
 from vas_tool.storage import write_atomically
 from vas_tool.types import Canvas, Stage
-from vas_tool.working import Working
-from vas_tool.worktime import WorkClock
 
 CANCEL_SECONDS = 30.0
 """How long undo waits for a running job to stop before it says so."""

@@ -10,12 +10,12 @@ from dataclasses import replace
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.registry import EngineSpec
-from vas_tool.made_from import ModalInputs
-from vas_tool.object_layers import prompts_of, said_on
 from vas_tool.pipeline import modal_masks
 from vas_tool.project import Project
-from vas_tool.results import OnFrame, ignore_frame, stamp_by, still_wanted
-from vas_tool.review import engine_name
+from vas_tool.project.made_from import ModalInputs
+from vas_tool.project.object_layers import prompts_of, said_on
+from vas_tool.project.review import engine_name
+from vas_tool.runs.results import OnFrame, ignore_frame, stamp_by, still_wanted
 from vas_tool.storage import Stamp
 
 

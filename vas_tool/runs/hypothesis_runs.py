@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from vas_tool.costs import measured
-from vas_tool.crop_runs import amodal_parts, with_crop
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.hypotheses import Recipe, disagreement
 from vas_tool.pipeline import amodal_hypotheses
 from vas_tool.project import Project
-from vas_tool.results import OnFrame, ignore_frame, put_result, stamp_by
-from vas_tool.review import chosen_engine, wanted_inputs
+from vas_tool.project.review import chosen_engine, wanted_inputs
+from vas_tool.runs.costs import measured
+from vas_tool.runs.crop_runs import amodal_parts, with_crop
+from vas_tool.runs.results import OnFrame, ignore_frame, put_result, stamp_by
 from vas_tool.storage import Stamp
 from vas_tool.types import Mask
 

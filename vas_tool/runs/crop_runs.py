@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from vas_tool.boxes import Corners, boxes_by_frame, drawn
-from vas_tool.cropping import CropPlan, plan_crops
+from vas_tool.boxes.cropping import CropPlan, plan_crops
+from vas_tool.boxes.keyframes import Corners, boxes_by_frame, drawn
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.pipeline import AmodalWork, amodal_masks
 from vas_tool.project import Project
-from vas_tool.results import put_result, stamp_by
-from vas_tool.review import amodal_inputs, chosen_engine, windows_of
-from vas_tool.spans import stretches
+from vas_tool.project.review import amodal_inputs, chosen_engine, windows_of
+from vas_tool.runs.results import put_result, stamp_by
+from vas_tool.runs.spans import stretches
 from vas_tool.storage import Stamp
 
 

@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vas_tool.box_files import read_boxes
-from vas_tool.boxes import canvas_for, drawn
-from vas_tool.completion import complete, completion_costs, hypotheses_costs, hypothesize
-from vas_tool.costs import StageCost, in_words
+from vas_tool.boxes.files import read_boxes
+from vas_tool.boxes.keyframes import canvas_for, drawn
+from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError, PromptError
 from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
 from vas_tool.hypotheses import Recipe
-from vas_tool.hypothesis_runs import MOST_HYPOTHESES, distinct_seeds
-from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
-from vas_tool.review import chosen_engine
-from vas_tool.runs import segment_frame, track
-from vas_tool.spans import frames_to_track
-from vas_tool.terminal import ProgressBar
-from vas_tool.truth import AnnotatedObject, Pick, Truth
+from vas_tool.project.object_layers import asked_on
+from vas_tool.project.review import chosen_engine
+from vas_tool.project.truth import AnnotatedObject, Pick, Truth
+from vas_tool.runs.completion import complete, completion_costs, hypotheses_costs, hypothesize
+from vas_tool.runs.costs import StageCost, in_words
+from vas_tool.runs.hypothesis_runs import MOST_HYPOTHESES, distinct_seeds
+from vas_tool.runs.spans import frames_to_track
+from vas_tool.runs.tracking import segment_frame, track
 from vas_tool.types import STAGES, Box, BoxKeyframe, Canvas, Click, Stage
 
 

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from vas_tool.errors import PromptError
-from vas_tool.object_layers import ModalMasks
 from vas_tool.project import Project
-from vas_tool.review import stale_stages
+from vas_tool.project.object_layers import ModalMasks
+from vas_tool.project.review import stale_stages
 
 Direction = Literal["forward", "backward", "both"]
 """Of tracking: from the prompted frame nearest to where the person is, or over the whole clip."""

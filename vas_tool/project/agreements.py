@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from vas_tool.boxes import boxes_by_frame, drawn, mask_corners
-from vas_tool.cropping import box_agreement
-from vas_tool.object_layers import BoxXyxy
+from vas_tool.boxes.cropping import box_agreement
+from vas_tool.boxes.keyframes import boxes_by_frame, drawn, mask_corners
 from vas_tool.project import Project
+from vas_tool.project.object_layers import BoxXyxy
 from vas_tool.types import AmodalBox, Canvas
 
 DIGITS = 6

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from vas_tool.crops import CropRule
+from vas_tool.boxes.crops import CropRule
 from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
@@ -51,7 +51,7 @@ class AnnotatedObject:
     boxes: tuple[Box, ...] = ()
     """At most one a frame."""
     amodal_boxes: tuple[BoxKeyframe, ...] = ()
-    """Keyframes, at most one a frame, ascending; between them the box moves linearly, or ends (see ``boxes``)."""
+    """Keyframes, at most one a frame, ascending; between them it moves linearly, or ends (see ``boxes.keyframes``)."""
     strokes: tuple[Stroke, ...] = ()
     """In the order they were made, over all frames and both layers."""
     given: tuple[int, ...] = ()

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.errors import Cancelled
 from vas_tool.project import Project
+from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import LayerFolder, Picture, Stamp
-from vas_tool.truth import AnnotatedObject
 
 OnFrame = Callable[[int], None]
 """Told of every frame whose pictures changed."""

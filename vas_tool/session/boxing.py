@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vas_tool.boxes import ended, padding_for, with_keyframe, without_keyframe
-from vas_tool.crops import CropRule
-from vas_tool.desk import Desk
-from vas_tool.object_layers import require_frame
-from vas_tool.truth import Truth
+from vas_tool.boxes.crops import CropRule
+from vas_tool.boxes.keyframes import ended, padding_for, with_keyframe, without_keyframe
+from vas_tool.project.object_layers import require_frame
+from vas_tool.project.truth import Truth
+from vas_tool.session.desk import Desk
 from vas_tool.types import AmodalBox, Canvas
 
 

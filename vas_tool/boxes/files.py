@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vas_tool.boxes import drawn, with_keyframe
+from vas_tool.boxes.keyframes import drawn, with_keyframe
 from vas_tool.errors import InputError, PromptError
 from vas_tool.types import AmodalBox, BoxKeyframe, NoBox
 

@@ -1,6 +1,6 @@
 """The crop around a box: which rectangle, the exact map to its pixels and back, cutting pictures, pasting masks.
 
-Clip pixels by their edges, as in ``boxes``. ``ui/workbench/boxes.js`` computes the same rectangle for the preview.
+Clip pixels by their edges, as in ``keyframes``. ``ui/workbench/boxes.js`` computes the same rectangle for the preview.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.boxes import Corners
+from vas_tool.boxes.keyframes import Corners
 from vas_tool.errors import PromptError
 from vas_tool.types import Canvas, Mask, Scalar, SizeWH
 

@@ -7,18 +7,18 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Literal
 
-from vas_tool.costs import StageCost, cost_of, measured, total
-from vas_tool.crop_runs import amodal_parts, keep_uncropped, uncropped_to_make, with_crop
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.hypotheses import Recipe
-from vas_tool.hypothesis_runs import Tray, make_hypotheses, take_hypotheses
 from vas_tool.pipeline import ContentWork, amodal_masks, content_pictures, depth_maps
 from vas_tool.project import Project
-from vas_tool.results import OnFrame, ignore_frame, put_result, stamp_by
-from vas_tool.review import chosen_engine, depth_inputs, stale_stages, wanted_inputs, windows_of
-from vas_tool.spans import contiguous, stretches, windows_with
+from vas_tool.project.review import chosen_engine, depth_inputs, stale_stages, wanted_inputs, windows_of
+from vas_tool.runs.costs import StageCost, cost_of, measured, total
+from vas_tool.runs.crop_runs import amodal_parts, keep_uncropped, uncropped_to_make, with_crop
+from vas_tool.runs.hypothesis_runs import Tray, make_hypotheses, take_hypotheses
+from vas_tool.runs.results import OnFrame, ignore_frame, put_result, stamp_by
+from vas_tool.runs.spans import contiguous, stretches, windows_with
 from vas_tool.types import Stage
 
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from vas_tool.project import Project
-from vas_tool.truth import AnnotatedObject, Truth
+from vas_tool.project.truth import AnnotatedObject, Truth
 
 CHANGES_KEPT = 512
 """Of the log of changed frames; who is further behind is told that everything changed."""

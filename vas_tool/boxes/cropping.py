@@ -12,8 +12,8 @@ from typing import overload
 
 import numpy as np
 
-from vas_tool.boxes import Corners, box_iou, boxes_by_frame, drawn, mask_corners, union
-from vas_tool.crops import Crop, CropRule, crop_around
+from vas_tool.boxes.crops import Crop, CropRule, crop_around
+from vas_tool.boxes.keyframes import Corners, box_iou, boxes_by_frame, drawn, mask_corners, union
 from vas_tool.masks import box_xyxy
 from vas_tool.types import AmodalBox, BoxKeyframe, Canvas, Clip, Depth, Frame, Mask, SizeWH
 

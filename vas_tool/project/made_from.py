@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 
-from vas_tool.boxes import boxes_by_frame, drawn, union
-from vas_tool.crops import CropRule
+from vas_tool.boxes.crops import CropRule
+from vas_tool.boxes.keyframes import boxes_by_frame, drawn, union
 from vas_tool.engines.settings import SettingValue
 from vas_tool.hypotheses import Recipe
-from vas_tool.object_layers import PART, AmodalMasks, ModalMasks, asked_on, said_on
-from vas_tool.truth import AnnotatedObject, Truth, digest_of, stroke_json
+from vas_tool.project.object_layers import PART, AmodalMasks, ModalMasks, asked_on, said_on
+from vas_tool.project.truth import AnnotatedObject, Truth, digest_of, stroke_json
 from vas_tool.types import BoxKeyframe
 
 

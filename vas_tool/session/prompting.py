@@ -7,14 +7,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from vas_tool.desk import Desk
 from vas_tool.errors import PromptError
-from vas_tool.jobs import LatestOnly
-from vas_tool.object_layers import asked_on, require_frame
 from vas_tool.project import Project
-from vas_tool.runs import segment_frame
+from vas_tool.project.object_layers import asked_on, require_frame
+from vas_tool.project.truth import AnnotatedObject
+from vas_tool.runs.tracking import segment_frame
+from vas_tool.session.desk import Desk
+from vas_tool.session.jobs import LatestOnly
 from vas_tool.storage import Stamp
-from vas_tool.truth import AnnotatedObject
 from vas_tool.types import Box, Click, MaskLayer, Stroke
 
 

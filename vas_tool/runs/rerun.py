@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from vas_tool.completion import complete_amodal, complete_content, estimate_depth
 from vas_tool.engines.base import Progress, silent
-from vas_tool.object_layers import asked_on
 from vas_tool.project import Project
-from vas_tool.results import OnFrame, ignore_frame
-from vas_tool.review import made_by_others
-from vas_tool.runs import segment_frame, track
-from vas_tool.spans import spans_over
+from vas_tool.project.object_layers import asked_on
+from vas_tool.project.review import made_by_others
+from vas_tool.runs.completion import complete_amodal, complete_content, estimate_depth
+from vas_tool.runs.results import OnFrame, ignore_frame
+from vas_tool.runs.spans import spans_over
+from vas_tool.runs.tracking import segment_frame, track
 from vas_tool.types import Stage
 
 

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from vas_tool import speeds
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.project import Project
-from vas_tool.review import set_now, windows_of
-from vas_tool.spans import windows_with
-from vas_tool.truth import digest_of
+from vas_tool.project.review import set_now, windows_of
+from vas_tool.project.truth import digest_of
+from vas_tool.runs import speeds
+from vas_tool.runs.spans import windows_with
 from vas_tool.types import Stage
 
 LONG_SECONDS = 90

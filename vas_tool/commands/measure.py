@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
 from vas_tool.evaluation import Compared, Order, evaluate
 from vas_tool.evaluation.bench import bench
@@ -18,7 +19,6 @@ from vas_tool.evaluation.results import RESULTS
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.evaluation.text import evaluation_json, lines
 from vas_tool.storage import write_atomically
-from vas_tool.terminal import ProgressBar
 
 
 def evaluate_(options: Namespace) -> int:

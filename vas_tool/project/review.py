@@ -11,17 +11,17 @@ from enum import IntFlag
 from functools import cache, lru_cache
 from weakref import WeakKeyDictionary
 
-from vas_tool.agreements import box_agreements
-from vas_tool.attention import FrameFacts, reason
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import SettingValue
 from vas_tool.errors import EngineError
-from vas_tool.made_from import AmodalInputs, ContentInputs, ModalInputs, Setup, SetupOf, reach_of, same_here
-from vas_tool.object_layers import PART, ObjectLayers, asked_on
 from vas_tool.project import Project
+from vas_tool.project.agreements import box_agreements
+from vas_tool.project.attention import FrameFacts, reason
+from vas_tool.project.made_from import AmodalInputs, ContentInputs, ModalInputs, Setup, SetupOf, reach_of, same_here
+from vas_tool.project.object_layers import PART, ObjectLayers, asked_on
+from vas_tool.project.truth import AnnotatedObject, digest_of
 from vas_tool.storage import Stamp
-from vas_tool.truth import AnnotatedObject, digest_of
 from vas_tool.types import STAGES, Stage
 
 

@@ -1,0 +1,1 @@
+"""Amodal boxes: key frames and what lies between, crops around them, clips and masks seen through crops."""
