@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vas_tool.boxes.keyframes import (
+    beyond,
     box_iou,
     box_on,
     boxes_by_frame,
@@ -144,6 +145,14 @@ def test_box_iou_by_hand() -> None:
 def test_the_canvas_grows_until_a_box_fits(box: tuple[float, float, float, float], padding: float) -> None:
     assert padding_for([AmodalBox(0, *box)], (100, 50)) == padding
     assert canvas_for([AmodalBox(0, *box)], (100, 50)) == Canvas.padded((100, 50), padding)
+
+
+@pytest.mark.parametrize(
+    ("box", "pixels"), [((-10, -5, 110, 55), 0), ((-10.5, 0, 5, 5), 0.5), ((0, 0, 5, 60), 5), ((-30, -7, 115, 9), 20)]
+)
+def test_how_far_a_box_is_cut(box: tuple[float, float, float, float], pixels: float) -> None:
+    """By hand, on a frame of 100 x 50 with 10 and 5 around it; the browser is asked in test_page_boxes.py."""
+    assert beyond(AmodalBox(0, *box), Canvas((100, 50), 10, 5, 10, 5)) == pixels
 
 
 def test_a_mask_beyond_the_frame_has_a_box_with_negative_edges() -> None:

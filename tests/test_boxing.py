@@ -18,6 +18,7 @@ from vas_tool.engines import registry
 from vas_tool.engines.settings import Parameter
 from vas_tool.errors import InputError, PromptError
 from vas_tool.exports import export
+from vas_tool.formats.verify import verify
 from vas_tool.project import Project
 from vas_tool.project.agreements import box_agreements
 from vas_tool.project.review import FrameState, frame_states, needs_look
@@ -27,6 +28,7 @@ from vas_tool.runs.crop_runs import crop_plan
 from vas_tool.session import Session
 from vas_tool.types import AmodalBox, Click, NoBox
 from vas_tool.ui.actions import perform
+from vas_tool.ui.choice_views import cost_view
 from vas_tool.ui.views import state_view
 
 
@@ -122,7 +124,28 @@ def test_the_canvas_grows_with_a_box_until_masks_lie_on_it(session: Session) -> 
     tracked(session)
     completed(session)
     session.set_amodal_box(AmodalBox(0, -width * 0.4, 0, 9, 9))
-    assert session.project.canvas.pad_left == 0
+    assert session.project.canvas.pad_left == 0  # masks lie on it: the page says that the box is cut, and what to do
+    session.set_canvas(0.5)
+    assert session.project.canvas.pad_left == round(width * 0.5)
+
+
+def test_what_is_cut_is_said(session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    object_id = tracked(session)
+    width, height = session.project.clip.size_wh
+    for f in (1, 3):
+        session.set_amodal_box(AmodalBox(f, -width, 0, width / 2, height), object_id=object_id)
+    assert session.project.canvas.pad_left == width / 2  # the largest work area
+    completed(session)
+    report = export([session.project], "coco", tmp_path / "out.json")
+    assert any("3 frames cut: the amodal box reaches beyond the work area (1-3)" in note for note in report.notes)
+    by_frame = {a["frame_index"]: a for a in json.loads((tmp_path / "out.json").read_text())["annotations"]}
+    assert [by_frame[f].get("given_box", {}).get("cut") for f in (0, 1, 2, 3)] == [None, True, True, True]
+    assert by_frame[2]["given_box"]["iou"] < box_agreements(session.project, object_id)[2]  # that of the part left
+    assert verify(tmp_path / "out.json").problems == ()
+    session.close()
+    run = ["run", "unused", "--project", str(session.project.folder), "--amodal-boxes", "project"]
+    assert main([*run, "--stages", "depth"]) == 0
+    assert "reaches beyond the work area on frames 1-3: masks are cut there" in capsys.readouterr().out
 
 
 def test_the_page_says_the_same(session: Session) -> None:
@@ -154,6 +177,18 @@ def test_boxed_frames_are_made_through_crops_and_say_so(session: Session) -> Non
     times = {p: p.stat().st_mtime_ns for p in session.project.folder.rglob("*.png")}
     completed(session)
     assert times == {p: p.stat().st_mtime_ns for p in session.project.folder.rglob("*.png")}
+
+
+def test_what_comparing_costs_is_told_by_itself(session: Session) -> None:
+    object_id = tracked(session)
+    for f in (1, 3):
+        session.set_amodal_box(box_around(session, object_id, f), object_id=object_id)
+    words = cost_view(session, object_id, None)["words"]
+    assert "amodal 5 frames, amodal without the crop 3 frames" in words
+    perform(session, "crop", {"compare": False})
+    assert "without the crop" not in cost_view(session, object_id, None)["words"]
+    completed(session)
+    assert len(session.project.layers(object_id).uncropped) == 0
 
 
 def test_the_uncropped_result_that_was_there_is_kept_not_made_again(session: Session) -> None:

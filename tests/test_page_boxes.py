@@ -39,7 +39,9 @@ FORMULAS = """async (cases) => {
       return [frame, ...rect, ...size];
     });
   });
-  return { between, crops, plans };
+  const cut = [[-10, -5, 110, 55], [-10.5, 0, 5, 5], [0, 0, 5, 60], [-30, -7, 115, 9]].map(([x0, y0, x1, y1]) =>
+    boxes.beyond({ x0, y0, x1, y1 }, { left: 10, top: 5, right: 10, bottom: 5 }, [100, 50]));
+  return { between, crops, plans, cut };
 }"""
 
 
@@ -69,6 +71,7 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     # The browser computes what Python does, to the last bit.
     answer = page.page.evaluate(FORMULAS, CASES)
     assert answer["between"] == [case["boxes"] for case in CASES["interpolation"]]
+    assert answer["cut"] == [0, 0.5, 5, 20]
     assert answer["plans"] == [case["crops"] for case in CASES["plans"]]
     assert answer["crops"] == [case["crop"] for case in CASES["crops"]]
 
@@ -132,6 +135,15 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     page.drag([(2, 240), (-7, 240)])
     page.until("s => s.project.canvas.left > 0")
 
+    # What comparing costs stands below the picture, and can be saved.
+    cost = "want => document.querySelector('[data-testid=cost]').innerText.includes('without the crop') === want"
+    page.page.wait_for_function(cost, arg=True)
+    page.item("crop-compare").click()
+    page.until("s => s.project.crop.compare === false")
+    page.page.wait_for_function(cost, arg=False)
+    page.item("crop-compare").click()
+    page.until("s => s.project.crop.compare === true")
+
     # A completes through the crop; N goes to the worst frame, Enter accepts it.
     page.run("a")
     agreement = {int(f): share for f, share in page.state()["objects"][0]["agreement"].items()}
@@ -144,7 +156,22 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     page.until("s => Object.values(s.objects[0].agreement).some(share => share < 0.8)")
     agreement = {int(f): share for f, share in page.state()["objects"][0]["agreement"].items()}
     worst = min(agreement, key=lambda f: agreement[f])
+
+    # A box beyond the work area, on which masks lie: what is cut is said, and one press shows more. Masks stay.
     page.go(0)
+    page.drag([(-7, 240), (-215, 240)])
+    page.page.wait_for_selector("[data-testid=crop-warning]", state="visible")
+    assert "beyond the work area: the mask is cut there" in page.item("crop-warning").inner_text()
+    page.item("canvas-50").click()
+    page.until("s => s.project.canvas.left === 384")
+    page.page.wait_for_selector("[data-testid=crop-warning]", state="hidden")
+    assert all(bits & 4 for bits in page.flags()[:9]) and all(bits & 32 for bits in page.flags()[:9])
+    for _ in range(2):
+        before = page.state()["version"]
+        page.press("Control+z")
+        page.until_answered(before)
+    assert page.state()["project"]["canvas"]["left"] == 192
+
     page.press("n")
     page.page.wait_for_function("f => window.__vas.frame() === f", arg=worst)
     assert "agrees only" in page.item("status").inner_text()

@@ -13,6 +13,7 @@ from fake_engines import SAMPLED, use_fake_engines
 from vas_tool.errors import EngineError, PromptError
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.videos import unreviewed
+from vas_tool.masks import box_xyxy
 from vas_tool.project import Project
 from vas_tool.project.review import FrameState, frame_states, review_of
 from vas_tool.session import Session
@@ -363,11 +364,32 @@ def test_a_click_whose_mask_was_lost_in_a_crash_is_answered_at_the_next_start(se
     again.close()
 
 
-def test_the_canvas_cannot_change_under_amodal_masks(session: Session) -> None:
-    tracked(session)
+def test_the_canvas_grows_under_amodal_masks_and_does_not_shrink(session: Session) -> None:
+    object_id = tracked(session)
     session.set_canvas(0.25)
     session.start_completing()
     session.wait()
-    assert session.project.amodal(1)[0].shape == (48 + 24, 64 + 32)
-    with pytest.raises(PromptError, match="undo the completion"):
-        session.set_canvas(0.5)
+    project = session.project
+    small, box = project.amodal(object_id)[0], project.amodal(object_id).box(0)
+    colours = project.layers(object_id).content[0]
+    assert small.shape == (48 + 24, 64 + 32) and box is not None
+    session.accept(object_id, 0)
+    session.set_canvas(0.5)
+    grown = project.amodal(object_id)[0]
+    assert grown.shape == (96, 128) and np.array_equal(grown[12:84, 16:112], small) and grown.sum() == small.sum()
+    assert project.amodal(object_id).box(0) == (box[0] + 16, box[1] + 12, box[2] + 16, box[3] + 12) == box_xyxy(grown)
+    assert np.array_equal(project.layers(object_id).content[0][12:84, 16:112], colours)
+    stale = {f for f, state in enumerate(frame_states(project, object_id)) if FrameState.STALE in state}
+    assert stale == set(range(1, 8))  # all but the accepted one can be made anew
+    with pytest.raises(PromptError, match="would cut amodal masks"):
+        session.set_canvas(0.25)
+    session.close()
+    again = Session(Project.open(project.folder))
+    assert np.array_equal(again.project.amodal(object_id)[0], grown)
+    again.start_completing()
+    again.wait()
+    assert again.project.layers(object_id).amodal.png(1) == again.project.layers(object_id).amodal.path(1).read_bytes()
+    for _ in range(2):
+        again.undo()
+    assert np.array_equal(again.project.amodal(object_id)[0], small) and again.project.amodal(object_id).box(0) == box
+    again.close()

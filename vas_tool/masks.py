@@ -95,6 +95,16 @@ def iou(first: Mask, second: Mask) -> float:
     return area(first & second) / union if union else 1.0
 
 
+def recentred(mask: Mask, size_wh: SizeWH) -> Mask:
+    """A mask with room added, or cut off, so that it has that size: the same on opposite sides."""
+    out = np.zeros(size_wh[::-1], np.bool_)
+    room = [(wanted - there) // 2 for wanted, there in zip(out.shape, mask.shape, strict=True)]
+    target = tuple(slice(max(0, r), max(0, r + n)) for r, n in zip(room, mask.shape, strict=True))
+    source = tuple(slice(max(0, -r), max(0, n - r)) for r, n in zip(room, out.shape, strict=True))
+    out[target] = mask[source]
+    return out
+
+
 def box_xyxy(mask: Mask) -> tuple[int, int, int, int] | None:
     """Tight box (x0, y0, x1, y1), x1 and y1 just outside; None for an empty mask."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

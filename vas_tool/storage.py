@@ -13,7 +13,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -22,7 +22,7 @@ from PIL import Image, PngImagePlugin
 
 from vas_tool.errors import ProjectBusy, ProjectDamaged, ProjectError
 from vas_tool.masks import area, box_xyxy
-from vas_tool.types import Content, Depth, Mask
+from vas_tool.types import Content, Depth, Mask, SizeWH
 
 Picture = TypeVar("Picture")
 
@@ -156,16 +156,25 @@ CONTENTS: Codec[Content] = Codec(_content_image, _content_array, lambda content:
 
 
 class LayerFolder(MutableMapping[int, Picture]):
-    """frame_index -> picture, one PNG a frame in a folder. Nothing but the stamps is held in memory."""
+    """frame_index -> picture, one PNG a frame in a folder. Nothing but the stamps is held in memory.
 
-    def __init__(self, folder: Path, codec: Codec[Picture]) -> None:
+    ``size_wh`` gives the size that pictures are to have now: one that was written at another (the canvas has grown
+    since) is read with as much room around it as that takes, the same on opposite sides. None: as they are.
+    """
+
+    def __init__(self, folder: Path, codec: Codec[Picture], *, size_wh: Callable[[], SizeWH] | None = None) -> None:
         self.folder = folder
         self.codec = codec
+        self.size_wh = size_wh
         self.before_write: Callable[[LayerFolder[Picture], int], None] = lambda layer, frame_index: None
         """Called before a picture is replaced or removed, so that undo can keep the old one."""
         self.changes = 0
         """Grows with every picture that is put here, replaced or removed."""
-        self._stamps = dict(self._read_stamps())
+        self._stamps: dict[int, Stamp] = {}
+        self._sizes: dict[int, SizeWH] = {}
+        """Of the pictures as they were written."""
+        for frame_index, path in self._pictures():
+            self._stamps[frame_index], self._sizes[frame_index] = _head(path)
 
     def path(self, frame_index: int) -> Path:
         """Where the picture of a frame lies."""
@@ -173,7 +182,17 @@ class LayerFolder(MutableMapping[int, Picture]):
 
     def stamp(self, frame_index: int) -> Stamp | None:
         """Who made the picture of a frame; None when there is none."""
-        return self._stamps.get(frame_index)
+        stamp = self._stamps.get(frame_index)
+        if stamp is None or stamp.box is None or not (room := self._room(frame_index)):
+            return stamp
+        x, y = room
+        return replace(stamp, box=(stamp.box[0] + x, stamp.box[1] + y, stamp.box[2] + x, stamp.box[3] + y))
+
+    def _room(self, frame_index: int) -> tuple[int, int] | None:
+        """What is to be added left and above; None when the picture has the size that is wanted."""
+        if self.size_wh is None or (size := self.size_wh()) == (written := self._sizes[frame_index]):
+            return None
+        return (size[0] - written[0]) // 2, (size[1] - written[1]) // 2
 
     def put(self, frame_index: int, picture: Picture, stamp: Stamp) -> None:
         """Write one picture with its stamp; area, box and digest are filled in here."""
@@ -189,7 +208,7 @@ class LayerFolder(MutableMapping[int, Picture]):
         )
         self._prepare(frame_index)
         write_atomically(self.path(frame_index), _png_bytes(image, full))
-        self._stamps[frame_index] = full
+        self._stamps[frame_index], self._sizes[frame_index] = full, image.size
         self.changes += 1
 
     def _prepare(self, frame_index: int) -> None:
@@ -205,7 +224,7 @@ class LayerFolder(MutableMapping[int, Picture]):
         """Take notice of a file that was put there or taken away by undo."""
         self._stamps.pop(frame_index, None)
         if self.path(frame_index).exists():
-            self._stamps[frame_index] = read_stamp(self.path(frame_index))
+            self._stamps[frame_index], self._sizes[frame_index] = _head(self.path(frame_index))
         self.changes += 1
 
     def __getitem__(self, frame_index: int) -> Picture:
@@ -214,9 +233,25 @@ class LayerFolder(MutableMapping[int, Picture]):
         path = self.path(frame_index)
         try:
             with Image.open(path) as image:
-                return self.codec.decode(image)
+                return self.codec.decode(self._fitted(frame_index, image))
         except (OSError, SyntaxError) as error:
             raise ProjectDamaged(f"{path} does not read ({error}); delete the file and run its stage again") from error
+
+    def png(self, frame_index: int) -> bytes:
+        """The picture as a file. Raises KeyError when there is none."""
+        if frame_index not in self._stamps:
+            raise KeyError(frame_index)
+        if self._room(frame_index) is None:
+            return self.path(frame_index).read_bytes()
+        return _png_bytes(self.codec.encode(self[frame_index]), self._stamps[frame_index])
+
+    def _fitted(self, frame_index: int, image: Image.Image) -> Image.Image:
+        room = self._room(frame_index)
+        if room is None or self.size_wh is None:
+            return image
+        fitted = Image.new(image.mode, self.size_wh())
+        fitted.paste(image, room)
+        return fitted
 
     def __setitem__(self, frame_index: int, picture: Picture) -> None:
         self.put(frame_index, picture, Stamp(engine="given"))
@@ -238,10 +273,10 @@ class LayerFolder(MutableMapping[int, Picture]):
     def __len__(self) -> int:
         return len(self._stamps)
 
-    def _read_stamps(self) -> Iterator[tuple[int, Stamp]]:
+    def _pictures(self) -> Iterator[tuple[int, Path]]:
         for path in sorted(self.folder.glob("*.png")) if self.folder.is_dir() else []:
             if path.stem.isdigit():
-                yield int(path.stem), read_stamp(path)
+                yield int(path.stem), path
 
 
 def _png_bytes(image: Image.Image, stamp: Stamp) -> bytes:
@@ -254,11 +289,16 @@ def _png_bytes(image: Image.Image, stamp: Stamp) -> bytes:
 
 def read_stamp(path: Path) -> Stamp:
     """The stamp in a picture. Raises ProjectDamaged when the file is no picture of ours."""
+    return _head(path)[0]
+
+
+def _head(path: Path) -> tuple[Stamp, SizeWH]:
+    """Stamp and size of a picture; its pixels are not read."""
     try:
         with Image.open(path) as image:
-            data = json.loads(image.info[STAMP_KEY])
+            data, size = json.loads(image.info[STAMP_KEY]), image.size
         tuples = {key: tuple(data[key]) for key in ("box", "seeds", "crop", "given_box") if data.get(key) is not None}
-        return Stamp(**{**data, **tuples})
+        return Stamp(**{**data, **tuples}), size
     except (OSError, SyntaxError, KeyError, TypeError, ValueError) as error:
         raise ProjectDamaged(
             f"{path} does not read as a picture of this project ({type(error).__name__}: {error}); "

@@ -129,6 +129,17 @@ def canvas_for(boxes: Sequence[AmodalBox], frame_wh: SizeWH) -> Canvas:
     return Canvas.padded(frame_wh, padding_for(boxes, frame_wh))
 
 
+def beyond(box: AmodalBox, canvas: Canvas) -> float:
+    """How far a box reaches beyond the canvas, in pixels, on the side where it does most; 0 when that holds it.
+
+    No mask lies beyond the canvas: what was drawn there is cut off.
+    """
+    width, height = canvas.frame_wh
+    sides = (-canvas.pad_left - box.x0, -canvas.pad_top - box.y0)
+    more = (box.x1 - width - canvas.pad_right, box.y1 - height - canvas.pad_bottom)
+    return max(0.0, *sides, *more)
+
+
 def mask_corners(box: tuple[int, int, int, int], canvas: Canvas) -> Corners:
     """The tight box of a mask on the canvas (``masks.box_xyxy``) in clip pixels: it may be negative."""
     x0, y0, x1, y1 = box

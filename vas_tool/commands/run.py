@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from vas_tool.boxes.files import read_boxes
-from vas_tool.boxes.keyframes import canvas_for, drawn
+from vas_tool.boxes.keyframes import beyond, boxes_by_frame, canvas_for, drawn
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError, PromptError
 from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
+from vas_tool.formats.tally import ranges
 from vas_tool.hypotheses import Recipe
 from vas_tool.project import Project
 from vas_tool.project.object_layers import asked_on
@@ -98,7 +99,7 @@ def _boxed(project: Project, options: Namespace, thing: AnnotatedObject) -> Anno
 
 
 def _cropping(project: Project, options: Namespace, *, truth: Truth, boxes: Sequence[BoxKeyframe]) -> Truth:
-    """The truth with the way to crop that was asked for, and a canvas that holds the boxes when it is still free."""
+    """The truth with the way to crop that was asked for, and a canvas that holds the boxes."""
     crop = truth.crop if options.pad is None else replace(truth.crop, margin=options.pad)
     crop = replace(
         crop,
@@ -106,9 +107,8 @@ def _cropping(project: Project, options: Namespace, *, truth: Truth, boxes: Sequ
         span=crop.span or options.one_crop,
         compare=crop.compare and not options.no_uncropped,
     )
-    made = any(len(project.layers(o.id).amodal) for o in truth.objects)
     wanted = canvas_for(drawn(boxes), project.clip.size_wh)
-    grows = wanted.size_wh > truth.canvas.size_wh and not made
+    grows = wanted.size_wh > truth.canvas.size_wh
     return replace(truth, crop=crop, canvas=wanted if grows else truth.canvas)
 
 
@@ -175,6 +175,10 @@ def _report(project: Project, object_id: int) -> None:
         f"{len(amodal.modal)} modal masks, {len(amodal)} amodal masks ({hidden} with a hidden part), "
         f"{len(amodal.layers.content)} contents"
     )
+    boxes = boxes_by_frame(amodal.thing.amodal_boxes)
+    cut = [f for f, box in boxes.items() if beyond(box, project.canvas)]
+    if cut:
+        print(f"The amodal box reaches beyond the work area on frames {ranges(cut)}: masks are cut there.")
 
 
 def _stages(text: str) -> list[Stage]:

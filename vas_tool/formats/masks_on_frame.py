@@ -7,13 +7,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from vas_tool.boxes.keyframes import box_iou, box_on, is_interpolated
+from vas_tool.boxes.keyframes import beyond, box_iou, box_on, is_interpolated
 from vas_tool.masks import area, box_xywh, to_rle
 from vas_tool.project import Project
 from vas_tool.project.object_layers import AmodalMasks, ModalMasks
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
-from vas_tool.types import Canvas, Mask, MaskLayer
+from vas_tool.types import AmodalBox, Canvas, Mask, MaskLayer
 
 UNSURE = 0.5
 """An engine less certain than this of a mask that nobody accepted marks it as uncertain."""
@@ -119,9 +119,19 @@ class MasksOnFrame:
         strokes = {"strokes": len(self.thing.strokes_on(self.frame_index, layer))}
         return {**_stamp_json(stamp), **strokes}
 
+    @property
+    def given_box(self) -> AmodalBox | None:
+        """The amodal box that was drawn or imported, or lies between two such."""
+        return box_on(self.thing.amodal_boxes, self.frame_index)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the given box reaches beyond the canvas, so that the mask may be cut."""
+        return self.given_box is not None and beyond(self.given_box, self.canvas) > 0
+
     def _given_box_json(self) -> dict[str, Any]:
-        """The amodal box that was drawn or imported, and how well the mask's box agrees with it (IoU)."""
-        box = box_on(self.thing.amodal_boxes, self.frame_index)
+        """The given box, and how well the mask's box agrees with it (IoU)."""
+        box = self.given_box
         if box is None:
             return {}
         x, y, width, height = self.amodal_bbox
@@ -131,6 +141,7 @@ class MasksOnFrame:
                 "amodal_bbox": [box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0],
                 "interpolated": is_interpolated(self.thing.amodal_boxes, self.frame_index),
                 "iou": round(agreement, DIGITS),
+                **({"cut": True} if self.is_cut else {}),
             }
         }
 

@@ -61,6 +61,8 @@ class Tally:
     """Those of them where something stands out, and frames that a person marked, with a mask or without."""
     empty: dict[Key, list[int]] = field(default_factory=dict)
     """Frames without a mask that has a pixel."""
+    cut: dict[Key, list[int]] = field(default_factory=dict)
+    """Frames whose amodal box reaches beyond the canvas."""
     unfit: dict[str, dict[Key, list[int]]] = field(default_factory=dict)
     """Why -> frames that the format cannot hold."""
 
@@ -76,6 +78,8 @@ class Tally:
             self.unseen.setdefault(here.key, []).append(here.frame_index)
             if only_accepted:
                 return False
+        if masks.is_cut:
+            self.cut.setdefault(here.key, []).append(here.frame_index)
         self._count(here, 1)
         return True
 
@@ -100,6 +104,7 @@ class Tally:
         """The numbers and the sentences."""
         left_out = sentences(self.unseen, "left out because not accepted") if only_accepted else []
         left_out += sentences(self.empty, "without a mask, so without an annotation")
+        left_out += sentences(self.cut, "cut: the amodal box reaches beyond the work area")
         for why, frames in self.unfit.items():
             left_out += sentences(frames, why)
         return ExportSummary(

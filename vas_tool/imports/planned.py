@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vas_tool.boxes.keyframes import canvas_for, drawn
+from vas_tool.boxes.keyframes import beyond, canvas_for, drawn
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, ProjectError, VasToolError
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
+from vas_tool.formats.sequences import upright_size
 from vas_tool.project import Project
 from vas_tool.project.review import wanted_inputs
 from vas_tool.project.truth import AnnotatedObject
@@ -95,7 +96,7 @@ def make_all(
                 raise
             found.append(f"{plan.name}: {error}")
             continue
-        notes.append(f"{folder}: {len(plan.images.frames)} frames, {_counted(plan.objects)}")
+        notes.append(f"{folder}: {len(plan.images.frames)} frames, {_counted(plan.objects)}{_cut(plan)}")
     return Imported(tuple(made), tuple(found), tuple(notes))
 
 
@@ -103,6 +104,13 @@ def _counted(objects: Sequence[PlannedObject]) -> str:
     labels = ", ".join(sorted({thing.label for thing in objects}))
     blind = sum(not (thing.boxes or thing.modal) for thing in objects)
     return f"{len(objects)} objects ({labels})" + (f"; {blind} of them need a click before tracking" if blind else "")
+
+
+def _cut(plan: Plan) -> str:
+    """What to say of boxes that no work area holds."""
+    boxes, frame_wh = _amodal_boxes(plan), upright_size(plan.images.frames[0][0])
+    cut = [box for box in boxes if beyond(box, canvas_for(boxes, frame_wh))]
+    return f"; {len(cut)} amodal boxes reach beyond the work area: masks are cut there" if cut else ""
 
 
 def make(plan: Plan, folder: Path, *, progress: Progress = silent) -> Path:

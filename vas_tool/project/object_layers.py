@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from vas_tool.errors import PromptError
-from vas_tool.masks import apply_strokes, area, box_xyxy
+from vas_tool.masks import apply_strokes, area, box_xyxy, recentred
 from vas_tool.project.truth import AnnotatedObject, box_json, click_json, digest_of, stroke_json
 from vas_tool.storage import CONTENTS, MASKS, LayerFolder, Stamp
-from vas_tool.types import Canvas, Content, Mask, Prompts, Stroke
+from vas_tool.types import Canvas, Content, Mask, Prompts, SizeWH, Stroke
 
 OCCLUDED_PIXELS = 16
 """A hidden part smaller than this is a ragged border, not an occlusion."""
@@ -56,18 +56,24 @@ class ObjectLayers:
     """The folders of one object: ``modal``, ``given`` (imported modal masks), ``amodal``, ``content``, ``hypotheses``.
 
     ``uncropped`` has the amodal masks made without the crop around the amodal box, to be looked at beside the others.
-    ``watch`` is told of every folder when it is first used.
+    ``watch`` is told of every folder when it is first used. ``canvas_wh`` gives the canvas's size as it is now.
     """
 
-    def __init__(self, folder: Path, watch: Callable[[LayerFolder[Any]], object] = lambda layer: None) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        watch: Callable[[LayerFolder[Any]], object] = lambda layer: None,
+        *,
+        canvas_wh: Callable[[], SizeWH] | None = None,
+    ) -> None:
+        self.folder, self._canvas_wh = folder, canvas_wh
         self.measured: Measured[int] = Measured()
         self.measured_boxes: Measured[BoxXyxy | None] = Measured()
         self.modal: LayerFolder[Mask] = LayerFolder(folder / "modal", MASKS)
         self.given: LayerFolder[Mask] = LayerFolder(folder / "given", MASKS)
-        self.amodal: LayerFolder[Mask] = LayerFolder(folder / "amodal", MASKS)
-        self.content: LayerFolder[Content] = LayerFolder(folder / "content", CONTENTS)
-        self.uncropped: LayerFolder[Mask] = LayerFolder(folder / "uncropped", MASKS)
+        self.amodal: LayerFolder[Mask] = LayerFolder(folder / "amodal", MASKS, size_wh=canvas_wh)
+        self.content: LayerFolder[Content] = LayerFolder(folder / "content", CONTENTS, size_wh=canvas_wh)
+        self.uncropped: LayerFolder[Mask] = LayerFolder(folder / "uncropped", MASKS, size_wh=canvas_wh)
         self._watch = watch
         for layer in (self.modal, self.given, self.amodal, self.uncropped, self.content):
             watch(layer)
@@ -79,7 +85,7 @@ class ObjectLayers:
     def hypothesis(self, seed: int) -> LayerFolder[Mask]:
         """frame_index -> the amodal mask of one seed, as the engine made it: strokes are not laid over it."""
         if seed not in self._hypotheses:
-            layer = LayerFolder(self.folder / HYPOTHESES / str(seed), MASKS)
+            layer = LayerFolder(self.folder / HYPOTHESES / str(seed), MASKS, size_wh=self._canvas_wh)
             self._watch(layer)
             self._hypotheses = {**self._hypotheses, seed: layer}  # whoever walks over the old one is not disturbed
         return self._hypotheses[seed]
@@ -189,7 +195,9 @@ class AmodalMasks(Mapping[int, Mask]):
 
     def _base(self, frame_index: int) -> Mask:
         if frame_index in self.layers.amodal:
-            return self.layers.amodal[frame_index].copy()
+            mask = self.layers.amodal[frame_index]
+            # An export holds the canvas it began with, while the folder follows the project's.
+            return mask.copy() if mask.shape[::-1] == self.canvas.size_wh else recentred(mask, self.canvas.size_wh)
         return np.zeros(self.canvas.size_wh[::-1], dtype=bool)
 
     def __contains__(self, frame_index: object) -> bool:
@@ -205,7 +213,7 @@ class AmodalMasks(Mapping[int, Mask]):
         """Tight x0, y0, x1, y1 on the canvas; from the stamps where no stroke changed the mask, else read once."""
         stamp = self.layers.amodal.stamp(frame_index)
         if stamp is None or self.thing.strokes_on(frame_index, "amodal"):
-            state = f"{self.state(frame_index)}/{self.modal.state(frame_index)}"
+            state = f"{self.state(frame_index)}/{self.modal.state(frame_index)}/{self.canvas}"
             read = lambda: box_xyxy(self[frame_index])  # noqa: E731
             return self.layers.measured_boxes.get("amodal", frame_index, state=state, measure=read)
         seen = self.modal.box(frame_index) if frame_index in self.modal else None
@@ -225,7 +233,7 @@ class AmodalMasks(Mapping[int, Mask]):
         stroked = self.thing.strokes_on(frame_index, "amodal")
         if stamp is not None and not stroked and seen and made_over(stamp.inputs) == seen:
             return stamp.area - seen_area
-        state = f"{self.state(frame_index)}{PART}{seen}"
+        state = f"{self.state(frame_index)}{PART}{seen}{PART}{self.canvas}"
         whole = self.layers.measured.get("whole", frame_index, state=state, measure=lambda: area(self[frame_index]))
         return whole - seen_area
 

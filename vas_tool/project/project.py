@@ -175,7 +175,7 @@ class Project:
         with self.mutex:
             if object_id not in self._objects:
                 folder = self.folder / "objects" / f"{object_id:03d}"
-                self._objects[object_id] = ObjectLayers(folder, self._watched)
+                self._objects[object_id] = ObjectLayers(folder, self._watched, canvas_wh=lambda: self.canvas.size_wh)
             return self._objects[object_id]
 
     def modal(self, object_id: int) -> ModalMasks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -222,7 +223,7 @@ def completion_costs(
             spec = chosen_engine(project, "amodal")
             costs.append(cost_of(project, spec, left))
             beside = _beside(project, object_id, amodal)
-            costs += [cost_of(project, spec, beside)] if beside else []
+            costs += [replace(cost_of(project, spec, beside), beside=True)] if beside else []
         if "content" in stages:
             costs.append(_content_cost(project, object_id, amodal))
     return total(costs)

@@ -30,6 +30,13 @@ class StageCost:
     """None for an engine that has no windows."""
     seconds: float | None
     """From how long it took here the last time; None when that is not known."""
+    beside: bool = False
+    """Made without the crops, to be looked at beside what holds."""
+
+    @property
+    def name(self) -> str:
+        """``amodal``, ``amodal without the crop``."""
+        return f"{self.stage} without the crop" if self.beside else self.stage
 
 
 def cost_of(project: Project, spec: EngineSpec, frames: Collection[int], *, num_seeds: int = 1) -> StageCost:
@@ -61,10 +68,10 @@ def _work(project: Project, spec: EngineSpec) -> str:
 
 def total(costs: Iterable[StageCost]) -> list[StageCost]:
     """The costs of several objects, added up by stage."""
-    by_stage: dict[Stage, list[StageCost]] = {}
+    by_name: dict[str, list[StageCost]] = {}
     for cost in costs:
-        by_stage.setdefault(cost.stage, []).append(cost)
-    return [_sum(same) for same in by_stage.values()]
+        by_name.setdefault(cost.name, []).append(cost)
+    return [_sum(same) for same in by_name.values()]
 
 
 def _sum(same: Sequence[StageCost]) -> StageCost:
@@ -76,6 +83,7 @@ def _sum(same: Sequence[StageCost]) -> StageCost:
         sum(c.num_frames for c in same),
         sum(windows) if len(windows) == len(same) else None,
         sum(seconds) if len(seconds) == len(same) else None,
+        same[0].beside,
     )
 
 
@@ -85,7 +93,7 @@ def in_words(costs: Sequence[StageCost]) -> str:
     known = [cost.seconds for cost in made if cost.seconds is not None]
     if not made:
         return ""
-    what = ", ".join(f"{cost.stage} {_extent(cost)}" for cost in made)
+    what = ", ".join(f"{cost.name} {_extent(cost)}" for cost in made)
     if not known:
         return f"{what}; not yet timed on this machine"
     return f"{what}: about {_duration(sum(known))}" + ("" if len(known) == len(made) else " for what was timed here")

@@ -128,16 +128,14 @@ class Session(Boxing, Working):
         return sorted(missed, key=lambda f: (agreements[f], f))
 
     def set_canvas(self, fraction: float) -> None:
-        """Pad the work area by a fraction of the frame on each side.
+        """Pad the work area by a fraction of the frame on each side. Amodal masks stay, and are stale on a larger one.
 
-        Raises PromptError when amodal masks were made on another canvas: they would have to be made again.
+        Raises PromptError when amodal masks lie on a larger one: they would be cut.
         """
-        canvas = Canvas.padded(self.project.clip.size_wh, fraction)
-        if (
-            any(len(self.project.layers(o.id).amodal) for o in self.project.truth.objects)
-            and canvas != self.project.canvas
-        ):
-            raise PromptError("amodal masks exist on the present canvas; undo the completion first, then change it")
+        before, canvas = self.project.canvas, Canvas.padded(self.project.clip.size_wh, fraction)
+        smaller = canvas.pad_left < before.pad_left or canvas.pad_top < before.pad_top
+        if smaller and any(len(self.project.layers(o.id).amodal) for o in self.project.truth.objects):
+            raise PromptError("a smaller work area would cut amodal masks; undo the completion first, then change it")
         self._store(f"canvas + {fraction:.0%}", replace(self.project.truth, canvas=canvas))
         self._everything_changed()
 

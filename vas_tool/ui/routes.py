@@ -30,6 +30,8 @@ from fastapi.staticfiles import StaticFiles
 
 from vas_tool.errors import VasToolError
 from vas_tool.session import Session
+from vas_tool.storage import LayerFolder
+from vas_tool.types import Content
 from vas_tool.ui.actions import perform
 from vas_tool.ui.choice_views import cost_view, hypotheses_view
 from vas_tool.ui.rooms import EXPORTS_FOLDER, Rooms
@@ -85,7 +87,7 @@ def add_routes(app: FastAPI, rooms: Rooms) -> None:
 
     @router.get("/content/{object_id}/{frame_index}.png")
     def content(token: str, object_id: int, frame_index: int) -> Response:
-        return _file_response(session_of(token).project.layers(object_id).content.path(frame_index))
+        return _content_response(session_of(token).project.layers(object_id).content, frame_index)
 
     @router.get("/depth/{frame_index}.png")
     def depth(token: str, frame_index: int) -> Response:
@@ -171,7 +173,8 @@ def _depth_response(session: Session, frame_index: int) -> Response:
     return Response(data.tobytes(), media_type="image/png", headers=FRESH)
 
 
-def _file_response(path: Path) -> Response:
-    if not path.is_file():
-        raise HTTPException(404, "not there yet")
-    return FileResponse(path, headers=FRESH)
+def _content_response(content: LayerFolder[Content], frame_index: int) -> Response:
+    try:
+        return Response(content.png(frame_index), media_type="image/png", headers=FRESH)
+    except (KeyError, OSError) as error:
+        raise HTTPException(404, "not there yet") from error

@@ -67,6 +67,11 @@ export function cropOn(keyframes, frame, how) {
   return { rect: cropAround(edgesOf(box), size, how.rule), size };
 }
 
+/** How far a box reaches beyond the work area, in clip pixels, on the side where it does most; 0: not at all. */
+export function beyond({ x0, y0, x1, y1 }, { left, top, right, bottom }, [width, height]) {
+  return Math.max(0, -left - x0, -top - y0, x1 - width - right, y1 - height - bottom);
+}
+
 /** Where the eight handles of a box lie, named by their side or corner. */
 export function handlesOf({ x0, y0, x1, y1 }) {
   const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2];

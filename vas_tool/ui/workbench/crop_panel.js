@@ -1,6 +1,6 @@
 // The crop around the amodal box, exactly as the amodal stage sees it, with the result and beside it the one without.
 import { keyframesNow } from "./amodal_box.js";
-import { boxOn, cropOn } from "./boxes.js";
+import { beyond, boxOn, cropOn } from "./boxes.js";
 import { cssOf } from "./colours.js";
 import { outline, rowsOf } from "./trace.js";
 
@@ -8,6 +8,7 @@ const TINY = 32; // crop pixels of the object's smaller side below which a model
 const TOUCHES = 1.5; // crop pixels between the box and the crop's rim
 const DRAW_ONE = "Drag around the whole object, hidden part included, beyond the picture if need be.";
 const NO_BOX_HERE = "No box here: before the first keyframe, after the last, or after its end (K). Completed without a crop.";
+const LARGEST_PADDING = 0.5; // of the frame, on each side
 const LINE = 2; // css pixels
 
 export class CropPanel {
@@ -17,6 +18,7 @@ export class CropPanel {
     this.drawn = "";
     this.part("crop-margin").onchange = (event) => actions.boxes.crop({ margin: Number(event.target.value) });
     this.part("crop-aspect").onchange = (event) => actions.boxes.crop({ keep_aspect: event.target.checked });
+    this.part("crop-compare").onchange = (event) => actions.boxes.crop({ compare: event.target.checked });
     this.part("crop-span").onchange = (event) => actions.boxes.crop({ span: event.target.checked });
   }
 
@@ -27,7 +29,7 @@ export class CropPanel {
     const box = frame === null ? null : boxOn(keyframes, frame);
     this.part("crop").hidden = !keyframes.length && store.tool !== "amodal";
     this.renderRule();
-    const key = JSON.stringify([frame, box, keyframes.length, store.project?.crop, store.project?.model_wh, this.stampOf(frame)]);
+    const key = JSON.stringify([frame, box, keyframes.length, store.project?.crop, store.project?.model_wh, store.project?.canvas, this.stampOf(frame)]);
     if (key === this.drawn) return;
     this.drawn = key;
     this.part("crop-tiles").hidden = !box;
@@ -85,7 +87,19 @@ export class CropPanel {
     this.tell(`${sizes} (${where}).${agrees}`, this.warningOf({ width, height, box, rect, scale: [across, down] }));
   }
 
+  /** Nothing is cut without a word. */
+  cutOf(box) {
+    const { canvas, size_wh: size } = this.store.project;
+    const pixels = Math.ceil(beyond(box, canvas, size));
+    if (!pixels) return "";
+    const largest = canvas.left / size[0] > LARGEST_PADDING - 0.01;
+    const remedy = largest ? "It cannot be larger than +50 %." : "Enlarge it below; masks that exist stay, and A makes them anew.";
+    return `The box reaches ${pixels} pixels beyond the work area: the mask is cut there. ${remedy}`;
+  }
+
   warningOf({ width, height, box, rect, scale: [across, down] }) {
+    const cut = this.cutOf(box);
+    if (cut) return cut;
     const remedy = this.store.project.model_wh ? "Use a smaller margin." : "The video shows no more.";
     if (Math.min(width, height) < TINY) return `Tiny: the model sees too little of it. ${remedy}`;
     const gaps = [(box.x0 - rect[0]) * across, (box.y0 - rect[1]) * down, (rect[2] - box.x1) * across, (rect[3] - box.y1) * down];
@@ -109,5 +123,6 @@ export class CropPanel {
     select.value = [...select.options].find(({ value }) => Number(value) === rule.margin).value;
     this.part("crop-aspect").checked = rule.keep_aspect;
     this.part("crop-span").checked = rule.span;
+    this.part("crop-compare").checked = rule.compare;
   }
 }
