@@ -18,6 +18,7 @@ from test_evaluation_video_benchmarks import WHOLE, kitti_truth, movi, tabe_vide
 
 from vas_tool.cli import main
 from vas_tool.evaluation import Order, evaluate
+from vas_tool.evaluation.eoras import read_kitti_truth
 from vas_tool.evaluation.predicting import moved
 from vas_tool.evaluation.sail_vos import read_predictions
 from vas_tool.formats.coco import write_coco
@@ -193,6 +194,20 @@ def test_kitti_results(tmp_path: Path, name: str) -> None:
     if name == "out.pkl":
         data: dict[str, Any] = pickle.loads((tmp_path / name).read_bytes())
         assert coco.decode(data["0001"][4][0]["FM"]).sum() == 100
+
+
+def test_kitti_is_answered_from_its_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = kitti_truth(tmp_path / "data")
+    assert predict("kitti", root, tmp_path / "out.pkl", "--engine", "builtin") == 1
+    assert "no picture is known of 3 frames, 0001-4/00000 first" in capsys.readouterr().err
+    folder = root / "Kitti/raw_video/2011_09_26/0001"
+    folder.mkdir(parents=True)
+    for number in (9, 10, 11, 12):  # by number, not by letter
+        Image.fromarray(np.full((*WHOLE.shape, 3), 20 * number, np.uint8)).save(folder / f"{number}.png")
+    assert predict("kitti", root, tmp_path / "out.pkl", "--engine", "builtin") == 0
+    truth = read_kitti_truth(root)
+    assert [Path(frame.image).stem for frame in truth.clips[0].frames] == ["9", "10", "12"]
+    assert not evaluate("kitti", Order(root, (tmp_path / "out.pkl",))).evaluation.problems
 
 
 # --- our exports ------------------------------------------------------------------------------------------------------

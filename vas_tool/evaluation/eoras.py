@@ -6,12 +6,14 @@ movi    truth        <root>/test/instance_list.npy ("video-object"), <video>/seg
         predictions  <folder>/<video>/segmentation_<object>_%05d.png, any value above 0
 kitti   truth        test_data.pkl {video: {object: {t: {"VM"}}}} and test_data_full_mask.pkl {... {t: {"FM"}}}, RLE
         predictions  a file like test_data_full_mask.pkl, or the same as JSON
+        pictures     Kitti/raw_video/<date>/<video>/*.png, by the number in their names
 """
 
 from __future__ import annotations
 
+import glob
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,8 @@ def read_movi_predictions(path: Path) -> Predictions:
 
 PLACES = (".", "car_data", "EoRaSMissing")
 """Below the folder of the truth."""
+PICTURES = ("Kitti/raw_video", "raw_video")
+"""Where the videos' pictures are, below the folder of the truth."""
 
 
 def read_kitti_truth(path: Path, split: str = "test") -> Truth:
@@ -148,6 +152,7 @@ def read_kitti_truth(path: Path, split: str = "test") -> Truth:
     whole = _nested(load_plain(_found(path, f"{split}_data_full_mask.pkl")), "FM")
     clips: dict[tuple[str, str], list[TruthFrame]] = {}
     problems, unlabelled = [], 0
+    pictures = {video: _pictures(path, video) for video in {video for video, _, _ in whole}}
     for (video, thing, t), record in whole.items():
         key = key_of(video, thing, t)
         try:
@@ -160,10 +165,23 @@ def read_kitti_truth(path: Path, split: str = "test") -> Truth:
         except FormatError as error:
             problems.append(Problem(key, str(error), "bad record"))
             continue
-        clips.setdefault((video, thing), []).append(TruthFrame(key, modal, amodal))
+        clips.setdefault((video, thing), []).append(TruthFrame(key, modal, amodal, image=_at(pictures[video], t)))
     note = f"{unlabelled} frames have an empty full mask: they are not annotated, and not measured."
     found = tuple(TruthClip(f"{video}-{thing}", "all", tuple(frames)) for (video, thing), frames in clips.items())
     return Truth(found, tuple(problems), (note,) if unlabelled else ())
+
+
+def _at(names: Sequence[str], t: int) -> str:
+    return names[t] if 0 <= t < len(names) else ""
+
+
+def _pictures(path: Path, video: str) -> list[str]:
+    """The names of a video's pictures from ``path`` on, the t-th of them for the time t; none where they are not."""
+    for place in PICTURES:
+        for folder in sorted(path.glob(f"{place}/*/{glob.escape(video)}")):
+            numbered = sorted((int(p.stem), p) for p in folder.glob("*.png") if p.stem.isdigit())
+            return [p.relative_to(path).as_posix() for _, p in numbered]
+    return []
 
 
 def _found(path: Path, name: str) -> Path:

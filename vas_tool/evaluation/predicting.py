@@ -129,6 +129,12 @@ def _answer(clip: TruthClip, modal: dict[int, Mask], task: Task) -> Answered:
     if task.engine in ("modal", "convex"):
         whole = modal if task.engine == "modal" else {i: convex_hull(mask) for i, mask in modal.items()}
         return Answered(clip, canvas, modal, {i: canvas.to_canvas(mask) for i, mask in whole.items()})
+    unknown = [frame.key for frame in clip.frames if not frame.image]
+    if unknown:
+        raise InputError(
+            f"no picture is known of {len(unknown)} frames, {unknown[0]} first, and {task.engine} looks at them; put the "
+            "benchmark's pictures where its annotations are, or take --engine modal or convex"
+        )
     pictures = PictureClip([(task.frames or Path()) / frame.image for frame in clip.frames], (width, height))
     depth = _depth(pictures, task)
     if task.engine == "convex-nearer":

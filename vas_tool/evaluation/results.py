@@ -139,6 +139,6 @@ RESULTS: dict[str, ResultForm] = {
         frames=lambda truth: truth.parent if is_tabe_folder(truth) else truth,
     ),
     "movi": ResultForm(lambda order: eoras.read_movi_truth(order.truth), _write_movi, frames=eoras.movi_split),
-    "kitti": ResultForm(lambda order: eoras.read_kitti_truth(order.truth), _write_kitti),
+    "kitti": ResultForm(lambda order: eoras.read_kitti_truth(order.truth), _write_kitti, frames=lambda truth: truth),
 }
 """Benchmark -> how its results are written."""
