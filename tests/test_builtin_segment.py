@@ -110,6 +110,14 @@ def test_a_large_clip_gets_masks_of_its_own_size(engine: BuiltinSegmenter, scene
     assert iou(masks[-1], truth) > 0.9
 
 
+@pytest.mark.parametrize("size_hw", [(1, 1), (1, 7), (2, 2), (3, 3), (40, 1)])
+def test_a_tiny_picture_is_answered(size_hw: tuple[int, int]) -> None:
+    clip = ArrayClip(np.random.default_rng(0).integers(0, 255, (1, *size_hw, 3), np.uint8))
+    mask = BuiltinSegmenter().segment(clip, 0, Prompts(clicks=(Click(0, 0, 0),)))
+    assert mask.shape == size_hw
+    assert mask[0, 0]
+
+
 def test_what_is_kept_does_not_grow_with_the_clip_or_the_clicks() -> None:
     engine = BuiltinSegmenter()
     clip = make_scene(PREPARED_KEPT + 4).clip

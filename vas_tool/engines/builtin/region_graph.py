@@ -101,7 +101,8 @@ def _seeds(gradient: Floats) -> npt.NDArray[np.int32]:
 
 def _flooded(gradient: Floats, markers: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     relief = cv2.merge([np.clip(gradient / 2, 0, 255).astype(np.uint8)] * 3)
-    labels = np.maximum(cv2.watershed(relief, markers), 0)
+    # watershed gives the picture's border no region, not even at a seed; of a tiny picture that would leave nothing
+    labels = np.maximum(cv2.watershed(relief, markers.copy()), markers)
     while (labels == 0).any():  # the lines between regions go to a neighbour
         grown = cv2.dilate(labels.astype(np.float32), np.ones((3, 3))).astype(np.int32)
         labels = np.where(labels == 0, grown, labels)
