@@ -132,8 +132,8 @@ def _answer(clip: TruthClip, modal: dict[int, Mask], task: Task) -> Answered:
     unknown = [frame.key for frame in clip.frames if not frame.image]
     if unknown:
         raise InputError(
-            f"no picture is known of {len(unknown)} frames, {unknown[0]} first, and {task.engine} looks at them; put the "
-            "benchmark's pictures where its annotations are, or take --engine modal or convex"
+            f"no picture is known of {len(unknown)} frames, {unknown[0]} first, and {task.engine} looks at them; put "
+            "the benchmark's pictures where its annotations are, or take --engine modal or convex"
         )
     pictures = PictureClip([(task.frames or Path()) / frame.image for frame in clip.frames], (width, height))
     depth = _depth(pictures, task)
