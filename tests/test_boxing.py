@@ -336,7 +336,7 @@ def test_a_run_crops_to_the_boxes_of_a_file_or_of_the_project(
     file.write_text("[[1, -9, 4, 30, 40], [3, -7, 4, 32, 40]]")
     run = ["run", str(tmp_path / "frames"), "--project", str(tmp_path / "p"), "--click", "0,32,24"]
     assert main([*run, "--amodal-boxes", "project"]) == 1
-    assert "has no amodal boxes" in capsys.readouterr().err
+    assert "no amodal boxes of object 1" in capsys.readouterr().err
     assert main([*run, "--amodal-boxes", str(file), "--pad", "0.5", "--one-crop", "--no-uncropped"]) == 0
     project = Project.open(tmp_path / "p")
     layers, canvas = project.layers(1), project.canvas

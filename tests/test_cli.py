@@ -66,6 +66,32 @@ def test_a_second_run_goes_on_with_the_project(images: Path, tmp_path: Path) -> 
     assert len(list((tmp_path / "p/objects/001/amodal").iterdir())) == 6
 
 
+def test_a_project_with_several_objects_is_told_which(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = str(tmp_path / "p")
+    for label in ("car", "lorry"):
+        new = ["run", str(images), "--project", made, "--click", click(), "--label", label, "--stages", "segment"]
+        assert main(new) == 0
+    capsys.readouterr()
+    assert main(["run", made]) == 1
+    assert "1 (car), 2 (lorry); say --object ID or --object all" in capsys.readouterr().err
+    assert main(["run", made, "--object", "all", "--click", click()]) == 1
+    assert "choose it with --object ID" in capsys.readouterr().err
+    assert main(["run", made, "--object", "7"]) == 1 and main(["run", made, "--object", "last"]) == 1
+    assert main(["run", made, "--object", "2"]) == 0
+    amodal = {n: sorted((tmp_path / f"p/objects/{n}/amodal").glob("*")) for n in ("001", "002")}
+    assert len(amodal["002"]) == 6 and not amodal["001"]
+    assert main(["run", made, "--object", "all"]) == 0
+    assert "object 1 (car)" in (told := capsys.readouterr().out) and "object 2 (lorry)" in told
+    assert len(list((tmp_path / "p/objects/001/amodal").iterdir())) == 6
+
+
+def test_a_source_that_is_no_project_needs_a_place(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(images), "--click", click()]) == 1
+    assert "say with --project DIR" in capsys.readouterr().err
+
+
 def test_masks_and_a_negative_click_and_a_box(images: Path, tmp_path: Path) -> None:
     masks = tmp_path / "masks"
     masks.mkdir()

@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"vas-tool {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_open(commands.add_parser("open", help="open the tool in a browser"))
-    _add_run(commands.add_parser("run", help="segment, track and complete one object without a browser"))
+    _add_run(commands.add_parser("run", help="segment, track and complete objects without a browser"))
     _add_import(commands.add_parser("import", help="make projects of another tool's annotations"))
     _add_export(commands.add_parser("export", help="write a project's results for other tools"))
     verify = commands.add_parser("verify", help="check an exported file")
@@ -147,8 +147,11 @@ def _add_boxes(run: argparse.ArgumentParser) -> None:
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
-    run.add_argument("source", type=Path, help="a video, a folder of images, or a folder with rgbs/ and masks/")
-    run.add_argument("--project", type=Path, required=True, help="the folder to make, or a project to go on with")
+    run.add_argument(
+        "source", type=Path, help="a video, a folder of images, a folder with rgbs/ and masks/, or a project"
+    )
+    run.add_argument("--project", type=Path, help="the folder to make; needed unless the source is a project")
+    run.add_argument("--object", metavar="ID|all", help="which of a project's objects, when it has several")
     run.add_argument("--click", action="append", default=[], metavar="FRAME,X,Y[,-]", help="a click; ,- is negative")
     run.add_argument("--box", action="append", default=[], metavar="FRAME,X0,Y0,X1,Y1")
     run.add_argument("--masks", type=Path, help="a folder of modal masks, one image a frame")

@@ -1,0 +1,96 @@
+"""What ``vas-tool run`` is told, from words to things; what cannot be meant is an InputError or PromptError."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from vas_tool.engines import registry
+from vas_tool.errors import InputError, PromptError
+from vas_tool.hypotheses import Recipe
+from vas_tool.project.truth import Truth
+from vas_tool.runs.hypothesis_runs import MOST_HYPOTHESES
+from vas_tool.types import STAGES, Box, Click, Stage
+
+
+def seeds_of(options: Namespace) -> list[int]:
+    """Of the hypotheses that are asked for."""
+    if options.seed < 0:
+        raise InputError(f"--seed takes a whole number from 0, got {options.seed}")
+    if options.hypotheses is None:
+        if options.pick:
+            raise InputError(f"--pick {options.pick} chooses among hypotheses; say how many with --hypotheses K")
+        return []
+    if not 1 <= options.hypotheses <= MOST_HYPOTHESES:
+        raise InputError(f"--hypotheses takes 1 to {MOST_HYPOTHESES}, got {options.hypotheses}")
+    return list(range(options.seed, options.seed + options.hypotheses))
+
+
+def recipe_of(choice: str, seeds: list[int]) -> Recipe:
+    """``--pick``: majority, union or one of the seeds."""
+    if choice in ("majority", "union"):
+        return Recipe("majority" if choice == "majority" else "union", tuple(seeds))
+    if choice not in map(str, seeds):
+        raise InputError(f"--pick takes majority, union or one of {', '.join(map(str, seeds))}; got {choice!r}")
+    return Recipe.of_seed(int(choice))
+
+
+def stages_of(text: str) -> list[Stage]:
+    """``--stages``, in the order of the pipeline."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in STAGES]
+    if unknown or not names:
+        raise InputError(f"--stages {text}: choose from {','.join(STAGES)}")
+    return [stage for stage in STAGES if stage in names]
+
+
+def engines_of(texts: list[str]) -> dict[str, str]:
+    """``--engine STAGE=NAME ...``: stage -> name, both known."""
+    chosen: dict[str, str] = {}
+    for text in texts:
+        stage, _, name = text.partition("=")
+        registry.spec_of(stage, name)  # type: ignore[arg-type]  # it checks the name itself
+        chosen[stage] = name
+    return chosen
+
+
+def with_settings(truth: Truth, texts: list[str]) -> Truth:
+    """The truth with ``STAGE.NAME=VALUE`` set of the engines that it chooses."""
+    for text in texts:
+        stage, _, rest = text.partition(".")
+        name, equals, value = rest.partition("=")
+        if stage not in STAGES or not name or not equals:
+            raise InputError(f"--set needs STAGE.NAME=VALUE with a stage of {', '.join(STAGES)}, got {text!r}")
+        spec = registry.spec_of(stage, truth.engines.get(stage, registry.AUTO))
+        settings = {**truth.settings_of(stage, spec.name), name: registry.parameter_of(spec, name).read(value)}
+        truth = truth.setting(stage, spec.name, settings)
+    return truth
+
+
+def _numbers(text: str, count: int, option: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or numbers[0] != int(numbers[0]):
+        raise PromptError(f"{option}, got {text!r}")
+    return numbers
+
+
+def click_of(text: str) -> Click:
+    """``--click FRAME,X,Y`` or ``FRAME,X,Y,-``."""
+    positive = not text.endswith(",-")
+    frame, x, y = _numbers(text.removesuffix(",-"), 3, "--click needs FRAME,X,Y or FRAME,X,Y,-")
+    return Click(int(frame), x, y, positive)
+
+
+def box_of(text: str) -> Box:
+    """``--box FRAME,X0,Y0,X1,Y1``."""
+    frame, x0, y0, x1, y1 = _numbers(text, 5, "--box needs FRAME,X0,Y0,X1,Y1")
+    return Box(int(frame), x0, y0, x1, y1)
+
+
+def object_id_of(text: str) -> int:
+    """``--object ID``."""
+    if not text.isdigit():
+        raise InputError(f"--object takes an object's number or all, got {text!r}")
+    return int(text)
