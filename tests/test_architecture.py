@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"errors", "types"},
     {"masks", "hypotheses", "boxes", "video", "drawing", "storage", "project.history", "project.truth"}
-    | {"project.object_layers", "project.worktime", "project.made_from", "project.attention"}
+    | {"project.object_layers", "project.window_cache", "project.worktime", "project.made_from", "project.attention"}
     | {"engines.base", "engines.settings"},
     {"engines"},
     {"pipeline"},

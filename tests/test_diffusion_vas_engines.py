@@ -188,4 +188,6 @@ def test_content_continues_the_noise_of_the_first_stage(pipeline: DiffusionVasPi
         said = pipeline(first, pictures.three_channels(second), generator=generator, num_steps=SMALL.num_steps)
     for i in span:
         hidden = small.amodal[i] & ~small.modal[i]
-        assert np.array_equal(got[i][hidden][:, :3], pictures.colours_on_canvas(said.frames[i], canvas)[hidden])
+        assert np.array_equal(
+            got[i][hidden][:, :3], pictures.colours_on_canvas(pictures.as_bytes(said.frames[i]), canvas)[hidden]
+        )

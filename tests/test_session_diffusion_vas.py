@@ -96,7 +96,7 @@ def test_hypotheses_settings_and_windows_from_the_first_run_to_the_content(sessi
     before = {f: layers.amodal.path(f).stat().st_mtime_ns for f in range(FRAMES)}
     session.stroke(Stroke(10, layer="modal", adds=True, radius=4, points=((50.0, 40.0),)), object_id=1)
     amodal = {c.stage: c for c in session.completion_cost(1)}["amodal"]
-    assert (amodal.num_frames, amodal.num_windows) == (7, 2)  # frame 6 is blended from both
+    assert (amodal.num_frames, amodal.num_windows) == (7, 1)  # frame 6 is blended with what the first one gave: kept
     assert amodal.seconds is not None
     session.start_completing(1)
     done(session)

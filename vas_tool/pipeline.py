@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from vas_tool.boxes.cropping import (
     CroppedClip,
@@ -26,9 +26,11 @@ from vas_tool.engines.base import (
     ContentCompleter,
     DepthEstimator,
     Progress,
+    Resumable,
     SamplingCompleter,
     Segmenter,
     TrackedFrame,
+    WindowStore,
     silent,
 )
 from vas_tool.engines.registry import AUTO, LoadedEngine
@@ -37,6 +39,7 @@ from vas_tool.errors import PromptError
 from vas_tool.types import STAGES, Canvas, Clip, Content, Depth, Mask, Prompts, Stage
 
 Answer = TypeVar("Answer")
+Completer = TypeVar("Completer")
 
 
 @dataclass
@@ -162,6 +165,8 @@ class AmodalWork:
     settings: Settings = field(default_factory=dict)
     crops: CropPlan | None = None
     """Look through crops around the object's amodal boxes; only frames with a box are answered."""
+    store: WindowStore | None = None
+    """Where an engine with windows keeps those that are finished."""
 
     def seen(self) -> AmodalWork:
         """What the engine sees of it: the same work, or that on the crops."""
@@ -175,6 +180,7 @@ class AmodalWork:
             frame_indices=self.frame_indices,
             seed=self.seed,
             settings=self.settings,
+            store=self.store,
         )
 
     def answered(self, frame_index: int) -> bool:
@@ -219,6 +225,13 @@ def boxed(work: AmodalWork, engine: AmodalCompleter) -> Callable[[int, Mask], Ma
     return better
 
 
+def keeping(engine: Completer, store: WindowStore | None) -> Completer:
+    """The engine, that keeps its finished windows in ``store`` where it has windows."""
+    if store is None or not isinstance(engine, Resumable):
+        return engine
+    return cast(Completer, engine.keeping(store))
+
+
 def amodal_masks(
     work: AmodalWork, *, completer: LoadedEngine[AmodalCompleter], progress: Progress = silent
 ) -> Iterator[tuple[int, Mask]]:
@@ -227,7 +240,7 @@ def amodal_masks(
     What is seen belongs to the whole object: every answer is united with the modal mask (Diffusion-VAS demo.py).
     """
     seen = work.seen()
-    answers = completer.engine.complete(
+    answers = keeping(completer.engine, work.store).complete(
         seen.clip,
         seen.modal,
         seen.depth,
@@ -257,7 +270,7 @@ def amodal_hypotheses(
         yield from _one_run_a_seed(work, seeds, completer=completer, progress=progress)
         return
     seen = work.seen()
-    answers = completer.engine.sample(
+    answers = keeping(completer.engine, work.store).sample(
         seen.clip,
         seen.modal,
         seen.depth,
@@ -304,13 +317,15 @@ class ContentWork:
     frame_indices: range
     seed: int = 0
     settings: Settings = field(default_factory=dict)
+    store: WindowStore | None = None
+    """Where an engine with windows keeps those that are finished."""
 
 
 def content_pictures(
     work: ContentWork, *, completer: LoadedEngine[ContentCompleter], progress: Progress = silent
 ) -> Iterator[tuple[int, Content]]:
     """Stage 4: (frame_index, (canvas H, W, 4) uint8 RGBA)."""
-    answers = completer.engine.complete(
+    answers = keeping(completer.engine, work.store).complete(
         work.clip,
         work.modal,
         work.amodal,

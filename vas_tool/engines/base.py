@@ -13,7 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
 
 from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.types import AmodalBox, Canvas, Clip, Content, Depth, Mask, Prompts
@@ -23,6 +26,44 @@ Windows = Callable[[int], Sequence[range]]
 
 The layout follows from that number alone: it is the same whichever frames are asked for.
 """
+
+
+WindowAnswer = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+"""(T, ...): what an engine's model said of the T frames of a window, in numbers that only the engine reads."""
+
+
+@dataclass(frozen=True)
+class WindowKey:
+    """What tells one answer of a window from all others."""
+
+    window: range
+    seed: int
+    made_from: str
+    """A digest of all that the answer depends on, in letters and digits."""
+
+
+class WindowStore(Protocol):
+    """Where an engine with windows keeps what its model said of them, so that no window is computed twice."""
+
+    def read(self, key: WindowKey) -> WindowAnswer | None:
+        """What was kept under the key; None when nothing was, or not any more."""
+        ...
+
+    def keep(self, key: WindowKey, answer: WindowAnswer) -> None:
+        """Keep it for a while."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """An engine with windows whose finished windows can be kept: a run that was stopped goes on behind them.
+
+    What was kept counts as if it had just been computed: frames that two windows share are the same to the bit.
+    """
+
+    def keeping(self, store: WindowStore) -> Self:
+        """The same engine, one that looks into ``store`` first and keeps there what it computes."""
+        ...
 
 
 class Progress(Protocol):

@@ -38,6 +38,8 @@ class Parameter:
     lowest: float | None = None
     highest: float | None = None
     """The range of a number, both ends included; None: no limit."""
+    afterwards: bool = False
+    """It changes only what is made of the model's answer: another value needs no new run of the model."""
 
     def __post_init__(self) -> None:
         self.checked(self.default)

@@ -26,6 +26,8 @@ CHECKPOINTS = Path("checkpoints")
 MEGABYTE = 10**6
 """Of progress: what the sizes of models are told in."""
 READ_BYTES = 1 << 20
+MARKED = (".safetensors", ".bin", ".json")
+"""Files of a folder of weights that its answers follow from."""
 SHA256_DIGITS = 64
 """A hub's etag of this many hexadecimal digits is the file's sha256 (files kept in Git LFS)."""
 
@@ -61,6 +63,11 @@ class Weights:
     def find(self) -> Path | None:
         """The file, or None when it is in none of the places."""
         return next((path for path in self.places() if path.is_file()), None)
+
+    def mark(self) -> str:
+        """Another text for another file, without reading gigabytes; empty when there is none."""
+        path = self.find()
+        return _mark_of([path], path.parent) if path else ""
 
     def lack(self) -> str:
         """What is missing, for the person; empty when nothing is."""
@@ -120,6 +127,11 @@ class WeightsFolder:
         """The parts that a folder does not have under any of their names."""
         return [part for part in self.parts if part.find(folder) is None]
 
+    def mark(self) -> str:
+        """See ``folder_mark``; empty when no folder is complete."""
+        folder = self.find()
+        return folder_mark(folder) if folder else ""
+
     def lack(self) -> str:
         """What is missing, for the person: of the folder that has the most parts. Empty when nothing is."""
         folders = [folder for folder in self.places() if folder.is_dir()]
@@ -131,6 +143,16 @@ class WeightsFolder:
 
 
 AnyWeights = Weights | WeightsFolder
+
+
+def folder_mark(folder: Path) -> str:
+    """Another text for other files in a folder's parts: from names, sizes and times, without reading gigabytes."""
+    return _mark_of(sorted(path for path in folder.glob("[!.]*/*") if path.suffix in MARKED), folder)
+
+
+def _mark_of(files: list[Path], folder: Path) -> str:
+    said = [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
 def _listed(things: list[Path] | list[str]) -> str:

@@ -7,7 +7,7 @@ from a new run but holds as well as it did.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 
@@ -68,10 +68,16 @@ class Setup:
 
     settings: Mapping[str, SettingValue] = field(default_factory=dict)
     """A value for each of its parameters; none for engines without."""
+    afterwards: Collection[str] = ()
+    """Those that change only what is made of its model's answer."""
     reach: Sequence[range] = ()
     """By frame, the frames whose masks its result follows from (see ``reach_of``); empty: those of the whole clip."""
     seeded: bool = True
     """Whether another hypothesis would be another mask."""
+
+
+def _of_the_model(setup: Setup) -> dict[str, SettingValue]:
+    return {name: value for name, value in setup.settings.items() if name not in setup.afterwards}
 
 
 SetupOf = Callable[[str], Setup]
@@ -117,6 +123,11 @@ class AmodalInputs:
         beside = "" if self._setup_of(engine).reach else self.everywhere
         return f"{self.here(frame_index, engine, recipe=recipe)}{PART}{beside}"
 
+    def of_window(self, window: range, seed: int, *, engine: str) -> str:
+        """What stands for all that the engine's model makes of a window for a seed."""
+        seen = [[f, self._seen[f] + self._boxes.get(f, "")] for f in window if f in self._seen]
+        return digest_of([self._ground, seed, _of_the_model(self._setup_of(engine)), window.start, seen])
+
     def _around(self, frame_index: int, engine: str, *, recipe: Recipe) -> str:
         setup = self._setup_of(engine)
         reach = setup.reach[frame_index] if setup.reach else None
@@ -153,6 +164,11 @@ class ContentInputs:
         """The inputs for one frame."""
         beside = "" if self._setup_of(engine).reach else self._everywhere
         return PART.join((self._own(frame_index), self._around(frame_index, engine), beside))
+
+    def of_window(self, window: range, seed: int, *, engine: str) -> str:
+        """What stands for all that the engine's model makes of a window for a seed."""
+        own = [self._own(f) for f in window]
+        return digest_of([seed, _of_the_model(self._setup_of(engine)), window.start, own])
 
     def _own_of(self, frame_index: int) -> str:
         stamp = self._amodal.layers.amodal_stamp(self._amodal.thing, frame_index)

@@ -5,6 +5,7 @@ place.json            where the person was looking (not worth a word when lost)
 frames/               the clip
 depth/                one 16 bit PNG a frame
 objects/001/          modal/ amodal/ uncropped/ content/ (made by engines), given/ (imported), hypotheses/ (by seed)
+windows/              finished windows of engines that have windows, the last used: a cache, see ``window_cache``
 history/000007/       what edit 7 replaced in the layers, so that undo can put it back
 
 Every file is written beside and then replaced.

@@ -85,7 +85,8 @@ def setups(project: Project, stage: Stage) -> SetupOf:
         spec = specs[engine]
         windows = windows_of(project, spec)
         reach = reach_of(windows, len(project.clip)) if windows else ()
-        return Setup(set_now(project, spec), reach, seeded=spec.seeded)
+        afterwards = [parameter.name for parameter in spec.parameters if parameter.afterwards]
+        return Setup(set_now(project, spec), afterwards, reach, seeded=spec.seeded)
 
     return setup_of
 

@@ -18,6 +18,7 @@ from vas_tool.project.review import chosen_engine, depth_inputs, stale_stages, w
 from vas_tool.runs.costs import StageCost, cost_of, measured, total
 from vas_tool.runs.crop_runs import amodal_parts, keep_uncropped, uncropped_to_make, with_crop
 from vas_tool.runs.hypothesis_runs import Tray, make_hypotheses, take_hypotheses
+from vas_tool.runs.kept_windows import kept_numbers, window_store
 from vas_tool.runs.results import OnFrame, ignore_frame, put_result, stamp_by
 from vas_tool.runs.spans import contiguous, stretches, windows_with
 from vas_tool.types import Stage
@@ -122,7 +123,8 @@ def _run_one_seed(
     layers, (seed,) = project.layers(object_id), recipe.seeds
     inputs, _ = wanted_inputs(project, object_id)
     loaded = registry.load("amodal", chosen_engine(project, "amodal").name)
-    with measured(project, loaded.spec, frames):
+    kept = kept_numbers(project, object_id, loaded.spec, seeds_on=dict.fromkeys(frames, (seed,)))
+    with measured(project, loaded.spec, frames, kept=kept):
         for work, part in amodal_parts(project, object_id, frames, spec=loaded.spec, seed=seed):
             for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
                 if frame_index in part:
@@ -148,7 +150,8 @@ def complete_content(
     if not needed:
         return
     loaded = registry.load("content", chosen_engine(project, "content").name)
-    with measured(project, loaded.spec, needed):
+    kept = kept_numbers(project, object_id, loaded.spec, seeds_on=dict.fromkeys(needed, (project.truth.seed,)))
+    with measured(project, loaded.spec, needed, kept=kept):
         for span in stretches(needed, windows_of(project, loaded.spec)):
             work = content_work(project, object_id, span, spec=loaded.spec)
             for frame_index, content in content_pictures(work, completer=loaded, progress=progress):
@@ -170,6 +173,7 @@ def content_work(project: Project, object_id: int, span: range, *, spec: EngineS
         frame_indices=span,
         seed=project.truth.seed,
         settings=project.truth.settings_of("content", spec.name),
+        store=window_store(project, object_id, spec),
     )
 
 
@@ -221,7 +225,8 @@ def completion_costs(
             amodal = to_make(project, object_id, "amodal", among=set(project.modal(object_id)))
             left = amodal - _in_the_tray(project, object_id, amodal)
             spec = chosen_engine(project, "amodal")
-            costs.append(cost_of(project, spec, left))
+            kept = kept_numbers(project, object_id, spec, seeds_on=_seeds_on(project, object_id, left))
+            costs.append(cost_of(project, spec, left, kept=kept))
             beside = _beside(project, object_id, amodal)
             costs += [replace(cost_of(project, spec, beside), beside=True)] if beside else []
         if "content" in stages:
@@ -229,12 +234,17 @@ def completion_costs(
     return total(costs)
 
 
+def _seeds_on(project: Project, object_id: int, frames: Collection[int]) -> dict[int, tuple[int, ...]]:
+    """frame_index -> the seeds of the hypotheses that its amodal mask follows from."""
+    thing = project.truth.object(object_id)
+    return {f: project.truth.recipe_on(thing, f).seeds for f in frames}
+
+
 def _in_the_tray(project: Project, object_id: int, frames: set[int]) -> set[int]:
     """The frames whose amodal mask is taken from hypotheses that are there: it costs nothing."""
     if not project.layers(object_id).has_hypotheses:
         return set()
-    tray, thing = Tray(project, object_id), project.truth.object(object_id)
-    seeds = {f: project.truth.recipe_on(thing, f).seeds for f in frames}
+    tray, seeds = Tray(project, object_id), _seeds_on(project, object_id, frames)
     return {f for f in frames if all(tray.is_ours(f, seed) for seed in seeds[f])}
 
 
@@ -249,7 +259,10 @@ def _content_cost(project: Project, object_id: int, amodal: set[int]) -> StageCo
     """Of one object, when these amodal masks are made before."""
     spec, there = chosen_engine(project, "content"), set(project.amodal(object_id)) | amodal
     follow = _follow(project, spec, amodal, among=there - set(project.truth.object(object_id).accepted))
-    return cost_of(project, spec, to_make(project, object_id, "content", among=there) | follow)
+    kept = kept_numbers(
+        project, object_id, spec, seeds_on={} if amodal else dict.fromkeys(there, (project.truth.seed,))
+    )
+    return cost_of(project, spec, to_make(project, object_id, "content", among=there) | follow, kept=kept)
 
 
 def _follow(project: Project, spec: EngineSpec, amodal: set[int], *, among: set[int]) -> set[int]:
@@ -267,7 +280,13 @@ def hypotheses_costs(project: Project, object_id: int, seeds: Sequence[int]) -> 
     missing = {seed for frame_seeds in lacking.values() for seed in frame_seeds}
     return [
         cost_of(project, depth, depths_to_make(project, list(project.modal(object_id)), depth)),
-        cost_of(project, tray.spec, lacking, num_seeds=len(missing)),
+        cost_of(
+            project,
+            tray.spec,
+            lacking,
+            num_seeds=len(missing),
+            kept=kept_numbers(project, object_id, tray.spec, seeds_on=lacking),
+        ),
     ]
 
 

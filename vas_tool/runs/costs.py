@@ -39,10 +39,20 @@ class StageCost:
         return f"{self.stage} without the crop" if self.beside else self.stage
 
 
-def cost_of(project: Project, spec: EngineSpec, frames: Collection[int], *, num_seeds: int = 1) -> StageCost:
-    """What it would cost to make these frames by an engine."""
+NO_WINDOWS: frozenset[int] = frozenset()
+
+
+def cost_of(
+    project: Project,
+    spec: EngineSpec,
+    frames: Collection[int],
+    *,
+    num_seeds: int = 1,
+    kept: frozenset[int] = NO_WINDOWS,
+) -> StageCost:
+    """What it would cost to make these frames by an engine, but for the windows whose numbers are ``kept``."""
     windows = windows_of(project, spec)
-    num_windows = len(windows_with(frames, windows)) if windows else None
+    num_windows = len({*windows_with(frames, windows)} - kept) if windows else None
     known = speeds.seconds_for(_work(project, spec))
     units = len(frames) if num_windows is None else num_windows
     seconds = None if known is None else known * units * num_seeds
@@ -50,12 +60,19 @@ def cost_of(project: Project, spec: EngineSpec, frames: Collection[int], *, num_
 
 
 @contextmanager
-def measured(project: Project, spec: EngineSpec, frames: Collection[int], *, num_seeds: int = 1) -> Iterator[None]:
-    """Remember how long it takes to make these frames; nothing when that is broken off."""
+def measured(
+    project: Project,
+    spec: EngineSpec,
+    frames: Collection[int],
+    *,
+    num_seeds: int = 1,
+    kept: frozenset[int] = NO_WINDOWS,
+) -> Iterator[None]:
+    """Remember how long it takes to make these frames (see ``cost_of``); nothing when that is broken off."""
     start = time.monotonic()
     yield
     windows = windows_of(project, spec)
-    units = (len(windows_with(frames, windows)) if windows else len(frames)) * num_seeds
+    units = (len({*windows_with(frames, windows)} - kept) if windows else len(frames)) * num_seeds
     if units:
         speeds.remember(_work(project, spec), (time.monotonic() - start) / units)
 

@@ -16,6 +16,7 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.pipeline import AmodalWork, amodal_masks
 from vas_tool.project import Project
 from vas_tool.project.review import amodal_inputs, chosen_engine, windows_of
+from vas_tool.runs.kept_windows import window_store
 from vas_tool.runs.results import put_result, stamp_by
 from vas_tool.runs.spans import stretches
 from vas_tool.storage import Stamp
@@ -29,7 +30,9 @@ def amodal_parts(
     boxed = set(frames) & set(plan.boxes) if plan is not None else set()
     for part, crops in ((boxed, plan), (set(frames) - boxed, None)):
         for span in stretches(part, windows_of(project, spec)) if part else []:
-            yield replace(_on_the_picture(project, object_id, span, spec=spec, seed=seed), crops=crops), part
+            work = _on_the_picture(project, object_id, span, spec=spec, seed=seed)
+            store = window_store(project, object_id, spec, boxed=crops is not None)
+            yield replace(work, crops=crops, store=store), part
 
 
 def crop_plan(project: Project, object_id: int, spec: EngineSpec) -> CropPlan | None:
@@ -85,6 +88,7 @@ def keep_uncropped(
     loaded = registry.load("amodal", spec.name)
     for span in stretches(missing, windows_of(project, spec)):
         work = _on_the_picture(project, object_id, span, spec=spec, seed=project.truth.seed)
+        work = replace(work, store=window_store(project, object_id, spec))
         for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
             if frame_index in missing:
                 item = (frame_index, mask, wanted[frame_index])

@@ -18,6 +18,7 @@ from vas_tool.project import Project
 from vas_tool.project.review import chosen_engine, wanted_inputs
 from vas_tool.runs.costs import measured
 from vas_tool.runs.crop_runs import amodal_parts, with_crop
+from vas_tool.runs.kept_windows import kept_numbers
 from vas_tool.runs.results import OnFrame, ignore_frame, put_result, stamp_by
 from vas_tool.storage import Stamp
 from vas_tool.types import Mask
@@ -107,7 +108,8 @@ def make_hypotheses(
         return
     loaded = registry.load("amodal", tray.spec.name)
     for lacking, frames in together.items():
-        with measured(project, tray.spec, frames, num_seeds=len(lacking)):
+        kept = kept_numbers(project, object_id, tray.spec, seeds_on=dict.fromkeys(frames, lacking))
+        with measured(project, tray.spec, frames, num_seeds=len(lacking), kept=kept):
             for work, part in amodal_parts(project, object_id, frames, spec=tray.spec):
                 for frame_index, masks in amodal_hypotheses(work, lacking, completer=loaded, progress=progress):
                     if frame_index in part:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.base import Progress, WindowStore, silent
 from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS
+from vas_tool.engines.diffusion_vas.kept_windows import answers_of
 from vas_tool.engines.diffusion_vas.loading import found_folder
 from vas_tool.engines.diffusion_vas.parameters import MAX_CHANNEL_SUM, DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.pictures import (
@@ -34,7 +37,7 @@ def open_amodal() -> DiffusionVasAmodal:
 
 
 class DiffusionVasAmodal:
-    """An AmodalCompleter and SamplingCompleter (see ``engines.base``).
+    """An AmodalCompleter and SamplingCompleter, Resumable (see ``engines.base``).
 
     A window in which nothing of the object is seen has nothing to go by: it is answered with empty masks, unasked.
     """
@@ -42,6 +45,13 @@ class DiffusionVasAmodal:
     def __init__(self, pipeline: DiffusionVasPipeline, defaults: DiffusionVasParameters = DEFAULT) -> None:
         """``defaults``: what holds where ``settings`` say nothing."""
         self.encodings, self.defaults = Encodings(pipeline), defaults
+        self.store: WindowStore | None = None
+
+    def keeping(self, store: WindowStore) -> Self:
+        """The same engine, that keeps what its model says of a window."""
+        other = copy(self)
+        other.store = store
+        return other
 
     def complete(
         self,
@@ -99,8 +109,8 @@ class DiffusionVasAmodal:
             window = windows[number]
             if not shown.is_seen(window):
                 return None
-            frames = model.frames(number, shown.of(window), seeds)
-            return np.stack([channel_sums(one[: len(window)]) for one in frames], axis=1)
+            said = answers_of(model, number, shown.of(window), seeds=seeds, store=self.store, told_as=channel_sums)
+            return np.stack(said, axis=1).astype(np.float32)
 
         for index, sums in run_windows(windows, frame_indices, answer):
             yield index, tuple(shown.masks(index, sums, num=len(seeds)))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.base import Progress, WindowStore, silent
 from vas_tool.engines.diffusion_vas.checkpoints import CONTENT_WEIGHTS
+from vas_tool.engines.diffusion_vas.kept_windows import answers_of
 from vas_tool.engines.diffusion_vas.loading import found_folder
 from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.pictures import (
     amodal_condition,
+    as_bytes,
     colour_condition,
     colours_on_canvas,
     mask_for_model,
@@ -37,11 +41,18 @@ def open_content() -> DiffusionVasContent:
 
 
 class DiffusionVasContent:
-    """A ContentCompleter (see ``engines.base``). A window without a single amodal pixel to paint is not run."""
+    """A ContentCompleter, Resumable (see ``engines.base``). A window without an amodal pixel to paint is not run."""
 
     def __init__(self, pipeline: DiffusionVasPipeline, defaults: DiffusionVasParameters = DEFAULT) -> None:
         """``defaults``: what holds where ``settings`` say nothing."""
         self.encodings, self.defaults = Encodings(pipeline), defaults
+        self.store: WindowStore | None = None
+
+    def keeping(self, store: WindowStore) -> Self:
+        """The same engine, that keeps what its model says of a window."""
+        other = copy(self)
+        other.store = store
+        return other
 
     def complete(
         self,
@@ -64,12 +75,13 @@ class DiffusionVasContent:
         model = WindowModel(self.encodings, windows, chosen, told, is_second_stage=True)
 
         def answer(number: int) -> Floats | None:
-            """(T, h, w, 3) in 0..1"""
+            """(T, h, w, 3) in 0..255"""
             told.next_window()
             window = windows[number]
             if not shown.is_wanted(window, frame_indices):
                 return None
-            return model.frames(number, shown.of(window), (seed,))[0][: len(window)]
+            (said,) = answers_of(model, number, shown.of(window), seeds=(seed,), store=self.store, told_as=as_bytes)
+            return said.astype(np.float32)
 
         for index, colours in run_windows(windows, frame_indices, answer):
             yield index, shown.content(index, colours)
@@ -103,7 +115,7 @@ class _ShownWindows:
         whole = self._whole(index)
         out = np.zeros((*whole.shape, 4), np.uint8)
         if colours is not None:
-            out[..., :3][whole] = colours_on_canvas(colours, self.canvas)[whole]
+            out[..., :3][whole] = colours_on_canvas(np.rint(colours).astype(np.uint8), self.canvas)[whole]
         if index in self.modal and whole.any():
             seen = whole & self.canvas.to_canvas(self.modal[index])
             out[..., :3][seen] = self.canvas.to_canvas(self.clip[index])[seen]

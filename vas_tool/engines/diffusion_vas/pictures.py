@@ -78,9 +78,9 @@ def _resized(picture: Floats, size_hw: SizeHW) -> Floats:
     return np.asarray(cv2.resize(picture, size_hw[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def channel_sums(frames: Floats) -> Floats:
+def channel_sums(frames: Floats) -> npt.NDArray[np.uint16]:
     """(T, h, w, 3) in 0..1 -> (T, h, w): red + green + blue, each a whole number in 0..255."""
-    sums: Floats = as_bytes(frames).sum(axis=-1, dtype=np.float32)
+    sums: npt.NDArray[np.uint16] = as_bytes(frames).sum(axis=-1, dtype=np.uint16)
     return sums
 
 
@@ -113,9 +113,9 @@ def amodal_condition(small: Mask) -> Floats:
     return np.where(small, np.float32(1), np.float32(-1))
 
 
-def colours_on_canvas(small: Floats, canvas: Canvas) -> npt.NDArray[np.uint8]:
-    """(h, w, 3) in 0..1 -> (canvas H, W, 3) uint8."""
-    return np.asarray(cv2.resize(as_bytes(small), canvas.size_wh, interpolation=cv2.INTER_LINEAR), np.uint8)
+def colours_on_canvas(small: npt.NDArray[np.uint8], canvas: Canvas) -> npt.NDArray[np.uint8]:
+    """(h, w, 3) -> (canvas H, W, 3)."""
+    return np.asarray(cv2.resize(small, canvas.size_wh, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def three_channels(pictures: Floats) -> Floats:

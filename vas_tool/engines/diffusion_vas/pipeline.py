@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from vas_tool.engines.diffusion_vas.parameters import SamplingParameters
 from vas_tool.engines.diffusion_vas.placement import BatchSize, Placement, exact_convolutions
 from vas_tool.engines.diffusion_vas.sampling import Noise, draw_noise, euler_step, guided, model_input, noise_levels
 from vas_tool.engines.diffusion_vas.shortcuts import take_shortcuts
+from vas_tool.engines.weights import folder_mark
 from vas_tool.errors import EngineError
 
 Pictures: TypeAlias = npt.NDArray[np.float32] | torch.Tensor
@@ -55,8 +57,10 @@ class Sampled:
 class DiffusionVasPipeline:
     """Reference behaviour by default; every deviation is a field of ``SamplingParameters``."""
 
-    def __init__(self, parts: Parts, *, device: str | torch.device = "cpu") -> None:
+    def __init__(self, parts: Parts, *, device: str | torch.device = "cpu", weights_mark: str = "") -> None:
+        """``weights_mark``: tells these weights from all others; by default they are like none."""
         self.parts, self.device = parts, torch.device(device)
+        self.weights_mark = weights_mark or uuid4().hex
         self.placement = Placement((parts.unet.stock, parts.vae, parts.image_encoder), self.device)
         self.batch = BatchSize(self.device)
         for network in (parts.unet.stock, parts.vae):
@@ -72,7 +76,8 @@ class DiffusionVasPipeline:
         """
         chosen = torch.device(device or best_device())
         dtype = dtype or (torch.float16 if chosen.type == "cuda" else torch.float32)
-        return cls(load_parts(Path(folder), dtype=dtype), device=chosen)
+        parts = load_parts(Path(folder), dtype=dtype)
+        return cls(parts, device=chosen, weights_mark=folder_mark(Path(folder)))
 
     def __call__(
         self,

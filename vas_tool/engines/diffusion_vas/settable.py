@@ -68,11 +68,13 @@ AMODAL_PARAMETERS = (
         "a pixel belongs to the object when red + green + blue exceed it; 600 of 765 in the paper, lower is fuller",
         lowest=0,
         highest=MAX_CHANNEL_SUM - 1,
+        afterwards=True,
     ),
     Parameter(
         "union_with_modal",
         DEFAULT.union_with_modal,
         "what is seen belongs to the whole object, as in the demo",
+        afterwards=True,
     ),
 )
 CONTENT_PARAMETERS = _SHARED

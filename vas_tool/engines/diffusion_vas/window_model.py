@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -23,6 +23,8 @@ from vas_tool.engines.diffusion_vas.window_noise import window_noise
 Floats = npt.NDArray[np.float32]
 Key = tuple[object, ...]
 
+ONLY_AFTERWARDS = ("threshold", "union_with_modal", "padding_depth", "mask_edges")
+"""Parameters that change what is made of the model's answer, or that show in what it is shown."""
 KEPT_ENCODINGS = 128
 """The last used: depth of 64 windows and as many others. One takes 0.4 MB (25 frames at 256 x 512 in float16)."""
 
@@ -134,6 +136,16 @@ class WindowModel:
     progress: WindowProgress
     is_second_stage: bool = False
     """The content stage's noise goes on where the amodal stage's stopped."""
+
+    def made_from(self, number: int, shown: Shown, seed: int) -> str:
+        """A digest of all that ``frames`` follows from: weights, what is shown, noise, parameters, number format."""
+        pipeline = self.encodings.pipeline
+        chosen = {name: value for name, value in asdict(self.parameters).items() if name not in ONLY_AFTERWARDS}
+        said = (pipeline.weights_mark, pipeline.device.type, str(pipeline.dtype), sorted(chosen.items()))
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(repr((said, self._noise(number, seed).key)).encode())
+        digest.update(_digest(shown.first) + _digest(shown.second))
+        return digest.hexdigest()
 
     def frames(self, number: int, shown: Shown, seeds: Sequence[int]) -> list[Floats]:
         """For each seed (T, h, w, 3) in 0..1: what the model makes of a window. Raises Cancelled between steps."""

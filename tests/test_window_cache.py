@@ -1,0 +1,249 @@
+"""Finished windows are kept: a run that was stopped, or has to mend one window, computes no other again."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import square_at
+from fake_engines import use_fake_engines
+from scene import Scene, make_scene
+from test_session_diffusion_vas import FRAMES, SIZE, done, tiny
+from tiny_diffusion_vas import SMALL, tiny_pipeline
+
+from vas_tool.engines import registry
+from vas_tool.engines.base import Resumable, WindowKey
+from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
+from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
+from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
+from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS
+from vas_tool.engines.diffusion_vas.window_model import ONLY_AFTERWARDS, WindowModel
+from vas_tool.engines.weights import Weights
+from vas_tool.errors import Cancelled
+from vas_tool.project import Project
+from vas_tool.project.window_cache import WindowCache
+from vas_tool.session import Session
+from vas_tool.types import Canvas, Click, Stroke
+
+KEY = WindowKey(range(3), 5, "abc")
+NUM_FRAMES = 15
+"""Three windows: 0..6, 6..12, 8..14."""
+NUM_WINDOWS = 3
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> DiffusionVasPipeline:
+    return tiny_pipeline(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def calls(pipeline: DiffusionVasPipeline, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Answers in each call of the network."""
+    counted: list[int] = []
+    unet = pipeline.parts.unet
+    network = unet.stock.forward
+
+    def count(sample, *args, **kwargs):
+        counted.append(len(sample))
+        return network(sample, *args, **kwargs)
+
+    monkeypatch.setattr(unet.stock, "forward", count)
+    return counted
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return make_scene(NUM_FRAMES)
+
+
+class StoppedAt:
+    """A progress that stops a run at a step of a window."""
+
+    def __init__(self, window: int, step: int) -> None:
+        self.where = window, step
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        window, step = self.where
+        if f"window {window} of" in what and done == (window - 1) * SMALL.num_steps + step:
+            raise Cancelled("enough")
+
+
+def amodal_run(engine: DiffusionVasAmodal, scene: Scene, span: range, **more) -> Iterator[tuple[int, np.ndarray]]:
+    options = {"canvas": scene.canvas, "settings": {"threshold": 380}, "seed": 3} | more
+    return engine.complete(scene.clip, scene.modal, scene.depth, frame_indices=span, **options)
+
+
+def content_run(engine: DiffusionVasContent, scene: Scene, span: range, **more) -> Iterator[tuple[int, np.ndarray]]:
+    options = {"canvas": Canvas(scene.clip.size_wh), "seed": 3} | more
+    return engine.complete(scene.clip, scene.modal, scene.amodal, frame_indices=span, **options)
+
+
+RUNS = [(DiffusionVasAmodal, amodal_run), (DiffusionVasContent, content_run)]
+
+
+@pytest.mark.parametrize(("engine_of", "run"), RUNS)
+@pytest.mark.parametrize("stop", [(2, 1), (3, 0)])
+def test_a_resumed_run_computes_each_window_once_and_gives_the_same_bits(
+    pipeline: DiffusionVasPipeline, scene: Scene, calls: list[int], tmp_path: Path, engine_of, run, stop
+) -> None:
+    whole = dict(run(engine_of(pipeline, SMALL), scene, range(NUM_FRAMES)))
+    assert len(calls) == NUM_WINDOWS * SMALL.num_steps
+    calls.clear()
+    engine = engine_of(pipeline, SMALL).keeping(WindowCache(tmp_path))
+    assert isinstance(engine, Resumable)
+    got = {}
+    with pytest.raises(Cancelled):
+        for index, answer in run(engine, scene, range(NUM_FRAMES), progress=StoppedAt(*stop)):
+            got[index] = answer
+    assert got and max(got) == {2: 5, 3: 7}[stop[0]]
+    another = engine_of(pipeline, SMALL).keeping(WindowCache(tmp_path))  # as after a new start of the tool
+    got |= dict(run(another, scene, range(max(got) + 1, NUM_FRAMES)))
+    assert len(calls) == NUM_WINDOWS * SMALL.num_steps + stop[1]  # the steps of the window that was broken off
+    assert whole.keys() == got.keys() and all(np.array_equal(whole[i], got[i]) for i in whole)
+
+
+def test_of_several_seeds_only_the_new_ones_are_computed(
+    pipeline: DiffusionVasPipeline, scene: Scene, calls: list[int], tmp_path: Path
+) -> None:
+    engine, told = DiffusionVasAmodal(pipeline, SMALL).keeping(WindowCache(tmp_path)), []
+    dict(amodal_run(engine, scene, range(7)))
+    calls.clear()
+    given = (scene.clip, scene.modal, scene.depth)
+    options = {"canvas": scene.canvas, "frame_indices": range(6), "settings": {"threshold": 380}}
+    both = dict(engine.sample(*given, seeds=(3, 4), progress=lambda *said: told.append(said), **options))
+    assert len(calls) == SMALL.num_steps and told[-1][0] == told[-1][1] == 2 * SMALL.num_steps
+    fresh = dict(DiffusionVasAmodal(pipeline, SMALL).sample(*given, seeds=(3, 4), **options))
+    assert all(np.array_equal(a, b) for f in fresh for a, b in zip(fresh[f], both[f], strict=True))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"seed": 4},
+        {"settings": {"num_steps": 3}},
+        {"settings": {"guidance": 2.0}},
+        {"settings": {"clip_layout": "aligned"}},
+        {"settings": {"mask_edges": "hard"}},
+        {"canvas": Canvas((160, 120), pad_left=8)},
+    ],
+)
+def test_what_changes_the_answer_is_computed_anew(
+    pipeline: DiffusionVasPipeline, scene: Scene, calls: list[int], tmp_path: Path, changed: dict
+) -> None:
+    engine = DiffusionVasAmodal(pipeline, SMALL).keeping(WindowCache(tmp_path))
+    dict(amodal_run(engine, scene, range(6)))
+    calls.clear()
+    dict(amodal_run(engine, scene, range(6), **changed))
+    assert calls
+
+
+def test_another_threshold_costs_nothing_and_other_weights_are_told_apart(
+    pipeline: DiffusionVasPipeline, scene: Scene, calls: list[int], tmp_path: Path
+) -> None:
+    engine = DiffusionVasAmodal(pipeline, SMALL).keeping(WindowCache(tmp_path))
+    low, high = (dict(amodal_run(engine, scene, range(6), settings={"threshold": t})) for t in (380, 420))
+    assert len(calls) == SMALL.num_steps and any((low[i] != high[i]).any() for i in low)
+    assert {p.name for p in AMODAL_PARAMETERS if p.afterwards} <= set(ONLY_AFTERWARDS)
+    other = tiny_pipeline(tmp_path / "other", seed=2)
+    assert other.weights_mark != pipeline.weights_mark
+    one, another = (DiffusionVasPipeline(pipeline.parts) for _ in range(2))  # not from files: nobody knows which
+    assert one.weights_mark != another.weights_mark
+
+
+def test_the_cache_is_bounded_and_what_was_used_last_stays(tmp_path: Path) -> None:
+    random = np.random.default_rng(0).integers(0, 255, (3, 100), np.uint8)
+    cache = WindowCache(tmp_path, most_bytes=1300)
+    for seed in (1, 2, 3):
+        cache.keep(WindowKey(range(3), seed, "abc"), random)
+        os.utime(tmp_path / f"-{seed}-abc.npz", ns=(seed, seed))
+        if seed == 2:
+            assert cache.read(WindowKey(range(3), 1, "abc")) is not None
+    assert cache.labelled() == {("", 1), ("", 3)}
+    assert cache.read(WindowKey(range(3), 2, "abc")) is None
+
+
+def test_a_damaged_file_counts_as_none_and_a_full_disk_stops_no_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache, answer = WindowCache(tmp_path), np.arange(6, dtype=np.uint16).reshape(3, 2)
+    cache.keep(KEY, answer)
+    kept = cache.read(KEY)
+    assert kept is not None and kept.dtype == np.uint16 and np.array_equal(kept, answer)
+    (file,) = tmp_path.glob("*.npz")
+    whole = file.read_bytes()
+    for place in range(len(whole)):
+        for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 9]) + whole[place + 1 :]):
+            caplog.clear()
+            file.write_bytes(damaged)
+            got = cache.read(KEY)  # bytes that nobody reads may differ
+            assert np.array_equal(got, answer) if got is not None else not file.exists() and "damaged" in caplog.text
+    (tmp_path / "no folder").write_bytes(b"")
+    WindowCache(tmp_path / "no folder").keep(KEY, answer)
+    assert "not kept" in caplog.text
+
+
+@pytest.fixture
+def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Session]:
+    use_fake_engines(monkeypatch, first=(tiny("amodal", tmp_path / "tiny"), tiny("content", tmp_path / "tiny")))
+    session = Session(make_project(num_frames=FRAMES))
+    rows, columns = square_at(0, SIZE)
+    session.click(Click(0, columns.start + 4, rows.start + 4))
+    session.settle()
+    session.start_tracking(1, 0)
+    done(session)
+    session.set_parameter("amodal", "threshold", 380)
+    yield session
+    session.close()
+
+
+def costs(session: Session) -> dict[str, tuple[int, int | None]]:
+    return {c.stage: (c.num_frames, c.num_windows) for c in session.completion_cost(1) if c.num_frames}
+
+
+def test_a_changed_mask_costs_its_windows_alone(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two windows, 0..6 and 6..12: the frame that both share is made again, the first amodal window is not."""
+    assert costs(session)["amodal"] == (FRAMES, 2)
+    session.start_completing(1)
+    done(session)
+    assert costs(session) == {}
+    ran: list[tuple[str, int]] = []
+    frames = WindowModel.frames
+
+    def count(self, number, shown, seeds):
+        ran.append(("content" if self.is_second_stage else "amodal", number))
+        return frames(self, number, shown, seeds)
+
+    monkeypatch.setattr(WindowModel, "frames", count)
+    session.stroke(Stroke(10, layer="modal", adds=True, radius=4, points=((50.0, 40.0),)), object_id=1)
+    assert costs(session)["amodal"] == (7, 1)
+    session.start_completing(1)
+    done(session)
+    assert ran == [("amodal", 1), ("content", 0), ("content", 1)]  # the shared frame's new amodal mask is in both
+    session.set_parameter("amodal", "threshold", 400)
+    assert costs(session)["amodal"] == (FRAMES, 0)
+    ran.clear()
+    session.start_completing(1)
+    done(session)
+    assert costs(session) == {} and not any(stage == "amodal" for stage, _ in ran)
+    session.set_parameter("amodal", "num_steps", 3)
+    assert costs(session)["amodal"] == (FRAMES, 2)
+
+
+def test_windows_count_as_kept_only_for_the_weights_and_the_computer_that_made_them(
+    session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    session.start_completing(1)
+    done(session)
+    assert list((session.project.folder / "windows").glob("amodal-1-*.npz"))
+    session.set_parameter("amodal", "threshold", 400)
+    assert costs(session)["amodal"] == (FRAMES, 0)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(registry, "has_gpu", lambda: True)
+        assert costs(session)["amodal"] == (FRAMES, 2)
+    (tmp_path / "file").write_bytes(b"weights")
+    weights = Weights("w", "", "file", 1, "MIT", other_names=(str(tmp_path / "file"),))
+    specs = [replace(s, weights=(weights,)) if s.name == "diffusion-vas" else s for s in registry.ENGINES]
+    monkeypatch.setattr(registry, "ENGINES", tuple(specs))
+    assert costs(session)["amodal"] == (FRAMES, 2)

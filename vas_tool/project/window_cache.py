@@ -1,0 +1,83 @@
+"""What engines with windows answered lately, on disk: a run that was stopped, or comes again, computes no window twice.
+
+A cache beside the layers of a project, in its folder ``windows``: it may be deleted at any time, and costs time then.
+What was used last stays, up to ``MOST_BYTES``.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import zipfile
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vas_tool.engines.base import WindowAnswer, WindowKey
+from vas_tool.errors import ProjectError
+from vas_tool.storage import write_atomically
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "windows"
+"""In a project's folder."""
+MOST_BYTES = 512 * 2**20
+"""Of all that is kept for a project. A window of masks at 256 x 512 takes 6.6 MB before it is compressed, one of
+colours 9.8 MB: room for the last hundred and more, of which a stopped run needs two."""
+DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a file raises that is none of ours. A changed bit is found by the checksum in the file."""
+
+
+@dataclass(frozen=True)
+class WindowCache:
+    """Answers by label and key. A label says what an answer follows from, as far as is known without reading pixels."""
+
+    folder: Path
+    most_bytes: int = MOST_BYTES
+
+    def read(self, key: WindowKey, *, label: str = "") -> WindowAnswer | None:
+        """What was kept; None when nothing was, or when the file is damaged: that is logged, and the file removed."""
+        path = self._path(key, label)
+        try:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                answer: WindowAnswer = file["answer"]
+            os.utime(path)  # what was used last stays
+            return answer
+        except FileNotFoundError:
+            return None
+        except DAMAGED as error:
+            logger.warning("%s is damaged (%s); its window is computed again", path, error)
+            with suppress(OSError):
+                path.unlink()
+            return None
+
+    def keep(self, key: WindowKey, answer: WindowAnswer, *, label: str = "") -> None:
+        """Keep an answer. Where the disk refuses, nothing is kept: it costs time later, not the run that it is of."""
+        file = io.BytesIO()
+        np.savez_compressed(file, answer=answer)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._path(key, label), file.getvalue())
+            self._forget_the_oldest()
+        except (ProjectError, OSError) as error:
+            logger.warning("a finished window is not kept: %s", error)
+
+    def labelled(self) -> set[tuple[str, int]]:
+        """(label, seed) of all that is kept."""
+        names = (path.stem.rsplit("-", 2) for path in self.folder.glob("*-*-*.npz"))
+        return {(label, int(seed)) for label, seed, _ in names if seed.isdigit()}
+
+    def _path(self, key: WindowKey, label: str) -> Path:
+        return self.folder / f"{label}-{key.seed}-{key.made_from}.npz"
+
+    def _forget_the_oldest(self) -> None:
+        files = [(path.stat(), path) for path in self.folder.glob("*.npz")]
+        room = self.most_bytes
+        for stat, path in sorted(files, key=lambda one: one[0].st_mtime_ns, reverse=True):
+            room -= stat.st_size
+            if room < 0:
+                path.unlink(missing_ok=True)
