@@ -23,6 +23,7 @@ from vas_tool.project import Project
 
 def open_(options: Namespace) -> int:
     """``vas-tool open``: the browser tool."""
+    from vas_tool.ui.collecting import kept_for_good
     from vas_tool.ui.opening import Opener
     from vas_tool.ui.rooms import Rooms
 
@@ -35,7 +36,8 @@ def open_(options: Namespace) -> int:
     opener = Opener(Rooms(root), start=source)
     opener.begin()  # while Gradio is imported, which takes longer
 
-    from vas_tool.ui.server import serve
+    with kept_for_good():
+        from vas_tool.ui.server import serve
 
     serve(opener, host=options.host, port=options.port, browser=not options.no_browser)
     return 0

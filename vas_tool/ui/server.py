@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from vas_tool.errors import VasToolError
+from vas_tool.ui.collecting import kept_for_good
 from vas_tool.ui.layout import PAGE_HEAD, Page, dark_theme
 from vas_tool.ui.opening import Opener
 from vas_tool.ui.routes import add_routes
@@ -61,7 +62,8 @@ def make_app(opener: Opener) -> FastAPI:
 def serve(opener: Opener, *, host: str = HOST, port: int | None = None, browser: bool = True) -> None:
     """Run the tool until Ctrl+C. Prints the address; opens it in a browser where there is one."""
     chosen = free_port(host, port)
-    app = make_app(opener)
+    with kept_for_good():
+        app = make_app(opener)
     address = f"http://{host}:{chosen}/"
     print(f"vas-tool is at {address}  (projects in {opener.rooms.root}; Ctrl+C stops it)", flush=True)
     if browser:
