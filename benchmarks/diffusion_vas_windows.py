@@ -78,7 +78,7 @@ def during(work: Work) -> list[Pictures]:
         with torch.inference_mode():
             for number, one in enumerate(work.conditions):
                 said = pipeline.velocity(latents[number][None], one, timestep=timestep, sigma=sigma)
-                velocity = guided(said, parameters.guidance)[0]
+                velocity = guided(said, torch.tensor(parameters.guidance))[0]
                 latents[number] = euler_step(latents[number], velocity, sigma=sigma, next_sigma=following)
         latents = blended(latents, work.windows)
     return [pipeline.decode(one, parameters=parameters) for one in latents]

@@ -43,7 +43,7 @@ SAMPLED = EngineSpec(
 """Put before the others by ``use_fake_engines(..., first=(SAMPLED,))``."""
 
 WINDOWED = replace(
-    SAMPLED, name="fake-windowed", windows=lambda n: [range(s, min(s + 4, n)) for s in range(0, n - 1, 3)]
+    SAMPLED, name="fake-windowed", windows=lambda n, _: [range(s, min(s + 4, n)) for s in range(0, n - 1, 3)]
 )
 """Windows of four frames, each one frame into the one before."""
 

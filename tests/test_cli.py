@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from PIL import Image
 
 from vas_tool.cli import FORMATS, main
 from vas_tool.commands.terminal import ProgressBar
+from vas_tool.engines.settings import Settings
+from vas_tool.errors import EngineError
 from vas_tool.exports import EXPORTS
 from vas_tool.project import Project
 
@@ -175,6 +178,20 @@ def test_parameters_are_set_kept_and_reach_the_engine(
     assert project.truth.settings_of("amodal", "fake-sampled") == {"stretch": 3, "size": "large"}
     assert project.amodal(1)[0].sum() - project.modal(1)[0].sum() == 6 * 12  # the square's height
     project.close()
+
+
+def test_parameters_go_together_whatever_their_order(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def together(settings: Settings) -> None:
+        if settings["stretch"] == 3 and settings["size"] == "small":
+            raise EngineError("too small to stretch")
+
+    use_fake_engines(monkeypatch, first=(replace(SAMPLED, together=together),))
+    run = ["run", str(images), "--project", str(tmp_path / "p"), "--click", click(), "--stages", "segment"]
+    assert main([*run, "--set", "amodal.stretch=3"]) == 1
+    assert "too small to stretch" in capsys.readouterr().err and not (tmp_path / "p").exists()
+    assert main([*run, "--set", "amodal.stretch=3", "--set", "amodal.size=large"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,10 @@ def shown(num_frames: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 @torch.inference_mode()
 def plainly(
-    folder: Path, conditions: tuple[torch.Tensor, torch.Tensor], generator: torch.Generator
+    folder: Path,
+    conditions: tuple[torch.Tensor, torch.Tensor],
+    generator: torch.Generator,
+    guidance: float | torch.Tensor = 1.5,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Final latents (T, 4, h, w) and frames (T, 3, H, W): frame by frame, nothing shared, stock parts."""
     clip = CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder")
@@ -98,7 +101,7 @@ def plainly(
         unused = torch.zeros(2, 1, UNET["cross_attention_dim"])
         velocity = unet(torch.cat([scaled, *latents], dim=2), timestep, unused, ids).sample
         without, given = velocity.chunk(2)
-        x = scheduler.step(without + 1.5 * (given - without), timestep, x).prev_sample
+        x = scheduler.step(without + guidance * (given - without), timestep, x).prev_sample
     chunks = [vae.decode(c / vae.config.scaling_factor, num_frames=len(c)).sample for c in x[0].split(8)]
     return x[0], (torch.cat(chunks) / 2 + 0.5).clamp(0, 1)
 
@@ -115,6 +118,16 @@ def test_the_numbers_of_the_plain_loop(folder: Path, pipeline: DiffusionVasPipel
         assert got.latents.std() > 0.1 and np.ptp(got.frames) > 0.1
         assert (got.latents - latents).abs().max() < 1e-4
         assert np.abs(got.frames - frames.permute(0, 2, 3, 1).numpy()).max() < 1e-4
+
+
+@pytest.mark.filterwarnings("ignore:Passing `image` as torch tensor:FutureWarning")
+def test_the_guidance_ramp_of_the_plain_loop(folder: Path, pipeline: DiffusionVasPipeline) -> None:
+    ramp = torch.tensor([1.0, 1.5, 2.0, 2.5]).view(4, 1, 1, 1)
+    latents, _ = plainly(folder, shown(4), torch.Generator().manual_seed(23), guidance=ramp)
+    got = pipeline(*shown(4), num_steps=NUM_STEPS, min_guidance=1.0, guidance=2.5)
+    assert (got.latents - latents).abs().max() < 1e-4
+    even = pipeline(*shown(4), num_steps=NUM_STEPS, guidance=2.5)
+    assert (even.latents - latents).abs().max() > 1e-3
 
 
 def test_the_global_generator_is_left_alone(pipeline: DiffusionVasPipeline) -> None:
@@ -136,6 +149,7 @@ def test_the_same_seed_gives_the_same_answer(pipeline: DiffusionVasPipeline) -> 
         {"guess_range": False},
         {"guidance": 1.0},
         {"guidance": 3.0},
+        {"min_guidance": 1.2},
         {"fps": 2},
         {"fps_minus_one": False},
         {"motion_bucket": 60},

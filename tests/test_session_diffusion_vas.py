@@ -13,8 +13,9 @@ from tiny_diffusion_vas import SMALL, tiny_pipeline
 from vas_tool.engines import registry
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
 from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
-from vas_tool.engines.diffusion_vas.windows import plan_windows
 from vas_tool.engines.registry import EngineSpec
+from vas_tool.engines.settings import Parameter
+from vas_tool.errors import EngineError
 from vas_tool.hypotheses import Recipe
 from vas_tool.project import Project
 from vas_tool.project.review import FrameState, frame_states
@@ -44,12 +45,12 @@ def tiny(stage: str, folder: Path) -> EngineSpec:
         options=(("folder", str(folder)),),
         weights=(),
         needs_gpu=False,
-        windows=short_windows,
+        parameters=tuple(short(p) for p in spec.parameters),
     )
 
 
-def short_windows(num_frames: int) -> tuple[range, ...]:
-    return plan_windows(num_frames, length=SMALL.window_length, overlap=SMALL.window_overlap)
+def short(parameter: Parameter) -> Parameter:
+    return replace(parameter, default=getattr(SMALL, parameter.name, parameter.default))
 
 
 @pytest.fixture
@@ -117,3 +118,32 @@ def test_a_cancelled_run_keeps_its_finished_windows_and_the_next_goes_on(session
     session.start_hypotheses(1, 1)
     done(session)
     assert sorted(layers.hypothesis(0)) == list(range(FRAMES))
+
+
+def test_the_windows_are_those_that_are_set(session: Session) -> None:
+    session.start_completing(1)
+    done(session)
+    session.set_parameter("amodal", "window_length", 5)
+    (amodal,) = [c for c in session.completion_cost(1) if c.stage == "amodal"]
+    assert (amodal.num_frames, amodal.num_windows) == (FRAMES, 3)  # 0..4, 4..8, 8..12
+    session.start_completing(1)
+    done(session)
+    assert stale(session) == []
+    session.stroke(Stroke(10, layer="modal", adds=True, radius=4, points=((50.0, 40.0),)), object_id=1)
+    assert {f for f in stale(session) if f >= 8} == set(range(8, FRAMES))
+    (amodal,) = [c for c in session.completion_cost(1) if c.stage == "amodal"]
+    assert (amodal.num_frames, amodal.num_windows) == (5, 1)
+
+
+def test_values_that_do_not_go_together_are_refused_and_change_nothing(session: Session) -> None:
+    with pytest.raises(EngineError, match=r"window_overlap must be .* smaller than window_length, which is 7; got 9"):
+        session.set_parameter("amodal", "window_overlap", 9)
+    with pytest.raises(EngineError, match="window_length cannot be 65; it takes a whole number from 1 to 64"):
+        session.set_parameter("amodal", "window_length", 65)
+    with pytest.raises(EngineError, match=r"min_guidance must be 0 .*at most guidance, which is 1.5; got 2"):
+        session.set_parameter("amodal", "min_guidance", 2)
+    spec = registry.spec_of("amodal", "diffusion-vas")
+    assert session.project.truth.settings_of("amodal", spec.name) == {"threshold": 380}
+    session.set_parameter("amodal", "guidance", 3)
+    session.set_parameter("amodal", "min_guidance", 2)
+    assert session.project.truth.settings_of("amodal", spec.name)["min_guidance"] == 2

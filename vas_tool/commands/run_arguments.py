@@ -54,7 +54,8 @@ def engines_of(texts: list[str]) -> dict[str, str]:
 
 
 def with_settings(truth: Truth, texts: list[str]) -> Truth:
-    """The truth with ``STAGE.NAME=VALUE`` set of the engines that it chooses."""
+    """The truth with ``STAGE.NAME=VALUE`` set of the engines that it chooses; what goes together is asked of all."""
+    chosen: set[registry.EngineSpec] = set()
     for text in texts:
         stage, _, rest = text.partition(".")
         name, equals, value = rest.partition("=")
@@ -63,6 +64,9 @@ def with_settings(truth: Truth, texts: list[str]) -> Truth:
         spec = registry.spec_of(stage, truth.engines.get(stage, registry.AUTO))
         settings = {**truth.settings_of(stage, spec.name), name: registry.parameter_of(spec, name).read(value)}
         truth = truth.setting(stage, spec.name, settings)
+        chosen.add(spec)
+    for spec in chosen:
+        registry.checked_settings(spec, truth.settings_of(spec.stage, spec.name))
     return truth
 
 

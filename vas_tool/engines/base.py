@@ -21,10 +21,10 @@ import numpy.typing as npt
 from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.types import AmodalBox, Canvas, Clip, Content, Depth, Mask, Prompts
 
-Windows = Callable[[int], Sequence[range]]
-"""Number of frames of a clip -> the windows an engine looks at, ascending; together they cover the clip.
+Windows = Callable[[int, Settings], Sequence[range]]
+"""Number of frames of a clip, what is set of the engine -> the windows it looks at, ascending; they cover the clip.
 
-The layout follows from that number alone: it is the same whichever frames are asked for.
+The layout follows from these alone: it is the same whichever frames are asked for.
 """
 
 

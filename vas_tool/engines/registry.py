@@ -11,6 +11,7 @@ import platform
 import shutil
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Generic, Literal, TypeVar, cast, overload
@@ -22,7 +23,7 @@ from vas_tool.engines.depth_anything.options import PARAMETERS as DEPTH_ANYTHING
 from vas_tool.engines.depth_anything.sizes import LICENCES, Size, num_megabytes
 from vas_tool.engines.depth_anything.sizes import weights_of as depth_weights_of
 from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS, CONTENT_WEIGHTS
-from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, CONTENT_PARAMETERS
+from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, CONTENT_PARAMETERS, parameters_of
 from vas_tool.engines.diffusion_vas.windows import clip_windows
 from vas_tool.engines.sam2 import PresetName, weights_of
 from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, SettingValue
@@ -70,6 +71,8 @@ class EngineSpec:
     """Whether it is so slow without a GPU that ``auto`` takes it only where there is one."""
     parameters: tuple[Parameter, ...] = ()
     """What can be set of it (stages depth, amodal and content)."""
+    together: Callable[[Settings], object] | None = None
+    """Raises EngineError for settings, each allowed by itself, that do not go together."""
     seeded: bool = False
     """Whether another seed gives another answer."""
     windows: Windows | None = None
@@ -189,6 +192,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         weights=(AMODAL_WEIGHTS,),
         needs_gpu=True,
         parameters=AMODAL_PARAMETERS,
+        together=parameters_of,
         seeded=True,
         windows=clip_windows,
     ),
@@ -216,6 +220,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         weights=(CONTENT_WEIGHTS,),
         needs_gpu=True,
         parameters=CONTENT_PARAMETERS,
+        together=parameters_of,
         seeded=True,
         windows=clip_windows,
     ),
@@ -278,7 +283,14 @@ def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
 
 def checked_settings(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> dict[str, SettingValue]:
     """What was set, each value of its parameter's kind. Raises EngineError, saying what there is and what it takes."""
-    return engine_settings.checked(spec.parameters, settings, engine=spec.name)
+    checked = engine_settings.checked(spec.parameters, settings, engine=spec.name)
+    if spec.together is not None:
+        spec.together(_defaults(spec) | checked)
+    return checked
+
+
+def _defaults(spec: EngineSpec) -> dict[str, SettingValue]:
+    return {parameter.name: parameter.default for parameter in spec.parameters}
 
 
 def parameter_of(spec: EngineSpec, name: str) -> Parameter:
@@ -291,7 +303,7 @@ def parameter_of(spec: EngineSpec, name: str) -> Parameter:
 
 def resolved_settings(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> dict[str, SettingValue]:
     """A value for every parameter of the engine: what was set, else the default. Raises as ``checked_settings``."""
-    return engine_settings.resolved(spec.parameters, settings, engine=spec.name)
+    return _defaults(spec) | checked_settings(spec, settings)
 
 
 def model_size(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> SizeWH | None:

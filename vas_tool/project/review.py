@@ -70,8 +70,14 @@ def amodal_inputs(project: Project, object_id: int, *, boxed: bool = True) -> Am
 
 
 def windows_of(project: Project, spec: EngineSpec) -> Sequence[range]:
-    """The windows of an engine on this clip; none for one that looks at the whole clip."""
-    return spec.windows(len(project.clip)) if spec.windows else ()
+    """The windows of an engine on this clip, as it is set; none for one that looks at the whole clip."""
+    if spec.windows is None:
+        return ()
+    try:
+        settings = registry.resolved_settings(spec, project.truth.settings_of(spec.stage, spec.name))
+    except EngineError:  # told when it runs; what is stale must be known all the same
+        settings = registry.resolved_settings(spec)
+    return spec.windows(len(project.clip), settings)
 
 
 def setups(project: Project, stage: Stage) -> SetupOf:

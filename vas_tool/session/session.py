@@ -170,6 +170,8 @@ class Session(Boxing, Working):
             parameter = registry.parameter_of(spec, name)
         if value is not None:
             settings[name] = parameter.read(value) if isinstance(value, str) else parameter.checked(value)
+            known = {p.name for p in spec.parameters}
+            registry.checked_settings(spec, {n: v for n, v in settings.items() if n in known})
         said = settings.get(name, "default")
         self._store(f"{stage} {name}: {said}", truth.setting(stage, spec.name, settings))
         self._everything_changed()

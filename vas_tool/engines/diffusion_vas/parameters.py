@@ -36,7 +36,10 @@ class SamplingParameters:
     """Of denoising. 25 is what the paper's numbers were measured with; time grows with it."""
     guidance: float = 1.5
     """How far from the unconditional answer; 1 turns it off and halves the time. 1.5 in the paper's demo and
-    evaluation; the same for every frame (there ``min_guidance_scale`` = ``max_guidance_scale``)."""
+    evaluation. The released code's ``max_guidance_scale``."""
+    min_guidance: float = 0.0
+    """The released code's ``min_guidance_scale``: of a window's first frame, from where the guidance grows evenly to
+    ``guidance`` on the last. 0, no ramp: ``guidance`` on every frame, as both are equal in the demo and evaluation."""
     fps: int = 8
     """What the model is told about the clip's rate. 8 in the demo, 2 in its TAO-Amodal evaluation (1 frame a
     second)."""
@@ -61,6 +64,11 @@ class SamplingParameters:
             raise EngineError(f"num_steps, decode_chunk and fps must be 1 or more; got {self}")
         if self.guidance < 0 or self.noise_augmentation < 0:
             raise EngineError(f"guidance and noise_augmentation must be 0 or more; got {self}")
+        if not 0 <= self.min_guidance <= self.guidance:
+            raise EngineError(
+                f"min_guidance must be 0 (no ramp), or at most guidance, which is {self.guidance:g}; "
+                f"got {self.min_guidance:g}"
+            )
         if self.clip_layout not in get_args(ClipLayout):
             raise EngineError(f"clip_layout must be one of {', '.join(get_args(ClipLayout))}; got {self.clip_layout!r}")
 
@@ -87,8 +95,7 @@ class DiffusionVasParameters(SamplingParameters):
     window_length: int = WINDOW_LENGTH
     """Frames in a window. See ``windows.WINDOW_LENGTH``."""
     window_overlap: int = WINDOW_OVERLAP
-    """Frames that neighbouring windows share. See ``windows.WINDOW_OVERLAP``. No setting of the engines, nor is the
-    length: what a change makes stale follows from the layout."""
+    """Frames that neighbouring windows share, at least. See ``windows.WINDOW_OVERLAP``."""
     condition_noise: ConditionNoise = "shared"
     """``shared``: the noise on the conditions is that of seed 23, the demo's, for every seed, so that the conditions
     are encoded once for all; seed 23 gives the demo's answer. ``by_seed``: each seed draws its own, as the released
@@ -108,10 +115,12 @@ class DiffusionVasParameters(SamplingParameters):
             raise EngineError(f"condition_noise must be shared or by_seed; got {self.condition_noise!r}")
         if not 0 <= self.padding_depth <= 1:
             raise EngineError(f"padding_depth must be in 0..1; got {self.padding_depth}")
-        if not 1 <= self.window_length <= LONGEST_WINDOW or not 0 <= self.window_overlap < self.window_length:
+        if not 1 <= self.window_length <= LONGEST_WINDOW:
+            raise EngineError(f"window_length must be in 1..{LONGEST_WINDOW}; got {self.window_length}")
+        if not 0 <= self.window_overlap < self.window_length:
             raise EngineError(
-                f"window_length must be in 1..{LONGEST_WINDOW} and window_overlap smaller; "
-                f"got {self.window_length} and {self.window_overlap}"
+                f"window_overlap must be 0 or more and smaller than window_length, which is {self.window_length}; "
+                f"got {self.window_overlap}: set the overlap smaller, or the length larger, first"
             )
 
     @property

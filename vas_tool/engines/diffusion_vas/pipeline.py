@@ -16,7 +16,15 @@ from vas_tool.engines.diffusion_vas import conditioning
 from vas_tool.engines.diffusion_vas.loading import Parts, load_parts
 from vas_tool.engines.diffusion_vas.parameters import SamplingParameters
 from vas_tool.engines.diffusion_vas.placement import BatchSize, Placement, exact_convolutions
-from vas_tool.engines.diffusion_vas.sampling import Noise, draw_noise, euler_step, guided, model_input, noise_levels
+from vas_tool.engines.diffusion_vas.sampling import (
+    Noise,
+    draw_noise,
+    euler_step,
+    frame_guidance,
+    guided,
+    model_input,
+    noise_levels,
+)
 from vas_tool.engines.diffusion_vas.shortcuts import take_shortcuts
 from vas_tool.engines.weights import folder_mark
 from vas_tool.errors import EngineError
@@ -160,11 +168,12 @@ class DiffusionVasPipeline:
         levels = noise_levels(self.parts.scheduler, parameters.num_steps)
         sigmas = levels.sigmas.tolist()
         latents = noise.to(self.device, self.dtype) * levels.initial_sigma
+        guidance = frame_guidance(parameters.min_guidance, parameters.guidance, latents.shape[1]).to(latents)
         with self.placement.at_work(self.parts.unet.stock):
             for step, timestep in enumerate(levels.timesteps.to(self.device)):
                 with torch.inference_mode():
                     velocity = self.velocity(latents, conditions, timestep=timestep, sigma=sigmas[step])
-                    velocity = guided(velocity, parameters.guidance) if velocity.shape[1] > 1 else velocity[:, 0]
+                    velocity = guided(velocity, guidance) if velocity.shape[1] > 1 else velocity[:, 0]
                     latents = euler_step(latents, velocity, sigma=sigmas[step], next_sigma=sigmas[step + 1])
                 on_step(step + 1, latents)
         return latents

@@ -56,8 +56,13 @@ def model_input(latents: torch.Tensor, conditions: torch.Tensor, sigma: float) -
     return torch.cat([latents / (sigma**2 + 1) ** 0.5, conditions], dim=2)
 
 
-def guided(velocity: torch.Tensor, guidance: float) -> torch.Tensor:
-    """(N, 2, T, 4, h, w), unconditional and conditional -> (N, T, 4, h, w)."""
+def frame_guidance(low: float, high: float, num_frames: int) -> torch.Tensor:
+    """(T, 1, 1, 1): ``high`` on the last frame, ``low`` on the first and evenly between; 0 as ``low``: no ramp."""
+    return torch.linspace(low or high, high, num_frames).view(-1, 1, 1, 1)
+
+
+def guided(velocity: torch.Tensor, guidance: torch.Tensor) -> torch.Tensor:
+    """(N, 2, T, 4, h, w), unconditional and conditional, by ``frame_guidance`` -> (N, T, 4, h, w)."""
     unconditional, conditional = velocity.unbind(1)
     return unconditional + guidance * (conditional - unconditional)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from vas_tool.engines.diffusion_vas.parameters import MAX_CHANNEL_SUM, DiffusionVasParameters
+from vas_tool.engines.diffusion_vas.parameters import LONGEST_WINDOW, MAX_CHANNEL_SUM, DiffusionVasParameters
 from vas_tool.engines.settings import Parameter, Settings
 
 DEFAULT = DiffusionVasParameters()
 RESOLUTION = "resolution"
+MAX_GUIDANCE = 20
+"""Far beyond what anybody uses: pictures burn out."""
 _RESOLUTIONS = ("256x512", "512x1024")
 _SHARED = (
     Parameter(
@@ -31,7 +33,31 @@ _SHARED = (
         DEFAULT.guidance,
         "how far to go from the unconditional answer; 1.5 in the paper, 1 turns it off and halves the time",
         lowest=0,
-        highest=20,
+        highest=MAX_GUIDANCE,
+    ),
+    Parameter(
+        "min_guidance",
+        DEFAULT.min_guidance,
+        "guidance of a window's first frame, from where it grows evenly to guidance on the last; 0: guidance on every "
+        "frame, as in the paper",
+        lowest=0,
+        highest=MAX_GUIDANCE,
+    ),
+    Parameter(
+        "window_length",
+        DEFAULT.window_length,
+        "frames that the model sees together; the weights were trained and measured with 25, and an even number "
+        "loses what the frames of a window are told in common",
+        lowest=1,
+        highest=LONGEST_WINDOW,
+    ),
+    Parameter(
+        "window_overlap",
+        DEFAULT.window_overlap,
+        "frames that neighbouring windows share, faded from one to the other; more is smoother and costs more, 5 of 25 "
+        "costs 1.25 times what 0 does",
+        lowest=0,
+        highest=LONGEST_WINDOW - 1,
     ),
     Parameter(
         "noise_augmentation",

@@ -11,6 +11,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool.engines.settings import NO_SETTINGS, Settings
+
 WINDOW_LENGTH = 25
 """Frames. The released weights were trained and measured with 25; with an even number the reference layout of tokens
 loses its temporal context."""
@@ -19,9 +21,10 @@ WINDOW_OVERLAP = 5
 clip costs 1.25 times what it would without."""
 
 
-def clip_windows(num_frames: int) -> tuple[range, ...]:
-    """The windows of the engines."""
-    return plan_windows(num_frames, length=WINDOW_LENGTH, overlap=WINDOW_OVERLAP)
+def clip_windows(num_frames: int, settings: Settings = NO_SETTINGS) -> tuple[range, ...]:
+    """The windows of the engines, as their parameters ``window_length`` and ``window_overlap`` say."""
+    length, overlap = settings.get("window_length", WINDOW_LENGTH), settings.get("window_overlap", WINDOW_OVERLAP)
+    return plan_windows(num_frames, length=int(length), overlap=int(overlap))
 
 
 def plan_windows(num_frames: int, *, length: int, overlap: int) -> tuple[range, ...]:
