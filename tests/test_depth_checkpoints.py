@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from depth_models import TINY, original_shapes, original_state, skip_without_transformers, write_folder, write_original
 from little_hub import Hub
+from sharded import shard
 
 from vas_tool.cli import main
 from vas_tool.engines import registry
@@ -269,3 +270,15 @@ def test_the_way_of_a_users_weights(tmp_path: Path, good: dict[str, bytes], monk
     clip = ArrayClip(np.random.default_rng(0).integers(0, 256, (2, 20, 30, 3), np.uint8))
     [(index, depth)] = open_depth_anything(size="small").estimate(clip, range(1, 2), settings={"short_side": 70})
     assert index == 1 and depth.shape == (20, 30) and np.ptp(depth) > 0.01
+
+
+@pytest.mark.parametrize("index", ["model.safetensors.index.json", "pytorch_model.bin.index.json"])
+def test_a_folder_with_weights_in_pieces(tmp_path: Path, index: str) -> None:
+    whole = load_network(write_folder(tmp_path / "whole"), architecture=TINY).state_dict()
+    folder = write_folder(tmp_path / "pieces")
+    last = shard(folder / "model.safetensors", folder / index)[-1]
+    pieces = load_network(folder, architecture=TINY).state_dict()
+    assert whole.keys() == pieces.keys() and all(torch.equal(whole[name], pieces[name]) for name in whole)
+    last.unlink()
+    with pytest.raises(EngineError, match=f"names {last.name}, which is missing"):
+        load_network(folder, architecture=TINY)

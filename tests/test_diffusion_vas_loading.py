@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sharded import shard
 from test_diffusion_vas_numbers import shown
 from tiny_diffusion_vas import write_checkpoint
 
@@ -135,3 +136,51 @@ def test_without_a_gpu_auto_takes_another_engine(released: Path, monkeypatch: py
     monkeypatch.setattr(registry, "has_gpu", lambda: False)
     for stage in ("amodal", "content"):
         assert registry.spec_of(stage, "auto").name == "builtin"
+
+
+@pytest.mark.parametrize(
+    ("index", "dtype"),
+    [
+        ("{}.safetensors.index.json", torch.float32),
+        ("{}.safetensors.index.fp16.json", torch.float16),
+        ("{}.fp16.safetensors.index.json", torch.float16),
+        ("{}.bin.index.json", torch.float32),
+        ("{}.bin.index.json", torch.float16),
+    ],
+)
+def test_weights_in_pieces_are_the_whole_ones(
+    released: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, index: str, dtype: torch.dtype
+) -> None:
+    for name, pickled in ((UNET, "diffusion_pytorch_model"), (VAE, "diffusion_pytorch_model"), (CLIP, "pytorch_model")):
+        stem = pickled if ".bin" in index else Path(name).name.removesuffix(".safetensors")
+        assert len(shard(folder / name, (folder / name).with_name(index.format(stem)))) == 3
+    whole, pieces = (load_parts(one, dtype=dtype) for one in (released, folder))
+    for one, other in ((whole.unet.stock, pieces.unet.stock), (whole.vae, pieces.vae)):
+        assert all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
+    monkeypatch.setenv("VAS_TOOL_WEIGHTS", str(folder.parent))
+    folder.rename(folder.with_name("diffusion-vas-amodal-segmentation"))
+    assert registry.is_present(registry.spec_of("amodal", "diffusion-vas"))
+
+
+def test_a_piece_that_is_wrong_is_named(folder: Path) -> None:
+    index = folder / f"{UNET}.index.json"
+    first, second, _ = shard(folder / UNET, index)
+    table = json.loads(index.read_text())
+    kept = second.read_bytes()
+
+    def said() -> str:
+        with pytest.raises(EngineError) as caught:
+            load_parts(folder, dtype=torch.float32)
+        return str(caught.value)
+
+    truncate(second)
+    assert str(second) in said() and "not downloaded to its end" in said()
+    second.unlink()
+    assert f"names {second.name}, which is missing" in said()
+    second.write_bytes(kept)
+    moved = next(name for name, piece in table["weight_map"].items() if piece == second.name)
+    index.write_text(json.dumps({"weight_map": {**table["weight_map"], moved: first.name}}))
+    assert f"{first} lacks 1 tensors" in said() and moved in said()
+    for odd in ("{}", "[]", '{"weight_map": {}}', '{"weight_map": {"a": "../x.safetensors"}}', "{"):
+        index.write_text(odd)
+        assert f"{index} does not read as an index" in said()

@@ -80,16 +80,19 @@ class Part:
 
     name: str
     other_names: tuple[str, ...] = ()
-    """What does as well: the plain name of a ``.fp16.`` file, the safetensors of a ``.bin``; better ones first."""
+    """What does as well: the plain name of a ``.fp16.`` file; better ones first."""
+    own_names: tuple[str, ...] = ()
+    """What does as well in a folder of one's own, and is never fetched: an index of pieces, a pickled file."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name that it goes by, the best first."""
+        """The names that it is fetched by, the best first."""
         return self.name, *self.other_names
 
     def find(self, folder: Path) -> Path | None:
         """The file in a folder, under the first of its names that is there; None when there is none."""
-        return next((folder / name for name in self.names if (folder / name).is_file()), None)
+        names = (*self.names, *self.own_names)
+        return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from vas_tool.engines.tensors import tensor_names
 from vas_tool.engines.weights import AnyWeights, Part, Weights, WeightsFolder
 
 Size = Literal["small", "base", "large", "giant"]
 
 CONFIG = Part("config.json")
-TENSORS = Part("model.safetensors", ("model.fp16.safetensors",))
+TENSORS = Part(
+    "model.safetensors",
+    ("model.fp16.safetensors",),
+    own_names=(*tensor_names("model", half=False)[1:], *tensor_names("model", half=True)[1:]),
+)
 """Of a transformers folder. The network comes from the config; nothing else in the folder is needed."""
 
 

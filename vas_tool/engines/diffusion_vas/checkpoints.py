@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vas_tool.engines.tensors import tensor_names
 from vas_tool.engines.weights import Part, WeightsFolder
 
 LICENCE = "Stable Video Diffusion Community License (its terms bind: not for every commercial use)"
@@ -11,7 +12,9 @@ NUM_MEGABYTES = 4510
 
 def _part(folder: str, name: str) -> Part:
     """In half precision, or in full where only that is there."""
-    return Part(f"{folder}/{name}.fp16.safetensors", (f"{folder}/{name}.safetensors",))
+    names = (f"{folder}/{one}" for half in (True, False) for one in tensor_names(name, half=half))
+    first, plain = f"{folder}/{name}.fp16.safetensors", f"{folder}/{name}.safetensors"
+    return Part(first, (plain,), own_names=tuple(one for one in names if one not in (first, plain)))
 
 
 PARTS = (

@@ -14,11 +14,10 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from vas_tool.engines.diffusion_vas.network import INPUT_CHANNELS, LATENT_CHANNELS, DiffusionVasUNet, stock_state
+from vas_tool.engines.tensors import read_tensors, tensor_names
 from vas_tool.engines.weights import WeightsFolder
 from vas_tool.errors import EngineError
 
@@ -75,7 +74,7 @@ def load_unet(folder: Path, *, dtype: torch.dtype) -> UNetSpatioTemporalConditio
     """The stock network with the checkpoint's ``conv_in2`` as its input."""
     config = _config_of(folder, UNetSpatioTemporalConditionModel)
     path = weights_file(folder, DIFFUSERS_FILE, dtype=dtype)
-    state = read_state(path)
+    state = dict(read_tensors(path))
     if "conv_in2.weight" not in state:
         raise EngineError(f"{path} has no conv_in2: it is a Stable Video Diffusion UNet, not one of Diffusion-VAS")
     # Its own in_channels says 8, of the conv_in that is not used; and latents have 4 channels, whatever it says.
@@ -87,7 +86,9 @@ def load_vae(folder: Path, *, dtype: torch.dtype) -> AutoencoderKLTemporalDecode
     """The stock autoencoder with a temporal decoder."""
     config = _config_of(folder, AutoencoderKLTemporalDecoder)
     path = weights_file(folder, DIFFUSERS_FILE, dtype=dtype)
-    return _filled(lambda: AutoencoderKLTemporalDecoder.from_config(config), read_state(path), path, dtype=dtype)
+    return _filled(
+        lambda: AutoencoderKLTemporalDecoder.from_config(config), dict(read_tensors(path)), path, dtype=dtype
+    )
 
 
 def load_image_encoder(folder: Path, *, dtype: torch.dtype) -> CLIPVisionModelWithProjection:
@@ -97,7 +98,7 @@ def load_image_encoder(folder: Path, *, dtype: torch.dtype) -> CLIPVisionModelWi
     if "CLIPVisionModelWithProjection" not in architectures:
         raise EngineError(f"{folder / 'config.json'} names {architectures}, not CLIPVisionModelWithProjection")
     path = weights_file(folder, TRANSFORMERS_FILE, dtype=dtype)
-    state = {key: value for key, value in read_state(path).items() if not key.endswith("position_ids")}
+    state = {key: value for key, value in dict(read_tensors(path)).items() if not key.endswith("position_ids")}
     return _filled(lambda: CLIPVisionModelWithProjection(CLIPVisionConfig(**config)), state, path, dtype=dtype)
 
 
@@ -112,13 +113,14 @@ def load_scheduler(folder: Path) -> Mapping[str, object]:
 
 
 def weights_file(folder: Path, name: str, *, dtype: torch.dtype) -> Path:
-    """The part's weights: in half precision (``.fp16.``) or full, the one that fits ``dtype`` first."""
-    plain, half = folder / f"{name}.safetensors", folder / f"{name}.fp16.safetensors"
-    order = (half, plain) if dtype == torch.float16 else (plain, half)
-    found = next((path for path in order if path.is_file()), None)
+    """The part's weights, or the index of their pieces: of the precision that fits ``dtype`` first."""
+    halves = (True, False) if dtype == torch.float16 else (False, True)
+    names = [one for half in halves for one in tensor_names(name, half=half)]
+    found = next((folder / one for one in names if (folder / one).is_file()), None)
     if found is None:
         raise EngineError(
-            f"{plain} is missing (and so is {half.name}); download the checkpoint again or finish its copy"
+            f"{folder / name}.safetensors is missing, whole, in pieces and in half precision; "
+            "download the checkpoint again or finish its copy"
         )
     return found
 
@@ -134,17 +136,6 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise EngineError(f"{path} is damaged: it does not hold a configuration; download the checkpoint again")
     return config
-
-
-def read_state(path: Path) -> State:
-    """The tensors in a safetensors file."""
-    try:
-        return dict(load_file(path))
-    except (SafetensorError, OSError) as error:
-        size = path.stat().st_size
-        raise EngineError(
-            f"{path} ({size} bytes) is damaged or was not downloaded to its end ({error}); download it again"
-        ) from error
 
 
 def _config_of(folder: Path, part: type[Any]) -> dict[str, Any]:
