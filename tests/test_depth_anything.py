@@ -21,10 +21,11 @@ from depth_models import (
 
 from vas_tool.engines.depth_anything import batching
 from vas_tool.engines.depth_anything import engine as engine_module
-from vas_tool.engines.depth_anything.engine import DepthAnything, range_frames, range_of
+from vas_tool.engines.depth_anything.engine import CLIPPED, DepthAnything, range_frames, range_of
 from vas_tool.engines.depth_anything.pictures import from_network, network_size, to_network
 from vas_tool.engines.depth_anything.sizes import ARCHITECTURES
 from vas_tool.errors import EngineError
+from vas_tool.remarks import remarks
 from vas_tool.types import ArrayClip, Frame
 
 skip_without_transformers()
@@ -249,7 +250,11 @@ def test_what_is_nearer_than_the_range_is_clipped_and_said(
     with caplog.at_level(logging.WARNING):
         found = depths(tiny, levels_clip(levels))
     assert found[1] == 1 and np.allclose(found[2:], 2 / 3)
-    assert ["frame 1: its nearest place is 2.00 times" in r.getMessage() for r in caplog.records] == [True]
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("frame 1: what is nearest is nearer") and "2.00 times" in said
+    with remarks() as heard:
+        depths(tiny, levels_clip(levels))
+    assert heard.words == (f"frame 1: {CLIPPED}",)
 
 
 def test_no_depth_at_all_is_no_division_by_zero(tiny: DepthAnything, monkeypatch: pytest.MonkeyPatch) -> None:

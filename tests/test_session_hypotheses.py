@@ -212,3 +212,8 @@ def test_the_choice_is_exported(session: Session, tmp_path: Path) -> None:
     assert verify(file).problems == ()
     chosen = {a["frame_index"]: a["hypothesis"] for a in json.loads(file.read_text())["annotations"]}
     assert chosen == {0: None, 1: 2, 2: {"majority": [0, 1, 2]}, 3: None, 4: None, 5: None}
+    export([session.project], "youtube-vis", file)
+    assert verify(file).problems == ()
+    (track,) = json.loads(file.read_text())["annotations"]
+    assert track["hypotheses"] == [None, 2, {"majority": [0, 1, 2]}, None, None, None]
+    assert [by["amodal"]["seed"] for by in track["engine"][:2]] == [0, 2]

@@ -24,6 +24,7 @@ from vas_tool.engines.weights import Weights
 from vas_tool.errors import Cancelled
 from vas_tool.project import Project
 from vas_tool.project.window_cache import WindowCache
+from vas_tool.remarks import remarks
 from vas_tool.session import Session
 from vas_tool.types import Canvas, Click, Stroke
 
@@ -164,9 +165,7 @@ def test_the_cache_is_bounded_and_what_was_used_last_stays(tmp_path: Path) -> No
     assert cache.read(WindowKey(range(3), 2, "abc")) is None
 
 
-def test_a_damaged_file_counts_as_none_and_a_full_disk_stops_no_run(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_file_counts_as_none_and_a_full_disk_stops_no_run(tmp_path: Path) -> None:
     cache, answer = WindowCache(tmp_path), np.arange(6, dtype=np.uint16).reshape(3, 2)
     cache.keep(KEY, answer)
     kept = cache.read(KEY)
@@ -175,13 +174,17 @@ def test_a_damaged_file_counts_as_none_and_a_full_disk_stops_no_run(
     whole = file.read_bytes()
     for place in range(len(whole)):
         for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 9]) + whole[place + 1 :]):
-            caplog.clear()
             file.write_bytes(damaged)
-            got = cache.read(KEY)  # bytes that nobody reads may differ
-            assert np.array_equal(got, answer) if got is not None else not file.exists() and "damaged" in caplog.text
+            with remarks() as heard:
+                got = cache.read(KEY)  # bytes that nobody reads may differ
+            if got is not None:
+                assert np.array_equal(got, answer) and heard.words == ()
+            else:
+                assert not file.exists() and "damaged" in heard.words[0]
     (tmp_path / "no folder").write_bytes(b"")
-    WindowCache(tmp_path / "no folder").keep(KEY, answer)
-    assert "not kept" in caplog.text
+    with remarks() as heard:
+        WindowCache(tmp_path / "no folder").keep(KEY, answer)
+    assert "could not be kept" in heard.words[0]
 
 
 @pytest.fixture
@@ -247,3 +250,15 @@ def test_windows_count_as_kept_only_for_the_weights_and_the_computer_that_made_t
     specs = [replace(s, weights=(weights,)) if s.name == "diffusion-vas" else s for s in registry.ENGINES]
     monkeypatch.setattr(registry, "ENGINES", tuple(specs))
     assert costs(session)["amodal"] == (FRAMES, 2)
+
+
+def test_a_damaged_window_is_told_in_the_outcome_of_the_run(session: Session) -> None:
+    session.start_completing(1)
+    done(session)
+    assert session.job is not None and session.job.remarks == ()
+    for file in (session.project.folder / "windows").iterdir():
+        file.write_bytes(b"PK")
+    session.set_parameter("amodal", "threshold", 400)
+    session.start_completing(1)
+    done(session)
+    assert any("is damaged, and was computed again" in words for words in session.job.remarks)

@@ -24,11 +24,11 @@ from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError, PromptError
 from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
-from vas_tool.formats.tally import ranges
 from vas_tool.project import Project
 from vas_tool.project.object_layers import asked_on
 from vas_tool.project.review import chosen_engine
 from vas_tool.project.truth import AnnotatedObject, Pick, Truth
+from vas_tool.remarks import ranges, remarks
 from vas_tool.runs.completion import complete, completion_costs, hypotheses_costs, hypothesize
 from vas_tool.runs.costs import StageCost, in_words
 from vas_tool.runs.hypothesis_runs import distinct_seeds
@@ -58,11 +58,14 @@ def run(options: Namespace) -> int:
         if options.masks:
             import_masks(project, things[0].id, options.masks, edit_id=edit_id)
         for thing in things:
-            if "segment" in stages:
-                _segment(project, thing.id, edit_id=edit_id, progress=bar)
-            _complete(project, thing.id, stages, seeds=seeds, edit_id=edit_id, progress=bar)
+            with remarks() as heard:
+                if "segment" in stages:
+                    _segment(project, thing.id, edit_id=edit_id, progress=bar)
+                _complete(project, thing.id, stages, seeds=seeds, edit_id=edit_id, progress=bar)
             bar.close()
             _report(project, thing.id)
+            for words in heard.words:
+                print(f"{words}.")
     finally:
         project.close()
     return 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vas_tool.formats.masks_on_frame import MasksOnFrame
+from vas_tool.remarks import ranges
 
 Key = tuple[str, int, str]
 """Video name, object id, label."""
@@ -126,11 +126,3 @@ def sentences(frames: dict[Key, list[int]], what: str) -> list[str]:
         f"{video}, object {object_id} ({label}): {len(found)} frame{'s' * (len(found) != 1)} {what} ({ranges(found)})"
         for (video, object_id, label), found in sorted(frames.items())
     ]
-
-
-def ranges(ascending: Sequence[int]) -> str:
-    """[0, 1, 2, 7] -> ``0-2, 7``."""
-    there = set(ascending)
-    starts = [i for i in ascending if i - 1 not in there]
-    ends = [i for i in ascending if i + 1 not in there]
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))

@@ -7,7 +7,6 @@ What was used last stays, up to ``MOST_BYTES``.
 from __future__ import annotations
 
 import io
-import logging
 import os
 import zipfile
 import zlib
@@ -19,9 +18,8 @@ import numpy as np
 
 from vas_tool.engines.base import WindowAnswer, WindowKey
 from vas_tool.errors import ProjectError
+from vas_tool.remarks import remark
 from vas_tool.storage import write_atomically
-
-logger = logging.getLogger(__name__)
 
 FOLDER = "windows"
 """In a project's folder."""
@@ -40,7 +38,7 @@ class WindowCache:
     most_bytes: int = MOST_BYTES
 
     def read(self, key: WindowKey, *, label: str = "") -> WindowAnswer | None:
-        """What was kept; None when nothing was, or when the file is damaged: that is logged, and the file removed."""
+        """What was kept; None when nothing was, or when the file is damaged: that is remarked, and the file removed."""
         path = self._path(key, label)
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -50,7 +48,7 @@ class WindowCache:
         except FileNotFoundError:
             return None
         except DAMAGED as error:
-            logger.warning("%s is damaged (%s); its window is computed again", path, error)
+            remark("a window that was kept is damaged, and was computed again", detail=f"{path}: {error}")
             with suppress(OSError):
                 path.unlink()
             return None
@@ -64,7 +62,7 @@ class WindowCache:
             write_atomically(self._path(key, label), file.getvalue())
             self._forget_the_oldest()
         except (ProjectError, OSError) as error:
-            logger.warning("a finished window is not kept: %s", error)
+            remark("finished windows could not be kept: a stopped run would repeat them", detail=str(error))
 
     def labelled(self) -> set[tuple[str, int]]:
         """(label, seed) of all that is kept."""

@@ -12,6 +12,7 @@ from typing import Literal
 from vas_tool.engines.base import Progress
 from vas_tool.engines.turns import waiting_seconds
 from vas_tool.errors import Cancelled, VasToolError
+from vas_tool.remarks import Remarks, remarks
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class JobStatus:
     cancelled: bool = False
     error: str | None = None
     """In words, for the person."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of the result all the same, once it has ended."""
 
 
 @dataclass
@@ -90,21 +93,28 @@ class Job:
         )
 
     def _run(self, work: Callable[[Progress], None]) -> None:
-        try:
-            work(self.progress)
-            self._end()
-        except Cancelled:
-            self._end(cancelled=True)
-        except VasToolError as error:
-            self._end(error=str(error))
-        except Exception as error:
-            logger.exception("the job %s failed", self.status.kind)
-            self._end(error=f"{self.status.what} failed ({type(error).__name__}: {error}); what was finished is kept")
+        with remarks() as heard:
+            try:
+                work(self.progress)
+                self._end(heard)
+            except Cancelled:
+                self._end(heard, cancelled=True)
+            except VasToolError as error:
+                self._end(heard, error=str(error))
+            except Exception as error:
+                logger.exception("the job %s failed", self.status.kind)
+                kind = type(error).__name__
+                self._end(heard, error=f"{self.status.what} failed ({kind}: {error}); what was finished is kept")
 
-    def _end(self, *, cancelled: bool = False, error: str | None = None) -> None:
-        elapsed = time.monotonic() - self._started
+    def _end(self, heard: Remarks, *, cancelled: bool = False, error: str | None = None) -> None:
         self.status = replace(
-            self.status, finished=True, cancelled=cancelled, error=error, elapsed_seconds=elapsed, left_seconds=None
+            self.status,
+            finished=True,
+            cancelled=cancelled,
+            error=error,
+            remarks=heard.words,
+            elapsed_seconds=time.monotonic() - self._started,
+            left_seconds=None,
         )
 
 

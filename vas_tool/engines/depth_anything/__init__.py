@@ -23,6 +23,6 @@ wants the released normalisation takes minimum and maximum of the depth of its w
 ``range`` is ``HEADROOM`` times the largest answer on ``RANGE_FRAMES`` frames spread evenly over the clip; those are
 computed first and not computed again. Zero stays zero. A clip of no more frames than that cannot exceed its range and
 gets no headroom. In a longer one, a place that is nearer than HEADROOM times the nearest of the sampled frames is
-clipped to 1: its frame loses the differences among such places, and a warning is logged with the frame and the
-factor.
+clipped to 1: its frame loses the differences among such places, and the outcome of the run says so (see
+``remarks``).
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from vas_tool.engines.depth_anything.positions import use_positions
 from vas_tool.engines.depth_anything.sizes import Architecture, Size, weights_of
 from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.errors import EngineError
+from vas_tool.remarks import remark
 from vas_tool.types import Clip, Depth, Frame
 
 RANGE_FRAMES = 8
@@ -33,7 +33,7 @@ ROUNDING = 1e-2
 WHAT = "depth"
 """The name of the work, for progress."""
 
-logger = logging.getLogger(__name__)
+CLIPPED = "what is nearest is nearer than the clip's range of depth goes, so its depth is clipped"
 
 
 def open_depth_anything(*, size: Size) -> DepthAnything:
@@ -190,9 +190,7 @@ def _depth(answer: Any, clip: Clip, *, reach: float, frame_index: int) -> Depth:
     relative = from_network(answer, clip.size_wh[::-1]) / reach
     nearest = float(relative.max())
     if nearest > 1 + ROUNDING:
-        logger.warning(
-            "frame %d: its nearest place is %.2f times nearer than the clip's range; clipped", frame_index, nearest
-        )
+        remark(CLIPPED, frame_index=frame_index, detail=f"{nearest:.2f} times as near as the clip's range goes")
     depth: Depth = relative.clamp_(0, 1).cpu().numpy()
     return depth
 

@@ -88,16 +88,17 @@ export class StatusLines {
     if (job.total) this.part("job-bar").value = job.done / job.total;
     else this.part("job-bar").removeAttribute("value");
     this.part("job-text").textContent = this.jobText(job);
-    box.title = job.finished ? "" : "Cancel keeps the frames that are finished.";
+    box.title = job.finished ? job.remarks.join("\n") : "Cancel keeps the frames that are finished.";
     this.tellJobError(job);
   }
 
   jobText(job) {
     const what = shorten(this.store.object(job.object_id)?.label ?? "all objects");
     const doing = `${JOB_WORDS[job.kind] ?? job.kind} ${what}`;
-    if (job.error) return `${doing} stopped after ${job.done} of ${job.total}`;
-    if (job.cancelled) return `${doing}: cancelled, ${job.done} of ${job.total} finished and kept`;
-    if (job.finished) return `${doing}: done in ${durationWords(job.elapsed_seconds)}`;
+    const more = job.remarks.map((words) => `; ${words}`).join("");
+    if (job.error) return `${doing} stopped after ${job.done} of ${job.total}${more}`;
+    if (job.cancelled) return `${doing}: cancelled, ${job.done} of ${job.total} finished and kept${more}`;
+    if (job.finished) return `${doing}: done in ${durationWords(job.elapsed_seconds)}${more}`;
     if (job.waiting) return `${doing}: waiting for other work to finish`;
     const left = job.left_seconds === null ? "" : `, about ${durationWords(job.left_seconds)} left`;
     return `${doing}: ${job.what} ${job.done} of ${job.total}${left}`;
