@@ -68,6 +68,7 @@ def test_hypotheses_side_by_side_one_is_picked_undone_and_exported(bench: Workbe
     bench.item("tray-count").select_option("5")
     bench.item("tray-make").click()
     until_done(bench, "hypotheses")
+    bench.item("job").filter(has_text="done in").filter(has_text="; frames 4-5: its depth is clipped").wait_for()
     bench.item("hypothesis-4").wait_for()
     assert bench.item("tray-tiles").locator("button").count() == 5 and bench.item("hypothesis-heat").is_visible()
     pictures = bench.item("tray-tiles").locator("canvas").evaluate_all("all => all.map(one => one.toDataURL())")
