@@ -8,10 +8,11 @@ and counted for all. Ours runs all objects and seeds. ``full`` is the released s
 float16 and seconds by the clock count, on a CPU float32 and processor seconds, so that other work on the machine counts
 little. Depth is told apart: the reference computes it anew in every run, ours once for all (random weights).
 
-Measured with ``--objects 4`` on one core of a busy two-core AVX2 machine, torch 2.15, tiny, 25 steps, seconds a frame:
-plain loop 0.459, ours for one object and seed 0.438 (1.05 times as fast), for each of 4 objects x 3 seeds 0.397 (1.16
-times, 1.20 times with depth): the 1.3 that is wanted is not reached, nearly all of the time is the UNet's. No GPU was
-at hand: the targets there are not measured.
+Measured in one run on one core of a busy two-core AVX2 machine, torch 2.15, tiny, 25 steps, 8 objects and 3 seeds,
+seconds a frame: plain loop 0.435, ours for one object and seed 0.376 (1.16 times as fast), for each of 8 objects x 3
+seeds 0.350 (1.24 times; with depth 0.454 and 0.351, 1.29 times). The 1.3 that is wanted is not quite reached: nine
+tenths of the time are the UNet's, whose every product is needed. No GPU was at hand: the targets there are not
+measured.
 """
 
 from __future__ import annotations

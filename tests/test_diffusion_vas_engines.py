@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ from scene import Scene, make_scene
 from tiny_diffusion_vas import SMALL, tiny_pipeline
 
 from vas_tool.engines.base import SamplingCompleter
-from vas_tool.engines.diffusion_vas import pictures
+from vas_tool.engines.diffusion_vas import pictures, window_model
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
 from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
 from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.windows import plan_windows, touched_frames
 from vas_tool.errors import Cancelled, EngineError
+from vas_tool.project.window_cache import WindowCache
 from vas_tool.types import Canvas, Mask
 
 NUM_FRAMES = 15
@@ -101,6 +103,21 @@ def test_depth_is_encoded_once_for_all_objects(
     other = {index: np.roll(mask, 9, axis=0) for index, mask in scene.modal.items()}
     wholes(engine, replace(scene, modal=other), range(6))
     assert counting.counts["condition_latents"] == 3
+
+
+def test_depth_of_a_long_clip_is_encoded_once_for_all_objects_and_seeds(
+    pipeline: DiffusionVasPipeline, scene: Scene, counting: Counting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also where more windows lie between two objects than masks are kept, and with windows kept on disk."""
+    monkeypatch.setattr(window_model, "KEPT", {"second": 3, "first": 1, "tokens": 1})
+    engine = DiffusionVasAmodal(pipeline, SMALL)
+    given = {"canvas": scene.canvas, "frame_indices": range(NUM_FRAMES), "seeds": (3, 4), "settings": LOW}
+    num_windows = len(plan_windows(NUM_FRAMES, length=7, overlap=1))
+    for count in range(1, 4):
+        modal = {index: np.roll(mask, 9 * count, axis=0) for index, mask in scene.modal.items()}
+        keeping = engine.keeping(WindowCache(tmp_path))
+        dict(keeping.sample(scene.clip, modal, scene.depth, **given))
+        assert counting.counts["condition_latents"] == (1 + count) * num_windows
 
 
 def test_each_seed_draws_its_own_where_that_is_asked(

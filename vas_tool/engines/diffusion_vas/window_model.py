@@ -25,8 +25,9 @@ Key = tuple[object, ...]
 
 ONLY_AFTERWARDS = ("threshold", "union_with_modal", "padding_depth", "mask_edges")
 """Parameters that change what is made of the model's answer, or that show in what it is shown."""
-KEPT_ENCODINGS = 128
-"""The last used: depth of 64 windows and as many others. One takes 0.4 MB (25 frames at 256 x 512 in float16)."""
+KEPT = {"second": 128, "first": 16, "tokens": 16}
+"""Encodings that are kept, those used last. The second condition of the amodal stage is depth, which is the same for
+all objects: that of 128 windows, 2565 frames. One takes 0.4 MB (25 frames at 256 x 512 in float16)."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,13 @@ class Encodings:
 
     def __init__(self, pipeline: DiffusionVasPipeline) -> None:
         self.pipeline = pipeline
-        self._kept: OrderedDict[Key, torch.Tensor] = OrderedDict()
+        self._kept: dict[str, OrderedDict[Key, torch.Tensor]] = {kind: OrderedDict() for kind in KEPT}
 
     def conditions(self, shown: Shown, noise: WindowNoise, *, parameters: DiffusionVasParameters) -> Conditions:
         """What the UNet is conditioned on."""
         tokens = self._once(
-            ("tokens", _digest(shown.first), parameters.clip_layout, parameters.guidance > 1),
+            "tokens",
+            (_digest(shown.first), parameters.clip_layout, parameters.guidance > 1),
             lambda: self.pipeline.tokens(_coloured(shown.first), parameters=parameters),
         )
         first = self._latents(shown.first, noise, "first", parameters=parameters)
@@ -76,21 +78,22 @@ class Encodings:
         *,
         parameters: DiffusionVasParameters,
     ) -> torch.Tensor:
-        key = (which, _digest(pictures), noise.key, parameters.noise_augmentation, parameters.guess_range)
+        key = (_digest(pictures), noise.key, parameters.noise_augmentation, parameters.guess_range)
 
         def encode() -> torch.Tensor:
             drawn = getattr(noise.drawn, which)
             return self.pipeline.condition_latents(_coloured(pictures), drawn, parameters=parameters)
 
-        return self._once(key, encode)
+        return self._once(which, key, encode)
 
-    def _once(self, key: Key, make: Callable[[], torch.Tensor]) -> torch.Tensor:
-        if key not in self._kept:
-            self._kept[key] = make()
-            while len(self._kept) > KEPT_ENCODINGS:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+    def _once(self, kind: str, key: Key, make: Callable[[], torch.Tensor]) -> torch.Tensor:
+        kept = self._kept[kind]
+        if key not in kept:
+            kept[key] = make()
+            while len(kept) > KEPT[kind]:
+                kept.popitem(last=False)
+        kept.move_to_end(key)
+        return kept[key]
 
 
 def _digest(pictures: Floats) -> bytes:
