@@ -25,6 +25,7 @@ from vas_tool.errors import Cancelled
 from vas_tool.project import Project
 from vas_tool.project.window_cache import WindowCache
 from vas_tool.remarks import remarks
+from vas_tool.runs.costs import in_words
 from vas_tool.session import Session
 from vas_tool.types import Canvas, Click, Stroke
 
@@ -155,13 +156,14 @@ def test_another_threshold_costs_nothing_and_other_weights_are_told_apart(
 
 def test_the_cache_is_bounded_and_what_was_used_last_stays(tmp_path: Path) -> None:
     random = np.random.default_rng(0).integers(0, 255, (3, 100), np.uint8)
-    cache = WindowCache(tmp_path, most_bytes=1300)
+    cache, half_written = WindowCache(tmp_path, most_bytes=1300), tmp_path / ".x.npz.12.part"
+    half_written.write_bytes(b"of a process that was killed")
     for seed in (1, 2, 3):
         cache.keep(WindowKey(range(3), seed, "abc"), random)
         os.utime(tmp_path / f"-{seed}-abc.npz", ns=(seed, seed))
         if seed == 2:
             assert cache.read(WindowKey(range(3), 1, "abc")) is not None
-    assert cache.labelled() == {("", 1), ("", 3)}
+    assert cache.labelled() == {("", 1), ("", 3)} and not half_written.exists()
     assert cache.read(WindowKey(range(3), 2, "abc")) is None
 
 
@@ -226,6 +228,7 @@ def test_a_changed_mask_costs_its_windows_alone(session: Session, monkeypatch: p
     assert ran == [("amodal", 1), ("content", 0), ("content", 1)]  # the shared frame's new amodal mask is in both
     session.set_parameter("amodal", "threshold", 400)
     assert costs(session)["amodal"] == (FRAMES, 0)
+    assert f"amodal {FRAMES} frames from windows that are kept" in in_words(session.completion_cost(1))
     ran.clear()
     session.start_completing(1)
     done(session)

@@ -73,6 +73,8 @@ class WindowCache:
         return self.folder / f"{label}-{key.seed}-{key.made_from}.npz"
 
     def _forget_the_oldest(self) -> None:
+        for path in self.folder.glob(".*.part"):  # of a process that was killed while it wrote
+            path.unlink(missing_ok=True)
         files = [(path.stat(), path) for path in self.folder.glob("*.npz")]
         room = self.most_bytes
         for stat, path in sorted(files, key=lambda one: one[0].st_mtime_ns, reverse=True):

@@ -55,7 +55,7 @@ def cost_of(
     num_windows = len({*windows_with(frames, windows)} - kept) if windows else None
     known = speeds.seconds_for(_work(project, spec))
     units = len(frames) if num_windows is None else num_windows
-    seconds = None if known is None else known * units * num_seeds
+    seconds = 0.0 if not units else None if known is None else known * units * num_seeds
     return StageCost(spec.stage, spec.name, len(frames), num_windows, seconds)
 
 
@@ -120,6 +120,8 @@ def _extent(cost: StageCost) -> str:
     frames = f"{cost.num_frames} frame{'' if cost.num_frames == 1 else 's'}"
     if cost.num_windows is None:
         return frames
+    if not cost.num_windows:
+        return f"{frames} from windows that are kept"
     return f"{cost.num_windows} window{'' if cost.num_windows == 1 else 's'} ({frames})"
 
 
