@@ -25,6 +25,7 @@ from vas_tool.errors import Cancelled
 from vas_tool.project import Project
 from vas_tool.project.window_cache import WindowCache
 from vas_tool.remarks import remarks
+from vas_tool.runs import kept_windows
 from vas_tool.runs.costs import in_words
 from vas_tool.session import Session
 from vas_tool.types import Canvas, Click, Stroke
@@ -248,6 +249,9 @@ def test_windows_count_as_kept_only_for_the_weights_and_the_computer_that_made_t
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(registry, "has_gpu", lambda: True)
         assert costs(session)["amodal"] == (FRAMES, 2)
+    with monkeypatch.context() as later:
+        later.setattr(kept_windows, "_version", lambda package: "99.0")
+        assert costs(session)["amodal"] == (FRAMES, 2)
     (tmp_path / "file").write_bytes(b"weights")
     weights = Weights("w", "", "file", 1, "MIT", other_names=(str(tmp_path / "file"),))
     specs = [replace(s, weights=(weights,)) if s.name == "diffusion-vas" else s for s in registry.ENGINES]
@@ -265,3 +269,27 @@ def test_a_damaged_window_is_told_in_the_outcome_of_the_run(session: Session) ->
     session.start_completing(1)
     done(session)
     assert any("is damaged, and was computed again" in words for words in session.job.remarks)
+
+
+@pytest.mark.parametrize("after", [1, 3])
+def test_a_stopped_job_and_the_next_one_compute_each_window_once(
+    session: Session, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Stopped after the first window of the amodal stage, and after the first of the content stage."""
+    finished: list[tuple[bool, int]] = []
+    frames = WindowModel.frames
+
+    def count(self, number, shown, seeds):
+        answers = frames(self, number, shown, seeds)
+        finished.append((self.is_second_stage, number))
+        if len(finished) == after:
+            session.cancel()
+        return answers
+
+    monkeypatch.setattr(WindowModel, "frames", count)
+    session.start_completing(1)
+    stopped = session.wait()
+    assert stopped is not None and stopped.cancelled and len(finished) == after
+    session.start_completing(1)
+    done(session)
+    assert costs(session) == {} and finished == [(False, 0), (False, 1), (True, 0), (True, 1)]

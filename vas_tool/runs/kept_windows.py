@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from typing import Any
 
 from vas_tool.engines import registry
 from vas_tool.engines.base import WindowAnswer, WindowKey, WindowStore
@@ -68,9 +72,22 @@ def _object_windows(project: Project, object_id: int, spec: EngineSpec, *, boxed
     else:
         label = wanted_inputs(project, object_id)[1].of_window
 
-    made_by = digest_of([spec.name, spec.revision, [weights.mark() for weights in spec.weights], registry.has_gpu()])
+    made_by = _made_by(spec)
 
     def label_of(window: range, seed: int) -> str:
-        return f"{spec.stage}-{object_id}-{digest_of([made_by, label(window, seed, engine=spec.name)])}"
+        return f"{spec.stage}-{object_id}-{digest_of([*made_by, label(window, seed, engine=spec.name)])}"
 
     return ObjectWindows(WindowCache(project.folder / FOLDER), label_of)
+
+
+def _made_by(spec: EngineSpec) -> list[Any]:
+    """What an answer follows from beside the project: engine, weights, packages, and what kind of computer it is."""
+    marks = [weights.mark() for weights in spec.weights]
+    return [spec.name, spec.revision, marks, [_version(name) for name in spec.packages], registry.has_gpu()]
+
+
+@cache
+def _version(package: str) -> str:
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(package)
+    return ""
