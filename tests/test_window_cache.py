@@ -28,7 +28,7 @@ from vas_tool.remarks import remarks
 from vas_tool.runs import kept_windows
 from vas_tool.runs.costs import in_words
 from vas_tool.session import Session
-from vas_tool.types import Canvas, Click, Stroke
+from vas_tool.types import AmodalBox, Canvas, Click, Stroke
 
 KEY = WindowKey(range(3), 5, "abc")
 NUM_FRAMES = 15
@@ -293,3 +293,31 @@ def test_a_stopped_job_and_the_next_one_compute_each_window_once(
     session.start_completing(1)
     done(session)
     assert costs(session) == {} and finished == [(False, 0), (False, 1), (True, 0), (True, 1)]
+
+
+def test_windows_seen_through_crops_are_kept_too_and_apart_from_those_on_the_picture(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[bool, int]] = []
+    frames = WindowModel.frames
+
+    def count(self, number, shown, seeds):
+        ran.append((self.is_second_stage, number))
+        return frames(self, number, shown, seeds)
+
+    monkeypatch.setattr(WindowModel, "frames", count)
+    session.start_completing(1)
+    done(session)
+    ran.clear()
+    for frame_index in (0, FRAMES - 1):
+        session.set_amodal_box(AmodalBox(frame_index, 2, 8, 40, 44), object_id=1)
+    session.start_completing(1)
+    done(session)
+    stamp = session.project.layers(1).amodal.stamp(3)
+    assert stamp is not None and stamp.crop is not None
+    assert [number for is_second, number in ran if not is_second] == [0, 1]  # through crops; without them, kept
+    ran.clear()
+    session.set_parameter("amodal", "threshold", 400)
+    session.start_completing(1)
+    done(session)
+    assert costs(session) == {} and not [number for is_second, number in ran if not is_second]
