@@ -8,7 +8,18 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"errors", "types"},
-    {"masks", "hypotheses", "boxes", "video", "drawing", "storage", "remarks", "project.history", "project.truth"}
+    {
+        "masks",
+        "hypotheses",
+        "boxes",
+        "video",
+        "drawing",
+        "storage",
+        "remarks",
+        "time_left",
+        "project.history",
+        "project.truth",
+    }
     | {"project.object_layers", "project.window_cache", "project.worktime", "project.made_from", "project.attention"}
     | {"engines.base", "engines.settings"},
     {"engines"},

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TextIO
 
+from vas_tool.time_left import TimeLeft
+
 BAR_WIDTH = 24
 REDRAW_SECONDS = 0.1
 
@@ -17,7 +19,7 @@ class ProgressBar:
         self._stream = stream or sys.stderr
         self._shown = self._stream.isatty()
         self._what = ""
-        self._started = 0.0
+        self._time_left = TimeLeft()
         self._drawn = 0.0
 
     def __call__(self, done: int, total: int, what: str, /) -> None:
@@ -25,12 +27,13 @@ class ProgressBar:
         if not self._shown:
             return
         now = time.monotonic()
+        left = self._time_left.seconds(done, total, now=now)
         if what != self._what:
             self.close()
-            self._what, self._started, self._drawn = what, now, 0.0
+            self._what, self._drawn = what, 0.0
         if now - self._drawn >= REDRAW_SECONDS or done == total:
             self._drawn = now
-            self._stream.write(f"\r\x1b[K{self._line(done, total, now - self._started)}")
+            self._stream.write(f"\r\x1b[K{self._line(done, total, left)}")
             self._stream.flush()
 
     def close(self) -> None:
@@ -39,9 +42,9 @@ class ProgressBar:
             self._stream.write("\n")
         self._what = ""
 
-    def _line(self, done: int, total: int, spent_seconds: float) -> str:
+    def _line(self, done: int, total: int, left_seconds: float | None) -> str:
         if not total:
             return f"{self._what}: {done}"
         filled = round(BAR_WIDTH * min(1.0, done / total))
-        left = f", {spent_seconds / done * (total - done):.0f} s left" if done else ""
+        left = "" if left_seconds is None else f", {left_seconds:.0f} s left"
         return f"{self._what}  [{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {done}/{total}{left}"

@@ -13,13 +13,11 @@ from vas_tool.engines.base import Progress
 from vas_tool.engines.turns import waiting_seconds
 from vas_tool.errors import Cancelled, VasToolError
 from vas_tool.remarks import Remarks, remarks
+from vas_tool.time_left import TimeLeft
 
 logger = logging.getLogger(__name__)
 
 JobKind = Literal["track", "complete", "again", "hypotheses", "pick"]
-
-STEPS_BEFORE_ESTIMATE = 2
-"""The first steps warm caches up: what is left is told from the third on."""
 
 WAITING_SECONDS = 0.5
 """Shorter waits, while somebody's click is answered between two steps, are not worth a word."""
@@ -56,7 +54,7 @@ class Job:
     status: JobStatus
     _stop: threading.Event = field(default_factory=threading.Event)
     _started: float = field(default_factory=time.monotonic)
-    _step_started: float = field(default_factory=time.monotonic)
+    _time_left: TimeLeft = field(default_factory=TimeLeft)
     _thread: threading.Thread | None = None
 
     def start(self, work: Callable[[Progress], None]) -> None:
@@ -84,10 +82,7 @@ class Job:
         if self._stop.is_set():
             raise Cancelled("stopped; what was finished is kept")
         now = time.monotonic()
-        if what != self.status.what:
-            self._step_started = now
-        spent = now - self._step_started
-        left = spent / done * (total - done) if done >= STEPS_BEFORE_ESTIMATE else None
+        left = self._time_left.seconds(done, total, now=now)
         self.status = replace(
             self.status, what=what, done=done, total=total, elapsed_seconds=now - self._started, left_seconds=left
         )
