@@ -7,7 +7,7 @@ import pytest
 
 from vas_tool.errors import InputError
 from vas_tool.evaluation import averages
-from vas_tool.evaluation.averages import best_of, by_group, clip_mean, dropped_zeros, frame_mean
+from vas_tool.evaluation.averages import best_of, clip_mean, dropped_zeros, frame_mean
 
 CLIPS = np.array([0, 0, 0, 1])
 VALUES = np.array([0.2, 0.4, 0.6, 1.0])
@@ -49,9 +49,8 @@ def test_strict_buckets_part_the_frames() -> None:
     assert inside[1].tolist() == [False, True, False, False, False]
 
 
-def test_categories() -> None:
-    means = by_group(["b", "b", "a", "a"], VALUES, CLIPS, averaging="frames")
-    assert {name: round(value, 6) for name, value in means.items()} == {"a": 0.8, "b": 0.3}
+def test_frames_without_the_object_lie_in_no_strict_bucket() -> None:
+    assert not averages.strict_bucket(np.array([math.nan]), (0.0, 1.0)).any()
 
 
 @pytest.mark.parametrize("borders", [(0.0,), (0.0, 0.5, 0.5, 1.0), (0.5, 0.1), (-0.1, 1.0), (0.0, 1.1)])

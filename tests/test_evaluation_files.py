@@ -86,6 +86,27 @@ def test_best_of_two(tmp_path: Path) -> None:
     assert "top-1" not in evaluation.tables["strict"]
 
 
+def test_best_of_two_of_what_counts_against(tmp_path: Path) -> None:
+    """On frame 0 nothing is hidden; one answer adds 4 columns of 16 there, the other nothing."""
+    more = [mask | square(int(mask.any(axis=0).argmax()), 10, 20) & (np.arange(40) < 26)[:, None] for mask in AMODAL]
+    evaluation = sail(tmp_path, [sail_sample(AMODAL, MODAL)], sail_results(more), sail_results(AMODAL)).evaluation
+    strict = evaluation.tables["strict"]
+    assert strict["result0"]["invented"].mean == 0.25 and strict["result1"]["invented"].mean == 0
+    assert strict["top-2"]["invented"].mean == 0
+
+
+def test_frames_without_the_object_are_in_no_strict_bucket(tmp_path: Path) -> None:
+    nothing = np.zeros_like(AMODAL[0])
+    sample = sail_sample([*AMODAL[:3], nothing], [*AMODAL[:3], nothing])
+    evaluation = sail(tmp_path, [sample], sail_results([*AMODAL[:3], nothing])).evaluation
+    assert evaluation.tables["strict"]["result0"]["miou"].mean == 1
+    counts = [table["result0"]["miou"].num_frames for table in evaluation.curves["strict"].values()]
+    assert counts == [0, 0, 0, 0, 3]
+    # The script takes the mean of 1, 1, 1 and 0 for the clip's visibility.
+    counts = [table["result0"]["miou"].num_frames for table in evaluation.curves["reference"].values()]
+    assert counts == [0, 0, 0, 4, 0]
+
+
 def damaged(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     sample = sail_sample(AMODAL, MODAL, obj_id=8, first_image=200)
     change(sample)
@@ -199,6 +220,13 @@ def test_boxes_by_hand(tmp_path: Path) -> None:
     assert [row[m].mean for m in ("ap25", "ap50", "ap75")] == [3 / 4, 2 / 4, 1 / 4]
     modal = evaluation.tables["reference"]["modal (convex: the same boxes)"]
     assert modal["miou"].mean == 0.5 and modal["ap50"].mean == 0
+
+
+def test_no_row_but_those_that_were_asked_for(tmp_path: Path) -> None:
+    truth, answers = written(tmp_path / "truth.json", [tao_sample(seen(), BOXES)]), tao_results(BOXES)
+    tracks = written(tmp_path / "tracks.json", {"88": 5120})
+    order = Order(truth, (written(tmp_path / "ours.json", answers),), track_map=tracks, baselines=False)
+    assert list(evaluate("tao-amodal", order).evaluation.tables["strict"]) == ["ours"]
 
 
 def test_track_ids_are_relative_in_the_keys(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from vas_tool.evaluation import overlap
+from vas_tool.evaluation.averages import dropped_ones
 from vas_tool.evaluation.baselines import convex_hull, convex_nearer, convex_restricted
 from vas_tool.evaluation.boxes_overlap import box_iou, reference_hits, strict_hits
 from vas_tool.evaluation.dataset import RleMask
@@ -83,7 +84,8 @@ def test_tabe_subtraction_is_an_exclusive_or(dtype: type) -> None:
 
 
 def test_eoras_drops_exact_answers_and_counts_empty_ones_as_nothing() -> None:
-    assert math.isnan(overlap.eoras_occluded_iou(frame(FULL, EMPTY, FULL)))  # exactly 1, dropped
+    exact = overlap.eoras_occluded_iou(frame(FULL, EMPTY, FULL))
+    assert exact == 1.0 and np.isnan(dropped_ones(np.array([exact, 0.5]))).tolist() == [True, False]
     assert overlap.eoras_occluded_iou(frame(LEFT, LEFT, LEFT)) == 0.0  # right, and yet 0
     assert overlap.eoras_iou(FULL, FULL) == 1.0  # in 32 bit
     tiny = square(0, 0, 2, (6, 6))

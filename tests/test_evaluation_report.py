@@ -100,6 +100,36 @@ def test_boxes_have_pictures_too(tmp_path: Path) -> None:
     picture = next(worst_pictures(compared))
     shown = cv2.imdecode(np.frombuffer(picture.png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     assert has(shown, RIGHT) and has(shown, SURPLUS)
+    _, columns = np.nonzero((shown == RIGHT).all(axis=2))
+    assert np.ptp(columns) > 120, "the boxes fill the picture, not a corner of it"
+    html = report_html(compared.evaluation, worst_pictures(compared))
+    assert "the true box" in html and "rightly added" not in html
+
+
+def test_boxes_far_beyond_every_picture_are_drawn(tmp_path: Path) -> None:
+    truth = written(tmp_path / "truth.json", [tao_sample([square(0, 0, 10)], [[0, 0, 10, 10]])])
+    answers = written(tmp_path / "ours.json", tao_results([[-(2.0**31), 0, 2.0**31, 1]]))
+    order = Order(truth, (answers,), track_map=written(tmp_path / "tracks.json", {"88": 5120}))
+    (picture,) = worst_pictures(evaluate("tao-amodal", order))
+    assert max(cv2.imdecode(np.frombuffer(picture.png, np.uint8), cv2.IMREAD_COLOR).shape) == 320
+
+
+def test_of_many_hypotheses_the_first_and_the_best_have_curves(files: tuple[Path, Path], tmp_path: Path) -> None:
+    answers = [written(tmp_path / f"sample{i}.json", sail_results(AMODAL)) for i in range(4)]
+    evaluation = evaluate("sail-vos", Order(files[0], tuple(answers))).evaluation
+    html = report_html(evaluation)
+    checked(html)
+    titles = set(re.findall(r"<g><title>([^<]*)</title>", html))
+    assert titles == {"sample0", "top-4", "modal", "convex", "miou", "miou_occ"}
+    assert html.count(">best of<") == 2  # an axis a form
+
+
+def test_each_form_says_what_it_measures_and_the_worst_frames_say_of_which_file(files: tuple[Path, Path]) -> None:
+    compared = evaluate("sail-vos", Order(files[0], (files[1],)))
+    html = report_html(compared.evaluation, worst_pictures(compared))
+    strict, reference = html.index("Strict: misses count"), html.index("Reference: as the published")
+    assert strict < html.index("a total miss is 0") < reference < html.index("total misses with them")
+    assert "Worst frames of ours, strictly" in html
 
 
 def test_names_from_files_are_escaped(files: tuple[Path, Path]) -> None:

@@ -84,6 +84,16 @@ def test_generations_have_a_mean_a_deviation_and_sem(tmp_path: Path) -> None:
     assert table["top-2"]["miou"].mean == 1
 
 
+def test_a_report_over_generations(tmp_path: Path) -> None:
+    """Their mean and deviation have no curve; the best of three has one."""
+    tabe(tmp_path, [WHOLE] * 4, [HALF] * 4, [WHOLE, HALF, HALF, HALF])
+    out = tmp_path / "report.html"
+    arguments = ["--truth", str(tmp_path / "data"), "--predictions", str(tmp_path / "vis"), "--report", str(out)]
+    assert main(["evaluate", "tabe-51", *arguments]) == 0
+    html = out.read_text()
+    assert "std (ddof 1)" in html and "best of K, reference" in html and "best of K, strict" in html
+
+
 def test_masks_of_ones_and_masks_of_255(tmp_path: Path) -> None:
     for name, values in (("ones", WHOLE * 1), ("full", WHOLE * 255), ("grey", WHOLE * 200)):
         save(tmp_path / f"{name}.png", values)
@@ -166,6 +176,17 @@ def test_movi_by_hand(tmp_path: Path) -> None:
     assert row["miou_occ"].mean == 0 and row["miou_occ"].num_frames == 2
     assert evaluation.tables["strict"]["out"]["miou_occ"].mean == 0.5
     assert evaluation.left_out == {"bad record": 1, "unknown frame": 1}  # 8-0 is not there; frame 2 was answered
+
+
+def test_exact_answers_are_dropped_after_the_best_was_taken(tmp_path: Path) -> None:
+    """Frame 1: one answer is exactly right, the other misses. The best is exact, and does not count."""
+    movi(tmp_path, [WHOLE, WHOLE, NOTHING, HALF])
+    for t, mask in ((0, WHOLE), (1, HALF), (3, HALF)):
+        save(tmp_path / f"again/7/segmentation_2_{t:05d}.png", mask * 3)
+    order = Order(tmp_path / "data", (tmp_path / "out", tmp_path / "again"))
+    table = evaluate("movi", order).evaluation.tables["reference"]
+    assert table["out"]["miou_occ"].num_frames == 2 and table["again"]["miou_occ"].num_frames == 3
+    assert table["top-2"]["miou_occ"].num_frames == 2
 
 
 def test_movi_answers_of_another_object(tmp_path: Path) -> None:

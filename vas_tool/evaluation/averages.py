@@ -19,6 +19,9 @@ Form = Literal["reference", "strict"]
 
 FORMS: tuple[Form, ...] = get_args(Form)
 
+About = Mapping[Form, Sequence[str]]
+"""What the measures of each form are, in sentences."""
+
 Averaging = Literal["frames", "clips"]
 """Each frame counts once (a long clip more than a short one); or each clip counts once."""
 
@@ -64,15 +67,20 @@ def mean(values: Numbers, clips: npt.NDArray[np.int64], averaging: Averaging) ->
     return frame_mean(values) if averaging == "frames" else clip_mean(values, clips)
 
 
-def best_of(answers: Sequence[Numbers]) -> Numbers:
+def best_of(answers: Sequence[Numbers], *, less_is_better: bool = False) -> Numbers:
     """(N,) the best of K answers, frame by frame (Top-K; spec.md 2.8). nan only where all are nan."""
-    stacked = np.stack(list(answers))
-    return np.asarray(np.fmax.reduce(stacked, axis=0), dtype=np.float64)
+    best = np.fmin if less_is_better else np.fmax
+    return np.asarray(best.reduce(np.stack(list(answers)), axis=0), dtype=np.float64)
 
 
 def dropped_zeros(values: Numbers) -> Numbers:
     """Frames below 1e-6 no longer count (spec.md 2.4); to be applied after ``best_of`` (spec.md 2.8)."""
     return np.where(values >= DROPPED_BELOW, values, np.nan)
+
+
+def dropped_ones(values: Numbers) -> Numbers:
+    """Frames of exactly 1 no longer count (spec.md 5.4); after ``best_of``, as zeros are."""
+    return np.where(values == 1.0, np.nan, values)
 
 
 def clip_visibility(visibility: Numbers, clips: npt.NDArray[np.int64]) -> Numbers:
@@ -94,14 +102,6 @@ def reference_bucket(visibility: Numbers, clips: npt.NDArray[np.int64], bucket: 
 
 
 def strict_bucket(visibility: Numbers, bucket: Bucket) -> npt.NDArray[np.bool_]:
-    """(N,) frames whose own visibility lies in [lo, hi), or in [lo, 1]."""
+    """(N,) frames whose own visibility lies in [lo, hi), or in [lo, 1]; none where it is nan."""
     low, high = bucket
     return np.asarray((visibility >= low) & ((visibility < high) | ((high == 1.0) & (visibility == 1.0))))
-
-
-def by_group(
-    groups: Sequence[str], values: Numbers, clips: npt.NDArray[np.int64], *, averaging: Averaging
-) -> Mapping[str, float]:
-    """Group -> mean over its frames, in the groups' own order of names."""
-    names = np.asarray(groups)
-    return {name: mean(values[names == name], clips[names == name], averaging) for name in sorted(set(groups))}

@@ -32,11 +32,10 @@ PROTOCOL = Protocol(
     strict=sail_vos.STRICT | {"boundary_f": boundary_f},
     reference_averaging="frames",
     finish=sail_vos.PROTOCOL.finish,
-    about=(
-        *sail_vos.PROTOCOL.about[:2],
-        "miou_gone: the whole mask on frames that show nothing of the object. invented: pixels added where nothing is "
-        "hidden, by those of the object. boundary_f: outlines within 0.8 % of the diagonal.",
-    ),
+    about={
+        "reference": sail_vos.PROTOCOL.about["reference"][:2],
+        "strict": (*sail_vos.STRICT_ABOUT, "boundary_f: F measure of the outlines, within 0.8 % of the diagonal."),
+    },
 )
 
 JPEG_QUALITY = 80
@@ -91,10 +90,15 @@ def bench(
         Rules(PROTOCOL.reference_averaging, PROTOCOL.finish),
         hypotheses=names[:1],
         benchmark=PROTOCOL.name,
-        about=(*PROTOCOL.about, f"Depth: {_depth_words(depth)}"),
+        about=PROTOCOL.about,
     )
     times = {name: 1000 * spent / max(1, kept.num_frames) for name, spent in kept.seconds.items()}
-    evaluation = replace(evaluation, problems=(*measured.problems, *kept.problems), milliseconds=times)
+    evaluation = replace(
+        evaluation,
+        problems=(*measured.problems, *kept.problems),
+        milliseconds=times,
+        notes=(f"Depth: {_depth_words(depth)}",),
+    )
     predictions = tuple(Predictions(name, masks) for name, masks in kept.answers.items() if name in names)
     return Compared(evaluation, truth, predictions, pictures=kept.pictures)
 

@@ -50,6 +50,8 @@ class Compared:
     predictions: tuple[Predictions, ...]
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     """Name of the image -> JPEG or PNG, where they are at hand."""
+    of_boxes: bool = False
+    """Whether boxes were compared, not masks."""
 
 
 def evaluate(benchmark: str, order: Order) -> Compared:
@@ -151,7 +153,9 @@ def _tao_amodal(order: Order) -> Compared:
     else:
         truth = tao_amodal.read_truth(order.truth, tao_amodal.read_track_map(order.track_map))
     predictions = told_apart([_read(path, tao_amodal.read_predictions) for path in order.predictions])
-    measured = tao_amodal.measure_boxes(truth, {p.name: p for p in predictions}, progress=order.progress)
+    measured = tao_amodal.measure_boxes(
+        truth, {p.name: p for p in predictions}, modal_row=order.baselines, progress=order.progress
+    )
     evaluation = summarised(
         measured,
         Rules(buckets=order.buckets),
@@ -160,7 +164,7 @@ def _tao_amodal(order: Order) -> Compared:
         about=tao_amodal.ABOUT,
     )
     problems = _all_problems(truth, predictions, measured, kind="boxes")
-    return Compared(replace(evaluation, problems=problems, notes=truth.notes), truth, tuple(predictions))
+    return Compared(replace(evaluation, problems=problems, notes=truth.notes), truth, tuple(predictions), of_boxes=True)
 
 
 def _read(path: Path, read: Callable[[Path], Predictions]) -> Predictions:

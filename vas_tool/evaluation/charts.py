@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from vas_tool.drawing import OBJECT_COLOURS, hex_of
@@ -18,15 +19,33 @@ ORDER = (5, 6, 4, 0, 3, 1)
 """Of the colours: dark enough on white first."""
 
 Point = tuple[float, float]
-"""Visibility 0..1, mean 0..1 (nan: no frame there)."""
+"""Place on the axis 0..1, mean 0..1 (nan: no frame there)."""
 
 
-def curves(title: str, lines: Mapping[str, Sequence[Point]]) -> str:
-    """One chart: mean (percent) over visibility, a line a row."""
+@dataclass(frozen=True)
+class Axis:
+    """What goes from left to right."""
+
+    label: str
+    ticks: Mapping[float, str]
+    """Place 0..1 -> what is written there."""
+
+
+VISIBILITY = Axis("visibility, %", {tick / 5: f"{20 * tick}" for tick in range(6)})
+
+
+def best_of_axis(num_hypotheses: int) -> Axis:
+    """1 ... K, from end to end."""
+    places = {k: (k - 1) / (num_hypotheses - 1) for k in range(1, num_hypotheses + 1)}
+    return Axis("best of", {place: str(k) for k, place in places.items()})
+
+
+def curves(title: str, lines: Mapping[str, Sequence[Point]], axis: Axis = VISIBILITY) -> str:
+    """One chart: means (percent) over the axis, a line a row."""
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
         f"<title>{escape(title)}</title>",
-        *_axes(),
+        *_axes(axis),
         *(_line(name, points, place) for place, (name, points) in enumerate(lines.items())),
         "</svg>",
     ]
@@ -47,21 +66,22 @@ def _stroke(place: int) -> str:
     return f'stroke="{colour}" stroke-width="2.5" stroke-dasharray="{DASHES[place % len(DASHES)]}"'
 
 
-def _x(visibility: float) -> float:
-    return LEFT + visibility * (WIDTH - LEFT - RIGHT)
+def _x(place: float) -> float:
+    return LEFT + place * (WIDTH - LEFT - RIGHT)
 
 
 def _y(mean: float) -> float:
     return TOP + (1 - mean) * (HEIGHT - TOP - BOTTOM)
 
 
-def _axes() -> list[str]:
+def _axes(axis: Axis) -> list[str]:
     parts = []
-    for tick in (0, 0.2, 0.4, 0.6, 0.8, 1):
-        parts.append(f'<path d="M{_x(0):.1f} {_y(tick):.1f}H{_x(1):.1f}" class="grid"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{_y(tick) + 4:.1f}" text-anchor="end">{100 * tick:.0f}</text>')
-        parts.append(f'<text x="{_x(tick):.1f}" y="{HEIGHT - 22}" text-anchor="middle">{100 * tick:.0f}</text>')
-    parts.append(f'<text x="{_x(0.5):.1f}" y="{HEIGHT - 5}" text-anchor="middle">visibility, %</text>')
+    for mean in (0, 0.2, 0.4, 0.6, 0.8, 1):
+        parts.append(f'<path d="M{_x(0):.1f} {_y(mean):.1f}H{_x(1):.1f}" class="grid"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{_y(mean) + 4:.1f}" text-anchor="end">{100 * mean:.0f}</text>')
+    for place, tick in axis.ticks.items():
+        parts.append(f'<text x="{_x(place):.1f}" y="{HEIGHT - 22}" text-anchor="middle">{escape(tick)}</text>')
+    parts.append(f'<text x="{_x(0.5):.1f}" y="{HEIGHT - 5}" text-anchor="middle">{escape(axis.label)}</text>')
     return parts
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from vas_tool.errors import FormatError
+from vas_tool.evaluation.averages import dropped_ones
 from vas_tool.evaluation.dataset import (
     ImageMask,
     MaskSource,
@@ -34,7 +35,7 @@ from vas_tool.evaluation.measuring import Protocol
 from vas_tool.evaluation.overlap import eoras_iou, eoras_occluded_iou
 from vas_tool.evaluation.records import require_keys
 from vas_tool.evaluation.safe_pickle import load_plain
-from vas_tool.evaluation.sail_vos import STRICT
+from vas_tool.evaluation.sail_vos import STRICT, STRICT_ABOUT
 from vas_tool.formats.json_files import load_json
 
 ABOUT = (
@@ -50,7 +51,8 @@ def _protocol(name: str) -> Protocol:
         reference={"miou_full": lambda f: eoras_iou(f.amodal, f.predicted), "miou_occ": eoras_occluded_iou},
         strict=STRICT,
         reference_averaging="frames",
-        about=ABOUT,
+        finish={"miou_occ": dropped_ones},
+        about={"reference": ABOUT, "strict": STRICT_ABOUT},
     )
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, VasToolError
-from vas_tool.evaluation.averages import Averaging, Form, Numbers
+from vas_tool.evaluation.averages import About, Averaging, Form, Numbers
 from vas_tool.evaluation.dataset import FrameError, GivenMask, MaskSource, Problem, Truth, TruthFrame, kind_of
 from vas_tool.evaluation.overlap import MARGIN, FrameMasks, reference_iou
 from vas_tool.masks import box_xyxy
@@ -45,8 +45,8 @@ class Protocol:
     """Whether what is seen is added to every answer before it is measured."""
     fit: Fit | None = None
     """How an answer of another size is brought to the truth's; None: it is refused."""
-    about: tuple[str, ...] = ()
-    """What the reference form does, in sentences for the report."""
+    about: About = field(default_factory=dict)
+    """What the measures do, in sentences for the report."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ class Frames:
     categories: tuple[str, ...]
     """(N,) of each frame's object."""
     visibility: Numbers
-    """(N,) IoU of modal and amodal mask (or box), 0..1."""
+    """(N,) IoU of modal and amodal mask (or box), 0..1; 0 where both are empty, as the scripts have it."""
+    absent: npt.NDArray[np.bool_]
+    """(N,) where both are empty: such frames have no visibility, strictly."""
 
 
 Row = dict[Form, dict[str, Numbers]]
@@ -99,7 +101,7 @@ class _Sheet:
     def __init__(self, protocol: Protocol, answers: Mapping[str, Answer]) -> None:
         self.protocol, self.answers = protocol, answers
         self.looked_at = 0
-        self.heads: list[tuple[str, str, int, str, float]] = []
+        self.heads: list[tuple[str, str, int, str, float, bool]] = []
         self.problems: list[Problem] = []
         forms: dict[Form, Mapping[str, Measure]] = {"reference": protocol.reference, "strict": protocol.strict}
         self.values: dict[str, dict[Form, dict[str, list[float]]]] = {
@@ -113,8 +115,9 @@ class _Sheet:
         except FormatError as error:
             self.problems.append(Problem(frame.key, f"truth: {error}", kind_of(error)))
             return
-        visibility = reference_iou(*_cut([true, seen]))
-        self.heads.append((frame.key, frame.image, clip, category, visibility))
+        there = _cut([true, seen])
+        absent = not (there[0] | there[1]).any()
+        self.heads.append((frame.key, frame.image, clip, category, reference_iou(*there), absent))
         for name in self.answers:
             answered = self._answered(name, frame, seen)
             masks = _frame_masks(true, seen, answered, unite=self.protocol.unites_with_modal)
@@ -145,7 +148,7 @@ class _Sheet:
                 else ""
             )
             raise FormatError(f"the truth has no frame that can be measured{first}")
-        keys, images, clips, categories, visibility = zip(*self.heads, strict=True)
+        keys, images, clips, categories, visibility, absent = zip(*self.heads, strict=True)
         frames = Frames(
             keys=keys,
             images=images,
@@ -153,6 +156,7 @@ class _Sheet:
             clip_names=tuple(clip.name for clip in truth.clips),
             categories=categories,
             visibility=np.array(visibility, np.float64),
+            absent=np.array(absent, np.bool_),
         )
         rows = {
             name: {form: {k: np.array(v, np.float64) for k, v in columns.items()} for form, columns in forms.items()}

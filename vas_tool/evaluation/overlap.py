@@ -110,9 +110,11 @@ def eoras_iou(first: Mask, second: Mask) -> float:
 
 
 def eoras_occluded_iou(frame: FrameMasks) -> float:
-    """The same of the hidden parts; exactly 1 is ``NOT_COUNTED``, while nothing hidden counts as 0 (spec.md 5.4)."""
-    value = eoras_iou(frame.hidden, frame.predicted_hidden)
-    return NOT_COUNTED if value == 1.0 else value
+    """The same of the hidden parts; nothing hidden is 0 (spec.md 5.4).
+
+    ``dropped_ones`` leaves exact answers out afterwards, as the script does.
+    """
+    return eoras_iou(frame.hidden, frame.predicted_hidden)
 
 
 # --- strict -----------------------------------------------------------------------------------------------------------

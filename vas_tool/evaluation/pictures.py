@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,14 @@ from vas_tool.types import Canvas, Frame, Mask
 RIGHT, MISSED, SURPLUS = drawing.OBJECT_COLOURS[4], drawing.OBJECT_COLOURS[5], drawing.OBJECT_COLOURS[1]
 """Colours of what was rightly added (plain), missed (stripes), and added though it is not there (dots)."""
 
+WHITE, EDGE = (255, 255, 255), (128, 128, 128)
+"""Around what is seen; around the picture where boxes may leave it."""
+
 NO_PICTURE = (52, 54, 58)
 """The ground where the frame's own picture is not at hand."""
 
-PICTURE_WIDTH = 320
-"""Pixels of a picture in the report."""
+PICTURE_SIDE = 320
+"""Pixels of a picture's longer side in the report."""
 
 ROOM = 0.35
 """Shown around the object, by its longer side."""
@@ -40,6 +43,8 @@ class WorstPicture:
 
     frame: WorstFrame
     png: bytes
+    of_boxes: bool
+    """Whether it shows boxes, not masks."""
 
 
 def worst_pictures(compared: Compared, frames: Path | None = None) -> Iterator[WorstPicture]:
@@ -52,24 +57,26 @@ def worst_pictures(compared: Compared, frames: Path | None = None) -> Iterator[W
     answers = compared.predictions[0]
     known = {frame.key: frame for clip in compared.truth.clips for frame in clip.frames}
     for worst in compared.evaluation.worst:
+        frame = known[worst.key]
         try:
-            picture = _drawn(known[worst.key], answers, compared=compared, frames=frames)
+            picture = _drawn(frame, answers, compared=compared, frames=frames)
         except FormatError:  # it is in the problems already
             continue
         _, png = cv2.imencode(".png", picture[..., ::-1])
-        yield WorstPicture(worst, png.tobytes())
+        yield WorstPicture(worst, png.tobytes(), of_boxes=compared.of_boxes)
 
 
 def _drawn(frame: TruthFrame, answers: Predictions, *, compared: Compared, frames: Path | None) -> Frame:
     modal = frame.modal.read()
     ground = _ground(frame, (modal.shape[1], modal.shape[0]), compared=compared, frames=frames)
-    if frame.amodal is None:
+    if compared.of_boxes:
         return _boxes(ground, modal, true=frame.amodal_xywh, answered=answers.boxes.get(frame.key))
     source = answers.masks.get(frame.key)
     predicted = source.read() if source is not None else np.zeros_like(modal)
     if predicted.shape != modal.shape:
         predicted = linear(predicted, (modal.shape[0], modal.shape[1]))
-    return _masks(ground, modal, amodal=frame.amodal.read(), predicted=predicted)
+    amodal = frame.amodal.read() if frame.amodal is not None else modal
+    return _masks(ground, modal, amodal=amodal, predicted=predicted)
 
 
 def _ground(frame: TruthFrame, size_wh: tuple[int, int], *, compared: Compared, frames: Path | None) -> Frame:
@@ -87,9 +94,8 @@ def _ground(frame: TruthFrame, size_wh: tuple[int, int], *, compared: Compared, 
 def _masks(ground: Frame, modal: Mask, *, amodal: Mask, predicted: Mask) -> Frame:
     x0, y0, x1, y1 = _around(amodal | predicted | modal)
     rows, columns = slice(y0, y1), slice(x0, x1)
-    scale = PICTURE_WIDTH / (x1 - x0)
-    size = PICTURE_WIDTH, max(1, round((y1 - y0) * scale))
-    picture = cv2.resize(ground[rows, columns], size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    scale, size = _shown((x1 - x0, y1 - y0))
+    picture = cv2.resize(ground[rows, columns], size, interpolation=_smooth(scale))
     seen, true, answered = (
         cv2.resize(mask[rows, columns].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
         for mask in (modal, amodal, predicted)
@@ -101,7 +107,9 @@ def _masks(ground: Frame, modal: Mask, *, amodal: Mask, predicted: Mask) -> Fram
     out = drawing.tint(out, drawing.hatch(missed), MISSED, opacity=1)
     out = drawing.tint(out, surplus, SURPLUS, opacity=0.3)
     out = drawing.tint(out, _dots(surplus), SURPLUS, opacity=1)
-    return drawing.outlined(out, seen, (255, 255, 255))
+    for part, colour in ((missed, MISSED), (surplus, SURPLUS)):
+        out = drawing.tint(out, drawing.outline(part, 1), colour, opacity=1)
+    return drawing.outlined(out, seen, WHITE)
 
 
 def _dots(mask: Mask) -> Mask:
@@ -109,24 +117,53 @@ def _dots(mask: Mask) -> Mask:
     return np.asarray(mask & (rows % 6 < 2) & (columns % 6 < 2))
 
 
-def _around(mask: Mask) -> tuple[int, int, int, int]:
+def _around(mask: Mask, more: Sequence[tuple[float, float, float, float]] = ()) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 inside the picture: a mask, more boxes, and room around them; all of it where there is nothing."""
     height, width = mask.shape
     box = box_xyxy(mask)
-    if box is None:
+    boxes = np.array([*([box] if box else []), *more], np.float64).reshape(-1, 4)
+    if not len(boxes):
         return 0, 0, width, height
-    room = round(ROOM * max(box[2] - box[0], box[3] - box[1])) + 1
-    return max(0, box[0] - room), max(0, box[1] - room), min(width, box[2] + room), min(height, box[3] + room)
+    (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    room = ROOM * max(x1 - x0, y1 - y0) + 1
+    left, top = (int(np.clip(n - room, 0, most - 1)) for n, most in ((x0, width), (y0, height)))
+    right, bottom = (int(np.clip(n + room, low + 1, most)) for n, low, most in ((x1, left, width), (y1, top, height)))
+    return left, top, right, bottom
 
 
 def _boxes(ground: Frame, modal: Mask, *, true: BoxXYWH | None, answered: BoxXYWH | None) -> Frame:
-    """The frame with room around it, what is seen, the true box (solid) and the answer's (thin)."""
+    """What the boxes hold with room around them, what is seen, the true box (thick) and the answer's (thin)."""
     canvas = Canvas.padded((modal.shape[1], modal.shape[0]), PADDING)
-    large = drawing.outlined(canvas.to_canvas(ground, fill=20), canvas.to_canvas(modal), (255, 255, 255))
-    scale = PICTURE_WIDTH / canvas.size_wh[0]
-    out = cv2.resize(large, (PICTURE_WIDTH, round(canvas.size_wh[1] * scale)), interpolation=cv2.INTER_AREA)
-    for box, colour, thickness in ((true, RIGHT, 3), (answered, SURPLUS, 1)):
-        if box is not None:
-            corners = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]])
-            x0, y0, x1, y1 = np.round((corners + [canvas.pad_left, canvas.pad_top] * 2) * scale).astype(int).tolist()
-            cv2.rectangle(out, (x0, y0), (x1, y1), colour, thickness)
-    return np.asarray(out, dtype=np.uint8)
+    seen = canvas.to_canvas(modal)
+    given = ((true, RIGHT, 4), (answered, SURPLUS, 2))
+    marks = [(_on_canvas(box, canvas), colour, thickness) for box, colour, thickness in given if box is not None]
+    x0, y0, x1, y1 = _around(seen, [box for box, _, _ in marks])
+    rows, columns = slice(y0, y1), slice(x0, x1)
+    scale, size = _shown((x1 - x0, y1 - y0))
+    large = canvas.to_canvas(ground, fill=20)[rows, columns]
+    out = np.asarray(cv2.resize(large, size, interpolation=_smooth(scale)), dtype=np.uint8)
+    shape = cv2.resize(seen[rows, columns].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    out = drawing.outlined(out, shape, WHITE)
+    edge = _on_canvas((0.0, 0.0, float(modal.shape[1]), float(modal.shape[0])), canvas)
+    for box, colour, thickness in [(edge, EDGE, 1), *marks]:
+        # Far beyond what is shown, OpenCV's whole numbers would end.
+        corners = np.clip((np.array(box) - [x0, y0, x0, y0]) * scale, -thickness, max(size) + thickness)
+        left, top, right, bottom = np.round(corners).astype(int).tolist()
+        cv2.rectangle(out, (left, top), (right, bottom), colour, thickness)
+    return out
+
+
+def _on_canvas(box: BoxXYWH, canvas: Canvas) -> tuple[float, float, float, float]:
+    """x0, y0, x1, y1 in the canvas's pixels."""
+    x, y = box[0] + canvas.pad_left, box[1] + canvas.pad_top
+    return x, y, x + box[2], y + box[3]
+
+
+def _shown(size_wh: tuple[int, int]) -> tuple[float, tuple[int, int]]:
+    """The scale, and width and height, at which a part of a frame is shown."""
+    scale = PICTURE_SIDE / max(size_wh)
+    return scale, (max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale)))
+
+
+def _smooth(scale: float) -> int:
+    return cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

@@ -12,11 +12,26 @@ from vas_tool import __version__
 from vas_tool.drawing import hex_of
 from vas_tool.evaluation.averages import FORMS, Form
 from vas_tool.evaluation.pictures import MISSED, RIGHT, SURPLUS, WorstPicture
-from vas_tool.evaluation.tables import Evaluation, Table
+from vas_tool.evaluation.tables import LESS_IS_BETTER, WORST_OF_A_CLIP, Evaluation, Table, best_row
 from vas_tool.evaluation.text import FORM_WORDS, NOTHING, percent
 
 MOST_CURVES = 4
 """Measures that get a chart, in the order of the table."""
+
+MOST_HYPOTHESES = 3
+"""Of more, curves are drawn of the first and of the best of all."""
+
+LEAST_FOR_A_CURVE = 3
+"""Hypotheses; the means of fewer are read from the table."""
+
+MASKS_KEY = (
+    '<span class="swatch right"></span>rightly added <span class="swatch missed"></span>missed '
+    '<span class="swatch surplus"></span>added and not there; a white line around what is seen'
+)
+BOXES_KEY = (
+    '<span class="swatch right"></span>the true box (thick) <span class="swatch answer"></span>the answered box '
+    "(thin); a white line around what is seen, a grey one around the picture"
+)
 
 STYLE = f"""
 :root {{ color-scheme: light; font: 15px/1.5 system-ui, sans-serif; color: #1b1d21; background: #f6f6f4 }}
@@ -33,11 +48,13 @@ td b {{ font-size: 16px }} td small {{ color: #5a5f66; margin-left: 5px }} td.be
 .charts svg {{ width: 100%; font-size: 11px; fill: #5a5f66 }} .grid {{ stroke: #e4e4df }}
 .key {{ margin-right: 16px; white-space: nowrap }} .key svg {{ margin-right: 6px; vertical-align: middle }}
 .worst {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); gap: 14px }}
-figure {{ margin: 0 }} figure img {{ width: 100%; border-radius: 6px; display: block }}
+figure {{ margin: 0 }}
+figure img {{ width: 100%; aspect-ratio: 4 / 3; object-fit: contain; background: #26282c; border-radius: 6px }}
 figcaption {{ font-size: 13px; overflow-wrap: anywhere }}
 .swatch {{ display: inline-block; width: 26px; height: 14px; border-radius: 3px; margin: 0 6px -2px 0 }}
 .right {{ background: {hex_of(RIGHT)} }}
 .missed {{ background: repeating-linear-gradient(135deg, {hex_of(MISSED)} 0 3px, #fff 3px 7px) }}
+.answer {{ background: {hex_of(SURPLUS)} }}
 .surplus {{ background: radial-gradient({hex_of(SURPLUS)} 35%, #fff 40%) 0 0 / 6px 6px }}
 .wrong li {{ font-family: ui-monospace, monospace; font-size: 13px; overflow-wrap: anywhere }}
 """
@@ -47,7 +64,13 @@ def report_html(evaluation: Evaluation, pictures: Iterable[WorstPicture] = ()) -
     """The whole page as text. Everything that came from a file is escaped."""
     title = f"{evaluation.benchmark}: evaluation"
     body = "".join(
-        (*_head(evaluation), *_forms(evaluation), *_worst(pictures), *_groups(evaluation), *_wrong(evaluation))
+        (
+            *_head(evaluation),
+            *_forms(evaluation),
+            *_worst(evaluation, pictures),
+            *_groups(evaluation),
+            *_wrong(evaluation),
+        )
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -69,8 +92,7 @@ def _head(evaluation: Evaluation) -> Iterator[str]:
 def _forms(evaluation: Evaluation) -> Iterator[str]:
     for form in ("strict", "reference"):
         yield f"<h2>{escape(FORM_WORDS[form].capitalize())}</h2><section>"
-        if form == "reference":
-            yield f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in evaluation.about)}</ul>"
+        yield f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in evaluation.about.get(form, ()))}</ul>"
         yield _table(evaluation.tables[form], evaluation)
         yield "</section>"
         yield from _charts(evaluation, form)
@@ -80,7 +102,8 @@ def _table(table: Table, evaluation: Evaluation | None = None) -> str:
     measures = list(next(iter(table.values()), {}))
     times = evaluation.milliseconds if evaluation else {}
     best = {m: max((row[m].mean for row in table.values() if not math.isnan(row[m].mean)), default=2) for m in measures}
-    best.pop("invented", None)  # less is better there
+    for measure in LESS_IS_BETTER:
+        best.pop(measure, None)  # the modal mask would win
     rows = []
     for name, row in table.items():
         cells = "".join(
@@ -98,8 +121,8 @@ def _table(table: Table, evaluation: Evaluation | None = None) -> str:
 
 
 def _charts(evaluation: Evaluation, form: Form) -> Iterator[str]:
-    rows = evaluation.tables[form]
-    measures = [m for m in next(iter(rows.values()), {}) if m not in ("miou_gone", "invented")][:MOST_CURVES]
+    rows = _charted(evaluation, form)
+    measures = _charted_measures(evaluation, form)
     of_what = "of each clip" if form == "reference" else "of each frame"
     yield f"<section><p>Over the visibility {of_what} (IoU of modal and amodal)</p><div class='charts'>"
     for measure in measures:
@@ -108,21 +131,49 @@ def _charts(evaluation: Evaluation, form: Form) -> Iterator[str]:
             for name in rows
         }
         yield f"<div><b>{escape(measure)}</b>{charts.curves(f'{measure} over visibility, {form}', lines)}</div>"
-    yield f"</div><p>{charts.key(list(rows))}</p></section>"
+    yield f"</div><p>{charts.key(rows)}</p></section>"
+    yield from _best_of(evaluation, form, measures)
 
 
-def _worst(pictures: Iterable[WorstPicture]) -> Iterator[str]:
+def _charted_measures(evaluation: Evaluation, form: Form) -> list[str]:
+    measures = next(iter(evaluation.tables[form].values()), {})
+    return [m for m in measures if m != "miou_gone" and m not in LESS_IS_BETTER][:MOST_CURVES]
+
+
+def _charted(evaluation: Evaluation, form: Form) -> list[str]:
+    """The rows that curves are drawn of: of many hypotheses the first alone, and the best of all."""
+    rows = list(next(iter(evaluation.curves[form].values()), {}))
+    count = len(evaluation.hypotheses)
+    if count <= MOST_HYPOTHESES:
+        return rows
+    left_out = {*evaluation.hypotheses[1:], *(best_row(k) for k in range(2, count))}
+    return [name for name in rows if name not in left_out]
+
+
+def _best_of(evaluation: Evaluation, form: Form, measures: list[str]) -> Iterator[str]:
+    """How the means grow with the number of hypotheses (the papers' curve over Top-K)."""
+    count = len(evaluation.hypotheses)
+    if count < LEAST_FOR_A_CURVE:
+        return
+    axis, table = charts.best_of_axis(count), evaluation.tables[form]
+    rows = [evaluation.hypotheses[0], *(best_row(k) for k in range(2, count + 1))]
+    lines = {m: list(zip(axis.ticks, (table[row][m].mean for row in rows), strict=True)) for m in measures}
+    yield "<section><p>Over the number of hypotheses of which the best is taken, frame by frame</p>"
+    yield f"<div class='charts'><div>{charts.curves(f'best of K, {form}', lines, axis)}</div></div>"
+    yield f"<p>{charts.key(measures)}</p></section>"
+
+
+def _worst(evaluation: Evaluation, pictures: Iterable[WorstPicture]) -> Iterator[str]:
     shown = list(pictures)
     if not shown:
         return
-    yield (
-        '<h2>Worst frames</h2><section><p><span class="swatch right"></span>rightly added (or the true box) '
-        '<span class="swatch missed"></span>missed <span class="swatch surplus"></span>added and not there '
-        '(or the answered box); a white line around what is seen</p><div class="worst">'
-    )
+    of_what = f" of {evaluation.hypotheses[0]}" if evaluation.hypotheses else ""
+    yield f"<h2>Worst frames{escape(of_what)}, strictly</h2><section><p>"
+    yield BOXES_KEY if all(picture.of_boxes for picture in shown) else MASKS_KEY
+    yield f"; at most {WORST_OF_A_CLIP} of a clip</p><div class='worst'>"
     for picture in shown:
         data = base64.b64encode(picture.png).decode("ascii")
-        said = f"{picture.frame.clip}: {picture.frame.key}"
+        said = f"{picture.frame.clip}: {picture.frame.key} {picture.frame.image}".strip()
         value = f"{escape(picture.frame.measure)} {percent(picture.frame.value)}"
         yield f'<figure><img alt="{escape(said)}" src="data:image/png;base64,{data}">'
         yield f"<figcaption><b>{value}</b> {escape(said)}</figcaption></figure>"

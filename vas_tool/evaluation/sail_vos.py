@@ -37,6 +37,15 @@ NUM_FRAMES = 25
 STRICT = {"miou": strict_iou, "miou_occ": strict_occluded_iou, "miou_gone": gone_iou, "invented": invented}
 """The strict measures of every benchmark of masks."""
 
+STRICT_ABOUT = (
+    "miou: IoU of the whole masks; 1 where both are empty. A frame without an answer counts as 0.",
+    "miou_occ: IoU of the hidden parts on every frame that hides something; a total miss is 0.",
+    "miou_gone: IoU of the whole masks on frames that show nothing of the object. invented: where nothing is hidden, "
+    "the pixels that were added, by those of the object; less is better.",
+)
+
+UNITED = "In both forms what is seen is added to every answer before it is measured, as the script does it."
+
 PROTOCOL = Protocol(
     name="sail-vos",
     reference={"miou": lambda f: reference_iou(f.amodal, f.predicted), "miou_occ": reference_occluded_iou},
@@ -45,11 +54,14 @@ PROTOCOL = Protocol(
     finish={"miou_occ": dropped_zeros},
     unites_with_modal=True,
     fit=linear,
-    about=(
-        "miou: mean over frames of |A and P| / (|A or P| + 1e-6), P united with the modal mask.",
-        "miou_occ: both hidden parts eroded by 5 x 5; frames below 1e-6 are dropped, total misses with them.",
-        "Answers of another size are brought to the truth's by linear interpolation of 0 and 1, rounded.",
-    ),
+    about={
+        "reference": (
+            "miou: mean over frames of |A and P| / (|A or P| + 1e-6), P united with the modal mask.",
+            "miou_occ: both hidden parts eroded by 5 x 5; frames below 1e-6 are dropped, total misses with them.",
+            "Answers of another size are brought to the truth's by linear interpolation of 0 and 1, rounded.",
+        ),
+        "strict": (*STRICT_ABOUT, UNITED),
+    },
 )
 
 

@@ -29,7 +29,7 @@ from vas_tool.evaluation.dataset import (
 )
 from vas_tool.evaluation.measuring import Protocol
 from vas_tool.evaluation.overlap import NOT_COUNTED, FrameMasks, tabe_iou, tabe_occluded_iou
-from vas_tool.evaluation.sail_vos import STRICT
+from vas_tool.evaluation.sail_vos import STRICT, STRICT_ABOUT
 from vas_tool.evaluation.tables import Cell, Evaluation, Table
 from vas_tool.formats.tabe import TabeSource, is_tabe_folder, read_tabe
 from vas_tool.masks import box_xyxy
@@ -82,13 +82,16 @@ PROTOCOL = Protocol(
     reference={"miou": _whole, "miou_ffo": _fully_occluded, "miou_fo": _occluded, "miou_occ": tabe_occluded_iou},
     strict=STRICT,
     reference_averaging="clips",
-    about=(
-        "miou: IoU over all frames (an empty union is 0); miou_ffo: on frames whose visible mask is empty; miou_fo: on "
-        "frames of another level than NO_OCCLUSION, NONE included. A mean a video, then over videos.",
-        "miou_occ: what is left after the visible mask is subtracted, as numbers: pixels that are visible and not "
-        "predicted become -1 and count as hidden.",
-        "Over the generations: mean, standard deviation (ddof 1), and that by the root of their number (SEM).",
-    ),
+    about={
+        "reference": (
+            "miou: IoU over all frames (an empty union is 0); miou_ffo: on frames whose visible mask is empty; "
+            "miou_fo: on frames of another level than NO_OCCLUSION, NONE included. A mean a video, then over videos.",
+            "miou_occ: what is left after the visible mask is subtracted, as numbers: pixels that are visible and not "
+            "predicted become -1 and count as hidden.",
+            "Over the generations: mean, standard deviation (ddof 1), and that by the root of their number (SEM).",
+        ),
+        "strict": STRICT_ABOUT,
+    },
 )
 
 

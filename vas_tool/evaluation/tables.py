@@ -12,6 +12,7 @@ import numpy.typing as npt
 from vas_tool.evaluation.averages import (
     FORMS,
     VISIBILITIES,
+    About,
     Averaging,
     Form,
     Numbers,
@@ -28,6 +29,9 @@ Finish = Mapping[str, Callable[[Numbers], Numbers]]
 
 NUM_WORST = 12
 """Frames that a report shows."""
+
+LESS_IS_BETTER = frozenset({"invented"})
+"""Measures of which the smallest number is the best."""
 
 WORST_OF_A_CLIP = 2
 """So that one lost object does not fill the page."""
@@ -82,7 +86,7 @@ class Evaluation:
     """Everything a report says."""
 
     benchmark: str
-    about: tuple[str, ...]
+    about: About
     num_clips: int
     num_frames: int
     """That were measured."""
@@ -90,7 +94,10 @@ class Evaluation:
     curves: Mapping[Form, Mapping[tuple[float, float], Table]]
     """Visibility from, to -> the table of that bucket."""
     categories: Mapping[Form, Mapping[str, Table]]
+    hypotheses: tuple[str, ...] = ()
+    """Rows that are answers to the same question, in their order; the others are for comparison."""
     worst: tuple[WorstFrame, ...] = ()
+    """Strictly, of the first of ``hypotheses``."""
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -105,7 +112,7 @@ class Evaluation:
 
 
 def summarised(
-    measured: Measured, rules: Rules, *, hypotheses: Sequence[str], benchmark: str, about: Sequence[str] = ()
+    measured: Measured, rules: Rules, *, hypotheses: Sequence[str], benchmark: str, about: About
 ) -> Evaluation:
     """All tables. ``hypotheses`` are the rows that are answers to the same question: of several, Top-K is taken."""
     rows = {**measured.rows, **top_k({name: measured.rows[name] for name in hypotheses})}
@@ -114,7 +121,8 @@ def summarised(
     categories = np.asarray(frames.categories)
     return Evaluation(
         benchmark=benchmark,
-        about=tuple(about),
+        about=about,
+        hypotheses=tuple(hypotheses),
         num_clips=len(set(frames.clips.tolist())),
         num_frames=len(frames.keys),
         tables={form: _table(rows, frames, rules, form=form, chosen=everything) for form in FORMS},
@@ -136,9 +144,17 @@ def top_k(hypotheses: Mapping[str, Row]) -> dict[str, Row]:
     rows = list(hypotheses.values())
 
     def best(k: int, form: Form) -> dict[str, Numbers]:
-        return {measure: best_of([row[form][measure] for row in rows[:k]]) for measure in rows[0][form]}
+        return {
+            measure: best_of([row[form][measure] for row in rows[:k]], less_is_better=measure in LESS_IS_BETTER)
+            for measure in rows[0][form]
+        }
 
-    return {f"top-{k}": {form: best(k, form) for form in FORMS} for k in range(2, len(rows) + 1)}
+    return {best_row(k): {form: best(k, form) for form in FORMS} for k in range(2, len(rows) + 1)}
+
+
+def best_row(k: int) -> str:
+    """What the row of the best of the first k answers is called."""
+    return f"top-{k}"
 
 
 def _table(
@@ -161,7 +177,7 @@ def _curves(rows: Mapping[str, Row], frames: Frames, rules: Rules, *, form: Form
     chosen_by = {
         bucket: reference_bucket(frames.visibility, frames.clips, bucket)
         if form == "reference"
-        else strict_bucket(frames.visibility, bucket)
+        else strict_bucket(np.where(frames.absent, np.nan, frames.visibility), bucket)
         for bucket in buckets_between(rules.buckets)
     }
     return {bucket: _table(rows, frames, rules, form=form, chosen=chosen) for bucket, chosen in chosen_by.items()}

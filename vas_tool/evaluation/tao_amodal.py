@@ -17,7 +17,7 @@ import numpy as np
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.averages import Numbers
+from vas_tool.evaluation.averages import About, Numbers
 from vas_tool.evaluation.boxes_overlap import THRESHOLDS, Boxes, box_iou, reference_hits, strict_hits
 from vas_tool.evaluation.dataset import BoxXYWH, Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame, box_of
 from vas_tool.evaluation.measuring import Frames, Measured, Row
@@ -27,10 +27,17 @@ from vas_tool.masks import box_xywh
 LISTS = ("file_names", "rles", "amodal_bboxes")
 RESULT_BOX, RESULT_MASK, MODAL_MASK = "diffvas_res_bbox", "diffvas_res_rle", "modal_res_rle"
 
-ABOUT = (
-    "ap25, ap50, ap75: the share of frames whose box IoU lies strictly above the threshold; no ranking, no categories.",
-    "miou: mean box IoU over frames. Boxes are real numbers and may leave the picture.",
-)
+ABOUT: About = {
+    "reference": (
+        "ap25, ap50, ap75: the share of frames whose box IoU lies strictly above the threshold; no ranking, no "
+        "categories.",
+        "miou: mean box IoU over frames. Boxes are real numbers and may leave the picture.",
+    ),
+    "strict": (
+        "ap25, ap50, ap75: the share of frames whose box IoU reaches the threshold. miou: mean box IoU. A frame "
+        "without an answer counts as a miss.",
+    ),
+}
 
 MODAL_ROW = "modal (convex: the same boxes)"
 """A mask and its convex hull have one box."""
@@ -104,7 +111,9 @@ def read_predictions(path: Path) -> Predictions:
 # --- measuring --------------------------------------------------------------------------------------------------------
 
 
-def measure_boxes(truth: Truth, answers: Mapping[str, Predictions], *, progress: Progress = silent) -> Measured:
+def measure_boxes(
+    truth: Truth, answers: Mapping[str, Predictions], *, modal_row: bool = True, progress: Progress = silent
+) -> Measured:
     """Every result file, and the row of the modal boxes, on every frame. Raises FormatError when no frame is left."""
     kept, problems = _kept(truth, progress)
     if not kept.keys:
@@ -116,9 +125,11 @@ def measure_boxes(truth: Truth, answers: Mapping[str, Predictions], *, progress:
         clip_names=tuple(clip.name for clip in truth.clips),
         categories=tuple(kept.categories),
         visibility=box_iou(_array(kept.amodal), _array(kept.modal)),
+        absent=~(_array(kept.amodal)[:, 2:].any(axis=1) | _array(kept.modal)[:, 2:].any(axis=1)),
     )
     rows = {name: _row(_array(kept.amodal), _found(kept.keys, p.boxes)) for name, p in answers.items()}
-    rows[MODAL_ROW] = _row(_array(kept.amodal), _array(kept.modal))
+    if modal_row:
+        rows[MODAL_ROW] = _row(_array(kept.amodal), _array(kept.modal))
     return Measured(frames, rows, tuple(problems))
 
 

@@ -57,6 +57,8 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "benchmark": evaluation.benchmark,
         "sources": list(evaluation.sources),
+        "about": {form: list(evaluation.about.get(form, ())) for form in FORMS},
+        "hypotheses": list(evaluation.hypotheses),
         "num_clips": evaluation.num_clips,
         "num_frames": evaluation.num_frames,
         "tables": {form: _table_json(evaluation.tables[form]) for form in FORMS},
