@@ -21,6 +21,9 @@ from vas_tool.types import Canvas, Frame, Mask
 RIGHT, MISSED, SURPLUS = drawing.OBJECT_COLOURS[4], drawing.OBJECT_COLOURS[5], drawing.OBJECT_COLOURS[1]
 """Colours of what was rightly added (plain), missed (stripes), and added though it is not there (dots)."""
 
+ANSWERED = drawing.OBJECT_COLOURS[0]
+"""Colour of an answered box; the true one is ``RIGHT``."""
+
 WHITE, EDGE = (255, 255, 255), (128, 128, 128)
 """Around what is seen; around the picture where boxes may leave it."""
 
@@ -135,7 +138,7 @@ def _boxes(ground: Frame, modal: Mask, *, true: BoxXYWH | None, answered: BoxXYW
     """What the boxes hold with room around them, what is seen, the true box (thick) and the answer's (thin)."""
     canvas = Canvas.padded((modal.shape[1], modal.shape[0]), PADDING)
     seen = canvas.to_canvas(modal)
-    given = ((true, RIGHT, 4), (answered, SURPLUS, 2))
+    given = ((true, RIGHT, 4), (answered, ANSWERED, 2))
     marks = [(_on_canvas(box, canvas), colour, thickness) for box, colour, thickness in given if box is not None]
     x0, y0, x1, y1 = _around(seen, [box for box, _, _ in marks])
     rows, columns = slice(y0, y1), slice(x0, x1)
@@ -145,7 +148,9 @@ def _boxes(ground: Frame, modal: Mask, *, true: BoxXYWH | None, answered: BoxXYW
     shape = cv2.resize(seen[rows, columns].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     out = drawing.outlined(out, shape, WHITE)
     edge = _on_canvas((0.0, 0.0, float(modal.shape[1]), float(modal.shape[0])), canvas)
-    for box, colour, thickness in [(edge, EDGE, 1), *marks]:
+    marks = [(edge, EDGE, 1), *marks]
+    # A dark line under all of them shows on any ground; where two edges meet, the thick one shows beside the thin one.
+    for box, colour, thickness in [*((box, (0, 0, 0), width + 2) for box, _, width in marks), *marks]:
         # Far beyond what is shown, OpenCV's whole numbers would end.
         corners = np.clip((np.array(box) - [x0, y0, x0, y0]) * scale, -thickness, max(size) + thickness)
         left, top, right, bottom = np.round(corners).astype(int).tolist()

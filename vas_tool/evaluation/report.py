@@ -11,7 +11,7 @@ import vas_tool.evaluation.charts as charts
 from vas_tool import __version__
 from vas_tool.drawing import hex_of
 from vas_tool.evaluation.averages import FORMS, Form
-from vas_tool.evaluation.pictures import MISSED, RIGHT, SURPLUS, WorstPicture
+from vas_tool.evaluation.pictures import ANSWERED, MISSED, RIGHT, SURPLUS, WorstPicture
 from vas_tool.evaluation.tables import LESS_IS_BETTER, WORST_OF_A_CLIP, Evaluation, Table, best_row
 from vas_tool.evaluation.text import FORM_WORDS, NOTHING, percent
 
@@ -54,7 +54,7 @@ figcaption {{ font-size: 13px; overflow-wrap: anywhere }}
 .swatch {{ display: inline-block; width: 26px; height: 14px; border-radius: 3px; margin: 0 6px -2px 0 }}
 .right {{ background: {hex_of(RIGHT)} }}
 .missed {{ background: repeating-linear-gradient(135deg, {hex_of(MISSED)} 0 3px, #fff 3px 7px) }}
-.answer {{ background: {hex_of(SURPLUS)} }}
+.answer {{ background: {hex_of(ANSWERED)} }}
 .surplus {{ background: radial-gradient({hex_of(SURPLUS)} 35%, #fff 40%) 0 0 / 6px 6px }}
 .wrong li {{ font-family: ui-monospace, monospace; font-size: 13px; overflow-wrap: anywhere }}
 """
