@@ -156,6 +156,27 @@ def test_bad_and_unknown_answers(tmp_path: Path) -> None:
     assert evaluation.tables["strict"]["result0"]["miou"].mean == 0.5
 
 
+def test_a_key_that_a_result_file_has_twice(tmp_path: Path) -> None:
+    """JSON readers keep the last of two and say nothing; the names inside a record are not keys of frames."""
+    first, last = (json.dumps(sail_results(masks)) for masks in ([MODAL[0]], AMODAL))
+    (tmp_path / "ours.json").write_text(f"{first[:-1]}, {last[1:]}")
+    truth = written(tmp_path / "truth.json", [sail_sample(AMODAL, MODAL)])
+    evaluation = evaluate("sail-vos", Order(truth, (tmp_path / "ours.json",))).evaluation
+    assert evaluation.left_out == {"doubled frame": 1}
+    assert str(evaluation.problems[0]) == "(100, 7): ours.json has it more than once; the last is taken"
+    assert evaluation.tables["strict"]["ours"]["miou"].mean == 1
+
+
+def test_what_the_script_would_have_done_is_noted(tmp_path: Path) -> None:
+    evaluation = sail(tmp_path, [sail_sample(AMODAL, MODAL)], sail_results(AMODAL)).evaluation
+    assert "8 masks of the truth are not 800 x 1280" in evaluation.notes[1]
+
+
+def test_rows_that_a_benchmark_cannot_have_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="convex-restricted is for sail-vos; leave it out for tabe-51"):
+        evaluate("tabe-51", Order(tmp_path, restricted=True))
+
+
 def test_frames_of_two_samples_and_short_samples_are_noted(tmp_path: Path) -> None:
     sample = sail_sample(AMODAL, MODAL)
     evaluation = sail(tmp_path, [sample, sample], sail_results(AMODAL)).evaluation
@@ -233,6 +254,12 @@ def test_track_ids_are_relative_in_the_keys(tmp_path: Path) -> None:
     evaluation = tao(tmp_path, [tao_sample(seen(), BOXES)], tao_results(BOXES, relative=5)).evaluation
     assert evaluation.left_out == {"missing prediction": 4, "unknown frame": 4}
     assert evaluation.problems[0].where == "(88, 'frame0000.jpg', '4')"
+
+
+def test_one_track_in_two_samples(tmp_path: Path) -> None:
+    sample = tao_sample(seen(), BOXES)
+    evaluation = tao(tmp_path, [sample, sample], tao_results(BOXES)).evaluation
+    assert evaluation.left_out == {"doubled frame": 4} and evaluation.num_frames == 8
 
 
 @pytest.mark.parametrize("box", [[1, 2, 3], "box", [0, 0, -1, 5], [0, 0, 2**70, 1], [0, 0, 1e300, 1e300], None])

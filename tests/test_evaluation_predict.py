@@ -17,13 +17,13 @@ from pycocotools import mask as coco
 from test_evaluation_video_benchmarks import WHOLE, kitti_truth, movi, tabe_video
 
 from vas_tool.cli import main
-from vas_tool.evaluation import Order, evaluate
-from vas_tool.evaluation.eoras import read_kitti_truth
+from vas_tool.evaluation import Order, evaluate, predicting
+from vas_tool.evaluation.kitti import read_truth as read_kitti_truth
 from vas_tool.evaluation.predicting import moved
 from vas_tool.evaluation.sail_vos import read_predictions
 from vas_tool.formats.coco import write_coco
 from vas_tool.project import Project
-from vas_tool.types import Canvas, Mask
+from vas_tool.types import Canvas, Depth, Mask
 
 AMODAL = [square(10 + 3 * i, 8, 20) for i in range(6)]
 MODAL = [mask & (np.arange(60) < 26) for mask in AMODAL]
@@ -111,6 +111,34 @@ def test_a_clip_without_its_pictures_is_named(sail: Path, tmp_path: Path, capsys
     assert predict("sail-vos", sail, tmp_path / "out.json", "--engine", "convex-nearer", "--frames", frames) == 1
     assert "sample 0 (obj_id 7)" in capsys.readouterr().err
     assert len(json.loads((tmp_path / "out.json").read_text())) == 6
+
+
+def test_an_engine_that_fails_on_a_clip_loses_no_other(
+    sail: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = sail_sample(AMODAL, MODAL, obj_id=9, first_image=500)
+    pictures(tmp_path / "frames", more["image_file_names"])
+    written(sail, [*json.loads(sail.read_text()), more])
+    made = predicting.convex_nearer
+
+    def breaks_once(modal: Mask, depth: Depth) -> Mask:
+        monkeypatch.setattr(predicting, "convex_nearer", made)
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(predicting, "convex_nearer", breaks_once)
+    frames = str(tmp_path / "frames")
+    assert predict("sail-vos", sail, tmp_path / "out.json", "--engine", "convex-nearer", "--frames", frames) == 1
+    shown = capsys.readouterr()
+    assert "sample 0 (obj_id 7): RuntimeError out of memory" in shown.err and "6 of 12 frames" in shown.out
+    assert len(json.loads((tmp_path / "out.json").read_text())) == 6
+
+
+def test_an_engine_that_is_not_here_stops_before_the_first_clip(
+    sail: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = str(tmp_path / "frames")
+    assert predict("sail-vos", sail, tmp_path / "out.json", "--engine", "diffusion-vas", "--frames", frames) == 1
+    assert "diffusion-vas is not complete" in capsys.readouterr().err and not (tmp_path / "out.json").exists()
 
 
 # --- TAO-Amodal -------------------------------------------------------------------------------------------------------

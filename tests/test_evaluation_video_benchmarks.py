@@ -19,7 +19,7 @@ from vas_tool.cli import main
 from vas_tool.errors import FormatError
 from vas_tool.evaluation import Compared, Order, evaluate
 from vas_tool.evaluation.dataset import RleMask
-from vas_tool.evaluation.eoras import kitti_results
+from vas_tool.evaluation.kitti import results_of as kitti_results
 from vas_tool.evaluation.safe_pickle import load_plain
 from vas_tool.evaluation.tabe51 import TabeMask, write_results
 from vas_tool.masks import to_rle
@@ -82,6 +82,17 @@ def test_generations_have_a_mean_a_deviation_and_sem(tmp_path: Path) -> None:
     assert table["std (ddof 1)"]["miou"].mean == pytest.approx(math.sqrt(0.125))
     assert table["SEM"]["miou"].mean == pytest.approx(math.sqrt(0.125) / math.sqrt(2))
     assert table["top-2"]["miou"].mean == 1
+
+
+def test_two_results_of_tabe_keep_their_generations_apart(tmp_path: Path) -> None:
+    for result, masks in (("ours", [WHOLE] * 4), ("theirs", [HALF] * 4)):
+        for number in (0, 1):
+            write_results(tmp_path / result, {("ball_roll", i): m for i, m in enumerate(masks)}, generation=number)
+    order = Order(tabe_video(tmp_path / "data"), (tmp_path / "ours", tmp_path / "theirs"))
+    table = evaluate("tabe-51", order).evaluation.tables["reference"]
+    assert table["ours, generation 1"]["miou"].mean == 1 and table["theirs, generation 0"]["miou"].mean == 0.5
+    assert table["ours: mean of 2"]["miou"].mean == 1 and table["theirs: mean of 2"]["miou"].mean == 0.5
+    assert table["theirs: SEM"]["miou"].mean == 0
 
 
 def test_a_report_over_generations(tmp_path: Path) -> None:
@@ -175,7 +186,8 @@ def test_movi_by_hand(tmp_path: Path) -> None:
     # Frame 0 hides nothing and counts as 0, frame 1 is missed, frame 3 is exactly right and dropped.
     assert row["miou_occ"].mean == 0 and row["miou_occ"].num_frames == 2
     assert evaluation.tables["strict"]["out"]["miou_occ"].mean == 0.5
-    assert evaluation.left_out == {"bad record": 1, "unknown frame": 1}  # 8-0 is not there; frame 2 was answered
+    assert evaluation.left_out == {"bad record": 1}  # 8-0 is not there; frame 2 was answered, and is not measured
+    assert evaluation.notes[0].startswith("1 frames show nothing of their object")
 
 
 def test_exact_answers_are_dropped_after_the_best_was_taken(tmp_path: Path) -> None:
@@ -230,7 +242,37 @@ def test_kitti_by_hand(tmp_path: Path) -> None:
     assert row["miou_full"].mean == pytest.approx((1 + 0.5 + 1) / 3)
     assert row["miou_occ"].mean == 0 and row["miou_occ"].num_frames == 2
     assert evaluation.tables["reference"]["again"]["miou_full"].mean == 1
-    assert evaluation.left_out == {"missing prediction": 2, "unknown frame": 1}
+    assert evaluation.left_out == {"missing prediction": 2}
+
+
+def test_single_records_of_kitti_that_are_wrong(tmp_path: Path) -> None:
+    root = kitti_truth(tmp_path / "data")
+    right = {"FM": rle(WHOLE)}
+    wrong = {0: right, "0": right, 1: {"VM": rle(WHOLE)}, 3: {"FM": {"size": [40, 60]}}, "x": right}
+    (tmp_path / "ours.pkl").write_bytes(pickle.dumps({"0001": {4: wrong, 5: 7}, "0002": None}))
+    evaluation = evaluate("kitti", Order(root, (tmp_path / "ours.pkl",))).evaluation
+    assert {problem.where: problem.kind for problem in evaluation.problems} == {
+        "0002": "bad record",
+        "0001-5": "bad record",
+        "0001-4/0": "bad record",
+        "0001-4/00001": "bad record",
+        "0001-4/00003": "bad record",
+        "0001-4/x": "bad record",
+    }
+    assert evaluation.tables["strict"]["ours"]["miou"].mean == pytest.approx(1 / 3)
+
+
+def test_single_records_of_kittis_truth_that_are_wrong(tmp_path: Path) -> None:
+    root = kitti_truth(tmp_path / "data")
+    whole = {
+        "0001": {
+            4: {0: {"FM": rle(WHOLE)}, 1: {}, 3: {"FM": {"size": [40, 60], "counts": b"11"}}, 9: {"FM": rle(WHOLE)}}
+        }
+    }
+    (root / "car_data/test_data_full_mask.pkl").write_bytes(pickle.dumps(whole))
+    evaluation = evaluate("kitti", Order(root)).evaluation
+    assert evaluation.num_frames == 1
+    assert [problem.where for problem in evaluation.problems] == ["0001-4/00001", "0001-4/00003", "0001-4/00009"]
 
 
 class Evil:

@@ -192,6 +192,18 @@ def test_every_view_behind_every_occluder(small: FullView) -> None:
     assert len(names) == len(set(names)) == 2 * len(OCCLUDERS)
 
 
+def test_clips_of_one_name_are_told_apart(tmp_path: Path, small: FullView) -> None:
+    """Two folders called masks: each keeps its own truth and answers."""
+    one, two = (write_masks(tmp_path / name / "masks", small.masks) for name in ("a", "b"))
+    names = {
+        case.name.rpartition(" ")[0].rpartition(" ")[0] for case in occlusion_cases([*views_in(one), *views_in(two)])
+    }
+    assert names == {"masks", "masks (2)"}
+    case = behind(small, "bar", seed=0)
+    with pytest.raises(FormatError, match="two cases are called walker bar 0"):
+        bench([case, case], engines=[])
+
+
 def test_the_command(tmp_path: Path, small: FullView, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_masks(tmp_path / "mine", small.masks[:5])
     assert main(["bench", "--masks", str(folder), "--engine", "builtin"]) == 0

@@ -14,6 +14,7 @@ from vas_tool.evaluation.bench import bench
 from vas_tool.evaluation.occlusion import occlusion_cases, views_in
 from vas_tool.evaluation.pictures import worst_pictures
 from vas_tool.evaluation.predicting import Taken, Task, answered, taken
+from vas_tool.evaluation.reading import pictures_of, read_truth
 from vas_tool.evaluation.report import report_html
 from vas_tool.evaluation.results import RESULTS
 from vas_tool.evaluation.silhouettes import silhouettes
@@ -38,7 +39,7 @@ def evaluate_(options: Namespace) -> int:
     )
     compared = evaluate(options.benchmark, order)
     bar.close()
-    return _told(compared, options, frames=RESULTS[options.benchmark].frames(options.truth))
+    return _told(compared, options, frames=pictures_of(options.benchmark, options.truth))
 
 
 def bench_(options: Namespace) -> int:
@@ -56,13 +57,13 @@ def predict_(options: Namespace) -> int:
     """``vas-tool predict``: 0 when every frame was answered, else 1."""
     bar = ProgressBar()
     form = RESULTS[options.benchmark]
-    truth = form.read_truth(Order(options.truth, track_map=options.tracks))
+    truth = read_truth(options.benchmark, options.truth, options.tracks)
     problems = list(truth.problems)
     task = Task(
         engine=options.engine,
         depth=options.depth,
         seed=options.seed,
-        frames=options.frames or form.frames(options.truth),
+        frames=options.frames or pictures_of(options.benchmark, options.truth),
         padding=form.padding,
         problems=problems,
         progress=bar,

@@ -12,7 +12,7 @@ import numpy as np
 import vas_tool.evaluation.sail_vos as sail_vos
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
-from vas_tool.errors import Cancelled, EngineError
+from vas_tool.errors import Cancelled, EngineError, FormatError
 from vas_tool.evaluation.baselines import convex_hull, convex_nearer
 from vas_tool.evaluation.benchmarks import Compared
 from vas_tool.evaluation.dataset import Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame
@@ -74,7 +74,7 @@ def bench(
     depth engine's name. Categories of the evaluation are the kinds of occluders.
 
     An engine that fails on a case has no answers there, which count as misses, and is named in the problems.
-    Raises EngineError for an unknown engine, FormatError when there is no case, Cancelled.
+    Raises EngineError for an unknown engine, FormatError when there is no case or two share a name, Cancelled.
     """
     names = present_engines() if engines is None else list(engines)
     methods = SIMPLE | {name: _engine(name, seed) for name in names}
@@ -112,6 +112,8 @@ def _found(masks: dict[str, RleMask]) -> Answer:
 
 
 def _run(case: OcclusionCase, methods: dict[str, Method], kept: _Kept, *, depth: str) -> None:
+    if _key(case, 0) in kept.pictures:
+        raise FormatError(f"two cases are called {case.name}; give each its own name")
     maps = case.depth if depth == KNOWN_DEPTH else _estimated(case, depth)
     for name, method in methods.items():
         started = time.perf_counter()

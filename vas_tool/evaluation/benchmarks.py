@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import vas_tool.evaluation.eoras as eoras
+import vas_tool.evaluation.kitti as kitti
+import vas_tool.evaluation.movi as movi
 import vas_tool.evaluation.restricted as restricted
 import vas_tool.evaluation.sail_vos as sail_vos
 import vas_tool.evaluation.tabe51 as tabe51
@@ -18,8 +19,7 @@ from vas_tool.evaluation.averages import VISIBILITIES
 from vas_tool.evaluation.baselines import convex_hull
 from vas_tool.evaluation.dataset import GivenMask, MaskSource, Predictions, Problem, Truth, TruthFrame, compared
 from vas_tool.evaluation.measuring import Answer, Measured, Protocol, Seen, measure
-from vas_tool.evaluation.project_exports import export_by_video, export_predictions, export_truth
-from vas_tool.evaluation.records import is_project_export
+from vas_tool.evaluation.reading import read_predictions, read_truth
 from vas_tool.evaluation.tables import Evaluation, Rules, summarised
 
 
@@ -35,7 +35,7 @@ class Order:
     baselines: bool = True
     """Whether the rows that need no answers (modal, convex) are measured, too."""
     restricted: bool = False
-    """SAIL-VOS and exports of ours: the row Convex^R, too; it needs the other objects of each picture."""
+    """SAIL-VOS, with exports of ours, too: the row Convex^R; it needs the other objects of each picture."""
     buckets: Sequence[float] = VISIBILITIES
     """Borders of visibility, ascending from 0 to 1."""
     progress: Progress = silent
@@ -63,6 +63,8 @@ def evaluate(benchmark: str, order: Order) -> Compared:
         raise InputError(f"there is no benchmark {benchmark!r}; choose one of {', '.join(BENCHMARKS)}")
     if not order.predictions and not order.baselines:
         raise InputError("there is nothing to measure; name result files, or let the modal and convex rows be measured")
+    if order.restricted and benchmark not in RESTRICTED:
+        raise InputError(f"the row {restricted.ROW} is for {', '.join(RESTRICTED)}; leave it out for {benchmark}")
     compared_ = BENCHMARKS[benchmark](order)
     sources = tuple(str(path) for path in (order.truth, *order.predictions))
     return replace(compared_, evaluation=replace(compared_.evaluation, sources=sources))
@@ -140,19 +142,24 @@ def _all_problems(
 # --- the benchmarks ---------------------------------------------------------------------------------------------------
 
 
-def _sail_vos(order: Order) -> Compared:
-    truth = export_truth(order.truth) if is_project_export(order.truth) else sail_vos.read_truth(order.truth)
-    predictions = [_read(path, sail_vos.read_predictions) for path in order.predictions]
+def _of_masks(benchmark: str, protocol: Protocol, order: Order) -> Compared:
+    truth, predictions = _files(benchmark, order)
     more: dict[str, Answer] = {restricted.ROW: restricted.RestrictedHulls(truth)} if order.restricted else {}
-    return evaluate_masks(truth, predictions, sail_vos.PROTOCOL, order=order, more_rows=more)
+    return evaluate_masks(truth, predictions, protocol, order=order, more_rows=more)
+
+
+def _files(benchmark: str, order: Order) -> tuple[Truth, list[Predictions]]:
+    truth = read_truth(benchmark, order.truth, order.track_map)
+    return truth, read_predictions(benchmark, order.predictions, truth)
+
+
+def _sail_vos(order: Order) -> Compared:
+    return _of_masks("sail-vos", sail_vos.PROTOCOL, order)
 
 
 def _tao_amodal(order: Order) -> Compared:
-    if is_project_export(order.truth):
-        truth = export_truth(order.truth)
-    else:
-        truth = tao_amodal.read_truth(order.truth, tao_amodal.read_track_map(order.track_map))
-    predictions = told_apart([_read(path, tao_amodal.read_predictions) for path in order.predictions])
+    truth, found = _files("tao-amodal", order)
+    predictions = told_apart(found)
     measured = tao_amodal.measure_boxes(
         truth, {p.name: p for p in predictions}, modal_row=order.baselines, progress=order.progress
     )
@@ -167,40 +174,17 @@ def _tao_amodal(order: Order) -> Compared:
     return Compared(replace(evaluation, problems=problems, notes=truth.notes), truth, tuple(predictions), of_boxes=True)
 
 
-def _read(path: Path, read: Callable[[Path], Predictions]) -> Predictions:
-    return export_predictions(path) if is_project_export(path) else read(path)
-
-
 def _tabe(order: Order) -> Compared:
-    truth = tabe51.read_truth(order.truth)
-    predictions: list[Predictions] = []
-    for path in order.predictions:
-        if is_project_export(path):
-            predictions.append(export_by_video(path, lambda video, thing, t: tabe51.key_of(video, t)))
-        else:
-            predictions += tabe51.read_predictions(path, truth)
-    compared_ = evaluate_masks(truth, predictions, tabe51.PROTOCOL, order=order)
-    names = [p.name for p in compared_.predictions]
-    return replace(compared_, evaluation=tabe51.with_generations(compared_.evaluation, names))
+    compared_ = _of_masks("tabe-51", tabe51.PROTOCOL, order)
+    return replace(compared_, evaluation=tabe51.with_generations(compared_.evaluation, compared_.predictions))
 
 
 def _movi(order: Order) -> Compared:
-    # Ids of ours count from 1, as in segmentation_full.
-    predictions = [
-        export_by_video(path, lambda video, thing, t: eoras.key_of(video, thing - 1, t))
-        if is_project_export(path)
-        else eoras.read_movi_predictions(path)
-        for path in order.predictions
-    ]
-    return evaluate_masks(eoras.read_movi_truth(order.truth), predictions, eoras.MOVI, order=order)
+    return _of_masks("movi", movi.PROTOCOL, order)
 
 
 def _kitti(order: Order) -> Compared:
-    predictions = [
-        export_by_video(path, eoras.key_of) if is_project_export(path) else eoras.read_kitti_predictions(path)
-        for path in order.predictions
-    ]
-    return evaluate_masks(eoras.read_kitti_truth(order.truth), predictions, eoras.KITTI, order=order)
+    return _of_masks("kitti", kitti.PROTOCOL, order)
 
 
 BENCHMARKS: dict[str, Callable[[Order], Compared]] = {
@@ -211,3 +195,6 @@ BENCHMARKS: dict[str, Callable[[Order], Compared]] = {
     "kitti": _kitti,
 }
 """Name -> runner."""
+
+RESTRICTED = ("sail-vos",)
+"""Benchmarks whose keys tell which objects share a picture."""

@@ -205,6 +205,8 @@ class Truth:
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     """What the reference could not have measured, and the like."""
+    unmeasured: frozenset[str] = frozenset()
+    """Keys of frames that the benchmark leaves out by its rules; answers to them are no error. The notes count them."""
 
     @property
     def num_frames(self) -> int:
@@ -225,13 +227,28 @@ class Predictions:
     masks: Mapping[str, MaskSource] = field(default_factory=dict)
     boxes: Mapping[str, BoxXYWH] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    of: str = ""
+    """The result that it is one answer of, where a result holds several."""
+
+
+def doubled(clips: Iterable[TruthClip]) -> list[Problem]:
+    """Frames that occur in several clips: they share one answer."""
+    seen: dict[str, str] = {}
+    problems = []
+    for clip in clips:
+        for frame in clip.frames:
+            if frame.key in seen:
+                what = f"is in {seen[frame.key]} and in {clip.name}; both are measured against one answer"
+                problems.append(Problem(frame.key, what, "doubled frame"))
+            seen.setdefault(frame.key, clip.name)
+    return problems
 
 
 def compared(truth: Truth, predictions: Predictions, kind: Literal["masks", "boxes"]) -> list[Problem]:
     """The frames that were annotated and not answered, and those answered that nobody annotated."""
     answered = set(predictions.masks if kind == "masks" else predictions.boxes)
     bad = {problem.where for problem in predictions.problems}
-    known = truth.keys | {problem.where for problem in truth.problems}
+    known = truth.keys | truth.unmeasured | {problem.where for problem in truth.problems}
     missing = [
         Problem(k, f"{predictions.name} has no answer", "missing prediction") for k in truth.keys - answered - bad
     ]

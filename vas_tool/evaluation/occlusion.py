@@ -6,8 +6,9 @@ with soft borders: a ground that rises, a thing behind the object, the object, w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -67,8 +68,15 @@ class OcclusionCase:
 
 
 def occlusion_cases(views: Iterable[FullView], *, num_seeds: int = 1) -> Iterator[OcclusionCase]:
-    """Every view behind every kind of occluder, ``num_seeds`` times. Made one by one: clips are large."""
+    """Every view behind every kind of occluder, ``num_seeds`` times. Made one by one: clips are large.
+
+    Of views that share a name, the second and later ones get a number behind it.
+    """
+    times = Counter[str]()
     for view in views:
+        times[view.name] += 1
+        if times[view.name] > 1:
+            view = replace(view, name=f"{view.name} ({times[view.name]})")
         for kind in OCCLUDERS:
             for seed in range(num_seeds):
                 yield behind(view, kind, seed=seed)

@@ -15,7 +15,7 @@ import numpy as np
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import AUTO
-from vas_tool.errors import FormatError, InputError
+from vas_tool.errors import Cancelled, FormatError, InputError
 from vas_tool.evaluation.baselines import convex_hull, convex_nearer
 from vas_tool.evaluation.dataset import Problem, Truth, TruthClip, kind_of
 from vas_tool.pipeline import AmodalWork, amodal_masks, depth_maps
@@ -94,13 +94,16 @@ class PictureClip:
 def answered(truth: Truth, task: Task) -> Iterator[Answered]:
     """Every clip of the truth, one by one. What fails is in ``task.problems``, by id; the others are answered.
 
-    Raises EngineError when the engine is unknown, InputError when it needs pictures and ``frames`` is not given,
-    Cancelled.
+    Raises EngineError when an engine is unknown or does not load, InputError when it needs pictures and ``frames`` is
+    not given, Cancelled.
     """
-    if task.engine not in SIMPLE:
-        registry.spec_of("amodal", task.engine)
-    if task.engine not in ("modal", "convex") and task.frames is None:
+    looks = task.engine not in ("modal", "convex")
+    if looks and task.frames is None:
         raise InputError(f"the engine {task.engine} looks at the pictures; give --frames, the folder they are in")
+    if task.engine not in SIMPLE:
+        registry.load("amodal", task.engine)  # a missing one stops here, not at every clip
+    if looks:
+        registry.load("depth", task.depth)
     for number, clip in enumerate(truth.clips):
         task.progress(number, len(truth.clips), "answering")
         try:
@@ -109,6 +112,10 @@ def answered(truth: Truth, task: Task) -> Iterator[Answered]:
                 yield _answer(clip, modal, task)
         except InputError as error:
             task.problems.append(Problem(clip.name, str(error), "bad record"))
+        except Cancelled:
+            raise
+        except Exception as error:  # an engine may fail in any way: hours of other clips must not be lost
+            task.problems.append(Problem(clip.name, f"{type(error).__name__} {error}", "engine failed"))
 
 
 def _modal_masks(clip: TruthClip, task: Task) -> dict[int, Mask]:

@@ -1,67 +1,117 @@
 """Our own exports as truth or as answers: COCO files of ``vas-tool export --format coco``.
 
-An object on a frame is called ``(image_id, obj_id)``, as in result files of SAIL-VOS; exports of the same projects in
-the same order share these ids.
+``Naming`` says what a benchmark calls a frame. Where its own files have no names for our videos, an object on a frame
+is called ``(image_id, obj_id)``: exports of the same projects share these ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from vas_tool.evaluation.dataset import Predictions, RleMask, Truth, TruthClip, TruthFrame
-from vas_tool.formats.coco_reading import CocoAnnotation, read_coco
+from vas_tool.errors import FormatError
+from vas_tool.evaluation.dataset import BoxXYWH, MaskSource, Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame
+from vas_tool.formats.coco_reading import CocoAnnotation, CocoFile, read_coco
+from vas_tool.formats.tabe import level_of
 
 
-def export_truth(path: Path) -> Truth:
+def _by_image(video: str, item: CocoAnnotation) -> str:
+    return str((item.image_id, item.object_id))
+
+
+def _clip_of(video: str, object_id: int) -> str:
+    return f"{video} object {object_id}"
+
+
+def _always(amodal: RleMask, modal: RleMask) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What a benchmark calls the frames of an export, and which of them it measures."""
+
+    frame: Callable[[str, CocoAnnotation], str] = _by_image
+    """(video, object on a frame) -> key."""
+    clip: Callable[[str, int], str] = _clip_of
+    """(video, object id) -> name."""
+    measured: Callable[[RleMask, RleMask], bool] = _always
+    """(amodal, modal) -> whether the benchmark measures such a frame. May raise FormatError."""
+    left_out: str = ""
+    """Why it does not measure the others."""
+
+
+def export_truth(path: Path, naming: Naming) -> Truth:
     """Every object of an export as a clip: its masks are taken for true. Raises FormatError.
 
-    Frames that nobody accepted are named in the notes: a model made them, perhaps the very one that is measured.
+    Frames that nobody accepted are counted in the notes: a model made them, perhaps the very one that is measured.
     """
     file = read_coco(path)
     images = {image.id: image.file_name for image in file.images}
-    tracks: dict[tuple[int, int], list[CocoAnnotation]] = {}
-    for annotation in file.annotations:
-        tracks.setdefault((annotation.video_id, annotation.object_id), []).append(annotation)
-    clips = [
-        TruthClip(
-            f"{file.video_names[video]} object {object_id}",
-            items[0].label,
-            tuple(_frame(item, images[item.image_id]) for item in items),
-        )
-        for (video, object_id), items in tracks.items()
-    ]
+    problems: list[Problem] = []
+    tracks: dict[tuple[str, str], list[TruthFrame]] = {}
+    unmeasured: set[str] = set()
+    for video, item in _items(file):
+        key = naming.frame(video, item)
+        try:
+            amodal, modal = RleMask.of(item.amodal_rle), RleMask.of(item.modal_rle)
+            measured = naming.measured(amodal, modal)
+        except FormatError as error:
+            problems.append(Problem(key, f"{path.name}: {error}", "bad record"))
+            continue
+        if not measured:
+            unmeasured.add(key)
+            continue
+        frame = TruthFrame(key, modal, amodal, _box(item), _level(item), images.get(item.image_id, ""))
+        tracks.setdefault((naming.clip(video, item.object_id), item.label), []).append(frame)
+    clips = tuple(TruthClip(name, label, tuple(frames)) for (name, label), frames in tracks.items())
+    return Truth(clips, tuple(problems), tuple(_notes(file, len(unmeasured), naming)), frozenset(unmeasured))
+
+
+def _items(file: CocoFile) -> Iterator[tuple[str, CocoAnnotation]]:
+    """Every object on a frame with the name of its video."""
+    for item in file.annotations:
+        yield file.video_names.get(item.video_id, f"video {item.video_id}"), item
+
+
+def _box(item: CocoAnnotation) -> BoxXYWH:
+    x, y, width, height = map(float, item.amodal_bbox_xywh)
+    return x, y, width, height
+
+
+def _level(item: CocoAnnotation) -> str:
+    """Of occlusion, by the rule of TABE-51 (spec.md 4.6)."""
+    there = item.amodal_bbox_xywh[2] > 0
+    return "NONE" if item.out_of_frame or not there else level_of(item.occlude_rate)
+
+
+def _notes(file: CocoFile, num_left_out: int, naming: Naming) -> Iterator[str]:
     unseen = sum(annotation.review != "accepted" for annotation in file.annotations)
-    note = f"{unseen} of {len(file.annotations)} frames of the truth were never accepted by a person."
-    return Truth(tuple(clips), notes=(note,) if unseen else ())
+    if unseen:
+        yield f"{unseen} of {len(file.annotations)} frames of the truth were never accepted by a person."
+    if num_left_out:
+        yield f"{num_left_out} frames {naming.left_out}"
 
 
-def _frame(item: CocoAnnotation, file_name: str) -> TruthFrame:
-    return TruthFrame(
-        str((item.image_id, item.object_id)),
-        RleMask.of(item.modal_rle),
-        RleMask.of(item.amodal_rle),
-        amodal_xywh=item.amodal_bbox_xywh,
-        image=file_name,
-    )
+def export_predictions(path: Path, naming: Naming) -> Predictions:
+    """The amodal masks and boxes of an export. Raises FormatError.
 
-
-def export_predictions(path: Path) -> Predictions:
-    """The amodal masks and boxes of an export, by ``(image_id, obj_id)``. Raises FormatError."""
-    annotations = read_coco(path).annotations
-    keys = [str((item.image_id, item.object_id)) for item in annotations]
-    return Predictions(
-        path.stem,
-        masks={key: RleMask.of(item.amodal_rle) for key, item in zip(keys, annotations, strict=True)},
-        boxes={key: tuple(map(float, item.amodal_bbox_xywh)) for key, item in zip(keys, annotations, strict=True)},  # type: ignore[misc]
-    )
-
-
-def export_by_video(path: Path, key: Callable[[str, int, int], str]) -> Predictions:
-    """The amodal masks of an export by a key of (video name, object id, frame index). Raises FormatError."""
-    file = read_coco(path)
-    masks = {
-        key(file.video_names[item.video_id], item.object_id, item.frame_index): RleMask.of(item.amodal_rle)
-        for item in file.annotations
-    }
-    return Predictions(path.stem, masks)
+    Of several objects that answer one frame (TABE has one object a video) the first counts; it is in the problems.
+    """
+    masks: dict[str, MaskSource] = {}
+    boxes: dict[str, BoxXYWH] = {}
+    taken: dict[str, int] = {}
+    problems: list[Problem] = []
+    for video, item in _items(read_coco(path)):
+        key = naming.frame(video, item)
+        if key in taken:
+            what = f"{path.name}: object {item.object_id} answers it, too; object {taken[key]} is taken"
+            problems.append(Problem(key, what, "doubled frame"))
+            continue
+        try:
+            masks[key], boxes[key] = RleMask.of(item.amodal_rle), _box(item)
+            taken[key] = item.object_id
+        except FormatError as error:
+            problems.append(Problem(key, f"{path.name}: {error}", "bad record"))
+    return Predictions(path.stem, masks, boxes, tuple(problems))

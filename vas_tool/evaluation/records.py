@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from vas_tool.errors import FormatError
+from vas_tool.evaluation.dataset import Problem
 from vas_tool.formats.json_files import load_json
 
 
@@ -25,6 +27,26 @@ def load_dict(path: Path, what: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise FormatError(f"{path} holds no object of {what}; name the right file")
     return data
+
+
+def load_results(path: Path) -> tuple[dict[str, Any], list[Problem]]:
+    """The records of a result file by key, and the keys that it has twice. Raises FormatError when it is none."""
+    repeated: list[str] = []
+
+    def record(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(items)
+        if len(made) < len(items):
+            counts = Counter(name for name, _ in items)
+            repeated[:] = [name for name, count in counts.items() if count > 1]
+        else:
+            repeated.clear()
+        return made  # the file's own object is made last, so that its repeated keys are those that stay
+
+    data = load_json(path, record=record)
+    if not isinstance(data, dict):
+        raise FormatError(f"{path} holds no object of results; name the right file")
+    what = f"{path.name} has it more than once; the last is taken"
+    return data, [Problem(key, what, "doubled frame") for key in repeated]
 
 
 def require_keys(record: Any, keys: Sequence[str]) -> None:

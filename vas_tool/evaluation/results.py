@@ -13,14 +13,13 @@ import numpy as np
 from PIL import Image
 
 import vas_tool.evaluation.eoras as eoras
+import vas_tool.evaluation.kitti as kitti
 import vas_tool.evaluation.sail_vos as sail_vos
 import vas_tool.evaluation.tabe51 as tabe51
 import vas_tool.evaluation.tao_amodal as tao_amodal
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.benchmarks import Order
-from vas_tool.evaluation.dataset import RleMask, Truth
+from vas_tool.evaluation.dataset import RleMask
 from vas_tool.evaluation.predicting import Answered, quarter_padding
-from vas_tool.formats.tabe import is_tabe_folder
 from vas_tool.masks import box_xyxy
 from vas_tool.storage import write_atomically
 from vas_tool.types import Canvas, Mask, SizeWH
@@ -30,12 +29,9 @@ from vas_tool.types import Canvas, Mask, SizeWH
 class ResultForm:
     """How one benchmark's results are written."""
 
-    read_truth: Callable[[Order], Truth]
     write: Callable[[Iterable[Answered], Path], int]
     """(answers, file or folder) -> how many frames were written."""
     padding: Callable[[SizeWH], Canvas] = Canvas
-    frames: Callable[[Path], Path | None] = lambda truth: None
-    """Truth -> the folder of the pictures, where they lie beside the masks."""
 
 
 def _write_sail(answers: Iterable[Answered], path: Path) -> int:
@@ -112,11 +108,11 @@ def _write_kitti(answers: Iterable[Answered], path: Path) -> int:
         for answer in answers
         for i, mask in answer.amodal.items()
     }
-    nested = eoras.kitti_results(masks)
+    nested = kitti.results_of(masks)
     if path.suffix == ".json":
         write_atomically(_file(path), json.dumps(nested).encode())
     else:
-        write_atomically(_file(path), pickle.dumps(eoras.with_numbers(nested)))
+        write_atomically(_file(path), pickle.dumps(kitti.with_numbers(nested)))
     return len(masks)
 
 
@@ -126,19 +122,11 @@ def _file(path: Path) -> Path:
     return path
 
 
-def _tao_truth(order: Order) -> Truth:
-    return tao_amodal.read_truth(order.truth, tao_amodal.read_track_map(order.track_map))
-
-
 RESULTS: dict[str, ResultForm] = {
-    "sail-vos": ResultForm(lambda order: sail_vos.read_truth(order.truth), _write_sail),
-    "tao-amodal": ResultForm(_tao_truth, _write_tao, quarter_padding),
-    "tabe-51": ResultForm(
-        lambda order: tabe51.read_truth(order.truth),
-        _write_tabe,
-        frames=lambda truth: truth.parent if is_tabe_folder(truth) else truth,
-    ),
-    "movi": ResultForm(lambda order: eoras.read_movi_truth(order.truth), _write_movi, frames=eoras.movi_split),
-    "kitti": ResultForm(lambda order: eoras.read_kitti_truth(order.truth), _write_kitti, frames=lambda truth: truth),
+    "sail-vos": ResultForm(_write_sail),
+    "tao-amodal": ResultForm(_write_tao, quarter_padding),
+    "tabe-51": ResultForm(_write_tabe),
+    "movi": ResultForm(_write_movi),
+    "kitti": ResultForm(_write_kitti),
 }
 """Benchmark -> how its results are written."""

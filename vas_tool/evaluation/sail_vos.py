@@ -7,7 +7,7 @@ predictions  {"(image_id, obj_id)": {"diffvas_res_rle": {"counts", "size"}}}, ma
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,16 @@ from vas_tool.evaluation.overlap import (
     strict_iou,
     strict_occluded_iou,
 )
-from vas_tool.evaluation.records import load_dict, load_list, require_keys, require_lists, whole
+from vas_tool.evaluation.records import load_list, load_results, require_keys, require_lists, whole
 
 LISTS = ("segmentation", "visible_mask", "bbox", "image_ids", "image_file_names")
 """Of each sample, one entry a frame."""
 
 RESULT = "diffvas_res_rle"
 """The mask in a record of the result file."""
+
+SIZE_HW = (800, 1280)
+"""That the reference's script measures at (spec.md 2.4)."""
 
 NUM_FRAMES = 25
 """Of every sample that the reference's script takes (a fixed reshape, spec.md 2.4)."""
@@ -83,7 +86,6 @@ def read_truth(path: Path) -> Truth:
             clips.append(_clip(record, where))
         except FormatError as error:
             problems.append(Problem(where, str(error), "bad record"))
-    problems += _doubled(clips)
     return Truth(tuple(clips), tuple(problems), _notes(clips))
 
 
@@ -110,33 +112,31 @@ def _clip(record: Any, name: str) -> TruthClip:
     return TruthClip(name, str(record["category_id"]), tuple(frames))
 
 
-def _doubled(clips: list[TruthClip]) -> list[Problem]:
-    """Frames that occur in several samples: they share one answer."""
-    seen: dict[str, str] = {}
-    problems = []
-    for clip in clips:
-        for frame in clip.frames:
-            if frame.key in seen:
-                what = f"is in {seen[frame.key]} and in {clip.name}; both are measured against one answer"
-                problems.append(Problem(frame.key, what, "doubled frame"))
-            seen.setdefault(frame.key, clip.name)
-    return problems
-
-
 def _notes(clips: list[TruthClip]) -> tuple[str, ...]:
-    odd = [clip.name for clip in clips if len(clip.frames) != NUM_FRAMES]
-    if not odd:
-        return ()
-    return (
-        f"{len(odd)} samples have not {NUM_FRAMES} frames, the reference's script would stop: {', '.join(odd[:5])}.",
-    )
+    notes = []
+    if odd := [clip.name for clip in clips if len(clip.frames) != NUM_FRAMES]:
+        notes.append(
+            f"{len(odd)} samples have not {NUM_FRAMES} frames, the reference's script would stop: {', '.join(odd[:5])}."
+        )
+    others = sum(mask.size_hw != SIZE_HW for clip in clips for mask in _rle_masks(clip))
+    if others:
+        notes.append(
+            f"{others} masks of the truth are not {SIZE_HW[0]} x {SIZE_HW[1]} (height, width): the reference's script "
+            "would resize them to that; they are measured as they are."
+        )
+    return tuple(notes)
+
+
+def _rle_masks(clip: TruthClip) -> Iterator[RleMask]:
+    for frame in clip.frames:
+        yield from (mask for mask in (frame.amodal, frame.modal) if isinstance(mask, RleMask))
 
 
 def read_predictions(path: Path) -> Predictions:
     """A result file, keyed ``(image_id, obj_id)``. Raises FormatError when it is no such file."""
     masks: dict[str, MaskSource] = {}
-    problems = []
-    for key, record in load_dict(path, "results").items():
+    results, problems = load_results(path)
+    for key, record in results.items():
         try:
             require_keys(record, (RESULT,))
             masks[key] = RleMask.of(record[RESULT])

@@ -185,20 +185,30 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def with_generations(evaluation: Evaluation, names: Sequence[str]) -> Evaluation:
-    """With the rows over generations in the reference's table: mean, standard deviation, SEM (spec.md 4.5)."""
-    if len(names) < 2:
-        return evaluation
-    table = evaluation.tables["reference"]
-    more: Table = {f"mean of {len(names)}": {}, "std (ddof 1)": {}, "SEM": {}}
+def with_generations(evaluation: Evaluation, predictions: Sequence[Predictions]) -> Evaluation:
+    """With the rows over each result's generations in the reference's table: mean, deviation, SEM (spec.md 4.5)."""
+    results: dict[str, list[str]] = {}
+    for answers in predictions:
+        results.setdefault(answers.of, []).append(answers.name)
+    more: Table = {}
+    for result, names in results.items():
+        of = f"{result}: " if len(results) > 1 else ""
+        if len(names) > 1:
+            more |= {f"{of}{row}": cells for row, cells in _over(evaluation.tables["reference"], names).items()}
+    tables = {**evaluation.tables, "reference": {**evaluation.tables["reference"], **more}}
+    return replace(evaluation, tables=tables)
+
+
+def _over(table: Table, names: Sequence[str]) -> Table:
+    rows: Table = {f"mean of {len(names)}": {}, "std (ddof 1)": {}, "SEM": {}}
     for measure in table[names[0]]:
         cells = [table[name][measure] for name in names if not math.isnan(table[name][measure].mean)]
         numbers = [cell.mean for cell in cells]
         spread = stdev(numbers) if len(numbers) > 1 else math.nan
         values = (mean(numbers) if numbers else math.nan, spread, spread / math.sqrt(len(numbers) or 1))
-        for row, value in zip(more.values(), values, strict=True):
+        for row, value in zip(rows.values(), values, strict=True):
             row[measure] = Cell(value, sum(cell.num_frames for cell in cells))
-    return replace(evaluation, tables={**evaluation.tables, "reference": {**table, **more}})
+    return rows
 
 
 def write_results(vis: Path, masks: Mapping[tuple[str, int], Mask], *, generation: int = 0) -> None:

@@ -21,7 +21,7 @@ from vas_tool.evaluation.averages import About, Numbers
 from vas_tool.evaluation.boxes_overlap import THRESHOLDS, Boxes, box_iou, reference_hits, strict_hits
 from vas_tool.evaluation.dataset import BoxXYWH, Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame, box_of
 from vas_tool.evaluation.measuring import Frames, Measured, Row
-from vas_tool.evaluation.records import load_dict, load_list, require_keys, require_lists, whole
+from vas_tool.evaluation.records import load_dict, load_list, load_results, require_keys, require_lists, whole
 from vas_tool.masks import box_xywh
 
 LISTS = ("file_names", "rles", "amodal_bboxes")
@@ -96,8 +96,8 @@ def read_predictions(path: Path) -> Predictions:
     """A result file. Raises FormatError when it is no such file. Masks are read where they are there."""
     boxes: dict[str, BoxXYWH] = {}
     masks: dict[str, RleMask] = {}
-    problems = []
-    for key, record in load_dict(path, "results").items():
+    results, problems = load_results(path)
+    for key, record in results.items():
         try:
             require_keys(record, (RESULT_BOX,))
             boxes[key] = box_of(record[RESULT_BOX])

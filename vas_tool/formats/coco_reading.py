@@ -15,6 +15,9 @@ from vas_tool.types import Mask, SizeWH
 
 Record = TypeVar("Record")
 
+FORMAT = "coco"
+"""What our files say they are."""
+
 
 @dataclass(frozen=True)
 class CocoImage:
@@ -74,6 +77,10 @@ class CocoFile:
 def read_coco(path: Path) -> CocoFile:
     """Read what ``write_coco`` wrote. Raises FormatError when the file is missing, no JSON, or lacks something."""
     data = load_json(path)
+    info = data.get("info") if isinstance(data, dict) else None
+    made_as = info.get("format", FORMAT) if isinstance(info, dict) else FORMAT
+    if made_as != FORMAT:
+        raise FormatError(f"{path} is an export of the format {made_as}; export the project with --format {FORMAT}")
     try:
         return coco_file(data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,10 +11,12 @@ from vas_tool import __version__
 from vas_tool.errors import FormatError
 
 
-def load_json(path: Path) -> Any:
-    """The parsed file. Raises FormatError when it cannot be read or is no JSON."""
+def load_json(path: Path, *, record: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """The parsed file. ``record``: makes each object of its names and values (default: a dict; of names that repeat the
+    last counts). Raises FormatError when it cannot be read or is no JSON.
+    """
     try:
-        return json.loads(path.read_bytes(), parse_constant=_no_number)
+        return json.loads(path.read_bytes(), parse_constant=_no_number, object_pairs_hook=record)
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error.strerror}); check the path") from error
     except (ValueError, RecursionError) as error:

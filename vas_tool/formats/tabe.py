@@ -144,10 +144,11 @@ def occlusion_of(masks: MasksOnFrame) -> Occlusion:
     if masks.out_of_frame or not whole:
         return Occlusion("NONE", None)
     amount = round(area(masks.hidden) / whole, DIGITS)
-    return Occlusion(_level(amount), amount)
+    return Occlusion(level_of(amount), amount)
 
 
-def _level(amount: float) -> Level:
+def level_of(amount: float) -> Level:
+    """The level of a hidden share, 0..1, by the rule of TABE-51."""
     if amount <= HARDLY:
         return "NO_OCCLUSION"
     return "SLIGHT_OCCLUSION" if amount < HALF else "SEVERE_OCCLUSION"
@@ -207,7 +208,7 @@ def check_tabe(source: TabeSource) -> Iterator[str]:
         if seen is not None and not _covers(path, seen):
             yield f"{path} does not cover {seen}"
     for frame_index, occlusion in enumerate(source.occlusion):
-        if occlusion.level != "NONE" and (occlusion.amount is None or occlusion.level != _level(occlusion.amount)):
+        if occlusion.level != "NONE" and (occlusion.amount is None or occlusion.level != level_of(occlusion.amount)):
             yield f"annos.json, frame {frame_index}: the level is {occlusion.level}, the amount {occlusion.amount}"
 
 

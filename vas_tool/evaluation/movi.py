@@ -1,0 +1,99 @@
+"""MOVi-B and MOVi-D as EoRaS measures them (spec.md 5.2, 5.4). It has no result files of its own: ours are in the form
+of the truth's amodal masks.
+
+truth        <root>/test/instance_list.npy ("video-object"), <video>/segmentation_full_%05d.png (object + 1),
+             <video>/segmentation_<object>_%05d.png (amodal), <video>/metadata.json (frames with anything seen)
+predictions  <folder>/<video>/segmentation_<object>_%05d.png, any value above 0
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from vas_tool.errors import FormatError
+from vas_tool.evaluation.dataset import ImageMask, MaskSource, Predictions, Problem, Truth, TruthClip, TruthFrame
+from vas_tool.evaluation.eoras import key_of, protocol
+from vas_tool.formats.json_files import load_json
+
+PROTOCOL = protocol("movi")
+
+NOTHING_SEEN = "show nothing of their object: the reference does not measure them, and neither form does here."
+"""What is said of frames that are left out, behind their number."""
+
+
+def read_truth(path: Path) -> Truth:
+    """The instances that can be used, and what is wrong with the others. Raises FormatError when there is no list."""
+    split = split_of(path)
+    clips, problems, unseen = [], [], set[str]()
+    for name in _instances(split / "instance_list.npy"):
+        video, _, thing = name.rpartition("-")
+        try:
+            if not (video and thing.isdigit()):
+                raise FormatError("an instance must be named video-object")
+            folder = next((f for f in (split / video, split.parent / video) if f.is_dir()), None)
+            if folder is None:
+                raise FormatError(f"there is no folder {video}")
+            frames = tuple(_frames(folder, video, int(thing)))
+            clips.append(TruthClip(name, "all", frames))
+            unseen |= _answerable(folder, video, int(thing)) - {frame.key for frame in frames}
+        except FormatError as error:
+            problems.append(Problem(name, str(error), "bad record"))
+    return Truth(
+        tuple(clips), tuple(problems), (f"{len(unseen)} frames {NOTHING_SEEN}",) if unseen else (), frozenset(unseen)
+    )
+
+
+def split_of(path: Path) -> Path:
+    """The folder with the list of instances: the root's ``test``, or the folder itself."""
+    return path if (path / "instance_list.npy").is_file() else path / "test"
+
+
+def _instances(path: Path) -> list[str]:
+    try:
+        return [str(name) for name in np.load(path, allow_pickle=False).ravel()]
+    except (OSError, ValueError, EOFError) as error:
+        raise FormatError(f"{path} does not read as a list of instances ({error}); name the data's root") from error
+
+
+def _frames(folder: Path, video: str, thing: int) -> Iterator[TruthFrame]:
+    metadata = load_json(folder / "metadata.json")
+    try:
+        seen_on = [int(t) for t in metadata["instances"][thing]["bbox_frames"]]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise FormatError(f"metadata.json has no bbox_frames of instance {thing} ({error!r})") from error
+    for t in seen_on:
+        modal = ImageMask(folder / f"segmentation_full_{t:05d}.png", value=thing + 1)
+        amodal = ImageMask(folder / f"segmentation_{thing}_{t:05d}.png", value=thing + 1)
+        yield TruthFrame(key_of(video, thing, t), modal, amodal, image=f"{folder.name}/rgba_full_{t:05d}.png")
+
+
+def _answerable(folder: Path, video: str, thing: int) -> set[str]:
+    """The keys of all frames that have an amodal mask."""
+    matches = (AMODAL_FILE.fullmatch(file.name) for file in folder.glob(f"segmentation_{thing}_*.png"))
+    return {key_of(video, thing, int(match[2])) for match in matches if match}
+
+
+AMODAL_FILE = re.compile(r"segmentation_(\d+)_(\d+)\.png")
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Mask images by video, object and frame. Raises FormatError when the folder holds none."""
+    found = sorted(path.rglob("segmentation_*_*.png")) if path.is_dir() else []
+    masks: dict[str, MaskSource] = {}
+    problems = []
+    for file in found:
+        match = AMODAL_FILE.fullmatch(file.name)
+        if match:
+            video = file.parent.relative_to(path).as_posix()
+            masks[key_of(video, int(match[1]), int(match[2]))] = ImageMask(file)
+        elif not file.name.startswith(("segmentation_full_", "segmentation_bev_")):
+            problems.append(
+                Problem(f"{file.parent.name}/{file.name}", "is no segmentation_<object>_<frame>", "bad record")
+            )
+    if not masks:
+        raise FormatError(f"{path} holds no <video>/segmentation_<object>_<frame>.png; name the folder of the results")
+    return Predictions(path.name, masks, problems=tuple(problems))
