@@ -86,6 +86,13 @@ def test_worst_frames_show_what_was_missed_and_what_was_added(files: tuple[Path,
     assert np.abs(shown[1].astype(int) - RIGHT).sum(axis=2).min() < 180
 
 
+def test_of_equally_bad_frames_those_that_show_least_come_first(tmp_path: Path) -> None:
+    truth = written(tmp_path / "truth.json", [sail_sample(AMODAL, MODAL, obj_id=n) for n in (1, 2)])
+    answers = sail_results(MODAL, obj_id=1) | sail_results(MODAL, obj_id=2)  # every hidden part is missed
+    evaluation = evaluate("sail-vos", Order(truth, (written(tmp_path / "ours.json", answers),))).evaluation
+    assert [worst.key for worst in evaluation.worst] == ["(103, 1)", "(103, 2)", "(102, 1)", "(102, 2)"]
+
+
 def has(picture: np.ndarray, colour: tuple[int, int, int]) -> bool:
     return bool((picture == colour).all(axis=2).any())
 

@@ -12,7 +12,7 @@ from vas_tool import __version__
 from vas_tool.drawing import hex_of
 from vas_tool.evaluation.averages import FORMS, Form
 from vas_tool.evaluation.pictures import ANSWERED, MISSED, RIGHT, SURPLUS, WorstPicture
-from vas_tool.evaluation.tables import LESS_IS_BETTER, WORST_OF_A_CLIP, Evaluation, Table, best_row
+from vas_tool.evaluation.tables import LESS_IS_BETTER, WORST_OF_A_CLIP, Evaluation, Table, WorstFrame, best_row
 from vas_tool.evaluation.text import FORM_WORDS, NOTHING, percent
 
 MOST_CURVES = 4
@@ -173,11 +173,18 @@ def _worst(evaluation: Evaluation, pictures: Iterable[WorstPicture]) -> Iterator
     yield f"; at most {WORST_OF_A_CLIP} of a clip</p><div class='worst'>"
     for picture in shown:
         data = base64.b64encode(picture.png).decode("ascii")
-        said = f"{picture.frame.clip}: {picture.frame.key} {picture.frame.image}".strip()
+        said = _said(picture.frame)
         value = f"{escape(picture.frame.measure)} {percent(picture.frame.value)}"
         yield f'<figure><img alt="{escape(said)}" src="data:image/png;base64,{data}">'
         yield f"<figcaption><b>{value}</b> {escape(said)}</figcaption></figure>"
     yield "</div></section>"
+
+
+def _said(frame: WorstFrame) -> str:
+    """Clip, key and image, each once."""
+    clip = "" if frame.key.startswith(frame.clip) else f"{frame.clip}: "
+    image = "" if frame.image in frame.key else f" {frame.image}"
+    return f"{clip}{frame.key}{image}"
 
 
 def _groups(evaluation: Evaluation) -> Iterator[str]:

@@ -189,7 +189,8 @@ def _worst(row: Row, frames: Frames) -> list[WorstFrame]:
     values = strict[measure]
     found: list[WorstFrame] = []
     shown: dict[int, int] = {}
-    for i in np.argsort(values, kind="stable"):
+    # Of equally bad ones those first that show least: a miss of everything says more than one of a few pixels.
+    for i in np.lexsort((frames.visibility, values)):
         clip = int(frames.clips[i])
         if math.isnan(values[i]) or len(found) == NUM_WORST:
             break

@@ -125,7 +125,7 @@ def measure_boxes(
         clip_names=tuple(clip.name for clip in truth.clips),
         categories=tuple(kept.categories),
         visibility=box_iou(_array(kept.amodal), _array(kept.modal)),
-        absent=~(_array(kept.amodal)[:, 2:].any(axis=1) | _array(kept.modal)[:, 2:].any(axis=1)),
+        absent=np.asarray(~(_array(kept.amodal)[:, 2:].any(axis=1) | _array(kept.modal)[:, 2:].any(axis=1))),
     )
     rows = {name: _row(_array(kept.amodal), _found(kept.keys, p.boxes)) for name, p in answers.items()}
     if modal_row:
