@@ -104,7 +104,7 @@ def tabe_occluded_iou(frame: FrameMasks) -> float:
 
 
 def eoras_iou(first: Mask, second: Mask) -> float:
-    """I / (U + 1e-6) in 32 bit: 0 when both are empty, exactly 1 on equal masks of 16 pixels and more (spec.md 5.4)."""
+    """I / (U + 1e-6) in 32 bit: 0 when both are empty, exactly 1 on equal masks of 32 pixels and more (spec.md 5.4)."""
     inter, union = np.float32(_pixels(first & second)), np.float32(_pixels(first | second))
     return float(inter / (union + np.float32(EPSILON)))
 
