@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.dataset import BoxXYWH, MaskSource, Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame
+from vas_tool.evaluation.dataset import (
+    BoxXYWH,
+    MaskSource,
+    Predictions,
+    Problem,
+    RleMask,
+    Truth,
+    TruthClip,
+    TruthFrame,
+    box_of,
+)
+from vas_tool.formats.coco_fields import is_number
 from vas_tool.formats.coco_reading import CocoAnnotation, CocoFile, read_coco
 from vas_tool.formats.tabe import level_of
 
@@ -48,14 +59,14 @@ def export_truth(path: Path, naming: Naming) -> Truth:
     Frames that nobody accepted are counted in the notes: a model made them, perhaps the very one that is measured.
     """
     file = read_coco(path)
-    images = {image.id: image.file_name for image in file.images}
+    images = {image.id: str(image.file_name) for image in file.images if type(image.id) is int}
     problems: list[Problem] = []
     tracks: dict[tuple[str, str], list[TruthFrame]] = {}
     unmeasured: set[str] = set()
-    for video, item in _items(file):
+    for video, item in _items(file, path, problems):
         key = naming.frame(video, item)
         try:
-            amodal, modal = RleMask.of(item.amodal_rle), RleMask.of(item.modal_rle)
+            amodal, modal, box = RleMask.of(item.amodal_rle), RleMask.of(item.modal_rle), box_of(item.amodal_bbox_xywh)
             measured = naming.measured(amodal, modal)
         except FormatError as error:
             problems.append(Problem(key, f"{path.name}: {error}", "bad record"))
@@ -63,26 +74,28 @@ def export_truth(path: Path, naming: Naming) -> Truth:
         if not measured:
             unmeasured.add(key)
             continue
-        frame = TruthFrame(key, modal, amodal, _box(item), _level(item), images.get(item.image_id, ""))
-        tracks.setdefault((naming.clip(video, item.object_id), item.label), []).append(frame)
+        frame = TruthFrame(key, modal, amodal, box, _level(item), images.get(item.image_id, ""))
+        tracks.setdefault((naming.clip(video, item.object_id), str(item.label)), []).append(frame)
     clips = tuple(TruthClip(name, label, tuple(frames)) for (name, label), frames in tracks.items())
     return Truth(clips, tuple(problems), tuple(_notes(file, len(unmeasured), naming)), frozenset(unmeasured))
 
 
-def _items(file: CocoFile) -> Iterator[tuple[str, CocoAnnotation]]:
-    """Every object on a frame with the name of its video."""
+def _items(file: CocoFile, path: Path, problems: list[Problem]) -> Iterator[tuple[str, CocoAnnotation]]:
+    """Every object on a frame with the name of its video; ``problems`` has those that are none."""
     for item in file.annotations:
-        yield file.video_names.get(item.video_id, f"video {item.video_id}"), item
-
-
-def _box(item: CocoAnnotation) -> BoxXYWH:
-    x, y, width, height = map(float, item.amodal_bbox_xywh)
-    return x, y, width, height
+        numbers = {"image_id": item.image_id, "obj_id": item.object_id, "frame_index": item.frame_index}
+        odd = [name for name, value in numbers.items() if type(value) is not int]
+        odd += [] if is_number(item.occlude_rate) else ["occlude_rate"]
+        if odd:
+            what = f"{path.name}: {', '.join(odd)} must be numbers"
+            problems.append(Problem(f"annotation {str(item.id)[:40]}", what, "bad record"))
+        else:
+            yield str(file.video_names.get(item.video_id, f"video {item.video_id}")), item
 
 
 def _level(item: CocoAnnotation) -> str:
     """Of occlusion, by the rule of TABE-51 (spec.md 4.6)."""
-    there = item.amodal_bbox_xywh[2] > 0
+    there = item.amodal_bbox_xywh[2] > 0 and item.amodal_bbox_xywh[3] > 0
     return "NONE" if item.out_of_frame or not there else level_of(item.occlude_rate)
 
 
@@ -103,14 +116,14 @@ def export_predictions(path: Path, naming: Naming) -> Predictions:
     boxes: dict[str, BoxXYWH] = {}
     taken: dict[str, int] = {}
     problems: list[Problem] = []
-    for video, item in _items(read_coco(path)):
+    for video, item in _items(read_coco(path), path, problems):
         key = naming.frame(video, item)
         if key in taken:
             what = f"{path.name}: object {item.object_id} answers it, too; object {taken[key]} is taken"
             problems.append(Problem(key, what, "doubled frame"))
             continue
         try:
-            masks[key], boxes[key] = RleMask.of(item.amodal_rle), _box(item)
+            masks[key], boxes[key] = RleMask.of(item.amodal_rle), box_of(item.amodal_bbox_xywh)
             taken[key] = item.object_id
         except FormatError as error:
             problems.append(Problem(key, f"{path.name}: {error}", "bad record"))
