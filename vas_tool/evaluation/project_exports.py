@@ -84,10 +84,12 @@ def _items(file: CocoFile, path: Path, problems: list[Problem]) -> Iterator[tupl
     """Every object on a frame with the name of its video; ``problems`` has those that are none."""
     for item in file.annotations:
         numbers = {"image_id": item.image_id, "obj_id": item.object_id, "frame_index": item.frame_index}
+        numbers |= {"video_id": item.video_id}
         odd = [name for name, value in numbers.items() if type(value) is not int]
-        odd += [] if is_number(item.occlude_rate) else ["occlude_rate"]
-        if odd:
-            what = f"{path.name}: {', '.join(odd)} must be numbers"
+        what = f"{path.name}: {', '.join(odd)} must be whole numbers" if odd else ""
+        if not is_number(item.occlude_rate):
+            what = f"{path.name}: occlude_rate must be a number"
+        if what:
             problems.append(Problem(f"annotation {str(item.id)[:40]}", what, "bad record"))
         else:
             yield str(file.video_names.get(item.video_id, f"video {item.video_id}")), item
