@@ -11,10 +11,14 @@ from vas_tool import __version__
 from vas_tool.errors import FormatError
 
 
-def load_json(path: Path) -> Any:
-    """The parsed file. Raises FormatError when it cannot be read or is no JSON."""
+def load_json(path: Path, *, allow_nan: bool = False) -> Any:
+    """The parsed file. Raises FormatError when it cannot be read or is no JSON.
+
+    NaN and Infinity are no JSON, but Python writes them: ``allow_nan`` reads them, for readers that go on without the
+    record that has one.
+    """
     try:
-        return json.loads(path.read_bytes(), parse_constant=_no_number)
+        return json.loads(path.read_bytes(), parse_constant=None if allow_nan else _no_number)
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error.strerror}); check the path") from error
     except (ValueError, RecursionError) as error:
