@@ -1,16 +1,22 @@
 """Amodal boxes on the real page in a real Chromium, on the bundled sample with the builtin engines."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browser import Server, Workbench, browser
+from PIL import Image
 from test_page import CAR, VIEW, photograph
 
+from vas_tool.boxes.cropping import plan_crops
+from vas_tool.boxes.crops import CropRule
 from vas_tool.project.worktime import work_seconds
 from vas_tool.sample import sample_clip
+from vas_tool.types import AmodalBox
 
 pytestmark = [
     pytest.mark.browser,
@@ -45,13 +51,26 @@ FORMULAS = """async (cases) => {
 }"""
 
 
+PIXELS = """() => {
+  const { width, height } = document.querySelector("[data-testid=crop-canvas]");
+  const context = document.querySelector("[data-testid=crop-canvas]").getContext("2d");
+  return [width, height, [...context.getImageData(0, 0, width, height).data]];
+}"""
+
+SAME = 1.5
+"""Mean difference of two ways to decode and cut the same JPEG, of 255."""
+
+SMALL = {"width": 860, "height": 640}
+"""A window in which the stage shows the sample's frames smaller than they are."""
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[tuple[Workbench, Server]]:
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Workbench, Server]]:
     server = Server(tmp_path / "projects", sample_clip())
     server.root.mkdir()
     with browser() as chromium:
         server.start()
-        page = chromium.new_page(viewport=VIEW)
+        page = chromium.new_page(viewport=getattr(request, "param", VIEW))
         bench = Workbench(page)
         bench.open(server.address)
         yield bench, server
@@ -193,3 +212,24 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     page.until("s => s.objects[0].work_seconds > 0")
     folder = next(server.root.glob("*/project.json")).parent
     assert work_seconds(folder).get(1, 0) > 0
+
+
+@pytest.mark.parametrize("bench", [SMALL], indirect=True)
+def test_the_crop_is_shown_as_the_model_sees_it(bench: tuple[Workbench, Server]) -> None:
+    page, server = bench
+    page.press("r")
+    page.drag([(2, 190), (60, 230), (178, 292)])
+    frame = np.asarray(Image.open(next(server.root.glob("*/frames/00000.jpg"))))
+    drawn = AmodalBox(0, *(boxes(page)[0][edge] for edge in ("x0", "y0", "x1", "y1")))
+    crop = plan_crops([drawn], rule=CropRule(), frame_wh=(768, 432)).crops[0]
+    wanted = crop.cut(frame).astype(int)
+
+    def difference() -> float:
+        width, height, data = page.page.evaluate(PIXELS)
+        assert [width, height] == list(crop.size_wh)
+        return float(np.abs(np.array(data).reshape(height, width, 4)[..., :3] - wanted).mean())
+
+    deadline = time.monotonic() + 20  # the stage's smaller picture is there first
+    while difference() > SAME and time.monotonic() < deadline:
+        page.page.wait_for_timeout(200)
+    assert difference() < SAME

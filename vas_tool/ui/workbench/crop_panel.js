@@ -43,7 +43,7 @@ export class CropPanel {
 
   stampOf(frame) {
     const { store, masks, view } = this;
-    const picture = frame === null ? null : view.pictureOf(frame);
+    const picture = frame === null ? null : view.sharpestOf(frame);
     return [store.chosen.id, masks.get(frame)?.serial, picture?.width, store.chosenObject?.agreement?.[frame]];
   }
 
@@ -63,7 +63,8 @@ export class CropPanel {
     context.fillStyle = "#000";
     context.fillRect(0, 0, ...size);
     context.setTransform(across, 0, 0, down, -rect[0] * across, -rect[1] * down);
-    const picture = view.pictureOf(frame);
+    const picture = view.sharpestOf(frame);
+    context.imageSmoothingQuality = "high"; // averages where the crop is the smaller, as the crop of the run does
     if (picture) context.drawImage(picture, 0, 0, width, height);
     if (!runs) return;
     const { left, top, size_wh: canvasSize } = store.project.canvas;
