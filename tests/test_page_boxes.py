@@ -170,6 +170,13 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     page.go(4)
     page.page.wait_for_selector("[data-testid=uncropped-canvas]", state="visible")
     photograph(page, "boxes-2-completed")
+    small = page.item("uncropped-canvas").bounding_box()["width"]
+    page.press("z")
+    page.page.wait_for_selector(".vas-large[data-testid=crop-tiles]")
+    photograph(page, "boxes-3-large")
+    assert page.item("uncropped-canvas").bounding_box()["width"] > 2 * small
+    page.item("crop-tiles").click()
+    page.page.wait_for_selector(".vas-large[data-testid=crop-tiles]", state="detached")
     page.go(8)
     page.drag([(160, 320), (160, 420)])  # a box that the mask cannot agree with
     page.until("s => Object.values(s.objects[0].agreement).some(share => share < 0.8)")

@@ -29,10 +29,11 @@ export class CropPanel {
     const box = frame === null ? null : boxOn(keyframes, frame);
     this.part("crop").hidden = !keyframes.length && store.tool !== "amodal";
     this.renderRule();
-    const key = JSON.stringify([frame, box, keyframes.length, store.project?.crop, store.project?.model_wh, store.project?.canvas, this.stampOf(frame)]);
+    const key = JSON.stringify([frame, box, keyframes.length, store.project?.crop, store.project?.model_wh, store.project?.canvas, store.cropIsLarge, this.stampOf(frame)]);
     if (key === this.drawn) return;
     this.drawn = key;
     this.part("crop-tiles").hidden = !box;
+    this.part("crop-tiles").classList.toggle("vas-large", store.cropIsLarge);
     if (!box) return this.tell(keyframes.length ? NO_BOX_HERE : DRAW_ONE, "");
     const { project } = store;
     const crop = cropOn(keyframes, frame, { rule: project.crop, frameWh: project.size_wh, modelWh: project.model_wh });
