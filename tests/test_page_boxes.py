@@ -114,6 +114,15 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     )
     assert size[0] >= 176 * 1.5 - 4  # the box and a quarter of it on each side
 
+    # A small box is enlarged to as many pixels as the others, and shows no more for that.
+    page.drag([(600, 100), (606, 106), (620, 112)])
+    page.page.wait_for_selector("[data-testid=crop-warning]", state="visible")
+    assert "the video shows only 20 × 12 pixels" in page.item("crop-warning").inner_text()
+    before = page.state()["version"]
+    page.press("Control+z")
+    page.until_answered(before)
+    page.page.wait_for_selector("[data-testid=crop-warning]", state="hidden")
+
     # A handle, the whole box, removing.
     page.go(8)
     page.drag([(330, 310), (340, 320)])

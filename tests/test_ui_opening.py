@@ -246,6 +246,13 @@ def test_a_job_goes_on_without_a_tab(rooms: Rooms, monkeypatch: pytest.MonkeyPat
     with_all.close()
 
 
+def test_who_opens_annotations_is_told_how_to_import_them(rooms: Rooms) -> None:
+    rooms.root.mkdir(parents=True, exist_ok=True)
+    (rooms.root / "validation.json").write_text("{}")
+    with pytest.raises(VideoError, match=r"vas-tool import tao-amodal .*validation\.json --frames FOLDER"):
+        Opener(rooms).path("validation.json", silent)
+
+
 def test_two_exports_from_the_page_are_the_same_bytes(rooms: Rooms) -> None:
     opener = Opener(rooms)
     token = opener.source(pictures(rooms, "clip"), silent)

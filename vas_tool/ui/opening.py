@@ -102,6 +102,11 @@ class Opener:
             return self.rooms.enter(path)
         if not path.exists():
             raise VideoError(f"{path} does not exist; check the spelling")
+        if path.suffix.lower() == ".json":
+            raise VideoError(
+                f"{path} holds annotations, no pictures: `vas-tool import tao-amodal {path} --frames FOLDER "
+                f"--projects {self.rooms.root}` makes projects of it (see vas-tool import --help), to be opened here"
+            )
         if path.is_dir() and is_sequences_folder(path):
             with self.rooms.new_folder(path.name) as folder:
                 import_sequences(path, folder, label=path.name, progress=progress).close()
