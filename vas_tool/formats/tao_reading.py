@@ -111,11 +111,11 @@ class _Reading:
         """Track id -> the images that any record of it names, broken ones too, in the records' order."""
         told: dict[Id, dict[Id, None]] = {}
         for record in self.data["annotations"]:
-            track, image = (
-                (record.get("track_id"), record.get("image_id")) if isinstance(record, dict) else (None, None)
-            )
+            here: dict[str, Any] = record if isinstance(record, dict) else {}
+            track: Any = here.get("track_id")
+            image: Any = here.get("image_id")
             if is_id(track) and is_id(image):
-                told.setdefault(track, {})[image] = None  # type: ignore[index]
+                told.setdefault(track, {})[image] = None
         return told
 
     def _records(self, list_name: str) -> Records:
