@@ -1,33 +1,42 @@
 """What it gains to know the amodal box: the builtin engine with and without a crop around it.
 
-    python benchmarks/box_quality.py [--margin 0.25] [--all]
+    python benchmarks/box_quality.py [--margin 0.25] [--all] [--from-file]
 
 On ``assets/tao_made`` (four made clips, six tracks, exact truth), canvas padded by half the frame. Two numbers each, in
 percent, the mean over tracks of the mean over frames: mIoU of the whole masks, and strict mIoU of the hidden part alone
 (every frame that hides something counts, a miss as 0). ``uncropped, cleared`` is the uncropped result without what lies
 outside the true box: what the box tells beyond the crop. ``--all`` tries the other ways to crop as well.
+``--from-file`` takes nothing but the annotation file: import, tracking from its boxes, completion, as the command line
+does them, without the crops and with them; mIoU of the whole masks.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from tao_made import Track, tracks
+from tao_made import ROOT, Track, tracks
 
 from vas_tool.boxes.cropping import cleared_outside, plan_crops
 from vas_tool.boxes.crops import CropRule
+from vas_tool.cli import main as command_line
 from vas_tool.engines import registry
 from vas_tool.engines.builtin.depth import BuiltinDepth
+from vas_tool.formats.origin import read_origin
+from vas_tool.imports.tao_amodal import import_tao_amodal
 from vas_tool.masks import box_xyxy, iou
 from vas_tool.pipeline import AmodalWork, amodal_masks
-from vas_tool.types import AmodalBox, Depth, Mask
+from vas_tool.project import Project
+from vas_tool.types import AmodalBox, Canvas, Depth, Mask
 
+ANNOTATIONS = ROOT / "amodal_annotations" / "validation.json"
 Masks = list[Mask]
 
 
@@ -35,7 +44,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--margin", type=float, default=CropRule().margin)
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--from-file", action="store_true")
     options = parser.parse_args()
+    if options.from_file:
+        _from_file(options.margin)
+        return
     rows: dict[str, list[tuple[float, float]]] = {}
     for track in tracks():
         scores = {name: _score(track, masks) for name, masks in _answers(track, options.margin, all_ways=options.all)}
@@ -80,6 +93,46 @@ def _masks(
         cropped = AmodalWork(track.clip, track.modal, depth, canvas=track.canvas, frame_indices=plan.span, crops=plan)
         masks |= dict(amodal_masks(cropped, completer=loaded))
     return [masks[f] for f in frames]
+
+
+def _from_file(margin: float) -> None:
+    truth = {track.name.split()[1]: track for track in tracks()}
+    rows = []
+    with TemporaryDirectory() as folder:
+        done = import_tao_amodal(ANNOTATIONS, Path(folder) / "projects", frames=ROOT / "frames")
+        for path in done.projects:
+            boxes = ["--amodal-boxes", "project", "--pad", str(margin), "--stages", "segment,depth,amodal"]
+            command_line(["run", str(path), "--object", "all", *boxes])
+            with closing(Project.open(path)) as project:
+                origin = read_origin(path)
+                assert origin is not None
+                for object_id, record in origin.tracks.items():
+                    rows.append(_score_of_project(project, object_id, truth[str(record.track_id)]))
+    print("\nmean over tracks: not cropped {:.1f}, cropped {:.1f}".format(*np.mean(rows, axis=0)))
+
+
+def _score_of_project(project: Project, object_id: int, track: Track) -> tuple[float, float]:
+    """Percent: mIoU without the crops and with them."""
+    layers, frames = project.layers(object_id), range(len(project.clip))
+    cropped = [_on_truth(layers.amodal[f], project.canvas, track.canvas) for f in frames]
+    plain = [
+        _on_truth((layers.uncropped if f in layers.uncropped else layers.amodal)[f], project.canvas, track.canvas)
+        for f in frames
+    ]
+    score = [
+        100 * float(np.mean([iou(m, t) for m, t in zip(masks, track.amodal, strict=True)]))
+        for masks in (plain, cropped)
+    ]
+    print(f"{track.name:14s} not cropped {score[0]:.1f}  cropped {score[1]:.1f}", flush=True)
+    return score[0], score[1]
+
+
+def _on_truth(mask: Mask, canvas: Canvas, larger: Canvas) -> Mask:
+    """A mask of the project's canvas on the data set's."""
+    out = np.zeros(larger.size_wh[::-1], bool)
+    top, left = larger.pad_top - canvas.pad_top, larger.pad_left - canvas.pad_left
+    out[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
+    return out
 
 
 def _cleared(track: Track, masks: Masks) -> Masks:

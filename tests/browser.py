@@ -59,7 +59,11 @@ class Server:
         self.process = subprocess.Popen(
             [*command, "--port", str(self.port), "--no-browser"], cwd=ROOT, stdout=self.log, stderr=self.log
         )
-        self._wait_until_up()
+        try:
+            self._wait_until_up()
+        except BaseException:  # nobody else would end it
+            self.kill()
+            raise
 
     def _wait_until_up(self) -> None:
         deadline = time.monotonic() + START_SECONDS

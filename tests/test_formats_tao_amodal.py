@@ -2,6 +2,7 @@
 
 import copy
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from vas_tool.formats.tao_amodal import (
     TaoVideo,
     write_tao_amodal,
 )
-from vas_tool.formats.tao_reading import read_tao_amodal
+from vas_tool.formats.tao_reading import read_tao_amodal, tao_amodal_of
 from vas_tool.formats.verify import verify
 
 Data = dict[str, Any]
 Damage = Callable[[Data], Any]
+FOUR_NUMBERS = "it needs four numbers, width and height more than 0"
 
 
 def tao_data() -> Data:
@@ -125,6 +127,41 @@ DAMAGES: list[tuple[Damage, str, int]] = [
     (item("tracks", 1, category_id=7), "track 5121: category_id 7 is not in categories", 2),
     (lambda data: data["annotations"].append(4), "annotations[3] is a int, not a record", 3),
 ]
+
+
+def test_what_is_no_number_costs_its_record_alone(tmp_path: Path) -> None:
+    data = tao_data()
+    data["annotations"][0]["amodal_bbox"] = [float("nan"), 40, float("inf"), 410]
+    file = read(tmp_path, data)  # no JSON, but Python and others write it
+    assert file.problems == ("annotation 1: amodal_bbox is [nan, 40, inf, 410]; " + FOUR_NUMBERS,)
+    assert sum(len(track.boxes) for track in file.tracks) == 2
+    assert "NaN is not a JSON number" in verify(tmp_path / "validation.json").problems[0]
+
+
+def test_a_large_file_is_read_in_one_go() -> None:
+    """The real one has 2,907 videos and 332k boxes: work for each pair of a track and an image would take minutes."""
+    data: Data = {name: [] for name in ("videos", "images", "tracks", "annotations")}
+    data["categories"] = [{"id": 1, "name": "person"}]
+    for video in range(2000):
+        data["videos"].append({"id": video, "name": f"v{video}", "width": 64, "height": 48})
+        images = [
+            {"id": 8 * video + i, "video_id": video, "file_name": f"v{video}/{i}.jpg", "frame_index": i}
+            for i in range(8)
+        ]
+        data["images"] += images
+        for track in range(3 * video, 3 * video + 3):
+            ids = {"track_id": track, "video_id": video, "category_id": 1}
+            data["tracks"].append({"id": track, "video_id": video, "category_id": 1})
+            box = {"image_id": 8 * video, **ids, "amodal_bbox": [1, 2, 3, 4]}
+            data["annotations"].append({"id": track, **box})
+    start = time.process_time()
+    text = json.dumps(data)
+    json.loads(text)
+    parsed = time.process_time()
+    file = tao_amodal_of(data, Path("v.json"))
+    assert len(file.tracks) == 6000 and file.problems == ()
+    # measured: 1.4 to 3.4 times what JSON takes; 32 to 50 times when every track was held against every image
+    assert time.process_time() - parsed < 12 * (parsed - start)
 
 
 @pytest.mark.parametrize(("damage", "expected", "kept"), DAMAGES)

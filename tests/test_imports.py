@@ -257,6 +257,60 @@ def test_what_is_missing_is_listed_and_the_rest_is_imported(tmp_path: Path, open
     assert [b.frame_index for b in project.truth.object(1).amodal_boxes] == [max(origin.image_ids)]
 
 
+def test_broken_pictures_are_told_and_done_without(tmp_path: Path, opened: Any) -> None:
+    frames = write_frames(tmp_path / "frames", range(1, 70))
+    head = (frames / CLIP / "frame0001.jpg").read_bytes()
+    (frames / CLIP / "frame0001.jpg").write_bytes(head[: len(head) // 2])  # annotated, and the first
+    (frames / CLIP / "frame0046.jpg").write_text("no picture")  # between two annotated ones
+    path = write_json(tmp_path / "v.json", tao_data((1, 31, 61)))
+    done = import_tao_amodal(path, tmp_path / "projects", frames=frames)
+    first, between_them = done.problems
+    assert first.startswith("image 1: the image ") and "frame0001.jpg cannot be read" in first
+    assert between_them.startswith(f"video 88 ({CLIP}): the image ") and "holds no image" in between_them
+    assert "0x" not in between_them  # no address in memory
+    project = opened(done.projects[0])
+    assert len(project.clip) == 9 and project.clip.fps == 8
+    assert [record.source_index + 1 for record in project.ledger] == [31, 35, 38, 42, 45, 50, 54, 57, 61]
+    origin = read_origin(project.folder)
+    assert origin is not None and dict(origin.image_ids) == {0: 31, 8: 61}
+    assert [b.frame_index for b in project.truth.object(1).amodal_boxes] == [0, 8]
+
+
+def test_where_no_picture_can_be_read_nothing_is_left_behind(tmp_path: Path) -> None:
+    frames = write_frames(tmp_path / "frames", [1, 31])
+    for number in (1, 31):
+        (frames / CLIP / f"frame{number:04d}.jpg").write_text("no picture")
+    path = write_json(tmp_path / "v.json", tao_data((1, 31)))
+    done = import_tao_amodal(path, tmp_path / "projects", frames=frames)
+    assert done.projects == () and done.problems == (f"video 88 ({CLIP}): none of its frames can be read; left out",)
+    assert not list((tmp_path / "projects").glob("*"))
+
+
+def test_missing_frames_do_not_change_the_time_of_the_others(tmp_path: Path, opened: Any) -> None:
+    """Images 1, 31, ... are a second apart, also where every second one is missing."""
+    numbers = (1, 31, 61, 91, 121)
+    frames = write_frames(tmp_path / "frames", [i for i in range(1, 130) if i not in (31, 91)])
+    for indexed in (True, False):
+        data = tao_data(numbers)
+        for image in data["images"]:
+            image["frame_index"] = image["frame_index"] if indexed else None
+        target = tmp_path / f"projects{indexed}"
+        done = import_tao_amodal(write_json(tmp_path / "v.json", data), target, frames=frames)
+        project = opened(done.projects[0])
+        assert len(project.clip) == 33 and project.clip.fps == 8
+        assert [project.ledger[i].pts_seconds for i in (0, 16, 32)] == [0, 2, 4]
+
+
+def test_a_wrong_root_is_one_line_a_video(
+    annotations: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "projects")
+    assert main(["import", "tao-amodal", str(annotations), "--frames", str(tmp_path), "--projects", out]) == 1
+    first, last = capsys.readouterr().err.splitlines()[-2:]
+    assert "none of its annotated frames is there (image 1: val/LaSOT/clip/frame0001.jpg is not below" in first
+    assert last.endswith("1 problems; nothing new was imported")
+
+
 def test_two_images_of_one_file_are_told(tmp_path: Path, opened: Any) -> None:
     data = tao_data()
     data["images"][1]["file_name"] = data["images"][0]["file_name"]

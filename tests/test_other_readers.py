@@ -87,3 +87,18 @@ def test_kins_as_its_loaders_read_it(projects: list[Project], tmp_path: Path) ->
     expected = truth(projects)["a/frames/00000.png", "cat"]
     assert np.array_equal(from_polygons(item["segmentation"], SIZE), expected)
     assert np.array_equal(coco.decode(item["inmodal_seg"]).astype(bool), expected)
+
+
+def test_what_lies_wholly_beyond_the_picture_stops_no_reader(projects: list[Project], tmp_path: Path) -> None:
+    datasets, supervision = pytest.importorskip("torchvision.datasets"), pytest.importorskip("supervision")
+    first = projects[0]
+    gone = rectangle(first.canvas.size_wh, 0, 0, 10, 10)
+    annotate(first, "dog", amodal={0: gone, 1: gone})
+    path = export(projects, "coco", tmp_path / "out.json").paths[0]
+    with contextlib.redirect_stdout(io.StringIO()):
+        dataset = datasets.CocoDetection(str(tmp_path), str(path))
+    beyond = [t for _, targets in dataset for t in targets if t["area"] == 0]
+    assert len(beyond) == 2 and all(t["amodal_bbox"][0] < 0 and t["out_of_frame"] for t in beyond)
+    assert not any(dataset.coco.annToMask(t).any() for t in beyond)
+    found = supervision.DetectionDataset.from_coco(str(tmp_path), str(path), force_masks=True)
+    assert sum(len(detections) for _, _, detections in found) == 6

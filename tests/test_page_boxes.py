@@ -1,16 +1,23 @@
 """Amodal boxes on the real page in a real Chromium, on the bundled sample with the builtin engines."""
 
 import json
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browser import Server, Workbench, browser
+from PIL import Image
 from test_page import CAR, VIEW, photograph
 
+from vas_tool.boxes.cropping import plan_crops
+from vas_tool.boxes.crops import CropRule
 from vas_tool.project.worktime import work_seconds
 from vas_tool.sample import sample_clip
+from vas_tool.types import AmodalBox
 
 pytestmark = [
     pytest.mark.browser,
@@ -45,13 +52,26 @@ FORMULAS = """async (cases) => {
 }"""
 
 
+PIXELS = """() => {
+  const { width, height } = document.querySelector("[data-testid=crop-canvas]");
+  const context = document.querySelector("[data-testid=crop-canvas]").getContext("2d");
+  return [width, height, [...context.getImageData(0, 0, width, height).data]];
+}"""
+
+SAME = 1.5
+"""Mean difference of two ways to decode and cut the same JPEG, of 255."""
+
+SMALL = {"width": 860, "height": 640}
+"""A window in which the stage shows the sample's frames smaller than they are."""
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[tuple[Workbench, Server]]:
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Workbench, Server]]:
     server = Server(tmp_path / "projects", sample_clip())
     server.root.mkdir()
     with browser() as chromium:
         server.start()
-        page = chromium.new_page(viewport=VIEW)
+        page = chromium.new_page(viewport=getattr(request, "param", VIEW))
         bench = Workbench(page)
         bench.open(server.address)
         yield bench, server
@@ -94,6 +114,16 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
         "() => { const c = document.querySelector('[data-testid=crop-canvas]'); return [c.width, c.height] }"
     )
     assert size[0] >= 176 * 1.5 - 4  # the box and a quarter of it on each side
+
+    # A small box is enlarged to as many pixels as the others, and shows no more for that.
+    page.drag([(600, 100), (606, 106), (620, 112)])
+    page.page.wait_for_selector("[data-testid=crop-warning]", state="visible")
+    shown = re.search(r"the video shows only (\d+) × (\d+) pixels", page.item("crop-warning").inner_text())
+    assert shown and [int(side) for side in shown.groups()] == pytest.approx([20, 12], abs=1)  # whole screen pixels
+    before = page.state()["version"]
+    page.press("Control+z")
+    page.until_answered(before)
+    page.page.wait_for_selector("[data-testid=crop-warning]", state="hidden")
 
     # A handle, the whole box, removing.
     page.go(8)
@@ -151,6 +181,13 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     page.go(4)
     page.page.wait_for_selector("[data-testid=uncropped-canvas]", state="visible")
     photograph(page, "boxes-2-completed")
+    small = page.item("uncropped-canvas").bounding_box()["width"]
+    page.press("z")
+    page.page.wait_for_selector(".vas-large[data-testid=crop-tiles]")
+    photograph(page, "boxes-3-large")
+    assert page.item("uncropped-canvas").bounding_box()["width"] > 2 * small
+    page.item("crop-tiles").click()
+    page.page.wait_for_selector(".vas-large[data-testid=crop-tiles]", state="detached")
     page.go(8)
     page.drag([(160, 320), (160, 420)])  # a box that the mask cannot agree with
     page.until("s => Object.values(s.objects[0].agreement).some(share => share < 0.8)")
@@ -193,3 +230,24 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     page.until("s => s.objects[0].work_seconds > 0")
     folder = next(server.root.glob("*/project.json")).parent
     assert work_seconds(folder).get(1, 0) > 0
+
+
+@pytest.mark.parametrize("bench", [SMALL], indirect=True)
+def test_the_crop_is_shown_as_the_model_sees_it(bench: tuple[Workbench, Server]) -> None:
+    page, server = bench
+    page.press("r")
+    page.drag([(2, 190), (60, 230), (178, 292)])
+    frame = np.asarray(Image.open(next(server.root.glob("*/frames/00000.jpg"))))
+    drawn = AmodalBox(0, *(boxes(page)[0][edge] for edge in ("x0", "y0", "x1", "y1")))
+    crop = plan_crops([drawn], rule=CropRule(), frame_wh=(768, 432)).crops[0]
+    wanted = crop.cut(frame).astype(int)
+
+    def difference() -> float:
+        width, height, data = page.page.evaluate(PIXELS)
+        assert [width, height] == list(crop.size_wh)
+        return float(np.abs(np.array(data).reshape(height, width, 4)[..., :3] - wanted).mean())
+
+    deadline = time.monotonic() + 20  # the stage's smaller picture is there first
+    while difference() > SAME and time.monotonic() < deadline:
+        page.page.wait_for_timeout(200)
+    assert difference() < SAME

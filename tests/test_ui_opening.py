@@ -1,7 +1,9 @@
 """Tabs that come, go, and come at once: what they see, and what is left when they have gone."""
 
+import io
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -242,6 +244,30 @@ def test_a_job_goes_on_without_a_tab(rooms: Rooms, monkeypatch: pytest.MonkeyPat
     with_all = Project.open(session.project.folder)
     assert sorted(with_all.modal(1)) == [0, 1, 2, 3]
     with_all.close()
+
+
+def test_who_opens_annotations_is_told_how_to_import_them(rooms: Rooms) -> None:
+    rooms.root.mkdir(parents=True, exist_ok=True)
+    (rooms.root / "validation.json").write_text("{}")
+    with pytest.raises(VideoError, match=r"vas-tool import tao-amodal .*validation\.json --frames FOLDER"):
+        Opener(rooms).path("validation.json", silent)
+
+
+def test_two_exports_from_the_page_are_the_same_bytes(rooms: Rooms) -> None:
+    opener = Opener(rooms)
+    token = opener.source(pictures(rooms, "clip"), silent)
+    assert rooms.session(token).click(Click(0, 5, 5)) == 1
+    downloads = []
+    for _ in range(2):
+        done = opener.export(token, "sequences", only_accepted=False, progress=silent)
+        assert done.files == ["sequences.zip"]
+        downloads.append((done.folder / "sequences.zip").read_bytes())
+        time.sleep(2.1)  # a .zip tells times to two seconds
+    assert downloads[0] == downloads[1]
+    with zipfile.ZipFile(io.BytesIO(downloads[0])) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+    assert names == sorted(names) and len([n for n in names if n.endswith(".png")]) >= 4
 
 
 @pytest.mark.parametrize("path", ["/etc", "../other", "a/../../b"])

@@ -90,3 +90,9 @@ def test_imports_resolve(module: Path) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
 def test_files_stay_short(module: Path) -> None:
     assert len(module.read_text().splitlines()) <= MAX_LINES
+
+
+def test_every_key_is_on_the_page_of_keys() -> None:
+    names = re.findall(r'name: "([a-z-]+)"', (WORKBENCH / "commands.js").read_text())
+    shown = (WORKBENCH / "help.js").read_text()
+    assert len(names) > 20 and [name for name in names if f'"{name}"' not in shown] == []

@@ -53,7 +53,8 @@ def import_(options: Namespace) -> int:
     for line in (*done.notes, *done.problems):
         print(line, file=sys.stderr)
     if done.problems:
-        print(f"{options.source}: {len(done.problems)} problems; the rest was imported", file=sys.stderr)
+        outcome = "the rest was imported" if done.projects else "nothing new was imported"
+        print(f"{options.source}: {len(done.problems)} problems; {outcome}", file=sys.stderr)
     return 1 if done.problems and not done.projects else 0
 
 

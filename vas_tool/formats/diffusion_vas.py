@@ -216,7 +216,7 @@ def read_samples(path: Path) -> SampleFile:
 
     Raises FormatError when it cannot be read or is no list.
     """
-    return samples_of(load_json(path), path)
+    return samples_of(load_json(path, allow_nan=True), path)
 
 
 def samples_of(data: Any, path: Path) -> SampleFile:

@@ -11,12 +11,18 @@ from vas_tool import __version__
 from vas_tool.errors import FormatError
 
 
-def load_json(path: Path, *, record: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """The parsed file. ``record``: makes each object of its names and values (default: a dict; of names that repeat the
-    last counts). Raises FormatError when it cannot be read or is no JSON.
+def load_json(
+    path: Path, *, record: Callable[[list[tuple[str, Any]]], Any] | None = None, allow_nan: bool = False
+) -> Any:
+    """The parsed file. Raises FormatError when it cannot be read or is no JSON.
+
+    ``record``: makes each object of its names and values (default: a dict; of names that repeat the last counts).
+    NaN and Infinity are no JSON, but Python writes them: ``allow_nan`` reads them, for readers that go on without the
+    record that has one.
     """
+    constant = None if allow_nan else _no_number
     try:
-        return json.loads(path.read_bytes(), parse_constant=_no_number, object_pairs_hook=record)
+        return json.loads(path.read_bytes(), parse_constant=constant, object_pairs_hook=record)
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error.strerror}); check the path") from error
     except (ValueError, RecursionError) as error:

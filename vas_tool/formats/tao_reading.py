@@ -55,8 +55,11 @@ def is_tao_amodal(data: Any) -> bool:
 
 
 def read_tao_amodal(path: Path) -> TaoAmodalFile:
-    """Read an annotation file. Raises FormatError when it cannot be read or has not the lists of one."""
-    return tao_amodal_of(load_json(path), path)
+    """Read an annotation file. Raises FormatError when it cannot be read or has not the lists of one.
+
+    A file of the data set's size (2,907 videos, 332k boxes) takes seconds: nothing here is looked for in a list.
+    """
+    return tao_amodal_of(load_json(path, allow_nan=True), path)
 
 
 def tao_amodal_of(data: Any, path: Path) -> TaoAmodalFile:
@@ -94,7 +97,9 @@ class _Reading:
                     track,
                     categories[track["category_id"]],
                     boxes=_sorted_by(boxes[track_id], place),
-                    unclear=[i for i in place if i in told[track_id] and i not in boxes[track_id]],
+                    unclear=sorted(
+                        (i for i in told[track_id] if i in place and i not in boxes[track_id]), key=place.__getitem__
+                    ),
                 )
                 for track_id, track in tracks.items()
                 if track_id in boxes
@@ -102,15 +107,15 @@ class _Reading:
             problems=tuple(self.problems),
         )
 
-    def _told(self) -> dict[Id, set[Id]]:
-        """Track id -> the images that any record of it names, broken ones too."""
-        told: dict[Id, set[Id]] = {}
+    def _told(self) -> dict[Id, dict[Id, None]]:
+        """Track id -> the images that any record of it names, broken ones too, in the records' order."""
+        told: dict[Id, dict[Id, None]] = {}
         for record in self.data["annotations"]:
-            track, image = (
-                (record.get("track_id"), record.get("image_id")) if isinstance(record, dict) else (None, None)
-            )
+            here: dict[str, Any] = record if isinstance(record, dict) else {}
+            track: Any = here.get("track_id")
+            image: Any = here.get("image_id")
             if is_id(track) and is_id(image):
-                told.setdefault(track, set()).add(image)  # type: ignore[arg-type]
+                told.setdefault(track, {})[image] = None
         return told
 
     def _records(self, list_name: str) -> Records:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from statistics import median
 
@@ -28,17 +28,20 @@ def seconds_of(frame_indices: Sequence[int | None], *, annotated_fps: float) -> 
     return [(index - indices[0]) / a_second for index in indices]
 
 
-def between(places: Sequence[int], seconds: Sequence[float], *, fps: float) -> list[tuple[int, float]]:
+def between(
+    places: Sequence[int], seconds: Sequence[float], *, fps: float, broken: Collection[int] = ()
+) -> list[tuple[int, float]]:
     """(place, seconds) of the clip's frames: every annotated one, and those nearest to the clip's rate between them.
 
     ``places`` are those of the annotated frames among all files, ascending; the files between two of them are taken
-    to be evenly spaced in time. No file comes twice.
+    to be evenly spaced in time. No file comes twice; a file at one of the places ``broken`` gives way to another.
     """
     chosen: list[tuple[int, float]] = []
     for (first, last), (start, end) in zip(pairwise(places), pairwise(seconds), strict=True):
-        steps = min(max(1, round((end - start) * fps)), last - first)
+        good = [place for place in range(first, last) if place not in broken]
+        steps = min(max(1, round((end - start) * fps)), len(good))
         for step in range(steps):
-            place = first + round(step * (last - first) / steps)
+            place = good[round(step * len(good) / steps)]
             chosen.append((place, start + (end - start) * (place - first) / (last - first)))
     return [*chosen, (places[-1], seconds[-1])]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vas_tool.boxes.keyframes import beyond, canvas_for, drawn
 from vas_tool.engines.base import Progress, silent
-from vas_tool.errors import Cancelled, ProjectError, VasToolError
+from vas_tool.errors import Cancelled, ProjectError, VasToolError, VideoError
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
 from vas_tool.formats.sequences import upright_size
 from vas_tool.project import Project
@@ -19,6 +19,7 @@ from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
 from vas_tool.types import AmodalBox, Box, BoxKeyframe, Mask
 from vas_tool.video import ListedImages
+from vas_tool.video.images import broken_images
 
 GIVEN = "given"
 """Engine of an imported mask's stamp."""
@@ -53,6 +54,9 @@ class Plan:
     objects: tuple[PlannedObject, ...]
     origin: Origin | None = None
     """Without the tracks: those are the objects'."""
+    without: Callable[[Mapping[Path, str]], tuple[Plan | None, list[str]]] | None = None
+    """Plans it again without broken pictures (path -> what is wrong): None when nothing is left; and what to say of
+    them. None of its own where every picture is needed."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +94,34 @@ def make_all(
             notes.append(f"{folder} is there already; it was left as it is")
             continue
         try:
-            made.append(make(plan, folder, progress=progress))
+            as_made = _make_what_is_good(plan, folder, found, progress=progress)
         except VasToolError as error:
             if isinstance(error, Cancelled):
                 raise
             found.append(f"{plan.name}: {error}")
             continue
-        notes.append(f"{folder}: {len(plan.images.frames)} frames, {_counted(plan.objects)}{_cut(plan)}")
+        if as_made is not None:
+            made.append(folder)
+            frames = len(as_made.images.frames)
+            notes.append(f"{folder}: {frames} frames, {_counted(as_made.objects)}{_cut(as_made)}")
     return Imported(tuple(made), tuple(found), tuple(notes))
+
+
+def _make_what_is_good(plan: Plan, folder: Path, found: list[str], *, progress: Progress) -> Plan | None:
+    """Make a project, without its broken pictures if it can be planned so; the plan as it was made, None when none was.
+
+    What is wrong is added to ``found``. Raises what ``make`` raises.
+    """
+    try:
+        make(plan, folder, progress=progress)
+    except VideoError:
+        broken = broken_images(plan.images) if plan.without else {}
+        if plan.without is None or not broken:
+            raise
+        again, problems = plan.without(broken)
+        found += problems
+        return _make_what_is_good(again, folder, found, progress=progress) if again else None
+    return plan
 
 
 def _counted(objects: Sequence[PlannedObject]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from hashlib import sha256
+from functools import partial
+from hashlib import file_digest
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
@@ -87,7 +88,8 @@ def import_tao_amodal(
     if not chosen:
         names = ", ".join(video.name for video in file.videos[:3])
         raise FormatError(f"{annotations} has {len(file.videos)} videos ({names}, ...), and nothing in it was chosen")
-    digest = sha256(annotations.read_bytes()).hexdigest()
+    with annotations.open("rb") as opened:
+        digest = file_digest(opened, "sha256").hexdigest()
     planning = _Planning(frames, fps=fps, annotated_fps=annotated_fps, source=(annotations.name, digest))
     plans = [plan for video, tracks in chosen if (plan := planning.plan(video, tracks))]
     return make_all(plans, projects, problems=[*file.problems, *planning.problems], progress=progress)
@@ -111,6 +113,8 @@ class _Planning:
     annotated_fps: float
     source: tuple[str, str]
     """Name and SHA-256 of the annotation file."""
+    broken: Mapping[Path, str] = field(default_factory=dict)
+    """Pictures to do without, and what is wrong with each."""
     problems: list[str] = field(default_factory=list)
 
     def plan(self, video: TaoVideo, tracks: Sequence[TaoTrack]) -> Plan | None:
@@ -122,9 +126,8 @@ class _Planning:
             self.problems.append(f"video {video.id} ({video.name}): {error}")
             return None
         if not there:
-            self.problems.append(f"video {video.id} ({video.name}): none of its annotated frames is there; left out")
             return None
-        images, frame_of = self._frames(there)
+        images, frame_of = self._frames(video, there)
         if not self._fits(video, images):
             return None
         planned = [self._object(track, frame_of, size_wh=video.size_wh) for track in tracks]
@@ -138,11 +141,24 @@ class _Planning:
             fps=rate_of([record.pts_seconds for _, record in images.frames], fps=self.fps),
             objects=objects,
             origin=Origin(FORMAT, *self.source, video.id, {f: i for i, f in frame_of.items()}, {}),
+            without=partial(self._without, video, tracks),
         )
+
+    def _without(
+        self, video: TaoVideo, tracks: Sequence[TaoTrack], broken: Mapping[Path, str]
+    ) -> tuple[Plan | None, list[str]]:
+        """The project of a video without broken pictures, and what to say of them that was not said before."""
+        again = replace(self, broken={**self.broken, **broken}, problems=[])
+        annotated = {self.frames / image.file_name for image in video.images}
+        between_them = [what for file, what in broken.items() if file not in annotated]
+        plan = again.plan(video, tracks)
+        news = [problem for problem in again.problems if problem not in self.problems]
+        return plan, [*news, *(f"video {video.id} ({video.name}): {what}" for what in between_them)]
 
     def _there(self, video: TaoVideo, needed: set[Id]) -> list[tuple[TaoImage, Path]]:
         """The video's images with their files, in the files' order; what is missing is a problem."""
         there: dict[Path, TaoImage] = {}
+        missing: list[str] = []
         for image in video.images:
             path = PurePosixPath(image.file_name)
             file = self.frames / path
@@ -150,16 +166,24 @@ class _Planning:
                 self.problems.append(f"image {image.id}: file_name {image.file_name!r} is not a plain relative path")
             elif file in there:
                 self.problems.append(f"image {image.id}: {image.file_name} is image {there[file].id} already")
+            elif file in self.broken:
+                self.problems.append(f"image {image.id}: {self.broken[file]}")
             elif is_image(file):
                 there[file] = image
             elif image.id in needed:
-                self.problems.append(f"image {image.id}: {image.file_name} is not below {self.frames}")
+                missing.append(f"image {image.id}: {image.file_name} is not below {self.frames}")
+        if not there:  # one line for all of them: most likely it is the root that is wrong
+            example = f" ({missing[0]})" if missing else ""
+            what = f"none of its annotated frames is there{example}; left out"
+            self.problems.append(f"video {video.id} ({video.name}): {what}")
+            return []
+        self.problems += missing
         folders = sorted({file.parent for file in there})
         if len(folders) > 1:
             raise FormatError(f"its frames lie in {len(folders)} folders, {folders[0]} and others; put them into one")
         return [(image, file) for file, image in there.items()]
 
-    def _frames(self, there: list[tuple[TaoImage, Path]]) -> tuple[ListedImages, dict[Id, int]]:
+    def _frames(self, video: TaoVideo, there: list[tuple[TaoImage, Path]]) -> tuple[ListedImages, dict[Id, int]]:
         """The clip's files, and where in the clip each annotated image is."""
         folder = there[0][1].parent
         files = image_paths(folder)
@@ -167,21 +191,36 @@ class _Planning:
         if [place_of[path.name] for _, path in there] != sorted(place_of[path.name] for _, path in there):
             there = sorted(there, key=lambda pair: place_of[pair[1].name])
         places = [place_of[path.name] for _, path in there]
-        seconds = seconds_of([image.frame_index for image, _ in there], annotated_fps=self.annotated_fps)
-        clip = between(places, seconds, fps=self.fps)
+        seconds = self._seconds(video, [image for image, _ in there])
+        broken = {place for place, file in enumerate(files) if file in self.broken}
+        clip = between(places, seconds, fps=self.fps, broken=broken)
         frames = tuple((files[place], FrameRecord(place, second)) for place, second in clip)
         frame_of = {place: frame_index for frame_index, (place, _) in enumerate(clip)}
         return ListedImages(folder, frames), {
             image.id: frame_of[p] for (image, _), p in zip(there, places, strict=True)
         }
 
+    def _seconds(self, video: TaoVideo, there: Sequence[TaoImage]) -> list[float]:
+        """When the annotated frames that are there are shown, the first at 0 seconds."""
+        listed = list({image.file_name: image for image in video.images}.values())  # those that are missing count, too
+        when = seconds_of([image.frame_index for image in listed], annotated_fps=self.annotated_fps)
+        second_of = {image.file_name: second for image, second in zip(listed, when, strict=True)}
+        first = second_of[there[0].file_name]
+        seconds = [second_of[image.file_name] - first for image in there]
+        if all(before < after for before, after in pairwise(seconds)):
+            return seconds
+        return [place / self.annotated_fps for place in range(len(there))]  # the names' order is another
+
     def _fits(self, video: TaoVideo, images: ListedImages) -> bool:
-        """Whether the pictures are as large as the annotations say."""
-        path = images.frames[0][0]
-        try:
-            size_wh = upright_size(path)
-        except FormatError as error:
-            self.problems.append(f"video {video.id} ({video.name}): {error}")
+        """Whether the pictures are as large as the annotations say: the first that can be read."""
+        for path, _ in images.frames:
+            try:
+                size_wh = upright_size(path)
+            except FormatError:  # told when the project is made
+                continue
+            break
+        else:
+            self.problems.append(f"video {video.id} ({video.name}): none of its frames can be read; left out")
             return False
         if size_wh != video.size_wh:
             self.problems.append(

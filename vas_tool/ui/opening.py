@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from vas_tool.ui.rooms import EXPORTS_FOLDER, ImportOptions, Rooms
 
 LONGEST_UPLOAD = 57_600
 """Frames of an uploaded clip: two hours at 8 FPS."""
+
+PLAIN_FILE = 0o100644
+"""Of what kind a file in a .zip is, and who may do what with it."""
 
 SAMPLE_NAME = "sample"
 """The project that the bundled sample becomes."""
@@ -98,6 +102,11 @@ class Opener:
             return self.rooms.enter(path)
         if not path.exists():
             raise VideoError(f"{path} does not exist; check the spelling")
+        if path.suffix.lower() == ".json":
+            raise VideoError(
+                f"{path} holds annotations, no pictures: `vas-tool import tao-amodal {path} --frames FOLDER "
+                f"--projects {self.rooms.root}` makes projects of it (see vas-tool import --help), to be opened here"
+            )
         if path.is_dir() and is_sequences_folder(path):
             with self.rooms.new_folder(path.name) as folder:
                 import_sequences(path, folder, label=path.name, progress=progress).close()
@@ -146,5 +155,12 @@ class Opener:
 
 
 def _zipped(folder: Path) -> Path:
-    """A folder as one file to download, beside it."""
-    return Path(shutil.make_archive(str(folder), "zip", root_dir=folder.parent, base_dir=folder.name))
+    """A folder as one file to download, beside it: the same bytes for the same files, whenever they were written."""
+    path = folder.with_name(f"{folder.name}.zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(inner for inner in folder.rglob("*") if inner.is_file()):
+            entry = zipfile.ZipInfo(file.relative_to(folder.parent).as_posix())  # with a date that is always the same
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, PLAIN_FILE << 16
+            with file.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+                shutil.copyfileobj(source, target)
+    return path

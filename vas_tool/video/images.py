@@ -6,11 +6,12 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import VideoError
@@ -81,6 +82,18 @@ def import_listed(source: ListedImages, folder: Path, *, fps: float, progress: P
     return ImportedClip(info, tuple(record for _, record in source.frames), fps, reading.size_wh)
 
 
+def broken_images(source: ListedImages) -> dict[Path, str]:
+    """Those of the listed images that cannot be decoded, each with what is wrong with it, in one sentence."""
+    broken: dict[Path, str] = {}
+    for path, _ in source.frames:
+        try:
+            with _opened(path, _read(path)) as image:
+                as_rgb(image)
+        except VideoError as error:
+            broken[path] = str(error)
+    return broken
+
+
 def _digest(digest: hashlib._Hash, path: Path, data: bytes) -> None:
     digest.update(os.fsencode(path.name) + b"\0" + len(data).to_bytes(8, "big") + data)
 
@@ -117,6 +130,21 @@ def _read(path: Path) -> bytes:
         raise VideoError(f"the image {path} cannot be read ({error.strerror}); check its permissions") from error
 
 
+@contextmanager
+def _opened(path: Path, data: bytes) -> Iterator[Image.Image]:
+    """An image file's picture. Raises VideoError where it, or what the block decodes of it, cannot be read."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            check_size(image.size, path.name)
+            yield image
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        # Pillow's own words for what it does not know name an address in memory.
+        what = "it holds no image" if isinstance(error, UnidentifiedImageError) else str(error)
+        raise VideoError(
+            f"the image {path} cannot be read ({what}); replace it, or take it out of the folder"
+        ) from error
+
+
 class _Folder:
     """The frames stored so far: numbers them, keeps them to one size, remembers what was changed."""
 
@@ -131,16 +159,10 @@ class _Folder:
 
     def store(self, path: Path, data: bytes) -> None:
         """Store one image as the next frame."""
-        try:
-            # Everything of the image is decoded, also where its bytes are copied: a broken one stops the import now,
-            # not the person in the middle of their work.
-            with Image.open(io.BytesIO(data)) as image:
-                check_size(image.size, path.name)
-                suffix, stored, size_wh = self._encode(image, data)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise VideoError(
-                f"the image {path} cannot be read ({error}); replace it, or take it out of the folder"
-            ) from error
+        # Everything of the image is decoded, also where its bytes are copied: a broken one stops the import now,
+        # not the person in the middle of their work.
+        with _opened(path, data) as image:
+            suffix, stored, size_wh = self._encode(image, data)
         self._check_same_size(path, size_wh)
         write_bytes(self._folder / frame_name(self._count, suffix), stored)
         self._count += 1

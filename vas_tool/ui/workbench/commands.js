@@ -180,6 +180,10 @@ function tooling({ store, actions, tools, view }) {
     tool("eraser", "e", "Eraser: takes from the mask"),
     tool("amodal", "r", "Box around the whole object, hidden part included"),
     boxEnds({ store, actions, view }),
+    {
+      name: "crop-large", keys: ["z"], label: "The crop larger, or small again",
+      run: () => { store.cropIsLarge = !store.cropIsLarge; store.touch("tool"); }, on: () => store.cropIsLarge,
+    },
     tool("hand", "g", "Hand: moves the view"),
     {
       name: "paint-layer", keys: ["m"], label: "Paint on the modal or on the amodal mask",

@@ -4,7 +4,7 @@ import { beyond, boxOn, cropOn } from "./boxes.js";
 import { cssOf } from "./colours.js";
 import { outline, rowsOf } from "./trace.js";
 
-const TINY = 32; // crop pixels of the object's smaller side below which a model sees too little of it
+const TINY = 32; // pixels of the object's smaller side, in the crop or in the video, below which a model sees too little of it
 const TOUCHES = 1.5; // crop pixels between the box and the crop's rim
 const DRAW_ONE = "Drag around the whole object, hidden part included, beyond the picture if need be.";
 const NO_BOX_HERE = "No box here: before the first keyframe, after the last, or after its end (K). Completed without a crop.";
@@ -29,10 +29,11 @@ export class CropPanel {
     const box = frame === null ? null : boxOn(keyframes, frame);
     this.part("crop").hidden = !keyframes.length && store.tool !== "amodal";
     this.renderRule();
-    const key = JSON.stringify([frame, box, keyframes.length, store.project?.crop, store.project?.model_wh, store.project?.canvas, this.stampOf(frame)]);
+    const key = JSON.stringify([frame, box, keyframes.length, store.project?.crop, store.project?.model_wh, store.project?.canvas, store.cropIsLarge, this.stampOf(frame)]);
     if (key === this.drawn) return;
     this.drawn = key;
     this.part("crop-tiles").hidden = !box;
+    this.part("crop-tiles").classList.toggle("vas-large", store.cropIsLarge);
     if (!box) return this.tell(keyframes.length ? NO_BOX_HERE : DRAW_ONE, "");
     const { project } = store;
     const crop = cropOn(keyframes, frame, { rule: project.crop, frameWh: project.size_wh, modelWh: project.model_wh });
@@ -43,7 +44,7 @@ export class CropPanel {
 
   stampOf(frame) {
     const { store, masks, view } = this;
-    const picture = frame === null ? null : view.pictureOf(frame);
+    const picture = frame === null ? null : view.sharpestOf(frame);
     return [store.chosen.id, masks.get(frame)?.serial, picture?.width, store.chosenObject?.agreement?.[frame]];
   }
 
@@ -63,7 +64,8 @@ export class CropPanel {
     context.fillStyle = "#000";
     context.fillRect(0, 0, ...size);
     context.setTransform(across, 0, 0, down, -rect[0] * across, -rect[1] * down);
-    const picture = view.pictureOf(frame);
+    const picture = view.sharpestOf(frame);
+    context.imageSmoothingQuality = "high"; // averages where the crop is the smaller, as the crop of the run does
     if (picture) context.drawImage(picture, 0, 0, width, height);
     if (!runs) return;
     const { left, top, size_wh: canvasSize } = store.project.canvas;
@@ -100,8 +102,9 @@ export class CropPanel {
   warningOf({ width, height, box, rect, scale: [across, down] }) {
     const cut = this.cutOf(box);
     if (cut) return cut;
-    const remedy = this.store.project.model_wh ? "Use a smaller margin." : "The video shows no more.";
-    if (Math.min(width, height) < TINY) return `Tiny: the model sees too little of it. ${remedy}`;
+    const inVideo = [box.x1 - box.x0, box.y1 - box.y0].map(Math.round);
+    if (Math.min(...inVideo) < TINY) return `Tiny: the video shows only ${inVideo.join(" × ")} pixels of it; the crop makes them larger, not more.`;
+    if (Math.min(width, height) < TINY) return "Tiny: the model sees too little of it. Use a smaller margin, or one crop a frame.";
     const gaps = [(box.x0 - rect[0]) * across, (box.y0 - rect[1]) * down, (rect[2] - box.x1) * across, (rect[3] - box.y1) * down];
     return Math.min(...gaps) < TOUCHES ? "The object touches the crop's edge. Use a larger margin." : "";
   }

@@ -4,9 +4,9 @@ import { wordOf } from "./keys.js";
 const GROUPS = [
   ["Move", ["previous", "next", "second-back", "second-on", "first", "last", "play"]],
   ["View", ["zoom-in", "zoom-out", "zoom-fit", "help"]],
-  ["Work", ["track-forward", "track-backward", "track-both", "complete", "complete-all", "cancel", "undo", "redo"]],
+  ["Work", ["track-forward", "track-backward", "track-both", "complete", "complete-all", "hypotheses", "cancel", "undo", "redo"]],
   ["Review", ["next-look", "accept", "mark", "accept-rest", "unaccept", "next-object", "previous-object", "new-object", "delete"]],
-  ["Tools", ["tool-point", "tool-brush", "tool-eraser", "tool-amodal", "box-end", "tool-hand", "paint-layer", "brush-smaller", "brush-larger"]],
+  ["Tools", ["tool-point", "tool-brush", "tool-eraser", "tool-amodal", "box-end", "crop-large", "tool-hand", "paint-layer", "brush-smaller", "brush-larger"]],
   ["See", ["layer-modal", "layer-hidden", "layer-content", "layer-depth", "layer-differ", "layer-others", "hide-all"]],
 ];
 

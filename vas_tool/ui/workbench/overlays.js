@@ -34,16 +34,17 @@ export function boxHandle(camera, box) {
 
 export function drawOverlays(context, { store, camera, frame, pointer }) {
   if (!store.hideAll) {
-    drawAmodalBox(context, { store, camera, frame, pointer });
     const box = boxOf(store, frame);
-    if (box && !pointer.box) drawBox(context, { box, camera, id: store.chosen.id, hot: pointer.hotBox });
+    const handles = store.tool === "amodal"; // those of the amodal box: the cross would lie on one of them
+    if (box && !pointer.box) drawBox(context, { box, camera, id: store.chosen.id, hot: pointer.hotBox, plain: handles });
+    drawAmodalBox(context, { store, camera, frame, pointer });
     for (const dot of dotsOf(store, frame)) drawDot(context, { dot, camera, id: store.chosen.id, hot: pointer.hotDot === dot });
   }
   if (pointer.box) drawBox(context, { box: pointer.box, camera, id: store.chosen.id, dragging: true });
   if (pointer.brush) drawBrush(context, { brush: pointer.brush, camera, store });
 }
 
-function drawBox(context, { box, camera, id, hot, dragging }) {
+function drawBox(context, { box, camera, id, hot, dragging, plain }) {
   const from = camera.toScreen({ x: box.x0, y: box.y0 });
   const to = camera.toScreen({ x: box.x1, y: box.y1 });
   context.lineWidth = 3.5;
@@ -54,7 +55,7 @@ function drawBox(context, { box, camera, id, hot, dragging }) {
   if (dragging) context.setLineDash([6, 4]);
   context.strokeRect(from.x, from.y, to.x - from.x, to.y - from.y);
   context.setLineDash([]);
-  if (!dragging) drawCross(context, { at: boxHandle(camera, box), hot });
+  if (!dragging && !plain) drawCross(context, { at: boxHandle(camera, box), hot });
 }
 
 /** A round button with a cross: what it marks goes away when it is clicked. */

@@ -47,6 +47,8 @@ function layerPaths(store, frame) {
   return paths;
 }
 
+const hasBoxes = (store) => Boolean(store.chosenObject?.amodal_boxes.length);
+
 /** The list for Loader.want. `onLoaded(frame)` is called when something for that frame arrived. */
 export function loadList({ store, api, pictures, masks, width, onLoaded }) {
   const tasks = [];
@@ -60,6 +62,10 @@ export function loadList({ store, api, pictures, masks, width, onLoaded }) {
       const run = (signal) => masks.load(api, index, signal).then(() => onLoaded(index));
       tasks.push({ key: `masks/${index}/${store.stampOf(index)}`, run });
     }
+  }
+  const whole = framePath(frame, null); // last: the crop's preview shows what a smaller picture has no more
+  if (!playing && hasBoxes(store) && pictures.get(whole) === undefined && !tasks.some(({ key }) => key === whole)) {
+    tasks.push({ key: whole, run: (signal) => pictures.load(whole, signal).then(() => onLoaded(frame)) });
   }
   return tasks;
 }

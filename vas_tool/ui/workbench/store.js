@@ -29,6 +29,7 @@ export class Store {
     this.chosen = { id: null };
     this.layers = { ...DEFAULT_LAYERS };
     this.hideAll = false;
+    this.cropIsLarge = false;
     this.tool = "point";
     this.radius = 12;
     this.paintLayer = "modal";

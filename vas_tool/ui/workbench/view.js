@@ -106,6 +106,11 @@ export class View {
     return null;
   }
 
+  /** The frame's picture in the clip's own size when that is here, else what the stage shows. */
+  sharpestOf(frame) {
+    return this.pictures.get(framePath(frame, null)) ?? this.pictureOf(frame);
+  }
+
   compose(frame) {
     const picture = this.pictureOf(frame);
     const extras = this.extrasOf(frame);
