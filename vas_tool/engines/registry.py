@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import platform
 import shutil
 import sys
@@ -349,11 +350,16 @@ def has_gpu() -> bool:
     return shutil.which("nvidia-smi") is not None or (sys.platform == "darwin" and platform.machine() == "arm64")
 
 
+def better_engine(spec: EngineSpec) -> EngineSpec | None:
+    """The best engine for the stage that is not all here; None when there is no better one for this computer."""
+    specs = engines_of(spec.stage)
+    return next((s for s in specs[: specs.index(spec)] if is_fit(s) and s.get), None)
+
+
 def better_than(spec: EngineSpec) -> str:
     """How to get a better engine for the stage, as a command; empty when there is none for this computer."""
-    specs = engines_of(spec.stage)
-    better = [s.get for s in specs[: specs.index(spec)] if is_fit(s)]
-    return next(filter(None, better), "")
+    better = better_engine(spec)
+    return better.get if better else ""
 
 
 @overload
@@ -378,6 +384,9 @@ def _load(spec: EngineSpec) -> LoadedEngine[object]:
         raise EngineError(
             f"the {spec.stage} engine {spec.name} is not complete: {lacks}; get the rest with: {spec.get}"
         )
+    if sys.platform == "darwin":
+        # torch reads it when it is imported: what it lacks on MPS is then computed on the CPU, as in SAM2's examples.
+        os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     try:
         maker = getattr(importlib.import_module(spec.module), spec.attribute)
         return LoadedEngine(spec, cast(object, maker(**dict(spec.options))))
