@@ -118,11 +118,12 @@ class Predictor:
         return found
 
     def _to_answer(self, found: Remembered, frame_index: int, frames: Frames) -> Answer:
+        """Comes last: here the work of a GPU is waited for."""
         return Answer(
             frame_index,
             self._network.logits(found, frames.size_wh),
             object_score=float(found.object_score),
-            predicted_iou=found.predicted_iou,
+            predicted_iou=float(found.predicted_iou),
         )
 
 
