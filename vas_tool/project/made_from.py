@@ -60,11 +60,12 @@ class ModalInputs:
         An accepted frame is a prompt too. A change beyond it does not count where the frame and the accepted one were
         made from the same: ``made`` tells what stamps say in ``inputs`` ("" where there is none).
         """
-        now, before = self(frame_index), _split(made(frame_index))
-        if before is None or frame_index in self._asked or now == _joined(before):
+        now, then = self(frame_index), made(frame_index)
+        if now == then or not self._accepted:
             return now
-        sides = _split(now)
-        assert sides is not None
+        sides, before = _split(now), _split(then)
+        if sides is None or before is None:  # what a click answered, or nothing
+            return now
         for side, shield in enumerate(_beside(self._accepted, frame_index)):
             vouched = None if shield is None else _split(made(shield))
             for part, prompts in enumerate(self._prompts):
