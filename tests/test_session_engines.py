@@ -204,6 +204,20 @@ def test_a_project_that_names_an_unknown_engine_opens_and_says_so(session: Sessi
     assert engine_views(session)["content"]["name"] == "fake"
 
 
+@pytest.mark.parametrize(("at_once", "asked"), [(True, [True]), (False, [True, False])])
+def test_a_click_is_asked_again_only_where_that_gives_a_better_answer(
+    session: Session, monkeypatch: pytest.MonkeyPatch, at_once: bool, asked: list[bool]
+) -> None:
+    [spec, *others] = registry.ENGINES
+    monkeypatch.setattr(registry, "ENGINES", (replace(spec, at_once=at_once), *others))
+    quick: list[bool] = []
+    engine = type(registry.load("segment").engine)
+    segment = engine.segment
+    monkeypatch.setattr(engine, "segment", lambda *a, **k: quick.append(k["quick"]) or segment(*a, **k))
+    click_on(session, 2)
+    assert quick == asked
+
+
 def test_a_click_that_waits_for_its_turn_says_so(session: Session) -> None:
     """Another session's long work holds the engine; the page asks for the state meanwhile."""
     loaded = registry.load("segment")

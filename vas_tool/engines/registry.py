@@ -70,6 +70,8 @@ class EngineSpec:
     """What it needs: any one of these does. The first is the one to download; none for an engine without weights."""
     needs_gpu: bool = False
     """Whether it is so slow without a GPU that ``auto`` takes it only where there is one."""
+    at_once: bool = False
+    """Whether its quick answer to a click is the full one (stage segment)."""
     parameters: tuple[Parameter, ...] = ()
     """What can be set of it (stages depth, amodal and content)."""
     together: Callable[[Settings], object] | None = None
@@ -120,6 +122,7 @@ def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ..
             install=INSTALL_SAM2,
             weights=(weights_of(models[name]),),
             needs_gpu=preset == "exact",
+            at_once=True,
         )
         for name in (f"{f}-{size}" for f in family for size in order)
     )
