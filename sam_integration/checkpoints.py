@@ -56,6 +56,8 @@ def load_model(spec: ModelSpec, checkpoint: Path, preset: Preset, *, device: str
     model = build_model(spec, preset, device="cpu")
     _require_fit(model.state_dict(), state, spec=spec, checkpoint=checkpoint)
     model.load_state_dict(state)
+    if not device.startswith("cuda"):
+        model.fill_hole_area = 0  # the extension is for CUDA alone: elsewhere it would fail, and warn, on every frame
     return model.to(device).eval()
 
 

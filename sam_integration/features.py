@@ -146,9 +146,14 @@ class Ahead:
         self._num_in_front = 0
 
     def want(self, frames: Frames, frame_indices: list[int]) -> None:
-        """Encode these frames, in this order, in place of what was wanted before. Returns at once."""
+        """Encode these frames, in this order, in place of what was wanted of this clip before. Returns at once.
+
+        What is wanted of other clips, by other people, comes after them.
+        """
         with self._changed:
-            self._wanted = deque((frames, i) for i in frame_indices if not self._cache.holds(frames, i))
+            others = [item for item in self._wanted if item[0] is not frames]
+            mine = [(frames, i) for i in frame_indices if not self._cache.holds(frames, i)]
+            self._wanted = deque(mine + others)
             if self._wanted and self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="sam2-encode-ahead", daemon=True)
                 self._thread.start()

@@ -21,7 +21,8 @@ class Remembered:
     """(1, channels) tensor."""
     object_score: Any
     """(1, 1) tensor, a logit."""
-    predicted_iou: float
+    predicted_iou: Any
+    """(1,) tensor, 0..1. Read only with the answer: a number taken earlier would make a GPU wait under way."""
     spatial: Any = None
     """(1, channels, height, width) bfloat16 tensor; None until encoded, or when out of reach."""
     position: Any = None

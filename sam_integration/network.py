@@ -122,7 +122,7 @@ class Network:
 
             low_res_logits = fill_holes_in_mask_scores(low_res_logits, self.model.fill_hole_area)
         # Of several masks the package takes the one of the highest predicted IoU.
-        return Remembered(low_res_logits, pointer, object_score, predicted_iou=float(ious.max()))
+        return Remembered(low_res_logits, pointer, object_score, predicted_iou=ious.amax(dim=-1))
 
     def _add_memory(
         self, found: Remembered, features: FrameFeatures, *, high_res_logits: Any, from_person: bool

@@ -4,6 +4,9 @@ The package's own video predictor reads every frame before the first click and k
 reads a frame when it is needed and keeps what the model looks back to. The networks, and the order in which they are
 asked, are the package's: in float32 on a CPU the answers are the same, bit for bit (tests/test_sam2_exact.py).
 
+Each direction is answered as a fresh state of the package is that goes this way alone. The package, sent back after it
+went forth, also looks at what it saw on the way forth; here an answer does not depend on what was asked before it.
+
 A frame that was prompted is a reference for all others, in both directions, whether it was tracked before or not.
 """
 
@@ -118,11 +121,12 @@ class Predictor:
         return found
 
     def _to_answer(self, found: Remembered, frame_index: int, frames: Frames) -> Answer:
+        """Comes last: here the work of a GPU is waited for."""
         return Answer(
             frame_index,
             self._network.logits(found, frames.size_wh),
             object_score=float(found.object_score),
-            predicted_iou=found.predicted_iou,
+            predicted_iou=float(found.predicted_iou),
         )
 
 

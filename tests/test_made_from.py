@@ -61,6 +61,34 @@ def test_a_frame_whose_last_click_was_taken_away_is_stale() -> None:
     assert split(before, after, range(30)) == (set(range(11, 30)), set())
 
 
+@pytest.mark.parametrize(
+    ("change", "accepted", "stale"),
+    [
+        ({"clicks": (*THING.clicks, Click(10, 9, 9))}, (5,), [*range(5, 10), *range(11, 20)]),
+        ({"clicks": (*THING.clicks, Click(10, 9, 9))}, (5, 15), [*range(5, 10), *range(11, 16)]),
+        ({"clicks": (*THING.clicks, Click(3, 9, 9))}, (5,), [1, 2, 4, 5]),  # it lies nearer than the accepted one
+        ({"clicks": (*THING.clicks, Click(25, 9, 9))}, (22,), [*range(22, 25), *range(26, 30)]),
+        ({"clicks": (*THING.clicks, Click(5, 9, 9))}, (5,), [1, 2, 3, 4, 6, 7, 8, 9]),  # what was accepted has changed
+        ({"clicks": THING.clicks[::2]}, (5, 15), [*range(5, 16)]),  # frame 10 was nearer and is gone
+        ({"strokes": (dot(10, "modal"),)}, (5,), [*range(5, 10), *range(11, 20)]),
+    ],
+)
+def test_what_changes_beyond_an_accepted_frame_outdates_nothing(
+    change: dict[str, object], accepted: tuple[int, ...], stale: list[int]
+) -> None:
+    made, now = ModalInputs(THING), ModalInputs(replace(THING, **change, accepted=accepted))  # type: ignore[arg-type]
+    asked = {click.frame_index for click in now._thing.clicks}
+    assert [f for f in range(30) if now.wanted(f, made) != made(f) and f not in asked] == stale
+
+
+def test_a_frame_accepted_from_another_run_vouches_for_nothing() -> None:
+    made = ModalInputs(replace(THING, clicks=(Click(0, 7, 7), *THING.clicks[1:])))
+    halfway = ModalInputs(THING)  # the first click was changed, and tracking again was stopped behind frame 5
+    now = ModalInputs(replace(THING, accepted=(5,)))
+    stamps = {f: (halfway if f <= 5 else made)(f) for f in range(10)} | {4: ""}
+    assert [f for f in range(1, 10) if now.wanted(f, stamps.__getitem__) != stamps[f]] == [4, 6, 7, 8, 9]
+
+
 @pytest.fixture
 def object_id(small_project: Project) -> int:
     return annotate(small_project, modal={0: block(5), 1: block(6)}, amodal={0: block(5), 1: block(6)})

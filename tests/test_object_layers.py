@@ -17,7 +17,7 @@ from vas_tool.project.object_layers import (
 )
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import LayerFolder, Stamp
-from vas_tool.types import Mask, MaskLayer, Stroke
+from vas_tool.types import Box, Click, Mask, MaskLayer, Stroke
 
 SIZE = (64, 48)
 
@@ -145,6 +145,25 @@ def test_what_a_person_vouches_for(small_project: Project) -> None:
         vouched[2]
     assert list(VouchedMasks(modal, also=[0, 9])) == [0, 1, 3]
     assert prompts_of(modal).frame_indices == [1, 3]
+
+
+def test_a_painted_or_accepted_mask_is_the_last_word_on_its_frame(small_project: Project) -> None:
+    object_id = annotate(
+        small_project,
+        modal={i: block(5) for i in range(4)},
+        strokes=[dot(1, "modal", 8, 12, adds=False), dot(2, "amodal", 3, 3)],
+        accepted=[3],
+    )
+    clicks = tuple(Click(f, 8, 12) for f in range(4))
+    say(small_project, object_id, clicks=clicks, boxes=tuple(Box(f, 5, 10, 17, 22) for f in range(4)))
+    modal = small_project.modal(object_id)
+    prompts = prompts_of(modal)
+    assert [c.frame_index for c in prompts.clicks] == [b.frame_index for b in prompts.boxes] == [0, 2]
+    assert set(prompts.masks) == {1, 3} and np.array_equal(prompts.masks[1], modal[1])
+    assert [c.frame_index for c in prompts_of(modal, asking=1).clicks] == [0, 1, 2], "there it is asked anew"
+    say(small_project, object_id, boxes=(), clicks=clicks[:1])
+    modal = small_project.modal(object_id)
+    assert set(prompts_of(modal, also=[0, 2]).masks) == {1, 2, 3}, "a clicked frame speaks for itself"
 
 
 def test_what_is_hidden_is_counted_exactly_when_the_modal_mask_has_changed_since(

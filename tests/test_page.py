@@ -176,6 +176,21 @@ def test_two_browsers_on_two_projects_do_not_disturb_each_other(
     other.page.context.close()
 
 
+def test_what_is_remarked_of_a_run_leaves_room_for_the_rest(bench: Workbench) -> None:
+    bench.click(*CAR)
+    height = bench.page.evaluate(
+        """() => {
+          const at = (name) => document.querySelector(name);
+          at('[data-testid=status]').textContent = 'Click what is missing, Shift-click what is too much. '.repeat(2);
+          at('[data-testid=cost]').textContent = 'A would make depth 9 frames, amodal 9 frames. '.repeat(3);
+          at('[data-testid=job]').hidden = false;
+          at('[data-part=job-text]').textContent = 'Tracking car: done' + '; frames 3-5: depth is clipped'.repeat(5);
+          return at('.vas-line').getBoundingClientRect().height;
+        }"""
+    )
+    assert 20 < height < 120, "the hint stands one word a line over the whole page"
+
+
 def test_objects_can_be_added_after_tracking_and_chosen_by_number(bench: Workbench) -> None:
     bench.click(*CAR)
     bench.press("o")

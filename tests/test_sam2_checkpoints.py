@@ -1,5 +1,6 @@
 """Files of weights that are missing, damaged, another model's, or no weights at all: each named, none obeyed."""
 
+import importlib.util
 import pickle
 from pathlib import Path
 
@@ -43,6 +44,19 @@ def test_the_released_form_loads_as_it_was(good: Path) -> None:
 
 def test_the_same_file_serves_the_fast_preset(good: Path) -> None:
     assert load_model(SPEC, good, FAST, device="cpu").image_size == FAST.image_size
+
+
+@pytest.mark.parametrize(("device", "area"), [("cpu", 0), ("mps", 0), ("cuda", 8), ("cuda:1", 8)])
+def test_holes_are_filled_where_the_extension_can(
+    good: Path, monkeypatch: pytest.MonkeyPatch, device: str, area: int
+) -> None:
+    moved: list[str] = []
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, where: moved.append(where) or self)
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "sam2._C" or find_spec(name))
+    model = load_model(SPEC, good, EXACT, device=device)
+    assert model.fill_hole_area == area and moved[-1] == device
+    assert moved.count(device) == (2 if device == "cpu" else 1), "it is built on the CPU and moved once"
 
 
 def broken(good: Path, folder: Path, kind: str) -> Path:

@@ -1,6 +1,7 @@
 """SAM2 behind the Segmenter Protocol, with a small model of random weights: shapes, prompts, caches, errors."""
 
 import gc
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 from sam2_models import SIZE_WH, TINY, skip_without_sam2, write_checkpoint, write_clip
 
+from vas_tool.engines import registry
 from vas_tool.engines.base import TrackedFrame
-from vas_tool.engines.sam2 import FramePrompts, Sam2Segmenter
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.engines.sam2 import FramePrompts, PresetName, Sam2Segmenter
 from vas_tool.errors import Cancelled, EngineError, PromptError
+from vas_tool.remarks import remarks
 from vas_tool.types import ArrayClip, Box, Click, Mask, Prompts
 from vas_tool.video.clip import FolderClip
 
@@ -19,6 +23,7 @@ skip_without_sam2()
 
 from sam_integration.features import FeatureCache, FrameFeatures  # noqa: E402
 from sam_integration.memory import ObjectMemory, Remembered  # noqa: E402
+from sam_integration.predictor import Predictor  # noqa: E402
 
 NUM_FRAMES = 9
 CLICK = Prompts(clicks=(Click(3, 32, 25),))
@@ -88,15 +93,6 @@ def test_a_given_mask_is_true_and_a_start(segmenter: Sam2Segmenter, clip: Folder
     assert DISC.any(), "the caller's mask must not be handed out"
     other = {t.frame_index: t.mask for t in segmenter.track(clip, Prompts(masks={3: ~DISC}), range(2, 5))}
     assert not np.array_equal(other[4], tracked[4].mask), "the mask on frame 3 does not reach frame 4"
-
-
-def test_the_mask_that_clicks_made_is_not_corrected_by_them_again(segmenter: Sam2Segmenter, clip: FolderClip) -> None:
-    """A session hands over the neighbours' masks, among them those of clicked frames."""
-    prompts = Prompts(clicks=(*CLICK.clicks, Click(3, 60, 50, positive=False)))
-    own = segmenter.segment(clip, 3, prompts)
-    alone = list(segmenter.track(clip, prompts, range(4, 8)))
-    assert same(alone, list(segmenter.track(clip, Prompts(prompts.clicks, masks={3: own}), range(4, 8))))
-    assert not same(alone, list(segmenter.track(clip, Prompts(prompts.clicks, masks={3: DISC}), range(4, 8))))
 
 
 def test_a_prompt_outside_the_span_is_a_reference(segmenter: Sam2Segmenter, clip: FolderClip) -> None:
@@ -200,6 +196,75 @@ def test_nothing_is_begun_ahead_while_somebody_waits(segmenter: Sam2Segmenter, c
     assert segmenter.predictor.finish(30) and segmenter.predictor.is_ready(clip, 4)
 
 
+def slow_encoder(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], threading.Event]:
+    """The names of the frames' encodings in the order they began; those of background threads last until the event."""
+    begun: list[str] = []
+    release, encode = threading.Event(), predictor._features._encode
+
+    def slow(picture: Mask) -> FrameFeatures:
+        begun.append(f"{threading.current_thread().name.removesuffix('-ahead')} {int(picture[0, 0, 0])}")
+        if threading.current_thread().name == "sam2-encode-ahead":
+            assert release.wait(30)
+        return encode(picture)
+
+    monkeypatch.setattr(predictor._features, "_encode", slow)
+    return begun, release
+
+
+def numbered_clip(num_frames: int) -> ArrayClip:
+    """The first pixel of every frame is the frame's index."""
+    frames = np.stack(array_clip(num_frames)[0:num_frames])
+    frames[:, 0, 0] = np.arange(num_frames)[:, None]
+    return ArrayClip(frames)
+
+
+def test_a_click_waits_for_no_frame_that_is_encoded_ahead(
+    segmenter: Sam2Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoder takes seconds on a CPU. One frame is under way when the click comes, two more are wanted."""
+    clip = numbered_clip(9)
+    begun, release = slow_encoder(segmenter.predictor, monkeypatch)
+    segmenter.prepare(clip, 4)
+    while not begun:
+        threading.Event().wait(0.001)
+    segmenter.segment(clip, 0, Prompts(clicks=(Click(0, 32, 25),)))  # comes back though nothing else can
+    assert begun == ["sam2-encode 4", "MainThread 0"]
+    release.set()
+    assert segmenter.predictor.finish(30)
+    assert begun[2:] == ["sam2-encode 5", "sam2-encode 3"]
+
+
+def test_what_others_look_at_is_still_encoded_ahead(segmenter: Sam2Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs, mine = array_clip(3, seed=1), array_clip(9, seed=2)
+    with segmenter.predictor._ahead.paused():
+        segmenter.prepare(theirs, 1)
+        segmenter.prepare(mine, 0)
+        segmenter.prepare(mine, 5)
+    assert segmenter.predictor.finish(30)
+    assert all(segmenter.predictor.is_ready(theirs, i) for i in range(3))
+    assert [segmenter.predictor.is_ready(mine, i) for i in (0, 4, 5, 6)] == [False, True, True, True]
+
+
+def test_a_step_reads_nothing_back_before_its_answer(
+    segmenter: Sam2Segmenter, clip: FolderClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU every number that is read makes the processor wait until all work before it is done."""
+    import torch
+
+    network, read = segmenter.predictor._network, []
+    list(segmenter.track(clip, CLICK, range(3, 6)))  # what is made once is made
+    follow = network.follow
+
+    def watched(*args: object, **kwargs: object) -> Remembered:
+        with monkeypatch.context() as patch:
+            for name in ("item", "__float__", "__int__", "__bool__", "cpu", "numpy", "tolist"):
+                patch.setattr(torch.Tensor, name, lambda *_, name=name: read.append(name))
+            return follow(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(network, "follow", watched)
+    assert len(list(segmenter.track(clip, CLICK, range(3, 8)))) == 5 and read == []
+
+
 class CountingEncoder:
     """Frames -> features of four bytes; counts, and can be held up."""
 
@@ -289,15 +354,57 @@ def test_what_tracking_remembers_does_not_grow(segmenter: Sam2Segmenter, step: i
     assert sizes[-1] == sizes[30] == (16, 7)
 
 
-def test_a_full_gpu_is_named(segmenter: Sam2Segmenter, clip: FolderClip, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["OutOfMemoryError", "RuntimeError"])  # CUDA's and MPS's
+def test_a_full_gpu_is_named(
+    segmenter: Sam2Segmenter, checkpoint: Path, clip: FolderClip, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     import torch
 
     def full(*_: object, **__: object) -> None:
-        raise torch.OutOfMemoryError("2 GiB")
+        raise {"OutOfMemoryError": torch.OutOfMemoryError, "RuntimeError": RuntimeError}[kind](
+            "MPS backend out of memory (MPS allocated: 9 GB)"
+        )
 
     monkeypatch.setattr(segmenter.predictor, "_ask", full)
     with pytest.raises(EngineError, match="smaller model"):
         segmenter.segment(clip, 3, CLICK)
+    with pytest.raises(EngineError, match="smaller model"):
+        list(segmenter.track(clip, CLICK, range(5)))
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(EngineError, match="smaller model"):
+        Sam2Segmenter.from_checkpoint(TINY["sam2.1"], checkpoint, device="cpu")
+
+
+@pytest.mark.parametrize(("preset", "told"), [("exact", 1), ("fast", 0)])
+def test_a_run_at_full_size_without_a_gpu_says_what_is_quicker(
+    checkpoint: Path, clip: FolderClip, monkeypatch: pytest.MonkeyPatch, preset: PresetName, told: int
+) -> None:
+    monkeypatch.setattr("vas_tool.engines.sam2.best_device", lambda: "cpu")
+    segmenter = Sam2Segmenter.from_checkpoint(TINY["sam2.1"], checkpoint, preset=preset)
+    with remarks() as heard:
+        for span in (range(3, 5), range(2, 1, -1)):
+            list(segmenter.track(clip, CLICK, span))
+    assert len(heard.words) == told and all("sam2.1-tiny-toy-fast" in words for words in heard.words)
+
+
+def test_what_a_mac_gpu_lacks_is_computed_on_the_processor(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch reads the variable when it is imported, which no engine does before it is loaded."""
+    options = (("checkpoint", str(checkpoint)),)
+    variable = "PYTORCH_ENABLE_MPS_FALLBACK"
+    for name, system, before, after in (
+        ("a", "linux", None, None),
+        ("b", "darwin", None, "1"),
+        ("c", "darwin", "0", "0"),
+    ):
+        toy = EngineSpec("segment", name, "sam2_models", "open_toy", "1", "ours", "none", "a toy", options=options)
+        monkeypatch.setattr(registry, "ENGINES", (toy,))
+        monkeypatch.setattr("sys.platform", system)
+        monkeypatch.delenv(variable, raising=False)
+        if before is not None:
+            monkeypatch.setenv(variable, before)
+        registry.load("segment", name)
+        assert os.environ.get(variable) == after
+    monkeypatch.setenv(variable, "")  # what was set is forgotten with the test
 
 
 def test_bfloat16_answers_nearly_the_same(checkpoint: Path, segmenter: Sam2Segmenter, clip: FolderClip) -> None:

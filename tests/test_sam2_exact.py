@@ -17,6 +17,7 @@ skip_without_sam2()
 from sam2.build_sam import build_sam2_video_predictor  # noqa: E402
 
 from sam_integration.checkpoints import load_model  # noqa: E402
+from sam_integration.pictures import DEVIATION, MEAN, model_input  # noqa: E402
 from sam_integration.predictor import Predictor  # noqa: E402
 from sam_integration.presets import EXACT  # noqa: E402
 
@@ -148,3 +149,18 @@ def test_frames_before_the_first_prompt_forwards(checkpoint: tuple[str, Path], c
     """The package fails there on a CPU; an answer that looks ahead to the prompt is what a person expects."""
     answers = list(ours(checkpoint).track(clip, {5: FIRST_OBJECT[2]}, range(3)))
     assert [a.frame_index for a in answers] == [0, 1, 2]
+
+
+def test_pictures_become_what_the_package_makes_of_them(tmp_path: Path) -> None:
+    from sam2.utils.misc import load_video_frames
+
+    every = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for name, size_wh in (("small", (16, 16)), ("wide", (48, 20))):
+        clip = write_clip(tmp_path / name, 2, size_wh=size_wh)
+        images, _, _ = load_video_frames(str(tmp_path / name), 16, offload_video_to_cpu=True, compute_device="cpu")
+        for i in range(2):
+            assert np.array_equal(model_input(clip[i], 16)[0].numpy(), images[i].numpy())
+    tensor = np.stack([every] * 3, axis=-1) / 255.0
+    wanted = (tensor.astype(np.float32) - np.float32(MEAN)) / np.float32(DEVIATION)
+    found = model_input(np.stack([every] * 3, axis=-1), 16)
+    assert np.array_equal(found[0].permute(1, 2, 0).numpy(), wanted) and found.is_contiguous()

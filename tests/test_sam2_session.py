@@ -80,10 +80,9 @@ def test_one_click_tracked_both_ways_is_what_the_model_says(session: Session, ch
             assert np.array_equal(found[tracked.frame_index], tracked.mask), tracked.frame_index
             stamp = session.project.layers(object_id).modal.stamp(tracked.frame_index)
             assert stamp is not None and stamp.engine == "sam2-toy"
-            if tracked.frame_index != 4:
-                assert stamp.certainty == tracked.certainty
-                assert stamp.object_score == tracked.object_score and stamp.predicted_iou == tracked.predicted_iou
-                assert stamp.object_score is not None and stamp.predicted_iou is not None
+            assert stamp.object_score == tracked.object_score and stamp.predicted_iou == tracked.predicted_iou
+            assert stamp.object_score is not None and stamp.predicted_iou is not None
+            assert stamp.certainty == (1.0 if tracked.frame_index == 4 else tracked.certainty)
 
 
 def test_objects_and_corrections_come_later_and_touch_only_what_they_can_change(session: Session) -> None:
@@ -105,12 +104,54 @@ def test_objects_and_corrections_come_later_and_touch_only_what_they_can_change(
     stale = {i for i, state in enumerate(frame_states(session.project, first)) if state & FrameState.STALE}
     track(session, first, 4)
     after = masks(session, first)
-    assert changed(corrected, after) <= stale and stale <= {0, 2, 3, 5, 6, 7, 9}
+    assert changed(corrected, after) <= stale == {2, 3, 5, 6, 7}, "between the prompted 1 and the accepted 8"
     assert np.array_equal(after[8], before[8]), "an accepted frame was overwritten"
 
     while session.undo():
         pass
     assert session.project.truth.objects == ()
+
+
+def as_tracked(session: Session, checkpoint: Path, prompts: Prompts, span: range) -> dict[int, Mask]:
+    """What a fresh engine makes of a span."""
+    alone = Sam2Segmenter.from_checkpoint(TINY["sam2.1"], checkpoint, device="cpu")
+    return {t.frame_index: t.mask for t in alone.track(session.project.clip, prompts, span)}
+
+
+def same(found: dict[int, Mask], wanted: dict[int, Mask]) -> bool:
+    return all(np.array_equal(found[i], mask) for i, mask in wanted.items())
+
+
+def test_what_was_erased_is_not_brought_back_by_the_click_before_it(session: Session, checkpoint: Path) -> None:
+    object_id = session.click(Click(4, 30, 20))
+    session.settle()
+    y, x = np.argwhere(masks(session, object_id)[4])[0].tolist()
+    session.stroke(Stroke(4, layer="modal", adds=False, radius=14, points=((x, y),)), object_id=object_id)
+    track(session, object_id, 4)
+    found = masks(session, object_id)
+    assert found[4].any() and not found[4][y, x]
+    span, click = range(5, NUM_FRAMES), (Click(4, 30, 20),)
+    assert same(found, as_tracked(session, checkpoint, Prompts(masks={4: found[4]}), span))
+    corrected_again = as_tracked(session, checkpoint, Prompts(clicks=click, masks={4: found[4]}), span)
+    assert not same(found, corrected_again), "either way would do"
+
+
+def test_an_accepted_frame_is_a_prompt_for_the_frames_around_it(session: Session, checkpoint: Path) -> None:
+    object_id = session.click(Click(1, 30, 20))
+    track(session, object_id, 1)
+    session.accept(object_id, 6)
+    accepted = masks(session, object_id)[6]
+    session.click(Click(3, 60, 40), object_id=object_id)
+    track(session, object_id, 3)
+    found = masks(session, object_id)
+    assert np.array_equal(found[6], accepted)
+    start = session.project.layers(object_id).given[3]
+    said = Prompts(clicks=(Click(1, 30, 20), Click(3, 60, 40)), masks={3: start, 6: accepted})
+    without = Prompts(clicks=said.clicks, masks={3: start})
+    for span, frame_index in ((range(2, 5), 4), (range(5, 4, -1), 5)):
+        wanted, other = (as_tracked(session, checkpoint, p, span)[frame_index] for p in (said, without))
+        assert np.array_equal(found[frame_index], wanted)
+        assert not np.array_equal(found[frame_index], other), "it would not matter"
 
 
 def test_what_the_model_knows_of_itself_is_there_after_reopening(session: Session) -> None:

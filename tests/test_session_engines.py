@@ -1,5 +1,6 @@
 """Choosing engines: undoable, nothing becomes stale by it, and what others made is made again only when asked for."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from vas_tool.errors import EngineError, PromptError
 from vas_tool.project import Project, review
 from vas_tool.project.review import FrameState, frame_states, review_of
 from vas_tool.session import Session
+from vas_tool.session.jobs import WAITING_SECONDS
 from vas_tool.storage import Stamp
 from vas_tool.types import STAGES, Click, Stage
 from vas_tool.ui.views import state_view
@@ -200,3 +202,32 @@ def test_a_project_that_names_an_unknown_engine_opens_and_says_so(session: Sessi
     assert view["name"] == "gone" and "choose another" in view["choices"][-1]["note"]  # type: ignore[index]
     session.choose_engine("content", "auto")
     assert engine_views(session)["content"]["name"] == "fake"
+
+
+@pytest.mark.parametrize(("at_once", "asked"), [(True, [True]), (False, [True, False])])
+def test_a_click_is_asked_again_only_where_that_gives_a_better_answer(
+    session: Session, monkeypatch: pytest.MonkeyPatch, at_once: bool, asked: list[bool]
+) -> None:
+    [spec, *others] = registry.ENGINES
+    monkeypatch.setattr(registry, "ENGINES", (replace(spec, at_once=at_once), *others))
+    quick: list[bool] = []
+    engine = type(registry.load("segment").engine)
+    segment = engine.segment
+    monkeypatch.setattr(engine, "segment", lambda *a, **k: quick.append(k["quick"]) or segment(*a, **k))
+    click_on(session, 2)
+    assert quick == asked
+
+
+def test_a_click_that_waits_for_its_turn_says_so(session: Session) -> None:
+    """Another session's long work holds the engine; the page asks for the state meanwhile."""
+    loaded = registry.load("segment")
+    with loaded.lock:
+        clicking = threading.Thread(target=click_on, args=(session, 2))
+        clicking.start()
+        while not loaded.lock.num_waiting:
+            threading.Event().wait(0.001)
+        assert not state_view(session, None)["waits"], "too early to say"
+        clicking.join(WAITING_SECONDS + 0.05)
+        assert state_view(session, None)["waits"]
+    clicking.join(30)
+    assert not state_view(session, None)["waits"] and engines_of(session, 1, "segment") == ["fake"]

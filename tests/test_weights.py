@@ -148,6 +148,35 @@ def test_a_stopped_download_goes_on_where_it_was(hub: Hub, monkeypatch: pytest.M
     assert ranges[1] is not None and int(ranges[1].removeprefix("bytes=").rstrip("-")) >= len(CONTENT) // 3
 
 
+def test_a_second_download_at_the_same_time_is_told_and_leaves_the_first_alone(hub: Hub) -> None:
+    told: list[str] = []
+
+    def meanwhile(done: int, total: int, what: str) -> None:
+        if not told:
+            with pytest.raises(EngineError, match="downloaded already, by another window or command") as caught:
+                download(TINY)
+            told.append(str(caught.value))
+
+    assert download(TINY, progress=meanwhile).read_bytes() == CONTENT and told
+
+
+def test_a_download_stopped_while_it_was_checked_is_checked_again(hub: Hub) -> None:
+    def stop(done: int, total: int, what: str) -> None:
+        if what.startswith("check"):
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        download(TINY, progress=stop)
+    assert TINY.find() is None
+    assert download(TINY).read_bytes() == CONTENT
+    assert len([1 for method, _, _ in hub.asked if method == "GET"]) == 1, "it was all there"
+
+
+def test_a_part_longer_than_the_file_is_begun_anew(hub: Hub, tmp_path: Path) -> None:
+    put(tmp_path / "mine" / f"{TINY.file_name}.{hub.etag[:16]}.part", CONTENT + b"more")
+    assert download(TINY).read_bytes() == CONTENT
+
+
 def test_a_file_of_another_checksum_is_refused_and_removed(hub: Hub) -> None:
     hub.etag = hashlib.sha256(b"another").hexdigest()
     with pytest.raises(EngineError, match=r"checksum.*vas-tool models download sam2\.1-tiny"):

@@ -120,6 +120,15 @@ class Segmenter(Protocol):
         ...
 
 
+@runtime_checkable
+class SelfRating(Protocol):
+    """A Segmenter that also tells how sure it is of its answer on a prompted frame."""
+
+    def rated(self, clip: Clip, frame_index: int, prompts: Prompts, *, quick: bool = False) -> TrackedFrame:
+        """What ``Segmenter.segment`` answers, with the engine's scores. ``certainty`` is 1: the person was asked."""
+        ...
+
+
 class DepthEstimator(Protocol):
     """Frames -> relative depth."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import platform
 import shutil
 import sys
@@ -69,6 +70,8 @@ class EngineSpec:
     """What it needs: any one of these does. The first is the one to download; none for an engine without weights."""
     needs_gpu: bool = False
     """Whether it is so slow without a GPU that ``auto`` takes it only where there is one."""
+    at_once: bool = False
+    """Whether its quick answer to a click is the full one (stage segment)."""
     parameters: tuple[Parameter, ...] = ()
     """What can be set of it (stages depth, amodal and content)."""
     together: Callable[[Settings], object] | None = None
@@ -119,6 +122,7 @@ def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ..
             install=INSTALL_SAM2,
             weights=(weights_of(models[name]),),
             needs_gpu=preset == "exact",
+            at_once=True,
         )
         for name in (f"{f}-{size}" for f in family for size in order)
     )
@@ -349,11 +353,16 @@ def has_gpu() -> bool:
     return shutil.which("nvidia-smi") is not None or (sys.platform == "darwin" and platform.machine() == "arm64")
 
 
+def better_engine(spec: EngineSpec) -> EngineSpec | None:
+    """The best engine for the stage that is not all here; None when there is no better one for this computer."""
+    specs = engines_of(spec.stage)
+    return next((s for s in specs[: specs.index(spec)] if is_fit(s) and s.get), None)
+
+
 def better_than(spec: EngineSpec) -> str:
     """How to get a better engine for the stage, as a command; empty when there is none for this computer."""
-    specs = engines_of(spec.stage)
-    better = [s.get for s in specs[: specs.index(spec)] if is_fit(s)]
-    return next(filter(None, better), "")
+    better = better_engine(spec)
+    return better.get if better else ""
 
 
 @overload
@@ -378,6 +387,9 @@ def _load(spec: EngineSpec) -> LoadedEngine[object]:
         raise EngineError(
             f"the {spec.stage} engine {spec.name} is not complete: {lacks}; get the rest with: {spec.get}"
         )
+    if sys.platform == "darwin":
+        # torch reads it when it is imported: what it lacks on MPS is then computed on the CPU, as in SAM2's examples.
+        os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     try:
         maker = getattr(importlib.import_module(spec.module), spec.attribute)
         return LoadedEngine(spec, cast(object, maker(**dict(spec.options))))

@@ -5,12 +5,11 @@ torch is imported when the engine is loaded, not with this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
-
-import numpy as np
 
 from sam_integration.checkpoints import load_model, require_packages
 from sam_integration.errors import CheckpointError, PackageMissing
@@ -21,11 +20,11 @@ from sam_integration.zoo import MODELS, ModelSpec
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.weights import Weights
 from vas_tool.errors import EngineError, PromptError
+from vas_tool.remarks import remark
 from vas_tool.types import Clip, Mask, Prompts
 
 PresetName = Literal["exact", "fast"]
 PRESETS = {"exact": EXACT, "fast": FAST}
-OwnAnswer = Callable[[int, FramePrompt], Mask]
 
 
 def weights_of(spec: ModelSpec) -> Weights:
@@ -50,8 +49,9 @@ def open_sam2(*, model: str, preset: PresetName) -> Sam2Segmenter:
 class Sam2Segmenter:
     """A Segmenter (see ``engines.base``). Objects of one clip share what the picture encoder made of its frames."""
 
-    def __init__(self, predictor: Predictor) -> None:
-        self.predictor = predictor
+    def __init__(self, predictor: Predictor, *, remark: str = "") -> None:
+        """``remark``: what a person should know of every run."""
+        self.predictor, self._remark = predictor, remark
 
     @classmethod
     def from_checkpoint(
@@ -60,13 +60,17 @@ class Sam2Segmenter:
         """``device``: cuda, mps or cpu; the best there is when None. Raises EngineError."""
         try:
             require_packages()
-            device = device or best_device()
-            model = load_model(spec, checkpoint, PRESETS[preset], device=device)
+            chosen = device or best_device()
+            with _memory_errors():
+                model = load_model(spec, checkpoint, PRESETS[preset], device=chosen)
         except CheckpointError as error:
             raise EngineError(f"{error}; remove it and get it again with: {weights_of(spec).get}") from error
         except PackageMissing as error:
             raise EngineError(str(error)) from error
-        return cls(Predictor(model, bfloat16=uses_bfloat16(PRESETS[preset], device.split(":")[0])))
+        slow = preset == "exact" and device is None and chosen == "cpu"
+        told = f"torch found no GPU; on the processor {spec.name}-fast takes a tenth of the time" if slow else ""
+        bfloat16 = uses_bfloat16(PRESETS[preset], chosen.split(":")[0])
+        return cls(Predictor(model, bfloat16=bfloat16), remark=told)
 
     def prepare(self, clip: Clip, frame_index: int) -> None:
         """Encode the frame and its neighbours in the background. Returns at once."""
@@ -78,19 +82,23 @@ class Sam2Segmenter:
         The quick answer is the full one: quick once the picture encoder has seen the frame (``prepare``), and each
         further click on the frame is one short step.
         """
+        return self.rated(clip, frame_index, prompts, quick=quick).mask
+
+    def rated(self, clip: Clip, frame_index: int, prompts: Prompts, *, quick: bool = False) -> TrackedFrame:
+        """The same, with object score and predicted IoU. See ``SelfRating``."""
         prompt = FramePrompts(prompts, clip).get(frame_index)
         if prompt is None:
             raise PromptError(f"nothing is prompted on frame {frame_index}; click the object there first")
         if is_given(prompt):
-            return given_mask(prompt)
+            return TrackedFrame(frame_index, given_mask(prompt), certainty=1.0)
         with _memory_errors():
-            return self.predictor.answer(clip, frame_index, prompt).mask
+            return replace(_tracked(self.predictor.answer(clip, frame_index, prompt), None), certainty=1.0)
 
     def track(
         self, clip: Clip, prompts: Prompts, frame_indices: range, *, progress: Progress = silent
     ) -> Iterator[TrackedFrame]:
         """The object's mask on each of ``frame_indices``, in their order. See ``Segmenter.track``."""
-        by_frame = FramePrompts(prompts, clip, own_answer=lambda i, p: self.predictor.answer(clip, i, p).mask)
+        by_frame = FramePrompts(prompts, clip)
         if not by_frame:
             raise PromptError("nothing is prompted; click the object on one frame first")
         return self._track(clip, by_frame, frame_indices, progress=progress)
@@ -98,6 +106,8 @@ class Sam2Segmenter:
     def _track(
         self, clip: Clip, by_frame: FramePrompts, frame_indices: range, *, progress: Progress
     ) -> Iterator[TrackedFrame]:
+        if self._remark:
+            remark(self._remark)
         progress(0, len(frame_indices), "modal masks")
         with _memory_errors():
             for done, answer in enumerate(self.predictor.track(clip, by_frame, frame_indices), start=1):
@@ -111,13 +121,9 @@ class FramePrompts(Mapping[int, FramePrompt]):
     Masks are read when their frame is asked for: hundreds of accepted ones may lie on disk.
     """
 
-    def __init__(self, prompts: Prompts, clip: Clip, *, own_answer: OwnAnswer | None = None) -> None:
-        """``own_answer`` tells what the model makes of a frame's clicks and box. A mask that is nothing but that (an
-        accepted one, a neighbour's) is left out: it would be corrected by the very clicks that made it.
-
-        Raises PromptError for a prompt on a frame that the clip does not have.
-        """
-        self._prompts, self._size_wh, self._own_answer = prompts, clip.size_wh, own_answer
+    def __init__(self, prompts: Prompts, clip: Clip) -> None:
+        """Raises PromptError for a prompt on a frame that the clip does not have."""
+        self._prompts, self._size_wh = prompts, clip.size_wh
         named = [c.frame_index for c in prompts.clicks] + [b.frame_index for b in prompts.boxes]
         self._frames = dict.fromkeys([*named, *prompts.masks])
         outside = [i for i in self._frames if not 0 <= i < len(clip)]
@@ -134,10 +140,6 @@ class FramePrompts(Mapping[int, FramePrompt]):
         if mask is not None and mask.shape != self._size_wh[::-1]:
             raise PromptError(f"the mask on frame {frame_index} is {mask.shape}, the frames are {self._size_wh[::-1]}")
         box = boxes[-1] if boxes else None
-        if mask is not None and (points or box) and self._own_answer is not None:
-            said_only = FramePrompt(points, box)
-            if np.array_equal(self._own_answer(frame_index, said_only), mask):
-                return said_only
         return FramePrompt(points, box, mask)
 
     def __contains__(self, frame_index: object) -> bool:
@@ -180,7 +182,10 @@ def _memory_errors() -> Iterator[None]:
 
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        # On MPS it has no class of its own.
+        if not isinstance(error, torch.OutOfMemoryError) and "out of memory" not in str(error):
+            raise
         raise EngineError(
             "the GPU's memory is full; close what else uses it, or choose a smaller model or its fast preset"
         ) from error

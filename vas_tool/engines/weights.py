@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -218,23 +219,41 @@ def _fetch(weights: AnyWeights, names: tuple[str, ...], *, folder: Path, progres
         # hf_hub_download throws away what an interrupted call had (since 1.0); a part of our own stays.
         target = folder / name
         part = target.with_name(f"{target.name}.{(hub.etag or 'unknown')[:16]}.part")
-        part.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("ab") as file:
-            what = weights.name if isinstance(weights, Weights) else f"{weights.name} {name}"
-            bar = cast(Any, _bar(progress, f"download {what}, MB"))
-            http_get(hub.location, file, resume_size=file.tell(), expected_size=hub.size, tqdm_class=bar)
+        with _alone(target, weights):
+            if hub.size is not None and part.is_file() and part.stat().st_size > hub.size:
+                part.unlink()  # no beginning of it: nothing could go on from there
+            with part.open("ab") as file:
+                what = weights.name if isinstance(weights, Weights) else f"{weights.name} {name}"
+                bar = cast(Any, _bar(progress, f"download {what}, MB"))
+                http_get(hub.location, file, resume_size=file.tell(), expected_size=hub.size, tqdm_class=bar)
+            _check(part, etag=hub.etag or "", weights=weights, progress=progress)
+            part.replace(target)
+        return target
     except VasToolError:
         raise
     except Exception as error:  # the hub's client raises those of its HTTP library, which changes with its version
         if isinstance(error, EntryNotFoundError) and names[1:]:
             return _fetch(weights, names[1:], folder=folder, progress=progress)
         raise EngineError(
-            f"{weights.repo_id}/{name} could not be downloaded ({error}); check the connection and run "
-            f"again: {weights.get} (it goes on where it stopped)"
+            f"{weights.repo_id}/{name} could not be downloaded ({' '.join(str(error).split())}); check the connection "
+            f"and run again: {weights.get} (it goes on where it stopped)"
         ) from error
-    _check(part, etag=hub.etag or "", weights=weights, progress=progress)
-    part.replace(target)
-    return target
+
+
+@contextmanager
+def _alone(target: Path, weights: AnyWeights) -> Iterator[None]:
+    """Two downloads at once would both write into the same part. The second is told, and leaves it alone."""
+    from filelock import FileLock, Timeout
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(target.with_name(f".{target.name}.lock"), timeout=0):
+            yield
+    except Timeout:
+        raise EngineError(
+            f"{target.name} is being downloaded already, by another window or command; wait until that is done, "
+            f"or stop it and run: {weights.get}"
+        ) from None
 
 
 def _check(part: Path, *, etag: str, weights: AnyWeights, progress: Progress) -> None:

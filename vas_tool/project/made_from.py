@@ -25,6 +25,12 @@ def same_here(made_from: str, wanted: str) -> bool:
     return made_from.rpartition(PART)[0] == wanted.rpartition(PART)[0] if PART in wanted else made_from == wanted
 
 
+Sides = list[list[str]]
+"""Of a tracked mask: what was said before it and after it; the same with strokes."""
+SIDE = "|"
+"""Between the two."""
+
+
 class ModalInputs:
     """What the stamp of an up-to-date modal mask says in ``inputs``, for any frame of one object.
 
@@ -37,29 +43,72 @@ class ModalInputs:
     def __init__(self, thing: AnnotatedObject) -> None:
         self._thing = thing
         self._asked = asked_on(thing)
-        self._said = sorted(self._asked | set(thing.given))
-        self._prompted = sorted(thing.prompted())
-        self._known: dict[tuple[tuple[int, ...], tuple[int, ...]], str] = {}
+        self._prompts = (sorted(self._asked | set(thing.given)), sorted(thing.prompted()))
+        self._accepted = sorted(thing.accepted)
+        self._said = cache(self._said_of)
+        self._drawn = cache(self._drawn_of)
 
     def __call__(self, frame_index: int) -> str:
         """The inputs for one frame."""
         if frame_index in self._asked:
             return said_on(self._thing, frame_index)
-        said, prompted = _nearest(self._said, frame_index), _nearest(self._prompted, frame_index)
-        if (said, prompted) not in self._known:
-            strokes = [[stroke_json(s) for s in self._thing.strokes_on(f, "modal")] for f in prompted]
-            parts = (self._digest(said), digest_of([self._digest(prompted), strokes]))
-            self._known[said, prompted] = PART.join(parts)
-        return self._known[said, prompted]
+        return _joined(self._sides(frame_index))
 
-    def _digest(self, near: tuple[int, ...]) -> str:
-        return digest_of([[f, said_on(self._thing, f)] for f in near])
+    def wanted(self, frame_index: int, made: Callable[[int], str]) -> str:
+        """The same, seen from what was made: another text than ``made(frame_index)`` asks for a new run.
+
+        An accepted frame is a prompt too. A change beyond it does not count where the frame and the accepted one were
+        made from the same: ``made`` tells what stamps say in ``inputs`` ("" where there is none).
+        """
+        now, then = self(frame_index), made(frame_index)
+        if now == then or not self._accepted:
+            return now
+        sides, before = _split(now), _split(then)
+        if sides is None or before is None:  # what a click answered, or nothing
+            return now
+        for side, shield in enumerate(_beside(self._accepted, frame_index)):
+            vouched = None if shield is None else _split(made(shield))
+            for part, prompts in enumerate(self._prompts):
+                nearest = _beside(prompts, frame_index)[side]
+                if vouched and before[part][side] == vouched[part][side] and _beyond(nearest, shield, frame_index):
+                    sides[part][side] = before[part][side]
+        return _joined(sides)
+
+    def _sides(self, frame_index: int) -> Sides:
+        said, prompted = (_beside(prompts, frame_index) for prompts in self._prompts)
+        return [[self._said(f) for f in said], [self._drawn(f) for f in prompted]]
+
+    def _said_of(self, frame_index: int | None) -> str:
+        """What was said on a frame, with its number; "" for none."""
+        return "" if frame_index is None else f"{frame_index}:{said_on(self._thing, frame_index)}"
+
+    def _drawn_of(self, frame_index: int | None) -> str:
+        """The same, with the strokes there."""
+        if frame_index is None:
+            return ""
+        strokes = [stroke_json(s) for s in self._thing.strokes_on(frame_index, "modal")]
+        return f"{frame_index}:{digest_of([said_on(self._thing, frame_index), strokes])}"
 
 
-def _nearest(frames: list[int], frame_index: int) -> tuple[int, ...]:
-    """The last of the (ascending) frames before one and the first after it."""
+def _joined(sides: Sides) -> str:
+    return PART.join(SIDE.join(part) for part in sides)
+
+
+def _split(text: str) -> Sides | None:
+    """Undoes ``_joined``; None for a text that is nothing of that kind."""
+    sides = [part.split(SIDE) for part in text.split(PART)]
+    return sides if [len(part) for part in sides] == [2, 2] else None
+
+
+def _beside(frames: list[int], frame_index: int) -> tuple[int | None, int | None]:
+    """The last of the (ascending) frames before one, and the first after it."""
     before, after = bisect_left(frames, frame_index), bisect_right(frames, frame_index)
-    return (*frames[max(0, before - 1) : before], *frames[after : after + 1])
+    return frames[before - 1] if before else None, frames[after] if after < len(frames) else None
+
+
+def _beyond(prompted: int | None, shield: int | None, frame_index: int) -> bool:
+    """Whether a frame lies further off than the accepted one, on the same side; None lies at no distance."""
+    return shield is not None and (prompted is None or abs(prompted - frame_index) > abs(shield - frame_index))
 
 
 @dataclass(frozen=True)

@@ -171,8 +171,7 @@ class ModalMasks(Mapping[int, Mask]):
         return stamp.box
 
     def __iter__(self) -> Iterator[int]:
-        painted = {s.frame_index for s in self.thing.strokes if s.layer == "modal"}
-        return iter(sorted({*self.layers.modal, *self._given, *painted}))
+        return iter(sorted({*self.layers.modal, *self._given, *painted_on(self.thing)}))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -263,8 +262,7 @@ class VouchedMasks(Mapping[int, Mask]):
     def __init__(self, modal: ModalMasks, also: Collection[int] = ()) -> None:
         self.modal = modal
         thing = modal.thing
-        painted = {s.frame_index for s in thing.strokes if s.layer == "modal"}
-        self._fixed = {f for f in (*painted, *thing.accepted, *also) if f in modal}
+        self._fixed = {f for f in (*painted_on(thing), *thing.accepted, *also) if f in modal}
         self._given = {f for f in thing.given if f in modal.layers.given}
         self._frames = sorted(self._fixed | self._given)
 
@@ -285,9 +283,24 @@ class VouchedMasks(Mapping[int, Mask]):
         return len(self._frames)
 
 
-def prompts_of(modal: ModalMasks, also: Collection[int] = ()) -> Prompts:
-    """Everything said about an object's modal masks, as an engine takes it (``also``: see VouchedMasks)."""
-    return Prompts(clicks=modal.thing.clicks, boxes=modal.thing.boxes, masks=VouchedMasks(modal, also))
+def prompts_of(modal: ModalMasks, also: Collection[int] = (), *, asking: int | None = None) -> Prompts:
+    """Everything said about an object's modal masks, as an engine takes it (``also``: see VouchedMasks).
+
+    A mask that the person painted on or accepted is the last word on its frame. The clicks and the box that came before
+    it are left out there: an engine would correct the mask by them once more, and bring back what was erased. Not so
+    on the frame that is being asked about (``asking``). What an engine made of clicks is no mask of its own either:
+    ``also`` counts on other frames alone.
+    """
+    thing = modal.thing
+    done = {f for f in painted_on(thing) | set(thing.accepted) if f in modal and f != asking}
+    clicks = tuple(click for click in thing.clicks if click.frame_index not in done)
+    boxes = tuple(box for box in thing.boxes if box.frame_index not in done)
+    return Prompts(clicks=clicks, boxes=boxes, masks=VouchedMasks(modal, set(also) - asked_on(thing)))
+
+
+def painted_on(thing: AnnotatedObject) -> set[int]:
+    """The frames with strokes on the modal mask."""
+    return {s.frame_index for s in thing.strokes if s.layer == "modal"}
 
 
 def asked_on(thing: AnnotatedObject) -> set[int]:

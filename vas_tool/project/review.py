@@ -162,11 +162,14 @@ def _outdated(project: Project, object_id: int) -> Iterator[tuple[Stage, int, bo
     """
     thing, layers = project.truth.object(object_id), project.layers(object_id)
     amodal, content = wanted_inputs(project, object_id)
-    modal = ModalInputs(thing)
+    modal, made_modal = ModalInputs(thing), lambda f: s.inputs if (s := layers.modal.stamp(f)) else ""
     kept = set(thing.accepted)
     painted_over = thing.prompted() - asked_on(thing)
     made: list[tuple[Stage, int, Stamp | None, str]] = [
-        *(("segment", f, layers.modal.stamp(f), modal(f)) for f in set(layers.modal) - kept - painted_over),
+        *(
+            ("segment", f, layers.modal.stamp(f), modal.wanted(f, made_modal))
+            for f in set(layers.modal) - kept - painted_over
+        ),
         *(("amodal", f, s, amodal(f, s.engine)) for f in set(layers.amodal) - kept if (s := layers.amodal.stamp(f))),
         *(
             ("content", f, s, content(f, s.engine))

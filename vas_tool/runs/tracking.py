@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vas_tool.engines import registry
-from vas_tool.engines.base import Progress, TrackedFrame, silent
+from vas_tool.engines.base import Progress, Segmenter, SelfRating, TrackedFrame, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.pipeline import modal_masks
 from vas_tool.project import Project
@@ -17,6 +17,7 @@ from vas_tool.project.object_layers import prompts_of, said_on
 from vas_tool.project.review import engine_name
 from vas_tool.runs.results import OnFrame, ignore_frame, stamp_by, still_wanted
 from vas_tool.storage import Stamp
+from vas_tool.types import Clip, Prompts
 
 
 def segment_frame(project: Project, object_id: int, frame_index: int, *, edit_id: int, quick: bool = False) -> bool:
@@ -25,13 +26,21 @@ def segment_frame(project: Project, object_id: int, frame_index: int, *, edit_id
     asked = said_on(modal.thing, frame_index)
     loaded = registry.load("segment", engine_name(project, "segment"))
     with loaded.lock:
-        mask = loaded.engine.segment(project.clip, frame_index, prompts_of(modal), quick=quick)
+        prompts = prompts_of(modal, asking=frame_index)
+        found = _asked(loaded.engine, project.clip, frame_index=frame_index, prompts=prompts, quick=quick)
     with project.mutex:
         if not project.is_done(edit_id) or said_on(project.truth.object(object_id), frame_index) != asked:
             return False
         with project.under(edit_id):
-            modal.layers.modal.put(frame_index, mask, stamp_by(loaded.spec, inputs=asked))
+            modal.layers.modal.put(frame_index, found.mask, _stamp(loaded.spec, found, inputs=asked))
     return True
+
+
+def _asked(engine: Segmenter, clip: Clip, *, frame_index: int, prompts: Prompts, quick: bool) -> TrackedFrame:
+    if isinstance(engine, SelfRating):
+        return engine.rated(clip, frame_index, prompts, quick=quick)
+    mask = engine.segment(clip, frame_index, prompts, quick=quick)
+    return TrackedFrame(frame_index, mask, certainty=1.0)
 
 
 def prepare_frame(project: Project, frame_index: int) -> None:
@@ -67,7 +76,7 @@ def track(
         inputs = ModalInputs(modal.thing)
         prompts = prompts_of(modal, also=(span[0] - span.step,))
         for tracked in modal_masks(project.clip, prompts, span, segmenter=loaded, progress=step):
-            stamp = _tracked_stamp(loaded.spec, tracked, inputs=inputs(tracked.frame_index))
+            stamp = _stamp(loaded.spec, tracked, inputs=inputs(tracked.frame_index))
             if _store_tracked(project, object_id, tracked, edit_id=edit_id, stamp=stamp):
                 on_frame(tracked.frame_index)
             done += 1
@@ -84,6 +93,6 @@ def _store_tracked(project: Project, object_id: int, tracked: TrackedFrame, *, e
     return True
 
 
-def _tracked_stamp(spec: EngineSpec, tracked: TrackedFrame, *, inputs: str) -> Stamp:
+def _stamp(spec: EngineSpec, tracked: TrackedFrame, *, inputs: str) -> Stamp:
     stamp = stamp_by(spec, inputs=inputs, certainty=tracked.certainty)
     return replace(stamp, object_score=tracked.object_score, predicted_iou=tracked.predicted_iou)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
+from vas_tool.engines.turns import waiting_seconds
 from vas_tool.errors import PromptError
 from vas_tool.project import Project
 from vas_tool.project.object_layers import asked_on, require_frame
+from vas_tool.project.review import chosen_engine
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.runs.tracking import segment_frame
 from vas_tool.session.desk import Desk
-from vas_tool.session.jobs import LatestOnly
+from vas_tool.session.jobs import WAITING_SECONDS, LatestOnly
 from vas_tool.storage import Stamp
 from vas_tool.types import Box, Click, MaskLayer, Stroke
 
@@ -24,12 +27,18 @@ class Prompting(Desk):
     def __init__(self, project: Project) -> None:
         super().__init__(project)
         self._refiner = LatestOnly("refine-clicks")
+        self._answering: set[int] = set()
         self._answer_what_was_asked()
 
     @property
     def refining(self) -> bool:
         """Whether a better mask for a recent click is on its way."""
         return self._refiner.busy
+
+    @property
+    def waits(self) -> bool:
+        """Whether the answer to a click has been waiting a while for its turn: something else uses the engine."""
+        return any(waiting_seconds(thread_id) >= WAITING_SECONDS for thread_id in tuple(self._answering))
 
     def settle(self, timeout_seconds: float = 60.0) -> bool:
         """Wait for the better masks of recent clicks; False when they took longer."""
@@ -121,15 +130,28 @@ class Prompting(Desk):
         return None if stamp is None else (self.project.layers(thing.id).modal[frame_index], stamp)
 
     def _answer(self, object_id: int, frame_index: int, *, edit_id: int) -> None:
-        segment_frame(self.project, object_id, frame_index, edit_id=edit_id, quick=True)
+        with self._noticed():
+            segment_frame(self.project, object_id, frame_index, edit_id=edit_id, quick=True)
         self._frame_changed(frame_index)
+        if chosen_engine(self.project, "segment").at_once:
+            return  # asked again, it would wait for another turn and answer the same
 
         def refine() -> None:
-            with suppress(PromptError):  # taken back before its turn came
+            with suppress(PromptError), self._noticed():  # taken back before its turn came
                 if segment_frame(self.project, object_id, frame_index, edit_id=edit_id):
                     self._frame_changed(frame_index)
 
         self._refiner.put((object_id, frame_index), refine)
+
+    @contextmanager
+    def _noticed(self) -> Iterator[None]:
+        """While this thread answers, ``waits`` looks at it."""
+        me = threading.get_ident()
+        self._answering.add(me)
+        try:
+            yield
+        finally:
+            self._answering.discard(me)
 
     def _unask(self, frame_index: int, what: str, *, thing: AnnotatedObject) -> None:
         """Store that something said about a frame was taken back; answer what remains, or drop the mask."""

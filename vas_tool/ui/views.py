@@ -41,6 +41,7 @@ def state_view(session: Session, since: int | None) -> Json:
             "redo": project.redo_label,
             "saved": {"what": session.saved.what, "at": session.saved.at_seconds},
             "refining": session.refining,
+            "waits": session.waits,
             "job": asdict(session.job) if session.job else None,
             "engines": _engine_views(session),
         }

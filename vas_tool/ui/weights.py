@@ -10,15 +10,15 @@ import gradio as gr
 from vas_tool.engines import registry
 from vas_tool.engines.weights import AnyWeights, download
 from vas_tool.errors import VasToolError
+from vas_tool.types import STAGES
 
 
 def weights_row() -> tuple[Any, Any, Any]:
     """(row, choice, button): hidden until asked for. The button says size and licence before anything is fetched."""
     weights = offered()
     with gr.Row(visible=False, elem_id="weights") as row:
-        lightest = min(weights, key=lambda w: w.num_megabytes, default=None)
         names = [w.name for w in weights]
-        value = lightest.name if lightest else None
+        value = first_offer()
         choice = gr.Dropdown(names, value=value, label="weights of an engine", elem_id="weights-name")
         button = gr.Button(button_text(value), size="sm", elem_id="weights-download")
         choice.change(button_text, choice, button, show_progress="hidden", api_visibility="private")
@@ -28,6 +28,16 @@ def weights_row() -> tuple[Any, Any, Any]:
 def offered() -> list[AnyWeights]:
     """All weights that can be fetched; some are only looked for."""
     return [weights for weights in registry.all_weights() if weights.repo_id]
+
+
+def first_offer() -> str | None:
+    """What most people want first: the weights that make the earliest stage better on this computer."""
+    names = [weights.name for weights in offered()]
+    for stage in STAGES:
+        better = registry.better_engine(registry.spec_of(stage))
+        if better and not registry.has_weights(better) and better.weights[0].name in names:
+            return better.weights[0].name
+    return names[0] if names else None
 
 
 def button_text(name: str | None) -> str:

@@ -2,7 +2,7 @@
 import { Api, GoneError, LostError } from "./api.js";
 import { plural } from "./hint.js";
 
-const POLL_MS = { refining: 100, job: 250, lost: 1000, idle: 4000 };
+const POLL_MS = { refining: 100, job: 250, answer: 700, lost: 1000, idle: 4000 };
 const REST = 4; // times as long as the last answer took
 const RELOAD_AFTER_MS = 800; // long enough to read why
 const RELOAD_MARK = "vas-reloaded"; // sessionStorage: the page was reloaded because its session was gone
@@ -43,7 +43,9 @@ export class Connection {
   }
 
   queueChanged() {
+    const before = this.store.waiting;
     this.store.waiting = this.api.waiting;
+    if (this.store.waiting && !before) this.pollSoon(); // what the answer waits for is told meanwhile
     this.status.renderSaved();
   }
 
@@ -94,8 +96,9 @@ export class Connection {
   }
 
   get pause() {
-    if (!this.store.state?.refining && !this.store.jobRuns) return POLL_MS.idle;
-    const wanted = this.store.state.refining ? POLL_MS.refining : POLL_MS.job;
+    const { state, jobRuns, waiting } = this.store;
+    if (!state?.refining && !jobRuns) return waiting ? POLL_MS.answer : POLL_MS.idle;
+    const wanted = state.refining ? POLL_MS.refining : POLL_MS.job;
     return Math.max(wanted, this.answeredIn * REST); // a long clip's state costs the server time that the work needs
   }
 

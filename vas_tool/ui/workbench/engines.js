@@ -50,9 +50,15 @@ export class EnginePanel {
     if (cost) body.append(make("p", { textContent: cost, data: { testid: `engine-cost-${stage}` } }));
     body.append(make("p", { textContent: `Licence ${licence}, ${size}.` }));
     if (lacks) body.append(make("p", { className: "vas-better" }, "Not complete: ", make("code", { textContent: lacks })));
-    if (better) body.append(make("p", { className: "vas-better" }, "Better: ", make("code", { textContent: better })));
+    if (better) body.append(this.betterLine(better));
     body.append(again);
     return [make("dt", {}, STAGE_WORDS[stage] ?? stage, this.chooser(engine)), body];
+  }
+
+  /** The command that gets a better engine; what can be fetched with a button says where that is. */
+  betterLine(better) {
+    const words = better.includes("models download") ? ["; or the button under Options, at the top"] : [];
+    return make("p", { className: "vas-better" }, "Better: ", make("code", { textContent: better }), ...words);
   }
 
   chooser({ stage, chosen, choices }) {

@@ -124,7 +124,8 @@ export class StatusLines {
     const { store } = this;
     const saved = store.state?.saved;
     let text = "";
-    if (store.waiting) text = store.waiting === 1 ? "saving…" : `saving ${store.waiting} things…`;
+    if (store.waiting && store.state?.waits) text = "waiting for other work to finish";
+    else if (store.waiting) text = store.waiting === 1 ? "saving…" : `saving ${store.waiting} things…`;
     else if (saved?.at) {
       const ago = Date.now() / 1000 + this.clockSkew - saved.at;
       const when = ago < JUST_NOW_SECONDS ? "just now" : `${durationWords(ago)} ago`;
