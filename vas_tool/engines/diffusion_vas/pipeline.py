@@ -183,15 +183,15 @@ class DiffusionVasPipeline:
     ) -> torch.Tensor:
         """What the UNet says of ``latents`` (N, T, 4, h, w): (N, 2, T, 4, h, w), unconditional and conditional.
 
-        As many answers at once as the GPU's memory has room for.
+        As many answers at once as the GPU's memory has room for; in halves when that was too many.
         """
         done: list[torch.Tensor] = []
         num_done = 0
         while num_done < len(latents):
             batch = latents[num_done : num_done + self.batch.limit()]
-            with self.batch.learning(len(batch)):
+            with self.batch.learning(len(batch)) as tried:
                 done.append(self._velocity(batch, conditions, timestep=timestep, sigma=sigma))
-            num_done += len(batch)
+            num_done += len(batch) if tried.fitted else 0
         return torch.cat(done)
 
     def _velocity(
