@@ -15,7 +15,8 @@ seeds 0.350 (1.24 times; with depth 0.454 and 0.351, 1.29 times). Small, 2 objec
 times), 1.216 (1.18 times; with depth 1.21 times). The 1.3 that is wanted is not reached there: nine tenths of the time
 are the UNet's, whose every product is needed. On one core of a busy two-core AVX-512 machine, tiny, 5 steps (where
 encoding, which is what objects and seeds share, counts for more than in 25), 4 objects and 3 seeds: 0.093, 0.081 (1.15
-times), 0.064 (1.46 times; with depth 1.61 times). No GPU was at hand: the targets there are not measured.
+times), 0.064 (1.46 times; with depth 1.61 times); with 8 objects and 1 seed 0.099, 0.085 (1.16 times), 0.077 (1.28
+times; with depth 1.42 times). No GPU was at hand: the targets there are not measured.
 
 ``--try`` measures variants of the UNet, on a GPU that nobody has measured yet: ``channels_last``, ``compiled`` (its
 blocks, by torch.compile) and ``cudnn_benchmark``, also joined by ``+``; how far each is from the plain UNet is printed
@@ -182,16 +183,18 @@ def whole_method(ours: Ours, engine: DepthAnything, size: Size) -> None:
 def varied(unet: Any, wanted: Collection[str]) -> Iterator[None]:
     """The UNet in a variant, as long as it lasts."""
     blocks = [block for block in unet.modules() if type(block).__name__ in COMPILED] if "compiled" in wanted else []
+    flat = [module for module in unet.modules() if isinstance(module, torch.nn.Conv2d)]
     try:
-        if "channels_last" in wanted:
-            unet.to(memory_format=torch.channels_last)
+        for conv in flat if "channels_last" in wanted else ():
+            conv.to(memory_format=torch.channels_last)
         for block in blocks:
             torch._dynamo.config.recompile_limit = MOST_SHAPES
             block.compile()
         with torch.backends.cudnn.flags(enabled=True, benchmark="cudnn_benchmark" in wanted):
             yield
     finally:
-        unet.to(memory_format=torch.contiguous_format)
+        for conv in flat:
+            conv.to(memory_format=torch.contiguous_format)
         for block in blocks:
             block._compiled_call_impl = None
 
