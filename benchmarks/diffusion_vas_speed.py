@@ -1,6 +1,7 @@
 """Diffusion-VAS's amodal stage: ours against a plain loop that does what the reference does, in one run.
 
     python benchmarks/diffusion_vas_speed.py [--size tiny|small|full] [--steps 25] [--objects 8] [--seeds 3]
+        [--plain-runs N] [--try VARIANT ...]
 
 Random weights (the work is the same). The plain loop encodes frame by frame, keeps nothing, uses the stock network
 with full attention, and does one object and one seed at a time; it does the same for each, so it is measured for one
@@ -11,8 +12,15 @@ little. Depth is told apart: the reference computes it anew in every run, ours o
 Measured in one run on one core of a busy two-core AVX2 machine, torch 2.15, tiny, 25 steps, 8 objects and 3 seeds,
 seconds a frame: plain loop 0.435, ours for one object and seed 0.376 (1.16 times as fast), for each of 8 objects x 3
 seeds 0.350 (1.24 times; with depth 0.454 and 0.351, 1.29 times). Small, 2 objects and 3 seeds: 1.429, 1.288 (1.11
-times), 1.216 (1.18 times; with depth 1.21 times). The 1.3 that is wanted is not reached: nine tenths of the time are
-the UNet's, whose every product is needed. No GPU was at hand: the targets there are not measured.
+times), 1.216 (1.18 times; with depth 1.21 times). The 1.3 that is wanted is not reached there: nine tenths of the time
+are the UNet's, whose every product is needed. On one core of a busy two-core AVX-512 machine, tiny, 5 steps (where
+encoding, which is what objects and seeds share, counts for more than in 25), 4 objects and 3 seeds: 0.093, 0.081 (1.15
+times), 0.064 (1.46 times; with depth 1.61 times); with 8 objects and 1 seed 0.099, 0.085 (1.16 times), 0.077 (1.28
+times; with depth 1.42 times). No GPU was at hand: the targets there are not measured.
+
+``--try`` measures variants of the UNet, on a GPU that nobody has measured yet: ``channels_last``, ``compiled`` (its
+blocks, by torch.compile) and ``cudnn_benchmark``, also joined by ``+``; how far each is from the plain UNet is printed
+beside it. ``--plain-runs 1`` saves time where nothing else runs on the machine.
 """
 
 from __future__ import annotations
@@ -20,7 +28,8 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,141 +37,43 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
+from diffusers import EulerDiscreteScheduler
 from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import _resize_with_antialiasing
 from diffusers.utils.logging import set_verbosity_error
-from torch.utils.flop_counter import FlopCounterMode
-from transformers import (
-    CLIPVisionConfig,
-    CLIPVisionModelWithProjection,
-    DepthAnythingConfig,
-    DepthAnythingForDepthEstimation,
-    Dinov2Config,
+from diffusion_vas_random import (
+    NUM_FRAMES,
+    SCHEDULER,
+    SIZES,
+    Size,
+    make_clip,
+    make_depth_network,
+    make_disks,
+    make_objects,
+    make_parts,
 )
+from torch.utils.flop_counter import FlopCounterMode
 
+from vas_tool.engines.depth_anything.engine import DepthAnything
+from vas_tool.engines.depth_anything.pictures import from_network, network_size, to_network
+from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
+from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
 from vas_tool.engines.diffusion_vas.loading import CLIP_MEAN, CLIP_STD, Parts
-from vas_tool.engines.diffusion_vas.network import INPUT_CHANNELS, DiffusionVasUNet
+from vas_tool.engines.diffusion_vas.network import DiffusionVasUNet
 from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
+from vas_tool.types import Canvas
 
 WANTED_ONE, WANTED_MANY = 1.0, 1.3
 """Of the plain loop's time for one object, at most; and how many times as fast for each of eight (issue 4)."""
 PEAK_TFLOPS = {"H200": 790.0, "3090": 71.0}
 """float16, dense: what the floors in the issue were reckoned with."""
-SCHEDULER: dict[str, Any] = {
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "beta_start": 0.00085,
-    "prediction_type": "v_prediction",
-    "sigma_max": 700.0,
-    "sigma_min": 0.002,
-    "steps_offset": 1,
-    "timestep_spacing": "leading",
-    "timestep_type": "continuous",
-    "use_karras_sigmas": True,
-}
-
-
-@dataclass(frozen=True)
-class Size:
-    """Of the networks and of what they see."""
-
-    height: int
-    width: int
-    unet: tuple[int, int, int, int]
-    heads: tuple[int, int, int, int]
-    time_channels: int
-    vae: tuple[int, int, int, int]
-    vae_layers: int
-    clip: tuple[int, int, int, int]
-    """Width, inner width, layers, heads."""
-    clip_patch: int
-    token: int
-    depth: tuple[int, int, int]
-    """Width, layers, heads."""
-    depth_head: tuple[int, tuple[int, int, int, int]]
-    depth_pixels_hw: tuple[int, int]
-
-
-SIZES = {
-    "tiny": Size(
-        64, 128, (32, 64, 64, 64), (2, 4, 4, 4), 32, (32, 32, 32, 32), 1, (32, 64, 2, 4), 32, 32,
-        (32, 4, 2), (32, (16, 32, 64, 64)), (126, 252),
-    ),
-    "small": Size(
-        64, 128, (64, 128, 256, 256), (1, 2, 4, 4), 64, (32, 64, 128, 128), 2, (128, 512, 4, 4), 32, 128,
-        (128, 4, 4), (64, (48, 96, 192, 384)), (126, 252),
-    ),
-    "full": Size(
-        256, 512, (320, 640, 1280, 1280), (5, 10, 20, 20), 256, (128, 256, 512, 512), 2, (1280, 5120, 32, 16), 14, 1024,
-        (1024, 24, 16), (256, (256, 512, 1024, 1024)), (518, 1036),
-    ),
-}  # fmt: skip
-
-
-def make_parts(size: Size, device: torch.device, dtype: torch.dtype) -> Parts:
-    """Random weights, on the device. The stock UNet's attention is not redirected yet: see ``ours``."""
-    torch.manual_seed(0)
-    with device:
-        unet = UNetSpatioTemporalConditionModel(
-            in_channels=INPUT_CHANNELS,
-            block_out_channels=size.unet,
-            num_attention_heads=size.heads,
-            addition_time_embed_dim=size.time_channels,
-            projection_class_embeddings_input_dim=3 * size.time_channels,
-            cross_attention_dim=size.token,
-        )
-        vae = AutoencoderKLTemporalDecoder(
-            down_block_types=("DownEncoderBlock2D",) * 4, block_out_channels=size.vae, layers_per_block=size.vae_layers
-        )
-        width, inner, layers, heads = size.clip
-        clip = CLIPVisionModelWithProjection(
-            CLIPVisionConfig(
-                hidden_size=width,
-                intermediate_size=inner,
-                num_hidden_layers=layers,
-                num_attention_heads=heads,
-                patch_size=size.clip_patch,
-                projection_dim=size.token,
-            )
-        )
-    for part in (unet, vae, clip):
-        part.to(dtype).eval().requires_grad_(False)
-    return Parts(unet, vae, clip, SCHEDULER, CLIP_MEAN, CLIP_STD)  # type: ignore[arg-type]
-
-
-def make_depth(size: Size, device: torch.device, dtype: torch.dtype) -> Callable[[], None]:
-    """A run of a depth network of the size over the frames, one after the other."""
-    width, layers, heads = size.depth
-    features, necks = size.depth_head
-    taps = [f"stage{round((k + 1) * layers / 4)}" for k in range(4)]
-    backbone = Dinov2Config(
-        hidden_size=width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        patch_size=14,
-        image_size=518,
-        out_features=taps,
-        reshape_hidden_states=False,
-        apply_layernorm=True,
-    )
-    config = DepthAnythingConfig(
-        backbone_config=backbone,
-        reassemble_hidden_size=width,
-        fusion_hidden_size=features,
-        neck_hidden_sizes=list(necks),
-    )
-    with device:
-        network = DepthAnythingForDepthEstimation(config).to(dtype).eval().requires_grad_(False)
-    frame = torch.zeros(1, 3, *size.depth_pixels_hw, device=device, dtype=dtype)
-
-    def run() -> None:
-        with torch.inference_mode():
-            for _ in range(25):
-                network(pixel_values=frame)
-
-    return run
+WANTED_STAGE, WANTED_ALL = 2.2, 5.0
+"""Seconds on an H200: the amodal stage, and depth with both stages, of 25 frames at 256 x 512 (issue 4)."""
+VARIANTS = ("channels_last", "compiled", "cudnn_benchmark")
+COMPILED = ("SpatioTemporalResBlock", "TransformerSpatioTemporalModel")
+"""Blocks of the UNet that ``compiled`` compiles, each kind once for each shape."""
+MOST_SHAPES = 64
 
 
 @torch.inference_mode()
@@ -223,19 +134,6 @@ class Ours:
         return model.frames(0, shown, seeds)
 
 
-def make_objects(size: Size, num: int) -> list[Shown]:
-    """Moving disks, one depth for all."""
-    y, x = np.mgrid[: size.height, : size.width]
-    depth = np.stack([np.sin(x / 20 + t / 9) * 0.9 for t in range(25)]).astype(np.float32)
-
-    def masks(index: int) -> np.ndarray:
-        centres = [(size.width * (0.2 + 0.02 * t), size.height * (0.2 + 0.6 * index / num)) for t in range(25)]
-        disks = [np.hypot(x - cx, y - cy) < size.height / 4 for cx, cy in centres]
-        return np.where(disks, 1, -1).astype(np.float32)
-
-    return [Shown(masks(index), depth) for index in range(num)]
-
-
 def seconds_of(work: Callable[[], object], device: torch.device) -> float:
     """By the clock on a GPU, of the processor on a CPU."""
     if device.type == "cpu":
@@ -256,7 +154,76 @@ def counted(work: Callable[[], object]) -> float:
     return float(counter.get_total_flops()) / 1e12
 
 
-def main() -> None:
+def plain_depth(network: Any, size: Size, device: torch.device) -> None:
+    """The reference's loop: frame by frame, made ready on the CPU."""
+    clip = make_clip(size)
+    size_hw = network_size(clip.size_wh[::-1], short_side=size.depth_short_side)
+    for index in range(len(clip)):
+        picture = to_network(clip[index], size_hw, device="cpu").to(device)
+        with torch.inference_mode():
+            from_network(network(picture[None]).predicted_depth[0], clip.size_wh[::-1]).cpu()
+
+
+def our_depth(engine: DepthAnything, size: Size) -> dict[int, Any]:
+    """What our engine makes of the frames."""
+    clip = make_clip(size)
+    return dict(engine.estimate(clip, range(len(clip)), settings={"short_side": size.depth_short_side}))
+
+
+def whole_method(ours: Ours, engine: DepthAnything, size: Size) -> None:
+    """Depth, amodal masks and content of one object, by the engines, from frames and masks to masks and colours."""
+    clip, modal = make_clip(size), dict(enumerate(make_disks(size, 0, 1)))
+    given: dict[str, Any] = {"canvas": Canvas(clip.size_wh), "frame_indices": range(len(clip)), "seed": 23}
+    amodal = DiffusionVasAmodal(ours.pipeline, ours.parameters)
+    masks = dict(amodal.complete(clip, modal, our_depth(engine, size), **given))
+    dict(DiffusionVasContent(ours.pipeline, ours.parameters).complete(clip, modal, masks, **given))
+
+
+@contextmanager
+def varied(unet: Any, wanted: Collection[str]) -> Iterator[None]:
+    """The UNet in a variant, as long as it lasts."""
+    blocks = [block for block in unet.modules() if type(block).__name__ in COMPILED] if "compiled" in wanted else []
+    flat = [module for module in unet.modules() if isinstance(module, torch.nn.Conv2d)]
+    try:
+        for conv in flat if "channels_last" in wanted else ():
+            conv.to(memory_format=torch.channels_last)
+        for block in blocks:
+            torch._dynamo.config.recompile_limit = MOST_SHAPES
+            block.compile()
+        with torch.backends.cudnn.flags(enabled=True, benchmark="cudnn_benchmark" in wanted):
+            yield
+    finally:
+        for conv in flat:
+            conv.to(memory_format=torch.contiguous_format)
+        for block in blocks:
+            block._compiled_call_impl = None
+
+
+def try_variant(ours: Ours, names: str, *, thing: Shown, device: torch.device) -> None:
+    """Prints what a variant of the UNet gains, and how far its frames are from the plain one's after two steps."""
+    parameters, run = ours.parameters, partial(ours, thing, (23,))
+    ours.parameters = replace(parameters, num_steps=2)
+    plain = run()[0]
+    with varied(ours.pipeline.parts.unet.stock, names.split("+")):
+        ready = seconds_of(run, device)
+        apart = np.abs(run()[0] - plain).max()
+        ours.parameters = parameters
+        took = min(seconds_of(run, device) for _ in range(2))
+    print(f"{names}: {took:.3f} s a window; {apart:.1e} apart after 2 steps; {ready:.0f} s to get ready", flush=True)
+
+
+def try_variants(ours: Ours, variants: Iterable[str], *, thing: Shown, device: torch.device) -> None:
+    """One after the other; one that this machine cannot do is told, and the next one tried."""
+    parameters = ours.parameters
+    for names in variants:
+        try:
+            try_variant(ours, names, thing=thing, device=device)
+        except Exception as error:  # of whatever compiles, or runs what was compiled
+            print(f"{names}: does not work here ({error})", flush=True)
+        ours.parameters = parameters
+
+
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=list(SIZES), default="tiny")
     parser.add_argument("--full", action="store_const", const="full", dest="size", help="the same as --size full")
@@ -265,37 +232,79 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=2, help="of the run for one object and seed")
+    parser.add_argument("--plain-runs", type=int, help="of the plain loop, at least 1; once an object by default")
+    parser.add_argument("--try", nargs="*", default=[], dest="variants", help=f"{', '.join(VARIANTS)}, joined by +")
     options = parser.parse_args()
+    strange = {name for variant in options.variants for name in variant.split("+")} - set(VARIANTS)
+    if strange:
+        parser.error(f"--try knows {', '.join(VARIANTS)}, not {', '.join(sorted(strange))}")
+    if options.size == "full" and not torch.cuda.is_available():
+        parser.error("--size full takes hours and 14 GB without a GPU; use tiny or small")
+    return options
+
+
+@dataclass
+class Measured:
+    """Seconds of a window of 25 frames."""
+
+    plain: float
+    one: float
+    many: float
+    """All objects and seeds together."""
+    plain_depth: float
+    our_depth: float
+    whole: float
+    """Depth and both stages, by the engines."""
+    tflop: float
+    """Of the plain loop, without depth."""
+
+
+def measured(options: argparse.Namespace, stock: Parts, ours: Ours, *, device: torch.device) -> Measured:
+    size, encodings = SIZES[options.size], Encodings(ours.pipeline)
+    objects, seeds = make_objects(size, options.objects), tuple(range(23, 23 + options.seeds))
+    shown = [torch.from_numpy(np.repeat(part[:, None], 3, axis=1)) for part in (objects[0].first, objects[0].second)]
+    plain_run = partial(plainly, stock, shown[0], shown[1], num_steps=options.steps)
+    plains, ones, many, num_plain = [], [], 0.0, options.plain_runs or options.objects
+    for turn, thing in enumerate(objects):  # in turns, so that what else the machine does falls on all alike
+        if turn < num_plain:
+            plains.append(seconds_of(plain_run, device))
+        many += seconds_of(partial(ours, thing, seeds, encodings=encodings), device)
+        if turn < options.repeats:
+            ones.append(seconds_of(partial(ours, thing, seeds[:1]), device))
+    network = make_depth_network(size, device)
+    engine = DepthAnything(lambda: deepcopy(network), device=device.type)
+    our_depth(engine, size)  # so that memory and kernels are there
+    depths = (
+        seconds_of(partial(plain_depth, network, size, device), device),
+        seconds_of(partial(our_depth, engine, size), device),
+    )
+    whole = seconds_of(partial(whole_method, ours, engine, size), device)
+    tflop = tflop_of(stock, shown, options.steps)
+    return Measured(float(np.mean(plains)), float(np.mean(ones)), many, *depths, whole, tflop)
+
+
+def main() -> None:
+    options = read_options()
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore")
     set_verbosity_error()  # it warns of every conversion of the VAE
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     size = SIZES[options.size]
-    if options.size == "full" and device.type == "cpu":
-        parser.error("--size full takes hours and 14 GB without a GPU; use tiny or small")
-
+    started = time.monotonic()
     stock = make_parts(size, device, dtype)
     parameters = DiffusionVasParameters(num_steps=options.steps, height=size.height, width=size.width)
-    ours = Ours(deepcopy(stock), parameters)
-    objects, seeds = make_objects(size, options.objects), tuple(range(23, 23 + options.seeds))
-    shown = [torch.from_numpy(np.repeat(part[:, None], 3, axis=1)) for part in (objects[0].first, objects[0].second)]
+    ours = Ours(deepcopy(stock), replace(parameters, num_steps=2))
+    print(f"{time.monotonic() - started:.0f} s for random weights", flush=True)
+    (first,) = make_objects(size, 1)
+    shown = [torch.from_numpy(np.repeat(part[:, None], 3, axis=1)) for part in (first.first, first.second)]
     plain_frames = plainly(stock, shown[0], shown[1], num_steps=2).permute(0, 2, 3, 1).cpu().numpy()
-    ours.parameters = replace(parameters, num_steps=2)
-    apart = np.abs(ours(objects[0], (23,))[0] - plain_frames).max()
-    print(f"largest difference of the frames after 2 steps: {apart:.1e}")
+    apart = np.abs(ours(first, (23,))[0] - plain_frames).max()
+    print(f"largest difference of the frames after 2 steps: {apart:.1e}", flush=True)
     ours.parameters = parameters
-
-    plains, ones, many, encodings = [], [], 0.0, Encodings(ours.pipeline)
-    for turn, thing in enumerate(objects):  # in turns, so that what else the machine does falls on all alike
-        plains.append(seconds_of(partial(plainly, stock, shown[0], shown[1], num_steps=options.steps), device))
-        many += seconds_of(partial(ours, thing, seeds, encodings=encodings), device)
-        if turn < options.repeats:
-            ones.append(seconds_of(partial(ours, thing, seeds[:1]), device))
-    plain, one = float(np.mean(plains)), float(np.mean(ones))
-    depth_run = make_depth(size, device, dtype)
-    depth = seconds_of(depth_run, device)
-    report(options, device, plain=plain, one=one, many=many, depth=depth, tflop=tflop_of(stock, shown, options.steps))
+    report(options, device, measured(options, stock, ours, device=device))
+    del stock
+    try_variants(ours, options.variants, thing=first, device=device)
 
 
 def tflop_of(stock: Parts, shown: list[torch.Tensor], num_steps: int) -> float:
@@ -304,31 +313,28 @@ def tflop_of(stock: Parts, shown: list[torch.Tensor], num_steps: int) -> float:
     return one + (num_steps - 1) * (two - one)
 
 
-def report(
-    options: argparse.Namespace,
-    device: torch.device,
-    *,
-    plain: float,
-    one: float,
-    many: float,
-    depth: float,
-    tflop: float,
-) -> None:
-    runs = options.objects * options.seeds
+def report(options: argparse.Namespace, device: torch.device, took: Measured) -> None:
+    runs, plain, one = options.objects * options.seeds, took.plain, took.one
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {options.threads} thread(s)"
     print(f"{name}, {options.size}, 25 frames, {options.steps} steps; seconds a frame, of one object and seed")
-    print(f"  plain loop                     {plain / 25:8.4f}   with depth {(plain + depth) / 25:8.4f}")
-    print(f"  ours, 1 object, 1 seed         {one / 25:8.4f}   with depth {(one + depth) / 25:8.4f}")
     many_name = f"ours, {options.objects} objects x {options.seeds} seeds"
-    each, each_with_depth = many / runs / 25, (many + depth) / runs / 25
-    print(f"  {many_name:30} {each:8.4f}   with depth {each_with_depth:8.4f}")
+    each, each_with_depth = took.many / runs, (took.many + took.our_depth) / runs
+    for what, alone, with_depth in (
+        ("plain loop", plain, plain + took.plain_depth),
+        ("ours, 1 object, 1 seed", one, one + took.our_depth),
+        (many_name, each, each_with_depth),
+    ):
+        print(f"  {what:30} {alone / NUM_FRAMES:8.4f}   with depth {with_depth / NUM_FRAMES:8.4f}")
     print(f"one object: {plain / one:.2f} times as fast as the plain loop (wanted: {WANTED_ONE:.1f})")
-    gain, gain_with_depth = plain / 25 / each, (plain + depth) / 25 / each_with_depth
+    gain, gain_with_depth = plain / each, (plain + took.plain_depth) / each_with_depth
     print(f"{many_name}: {gain:.2f} times, with depth {gain_with_depth:.2f} times (wanted: {WANTED_MANY})")
+    print(f"amodal stage, one object: {one:.2f} s; depth and both stages by the engines: {took.whole:.2f} s a window")
+    tflop = took.tflop
     print(f"work of the plain loop: {tflop:.3f} TFLOP; plain {tflop / plain:.3f}, ours {tflop / one:.3f} TFLOP/s")
     for chip, peak in PEAK_TFLOPS.items():
         if chip in name:
             print(f"floor on this {chip} at {peak:.0f} TFLOP/s: {tflop / peak:.2f} s a window; ours takes {one:.2f} s")
+            print(f"  wanted on an H200: {WANTED_STAGE} s, and {WANTED_ALL} s for depth and both stages")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 from diffusers.utils.logging import set_verbosity_error
-from diffusion_vas_speed import SIZES, Ours, Parts, make_parts
+from diffusion_vas_random import SIZES, make_parts
+from diffusion_vas_speed import Ours, Parts
 
 from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.pictures import three_channels

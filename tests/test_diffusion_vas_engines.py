@@ -10,10 +10,12 @@ from scene import Scene, make_scene
 from tiny_diffusion_vas import SMALL, tiny_pipeline
 
 from vas_tool.engines.base import SamplingCompleter
-from vas_tool.engines.diffusion_vas import pictures, window_model
+from vas_tool.engines.diffusion_vas import pictures, placement, window_model
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
 from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
 from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
+from vas_tool.engines.diffusion_vas.placement import BatchSize
+from vas_tool.engines.diffusion_vas.sampling import draw_noise
 from vas_tool.engines.diffusion_vas.windows import plan_windows, touched_frames
 from vas_tool.errors import Cancelled, EngineError
 from vas_tool.project.window_cache import WindowCache
@@ -109,7 +111,7 @@ def test_depth_of_a_long_clip_is_encoded_once_for_all_objects_and_seeds(
     pipeline: DiffusionVasPipeline, scene: Scene, counting: Counting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Also where more windows lie between two objects than masks are kept, and with windows kept on disk."""
-    monkeypatch.setattr(window_model, "KEPT", {"second": 3, "first": 1, "tokens": 1})
+    monkeypatch.setattr(window_model, "KEPT", {"second": 3, "first": 1, "tokens": 1, "start": 1})
     engine = DiffusionVasAmodal(pipeline, SMALL)
     given = {"canvas": scene.canvas, "frame_indices": range(NUM_FRAMES), "seeds": (3, 4), "settings": LOW}
     num_windows = len(plan_windows(NUM_FRAMES, length=7, overlap=1))
@@ -118,6 +120,57 @@ def test_depth_of_a_long_clip_is_encoded_once_for_all_objects_and_seeds(
         keeping = engine.keeping(WindowCache(tmp_path))
         dict(keeping.sample(scene.clip, modal, scene.depth, **given))
         assert counting.counts["condition_latents"] == (1 + count) * num_windows
+
+
+def test_what_seeds_start_from_is_drawn_once_for_all_objects(
+    pipeline: DiffusionVasPipeline, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+
+    def counted(seed: int, *args, **kwargs):
+        drawn.append(seed)
+        return window_noise(seed, *args, **kwargs)
+
+    window_noise = window_model.window_noise
+    monkeypatch.setattr(window_model, "window_noise", counted)
+    engine = DiffusionVasAmodal(pipeline, SMALL)
+    given = {"canvas": scene.canvas, "frame_indices": range(6), "seeds": (3, 4), "settings": LOW}
+    for shift in (0, 9):
+        modal = {index: np.roll(mask, shift, axis=0) for index, mask in scene.modal.items()}
+        dict(engine.sample(scene.clip, modal, scene.depth, **given))
+    assert sorted(drawn) == [3, 4, 23, 23]  # 23: the noise on what is shown, of every object anew
+
+
+def test_a_batch_that_does_not_fit_is_halved(pipeline: DiffusionVasPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU whose free memory said more than there was room for."""
+    import torch
+
+    asked: list[int] = []
+    velocity = pipeline._velocity
+
+    def full_above_two(latents, *args, **kwargs):
+        asked.append(len(latents))
+        if len(latents) > 2:
+            raise torch.OutOfMemoryError
+        return velocity(latents, *args, **kwargs)
+
+    shown = np.zeros((3, 3, 32, 32), np.float32) - 1
+    noise = draw_noise(torch.Generator().manual_seed(1), num_frames=3, size_hw=(32, 32))
+    conditions = pipeline.encode(shown, shown, noise=noise, parameters=SMALL)
+    start = torch.randn(5, 3, 4, 4, 4, generator=torch.Generator().manual_seed(2))
+    one_by_one = pipeline.denoise(conditions, start, parameters=SMALL)
+    batch = BatchSize(torch.device("cuda"))
+    batch._bytes_of_one = 1
+    monkeypatch.setattr(placement, "free_bytes", lambda _: 10)
+    for name in ("reset_peak_memory_stats", "memory_allocated", "max_memory_allocated"):
+        monkeypatch.setattr(torch.cuda, name, lambda _: 0)
+    monkeypatch.setattr(pipeline, "batch", batch)
+    monkeypatch.setattr(pipeline, "_velocity", full_above_two)
+    together = pipeline.denoise(conditions, start, parameters=SMALL)
+    assert asked == [5, 2, 2, 1, 2, 2, 1] and torch.allclose(together, one_by_one, rtol=1e-4, atol=1e-4)
+    monkeypatch.setattr(pipeline, "_velocity", lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError()))
+    with pytest.raises(EngineError, match="the GPU's memory is full; close what else uses it"):
+        pipeline.denoise(conditions, start, parameters=SMALL)
 
 
 def test_each_seed_draws_its_own_where_that_is_asked(

@@ -230,3 +230,11 @@ def test_conditions_that_do_not_fit_are_named(pipeline: DiffusionVasPipeline) ->
         pipeline(first[..., :60], second[..., :60])
     with pytest.raises(EngineError, match="clip_layout"):
         SamplingParameters(clip_layout="shifted")  # type: ignore[arg-type]
+
+
+def test_an_answer_that_is_no_number_is_not_taken_for_an_empty_mask(pipeline: DiffusionVasPipeline) -> None:
+    latents = torch.zeros(2, 4, 8, 8)
+    assert np.isfinite(pipeline.decode(latents, parameters=SamplingParameters())).all()
+    latents[1, 0, 3, 3] = torch.nan
+    with pytest.raises(EngineError, match=r"is not a number \(computed in torch.float32\); get its weights again"):
+        pipeline.decode(latents, parameters=SamplingParameters())

@@ -183,15 +183,15 @@ class DiffusionVasPipeline:
     ) -> torch.Tensor:
         """What the UNet says of ``latents`` (N, T, 4, h, w): (N, 2, T, 4, h, w), unconditional and conditional.
 
-        As many answers at once as the GPU's memory has room for.
+        As many answers at once as the GPU's memory has room for; in halves when that was too many.
         """
         done: list[torch.Tensor] = []
         num_done = 0
         while num_done < len(latents):
             batch = latents[num_done : num_done + self.batch.limit()]
-            with self.batch.learning(len(batch)):
+            with self.batch.learning(len(batch)) as tried:
                 done.append(self._velocity(batch, conditions, timestep=timestep, sigma=sigma))
-            num_done += len(batch)
+            num_done += len(batch) if tried.fitted else 0
         return torch.cat(done)
 
     def _velocity(
@@ -210,9 +210,14 @@ class DiffusionVasPipeline:
         return velocity.unflatten(0, (num, num_samples))
 
     def decode(self, latents: torch.Tensor, *, parameters: SamplingParameters) -> npt.NDArray[np.float32]:
-        """(T, 4, h, w) -> (T, H, W, 3) float32 in 0..1."""
+        """(T, 4, h, w) -> (T, H, W, 3) float32 in 0..1. Raises EngineError where that is not a number."""
         with torch.inference_mode(), self.placement.at_work(self.parts.vae) as vae:
             frames = conditioning.decoded(vae, latents, chunk=parameters.decode_chunk)
+        if not bool(torch.isfinite(frames).all()):  # it would pass for black: for an empty mask
+            raise EngineError(
+                f"the answer of Diffusion-VAS is not a number (computed in {self.dtype}); get its weights again, or "
+                "run it without a GPU, in float32"
+            )
         pictures: npt.NDArray[np.float32] = frames.permute(0, 2, 3, 1).contiguous().cpu().numpy()
         return pictures
 

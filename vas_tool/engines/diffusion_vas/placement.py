@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -59,28 +61,43 @@ def free_bytes(device: torch.device) -> int:
     return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
 
 
+@dataclass
+class Tried:
+    """How a batch went."""
+
+    fitted: bool = True
+
+
 class BatchSize:
     """How many answers the UNet works on at once: learned from what one of them took."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self._bytes_of_one = 0
+        self._most = sys.maxsize
 
     def limit(self) -> int:
         """At least 1; on the CPU always 1, where a larger batch only takes more memory."""
         if self.device.type != "cuda" or not self._bytes_of_one:
             return 1
-        return max(1, int(free_bytes(self.device) * USED_SHARE / self._bytes_of_one))
+        return max(1, min(self._most, int(free_bytes(self.device) * USED_SHARE / self._bytes_of_one)))
 
     @contextmanager
-    def learning(self, num_answers: int) -> Iterator[None]:
-        """Measures the peak of what happens inside."""
+    def learning(self, num_answers: int) -> Iterator[Tried]:
+        """Measures the peak of what happens inside. When memory is full, from now on half as many go at once."""
+        tried = Tried()
         if self.device.type != "cuda":
-            yield
+            yield tried
             return
         torch.cuda.reset_peak_memory_stats(self.device)
         before = torch.cuda.memory_allocated(self.device)
-        yield
+        try:
+            yield tried
+        except torch.OutOfMemoryError:
+            if num_answers == 1:
+                raise
+            tried.fitted, self._most = False, num_answers // 2
+            return
         peak = torch.cuda.max_memory_allocated(self.device) - before
         self._bytes_of_one = max(self._bytes_of_one, peak // num_answers)
 

@@ -25,9 +25,9 @@ Key = tuple[object, ...]
 
 ONLY_AFTERWARDS = ("threshold", "union_with_modal", "padding_depth", "mask_edges")
 """Parameters that change what is made of the model's answer, or that show in what it is shown."""
-KEPT = {"second": 128, "first": 16, "tokens": 16}
-"""Encodings that are kept, those used last. The second condition of the amodal stage is depth, which is the same for
-all objects: that of 128 windows, 2565 frames. One takes 0.4 MB (25 frames at 256 x 512 in float16)."""
+KEPT = {"second": 128, "first": 16, "tokens": 16, "start": 64}
+"""What is kept, that used last. The second condition of the amodal stage is depth, which is the same for all objects:
+that of 128 windows, 2565 frames. One takes 0.4 MB (25 frames at 256 x 512 in float16), a seed's first latents 0.8."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Shown:
     """(T, h, w) or (T, 3, h, w) in -1..1."""
     second: Floats
     """(T, h, w) in -1..1."""
+
+    @cached_property
+    def digests(self) -> tuple[bytes, bytes]:
+        """Of both, told once: 13 or 39 MB each at 256 x 512."""
+        return _digest(self.first), _digest(self.second)
 
 
 class WindowNoise:
@@ -53,7 +58,10 @@ class WindowNoise:
 
 
 class Encodings:
-    """The encodings of what was shown lately, found by its content: depth is encoded once for all objects and seeds."""
+    """The encodings of what was shown lately, found by its content: depth is encoded once for all objects and seeds.
+
+    And the latents that seeds start from: to get at them, all noise before them has to be drawn, 20 million numbers.
+    """
 
     def __init__(self, pipeline: DiffusionVasPipeline) -> None:
         self.pipeline = pipeline
@@ -61,30 +69,27 @@ class Encodings:
 
     def conditions(self, shown: Shown, noise: WindowNoise, *, parameters: DiffusionVasParameters) -> Conditions:
         """What the UNet is conditioned on."""
+        first, second = shown.digests
         tokens = self._once(
             "tokens",
-            (_digest(shown.first), parameters.clip_layout, parameters.guidance > 1),
+            (first, parameters.clip_layout, parameters.guidance > 1),
             lambda: self.pipeline.tokens(_coloured(shown.first), parameters=parameters),
         )
-        first = self._latents(shown.first, noise, "first", parameters=parameters)
-        second = self._latents(shown.second, noise, "second", parameters=parameters)
-        return self.pipeline.conditions(tokens, first, second, parameters=parameters)
+        said = (noise.key, parameters.noise_augmentation, parameters.guess_range)
 
-    def _latents(
-        self,
-        pictures: Floats,
-        noise: WindowNoise,
-        which: Literal["first", "second"],
-        *,
-        parameters: DiffusionVasParameters,
-    ) -> torch.Tensor:
-        key = (_digest(pictures), noise.key, parameters.noise_augmentation, parameters.guess_range)
-
-        def encode() -> torch.Tensor:
-            drawn = getattr(noise.drawn, which)
+        def encode(which: Literal["first", "second"]) -> torch.Tensor:
+            pictures, drawn = getattr(shown, which), getattr(noise.drawn, which)
             return self.pipeline.condition_latents(_coloured(pictures), drawn, parameters=parameters)
 
-        return self._once(which, key, encode)
+        latents = (
+            self._once("first", (first, *said), lambda: encode("first")),
+            self._once("second", (second, *said), lambda: encode("second")),
+        )
+        return self.pipeline.conditions(tokens, *latents, parameters=parameters)
+
+    def start(self, noise: WindowNoise) -> torch.Tensor:
+        """The latents (T, 4, h, w) of a window's noise."""
+        return self._once("start", noise.key, lambda: noise.drawn.latents)
 
     def _once(self, kind: str, key: Key, make: Callable[[], torch.Tensor]) -> torch.Tensor:
         kept = self._kept[kind]
@@ -147,7 +152,7 @@ class WindowModel:
         said = (pipeline.weights_mark, pipeline.device.type, str(pipeline.dtype), sorted(chosen.items()))
         digest = hashlib.blake2b(digest_size=16)
         digest.update(repr((said, self._noise(number, seed).key)).encode())
-        digest.update(_digest(shown.first) + _digest(shown.second))
+        digest.update(b"".join(shown.digests))
         return digest.hexdigest()
 
     def frames(self, number: int, shown: Shown, seeds: Sequence[int]) -> list[Floats]:
@@ -160,7 +165,7 @@ class WindowModel:
         pipeline, parameters = self.encodings.pipeline, self.parameters
         noises = {seed: self._noise(number, seed) for seed in (condition_seed, *seeds)}
         conditions = self.encodings.conditions(shown, noises[condition_seed], parameters=parameters)
-        start = torch.stack([noises[seed].drawn.latents for seed in seeds])
+        start = torch.stack([self.encodings.start(noises[seed]) for seed in seeds])
         noises.clear()  # a window's noise takes 79 MB a seed
 
         def tell(_num_done: int, _latents: torch.Tensor) -> None:
@@ -171,7 +176,8 @@ class WindowModel:
 
     def _noise(self, number: int, seed: int) -> WindowNoise:
         length, size_hw = self.parameters.window_length, self.parameters.size_hw
-        key = (seed, number, self.windows[-1].stop, length, self.parameters.window_overlap, self.is_second_stage)
+        layout = (number, self.windows[-1].stop, length, self.parameters.window_overlap)
+        key = (seed, *layout, size_hw, self.is_second_stage)
 
         def draw() -> Noise:
             return window_noise(
