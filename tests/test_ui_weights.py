@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from little_hub import Hub
 
-from vas_tool.engines import registry
+from vas_tool.engines import registry, table
 from vas_tool.engines.weights import FOLDER_VARIABLE, Weights
 from vas_tool.ui.weights import button_text, fetch_weights, first_offer, offered
 
@@ -37,7 +37,7 @@ def test_what_makes_clicks_better_is_offered_first(
     [weights] = [w for w in registry.all_weights() if w.name == first]
     assert isinstance(weights, Weights)
     (tmp_path / weights.file_name).touch()
-    monkeypatch.setattr(registry, "missing_packages", lambda spec: [])
+    monkeypatch.setattr(table, "missing_packages", lambda spec: [])
     then = first_offer()
     assert then is not None and then.startswith("depth-anything"), "clicks are as good as they get"
 
@@ -45,7 +45,7 @@ def test_what_makes_clicks_better_is_offered_first(
 def test_it_fetches_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     [tiny] = [weights for weights in registry.all_weights() if weights.name == "sam2.1-tiny"]
-    monkeypatch.setattr(registry, "missing_packages", lambda spec: ["sam2"])
+    monkeypatch.setattr(table, "missing_packages", lambda spec: ["sam2"])
     told: list[tuple[int, int]] = []
     with Hub(tiny.repo_id, tiny.file_name, CONTENT, hashlib.sha256(CONTENT).hexdigest()).serving() as address:
         monkeypatch.setenv("HF_ENDPOINT", address)

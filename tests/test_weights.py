@@ -9,7 +9,7 @@ from little_hub import COMMIT, Hub
 
 from sam_integration.zoo import MODELS
 from vas_tool.cli import main
-from vas_tool.engines import registry
+from vas_tool.engines import registry, table
 from vas_tool.engines.weights import FOLDER_VARIABLE, Part, Weights, WeightsFolder, download
 from vas_tool.errors import Cancelled, EngineError
 
@@ -58,7 +58,7 @@ def test_auto_is_the_best_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool, chosen: str, hint: str
 ) -> None:
     monkeypatch.setattr(registry, "has_gpu", lambda: gpu)
-    monkeypatch.setattr(registry, "missing_packages", lambda spec: [])
+    monkeypatch.setattr(table, "missing_packages", lambda spec: [])
     assert registry.spec_of("segment").name == "builtin"
     assert registry.better_than(registry.spec_of("segment")).startswith("vas-tool models download sam2.1-")
     in_cache(tmp_path)
@@ -70,7 +70,7 @@ def test_auto_is_the_best_that_is_there(
 
 def test_without_the_packages_auto_is_builtin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_cache(tmp_path)
-    monkeypatch.setattr(registry, "missing_packages", lambda spec: list(spec.packages)[-1:])
+    monkeypatch.setattr(table, "missing_packages", lambda spec: list(spec.packages)[-1:])
     assert registry.spec_of("segment").name == "builtin"
     assert registry.better_than(registry.spec_of("segment")).startswith("pip install torch")
     with pytest.raises(EngineError, match=r"pip install --no-build-isolation sam2$"):

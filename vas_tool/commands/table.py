@@ -11,7 +11,7 @@ from pathlib import Path
 from vas_tool.commands.measure import bench_, evaluate_, predict_
 from vas_tool.commands.run import run
 from vas_tool.commands.terminal import ProgressBar
-from vas_tool.engines import registry
+from vas_tool.engines import registry, table
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.weights import AnyWeights, Weights, download
 from vas_tool.errors import InputError
@@ -134,7 +134,7 @@ def _download(name: str) -> int:
 
 
 def _state_of(spec: EngineSpec) -> str:
-    absent = registry.missing_packages(spec)
+    absent = table.missing_packages(spec)
     if not registry.has_weights(spec):
         absent = [*absent, "weights"]
     return f"needs {', '.join(absent)}" if absent else "ready"

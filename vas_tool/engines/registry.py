@@ -1,4 +1,4 @@
-"""The table of engines: what there is for each stage, what it needs, and how to get it.
+"""Engines by name (``table`` lists them): which is the best here, what is set of it, and loading it.
 
 Engines are imported on first use and shared by everybody in the process; whoever uses one holds its lock for one step.
 """
@@ -6,28 +6,23 @@ Engines are imported on first use and shared by everybody in the process; whoeve
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import platform
 import shutil
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Generic, Literal, TypeVar, cast, overload
 
-from sam_integration.zoo import MODELS
 from vas_tool.engines import settings as engine_settings
-from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter, Windows
-from vas_tool.engines.depth_anything.options import PARAMETERS as DEPTH_ANYTHING_PARAMETERS
-from vas_tool.engines.depth_anything.sizes import LICENCES, Size, num_megabytes
-from vas_tool.engines.depth_anything.sizes import weights_of as depth_weights_of
-from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS, CONTENT_WEIGHTS
-from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, CONTENT_PARAMETERS, parameters_of
-from vas_tool.engines.diffusion_vas.windows import clip_windows
-from vas_tool.engines.sam2 import PresetName, weights_of
+from vas_tool.engines import table
+from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter
 from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, SettingValue
+from vas_tool.engines.table import ENGINES as ENGINES
+from vas_tool.engines.table import INSTALL_SAM2 as INSTALL_SAM2
+from vas_tool.engines.table import EngineSpec as EngineSpec
+from vas_tool.engines.table import has_weights as has_weights
 from vas_tool.engines.turns import Turns
 from vas_tool.engines.weights import AnyWeights
 from vas_tool.errors import EngineError
@@ -41,205 +36,6 @@ RESOLUTION = "resolution"
 AUTO = "auto"
 """The best engine that is present for a stage."""
 
-
-@dataclass(frozen=True)
-class EngineSpec:
-    """One line of the table."""
-
-    stage: Stage
-    name: str
-    module: str
-    attribute: str
-    """The class or function in ``module`` that makes the engine; called with ``options``."""
-    revision: str
-    """Of the weights, or of the method when there are none. Changes when results change."""
-    licence: str
-    size: str
-    """Of the weights, in words."""
-    note: str
-    """One honest sentence for the person: what it is and what to expect."""
-    cost: str = ""
-    """What it takes of the person's time or of the result's quality, in a sentence; empty when that is little."""
-    options: tuple[tuple[str, str], ...] = ()
-    """Keyword arguments."""
-    packages: tuple[str, ...] = ()
-    """What has to be installed beside this package, by the names of pip and import alike."""
-    install: str = ""
-    """The command that installs them."""
-    weights: tuple[AnyWeights, ...] = ()
-    """What it needs: any one of these does. The first is the one to download; none for an engine without weights."""
-    needs_gpu: bool = False
-    """Whether it is so slow without a GPU that ``auto`` takes it only where there is one."""
-    at_once: bool = False
-    """Whether its quick answer to a click is the full one (stage segment)."""
-    parameters: tuple[Parameter, ...] = ()
-    """What can be set of it (stages depth, amodal and content)."""
-    together: Callable[[Settings], object] | None = None
-    """Raises EngineError for settings, each allowed by itself, that do not go together."""
-    seeded: bool = False
-    """Whether another seed gives another answer."""
-    windows: Windows | None = None
-    """How it cuts a clip into windows (amodal, content): a result follows from what lies in the windows around it.
-    None: from the whole clip."""
-
-    @property
-    def get(self) -> str:
-        """The command that makes the engine available; empty when it is, or when nothing has to be fetched."""
-        install = self.install if missing_packages(self) else ""
-        fetch = "" if has_weights(self) else self.weights[0].get
-        return " && ".join(filter(None, (install, fetch)))
-
-
-INSTALL_SAM2 = "pip install torch torchvision setuptools && pip install --no-build-isolation sam2"
-"""In two steps: sam2 is built from source against torch, and by itself pip would fetch a second torch for that."""
-
-
-SAM2_COSTS: dict[PresetName, str] = {
-    "exact": "Looks at 1024 pixels, every detail. Without a GPU even the tiny model takes 13 s a frame (two cores).",
-    "fast": "Looks at 448 pixels instead of 1024: without a GPU a tenth of the time; thin and small parts get lost.",
-}
-"""The tiny model on two cores: 5.5 s a frame for the picture encoder and 7.6 s for the memory attention (exact); fast
-was 11.8 times as fast as the package in one run (``benchmarks/sam2_speed.py``)."""
-
-
-def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ...]:
-    """A line for every SAM2 model, in the order of their sizes given; the newer family first."""
-    family = ("sam2.1", "sam2")
-    models = {spec.name: spec for spec in MODELS}
-    return tuple(
-        EngineSpec(
-            stage="segment",
-            name=name if preset == "exact" else f"{name}-fast",
-            module="vas_tool.engines.sam2",
-            attribute="open_sam2",
-            revision="1",
-            licence=models[name].licence,
-            size=f"{models[name].num_megabytes} MB",
-            note="SAM2: knows objects, and follows them through the video.",
-            cost=SAM2_COSTS[preset],
-            options=(("model", name), ("preset", preset)),
-            packages=("torch", "torchvision", "sam2"),
-            install=INSTALL_SAM2,
-            weights=(weights_of(models[name]),),
-            needs_gpu=preset == "exact",
-            at_once=True,
-        )
-        for name in (f"{f}-{size}" for f in family for size in order)
-    )
-
-
-DEPTH_ANYTHING_COSTS: dict[Size, str] = {  # large first: the amodal model was validated with it
-    "large": "What Diffusion-VAS was validated with. Made for a GPU.",
-    "giant": "The teacher of the others, not published by its authors. Made for a GPU.",
-    "base": "Between large and small. Made for a GPU.",
-    "small": "Without a GPU about 3 s a frame (two cores); coarser than large.",
-}
-"""The small one: 3.1 s of two cores at 512 x 256 (``benchmarks/depth_speed.py``)."""
-
-
-def _depth_anything(size: Size) -> EngineSpec:
-    """A line for one size."""
-    return EngineSpec(
-        stage="depth",
-        name=f"depth-anything-v2-{size}",
-        module="vas_tool.engines.depth_anything.engine",
-        attribute="open_depth_anything",
-        revision="1",
-        licence=LICENCES[size],
-        size=f"{num_megabytes(size)} MB",
-        note="Depth Anything V2: relative depth, frame by frame, from a network that has seen millions of pictures.",
-        cost=DEPTH_ANYTHING_COSTS[size],
-        options=(("size", size),),
-        packages=("torch", "transformers"),
-        install="pip install torch transformers",
-        weights=depth_weights_of(size),
-        needs_gpu=size != "small",
-        parameters=DEPTH_ANYTHING_PARAMETERS,
-    )
-
-
-ENGINES: tuple[EngineSpec, ...] = (
-    *_sam2("exact", order=("large", "base-plus", "small", "tiny")),
-    *_sam2("fast", order=("tiny", "small", "base-plus", "large")),  # without a GPU the lightest is the best
-    EngineSpec(
-        stage="segment",
-        name="builtin",
-        module="vas_tool.engines.builtin.segment",
-        attribute="BuiltinSegmenter",
-        revision="1",
-        licence="MIT (ours)",
-        size="no weights",
-        note="Learns colours and textures from your clicks in this clip; knows nothing about objects.",
-    ),
-    *(_depth_anything(size) for size in DEPTH_ANYTHING_COSTS),
-    EngineSpec(
-        stage="depth",
-        name="builtin",
-        module="vas_tool.engines.builtin.depth",
-        attribute="BuiltinDepth",
-        revision="1",
-        licence="MIT (ours)",
-        size="no weights",
-        note="A heuristic from how low things stand in the picture, not a measurement: often wrong.",
-    ),
-    EngineSpec(
-        stage="amodal",
-        name="diffusion-vas",
-        module="vas_tool.engines.diffusion_vas.amodal",
-        attribute="open_amodal",
-        revision="1",
-        licence=AMODAL_WEIGHTS.licence,
-        size=f"{AMODAL_WEIGHTS.num_megabytes} MB",
-        note="The paper's video diffusion model: knows what things look like whole; each seed is another guess.",
-        packages=("torch", "diffusers", "transformers"),
-        install="pip install torch diffusers transformers accelerate",
-        weights=(AMODAL_WEIGHTS,),
-        needs_gpu=True,
-        parameters=AMODAL_PARAMETERS,
-        together=parameters_of,
-        seeded=True,
-        windows=clip_windows,
-    ),
-    EngineSpec(
-        stage="amodal",
-        name="builtin",
-        module="vas_tool.engines.builtin.amodal",
-        attribute="BuiltinAmodal",
-        revision="1",
-        licence="MIT (ours)",
-        size="no weights",
-        note="Brings over the outline from frames where the object is clear; cannot guess what no frame shows.",
-    ),
-    EngineSpec(
-        stage="content",
-        name="diffusion-vas",
-        module="vas_tool.engines.diffusion_vas.content",
-        attribute="open_content",
-        revision="1",
-        licence=CONTENT_WEIGHTS.licence,
-        size=f"{CONTENT_WEIGHTS.num_megabytes} MB",
-        note="The paper's video diffusion model: paints what no frame shows; each seed is another guess.",
-        packages=("torch", "diffusers", "transformers"),
-        install="pip install torch diffusers transformers accelerate",
-        weights=(CONTENT_WEIGHTS,),
-        needs_gpu=True,
-        parameters=CONTENT_PARAMETERS,
-        together=parameters_of,
-        seeded=True,
-        windows=clip_windows,
-    ),
-    EngineSpec(
-        stage="content",
-        name="builtin",
-        module="vas_tool.engines.builtin.content",
-        attribute="BuiltinContent",
-        revision="1",
-        licence="MIT (ours)",
-        size="no weights",
-        note="Brings over the object's own pixels from other frames; what none shows is smoothly filled in.",
-    ),
-)
-"""Best first within a stage: ``auto`` takes the first that is present and that this computer is fit for."""
 
 _LOADING = {stage: threading.Lock() for stage in STAGES}
 """Two people asking at once must not load the same weights twice."""
@@ -327,19 +123,9 @@ def all_weights() -> list[AnyWeights]:
     return list({weights.name: weights for spec in ENGINES for weights in spec.weights}.values())
 
 
-def has_weights(spec: EngineSpec) -> bool:
-    """Whether any of the weights that the engine can use are there, complete; True when it needs none."""
-    return not spec.weights or any(weights.find() for weights in spec.weights)
-
-
-def missing_packages(spec: EngineSpec) -> list[str]:
-    """The packages that an engine needs and that are not installed. Imports none of them."""
-    return [name for name in spec.packages if importlib.util.find_spec(name) is None]
-
-
 def is_present(spec: EngineSpec) -> bool:
     """Whether the engine's packages and weights are there."""
-    return has_weights(spec) and not missing_packages(spec)
+    return has_weights(spec) and not table.missing_packages(spec)
 
 
 def is_fit(spec: EngineSpec) -> bool:
@@ -383,7 +169,7 @@ def load(stage: Stage, name: str = AUTO) -> LoadedEngine[object]:
 @cache
 def _load(spec: EngineSpec) -> LoadedEngine[object]:
     if not is_present(spec):
-        lacks = spec.weights[0].lack() if not has_weights(spec) else f"no {', '.join(missing_packages(spec))}"
+        lacks = spec.weights[0].lack() if not has_weights(spec) else f"no {', '.join(table.missing_packages(spec))}"
         raise EngineError(
             f"the {spec.stage} engine {spec.name} is not complete: {lacks}; get the rest with: {spec.get}"
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from vas_tool.engines import registry
+from vas_tool.engines import registry, table
 from vas_tool.engines.weights import AnyWeights, download
 from vas_tool.errors import VasToolError
 from vas_tool.types import STAGES
@@ -58,7 +58,7 @@ def fetch_weights(name: str, progress: gr.Progress = gr.Progress()) -> str:  # n
         path = found or download(chosen, progress=lambda done, total, what: progress((done, total), desc=what))
     except VasToolError as error:
         return f'<span role="alert">⚠ {escape(str(error))}</span>'
-    lacking = (s.install for s in registry.ENGINES if chosen in s.weights and registry.missing_packages(s))
+    lacking = (s.install for s in registry.ENGINES if chosen in s.weights and table.missing_packages(s))
     install = next(lacking, "")
     more = f" The engine still needs: `{install}`" if install else ""
     return f"**{name}** {'is there already' if found else 'is ready'}: `{path}`.{more}"
