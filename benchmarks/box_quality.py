@@ -1,6 +1,6 @@
-"""What it gains to know the amodal box: the builtin engine with and without a crop around it.
+"""What it gains to know the amodal box: an amodal engine with and without a crop around it.
 
-    python benchmarks/box_quality.py [--margin 0.25] [--all] [--from-file]
+    python benchmarks/box_quality.py [--engine learned] [--margin 0.25] [--all] [--from-file]
 
 On ``assets/tao_made`` (four made clips, six tracks, exact truth), canvas padded by half the frame. Two numbers each, in
 percent, the mean over tracks of the mean over frames: mIoU of the whole masks, and strict mIoU of the hidden part alone
@@ -28,7 +28,9 @@ from vas_tool.boxes.cropping import cleared_outside, plan_crops
 from vas_tool.boxes.crops import CropRule
 from vas_tool.cli import main as command_line
 from vas_tool.engines import registry
+from vas_tool.engines.base import AmodalCompleter
 from vas_tool.engines.builtin.depth import BuiltinDepth
+from vas_tool.engines.registry import LoadedEngine
 from vas_tool.formats.origin import read_origin
 from vas_tool.imports.tao_amodal import import_tao_amodal
 from vas_tool.masks import box_xyxy, iou
@@ -45,13 +47,16 @@ def main() -> None:
     parser.add_argument("--margin", type=float, default=CropRule().margin)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--from-file", action="store_true")
+    parser.add_argument("--engine", default="learned", help="of the amodal stage")
     options = parser.parse_args()
     if options.from_file:
-        _from_file(options.margin)
+        _from_file(options.margin, options.engine)
         return
+    loaded = registry.load("amodal", options.engine)
     rows: dict[str, list[tuple[float, float]]] = {}
     for track in tracks():
-        scores = {name: _score(track, masks) for name, masks in _answers(track, options.margin, all_ways=options.all)}
+        answers = _answers(track, loaded, margin=options.margin, all_ways=options.all)
+        scores = {name: _score(track, masks) for name, masks in answers}
         shown = "  ".join(f"{name} {whole:.1f}/{hidden:.1f}" for name, (whole, hidden) in scores.items())
         print(f"{track.name:14s} {shown}", flush=True)
         for name, score in scores.items():
@@ -62,28 +67,37 @@ def main() -> None:
         print(f"{name:26s} {whole:5.1f}  {hidden:5.1f}")
 
 
-def _answers(track: Track, margin: float, *, all_ways: bool) -> list[tuple[str, Masks]]:
+def _answers(
+    track: Track, loaded: LoadedEngine[AmodalCompleter], *, margin: float, all_ways: bool
+) -> list[tuple[str, Masks]]:
     depth = dict(BuiltinDepth().estimate(track.clip, range(len(track.clip))))
-    plain = _masks(track, depth)
+    plain = _masks(track, depth, loaded)
     rule = CropRule(margin=margin)
     found = [
         ("modal", [track.canvas.to_canvas(mask) for mask in track.modal.values()]),
         ("uncropped", plain),
         ("uncropped, cleared", _cleared(track, plain)),
-        ("true boxes", _masks(track, depth, boxes=track.true_boxes, rule=rule)),
-        ("boxes once a second", _masks(track, depth, boxes=track.annotated, rule=rule)),
+        ("true boxes", _masks(track, depth, loaded, boxes=track.true_boxes, rule=rule)),
+        ("boxes once a second", _masks(track, depth, loaded, boxes=track.annotated, rule=rule)),
     ]
     if all_ways:
         others = {"stretched": CropRule(margin, keep_aspect=False), "one box": CropRule(margin, span=True)}
-        found += [(name, _masks(track, depth, boxes=track.true_boxes, rule=way)) for name, way in others.items()]
+        found += [
+            (name, _masks(track, depth, loaded, boxes=track.true_boxes, rule=way)) for name, way in others.items()
+        ]
     return found
 
 
 def _masks(
-    track: Track, depth: dict[int, Depth], *, boxes: tuple[AmodalBox, ...] = (), rule: CropRule | None = None
+    track: Track,
+    depth: dict[int, Depth],
+    loaded: LoadedEngine[AmodalCompleter],
+    *,
+    boxes: tuple[AmodalBox, ...] = (),
+    rule: CropRule | None = None,
 ) -> Masks:
     """The engine's masks, uncropped on frames without a box."""
-    loaded, frames = registry.load("amodal", "builtin"), range(len(track.clip))
+    frames = range(len(track.clip))
     work = AmodalWork(track.clip, track.modal, depth, canvas=track.canvas, frame_indices=frames)
     masks = dict(amodal_masks(work, completer=loaded))
     if boxes and rule:
@@ -95,13 +109,22 @@ def _masks(
     return [masks[f] for f in frames]
 
 
-def _from_file(margin: float) -> None:
+def _from_file(margin: float, engine: str) -> None:
     truth = {track.name.split()[1]: track for track in tracks()}
     rows = []
     with TemporaryDirectory() as folder:
         done = import_tao_amodal(ANNOTATIONS, Path(folder) / "projects", frames=ROOT / "frames")
         for path in done.projects:
-            boxes = ["--amodal-boxes", "project", "--pad", str(margin), "--stages", "segment,depth,amodal"]
+            boxes = [
+                "--amodal-boxes",
+                "project",
+                "--pad",
+                str(margin),
+                "--stages",
+                "segment,depth,amodal",
+                "--engine",
+                f"amodal={engine}",
+            ]
             command_line(["run", str(path), "--object", "all", *boxes])
             with closing(Project.open(path)) as project:
                 origin = read_origin(path)

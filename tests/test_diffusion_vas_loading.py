@@ -134,8 +134,8 @@ def test_the_registry_finds_a_checkpoint_and_says_what_it_lacks(
 
 def test_without_a_gpu_auto_takes_another_engine(released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "has_gpu", lambda: False)
-    for stage in ("amodal", "content"):
-        assert registry.spec_of(stage, "auto").name == "builtin"
+    for stage, other in (("amodal", "learned"), ("content", "builtin")):
+        assert registry.spec_of(stage, "auto").name == other
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,15 @@ def diffusion_amodal(folder: Path) -> AmodalCompleter:
     return DiffusionVasAmodal(tiny_pipeline(folder), SMALL)
 
 
+def learned_amodal(_: Path) -> AmodalCompleter:
+    """The shipped weights."""
+    from vas_tool.engines.learned.engine import LearnedAmodal
+
+    return LearnedAmodal()
+
+
 AMODAL_ENGINES: dict[str, Callable[[Path], AmodalCompleter]] = {
+    "learned": learned_amodal,
     "builtin": lambda _: BuiltinAmodal(),
     "diffusion-vas": diffusion_amodal,
 }

@@ -190,6 +190,20 @@ ENGINES: tuple[EngineSpec, ...] = (
     ),
     EngineSpec(
         stage="amodal",
+        name="learned",
+        module="vas_tool.engines.learned.engine",
+        attribute="LearnedAmodal",
+        revision="1",
+        licence="MIT (ours)",
+        size="4 MB, part of the tool",
+        note="A small network trained on drawn shapes, for simple cases without a GPU. It knows nothing of animals, "
+        "people or things; Diffusion-VAS does.",
+        packages=("torch",),
+        install="pip install torch",
+        seeded=True,
+    ),
+    EngineSpec(
+        stage="amodal",
         name="builtin",
         module="vas_tool.engines.builtin.amodal",
         attribute="BuiltinAmodal",

@@ -110,11 +110,18 @@ class BuiltinAmodal:
     ) -> Iterator[tuple[int, Mask]]:
         """(frame_index, (canvas H, W) bool) in the order asked for; covers the modal mask. Raises Cancelled."""
         checked((), settings, engine="builtin")
-        scene = _survey(clip, modal, depth, canvas=canvas, progress=progress)
+        motion = self.follow(clip, modal, depth, progress=progress)
+        scene = _survey(clip, modal, depth, canvas=canvas, motion=motion)
         scene = replace(scene, trusted=_depth_is_trusted(scene))
         for done, index in enumerate(frame_indices):
             progress(done, len(frame_indices), "amodal masks")
             yield index, _whole(scene, index)
+
+    def follow(
+        self, clip: Clip, modal: Mapping[int, Mask], depth: Mapping[int, Depth], *, progress: Progress
+    ) -> Motion:
+        """How the object moves through the clip. Raises Cancelled."""
+        return estimate_motion(clip, modal, progress=progress)
 
     def outlines(
         self, modal: Mapping[int, Mask], boxes: Mapping[int, AmodalBox], *, canvas: Canvas
@@ -124,14 +131,18 @@ class BuiltinAmodal:
 
 
 def _survey(
-    clip: Clip, modal: Mapping[int, Mask], depth: Mapping[int, Depth], *, canvas: Canvas, progress: Progress
+    clip: Clip, modal: Mapping[int, Mask], depth: Mapping[int, Depth], *, canvas: Canvas, motion: Motion
 ) -> _Scene:
-    motion = estimate_motion(clip, modal, progress=progress)
     small = SmallFrames(clip)
+    clearness = clearness_of(small, modal, motion)
+    return _Scene(small, modal, depth, motion, canvas, clearness, _spread(clearness))
+
+
+def clearness_of(small: SmallFrames, modal: Mapping[int, Mask], motion: Motion) -> dict[int, float]:
+    """Seen frame -> its modal area at the size the object has on the first seen frame, relative to the largest."""
     areas = {f: float(small.soft(modal[f]).sum()) / motion.size_on(f) ** 2 for f in motion.seen}
     largest = max(areas.values(), default=1.0)
-    clearness = {f: area / largest for f, area in areas.items()}
-    return _Scene(small, modal, depth, motion, canvas, clearness, _spread(clearness))
+    return {f: area / largest for f, area in areas.items()}
 
 
 def _spread(clearness: Mapping[int, float]) -> list[int]:
@@ -153,7 +164,7 @@ def _whole(scene: _Scene, index: int) -> Mask:
     seen = index in scene.modal and index in scene.motion.poses
     if index in scene.modal:
         full[scene.canvas.window] = scene.modal[index]
-    if seen and _may_be_there(scene, index):
+    if seen and may_be_there(scene.motion, scene.clearness, index):
         votes = _votes(scene, index)
         if scene.trusted and index in scene.depth:
             votes = np.where(_can_hide(scene, index), votes, 0).astype(np.float32)
@@ -161,13 +172,13 @@ def _whole(scene: _Scene, index: int) -> Mask:
     return full
 
 
-def _may_be_there(scene: _Scene, index: int) -> bool:
+def may_be_there(motion: Motion, clearness: Mapping[int, float], index: int) -> bool:
     """Between two seen frames, or just beyond one on which the object was going behind something."""
-    seen = scene.motion.seen
+    seen = motion.seen
     if not seen:
         return False
     edge = seen[-1] if index > seen[-1] else seen[0] if index < seen[0] else None
-    return edge is None or (abs(index - edge) <= CARRY_FRAMES and scene.clearness[edge] < GOING_HIDDEN)
+    return edge is None or (abs(index - edge) <= CARRY_FRAMES and clearness[edge] < GOING_HIDDEN)
 
 
 def _votes(scene: _Scene, index: int) -> Soft:

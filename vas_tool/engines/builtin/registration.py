@@ -125,7 +125,7 @@ def estimate_motion(
         else:
             stretch[index] = _next_pose(small, modal, index, mask=mask, poses=stretch)
     poses = _joined(small, modal, stretches, areas=areas)
-    return Motion(_with_hidden(poses, ordered), small.scale, tuple(sorted(poses)))
+    return Motion(with_hidden(poses, ordered), small.scale, tuple(sorted(poses)))
 
 
 def _next_pose(
@@ -150,7 +150,7 @@ def _joined(
             start = max((f for f in whole if f > max(whole) - LOOK_BACK), key=lambda f: areas[f])
             end = max((f for f in stretch if f < min(stretch) + LOOK_BACK), key=lambda f: areas[f])
             masks = small.mask(modal[start]), small.mask(modal[end])
-            guess = _matched(small.grey(start), small.grey(end), masks)
+            guess = matched(small.grey(start), small.grey(end), masks)
             across = guess if guess is None else follow(small, (start, end), masks=masks, guess=guess)
             if across is None:
                 across = _shifted(masks)
@@ -163,14 +163,22 @@ def _joined(
 
 def follow(small: SmallFrames, pair: tuple[int, int], *, masks: tuple[Mask, Mask], guess: Affine) -> Affine:
     """(2, 3) in small pixels from one seen frame to another: ``guess`` corrected by features found on both."""
+    start, end = paired(small, pair, masks=masks, guess=guess)
+    answer = _similarity(start, end, guess=guess)
+    return guess if answer is None else answer
+
+
+def paired(
+    small: SmallFrames, pair: tuple[int, int], *, masks: tuple[Mask, Mask], guess: Affine
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """(N, 2) points inside the mask of one seen frame, and where they are on another, inside its mask."""
     source, target = pair
     points = _trackable(small.grey(source), masks[0])
     if len(points) < 3:
-        return guess
+        return points[:0], points[:0]
     found, ends = _tracked(small.grey(source), small.grey(target), (points, transform(guess, points)))
-    inside = _inside(masks[1], ends)
-    answer = _similarity(points[found & inside], ends[found & inside], guess=guess)
-    return guess if answer is None else answer
+    good = found & _inside(masks[1], ends)
+    return points[good], ends[good]
 
 
 def _square(affine: Affine) -> Affine:
@@ -237,7 +245,7 @@ def _shifted(masks: tuple[Mask, Mask]) -> Affine:
     return np.array([[1.0, 0.0, x1 - x0], [0.0, 1.0, y1 - y0]])
 
 
-def _matched(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], masks: tuple[Mask, Mask]) -> Affine | None:
+def matched(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], masks: tuple[Mask, Mask]) -> Affine | None:
     """Between frames far apart: from SIFT features inside both masks; None when too few agree."""
     sift = cv2.SIFT_create(400, contrastThreshold=0.01)
     (kp0, d0), (kp1, d1) = (
@@ -252,7 +260,7 @@ def _matched(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], masks:
     return _similarity(start, end, guess=np.eye(2, 3)) if len(good) >= MIN_INLIERS else None
 
 
-def _with_hidden(poses: Mapping[int, Pose], frames: Sequence[int]) -> dict[int, Pose]:
+def with_hidden(poses: Mapping[int, Pose], frames: Sequence[int]) -> dict[int, Pose]:
     """Poses for every frame: interpolated where the object is hidden, damped beyond where it is seen."""
     if not poses:
         return {}

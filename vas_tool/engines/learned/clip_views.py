@@ -1,0 +1,217 @@
+"""A real clip as the network sees it: modal masks and depth at the builtin engines' small size, read when needed."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.builtin.amodal import TRIALS, clearness_of, may_be_there
+from vas_tool.engines.builtin.registration import Affine, Motion, resized
+from vas_tool.engines.builtin.small_frames import SmallFrames
+from vas_tool.engines.learned.evidence import HIDING, Soft, Window, evidence, window_around
+from vas_tool.engines.learned.poses import world_motion
+from vas_tool.types import Clip, Depth, Mask, SizeWH
+
+KEPT = 48
+"""Frames whose small outline and depth are held: those that one frame looks at, and some."""
+
+DEPTH_RANGE = 0.2
+"""Of depth, from surely farther to surely nearer than the object."""
+
+IN_FRONT = 0.05
+"""Nearer than the object by this much: not part of what stands still in the world."""
+
+OVER, BESIDE = 0.15, 0.45
+"""Depth is believed when at least so many pixels over the object are nearer than it, and at most so many beside it. On
+clips of the occlusion bench, depth in noisy layers has 0.08 to 0.41 nearer beside the object, the builtin depth 0.49
+to 0.70."""
+
+WHOLLY_CLEAR = 0.95
+"""Of an object of which so much is seen, nothing that hides it can be asked for."""
+
+
+class Follow(Protocol):
+    """How an object is followed, see ``poses.world_motion``."""
+
+    def __call__(
+        self, clip: Clip, modal: Mapping[int, Mask], moving: Callable[[int], Mask], /, *, progress: Progress
+    ) -> Motion:
+        """The object's motion through the clip."""
+        ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """A clip's frames, masks and depth at the small size. Nothing of it is held for long."""
+
+    small: SmallFrames
+    modal: Mapping[int, Mask]
+    depth: Mapping[int, Depth]
+    own: dict[int, float]
+    """Frame -> median depth of the object's seen pixels; ascending."""
+
+    @classmethod
+    def of(
+        cls, clip: Clip, modal: Mapping[int, Mask], depth: Mapping[int, Depth], *, progress: Progress = silent
+    ) -> Source:
+        """Look at the depth of the object on every frame. Raises Cancelled when ``progress`` does."""
+        source = cls(SmallFrames(clip), modal, depth, {})
+        for done, index in enumerate(sorted(modal)):
+            progress(done, len(modal), "depth of the object")
+            mask = source.mask(index)
+            there = source.depth_of(index) if mask.any() else None
+            if there is not None:
+                source.own[index] = float(np.median(there[mask]))
+        return source
+
+    def depth_of(self, frame_index: int) -> Soft | None:
+        """(h, w); None where there is none."""
+        if frame_index not in self.depth:
+            return None
+        return cv2.resize(self.depth[frame_index], self.small.size_wh, interpolation=cv2.INTER_AREA)
+
+    def mask(self, frame_index: int) -> Mask:
+        """(h, w): the modal mask, nothing where there is none."""
+        if frame_index not in self.modal:
+            return np.zeros(self.small.size_wh[::-1], bool)
+        return self.small.mask(self.modal[frame_index])
+
+    def own_depth(self, frame_index: int) -> float | None:
+        """The object's depth: on the frame, or between the nearest frames before and after on which it is seen."""
+        if frame_index in self.own:
+            return self.own[frame_index]
+        known = list(self.own)
+        place = bisect_left(known, frame_index)
+        near = known[max(0, place - 1) : place + 1]
+        return float(np.mean([self.own[f] for f in near])) if near else None
+
+    def moving(self, frame_index: int) -> Mask:
+        """(h, w): the object, and what is in front of it, hidden or not."""
+        depth, own, mask = self.depth_of(frame_index), self.own_depth(frame_index), self.mask(frame_index)
+        if depth is None or own is None:
+            return mask
+        return np.asarray(mask | (depth > own + IN_FRONT))
+
+
+class ClipViews:
+    """``evidence.Views`` of a clip. Memory does not grow with its length, but for a few numbers a frame."""
+
+    def __init__(self, source: Source, motion: Motion) -> None:
+        self._source, self._motion = source, motion
+        self.size_wh: SizeWH = source.small.size_wh
+        self.scale = source.small.scale
+        self.seen = motion.seen
+        self.clearness = clearness_of(source.small, source.modal, motion)
+        self._kept: OrderedDict[tuple[str, int], npt.NDArray[np.uint8]] = OrderedDict()
+        self.trusted = False
+        self.trusted = self._depth_is_trusted()
+
+    @classmethod
+    def of(
+        cls,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        depth: Mapping[int, Depth],
+        *,
+        follow: Follow = world_motion,
+        progress: Progress = silent,
+    ) -> ClipViews:
+        """Follow the object through the clip. Raises Cancelled when ``progress`` does."""
+        source = Source.of(clip, modal, depth, progress=progress)
+        return cls(source, follow(clip, modal, source.moving, progress=progress))
+
+    def outline(self, frame_index: int) -> Soft:
+        """(h, w): the modal mask."""
+        modal = self._source.modal
+        if frame_index not in modal:
+            return np.zeros(self.size_wh[::-1], np.float32)
+        return self._held("outline", frame_index, lambda: self._source.small.soft(modal[frame_index]))
+
+    def nearer(self, frame_index: int) -> Soft:
+        """(h, w): see ``evidence.Views``; 0.5 everywhere where depth says nothing."""
+        return self._held("nearer", frame_index, lambda: self._nearness(frame_index))
+
+    def between(self, source: int, target: int) -> Affine:
+        """(2, 3): small pixels of one frame -> of another."""
+        return resized(self._motion.between(source, target), self.scale)
+
+    def inside(self, frame_index: int) -> Soft:
+        """(h, w): ones; beyond a real frame there is no picture at all."""
+        return np.ones(self.size_wh[::-1], np.float32)
+
+    def may_tell(self, frame_index: int) -> bool:
+        """Whether somebody looked at the frame, and the object is seen there or may be hidden."""
+        return frame_index in self._source.modal and self.may_be_there(frame_index)
+
+    def may_be_there(self, frame_index: int) -> bool:
+        """Between two seen frames, or just beyond one on which the object was going behind something."""
+        return frame_index in self._motion.poses and may_be_there(self._motion, self.clearness, frame_index)
+
+    def _nearness(self, frame_index: int) -> Soft:
+        depth = self._source.depth_of(frame_index)
+        own = self._source.own_depth(frame_index)
+        if depth is None or own is None:
+            return np.full(self.size_wh[::-1], 0.5, np.float32)
+        return np.asarray(np.clip(0.5 + (depth - own) / DEPTH_RANGE, 0, 1), np.float32)
+
+    def _held(self, what: str, frame_index: int, make: Callable[[], Soft]) -> Soft:
+        key = (what, frame_index)
+        if key not in self._kept:
+            self._kept[key] = np.round(255 * make()).astype(np.uint8)
+            while len(self._kept) > 2 * KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key].astype(np.float32) / 255
+
+    def _depth_is_trusted(self) -> bool:
+        """Whether depth tells what hides the object: what lies over it is often nearer, what lies beside it seldom.
+
+        Depth that orders things wrongly would otherwise forbid every hidden part. Asked of some frames of the whole
+        clip, whichever are to be completed: a part of the clip is answered as the whole would be.
+        """
+        frames = [f for f in self.seen if f in self._source.own and self.clearness[f] < WHOLLY_CLEAR]
+        over, beside = _Share(), _Share()
+        for index in frames[:: max(1, len(frames) // TRIALS)]:
+            window = window_around(self, index)
+            if window is not None:
+                self._ask(index, window, over=over, beside=beside)
+        return over.share >= OVER and beside.share <= BESIDE
+
+    def _ask(self, frame_index: int, window: Window, *, over: _Share, beside: _Share) -> None:
+        """Count what is nearer: where the object was just seen or soon will be, and beside it, where it never is."""
+        known = evidence(self, frame_index, window)
+        resolution = known.picture.shape[-1]
+        there = cv2.warpAffine(self.nearer(frame_index), window.affine(resolution), (resolution, resolution))
+        seen, inside = known.picture[0] >= 0.5, known.picture[2] < 0.5
+        outside = inside & ~_grown(seen, 3)
+        before, after = known.candidates[-2:]
+        over.count(there > HIDING[0], outside & (np.maximum(before, after) > 0.9))
+        beside.count(there > HIDING[0], outside & (np.maximum(before, after) < 0.05) & _grown(seen, 11))
+
+
+@dataclass
+class _Share:
+    """Of the pixels asked for, those that are."""
+
+    those: int = 0
+    asked: int = 0
+
+    def count(self, those: Mask, asked: Mask) -> None:
+        self.those += int((those & asked).sum())
+        self.asked += int(asked.sum())
+
+    @property
+    def share(self) -> float:
+        return self.those / self.asked if self.asked else 0.0
+
+
+def _grown(mask: Mask, width: int) -> Mask:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((width, width), np.uint8)) > 0

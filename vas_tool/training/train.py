@@ -1,0 +1,212 @@
+"""Train the learned amodal engine: ``accelerate launch -m vas_tool.training.train --out DIR``.
+
+Runs on whatever accelerate finds (one command for a processor and for GPUs). What a step learns from is drawn from the
+seed and the step's number alone: a run that was stopped goes on behind its last checkpoint as if it never had.
+``curve.csv`` holds the loss, and the hidden part's IoU on shapes that are never learned from. How the shipped weights
+were made: ``vas_tool/training/RECIPE.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from vas_tool.engines.learned.network import AmodalNet, mixed, num_parameters, probability
+from vas_tool.training.losses import hidden_iou, loss
+from vas_tool.training.scenes import Sample, samples
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""((N, CHANNELS, R, R) pictures, (N, CANDIDATES, R, R) candidates, (N, R, R) truth)."""
+
+LEARNED_FROM, HELD_OUT = 0, 1
+"""Streams of random numbers that never meet."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run goes; the defaults made the shipped weights."""
+
+    out: Path
+    steps: int = 6_000
+    batch: int = 40
+    learning_rate: float = 2e-3
+    warmup: int = 200
+    seed: int = 0
+    workers: int = 1
+    every: int = 500
+    """Steps between checkpoints and lines of the curve."""
+    held_out: int = 6
+    """Batches that are measured on; the same for every seed."""
+    decay: float = 0.999
+    """Of the running mean of the weights, which is what is kept."""
+
+
+class DrawnSteps(Dataset[Batch]):
+    """Item ``k`` is what step ``k`` learns from on one process: the same in every run, with any number of workers."""
+
+    def __init__(self, seed: int, batch: int, *, rank: int = 0, stream: int = LEARNED_FROM) -> None:
+        self._seed, self._batch, self._rank, self._stream = seed, batch, rank, stream
+
+    def __getitem__(self, step: int) -> Batch:
+        drawn = _drawn(np.random.default_rng([self._seed, self._stream, step, self._rank]))
+        found = list(islice(drawn, self._batch))
+        pictures, candidates = [s.evidence.picture for s in found], [s.evidence.candidates for s in found]
+        return _stacked(pictures), _stacked(candidates), _stacked([s.truth for s in found])
+
+
+def _stacked(parts: list[npt.NDArray[np.float32]]) -> Tensor:
+    return torch.from_numpy(np.stack(parts))
+
+
+def _drawn(random: np.random.Generator) -> Iterator[Sample]:
+    while True:
+        yield from samples(random)
+
+
+def _one_thread(_: int) -> None:
+    cv2.setNumThreads(0)
+
+
+def main() -> None:
+    """The command line; each option is a field of ``Plan``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    for name in ("steps", "batch", "warmup", "seed", "workers", "every", "held_out"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(Plan, name))
+    parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate)
+    train(Plan(**vars(parser.parse_args())))
+
+
+def train(plan: Plan) -> Path:
+    """Train, and return the file of weights. Goes on behind the last checkpoint in ``plan.out``."""
+    accelerator = Accelerator()
+    set_seed(plan.seed)
+    net = AmodalNet()
+    mean = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(plan.decay))
+    mean.to(accelerator.device)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=plan.learning_rate, weight_decay=1e-3)
+    net, optimizer = accelerator.prepare(net, optimizer)
+    accelerator.register_for_checkpointing(mean)
+    done = _resumed(accelerator, plan.out)
+    accelerator.print(f"{num_parameters(net)} numbers to learn, from step {done}, on {accelerator.device}")
+    started, losses = time.monotonic(), list[float]()
+    for step, batch in zip(range(done + 1, plan.steps + 1), _batches(plan, accelerator, done), strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = plan.learning_rate * pace(step - 1, plan)
+        losses.append(_step(net, batch, optimizer=optimizer, accelerator=accelerator))
+        mean.update_parameters(accelerator.unwrap_model(net))
+        if step % plan.every == 0 or step == plan.steps:
+            _save(accelerator, plan.out, step)
+            line = {"step": step, "loss": float(np.mean(losses)), "seconds": time.monotonic() - started}
+            losses.clear()
+            if accelerator.is_main_process:
+                _note(plan, line | measured(mean, plan, accelerator.device))
+    path = plan.out / "amodal.safetensors"
+    if accelerator.is_main_process:
+        _keep(mean, path)
+    accelerator.wait_for_everyone()
+    return path
+
+
+def pace(step: int, plan: Plan) -> float:
+    """The part of the learning rate at a step: a rise, then half a cosine to a hundredth."""
+    if step < plan.warmup:
+        return (step + 1) / plan.warmup
+    share = min(1.0, (step - plan.warmup) / max(1, plan.steps - plan.warmup))
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2
+
+
+def _resumed(accelerator: Accelerator, out: Path) -> int:
+    state = out / "checkpoint"
+    if not state.is_dir():
+        return 0
+    accelerator.load_state(str(state))
+    return int((state / "step").read_text())
+
+
+def _save(accelerator: Accelerator, out: Path, step: int) -> None:
+    """Written beside, then swapped: a run that is killed meanwhile finds the checkpoint before."""
+    new, old = out / "checkpoint.new", out / "checkpoint"
+    accelerator.save_state(str(new))
+    if accelerator.is_main_process:
+        (new / "step").write_text(str(step))
+        shutil.rmtree(old, ignore_errors=True)
+        new.rename(old)
+    accelerator.wait_for_everyone()
+
+
+def _batches(plan: Plan, accelerator: Accelerator, done: int) -> Iterator[Batch]:
+    steps = DrawnSteps(plan.seed, plan.batch, rank=accelerator.process_index)
+    order = range(done, plan.steps)
+    loader: DataLoader[Batch] = DataLoader(
+        steps, batch_size=None, sampler=order, num_workers=plan.workers, worker_init_fn=_one_thread
+    )
+    for batch in loader:
+        pictures, candidates, truth = (part.to(accelerator.device) for part in batch)
+        yield pictures, candidates, truth
+
+
+def _step(net: AmodalNet, batch: Batch, *, optimizer: torch.optim.Optimizer, accelerator: Accelerator) -> float:
+    pictures, candidates, truth = batch
+    with accelerator.autocast():
+        found = probability(net, pictures, candidates)
+    wrong = loss(found, truth, pictures[:, 0])
+    accelerator.backward(wrong)
+    accelerator.clip_grad_norm_(net.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    return float(wrong.detach())
+
+
+def measured(net: torch.nn.Module, plan: Plan, device: torch.device) -> dict[str, float]:
+    """Hidden part's IoU, hard, on shapes never learned from: the network's, and of the last or next thing known."""
+    overlaps: dict[str, list[Tensor]] = {"net": [], "known": []}
+    held_out = DrawnSteps(0, plan.batch, stream=HELD_OUT)
+    for step in range(plan.held_out):
+        pictures, candidates, truth = (part.to(device) for part in held_out[step])
+        with torch.no_grad():
+            shares, paint = net(pictures)
+        answers = {"net": mixed(shares, paint, candidates), "known": candidates[:, -2:].amax(1)}
+        for name, answer in answers.items():
+            overlap, counts = hidden_iou((answer > 0.5).float(), (truth > 0.5).float(), (pictures[:, 0] > 0.5).float())
+            overlaps[name].append(overlap[counts > 0])
+    return {name: float(torch.cat(parts).mean()) for name, parts in overlaps.items()}
+
+
+def _note(plan: Plan, line: dict[str, float]) -> None:
+    path = plan.out / "curve.csv"
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(line))
+        if new:
+            writer.writeheader()
+        writer.writerow({k: v if isinstance(v, int) else round(v, 5) for k, v in line.items()})
+    print(" ".join(f"{k} {v:.4g}" for k, v in line.items()), flush=True)
+
+
+def _keep(mean: torch.nn.Module, path: Path) -> None:
+    """The running mean of the weights in half precision."""
+    weights = {k.removeprefix("module."): v for k, v in mean.state_dict().items() if k != "n_averaged"}
+    save_file({k: v.half().contiguous().cpu() for k, v in weights.items()}, path)
+    path.chmod(0o644)
+
+
+if __name__ == "__main__":
+    main()
