@@ -17,6 +17,7 @@ from pycocotools import mask as coco
 from test_evaluation_video_benchmarks import WHOLE, kitti_truth, movi, tabe_video
 
 from vas_tool.cli import main
+from vas_tool.engines import registry
 from vas_tool.evaluation import Order, evaluate, predicting
 from vas_tool.evaluation.kitti import read_truth as read_kitti_truth
 from vas_tool.evaluation.predicting import moved
@@ -136,6 +137,7 @@ def test_an_engine_that_fails_on_a_clip_loses_no_other(
 def test_an_engine_that_is_not_here_stops_before_the_first_clip(
     sail: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    registry._load.cache_clear()  # another test's tiny checkpoint must not stand in
     frames = str(tmp_path / "frames")
     assert predict("sail-vos", sail, tmp_path / "out.json", "--engine", "diffusion-vas", "--frames", frames) == 1
     assert "diffusion-vas is not complete" in capsys.readouterr().err and not (tmp_path / "out.json").exists()
