@@ -49,8 +49,7 @@ a little better with 0.55 (hidden part 62.6 against 62.3), filmed outlines with 
 SLIVER = 3
 """Pixels (small): hidden parts thinner than this come from imprecise registration."""
 
-
-LIMIT = 0.2, 0.4
+CAN_HIDE = 0.2, 0.4
 """Nearness below which nothing can hide the object, and from which depth has no objection."""
 
 DROPPED = 0.3
@@ -63,7 +62,7 @@ THRESHOLD_STD, THRESHOLD_MOST = 0.12, 0.25
 def can_hide(picture: Picture) -> Soft:
     """(R, R): 0 where a trusted depth says that nothing can hide the object, 1 where something may; what is seen: 1."""
     seen, nearer, _, trusted = picture[:4]
-    low, high = LIMIT
+    low, high = CAN_HIDE
     return np.maximum(seen, np.where(trusted > 0, np.clip((nearer - low) / (high - low), 0, 1), 1)).astype(np.float32)
 
 
@@ -157,10 +156,8 @@ class LearnedAmodal:
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
         """(frame_index, one (canvas H, W) bool a seed); the clip is followed once for all of them."""
         checked((), settings, engine="learned")
-        views, guesses = (
-            ClipViews.of(clip, modal, depth, follow=self._motion, progress=progress),
-            [Guess.of(seed) for seed in seeds],
-        )
+        views = ClipViews.of(clip, modal, depth, follow=self._motion, progress=progress)
+        guesses = [Guess.of(seed) for seed in seeds]
         place = partial(on_canvas, small_wh=views.size_wh, canvas=canvas)
         for done, (index, found) in enumerate(self.probabilities(views, frame_indices, guesses)):
             progress(done, len(frame_indices), "amodal masks")
