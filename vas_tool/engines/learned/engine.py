@@ -44,7 +44,8 @@ FINEST = 256
 
 THRESHOLD = 0.45
 """Below a half: IoU forgives too much more than too little. 0.35 to 0.55 were tried on the occlusion bench; puppets do
-a little better with 0.55 (hidden part 62.6 against 62.3), filmed outlines with 0.4 (75.6 against 75.2), all with the weights of step 4,800."""
+a little better with 0.55 (hidden part 62.6 against 62.3), filmed outlines with 0.4 (75.6 against 75.2).
+Tried with the weights of step 4,800 of 6,000."""
 
 SLIVER = 3
 """Pixels (small): hidden parts thinner than this come from imprecise registration."""
