@@ -8,42 +8,55 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.builtin.registration import Affine
 from vas_tool.engines.learned.evidence import Soft
-from vas_tool.training.shapes import NUM_FRAMES, SIDE, Masks, Random
+from vas_tool.training.cameras import Poses, similarities
+from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Path, Random
+
+Layer = tuple[float, npt.NDArray[np.bool_]]
+"""How much nearer than the object, and (SIDE, SIDE) where."""
+
+
+GROUND_AHEAD = 0.35
+"""Part of the clips in which the ground before the object's feet is nearer than it."""
 
 
 @dataclass(frozen=True)
 class DepthLook:
     """How depth looks in one clip."""
 
-    heights: npt.NDArray[np.float64]
-    """Of each layer, in the depth range above the object's."""
     noise: float
     blur: float
-    ground: tuple[float, float]
-    """Of what is behind, at the top and at the bottom."""
+    ground: Path
+    """(SIDE,): of the ground, from the top to the bottom, in the depth range from the object."""
 
     @classmethod
-    def drawn(cls, num_layers: int, random: Random) -> DepthLook:
+    def drawn(cls, random: Random) -> DepthLook:
         """One clip's look, at random."""
-        top = random.uniform(-0.4, -0.1)
-        return cls(
-            random.uniform(0.08, 0.4, num_layers),
-            random.uniform(0.01, 0.05),
-            random.uniform(0.3, 1.5),
-            (top, random.uniform(top, -0.04)),
-        )
+        return cls(random.uniform(0.01, 0.05), random.uniform(0.3, 1.5), _ground(random))
 
-    def nearness(self, seen: Soft, front: list[npt.NDArray[np.bool_]], random: Random) -> Soft:
-        """(h, w): 0.5 at the object, above it in front; soft borders and noise as estimated depth has them."""
-        depth = np.repeat(np.linspace(*self.ground, SIDE)[:, None], SIDE, axis=1)
+    def nearness(self, seen: Soft, things: tuple[list[Layer], list[Layer]], random: Random) -> Soft:
+        """(h, w): 0.5 at the object, above it in front; soft borders and noise as estimated depth has them.
+
+        ``things``: the farther and the nearer ones of this frame.
+        """
+        depth = np.repeat(self.ground[:, None], SIDE, axis=1)
+        behind, front = things
+        for height, layer in behind:
+            depth[layer] = height
         depth[seen > 0.5] = 0.0
-        for height, layer in zip(self.heights, front, strict=True):
+        for height, layer in front:
             depth[layer] = height
         coarse = random.normal(0, self.noise, (SIDE // 5, SIDE // 5))
         blurred = cv2.GaussianBlur(depth, (0, 0), self.blur) + cv2.resize(coarse, (SIDE, SIDE))
         return np.asarray(np.clip(0.5 + blurred / 0.2, 0, 1), np.float32)
+
+
+def _ground(random: Random) -> Path:
+    top = random.uniform(-0.4, -0.1)
+    if random.random() > GROUND_AHEAD:
+        return np.linspace(top, random.uniform(top, -0.04), SIDE)
+    feet = SIDE / 2 + random.uniform(0.7, 1.1) * SIZE
+    return np.interp(np.arange(SIDE), [0, feet, SIDE], [top, 0, random.uniform(0, 0.2)])
 
 
 def tracked(seen: Masks, random: Random) -> Masks:
@@ -56,7 +69,7 @@ def tracked(seen: Masks, random: Random) -> Masks:
     return np.stack([change(mask, kernel) if random.random() < 0.5 else mask for mask in hard]).astype(np.float32)
 
 
-def drift(truth: Masks, hiding: npt.NDArray[np.bool_], random: Random) -> npt.NDArray[np.float64]:
+def drift(truth: Masks, hiding: npt.NDArray[np.bool_], random: Random) -> Poses:
     """(T, 3, 3): a slow walk of shift, turn and size; faster where little is seen, with leaps where nothing is."""
     hidden = 1 - (truth * ~hiding).sum(axis=(1, 2)) / np.maximum(truth.sum(axis=(1, 2)), 1)
     level = np.exp(random.uniform(np.log(0.03), np.log(0.7)))
@@ -65,8 +78,7 @@ def drift(truth: Masks, hiding: npt.NDArray[np.bool_], random: Random) -> npt.ND
     leaps = (hidden > 0.85) & (random.random(NUM_FRAMES) < 0.25)
     steps[leaps, :2] += random.normal(0, random.choice([1.0, 4.0]), (int(leaps.sum()), 2))
     x, y, turn, size = np.cumsum(steps, axis=0).T
-    bump = _bump(hidden > 0.9, random)
-    return np.stack([_similarity((x[i] + bump[i, 0], y[i] + bump[i, 1]), turn[i], size[i]) for i in range(NUM_FRAMES)])
+    return similarities(np.stack([x, y], axis=1) + _bump(hidden > 0.9, random), turn, size)
 
 
 def _bump(gone: npt.NDArray[np.bool_], random: Random) -> npt.NDArray[np.float64]:
@@ -80,12 +92,4 @@ def _bump(gone: npt.NDArray[np.bool_], random: Random) -> npt.NDArray[np.float64
         if length > 0:
             out[start:i] = np.sin(np.pi * (np.arange(length) + 1) / (length + 1))[:, None] * height * min(1, length / 5)
         start = i + 1
-    return out
-
-
-def _similarity(shift: tuple[float, float], turn: float, log_size: float) -> Affine:
-    cos, sin, size = np.cos(turn), np.sin(turn), np.exp(log_size)
-    linear, middle = size * np.array([[cos, -sin], [sin, cos]]), np.array([SIDE / 2, SIDE / 2])
-    out = np.eye(3)
-    out[:2, :2], out[:2, 2] = linear, middle - linear @ middle + shift
     return out

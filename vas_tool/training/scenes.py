@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vas_tool.engines.builtin.registration import Affine
 from vas_tool.engines.learned.evidence import RESOLUTION, Evidence, Soft, Window, evidence, window_around
-from vas_tool.training.looks import DepthLook, drift, tracked
+from vas_tool.training.cameras import Poses, World
+from vas_tool.training.looks import DepthLook, Layer, drift, tracked
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Random, drawn
-from vas_tool.training.things import course, occluder
+from vas_tool.training.things import Covered, Thing, course, farther, nearer
 from vas_tool.types import SizeWH
 
 LEAST_HIDDEN, MOST_HIDDEN = 0.08, 0.75
@@ -37,8 +37,8 @@ class DrawnViews:
     truth: Masks
     outlines: Masks
     nearness: Masks
-    drift: npt.NDArray[np.float64]
-    """(T, 3, 3): how far registration has gone astray on each frame."""
+    poses: Poses
+    """Object -> picture as registration finds them: the camera's, gone astray."""
     trusted: bool
     within: Masks
     """Where the frame is."""
@@ -59,8 +59,8 @@ class DrawnViews:
         return self.nearness[frame_index]
 
     def between(self, source: int, target: int) -> Affine:
-        """(2, 3): what registration would say; the truth is the identity."""
-        return np.asarray((self.drift[target] @ np.linalg.inv(self.drift[source]))[:2])
+        """(2, 3): what registration would say."""
+        return np.asarray((self.poses[target] @ np.linalg.inv(self.poses[source]))[:2])
 
     @property
     def seen(self) -> list[int]:
@@ -108,16 +108,34 @@ def _unsteady(window: Window, random: Random) -> Window:
 
 
 def scene(random: Random) -> DrawnViews:
-    """An object of which 8 to 75 % is hidden."""
+    """An object of which 8 to 75 % is hidden, with things before and behind it, as a camera shows them."""
     while True:
-        truth = drawn(random)
+        world = World.drawn(random)
+        truth = world.seen(drawn(random))
+        behind = farther(random, world)
         for _ in range(TRIES):
-            layers = [occluder(random) for _ in range(random.choice([1, 1, 1, 2, 3]))]
-            front = np.logical_or.reduce(layers)
+            front = nearer(random, world)
             beyond = _frame_edge(random)
-            seen = truth * ~(front | beyond)
+            seen = truth * ~(_covered(front) | beyond)
             if _fits(truth, seen):
-                return _views(truth, seen, layers, beyond=beyond, random=random)
+                return _views(_Drawn(world, truth, seen, (behind, front), beyond), random)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A clip as it is, before anybody looks at it."""
+
+    world: World
+    truth: Masks
+    seen: Masks
+    things: tuple[list[Thing], list[Thing]]
+    """Farther, the farthest first, and nearer."""
+    beyond: Covered
+    """What lies beyond the frame."""
+
+
+def _covered(things: list[Thing]) -> Covered:
+    return np.logical_or.reduce([thing.covered for thing in things])
 
 
 def _fits(truth: Masks, seen: Masks) -> bool:
@@ -126,19 +144,23 @@ def _fits(truth: Masks, seen: Masks) -> bool:
     return bool(LEAST_HIDDEN <= hidden <= MOST_HIDDEN and gone <= MOST_GONE)
 
 
-def _views(
-    truth: Masks, seen: Masks, layers: list[npt.NDArray[np.bool_]], *, beyond: npt.NDArray[np.bool_], random: Random
-) -> DrawnViews:
+def _views(clip: _Drawn, random: Random) -> DrawnViews:
     trusted = bool(random.random() > UNTRUSTED)
-    front = np.logical_or.reduce(layers)
-    look = DepthLook.drawn(len(layers), random)
-    nearness = np.stack([look.nearness(seen[i], [layer[i] for layer in layers], random) for i in range(NUM_FRAMES)])
-    outlines = tracked(seen, random)
-    astray = drift(truth, front | beyond, random)
-    return DrawnViews(truth, outlines, nearness, astray, trusted, (~beyond).astype(np.float32))
+    behind, front = clip.things
+    look = DepthLook.drawn(random)
+    nearness = np.stack(
+        [look.nearness(clip.seen[i], (_layers(behind, i), _layers(front, i)), random) for i in range(NUM_FRAMES)]
+    )
+    outlines = tracked(clip.seen, random)
+    poses = clip.world.poses @ drift(clip.truth, _covered(front) | clip.beyond, random)
+    return DrawnViews(clip.truth, outlines, nearness, poses, trusted, (~clip.beyond).astype(np.float32))
 
 
-def _frame_edge(random: Random) -> npt.NDArray[np.bool_]:
+def _layers(things: list[Thing], frame_index: int) -> list[Layer]:
+    return [(thing.height, thing.covered[frame_index]) for thing in things]
+
+
+def _frame_edge(random: Random) -> Covered:
     """(T, SIDE, SIDE): what lies beyond the frame; mostly nothing."""
     beyond = np.zeros((NUM_FRAMES, SIDE, SIDE), bool)
     if random.random() < 0.8:

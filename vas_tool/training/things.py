@@ -1,21 +1,81 @@
-"""Things in front of a drawn object: bars, fences, walls, leaves, round things."""
+"""Things around a drawn object, nearer or farther: bars, fences, walls, leaves, round things, others of its kind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Path, Random, fill, smooth
+from vas_tool.training.cameras import World
+from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Path, Random, drawn, fill, smooth
 
-Occluder = Callable[[Random], npt.NDArray[np.bool_]]
+Covered = npt.NDArray[np.bool_]
+"""(T, SIDE, SIDE)."""
+
+Way = npt.NDArray[np.float64]
+"""(T, 2) pixels: where something's middle is, from the picture's."""
+
+NEARER, FARTHER = (0.08, 0.4), (-0.35, -0.02)
+"""Of the depth range, from the object."""
+
+STANDS = 0.5
+"""Part of the things that stand still in the world; the others go their own way."""
+
+MOST_FARTHER = 4
+ALONE = np.zeros(1)
+"""The offset of a single band."""
 
 
-def occluder(random: Random) -> npt.NDArray[np.bool_]:
-    """(T, SIDE, SIDE): where something nearer is."""
-    kinds: list[Occluder] = [_bar, _bar, _fence, _ellipses, _leaves, _wide, _wide, _edge]
-    return kinds[random.integers(len(kinds))](random)
+@dataclass(frozen=True)
+class Thing:
+    """Something that is not the object."""
+
+    height: float
+    """By how much of the depth range it is nearer than the object; below 0 it is farther."""
+    covered: Covered
+
+
+Shape = Callable[[Random, Way], Covered]
+
+
+def nearer(random: Random, world: World) -> list[Thing]:
+    """One to three things before the object, the nearest last; mostly such that they hide something of it."""
+    return _by_height(_occluder(random, world) for _ in range(random.choice([1, 1, 1, 2, 3])))
+
+
+def _occluder(random: Random, world: World) -> Thing:
+    shapes: list[Shape] = [_bar, _bar, _fence, _ellipses, _leaves, _wide, _wide, _edge, _other]
+    return _thing(random, world, shapes, heights=NEARER)
+
+
+def farther(random: Random, world: World) -> list[Thing]:
+    """What is behind the object, the farthest first; nothing, in a third of the clips."""
+    count = random.integers(1, MOST_FARTHER + 1) * (random.random() > 1 / 3)
+    shapes: list[Shape] = [_bar, _fence, _ellipses, _leaves, _wide, _edge, _other]
+    return _by_height(_thing(random, world, shapes, heights=FARTHER) for _ in range(count))
+
+
+def _by_height(things: Iterable[Thing]) -> list[Thing]:
+    return sorted(things, key=lambda thing: thing.height)
+
+
+def _thing(random: Random, world: World, shapes: list[Shape], *, heights: tuple[float, float]) -> Thing:
+    height, shape = random.uniform(*heights), shapes[random.integers(len(shapes))]
+    way = _standing(random, world.passing(height)) if random.random() < STANDS else _going(random)
+    return Thing(height, world.thing(shape(random, way)))
+
+
+def _standing(random: Random, passing: Way) -> Way:
+    """It is about at the object on one of the frames."""
+    return passing - passing[random.integers(NUM_FRAMES)] + random.normal(0, 0.4 * SIZE, 2)
+
+
+def _going(random: Random) -> Way:
+    angle = random.normal(0, 0.25) + (random.random() < 0.3) * random.uniform(0, np.pi)
+    return course(random, 1.3 * SIZE)[:, None] * np.array([np.cos(angle), np.sin(angle)])
 
 
 def course(random: Random, reach: float) -> Path:
@@ -31,54 +91,58 @@ def course(random: Random, reach: float) -> Path:
     return np.asarray(path + smooth(random, 1.5, pace=3.0))
 
 
-def _bands(random: Random, widths: Path, offsets: Path) -> npt.NDArray[np.bool_]:
-    """Parallel endless bands through the picture, mostly upright; all move together."""
-    angle = random.normal(0, 0.15) + (random.random() < 0.25) * random.uniform(0, np.pi)
-    way = course(random, 1.3 * SIZE)
+# --- shapes -----------------------------------------------------------------------------------------------------------
+
+
+def _bands(random: Random, way: Way, *, widths: Path, offsets: Path = ALONE) -> Covered:
+    """Parallel endless bands through the picture, mostly across their way; all move together."""
+    heading = way[-1] - way[0]
+    across_way = np.arctan2(heading[1], heading[0]) if np.hypot(*heading) > 1 else 0.0
+    angle = across_way + random.normal(0, 0.15) + (random.random() < 0.15) * random.uniform(-1.2, 1.2)
+    normal = np.array([np.cos(angle), np.sin(angle)])
     rows, columns = np.mgrid[0:SIDE, 0:SIDE] - SIDE / 2
-    across = columns * np.cos(angle) + rows * np.sin(angle)
+    across = columns * normal[0] + rows * normal[1]
     out = np.zeros((NUM_FRAMES, SIDE, SIDE), bool)
-    for i in range(NUM_FRAMES):
+    for i, at in enumerate(way @ normal):
         for width, offset in zip(widths, offsets, strict=True):
-            out[i] |= np.abs(across - way[i] - offset) < width / 2
+            out[i] |= np.abs(across - at - offset) < width / 2
     return out
 
 
-def _bar(random: Random) -> npt.NDArray[np.bool_]:
-    return _bands(random, np.array([random.uniform(0.25, 1.2) * SIZE]), np.zeros(1))
+def _bar(random: Random, way: Way) -> Covered:
+    return _bands(random, way, widths=np.array([random.uniform(0.25, 1.2) * SIZE]))
 
 
-def _wide(random: Random) -> npt.NDArray[np.bool_]:
-    return _bands(random, np.array([random.uniform(1.8, 3.6) * SIZE]), np.zeros(1))
+def _wide(random: Random, way: Way) -> Covered:
+    return _bands(random, way, widths=np.array([random.uniform(1.8, 3.6) * SIZE]))
 
 
-def _fence(random: Random) -> npt.NDArray[np.bool_]:
+def _fence(random: Random, way: Way) -> Covered:
     count, gap = random.integers(2, 7), random.uniform(0.35, 0.9) * SIZE
     widths = np.full(count, gap * random.uniform(0.2, 0.6))
-    return _bands(random, widths, (np.arange(count) - (count - 1) / 2) * gap)
+    return _bands(random, way, widths=widths, offsets=(np.arange(count) - (count - 1) / 2) * gap)
 
 
-def _edge(random: Random) -> npt.NDArray[np.bool_]:
+def _edge(random: Random, way: Way) -> Covered:
     """A wall: everything on one side of a line."""
-    return _bands(random, np.array([6 * SIZE]), np.array([random.choice([-1, 1]) * 3 * SIZE]))
+    side = random.choice([-1, 1])
+    return _bands(random, way, widths=np.array([6 * SIZE]), offsets=np.array([side * 3 * SIZE]))
 
 
-def _ellipses(random: Random) -> npt.NDArray[np.bool_]:
-    return _heap(random, count=int(random.integers(1, 3)), size=(0.35, 1.1), spread=0.4)
+def _ellipses(random: Random, way: Way) -> Covered:
+    return _heap(random, way, count=int(random.integers(1, 3)), size=(0.35, 1.1), spread=0.4)
 
 
-def _leaves(random: Random) -> npt.NDArray[np.bool_]:
-    return _heap(random, count=int(random.integers(6, 20)), size=(0.1, 0.4), spread=0.9)
+def _leaves(random: Random, way: Way) -> Covered:
+    return _heap(random, way, count=int(random.integers(6, 20)), size=(0.1, 0.4), spread=0.9)
 
 
-def _heap(random: Random, *, count: int, size: tuple[float, float], spread: float) -> npt.NDArray[np.bool_]:
+def _heap(random: Random, way: Way, *, count: int, size: tuple[float, float], spread: float) -> Covered:
     """Round things that move together."""
-    angle, way = random.uniform(0, 2 * np.pi), course(random, 1.3 * SIZE)
     places = random.normal(0, spread * SIZE, (count, 2))
     shapes = [_leaf(random, random.uniform(*size) * SIZE) for _ in range(count)]
     out = np.zeros((NUM_FRAMES, SIDE, SIDE), np.uint8)
-    for i, picture in enumerate(out):
-        middle = SIDE / 2 + way[i] * np.array([np.cos(angle), np.sin(angle)])
+    for picture, middle in zip(out, SIDE / 2 + way, strict=True):
         for place, shape in zip(places, shapes, strict=True):
             fill(picture, shape + place + middle)
     return out > 127
@@ -88,3 +152,12 @@ def _leaf(random: Random, size: float) -> npt.NDArray[np.float64]:
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     radius = size * (1 + 0.2 * random.normal() * np.cos(2 * angles) + 0.15 * random.normal() * np.cos(3 * angles))
     return np.stack([radius * np.cos(angles), radius * random.uniform(0.5, 1.0) * np.sin(angles)], axis=1)
+
+
+def _other(random: Random, way: Way) -> Covered:
+    """Another creature, blob or compound, of about the object's size."""
+    size, out = random.uniform(0.6, 1.6), np.zeros((NUM_FRAMES, SIDE, SIDE), bool)
+    for i, (mask, at) in enumerate(zip(drawn(random), way, strict=True)):
+        place = np.array([[size, 0, (1 - size) * SIDE / 2 + at[0]], [0, size, (1 - size) * SIDE / 2 + at[1]]])
+        out[i] = cv2.warpAffine(mask, place, (SIDE, SIDE)) > 0.5
+    return out

@@ -1,0 +1,84 @@
+"""A camera that goes along with a drawn object, and what it makes of the things around.
+
+Drawn shapes are in coordinates of the object (registration has taken its way out), so a camera shows in two ways:
+things that stand still pass by, nearer ones faster; and the pictures are turned and zoomed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.engines.builtin.registration import Affine
+from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Path, Random, smooth
+
+STILL = 0.4
+"""Part of the clips whose camera neither turns nor zooms."""
+
+SMALLEST, LARGEST = 0.6, 1.4
+"""Zoom, relative to the middle of its range."""
+
+Poses = npt.NDArray[np.float64]
+"""(T, 3, 3): one similarity a frame."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What stands still, and the camera that looks at it."""
+
+    way: npt.NDArray[np.float64]
+    """(T, 2): of the object through the world, in pixels."""
+    parallax: float
+    """By how much more things pass by that are nearer by the whole depth range."""
+    poses: Poses
+    """Object -> picture: how the camera turns and zooms about the middle."""
+
+    @classmethod
+    def drawn(cls, random: Random) -> World:
+        """One clip's camera, at random."""
+        angle = random.normal(0, 0.3) + np.pi * (random.random() < 0.5) + (random.random() < 0.2) * np.pi / 2
+        along = np.linspace(-1, 1, NUM_FRAMES) * random.uniform(0, 2.0) * SIZE + smooth(random, 0.2 * SIZE, pace=8.0)
+        shake = np.stack([smooth(random, random.uniform(0, 1.0), pace=2.5) for _ in "xy"], axis=1)
+        way = along[:, None] * np.array([np.cos(angle), np.sin(angle)]) + shake
+        return cls(way, random.uniform(0, 1.5), _poses(random))
+
+    def passing(self, height: float) -> npt.NDArray[np.float64]:
+        """(T, 2): the way of something that stands still, seen from the object; ``height`` is nearer than it."""
+        return -self.way * (1 + self.parallax * height)
+
+    def seen(self, masks: Masks) -> Masks:
+        """(T, SIDE, SIDE) as the camera shows it; what touches the border goes on beyond it."""
+        if not (self.poses - np.eye(3)).any():
+            return masks
+        borders = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
+        shown = [cv2.warpAffine(m, p[:2], (SIDE, SIDE), **borders) for m, p in zip(masks, self.poses, strict=True)]
+        return np.stack(shown).astype(np.float32)
+
+    def thing(self, thing: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """The same for something that is there or not."""
+        return self.seen(thing.astype(np.float32)) > 0.5
+
+
+def _poses(random: Random) -> Poses:
+    if random.random() < STILL:
+        return np.repeat(np.eye(3)[None], NUM_FRAMES, axis=0)
+    zoom = smooth(random, random.uniform(0.01, 0.2), pace=10.0)
+    size = np.clip(zoom - (zoom.max() + zoom.min()) / 2, np.log(SMALLEST), np.log(LARGEST))
+    turn = smooth(random, random.uniform(0, 0.08), pace=6.0)
+    return similarities(np.zeros((NUM_FRAMES, 2)), turn, size)
+
+
+def similarities(shifts: npt.NDArray[np.float64], turns: Path, log_sizes: Path) -> Poses:
+    """About the middle of the picture: (T, 2) pixels, radians, logarithms of sizes."""
+    return np.stack([_similarity(s, t, z) for s, t, z in zip(shifts, turns, log_sizes, strict=True)])
+
+
+def _similarity(shift: npt.NDArray[np.float64], turn: float, log_size: float) -> Affine:
+    cos, sin, size = np.cos(turn), np.sin(turn), np.exp(log_size)
+    linear, middle = size * np.array([[cos, -sin], [sin, cos]]), np.array([SIDE / 2, SIDE / 2])
+    out = np.eye(3)
+    out[:2, :2], out[:2, 2] = linear, middle - linear @ middle + shift
+    return out
