@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,11 +19,15 @@ from vas_tool.engines.learned.evidence import (
     slot_channels,
 )
 from vas_tool.engines.learned.network import AmodalNet, mixed
-from vas_tool.training import scenes
+from vas_tool.masks import iou
+from vas_tool.training import cameras, scenes
 from vas_tool.training import train as training
+from vas_tool.training.cameras import World
+from vas_tool.training.looks import DepthLook
 from vas_tool.training.losses import hidden_iou, loss
 from vas_tool.training.scenes import LEAST_HIDDEN, MOST_HIDDEN, samples, scene
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, drawn
+from vas_tool.training.things import farther, nearer
 from vas_tool.training.train import HELD_OUT, DrawnSteps, Plan, pace, train
 
 
@@ -40,6 +45,49 @@ def test_scenes_hide_a_part_and_never_show_more_than_there_is(seed: int) -> None
     hidden = 1 - (views.truth * (views.outlines > 0.5)).sum() / views.truth.sum()
     assert LEAST_HIDDEN - 0.1 < hidden < MOST_HIDDEN + 0.1  # outlines are a little too small or too large
     assert views.nearness.min() >= 0 and views.nearness.max() <= 1
+
+
+def test_what_stands_still_passes_by_against_the_objects_way_and_nearer_things_faster() -> None:
+    way = np.stack([np.linspace(-10, 10, NUM_FRAMES), np.zeros(NUM_FRAMES)], axis=1)
+    world = World(way, parallax=1.0, poses=np.repeat(np.eye(3)[None], NUM_FRAMES, axis=0))
+    far, here, near = (world.passing(height)[:, 0] for height in (-0.3, 0.0, 0.3))
+    assert np.allclose(here, -way[:, 0])
+    assert here[-1] - here[0] < 0 and abs(np.ptp(far)) < abs(np.ptp(here)) < abs(np.ptp(near))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_camera_moves_pictures_and_poses_together(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    still = np.repeat(np.eye(3)[None], NUM_FRAMES, axis=0)
+    monkeypatch.setattr(scenes, "drift", lambda *_: still)
+    monkeypatch.setattr(scenes, "drawn", lambda random: np.repeat(drawn(random)[:1], NUM_FRAMES, axis=0))
+    monkeypatch.setattr(cameras, "STILL", 0.0)
+    views = scene(np.random.default_rng(seed))
+    moved = [views.between(0, i) - np.eye(3)[:2] for i in range(NUM_FRAMES)]
+    assert max(np.abs(m).max() for m in moved) > 0.01
+    for i in range(0, NUM_FRAMES, 6):
+        brought = cv2.warpAffine(views.truth[0], views.between(0, i), (SIDE, SIDE)) > 0.5
+        assert iou(brought, views.truth[i] > 0.5) > 0.85
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_things_behind_are_farther_and_things_before_nearer(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    world = World.drawn(random)
+    behind, front = farther(random, world), nearer(random, world)
+    assert all(thing.height < 0 for thing in behind) and 1 <= len(front) <= 3
+    assert all(thing.height > 0 for thing in front)
+    assert [t.height for t in behind] == sorted(t.height for t in behind)
+
+
+def test_depth_shows_what_is_before_and_behind() -> None:
+    seen, covered = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), bool)
+    seen[40:70, 40:70] = 1
+    left, right = covered.copy(), covered.copy()
+    left[:, :50], right[:, 60:] = True, True
+    look = DepthLook(noise=0.0, blur=0.3, ground=np.full(SIDE, -0.3))
+    nearness = look.nearness(seen * ~right, ([(-0.1, left)], [(0.3, right)]), np.random.default_rng(0))
+    assert nearness[55, 45] == pytest.approx(0.5) and nearness[55, 65] == 1  # the object; what is before it
+    assert nearness[20, 20] == pytest.approx(0, abs=0.01) and nearness[20, 100] == 1
 
 
 def test_samples_have_the_networks_shapes() -> None:
