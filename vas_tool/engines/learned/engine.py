@@ -44,7 +44,7 @@ FINEST = 256
 
 THRESHOLD = 0.45
 """Below a half: IoU forgives too much more than too little. On the occlusion bench 0.4, 0.45 and 0.5 differ little:
-puppets do best with 0.5 (hidden part 64.3 against 64.2 and 63.8), filmed outlines with 0.4 (72.9 against 72.6, 72.0)."""
+puppets do best with 0.5 (hidden part 64.3; 64.2, 63.8), filmed outlines with 0.4 (72.9; 72.6, 72.0)."""
 
 SLIVER = 3
 """Pixels (small): hidden parts thinner than this come from imprecise registration."""
