@@ -56,7 +56,7 @@ def test_one_click_finds_it_three_make_it_good_and_none_costs_much(
     _, masks = simulated(engine, scene.clip, frame_index, truth, count=6)
     overlaps = [iou(mask, truth) for mask in masks]
     assert overlaps[0] > 0.85
-    assert overlaps[2] > 0.93
+    assert overlaps[2] > 0.92
     assert all(after > before - COSTS_AT_MOST for before, after in pairwise(overlaps))
 
 

@@ -30,7 +30,10 @@ MASK_WEIGHT = 1.8
 """How much the learned model and the mask it starts from count."""
 
 BAND = 12.0
-"""Pixels from the old border within which the new one lies: farther off the old mask stands."""
+"""Pixels from the old border within which the new one lies, at most: farther off the old mask stands."""
+
+NARROWEST_BAND, BAND_SHARE = 3.0, 0.33
+"""The same at least, and relative to the mask's depth: a small thing must not be learned away."""
 
 STRIDES = ((0, 1), (1, 0), (1, 1), (1, -1))
 """The neighbours that smoothing ties a pixel to (and their opposites)."""
@@ -57,11 +60,12 @@ class PixelModel:
         if not mask.any() or mask.all():
             return (mask | inside) & ~outside
         signed = signed_distance(mask)
+        band = min(BAND, max(NARROWEST_BAND, BAND_SHARE * float(signed.max())))
         score = self.score(self.learned(mask, sure=(inside, outside)))
-        logits = MODEL_WEIGHT * score + MASK_WEIGHT * np.clip(signed / BAND, -1, 1)
+        logits = MODEL_WEIGHT * score + MASK_WEIGHT * np.clip(signed / band, -1, 1)
         logits[inside], logits[outside] = 8, -8
         smooth = self.smoothed(logits.astype(np.float32), rounds) > 0
-        new = np.where(np.abs(signed) <= BAND, smooth, mask)
+        new = np.where(np.abs(signed) <= band, smooth, mask)
         return tidy(new | inside, keep=inside) & ~outside
 
     def learned(self, mask: Mask, *, sure: tuple[Mask, Mask] | None = None, num_samples: int = SAMPLES) -> Floats:

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from vas_tool.engines.base import Progress, TrackedFrame, silent
-from vas_tool.engines.builtin.clicking import PreparedFrame, SmallClick, click_mask, dots
+from vas_tool.engines.builtin.candidates import SmallClick
+from vas_tool.engines.builtin.clicking import PreparedFrame, click_mask, dots
 from vas_tool.engines.builtin.pixel_model import prepare_pixels
 from vas_tool.engines.builtin.region_graph import cut
 from vas_tool.engines.builtin.small_frames import SmallFrames
@@ -24,6 +25,9 @@ PREPARED_KEPT = 4
 
 ANSWERS_KEPT = 64
 """Masks after the first clicks of a frame: the next click goes on from there."""
+
+AnswerKey = tuple[int, int, bytes | None, tuple[SmallClick, ...]]
+"""Number of the clip, frame, the mask it starts from, clicks."""
 
 BOX_ROUNDS, QUICK_BOX_ROUNDS = 3, 1
 """Of GrabCut."""
@@ -77,18 +81,24 @@ class BuiltinSegmenter:
         quick: bool,
     ) -> Mask:
         """(h, w): the mask after all clicks, going on from the answer to all but the last when it is known."""
-        if not points:
-            assert start is not None
-            return start
+        width, height = SmallFrames(clip).size_wh
+        mask = np.zeros((height, width), bool) if start is None else start
         base = None if start is None else start.tobytes()
-        key = (self._number(clip), frame_index, base, points, quick)
-        full_key = (*key[:-1], False)
-        for known in (key, full_key):
+        history: list[Mask] = []
+        for count in range(1, len(points) + 1):
+            history.append(mask)
+            key = (self._number(clip), frame_index, base, points[:count])
+            mask = self._answer(clip, key, history, quick=quick)
+        return mask
+
+    def _answer(self, clip: Clip, key: AnswerKey, history: list[Mask], *, quick: bool) -> Mask:
+        """A full answer when there is one, else what was asked for; a full answer never rests on a quick one."""
+        for known in ((*key, False), (*key, quick)):
             if known in self._answers:
                 return self._answers[known]
-        before = self._clicked(clip, frame_index, points[:-1], start=start, quick=quick) if points[1:] else start
-        mask = click_mask(self._frame(clip, frame_index), points, before, quick=quick)
-        self._answers[key] = mask
+        _, frame_index, _, points = key
+        mask = click_mask(self._frame(clip, frame_index), points, tuple(history), quick=quick)
+        self._answers[*key, quick] = mask
         while len(self._answers) > ANSWERS_KEPT:
             self._answers.popitem(last=False)
         return mask
