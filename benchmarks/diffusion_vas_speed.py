@@ -9,17 +9,11 @@ and counted for all. Ours runs all objects and seeds. ``full`` is the released s
 float16 and seconds by the clock count, on a CPU float32 and processor seconds, so that other work on the machine counts
 little. Depth is told apart: the reference computes it anew in every run, ours once for all (random weights).
 
-Measured in one run on a quiet two-core AVX-512 machine, one thread, torch 2.15, tiny, 25 steps, 8 objects and 3 seeds,
-seconds a frame: plain loop 0.263, ours for one object and seed 0.212 (1.24 times as fast), for each of 8 objects x 3
-seeds 0.195 (1.35 times; with depth 0.274 and 0.196, 1.40 times).
-
-In one run on one core of a busy two-core AVX2 machine, torch 2.15, tiny, 25 steps, 8 objects and 3 seeds,
-seconds a frame: plain loop 0.435, ours for one object and seed 0.376 (1.16 times as fast), for each of 8 objects x 3
-seeds 0.350 (1.24 times; with depth 0.454 and 0.351, 1.29 times). Small, 2 objects and 3 seeds: 1.429, 1.288 (1.11
-times), 1.216 (1.18 times; with depth 1.21 times): nine tenths of the time are the UNet's, whose every product is needed. On one core of a busy two-core AVX-512 machine, tiny, 5 steps (where
-encoding, which is what objects and seeds share, counts for more than in 25), 4 objects and 3 seeds: 0.093, 0.081 (1.15
-times), 0.064 (1.46 times; with depth 1.61 times); with 8 objects and 1 seed 0.099, 0.085 (1.16 times), 0.077 (1.28
-times; with depth 1.42 times). No GPU was at hand: the targets there are not measured.
+Measured in one run each on a quiet two-core AVX-512 machine, one thread, torch 2.15, seconds a frame. Tiny, 25 steps:
+plain loop 0.263, ours for one object and seed 0.212 (1.24 times as fast), for each of 8 objects x 3 seeds 0.195 (1.35
+times; with depth 0.274 and 0.196, 1.40 times). Small, 10 steps: 0.401, 0.320 (1.25 times), for each of 8 objects 0.305
+(1.31 times; with depth 0.428 and 0.308, 1.39 times). On busy machines the last was 1.18 to 1.29 times: nine tenths of
+the time are the UNet's, whose every product is needed. No GPU was at hand: the targets there are not measured.
 
 ``--try`` measures variants of the UNet, on a GPU that nobody has measured yet: ``channels_last``, ``compiled`` (its
 blocks, by torch.compile) and ``cudnn_benchmark``, also joined by ``+``; how far each is from the plain UNet is printed
