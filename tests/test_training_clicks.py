@@ -66,7 +66,7 @@ def test_lessons_tell_what_candidates_gain() -> None:
 def made_up(question: str, seed: int) -> Lesson:
     """What gains is told by the first trait."""
     traits = np.random.default_rng(seed).normal(size=(12, len(TRAITS))).astype(np.float32)
-    return Lesson("made up", question, traits, (0.1 * traits[:, 0]).astype(np.float32))
+    return Lesson(question, traits, (0.1 * traits[:, 0]).astype(np.float32))
 
 
 def test_networks_learn_what_gains() -> None:

@@ -39,7 +39,7 @@ class LabelledPicture:
     """A picture with the true mask of one object."""
 
     name: str
-    """``clip/frame``: pictures of one clip are told by what comes before the stroke."""
+    """``clip/frame``, for who watches the run."""
     frame: Frame
     mask: Mask
 

@@ -37,8 +37,6 @@ EXPLORED = 0.5
 class Lesson:
     """One click: what its candidates look like, and what each would gain."""
 
-    name: str
-    """Of the picture."""
     question: str
     """See ``choosing.QUESTIONS``."""
     traits: Floats
@@ -61,7 +59,7 @@ def lessons(picture: LabelledPicture, random: Random) -> Iterator[Lesson]:
         found = candidates(asked.question, asked.scene, quick=False)
         traits = traits_of(asked.scene, found)
         gains = _gains([c.mask for c in found], history[-1], picture.mask, positive=clicks[-1].positive)
-        yield Lesson(picture.name, asked.kind, traits, gains)
+        yield Lesson(asked.kind, traits, gains)
         weights = choosing.likelihoods(traits, asked.kind, choosing.shipped())
         if random.random() < EXPLORED:
             weights = _drawn(weights, random)

@@ -91,10 +91,10 @@ def changed(frame: PreparedFrame, this: Asked, chosen: Mask, *, quick: bool = Fa
 def _enlarged(chosen: Mask, question: Question, domain: Mask) -> Mask:
     """(h, w): a thinned change with the borders of regions where it goes along them."""
     graph, last = question.graph, question.clicks[-1]
-    asked = thinned(domain).ravel()
-    labels = thinned(graph.labels).ravel()[asked]
+    free = thinned(domain).ravel()
+    labels = thinned(graph.labels).ravel()[free]
     total = np.bincount(labels, minlength=len(graph.sizes))
-    inside = np.bincount(labels, chosen.ravel()[asked].astype(np.float32), minlength=len(graph.sizes))
+    inside = np.bincount(labels, chosen.ravel()[free].astype(np.float32), minlength=len(graph.sizes))
     share = inside / np.maximum(total, 1)
     pure = (total > 0) & ((share <= PURE[0]) | (share >= PURE[1]))
     blocks = cv2.resize(chosen.astype(np.uint8), domain.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
