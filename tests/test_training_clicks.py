@@ -5,7 +5,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from safetensors.numpy import load_file
@@ -15,9 +14,9 @@ from vas_tool.engines.builtin.candidate_traits import TRAITS
 from vas_tool.engines.builtin.choosing import QUESTIONS, likelihoods, shipped
 from vas_tool.engines.builtin.region_graph import depth_inside
 from vas_tool.errors import FormatError
-from vas_tool.training import clicks, pictures
+from vas_tool.training import clicks
 from vas_tool.training.clicks import click_loss, learned
-from vas_tool.training.pictures import LEAST_SEEN, LabelledPicture, Sources, cutouts_in, pasted, textures_in
+from vas_tool.training.pictures import LEAST_SEEN, LabelledPicture, pasted, textures_in
 from vas_tool.training.simulated_clicks import Lesson, lessons, next_click
 from vas_tool.types import Frame
 
@@ -29,50 +28,12 @@ def textures() -> list[Frame]:
     return [cv2.resize(picture, (320, 240)) for picture in coarse]
 
 
-RED = (230, 20, 20)
-
-
-@pytest.fixture(scope="module")
-def cutouts() -> list[npt.NDArray[np.uint8]]:
-    """One red disc, around which the colours are green."""
-    disc = np.full((120, 160, 4), (20, 230, 20, 0), np.uint8)
-    cv2.circle(disc, (80, 60), 50, (*RED, 255), cv2.FILLED)
-    return [disc]
-
-
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("with_cutouts", [False, True])
-def test_a_pasted_picture_is_the_same_for_a_seed_and_shows_its_object(
-    textures: list[Frame], cutouts: list[npt.NDArray[np.uint8]], seed: int, with_cutouts: bool
-) -> None:
-    sources = Sources(textures, cutouts if with_cutouts else ())
-    one, other = pasted(sources, seed), pasted(sources, seed)
+def test_a_pasted_picture_is_the_same_for_a_seed_and_shows_its_object(textures: list[Frame], seed: int) -> None:
+    one, other = pasted(textures, seed), pasted(textures, seed)
     assert np.array_equal(one.frame, other.frame) and np.array_equal(one.mask, other.mask)
     assert one.frame.shape[:2] == one.mask.shape and one.frame.dtype == np.uint8
     assert LEAST_SEEN <= one.mask.sum() < one.mask.size
-
-
-def test_a_cutout_is_labelled_where_its_colours_are(
-    textures: list[Frame], cutouts: list[npt.NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pictures, "DRAWN", 0.0)
-    grey = [np.full_like(texture, 128) for texture in textures]
-    for seed in range(8):
-        picture = pasted(Sources(grey, cutouts), seed)
-        red = picture.frame[..., 0].astype(int) - picture.frame[..., 1]
-        inside = cv2.erode(picture.mask.astype(np.uint8), np.ones((7, 7))) > 0
-        assert inside.any() and red[inside].min() > 20  # the disc; nothing of the green around it
-
-
-def test_cutouts_are_read_with_what_is_seen_of_them(
-    tmp_path: Path, cutouts: list[npt.NDArray[np.uint8]], textures: list[Frame]
-) -> None:
-    cv2.imwrite(str(tmp_path / "photo.png"), textures[0])
-    with pytest.raises(FormatError, match="RGBA"):
-        cutouts_in(tmp_path)
-    cv2.imwrite(str(tmp_path / "thing.png"), cutouts[0][..., [2, 1, 0, 3]])
-    (read,) = cutouts_in(tmp_path)
-    assert np.array_equal(read, cutouts[0])
 
 
 def test_a_folder_without_pictures_says_so(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Learn what a click means: ``python -m vas_tool.training.clicks --out FILE FOLDER [FOLDER ...]``.
 
 Each FOLDER has ``rgbs/`` and the true ``masks/`` of a clip, or holds such folders. The bench's puppets are learned
-from, too, and things pasted over these pictures (or those of ``--textures``): drawn shapes, and what ``--cutouts`` has.
-How the shipped numbers were made: ``vas_tool/training/CLICKS.md``.
+from, too, and shapes pasted over these pictures (or those of ``--textures``). How the shipped numbers were made:
+``vas_tool/training/CLICKS.md``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vas_tool.engines.builtin.choosing import QUESTIONS
 from vas_tool.engines.builtin.region_graph import Floats
 from vas_tool.evaluation.occlusion import views_in
 from vas_tool.evaluation.silhouettes import silhouettes
-from vas_tool.training.pictures import LabelledPicture, Sources, cutouts_in, frames_of, pasted, textures_in
+from vas_tool.training.pictures import LabelledPicture, frames_of, pasted, textures_in
 from vas_tool.training.simulated_clicks import Lesson, lessons
 
 HIDDEN = 32
@@ -49,7 +49,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--every", type=int, default=4, help="learn from one in so many frames of a clip")
     parser.add_argument("--textures", type=Path, help="a folder of pictures that shapes are pasted from and over")
-    parser.add_argument("--cutouts", type=Path, help="a folder of RGBA pictures of things, which are pasted, too")
     parser.add_argument("--pasted", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3, help="simulated people a picture")
     parser.add_argument("--seed", type=int, default=0)
@@ -66,9 +65,8 @@ def _pictures(options: argparse.Namespace) -> list[LabelledPicture]:
     views = [view for folder in options.folders for view in views_in(folder)]
     found = [picture for view in views for picture in frames_of(view, every=options.every)]
     textures = [p.frame for p in found] if options.textures is None else textures_in(options.textures)
-    sources = Sources(textures, () if options.cutouts is None else cutouts_in(options.cutouts))
     found += [picture for view in silhouettes() for picture in frames_of(view, every=PUPPETS_EVERY)]
-    return found + [pasted(sources, seed) for seed in range(options.pasted)]
+    return found + [pasted(textures, seed) for seed in range(options.pasted)]
 
 
 def learned(taught: Sequence[Lesson], *, seed: int = 0, epochs: int = EPOCHS) -> dict[str, Floats]:

@@ -1,8 +1,7 @@
 """Labelled pictures to learn clicks from: frames of labelled clips, and drawn shapes pasted over them.
 
-What is pasted is a thing cut out of a photograph, or a drawn shape with the texture of one picture, or of several where
-it is made of parts. It lies on another picture: its outline is known to the pixel, and its inside is as uneven as real
-things are.
+A pasted shape has the texture of one picture, or of several where it is made of parts, and lies on another one: its
+outline is known to the pixel, and its inside is as uneven as real things are.
 """
 
 from __future__ import annotations
@@ -24,9 +23,6 @@ from vas_tool.video.images import image_paths
 WIDTH, HEIGHTS = 480, (270, 320, 360)
 SMALLEST, LARGEST = 30.0, 300.0
 """Pixels across: of pasted shapes."""
-
-DRAWN = 0.25
-"""Part of the pasted things that are drawn, where there are cutouts."""
 
 MOST = 640
 """Pixels on the longer side of a texture."""
@@ -67,36 +63,18 @@ def textures_in(folder: Path) -> list[Frame]:
     ]
 
 
-def cutouts_in(folder: Path) -> list[npt.NDArray[np.uint8]]:
-    """The (h, w, 4) RGBA pictures of a folder that say what is seen of a thing. Raises FormatError when none does."""
-    read = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in image_paths(folder)]
-    things = [r for r in read if r is not None and r.dtype == np.uint8 and r.ndim == 3 and r.shape[2] == 4]
-    if not things:
-        raise FormatError(f"{folder} has no picture with transparency; name a folder of RGBA PNG pictures")
-    return [np.ascontiguousarray(thing[..., [2, 1, 0, 3]]) for thing in things]
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What pictures are pasted together from."""
-
-    pictures: Sequence[Frame]
-    cutouts: Sequence[npt.NDArray[np.uint8]] = ()
-    """(h, w, 4) RGBA each: a thing, and where it is."""
-
-
-def pasted(sources: Sources, seed: int) -> LabelledPicture:
-    """One to four things over a natural picture; the same for a seed."""
+def pasted(pictures: Sequence[Frame], seed: int) -> LabelledPicture:
+    """One to three shapes of natural texture over a natural picture; the same for a seed."""
     random = np.random.default_rng(seed)
     while True:
         size_wh = WIDTH, int(random.choice(HEIGHTS))
-        ground = _part(sources.pictures, size_wh, random)
+        ground = _part(pictures, size_wh, random)
         seen: list[npt.NDArray[np.float32]] = []
-        for _ in range(random.integers(1, 5)):
-            shape, texture = _thing(sources, size_wh, random)
-            shadow = cv2.GaussianBlur(shape, (0, 0), random.uniform(2, 9))[..., None] * random.uniform(0, 0.4)
-            texture = _toned(texture, shape, random, ground=ground)
-            ground = ground * (1 - shadow) * (1 - shape[..., None]) + texture * shape[..., None]
+        for _ in range(random.integers(1, 4)):
+            shape = _shape(size_wh, random)
+            shadow = cv2.GaussianBlur(shape, (0, 0), 6)[..., None]
+            texture = _texture(pictures, shape, random)
+            ground = ground * (1 - 0.3 * shadow) * (1 - shape[..., None]) + texture * shape[..., None]
             seen = [*(other * (1 - shape) for other in seen), shape]
         masks = [shape > 0.5 for shape in seen if (shape > 0.5).sum() >= LEAST_SEEN]
         if masks:
@@ -113,36 +91,6 @@ def _part(pictures: Sequence[Frame], size_wh: SizeWH, random: Random) -> Colours
     part = part[:, ::-1] if random.random() < 0.5 else part
     part = part[..., random.permutation(3)] if random.random() < 0.3 else part
     return np.asarray(np.clip(part * random.uniform(0.7, 1.3) + random.normal(0, 12, 3), 0, 255))
-
-
-def _thing(sources: Sources, size_wh: SizeWH, random: Random) -> tuple[npt.NDArray[np.float32], Colours]:
-    """((H, W) how much of each pixel it covers, its colours)."""
-    if not len(sources.cutouts) or random.random() < DRAWN:
-        shape = _shape(size_wh, random)
-        return shape, _texture(sources.pictures, shape, random)
-    cutout = sources.cutouts[random.integers(len(sources.cutouts))]
-    place = _placed(cutout.shape[:2], size_wh, random)
-    lit = cutout[..., :3] * random.uniform(0.7, 1.3) + random.normal(0, 10, 3)
-    colours = cv2.warpAffine(lit, place, size_wh, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cutout[..., 3].astype(np.float32) / 255
-    return np.clip(cv2.warpAffine(alpha, place, size_wh), 0, 1), np.asarray(np.clip(colours, 0, 255))
-
-
-def _placed(shape: tuple[int, ...], size_wh: SizeWH, random: Random) -> npt.NDArray[np.float64]:
-    """(2, 3): somewhere, about SMALLEST to LARGEST pixels across, a little turned, perhaps mirrored."""
-    height, width = shape
-    zoom = float(np.exp(random.uniform(np.log(2 * SMALLEST), np.log(1.4 * LARGEST)))) / max(height, width)
-    angle, mirror = np.deg2rad(random.normal(0, 12)), -1 if random.random() < 0.5 else 1
-    turn = zoom * np.array([[mirror * np.cos(angle), -np.sin(angle)], [mirror * np.sin(angle), np.cos(angle)]])
-    middle = random.uniform(0.1, 0.9) * size_wh[0], random.uniform(0.15, 0.85) * size_wh[1]
-    return np.c_[turn, np.array(middle) - turn @ (width / 2, height / 2)]
-
-
-def _toned(texture: Colours, shape: npt.NDArray[np.float32], random: Random, *, ground: Colours) -> Colours:
-    """Somewhat like what it is pasted over, as things in one light are."""
-    weight = float(shape.sum()) + 1e-6
-    apart = ((ground - texture) * shape[..., None]).sum(axis=(0, 1)) / weight
-    return np.asarray(np.clip(texture + random.uniform(0, 0.8) * apart, 0, 255))
 
 
 def _shape(size_wh: SizeWH, random: Random) -> npt.NDArray[np.float32]:
