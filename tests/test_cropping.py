@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_engines import use_fake_engines
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tao_made import tracks
 
@@ -130,6 +130,7 @@ def test_beyond_the_picture_it_is_black_and_near() -> None:
 
 
 @given(st.integers(-14, 60), st.integers(-10, 50), st.integers(4, 30), st.integers(4, 30), st.floats(0, 1))
+@example(0, 0, 4, 9, 1 / 3)  # a corner at -1.4999999999999996
 def test_what_is_cut_comes_back_within_the_box(x: int, y: int, w: int, h: int, margin: float) -> None:
     box = AmodalBox(0, x, y, x + w, y + h)
     plan = plan_crops((box,), rule=CropRule(margin=margin), frame_wh=FRAME_WH)

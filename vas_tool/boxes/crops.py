@@ -19,7 +19,8 @@ from vas_tool.types import Canvas, Mask, Scalar, SizeWH
 IntArray = npt.NDArray[np.int_]
 
 ROUNDING = 1e-9
-"""Scales this near to 1 are 1."""
+"""Scales this near to 1 are 1, and places this near to the border of a pixel are on it: a corner that is computed as
+-1.4999999999999996 must not cut like -1.5 and paste unlike it."""
 
 MARGIN_LIMIT = 4.0
 """Beyond this a crop shows hardly anything of the object."""
@@ -154,18 +155,19 @@ class Crop:
     def _nearest(self, array: npt.NDArray[Scalar], origin_xy: tuple[int, int], fill: float) -> npt.NDArray[Scalar]:
         (width, height), (across, down) = self.size_wh, self.scale_xy
         # Between two pixels the first is taken: paste takes the second, so that the two undo each other there too.
-        columns = np.ceil(self.x0 - origin_xy[0] + (np.arange(width) + 0.5) / across).astype(int) - 1
-        rows = np.ceil(self.y0 - origin_xy[1] + (np.arange(height) + 0.5) / down).astype(int) - 1
+        x = self.x0 - origin_xy[0] + (np.arange(width) + 0.5) / across
+        y = self.y0 - origin_xy[1] + (np.arange(height) + 0.5) / down
+        columns, rows = (np.ceil(at - ROUNDING).astype(int) - 1 for at in (x, y))
         return _taken(array, rows, columns, fill=fill)
 
     def _back(self, mask: npt.NDArray[Scalar], canvas: Canvas, *, linear: bool) -> npt.NDArray[Scalar]:
         (width, height), (across, down) = canvas.size_wh, self.scale_xy
         u = (np.arange(width) + 0.5 - canvas.pad_left - self.x0) * across
         v = (np.arange(height) + 0.5 - canvas.pad_top - self.y0) * down
-        nearest = _taken(mask, np.floor(v).astype(int), np.floor(u).astype(int), fill=0)
+        rows, columns = (np.floor(at + ROUNDING).astype(int) for at in (v, u))
         if not linear:
-            return nearest
-        inside = _taken(np.ones(mask.shape, bool), np.floor(v).astype(int), np.floor(u).astype(int), fill=0)
+            return _taken(mask, rows, columns, fill=0)
+        inside = _taken(np.ones(mask.shape, bool), rows, columns, fill=0)
         grid = np.meshgrid((u - 0.5).astype(np.float32), (v - 0.5).astype(np.float32))
         smooth = cv2.remap(_numbers(mask), *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.where(inside, smooth, 0).astype(mask.dtype)
