@@ -13,7 +13,7 @@ from vas_tool.engines.builtin.segment import BuiltinSegmenter
 from vas_tool.engines.builtin.small_frames import FRAMES_KEPT, SmallFrames
 from vas_tool.engines.builtin.tracking import nearest_reference
 from vas_tool.masks import iou
-from vas_tool.types import Frame, Mask, Prompts
+from vas_tool.types import ArrayClip, Frame, Mask, Prompts
 
 NO_MASK: Mask = np.zeros((1, 1), bool)
 
@@ -156,3 +156,14 @@ def test_300_frames_are_read_once_and_not_kept(monkeypatch: pytest.MonkeyPatch) 
         assert all(max(len(s._frames), len(s._greys)) <= FRAMES_KEPT for s in made)
     assert made and seen > 290 and clip.reads <= 300
     assert not engine._prepared and not engine._answers
+
+
+@pytest.mark.parametrize("size_wh", [(480, 20), (20, 480), (640, 28), (9, 7)])
+def test_a_thing_in_a_narrow_strip_is_tracked(size_wh: tuple[int, int]) -> None:
+    """OpenCV's flow alone crashes on some of them, and the whole server with it."""
+    width, height = size_wh
+    frames = np.random.default_rng(0).integers(0, 255, (3, height, width, 3)).astype(np.uint8)
+    mask = np.zeros((height, width), bool)
+    mask[: height // 2, : width // 2] = True
+    found = list(BuiltinSegmenter().track(ArrayClip(frames), Prompts(masks={0: mask}), range(3)))
+    assert [one.mask.shape for one in found] == [(height, width)] * 3

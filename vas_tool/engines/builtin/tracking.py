@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.base import Progress, TrackedFrame, silent
+from vas_tool.engines.builtin.flow import flow_between
 from vas_tool.engines.builtin.pixel_model import PixelModel, prepare_pixels, signed_distance, tidy
 from vas_tool.engines.builtin.small_frames import SmallFrames
 from vas_tool.types import Clip, Mask
@@ -93,7 +94,6 @@ def track_masks(
     references both teach the colours. Raises Cancelled.
     """
     small = SmallFrames(clip)
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     beyond = _beyond(references, frame_indices) if frame_indices else []
     walk: Walk | None = None
     for done, index in enumerate(frame_indices):
@@ -106,7 +106,7 @@ def track_masks(
         certainty = 0.0
         while walk.frame_index != index:
             step = 1 if index > walk.frame_index else -1
-            certainty = _advance(small, walk, walk.frame_index + step, flow=flow)
+            certainty = _advance(small, walk, walk.frame_index + step)
         yield TrackedFrame(index, _full_size(_shown(walk), clip), certainty)
 
 
@@ -144,13 +144,13 @@ def _model(small: SmallFrames, index: int) -> PixelModel:
     return prepare_pixels(small.frame(index), place_weight=PLACE_WEIGHT, num_cosines=NUM_COSINES)
 
 
-def _advance(small: SmallFrames, walk: Walk, index: int, *, flow: cv2.DISOpticalFlow) -> float:
+def _advance(small: SmallFrames, walk: Walk, index: int) -> float:
     """One frame on; gives the certainty. ``walk`` is changed."""
     before, here = small.grey(walk.frame_index), small.grey(index)
-    back = flow.calc(here, before, None)
+    back = flow_between(here, before)
     walk.clear = _moved(walk.clear, walk.velocity)
     brought = walk.clear if walk.lost else _pulled(walk.soft, back)
-    trust = _closed(back, flow.calc(before, here, None))
+    trust = _closed(back, flow_between(before, here))
     model = _model(small, index)
     mask = _fitted(model, brought >= 0.5, walk)
     if (walk.lost or mask.sum() < SLIVER * walk.area) and not _moves_along(mask, back, walk.velocity):

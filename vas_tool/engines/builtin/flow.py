@@ -1,0 +1,26 @@
+"""Dense optical flow between two frames (DIS, Kroeger et al. 2016)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+SHORTEST_SIDE = 32
+"""Pixels: OpenCV 5.0 crashes, the process with it, on wide pictures that are less tall than this."""
+
+
+def flow_between(here: npt.NDArray[np.uint8], there: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """(h, w, 2): how many pixels to the right and down each pixel of ``here`` went; both (h, w) grey, of any size."""
+    height, width = here.shape
+    missing = [max(0, SHORTEST_SIDE - side) for side in (height, width)]
+    one, other = (_continued(picture, *missing) for picture in (here, there))
+    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    return np.ascontiguousarray(method.calc(one, other, None)[:height, :width])
+
+
+def _continued(picture: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.uint8]:
+    """With its last row and column repeated so many times."""
+    if not rows and not columns:
+        return picture
+    return cv2.copyMakeBorder(picture, 0, rows, 0, columns, cv2.BORDER_REPLICATE)
