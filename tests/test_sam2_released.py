@@ -41,4 +41,4 @@ def test_download_then_click_then_track(
     stamps = [project.layers(1).modal.stamp(i) for i in range(3)]
     project.close()
     assert [s.engine for s in stamps if s] == ["sam2.1-tiny-fast"] * 3
-    registry._load.cache_clear()  # the model must not stay in memory for the tests that follow
+    registry._loaded.clear()  # the model must not stay in memory for the tests that follow

@@ -5,6 +5,7 @@ Engines are imported on first use and shared by everybody in the process; whoeve
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import platform
@@ -36,6 +37,12 @@ RESOLUTION = "resolution"
 AUTO = "auto"
 """The best engine that is present for a stage."""
 
+
+LET_GO_AFTER = 60.0
+"""Seconds without work after which an engine is let go when another one of its stage is loaded."""
+
+_loaded: dict[EngineSpec, LoadedEngine[object]] = {}
+"""Changed only by whoever holds the lock of the stage below."""
 
 _LOADING = {stage: threading.Lock() for stage in STAGES}
 """Two people asking at once must not load the same weights twice."""
@@ -160,13 +167,27 @@ def load(stage: Literal["amodal"], name: str = AUTO) -> LoadedEngine[AmodalCompl
 @overload
 def load(stage: Literal["content"], name: str = AUTO) -> LoadedEngine[ContentCompleter]: ...
 def load(stage: Stage, name: str = AUTO) -> LoadedEngine[object]:
-    """The engine of that name, loaded once for the process. Raises EngineError when it is unknown or does not load."""
+    """The engine of that name, loaded once while it is used. Raises EngineError when it is unknown or does not load.
+
+    Loading one lets those of the same stage go that have weights and have not worked for LET_GO_AFTER.
+    """
     spec = spec_of(stage, name)
     with _LOADING[stage]:
-        return _load(spec)
+        if spec not in _loaded:
+            _let_idle_go(stage)
+            _loaded[spec] = _load(spec)
+        return _loaded[spec]
 
 
-@cache
+def _let_idle_go(stage: Stage) -> None:
+    """Forget the stage's engines with weights that nobody uses: the next one may need their memory."""
+    idle = [s for s in list(_loaded) if s.stage == stage and s.weights and _loaded[s].lock.idle_seconds > LET_GO_AFTER]
+    for spec in idle:
+        del _loaded[spec]
+    if idle:
+        gc.collect()
+
+
 def _load(spec: EngineSpec) -> LoadedEngine[object]:
     if not is_present(spec):
         lacks = spec.weights[0].lack() if not has_weights(spec) else f"no {', '.join(table.missing_packages(spec))}"

@@ -25,6 +25,14 @@ class Turns:
         self._queue: deque[object] = deque()
         self._owner: int | None = None
         self._depth = 0
+        self._used = time.monotonic()
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long nobody has had a turn; 0 while somebody has one or waits for it."""
+        with self._changed:
+            busy = self._owner is not None or bool(self._queue)
+            return 0.0 if busy else time.monotonic() - self._used
 
     @property
     def num_waiting(self) -> int:
@@ -59,4 +67,5 @@ class Turns:
             self._depth -= 1
             if not self._depth:
                 self._owner = None
+                self._used = time.monotonic()
                 self._changed.notify_all()
