@@ -1,6 +1,8 @@
 """The way of a user's weights: a real model on a hub, downloaded, found, loaded, used. The numbers in it are random."""
 
+import gc
 import hashlib
+import weakref
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from sam2_models import skip_without_sam2, write_checkpoint, write_clip
 from sam_integration.zoo import MODELS
 from vas_tool.cli import main
 from vas_tool.engines import registry
+from vas_tool.engines.sam2 import Sam2Segmenter
 from vas_tool.engines.weights import FOLDER_VARIABLE
 from vas_tool.project import Project
 
@@ -41,4 +44,10 @@ def test_download_then_click_then_track(
     stamps = [project.layers(1).modal.stamp(i) for i in range(3)]
     project.close()
     assert [s.engine for s in stamps if s] == ["sam2.1-tiny-fast"] * 3
-    registry._loaded.clear()  # the model must not stay in memory for the tests that follow
+    engine = registry.load("segment", "sam2.1-tiny-fast").engine
+    assert isinstance(engine, Sam2Segmenter)
+    network = weakref.ref(engine.predictor._network)
+    del engine
+    registry._loaded.clear()  # as when it is let go: nothing else holds on to the model
+    gc.collect()
+    assert network() is None
