@@ -1,10 +1,11 @@
 """How many clicks the builtin engine needs, and how well it follows.
 
-    python benchmarks/segment_quality.py [FOLDER ...] [--frame 0]
+    python benchmarks/segment_quality.py [FOLDER ...] [--frame 0] [--farther 5]
 
 Each FOLDER has ``rgbs/`` and true ``masks/``; without folders, the bundled sample. A simulated person clicks the
 deepest point of the object first, then the deepest point of the larger error. Tracking starts from the true mask of the
-first frame. Pictures are 480 pixels wide.
+first frame. Pictures are 480 pixels wide. ``--farther 5`` puts them into the middle of pictures five times as wide,
+their mirror images around them, so that the object is small.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--frame", type=int, default=0)
+    parser.add_argument("--farther", type=int, default=1, choices=(1, 3, 5, 7), metavar="1|3|5|7")
     options = parser.parse_args()
     print("IoU after clicks     " + "".join(f"{n:7d}" for n in range(1, NUM_CLICKS + 1)) + "   worst drop  quick  full")
-    clips = labelled_clips(options.folders)
+    clips = [farther(labelled, options.farther) for labelled in labelled_clips(options.folders)]
     for labelled in clips:
         overlaps, quick, full = _clicked(labelled, options.frame)
         worst = max(0.0, *(a - b for a, b in pairwise(overlaps)))
@@ -42,6 +44,15 @@ def main() -> None:
     for labelled in clips:
         overlaps, milliseconds = _tracked(labelled)
         print(f"{labelled.name:20s} {np.mean(overlaps):7.3f} {np.min(overlaps):7.3f} {milliseconds:5.0f}", flush=True)
+
+
+def farther(labelled: FullView, times: int) -> FullView:
+    """In the middle of frames so many times as wide and as high."""
+    height, width = labelled.masks.shape[1:]
+    down, across = height * (times // 2), width * (times // 2)
+    frames = [cv2.copyMakeBorder(f, down, down, across, across, cv2.BORDER_REFLECT) for f in labelled.frames]
+    masks = np.pad(labelled.masks, ((0, 0), (down, down), (across, across)))
+    return FullView(labelled.name, np.stack(frames), masks)
 
 
 def _clicked(labelled: FullView, frame_index: int) -> tuple[list[float], float, float]:

@@ -10,9 +10,10 @@ from vas_tool.engines.builtin import choosing
 from vas_tool.engines.builtin.candidate_traits import TRAITS, traits_of
 from vas_tool.engines.builtin.candidates import Candidate, Question, SmallClick, candidates, scene_of, thinned
 from vas_tool.engines.builtin.choosing import QUESTIONS, best_of, likelihoods, shipped
-from vas_tool.engines.builtin.clicking import BORDER_PIXELS, DOT, PreparedFrame, asked, click_mask
-from vas_tool.engines.builtin.pixel_model import prepare_pixels, signed_distance
-from vas_tool.engines.builtin.region_graph import cut, depth_inside, disk
+from vas_tool.engines.builtin.clicking import BORDER_PIXELS, DOT, PreparedFrame, asked, click_mask, plausible, radii
+from vas_tool.engines.builtin.motion import still
+from vas_tool.engines.builtin.pixel_model import signed_distance
+from vas_tool.engines.builtin.region_graph import depth_inside, disk
 from vas_tool.errors import EngineError
 from vas_tool.types import Mask
 
@@ -26,7 +27,7 @@ def scene() -> Scene:
 
 @pytest.fixture(scope="module")
 def frame(scene: Scene) -> PreparedFrame:
-    return PreparedFrame(cut(scene.clip[0]), prepare_pixels(scene.clip[0]))
+    return PreparedFrame.of(scene.clip[0], still(scene.clip[0]))
 
 
 def halved(mask: Mask) -> tuple[Mask, Mask]:
@@ -93,7 +94,10 @@ def test_traits_tell_the_middle_of_a_thing_from_its_side(frame: PreparedFrame) -
     whole = scene_of(question, np.ones(shape, bool))
     middle, side = (Candidate(thinned(disk(shape, (x, 60), 30)), "disc", -1, firm=True) for x in (100, 118))
     named = dict(zip(TRAITS, traits_of(whole, [middle, side]).T, strict=True))
-    for name in ("distance of the click from the deepest point, in depths", TRAITS[-3]):
+    for name in (
+        "distance of the click from the deepest point, in depths",
+        "how far to one side the border nearest to the click lies",
+    ):
         assert named[name][0] < 0.2 < named[name][1]
     assert named[TRAITS[0]][0] > named[TRAITS[0]][1]
 
@@ -147,3 +151,53 @@ def test_a_dot_obeys_whatever_is_known(frame: PreparedFrame, scene: Scene) -> No
     click = SmallClick(5, 5, True)
     after = click_mask(frame, (click,), (scene.modal[0],))
     assert after[disk(after.shape, (click.x, click.y), DOT)].all()
+
+
+@pytest.mark.parametrize(
+    ("x", "positive", "wanted"), [(20, True, DOT), (37, True, 2), (39, True, 1), (41, False, 1), (60, False, DOT)]
+)
+def test_a_click_is_sure_up_to_the_masks_border(x: int, positive: bool, wanted: int) -> None:
+    before = np.zeros(SHAPE, bool)
+    before[:, 40:] = True
+    assert radii((SmallClick(x, 30, positive),), (before,)) == [wanted]
+
+
+def test_the_first_click_and_one_on_what_is_right_already_are_sure_around_them() -> None:
+    nothing, everything = np.zeros(SHAPE, bool), np.ones(SHAPE, bool)
+    assert radii((SmallClick(5, 5, True), SmallClick(6, 6, True)), (nothing, everything)) == [DOT, DOT]
+
+
+@pytest.mark.parametrize(
+    ("largest_change", "num_clicks", "kept"),
+    [(30, 3, 2), (5, 2, 2), (5, 4, 2), (4, 4, 1), (1, 4, 1)],
+    ids=["third", "second", "like a change before", "far more than any change", "one stays"],
+)
+def test_a_late_click_does_not_add_far_too_much(
+    frame: PreparedFrame, largest_change: int, num_clicks: int, kept: int
+) -> None:
+    shape = frame.graph.labels.shape
+    found = [Candidate(thinned(disk(shape, (200, 120), r)), "disc", -1, firm=True) for r in (6, 10, 60)]
+    before = disk(shape, (60, 60), 12)
+    nothing, smaller = np.zeros(shape, bool), before & ~disk(shape, (60, 60), largest_change)
+    history = (nothing, smaller, before, before)[:num_clicks]
+    late = asked(frame, (SmallClick(200, 120, True),) * num_clicks, history)
+    assert plausible(found, late) == found[:kept]
+
+
+def test_a_click_does_not_take_all_but_a_dot_away(frame: PreparedFrame) -> None:
+    shape = frame.graph.labels.shape
+    before, kept = disk(shape, (200, 120), 40), disk(shape, (180, 120), 4)
+    found = [
+        Candidate(thinned(before & ~kept), "disc", -1, firm=True),
+        Candidate(thinned(disk(shape, (220, 120), 15)), "disc", -1, firm=True),
+    ]
+    clicks = SmallClick(180, 120, True), SmallClick(225, 120, False)
+    assert plausible(found, asked(frame, clicks, (np.zeros(shape, bool), before))) == found[1:]
+
+
+def test_nothing_changes_far_from_a_small_change(frame: PreparedFrame, scene: Scene) -> None:
+    left, _ = halved(scene.modal[0])
+    ragged = left ^ disk(left.shape, (20, 20), 3)
+    far = SmallClick(left.shape[1] - 12, left.shape[0] - 12, True)
+    after = click_mask(frame, (far,), (ragged,))
+    assert after[20, 20] == ragged[20, 20]

@@ -1,6 +1,8 @@
 """How good the builtin segmenter's clicks are on a scene of which the truth is known."""
 
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from scene import Scene, make_scene
 
 from vas_tool.engines.builtin.segment import ANSWERS_KEPT, PREPARED_KEPT, BuiltinSegmenter
+from vas_tool.errors import VideoError
 from vas_tool.masks import centre_of, iou
 from vas_tool.types import ArrayClip, Box, Click, Mask, Prompts
 
@@ -32,7 +35,7 @@ def deepest(mask: Mask) -> float:
 def next_click(frame_index: int, mask: Mask, truth: Mask) -> Click:
     missing, surplus = truth & ~mask, mask & ~truth
     positive = deepest(missing) >= deepest(surplus)
-    point = centre_of(missing if positive else surplus)
+    point = centre_of(missing if positive else surplus) or centre_of(truth)  # a perfect mask is clicked all the same
     assert point is not None
     return Click(frame_index, *point, positive=positive)
 
@@ -112,7 +115,7 @@ def test_a_large_clip_gets_masks_of_its_own_size(engine: BuiltinSegmenter, scene
 
 @pytest.mark.parametrize("size_hw", [(1, 1), (1, 7), (2, 2), (3, 3), (40, 1)])
 def test_a_tiny_picture_is_answered(size_hw: tuple[int, int]) -> None:
-    clip = ArrayClip(np.random.default_rng(0).integers(0, 255, (1, *size_hw, 3), np.uint8))
+    clip = ArrayClip(np.random.default_rng(0).integers(0, 255, (5, *size_hw, 3), np.uint8))
     mask = BuiltinSegmenter().segment(clip, 0, Prompts(clicks=(Click(0, 0, 0),)))
     assert mask.shape == size_hw
     assert mask[0, 0]
@@ -136,3 +139,31 @@ def test_a_clip_that_is_gone_is_not_taken_for_a_new_one() -> None:
     scene = make_scene(1)
     again, fresh = (e.segment(scene.clip, 0, prompts) for e in (engine, BuiltinSegmenter()))
     assert np.array_equal(again, fresh)
+
+
+def test_a_frame_beside_that_does_not_read_costs_no_click(engine: BuiltinSegmenter) -> None:
+    scene = make_scene(3)
+
+    class Broken(ArrayClip):
+        def __getitem__(self, index: Any) -> Any:
+            if index == 1:
+                raise VideoError("the frame 00001.jpg is missing; put it back")
+            return super().__getitem__(index)
+
+    clip = Broken(np.stack([scene.clip[k] for k in range(3)]))
+    click = Click(0, *(float(v) for v in np.argwhere(scene.modal[0]).mean(axis=0)[::-1]))
+    assert engine.segment(clip, 0, Prompts(clicks=(click,))).any()
+    with pytest.raises(VideoError, match="put it back"):
+        engine.segment(clip, 1, Prompts(clicks=(replace(click, frame_index=1),)))
+
+
+def test_what_moves_is_found_though_its_colours_are_those_of_its_ground(engine: BuiltinSegmenter) -> None:
+    """A bar cut from the ground itself: on one frame alone little tells it."""
+    ground = cv2.resize(np.random.default_rng(3).integers(0, 255, (40, 60, 3)).astype(np.uint8), (480, 320))
+    frames, truth = np.repeat(ground[None], 19, axis=0), np.zeros((320, 480), bool)
+    for k in range(19):
+        frames[k, 10 + 9 * k : 60 + 9 * k, 60:300] = ground[220:270, 200:440]
+    truth[91:141, 60:300] = True
+    moving = engine.segment(ArrayClip(frames), 9, Prompts(clicks=(Click(9, 180, 116),)))
+    alone = engine.segment(ArrayClip(frames[9:10]), 0, Prompts(clicks=(Click(0, 180, 116),)))
+    assert iou(moving, truth) > 0.85 and iou(moving, truth) > iou(alone, truth) + 0.1

@@ -12,11 +12,14 @@ from scene import make_scene
 
 from vas_tool.engines.builtin.candidate_traits import TRAITS
 from vas_tool.engines.builtin.choosing import QUESTIONS, likelihoods, shipped
+from vas_tool.engines.builtin.motion import CHANNELS, still
 from vas_tool.engines.builtin.region_graph import depth_inside
 from vas_tool.errors import FormatError
+from vas_tool.evaluation.silhouettes import FullView
 from vas_tool.training import clicks
 from vas_tool.training.clicks import click_loss, learned
-from vas_tool.training.pictures import LEAST_SEEN, LabelledPicture, pasted, textures_in
+from vas_tool.training.pasted import LEAST_SEEN, pasted
+from vas_tool.training.pictures import LabelledPicture, frames_of, textures_in
 from vas_tool.training.simulated_clicks import Lesson, lessons, next_click
 from vas_tool.types import Frame
 
@@ -33,7 +36,25 @@ def test_a_pasted_picture_is_the_same_for_a_seed_and_shows_its_object(textures: 
     one, other = pasted(textures, seed), pasted(textures, seed)
     assert np.array_equal(one.frame, other.frame) and np.array_equal(one.mask, other.mask)
     assert one.frame.shape[:2] == one.mask.shape and one.frame.dtype == np.uint8
+    assert np.array_equal(one.motion, other.motion) and one.motion.shape == (*one.mask.shape, len(CHANNELS))
     assert LEAST_SEEN <= one.mask.sum() < one.mask.size
+
+
+def test_of_pasted_pictures_some_stand_alone_and_some_show_that_their_object_moves(textures: list[Frame]) -> None:
+    made = [pasted(textures, seed) for seed in range(12)]
+    changes = [[one.motion[where][:, -1].mean() for where in (one.mask, ~one.mask)] for one in made]
+    assert any(not one.motion.any() for one in made)
+    assert any(inside > 0.2 and inside > 2 * outside for inside, outside in changes)
+
+
+def test_frames_of_a_labelled_clip_come_with_what_moves_on_them() -> None:
+    scene = make_scene(10)
+    view = FullView(
+        "scene", np.stack([scene.clip[k] for k in range(10)]), np.stack([scene.modal[k] for k in range(10)])
+    )
+    found = list(frames_of(view, every=4))
+    assert [one.name for one in found] == ["scene/0", "scene/4", "scene/8"]
+    assert all(one.motion[one.mask].mean(axis=0)[-1] > one.motion[~one.mask].mean(axis=0)[-1] for one in found)
 
 
 def test_a_folder_without_pictures_says_so(tmp_path: Path) -> None:
@@ -56,7 +77,7 @@ def test_a_simulated_click_is_in_the_middle_of_the_largest_error(astray: float) 
 
 def test_lessons_tell_what_candidates_gain() -> None:
     scene = make_scene(1, enlarged=2)
-    picture = LabelledPicture("scene/0", scene.clip[0], scene.modal[0])
+    picture = LabelledPicture("scene/0", scene.clip[0], still(scene.clip[0]), scene.modal[0])
     taught = list(lessons(picture, np.random.default_rng(1)))
     assert taught[0].question == "first" and 1 <= len(taught) <= 8
     assert taught[0].gains.max() > 0.5 and taught[0].gains.min() >= 0

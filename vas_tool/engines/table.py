@@ -154,10 +154,10 @@ ENGINES: tuple[EngineSpec, ...] = (
         name="builtin",
         module="vas_tool.engines.builtin.segment",
         attribute="BuiltinSegmenter",
-        revision="2",
+        revision="3",
         licence="MIT (ours)",
         size="no weights",
-        note="Learns colours and textures from your clicks in this clip; knows nothing about objects.",
+        note="Learns colours from your clicks and sees what moves in this clip; knows nothing about objects.",
     ),
     *(_depth_anything(size) for size in DEPTH_ANYTHING_COSTS),
     EngineSpec(

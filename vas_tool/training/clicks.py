@@ -16,15 +16,16 @@ import torch
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
-from vas_tool.engines.builtin.choosing import QUESTIONS
+from vas_tool.engines.builtin.choosing import QUESTIONS, scaled
 from vas_tool.engines.builtin.region_graph import Floats
 from vas_tool.evaluation.occlusion import views_in
 from vas_tool.evaluation.silhouettes import silhouettes
-from vas_tool.training.pictures import LabelledPicture, frames_of, pasted, textures_in
+from vas_tool.training.pasted import pasted
+from vas_tool.training.pictures import LabelledPicture, frames_of, textures_in
 from vas_tool.training.simulated_clicks import Lesson, lessons
 
 HIDDEN = 32
-NETWORKS = 2
+NETWORKS = 4
 """Whose answers are averaged."""
 
 EPOCHS, BATCH = 30, 64
@@ -94,7 +95,7 @@ def _padded(taught: Sequence[Lesson], scale: tuple[Floats, Floats]) -> tuple[Ten
     inputs = np.zeros((len(taught), most, count + len(QUESTIONS)), np.float32)
     gains = np.full((len(taught), most), np.nan, np.float32)
     for row, (lesson, size) in enumerate((lesson, len(lesson.gains)) for lesson in taught):
-        inputs[row, :size, :count] = (lesson.traits - scale[0]) / scale[1]
+        inputs[row, :size, :count] = scaled(lesson.traits, scale)
         inputs[row, :size, count + QUESTIONS.index(lesson.question)] = 1
         gains[row, :size] = lesson.gains
     return torch.from_numpy(inputs), torch.from_numpy(gains)

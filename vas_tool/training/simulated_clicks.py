@@ -15,14 +15,13 @@ from vas_tool.engines.builtin import choosing, clicking
 from vas_tool.engines.builtin.candidate_traits import traits_of
 from vas_tool.engines.builtin.candidates import SmallClick, candidates, thinned
 from vas_tool.engines.builtin.clicking import PreparedFrame
-from vas_tool.engines.builtin.pixel_model import prepare_pixels
-from vas_tool.engines.builtin.region_graph import Floats, cut, depth_inside
+from vas_tool.engines.builtin.region_graph import Floats, depth_inside
 from vas_tool.masks import iou
 from vas_tool.training.pictures import LabelledPicture
 from vas_tool.training.shapes import Random
 from vas_tool.types import Mask
 
-NUM_CLICKS = 8
+NUM_CLICKS = 10
 DONE = 0.985
 """Overlap from which nobody clicks on."""
 
@@ -47,7 +46,7 @@ class Lesson:
 
 def lessons(picture: LabelledPicture, random: Random) -> Iterator[Lesson]:
     """What up to NUM_CLICKS clicks on a picture teach."""
-    frame = PreparedFrame(cut(picture.frame), prepare_pixels(picture.frame))
+    frame = PreparedFrame.of(picture.frame, picture.motion)
     astray = float(random.choice(ASTRAY))
     clicks: tuple[SmallClick, ...] = ()
     history: list[Mask] = [np.zeros_like(picture.mask)]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.builtin.candidates import KINDS, Candidate, Scene
+from vas_tool.engines.builtin.motion import CHANNELS
 from vas_tool.engines.builtin.region_graph import Floats, depth_inside
 from vas_tool.types import Mask
 
@@ -27,6 +28,11 @@ STRONG, WEAK = 0.85, 0.2
 
 MOST_GROWTH, MOST_OFFSET = 1.5, 4.0
 """Traits are cut there."""
+
+HARDLY = 0.15
+"""Change of colour below which a pixel hardly changes."""
+
+CHANGE = CHANNELS.index("change of colour")
 
 COMPARED = 3000
 """Pixels from which candidates are compared with each other."""
@@ -67,6 +73,11 @@ TRAITS = (
     "how far to one side the border nearest to the click lies",
     "part of its convex hull that it fills",
     "part of its outline that it fills",
+    "mean change",
+    "mean change around",
+    "difference of motion across the new border",
+    "spread of motion",
+    "part that hardly changes",
 )
 """Of each candidate, in this order."""
 
@@ -77,7 +88,8 @@ def traits_of(scene: Scene, found: Sequence[Candidate]) -> Floats:
     pairs = list(zip((c.mask for c in found), depths, strict=True))
     alone = [[*_middle(scene, depth), *_looks(scene, mask, depth)] for mask, depth in pairs]
     forms = [_form(mask, depth, scene.click) for mask, depth in pairs]
-    together = np.c_[np.array(alone), _relations(found, len(scene.clicks)), np.array(forms)]
+    moves = [_moves(scene, mask) for mask, _ in pairs]
+    together = np.c_[np.array(alone), _relations(found, len(scene.clicks)), np.array(forms), np.array(moves)]
     return together.astype(np.float32)
 
 
@@ -176,6 +188,22 @@ def _growth(found: Sequence[Candidate], series: npt.NDArray[np.int64]) -> Floats
         steps = np.diff(areas[at])
         out[at[:-1], 0], out[at[1:], 1] = steps, steps
     return np.minimum(out, MOST_GROWTH).astype(np.float32)
+
+
+def _moves(scene: Scene, mask: Mask) -> list[float]:
+    """How it moves and changes, and what is around it."""
+    if not scene.motion.any():
+        return [0.0] * 5
+    rest, inside = scene.domain & ~mask, scene.motion[mask]
+    changes = inside[:, CHANGE]
+    ring, skin = rest & _near(mask, RING), mask & _near(rest, RING)
+    around, apart = 0.0, 0.0
+    if ring.any() and skin.any():
+        beyond = scene.motion[ring].mean(axis=0)
+        around = float(beyond[CHANGE])
+        apart = float(np.linalg.norm(scene.motion[skin].mean(axis=0) - beyond))
+    spread = float(inside.std(axis=0).mean())
+    return [float(changes.mean()), around, apart, spread, float((changes < HARDLY).mean())]
 
 
 def _form(mask: Mask, depth: Floats, click: tuple[int, int]) -> list[float]:

@@ -34,6 +34,12 @@ NOTHING, BORDER = 0.002, 0.05
 REACHES = (0.0, 20.0, 80.0)
 """How much the distance in the picture counts beside the one in colour."""
 
+MOTION_APART, MOVING_REACH = 0.15, 10.0
+"""Difference in motion that counts as much as 1 in colour, and how much distance in the picture counts beside it."""
+
+COLOURED = (0.0, 0.22)
+"""How much colour counts beside motion."""
+
 RADII = np.geomspace(3, 80, 9)
 """Of discs, in thinned pixels."""
 
@@ -43,7 +49,7 @@ NECK = 0.3
 HANGING = 1.05
 """How much larger a candidate has to be than without what hangs on it by a neck, to be one of its own."""
 
-KINDS = ("alike", "boldest", "bold", "local", "most local", "known", "disc")
+KINDS = ("alike", "boldest", "bold", "local", "most local", "known", "disc", "moving")
 """Ways of being near to a click."""
 
 
@@ -78,6 +84,7 @@ class Scene:
     """A question on every second pixel."""
 
     lab: Floats
+    motion: Floats
     edge: Floats
     score: Floats
     domain: Mask
@@ -123,6 +130,7 @@ def scene_of(question: Question, domain: Mask) -> Scene:
     small[clicks[-1][:2]] = True
     return Scene(
         lab=thinned(graph.lab),
+        motion=thinned(graph.motion),
         edge=thinned(edge),
         score=thinned(score),
         domain=small,
@@ -137,7 +145,7 @@ def candidates(question: Question, scene: Scene, *, quick: bool) -> list[Candida
     areas, radii = (AREAS[::3], RADII[::2]) if quick else (AREAS, RADII)
     found: list[Candidate] = []
     for number, (kind, field) in enumerate(_fields(question, quick=quick)):
-        tied = kind not in ("alike", "known") and not question.first
+        tied = kind not in ("alike", "known", "moving") and not question.first
         for mask, firm in _grown(field, scene, areas=areas, zero=tied):
             found.append(Candidate(mask, kind, 2 * number + firm, firm))
     row, column = scene.click
@@ -154,12 +162,26 @@ def _fields(question: Question, *, quick: bool) -> Iterator[tuple[str, Floats]]:
     traits = _colours_and_places(graph)
     for reach in REACHES[1:2] if quick else REACHES:
         yield "alike", -_unlikeness(traits, int(graph.labels[last.y, last.x]), reach)[labels]
+    yield from (("moving", -field[labels]) for field in _otherwise_moving(graph, traits, last, quick=quick))
     for kind, field in _harmonics(graph, question, quick=quick):
         yield kind, sign * field[labels]
     if question.score is not None:
         told = sign * graph.mean(question.score)
         yield "known", (told - 0.1 * _unlikeness(traits, int(graph.labels[last.y, last.x]), 30.0))[labels]
         yield "known", sign * thinned(question.score)
+
+
+def _otherwise_moving(
+    graph: RegionGraph, traits: tuple[Floats, Floats], click: SmallClick, *, quick: bool
+) -> Iterator[Floats]:
+    """(n,) each: difference in motion from the clicked region, once in colour, too; nothing when all is still."""
+    if not graph.motion.any():
+        return
+    channels = range(graph.motion.shape[2])
+    moves = np.stack([graph.mean(graph.motion[..., c]) for c in channels], axis=1) / MOTION_APART
+    here = int(graph.labels[click.y, click.x])
+    for colour in COLOURED[1:] if quick else COLOURED:
+        yield _unlikeness((np.c_[moves, colour * traits[0]], traits[1]), here, MOVING_REACH)
 
 
 def _colours_and_places(graph: RegionGraph) -> tuple[Floats, Floats]:

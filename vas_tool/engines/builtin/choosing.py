@@ -1,4 +1,4 @@
-"""Which of the candidates a click means: two tiny networks say how likely each is, the most overlap decides.
+"""Which of the candidates a click means: four tiny networks say how likely each is, the most overlap decides.
 
 They have learned from simulated clicks on labelled pictures (``vas_tool/training/clicks.py``; how the shipped numbers
 were made: ``vas_tool/training/CLICKS.md``).
@@ -29,6 +29,9 @@ LIKELIEST = 40
 AGREEMENTS = (0.3, 0.4, 0.5, 0.6, 0.75)
 """Of the weight: what so much of it agrees on is an answer, too."""
 
+MOST_SPREADS = 4.0
+"""From the mean: traits beyond are as far as networks have learned of any."""
+
 LEAST = 1e-6
 
 
@@ -44,10 +47,16 @@ def shipped() -> Mapping[str, Floats]:
 def likelihoods(traits: Floats, question: str, numbers: Mapping[str, Floats]) -> Floats:
     """(n,): how likely each candidate is what was meant, from its (n, traits); they add up to one."""
     asked = np.repeat(np.eye(len(QUESTIONS), dtype=np.float32)[QUESTIONS.index(question)][None], len(traits), axis=0)
-    x = np.c_[(traits - numbers["mean"]) / numbers["spread"], asked]
+    x = np.c_[scaled(traits, (numbers["mean"], numbers["spread"])), asked]
     logits = np.mean([_said(x, numbers, which) for which in range(len(numbers["first"]))], axis=0)
     weights = np.exp(logits - logits.max())
     return np.asarray(weights / weights.sum(), np.float32)
+
+
+def scaled(traits: Floats, scale: tuple[Floats, Floats]) -> Floats:
+    """Traits as the networks see them, by their means and spreads; what is out of all proportion is cut."""
+    mean, spread = scale
+    return np.clip((traits - mean) / spread, -MOST_SPREADS, MOST_SPREADS)
 
 
 def _said(x: Floats, numbers: Mapping[str, Floats], which: int) -> Floats:

@@ -17,17 +17,17 @@ from vas_tool.types import Frame, Mask
 
 Floats = npt.NDArray[np.float32]
 
-NUM_TRAITS = 13
 NUM_COSINES = 96
 COSINE_SPREAD = 1.2
 SAMPLES = 5000
 """Pixels the model learns from."""
 
 RIDGE = 1e-3
-PLACE_WEIGHT = 2.0
+PLACE_WEIGHT, MOTION_WEIGHT = 2.0, 0.7
 MODEL_WEIGHT = 2.0
 MASK_WEIGHT = 1.8
-"""How much the learned model and the mask it starts from count."""
+PROPOSED_WEIGHT = 1.0
+"""How much the learned model, the mask it starts from and a second opinion of it count."""
 
 BAND = 12.0
 """Pixels from the old border within which the new one lies, at most: farther off the old mask stands."""
@@ -52,10 +52,12 @@ class PixelModel:
     """For each of STRIDES, (h, w): how well a pixel holds together with that neighbour."""
     shape: tuple[int, int]
 
-    def refined(self, mask: Mask, *, inside: Mask, outside: Mask, rounds: int = 25) -> Mask:
+    def refined(
+        self, mask: Mask, *, inside: Mask, outside: Mask, rounds: int = 25, proposed: Mask | None = None
+    ) -> Mask:
         """The mask with its border where the learned colours and the picture's edges put it.
 
-        ``inside`` and ``outside`` are sure. Only the band along the border can change.
+        ``inside`` and ``outside`` are sure. Only the band along the border can change. ``proposed``: another opinion.
         """
         if not mask.any() or mask.all():
             return (mask | inside) & ~outside
@@ -63,6 +65,8 @@ class PixelModel:
         band = min(BAND, max(NARROWEST_BAND, BAND_SHARE * float(signed.max())))
         score = self.score(self.learned(mask, sure=(inside, outside)))
         logits = MODEL_WEIGHT * score + MASK_WEIGHT * np.clip(signed / band, -1, 1)
+        if proposed is not None:
+            logits += PROPOSED_WEIGHT * np.where(proposed, 1, -1)
         logits[inside], logits[outside] = 8, -8
         smooth = self.smoothed(logits.astype(np.float32), rounds) > 0
         new = np.where(np.abs(signed) <= band, smooth, mask)
@@ -113,17 +117,27 @@ def signed_distance(mask: Mask) -> Floats:
     return depth_inside(mask) - depth_inside(~mask)
 
 
-def prepare_pixels(frame: Frame, *, place_weight: float = PLACE_WEIGHT, num_cosines: int = NUM_COSINES) -> PixelModel:
+def prepare_pixels(
+    frame: Frame,
+    motion: Floats | None = None,
+    *,
+    place_weight: float = PLACE_WEIGHT,
+    num_cosines: int = NUM_COSINES,
+) -> PixelModel:
     """Everything about an (h, w, 3) RGB frame that does not depend on clicks.
 
+    ``motion``: (h, w, channels) of ``motion``, to be learned from as colours are.
     ``place_weight``: how much the place in the picture counts beside colours; ``num_cosines``: more tell finer
     differences apart, and take as much more time and memory.
     """
     traits = _traits(frame, place_weight)
+    if motion is not None:
+        traits = np.concatenate([traits, MOTION_WEIGHT * motion], axis=2)
+    num_traits = traits.shape[2]
     generator = np.random.default_rng(0)
-    directions = (generator.normal(size=(NUM_TRAITS, num_cosines)) * COSINE_SPREAD).astype(np.float32)
+    directions = (generator.normal(size=(num_traits, num_cosines)) * COSINE_SPREAD).astype(np.float32)
     phases = generator.uniform(0, 2 * np.pi, num_cosines).astype(np.float32)
-    cosines = np.cos(traits.reshape(-1, NUM_TRAITS) @ directions + phases)
+    cosines = np.cos(traits.reshape(-1, num_traits) @ directions + phases)
     return PixelModel(cosines, _ties(frame), frame.shape[:2])
 
 

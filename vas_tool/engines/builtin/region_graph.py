@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool.engines.builtin.motion import CHANNELS
 from vas_tool.types import Frame, Mask
 
 Floats = npt.NDArray[np.float32]
@@ -17,7 +18,12 @@ GRID = 11
 
 EDGE_GRADIENT = 120.0
 EDGE_COLOUR = 20.0
-"""Colour gradient and colour difference (CIE Lab, 8 bit) at which two neighbours hold together 1/e as well."""
+EDGE_MOTION = 0.5
+"""Colour gradient and colour difference (CIE Lab, 8 bit) and difference of motion at which two neighbours hold together
+1/e as well."""
+
+MOTION_EDGE = 25.0
+"""Colour gradient that a border between what changes and what does not is worth."""
 
 LOOK_ALIKES = 8
 """Regions of the most similar colours that each region is tied to, wherever they are."""
@@ -43,6 +49,8 @@ class RegionGraph:
     """(n,): 1 where a region touches the picture's border."""
     lab: Floats
     """(h, w, 3): smoothed CIE Lab colours, 8 bit scale."""
+    motion: Floats
+    """(h, w, channels): see ``motion``."""
     edge_rank: Floats
     """(h, w): 0..1, the share of pixels with a weaker gradient."""
 
@@ -64,20 +72,25 @@ class RegionGraph:
         return values[self.labels]
 
 
-def cut(frame: Frame) -> RegionGraph:
-    """The regions of an (h, w, 3) RGB frame, by watershed from a grid of seeds that avoid edges."""
+def cut(frame: Frame, motion: Floats) -> RegionGraph:
+    """The regions of an (h, w, 3) RGB frame, by watershed from a grid of seeds that avoid edges.
+
+    ``motion``: (h, w, channels) of ``motion``; where it changes is an edge, too.
+    """
     smooth = cv2.bilateralFilter(frame, 5, 25, 3)
     lab = cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB).astype(np.float32)
     gradient = np.max([_gradient(lab[..., c]) for c in range(3)], axis=0)
-    labels = _flooded(gradient, _seeds(gradient))
+    gradient = np.maximum(gradient, MOTION_EDGE * _gradient(motion[..., CHANNELS.index("change of colour")]))
+    labels = _flooded(gradient, _seeds(gradient), lab)
     count = int(labels.max()) + 1
     sizes = np.maximum(np.bincount(labels.ravel(), minlength=count), 1).astype(np.float32)
-    colours = _region_colours(lab, labels, sizes)
-    weights = _neighbours(labels, gradient, colours) + TIE * _look_alikes(lab, labels, colours=colours)
+    colours, moves = _region_means(lab, labels, sizes), _region_means(motion, labels, sizes)
+    weights = _neighbours(labels, gradient, colours=colours, moves=moves)
+    weights += TIE * _look_alikes(lab, labels, colours=colours)
     edge = np.zeros(labels.shape, bool)
     edge[:2] = edge[-2:] = edge[:, :2] = edge[:, -2:] = True
     border = (np.bincount(labels.ravel(), edge.ravel(), minlength=count) > 0).astype(np.float32)
-    return RegionGraph(labels, sizes, weights, border, lab, _ranked(gradient))
+    return RegionGraph(labels, sizes, weights, border, lab, motion, _ranked(gradient))
 
 
 def _gradient(channel: Floats) -> Floats:
@@ -99,23 +112,36 @@ def _seeds(gradient: Floats) -> npt.NDArray[np.int32]:
     return markers if number else np.ones(gradient.shape, np.int32)
 
 
-def _flooded(gradient: Floats, markers: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def _flooded(gradient: Floats, markers: npt.NDArray[np.int32], lab: Floats) -> npt.NDArray[np.int32]:
     relief = cv2.merge([np.clip(gradient / 2, 0, 255).astype(np.uint8)] * 3)
     # watershed gives the picture's border no region, not even at a seed; of a tiny picture that would leave nothing
     labels = np.maximum(cv2.watershed(relief, markers.copy()), markers)
-    while (labels == 0).any():  # the lines between regions go to a neighbour
-        grown = cv2.dilate(labels.astype(np.float32), np.ones((3, 3))).astype(np.int32)
-        labels = np.where(labels == 0, grown, labels)
+    while (labels <= 0).any():
+        labels = _lines_given(labels, lab)
     return np.asarray(labels - 1, np.int32)
 
 
-def _region_colours(lab: Floats, labels: npt.NDArray[np.int32], sizes: Floats) -> Floats:
+def _lines_given(labels: npt.NDArray[np.int32], lab: Floats) -> npt.NDArray[np.int32]:
+    """Each pixel on a line between regions goes to the one beside it whose colour there is most like its own."""
+    height, width = labels.shape
+    rows, columns = np.nonzero(labels <= 0)
+    steps = np.array([(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right])
+    beside = np.clip(rows + steps[:, :1], 0, height - 1), np.clip(columns + steps[:, 1:], 0, width - 1)
+    apart = ((lab[beside] - lab[rows, columns]) ** 2).sum(axis=-1)
+    nearest = np.where(labels[beside] > 0, apart, np.inf).argmin(axis=0)
+    out = labels.copy()
+    out[rows, columns] = np.maximum(labels[beside][nearest, np.arange(len(rows))], 0)
+    return out
+
+
+def _region_means(picture: Floats, labels: npt.NDArray[np.int32], sizes: Floats) -> Floats:
+    """(n, channels) of an (h, w, channels) picture."""
     flat = labels.ravel()
-    sums = [np.bincount(flat, lab[..., c].ravel(), minlength=len(sizes)) / sizes for c in range(3)]
-    return np.stack(sums, axis=1).astype(np.float32)
+    channels = [picture[..., c].ravel() for c in range(picture.shape[2])]
+    return np.stack([np.bincount(flat, c, minlength=len(sizes)) / sizes for c in channels], axis=1).astype(np.float32)
 
 
-def _neighbours(labels: npt.NDArray[np.int32], gradient: Floats, colours: Floats) -> Floats:
+def _neighbours(labels: npt.NDArray[np.int32], gradient: Floats, *, colours: Floats, moves: Floats) -> Floats:
     """(n, n): the length of the common border, less where an edge runs along it."""
     count = len(colours)
     first = np.r_[labels[:, :-1].ravel(), labels[:-1].ravel()].astype(np.int64)
@@ -123,14 +149,15 @@ def _neighbours(labels: npt.NDArray[np.int32], gradient: Floats, colours: Floats
     across = np.r_[
         np.maximum(gradient[:, :-1], gradient[:, 1:]).ravel(), np.maximum(gradient[:-1], gradient[1:]).ravel()
     ]
-    apart = first != second
-    pairs = np.minimum(first, second)[apart] * count + np.maximum(first, second)[apart]
+    differ = first != second
+    pairs = np.minimum(first, second)[differ] * count + np.maximum(first, second)[differ]
     unique, where = np.unique(pairs, return_inverse=True)
     length = np.bincount(where)
-    strength = np.bincount(where, across[apart]) / length
+    strength = np.bincount(where, across[differ]) / length
     one, other = unique // count, unique % count
-    difference = np.linalg.norm(colours[one] - colours[other], axis=1)
-    held = length / GRID * np.exp(-strength / EDGE_GRADIENT - difference / EDGE_COLOUR) + 1e-3
+    apart = np.linalg.norm(colours[one] - colours[other], axis=1) / EDGE_COLOUR
+    apart += np.linalg.norm(moves[one] - moves[other], axis=1) / EDGE_MOTION
+    held = length / GRID * np.exp(-strength / EDGE_GRADIENT - apart) + 1e-3
     weights = np.zeros((count, count), np.float32)
     weights[one, other] = weights[other, one] = held
     return weights
@@ -140,10 +167,10 @@ def _look_alikes(lab: Floats, labels: npt.NDArray[np.int32], *, colours: Floats)
     """(n, n): ties between regions of similar colour, texture and surroundings."""
     height, width = labels.shape
     sizes = np.maximum(np.bincount(labels.ravel(), minlength=len(colours)), 1).astype(np.float32)
-    spread = np.sqrt(np.maximum(_region_colours(lab**2, labels, sizes) - colours**2, 0))
-    around = _region_colours(cv2.GaussianBlur(lab, (0, 0), 8), labels, sizes)
+    spread = np.sqrt(np.maximum(_region_means(lab**2, labels, sizes) - colours**2, 0))
+    around = _region_means(cv2.GaussianBlur(lab, (0, 0), 8), labels, sizes)
     rows, columns = np.mgrid[:height, :width].astype(np.float32) / max(height, width)
-    place = _region_colours(np.dstack([columns, rows, rows]), labels, sizes)[:, :2]
+    place = _region_means(np.dstack([columns, rows, rows]), labels, sizes)[:, :2]
     traits = np.c_[colours / (12, 8, 8), spread / (10, 8, 8), around / (25, 14, 14), place * 3].astype(np.float32)
     norms = (traits**2).sum(axis=1)
     distance = np.maximum(norms[:, None] + norms[None] - 2 * traits @ traits.T, 0)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-
-import cv2
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from vas_tool.engines.base import Progress, TrackedFrame, silent
-from vas_tool.engines.builtin.candidates import SmallClick
-from vas_tool.engines.builtin.clicking import PreparedFrame, click_mask, dots
-from vas_tool.engines.builtin.pixel_model import prepare_pixels
-from vas_tool.engines.builtin.region_graph import cut
-from vas_tool.engines.builtin.small_frames import SmallFrames
+from vas_tool.engines.builtin.answers import Answer, answered, boxed, closer
+from vas_tool.engines.builtin.clicking import PreparedFrame
+from vas_tool.engines.builtin.motion import looked_at, motion_picture
 from vas_tool.engines.builtin.tracking import track_masks
-from vas_tool.errors import PromptError
-from vas_tool.types import Box, Clip, Frame, Mask, Prompts
+from vas_tool.engines.builtin.view import View, whole
+from vas_tool.errors import PromptError, VasToolError
+from vas_tool.types import Click, Clip, Frame, Mask, Prompts, SizeWH
 
 PREPARED_KEPT = 4
 """Frames ready for clicks, about 80 MB each."""
@@ -26,11 +24,8 @@ PREPARED_KEPT = 4
 ANSWERS_KEPT = 64
 """Masks after the first clicks of a frame: the next click goes on from there."""
 
-AnswerKey = tuple[int, int, bytes | None, tuple[SmallClick, ...]]
+AnswerKey = tuple[int, int, bytes, tuple[Click, ...]]
 """Number of the clip, frame, the mask it starts from, clicks."""
-
-BOX_ROUNDS, QUICK_BOX_ROUNDS = 3, 1
-"""Of GrabCut."""
 
 
 class BuiltinSegmenter:
@@ -39,29 +34,29 @@ class BuiltinSegmenter:
     def __init__(self) -> None:
         self._clips: weakref.WeakKeyDictionary[Clip, int] = weakref.WeakKeyDictionary()
         self._numbers = itertools.count()
-        self._prepared: OrderedDict[tuple[int, int], PreparedFrame] = OrderedDict()
-        self._answers: OrderedDict[tuple[object, ...], Mask] = OrderedDict()
+        self._prepared: OrderedDict[tuple[int, int, View], PreparedFrame] = OrderedDict()
+        self._answers: OrderedDict[tuple[object, ...], Answer] = OrderedDict()
 
     def prepare(self, clip: Clip, frame_index: int) -> None:
-        """Cut the frame into regions and compute its features, if that has not been done."""
-        self._frame(clip, frame_index)
+        """Cut the frame into regions, and see what moves on it, if that has not been done."""
+        self._frame(clip, frame_index, whole(clip.size_wh))
 
     def segment(self, clip: Clip, frame_index: int, prompts: Prompts, *, quick: bool = False) -> Mask:
         """(H, W) bool. Raises PromptError when the frame carries no prompt."""
         given = prompts.masks.get(frame_index)
         box = next((b for b in prompts.boxes if b.frame_index == frame_index), None)
-        clicks = [c for c in prompts.clicks if c.frame_index == frame_index]
+        clicks = [_inside(c, clip.size_wh) for c in prompts.clicks if c.frame_index == frame_index]
         if given is None and box is None and not clicks:
             raise PromptError(f"frame {frame_index} has no click, box or mask; click the object there")
         if given is not None and box is None and not clicks:
             return given
-        small = SmallFrames(clip)
-        start = None if given is None else small.mask(given)
-        if box is not None and start is None:
-            start = _boxed(small.frame(frame_index), box, small.scale, quick=quick)
-        points = tuple(_small_click(small, c.x, c.y, positive=c.positive) for c in clicks)
-        mask = self._clicked(clip, frame_index, points, start=start, quick=quick)
-        return self._restored(mask, clip, given, start=start, points=points, scale=small.scale)
+        if given is not None:
+            start = Answer.given(given)
+        elif box is not None:
+            start = boxed(clip[frame_index], box, quick=quick)
+        else:
+            start = Answer.nothing(clip.size_wh)
+        return self._clicked(clip, frame_index, clicks, start=start, quick=quick).full
 
     def track(
         self, clip: Clip, prompts: Prompts, frame_indices: range, *, progress: Progress = silent
@@ -71,62 +66,45 @@ class BuiltinSegmenter:
             raise PromptError("nothing is prompted; click the object on one frame first")
         return track_masks(clip, PromptedMasks(self, clip, prompts), frame_indices, progress=progress)
 
-    def _clicked(
-        self,
-        clip: Clip,
-        frame_index: int,
-        points: tuple[SmallClick, ...],
-        *,
-        start: Mask | None,
-        quick: bool,
-    ) -> Mask:
-        """(h, w): the mask after all clicks, going on from the answer to all but the last when it is known."""
-        width, height = SmallFrames(clip).size_wh
-        mask = np.zeros((height, width), bool) if start is None else start
-        base = None if start is None else start.tobytes()
-        history: list[Mask] = []
-        for count in range(1, len(points) + 1):
-            history.append(mask)
-            key = (self._number(clip), frame_index, base, points[:count])
-            mask = self._answer(clip, key, history, quick=quick)
-        return mask
+    def _clicked(self, clip: Clip, frame_index: int, clicks: Sequence[Click], *, start: Answer, quick: bool) -> Answer:
+        """The answer to all clicks, going on from the one to all but the last when it is known."""
+        answers = [start]
+        for count in range(1, len(clicks) + 1):
+            key = (self._number(clip), frame_index, start.packed.tobytes(), tuple(clicks[:count]))
+            answers.append(self._answer(clip, key, answers, quick=quick))
+        return answers[-1]
 
-    def _answer(self, clip: Clip, key: AnswerKey, history: list[Mask], *, quick: bool) -> Mask:
+    def _answer(self, clip: Clip, key: AnswerKey, before: list[Answer], *, quick: bool) -> Answer:
         """A full answer when there is one, else what was asked for; a full answer never rests on a quick one."""
         for known in ((*key, False), (*key, quick)):
             if known in self._answers:
                 return self._answers[known]
-        _, frame_index, _, points = key
-        mask = click_mask(self._frame(clip, frame_index), points, tuple(history), quick=quick)
-        self._answers[*key, quick] = mask
+        _, frame_index, _, clicks = key
+        view = before[-1].next_view(clicks[-1])
+        if quick and (self._number(clip), frame_index, view) not in self._prepared:
+            view = whole(clip.size_wh)  # a close-up takes a moment; the full answer makes it
+        frame = self._frame(clip, frame_index, view)
+        answer = answered(frame, clicks, before, view=view, quick=quick)
+        if not quick and not before[0].exact:
+            answer = self._closer(clip, key, answer)
+        self._answers[*key, quick] = answer
         while len(self._answers) > ANSWERS_KEPT:
             self._answers.popitem(last=False)
-        return mask
+        return answer
 
-    @staticmethod
-    def _restored(
-        mask: Mask,
-        clip: Clip,
-        given: Mask | None,
-        *,
-        start: Mask | None,
-        points: tuple[SmallClick, ...],
-        scale: float,
-    ) -> Mask:
-        """(H, W): the small mask at full size; a given mask keeps its exact pixels wherever no click changed it."""
-        full = _enlarged(mask, clip)
-        if given is not None and start is not None and given.shape == full.shape:
-            changed = cv2.dilate((mask != start).astype(np.uint8), np.ones((3, 3), np.uint8))
-            where = cv2.resize(changed, clip.size_wh, interpolation=cv2.INTER_NEAREST) > 0
-            full = np.where(where, full, given)
-        inside, outside = (_enlarged(dots(points, mask.shape, positive=p), clip) for p in (True, False))
-        return (full | inside) & ~outside
+    def _closer(self, clip: Clip, key: AnswerKey, answer: Answer) -> Answer:
+        """A small object is looked at closer at once, which also makes the next click on it quick."""
+        _, frame_index, _, clicks = key
+        view = answer.next_view(clicks[-1])
+        if view == answer.view:
+            return answer
+        return closer(self._frame(clip, frame_index, view), clicks, answer, view=view)
 
-    def _frame(self, clip: Clip, frame_index: int) -> PreparedFrame:
-        key = (self._number(clip), frame_index)
+    def _frame(self, clip: Clip, frame_index: int, view: View) -> PreparedFrame:
+        key = (self._number(clip), frame_index, view)
         if key not in self._prepared:
-            frame = SmallFrames(clip).frame(frame_index)
-            self._prepared[key] = PreparedFrame(cut(frame), prepare_pixels(frame))
+            frame = view.frame(clip[frame_index])
+            self._prepared[key] = PreparedFrame.of(frame, motion_picture(frame, _around(clip, frame_index, view)))
         self._prepared.move_to_end(key)
         while len(self._prepared) > PREPARED_KEPT:
             self._prepared.popitem(last=False)
@@ -162,33 +140,16 @@ class PromptedMasks(Mapping[int, Mask]):
         return len(self._frames)
 
 
-def _small_click(small: SmallFrames, x: float, y: float, *, positive: bool) -> SmallClick:
-    width, height = small.size_wh
-    column, row = (round((v + 0.5) * small.scale - 0.5) for v in (x, y))
-    return SmallClick(min(max(column, 0), width - 1), min(max(row, 0), height - 1), positive)
+def _inside(click: Click, frame_wh: SizeWH) -> Click:
+    """A click on the outer half of the last pixels is on them."""
+    width, height = frame_wh
+    return replace(click, x=min(max(click.x, 0), width - 1), y=min(max(click.y, 0), height - 1))
 
 
-def _boxed(frame: Frame, box: Box, scale: float, *, quick: bool) -> Mask:
-    """(h, w): what GrabCut finds in a box on a small frame; the whole box when it finds nothing."""
-    height, width = frame.shape[:2]
-    x0, y0 = max(0, round(box.x0 * scale)), max(0, round(box.y0 * scale))
-    x1, y1 = min(width, max(x0 + 1, round(box.x1 * scale))), min(height, max(y0 + 1, round(box.y1 * scale)))
-    inside = np.zeros((height, width), bool)
-    inside[y0:y1, x0:x1] = True
-    if inside.all() or min(x1 - x0, y1 - y0) < 4:
-        return inside
-    labels = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.setRNGSeed(0)
-    rounds = QUICK_BOX_ROUNDS if quick else BOX_ROUNDS
-    cv2.grabCut(np.ascontiguousarray(frame[..., ::-1]), labels, None, *models, rounds, cv2.GC_INIT_WITH_MASK)
-    found = labels == cv2.GC_PR_FGD
-    return found if found.any() else inside
-
-
-def _enlarged(mask: Mask, clip: Clip) -> Mask:
-    """(H, W) bool from (h, w), with smooth borders."""
-    if mask.shape[::-1] == clip.size_wh:
-        return mask
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)
-    return cv2.resize(soft, clip.size_wh, interpolation=cv2.INTER_CUBIC) >= 0.5
+def _around(clip: Clip, frame_index: int, view: View) -> dict[int, Frame]:
+    """Offset -> frame, of those that tell what moves. One that does not read is left out: who goes there hears why."""
+    found: dict[int, Frame] = {}
+    for other in looked_at(frame_index, len(clip)):
+        with contextlib.suppress(VasToolError):
+            found[other - frame_index] = view.frame(clip[other])
+    return found

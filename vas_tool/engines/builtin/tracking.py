@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.base import Progress, TrackedFrame, silent
+from vas_tool.engines.builtin.close_up import FOLLOWED_SHOWN, close_up, followed
 from vas_tool.engines.builtin.flow import flow_between
 from vas_tool.engines.builtin.pixel_model import PixelModel, prepare_pixels, signed_distance, tidy
-from vas_tool.engines.builtin.small_frames import SmallFrames
-from vas_tool.types import Clip, Mask
+from vas_tool.engines.builtin.view import View, whole
+from vas_tool.masks import box_xyxy
+from vas_tool.types import Clip, Frame, Mask
 
 Floats = npt.NDArray[np.float32]
 
@@ -57,6 +60,8 @@ STRAY_PIXELS, STRAY_SHARE = 1.5, 0.5
 FOUND_SCORE = 0.15
 """Mean score, by what the references taught, of what may be the object when it comes back."""
 
+PICTURES_KEPT = 4
+
 LOST_FRAMES = 24
 """How long (3 s at 8 FPS) an object that is gone is looked for where it was last seen."""
 
@@ -66,6 +71,8 @@ class Walk:
     """Where tracking is, and what is known of the object."""
 
     frame_index: int
+    view: View
+    """Where it is looked at; all pixels below are small ones."""
     soft: Floats
     """(h, w): the mask of that frame; the last seen one while the object is gone."""
     taught: Floats
@@ -93,21 +100,41 @@ def track_masks(
     Starts from the nearest reference on the side that the range comes from, or else from the nearest one. Between two
     references both teach the colours. Raises Cancelled.
     """
-    small = SmallFrames(clip)
+    pictures = _Pictures(clip)
     beyond = _beyond(references, frame_indices) if frame_indices else []
     walk: Walk | None = None
     for done, index in enumerate(frame_indices):
         progress(done, len(frame_indices), "modal masks")
         if index in references:
-            walk = _start(small, references, [index, *beyond])
+            walk = _start(pictures, references, [index, *beyond])
             yield TrackedFrame(index, references[index], 1.0)
             continue
-        walk = walk or _start(small, references, [nearest_reference(references, frame_indices), *beyond])
+        walk = walk or _start(pictures, references, [nearest_reference(references, frame_indices), *beyond])
         certainty = 0.0
         while walk.frame_index != index:
             step = 1 if index > walk.frame_index else -1
-            certainty = _advance(small, walk, walk.frame_index + step)
-        yield TrackedFrame(index, _full_size(_shown(walk), clip), certainty)
+            certainty = _advance(pictures, walk, walk.frame_index + step)
+        yield TrackedFrame(index, _shown(walk, clip), certainty)
+
+
+class _Pictures:
+    """The latest frames in their views."""
+
+    def __init__(self, clip: Clip) -> None:
+        self.clip = clip
+        self._kept: OrderedDict[tuple[int, View], Frame] = OrderedDict()
+
+    def frame(self, index: int, view: View) -> Frame:
+        """(h, w, 3)."""
+        if (index, view) not in self._kept:
+            self._kept[index, view] = view.frame(self.clip[index])
+            while len(self._kept) > PICTURES_KEPT:
+                self._kept.popitem(last=False)
+        return self._kept[index, view]
+
+    def grey(self, index: int, view: View) -> npt.NDArray[np.uint8]:
+        """(h, w)."""
+        return np.asarray(cv2.cvtColor(self.frame(index, view), cv2.COLOR_RGB2GRAY))
 
 
 def _beyond(references: Mapping[int, Mask], frame_indices: range) -> list[int]:
@@ -116,8 +143,10 @@ def _beyond(references: Mapping[int, Mask], frame_indices: range) -> list[int]:
     return sorted((f for f in references if (f - last) * step >= 0), key=lambda f: abs(f - last))[:1]
 
 
-def _shown(walk: Walk) -> Floats:
-    return walk.soft if not walk.lost else np.zeros_like(walk.soft)
+def _shown(walk: Walk, clip: Clip) -> Mask:
+    """(H, W)."""
+    nothing = np.zeros(clip.size_wh[::-1], bool)
+    return nothing if walk.lost else walk.view.enlarged(walk.soft >= 0.5, nothing)
 
 
 def nearest_reference(references: Mapping[int, Mask], frame_indices: range) -> int:
@@ -127,31 +156,55 @@ def nearest_reference(references: Mapping[int, Mask], frame_indices: range) -> i
     return min(behind or references, key=lambda f: abs(f - first))
 
 
-def _start(small: SmallFrames, references: Mapping[int, Mask], teachers: list[int]) -> Walk:
+def _start(pictures: _Pictures, references: Mapping[int, Mask], teachers: list[int]) -> Walk:
     """From the first of ``teachers``; the colours of all of them count the same."""
-    soft = small.soft(references[teachers[0]])
-    taught = np.mean([_lesson(small, references, f) for f in dict.fromkeys(teachers)], axis=0)
+    first = references[teachers[0]]
+    view = _view_of(first)
+    soft = view.soft(first)
+    taught = np.mean([_lesson(pictures, references, f) for f in dict.fromkeys(teachers)], axis=0)
     area = float((soft >= 0.5).sum())
-    return Walk(teachers[0], soft, taught, taught, area, clear=soft, velocity=np.zeros(2, np.float32))
+    return Walk(teachers[0], view, soft, taught, taught, area, clear=soft, velocity=np.zeros(2, np.float32))
 
 
-def _lesson(small: SmallFrames, references: Mapping[int, Mask], index: int) -> Floats:
-    mask = small.mask(references[index])
-    return _model(small, index).learned(mask, num_samples=NUM_SAMPLES)
+def _view_of(mask: Mask) -> View:
+    """Of a reference; what it teaches holds in other views, too, as the object fills as much of them."""
+    frame_wh = mask.shape[1], mask.shape[0]
+    box = box_xyxy(mask)
+    return whole(frame_wh) if box is None else close_up(box, frame_wh, shown=FOLLOWED_SHOWN)
 
 
-def _model(small: SmallFrames, index: int) -> PixelModel:
-    return prepare_pixels(small.frame(index), place_weight=PLACE_WEIGHT, num_cosines=NUM_COSINES)
+def _lesson(pictures: _Pictures, references: Mapping[int, Mask], index: int) -> Floats:
+    view = _view_of(references[index])
+    return _model(pictures, index, view).learned(view.mask(references[index]), num_samples=NUM_SAMPLES)
 
 
-def _advance(small: SmallFrames, walk: Walk, index: int) -> float:
+def _model(pictures: _Pictures, index: int, view: View) -> PixelModel:
+    return prepare_pixels(pictures.frame(index, view), place_weight=PLACE_WEIGHT, num_cosines=NUM_COSINES)
+
+
+def _follow(walk: Walk, clip: Clip) -> None:
+    """Look where the object will be, at a size that suits it."""
+    expected = _moved(walk.clear if walk.lost else walk.soft, walk.velocity)
+    box = walk.view.box(expected >= 0.5)
+    view = walk.view if box is None else followed(box, walk.view, clip.size_wh)
+    if view == walk.view:
+        return
+    ratio = view.scale / walk.view.scale
+    walk.soft, walk.clear = (view.seen_in(walk.view, picture) for picture in (walk.soft, walk.clear))
+    walk.area *= ratio**2
+    walk.velocity = walk.velocity * np.float32(ratio)
+    walk.view = view
+
+
+def _advance(pictures: _Pictures, walk: Walk, index: int) -> float:
     """One frame on; gives the certainty. ``walk`` is changed."""
-    before, here = small.grey(walk.frame_index), small.grey(index)
+    _follow(walk, pictures.clip)
+    before, here = (pictures.grey(number, walk.view) for number in (walk.frame_index, index))
     back = flow_between(here, before)
     walk.clear = _moved(walk.clear, walk.velocity)
     brought = walk.clear if walk.lost else _pulled(walk.soft, back)
     trust = _closed(back, flow_between(before, here))
-    model = _model(small, index)
+    model = _model(pictures, index, walk.view)
     mask = _fitted(model, brought >= 0.5, walk)
     if (walk.lost or mask.sum() < SLIVER * walk.area) and not _moves_along(mask, back, walk.velocity):
         mask = np.zeros_like(mask)
@@ -235,11 +288,3 @@ def _certainty(walk: Walk, carried: Mask, mask: Mask, *, trust: Mask) -> float:
     agreement = float((mask & carried).sum()) / union
     steady = float(trust[carried].mean()) if carried.any() else 0.0
     return float(np.clip(agreement * (0.5 + 0.5 * steady), 0, 1))
-
-
-def _full_size(soft: Floats, clip: Clip) -> Mask:
-    """(H, W) bool from a small mask, with smooth borders."""
-    if soft.shape[::-1] == clip.size_wh:
-        return soft >= 0.5
-    smooth = cv2.GaussianBlur(soft, (0, 0), 0.8)
-    return cv2.resize(smooth, clip.size_wh, interpolation=cv2.INTER_CUBIC) >= 0.5
