@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scene import Scene, make_scene
 
+from vas_tool.engines.builtin.answers import obeying
 from vas_tool.engines.builtin.close_up import (
     FOLLOWED_SHOWN,
     MARGIN,
@@ -22,6 +23,7 @@ from vas_tool.engines.builtin.region_graph import disk
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
 from vas_tool.engines.builtin.small_frames import LONGEST_SIDE, SmallFrames
 from vas_tool.engines.builtin.view import View, whole
+from vas_tool.errors import PromptError
 from vas_tool.masks import box_xyxy, centre_of, iou
 from vas_tool.types import ArrayClip, Box, Click, Mask, Prompts
 
@@ -148,6 +150,33 @@ def test_clicks_find_the_pixels_of_a_small_object(far_away: Scene) -> None:
     assert iou(once, truth) > 0.93
     box = Box(0, *(side + grown for side, grown in zip(box_of(truth), (-4, -4, 4, 4), strict=True)))
     assert iou(engine.segment(far_away.clip, 0, Prompts(boxes=(box,))), truth) > 0.93
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_the_clicked_pixel_obeys_at_any_scale(positive: bool) -> None:
+    for radius in (35, 50, 60):
+        mask = ball(600, 300, radius)
+        view = view_of(mask)
+        for dx in (0.2, 0.3, 0.49):
+            click = Click(0, 601 + dx, 306 + dx, positive=positive)
+            assert obeying(mask, (click,), view)[306, 601] == positive
+            assert obeying(np.zeros_like(mask), (click,), view)[306, 601] == positive
+
+
+def test_what_was_asked_before_changes_no_answer(far_away: Scene) -> None:
+    x, y = centre_of(far_away.modal[0]) or (0, 0)
+    nothing = np.zeros_like(far_away.modal[0])
+    plain = Prompts(clicks=(Click(0, x, y),))
+    engine = BuiltinSegmenter()
+    engine.segment(far_away.clip, 0, Prompts(clicks=plain.clicks, masks={0: nothing}))
+    answers = [e.segment(far_away.clip, 0, plain) for e in (engine, BuiltinSegmenter())]
+    assert np.array_equal(*answers)
+
+
+def test_a_given_mask_of_another_size_is_refused(far_away: Scene) -> None:
+    prompts = Prompts(clicks=(Click(0, 5, 5),), masks={0: np.ones((360, 640), bool)})
+    with pytest.raises(PromptError, match="640 x 360, the clip 1280 x 720"):
+        BuiltinSegmenter().segment(far_away.clip, 0, prompts)
 
 
 def test_a_quick_answer_does_not_wait_for_a_close_up(far_away: Scene) -> None:

@@ -7,7 +7,7 @@ from scene import make_scene
 
 from vas_tool.engines.builtin.border import BAND, cut_border
 from vas_tool.engines.builtin.flow import flow_between
-from vas_tool.engines.builtin.motion import CHANNELS, looked_at, motion_picture, still
+from vas_tool.engines.builtin.motion import CHANNELS, frames_around, motion_picture, still
 from vas_tool.engines.builtin.pixel_model import signed_distance
 from vas_tool.types import Frame, Mask
 
@@ -36,7 +36,7 @@ def filmed(at: int, *, camera: float = 0.0, thing: float = 0.0) -> tuple[Frame, 
 def moved(**speeds: float) -> tuple[np.ndarray, Mask]:
     """The motion picture of a clip's middle, and where its square is."""
     frame, mask = filmed(0, **speeds)
-    return motion_picture(frame, {k: filmed(k, **speeds)[0] for k in looked_at(9, 19) for k in [k - 9]}), mask
+    return motion_picture(frame, {k: filmed(k, **speeds)[0] for k in frames_around(9, 19) for k in [k - 9]}), mask
 
 
 def well_inside(mask: Mask) -> Mask:
@@ -87,7 +87,7 @@ def test_the_same_frames_give_the_same_bits() -> None:
 
 @pytest.mark.parametrize(("index", "num_frames", "wanted"), [(0, 1, []), (0, 5, [1, 4]), (4, 6, [0, 3, 5])])
 def test_frames_beyond_the_clip_are_not_looked_at(index: int, num_frames: int, wanted: list[int]) -> None:
-    assert looked_at(index, num_frames) == wanted
+    assert frames_around(index, num_frames) == wanted
 
 
 def nothing(mask: Mask) -> Mask:

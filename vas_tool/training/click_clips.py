@@ -98,6 +98,8 @@ def drawn(
 
 def write(folder: Path, frames: Sequence[Frame], masks: Mapping[int, Mask]) -> None:
     """``rgbs/`` and ``masks/`` of at most LONGEST_SIDE pixels; empty masks where none, or too small a one, is given."""
+    if folder.exists():
+        raise FormatError(f"{folder} is there already; name a new folder with --out")
     height, width = frames[0].shape[:2]
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     for name in ("rgbs", "masks"):
@@ -105,7 +107,7 @@ def write(folder: Path, frames: Sequence[Frame], masks: Mapping[int, Mask]) -> N
     for index, frame in enumerate(frames):
         mask = masks.get(index)
         kept = mask if mask is not None and np.count_nonzero(mask) >= FEWEST else np.zeros((height, width), bool)
-        size_wh = round(width * scale), round(height * scale)
+        size_wh = max(1, round(width * scale)), max(1, round(height * scale))
         small = cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA)
         share = cv2.resize(kept.astype(np.float32), size_wh, interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(folder / "rgbs" / f"{index:03d}.png"), cv2.cvtColor(small, cv2.COLOR_RGB2BGR))

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vas_tool.engines.builtin.motion import Floats, looked_at, motion_picture
+from vas_tool.engines.builtin.motion import Floats, frames_around, motion_picture
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.silhouettes import FullView
 from vas_tool.types import Frame, Mask
@@ -41,7 +41,7 @@ def frames_of(view: FullView, *, every: int) -> Iterator[LabelledPicture]:
 
 def motion_at(frames: Sequence[Frame], index: int) -> Floats:
     """The motion picture of one of a clip's frames, as the segmenter makes it."""
-    return motion_picture(frames[index], {k - index: frames[k] for k in looked_at(index, len(frames))})
+    return motion_picture(frames[index], {k - index: frames[k] for k in frames_around(index, len(frames))})
 
 
 def textures_in(folder: Path) -> list[Frame]:

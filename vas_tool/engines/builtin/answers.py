@@ -82,9 +82,19 @@ def answered(
     full = view.enlarged(small, before[-1].full)
     if before[0].exact:
         full = np.where(_changed(view, small, before[0]), full, before[0].full)
-    sure, nothing = [CLICKED] * len(points), np.zeros(full.shape, bool)
-    inside, outside = (view.enlarged(dots(points, sure, small.shape, positive=p), nothing) for p in (True, False))
-    return Answer.of(view, (full | inside) & ~outside, small, told=before[-1].told + 1)
+    return Answer.of(view, obeying(full, clicks, view), small, told=before[-1].told + 1)
+
+
+def obeying(full: Mask, clicks: Sequence[Click], view: View) -> Mask:
+    """(H, W): as the clicks in a view say, on their own pixels and a little around; a later click has the last word."""
+    held = [click for click in clicks if view.holds(click)]
+    points, nothing = tuple(view.click(click) for click in held), np.zeros_like(full)
+    shape, sure = view.size_wh[::-1], [CLICKED] * len(held)
+    inside, outside = (view.enlarged(dots(points, sure, shape, positive=p), nothing) for p in (True, False))
+    out = (full | inside) & ~outside
+    for click in held:
+        out[round(click.y), round(click.x)] = click.positive
+    return out
 
 
 def closer(frame: PreparedFrame, clicks: Sequence[Click], answer: Answer, *, view: View) -> Answer:
@@ -93,7 +103,8 @@ def closer(frame: PreparedFrame, clicks: Sequence[Click], answer: Answer, *, vie
     rough, sure = view.mask(answer.full), [CLICKED] * len(points)
     inside, outside = (dots(points, sure, rough.shape, positive=positive) for positive in (True, False))
     small = bordered(frame, rough, inside=inside, outside=outside, quick=False)
-    return Answer.of(view, view.enlarged(small, answer.full), small, told=answer.told)
+    full = obeying(view.enlarged(small, answer.full), clicks, view)
+    return Answer.of(view, full, small, told=answer.told)
 
 
 def _changed(view: View, small: Mask, given: Answer) -> Mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vas_tool.engines.builtin.pixel_model import signed_distance, tidy
 from vas_tool.types import Frame, Mask
@@ -19,6 +20,9 @@ AROUND = 17
 
 ROUNDS = 2
 """Of learning colours and cutting."""
+
+Labels = npt.NDArray[np.uint8]
+"""(h, w): GrabCut's, cv2.GC_BGD and so on."""
 
 
 def cut_border(frame: Frame, mask: Mask, *, inside: Mask, outside: Mask) -> Mask:
@@ -36,7 +40,7 @@ def cut_border(frame: Frame, mask: Mask, *, inside: Mask, outside: Mask) -> Mask
     return tidy(new | inside, keep=inside) & ~outside
 
 
-def _labels(mask: Mask, *, inside: Mask, outside: Mask) -> Mask:
+def _labels(mask: Mask, *, inside: Mask, outside: Mask) -> Labels:
     signed = signed_distance(mask)
     band = min(BAND, max(NARROWEST_BAND, BAND_SHARE * float(signed.max())))
     labels = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
@@ -45,7 +49,7 @@ def _labels(mask: Mask, *, inside: Mask, outside: Mask) -> Mask:
     return labels
 
 
-def _cut(frame: Frame, labels: Mask) -> Mask:
+def _cut(frame: Frame, labels: Labels) -> Mask:
     cv2.setRNGSeed(0)
     found, picture = labels.copy(), np.ascontiguousarray(frame[..., ::-1])
     cv2.grabCut(picture, found, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)

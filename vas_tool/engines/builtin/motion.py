@@ -28,7 +28,7 @@ LONGEST_SIDE = 240
 """Pixels at which frames are compared: flow is not finer, and this takes half as long."""
 
 TYPICAL_FLOW, TYPICAL_CHANGE = 2.0, 20.0
-"""Pixels a frame (of the compared size) and steps of colour that come to 0.76."""
+"""Pixels of the compared size (of the flow a frame; of its length in all) and steps of colour that come to 0.76."""
 
 LIGHT_COUNTS = 0.5
 """How much lightness counts beside hue: shadows change it, too."""
@@ -40,7 +40,7 @@ FOLLOWING = 0.7
 """Pixels by which the background may miss the common motion."""
 
 STEP = 4
-"""The common motion is fitted to every so manieth pixel."""
+"""The common motion is fitted to every fourth pixel."""
 
 FEWEST = 20
 """Points with believable flow, for the common motion to be fitted."""
@@ -60,7 +60,7 @@ class _Compared:
     """Where the background is in both frames."""
 
 
-def looked_at(frame_index: int, num_frames: int) -> list[int]:
+def frames_around(frame_index: int, num_frames: int) -> list[int]:
     """The frames that tell what moves on ``frame_index``."""
     return [frame_index + offset for offset in OFFSETS if 0 <= frame_index + offset < num_frames]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import weakref
 from collections import OrderedDict
@@ -12,7 +13,7 @@ from dataclasses import replace
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.builtin.answers import Answer, answered, boxed, closer
 from vas_tool.engines.builtin.clicking import PreparedFrame
-from vas_tool.engines.builtin.motion import looked_at, motion_picture
+from vas_tool.engines.builtin.motion import frames_around, motion_picture
 from vas_tool.engines.builtin.tracking import track_masks
 from vas_tool.engines.builtin.view import View, whole
 from vas_tool.errors import PromptError, VasToolError
@@ -22,9 +23,9 @@ PREPARED_KEPT = 4
 """Frames ready for clicks, about 80 MB each."""
 
 ANSWERS_KEPT = 64
-"""Masks after the first clicks of a frame: the next click goes on from there."""
+"""Masks after the first clicks of a frame, a bit a pixel: the next click goes on from there."""
 
-AnswerKey = tuple[int, int, bytes, tuple[Click, ...]]
+AnswerKey = tuple[int, int, tuple[bytes, bool, int], tuple[Click, ...]]
 """Number of the clip, frame, the mask it starts from, clicks."""
 
 
@@ -51,6 +52,9 @@ class BuiltinSegmenter:
         if given is not None and box is None and not clicks:
             return given
         if given is not None:
+            if given.shape != clip.size_wh[::-1]:
+                sizes = f"{given.shape[1]} x {given.shape[0]}, the clip {clip.size_wh[0]} x {clip.size_wh[1]}"
+                raise PromptError(f"the mask of frame {frame_index} is {sizes}; give one of the clip's size")
             start = Answer.given(given)
         elif box is not None:
             start = boxed(clip[frame_index], box, quick=quick)
@@ -69,8 +73,9 @@ class BuiltinSegmenter:
     def _clicked(self, clip: Clip, frame_index: int, clicks: Sequence[Click], *, start: Answer, quick: bool) -> Answer:
         """The answer to all clicks, going on from the one to all but the last when it is known."""
         answers = [start]
+        begun = hashlib.sha1(start.packed).digest(), start.exact, start.told
         for count in range(1, len(clicks) + 1):
-            key = (self._number(clip), frame_index, start.packed.tobytes(), tuple(clicks[:count]))
+            key = (self._number(clip), frame_index, begun, tuple(clicks[:count]))
             answers.append(self._answer(clip, key, answers, quick=quick))
         return answers[-1]
 
@@ -101,11 +106,14 @@ class BuiltinSegmenter:
         return closer(self._frame(clip, frame_index, view), clicks, answer, view=view)
 
     def _frame(self, clip: Clip, frame_index: int, view: View) -> PreparedFrame:
-        key = (self._number(clip), frame_index, view)
+        number = self._number(clip)
+        key = (number, frame_index, view)
         if key not in self._prepared:
             frame = view.frame(clip[frame_index])
             self._prepared[key] = PreparedFrame.of(frame, motion_picture(frame, _around(clip, frame_index, view)))
-        self._prepared.move_to_end(key)
+        for used in ((number, frame_index, whole(clip.size_wh)), key):  # a close-up does not push its frame out
+            if used in self._prepared:
+                self._prepared.move_to_end(used)
         while len(self._prepared) > PREPARED_KEPT:
             self._prepared.popitem(last=False)
         return self._prepared[key]
@@ -147,9 +155,11 @@ def _inside(click: Click, frame_wh: SizeWH) -> Click:
 
 
 def _around(clip: Clip, frame_index: int, view: View) -> dict[int, Frame]:
-    """Offset -> frame, of those that tell what moves. One that does not read is left out: who goes there hears why."""
+    """Offset -> frame, of those that tell what moves. One that does not read is left out, for
+    as long as the frame is kept ready: who goes there hears why.
+    """
     found: dict[int, Frame] = {}
-    for other in looked_at(frame_index, len(clip)):
+    for other in frames_around(frame_index, len(clip)):
         with contextlib.suppress(VasToolError):
             found[other - frame_index] = view.frame(clip[other])
     return found

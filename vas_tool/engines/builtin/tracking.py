@@ -86,6 +86,8 @@ class Walk:
     """(x, y) pixels a frame, of what was mostly seen."""
     lost: int = 0
     """Frames since the object was seen."""
+    step: int = 1
+    """-1 backwards: the velocity is along the walk."""
 
 
 def track_masks(
@@ -174,8 +176,9 @@ def _view_of(mask: Mask) -> View:
 
 
 def _lesson(pictures: _Pictures, references: Mapping[int, Mask], index: int) -> Floats:
-    view = _view_of(references[index])
-    return _model(pictures, index, view).learned(view.mask(references[index]), num_samples=NUM_SAMPLES)
+    mask = references[index]
+    view = _view_of(mask)
+    return _model(pictures, index, view).learned(view.mask(mask), num_samples=NUM_SAMPLES)
 
 
 def _model(pictures: _Pictures, index: int, view: View) -> PixelModel:
@@ -184,7 +187,8 @@ def _model(pictures: _Pictures, index: int, view: View) -> PixelModel:
 
 def _follow(walk: Walk, clip: Clip) -> None:
     """Look where the object will be, at a size that suits it."""
-    expected = _moved(walk.clear if walk.lost else walk.soft, walk.velocity)
+    known = walk.clear if walk.lost else np.maximum(walk.soft, walk.clear)  # what is hidden comes out again
+    expected = _moved(known, walk.velocity)
     box = walk.view.box(expected >= 0.5)
     view = walk.view if box is None else followed(box, walk.view, clip.size_wh)
     if view == walk.view:
@@ -198,6 +202,8 @@ def _follow(walk: Walk, clip: Clip) -> None:
 
 def _advance(pictures: _Pictures, walk: Walk, index: int) -> float:
     """One frame on; gives the certainty. ``walk`` is changed."""
+    if (index - walk.frame_index) * walk.step < 0:
+        walk.velocity, walk.step = -walk.velocity, -walk.step
     _follow(walk, pictures.clip)
     before, here = (pictures.grey(number, walk.view) for number in (walk.frame_index, index))
     back = flow_between(here, before)

@@ -40,8 +40,13 @@ class View:
 
     @property
     def scale(self) -> float:
-        """Small pixels a pixel."""
-        return self.size_wh[0] / self.width
+        """Small pixels a pixel, across."""
+        return self.scales[0]
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """The same across and down: they differ where a side is a few small pixels only."""
+        return self.size_wh[0] / self.width, self.size_wh[1] / self.height
 
     def cuts(self, mask: Mask) -> bool:
         """Whether an (H, W) mask goes on beyond the rectangle, or might: it touches a side with more of the frame."""
@@ -87,19 +92,18 @@ class View:
 
     def seen_in(self, other: View, picture: Floats) -> Floats:
         """What another view shows, here: 0 where it shows nothing."""
-        ratio = self.scale / other.scale
-        shift = (self.scale * (start - own + 0.5 / other.scale) - 0.5 for start, own in self._starts(other))
-        right, down = shift
-        return cv2.warpAffine(picture, np.array([[ratio, 0, right], [0, ratio, down]]), self.size_wh)
+        (x, y), (other_x, other_y) = self.scales, other.scales
+        right = x * (other.x0 - self.x0 + 0.5 / other_x) - 0.5
+        down = y * (other.y0 - self.y0 + 0.5 / other_y) - 0.5
+        return cv2.warpAffine(picture, np.array([[x / other_x, 0, right], [0, y / other_y, down]]), self.size_wh)
 
     def box(self, mask: Mask) -> BoxXYXY | None:
         """(x0, y0, x1, y1) in the frame's pixels of an (h, w) mask; None when it is empty."""
         box = box_xyxy(mask)
         if box is None:
             return None
-        starts = self.x0, self.y0, self.x0, self.y0
-        left, top, right, bottom = (start + side / self.scale for start, side in zip(starts, box, strict=True))
-        return left, top, right, bottom
+        (left, top, right, bottom), (x, y) = box, self.scales
+        return self.x0 + left / x, self.y0 + top / y, self.x0 + right / x, self.y0 + bottom / y
 
     def enlarged(self, mask: Mask, around: Mask) -> Mask:
         """(H, W): an (h, w) mask with smooth borders, and outside of the rectangle what is ``around``."""
@@ -118,9 +122,6 @@ class View:
             return mask
         soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), SOFT)
         return cv2.resize(soft, self.size, interpolation=cv2.INTER_CUBIC) >= 0.5
-
-    def _starts(self, other: View) -> tuple[tuple[int, int], tuple[int, int]]:
-        return (other.x0, self.x0), (other.y0, self.y0)
 
     def _inner(self, picture: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         return picture[self.y0 : self.y0 + self.height, self.x0 : self.x0 + self.width]
