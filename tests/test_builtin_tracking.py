@@ -9,8 +9,9 @@ import pytest
 from scene import Scene, make_scene, turning
 
 from vas_tool.engines.base import TrackedFrame
+from vas_tool.engines.builtin import tracking
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
-from vas_tool.engines.builtin.small_frames import FRAMES_KEPT, SmallFrames
+from vas_tool.engines.builtin.small_frames import SmallFrames
 from vas_tool.engines.builtin.tracking import nearest_reference
 from vas_tool.masks import iou
 from vas_tool.types import ArrayClip, Frame, Mask, Prompts
@@ -141,19 +142,19 @@ class LongClip:
 def test_300_frames_are_read_once_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = make_scene(10, bar=None)
     clip = LongClip(scene, 300)
-    made: list[SmallFrames] = []
-    original = SmallFrames.__init__
+    made: list[tracking._Pictures] = []
+    original = tracking._Pictures.__init__
 
-    def remember(self: SmallFrames, of: LongClip, **options: int) -> None:
+    def remember(self: tracking._Pictures, of: LongClip) -> None:
         made.append(self)
-        original(self, of, **options)
+        original(self, of)
 
-    monkeypatch.setattr(SmallFrames, "__init__", remember)
+    monkeypatch.setattr(tracking._Pictures, "__init__", remember)
     engine, seen = BuiltinSegmenter(), 0
     mask = SmallFrames(scene.clip, longest_side=80).mask(scene.modal[0])
     for answer in engine.track(clip, Prompts(masks={0: mask}), range(300)):
         seen += bool(answer.mask.any())
-        assert all(max(len(s._frames), len(s._greys)) <= FRAMES_KEPT for s in made)
+        assert all(len(pictures._kept) <= tracking.PICTURES_KEPT for pictures in made)
     assert made and seen > 290 and clip.reads <= 300
     assert not engine._prepared and not engine._answers
 

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool.engines.builtin.border import grab_cut
 from vas_tool.engines.builtin.clicking import PreparedFrame, bordered, click_mask, dots
-from vas_tool.engines.builtin.close_up import next_view, view_of
+from vas_tool.engines.builtin.close_up import SHOWN, next_view, view_of
 from vas_tool.engines.builtin.view import View, whole
 from vas_tool.types import Box, Click, Frame, Mask, SizeWH
 
@@ -20,7 +21,7 @@ CLICKED = 1
 BOX_ROUNDS, QUICK_BOX_ROUNDS = 3, 1
 """Of GrabCut."""
 
-MUCH = 3
+KNOWN = len(SHOWN)
 """Clicks after which the object is known as a whole."""
 
 LEAST_BOX = 4
@@ -39,7 +40,7 @@ class Answer:
     shape: tuple[int, ...]
     """(H, W)."""
     told: int
-    """Clicks that it rests on; a box or a given mask tells as much as MUCH of them."""
+    """Clicks that it rests on; a box or a given mask counts as KNOWN of them."""
     exact: bool = False
     """Whether it is the person's: its pixels stay wherever no click changes them."""
 
@@ -51,7 +52,7 @@ class Answer:
     @classmethod
     def given(cls, mask: Mask) -> Answer:
         """An (H, W) mask of the person's."""
-        return replace(cls.of(whole(mask.shape[::-1]), mask, told=MUCH), exact=True)
+        return replace(cls.of(whole(mask.shape[::-1]), mask, told=KNOWN), exact=True)
 
     @classmethod
     def nothing(cls, size_wh: SizeWH) -> Answer:
@@ -122,15 +123,10 @@ def boxed(frame: Frame, box: Box, *, quick: bool) -> Answer:
     inside = view.mask(full)
     rows, columns = (np.count_nonzero(inside.any(axis=axis)) for axis in (1, 0))
     small = inside if inside.all() or min(rows, columns) < LEAST_BOX else _cut(view.frame(frame), inside, quick=quick)
-    return Answer.of(view, view.enlarged(small, np.zeros_like(full)), small, told=MUCH)
+    return Answer.of(view, view.enlarged(small, np.zeros_like(full)), small, told=KNOWN)
 
 
 def _cut(picture: Frame, inside: Mask, *, quick: bool) -> Mask:
-    """(h, w): by GrabCut (Rother et al. 2004)."""
     labels = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.setRNGSeed(0)
-    rounds = QUICK_BOX_ROUNDS if quick else BOX_ROUNDS
-    cv2.grabCut(np.ascontiguousarray(picture[..., ::-1]), labels, None, *models, rounds, cv2.GC_INIT_WITH_MASK)
-    found = labels == cv2.GC_PR_FGD
+    found = grab_cut(picture, labels, rounds=QUICK_BOX_ROUNDS if quick else BOX_ROUNDS)
     return found if found.any() else inside

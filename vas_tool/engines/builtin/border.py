@@ -36,7 +36,7 @@ def cut_border(frame: Frame, mask: Mask, *, inside: Mask, outside: Mask) -> Mask
         return (mask | inside) & ~outside
     window = tuple(slice(max(0, at[0] - AROUND), at[-1] + 1 + AROUND) for at in (rows, columns))
     new = mask.copy()
-    new[window] = _cut(frame[window], labels[window])
+    new[window] = grab_cut(frame[window], labels[window], rounds=ROUNDS)
     return tidy(new | inside, keep=inside) & ~outside
 
 
@@ -49,8 +49,9 @@ def _labels(mask: Mask, *, inside: Mask, outside: Mask) -> Labels:
     return labels
 
 
-def _cut(frame: Frame, labels: Labels) -> Mask:
+def grab_cut(frame: Frame, labels: Labels, *, rounds: int) -> Mask:
+    """(h, w): what GrabCut (Rother et al. 2004) takes for the object on an (h, w, 3) RGB frame; the same every time."""
     cv2.setRNGSeed(0)
     found, picture = labels.copy(), np.ascontiguousarray(frame[..., ::-1])
-    cv2.grabCut(picture, found, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(picture, found, None, np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK)
     return np.isin(found, (cv2.GC_FGD, cv2.GC_PR_FGD))

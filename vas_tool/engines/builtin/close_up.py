@@ -7,7 +7,7 @@ other, and its mask has the picture's own pixels.
 from __future__ import annotations
 
 from vas_tool.engines.builtin.small_frames import LONGEST_SIDE
-from vas_tool.engines.builtin.view import BoxXYXY, View, looked_at, whole
+from vas_tool.engines.builtin.view import BoxXYXY, View, scaled_view, whole
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Click, Mask, SizeWH
 
@@ -67,7 +67,7 @@ def close_up(box: BoxXYXY, frame_wh: SizeWH, *, shown: float) -> View:
         return whole(frame_wh)
     size = max(1, round(width * share)), max(1, round(height * share))
     x0, y0 = _placed((left + right) / 2, size[0], width), _placed((top + bottom) / 2, size[1], height)
-    return looked_at((x0, y0, *size), most_enlarged=MOST_ENLARGED)
+    return scaled_view((x0, y0, *size), most_enlarged=MOST_ENLARGED)
 
 
 def span_of(box: BoxXYXY, frame_wh: SizeWH) -> float:

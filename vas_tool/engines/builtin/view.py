@@ -129,11 +129,11 @@ class View:
 
 def whole(frame_wh: SizeWH) -> View:
     """All of a frame, at most LONGEST_SIDE small pixels on a side."""
-    return looked_at((0, 0, *frame_wh), most_enlarged=1.0)
+    return scaled_view((0, 0, *frame_wh), most_enlarged=1.0)
 
 
-def looked_at(rectangle: tuple[int, int, int, int], *, most_enlarged: float) -> View:
-    """An (x0, y0, width, height), at most LONGEST_SIDE small pixels on a side."""
+def scaled_view(rectangle: tuple[int, int, int, int], *, most_enlarged: float) -> View:
+    """Of an (x0, y0, width, height) in the frame's pixels, at most LONGEST_SIDE small pixels on a side."""
     width, height = rectangle[2:]
     scale = min(most_enlarged, LONGEST_SIDE / max(width, height))
     return View(*rectangle, (max(1, round(width * scale)), max(1, round(height * scale))))
