@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -129,6 +130,21 @@ def test_a_written_video_reads_back(tmp_path: Path, frames: FolderClip, suffix: 
     assert [r.pts_seconds for r in result.ledger] == pytest.approx([i / 8 for i in range(20)], abs=0.011)
     assert np.abs(back[7].astype(int) - numbered(7)).mean() < 4
     assert sorted(p.name for p in tmp_path.iterdir()) == ["again", "frames", f"out{suffix}"]
+
+
+@pytest.mark.parametrize("suffix, times", [(".mp4", 400), (".gif", 5)])
+@pytest.mark.parametrize("shape", [(36, 52, 3), (32, 200, 3)])
+def test_the_same_frames_give_the_same_file(
+    tmp_path: Path, suffix: str, times: int, shape: tuple[int, int, int]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    moving = [np.roll(cv2.GaussianBlur(noise, (0, 0), 2), 2 * step, axis=1) for step in range(6)]
+    path = tmp_path / f"same{suffix}"
+    written = set()
+    for _ in range(times):
+        write_video(path, moving, fps=8)
+        written.add(path.read_bytes())
+    assert len(written) == 1
 
 
 def test_odd_sizes_are_padded_by_their_edge(tmp_path: Path) -> None:
