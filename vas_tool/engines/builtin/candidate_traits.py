@@ -12,27 +12,29 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool.engines.builtin.candidate_means import (
+    CHANGE,
+    EDGE,
+    LAB,
+    MOTION,
+    SCORE,
+    STILL,
+    Average,
+    averages,
+    near,
+)
 from vas_tool.engines.builtin.candidates import KINDS, Candidate, Scene
-from vas_tool.engines.builtin.motion import CHANNELS
 from vas_tool.engines.builtin.region_graph import Floats, depth_inside
 from vas_tool.types import Mask
 
 REMEMBERED = 2
 """Clicks before the last that a candidate has to agree with."""
 
-RING = np.ones((7, 7), np.uint8)
-"""What lies so near the new border counts as beside it."""
-
 STRONG, WEAK = 0.85, 0.2
 """Rank from which an edge is strong; part of the new border that may have a weaker edge than what is told of it."""
 
 MOST_GROWTH, MOST_OFFSET = 1.5, 4.0
 """Traits are cut there."""
-
-HARDLY = 0.15
-"""Change of colour below which a pixel hardly changes."""
-
-CHANGE = CHANNELS.index("change of colour")
 
 COMPARED = 3000
 """Pixels from which candidates are compared with each other."""
@@ -84,11 +86,12 @@ TRAITS = (
 
 def traits_of(scene: Scene, found: Sequence[Candidate]) -> Floats:
     """(n, len(TRAITS))."""
-    depths = [depth_inside(c.mask) for c in found]
-    pairs = list(zip((c.mask for c in found), depths, strict=True))
-    alone = [[*_middle(scene, depth), *_looks(scene, mask, depth)] for mask, depth in pairs]
-    forms = [_form(mask, depth, scene.click) for mask, depth in pairs]
-    moves = [_moves(scene, mask) for mask, _ in pairs]
+    masks = [c.mask for c in found]
+    depths, shown = [depth_inside(mask) for mask in masks], averages(scene, masks)
+    each = list(zip(masks, depths, shown, strict=True))
+    alone = [[*_middle(scene, depth), *_looks(scene, mask, depth, average)] for mask, depth, average in each]
+    forms = [_form(mask, depth, scene.click) for mask, depth, _ in each]
+    moves = [_moves(average) for average in shown]
     together = np.c_[np.array(alone), _relations(found, len(scene.clicks)), np.array(forms), np.array(moves)]
     return together.astype(np.float32)
 
@@ -98,19 +101,17 @@ def _middle(scene: Scene, depth: Floats) -> list[float]:
     return [float(np.log(here / deepest + 0.03)), float(np.log(here / max(scene.depth, 1.0) + 0.03))]
 
 
-def _looks(scene: Scene, mask: Mask, depth: Floats) -> list[float]:
-    rest = scene.domain & ~mask
-    new = mask & _near(rest, np.ones((3, 3), np.uint8))
+def _looks(scene: Scene, mask: Mask, depth: Floats, average: Average) -> list[float]:
     rim, area = int(np.count_nonzero(mask & (depth <= TOUCHING))), int(np.count_nonzero(mask))
+    new = mask & near(scene.domain & ~mask, np.ones((3, 3), np.uint8))
     num_new = int(np.count_nonzero(new))
-    edges = scene.edge[new] if num_new else np.ones(1, np.float32)
-    contrast, around = _across(scene, mask, rest)
-    within, edge = float(scene.score[mask].mean()), float(edges.mean())
+    edges = np.sort(scene.edge[new]) if num_new else np.ones(1, np.float32)
+    within, around, edge = float(average.inside[SCORE]), float(average.ring[SCORE]), float(edges.mean())
     share = float(np.log(area / max(1, int(np.count_nonzero(scene.history[-1])))))
     return [
         edge,
         float((edges > STRONG).mean()),
-        contrast,
+        float(np.linalg.norm(average.skin[LAB] - average.ring[LAB])) / 30,
         _on_border(mask) / max(rim, 1),
         num_new / max(rim, 1),
         float(np.log(area / mask.size)),
@@ -122,24 +123,11 @@ def _looks(scene: Scene, mask: Mask, depth: Floats) -> list[float]:
         float(np.log(area / max(float(depth.max()), 1.0) ** 2)),
         float(np.log(rim**2 / area)),
         float(np.log((num_new * (1 - edge) + 1) / np.sqrt(area))),
-        float(scene.edge[mask].mean()),
-        float(np.quantile(edges, WEAK)),
-        float(scene.lab[mask].std(axis=0).mean()) / 20,
+        float(average.inside[EDGE]),
+        float(np.interp(WEAK * (len(edges) - 1), np.arange(len(edges)), edges)),
+        float(average.spread[LAB].mean()) / 20,
         within - around,
     ]
-
-
-def _near(mask: Mask, kernel: npt.NDArray[np.uint8]) -> Mask:
-    return cv2.dilate(mask.astype(np.uint8), kernel) > 0
-
-
-def _across(scene: Scene, mask: Mask, rest: Mask) -> tuple[float, float]:
-    """(difference of colour across the new border, mean score beyond it)."""
-    ring, skin = rest & _near(mask, RING), mask & _near(rest, RING)
-    if not (ring.any() and skin.any()):
-        return 0.0, 0.0
-    apart = scene.lab[skin].mean(axis=0) - scene.lab[ring].mean(axis=0)
-    return float(np.linalg.norm(apart)) / 30, float(scene.score[ring].mean())
 
 
 def _on_border(mask: Mask) -> int:
@@ -190,20 +178,15 @@ def _growth(found: Sequence[Candidate], series: npt.NDArray[np.int64]) -> Floats
     return np.minimum(out, MOST_GROWTH).astype(np.float32)
 
 
-def _moves(scene: Scene, mask: Mask) -> list[float]:
+def _moves(average: Average) -> list[float]:
     """How it moves and changes, and what is around it."""
-    if not scene.motion.any():
-        return [0.0] * 5
-    rest, inside = scene.domain & ~mask, scene.motion[mask]
-    changes = inside[:, CHANGE]
-    ring, skin = rest & _near(mask, RING), mask & _near(rest, RING)
-    around, apart = 0.0, 0.0
-    if ring.any() and skin.any():
-        beyond = scene.motion[ring].mean(axis=0)
-        around = float(beyond[CHANGE])
-        apart = float(np.linalg.norm(scene.motion[skin].mean(axis=0) - beyond))
-    spread = float(inside.std(axis=0).mean())
-    return [float(changes.mean()), around, apart, spread, float((changes < HARDLY).mean())]
+    return [
+        float(average.inside[CHANGE]),
+        float(average.ring[CHANGE]),
+        float(np.linalg.norm(average.skin[MOTION] - average.ring[MOTION])),
+        float(average.spread[MOTION].mean()),
+        float(average.inside[STILL]),
+    ]
 
 
 def _form(mask: Mask, depth: Floats, click: tuple[int, int]) -> list[float]:

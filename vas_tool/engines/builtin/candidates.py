@@ -198,26 +198,25 @@ def _unlikeness(traits: tuple[Floats, Floats], here: int, reach: float) -> Float
 
 
 def _harmonics(graph: RegionGraph, question: Question, *, quick: bool) -> Iterator[tuple[str, Floats]]:
-    if question.first:
-        borders = {"boldest": BORDER} if quick else {"boldest": BORDER, "bold": BORDER / 5}
-        for kind, border in borders.items():
-            weights = (NOTHING + border * graph.border).astype(np.float32)
-            yield kind, _tied(question, np.full_like(weights, -1), weights)
-        return
-    share = 2 * graph.mean(question.history[-1]) - 1
-    for kind, prior in list(zip(KINDS[1:5], PRIORS, strict=True))[1 if quick else 0 : 2 if quick else None]:
-        weights = np.full_like(share, prior + NOTHING)
-        values = (prior * share - NOTHING) / (prior + NOTHING)
-        yield kind, _tied(question, values, weights)
-
-
-def _tied(question: Question, values: Floats, weights: Floats) -> Floats:
-    """(n,): -1..1, the harmonic field between clicks of both kinds and what is held to be so before them."""
-    graph, values, weights = question.graph, values.astype(np.float32).copy(), weights.copy()
+    """(kind, (n,) field) each: -1..1, harmonic between clicks of both kinds and what is held to be so before them."""
+    told = list(_held(graph, question, quick=quick))
+    values, weights = (np.stack([held[which] for held in told], axis=1).astype(np.float32) for which in (1, 2))
     for click in question.clicks:
         region = graph.labels[click.y, click.x]
         values[region], weights[region] = (1.0 if click.positive else -1.0), CERTAIN
-    return graph.harmonic(values, weights)
+    yield from zip((kind for kind, _, _ in told), graph.harmonic(values, weights).T, strict=True)
+
+
+def _held(graph: RegionGraph, question: Question, *, quick: bool) -> Iterator[tuple[str, Floats, Floats]]:
+    """(kind, (n,) values, how much each weighs) of what is held before the clicks."""
+    if question.first:
+        borders = {"boldest": BORDER} if quick else {"boldest": BORDER, "bold": BORDER / 5}
+        for kind, border in borders.items():
+            yield kind, np.full_like(graph.sizes, -1), NOTHING + border * graph.border
+        return
+    share = 2 * graph.mean(question.history[-1]) - 1
+    for kind, prior in list(zip(KINDS[1:5], PRIORS, strict=True))[1 if quick else 0 : 2 if quick else None]:
+        yield kind, (prior * share - NOTHING) / (prior + NOTHING), np.full_like(share, prior + NOTHING)
 
 
 def _grown(field: Floats, scene: Scene, *, areas: Floats, zero: bool) -> Iterator[tuple[Mask, bool]]:
