@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 
 from sam_integration.zoo import MODELS
 from vas_tool.engines.base import Windows
@@ -68,14 +71,37 @@ class EngineSpec:
         return " && ".join(filter(None, (install, fetch)))
 
 
+_looks: ContextVar[dict[str, bool] | None] = ContextVar("looks", default=None)
+"""What was found within ``looked_once``: by the name of the weights, or of the package."""
+
+
+@contextmanager
+def looked_once() -> Iterator[None]:
+    """Within it, what has been looked for on this computer is not looked for again: one answer asks many times."""
+    token = _looks.set({})
+    try:
+        yield
+    finally:
+        _looks.reset(token)
+
+
 def has_weights(spec: EngineSpec) -> bool:
     """Whether any of the weights that the engine can use are there, complete; True when it needs none."""
-    return not spec.weights or any(weights.find() for weights in spec.weights)
+    return not spec.weights or any(_looked(f"weights {w.name}", w.find) for w in spec.weights)
 
 
 def missing_packages(spec: EngineSpec) -> list[str]:
     """The packages that an engine needs and that are not installed. Imports none of them."""
-    return [name for name in spec.packages if importlib.util.find_spec(name) is None]
+    return [name for name in spec.packages if not _looked(f"package {name}", partial(importlib.util.find_spec, name))]
+
+
+def _looked(name: str, look: Callable[[], object]) -> bool:
+    looks = _looks.get()
+    if looks is None:
+        return bool(look())
+    if name not in looks:
+        looks[name] = bool(look())
+    return looks[name]
 
 
 INSTALL_SAM2 = "pip install torch torchvision setuptools && pip install --no-build-isolation sam2"

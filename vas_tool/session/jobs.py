@@ -116,11 +116,13 @@ class Job:
 class LatestOnly:
     """A worker that runs the newest task given for a key and forgets older ones that had not begun."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, pause_seconds: float = 0.0) -> None:
+        """``pause_seconds``: from a task given to an idle worker until it begins; whoever gave it answers meanwhile."""
         self._tasks: dict[object, Callable[[], None]] = {}
         self._changed = threading.Condition()
         self._running = False
         self._closed = False
+        self._pause_seconds = pause_seconds
         threading.Thread(target=self._run, daemon=True, name=name).start()
 
     def put(self, key: object, task: Callable[[], None]) -> None:
@@ -151,6 +153,8 @@ class LatestOnly:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or bool(self._tasks))
+                if self._pause_seconds:
+                    self._changed.wait_for(lambda: self._closed, self._pause_seconds)
                 if self._closed:
                     return
                 task = self._tasks.pop(next(iter(self._tasks)))

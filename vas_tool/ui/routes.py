@@ -144,7 +144,8 @@ def _answer(session: Session, request: dict[str, Any]) -> dict[str, Any]:
         extras = perform(session, name, request)
         frame = request.get("frame")
         masks = masks_view(session, int(frame)) if frame is not None and name != "place" else None
-        return {"ok": True, "seq": seq, "state": state_view(session, request.get("since")), "masks": masks, **extras}
+        state = state_view(session, request.get("since"), hurried=masks is not None)
+        return {"ok": True, "seq": seq, "state": state, "masks": masks, **extras}
     except VasToolError as error:
         return {"ok": False, "seq": seq, "error": str(error)}
     except Exception as error:

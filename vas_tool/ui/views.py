@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
+from vas_tool.engines.table import looked_once
 from vas_tool.errors import EngineError
 from vas_tool.masks import to_runs
 from vas_tool.project.agreements import box_agreements
@@ -25,10 +26,13 @@ UNKNOWN_ENGINE = "This installation has no engine of that name: choose another o
 """Of a project that comes from elsewhere."""
 
 
-def state_view(session: Session, since: int | None) -> Json:
-    """Everything but pictures. ``since`` is the version the browser knows (None: nothing yet)."""
+def state_view(session: Session, since: int | None, *, hurried: bool = False) -> Json:
+    """Everything but pictures. ``since`` is the version the browser knows (None: nothing yet).
+
+    ``hurried``: a picture waits for it; weights that arrived a moment ago may be told of by the next view.
+    """
     project = session.project
-    with project.mutex:
+    with project.mutex, looked_once():
         changed = None if since is None else session.changes_since(since)
         return {
             "version": session.version,
@@ -43,7 +47,7 @@ def state_view(session: Session, since: int | None) -> Json:
             "refining": session.refining,
             "waits": session.waits,
             "job": asdict(session.job) if session.job else None,
-            "engines": _engine_views(session),
+            "engines": _engine_views(session, hurried=hurried),
         }
 
 
@@ -99,11 +103,12 @@ _ENGINE_VIEWS: WeakKeyDictionary[Session, tuple[Truth, tuple[int, int], list[Jso
 """Of each session, the last view of its engines, with what it was made from: weights are looked for in many places."""
 
 
-def _engine_views(session: Session) -> list[Json]:
-    """One a stage; looked up again when something was done, or a second later."""
+def _engine_views(session: Session, *, hurried: bool) -> list[Json]:
+    """One a stage; looked up again when something was done, or a second later, or, ``hurried``, another was chosen."""
     truth, now = session.project.truth, (session.version, int(time.monotonic()))
     kept = _ENGINE_VIEWS.get(session)
-    if kept is None or kept[0] is not truth or kept[1] != now:
+    chosen = kept is not None and (kept[0].engines, kept[0].settings) == (truth.engines, truth.settings)
+    if kept is None or not (chosen if hurried else kept[0] is truth and kept[1] == now):
         kept = _ENGINE_VIEWS[session] = truth, now, [_engine_view(session, stage) for stage in STAGES]
     return kept[2]
 

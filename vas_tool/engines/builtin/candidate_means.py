@@ -21,7 +21,7 @@ HARDLY = 0.15
 """Change of colour below which a pixel hardly changes."""
 
 LAB, SCORE, EDGE, MOTION, STILL = slice(0, 3), 3, 4, slice(5, 5 + len(CHANNELS)), 5 + len(CHANNELS)
-"""Where in the looks of a pixel is what; the last: 1 where it hardly changes, 0 elsewhere and where no motion is known."""
+"""Where in the looks of a pixel is what; the last: 1 where it hardly changes, 0 elsewhere and without any motion."""
 
 CHANGE = MOTION.start + CHANNELS.index("change of colour")
 

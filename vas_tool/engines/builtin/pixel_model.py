@@ -16,6 +16,10 @@ from vas_tool.engines.builtin.region_graph import depth_inside
 from vas_tool.types import Frame, Mask
 
 Floats = npt.NDArray[np.float32]
+Window = tuple[slice, slice]
+"""Rows and columns."""
+
+EVERYWHERE: Window = (slice(None), slice(None))
 
 NUM_COSINES = 96
 COSINE_SPREAD = 1.2
@@ -61,15 +65,18 @@ class PixelModel:
         """
         if not mask.any() or mask.all():
             return (mask | inside) & ~outside
-        signed = signed_distance(mask)
-        band = min(BAND, max(NARROWEST_BAND, BAND_SHARE * float(signed.max())))
-        score = self.score(self.learned(mask, sure=(inside, outside)))
-        logits = MODEL_WEIGHT * score + MASK_WEIGHT * np.clip(signed / band, -1, 1)
+        signed = signed_distance(mask, edge=False)
+        band = min(BAND, max(NARROWEST_BAND, BAND_SHARE * float(signed_distance(mask).max())))
+        movable = np.abs(signed) <= band
+        window = _window(movable, margin=rounds)  # smoothing reaches a pixel farther each round: more is not needed
+        score = self.score(self.learned(mask, sure=(inside, outside)), rows=window[0])[:, window[1]]
+        logits = MODEL_WEIGHT * score + MASK_WEIGHT * np.clip(signed[window] / band, -1, 1)
         if proposed is not None:
-            logits += PROPOSED_WEIGHT * np.where(proposed, 1, -1)
-        logits[inside], logits[outside] = 8, -8
-        smooth = self.smoothed(logits.astype(np.float32), rounds) > 0
-        new = np.where(np.abs(signed) <= band, smooth, mask)
+            logits += PROPOSED_WEIGHT * np.where(proposed[window], 1, -1)
+        logits[inside[window]], logits[outside[window]] = 8, -8
+        new = mask.copy()
+        smooth = self.smoothed(logits.astype(np.float32), rounds, window=window) > 0
+        new[window] = np.where(movable[window], smooth, mask[window])
         return tidy(new | inside, keep=inside) & ~outside
 
     def learned(self, mask: Mask, *, sure: tuple[Mask, Mask] | None = None, num_samples: int = SAMPLES) -> Floats:
@@ -90,9 +97,10 @@ class PixelModel:
             chosen = np.r_[chosen, np.flatnonzero((sure[0] | sure[1]).ravel())]
         return self._solved(chosen, label.ravel()[chosen], weight.ravel()[chosen])
 
-    def score(self, solution: Floats) -> Floats:
-        """(h, w): about -1 (not the object) .. 1, by what was learned on this frame or on another one."""
-        return (self.cosines @ solution[:-1] + solution[-1]).reshape(self.shape)
+    def score(self, solution: Floats, *, rows: slice = slice(None)) -> Floats:
+        """(rows, w): about -1 (not the object) .. 1, by what was learned on this frame or on another one."""
+        cosines = self.cosines.reshape(*self.shape, -1)[rows].reshape(-1, self.cosines.shape[1])
+        return (cosines @ solution[:-1] + solution[-1]).reshape(-1, self.shape[1])
 
     def _solved(self, chosen: npt.NDArray[np.int64], label: Floats, weight: Floats) -> Floats:
         inputs = np.c_[self.cosines[chosen], np.ones(len(chosen), np.float32)]
@@ -100,21 +108,44 @@ class PixelModel:
         system = weighted.T @ inputs + RIDGE * weight.sum() * np.eye(inputs.shape[1], dtype=np.float32)
         return np.linalg.solve(system, weighted.T @ label).astype(np.float32)
 
-    def smoothed(self, logits: Floats, rounds: int) -> Floats:
-        """Mean field: each pixel listens to its neighbours as far as no edge lies between."""
+    def smoothed(self, logits: Floats, rounds: int, *, window: Window = EVERYWHERE) -> Floats:
+        """Mean field: each pixel of a window listens to its neighbours as far as no edge lies between."""
+        ties = [tie[window] for tie in self.ties]
         belief = np.tanh(logits / 2)
         for _ in range(rounds):
             told = np.zeros_like(belief)
-            for tie, (down, right) in zip(self.ties, STRIDES, strict=True):
-                told += tie * np.roll(belief, (-down, -right), (0, 1))
-                told += np.roll(tie * belief, (down, right), (0, 1))
+            for tie, stride in zip(ties, STRIDES, strict=True):
+                here, there = _neighbours(stride)
+                told[here] += tie[here] * belief[there]
+                told[there] += tie[here] * belief[here]
             belief = np.tanh((logits + 2 * told) / 2)
         return belief
 
 
-def signed_distance(mask: Mask) -> Floats:
-    """(h, w): pixels from the border, positive inside."""
-    return depth_inside(mask) - depth_inside(~mask)
+def _window(of: Mask, *, margin: int) -> Window:
+    """The part of a picture that holds a mask, and a margin."""
+    spans = (np.flatnonzero(of.any(axis=axis)) for axis in (1, 0))
+    rows, columns = (slice(max(0, int(at[0]) - margin), int(at[-1]) + 1 + margin) for at in spans)
+    return rows, columns
+
+
+def _neighbours(stride: tuple[int, int]) -> tuple[Window, Window]:
+    """The pixels of a picture that have a neighbour so far down and right, and those neighbours."""
+    (down, below), (right, beyond) = (_apart(step) for step in stride)
+    return (down, right), (below, beyond)
+
+
+def _apart(step: int) -> Window:
+    first, last = slice(None, -abs(step) or None), slice(abs(step), None)
+    return (first, last) if step >= 0 else (last, first)
+
+
+def signed_distance(mask: Mask, *, edge: bool = True) -> Floats:
+    """(h, w): pixels from the border, positive inside. ``edge``: whether the picture's edge counts as one."""
+    if edge:
+        return depth_inside(mask) - depth_inside(~mask)
+    inside, outside = (cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, 3) for side in (mask, ~mask))
+    return np.asarray(inside - outside)
 
 
 def prepare_pixels(

@@ -35,7 +35,7 @@ CERTAIN = 100.0
 """Weight of a click."""
 
 PRECISION, MOST_STEPS, TINY = 1e-5, 400, 1e-30
-"""Of the conjugate gradients: what may be left of the error, relative to the first; and what is never divided by less."""
+"""Of the conjugate gradients: what may be left of the error, relative to the first; nothing is divided by less."""
 
 
 @dataclass(frozen=True)
