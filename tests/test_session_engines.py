@@ -13,9 +13,10 @@ from vas_tool.errors import EngineError, PromptError
 from vas_tool.project import Project, review
 from vas_tool.project.review import FrameState, frame_states, review_of
 from vas_tool.session import Session
-from vas_tool.session.jobs import WAITING_SECONDS
+from vas_tool.session.jobs import WAITING_SECONDS, LatestOnly
 from vas_tool.storage import Stamp
 from vas_tool.types import STAGES, Click, Stage
+from vas_tool.ui import views
 from vas_tool.ui.views import state_view
 
 SIZE = (64, 48)
@@ -162,6 +163,32 @@ def test_the_page_is_told_what_runs_and_what_there_is(session: Session) -> None:
     assert [choice["name"] for choice in view["choices"]] == ["auto", "fake", "other"]  # type: ignore[attr-defined]
     [thing] = state_view(session, None)["objects"]
     assert thing["id"] == object_id and thing["others"] == {"amodal": {"fake": 8}}
+
+
+def test_a_hurried_view_looks_for_engines_only_when_others_were_chosen(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state_view(session, None)
+    looked: list[Stage] = []
+    look = views._engine_view
+    monkeypatch.setattr(views, "_engine_view", lambda of, stage: looked.append(stage) or look(of, stage))
+    click_on(session, 0)
+    state_view(session, None, hurried=True)
+    assert looked == []
+    session.choose_engine("amodal", "other")
+    amodal = next(view for view in state_view(session, None, hurried=True)["engines"] if view["stage"] == "amodal")
+    assert amodal["chosen"] == "other" and looked == list(STAGES)
+
+
+def test_better_masks_are_begun_when_the_quick_ones_are_on_their_way() -> None:
+    worker, done = LatestOnly("test", pause_seconds=1.0), []
+    try:
+        worker.put("click", lambda: done.append("first"))
+        worker.put("click", lambda: done.append("second"))
+        assert worker.busy and done == []
+        assert worker.join(30) and done == ["second"]
+    finally:
+        worker.close()
 
 
 def test_a_review_is_made_again_only_when_something_it_shows_has_changed(

@@ -51,6 +51,20 @@ def test_own_folders_come_before_the_cache(tmp_path: Path, monkeypatch: pytest.M
     assert TINY.places()[0] == tmp_path / "cache" / "vas-tool" / TINY.file_name
 
 
+def test_within_one_answer_weights_and_packages_are_looked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    find = Weights.find
+    monkeypatch.setattr(Weights, "find", lambda self: looked.append(self.name) or find(self))
+    spec = next(spec for spec in registry.ENGINES if spec.name == TINY.name)
+    with table.looked_once():
+        assert not table.has_weights(spec)
+        in_cache(tmp_path)
+        assert not table.has_weights(spec) and looked == [TINY.name]
+    assert table.has_weights(spec), "what arrived meanwhile is seen by whoever looks next"
+
+
 @pytest.mark.parametrize(
     ("gpu", "chosen", "hint"), [(True, "sam2.1-tiny", "sam2.1-large"), (False, "sam2.1-tiny-fast", "")]
 )

@@ -117,7 +117,7 @@ class LatestOnly:
     """A worker that runs the newest task given for a key and forgets older ones that had not begun."""
 
     def __init__(self, name: str, *, pause_seconds: float = 0.0) -> None:
-        """``pause_seconds``: from a task given to an idle worker until it begins; whoever gave it answers meanwhile."""
+        """``pause_seconds``: before each task; whoever gave it has something to finish meanwhile."""
         self._tasks: dict[object, Callable[[], None]] = {}
         self._changed = threading.Condition()
         self._running = False
