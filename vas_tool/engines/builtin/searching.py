@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vas_tool.engines.builtin.flow import pulled
 from vas_tool.engines.builtin.pixel_model import Floats, PixelModel, tidy
@@ -20,19 +21,19 @@ SIZES_OFF = 0.25
 UNSEEN = 0.5
 """Of a pixel that has come into view: whether it is a look-alike was never to be seen, and it counts as one."""
 
-SIZES_AROUND, PACE = 0.5, 0.1
-"""How far from the place expected, in sizes, things are as good as half; and how much farther with each lost frame."""
+SIZES_AROUND, PACE = 1.0, 0.2
+"""How far from the place expected, in sizes, it is looked for; and how much farther with each lost frame, at least."""
 
-COLOURS_WEIGHT, PLACE_WEIGHT, FARTHEST = 4.0, 1.5, 3.0
-"""How much looks and the place expected count; what is so many times as far as the reach is no worse than that."""
+SCORE_WEIGHT = 4.0
+"""How much a pixel's own looks count beside its neighbours'."""
 
-LEAST_SCORE = 0.35
+LEAST_SCORE = 0.5
 """Mean score of what is found, at least."""
 
 LEAST_SHARE, MOST_SHARE = 0.07, 1.5
 """Of the object's area as it was taught, that is found of it."""
 
-LOSS_BY_DISTANCE = 0.3
+LOSS_BY_DISTANCE = 0.5
 """Of score, at the end of the reach, when the best of several is chosen."""
 
 SURELY_NOT = -8.0
@@ -60,7 +61,7 @@ class Lost:
 
     @property
     def reach(self) -> float:
-        """Pixels around the place expected."""
+        """Pixels around the place expected in which it is looked for."""
         size = float(np.sqrt(self.area))
         return SIZES_AROUND * size + self.frames * max(PACE * size, self.pace)
 
@@ -86,22 +87,20 @@ def searched(model: PixelModel, score: Floats, lost: Lost) -> Mask:
     nothing = np.zeros_like(lost.expected)
     if not lost.expected.any():
         return nothing
-    away = cv2.distanceTransform((~lost.expected).astype(np.uint8), cv2.DIST_L2, 3)
-    farther = np.clip(away / lost.reach, 0, FARTHEST)
-    parts = _parts(model, score, lost, farther=farther)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(parts.astype(np.uint8), connectivity=4)
+    away = cv2.distanceTransform((~lost.expected).astype(np.uint8), cv2.DIST_L2, 3) / lost.reach
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(_parts(model, score, lost), connectivity=4)
     areas, flat = stats[:, cv2.CC_STAT_AREA], labels.ravel()
     alike = np.bincount(flat, score.ravel(), minlength=len(areas)) / np.maximum(areas, 1)
     good = (alike >= LEAST_SCORE) & (areas >= LEAST_SHARE * lost.area) & (areas <= MOST_SHARE * lost.area)
+    good &= np.bincount(flat, (away <= 1).ravel(), minlength=len(areas)) > 0
     good[0] = False
-    worth = np.bincount(flat, (score - LOSS_BY_DISTANCE * farther).ravel(), minlength=len(areas))
+    worth = np.bincount(flat, (score - LOSS_BY_DISTANCE * away).ravel(), minlength=len(areas))
     best = int(np.argmax(np.where(good, worth, -np.inf)))
     return tidy(labels == best, keep=nothing) if good[best] else nothing
 
 
-def _parts(model: PixelModel, score: Floats, lost: Lost, *, farther: Floats) -> Mask:
-    """(h, w): what looks like the object, and is no look-alike."""
+def _parts(model: PixelModel, score: Floats, lost: Lost) -> npt.NDArray[np.uint8]:
+    """(h, w): 1 on what looks like the object, and is no look-alike."""
     known = (score > 0) & (cv2.dilate((lost.alike >= UNSEEN).astype(np.uint8), GROWN) > 0)
-    logits = COLOURS_WEIGHT * score - PLACE_WEIGHT * farther
-    logits[known] = SURELY_NOT
-    return (model.smoothed(logits.astype(np.float32), ROUNDS) > 0) & ~known
+    logits = np.where(known, SURELY_NOT, SCORE_WEIGHT * score).astype(np.float32)
+    return ((model.smoothed(logits, ROUNDS) > 0) & ~known).astype(np.uint8)

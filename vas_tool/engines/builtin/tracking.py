@@ -256,9 +256,9 @@ def _remember(walk: Walk, index: int, *, mask: Mask, model: PixelModel, back: Fl
         return
     found_again = walk.lost > 0
     walk.soft, walk.lost = mask.astype(np.float32), 0
-    walk.alike = look_alikes(model.score(walk.taught), mask)
     walk.recent = (1 - RECENT) * walk.recent + RECENT * model.learned(mask, num_samples=NUM_SAMPLES)
     if mask.sum() >= MOSTLY * walk.area:
+        walk.alike = look_alikes(model.score(walk.taught), mask)
         moved = -np.median(back[mask], axis=0).astype(np.float32)
         first = not walk.velocity.any() or found_again
         walk.velocity = moved if first else 0.7 * walk.velocity + 0.3 * moved
