@@ -44,7 +44,7 @@ def test_harmonic_fields_are_the_solution_of_their_system(graph: RegionGraph, se
     for one in range(3):
         system = np.diag(exact.sum(axis=1) + weights[:, one]) - exact
         wanted = np.linalg.solve(system, values[:, one] * weights[:, one])
-        assert np.abs(found[:, one] - wanted).max() < 1e-3
+        assert np.abs(found[:, one] - wanted).max() < 5e-3
 
 
 @pytest.mark.parametrize("moves", [False, True])
