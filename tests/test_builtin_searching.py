@@ -82,6 +82,19 @@ def test_behind_a_cut_nothing_is_the_object(after: Callable[[int], PlaceXY]) -> 
     assert answers[3].certainty == 0
 
 
+def test_what_fills_a_close_up_is_no_cut() -> None:
+    """A small thing is looked at closely; something large passes there, and the rest of the picture stands still."""
+    still = cv2.resize(ground(1, (90, 120, 90)), (960, 640), interpolation=cv2.INTER_CUBIC)
+    passing = cv2.resize(ground(3, (160, 150, 60), coarseness=5), (480, 400))
+    frames = [painted(still, (470, 310)) for _ in range(6)]
+    masks = [mask for _, mask in frames]
+    frames[3][0][120:520, 240:720] = passing
+    masks[3] = np.zeros_like(masks[3])
+    answers = tracked(ArrayClip(np.stack([frame for frame, _ in frames])), masks[0])
+    assert not answers[3].mask.any()
+    assert iou(answers[5].mask, masks[5]) > 0.8
+
+
 def test_look_alikes_are_well_off_the_object() -> None:
     mask = painted(ground(1, (90, 120, 90)), (80, 60))[1]
     found = look_alikes(np.ones(mask.shape, np.float32), mask)

@@ -218,7 +218,7 @@ def _advance(pictures: _Pictures, walk: Walk, index: int) -> float:
     before, here = (pictures.grey(number, walk.view) for number in (walk.frame_index, index))
     back = flow_between(here, before)
     trust = _closed(back, flow_between(before, here))
-    if trust.mean() < CUT_TRUST:
+    if trust.mean() < CUT_TRUST and _is_cut(pictures, walk, index):
         return _cut(walk, index)
     walk.clear = _moved(walk.clear, walk.velocity)
     brought = walk.clear if walk.lost else pulled(walk.soft, back)
@@ -230,6 +230,15 @@ def _advance(pictures: _Pictures, walk: Walk, index: int) -> float:
     certainty = _certainty(walk, brought >= 0.5, mask, trust=trust)
     _remember(walk, index, mask=mask, model=model, back=back)
     return certainty
+
+
+def _is_cut(pictures: _Pictures, walk: Walk, index: int) -> bool:
+    """Whether the flow of all of the frame says so, too: over a close-up something large may just have passed."""
+    everything = whole(pictures.clip.size_wh)
+    if walk.view == everything:
+        return True
+    before, here = (pictures.grey(number, everything) for number in (walk.frame_index, index))
+    return bool(_closed(flow_between(here, before), flow_between(before, here)).mean() < CUT_TRUST)
 
 
 def _cut(walk: Walk, index: int) -> float:
