@@ -48,7 +48,7 @@ class Track:
     @property
     def reversed(self) -> Track:
         """The same, backwards."""
-        return Track(f"{self.name}, backwards", self.frames[::-1], self.masks[::-1])
+        return Track(f"{self.name} backwards", self.frames[::-1], self.masks[::-1])
 
     @property
     def begun(self) -> Track:
@@ -82,8 +82,8 @@ def main() -> None:
         empty = f"{np.mean(row.empty):5.2f} of {len(row.empty):3d}" if row.empty else "-"
         again = f"{np.mean(row.again):9.3f}" if row.again else f"{'-':>9s}"
         print(f"{name:24s} {len(tracks):6d}  {np.mean(row.seen):6.3f} {empty:>12s} {again}", flush=True)
-    everything = [track.begun for tracks in groups.values() for track in tracks[::3]]
-    print(f"{'behind a cut':24s} {len(everything):6d} {'':7s} {_behind_cuts(everything):6.2f}")
+    scenes = list({track.name.split()[0]: track.begun for tracks in groups.values() for track in tracks}.values())
+    print(f"{'behind a cut':24s} {len(scenes):6d} {'':7s} {_behind_cuts(scenes):6.2f}")
 
 
 def _both(track: Track) -> Iterator[Track]:
@@ -93,7 +93,7 @@ def _both(track: Track) -> Iterator[Track]:
 
 def _sample() -> Track:
     [view] = labelled_clips([])
-    return Track("sample", list(view.frames), list(view.masks))
+    return Track("sample toy", list(view.frames), list(view.masks))
 
 
 def _tao_made() -> Iterator[Track]:
@@ -125,7 +125,7 @@ def _measure(track: Track, row: Row) -> None:
 
 
 def _behind_cuts(tracks: list[Track]) -> float:
-    """Each track's beginning, and then the next one's."""
+    """Each track's beginning, and then the next one's, which must be of another clip."""
     empty: list[bool] = []
     for track, other in zip(tracks, [*tracks[1:], tracks[0]], strict=True):
         size_wh = track.frames[0].shape[1], track.frames[0].shape[0]

@@ -89,7 +89,7 @@ def traits_of(scene: Scene, found: Sequence[Candidate]) -> Floats:
     masks = [c.mask for c in found]
     depths, shown = [depth_inside(mask) for mask in masks], averages(scene, masks)
     each = list(zip(masks, depths, shown, strict=True))
-    alone = [[*_middle(scene, depth), *_looks(scene, (mask, depth), average)] for mask, depth, average in each]
+    alone = [[*_middle(scene, depth), *_looks(scene, mask, depth, average=average)] for mask, depth, average in each]
     forms = [_form(mask, depth, scene.click) for mask, depth, _ in each]
     moves = [_moves(average) for average in shown]
     together = np.c_[np.array(alone), _relations(found, len(scene.clicks)), np.array(forms), np.array(moves)]
@@ -101,8 +101,7 @@ def _middle(scene: Scene, depth: Floats) -> list[float]:
     return [float(np.log(here / deepest + 0.03)), float(np.log(here / max(scene.depth, 1.0) + 0.03))]
 
 
-def _looks(scene: Scene, mask_depth: tuple[Mask, Floats], average: Average) -> list[float]:
-    mask, depth = mask_depth
+def _looks(scene: Scene, mask: Mask, depth: Floats, *, average: Average) -> list[float]:
     rim, area = int(np.count_nonzero(mask & (depth <= TOUCHING))), int(np.count_nonzero(mask))
     new = mask & near(scene.domain & ~mask, np.ones((3, 3), np.uint8))
     num_new = int(np.count_nonzero(new))

@@ -75,8 +75,8 @@ def look_alikes(score: Floats, mask: Mask) -> Floats:
 def carried(alike: Floats, back: Floats, *, trust: Mask) -> Floats:
     """(h, w): look-alikes of the frame before, on this one.
 
-    By the flow ``back`` where that is to be trusted, elsewhere only if they stand still in the world: what comes out
-    from behind a look-alike has no flow, and is not made one by its neighbours'.
+    By the flow ``back`` ((h, w, 2), from here to there) where that is to be trusted, elsewhere only if they stand still
+    in the world: what comes out from behind a look-alike has no flow, and is not made one by its neighbours'.
     """
     camera = np.broadcast_to(np.median(back, axis=(0, 1)), back.shape).astype(np.float32)
     return pulled(alike, back) * (trust | (pulled(alike, camera) >= UNSEEN))

@@ -167,13 +167,14 @@ def nearest_reference(references: Mapping[int, Mask], frame_indices: range) -> i
 
 def _start(pictures: _Pictures, references: Mapping[int, Mask], teachers: list[int]) -> Walk:
     """From the first of ``teachers``; the colours of all of them count the same."""
-    first = references[teachers[0]]
-    view = _view_of(first)
-    soft = view.soft(first)
-    taught = np.mean([_lesson(pictures, references, f) for f in dict.fromkeys(teachers)], axis=0)
+    first, *others = dict.fromkeys(teachers)
+    view = _view_of(references[first])
+    soft, model = view.soft(references[first]), _model(pictures, first, view)
+    lessons = [_lesson(model, view.mask(references[first])), *(_taught(pictures, references[f], f) for f in others)]
+    taught = np.mean(lessons, axis=0)
     area, still = float((soft >= 0.5).sum()), np.zeros(2, np.float32)
-    alike = look_alikes(_model(pictures, teachers[0], view).score(taught), soft >= 0.5)
-    return Walk(teachers[0], view, soft, taught, taught, area, clear=soft, velocity=still, alike=alike)
+    alike = look_alikes(model.score(taught), soft >= 0.5)
+    return Walk(first, view, soft, taught, taught, area, clear=soft, velocity=still, alike=alike)
 
 
 def _view_of(mask: Mask) -> View:
@@ -183,10 +184,13 @@ def _view_of(mask: Mask) -> View:
     return whole(frame_wh) if box is None else close_up(box, frame_wh, shown=FOLLOWED_SHOWN)
 
 
-def _lesson(pictures: _Pictures, references: Mapping[int, Mask], index: int) -> Floats:
-    mask = references[index]
+def _taught(pictures: _Pictures, mask: Mask, index: int) -> Floats:
     view = _view_of(mask)
-    return _model(pictures, index, view).learned(view.mask(mask), num_samples=NUM_SAMPLES)
+    return _lesson(_model(pictures, index, view), view.mask(mask))
+
+
+def _lesson(model: PixelModel, mask: Mask) -> Floats:
+    return model.learned(mask, num_samples=NUM_SAMPLES)
 
 
 def _model(pictures: _Pictures, index: int, view: View) -> PixelModel:
@@ -265,7 +269,7 @@ def _remember(walk: Walk, index: int, *, mask: Mask, model: PixelModel, back: Fl
         return
     found_again = walk.lost > 0
     walk.soft, walk.lost = mask.astype(np.float32), 0
-    walk.recent = (1 - RECENT) * walk.recent + RECENT * model.learned(mask, num_samples=NUM_SAMPLES)
+    walk.recent = (1 - RECENT) * walk.recent + RECENT * _lesson(model, mask)
     if mask.sum() >= MOSTLY * walk.area:
         walk.alike = look_alikes(model.score(walk.taught), mask)
         moved = -np.median(back[mask], axis=0).astype(np.float32)
