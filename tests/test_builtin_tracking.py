@@ -9,14 +9,12 @@ import pytest
 from scene import Scene, make_scene, turning
 
 from vas_tool.engines.base import TrackedFrame
-from vas_tool.engines.builtin import tracking
+from vas_tool.engines.builtin import shown_frames
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
+from vas_tool.engines.builtin.shown_frames import ShownFrames
 from vas_tool.engines.builtin.small_frames import SmallFrames
-from vas_tool.engines.builtin.tracking import nearest_reference
 from vas_tool.masks import iou
-from vas_tool.types import ArrayClip, Frame, Mask, Prompts
-
-NO_MASK: Mask = np.zeros((1, 1), bool)
+from vas_tool.types import ArrayClip, Frame, Prompts
 
 
 def tracked(scene: Scene, *references: int, span: range | None = None) -> list[TrackedFrame]:
@@ -97,21 +95,6 @@ def test_the_same_answers_whatever_else_is_tracked_in_between() -> None:
     assert all(np.array_equal(a.mask, b.mask) for a, b in zip(mixed, alone, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("span", "start"),
-    [
-        (range(5, 9), 4),
-        (range(5, 0, -1), 8),
-        (range(0, 3), 4),
-        (range(10, 12), 8),
-        (range(12, 9, -1), 8),
-        (range(4, 6), 4),
-    ],
-)
-def test_tracking_starts_where_the_range_comes_from(span: range, start: int) -> None:
-    assert nearest_reference({4: NO_MASK, 8: NO_MASK}, span) == start
-
-
 class LongClip:
     """A scene over and over, there and back; counts what is read."""
 
@@ -142,19 +125,19 @@ class LongClip:
 def test_300_frames_are_read_once_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = make_scene(10, bar=None)
     clip = LongClip(scene, 300)
-    made: list[tracking._Pictures] = []
-    original = tracking._Pictures.__init__
+    made: list[ShownFrames] = []
+    original = ShownFrames.__init__
 
-    def remember(self: tracking._Pictures, of: LongClip) -> None:
+    def remember(self: ShownFrames, of: LongClip) -> None:
         made.append(self)
         original(self, of)
 
-    monkeypatch.setattr(tracking._Pictures, "__init__", remember)
+    monkeypatch.setattr(ShownFrames, "__init__", remember)
     engine, seen = BuiltinSegmenter(), 0
     mask = SmallFrames(scene.clip, longest_side=80).mask(scene.modal[0])
     for answer in engine.track(clip, Prompts(masks={0: mask}), range(300)):
         seen += bool(answer.mask.any())
-        assert all(len(pictures._kept) <= tracking.PICTURES_KEPT for pictures in made)
+        assert all(len(pictures._kept) <= shown_frames.FRAMES_KEPT for pictures in made)
     assert made and seen > 290 and clip.reads <= 300
     assert not engine._prepared and not engine._answers
 

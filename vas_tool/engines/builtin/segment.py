@@ -49,12 +49,12 @@ class BuiltinSegmenter:
         clicks = [_inside(c, clip.size_wh) for c in prompts.clicks if c.frame_index == frame_index]
         if given is None and box is None and not clicks:
             raise PromptError(f"frame {frame_index} has no click, box or mask; click the object there")
+        if given is not None and given.shape != clip.size_wh[::-1]:
+            sizes = f"{given.shape[1]} x {given.shape[0]}, the clip {clip.size_wh[0]} x {clip.size_wh[1]}"
+            raise PromptError(f"the mask of frame {frame_index} is {sizes}; give one of the clip's size")
         if given is not None and box is None and not clicks:
             return given
         if given is not None:
-            if given.shape != clip.size_wh[::-1]:
-                sizes = f"{given.shape[1]} x {given.shape[0]}, the clip {clip.size_wh[0]} x {clip.size_wh[1]}"
-                raise PromptError(f"the mask of frame {frame_index} is {sizes}; give one of the clip's size")
             start = Answer.given(given)
         elif box is not None:
             start = boxed(clip[frame_index], box, quick=quick)
