@@ -40,3 +40,8 @@ def test_every_command_is_one() -> None:
 def test_the_paths_it_names_exist() -> None:
     named = re.findall(r"\]\((assets/[^)]+)\)", README.read_text())
     assert named and all(os.path.exists(README.parent / path) for path in named)
+
+
+def test_what_makes_the_command_known_comes_before_the_first_command() -> None:
+    text = README.read_text()
+    assert "source .venv/bin/activate" in text[: min(text.index("`vas-tool open"), text.index("\nvas-tool "))]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from vas_tool.formats.tabe import check_tabe, is_tabe_folder, read_tabe
 from vas_tool.formats.tao_predictions import check_predictions, is_predictions
 from vas_tool.formats.tao_reading import is_tao_amodal, tao_amodal_of
 from vas_tool.formats.video_checks import check_youtube_vis
+from vas_tool.formats.zips import is_zip, unpacked
 
 FormatKind = Literal[
     "coco",
@@ -32,6 +33,7 @@ FormatKind = Literal[
     "sequences",
     "tabe",
     "layers",
+    "several",
     "unknown",
 ]
 
@@ -57,14 +59,22 @@ class VerifyReport:
 
 
 def verify(path: Path) -> VerifyReport:
-    """Check an export of any format; which one it is shows in the file or the folder itself.
+    """Check an export of any format, a folder also as a .zip; which one it is shows in the file or folder itself.
+
+    A folder that is no export itself is checked for all the exports in it.
 
     Every mask is decoded and compared with its image's size, its area, boxes and rates; ids and file names must be
     unique, references must exist, amodal masks must cover modal ones. Files in the shape of COCO are loaded with
     pycocotools. Every picture of a folder is decoded.
     Never raises for what is wrong with the file: that is in ``problems``, all of it.
     """
+    if is_zip(path):
+        return _verify_zip(path)
     return _verify_folder(path) if path.is_dir() else _verify_file(path)
+
+
+def _unknown(path: Path, problem: str) -> VerifyReport:
+    return VerifyReport(path, "unknown", num_images=0, num_annotations=0, problems=(problem,))
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
@@ -74,7 +84,11 @@ def _verify_file(path: Path) -> VerifyReport:
     try:
         data = load_json(path)
     except FormatError as error:
-        return VerifyReport(path, "unknown", num_images=0, num_annotations=0, problems=(str(error),))
+        return _unknown(path, str(error))
+    return _checked_file(path, data)
+
+
+def _checked_file(path: Path, data: Any) -> VerifyReport:
     kind = _kind_of(data)
     problems = tuple(_CHECKS[kind](path, data))
     images, annotations = _counts(kind, data)
@@ -177,17 +191,72 @@ def _check_tao_amodal(path: Path, data: Any) -> list[str]:
 # --- folders --------------------------------------------------------------------------------------------------------
 
 
+def _verify_zip(path: Path) -> VerifyReport:
+    """As the folder that was zipped: what is wrong with it names the .zip, not the place it was read in."""
+    try:
+        with unpacked(path) as place:
+            folder = _innermost(place)
+            report = _verify_folder(folder)
+            problems = tuple(p.replace(f"{folder}", f"{path}").replace(f"{place}", f"{path}") for p in report.problems)
+    except FormatError as error:
+        return _unknown(path, str(error))
+    return replace(report, path=path, problems=problems)
+
+
+def _innermost(folder: Path) -> Path:
+    """Past folders that hold one folder only: a .zip may hold the export's folder, or what is in it."""
+    inner = list(folder.iterdir())
+    if len(inner) == 1 and inner[0].is_dir() and not any(fits(folder) for _, fits, _ in _FOLDERS):
+        return _innermost(inner[0])
+    return folder
+
+
 def _verify_folder(path: Path) -> VerifyReport:
-    inner = sorted(folder for folder in path.iterdir() if folder.is_dir())
+    """A folder of one format; else all exports that lie in it, folders and files."""
+    if (path / "project.json").is_file():
+        return _unknown(path, f"{path} is a project, no export; export it first: vas-tool export {path} --help")
     for kind, fits, check in _FOLDERS:
-        folders = [path] if fits(path) else [folder for folder in inner if fits(folder)]
-        if folders:
-            return _checked(path, kind, [check(folder) for folder in folders])
-    problem = (
-        f"{path} has no folders rgbs and masks, nor frames and visible_masks, nor exported layers; "
-        "name an exported file or such a folder"
+        if fits(path):
+            return _checked(path, kind, [check(path)])
+    inner = sorted(folder for folder in path.iterdir() if folder.is_dir())
+    parts = [
+        _checked(path, kind, [check(folder) for folder in inner if fits(folder)])
+        for kind, fits, check in _FOLDERS
+        if any(map(fits, inner))
+    ]
+    parts += filter(None, map(_exported_file, sorted(path.glob("*.json"))))
+    return _together(path, parts)
+
+
+def _exported_file(path: Path) -> VerifyReport | None:
+    """The report on a file that is an export or may have been one; None for the JSON of other things."""
+    try:
+        data = load_json(path)
+    except FormatError as error:
+        return _unknown(path, str(error))
+    lists = isinstance(data, dict) and {"images", "annotations"} <= data.keys()
+    known = lists or _kind_of(data) not in ("coco", "unknown")
+    return _checked_file(path, data) if known else None
+
+
+def _together(path: Path, parts: Sequence[VerifyReport]) -> VerifyReport:
+    if not parts:
+        return _unknown(path, NO_EXPORT.format(path=path))
+    kinds = {part.kind for part in parts}
+    problems = [p if part.path == path else f"{part.path.name}: {p}" for part in parts for p in part.problems]
+    return VerifyReport(
+        path,
+        kinds.pop() if len(kinds) == 1 else "several",
+        num_images=sum(part.num_images for part in parts),
+        num_annotations=sum(part.num_annotations for part in parts),
+        problems=tuple(problems),
     )
-    return VerifyReport(path, "unknown", num_images=0, num_annotations=0, problems=(problem,))
+
+
+NO_EXPORT = (
+    "{path} has no folders rgbs and masks, nor frames and visible_masks, nor exported layers, nor an exported .json; "
+    "name an exported file, its .zip or such a folder"
+)
 
 
 Found = tuple[int, int, list[str]]
