@@ -21,6 +21,7 @@ from vas_tool.exports import EXPORTS
 from vas_tool.project import Project
 
 SIZE = (64, 48)
+TAO_MADE = Path(__file__).parent.parent / "assets/tao_made/amodal_annotations/validation.json"
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +58,8 @@ def test_verify_lists_what_is_wrong_and_fails(images: Path, tmp_path: Path, caps
     (tmp_path / "c.json").write_text(json.dumps(data))
     capsys.readouterr()
     assert main(["verify", str(tmp_path / "c.json")]) == 1
-    assert "area" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "area" in told.out and "c.json (coco): 6 images, 6 annotations, 1 problem\n" in told.err
 
 
 def test_a_second_run_goes_on_with_the_project(images: Path, tmp_path: Path) -> None:
@@ -128,8 +130,19 @@ def test_sequences_and_layers_come_out(images: Path, tmp_path: Path) -> None:
         (["run", "missing.mp4", "--project", "p", "--click", "0,1,1"], "missing.mp4"),
         (["run", "{images}", "--project", "{tmp}/p"], "--click"),
         (["run", "{images}", "--project", "{tmp}/p", "--click", "0,1"], "FRAME,X,Y"),
-        (["run", "{images}", "--project", "{tmp}/p", "--click", "0,999,1"], "outside the clip"),
-        (["run", "{images}", "--project", "{tmp}/p", "--click", "99,1,1"], "outside the clip"),
+        (
+            ["run", "{images}", "--project", "{tmp}/p", "--click", "0,999,1"],
+            "the click at x 999, y 1 on frame 0 lies outside the clip (64 x 48 pixels, frames 0 to 5)",
+        ),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "99,1,1"], "on frame 99 lies outside the clip"),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "nan,1,1"], "FRAME,X,Y"),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "inf,1,1"], "FRAME,X,Y"),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "0,nan,1"], "got the click at x nan, y 1 on frame 0"),
+        (
+            ["run", "{images}", "--project", "{tmp}/p", "--box", "0,70,9,90,20"],
+            "the box from x 70, y 9 to x 90, y 20 on frame 0 lies outside the clip",
+        ),
+        (["run", "{images}", "--project", "{tmp}/p", "--box", "0,9,9,3,20"], "got the box from x 9, y 9 to x 3, y 20"),
         (["run", "{images}", "--project", "{tmp}/p", "--click", "0,1,1", "--stages", "guess"], "--stages"),
         (["run", "{images}", "--project", "{tmp}/p", "--click", "0,1,1", "--engine", "depth=oracle"], "oracle"),
         (["export", "{images}", "--format", "coco", "--out", "{tmp}/c.json"], "no project"),
@@ -149,6 +162,28 @@ def test_a_bad_click_leaves_no_project_behind_that_a_second_try_trips_over(image
     arguments = ["run", str(images), "--project", str(tmp_path / "p"), "--click"]
     assert main([*arguments, "0,999,1"]) == 1
     assert main([*arguments, click()]) == 0
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_tao_amodals_own_file_is_told_apart_from_the_samples_made_of_it(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "map.json").write_text("{}")
+    arguments = [command, "tao-amodal", "--truth", str(TAO_MADE), "--tracks", str(tmp_path / "map.json")]
+    assert main([*arguments, *(["--out", str(tmp_path / "o.json")] if command == "predict" else [])]) == 1
+    error = capsys.readouterr().err
+    assert "TAO-Amodal's own annotation file" in error and "diffusion_vas_tao_amodal_val.json" in error
+    assert "verify" not in error and error.count("\n") == 1
+
+
+def test_tao_amodals_own_predictions_are_told_apart_from_results(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, data in (("map", {}), ("truth", []), ("all_tao", [{"image_id": 1, "score": 1.0}])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    files = ["--truth", str(tmp_path / "truth.json"), "--tracks", str(tmp_path / "map.json")]
+    assert main(["evaluate", "tao-amodal", *files, "--predictions", str(tmp_path / "all_tao.json")]) == 1
+    assert "all_tao.json is a list of TAO-Amodal predictions" in capsys.readouterr().err
 
 
 def test_every_format_can_be_said() -> None:

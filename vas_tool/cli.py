@@ -59,10 +59,16 @@ def parser() -> argparse.ArgumentParser:
 
 BENCHMARKS = ("sail-vos", "tao-amodal", "tabe-51", "movi", "kitti")
 
+TRUTH = (
+    "the benchmark's annotations with masks (tao-amodal: Diffusion-VAS's samples, "
+    "diffusion_vas_tao_amodal_val.json, not TAO-Amodal's own file of boxes), or a COCO export of ours"
+)
+"""What the help says of ``--truth``."""
+
 
 def _add_predict(predict: argparse.ArgumentParser) -> None:
     predict.add_argument("benchmark", choices=BENCHMARKS)
-    predict.add_argument("--truth", type=Path, required=True, help="the annotations: their modal masks are completed")
+    predict.add_argument("--truth", type=Path, required=True, help=f"{TRUTH}; their modal masks are completed")
     predict.add_argument("--out", type=Path, required=True, help="the result file, or folder for tabe-51 and movi")
     predict.add_argument("--frames", type=Path, help="the folder that the pictures' names are relative to")
     predict.add_argument(
@@ -105,7 +111,7 @@ def _add_outputs(command: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument("benchmark", choices=BENCHMARKS)
-    evaluate.add_argument("--truth", type=Path, required=True, help="the annotations, or a COCO export of ours")
+    evaluate.add_argument("--truth", type=Path, required=True, help=TRUTH)
     evaluate.add_argument(
         "--predictions", type=Path, nargs="+", default=[], help="result files; of several the best of K is taken, too"
     )

@@ -19,6 +19,7 @@ from vas_tool.exports import export
 from vas_tool.formats.verify import verify
 from vas_tool.imports.table import IMPORTS
 from vas_tool.project import Project
+from vas_tool.remarks import counted
 
 
 def open_(options: Namespace) -> int:
@@ -54,7 +55,7 @@ def import_(options: Namespace) -> int:
         print(line, file=sys.stderr)
     if done.problems:
         outcome = "the rest was imported" if done.projects else "nothing new was imported"
-        print(f"{options.source}: {len(done.problems)} problems; {outcome}", file=sys.stderr)
+        print(f"{options.source}: {counted(len(done.problems), 'problem')}; {outcome}", file=sys.stderr)
     return 1 if done.problems and not done.projects else 0
 
 
@@ -82,8 +83,9 @@ def verify_(options: Namespace) -> int:
     report = verify(options.file)
     for problem in report.problems:
         print(problem)
-    found = f"{len(report.problems)} problems" if report.problems else "nothing wrong"
-    print(f"{options.file}: {report.num_images} images, {report.num_annotations} annotations, {found}", file=sys.stderr)
+    found = counted(len(report.problems), "problem") if report.problems else "nothing wrong"
+    images, masks = counted(report.num_images, "image"), counted(report.num_annotations, "annotation")
+    print(f"{options.file} ({report.kind}): {images}, {masks}, {found}", file=sys.stderr)
     return 1 if report.problems else 0
 
 
@@ -123,7 +125,7 @@ def _download(name: str) -> int:
         raise InputError(
             f"there are no weights {name!r}; choose from {', '.join(w.name for w in registry.all_weights())}"
         )
-    what = f"/{weights.file_name}" if isinstance(weights, Weights) else f" ({len(weights.parts)} files)"
+    what = f"/{weights.file_name}" if isinstance(weights, Weights) else f" ({counted(len(weights.parts), 'file')})"
     print(f"{weights.repo_id or NOT_PUBLISHED}{what}: about {weights.num_megabytes} MB, licence {weights.licence}")
     bar = ProgressBar()
     found = weights.find()

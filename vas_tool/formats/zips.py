@@ -1,4 +1,4 @@
-"""A .zip of an export, unpacked for a while to be read like the folder. What is in it is trusted no further than that."""
+"""A .zip of an export, unpacked for a while to be read like the folder; nothing of it is written elsewhere."""
 
 from __future__ import annotations
 
