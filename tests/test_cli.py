@@ -252,6 +252,17 @@ def test_a_wrong_parameter_is_told_before_anything_is_imported(
     assert words in capsys.readouterr().err and not (tmp_path / "p").exists()
 
 
+def test_a_parameter_of_another_engine_names_the_engine_that_has_it(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = replace(SAMPLED, name="plain", parameters=())
+    use_fake_engines(monkeypatch, first=(plain, SAMPLED))
+    run = ["run", str(images), "--project", str(tmp_path / "p"), "--click", click(), "--set", "amodal.stretch=3"]
+    assert main(run) == 1
+    assert "it has none; it is one of fake-sampled: --engine amodal=fake-sampled" in capsys.readouterr().err
+    assert main([*run, "--engine", "amodal=fake-sampled"]) == 0
+
+
 def test_hypotheses_are_made_and_one_is_picked_and_the_cost_is_told_before(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from vas_tool.cli import parser
+from vas_tool.commands.run_arguments import engines_of, with_settings
+from vas_tool.project.truth import Truth
+from vas_tool.types import Canvas
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -45,3 +48,9 @@ def test_the_paths_it_names_exist() -> None:
 def test_what_makes_the_command_known_comes_before_the_first_command() -> None:
     text = README.read_text()
     assert "source .venv/bin/activate" in text[: min(text.index("`vas-tool open"), text.index("\nvas-tool "))]
+
+
+def test_a_parameter_that_is_set_is_one_of_the_engine_that_is_chosen() -> None:
+    (line,) = re.findall(r"`(--engine [^`]*--set [^`]*)`", README.read_text().replace("\n", " "))
+    options = parser().parse_args(["run", "x.mp4", *line.split()])
+    with_settings(Truth(Canvas((1, 1)), engines=engines_of(options.engine)), options.settings)

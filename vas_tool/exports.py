@@ -66,6 +66,10 @@ def export(
         raise FormatError(f"there is no format {name!r}; choose one of {', '.join(EXPORTS)}")
     if name not in FILES and len({project.name for project in projects}) < len(projects):
         raise FormatError("two projects have the same name and would replace one another; export them one by one")
+    if name != "layers" and not any(project.truth.objects for project in projects):  # layers: the depth may be there
+        raise FormatError(
+            f"{', '.join(p.name for p in projects)}: there is no object to write; click one and track it first"
+        )
     return EXPORTS[name](_Order(projects, out, only_accepted, progress))
 
 

@@ -25,7 +25,7 @@ from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError, PromptError
 from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
 from vas_tool.project import Project
-from vas_tool.project.object_layers import asked_on
+from vas_tool.project.object_layers import OCCLUDED_SHARE, asked_on
 from vas_tool.project.review import chosen_engine
 from vas_tool.project.truth import AnnotatedObject, Pick, Truth
 from vas_tool.remarks import counted, ranges, remarks
@@ -201,7 +201,7 @@ def _report(project: Project, object_id: int) -> None:
     print(
         f"{project.folder}: object {object_id} ({amodal.thing.label}), "
         f"{counted(len(project.clip), 'frame')}, {counted(len(amodal.modal), 'modal mask')}, "
-        f"{counted(len(amodal), 'amodal mask')} ({hidden} with a hidden part), "
+        f"{counted(len(amodal), 'amodal mask')} ({hidden} occluded, more than {OCCLUDED_SHARE:.0%} hidden), "
         f"{counted(len(amodal.layers.content), 'content')}"
     )
     boxes = boxes_by_frame(amodal.thing.amodal_boxes)

@@ -136,7 +136,7 @@ class Session(Boxing, Working):
         smaller = canvas.pad_left < before.pad_left or canvas.pad_top < before.pad_top
         if smaller and any(len(self.project.layers(o.id).amodal) for o in self.project.truth.objects):
             raise PromptError("a smaller work area would cut amodal masks; undo the completion first, then change it")
-        self._store(f"canvas + {fraction:.0%}", replace(self.project.truth, canvas=canvas))
+        self._store(f"work area + {fraction:.0%}", replace(self.project.truth, canvas=canvas))
         self._everything_changed()
 
     # --- engines --------------------------------------------------------------------------------------------------
