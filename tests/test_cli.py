@@ -15,6 +15,7 @@ from PIL import Image
 
 from vas_tool.cli import FORMATS, main
 from vas_tool.commands.terminal import ProgressBar
+from vas_tool.engines import registry, table
 from vas_tool.engines.settings import Settings
 from vas_tool.errors import EngineError
 from vas_tool.exports import EXPORTS
@@ -295,7 +296,7 @@ def test_models_lists_parameters_with_default_and_reason(
 ) -> None:
     use_fake_engines(monkeypatch, first=(SAMPLED,))
     assert main(["models", "--parameters"]) == 0
-    out = capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
     assert all(p.name in out and str(p.default) in out and p.reason in out for p in SAMPLED.parameters)
 
 
@@ -303,6 +304,22 @@ def test_models_lists_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     out = capsys.readouterr().out
     assert all(stage in out for stage in ("segment", "depth", "amodal", "content")) and "licence" in out
+
+
+@pytest.mark.parametrize("columns", [80, 100, 160])
+def test_models_keeps_to_the_width_and_says_everything_once(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(registry, "ENGINES", table.ENGINES)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for arguments in (["models"], ["models", "--parameters"]):
+        assert main(arguments) == 0
+        out = capsys.readouterr().out
+        paths = [line for line in out.splitlines() if "/" in line]
+        assert all(len(line) <= max(columns, 92) or line in paths for line in out.splitlines())
+        told = " ".join(out.split())
+        assert all(told.count(text) <= 1 for text in {s.cost for s in table.ENGINES if s.cost})
+    assert all(spec.name in out for spec in table.ENGINES if spec.parameters)
 
 
 def test_output_that_nobody_reads_any_more_is_no_traceback() -> None:
