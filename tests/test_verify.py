@@ -288,6 +288,7 @@ def test_a_folder_of_exported_files_is_checked(
     (out / "notes.json").write_text('{"mine": 1}')
     report = verify(out)
     assert report.ok and report.kind == "several" and report.num_annotations == 4
+    assert report.kinds == ("coco", "youtube-vis", "sequences")
     sound["annotations"][0]["area"] = 1
     (out / "damaged.json").write_text(json.dumps(sound))
     (out / "half.json").write_text("{")
@@ -295,5 +296,21 @@ def test_a_folder_of_exported_files_is_checked(
     assert len(problems) == 2 and problems[0].startswith("damaged.json: annotation 1: area") and "half" in problems[1]
 
 
+def test_exports_are_found_in_folders_of_folders(small_project: Project, tmp_path: Path) -> None:
+    annotate(small_project, modal={i: rectangle(SIZE, 3, 3, 9, 9) for i in range(5)})
+    for name in ("coco", "tabe", "layers"):
+        export([small_project], name, tmp_path / "out" / "inner" / name)
+    report = verify(tmp_path / "out")
+    assert report.ok and report.kinds == ("coco", "layers", "tabe") and report.num_images == 15
+    (tmp_path / "out/inner/coco/coco.json").write_text('{"images": [], "annotations": [3]}')
+    assert verify(tmp_path / "out").problems[0].startswith("inner/coco/coco.json: ")
+
+
 def test_a_project_is_no_export(small_project: Project) -> None:
     assert "is a project, no export" in verify(small_project.folder).problems[0]
+
+
+def test_a_zip_of_many_folders_in_one_another_is_no_traceback(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "deep.zip", "w") as archive:
+        archive.writestr("a/" * 1500 + "x.png", b"")
+    assert "no plain file inside it" in verify(tmp_path / "deep.zip").problems[0]

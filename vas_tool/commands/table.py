@@ -83,7 +83,7 @@ def verify_(options: Namespace) -> int:
         print(problem)
     found = counted(len(report.problems), "problem") if report.problems else "nothing wrong"
     images, masks = counted(report.num_images, "image"), counted(report.num_annotations, "annotation")
-    print(f"{options.file} ({report.kind}): {images}, {masks}, {found}", file=sys.stderr)
+    print(f"{options.file} ({', '.join(report.kinds) or report.kind}): {images}, {masks}, {found}", file=sys.stderr)
     return 1 if report.problems else 0
 
 

@@ -23,6 +23,9 @@ MOST_FILES = 1_000_000
 MOST_BYTES = 64 << 30
 """Unpacked; what the disk has room for may be less."""
 
+DEEPEST = 32
+"""Folders inside folders: an export has four."""
+
 ROOM_LEFT = 1 << 30
 """Bytes that stay free on the disk."""
 
@@ -32,10 +35,11 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueErr
 
 def is_zip(path: Path) -> bool:
     """Whether a file is a .zip, by its first letters, or at least by its name."""
-    if not path.is_file():
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in MAGIC or path.suffix.lower() == ".zip"
+    except OSError:  # a folder; or what cannot be read at all, as whoever reads it will say
         return False
-    with path.open("rb") as file:
-        return file.read(4) in MAGIC or path.suffix.lower() == ".zip"
 
 
 @contextmanager
@@ -63,7 +67,7 @@ def _require_harmless(path: Path, entries: Sequence[zipfile.ZipInfo], *, room: i
     names = [entry.filename for entry in entries]
     odd = next((entry.filename for entry in entries if not _is_plain(entry)), None)
     if odd is not None:
-        raise FormatError(f"{path} has the entry {odd!r}, which is no plain file inside it; it was not unpacked")
+        raise FormatError(f"{path} has the entry {odd[:80]!r}, which is no plain file inside it; it was not unpacked")
     if len(set(names)) < len(names):
         raise FormatError(f"{path} has two entries of one name; export it again")
     if len(entries) > MOST_FILES:
@@ -79,7 +83,7 @@ def _require_harmless(path: Path, entries: Sequence[zipfile.ZipInfo], *, room: i
 def _is_plain(entry: zipfile.ZipInfo) -> bool:
     """Whether an entry is a file or folder below the place it is unpacked to, on every system."""
     name = PurePosixPath(entry.filename)
-    inside = bool(name.parts) and not name.is_absolute() and ".." not in name.parts
+    inside = 0 < len(name.parts) <= DEEPEST and not name.is_absolute() and ".." not in name.parts
     kind = stat.S_IFMT(entry.external_attr >> 16)
     return inside and not set("\\:\0") & set(entry.filename) and kind in (0, stat.S_IFREG, stat.S_IFDIR)
 
