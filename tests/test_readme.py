@@ -9,8 +9,12 @@ import pytest
 
 from vas_tool.cli import parser
 from vas_tool.commands.run_arguments import engines_of, with_settings
+from vas_tool.formats import origin
+from vas_tool.project import worktime
+from vas_tool.project.object_layers import HYPOTHESES
 from vas_tool.project.truth import Truth
 from vas_tool.types import Canvas
+from vas_tool.ui.rooms import EXPORTS_FOLDER
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -54,3 +58,9 @@ def test_a_parameter_that_is_set_is_one_of_the_engine_that_is_chosen() -> None:
     (line,) = re.findall(r"`(--engine [^`]*--set [^`]*)`", README.read_text().replace("\n", " "))
     options = parser().parse_args(["run", "x.mp4", *line.split()])
     with_settings(Truth(Canvas((1, 1)), engines=engines_of(options.engine)), options.settings)
+
+
+def test_what_lies_in_a_project_is_named() -> None:
+    (shown,) = [block for block in blocks("") if "project.json" in block]
+    ours = ("history/", "place.json", worktime.FILE, origin.ORIGIN, f"{HYPOTHESES}/", f"{EXPORTS_FOLDER}/", "windows/")
+    assert all(name in shown for name in ours)
