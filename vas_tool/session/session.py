@@ -20,6 +20,7 @@ from vas_tool.project.attention import BOX_AGREES
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.review import engine_name, needs_look
 from vas_tool.project.worktime import WorkClock
+from vas_tool.remarks import counted
 from vas_tool.runs.tracking import prepare_frame
 from vas_tool.session.boxing import Boxing
 from vas_tool.session.jobs import LatestOnly
@@ -99,7 +100,7 @@ class Session(Boxing, Working):
         thing = self.project.truth.object(object_id)
         doubtful = set(needs_look(self.project, object_id))
         fine = {f for f in self.project.modal(object_id) if f not in doubtful}
-        self._edit(f"accept {len(fine)} frames of {thing.label}", thing.accepting_all(fine))
+        self._edit(f"accept {counted(len(fine), 'frame')} of {thing.label}", thing.accepting_all(fine))
         return len(fine)
 
     def next_look(self, frame_index: int, *, object_id: int | None = None) -> tuple[int, int, str] | None:
