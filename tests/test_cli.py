@@ -15,12 +15,14 @@ from PIL import Image
 
 from vas_tool.cli import FORMATS, main
 from vas_tool.commands.terminal import ProgressBar
+from vas_tool.engines import registry, table
 from vas_tool.engines.settings import Settings
 from vas_tool.errors import EngineError
 from vas_tool.exports import EXPORTS
 from vas_tool.project import Project
 
 SIZE = (64, 48)
+TAO_MADE = Path(__file__).parent.parent / "assets/tao_made/amodal_annotations/validation.json"
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +59,8 @@ def test_verify_lists_what_is_wrong_and_fails(images: Path, tmp_path: Path, caps
     (tmp_path / "c.json").write_text(json.dumps(data))
     capsys.readouterr()
     assert main(["verify", str(tmp_path / "c.json")]) == 1
-    assert "area" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "area" in told.out and "c.json (coco): 6 images, 6 annotations, 1 problem\n" in told.err
 
 
 def test_a_second_run_goes_on_with_the_project(images: Path, tmp_path: Path) -> None:
@@ -128,8 +131,19 @@ def test_sequences_and_layers_come_out(images: Path, tmp_path: Path) -> None:
         (["run", "missing.mp4", "--project", "p", "--click", "0,1,1"], "missing.mp4"),
         (["run", "{images}", "--project", "{tmp}/p"], "--click"),
         (["run", "{images}", "--project", "{tmp}/p", "--click", "0,1"], "FRAME,X,Y"),
-        (["run", "{images}", "--project", "{tmp}/p", "--click", "0,999,1"], "outside the clip"),
-        (["run", "{images}", "--project", "{tmp}/p", "--click", "99,1,1"], "outside the clip"),
+        (
+            ["run", "{images}", "--project", "{tmp}/p", "--click", "0,999,1"],
+            "the click at x 999, y 1 on frame 0 lies outside the clip (64 x 48 pixels, frames 0 to 5)",
+        ),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "99,1,1"], "on frame 99 lies outside the clip"),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "nan,1,1"], "FRAME,X,Y"),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "inf,1,1"], "FRAME,X,Y"),
+        (["run", "{images}", "--project", "{tmp}/p", "--click", "0,nan,1"], "got the click at x nan, y 1 on frame 0"),
+        (
+            ["run", "{images}", "--project", "{tmp}/p", "--box", "0,70,9,90,20"],
+            "the box from x 70, y 9 to x 90, y 20 on frame 0 lies outside the clip",
+        ),
+        (["run", "{images}", "--project", "{tmp}/p", "--box", "0,9,9,3,20"], "got the box from x 9, y 9 to x 3, y 20"),
         (["run", "{images}", "--project", "{tmp}/p", "--click", "0,1,1", "--stages", "guess"], "--stages"),
         (["run", "{images}", "--project", "{tmp}/p", "--click", "0,1,1", "--engine", "depth=oracle"], "oracle"),
         (["export", "{images}", "--format", "coco", "--out", "{tmp}/c.json"], "no project"),
@@ -149,6 +163,28 @@ def test_a_bad_click_leaves_no_project_behind_that_a_second_try_trips_over(image
     arguments = ["run", str(images), "--project", str(tmp_path / "p"), "--click"]
     assert main([*arguments, "0,999,1"]) == 1
     assert main([*arguments, click()]) == 0
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_tao_amodals_own_file_is_told_apart_from_the_samples_made_of_it(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "map.json").write_text("{}")
+    arguments = [command, "tao-amodal", "--truth", str(TAO_MADE), "--tracks", str(tmp_path / "map.json")]
+    assert main([*arguments, *(["--out", str(tmp_path / "o.json")] if command == "predict" else [])]) == 1
+    error = capsys.readouterr().err
+    assert "TAO-Amodal's own annotation file" in error and "diffusion_vas_tao_amodal_val.json" in error
+    assert "verify" not in error and error.count("\n") == 1
+
+
+def test_tao_amodals_own_predictions_are_told_apart_from_results(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, data in (("map", {}), ("truth", []), ("all_tao", [{"image_id": 1, "score": 1.0}])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    files = ["--truth", str(tmp_path / "truth.json"), "--tracks", str(tmp_path / "map.json")]
+    assert main(["evaluate", "tao-amodal", *files, "--predictions", str(tmp_path / "all_tao.json")]) == 1
+    assert "all_tao.json is a list of TAO-Amodal predictions" in capsys.readouterr().err
 
 
 def test_every_format_can_be_said() -> None:
@@ -217,6 +253,17 @@ def test_a_wrong_parameter_is_told_before_anything_is_imported(
     assert words in capsys.readouterr().err and not (tmp_path / "p").exists()
 
 
+def test_a_parameter_of_another_engine_names_the_engine_that_has_it(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = replace(SAMPLED, name="plain", parameters=())
+    use_fake_engines(monkeypatch, first=(plain, SAMPLED))
+    run = ["run", str(images), "--project", str(tmp_path / "p"), "--click", click(), "--set", "amodal.stretch=3"]
+    assert main(run) == 1
+    assert "it has none; it is one of fake-sampled: --engine amodal=fake-sampled" in capsys.readouterr().err
+    assert main([*run, "--engine", "amodal=fake-sampled"]) == 0
+
+
 def test_hypotheses_are_made_and_one_is_picked_and_the_cost_is_told_before(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -249,7 +296,7 @@ def test_models_lists_parameters_with_default_and_reason(
 ) -> None:
     use_fake_engines(monkeypatch, first=(SAMPLED,))
     assert main(["models", "--parameters"]) == 0
-    out = capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
     assert all(p.name in out and str(p.default) in out and p.reason in out for p in SAMPLED.parameters)
 
 
@@ -257,6 +304,22 @@ def test_models_lists_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     out = capsys.readouterr().out
     assert all(stage in out for stage in ("segment", "depth", "amodal", "content")) and "licence" in out
+
+
+@pytest.mark.parametrize("columns", [80, 100, 160])
+def test_models_keeps_to_the_width_and_says_everything_once(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(registry, "ENGINES", table.ENGINES)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for arguments in (["models"], ["models", "--parameters"]):
+        assert main(arguments) == 0
+        out = capsys.readouterr().out
+        paths = [line for line in out.splitlines() if "/" in line]
+        assert all(len(line) <= max(columns, 92) or line in paths for line in out.splitlines())
+        told = " ".join(out.split())
+        assert all(told.count(text) <= 1 for text in {s.cost for s in table.ENGINES if s.cost})
+    assert all(spec.name in out for spec in table.ENGINES if spec.parameters)
 
 
 def test_output_that_nobody_reads_any_more_is_no_traceback() -> None:

@@ -85,3 +85,12 @@ def test_what_cannot_be_done_is_said(small_project: Project, tmp_path: Path) -> 
     for name in ("layers", "sequences", "tabe"):
         with pytest.raises(FormatError, match=r"accepted|complete it first"):
             export([small_project], name, tmp_path / "out", only_accepted=True)
+
+
+@pytest.mark.parametrize("name", list(EXPORTS))
+def test_a_project_without_objects_is_told_to_click_one_first(
+    small_project: Project, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(FormatError, match="click"):
+        export([small_project], name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

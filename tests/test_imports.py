@@ -308,7 +308,7 @@ def test_a_wrong_root_is_one_line_a_video(
     assert main(["import", "tao-amodal", str(annotations), "--frames", str(tmp_path), "--projects", out]) == 1
     first, last = capsys.readouterr().err.splitlines()[-2:]
     assert "none of its annotated frames is there (image 1: val/LaSOT/clip/frame0001.jpg is not below" in first
-    assert last.endswith("1 problems; nothing new was imported")
+    assert last.endswith("1 problem; nothing new was imported")
 
 
 def test_two_images_of_one_file_are_told(tmp_path: Path, opened: Any) -> None:
@@ -466,7 +466,7 @@ def test_the_command_line(annotations: Path, tmp_path: Path, capsys: pytest.Capt
     assert main([*arguments, "--video", "clip", "--track", "50", "--visibility", "0,0.7", "--out-of-frame"]) == 0
     out, err = capsys.readouterr()
     assert out.splitlines() == [f"{projects}/val_LaSOT_clip"]
-    assert "image 61: val/LaSOT/clip/frame0061.jpg is not below" in err and "1 problems" in err
+    assert "image 61: val/LaSOT/clip/frame0061.jpg is not below" in err and "1 problem;" in err
     for more, words in (
         (["--video", "nothing"], "nothing in it was chosen"),
         (["--visibility", "2"], "--visibility needs LOW,HIGH"),

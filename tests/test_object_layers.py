@@ -15,6 +15,7 @@ from vas_tool.project.object_layers import (
     prompts_of,
     require_frame,
 )
+from vas_tool.project.review import FrameState, review_of
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import LayerFolder, Stamp
 from vas_tool.types import Box, Click, Mask, MaskLayer, Stroke
@@ -107,7 +108,9 @@ def test_areas_and_boxes_from_stamps_are_those_of_the_pixels(
         assert modal.area(f) == modal[f].sum() and modal.box(f) == box
     for f in amodal:
         hidden = amodal[f] & ~modal.get(f, np.zeros_like(amodal[f]))
-        assert amodal.hidden_area(f) == hidden.sum() and amodal.occluded(f) == (hidden.sum() > 16)
+        assert amodal.hidden_area(f) == hidden.sum() and amodal.occluded(f) == (
+            hidden.sum() > max(16, 0.05 * amodal[f].sum())
+        )
 
 
 def test_asking_whether_a_mask_is_there_decodes_nothing(
@@ -193,3 +196,11 @@ def test_an_object_without_a_folder_has_no_masks(small_project: Project) -> None
     layers = ObjectLayers(small_project.folder / "objects" / "777")
     assert len(ModalMasks(layers, AnnotatedObject(777, "a"), small_project.canvas)) == 0
     assert not layers.folder.exists()
+
+
+@pytest.mark.parametrize(("hidden", "occluded"), [(1, False), (2, True)])
+def test_a_sliver_of_a_large_object_is_no_occlusion(small_project: Project, hidden: int, occluded: bool) -> None:
+    seen, whole = rectangle(SIZE, 10, 0, 40, 40), rectangle(SIZE, 10 - hidden, 0, 40, 40)
+    object_id = annotate(small_project, modal={0: seen}, amodal={0: whole})  # 40 hidden of 1240, 80 of 1280
+    assert small_project.amodal(object_id).occluded(0) == occluded
+    assert (FrameState.OCCLUDED in review_of(small_project, object_id).states[0]) == occluded

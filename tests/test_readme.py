@@ -8,6 +8,13 @@ import numpy as np
 import pytest
 
 from vas_tool.cli import parser
+from vas_tool.commands.run_arguments import engines_of, with_settings
+from vas_tool.formats import origin
+from vas_tool.project import worktime
+from vas_tool.project.object_layers import HYPOTHESES
+from vas_tool.project.truth import Truth
+from vas_tool.types import Canvas
+from vas_tool.ui.rooms import EXPORTS_FOLDER
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -40,3 +47,20 @@ def test_every_command_is_one() -> None:
 def test_the_paths_it_names_exist() -> None:
     named = re.findall(r"\]\((assets/[^)]+)\)", README.read_text())
     assert named and all(os.path.exists(README.parent / path) for path in named)
+
+
+def test_what_makes_the_command_known_comes_before_the_first_command() -> None:
+    text = README.read_text()
+    assert "source .venv/bin/activate" in text[: min(text.index("`vas-tool open"), text.index("\nvas-tool "))]
+
+
+def test_a_parameter_that_is_set_is_one_of_the_engine_that_is_chosen() -> None:
+    (line,) = re.findall(r"`(--engine [^`]*--set [^`]*)`", README.read_text().replace("\n", " "))
+    options = parser().parse_args(["run", "x.mp4", *line.split()])
+    with_settings(Truth(Canvas((1, 1)), engines=engines_of(options.engine)), options.settings)
+
+
+def test_what_lies_in_a_project_is_named() -> None:
+    shown = README.read_text().split("A project is one folder:")[1].split("\n## ")[0]
+    ours = ("history/", "place.json", worktime.FILE, origin.ORIGIN, f"{HYPOTHESES}/", f"{EXPORTS_FOLDER}/", "windows/")
+    assert all(name in shown for name in ours)

@@ -12,7 +12,7 @@ from fake_engines import FlatDepth, use_fake_engines
 
 from vas_tool.cli import main
 from vas_tool.project import Project
-from vas_tool.remarks import remark, remarks
+from vas_tool.remarks import counted, remark, remarks
 from vas_tool.session import Session
 from vas_tool.types import Click
 
@@ -78,3 +78,8 @@ def test_the_command_line_prints_it(tmp_path: Path, capsys: pytest.CaptureFixtur
     images = write_images(tmp_path / "clip", 4, SIZE)
     assert main(["run", str(images), "--project", str(tmp_path / "p"), "--click", click]) == 0
     assert "\nframes 1-2: its depth is clipped.\n" in capsys.readouterr().out
+
+
+def test_one_thing_is_told_as_one() -> None:
+    assert [counted(n, "problem") for n in (0, 1, 2)] == ["0 problems", "1 problem", "2 problems"]
+    assert counted(2, "hypothesis", "hypotheses") == "2 hypotheses"

@@ -393,3 +393,8 @@ def test_the_canvas_grows_under_amodal_masks_and_does_not_shrink(session: Sessio
         again.undo()
     assert np.array_equal(again.project.amodal(object_id)[0], small) and again.project.amodal(object_id).box(0) == box
     again.close()
+
+
+def test_the_saved_line_calls_the_work_area_so(session: Session) -> None:
+    session.set_canvas(0.25)
+    assert session.saved.what == "work area + 25%"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from conftest import write_images
 from fake_engines import use_fake_engines
+from video_files import make_video
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, ProjectBusy, ProjectError, VideoError
@@ -21,6 +22,7 @@ from vas_tool.types import Click
 from vas_tool.ui import opening
 from vas_tool.ui.opening import Opener
 from vas_tool.ui.rooms import Rooms
+from vas_tool.ui.views import state_view
 
 LINGER_SECONDS = 0.1
 
@@ -274,3 +276,44 @@ def test_two_exports_from_the_page_are_the_same_bytes(rooms: Rooms) -> None:
 def test_nothing_outside_the_root_is_opened(rooms: Rooms, path: str) -> None:
     with pytest.raises(ProjectError, match="outside the folder"):
         Opener(rooms).path(path, silent)
+
+
+def test_a_mistyped_path_outside_the_root_does_not_exist(rooms: Rooms) -> None:
+    with pytest.raises(
+        ProjectError, match=r"/etc/nowhere\.mp4 does not exist; check the spelling.* outside the folder"
+    ):
+        Opener(rooms).path("/etc/nowhere.mp4", silent)
+    with pytest.raises(ProjectError, match=r"^/etc is outside the folder"):
+        Opener(rooms).path("/etc", silent)
+
+
+def test_an_upload_is_known_by_its_own_name(rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "gradio" / "52b6"
+    place.mkdir(parents=True)
+    make_video(place / "birdcage.mp4", 4)
+    token = Opener(rooms).upload(place / "birdcage.mp4", silent)
+    assert (
+        rooms.session(token).project.source.path
+        == "birdcage.mp4"
+        == state_view(rooms.session(token), None)["project"]["source"]
+    )
+    assert name_of(rooms, token) == "birdcage" and not place.exists()
+    # Another file of that name, where the tool was started, is another clip.
+    make_video(rooms.root / "birdcage.mp4", 6)
+    monkeypatch.chdir(rooms.root)
+    assert name_of(rooms, Opener(rooms).path("birdcage.mp4", silent)) == "birdcage-2"
+
+
+def test_what_is_wrong_with_an_upload_names_no_temporary_place(rooms: Rooms, tmp_path: Path) -> None:
+    place = tmp_path / "gradio" / "52b6"
+    place.mkdir(parents=True)
+    (place / "broken.mp4").write_bytes(b"no video")
+    with pytest.raises(VideoError, match=r"broken\.mp4") as caught:
+        Opener(rooms).upload(place / "broken.mp4", silent)
+    assert "gradio" not in str(caught.value) and rooms.projects() == []
+
+
+@pytest.mark.parametrize("folder", ["rgbs", "frames", "images", "JPEGImages"])
+def test_a_folder_that_is_only_called_frames_gives_the_name_of_what_it_is_in(rooms: Rooms, folder: str) -> None:
+    source = write_images(rooms.root / "sources" / "horse.1" / folder, 4, (64, 48))
+    assert name_of(rooms, Opener(rooms).source(source, silent)) == "horse.1"

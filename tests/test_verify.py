@@ -1,6 +1,10 @@
 import copy
 import json
+import shutil
+import stat
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
+from vas_tool.exports import export
+from vas_tool.formats import zips
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.sequences import write_sequences
 from vas_tool.formats.verify import verify
@@ -215,3 +221,96 @@ def test_a_folder_that_is_no_export(tmp_path: Path) -> None:
     (tmp_path / "rgbs").mkdir()
     (tmp_path / "masks").mkdir()
     assert "holds no images" in verify(tmp_path).problems[0]
+
+
+def zipped(folder: Path) -> Path:
+    return Path(shutil.make_archive(str(folder), "zip", root_dir=folder.parent, base_dir=folder.name))
+
+
+def test_a_zip_is_checked_as_its_folder(small_project: Project, tmp_path: Path) -> None:
+    annotate(small_project, modal={i: rectangle(SIZE, 3, 3, 9, 9) for i in range(5)})
+    for name in ("sequences", "layers", "tabe"):
+        export([small_project], name, tmp_path / name)
+        report, plain = verify(zipped(tmp_path / name)), verify(tmp_path / name)
+        assert report == replace(plain, path=tmp_path / f"{name}.zip") and report.ok and report.num_annotations
+    next((tmp_path / "sequences").rglob("masks/frame_001.png")).unlink()
+    (problem,) = verify(zipped(tmp_path / "sequences")).problems
+    assert "frame_001.png has no mask" in problem and "vas-tool-" not in problem
+
+
+def test_a_zip_of_a_file_is_checked_too(sound: Data, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "out.zip", "w") as archive:
+        archive.write(tmp_path / "out.json", "out.json")
+    assert verify(tmp_path / "out.zip").kind == "coco" and verify(tmp_path / "out.zip").ok
+
+
+@pytest.mark.parametrize("name", ["../out.png", "/out.png", "a/../../out.png", "C:/out.png", "a\\..\\out.png"])
+def test_a_zip_that_would_leave_its_folder_is_not_unpacked(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("rgbs/frame_000.png", b"")
+        archive.writestr(name, b"")
+    assert "no plain file inside it" in verify(tmp_path / "bad.zip").problems[0]
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
+
+
+def test_a_zip_with_a_link_is_not_unpacked(tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("masks")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr(link, "/etc")
+    assert "no plain file inside it" in verify(tmp_path / "bad.zip").problems[0]
+
+
+def test_a_zip_that_is_too_large_or_damaged_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "large.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rgbs/frame_000.png", bytes(200_000))
+    monkeypatch.setattr(zips, "MOST_BYTES", 100_000)
+    assert "there is room for" in verify(path).problems[0]
+    monkeypatch.setattr(zips, "MOST_FILES", 0)
+    assert "unpack it and name the folder" in verify(path).problems[0]
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert "does not read as a .zip" in verify(path).problems[0]
+    path.write_text("no zip")
+    assert "does not read as a .zip" in verify(path).problems[0]
+
+
+def test_a_folder_of_exported_files_is_checked(
+    make_project: Callable[..., Project], sound: Data, tmp_path: Path
+) -> None:
+    project, out = make_project(2, name="c"), tmp_path / "folder"
+    annotate(project, "car", modal={0: rectangle(SIZE, 0, 10, 20, 30)}, amodal={0: rectangle(SIZE, 0, 10, 40, 30)})
+    export([project], "coco", out)
+    assert verify(out).kind == "coco" and (verify(out).num_images, verify(out).num_annotations) == (2, 1)
+    export([project], "sequences", out)
+    export([project], "youtube-vis", out)
+    (out / "notes.json").write_text('{"mine": 1}')
+    report = verify(out)
+    assert report.ok and report.kind == "several" and report.num_annotations == 4
+    assert report.kinds == ("coco", "youtube-vis", "sequences")
+    sound["annotations"][0]["area"] = 1
+    (out / "damaged.json").write_text(json.dumps(sound))
+    (out / "half.json").write_text("{")
+    problems = verify(out).problems
+    assert len(problems) == 2 and problems[0].startswith("damaged.json: annotation 1: area") and "half" in problems[1]
+
+
+def test_exports_are_found_in_folders_of_folders(small_project: Project, tmp_path: Path) -> None:
+    annotate(small_project, modal={i: rectangle(SIZE, 3, 3, 9, 9) for i in range(5)})
+    for name in ("coco", "tabe", "layers"):
+        export([small_project], name, tmp_path / "out" / "inner" / name)
+    report = verify(tmp_path / "out")
+    assert report.ok and report.kinds == ("coco", "layers", "tabe") and report.num_images == 15
+    (tmp_path / "out/inner/coco/coco.json").write_text('{"images": [], "annotations": [3]}')
+    assert verify(tmp_path / "out").problems[0].startswith("inner/coco/coco.json: ")
+
+
+def test_a_project_is_no_export(small_project: Project) -> None:
+    assert "is a project, no export" in verify(small_project.folder).problems[0]
+
+
+def test_a_zip_of_many_folders_in_one_another_is_no_traceback(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "deep.zip", "w") as archive:
+        archive.writestr("a/" * 1500 + "x.png", b"")
+    assert "no plain file inside it" in verify(tmp_path / "deep.zip").problems[0]

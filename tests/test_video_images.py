@@ -70,7 +70,7 @@ def test_a_camera_held_sideways(tmp_path: Path, orientation: int, turn: int) -> 
     assert result.size_wh == (expected.shape[1], expected.shape[0])
     assert np.abs(clip[0].astype(int) - expected).mean() < 3
     assert clip.frame_path(0).suffix == ".jpg"
-    assert result.source.notes == ("1 images were turned upright as their camera recorded, and stored anew",)
+    assert result.source.notes == ("1 image was turned upright as their camera recorded, and stored anew",)
 
 
 def test_an_upright_camera_is_copied(tmp_path: Path) -> None:

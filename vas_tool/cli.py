@@ -48,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
     _add_run(commands.add_parser("run", help="segment, track and complete objects without a browser"))
     _add_import(commands.add_parser("import", help="make projects of another tool's annotations"))
     _add_export(commands.add_parser("export", help="write a project's results for other tools"))
-    verify = commands.add_parser("verify", help="check an exported file")
-    verify.add_argument("file", type=Path)
+    verify = commands.add_parser("verify", help="read an export back and list what is wrong with it")
+    verify.add_argument("file", type=Path, metavar="PATH", help="a file, a folder, or its .zip")
     _add_models(commands.add_parser("models", help="list the engines and the weights they need; download weights"))
     _add_evaluate(commands.add_parser("evaluate", help="measure amodal masks or boxes as the papers do, and strictly"))
     _add_bench(commands.add_parser("bench", help="measure the amodal engines on objects whose hidden part is known"))
@@ -59,10 +59,16 @@ def parser() -> argparse.ArgumentParser:
 
 BENCHMARKS = ("sail-vos", "tao-amodal", "tabe-51", "movi", "kitti")
 
+TRUTH = (
+    "the benchmark's annotations with masks (tao-amodal: Diffusion-VAS's samples, "
+    "diffusion_vas_tao_amodal_val.json, not TAO-Amodal's own file of boxes), or a COCO export of ours"
+)
+"""What the help says of ``--truth``."""
+
 
 def _add_predict(predict: argparse.ArgumentParser) -> None:
     predict.add_argument("benchmark", choices=BENCHMARKS)
-    predict.add_argument("--truth", type=Path, required=True, help="the annotations: their modal masks are completed")
+    predict.add_argument("--truth", type=Path, required=True, help=f"{TRUTH}; their modal masks are completed")
     predict.add_argument("--out", type=Path, required=True, help="the result file, or folder for tabe-51 and movi")
     predict.add_argument("--frames", type=Path, help="the folder that the pictures' names are relative to")
     predict.add_argument(
@@ -105,7 +111,7 @@ def _add_outputs(command: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument("benchmark", choices=BENCHMARKS)
-    evaluate.add_argument("--truth", type=Path, required=True, help="the annotations, or a COCO export of ours")
+    evaluate.add_argument("--truth", type=Path, required=True, help=TRUTH)
     evaluate.add_argument(
         "--predictions", type=Path, nargs="+", default=[], help="result files; of several the best of K is taken, too"
     )

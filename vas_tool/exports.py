@@ -22,6 +22,7 @@ from vas_tool.formats.videos import unreviewed
 from vas_tool.formats.youtube_vis import write_youtube_vis
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
+from vas_tool.remarks import counted
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ def export(
         raise FormatError(f"there is no format {name!r}; choose one of {', '.join(EXPORTS)}")
     if name not in FILES and len({project.name for project in projects}) < len(projects):
         raise FormatError("two projects have the same name and would replace one another; export them one by one")
+    if name != "layers" and not any(project.truth.objects for project in projects):  # layers: the depth may be there
+        raise FormatError(
+            f"{', '.join(p.name for p in projects)}: there is no object to write; click one and track it first"
+        )
     return EXPORTS[name](_Order(projects, out, only_accepted, progress))
 
 
@@ -85,10 +90,10 @@ def _file(name: str, write: _FileWriter) -> Callable[[_Order], Exported]:
 
 
 def _notes(summary: ExportSummary) -> tuple[str, ...]:
-    counts = f"{summary.num_annotations} annotations on {summary.num_images} images, {summary.num_accepted} accepted."
-    stand_ins = (
-        f"{summary.num_modal_only} amodal masks are the modal ones, because none were made; complete the object."
-    )
+    annotations, images = counted(summary.num_annotations, "annotation"), counted(summary.num_images, "image")
+    counts = f"{annotations} on {images}, {summary.num_accepted} accepted."
+    of_what = counted(summary.num_modal_only, "amodal mask is the modal one", "amodal masks are the modal ones")
+    stand_ins = f"{of_what}, because none were made; complete the object."
     return (counts, *[stand_ins] * bool(summary.num_modal_only), *summary.unreviewed, *summary.left_out)
 
 
@@ -107,7 +112,7 @@ def _folders(write: _FolderWriter, note: Callable[[Project, AnnotatedObject], st
                 folder = write(project, out, object_id=thing.id, only_accepted=order.only_accepted, progress=bar)
                 count = len(thing.accepted) if order.only_accepted else len(project.clip)
                 written += 1
-                notes.append(f"{folder.name}: {count} frames of {thing.label}{note(project, thing)}.")
+                notes.append(f"{folder.name}: {counted(count, 'frame')} of {thing.label}{note(project, thing)}.")
         if not written:
             raise FormatError(" ".join(notes) or "there is no object to write; click one and track it first")
         return Exported((order.out,), (*notes, *_unreviewed(order)))
@@ -121,7 +126,8 @@ def _unreviewed(order: _Order) -> list[str]:
 
 def _black_masks(project: Project, thing: AnnotatedObject) -> str:
     black = len(frames_without_mask(project, thing.id))
-    return f"; {black} frames were never segmented, their masks are black" if black else ""
+    what = counted(black, "frame was never segmented, its mask is", "frames were never segmented, their masks are")
+    return f"; {what} black" if black else ""
 
 
 def _layers(order: _Order) -> Exported:
@@ -129,7 +135,7 @@ def _layers(order: _Order) -> Exported:
     for project in order.projects:
         folder = order.out if len(order.projects) == 1 else order.out / project.name
         files += write_layers(project, folder, only_accepted=order.only_accepted, progress=order.progress)
-    return Exported((order.out,), (f"{len(files)} files.", *_unreviewed(order)))
+    return Exported((order.out,), (f"{counted(len(files), 'file')}.", *_unreviewed(order)))
 
 
 FILES: dict[str, Callable[[_Order], Exported]] = {

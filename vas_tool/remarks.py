@@ -37,6 +37,11 @@ def _on(frames: Sequence[int]) -> str:
     return f"frame{'s' if len(frames) > 1 else ''} {ranges(frames)}: "
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """(1, "problem") -> ``1 problem``; (2, "problem") -> ``2 problems``."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
 def ranges(ascending: Sequence[int]) -> str:
     """[0, 1, 2, 7] -> ``0-2, 7``."""
     there = set(ascending)

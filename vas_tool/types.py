@@ -113,7 +113,12 @@ class Click:
 
     def __post_init__(self) -> None:
         if self.frame_index < 0 or not (math.isfinite(self.x) and math.isfinite(self.y)):
-            raise PromptError(f"a click needs a frame_index >= 0 and finite x, y; got {self}")
+            raise PromptError(f"a click needs a frame from 0 on and finite x, y; got {self.words}")
+
+    @property
+    def words(self) -> str:
+        """For a person: ``the click at x 9, y 5 on frame 0``."""
+        return f"the click at x {self.x:g}, y {self.y:g} on frame {self.frame_index}"
 
 
 @dataclass(frozen=True)
@@ -128,9 +133,15 @@ class Box:
 
     def __post_init__(self) -> None:
         if self.frame_index < 0 or not all(map(math.isfinite, (self.x0, self.y0, self.x1, self.y1))):
-            raise PromptError(f"a box needs a frame_index >= 0 and finite corners; got {self}")
+            raise PromptError(f"a box needs a frame from 0 on and finite corners; got {self.words}")
         if self.x1 <= self.x0 or self.y1 <= self.y0:
-            raise PromptError(f"a box needs x0 < x1 and y0 < y1; got {self}")
+            raise PromptError(f"a box needs x0 < x1 and y0 < y1; got {self.words}")
+
+    @property
+    def words(self) -> str:
+        """For a person: ``the box from x 3, y 5 to x 9, y 7 on frame 0``."""
+        corners = f"from x {self.x0:g}, y {self.y0:g} to x {self.x1:g}, y {self.y1:g}"
+        return f"the box {corners} on frame {self.frame_index}"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from vas_tool.evaluation.report import report_html
 from vas_tool.evaluation.results import RESULTS
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.evaluation.text import evaluation_json, lines
+from vas_tool.remarks import counted
 from vas_tool.storage import write_atomically
 
 
@@ -71,7 +72,7 @@ def predict_(options: Namespace) -> int:
     projects = [Taken(Path(project), _number(thing), clip) for project, thing, clip in options.project]
     count = form.write(taken(truth, projects, task) if projects else answered(truth, task), options.out)
     bar.close()
-    print(f"{options.out}: {count} of {truth.num_frames} frames")
+    print(f"{options.out}: {count} of {counted(truth.num_frames, 'frame')}")
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0

@@ -25,10 +25,10 @@ from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError, PromptError
 from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
 from vas_tool.project import Project
-from vas_tool.project.object_layers import asked_on
+from vas_tool.project.object_layers import OCCLUDED_SHARE, asked_on
 from vas_tool.project.review import chosen_engine
 from vas_tool.project.truth import AnnotatedObject, Pick, Truth
-from vas_tool.remarks import ranges, remarks
+from vas_tool.remarks import counted, ranges, remarks
 from vas_tool.runs.completion import complete, completion_costs, hypotheses_costs, hypothesize
 from vas_tool.runs.costs import StageCost, in_words
 from vas_tool.runs.hypothesis_runs import distinct_seeds
@@ -159,7 +159,10 @@ def _require_inside(project: Project, mark: Click | Box) -> None:
     width, height = project.clip.size_wh
     x, y = (mark.x, mark.y) if isinstance(mark, Click) else (max(mark.x0, 0), max(mark.y0, 0))
     if not (mark.frame_index < len(project.clip) and 0 <= x < width and 0 <= y < height):
-        raise PromptError(f"{mark} lies outside the clip of {len(project.clip)} frames of {width} x {height} pixels")
+        raise PromptError(
+            f"{mark.words} lies outside the clip ({width} x {height} pixels, frames 0 to {len(project.clip) - 1}); "
+            "give one inside"
+        )
 
 
 def _segment(project: Project, object_id: int, *, edit_id: int, progress: Progress) -> None:
@@ -178,7 +181,10 @@ def _complete(
         spec = chosen_engine(project, "amodal")
         if not spec.seeded:
             print(f"the amodal engine {spec.name} gives one answer, whatever the seed", file=sys.stderr)
-        _tell_cost(f"{len(distinct_seeds(spec, seeds))} hypotheses", hypotheses_costs(project, object_id, seeds))
+        _tell_cost(
+            counted(len(distinct_seeds(spec, seeds)), "hypothesis", "hypotheses"),
+            hypotheses_costs(project, object_id, seeds),
+        )
         hypothesize(project, object_id, seeds, edit_id=edit_id, progress=progress)
     _tell_cost("to make", completion_costs(project, [object_id], stages))
     complete(project, [object_id], edit_id=edit_id, progress=progress, stages=stages)
@@ -193,9 +199,10 @@ def _report(project: Project, object_id: int) -> None:
     amodal = project.amodal(object_id)
     hidden = sum(amodal.occluded(f) for f in amodal)
     print(
-        f"{project.folder}: object {object_id} ({amodal.thing.label}), {len(project.clip)} frames, "
-        f"{len(amodal.modal)} modal masks, {len(amodal)} amodal masks ({hidden} with a hidden part), "
-        f"{len(amodal.layers.content)} contents"
+        f"{project.folder}: object {object_id} ({amodal.thing.label}), "
+        f"{counted(len(project.clip), 'frame')}, {counted(len(amodal.modal), 'modal mask')}, "
+        f"{counted(len(amodal), 'amodal mask')} ({hidden} occluded, more than {OCCLUDED_SHARE:.0%} hidden), "
+        f"{counted(len(amodal.layers.content), 'content')}"
     )
     boxes = boxes_by_frame(amodal.thing.amodal_boxes)
     cut = [f for f, box in boxes.items() if beyond(box, project.canvas)]

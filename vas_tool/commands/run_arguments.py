@@ -75,7 +75,7 @@ def _numbers(text: str, count: int, option: str) -> list[float]:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) != count or numbers[0] != int(numbers[0]):
+    if len(numbers) != count or not numbers[0].is_integer():
         raise PromptError(f"{option}, got {text!r}")
     return numbers
 

@@ -101,11 +101,18 @@ def _defaults(spec: EngineSpec) -> dict[str, SettingValue]:
 
 
 def parameter_of(spec: EngineSpec, name: str) -> Parameter:
-    """An engine's parameter by its name. Raises EngineError, naming those there are."""
+    """An engine's parameter by its name. Raises EngineError, naming those there are, and the engines that have it."""
     found = [parameter for parameter in spec.parameters if parameter.name == name]
     if not found:
-        raise engine_settings.unknown(spec.parameters, [name], engine=spec.name)
+        error = engine_settings.unknown(spec.parameters, [name], engine=spec.name)
+        raise EngineError(f"{error}{_elsewhere(spec.stage, name)}")
     return found[0]
+
+
+def _elsewhere(stage: Stage, parameter: str) -> str:
+    """Which engines of the stage have a parameter, and how to choose one."""
+    having = [spec.name for spec in engines_of(stage) if any(p.name == parameter for p in spec.parameters)]
+    return f"; it is one of {', '.join(having)}: --engine {stage}={having[0]}" if having else ""
 
 
 def resolved_settings(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> dict[str, SettingValue]:

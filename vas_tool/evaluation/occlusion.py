@@ -19,6 +19,7 @@ from PIL import Image
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.occluders import HIDES_ALL, OCCLUDERS, SPAN, Course, Occluder, Painter
 from vas_tool.evaluation.silhouettes import Frames, FullView, Masks, Random, random_colour, texture
+from vas_tool.remarks import counted
 from vas_tool.types import ArrayClip, Depth, Mask
 from vas_tool.video.images import image_paths
 
@@ -118,7 +119,7 @@ def _fitting(view: FullView, occluder: Occluder, random: Random, *, may_be_gone:
         fits = 0 < gone <= MOST_GONE * count if may_be_gone else gone == 0
         if fits and LEAST_HIDDEN <= hidden <= MOST_HIDDEN:
             return layers
-        said = f"the last hid {100 * hidden:.0f} %, all of it on {gone} frames"
+        said = f"the last hid {100 * hidden:.0f} %, all of it on {counted(int(gone), 'frame')}"
     raise FormatError(
         f"{view.name}: no draw of {TRIES} hides {100 * LEAST_HIDDEN:.0f} to {100 * MOST_HIDDEN:.0f} % ({said}); "
         "give masks of an object that is there on most frames and does not fill the picture"

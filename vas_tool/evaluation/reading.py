@@ -13,6 +13,7 @@ import vas_tool.evaluation.sail_vos as sail_vos
 import vas_tool.evaluation.tabe51 as tabe51
 import vas_tool.evaluation.tao_amodal as tao_amodal
 from vas_tool.evaluation.dataset import Predictions, RleMask, Truth, doubled
+from vas_tool.evaluation.mixed_up import results_told_apart, truth_told_apart
 from vas_tool.evaluation.project_exports import Naming, export_predictions, export_truth
 from vas_tool.evaluation.records import is_project_export
 from vas_tool.formats.tabe import is_tabe_folder
@@ -40,7 +41,8 @@ def read_truth(benchmark: str, path: Path, track_map: Path | None = None) -> Tru
     """The truth of a benchmark with everything that is wrong with it. Raises FormatError when it is no such file."""
     reader = READERS[benchmark]
     ours = is_project_export(path)
-    truth = export_truth(path, reader.naming) if ours else reader.truth(path, track_map)
+    with truth_told_apart(path):
+        truth = export_truth(path, reader.naming) if ours else reader.truth(path, track_map)
     return replace(truth, problems=(*truth.problems, *doubled(truth.clips)))
 
 
@@ -50,7 +52,8 @@ def read_predictions(benchmark: str, paths: Sequence[Path], truth: Truth) -> lis
     found: list[Predictions] = []
     for path in paths:
         ours = is_project_export(path)
-        several = [export_predictions(path, reader.naming)] if ours else reader.predictions(path, truth)
+        with results_told_apart(path):
+            several = [export_predictions(path, reader.naming)] if ours else reader.predictions(path, truth)
         ambiguous = len(several) > 1 and len(paths) > 1
         found += [replace(p, of=path.name, name=f"{path.name}, {p.name}" if ambiguous else p.name) for p in several]
     return found

@@ -14,6 +14,7 @@ from vas_tool.evaluation.averages import FORMS, Form
 from vas_tool.evaluation.pictures import ANSWERED, MISSED, RIGHT, SURPLUS, WorstPicture
 from vas_tool.evaluation.tables import LESS_IS_BETTER, WORST_OF_A_CLIP, Evaluation, Table, WorstFrame, best_row
 from vas_tool.evaluation.text import FORM_WORDS, NOTHING, percent
+from vas_tool.remarks import counted
 
 MOST_CURVES = 4
 """Measures that get a chart, in the order of the table."""
@@ -82,8 +83,9 @@ def report_html(evaluation: Evaluation, pictures: Iterable[WorstPicture] = ()) -
 def _head(evaluation: Evaluation) -> Iterator[str]:
     yield f"<h1>{escape(evaluation.benchmark)}</h1>"
     left_out = ", ".join(f"{kind}: {count}" for kind, count in evaluation.left_out.items()) or "nothing was left out"
+    clips, frames = counted(evaluation.num_clips, "clip"), counted(evaluation.num_frames, "frame")
     yield (
-        f'<p class="quiet">{evaluation.num_clips} clips, {evaluation.num_frames} frames measured; {escape(left_out)}. '
+        f'<p class="quiet">{clips}, {frames} measured; {escape(left_out)}. '
         f"{escape('; '.join(evaluation.sources))} (vas-tool {__version__})</p>"
     )
     yield from (f"<p>{escape(note)}</p>" for note in evaluation.notes)
@@ -200,4 +202,4 @@ def _wrong(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.problems:
         items = "".join(f"<li>{escape(str(problem))}</li>" for problem in evaluation.problems)
         yield "<h2>What is wrong with the files</h2><section class='wrong'><details open><summary>"
-        yield f"{len(evaluation.problems)} problems</summary><ol>{items}</ol></details></section>"
+        yield f"{counted(len(evaluation.problems), 'problem')}</summary><ol>{items}</ol></details></section>"

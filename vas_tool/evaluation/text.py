@@ -8,6 +8,7 @@ from typing import Any
 
 from vas_tool.evaluation.averages import FORMS
 from vas_tool.evaluation.tables import Evaluation, Table
+from vas_tool.remarks import counted
 
 NOTHING = "-"
 """Where no frame counts."""
@@ -25,7 +26,8 @@ def percent(value: float) -> str:
 
 def lines(evaluation: Evaluation) -> Iterator[str]:
     """The tables in percent, a block a form, with the number of frames behind each mean."""
-    yield f"{evaluation.benchmark}: {evaluation.num_clips} clips, {evaluation.num_frames} frames measured"
+    clips, frames = counted(evaluation.num_clips, "clip"), counted(evaluation.num_frames, "frame")
+    yield f"{evaluation.benchmark}: {clips}, {frames} measured"
     for form in FORMS:
         yield f"\n{FORM_WORDS[form]}"
         yield from columns(table_cells(evaluation.tables[form], evaluation.milliseconds))

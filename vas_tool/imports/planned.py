@@ -16,6 +16,7 @@ from vas_tool.formats.sequences import upright_size
 from vas_tool.project import Project
 from vas_tool.project.review import wanted_inputs
 from vas_tool.project.truth import AnnotatedObject
+from vas_tool.remarks import counted
 from vas_tool.storage import Stamp
 from vas_tool.types import AmodalBox, Box, BoxKeyframe, Mask
 from vas_tool.video import ListedImages
@@ -103,7 +104,7 @@ def make_all(
         if as_made is not None:
             made.append(folder)
             frames = len(as_made.images.frames)
-            notes.append(f"{folder}: {frames} frames, {_counted(as_made.objects)}{_cut(as_made)}")
+            notes.append(f"{folder}: {counted(frames, 'frame')}, {_counted(as_made.objects)}{_cut(as_made)}")
     return Imported(tuple(made), tuple(found), tuple(notes))
 
 
@@ -127,14 +128,16 @@ def _make_what_is_good(plan: Plan, folder: Path, found: list[str], *, progress: 
 def _counted(objects: Sequence[PlannedObject]) -> str:
     labels = ", ".join(sorted({thing.label for thing in objects}))
     blind = sum(not (thing.boxes or thing.modal) for thing in objects)
-    return f"{len(objects)} objects ({labels})" + (f"; {blind} of them need a click before tracking" if blind else "")
+    needs = f"; {blind} of them {'needs' if blind == 1 else 'need'} a click before tracking" if blind else ""
+    return f"{counted(len(objects), 'object')} ({labels}){needs}"
 
 
 def _cut(plan: Plan) -> str:
     """What to say of boxes that no work area holds."""
     boxes, frame_wh = _amodal_boxes(plan), upright_size(plan.images.frames[0][0])
     cut = [box for box in boxes if beyond(box, canvas_for(boxes, frame_wh))]
-    return f"; {len(cut)} amodal boxes reach beyond the work area: masks are cut there" if cut else ""
+    what = counted(len(cut), "amodal box reaches", "amodal boxes reach")
+    return f"; {what} beyond the work area: masks are cut there" if cut else ""
 
 
 def make(plan: Plan, folder: Path, *, progress: Progress = silent) -> Path:

@@ -18,7 +18,10 @@ from vas_tool.storage import CONTENTS, MASKS, LayerFolder, Stamp
 from vas_tool.types import Canvas, Content, Mask, Prompts, SizeWH, Stroke
 
 OCCLUDED_PIXELS = 16
-"""A hidden part smaller than this is a ragged border, not an occlusion."""
+"""A hidden part that is not larger is a ragged border, not an occlusion."""
+
+OCCLUDED_SHARE = 0.05
+"""The same of one that is no larger share of the whole: Diffusion-VAS takes what is over 95 % visible for complete."""
 
 PAINTED = Stamp(engine="stroke")
 """The stamp of a mask that only strokes made."""
@@ -228,7 +231,7 @@ class AmodalMasks(Mapping[int, Mask]):
         From the stamps where the amodal mask was made over the modal mask that holds now; else pixels are read, once.
         """
         stamp, seen = self.layers.amodal.stamp(frame_index), self.modal.state(frame_index)
-        seen_area = self.modal.area(frame_index) if seen else 0
+        seen_area = self._seen_area(frame_index)
         stroked = self.thing.strokes_on(frame_index, "amodal")
         if stamp is not None and not stroked and seen and made_over(stamp.inputs) == seen:
             return stamp.area - seen_area
@@ -236,9 +239,16 @@ class AmodalMasks(Mapping[int, Mask]):
         whole = self.layers.measured.get("whole", frame_index, state=state, measure=lambda: area(self[frame_index]))
         return whole - seen_area
 
+    def _seen_area(self, frame_index: int) -> int:
+        return self.modal.area(frame_index) if self.modal.state(frame_index) else 0
+
     def occluded(self, frame_index: int) -> bool:
-        """Whether a part worth the name is hidden."""
-        return frame_index in self and self.hidden_area(frame_index) > OCCLUDED_PIXELS
+        """Whether a part worth the name is hidden: more than OCCLUDED_PIXELS and OCCLUDED_SHARE of the whole."""
+        if frame_index not in self:
+            return False
+        hidden = self.hidden_area(frame_index)
+        whole = hidden + self._seen_area(frame_index)
+        return hidden > max(OCCLUDED_PIXELS, OCCLUDED_SHARE * whole)
 
     def __iter__(self) -> Iterator[int]:
         painted = {s.frame_index for s in self.thing.strokes if s.layer == "amodal"}

@@ -19,7 +19,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +82,12 @@ class Project:
         fps: float = 8.0,
         start_seconds: float = 0.0,
         end_seconds: float | None = None,
+        source_name: str | None = None,
         progress: Progress = silent,
     ) -> Project:
         """Import ``source`` (a video, a folder of images, or some of one) into a new project folder.
+
+        ``source_name`` is recorded as the source in the place of its path, where that is only a temporary one.
 
         Made beside and renamed when complete: a cancelled or failed import leaves nothing. Raises ProjectError when
         ``folder`` exists and is not empty, VideoError when the source is no clip, Cancelled.
@@ -102,7 +105,8 @@ class Project:
                 end_seconds=end_seconds,
                 progress=progress,
             )
-            data = _head_json(imported.source, imported.ledger, fps=imported.fps)
+            named = replace(imported.source, path=source_name or imported.source.path)
+            data = _head_json(named, imported.ledger, fps=imported.fps)
             data |= truth_json(Truth(canvas=Canvas(imported.size_wh)))
             write_atomically(beside / "project.json", json.dumps(data).encode())
             beside.replace(folder)

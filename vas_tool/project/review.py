@@ -32,6 +32,7 @@ class FrameState(IntFlag):
     MODAL = 2
     AMODAL = 4
     OCCLUDED = 8
+    """As ``AmodalMasks.occluded`` has it."""
     ACCEPTED = 16
     STALE = 32
     """Made from something that has changed since; what changed on other frames alone does not count."""

@@ -20,6 +20,7 @@ from vas_tool.project.attention import BOX_AGREES
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.review import engine_name, needs_look
 from vas_tool.project.worktime import WorkClock
+from vas_tool.remarks import counted
 from vas_tool.runs.tracking import prepare_frame
 from vas_tool.session.boxing import Boxing
 from vas_tool.session.jobs import LatestOnly
@@ -99,7 +100,7 @@ class Session(Boxing, Working):
         thing = self.project.truth.object(object_id)
         doubtful = set(needs_look(self.project, object_id))
         fine = {f for f in self.project.modal(object_id) if f not in doubtful}
-        self._edit(f"accept {len(fine)} frames of {thing.label}", thing.accepting_all(fine))
+        self._edit(f"accept {counted(len(fine), 'frame')} of {thing.label}", thing.accepting_all(fine))
         return len(fine)
 
     def next_look(self, frame_index: int, *, object_id: int | None = None) -> tuple[int, int, str] | None:
@@ -136,7 +137,7 @@ class Session(Boxing, Working):
         smaller = canvas.pad_left < before.pad_left or canvas.pad_top < before.pad_top
         if smaller and any(len(self.project.layers(o.id).amodal) for o in self.project.truth.objects):
             raise PromptError("a smaller work area would cut amodal masks; undo the completion first, then change it")
-        self._store(f"canvas + {fraction:.0%}", replace(self.project.truth, canvas=canvas))
+        self._store(f"work area + {fraction:.0%}", replace(self.project.truth, canvas=canvas))
         self._everything_changed()
 
     # --- engines --------------------------------------------------------------------------------------------------

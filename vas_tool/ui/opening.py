@@ -7,16 +7,18 @@ import shutil
 import threading
 import zipfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import ProjectError, VideoError
 from vas_tool.exports import default_out, export
 from vas_tool.formats.sequences import import_sequences, is_sequences_folder
+from vas_tool.project import Project
 from vas_tool.sample import sample_clip
 from vas_tool.ui.ahead import Ahead
 from vas_tool.ui.rooms import EXPORTS_FOLDER, ImportOptions, Rooms
+from vas_tool.video.source import clip_name, sha256_of
 
 LONGEST_UPLOAD = 57_600
 """Frames of an uploaded clip: two hours at 8 FPS."""
@@ -94,7 +96,17 @@ class Opener:
         """A video, folder or project at a path under the root."""
         if not path.strip():
             raise ProjectError(f"type the path of a video or folder under {self.rooms.root}")
-        return self.source(self.rooms.inside(path.strip()), progress, options=options)
+        return self.source(self._typed(path.strip()), progress, options=options)
+
+    def _typed(self, path: str) -> Path:
+        """Under the root. Raises ProjectError when it is not; whoever only mistyped it is told so as well."""
+        try:
+            return self.rooms.inside(path)
+        except ProjectError as error:
+            there = (self.rooms.root / Path(path).expanduser()).exists()
+            raise (
+                error if there else ProjectError(f"{path} does not exist; check the spelling. Also, {error}")
+            ) from error
 
     def source(self, path: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A project folder is entered, anything else imported."""
@@ -112,19 +124,24 @@ class Opener:
                 import_sequences(path, folder, label=path.name, progress=progress).close()
                 return self.rooms.enter(folder)
         made = self._made_from(path) if options in (None, ImportOptions()) else None
-        return self.rooms.enter(made) if made else self.rooms.create(path, options=options, progress=progress)
+        if made:
+            return self.rooms.enter(made)
+        return self.rooms.create(path, name=clip_name(path), options=options, progress=progress)
 
     def _made_from(self, source: Path) -> Path | None:
         """The project that an earlier opening of the same file made: opening it again comes back to the work."""
         for file in sorted(self.rooms.root.glob(f"{source.stem}*/project.json")):
             with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged project says so when it is opened
                 recorded = json.loads(file.read_bytes())["source"]
-                if Path(recorded["path"]).resolve() == source.resolve() and recorded["kind"] == "video":
+                same = Path(recorded["path"]).resolve() == source.resolve() and recorded["kind"] == "video"
+                # A bare name may be that of an upload, from another computer.
+                bare = Path(recorded["path"]).name == recorded["path"]
+                if same and (not bare or sha256_of(source, tick=lambda: None) == recorded["sha256"]):
                     return file.parent
         return None
 
     def upload(self, file: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
-        """A file from the browser; the uploaded copy is deleted once the clip is made.
+        """A file from the browser; the uploaded copy is deleted once the clip is made, and only its name is recorded.
 
         Raises VideoError when the clip would have more than LONGEST_UPLOAD frames.
         """
@@ -138,7 +155,12 @@ class Opener:
             progress(done, total, what)
 
         try:
-            return self.rooms.create(file, options=options, progress=limited)
+            with self.rooms.new_folder(file.stem) as folder:
+                how = asdict(options or ImportOptions())
+                Project.create(folder, file, source_name=file.name, progress=limited, **how).close()
+                return self.rooms.enter(folder)
+        except VideoError as error:
+            raise VideoError(str(error).replace(str(file), file.name)) from error
         finally:
             shutil.rmtree(file.parent, ignore_errors=True)
 

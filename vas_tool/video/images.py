@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import VideoError
+from vas_tool.remarks import counted
 from vas_tool.types import FrameRecord, SizeWH
 from vas_tool.video.clip import as_rgb
 from vas_tool.video.sampling import Sampling
@@ -38,8 +39,8 @@ def import_images(source: Path, folder: Path, sampling: Sampling, *, progress: P
     chosen = _in_range(len(paths), sampling)
     if not chosen:
         raise VideoError(
-            f"{source} holds {len(paths)} images, {float(len(paths) * sampling.step):.2f} s at {sampling.fps} frames a "
-            f"second, and the start is {sampling.start_seconds} s; choose an earlier start"
+            f"{source} holds {counted(len(paths), 'image')}, {float(len(paths) * sampling.step):.2f} s at "
+            f"{sampling.fps} frames a second, and the start is {sampling.start_seconds} s; choose an earlier start"
         )
     digest = hashlib.sha256()
     reading = _Folder(folder)
@@ -192,8 +193,13 @@ class _Folder:
     def notes(self) -> Iterator[str]:
         """What was done to the images beyond copying them."""
         if self._num_turned:
-            yield f"{self._num_turned} images were turned upright as their camera recorded, and stored anew"
+            yield f"{_were(self._num_turned)} turned upright as their camera recorded, and stored anew"
         if self._num_converted:
-            yield f"{self._num_converted} images were converted to PNG"
+            yield f"{_were(self._num_converted)} converted to PNG"
         if self._num_animated:
-            yield f"{self._num_animated} images hold several pictures; the first of each was taken"
+            several = counted(self._num_animated, "image holds", "images hold")
+            yield f"{several} several pictures; the first of each was taken"
+
+
+def _were(number: int) -> str:
+    return counted(number, "image was", "images were")

@@ -24,6 +24,18 @@ Rotation = Literal[0, 90, 180, 270]
 """Degrees clockwise that the stored picture was turned by to stand upright."""
 
 
+FOLDERS_OF_FRAMES = ("rgbs", "frames", "images", "jpegimages")
+"""Names that say what lies in a folder, not of what: the folder around it has the clip's name."""
+
+
+def clip_name(source: Path) -> str:
+    """What a clip of this video or folder of images is called: ``horse`` for horse.mp4, horse/ and horse/rgbs/."""
+    path = source.resolve()
+    if not path.is_dir():
+        return path.stem
+    return path.parent.name or path.name if path.name.lower() in FOLDERS_OF_FRAMES else path.name
+
+
 @dataclass(frozen=True)
 class SourceInfo:
     """The video file or the folder of images that a clip was made from."""

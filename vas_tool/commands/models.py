@@ -1,0 +1,127 @@
+"""``vas-tool models``: the engines, what can be set of them, where weights are looked for; and their download."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from vas_tool.commands.terminal import ProgressBar
+from vas_tool.engines import registry, table
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.engines.settings import Parameter
+from vas_tool.engines.weights import Weights, download
+from vas_tool.errors import InputError
+from vas_tool.remarks import counted
+
+NOT_PUBLISHED = "(not published)"
+"""In the place of a repository."""
+
+PIPE_WIDTH = 100
+"""Columns where there is no terminal."""
+
+LEAST_WIDTH = 60
+"""Columns; a terminal that is narrower wraps by itself."""
+
+INDENT = " " * 4
+
+Said = TypeVar("Said")
+
+
+def models(options: Namespace) -> int:
+    """``vas-tool models``: the table of engines, and where weights are looked for; or a download."""
+    if options.action == "download":
+        return _download(options.name)
+    lines = _parameters() if options.parameters else _engines()
+    print("\n".join(lines))
+    if not options.parameters:
+        print("\nget weights with: vas-tool models download NAME", file=sys.stderr)
+    return 0
+
+
+def _engines() -> Iterator[str]:
+    rows = [("stage", "engine", "weights", "state", "licence")]
+    rows += [(s.stage, s.name, s.size, _state_of(s), s.licence) for s in registry.ENGINES]
+    yield from _table(rows)
+    yield "\nwhat they are"
+    for engines, text in _said_once(lambda spec: f"{spec.note} {spec.cost}".strip()):
+        yield from _wrapped(engines, hang="  ")
+        yield from _wrapped(text, INDENT)
+    yield "\nwhere their weights are looked for, in this order"
+    for weights in registry.all_weights():
+        yield f"{weights.name} ({weights.repo_id})" if weights.repo_id else f"{weights.name} {NOT_PUBLISHED}"
+        found = weights.find()
+        yield from (f"{INDENT}{place}{' (found)' if place == found else ''}" for place in weights.places())
+
+
+def _parameters() -> Iterator[str]:
+    for engines, parameters in _said_once(lambda spec: spec.parameters):
+        if parameters:
+            yield from _wrapped(engines, hang="  ")
+            for parameter in parameters:
+                yield from _parameter(parameter)
+
+
+def _parameter(parameter: Parameter) -> Iterator[str]:
+    yield f"{INDENT}{parameter.name} = {parameter.default} ({parameter.allowed})"
+    yield from _wrapped(parameter.reason, INDENT * 2)
+
+
+def _said_once(said: Callable[[EngineSpec], Said]) -> Iterator[tuple[str, Said]]:
+    """What is said of engines, once each, behind the stage and the names of all of whom it is said."""
+    groups: dict[tuple[str, Said], list[str]] = {}
+    for spec in registry.ENGINES:
+        groups.setdefault((spec.stage, said(spec)), []).append(spec.name)
+    for (stage, text), names in groups.items():
+        yield f"{stage}: {', '.join(names)}", text
+
+
+def _width() -> int:
+    return max(LEAST_WIDTH, shutil.get_terminal_size((PIPE_WIDTH, 24)).columns)
+
+
+def _wrapped(text: str, indent: str = "", *, hang: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        _width(),
+        initial_indent=indent,
+        subsequent_indent=indent + hang,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Columns as wide as what is in them; the last one takes what is left, on several lines where need be."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    for row in rows:
+        first = "".join(f"{cell.ljust(width)}  " for cell, width in zip(row, widths, strict=False))
+        left = textwrap.wrap(row[-1], max(20, _width() - len(first))) or [""]
+        yield f"{first}{left[0]}".rstrip()
+        yield from (f"{' ' * len(first)}{line}" for line in left[1:])
+
+
+def _download(name: str) -> int:
+    weights = {w.name: w for w in registry.all_weights()}.get(name.removesuffix("-fast"))
+    if weights is None:
+        raise InputError(
+            f"there are no weights {name!r}; choose from {', '.join(w.name for w in registry.all_weights())}"
+        )
+    what = f"/{weights.file_name}" if isinstance(weights, Weights) else f" ({counted(len(weights.parts), 'file')})"
+    print(f"{weights.repo_id or NOT_PUBLISHED}{what}: about {weights.num_megabytes} MB, licence {weights.licence}")
+    bar = ProgressBar()
+    found = weights.find()
+    path = found or download(weights, progress=bar)
+    bar.close()
+    print(f"{path}{' is there already' if found else ''}")
+    return 0
+
+
+def _state_of(spec: EngineSpec) -> str:
+    absent = table.missing_packages(spec)
+    if not registry.has_weights(spec):
+        absent = [*absent, "weights"]
+    return f"needs {', '.join(absent)}" if absent else "ready"
