@@ -21,7 +21,7 @@ import { Timeline } from "./timeline.js";
 import { Tools } from "./tools.js";
 import { Tray } from "./tray.js";
 import { View } from "./view.js";
-import { keepHeight, loadStyle } from "./page.js";
+import { keepFromDragging, keepHeight, loadStyle } from "./page.js";
 
 const LOAD_AGAIN_MS = 1600; // after a picture or mask did not come
 
@@ -61,6 +61,7 @@ class Workbench {
     for (const button of this.root.querySelectorAll("[data-command]")) this.wireButton(button);
     // Pressing a button with the mouse must not take the keys away from the picture.
     this.root.addEventListener("mousedown", (event) => event.target.closest("button, summary, label") && event.preventDefault());
+    keepFromDragging(this.root);
     listenToKeys({ root: this.root, commands: this.commands, dialog: this.dialog });
     this.store.on((kinds) => this.changed(kinds));
     window.addEventListener("pagehide", () => this.actions.leave());

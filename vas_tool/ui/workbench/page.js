@@ -30,3 +30,10 @@ export function keepHeight(root) {
   setInterval(fit, LOOK_AGAIN_MS);
   fit();
 }
+
+/** A press on selected text (all of it, after Ctrl+A) begins a drag of the browser's own and takes the pointer from us. */
+export function keepFromDragging(root) {
+  const isOurs = ({ target }) => target.closest("canvas, .vas-timeline");
+  root.addEventListener("pointerdown", (event) => isOurs(event) && getSelection().removeAllRanges(), true);
+  root.addEventListener("dragstart", (event) => event.preventDefault());
+}
