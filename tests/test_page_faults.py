@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from browser import Server, Workbench, browser
 from conftest import SQUARE, square_at, write_images
 
 from vas_tool.project import Project
+from vas_tool.project.review import FrameState
+from vas_tool.session import Session
 from vas_tool.types import SizeWH
 
 pytestmark = [
@@ -97,3 +100,83 @@ def test_selecting_all_text_does_not_throw_drags_away(open_clip: OpenClip) -> No
     bench.press("p")
     bench.drag(around(0))
     assert len(bench.state()["objects"][0]["strokes"]) == 1
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """One that a test may stop; serves the project ``clip``."""
+    server = Server(tmp_path / "projects")
+    server.root.mkdir()
+    Project.create(server.root / "clip", write_images(tmp_path / "clip", 6, (128, 96))).close()
+    server.start()
+    yield server
+    server.kill()
+
+
+def away(bench: Workbench, server: Server) -> None:
+    """The server stops, and the page has noticed."""
+    server.kill()
+    bench.page.wait_for_selector("[data-testid=lost]:not([hidden])", timeout=20_000)
+
+
+def test_what_is_done_while_the_server_is_away_is_sent_to_the_restarted_one(chromium: Any, own_server: Server) -> None:
+    bench = Workbench(chromium.new_page(viewport=VIEW))
+    bench.open(f"{own_server.address}?project=clip")
+    bench.click(*square(0))
+    away(bench, own_server)
+    bench.press("Enter")  # accepts frame 0, goes to 1
+    bench.press("o")
+    bench.page.mouse.click(*bench.at(100, 80))  # two clicks on the object that is yet to be made
+    bench.page.mouse.click(*bench.at(110, 85))
+    bench.go(1)
+    bench.press("ArrowRight")
+    said = bench.item("lost").inner_text()
+    assert "4 changes wait here and will be sent" in said
+    with bench.page.expect_navigation(timeout=60_000):
+        own_server.start()
+    bench.until_ready()
+    bench.until("s => s.objects.length === 2 && s.objects[1].clicks.length === 2 && window.__vas.pending() === 0")
+    assert bench.flags(1)[0] & FrameState.ACCEPTED and bench.frame() == 2
+    assert [len(o["clicks"]) for o in bench.state()["objects"]] == [1, 2]
+    assert bench.page.locator("[data-testid=object-row-2].vas-chosen").count() == 1
+    assert "4 changes made while it was away are sent now" in bench.item("error").inner_text()
+    bench.page.close()
+
+
+def test_a_project_that_has_changed_meanwhile_is_not_sent_what_was_meant_for_the_old(
+    chromium: Any, own_server: Server
+) -> None:
+    bench = Workbench(chromium.new_page(viewport=VIEW))
+    bench.open(f"{own_server.address}?project=clip")
+    bench.click(*square(0))
+    away(bench, own_server)
+    bench.press("Enter")
+    bench.press("l")
+    bench.press("End")
+    with closing(Session(Project.open(own_server.root / "clip"))) as other:
+        other.rename(1, "square")
+    with bench.page.expect_navigation(timeout=60_000):
+        own_server.start()
+    bench.until_ready()
+    assert bench.frame() == 5 and not bench.flags()[0] & FrameState.ACCEPTED
+    said = bench.item("error").inner_text()
+    assert "2 changes could not be sent" in said and "Make them again" in said
+    bench.page.close()
+
+
+def test_a_server_that_is_away_is_asked_ever_less(chromium: Any, own_server: Server) -> None:
+    bench = Workbench(chromium.new_page(viewport=VIEW))
+    bench.open(f"{own_server.address}?project=clip")
+    bench.click(*square(0))
+    away(bench, own_server)
+    asked: list[str] = []
+    bench.page.on("requestfailed", lambda request: asked.append(request.url))
+    for _ in range(5):
+        bench.press("ArrowRight")
+        bench.page.wait_for_timeout(2000)
+    ours = [url for url in asked if "/api/" in url]
+    assert len(ours) <= 8 and not any("/frames/" in url or "/masks/" in url for url in ours)
+    own_server.start()
+    bench.until_ready()
+    bench.go(3)
+    bench.page.close()

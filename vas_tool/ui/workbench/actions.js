@@ -18,16 +18,17 @@ export class Actions {
   }
 
   /** Queue an action; `pending` is what is shown of it until the answer. */
-  send(action, build, { pending = null, handle = null, then = () => {} } = {}) {
+  send(action, build = () => ({}), { pending = null, handle = null, click = null, then = () => {} } = {}) {
     if (!this.api) return;
     if (pending) this.store.addPending(pending);
-    this.api.do(action, build, (answer) => {
+    const settle = (answer) => {
       if (answer?.ok && handle && handle.id === null) this.fillHandle(handle, answer.object);
       if (answer?.ok) this.take(answer);
       if (pending) this.store.dropPending(pending); // after the new masks are in: the old must not flash
       if (answer && !answer.ok) this.fail(action, answer);
       if (answer?.ok) then(answer);
-    });
+    };
+    this.api.do(action, build, { settle, handle, click });
   }
 
   fail(action, { error }) {
@@ -53,7 +54,7 @@ export class Actions {
     const pending = { kind: "unclick", frame: click.frame, handle, click };
     // Removing one click moves the others up: its place is looked up when its turn comes.
     const build = () => ({ object: handle.id, index: this.indexOf(handle.id, click), frame: click.frame });
-    this.send("remove_click", build, { pending });
+    this.send("remove_click", build, { pending, handle, click });
   }
 
   indexOf(id, { frame, x, y, positive }) {
@@ -69,7 +70,7 @@ export class Actions {
 
   removeBox(frame) {
     const handle = this.store.chosen;
-    this.send("remove_box", () => ({ object: handle.id, frame }), { pending: { kind: "unbox", frame, handle } });
+    this.send("remove_box", () => ({ object: handle.id, frame }), { pending: { kind: "unbox", frame, handle }, handle });
   }
 
   stroke(stroke) {
@@ -97,7 +98,7 @@ export class Actions {
   track(direction) {
     const handle = this.store.chosen;
     const { frame } = this.store;
-    this.send("track", () => ({ object: handle.id, frame, direction }), { pending: { kind: "job", frame: -1, handle } });
+    this.send("track", () => ({ object: handle.id, frame, direction }), { pending: { kind: "job", frame: -1, handle }, handle });
   }
 
   complete(id) {
@@ -128,14 +129,14 @@ export class Actions {
 
   accept(accepted) {
     const { frame, chosen } = this.store;
-    this.send("accept", () => ({ object: chosen.id, frame, accepted }));
+    this.send("accept", () => ({ object: chosen.id, frame, accepted }), { handle: chosen });
     if (accepted) this.go(frame + 1);
   }
 
   /** Mark the frame for later, or take that back. */
   mark(needsWork) {
     const { frame, chosen } = this.store;
-    this.send("mark", () => ({ object: chosen.id, frame, needs_work: needsWork }));
+    this.send("mark", () => ({ object: chosen.id, frame, needs_work: needsWork }), { handle: chosen });
   }
 
   acceptAll(id) {

@@ -8,6 +8,7 @@ import { CostLine } from "./cost.js";
 import { Pictures } from "./frames.js";
 import { HelpDialog } from "./help.js";
 import { Hypotheses } from "./hypotheses.js";
+import { resume } from "./kept.js";
 import { listenToKeys, typesNow, wordOf } from "./keys.js";
 import { Loader } from "./loader.js";
 import { Masks } from "./masks.js";
@@ -50,7 +51,7 @@ class Workbench {
     this.crop = new CropPanel({ root, store, view: this.view, masks, actions: this.actions });
     this.playback = new Playback(this);
     this.loader = new Loader((error) => this.loadFailed(error));
-    this.line = new Connection({ root, store: this.store, status: this.status, onState: (first) => first && this.firstState() });
+    this.line = new Connection({ root, store: this.store, status: this.status, onState: (first) => first && this.firstState(), onLine: () => this.loadMore() });
     this.address = { token: "", base: "" };
     this.wire();
   }
@@ -111,6 +112,7 @@ class Workbench {
   firstState() {
     this.status.empty(null);
     this.view.camera.fit();
+    resume({ store: this.store, actions: this.actions, say: (...words) => this.status.say(...words) });
     // The field or list it was opened with still has the keys; the picture needs them now.
     if (!typesNow()) this.root.querySelector(".vas-canvas").focus({ preventScroll: true });
   }
@@ -131,6 +133,7 @@ class Workbench {
 
   loadMore() {
     if (!this.api || !this.store.state) return;
+    if (this.api.isLost) return this.loader.want([]); // a server that is down is not asked for pictures, too
     const { store, api, pictures, masks } = this;
     const onLoaded = (frame) => {
       if (frame === store.frame || frame === this.view.shown) this.view.request();
