@@ -180,3 +180,42 @@ def test_a_server_that_is_away_is_asked_ever_less(chromium: Any, own_server: Ser
     bench.until_ready()
     bench.go(3)
     bench.page.close()
+
+
+def export_button(bench: Workbench) -> Any:
+    return bench.page.locator("button#export")
+
+
+def test_an_export_reports_a_line_an_object_and_says_that_it_runs(open_clip: OpenClip) -> None:
+    bench = open_clip("report", num_frames=60, size_wh=(640, 480))
+    for place in ((60, 60), (200, 60), (300, 300), (500, 200)):
+        bench.press("o")
+        bench.click(*place)
+    export_button(bench).click()
+    bench.page.wait_for_selector("button#export:disabled >> text=Exporting", timeout=20_000)
+    photograph(bench, "exporting")
+    bench.page.wait_for_selector("#message >> text=Exported", timeout=60_000)
+    bench.page.wait_for_selector("button#export:not(:disabled)", timeout=20_000)
+    message = bench.page.locator("#message")
+    assert message.locator("summary").inner_text() == "Notes on 4 objects"
+    assert not message.locator("li").first.is_visible()
+    message.locator("summary").click()
+    lines = message.locator("li").all_inner_texts()
+    assert len(lines) == 4 and lines[0].startswith("object 1: 1 frame not accepted (0)")
+    photograph(bench, "report")
+    link = message.locator("a").first
+    assert bench.page.request.get(link.evaluate("node => node.href")).ok
+
+    # the next one starts with an empty report
+    bench.page.evaluate(
+        """() => {
+          const seen = (window.seen = []);
+          const look = () => seen.push([document.querySelector('button#export').disabled,
+                                        document.querySelector('#message').textContent.includes('Exported')].join());
+          new MutationObserver(look).observe(document.body, {subtree: true, childList: true, attributes: true});
+        }"""
+    )
+    export_button(bench).click()
+    bench.page.wait_for_function("() => window.seen.includes('true,false')", timeout=20_000)
+    bench.page.wait_for_selector("#message >> text=Exported", timeout=60_000)
+    bench.page.wait_for_selector("button#export:not(:disabled)", timeout=20_000)
