@@ -219,3 +219,141 @@ def test_an_export_reports_a_line_an_object_and_says_that_it_runs(open_clip: Ope
     bench.page.wait_for_function("() => window.seen.includes('true,false')", timeout=20_000)
     bench.page.wait_for_selector("#message >> text=Exported", timeout=60_000)
     bench.page.wait_for_selector("button#export:not(:disabled)", timeout=20_000)
+
+
+def objects_at(bench: Workbench, places: list[tuple[float, float]]) -> None:
+    for place in places:
+        bench.press("o")
+        bench.click(*place)
+
+
+def press_until(bench: Workbench, key: str, condition: str) -> None:
+    bench.press(key)
+    bench.until(condition)
+
+
+def test_the_job_line_keeps_the_name_of_an_object_that_was_deleted(open_clip: OpenClip) -> None:
+    bench = open_clip("job-line")
+    objects_at(bench, [square(0), (100, 20)])
+    bench.press("1")
+    bench.run("t")
+    press_until(bench, "Delete", "s => s.objects.length === 1")
+    assert bench.item("job").inner_text().startswith("Tracking object 1: done")
+    bench.page.reload()
+    bench.until_ready()
+    bench.until_painted()
+    assert bench.item("job").is_hidden()
+
+
+def test_what_is_up_to_date_is_said_calmly_and_errors_go(open_clip: OpenClip) -> None:
+    bench = open_clip("calm")
+    bench.click(*square(0))
+    bench.run("t")
+    bench.press("t")
+    error = bench.item("error")
+    error.wait_for()
+    assert error.inner_text().startswith("Every frame there is up to date")
+    assert "vas-calm" in error.get_attribute("class")
+    bench.press("Escape")
+    assert error.is_hidden()
+
+    # a real error stays, until the person goes on
+    bench.page.route("**/do", lambda route: route.fulfill(json={"ok": False, "error": "the disk is full"}))
+    bench.press("l")
+    error.wait_for()
+    assert error.inner_text().startswith("The disk is full") and "vas-calm" not in error.get_attribute("class")
+    bench.page.unroute("**/do")
+    bench.page.wait_for_timeout(2000)
+    assert error.is_visible()
+    bench.press("ArrowRight")
+    assert error.is_hidden()
+
+
+def test_messages_let_clicks_through_to_the_picture(open_clip: OpenClip) -> None:
+    bench = open_clip("messages")
+    objects_at(bench, [square(0), (100, 80)])
+    press_until(bench, "Delete", "s => s.objects.length === 1")
+    error = bench.item("error")
+    error.wait_for()
+    box = error.bounding_box()
+    before = bench.state()["version"]
+    bench.page.mouse.click(box["x"] + 30, box["y"] + box["height"] / 2)
+    bench.until_answered(before)
+    assert len(bench.state()["objects"][0]["clicks"]) == 2
+    error.get_by_role("button").click()
+    assert error.is_hidden()
+
+
+def test_only_what_exists_is_asked_for(open_clip: OpenClip) -> None:
+    bench = open_clip("asked", num_frames=10)
+    refused: list[str] = []
+    bench.page.on("response", lambda answer: refused.append(answer.url) if answer.status == 404 else None)
+    bench.item("layer-depth").click()
+    bench.click(*square(0))
+    bench.run("t")
+    bench.run("a")
+    bench.go(9)
+    objects_at(bench, [(100, 80)])
+    bench.page.wait_for_timeout(450)  # the cost of completing it is about to be asked
+    press_until(bench, "Delete", "s => s.objects.length === 1")
+    bench.page.wait_for_timeout(1000)
+    assert refused == []
+
+
+def test_a_box_can_be_ended_right_after_a_reload(open_clip: OpenClip) -> None:
+    bench = open_clip("box-end")
+    bench.click(*square(0))
+    bench.press("r")
+    bench.drag([(2, 2), (60, 60)])
+    bench.go(3)
+    bench.page.wait_for_timeout(1500)  # the place is told when the person has stopped moving
+    bench.page.reload()
+    bench.until_ready()
+    bench.until("s => window.__vas.lastPaint.frame === 3")
+    bench.page.wait_for_selector("[data-testid=box-end]:not(:disabled)", timeout=3000)
+
+
+@pytest.mark.parametrize("box", ["#project", "#export-format"])
+@pytest.mark.parametrize("how", ["Escape", "Enter", "mouse"])
+def test_a_list_above_gives_the_keys_back(open_clip: OpenClip, box: str, how: str) -> None:
+    bench = open_clip(f"keys-{box[1:]}-{how}")
+    bench.click(*square(0))
+    field = bench.page.locator(f"{box} input")
+    field.click()
+    bench.page.wait_for_selector("[role=option]")
+    if how == "mouse":
+        bench.page.locator("[role=option][aria-selected=true]").first.click()
+    else:
+        bench.page.keyboard.press(how)
+    bench.page.wait_for_timeout(200)
+    value = field.input_value()
+    bench.press("p")
+    bench.page.wait_for_selector("[data-testid=tool-brush][aria-pressed=true]", timeout=3000)
+    assert field.input_value() == value
+
+
+def test_digits_choose_by_row_and_colours_differ(open_clip: OpenClip) -> None:
+    bench = open_clip("digits")
+    for _ in range(9):
+        before = bench.state()["version"]
+        bench.press("o")
+        bench.until_answered(before)
+    for _ in range(8):  # all but the first: numbers are not given again
+        before = bench.state()["version"]
+        bench.press("Delete")
+        bench.until_answered(before)
+        bench.press("End")
+    before = bench.state()["version"]
+    bench.press("o")
+    bench.until_answered(before)
+    first, second = (o["id"] for o in bench.state()["objects"])
+    assert second >= 9
+    bench.press("1")
+    assert bench.page.locator(f"[data-testid=object-row-{first}].vas-chosen").count() == 1
+    bench.press("2")
+    assert bench.page.locator(f"[data-testid=object-row-{second}].vas-chosen").count() == 1
+    rows = bench.page.locator(".vas-objects li")
+    assert rows.locator("kbd").all_inner_texts() == ["1", "2"]
+    colours = [chip.evaluate("node => node.style.background") for chip in rows.locator(".vas-chip").all()]
+    assert len(set(colours)) == 2
+    photograph(bench, "digits")

@@ -7,11 +7,11 @@ const PLACE_AFTER_MS = 500;
 
 export class Actions {
   /**
-   * @param {{store, say: (text) => void, take: (answer) => void, refused: () => void}} parts
+   * @param {{store, say: (text) => void, take: (answer) => void, refused: () => void, succeeded: () => void}} parts
    *   take applies an answer's state and masks; refused asks for the state, which a failed action may have changed
    */
-  constructor({ store, say, take, refused }) {
-    Object.assign(this, { store, say, take, refused });
+  constructor(parts) {
+    Object.assign(this, parts);
     this.api = null;
     this.boxes = new BoxActions(this);
     this.placeTimer = 0;
@@ -26,13 +26,14 @@ export class Actions {
       if (answer?.ok) this.take(answer);
       if (pending) this.store.dropPending(pending); // after the new masks are in: the old must not flash
       if (answer && !answer.ok) this.fail(action, answer);
+      if (answer?.ok && action !== "place") this.succeeded();
       if (answer?.ok) then(answer);
     };
     this.api.do(action, build, { settle, handle, click });
   }
 
-  fail(action, { error }) {
-    this.say(error || `“${action}” failed and the server did not say why. Its log does.`);
+  fail(action, { error, calm = false }) {
+    this.say(error || `“${action}” failed and the server did not say why. Its log does.`, { calm, passes: true });
     this.refused();
   }
 
@@ -206,8 +207,8 @@ export class Actions {
   /** A layer that shows nothing yet must say why. */
   tellIfEmpty(name) {
     if (name === "differ" && !this.store.chosenObject?.differ) this.say("Nothing to show yet: U makes several hypotheses.", { calm: true });
-    const bit = { hidden: BIT.amodal, depth: BIT.amodal, content: BIT.content }[name];
-    if (!bit || this.store.state?.objects.some(({ id }) => this.store.anyBits(id, bit))) return;
+    const bit = { hidden: BIT.amodal, content: BIT.content }[name];
+    if (name === "depth" ? this.store.state?.depth.length : !bit || this.store.state?.objects.some(({ id }) => this.store.anyBits(id, bit))) return;
     this.say(`Nothing to show yet: Complete (A) makes the ${LAYER_MAKES[name]}.`, { calm: true });
   }
 

@@ -55,7 +55,7 @@ export class HelpDialog {
     columns.append(section("Mouse", MOUSE.map(([key, text]) => row([key], text))));
     for (const [title, names] of GROUPS) {
       const rows = names.map((name) => row(commands[name].keys.map(wordOf), commands[name].label));
-      if (title === "Review") rows.push(row(["1", "…", "9"], "Choose an object"));
+      if (title === "Review") rows.push(row(["1", "…", "9"], "Choose the object in that row of the list"));
       columns.append(section(title, rows));
     }
     columns.append(section("Signs in the timeline", [legend]));

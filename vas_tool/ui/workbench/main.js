@@ -22,7 +22,7 @@ import { Timeline } from "./timeline.js";
 import { Tools } from "./tools.js";
 import { Tray } from "./tray.js";
 import { View } from "./view.js";
-import { keepFromDragging, keepHeight, loadStyle } from "./page.js";
+import { keepFromDragging, keepHeight, loadStyle, takeFocusBack } from "./page.js";
 
 const LOAD_AGAIN_MS = 1600; // after a picture or mask did not come
 
@@ -36,7 +36,8 @@ class Workbench {
     this.status = new StatusLines({ root, store: this.store });
     const say = (text, options) => this.status.say(text, options);
     const refused = () => this.line.pollIn(0);
-    this.actions = new Actions({ store: this.store, say, take: (answer) => this.take(answer), refused });
+    const succeeded = () => this.status.passOn();
+    this.actions = new Actions({ store: this.store, say, take: (answer) => this.take(answer), refused, succeeded });
     const canvas = root.querySelector(".vas-canvas");
     const { store, masks } = this;
     this.hypotheses = new Hypotheses({ store, onLoaded: () => store.touch("hypotheses") });
@@ -63,6 +64,7 @@ class Workbench {
     // Pressing a button with the mouse must not take the keys away from the picture.
     this.root.addEventListener("mousedown", (event) => event.target.closest("button, summary, label") && event.preventDefault());
     keepFromDragging(this.root);
+    takeFocusBack(this.root.querySelector(".vas-canvas"));
     listenToKeys({ root: this.root, commands: this.commands, dialog: this.dialog });
     this.store.on((kinds) => this.changed(kinds));
     window.addEventListener("pagehide", () => this.actions.leave());
@@ -148,6 +150,7 @@ class Workbench {
     if (["state", "frame", "chosen"].some((kind) => kinds.has(kind))) this.timeline.request();
     if (["state", "frame", "layers", "chosen", "zoom", "play"].some((kind) => kinds.has(kind))) this.loadMore();
     if (kinds.has("chosen")) this.timeline.scrollToChosen();
+    if (kinds.has("chosen") || kinds.has("frame")) this.status.passOn();
     if (kinds.has("zoom") && kinds.size === 1) return;
     if (!this.rendering) this.rendering = requestAnimationFrame(() => this.render(kinds));
     this.sideChanged ||= ["state", "chosen", "layers"].some((kind) => kinds.has(kind));
@@ -192,6 +195,8 @@ class Workbench {
     const { camera } = this.view;
     this.root.querySelector('[data-part="zoom"]').textContent = camera.fitted ? "fit" : `${Math.round(camera.scale * 100)} %`;
     const masks = !mayHaveMasks(this.store, frame) || !this.masks.needs(frame); // everything there is is painted
+    // Some buttons depend on what the stage shows, which comes later than what is asked for.
+    if (frame !== this.painting?.frame) this.rendering ||= requestAnimationFrame(() => this.render());
     this.painting = { time: performance.now(), frame, maskVersion: entry?.stamp ?? null, masks };
     this.status.renderWait(frame);
     this.crop.paint(frame);
