@@ -78,14 +78,16 @@ export class StatusLines {
     this.part("frame").textContent = store.state ? `frame ${store.frame}` : "";
     const [source, seconds] = store.ledger?.[store.frame] ?? [];
     const words = store.state ? [`/ ${store.frameCount - 1}`] : [];
-    if (seconds !== undefined) words.push(`${seconds.toFixed(3)} s`, `source frame ${source}`);
+    if (seconds !== undefined) words.push(`${seconds.toFixed(3)} s`);
     this.part("when").textContent = words.join("  ·  ");
+    this.part("source").textContent = seconds === undefined ? "" : `·  source frame ${source}`;
+    document.title = store.project ? `${store.project.name} · vas-tool` : "vas-tool";
   }
 
   renderHint() {
     const { text, notice = false } = hintFor(this.store);
     const line = this.test("status");
-    if (line.textContent !== text) line.textContent = text; // a rewritten line would be read aloud again
+    if (line.textContent !== text) line.textContent = line.title = text; // a rewritten line would be read aloud again
     line.classList.toggle("vas-notice", notice);
   }
 
@@ -145,7 +147,7 @@ export class StatusLines {
       const when = ago < JUST_NOW_SECONDS ? "just now" : `${durationWords(ago)} ago`;
       text = `saved ${when}${saved.what ? `: ${saved.what}` : ""}`;
     }
-    if (line.textContent !== text) line.textContent = text;
+    if (line.textContent !== text) line.textContent = line.title = text;
     line.classList.toggle("vas-saving", store.waiting > 0);
   }
 
