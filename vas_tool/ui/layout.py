@@ -222,7 +222,7 @@ class Page:
         except VasToolError as error:
             return _alert(str(error))
         links = [(name, f"api/{token}/exports/{quote(name)}") for name in report.files]
-        return report_html(str(report.folder), links, report.notes, report.by_object)
+        return report_html(str(report.folder), links, notes=report.notes, lines=report.by_object)
 
 
 def _opening_bar(rooms: Rooms) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ SHORT = 3
 """Lines that are shown as they are; more are folded."""
 
 
-def report_html(folder: str, links: Iterable[tuple[str, str]], notes: Sequence[str], lines: Sequence[str]) -> str:
+def report_html(folder: str, links: Iterable[tuple[str, str]], *, notes: Sequence[str], lines: Sequence[str]) -> str:
     """The report. ``links`` are (name, address); ``notes`` are said in the first line, ``lines`` below it."""
     files = " · ".join(f'<a href="{escape(address)}">{escape(name)}</a>' for name, address in links)
     head = f"<p><strong>Exported</strong> to <code>{escape(folder)}</code>: {files}. {escape(' '.join(notes))}</p>"

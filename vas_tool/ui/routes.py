@@ -10,7 +10,8 @@
     GET  /api/{token}/exports/{name}           a file that was exported
     POST /api/{token}/do                       {"action", "seq", "since", ...} -> {"ok", "seq", "state", "masks", ...}
 
-An action that fails answers ``{"ok": false, "error": "what to do", "calm": nothing is wrong}``; an unknown token answers 404.
+An action that fails answers ``{"ok": false, "error": "what to do", "calm": nothing is wrong}``; an unknown token
+answers 404.
 """
 
 from __future__ import annotations

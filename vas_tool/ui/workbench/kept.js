@@ -49,7 +49,7 @@ export function resume({ store, actions, say }) {
   const stands = ground === groundOf(store.state);
   returnTo({ store, actions }, place);
   if (!waiting.length) return;
-  if (!stands) say(`The server was restarted, and the project has changed since: ${changes} could not be sent. Make ${them(waiting)} again, please.`);
+  if (!stands) say(`The server is back, but the project has changed meanwhile: ${changes} could not be sent. Make ${them(waiting)} again, please.`);
   else sendAgain({ actions, say }, { waiting, place, changes });
 }
 
@@ -74,5 +74,5 @@ function sendAgain({ actions, say }, { waiting, place, changes }) {
     actions.send(action, () => ({ ...args, ...object(), ...index() }), { handle, click });
   }
   if (place.fresh !== null) actions.choose(handleOf(place.fresh));
-  say(`The server was restarted. ${changes} made while it was away ${waiting.length === 1 ? "is" : "are"} sent now.`, { calm: true });
+  say(`The server is back. ${changes} made while it was away ${waiting.length === 1 ? "is" : "are"} sent now.`, { calm: true });
 }
