@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from fake_engines import use_fake_engines
 
 from vas_tool.formats.tally import named, sentences
 from vas_tool.project import Project
@@ -41,7 +43,8 @@ def test_long_reports_are_folded_and_names_are_only_text() -> None:
     assert "<details><summary>Notes on 4 objects</summary>" in long
 
 
-def test_the_page_knows_which_frames_have_depth(small_project: Project) -> None:
+def test_the_page_knows_which_frames_have_depth(small_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_fake_engines(monkeypatch)
     session = Session(small_project)
     assert state_view(session, None)["depth"] == []
     for frame_index in (0, 1, 3):
