@@ -271,7 +271,7 @@ def test_hypotheses_are_made_and_one_is_picked_and_the_cost_is_told_before(
     run = ["run", str(images), "--project", str(tmp_path / "p"), "--click", click(), "--seed", "1", "--hypotheses", "3"]
     assert main([*run, "--pick", "majority"]) == 0
     told = capsys.readouterr().err.splitlines()
-    assert told[0] == "3 hypotheses: depth 6 frames, amodal 2 windows (6 frames); not yet timed on this machine"
+    assert told[0] == "3 hypotheses: depth 6 frames, amodal 2 windows (6 frames); not yet timed at this size"
     assert told[1].startswith("to make: content 6 frames")  # the amodal masks are taken from the hypotheses
     project = Project.open(tmp_path / "p")
     layers = project.layers(1)

@@ -5,6 +5,7 @@
     │   ├── VideoError               a video or a folder of images that does not become a clip
     │   ├── FormatError              a file of another tool (COCO, PNG masks, ...) that cannot be read or written
     │   └── PromptError              a click, box, stroke or mask that does not fit the clip
+    │       └── NothingToDo          what was asked for is done already
     ├── ProjectError                 a project folder that cannot be opened or written
     │   ├── ProjectDamaged           project.json does not read; it is left as it is
     │   └── ProjectBusy              another process has it open
@@ -33,6 +34,10 @@ class FormatError(InputError):
 
 class PromptError(InputError):
     """A click, box, stroke or mask that does not fit the clip."""
+
+
+class NothingToDo(PromptError):
+    """What was asked for is done already: no fault of anybody's."""
 
 
 class ProjectError(VasToolError):

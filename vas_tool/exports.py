@@ -16,7 +16,7 @@ from vas_tool.formats.kins import write_kins
 from vas_tool.formats.layers import write_layers
 from vas_tool.formats.sequences import frames_without_mask, write_sequences
 from vas_tool.formats.tabe import write_tabe
-from vas_tool.formats.tally import ExportSummary
+from vas_tool.formats.tally import ExportSummary, named
 from vas_tool.formats.tao_predictions import write_predictions
 from vas_tool.formats.videos import unreviewed
 from vas_tool.formats.youtube_vis import write_youtube_vis
@@ -106,7 +106,7 @@ def _folders(write: _FolderWriter, note: Callable[[Project, AnnotatedObject], st
         for project in order.projects:
             for thing in project.truth.objects:
                 if order.only_accepted and not thing.accepted:
-                    notes.append(f"{project.name}, object {thing.id} ({thing.label}): left out, no frame is accepted.")
+                    notes.append(f"{project.name}, {named(thing.id, thing.label)}: left out, no frame is accepted.")
                     continue
                 out, bar = order.out, order.progress
                 folder = write(project, out, object_id=thing.id, only_accepted=order.only_accepted, progress=bar)

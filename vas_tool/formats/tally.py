@@ -120,9 +120,15 @@ class Tally:
         )
 
 
+def named(object_id: int, label: str) -> str:
+    """``object 1 (cup)``, and ``object 1`` for one that has no other name."""
+    own = f"object {object_id}"
+    return own if label == own else f"{own} ({label})"
+
+
 def sentences(frames: dict[Key, list[int]], what: str) -> list[str]:
     """``car, object 1 (cup): 4 frames not accepted (0-2, 7)``."""
     return [
-        f"{video}, object {object_id} ({label}): {len(found)} frame{'s' * (len(found) != 1)} {what} ({ranges(found)})"
+        f"{video}, {named(object_id, label)}: {len(found)} frame{'s' * (len(found) != 1)} {what} ({ranges(found)})"
         for (video, object_id, label), found in sorted(frames.items())
     ]

@@ -112,7 +112,7 @@ def in_words(costs: Sequence[StageCost]) -> str:
         return ""
     what = ", ".join(f"{cost.name} {_extent(cost)}" for cost in made)
     if not known:
-        return f"{what}; not yet timed on this machine"
+        return f"{what}; not yet timed at this size"
     return f"{what}: about {_duration(sum(known))}" + ("" if len(known) == len(made) else " for what was timed here")
 
 

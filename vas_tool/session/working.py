@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
-from vas_tool.errors import PromptError
+from vas_tool.errors import NothingToDo, PromptError
 from vas_tool.hypotheses import Recipe
 from vas_tool.project import Project
 from vas_tool.project.object_layers import require_frame
@@ -40,7 +40,7 @@ class Working(Prompting):
         require_frame(frame_index, len(self.project.clip))
         spans = frames_to_track(self.project, object_id, frame_index, direction=direction)
         if not spans:
-            raise PromptError("every frame there is up to date; click where a mask is wrong, then track again")
+            raise NothingToDo("every frame there is up to date; click where a mask is wrong, then track again")
         thing = self.project.truth.object(object_id)
         edit_id = self._store(f"track {thing.label}", None)
         return self._start(
@@ -84,7 +84,7 @@ class Working(Prompting):
         again = registry.stage_named(stage)
         thing = self.project.truth.object(object_id)
         if not made_by_others(self.project, object_id, again):
-            raise PromptError(f"nothing open of {thing.label} was made by another {stage} engine than the chosen one")
+            raise NothingToDo(f"nothing open of {thing.label} was made by another {stage} engine than the chosen one")
         edit_id = self._store(f"{stage} of {thing.label} again", None)
         return self._start(
             JobStatus("again", object_id, stage),

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
 from vas_tool.errors import Cancelled, VasToolError
 from vas_tool.exports import EXPORTS
 from vas_tool.ui.opening import Opener
+from vas_tool.ui.reports import report_html
 from vas_tool.ui.rooms import ImportOptions, Rooms
 from vas_tool.ui.routes import WORKBENCH
 from vas_tool.ui.weights import fetch_weights, weights_row
@@ -120,7 +122,10 @@ class Page:
             toggle.then(lambda on: [gr.Row(visible=on)] * 2, shown, rows, queue=False, show_progress="hidden", **OURS)
             fetch.click(fetch_weights, weights, message, show_progress_on=message, concurrency_limit=1, **OURS)
             stop.click(self._stop, [], message, queue=False, show_progress="hidden", **OURS)
-            export.click(self._export, [export_format, only_accepted], message, show_progress_on=message, **OURS)
+            begun = export.click(_exporting, [], [export, message], queue=False, show_progress="hidden", **OURS)
+            asked = [export_format, only_accepted]
+            done = begun.then(self._export, asked, message, show_progress_on=message, **OURS)
+            done.then(_may_export, [], export, queue=False, show_progress="hidden", **OURS)
             blocks.unload(self._leave)
         return blocks
 
@@ -216,9 +221,8 @@ class Page:
             )
         except VasToolError as error:
             return _alert(str(error))
-        links = " · ".join(f"[{name}](api/{token}/exports/{name})" for name in report.files)
-        notes = " ".join(escape(line) for line in report.notes)
-        return f"**Exported** to `{report.folder}`: {links}. {notes}"
+        links = [(name, f"api/{token}/exports/{quote(name)}") for name in report.files]
+        return report_html(str(report.folder), links, notes=report.notes, lines=report.by_object)
 
 
 def _opening_bar(rooms: Rooms) -> tuple[Any, ...]:
@@ -261,6 +265,15 @@ def _export_bar() -> tuple[Any, ...]:
     only_accepted = gr.Checkbox(value=False, label="accepted only", container=False, elem_id="only-accepted")
     export = gr.Button("Export", variant="primary", elem_id="export")
     return export_format, only_accepted, export
+
+
+def _exporting() -> tuple[Any, str]:
+    """While an export runs another cannot be asked for; the last one's report would lie under the progress."""
+    return gr.Button("Exporting…", interactive=False), ""
+
+
+def _may_export() -> Any:
+    return gr.Button("Export", interactive=True)
 
 
 def _alert(text: str) -> str:

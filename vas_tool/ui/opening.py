@@ -17,6 +17,7 @@ from vas_tool.formats.sequences import import_sequences, is_sequences_folder
 from vas_tool.project import Project
 from vas_tool.sample import sample_clip
 from vas_tool.ui.ahead import Ahead
+from vas_tool.ui.reports import split_by_object
 from vas_tool.ui.rooms import EXPORTS_FOLDER, ImportOptions, Rooms
 from vas_tool.video.source import clip_name, sha256_of
 
@@ -38,7 +39,9 @@ class ExportReport:
     files: list[str]
     """Names in ``folder`` that can be downloaded; folders come as .zip."""
     notes: list[str]
-    """What the person should know: left out, unreviewed."""
+    """What the person should know of all of it: how much was written."""
+    by_object: list[str]
+    """A line for each object of which something is to be known: left out, unreviewed."""
 
 
 class Opener:
@@ -173,7 +176,7 @@ class Opener:
             shutil.rmtree(default_out(name, folder))
         done = export([project], name, default_out(name, folder), only_accepted=only_accepted, progress=progress)
         files = [path.name if path.is_file() else _zipped(path).name for path in done.paths]
-        return ExportReport(folder, files, list(done.notes))
+        return ExportReport(folder, files, *split_by_object(project, done.notes))
 
 
 def _zipped(folder: Path) -> Path:

@@ -10,7 +10,8 @@
     GET  /api/{token}/exports/{name}           a file that was exported
     POST /api/{token}/do                       {"action", "seq", "since", ...} -> {"ok", "seq", "state", "masks", ...}
 
-An action that fails answers ``{"ok": false, "error": "what to do"}``; an unknown token answers 404.
+An action that fails answers ``{"ok": false, "error": "what to do", "calm": nothing is wrong}``; an unknown token
+answers 404.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from fastapi import APIRouter, Body, FastAPI, HTTPException, Response
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
-from vas_tool.errors import VasToolError
+from vas_tool.errors import NothingToDo, VasToolError
 from vas_tool.session import Session
 from vas_tool.storage import LayerFolder
 from vas_tool.types import Content
@@ -147,7 +148,7 @@ def _answer(session: Session, request: dict[str, Any]) -> dict[str, Any]:
         state = state_view(session, request.get("since"), hurried=masks is not None)
         return {"ok": True, "seq": seq, "state": state, "masks": masks, **extras}
     except VasToolError as error:
-        return {"ok": False, "seq": seq, "error": str(error)}
+        return {"ok": False, "seq": seq, "error": str(error), "calm": isinstance(error, NothingToDo)}
     except Exception as error:
         logger.exception("the action %s failed", name)
         return {"ok": False, "seq": seq, "error": f"{name} failed ({type(error).__name__}: {error}); see the log"}

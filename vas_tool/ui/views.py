@@ -44,11 +44,36 @@ def state_view(session: Session, since: int | None, *, hurried: bool = False) ->
             "undo": project.undo_label,
             "redo": project.redo_label,
             "saved": {"what": session.saved.what, "at": session.saved.at_seconds},
+            "depth": _depth_spans(session),
             "refining": session.refining,
             "waits": session.waits,
             "job": asdict(session.job) if session.job else None,
             "engines": _engine_views(session, hurried=hurried),
         }
+
+
+_DEPTH_SPANS: WeakKeyDictionary[Session, tuple[int, list[list[int]]]] = WeakKeyDictionary()
+"""Of each session, where there was depth when it was last asked, with the number of changes until then."""
+
+
+def _depth_spans(session: Session) -> list[list[int]]:
+    """The frames that have depth, as [first, last] of each stretch: what the page may ask for."""
+    depth = session.project.depth
+    changes, spans = _DEPTH_SPANS.get(session, (-1, []))
+    if changes != depth.changes:
+        changes, spans = depth.changes, _stretches(sorted(depth))
+        _DEPTH_SPANS[session] = changes, spans
+    return spans
+
+
+def _stretches(frames: list[int]) -> list[list[int]]:
+    stretches: list[list[int]] = []
+    for frame_index in frames:
+        if stretches and frame_index == stretches[-1][1] + 1:
+            stretches[-1][1] = frame_index
+        else:
+            stretches.append([frame_index, frame_index])
+    return stretches
 
 
 def _project_view(session: Session) -> Json:

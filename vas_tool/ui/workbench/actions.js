@@ -7,31 +7,33 @@ const PLACE_AFTER_MS = 500;
 
 export class Actions {
   /**
-   * @param {{store, say: (text) => void, take: (answer) => void, refused: () => void}} parts
+   * @param {{store, say: (text) => void, take: (answer) => void, refused: () => void, succeeded: () => void}} parts
    *   take applies an answer's state and masks; refused asks for the state, which a failed action may have changed
    */
-  constructor({ store, say, take, refused }) {
-    Object.assign(this, { store, say, take, refused });
+  constructor(parts) {
+    Object.assign(this, parts);
     this.api = null;
     this.boxes = new BoxActions(this);
     this.placeTimer = 0;
   }
 
   /** Queue an action; `pending` is what is shown of it until the answer. */
-  send(action, build, { pending = null, handle = null, then = () => {} } = {}) {
+  send(action, build = () => ({}), { pending = null, handle = null, click = null, then = () => {} } = {}) {
     if (!this.api) return;
     if (pending) this.store.addPending(pending);
-    this.api.do(action, build, (answer) => {
+    const settle = (answer) => {
       if (answer?.ok && handle && handle.id === null) this.fillHandle(handle, answer.object);
       if (answer?.ok) this.take(answer);
       if (pending) this.store.dropPending(pending); // after the new masks are in: the old must not flash
       if (answer && !answer.ok) this.fail(action, answer);
+      if (answer?.ok && action !== "place") this.succeeded();
       if (answer?.ok) then(answer);
-    });
+    };
+    this.api.do(action, build, { settle, handle, click });
   }
 
-  fail(action, { error }) {
-    this.say(error || `“${action}” failed and the server did not say why. Its log does.`);
+  fail(action, { error, calm = false }) {
+    this.say(error || `“${action}” failed and the server did not say why. Its log does.`, { calm, passes: true });
     this.refused();
   }
 
@@ -53,7 +55,7 @@ export class Actions {
     const pending = { kind: "unclick", frame: click.frame, handle, click };
     // Removing one click moves the others up: its place is looked up when its turn comes.
     const build = () => ({ object: handle.id, index: this.indexOf(handle.id, click), frame: click.frame });
-    this.send("remove_click", build, { pending });
+    this.send("remove_click", build, { pending, handle, click });
   }
 
   indexOf(id, { frame, x, y, positive }) {
@@ -69,7 +71,7 @@ export class Actions {
 
   removeBox(frame) {
     const handle = this.store.chosen;
-    this.send("remove_box", () => ({ object: handle.id, frame }), { pending: { kind: "unbox", frame, handle } });
+    this.send("remove_box", () => ({ object: handle.id, frame }), { pending: { kind: "unbox", frame, handle }, handle });
   }
 
   stroke(stroke) {
@@ -97,7 +99,7 @@ export class Actions {
   track(direction) {
     const handle = this.store.chosen;
     const { frame } = this.store;
-    this.send("track", () => ({ object: handle.id, frame, direction }), { pending: { kind: "job", frame: -1, handle } });
+    this.send("track", () => ({ object: handle.id, frame, direction }), { pending: { kind: "job", frame: -1, handle }, handle });
   }
 
   complete(id) {
@@ -128,14 +130,14 @@ export class Actions {
 
   accept(accepted) {
     const { frame, chosen } = this.store;
-    this.send("accept", () => ({ object: chosen.id, frame, accepted }));
+    this.send("accept", () => ({ object: chosen.id, frame, accepted }), { handle: chosen });
     if (accepted) this.go(frame + 1);
   }
 
   /** Mark the frame for later, or take that back. */
   mark(needsWork) {
     const { frame, chosen } = this.store;
-    this.send("mark", () => ({ object: chosen.id, frame, needs_work: needsWork }));
+    this.send("mark", () => ({ object: chosen.id, frame, needs_work: needsWork }), { handle: chosen });
   }
 
   acceptAll(id) {
@@ -205,8 +207,8 @@ export class Actions {
   /** A layer that shows nothing yet must say why. */
   tellIfEmpty(name) {
     if (name === "differ" && !this.store.chosenObject?.differ) this.say("Nothing to show yet: U makes several hypotheses.", { calm: true });
-    const bit = { hidden: BIT.amodal, depth: BIT.amodal, content: BIT.content }[name];
-    if (!bit || this.store.state?.objects.some(({ id }) => this.store.anyBits(id, bit))) return;
+    const bit = { hidden: BIT.amodal, content: BIT.content }[name];
+    if (name === "depth" ? this.store.state?.depth.length : !bit || this.store.state?.objects.some(({ id }) => this.store.anyBits(id, bit))) return;
     this.say(`Nothing to show yet: Complete (A) makes the ${LAYER_MAKES[name]}.`, { calm: true });
   }
 

@@ -1,7 +1,7 @@
 // Talking to the server. What a person does is sent one POST at a time, in order, and kept until it is answered:
 // a lost connection delays it, nothing drops it.
 
-const RETRY_MS = [300, 800, 1500, 3000];
+const RETRY_MS = [300, 800, 1500, 3000, 5000];
 const STATE_TIMEOUT_MS = 15000;
 const DO_TIMEOUT_MS = 60000;
 const GATEWAY_STATUS = [502, 503, 504]; // a tunnel or proxy whose far end is away: the same as no connection
@@ -39,7 +39,7 @@ export class Api {
     this.sending = false;
     this.seq = 0;
     this.order = 0;
-    this.isLost = false;
+    this.misses = 0; // requests without an answer since the last one that had one
     this.closed = false;
     // With `seq` it lets the server recognise an action whose answer got lost and which is therefore sent again.
     this.client = Math.random().toString(36).slice(2, 10);
@@ -75,11 +75,12 @@ export class Api {
   /**
    * Queue an action. `build` is called when its turn comes, so it can name an object that an earlier action makes;
    * `settle` gets the answer ({ok: true | false, …}, or null when the session is gone) before the next one is built.
+   * `handle` is the object it is about, `click` the one it removes: a reload keeps them (see kept.js).
    */
-  do(action, build = () => ({}), settle = () => {}) {
+  do(action, build, { settle, handle = null, click = null }) {
     const last = this.queue.at(-1);
     if (action === "place" && last?.action === "place" && !last.started) this.queue.pop(); // only the last place counts
-    this.queue.push({ action, build, settle, started: false });
+    this.queue.push({ action, build, settle, handle, click, started: false });
     this.on.queue();
     this.pump();
   }
@@ -146,13 +147,17 @@ export class Api {
   }
 
   missed() {
-    this.isLost = true;
+    this.misses++;
     this.on.lost(this.waiting);
+  }
+
+  get isLost() {
+    return this.misses > 0;
   }
 
   reached() {
     if (!this.isLost) return;
-    this.isLost = false;
+    this.misses = 0;
     this.on.back();
   }
 }

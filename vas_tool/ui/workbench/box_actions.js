@@ -15,14 +15,14 @@ export class BoxActions {
   remove(frame) {
     const handle = this.actions.store.chosen;
     const pending = { kind: "unamodal_box", frame, handle };
-    this.actions.send("remove_amodal_box", () => ({ object: handle.id, frame }), { pending });
+    this.actions.send("remove_amodal_box", () => ({ object: handle.id, frame }), { pending, handle });
   }
 
   /** No box from this frame on; where that is said already, take it back. */
   end(frame, isEnd) {
     if (isEnd) return this.remove(frame);
     const handle = this.actions.store.chosen;
-    return this.actions.send("end_amodal_box", () => ({ object: handle.id, frame }), { pending: { kind: "no_amodal_box", frame, handle } });
+    return this.actions.send("end_amodal_box", () => ({ object: handle.id, frame }), { pending: { kind: "no_amodal_box", frame, handle }, handle });
   }
 
   /** How boxes become crops: any of {margin, keep_aspect, span, compare}. */

@@ -12,9 +12,25 @@ const PALETTE = [
   [225, 225, 225], // near white
 ];
 
+let places = new Map(); // object id -> its place in the palette
+
+const ownPlace = (id) => ((id ?? 1) - 1) % PALETTE.length;
+
+/** Objects that are there together get different colours, as long as there are enough; who has one keeps it. */
+export function giveColours(ids) {
+  const given = new Map();
+  const isFree = (place) => ![...given.values()].includes(place);
+  for (const id of ids) if (places.has(id) && isFree(places.get(id))) given.set(id, places.get(id));
+  for (const id of ids) {
+    if (given.has(id)) continue;
+    given.set(id, [ownPlace(id), ...PALETTE.keys()].find(isFree) ?? ownPlace(id));
+  }
+  places = given;
+}
+
 /** [r, g, b] of an object id (ids count from 1). */
 function rgbOf(id) {
-  return PALETTE[((id ?? 1) - 1) % PALETTE.length];
+  return PALETTE[places.get(id) ?? ownPlace(id)];
 }
 
 export function cssOf(id, alpha = 1) {

@@ -48,7 +48,7 @@ function moving({ store, actions }) {
   ];
 }
 
-function working({ store, actions, tools, tray }) {
+function working({ store, actions, tools, tray, status }) {
   const free = () => !store.jobRuns && !store.pending.some((item) => item.kind === "job");
   const canTrack = () => free() && Boolean(store.chosenObject) && hasSomething(store, store.chosen.id);
   const canComplete = () => free() && Boolean(store.chosenObject) && store.anyBits(store.chosen.id, BIT.modal);
@@ -73,12 +73,18 @@ function working({ store, actions, tools, tray }) {
       run: () => tray.toggle(), on: () => tray.open,
     },
     {
-      name: "cancel", keys: ["Escape"], label: "Cancel what runs: finished frames are kept",
-      run: () => tools.cancel() || (store.jobRuns && actions.cancelJob()), when: () => store.jobRuns || Boolean(tools.gesture),
+      name: "cancel", keys: ["Escape"], label: "Cancel what runs: finished frames are kept. Dismiss a message",
+      run: () => cancel({ store, actions, tools, status }), when: () => store.jobRuns || Boolean(tools.gesture) || status.alerts,
     },
     { name: "undo", keys: ["Ctrl+z"], label: "Undo", run: () => actions.undo(), when: canUndo },
     { name: "redo", keys: ["Ctrl+y", "Ctrl+Shift+z"], label: "Redo", run: () => actions.redo(), when: canRedo },
   ];
+}
+
+function cancel({ store, actions, tools, status }) {
+  if (tools.cancel()) return;
+  status.clearAlert();
+  if (store.jobRuns) actions.cancelJob();
 }
 
 function hasSomething(store, id) {
@@ -91,9 +97,11 @@ function reviewing({ store, actions, tools, view }) {
   const accepted = () => Boolean(store.frameBits(store.chosen.id, store.frame) & BIT.accepted);
   const marked = () => store.chosenObject?.needs_work.includes(store.frame) ?? false;
   const several = () => (store.state?.objects.length ?? 0) > 1;
+  // By place in the list: numbers of objects are never given twice, so they soon have two digits.
+  const inRow = (index) => store.state?.objects[index];
   const digits = Array.from({ length: 9 }, (_, index) => ({
-    name: `object-${index + 1}`, keys: [String(index + 1)], label: `Choose object ${index + 1}`,
-    run: () => actions.choose({ id: index + 1 }), when: () => Boolean(store.object(index + 1)),
+    name: `object-${index + 1}`, keys: [String(index + 1)], label: `Choose the object in row ${index + 1}`,
+    run: () => actions.choose({ id: inRow(index).id }), when: () => Boolean(inRow(index)),
   }));
   return [
     {

@@ -1,16 +1,22 @@
 // One project's line to the server: asks for the state as often as is useful, and says so when nobody answers.
 import { Api, GoneError, LostError } from "./api.js";
 import { plural } from "./hint.js";
+import { keep } from "./kept.js";
 
-const POLL_MS = { refining: 100, job: 250, answer: 700, lost: 1000, idle: 4000 };
+const POLL_MS = { refining: 100, job: 250, answer: 700, broken: 1000, idle: 4000 };
+const LOST_MS = [1000, 1500, 2500, 4000, 6000]; // a server that is down is asked less and less often
 const REST = 4; // times as long as the last answer took
-const RELOAD_AFTER_MS = 800; // long enough to read why
+const RELOAD_AFTER_MS = 400; // long enough to read why
 const RELOAD_MARK = "vas-reloaded"; // sessionStorage: the page was reloaded because its session was gone
 
 export class Connection {
-  /** @param {{root, store, status, onState: (first: boolean) => void}} parts  onState is told of each newer state */
-  constructor({ root, store, status, onState }) {
-    Object.assign(this, { root, store, status, onState, api: null, answeredIn: 0 });
+  /**
+   * @param {{root, store, status, onState: (first: boolean) => void, onLine: (isThere: boolean) => void}} parts
+   *   onState is told of each newer state, onLine when the line is lost and when it is back
+   */
+  constructor({ root, store, status, onState, onLine }) {
+    Object.assign(this, { root, store, status, onState, onLine, api: null, answeredIn: 0 });
+    window.addEventListener("pagehide", () => this.api?.isLost && keep({ store, queue: this.api.queue }));
     document.addEventListener("visibilitychange", () => !document.hidden && this.pollIn(0));
   }
 
@@ -35,8 +41,8 @@ export class Connection {
     return {
       since: () => this.store.version,
       state: guarded((state, order) => this.takeState(state, order)),
-      lost: guarded((waiting) => this.sayLost(waiting)),
-      back: guarded(() => this.status.lost(null)),
+      lost: guarded((waiting) => this.lineLost(waiting)),
+      back: guarded(() => this.lineBack()),
       gone: guarded(() => this.gone()),
       queue: guarded(() => this.queueChanged()),
     };
@@ -46,21 +52,32 @@ export class Connection {
     const before = this.store.waiting;
     this.store.waiting = this.api.waiting;
     if (this.store.waiting && !before) this.pollSoon(); // what the answer waits for is told meanwhile
+    if (this.api.isLost) this.tellLost(this.store.waiting);
     this.status.renderSaved();
   }
 
   takeState(state, order) {
     const first = this.store.state === null;
     if (!this.store.apply(state, order)) return;
-    if (first) this.afterReload();
+    if (first) sessionStorage.removeItem(RELOAD_MARK);
     this.status.noteClock();
     this.onState(first);
   }
 
-  sayLost(waiting) {
-    const kept = waiting ? ` ${waiting === 1 ? "One change waits" : `${waiting} changes wait`} and will be sent.` : "";
+  tellLost(waiting) {
+    const kept = waiting ? ` ${plural(waiting, "change")} ${waiting === 1 ? "waits" : "wait"} here and will be sent when it is back.` : "";
     this.status.lost(`Connection lost. Trying again…${kept}`);
-    this.pollIn(POLL_MS.lost);
+  }
+
+  lineLost(waiting) {
+    this.tellLost(waiting);
+    this.pollIn(LOST_MS[Math.min(this.api.misses, LOST_MS.length) - 1]);
+    if (this.api.misses === 1) this.onLine(false);
+  }
+
+  lineBack() {
+    this.status.lost(null);
+    this.onLine(true);
   }
 
   /** The server no longer knows this session: reload once, which opens the same project again. */
@@ -71,17 +88,11 @@ export class Connection {
       this.status.say("The server was restarted and does not know this project any more: open it again above.");
       return;
     }
-    sessionStorage.setItem(RELOAD_MARK, String(this.api.waiting));
+    sessionStorage.setItem(RELOAD_MARK, "yes");
+    keep({ store: this.store, queue: this.api.queue });
     this.close();
     this.status.say("The server was restarted. Reloading the page…", { calm: true });
     setTimeout(() => location.reload(), RELOAD_AFTER_MS);
-  }
-
-  /** Say what the reload has cost: changes that were never confirmed. */
-  afterReload() {
-    const unsaved = Number(sessionStorage.getItem(RELOAD_MARK) ?? 0);
-    sessionStorage.removeItem(RELOAD_MARK);
-    if (unsaved) this.status.say(`The server was restarted before it saved ${plural(unsaved, "change")}: make it again, please.`);
   }
 
   /** Ask again after `ms`; replaces an earlier appointment. */
@@ -119,13 +130,13 @@ export class Connection {
     if (error instanceof GoneError) return this.gone();
     if (error instanceof LostError) return this.api.missed();
     this.status.say(error.message);
-    return this.pollIn(POLL_MS.lost);
+    return this.pollIn(POLL_MS.broken);
   }
 
   /** A picture or mask did not come. */
   loadFailed(error) {
     if (!this.api) return undefined;
-    if (error instanceof LostError) return this.api.missed();
+    if (error instanceof LostError) return this.api.isLost || this.api.missed(); // several fail at once: one miss
     this.status.say(error.message);
     if (error instanceof GoneError) this.pollIn(0); // the state tells whether it is this picture or the whole session
     return undefined;

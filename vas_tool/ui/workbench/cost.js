@@ -31,6 +31,9 @@ export class CostLine {
   }
 
   async ask(id, key) {
+    const { store } = this;
+    // What waits may delete the object or start what was to be told of: then it is asked for anew when that is done.
+    if (store.waiting || !store.object(id) || this.api?.isLost !== false) return void (this.asked = "");
     try {
       const { words } = await this.api.getJson(`cost?object_id=${id}`);
       if (key !== this.asked) return;

@@ -39,6 +39,9 @@ function section(title, rows) {
 export class HelpDialog {
   constructor(dialog) {
     this.dialog = dialog;
+    this.more = element("div", "↓ more below", "vas-more");
+    dialog.addEventListener("scroll", () => this.sayMore());
+    window.addEventListener("resize", () => this.sayMore());
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }
 
@@ -55,16 +58,24 @@ export class HelpDialog {
     columns.append(section("Mouse", MOUSE.map(([key, text]) => row([key], text))));
     for (const [title, names] of GROUPS) {
       const rows = names.map((name) => row(commands[name].keys.map(wordOf), commands[name].label));
-      if (title === "Review") rows.push(row(["1", "…", "9"], "Choose an object"));
+      if (title === "Review") rows.push(row(["1", "…", "9"], "Choose the object in that row of the list"));
       columns.append(section(title, rows));
     }
     columns.append(section("Signs in the timeline", [legend]));
-    this.dialog.replaceChildren(head, columns);
+    this.dialog.replaceChildren(head, columns, this.more);
   }
 
   toggle() {
-    if (this.isOpen) this.dialog.close();
-    else this.dialog.showModal();
+    if (this.isOpen) return this.dialog.close();
+    this.dialog.showModal();
+    return this.sayMore();
+  }
+
+  /** A page that goes on below its rim says so. */
+  sayMore() {
+    this.more.hidden = false;
+    const { scrollTop, clientHeight, scrollHeight } = this.dialog;
+    this.more.hidden = scrollTop + clientHeight >= scrollHeight - this.more.offsetHeight - 2;
   }
 
   /** While the page of keys is open, keys only close it. */

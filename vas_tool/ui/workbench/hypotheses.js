@@ -58,7 +58,7 @@ export class Hypotheses {
 
   async load(id, frame) {
     const key = this.keyOf(id, frame);
-    if (!this.api || this.running?.key === key || performance.now() < this.restUntil) return;
+    if (!this.api || this.api.isLost || this.running?.key === key || performance.now() < this.restUntil) return;
     this.running?.control.abort();
     const running = { key, control: new AbortController() };
     this.running = running;

@@ -4,6 +4,7 @@ const TYPING = `textarea, select, [contenteditable]:not([contenteditable='false'
 const PRESSABLE = "button, a[href], summary, input, [role=button], [role=tab]";
 const WORDS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", Delete: "Del", Escape: "Esc" };
 
+const SELECT_ALL = "Ctrl+a"; // of the page: nobody means that here
 const TYPES_MS = 700; // after a character somebody is still typing
 let lastTyped = -Infinity;
 
@@ -50,6 +51,7 @@ export function listenToKeys({ root, commands, dialog }) {
     if (event.key.startsWith("Arrow") && target.closest("input, [role=tab]")) return undefined;
     if (dialog.isOpen) return dialog.key(event, name);
     if (otherDialogOpen(root)) return undefined;
+    if (name === SELECT_ALL) return event.preventDefault();
     const command = byKey.get(name);
     if (!command || !command.when()) return undefined;
     event.preventDefault();

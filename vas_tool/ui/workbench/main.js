@@ -8,6 +8,7 @@ import { CostLine } from "./cost.js";
 import { Pictures } from "./frames.js";
 import { HelpDialog } from "./help.js";
 import { Hypotheses } from "./hypotheses.js";
+import { resume } from "./kept.js";
 import { listenToKeys, typesNow, wordOf } from "./keys.js";
 import { Loader } from "./loader.js";
 import { Masks } from "./masks.js";
@@ -21,7 +22,7 @@ import { Timeline } from "./timeline.js";
 import { Tools } from "./tools.js";
 import { Tray } from "./tray.js";
 import { View } from "./view.js";
-import { keepHeight, loadStyle } from "./page.js";
+import { keepFromDragging, keepHeight, loadStyle, takeFocusBack } from "./page.js";
 
 const LOAD_AGAIN_MS = 1600; // after a picture or mask did not come
 
@@ -35,7 +36,8 @@ class Workbench {
     this.status = new StatusLines({ root, store: this.store });
     const say = (text, options) => this.status.say(text, options);
     const refused = () => this.line.pollIn(0);
-    this.actions = new Actions({ store: this.store, say, take: (answer) => this.take(answer), refused });
+    const succeeded = () => this.status.passOn();
+    this.actions = new Actions({ store: this.store, say, take: (answer) => this.take(answer), refused, succeeded });
     const canvas = root.querySelector(".vas-canvas");
     const { store, masks } = this;
     this.hypotheses = new Hypotheses({ store, onLoaded: () => store.touch("hypotheses") });
@@ -50,7 +52,7 @@ class Workbench {
     this.crop = new CropPanel({ root, store, view: this.view, masks, actions: this.actions });
     this.playback = new Playback(this);
     this.loader = new Loader((error) => this.loadFailed(error));
-    this.line = new Connection({ root, store: this.store, status: this.status, onState: (first) => first && this.firstState() });
+    this.line = new Connection({ root, store: this.store, status: this.status, onState: (first) => first && this.firstState(), onLine: () => this.loadMore() });
     this.address = { token: "", base: "" };
     this.wire();
   }
@@ -61,6 +63,8 @@ class Workbench {
     for (const button of this.root.querySelectorAll("[data-command]")) this.wireButton(button);
     // Pressing a button with the mouse must not take the keys away from the picture.
     this.root.addEventListener("mousedown", (event) => event.target.closest("button, summary, label") && event.preventDefault());
+    keepFromDragging(this.root);
+    takeFocusBack(this.root.querySelector(".vas-canvas"));
     listenToKeys({ root: this.root, commands: this.commands, dialog: this.dialog });
     this.store.on((kinds) => this.changed(kinds));
     window.addEventListener("pagehide", () => this.actions.leave());
@@ -110,6 +114,7 @@ class Workbench {
   firstState() {
     this.status.empty(null);
     this.view.camera.fit();
+    resume({ store: this.store, actions: this.actions, say: (...words) => this.status.say(...words) });
     // The field or list it was opened with still has the keys; the picture needs them now.
     if (!typesNow()) this.root.querySelector(".vas-canvas").focus({ preventScroll: true });
   }
@@ -130,6 +135,7 @@ class Workbench {
 
   loadMore() {
     if (!this.api || !this.store.state) return;
+    if (this.api.isLost) return this.loader.want([]); // a server that is down is not asked for pictures, too
     const { store, api, pictures, masks } = this;
     const onLoaded = (frame) => {
       if (frame === store.frame || frame === this.view.shown) this.view.request();
@@ -144,6 +150,7 @@ class Workbench {
     if (["state", "frame", "chosen"].some((kind) => kinds.has(kind))) this.timeline.request();
     if (["state", "frame", "layers", "chosen", "zoom", "play"].some((kind) => kinds.has(kind))) this.loadMore();
     if (kinds.has("chosen")) this.timeline.scrollToChosen();
+    if (kinds.has("chosen") || kinds.has("frame")) this.status.passOn();
     if (kinds.has("zoom") && kinds.size === 1) return;
     if (!this.rendering) this.rendering = requestAnimationFrame(() => this.render(kinds));
     this.sideChanged ||= ["state", "chosen", "layers"].some((kind) => kinds.has(kind));
@@ -188,6 +195,8 @@ class Workbench {
     const { camera } = this.view;
     this.root.querySelector('[data-part="zoom"]').textContent = camera.fitted ? "fit" : `${Math.round(camera.scale * 100)} %`;
     const masks = !mayHaveMasks(this.store, frame) || !this.masks.needs(frame); // everything there is is painted
+    // Some buttons depend on what the stage shows, which comes later than what is asked for.
+    if (frame !== this.painting?.frame) this.rendering ||= requestAnimationFrame(() => this.render());
     this.painting = { time: performance.now(), frame, maskVersion: entry?.stamp ?? null, masks };
     this.status.renderWait(frame);
     this.crop.paint(frame);

@@ -7,6 +7,8 @@ import { EnginePanel } from "./engines.js";
 import { wordOf } from "./keys.js";
 import { ParameterPanel } from "./parameters.js";
 
+const DIGITS = 9; // rows with a key of their own
+
 const clipLine = ({ source, size_wh: size, frame_count: count, fps }) =>
   `${source}, ${size.join(" × ")}, ${count} frames at ${fps} a second`;
 
@@ -45,7 +47,9 @@ export class SidePanel {
   renderObjects() {
     const { store } = this;
     const objects = store.state?.objects ?? [];
-    const rows = objects.map((object) => ({ ...this.numbersOf(object), chosen: object.id === store.chosen.id }));
+    const rows = objects.map((object, index) => ({
+      ...this.numbersOf(object), chosen: object.id === store.chosen.id, digit: index < DIGITS ? String(index + 1) : "", colour: cssOf(object.id),
+    }));
     if (this.renaming !== null || !this.changed("objects", rows)) return; // an open name field is not torn away
     this.list.replaceChildren(...rows.map((row) => this.objectRow(row)));
     const none = store.state ? "None yet. Click one in the picture." : "";
@@ -62,11 +66,11 @@ export class SidePanel {
   objectRow(row) {
     const item = make("li", { className: row.chosen ? "vas-chosen" : "", data: { testid: `object-row-${row.id}` } });
     const chip = make("span", { className: "vas-chip", textContent: row.id });
-    chip.style.background = cssOf(row.id);
+    chip.style.background = row.colour;
     const name = make("span", { className: "vas-name", textContent: row.label });
     const counts = make("small", { textContent: this.countsText(row) });
     const words = make("span", { className: "vas-words" }, name, counts);
-    const choose = make("button", { type: "button", className: "vas-choose", title: this.chooseTitle(row) }, chip, words);
+    const choose = make("button", { type: "button", className: "vas-choose", title: this.chooseTitle(row) }, chip, words, make("kbd", { textContent: row.digit }));
     choose.setAttribute("aria-pressed", String(row.chosen));
     choose.onclick = () => this.actions.choose({ id: row.id });
     choose.ondblclick = () => this.rename(row, name);
@@ -75,8 +79,8 @@ export class SidePanel {
     return item;
   }
 
-  chooseTitle({ id, label }) {
-    return `${label}${id <= 9 ? ` (${id})` : ""}. Double-click to rename.`;
+  chooseTitle({ digit, label }) {
+    return `${label}${digit && ` (${digit})`}. Double-click to rename.`;
   }
 
   countsText({ modal, amodal, accepted, look, stale }) {

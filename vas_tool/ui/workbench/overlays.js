@@ -4,6 +4,7 @@ import { cssOf } from "./colours.js";
 
 const DOT = 6; // radius, css pixels
 export const HIT = 10; // how near the pointer must come to a dot
+const TAG = 16; // height of an object's number
 const FONT = "600 11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 
 const sameClick = (a, b) => a.frame === b.frame && a.x === b.x && a.y === b.y && a.positive === b.positive;
@@ -123,8 +124,9 @@ export function drawNumber(context, { id, at, isChosen }) {
   const text = String(id);
   context.font = FONT;
   const width = Math.max(16, context.measureText(text).width + 9);
+  if (at.y > 0 && at.y < TAG) at = { ...at, y: TAG }; // at the stage's rim it lies on the mask
   context.fillStyle = isChosen ? cssOf(id) : "rgba(13,15,18,.8)";
-  context.fillRect(at.x, at.y - 16, width, 16);
+  context.fillRect(at.x, at.y - TAG, width, TAG);
   context.fillStyle = isChosen ? "#0d0f12" : cssOf(id);
   context.fillText(text, at.x + (width - context.measureText(text).width) / 2, at.y - 4);
 }

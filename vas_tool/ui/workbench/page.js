@@ -30,3 +30,21 @@ export function keepHeight(root) {
   setInterval(fit, LOOK_AGAIN_MS);
   fit();
 }
+
+const LISTS = "#project, #export-format"; // Gradio's, above the workbench
+const DONE_KEYS = ["Escape", "Enter"];
+
+/** Who has chosen in a list above, or thought better of it, goes on in the picture: the keys must not stay there. */
+export function takeFocusBack(canvas) {
+  const back = () => setTimeout(() => canvas.isConnected && canvas.focus({ preventScroll: true }));
+  const isDone = ({ key, target }) => DONE_KEYS.includes(key) && target.closest?.(LISTS);
+  document.addEventListener("keydown", (event) => isDone(event) && back(), true);
+  document.addEventListener("click", ({ target }) => target.closest?.("[role=option]") && back());
+}
+
+/** A press on selected text (all of it, after Ctrl+A) begins a drag of the browser's own and takes the pointer from us. */
+export function keepFromDragging(root) {
+  const isOurs = ({ target }) => target.closest("canvas, .vas-timeline");
+  root.addEventListener("pointerdown", (event) => isOurs(event) && getSelection().removeAllRanges(), true);
+  root.addEventListener("dragstart", (event) => event.preventDefault());
+}

@@ -30,16 +30,15 @@ export function mayHaveMasks(store, frame) {
   return store.state.objects.some((object) => store.frameBits(object.id, frame) & (BIT.modal | BIT.amodal));
 }
 
-/** Completing makes the depth before any amodal mask; asking earlier would only be refused. */
-function mayHaveDepth(store) {
-  const { job, objects } = store.state;
-  return job?.kind === "complete" || objects.some(({ id }) => store.anyBits(id, BIT.amodal));
+/** Is there depth on this frame? Asking earlier would only be refused. */
+function hasDepth(store, frame) {
+  return store.state.depth.some(([first, last]) => first <= frame && frame <= last);
 }
 
 /** Paths of the extra pictures that the layers switched on need on this frame. */
 function layerPaths(store, frame) {
   const paths = [];
-  if (store.layers.depth && mayHaveDepth(store)) paths.push(depthPath(store, frame));
+  if (store.layers.depth && hasDepth(store, frame)) paths.push(depthPath(store, frame));
   if (!store.layers.content) return paths;
   for (const object of drawnObjects(store)) {
     if (store.frameBits(object.id, frame) & BIT.content) paths.push(contentPath(store, object.id, frame));

@@ -4,6 +4,7 @@ import { hintFor } from "./hint.js";
 const JOB_WORDS = { track: "Tracking", complete: "Completing", again: "Making again:", hypotheses: "Hypotheses of", pick: "Choosing for" };
 const LABEL_LENGTH = 18;
 const JUST_NOW_SECONDS = 2;
+const READ_MS = 1500; // a message is not taken away before it can be read
 const CALM_MS = 6000; // how long a message that is no error stays
 const WAIT_SHOWN_AFTER_MS = 200; // a picture that comes sooner needs no "loading"
 
@@ -29,16 +30,27 @@ export class StatusLines {
     setInterval(() => root.isConnected && this.renderSaved(), 1000);
   }
 
-  /** Show a message until it is dismissed; a calm one goes by itself. */
-  say(text, { calm = false } = {}) {
+  /** Show a message until it is dismissed; a calm one goes by itself, one that `passes` with the next thing that is done. */
+  say(text, { calm = false, passes = false } = {}) {
     clearTimeout(this.calmTimer);
-    this.part("alert").textContent = text;
+    this.part("alert").textContent = text[0].toUpperCase() + text.slice(1);
     this.test("error").hidden = false;
+    this.passesFrom = passes ? performance.now() + READ_MS : Infinity;
     this.test("error").classList.toggle("vas-calm", calm);
     if (calm) this.calmTimer = setTimeout(() => this.clearAlert(), CALM_MS);
   }
 
+  /** The person went on: what was wrong with the last thing has been read. */
+  passOn() {
+    if (performance.now() > this.passesFrom) this.clearAlert();
+  }
+
+  get alerts() {
+    return !this.test("error").hidden;
+  }
+
   clearAlert() {
+    this.passesFrom = Infinity;
     this.test("error").hidden = true;
     this.part("alert").textContent = "";
   }
@@ -66,34 +78,38 @@ export class StatusLines {
     this.part("frame").textContent = store.state ? `frame ${store.frame}` : "";
     const [source, seconds] = store.ledger?.[store.frame] ?? [];
     const words = store.state ? [`/ ${store.frameCount - 1}`] : [];
-    if (seconds !== undefined) words.push(`${seconds.toFixed(3)} s`, `source frame ${source}`);
+    if (seconds !== undefined) words.push(`${seconds.toFixed(3)} s`);
     this.part("when").textContent = words.join("  ·  ");
+    this.part("source").textContent = seconds === undefined ? "" : `·  source frame ${source}`;
+    document.title = store.project ? `${store.project.name} · vas-tool` : "vas-tool";
   }
 
   renderHint() {
     const { text, notice = false } = hintFor(this.store);
     const line = this.test("status");
-    if (line.textContent !== text) line.textContent = text; // a rewritten line would be read aloud again
+    if (line.textContent !== text) line.textContent = line.title = text; // a rewritten line would be read aloud again
     line.classList.toggle("vas-notice", notice);
   }
 
   renderJob() {
     const job = this.store.state?.job ?? null;
     const box = this.test("job");
-    box.hidden = !job;
-    if (!job) return;
+    const text = job ? this.jobText(job) : "";
+    box.hidden = !text;
+    if (!text) return;
     box.classList.toggle("vas-finished", job.finished);
     this.test("cancel").hidden = job.finished;
     this.part("job-bar").hidden = job.finished;
     if (job.total) this.part("job-bar").value = job.done / job.total;
     else this.part("job-bar").removeAttribute("value");
-    this.part("job-text").textContent = this.jobText(job);
+    this.part("job-text").textContent = text;
     box.title = job.finished ? job.remarks.join("\n") : "Cancel keeps the frames that are finished.";
     this.tellJobError(job);
   }
 
   jobText(job) {
-    const what = shorten(this.store.object(job.object_id)?.label ?? "all objects");
+    const what = job.object_id === null ? "all objects" : shorten(this.store.labels.get(job.object_id) ?? "");
+    if (!what) return ""; // of an object that was deleted before this page came
     const doing = `${JOB_WORDS[job.kind] ?? job.kind} ${what}`;
     const more = job.remarks.map((words) => `; ${words}`).join("");
     if (job.error) return `${doing} stopped after ${job.done} of ${job.total}${more}`;
@@ -109,7 +125,7 @@ export class StatusLines {
     if (!job.finished) this.toldJob = null;
     if (!job.error || this.toldJob === job.error) return;
     this.toldJob = job.error;
-    this.say(job.error);
+    this.say(job.error, { passes: true });
   }
 
   noteClock() {
@@ -131,7 +147,7 @@ export class StatusLines {
       const when = ago < JUST_NOW_SECONDS ? "just now" : `${durationWords(ago)} ago`;
       text = `saved ${when}${saved.what ? `: ${saved.what}` : ""}`;
     }
-    if (line.textContent !== text) line.textContent = text;
+    if (line.textContent !== text) line.textContent = line.title = text;
     line.classList.toggle("vas-saving", store.waiting > 0);
   }
 

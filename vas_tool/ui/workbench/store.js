@@ -1,6 +1,8 @@
 // What the page knows: the server's last state, and what only this page decides (frame, chosen object, tool, layers).
 // Panels subscribe to kinds of change; nothing here touches the document.
 
+import { giveColours } from "./colours.js";
+
 export const BIT = { prompted: 1, modal: 2, amodal: 4, occluded: 8, accepted: 16, stale: 32, look: 64, content: 128 };
 export const LAYERS = ["modal", "hidden", "content", "depth", "differ", "others"];
 const DEFAULT_LAYERS = { modal: true, hidden: true, content: false, depth: false, differ: false, others: true };
@@ -35,9 +37,11 @@ export class Store {
     this.paintLayer = "modal";
     /** Done here, not yet answered: painted at once. Items: {kind, frame, handle, …} */
     this.pending = [];
+    giveColours([]);
     this.reason = null; // {frame, object, why} of the last "next to check"
     this.waiting = 0;
     this.bits = new Map();
+    this.labels = new Map(); // object id -> its last name, of deleted ones too
     this.differ = new Map(); // object id -> how far its hypotheses differ, a byte a frame (0: there are none)
     this.stampOfAll = 0;
     this.stamps = new Map();
@@ -111,6 +115,8 @@ export class Store {
     // Clicks and boxes are named as in Python; here a frame is a frame everywhere.
     for (const { clicks, boxes, amodal_boxes: whole } of state.objects) for (const mark of [...clicks, ...boxes, ...whole]) mark.frame ??= mark.frame_index;
     this.state = state;
+    giveColours(state.objects.map(({ id }) => id));
+    for (const { id, label } of state.objects) this.labels.set(id, label);
     this.bits = new Map(state.objects.map((object) => [object.id, bytesOf(object.frames)]));
     this.differ = new Map(state.objects.filter(({ differ }) => differ).map(({ id, differ }) => [id, bytesOf(differ)]));
     if (first) this.restorePlace(state);

@@ -179,7 +179,7 @@ export class Tray {
     const { store, hypotheses } = this;
     const { id } = store.chosen;
     const key = `${id}/${this.count}/${store.version}`;
-    if (id === null || !store.chosenObject || store.jobRuns || key === this.asked || !hypotheses.api) return;
+    if (id === null || !store.chosenObject || store.jobRuns || store.waiting || hypotheses.api?.isLost || key === this.asked || !hypotheses.api) return;
     this.asked = key;
     try {
       const { words } = await hypotheses.api.getJson(`cost?object_id=${id}&count=${this.count}`);

@@ -1,0 +1,38 @@
+"""What the page says of an export: where it is, what it holds, and a line for each object that needs a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from vas_tool.formats.tally import named
+from vas_tool.project import Project
+
+SHORT = 3
+"""Lines that are shown as they are; more are folded."""
+
+
+def report_html(folder: str, links: Iterable[tuple[str, str]], *, notes: Sequence[str], lines: Sequence[str]) -> str:
+    """The report. ``links`` are (name, address); ``notes`` are said in the first line, ``lines`` below it."""
+    files = " · ".join(f'<a href="{escape(address)}">{escape(name)}</a>' for name, address in links)
+    head = f"<p><strong>Exported</strong> to <code>{escape(folder)}</code>: {files}. {escape(' '.join(notes))}</p>"
+    rows = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    if not rows:
+        return head
+    if len(lines) <= SHORT:
+        return f"{head}<ul>{rows}</ul>"
+    return f"{head}<details><summary>Notes on {len(lines)} objects</summary><ul>{rows}</ul></details>"
+
+
+def split_by_object(project: Project, notes: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The notes about the whole export, and one line an object with all that is said of it."""
+    heads = {f"{project.name}, {named(o.id, o.label)}: ": named(o.id, o.label) for o in project.truth.objects}
+    general: list[str] = []
+    said: dict[str, list[str]] = {}
+    for note in notes:
+        head = next((head for head in heads if note.startswith(head)), None)
+        if head is None:
+            general.append(note)
+        else:
+            said.setdefault(heads[head], []).append(note.removeprefix(head).removesuffix("."))
+    return general, [f"{name}: {'; '.join(words)}." for name, words in said.items()]
