@@ -97,6 +97,15 @@ def test_what_a_view_shows_is_laid_where_it_was() -> None:
     assert np.allclose((left, top, right, bottom), box_of(mask), atol=1.5)
 
 
+@pytest.mark.parametrize("shape", [(slice(40, 41), slice(20, 90)), (slice(50, 51), slice(50, 51))])
+def test_a_line_or_a_dot_of_small_pixels_is_not_smoothed_away(shape: tuple[slice, slice]) -> None:
+    width, height = EVERYTHING.size_wh
+    small = np.zeros((height, width), bool)
+    small[shape] = True
+    found = EVERYTHING.enlarged(small, np.zeros((FRAME_WH[1], FRAME_WH[0]), bool))
+    assert iou(EVERYTHING.mask(found), small) > 0.9
+
+
 @pytest.mark.parametrize("other", [EVERYTHING, close_up((560, 280, 620, 330), FRAME_WH, shown=2)])
 def test_a_view_shows_another_ones_mask_in_its_place(other: View) -> None:
     mask = ball(600, 300, 30)

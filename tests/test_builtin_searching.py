@@ -113,3 +113,33 @@ def test_what_comes_out_from_behind_a_look_alike_is_not_made_one_by_its_flow() -
     here = carried(alike, back, trust=trust) >= UNSEEN
     assert here[10:30, 10:30].all() and not here[10:30, 30:40].any()
     assert (carried(alike, back, trust=np.ones_like(trust)) >= UNSEEN)[10:30, 30:40].any(), "unless that is sure"
+
+
+def test_a_stray_frame_of_something_else_does_not_end_a_track() -> None:
+    """A broken frame, or a single one of another camera."""
+    clip, masks = clip_of([(80 + 2 * k, 60) for k in range(8)])
+    frames = [clip[i] for i in range(8)]
+    frames[3] = np.random.default_rng(0).integers(0, 255, frames[3].shape).astype(np.uint8)
+    answers = tracked(ArrayClip(np.stack(frames)), masks[0])
+    assert not answers[3].mask.any() and answers[3].certainty == 0
+    assert min(iou(t.mask, masks[t.frame_index]) for t in answers[4:]) > 0.9
+
+
+@pytest.mark.parametrize("pace", [25, 50])
+def test_a_camera_that_turns_fast_is_no_cut(pace: int) -> None:
+    wide = cv2.resize(ground(5, (90, 120, 90)), (1600, 160))
+    pairs = [painted(wide[:, k * pace : k * pace + 240].copy(), (200 - k * pace, 60)) for k in range(4)]
+    answers = tracked(ArrayClip(np.stack([frame for frame, _ in pairs])), pairs[0][1])
+    assert min(iou(t.mask, pairs[t.frame_index][1]) for t in answers) > 0.9
+
+
+def test_what_stops_half_hidden_is_not_looked_for_farther_on() -> None:
+    """Its outline does not go on without it, and takes nothing else for what comes out."""
+    bar, places = slice(120, 150), [(80 + 2 * min(k, 14), 60) for k in range(50)]
+    clip, masks = clip_of(places, also_at=(200, 60))
+    frames = [clip[i].copy() for i in range(len(places))]
+    for frame, mask in zip(frames, masks, strict=True):
+        frame[:, bar] = ground(7, (50, 50, 140))[:, bar]
+        mask[:, bar] = False
+    answers = tracked(ArrayClip(np.stack(frames)), masks[0])
+    assert min(iou(t.mask, masks[t.frame_index]) for t in answers) > 0.8

@@ -6,6 +6,7 @@ Every finished frame is stored at once, under the edit that asked for it, so a s
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, Segmenter, SelfRating, TrackedFrame, silent
@@ -18,6 +19,15 @@ from vas_tool.project.review import engine_name
 from vas_tool.runs.results import OnFrame, ignore_frame, stamp_by, still_wanted
 from vas_tool.storage import Stamp
 from vas_tool.types import Clip, Prompts
+
+
+class SeenAreas(Protocol):
+    """The frames of a track, and how much is seen on each; ``ModalMasks`` is one."""
+
+    def __contains__(self, frame_index: object) -> bool: ...
+    def area(self, frame_index: int) -> int:
+        """Pixels."""
+        ...
 
 
 def segment_frame(project: Project, object_id: int, frame_index: int, *, edit_id: int, quick: bool = False) -> bool:
@@ -63,7 +73,8 @@ def track(
 
     A span is answered as the engine would answer it alone, from all that the person said on any frame. When it begins
     beside a tracked frame (a run was stopped there), that frame's mask counts as said too: it is all that is left of
-    what the engine remembered. A mask at its far end does not: errors would be handed on as truth.
+    what the engine remembered; when it is empty, the last one on which something was seen counts too. A mask at its far
+    end does not: errors would be handed on as truth.
     """
     loaded = registry.load("segment", engine_name(project, "segment"))
     total, done = sum(len(span) for span in spans), 0
@@ -74,13 +85,21 @@ def track(
     for span in spans:
         modal = project.modal(object_id)
         inputs = ModalInputs(modal.thing)
-        prompts = prompts_of(modal, also=(span[0] - span.step,))
+        prompts = prompts_of(modal, also=begun_beside(modal, span))
         for tracked in modal_masks(project.clip, prompts, span, segmenter=loaded, progress=step):
             stamp = _stamp(loaded.spec, tracked, inputs=inputs(tracked.frame_index))
             if _store_tracked(project, object_id, tracked, edit_id=edit_id, stamp=stamp):
                 on_frame(tracked.frame_index)
             done += 1
             step(0, 0, "")
+
+
+def begun_beside(modal: SeenAreas, span: range) -> tuple[int, ...]:
+    """The tracked frame before a span and, behind frames on which nothing was seen, the last one with something."""
+    beside = behind = span[0] - span.step
+    while behind in modal and not modal.area(behind):
+        behind -= span.step
+    return (beside,) if behind not in modal else tuple({beside, behind})
 
 
 def _store_tracked(project: Project, object_id: int, tracked: TrackedFrame, *, edit_id: int, stamp: Stamp) -> bool:

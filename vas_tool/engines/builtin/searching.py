@@ -19,7 +19,7 @@ SIZES_OFF = 0.25
 """How far off the object, in its sizes (roots of its area), a look-alike is at least: its own border is none."""
 
 UNSEEN = 0.5
-"""Of a pixel that has come into view: whether it is a look-alike was never to be seen, and it counts as one."""
+"""Of a pixel that another view has brought: whether it is a look-alike was never to be seen, and it counts as one."""
 
 SIZES_AROUND, PACE = 1.0, 0.2
 """How far from the place expected, in sizes, it is looked for; and how much farther with each lost frame, at least."""

@@ -121,7 +121,10 @@ class View:
         if self.size_wh == self.size:
             return mask
         soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), SOFT)
-        return cv2.resize(soft, self.size, interpolation=cv2.INTER_CUBIC) >= 0.5
+        smooth = cv2.resize(soft, self.size, interpolation=cv2.INTER_CUBIC) >= 0.5
+        if smooth.any() or not mask.any():
+            return smooth
+        return cv2.resize(mask.astype(np.uint8), self.size, interpolation=cv2.INTER_NEAREST) > 0  # a line, a dot
 
     def _inner(self, picture: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         return picture[self.y0 : self.y0 + self.height, self.x0 : self.x0 + self.width]
