@@ -99,17 +99,7 @@ class Opener:
         """A video, folder or project at a path under the root."""
         if not path.strip():
             raise ProjectError(f"type the path of a video or folder under {self.rooms.root}")
-        return self.source(self._typed(path.strip()), progress, options=options)
-
-    def _typed(self, path: str) -> Path:
-        """Under the root. Raises ProjectError when it is not; whoever only mistyped it is told so as well."""
-        try:
-            return self.rooms.inside(path)
-        except ProjectError as error:
-            there = (self.rooms.root / Path(path).expanduser()).exists()
-            raise (
-                error if there else ProjectError(f"{path} does not exist; check the spelling. Also, {error}")
-            ) from error
+        return self.source(self.rooms.inside(path.strip()), progress, options=options)
 
     def source(self, path: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A project folder is entered, anything else imported."""

@@ -59,12 +59,15 @@ class Rooms:
         return [p.name for p in sorted(found, key=_last_used, reverse=True)]
 
     def inside(self, path: str | Path) -> Path:
-        """``path``, relative to the root or absolute. Raises ProjectError when it leads out of the root."""
+        """``path``, relative to the root or absolute. Raises ProjectError when it leads out of the root.
+
+        Whether anything is there is not told: whoever reaches the page is not to learn what lies elsewhere.
+        """
         resolved = (self.root / Path(path).expanduser()).resolve()
         if not resolved.is_relative_to(self.root):
             raise ProjectError(
-                f"{path} is outside the folder this tool serves ({self.root}); move it there, or start the tool with "
-                "--root set to a folder that holds it"
+                f"{path} is outside the folder this tool serves ({self.root}); check the spelling, move it there, or "
+                "start the tool with --root set to a folder that holds it"
             )
         return resolved
 

@@ -33,7 +33,7 @@ export class StatusLines {
   /** Show a message until it is dismissed; a calm one goes by itself, one that `passes` with the next thing that is done. */
   say(text, { calm = false, passes = false } = {}) {
     clearTimeout(this.calmTimer);
-    this.part("alert").textContent = text[0].toUpperCase() + text.slice(1);
+    this.part("alert").textContent = text.charAt(0).toUpperCase() + text.slice(1);
     this.test("error").hidden = false;
     this.passesFrom = passes ? performance.now() + READ_MS : Infinity;
     this.test("error").classList.toggle("vas-calm", calm);
