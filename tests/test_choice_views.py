@@ -84,6 +84,7 @@ def test_what_completing_would_cost_is_told_by_the_last_run(session: Session) ->
     session.start_completing()
     session.wait()
     assert cost_view(session, 1, None) == {"words": ""}
+    assert cost_view(session, 99, None) == cost_view(session, 99, 3) == {"words": ""}, "deleted in the meantime"
     session.set_parameter("amodal", "size", "large")
     assert (
         cost_view(session, 1, None)["words"] == "amodal 4 frames, content 4 frames: about 1 s for what was timed here"

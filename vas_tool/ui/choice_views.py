@@ -70,7 +70,12 @@ def hypotheses_view(session: Session, object_id: int, frame_index: int) -> Json:
 
 
 def cost_view(session: Session, object_id: int | None, count: int | None) -> Json:
-    """What completing would make, or (``count``) that many hypotheses of one object, in words; "" for nothing."""
+    """What completing would make, or (``count``) that many hypotheses of one object, in words; "" for nothing.
+
+    An object that was deleted while the question was on its way would make nothing: that is no error.
+    """
+    if object_id is not None and object_id not in {thing.id for thing in session.project.truth.objects}:
+        return {"words": ""}
     if count is not None and object_id is not None:
         return {"words": in_words(session.hypotheses_cost(object_id, count))}
     return {"words": in_words(session.completion_cost(object_id))}
