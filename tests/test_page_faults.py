@@ -444,3 +444,12 @@ def test_help_shows_all_or_says_that_there_is_more(open_clip: OpenClip, height: 
     bench.page.wait_for_timeout(100)
     assert more.is_hidden()
     bench.press("Escape")
+
+
+def test_what_a_job_has_made_is_not_said_to_be_yet_to_make(open_clip: OpenClip) -> None:
+    bench = open_clip("cost", num_frames=6)
+    bench.click(*square(0))
+    bench.run("t")
+    bench.page.wait_for_function("document.querySelector('[data-testid=cost]').innerText.includes('would make')")
+    bench.run("a")
+    assert "would make" not in bench.item("cost").inner_text()

@@ -21,6 +21,7 @@ export class CostLine {
     const { id } = store.chosen;
     const key = `${id}/${store.version}`;
     const idle = this.api && store.chosenObject && !store.jobRuns;
+    if (store.jobRuns) this.clear(); // what was to be made is made when it ends
     if (idle && key !== this.asked) {
       this.asked = key;
       clearTimeout(this.timer);
