@@ -6,6 +6,7 @@ from typing import Any
 
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import Parameter
+from vas_tool.errors import PromptError
 from vas_tool.masks import to_runs
 from vas_tool.project import Project
 from vas_tool.project.object_layers import require_frame
@@ -72,10 +73,13 @@ def hypotheses_view(session: Session, object_id: int, frame_index: int) -> Json:
 def cost_view(session: Session, object_id: int | None, count: int | None) -> Json:
     """What completing would make, or (``count``) that many hypotheses of one object, in words; "" for nothing.
 
-    An object that was deleted while the question was on its way would make nothing: that is no error.
+    An object that is deleted before, or while it is counted, would make nothing: that is no error.
     """
-    if object_id is not None and object_id not in {thing.id for thing in session.project.truth.objects}:
+    try:
+        if count is not None and object_id is not None:
+            return {"words": in_words(session.hypotheses_cost(object_id, count))}
+        return {"words": in_words(session.completion_cost(object_id))}
+    except (PromptError, KeyError):
+        if object_id is None or object_id in {thing.id for thing in session.project.truth.objects}:
+            raise
         return {"words": ""}
-    if count is not None and object_id is not None:
-        return {"words": in_words(session.hypotheses_cost(object_id, count))}
-    return {"words": in_words(session.completion_cost(object_id))}
