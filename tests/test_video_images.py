@@ -1,6 +1,8 @@
 """A folder of images -> a clip."""
 
 import hashlib
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ from video_files import SIZE_WH, number_of, numbered
 
 from vas_tool.errors import VideoError
 from vas_tool.video import FolderClip, ImportedClip, import_frames
+from vas_tool.video.order import in_natural_order
+from vas_tool.video.picture_files import UnusablePicture, open_picture
 
 
 def imported(source: Path, **options: object) -> tuple[ImportedClip, FolderClip]:
@@ -24,18 +28,18 @@ def save(folder: Path, name: str, array: np.ndarray, **options: object) -> Path:
     return folder / name
 
 
-def test_jpeg_and_png_are_copied_byte_for_byte_in_lexicographic_order(tmp_path: Path) -> None:
+def test_jpeg_and_png_are_copied_byte_for_byte_in_natural_order(tmp_path: Path) -> None:
     folder = tmp_path / "images"
-    names = ["img1.png", "img10.jpg", "img2.JPEG", "img3.png"]
+    names = ["img1.png", "img2.JPEG", "IMG3.png", "img10.jpg"]
     for number, name in enumerate(names):
         save(folder, name, numbered(number))
     (folder / "Thumbs.db").write_bytes(b"not an image")
     (folder / "._img1.png").write_bytes(b"what macOS leaves behind")
     result, clip = imported(folder)
-    assert [clip.frame_path(i).name for i in range(4)] == ["00000.png", "00001.jpg", "00002.jpg", "00003.png"]
+    assert [clip.frame_path(i).name for i in range(4)] == ["00000.png", "00001.jpg", "00002.png", "00003.jpg"]
     assert all(clip.frame_path(i).read_bytes() == (folder / name).read_bytes() for i, name in enumerate(names))
     assert [number_of(f) for f in clip[:]] == [0, 1, 2, 3]
-    assert [(r.source_index, r.pts_seconds) for r in result.ledger] == [(i, i / 8) for i in range(4)]
+    assert [(r.source_index, r.pts_seconds, r.name) for r in result.ledger] == [(i, i / 8, names[i]) for i in range(4)]
     assert (result.fps, result.size_wh, result.source.kind, result.source.rotation) == (8, SIZE_WH, "images", 0)
     assert result.source.notes == ()
 
@@ -145,3 +149,37 @@ def test_progress(tmp_path: Path) -> None:
     seen: list[tuple[int, int, str]] = []
     imported(tmp_path / "images", progress=lambda *args: seen.append(args))
     assert seen == [(i, 3, "reading frames") for i in range(4)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"frame{n}.png" for n in range(12)],
+        [f"frame_{n:04d}.png" for n in range(9997, 10003)],
+        ["0.png", "01.png", "1.jpg", "1.png", "2.png", "10.png"],
+        ["a.png", "a 2.png", "A 10.png", "b.png"],
+    ],
+)
+def test_files_come_in_the_order_that_their_numbers_say(names: list[str]) -> None:
+    paths = [Path("clip") / name for name in names]
+    assert in_natural_order(reversed(paths)) == in_natural_order(paths) == paths
+
+
+def test_what_is_no_picture_of_a_kind_that_is_wanted_is_not_opened(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 48\n%%EndComments\nshowpage\n")
+    refused(tmp_path, "it holds no image, or none of the kinds PNG")
+
+
+def test_a_picture_of_any_size_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    """Heads of PNG files that say 12,000 and 60,000 pixels a side, with nothing behind them."""
+    for side, says in ((12_000, "12000 x 12000 pixels is too large"), (60_000, "far more than 100 megapixels")):
+        head = struct.pack(">4sIIBBBBB", b"IHDR", side, side, 1, 0, 0, 0, 0)
+        path = save(tmp_path / "images", "a.png", numbered(0))
+        path.write_bytes(
+            b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + b"\0\0\0\1IDAT"
+        )
+        refused(tmp_path, says)
+        with pytest.raises(UnusablePicture, match=says):
+            open_picture(path)

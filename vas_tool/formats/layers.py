@@ -34,6 +34,7 @@ from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import DEPTH_LEVELS
 from vas_tool.types import Frame, Mask
 from vas_tool.video import write_video
+from vas_tool.video.picture_files import CANVAS_PIXELS, open_picture
 
 LayerName = Literal["modal", "amodal", "content", "modal_overlay", "amodal_overlay", "depth"]
 """``depth`` is of the clip, the others of each object."""
@@ -280,7 +281,7 @@ def read_layers(folder: Path) -> LayersFolder:
 
 def _read_mask(path: Path) -> Mask:
     try:
-        with Image.open(path) as image:
+        with open_picture(path, most_pixels=CANVAS_PIXELS) as image:
             grey = np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
         raise FormatError(f"{path} does not read as an image ({error}); export it again") from error
@@ -306,7 +307,7 @@ def _checked_size(name: str, path: Path) -> tuple[int, int]:
     if name.endswith(("_modal", "_amodal")):
         return _read_mask(path).shape[::-1]
     try:
-        with Image.open(path) as image:
+        with open_picture(path, most_pixels=CANVAS_PIXELS) as image:
             image.load()
             return image.size
     except (OSError, SyntaxError, ValueError) as error:
