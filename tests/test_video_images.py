@@ -172,6 +172,7 @@ def test_what_is_no_picture_of_a_kind_that_is_wanted_is_not_opened(tmp_path: Pat
     refused(tmp_path, "it holds no image, or none of the kinds PNG")
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_picture_of_any_size_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     """Heads of PNG files that say 12,000 and 60,000 pixels a side, with nothing behind them."""
     for side, says in ((12_000, "12000 x 12000 pixels is too large"), (60_000, "far more than 100 megapixels")):
