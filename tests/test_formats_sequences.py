@@ -13,12 +13,13 @@ from PIL import Image
 
 from vas_tool.errors import Cancelled, FormatError, PromptError, VideoError
 from vas_tool.formats import sequences
+from vas_tool.formats.mask_folder import paired_masks
+from vas_tool.formats.mask_names import FrameNames
 from vas_tool.formats.sequences import (
     frames_without_mask,
     import_masks,
     import_sequences,
     is_sequences_folder,
-    pair_masks,
     read_sequences,
     write_sequences,
 )
@@ -127,11 +128,14 @@ def test_masks_pair_by_name_when_there_are_fewer(sequence: Path) -> None:
     assert sorted(source.masks) == [0, 2, 4] and source.num_frames == 5 and source.size_wh == SIZE
 
 
-def test_masks_of_other_names_pair_in_order(sequence: Path) -> None:
-    for i in range(5):
-        (sequence / "masks" / f"{i:05d}.png").rename(sequence / "masks" / f"m{i}.png")
-    assert [p.name for _, p in sorted(read_sequences(sequence).masks.items())] == [f"m{i}.png" for i in range(5)]
-    (sequence / "masks" / "m4.png").unlink()
+def test_masks_of_other_names_pair_in_order_and_that_is_said(sequence: Path) -> None:
+    names = [f"{letter}.png" for letter in "abcde"]
+    for i, name in enumerate(names):
+        (sequence / "masks" / f"{i:05d}.png").rename(sequence / "masks" / name)
+    source = read_sequences(sequence)
+    assert [p.name for _, p in sorted(source.masks.items())] == names
+    assert source.notes == ("no mask has the name of a frame: they were taken in their order, a.png for frame 00000",)
+    (sequence / "masks" / "e.png").unlink()
     with pytest.raises(FormatError, match="4 masks for 5 frames"):
         read_sequences(sequence)
 
@@ -187,12 +191,15 @@ def test_masks_of_any_mode(sequence: Path, tmp_path: Path, mode: str) -> None:
     assert np.array_equal(project.modal(1)[3], block(3))
 
 
-def test_masks_of_zeros_and_ones_are_refused_not_taken_as_empty(sequence: Path, tmp_path: Path) -> None:
+def test_masks_of_zeros_and_ones_are_not_taken_as_empty(sequence: Path, tmp_path: Path) -> None:
     for i in range(5):
         save(sequence / "masks" / f"{i:05d}.png", block(i), on=1)
-    with pytest.raises(FormatError, match="reach only 1 of 255"):
-        import_sequences(sequence, tmp_path / "new")
+    with pytest.raises(FormatError, match="reaches only 1 of 255"):
+        import_sequences(sequence, tmp_path / "new", mask_values="grey")
     assert not (tmp_path / "new").exists()
+    project = import_sequences(sequence, tmp_path / "new")
+    project.close()
+    assert np.array_equal(project.modal(1)[3], block(3))
 
 
 def test_an_object_that_is_never_seen_is_no_error(sequence: Path, tmp_path: Path) -> None:
@@ -271,7 +278,7 @@ def test_pairing_by_name_is_exact(tmp_path_factory: pytest.TempPathFactory, ther
         save(folder / f"{i:02d}.png", rectangle((8, 8), 0, 0, 4, 4))
     stems = [f"{i:02d}" for i in range(num_frames)]
     try:
-        pairs = pair_masks(folder, stems, size_wh=(8, 8))
+        pairs = paired_masks(folder, FrameNames(tuple(stems)), size_wh=(8, 8)).masks
     except FormatError:
         pairs = None
     shutil.rmtree(folder)

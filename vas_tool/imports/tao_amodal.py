@@ -22,6 +22,7 @@ from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name,
 from vas_tool.types import AmodalBox, Box, BoxKeyframe, FrameRecord, NoBox, SizeWH
 from vas_tool.video import ListedImages
 from vas_tool.video.images import image_paths, is_image
+from vas_tool.video.order import in_natural_order
 
 ANNOTATED_FPS = 1.0
 """TAO is annotated once a second (spec.md 6.1)."""
@@ -178,7 +179,7 @@ class _Planning:
             self.problems.append(f"video {video.id} ({video.name}): {what}")
             return []
         self.problems += missing
-        folders = sorted({file.parent for file in there})
+        folders = in_natural_order({file.parent for file in there})
         if len(folders) > 1:
             raise FormatError(f"its frames lie in {len(folders)} folders, {folders[0]} and others; put them into one")
         return [(image, file) for file, image in there.items()]

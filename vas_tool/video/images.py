@@ -67,6 +67,8 @@ class ListedImages:
     """What the clip says it was made from."""
     frames: tuple[tuple[Path, FrameRecord], ...]
     """In their order."""
+    notes: tuple[str, ...] = ()
+    """What the clip says of its source, beside what is seen while they are read."""
 
 
 def import_listed(source: ListedImages, folder: Path, *, fps: float, progress: Progress) -> ImportedClip:
@@ -80,7 +82,7 @@ def import_listed(source: ListedImages, folder: Path, *, fps: float, progress: P
         _digest(digest, path, data)
         reading.store(path, data)
     progress(len(source.frames), len(source.frames), "reading frames")
-    notes, name = tuple(reading.notes()), str(source.folder)
+    notes, name = (*reading.notes(), *source.notes), str(source.folder)
     info = SourceInfo(name, digest.hexdigest(), None, reading.size_wh, 0, "images", notes)
     ledger = tuple(replace(record, name=path.name) for path, record in source.frames)
     return ImportedClip(info, ledger, fps, reading.size_wh)
