@@ -23,7 +23,6 @@ from PIL import Image, PngImagePlugin
 from vas_tool.errors import ProjectBusy, ProjectDamaged, ProjectError
 from vas_tool.masks import area, box_xyxy
 from vas_tool.types import Content, Depth, Mask, SizeWH
-from vas_tool.video.picture_files import CANVAS_PIXELS, open_picture
 
 Picture = TypeVar("Picture")
 
@@ -233,7 +232,7 @@ class LayerFolder(MutableMapping[int, Picture]):
             raise KeyError(frame_index)
         path = self.path(frame_index)
         try:
-            with open_picture(path, most_pixels=CANVAS_PIXELS) as image:
+            with Image.open(path) as image:
                 return self.codec.decode(self._fitted(frame_index, image))
         except (OSError, SyntaxError) as error:
             raise ProjectDamaged(f"{path} does not read ({error}); delete the file and run its stage again") from error
@@ -296,7 +295,7 @@ def read_stamp(path: Path) -> Stamp:
 def _head(path: Path) -> tuple[Stamp, SizeWH]:
     """Stamp and size of a picture; its pixels are not read."""
     try:
-        with open_picture(path, most_pixels=CANVAS_PIXELS) as image:
+        with Image.open(path) as image:
             data, size = json.loads(image.info[STAMP_KEY]), image.size
         tuples = {key: tuple(data[key]) for key in ("box", "seeds", "crop", "given_box") if data.get(key) is not None}
         return Stamp(**{**data, **tuples}), size

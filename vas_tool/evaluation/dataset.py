@@ -10,12 +10,12 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from vas_tool.errors import FormatError
 from vas_tool.formats.coco_fields import is_number
 from vas_tool.masks import CocoRle, box_xyxy, run_lengths, to_rle
 from vas_tool.types import Mask
-from vas_tool.video.picture_files import open_picture
 
 BoxXYWH = tuple[float, float, float, float]
 """x, y, width, height in the picture's pixels; may reach beyond it."""
@@ -142,7 +142,7 @@ class ImageMask:
     def read(self) -> Mask:
         """(H, W) bool. Raises FormatError when the file is no image."""
         try:
-            with open_picture(self.path) as image:
+            with Image.open(self.path) as image:
                 pixels: npt.NDArray[Any] = np.asarray(image)
         except (OSError, SyntaxError, ValueError) as error:
             raise FrameError(f"{self.path} does not read as an image ({error})", "unreadable file") from error

@@ -42,6 +42,9 @@ MOST_SOFT = 0.25
 MOST_OBJECTS = 64
 """More values than this are not taken for ids unless that is said."""
 
+MOST_SAID = 255
+"""And more than this not even then."""
+
 
 class Undecided(ValueError):
     """``str(error)`` says why, without the values."""
@@ -94,14 +97,17 @@ class Decision:
 def said(values: MaskValues, found: Found) -> Decision:
     """What the person said; palette indices count where pictures have them. Raises Undecided when nothing is object."""
     by_index = _is_indexed(found)
-    numbers = sorted(found.indexed if by_index else found.shown)
-    void = {VOID, VOID_COLOUR} if values == "palette" else set()
-    objects = tuple(n for n in numbers if n and n not in void)
     if values == "alpha" and not found.num_alphas:
         raise Undecided("no picture has an alpha channel")
-    if values in ("ids", "palette") and not objects and not found.is_empty:
+    if values not in ("ids", "palette"):
+        return Decision(values, by_index, scale=found.scale, guessed=False)
+    void = (VOID, VOID_COLOUR) if values == "palette" else ()
+    objects = tuple(n for n in sorted(found.indexed if by_index else found.shown) if n and n not in void)
+    if not objects and not found.is_empty:
         raise Undecided("nothing but void is in them")
-    return Decision(values, by_index, objects, tuple(sorted(void)), found.scale, guessed=False)
+    if len(objects) > MOST_SAID:
+        raise Undecided(f"they have {len(objects)} values")
+    return Decision(values, by_index, objects, void, guessed=False)
 
 
 def decide(found: Found) -> Decision:

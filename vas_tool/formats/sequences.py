@@ -29,7 +29,8 @@ from vas_tool.formats.videos import ExportVideo, numbered
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
-from vas_tool.types import Mask, SizeWH
+from vas_tool.types import FrameRecord, Mask, SizeWH
+from vas_tool.video import ListedImages
 from vas_tool.video.images import image_paths
 from vas_tool.video.picture_files import loaded_picture
 
@@ -185,8 +186,7 @@ def import_sequences(
     """
     source = read_sequences(folder)
     masks = read_masks(source.masks, size_wh=source.size_wh, values=mask_values, progress=progress)
-    notes = (*source.notes, *masks.notes)
-    project = Project.create(project_folder, source.rgbs, fps=fps, notes=notes, progress=progress)
+    project = Project.create(project_folder, listed_frames(source, masks, fps=fps), fps=fps, progress=progress)
     try:
         for given in masks.objects:
             name = label or f"{folder.resolve().name} {given.name}".rstrip()
@@ -196,6 +196,12 @@ def import_sequences(
         shutil.rmtree(project_folder, ignore_errors=True)
         raise
     return project
+
+
+def listed_frames(source: SequencesSource, masks: MaskFolder, *, fps: float) -> ListedImages:
+    """A sequence's frames, ``fps`` a second, with what is to be known of how its masks pair and were read."""
+    frames = tuple((path, FrameRecord(i, i / fps)) for i, path in enumerate(image_paths(source.rgbs)))
+    return ListedImages(source.rgbs, frames, (*source.notes, *masks.notes))
 
 
 def import_masks(

@@ -9,12 +9,9 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, InputError
 from vas_tool.formats.mask_folder import MaskFolder, ReadMask, read_masks
 from vas_tool.formats.mask_values import MaskValues
-from vas_tool.formats.sequences import SequencesSource, is_sequences_folder, read_sequences
+from vas_tool.formats.sequences import SequencesSource, is_sequences_folder, listed_frames, read_sequences
 from vas_tool.formats.tabe import TabeSource, is_tabe_folder, read_tabe
 from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all
-from vas_tool.types import FrameRecord
-from vas_tool.video import ListedImages
-from vas_tool.video.images import image_paths
 from vas_tool.video.order import in_natural_order
 
 TABE_FPS = 15.0
@@ -97,7 +94,6 @@ def _plan(
     amodal: MaskFolder | None = None,
 ) -> Plan:
     name = folder.resolve().name
-    frames = tuple((p, FrameRecord(i, i / fps)) for i, p in enumerate(image_paths(source.rgbs)))
     modal = read_masks(source.masks, size_wh=source.size_wh, values=values)
     whole = _of_the_same(folder, modal, amodal)
     things = tuple(
@@ -106,8 +102,7 @@ def _plan(
         )
         for given in modal.objects
     )
-    notes = (*source.notes, *modal.notes)
-    return Plan(folder_name(name), ListedImages(source.rgbs, frames, notes), fps, things)
+    return Plan(folder_name(name), listed_frames(source, modal, fps=fps), fps, things)
 
 
 def _of_the_same(folder: Path, modal: MaskFolder, amodal: MaskFolder | None) -> dict[str, Mapping[int, ReadMask]]:

@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -83,13 +83,11 @@ class Project:
         start_seconds: float = 0.0,
         end_seconds: float | None = None,
         source_name: str | None = None,
-        notes: Sequence[str] = (),
         progress: Progress = silent,
     ) -> Project:
         """Import ``source`` (a video, a folder of images, or some of one) into a new project folder.
 
-        ``source_name`` is recorded as the source in the place of its path, where that is only a temporary one;
-        ``notes`` beside what the import itself has to say of it.
+        ``source_name`` is recorded as the source in the place of its path, where that is only a temporary one.
 
         Made beside and renamed when complete: a cancelled or failed import leaves nothing. Raises ProjectError when
         ``folder`` exists and is not empty, VideoError when the source is no clip, Cancelled.
@@ -107,8 +105,7 @@ class Project:
                 end_seconds=end_seconds,
                 progress=progress,
             )
-            said = (*imported.source.notes, *notes)
-            named = replace(imported.source, path=source_name or imported.source.path, notes=said)
+            named = replace(imported.source, path=source_name or imported.source.path)
             data = _head_json(named, imported.ledger, fps=imported.fps)
             data |= truth_json(Truth(canvas=Canvas(imported.size_wh)))
             write_atomically(beside / "project.json", json.dumps(data).encode())
