@@ -28,7 +28,6 @@ from vas_tool.evaluation.occlusion import OcclusionCase, occlusion_cases, views_
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.masks import iou
 from vas_tool.types import ArrayClip, Frame, Mask, Prompts
-from vas_tool.video.images import image_paths
 
 TAO_MADE = Path(__file__).parent.parent / "assets" / "tao_made"
 LEAST = 60
@@ -101,7 +100,7 @@ def _tao_made() -> Iterator[Track]:
     truth = json.loads((TAO_MADE / "truth.json").read_text())
     for clip, tracks in truth.items():
         folder = TAO_MADE / "frames" / "val" / "Made" / clip
-        frames = [cv2.imread(str(path))[..., ::-1] for path in image_paths(folder)]
+        frames = [cv2.imread(str(path))[..., ::-1] for path in sorted(folder.iterdir())]
         for number, track in tracks.items():
             runs = [{"size": list(frames[0].shape[:2]), "counts": counts.encode()} for counts in track["modal"]]
             yield Track(f"{clip} {number}", frames, [coco_mask.decode(one) > 0 for one in runs])

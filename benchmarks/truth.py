@@ -14,7 +14,6 @@ from vas_tool.evaluation.occlusion import OcclusionCase, occlusion_cases, shrunk
 from vas_tool.evaluation.silhouettes import FullView, Masks
 from vas_tool.sample import sample_clip
 from vas_tool.types import ArrayClip
-from vas_tool.video.images import image_paths
 
 
 def labelled_clips(folders: list[Path]) -> list[FullView]:
@@ -31,7 +30,7 @@ def cases(folders: list[Path], seeds: int) -> Iterator[OcclusionCase]:
 
 
 def _masks(folder: Path) -> Masks:
-    return np.stack([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127 for path in image_paths(folder)])
+    return np.stack([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127 for path in sorted(folder.iterdir())])
 
 
 def _sample() -> FullView:
@@ -44,7 +43,7 @@ def _sample_case() -> OcclusionCase:
     """At its own size, with the builtin depth: nothing here is better than in use."""
     truth = sample_clip().parent / "truth"
     view = _sample()
-    pictures = [cv2.imread(str(p), cv2.IMREAD_UNCHANGED)[..., 2::-1] for p in image_paths(truth / "content")]
+    pictures = [cv2.imread(str(p), cv2.IMREAD_UNCHANGED)[..., 2::-1] for p in sorted((truth / "content").iterdir())]
     clip = ArrayClip(view.frames)
     depth = dict(BuiltinDepth().estimate(clip, range(len(clip))))
     modal, amodal = dict(enumerate(view.masks)), _masks(truth / "amodal")

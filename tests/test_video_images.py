@@ -1,8 +1,6 @@
 """A folder of images -> a clip."""
 
 import hashlib
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +10,6 @@ from video_files import SIZE_WH, number_of, numbered
 
 from vas_tool.errors import VideoError
 from vas_tool.video import FolderClip, ImportedClip, import_frames
-from vas_tool.video.order import in_natural_order
-from vas_tool.video.picture_files import UnusablePicture, open_picture
 
 
 def imported(source: Path, **options: object) -> tuple[ImportedClip, FolderClip]:
@@ -149,38 +145,3 @@ def test_progress(tmp_path: Path) -> None:
     seen: list[tuple[int, int, str]] = []
     imported(tmp_path / "images", progress=lambda *args: seen.append(args))
     assert seen == [(i, 3, "reading frames") for i in range(4)]
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        [f"frame{n}.png" for n in range(12)],
-        [f"frame_{n:04d}.png" for n in range(9997, 10003)],
-        ["0.png", "01.png", "1.jpg", "1.png", "2.png", "10.png"],
-        ["a.png", "a 2.png", "A 10.png", "b.png"],
-    ],
-)
-def test_files_come_in_the_order_that_their_numbers_say(names: list[str]) -> None:
-    paths = [Path("clip") / name for name in names]
-    assert in_natural_order(reversed(paths)) == in_natural_order(paths) == paths
-
-
-def test_what_is_no_picture_of_a_kind_that_is_wanted_is_not_opened(tmp_path: Path) -> None:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    (folder / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 48\n%%EndComments\nshowpage\n")
-    refused(tmp_path, "it holds no image, or none of the kinds PNG")
-
-
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_a_picture_of_any_size_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
-    """Heads of PNG files that say 12,000 and 60,000 pixels a side, with nothing behind them."""
-    for side, says in ((12_000, "12000 x 12000 pixels is too large"), (60_000, "far more than 100 megapixels")):
-        head = struct.pack(">4sIIBBBBB", b"IHDR", side, side, 1, 0, 0, 0, 0)
-        path = save(tmp_path / "images", "a.png", numbered(0))
-        path.write_bytes(
-            b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + b"\0\0\0\1IDAT"
-        )
-        refused(tmp_path, says)
-        with pytest.raises(UnusablePicture, match=says):
-            open_picture(path)
