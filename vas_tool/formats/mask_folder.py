@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.mask_names import FrameNames, Paired, pair
@@ -130,9 +128,7 @@ def _brightest(found: Found, place: int) -> int:
 
 
 def _read(path: Path, decision: Decision, value: int) -> Mask:
-    pixels = read_pixels(path)
     try:
-        mask = decision.masks(pixels).get(value)
+        return decision.mask(read_pixels(path), value)
     except Undecided as error:
         raise FormatError(f"{path}: {error}; replace it or take it out") from error
-    return np.zeros(pixels.shown.shape, np.bool_) if mask is None else mask

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -79,7 +80,7 @@ class Found:
 
     def add(self, pixels: Pixels) -> None:
         """Take one more picture into account."""
-        values, counts = np.unique(pixels.shown, return_counts=True)
+        values, counts = _counted(pixels.shown)
         if len(self.shown) < MOST_VALUES:
             self.shown.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
         self.together |= WHITE in values and len(set(values.tolist()) - {0, WHITE}) > 0
@@ -99,7 +100,7 @@ class Found:
 
     def _add_alpha(self, alpha: npt.NDArray[np.uint8], bright: Values) -> None:
         self.num_alphas += 1
-        self.alphas |= set(np.unique(alpha).tolist())
+        self.alphas |= set(np.flatnonzero(np.bincount(alpha.ravel())).tolist())
         opaque = alpha > OBJECT_ABOVE
         for place, seen in enumerate((bright > 0, bright > OBJECT_ABOVE)):
             self.alpha_is_shown[place] &= bool(np.array_equal(opaque, seen))
@@ -125,3 +126,12 @@ class Found:
         indices = f", by the indices {', '.join(map(str, sorted(self.indexed)[:NAMED]))}" if self.indexed else ""
         alpha = f"; alpha from {min(self.alphas)} to {max(self.alphas)}" if self.alphas else ""
         return f"{', '.join(map(name_of, values[:NAMED]))}{more}{indices}{alpha}"
+
+
+def _counted(shown: Values) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The values that occur, ascending, and how often each."""
+    if shown.max(initial=0) >= COLOUR:
+        return np.unique(shown, return_counts=True)
+    counts = np.bincount(shown.ravel())  # ten times as quick as sorting
+    values = np.flatnonzero(counts)
+    return values, counts[values]

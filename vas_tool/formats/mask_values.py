@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from vas_tool.formats.mask_pixels import COLOUR, Pixels, brightness, name_of
 from vas_tool.formats.mask_seen import FINE, NAMED, NEAR_ENDS, OBJECT_ABOVE, WHITE, Found, Glance
@@ -64,19 +63,18 @@ class Decision:
     guessed: bool = True
     """False where the person said it."""
 
-    def masks(self, pixels: Pixels) -> dict[int, Mask]:
-        """(H, W) of every object that is in the picture; of the one object, under 0, also where it is not."""
+    def mask(self, pixels: Pixels, value: int) -> Mask:
+        """(H, W) of the object with this value; of the only one where values do not tell objects apart."""
         if self.values == "alpha":
             if pixels.alpha is None:
                 raise Undecided("it has no alpha channel, others have")
-            return {0: pixels.alpha > OBJECT_ABOVE}
+            return pixels.alpha > OBJECT_ABOVE
         if self.values == "grey":
-            return {0: brightness(pixels.shown) > OBJECT_ABOVE * self.scale}
-        numbers = self._numbers(pixels)
-        if self.values == "binary":
-            return {0: numbers != 0}
-        there = set(np.unique(numbers).tolist())
-        return {value: numbers == value for value in self.objects if value in there}
+            return brightness(pixels.shown) > OBJECT_ABOVE * self.scale
+        numbers = pixels.shown
+        if self.by_index and pixels.index is not None:
+            numbers = pixels.index.astype(np.int32)
+        return np.asarray(numbers == value if self.objects else numbers != 0)
 
     def is_unknown(self, picture: Glance) -> bool:
         """Whether a picture holds void and no object."""
@@ -89,9 +87,6 @@ class Decision:
         if self.values == "alpha":
             return near < picture.most_opaque <= OBJECT_ABOVE
         return self.values == "grey" and near < picture.brightest <= OBJECT_ABOVE * self.scale
-
-    def _numbers(self, pixels: Pixels) -> npt.NDArray[np.int32]:
-        return pixels.index.astype(np.int32) if self.by_index and pixels.index is not None else pixels.shown
 
 
 def said(values: MaskValues, found: Found) -> Decision:
