@@ -79,15 +79,12 @@ def kills(row: Row, number: int, folder: Path, *, chance: random.Random) -> None
             project = Project.create(folder / f"clip{seed}", write_images(folder / f"images{seed}", 8, (64, 48)))
             project.close()
         try:
-            said = work_until_killed(project.folder, seed, chance.uniform(0, 0.6))
-            if not said:
-                row.add("crashed", f"kill {seed}: the worker died by itself")
-                continue
+            said = work_until_killed(project.folder, seed, chance)
             confirmed += len(said)
             check_nothing_lost(project.folder, said[-1])
             row.add("done")
-        except TimeoutError as error:
-            row.add("hung", f"kill {seed}: {error}")
+        except (TimeoutError, RuntimeError) as error:
+            row.add("hung" if isinstance(error, TimeoutError) else "crashed", f"kill {seed}: {error}")
         except Exception:
             row.add("lost", f"kill {seed}: {traceback.format_exc()}")
     row.remark = f"{confirmed:,} confirmed actions"

@@ -5,6 +5,7 @@ For ``test_kill.py``, ``full_disk_worker.py`` and ``benchmarks/torture.py``.
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -23,10 +24,10 @@ def digest(project: Project) -> str:
     return digest_of(truth_json(project.truth))
 
 
-def work_until_killed(folder: Path, seed: int, seconds: float) -> list[dict]:
-    """Start the worker, kill it ``seconds`` after its first confirmation; everything it confirmed.
+def work_until_killed(folder: Path, seed: int, chance: random.Random) -> list[dict]:
+    """Start the worker, kill it within an action after some were confirmed; everything it confirmed.
 
-    Raises TimeoutError when it confirms nothing in HANG_SECONDS.
+    Raises TimeoutError when it takes HANG_SECONDS to confirm them, RuntimeError when it dies by itself.
     """
     tests = Path(__file__).parent
     worker = subprocess.Popen(
@@ -38,14 +39,15 @@ def work_until_killed(folder: Path, seed: int, seconds: float) -> list[dict]:
     assert worker.stdout is not None
     hangs = threading.Timer(HANG_SECONDS, worker.kill)
     hangs.start()
-    first = worker.stdout.readline()
+    lines = [worker.stdout.readline() for _ in range(chance.randrange(1, 12))]
     hangs.cancel()
-    if not first and worker.wait() == -signal.SIGKILL:
-        raise TimeoutError(f"nothing was confirmed in {HANG_SECONDS:g} s")
-    time.sleep(seconds)
+    if not lines[-1]:
+        died = worker.wait()
+        raise TimeoutError("the worker hung") if died == -signal.SIGKILL else RuntimeError(f"the worker died ({died})")
+    time.sleep(chance.uniform(0.0, 0.1))
     worker.send_signal(signal.SIGKILL)
     rest, _ = worker.communicate()
-    lines = [first, *rest.splitlines(keepends=True)]
+    lines += rest.splitlines(keepends=True)
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 

@@ -18,8 +18,7 @@ def test_nothing_confirmed_is_lost(make_project: Callable[..., Project]) -> None
     chance = random.Random(7)
     confirmed = 0
     for seed in range(ROUNDS):
-        said = work_until_killed(project.folder, seed, chance.uniform(0.0, 0.6))
-        assert said, "the worker died by itself"
+        said = work_until_killed(project.folder, seed, chance)
         confirmed += len(said)
         check_nothing_lost(project.folder, said[-1])
     assert confirmed > 5 * ROUNDS, "the workers were killed before they did anything"
