@@ -15,6 +15,7 @@ from conftest import write_images
 from fake_engines import use_fake_engines
 from video_files import make_video
 
+from vas_tool import sample
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, ProjectBusy, ProjectError, VideoError
 from vas_tool.project import Project
@@ -161,6 +162,14 @@ def test_two_tabs_that_ask_for_the_sample_share_it(rooms: Rooms, monkeypatch: py
     with ThreadPoolExecutor() as pool:
         tokens = list(pool.map(opener.sample, [silent] * 3))
     assert {name_of(rooms, token) for token in tokens} == {"sample"} == set(rooms.projects())
+
+
+def test_a_start_needs_no_sample(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "PLACES", ())
+    opener = Opener(rooms, start=pictures(rooms, "clip"))
+    assert name_of(rooms, opener.arrive("", silent)) == "clip"
+    with pytest.raises(VideoError, match="the sample is not part of this installation"):
+        opener.sample(silent)
 
 
 def test_a_cancelled_import_leaves_nothing_and_its_name_is_free(rooms: Rooms) -> None:

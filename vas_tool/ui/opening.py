@@ -15,7 +15,7 @@ from vas_tool.errors import ProjectError, VideoError
 from vas_tool.exports import default_out, export
 from vas_tool.formats.sequences import import_sequences, is_sequences_folder
 from vas_tool.project import Project
-from vas_tool.sample import sample_clip
+from vas_tool.sample import is_sample, sample_clip
 from vas_tool.ui.ahead import Ahead
 from vas_tool.ui.reports import split_by_object
 from vas_tool.ui.rooms import EXPORTS_FOLDER, ImportOptions, Rooms
@@ -77,7 +77,7 @@ class Opener:
         return self.project(names[0]) if names else ""
 
     def _first(self, start: Path, progress: Progress) -> str:
-        if start.resolve() == sample_clip():
+        if is_sample(start):
             return self.sample(progress)
         return self.source(start, progress)
 
