@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -294,6 +295,51 @@ def test_pickles_of_plain_data_read(tmp_path: Path) -> None:
         (tmp_path / "plain.pkl").write_bytes(pickle.dumps(data, protocol=protocol))
         read = load_plain(tmp_path / "plain.pkl")
         assert read["a"] == data["a"] and read["n"] == 2 and read["v"].tolist() == [0, 1, 2]
+
+
+def test_arrays_of_numbers_come_back_of_any_numpy(tmp_path: Path) -> None:
+    shared = np.arange(6.0).reshape(2, 3)
+    frozen = np.arange(4)
+    frozen.flags.writeable = False
+    arrays: dict[str, Any] = {"c": shared, "f": np.asfortranarray(shared), "big": np.arange(3, dtype=">i4")}
+    arrays |= {"none": np.zeros((0, 4)), "one": np.array(3), "bool": np.eye(3, dtype=bool), "frozen": frozen}
+    data = {"arrays": arrays, "again": [shared, shared], "ordered": OrderedDict(a=b""), "numbers": [np.int64(2**40)]}
+    for protocol in range(6):
+        dumped = pickle.dumps(data, protocol=protocol)
+        for content in (dumped, dumped.replace(b"numpy._core", b"numpy.core") if protocol < 4 else dumped):
+            (tmp_path / "plain.pkl").write_bytes(content)
+            read = load_plain(tmp_path / "plain.pkl")
+            for name, array in arrays.items():
+                found, wanted = read["arrays"][name], pickle.loads(dumped)["arrays"][name]
+                assert found.dtype == wanted.dtype and found.shape == array.shape and (found == array).all()
+            assert read["again"][0] is read["again"][1] and type(read["numbers"][0]) is int
+            assert read["ordered"] == {"a": b""} and read["numbers"] == [2**40]
+
+
+HARM = {
+    "objects": pickle.dumps(np.array([{}, 1], dtype=object)),
+    "a dtype that turns into objects": pickle.dumps(np.arange(3), protocol=2).replace(b"i8", b"O8"),
+    "records": pickle.dumps(np.zeros(2, dtype=[("a", "O")])),
+    "more than there is": pickle.dumps(np.arange(3), protocol=2).replace(b"K\x03\x85", b"K\x09\x85"),
+    "ndarray called": b"cnumpy\nndarray\n(tR.",
+    "our own functions changed": b'c_codecs\nencode\n}S"__defaults__"\n(S"a"\ntsb.',
+    "bytes of any length": b"cbuiltins\nbytes\n(I1000000000000\ntR.",
+    "a bytearray of any length": b"\x80\x05\x96" + (2**50).to_bytes(8, "little") + b"abc.",
+    "tuples in tuples as a key": b"})" + b"\x85" * 300_000 + b"K\x01s.",
+    "a class of Python": b"cbuiltins\nobject\n)\x81.",
+}
+
+
+@pytest.mark.parametrize("name", list(HARM))
+def test_pickles_that_would_do_harm_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "evil.pkl").write_bytes(HARM[name])
+    with pytest.raises(FormatError, match="no pickle of plain data"):
+        load_plain(tmp_path / "evil.pkl")
+
+
+def test_a_number_in_a_pickle_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "plain.pkl").write_bytes(b"\x80\x04K\x07r\xff\xff\xff\x7f.")  # "remember this as number 2147483647"
+    assert load_plain(tmp_path / "plain.pkl") == 7
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", pickle.dumps([1]), pickle.dumps({"v": {"o": {"x": {"FM": 1}}}})])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from PIL import Image
 
 from vas_tool.errors import FormatError
 from vas_tool.formats.coco_fields import is_number
-from vas_tool.masks import CocoRle, box_xyxy, run_lengths, to_rle
+from vas_tool.masks import CocoRle, box_xyxy, checked_rle, checked_size, to_rle
 from vas_tool.types import Mask
 
 BoxXYWH = tuple[float, float, float, float]
@@ -92,9 +93,10 @@ class RleMask:
             counts = counts.decode("latin-1")
         if not isinstance(counts, str):
             raise FormatError("the mask's counts must be text (compressed RLE)")
-        if not (isinstance(size, list | tuple) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
+        height, width = checked_size(size)
+        if not height or not width:
             raise FormatError(f"the mask's size must be [height, width], got {size!r}")
-        return cls((size[0], size[1]), counts)
+        return cls((height, width), counts)
 
     @classmethod
     def from_mask(cls, mask: Mask) -> RleMask:
@@ -111,24 +113,18 @@ class RleMask:
         """(H, W) bool. Raises FormatError when the runs do not fill the size."""
         from pycocotools import mask as coco
 
-        return np.asarray(coco.decode(self._checked())).view(np.bool_)
+        return np.asarray(coco.decode(checked_rle(self.rle))).view(np.bool_)
 
     def box_xywh(self) -> list[int]:
         """Tight [x, y, width, height] without decoding; zeros for an empty mask. Raises FormatError."""
         from pycocotools import mask as coco
 
-        return [int(n) for n in coco.toBbox(self._checked())]
+        return [int(n) for n in coco.toBbox(checked_rle(self.rle))]
 
     def box(self, mask: Mask) -> BoxXYXY | None:
         """Tight box; None when it is empty."""
         x, y, width, height = self.box_xywh()
         return (x, y, x + width, y + height) if width and height else None
-
-    def _checked(self) -> dict[str, Any]:
-        height, width = self.size_hw
-        if int(run_lengths(self.counts).sum()) != height * width:
-            raise FormatError(f"RLE runs do not add up to {height} x {width}")
-        return {"size": [height, width], "counts": self.counts.encode("ascii")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +268,7 @@ def box_of(value: Any) -> BoxXYWH:
     """[x, y, width, height] of numbers that a picture can have. Raises FormatError."""
     good = isinstance(value, list | tuple) and len(value) == 4
     if not good or not all(is_number(n) and abs(n) <= LARGEST for n in value):
-        raise FormatError(f"a box must be [x, y, width, height], got {str(value)[:60]}")
+        raise FormatError(f"a box must be [x, y, width, height], got {reprlib.repr(value)}")
     x, y, width, height = value
     if width < 0 or height < 0:
         raise FormatError(f"a box must have a width and a height >= 0, got {value}")

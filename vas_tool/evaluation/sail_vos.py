@@ -7,6 +7,7 @@ predictions  {"(image_id, obj_id)": {"diffvas_res_rle": {"counts", "size"}}}, ma
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def _clip(record: Any, name: str) -> TruthClip:
     for i in range(count):
         image_id = record["image_ids"][i]
         if type(image_id) is not int:
-            raise FormatError(f"image_ids[{i}] must be a whole number, got {image_id!r}")
+            raise FormatError(f"image_ids[{i}] must be a whole number, got {reprlib.repr(image_id)}")
         try:
             amodal, modal = RleMask.of(record["segmentation"][i]), RleMask.of(record["visible_mask"][i])
             box = box_of(record["bbox"][i])
