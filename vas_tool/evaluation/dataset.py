@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +76,20 @@ class MaskSource(Protocol):
         ...
 
 
+@runtime_checkable
+class Divisible(Protocol):
+    """A mask that some measures read otherwise (``measuring.Protocol.divided``)."""
+
+    def divided(self) -> MaskSource:
+        """The mask as they read it."""
+        ...
+
+
+def divided(source: MaskSource) -> MaskSource:
+    """A mask as those measures read it; the same where it is one to all."""
+    return source.divided() if isinstance(source, Divisible) else source
+
+
 @dataclass(frozen=True, slots=True)
 class RleMask:
     """A mask as run lengths; taken on trust until it is read."""
@@ -127,6 +141,19 @@ class RleMask:
         return (x, y, x + width, y + height) if width and height else None
 
 
+PICTURES = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+"""What masks come as. Pillow reads more, and starts other programs for some of it."""
+
+
+def picture_in(path: Path, mode: str | None = None) -> npt.NDArray[Any]:
+    """(H, W) or (H, W, C): the pixels of an image file, in Pillow's ``mode`` where one is given. Raises FormatError."""
+    try:
+        with Image.open(path, formats=PICTURES) as image:
+            return np.asarray(image.convert(mode) if mode else image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise FrameError(f"{path} does not read as an image ({error})", "unreadable file") from error
+
+
 @dataclass(frozen=True, slots=True)
 class ImageMask:
     """A mask in an image file: pixels of ``value``, or all that are ``above`` when no value is given."""
@@ -137,11 +164,7 @@ class ImageMask:
 
     def read(self) -> Mask:
         """(H, W) bool. Raises FormatError when the file is no image."""
-        try:
-            with Image.open(self.path) as image:
-                pixels: npt.NDArray[Any] = np.asarray(image)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise FrameError(f"{self.path} does not read as an image ({error})", "unreadable file") from error
+        pixels = picture_in(self.path)
         if pixels.ndim == 3:
             pixels = pixels[..., :3].max(axis=2)
         return np.asarray(pixels == self.value if self.value is not None else pixels > self.above, dtype=np.bool_)
@@ -182,6 +205,8 @@ class TruthFrame:
     """Of occlusion, as TABE annotates it."""
     image: str = ""
     """The picture, relative to the folder of the frames."""
+    copies: int = 1
+    """How often the reference counts it: it pads short clips with their last frame. Strictly it counts once."""
 
 
 @dataclass(frozen=True)
