@@ -250,6 +250,8 @@ class Predictions:
     problems: tuple[Problem, ...] = ()
     of: str = ""
     """The result that it is one answer of, where a result holds several."""
+    notes: tuple[str, ...] = ()
+    """What the reference would not have taken, and the like."""
 
 
 def doubled(clips: Iterable[TruthClip]) -> list[Problem]:
