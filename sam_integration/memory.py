@@ -43,12 +43,10 @@ class ObjectMemory:
 
     def __init__(self, model: Any, *, prompted: Sequence[int], recall: Callable[[int], Remembered]) -> None:
         """``recall`` gives a prompted frame, with its spatial memory; it is called when the frame comes near."""
-        # What the step after the frame just passed looks back to, seen from that frame, and nothing more: a shorter
-        # reach changes the answers (tests/test_sam2_exact.py). With n spatial memories, the step takes the frame just
-        # passed and every stride-th before it, n - 2 of them; and the pointers of one frame less than its maximum.
+        # Seen from the frame just passed, so that it can be asked for again; the next one needs one frame less.
         stride = model.memory_temporal_stride_for_eval
-        self._spatial_reach = max(0, (model.num_maskmem - 2) * stride)
-        self._pointer_reach = max(self._spatial_reach, model.max_obj_ptrs_in_encoder - 2)
+        self._spatial_reach = max(1, (model.num_maskmem - 2) * stride + 2)
+        self._pointer_reach = max(self._spatial_reach, model.max_obj_ptrs_in_encoder)
         self._limit = model.max_cond_frames_in_attn
         self._prompted, self._recall = list(prompted), recall
         self._conditioning: dict[int, Remembered] = {}
@@ -75,13 +73,13 @@ class ObjectMemory:
         from sam2.modeling.sam2_utils import select_closest_cond_frames
 
         selected, others = select_closest_cond_frames(frame_index, dict.fromkeys(self._prompted), self._limit)
-        return set(selected) | {i for i in others if abs(i - frame_index) <= self._pointer_reach + 1}
+        return set(selected) | {i for i in others if abs(i - frame_index) <= self._pointer_reach}
 
     def remember(self, frame_index: int, remembered: Remembered) -> None:
         """Add the frame just passed and let go of what no later frame reaches back to."""
         self._passed[frame_index] = remembered
         for i in list(self._passed):
-            if abs(i - frame_index) > self._spatial_reach:
+            if abs(i - frame_index) >= self._spatial_reach:
                 self._passed[i].spatial = None
-            if abs(i - frame_index) > self._pointer_reach:
+            if abs(i - frame_index) >= self._pointer_reach:
                 del self._passed[i]

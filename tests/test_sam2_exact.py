@@ -17,6 +17,8 @@ skip_without_sam2()
 from sam2.build_sam import build_sam2_video_predictor  # noqa: E402
 
 from sam_integration.checkpoints import load_model  # noqa: E402
+from sam_integration.memory import ObjectMemory  # noqa: E402
+from sam_integration.network import Place  # noqa: E402
 from sam_integration.pictures import DEVIATION, MEAN, model_input  # noqa: E402
 from sam_integration.predictor import Predictor  # noqa: E402
 from sam_integration.presets import EXACT  # noqa: E402
@@ -156,6 +158,21 @@ def test_a_prompted_frame_far_away_counts_by_its_pointer(checkpoint: tuple[str, 
     tracked = quiet(package, "track", 15, reverse=False)
     for answer in ours(checkpoint, max_conditioning_frames=limit).track(clip, prompts, range(15, 18)):
         assert_same(answer.logits, tracked[answer.frame_index][0])
+
+
+def test_a_frame_just_passed_is_answered_again_with_the_same_bits(checkpoint: tuple[str, Path], tmp_path: Path) -> None:
+    """What is kept is all that its step looks back to: six spatial memories, and pointers of fifteen frames."""
+    clip, prompts, last = write_clip(tmp_path / "long", 18), {0: FramePrompt((Point(20, 25),))}, 16
+    package, predictor = Package(checkpoint, clip), ours(checkpoint)
+    quiet(package, "prompt", 1, prompts)
+    tracked = quiet(package, "track", 0, reverse=False)
+    network, features = predictor._network, predictor._features
+    memory = ObjectMemory(network.model, prompted=[0], recall=lambda i: predictor._reference(clip, i, prompts[i]))
+    for frame_index in (*range(1, last + 1), last):
+        place = Place(frame_index, len(clip), size_wh=clip.size_wh)
+        found = network.follow(features.get(clip, frame_index), memory.view(frame_index), place)
+        memory.remember(frame_index, found)
+        assert_same(network.logits(found, clip.size_wh), tracked[frame_index][0])
 
 
 def test_half_covered_pixels_of_a_mask_belong_to_it() -> None:
