@@ -11,12 +11,12 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from vas_tool.errors import FormatError
 from vas_tool.formats.coco_fields import is_number
 from vas_tool.masks import CocoRle, box_xyxy, checked_rle, checked_size, to_rle
 from vas_tool.types import Mask
+from vas_tool.video.picture_files import loaded_picture
 
 BoxXYWH = tuple[float, float, float, float]
 """x, y, width, height in the picture's pixels; may reach beyond it."""
@@ -141,16 +141,12 @@ class RleMask:
         return (x, y, x + width, y + height) if width and height else None
 
 
-PICTURES = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
-"""What masks come as. Pillow reads more, and starts other programs for some of it."""
-
-
 def picture_in(path: Path, mode: str | None = None) -> npt.NDArray[Any]:
     """(H, W) or (H, W, C): the pixels of an image file, in Pillow's ``mode`` where one is given. Raises FormatError."""
     try:
-        with Image.open(path, formats=PICTURES) as image:
-            return np.asarray(image.convert(mode) if mode else image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        image = loaded_picture(path)
+        return np.asarray(image.convert(mode) if mode else image)
+    except (OSError, ValueError) as error:
         raise FrameError(f"{path} does not read as an image ({error})", "unreadable file") from error
 
 

@@ -41,6 +41,7 @@ from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.types import SizeWH
 from vas_tool.video.images import image_paths
+from vas_tool.video.order import in_natural_order
 from vas_tool.video.storing import encode_jpeg
 
 Level = Literal["NO_OCCLUSION", "SLIGHT_OCCLUSION", "SEVERE_OCCLUSION", "NONE"]
@@ -92,13 +93,13 @@ def is_tabe_folder(folder: Path) -> bool:
 
 
 def video_folders(path: Path) -> list[Path]:
-    """The videos' folders that ``path`` means, sorted: itself, those in it, or those in its folder ``data``, as the
+    """The videos' folders that ``path`` means, in order: itself, those in it, or those in its folder ``data``, as the
     data set has them (``TABE-51/data/<video>``). Empty when there are none.
     """
     if is_tabe_folder(path):
         return [path]
     for place in (path, path / "data", path / "TABE-51" / "data"):
-        inner = sorted(folder for folder in place.iterdir() if is_tabe_folder(folder)) if place.is_dir() else []
+        inner = in_natural_order(f for f in place.iterdir() if is_tabe_folder(f)) if place.is_dir() else []
         if inner:
             return inner
     return []
