@@ -1,6 +1,7 @@
 """Projects out of TAO-Amodal's annotations, samples of Diffusion-VAS, and folders of TABE."""
 
 import json
+import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -460,6 +461,9 @@ def test_tabe_comes_back_as_a_project(small_project: Project, tmp_path: Path, op
     for i in range(5):
         assert np.array_equal(project.modal(1)[i], seen) and np.array_equal(project.amodal(1)[i], whole)
         assert project.clip.frame_path(i).read_bytes() == (folder / f"frames/{i:05d}.jpg").read_bytes()
+    (tmp_path / "TABE-51").mkdir()
+    shutil.copytree(tmp_path / "data", tmp_path / "TABE-51/data")  # the data set's own layout
+    assert len(import_tabe(tmp_path / "TABE-51", tmp_path / "set").projects) == 1
     blind = opened(import_tabe(folder, tmp_path / "blind").projects[0])
     assert not len(blind.amodal(1)) and blind.truth.object(1).label == "clip"
     (tmp_path / "data/broken/frames").mkdir(parents=True)

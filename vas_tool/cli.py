@@ -90,7 +90,14 @@ def _add_predict(predict: argparse.ArgumentParser) -> None:
         "--engine", default="auto", metavar="NAME", help="of the amodal stage, or modal, convex, convex-nearer"
     )
     predict.add_argument("--depth", default="auto", metavar="NAME", help="a depth engine")
-    predict.add_argument("--seed", type=int, default=0)
+    predict.add_argument("--seed", type=int, help="default: that of the engine's protocol (diffusion-vas: 23), else 0")
+    predict.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the amodal engine, in place of what its protocol for the benchmark says",
+    )
     predict.add_argument("--tracks", type=Path, help="tao-amodal: the map from video id to first track id")
     predict.add_argument(
         "--project",

@@ -56,7 +56,7 @@ def split_of(path: Path) -> Path:
 def _instances(path: Path) -> list[str]:
     try:
         return [str(name) for name in np.load(path, allow_pickle=False).ravel()]
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise FormatError(f"{path} does not read as a list of instances ({error}); name the data's root") from error
 
 
@@ -64,7 +64,7 @@ def _frames(folder: Path, video: str, thing: int) -> Iterator[TruthFrame]:
     metadata = load_json(folder / "metadata.json")
     try:
         seen_on = [int(t) for t in metadata["instances"][thing]["bbox_frames"]]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"metadata.json has no bbox_frames of instance {thing} ({error!r})") from error
     for t in seen_on:
         modal = ImageMask(folder / f"segmentation_full_{t:05d}.png", value=thing + 1)

@@ -10,7 +10,7 @@ from vas_tool.errors import FormatError, InputError
 from vas_tool.formats.mask_folder import MaskFolder, ReadMask, read_masks
 from vas_tool.formats.mask_values import MaskValues
 from vas_tool.formats.sequences import SequencesSource, is_sequences_folder, listed_frames, read_sequences
-from vas_tool.formats.tabe import TabeSource, is_tabe_folder, read_tabe
+from vas_tool.formats.tabe import TabeSource, read_tabe, video_folders
 from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all
 from vas_tool.video.order import in_natural_order
 
@@ -28,7 +28,8 @@ def import_tabe(
     mask_values: MaskValues = "auto",
     progress: Progress = silent,
 ) -> Imported:
-    """Make a project of a video's folder of TABE, or of each of those in ``folder``; masks are given modal masks.
+    """Make a project of a video's folder of TABE, or of each of those in ``folder`` or in its folder ``data``, as the
+    data set has them; masks are given modal masks.
 
     ``label`` is the object's category; without it, the folder's name. ``with_amodal`` takes the ground truth over as
     amodal masks; else it stays outside, so that what is made can be measured against it. Masks of several values are
@@ -41,7 +42,7 @@ def import_tabe(
         amodal = read_masks(source.amodal, size_wh=source.size_wh, values=mask_values) if with_amodal else None
         return _plan(inner, source.as_sequence(), fps=fps, label=label, values=mask_values, amodal=amodal)
 
-    return _import_each(folder, projects, fits=is_tabe_folder, plan=plan, progress=progress)
+    return _import_each(folder, projects, found=video_folders, plan=plan, progress=progress)
 
 
 def import_sequence_folders(
@@ -58,21 +59,25 @@ def import_sequence_folders(
     def plan(inner: Path) -> Plan:
         return _plan(inner, read_sequences(inner), fps=fps, label=label, values=mask_values)
 
-    return _import_each(folder, projects, fits=is_sequences_folder, plan=plan, progress=progress)
+    return _import_each(folder, projects, found=_sequence_folders, plan=plan, progress=progress)
+
+
+def _sequence_folders(folder: Path) -> list[Path]:
+    inner = in_natural_order(path for path in folder.iterdir() if path.is_dir() and is_sequences_folder(path))
+    return [folder] if is_sequences_folder(folder) else inner
 
 
 def _import_each(
     folder: Path,
     projects: Path,
     *,
-    fits: Callable[[Path], bool],
+    found: Callable[[Path], list[Path]],
     plan: Callable[[Path], Plan],
     progress: Progress,
 ) -> Imported:
     if not folder.is_dir():
         raise FormatError(f"{folder} is no folder; check the spelling")
-    inner = in_natural_order(path for path in folder.iterdir() if path.is_dir() and fits(path))
-    folders = [folder] if fits(folder) else inner
+    folders = found(folder)
     if not folders:
         raise FormatError(f"{folder} is no such folder, and holds none; see the formats in the README")
     plans, problems = [], []

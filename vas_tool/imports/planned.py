@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vas_tool.boxes.keyframes import beyond, canvas_for, drawn
 from vas_tool.engines.base import Progress, silent
-from vas_tool.errors import Cancelled, ProjectError, VasToolError, VideoError
+from vas_tool.errors import Cancelled, FormatError, ProjectError, VasToolError, VideoError
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
 from vas_tool.formats.sequences import upright_size
 from vas_tool.project import Project
@@ -69,6 +69,16 @@ class Imported:
     """What is wrong with the file or the frames: one sentence each, with the record's id."""
     notes: tuple[str, ...] = ()
     """What was made, and what was there already."""
+
+
+def nothing_chosen(what: str, problems: Sequence[str]) -> FormatError:
+    """The error that says that a file has nothing to import, and all that is wrong in it, for that may be why.
+
+    ``what``: the file and how much is in it.
+    """
+    sentence = f"{what}, and nothing in it was chosen"
+    wrong = [f"{sentence}; {counted(len(problems), 'problem')} in it:", *problems]
+    return FormatError("\n".join(wrong) if problems else sentence)
 
 
 def folder_name(name: str) -> str:

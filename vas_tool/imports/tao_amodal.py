@@ -18,7 +18,8 @@ from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrac
 from vas_tool.formats.tao_predictions import FORMAT
 from vas_tool.formats.tao_reading import read_tao_amodal
 from vas_tool.imports.between import between, rate_of, seconds_of
-from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all
+from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all, nothing_chosen
+from vas_tool.remarks import counted
 from vas_tool.types import AmodalBox, Box, BoxKeyframe, FrameRecord, NoBox, SizeWH
 from vas_tool.video import ListedImages
 from vas_tool.video.images import image_paths, is_image
@@ -82,13 +83,14 @@ def import_tao_amodal(
     Every annotated frame is in the clip, and the frames between two of them that come nearest to ``fps``, as far as
     they are in the folder. What is wrong is listed, and the rest is imported.
 
-    Raises FormatError when the file cannot be read or nothing in it was chosen; Cancelled.
+    Raises FormatError when the file cannot be read or nothing in it was chosen (with all that is wrong
+    in it); Cancelled.
     """
     file = read_tao_amodal(annotations)
     chosen = _chosen(file, choice or Choice())
     if not chosen:
         names = ", ".join(video.name for video in file.videos[:3])
-        raise FormatError(f"{annotations} has {len(file.videos)} videos ({names}, ...), and nothing in it was chosen")
+        raise nothing_chosen(f"{annotations} has {counted(len(file.videos), 'video')} ({names}, ...)", file.problems)
     with annotations.open("rb") as opened:
         digest = file_digest(opened, "sha256").hexdigest()
     planning = _Planning(frames, fps=fps, annotated_fps=annotated_fps, source=(annotations.name, digest))
