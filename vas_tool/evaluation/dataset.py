@@ -162,7 +162,8 @@ class ImageMask:
         """(H, W) bool. Raises FormatError when the file is no image."""
         pixels = picture_in(self.path)
         if pixels.ndim == 3:
-            pixels = pixels[..., :3].max(axis=2)
+            colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))  # the last of two or four is alpha
+            pixels = pixels[..., :colours].max(axis=2)
         return np.asarray(pixels == self.value if self.value is not None else pixels > self.above, dtype=np.bool_)
 
     def box(self, mask: Mask) -> BoxXYXY | None:

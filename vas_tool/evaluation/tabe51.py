@@ -8,7 +8,6 @@ predictions  <vis>/<video>/final_outputs/<generation>/masks/<n>.png, n without z
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -37,6 +36,7 @@ from vas_tool.formats.tabe import TabeSource, read_tabe, video_folders
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask
 from vas_tool.video.images import image_paths
+from vas_tool.video.order import in_natural_order, natural
 
 NOT_OCCLUDED = "NO_OCCLUSION"
 """The level of frames that mIOUfo leaves out; it counts ``NONE``."""
@@ -187,7 +187,7 @@ def read_predictions(path: Path, truth: Truth) -> list[Predictions]:
     videos = {f.name: f / MASKS for f in _folders(path) if (f / MASKS).is_dir()}
     if not videos:
         raise FormatError(f"{path} holds no <video>/final_outputs; name the folder vis of the results")
-    generations = sorted({g.name for folder in videos.values() for g in _folders(folder)}, key=_natural)
+    generations = sorted({g.name for folder in videos.values() for g in _folders(folder)}, key=natural)
     lengths = {clip.name: 1 + max((_index(f.key) for f in clip.frames), default=0) for clip in truth.clips}
     return [_generation(path, name, videos=videos, lengths=lengths) for name in generations]
 
@@ -201,7 +201,7 @@ def _generation(path: Path, name: str, *, videos: Mapping[str, Path], lengths: M
     problems = []
     for video, folder in sorted(videos.items()):
         inner = folder / name / "masks"
-        paths = sorted(inner.glob("*.png"), key=lambda p: _natural(p.stem)) if inner.is_dir() else []
+        paths = in_natural_order(inner.glob("*.png")) if inner.is_dir() else []
         if video not in lengths:
             what = f"{path.name}, generation {name}: the truth lacks this video"
             problems.append(Problem(video, what, "unknown frame"))
@@ -220,11 +220,6 @@ def _paired(paths: Sequence[Path], num_frames: int) -> dict[int, Path] | None:
         first = 1 if numbers == list(range(1, num_frames + 1)) else 0
         return {number - first: path for number, path in zip(numbers, paths, strict=True)}
     return dict(enumerate(paths)) if len(paths) == num_frames else None
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """2 before 10."""
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def with_generations(evaluation: Evaluation, predictions: Sequence[Predictions]) -> Evaluation:
