@@ -8,11 +8,14 @@ from pathlib import Path
 import av
 from av.error import FFmpegError
 from av.stream import Disposition
+from PIL import Image
 
 from vas_tool.errors import VideoError
 
 NOT_PICTURES = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 """Demuxers that draw a text file as a picture."""
+STILL_ONLY = frozenset({"webp_pipe", "tiff_pipe"})
+"""Demuxers that take an animation, or a file of several pages, for one picture."""
 PLAYLISTS = frozenset({"hls", "dash", "concat", "sdp", "imf"})
 """Files that name other files or addresses. They are refused: what opens is the one file that was chosen."""
 CONVERT = "convert it to MP4 (ffmpeg -i IN -pix_fmt yuv420p OUT.mp4) and import that"
@@ -42,7 +45,22 @@ def opened(path: Path) -> av.container.InputContainer:
         container.close()
         kind = "a playlist" if formats & PLAYLISTS else "text"
         raise VideoError(f"{path} is {kind}, not a video; choose the video file itself")
+    if formats & STILL_ONLY and (number := _num_pictures(path)) > 1:
+        container.close()
+        raise VideoError(
+            f"{path} holds {number} pictures, of which only the first can be decoded here; save it as MP4 or GIF, or "
+            "its pictures as files of their own in one folder, and open that"
+        )
     return container
+
+
+def _num_pictures(path: Path) -> int:
+    with (
+        suppress(OSError, SyntaxError, ValueError, Image.DecompressionBombError),
+        Image.open(path, formats=("WEBP", "TIFF")) as image,
+    ):
+        return int(getattr(image, "n_frames", 1))
+    return 1
 
 
 def video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:

@@ -98,6 +98,8 @@ def oddities(stream: av.VideoStream, first: av.VideoFrame) -> list[str]:
     aspect = float(stream.sample_aspect_ratio or 1)
     if not math.isclose(aspect, 1, abs_tol=0.005):
         notes.append(f"its pixels are not square ({aspect:.3f}); they are kept as stored, so it looks stretched")
+    if stream.codec_context.name != "gif" and any(component.is_alpha for component in first.format.components):
+        notes.append("it has transparency, which was left out: colours are as if all were opaque")
     if first.interlaced_frame:
         notes.append("it is interlaced: moving edges may show a comb")
     if stream.codec_context.color_trc in HDR_TRANSFERS:
