@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 TAIL_BYTES = 4096
 """In which the mark is looked for that ends a picture file; cameras write a little behind it."""
+HEAD_BYTES = 1 << 16
+"""In which a file's own length is looked for."""
+ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+"""GUIDs: the object that an ASF file begins with, and that in it which tells the file's length."""
 LIVE_SIZES = frozenset({0, 0xFFFFFFFF})
 """What a RIFF file says when its writer could not go back and fill in the length."""
 EBML_HEADER = 0x1A45DFA3
@@ -17,7 +23,7 @@ SEGMENT = 0x18538067
 
 
 def is_cut(path: Path) -> bool:
-    """Whether bytes are missing at the end of an MP4, MOV, AVI, Matroska, WebM, GIF, PNG or JPEG file.
+    """Whether bytes are missing at the end of an MP4, MOV, AVI, Matroska, WebM, ASF, FLV, GIF, PNG or JPEG.
 
     False for every other kind, and where the file does not say how long it is. Raises OSError.
     """
@@ -84,6 +90,23 @@ def _element(data: bytes, place: int) -> tuple[int, int, int | None]:
     return place, name, None if length == (1 << 7 * width) - 1 else length
 
 
+def _asf_missing(file: BinaryIO, size: int) -> bool:
+    """WMV and ASF: the File Properties object tells the length, unless it is a broadcast."""
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    place = head.find(ASF_PROPERTIES)
+    broadcast = place < 0 or place + 92 > len(head) or head[place + 88] & 1
+    return not broadcast and int.from_bytes(head[place + 40 : place + 48], "little") > size
+
+
+def _flv_missing(file: BinaryIO, size: int) -> bool:
+    """FLV: most writers tell the length in the metadata, as a number of floating point."""
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    place = head.find(b"filesize\0")
+    return place >= 0 and place + 17 <= len(head) and struct.unpack_from(">d", head, place + 9)[0] > size
+
+
 def _tail(file: BinaryIO, size: int) -> bytes:
     file.seek(max(0, size - TAIL_BYTES))
     return file.read()
@@ -93,6 +116,8 @@ KINDS: tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO, int], bool]], ..
     (lambda head: head[4:8] in (b"ftyp", b"moov", b"mdat"), _boxes_missing),
     (lambda head: head[:4] == b"RIFF", _riff_missing),
     (lambda head: int.from_bytes(head[:4]) == EBML_HEADER, _ebml_missing),
+    (lambda head: head == ASF_HEADER[:12], _asf_missing),
+    (lambda head: head[:3] == b"FLV", _flv_missing),
     (lambda head: head[:4] == b"GIF8", lambda file, size: not _tail(file, size).rstrip(b"\0").endswith(b";")),
     (lambda head: head[:4] == b"\x89PNG", lambda file, size: b"IEND" not in _tail(file, size)),
     (lambda head: head[:3] == b"\xff\xd8\xff", lambda file, size: b"\xff\xd9" not in _tail(file, size)),

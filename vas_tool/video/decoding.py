@@ -25,6 +25,8 @@ Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
 EARLY_SECONDS = Fraction(1, 10)
 """A last frame that ends this much before the declared end, and at least three frames, is an early one."""
+COUNT_WHAT_IS_THERE = frozenset({"avi", "gif"})
+"""Demuxers whose duration, of a cut file, is that of what is left."""
 MAX_THREADS = 8
 """That decode. Each of them holds a frame or two, and more are hardly faster."""
 
@@ -183,10 +185,14 @@ class VideoReader:
         return notes
 
     def _early_note(self) -> str:
-        declared = self._declared_seconds or self._file_seconds
-        if declared is None or self.timeline.jumps:
-            return f"the file ends early: the clip has the {counted(self.num_decoded, 'frame')} that could be read"
-        whole = max(self.num_decoded, round(declared / self.timeline.interval))
+        declared = self._declared_seconds or self._file_seconds or Fraction(0)
+        if self.timeline.jumps or self._container.format.name in COUNT_WHAT_IS_THERE:
+            declared = Fraction(0)
+        whole = round(declared / self.timeline.interval)
+        if whole <= self.num_decoded:
+            return (
+                f"the file ends early: the clip is made of the {counted(self.num_decoded, 'frame')} that could be read"
+            )
         return f"the file ends early: {self.num_decoded} of about {whole} frames were read; the clip has those"
 
     def _ends_early(self) -> bool:

@@ -97,7 +97,8 @@ def _import_video(source: Path, folder: Path, sampling: Sampling, *, progress: P
         )
     slower = info.fps is not None and info.fps < SLOWER * sampling.fps
     fps = info.fps if slower and info.fps else sampling.fps
-    info = replace(info, notes=(*info.notes, *_holds(ledger, fps, end=reading.end)))
+    if info.fps is not None:
+        info = replace(info, notes=(*info.notes, *_holds(ledger, fps, end=reading.end)))
     return ImportedClip(info, tuple(ledger), fps, info.size_wh)
 
 
@@ -219,7 +220,7 @@ class _Reading:
     def _notes(self) -> Iterator[str]:
         yield from self._reader.notes()
         if self._num_seen > self._num_timed:
-            yield f"frames whose times step back, which were left out: {self._num_seen - self._num_timed}"
+            yield f"frames whose times step back or repeat, which were left out: {self._num_seen - self._num_timed}"
         if self._first is not None:
             yield from oddities(self._reader.stream, self._first)
         if self.upright.is_mirrored:

@@ -90,7 +90,7 @@ class Timeline:
         known = self.ticks[self.ticks != UNKNOWN]
         if len(known) < 2:
             return len(self) * self.interval
-        return int(known.max() - known.min()) * self.base + self.interval
+        return (int(known.max()) - int(known.min())) * self.base + self.interval
 
     def time(self, index: int) -> Fraction | None:
         """Seconds on the source's clock; None when it is not known."""
@@ -117,10 +117,11 @@ def timeline(told: Told, *, patience: Fraction, discarded: Flags | None = None) 
     offset = _offsets(steps, jumped, usual=usual, places=np.searchsorted(known, np.arange(len(clock)), "right") - 1)
     shown, counted = _moved(pts, offset), _moved(clock, offset)
     bound = max(float(1 / told.base), 2.0 * REORDERED * usual) + int(steps[~jumped].max(initial=0))
-    wild = _wild(shown, counted, bound=bound, reorders=told.reorders)
+    wild = _wild(shown, counted, bound=bound)
     shown[wild] = UNKNOWN
     by_output = told.reorders and _in_file_order(shown)
-    ticks = counted if by_output and (shown == UNKNOWN).all() else shown
+    # Where all times of decoding are told, those of showing were made up from them.
+    ticks = counted if by_output and (dts != UNKNOWN).all() else shown
     if not told.reorders:
         ticks = _filled(ticks, usual)
     if discarded is not None:
@@ -141,8 +142,8 @@ def _moved(ticks: Ticks, offset: Ticks) -> Ticks:
 
 def _usual(steps: Ticks) -> int:
     """The usual one of the steps forward; 0 when there is none."""
-    forward = steps[steps > 0]
-    return max(1, int(np.median(forward))) if len(forward) else 0
+    forward = np.sort(steps[steps > 0])
+    return int(forward[(len(forward) - 1) // 2]) if len(forward) else 0
 
 
 def _declared(told: Told) -> Fraction:
@@ -168,17 +169,17 @@ def _offsets(steps: Ticks, jumped: Flags, *, usual: int, places: Ticks) -> Ticks
     return offset
 
 
-def _wild(shown: Ticks, clock: Ticks, *, bound: float, reorders: bool) -> Flags:
+def _wild(shown: Ticks, clock: Ticks, *, bound: float) -> Flags:
     """Which pictures have a time that is further than ``bound`` from the clock, so that it cannot be theirs."""
     known = (shown != UNKNOWN) & (clock != UNKNOWN)
     ahead = known & (shown - clock > bound)
-    # The clock of decoding lags behind: of a hold at the end of the file it knows nothing yet.
-    if reorders:
-        ahead[-REORDERED:] = False
-    else:
-        later = np.minimum.accumulate(np.where(known, shown, CREDIBLE)[::-1])[::-1]
-        ahead &= np.append(later[1:], CREDIBLE) < shown
-    wild: Flags = ahead | (known & (shown - clock < -bound))
+    # The clock of decoding lags behind: of a hold at the end of the file it knows nothing yet. What is shown after a
+    # hold lies behind it in the file, but for as many pictures as are moved forward elsewhere.
+    times, earlier = np.where(known, shown, CREDIBLE), np.zeros(len(shown), int)
+    for ahead_by in range(1, min(REORDERED, len(times))):
+        earlier[:-ahead_by] += times[ahead_by:] < times[:-ahead_by]
+    moved = earlier[known & ~ahead].max(initial=0)
+    wild: Flags = (ahead & (earlier > moved)) | (known & (shown - clock < -bound))
     return wild
 
 
@@ -203,10 +204,10 @@ def _filled(ticks: Ticks, usual: int) -> Ticks:
 
 def _rate(ticks: Ticks, told: Told) -> Fraction:
     steps = np.diff(np.unique(ticks[ticks != UNKNOWN]))
-    if not len(steps):
-        return _declared(told)
     usual = _usual(steps)
-    moving = steps[steps <= HELD * usual]
+    if not usual:
+        return _declared(told)
+    moving = steps[(steps > 0) & (steps <= HELD * usual)]
     measured = len(moving) / (int(moving.sum()) * told.base)
     for rate in (measured, 1 / (usual * told.base)):
         nearest = min(told.rates, key=lambda declared: abs(declared - rate), default=rate)
