@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 import zipfile
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import ProjectError, VideoError
@@ -18,15 +15,13 @@ from vas_tool.formats.sequences import import_sequences, is_sequences_folder
 from vas_tool.project import Project
 from vas_tool.sample import sample_clip
 from vas_tool.ui.ahead import Ahead
+from vas_tool.ui.reopening import made_from
 from vas_tool.ui.reports import split_by_object
 from vas_tool.ui.rooms import EXPORTS_FOLDER, ImportOptions, Rooms
-from vas_tool.video.source import clip_name, sha256_of
+from vas_tool.video.source import clip_name
 
 LONGEST_UPLOAD = 57_600
 """Frames of an uploaded clip: two hours at 8 FPS."""
-
-HEAD_BYTES = 1 << 16
-"""Of a project.json, in which its source is told."""
 
 PLAIN_FILE = 0o100644
 """Of what kind a file in a .zip is, and who may do what with it."""
@@ -116,7 +111,7 @@ class Opener:
                 f"{path} holds annotations, no pictures: `vas-tool import tao-amodal {path} --frames FOLDER "
                 f"--projects {self.rooms.root}` makes projects of it (see vas-tool import --help), to be opened here"
             )
-        made = self._made_from(path) if options in (None, ImportOptions()) else None
+        made = made_from(self.rooms.root, path) if options in (None, ImportOptions()) else None
         if made:
             return self.rooms.enter(made)
         if path.is_dir() and is_sequences_folder(path):
@@ -124,18 +119,6 @@ class Opener:
                 import_sequences(path, folder, progress=progress).close()
                 return self.rooms.enter(folder)
         return self.rooms.create(path, name=clip_name(path), options=options, progress=progress)
-
-    def _made_from(self, source: Path) -> Path | None:
-        """The project that an earlier opening of the same source made: opening it again comes back to the work."""
-        with_masks = source.is_dir() and is_sequences_folder(source)
-        frames = source / "rgbs" if with_masks else source
-        for file in sorted(self.rooms.root.glob("[!.]*/project.json")):
-            with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged project says so when it is opened
-                if _is_of(_recorded_source(file), frames) and (
-                    not with_masks or any(file.parent.glob("objects/*/given"))
-                ):
-                    return file.parent
-        return None
 
     def upload(self, file: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A file from the browser; the uploaded copy is deleted once the clip is made, and only its name is recorded.
@@ -171,26 +154,6 @@ class Opener:
         done = export([project], name, default_out(name, folder), only_accepted=only_accepted, progress=progress)
         files = [path.name if path.is_file() else _zipped(path).name for path in done.paths]
         return ExportReport(folder, files, *split_by_object(project, done.notes))
-
-
-def _recorded_source(file: Path) -> dict[str, Any]:
-    """What a project.json says of its source. It stands at the file's beginning; the rest, which may be long, is left.
-
-    Raises OSError, ValueError.
-    """
-    with file.open("rb") as opened:
-        head = opened.read(HEAD_BYTES).decode(errors="ignore")
-    return cast(dict[str, Any], json.JSONDecoder().raw_decode(head, head.index("{", head.index('"source"')))[0])
-
-
-def _is_of(recorded: dict[str, Any], source: Path) -> bool:
-    """Whether a recorded source is this file or folder, by whatever path or name it is reached."""
-    path = Path(recorded["path"])
-    if not (path.exists() and path.samefile(source)):
-        return False
-    # A bare name may be that of an upload, from another computer.
-    bare = path.name == recorded["path"] and recorded["kind"] == "video"
-    return not bare or sha256_of(source, tick=lambda: None) == recorded["sha256"]
 
 
 def _zipped(folder: Path) -> Path:

@@ -161,7 +161,7 @@ class VideoReader:
         usual, declared = self.timeline.interval, self._declared_seconds
         if declared is None or self._first_time is None or self.timeline.jumps:
             return usual
-        if not self._exhausted or self._ends_early():
+        if self.timeline.by_output or not self._exhausted or self._ends_early():
             return usual
         return max(usual, declared - (self._latest_time - min(self._first_time, Fraction(0))))
 
