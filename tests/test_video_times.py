@@ -326,3 +326,18 @@ def test_a_playlist_opens_no_other_file(tmp_path: Path, text: str) -> None:
         (tmp_path / name).write_text(text)
         with pytest.raises(VideoError):
             import_frames(tmp_path / name, tmp_path / "frames")
+
+
+@pytest.mark.parametrize(("suffix", "lost"), [("jpg", 900), ("jpg", 0), ("png", 0)])
+def test_a_picture_that_is_cut_says_so_and_one_with_more_behind_it_does_not(
+    tmp_path: Path, suffix: str, lost: int
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x010F] = "\xff\xd9"
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(picture).save(path, exif=exif)
+    data = path.read_bytes()
+    path.write_bytes(data[:-lost] if lost else data + bytes(range(256)) * 40)
+    notes = import_frames(path, tmp_path / "frames").source.notes
+    assert any("ends early" in note for note in notes) == (lost > 0)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from PIL import Image
+
 TAIL_BYTES = 4096
-"""In which the mark is looked for that ends a picture file; cameras write a little behind it."""
+"""In which the mark is looked for that ends a GIF."""
 HEAD_BYTES = 1 << 16
 """In which a file's own length is looked for."""
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -69,7 +72,7 @@ def _riff_missing(file: BinaryIO, size: int) -> bool:
 def _ebml_missing(file: BinaryIO, size: int) -> bool:
     """Matroska and WebM: the header, then the segment. A recording that was streamed does not tell its length."""
     file.seek(0)
-    data = file.read(TAIL_BYTES)
+    data = file.read(HEAD_BYTES)
     place, name, length = _element(data, 0)
     if name != EBML_HEADER or length is None:
         return False
@@ -107,9 +110,34 @@ def _flv_missing(file: BinaryIO, size: int) -> bool:
     return place >= 0 and place + 17 <= len(head) and struct.unpack_from(">d", head, place + 9)[0] > size
 
 
-def _tail(file: BinaryIO, size: int) -> bytes:
+def _gif_missing(file: BinaryIO, size: int) -> bool:
+    """GIF: ends with a semicolon; some writers fill up with zeros."""
     file.seek(max(0, size - TAIL_BYTES))
-    return file.read()
+    return not file.read().rstrip(b"\0").endswith(b";")
+
+
+def _chunks_missing(file: BinaryIO, size: int) -> bool:
+    """PNG and APNG: chunks, each with its length and its name; the last is IEND. Cameras may write more behind it."""
+    place = 8
+    while place + 12 <= size:
+        file.seek(place)
+        head = file.read(8)
+        if head[4:] == b"IEND":
+            return False
+        place += 12 + int.from_bytes(head[:4])
+    return True
+
+
+def _jpeg_missing(file: BinaryIO, _: int) -> bool:
+    """JPEG: only decoding tells, for its end mark is also that of the thumbnail in it."""
+    file.seek(0)
+    with suppress(Image.DecompressionBombError, SyntaxError, ValueError):
+        try:
+            with Image.open(file, formats=("JPEG",)) as image:
+                image.load()
+        except OSError as error:
+            return "truncated" in str(error)
+    return False
 
 
 KINDS: tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO, int], bool]], ...] = (
@@ -118,8 +146,8 @@ KINDS: tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO, int], bool]], ..
     (lambda head: int.from_bytes(head[:4]) == EBML_HEADER, _ebml_missing),
     (lambda head: head == ASF_HEADER[:12], _asf_missing),
     (lambda head: head[:3] == b"FLV", _flv_missing),
-    (lambda head: head[:4] == b"GIF8", lambda file, size: not _tail(file, size).rstrip(b"\0").endswith(b";")),
-    (lambda head: head[:4] == b"\x89PNG", lambda file, size: b"IEND" not in _tail(file, size)),
-    (lambda head: head[:3] == b"\xff\xd8\xff", lambda file, size: b"\xff\xd9" not in _tail(file, size)),
+    (lambda head: head[:4] == b"GIF8", _gif_missing),
+    (lambda head: head[:4] == b"\x89PNG", _chunks_missing),
+    (lambda head: head[:3] == b"\xff\xd8\xff", _jpeg_missing),
 )
 """What the first bytes of a kind of file are, and how it tells that some are missing."""

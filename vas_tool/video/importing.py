@@ -44,9 +44,11 @@ def import_frames(
 
     Of a video, the frames whose presentation times (counted from its first frame) are nearest to start, start +
     1 / fps, ... before the end; none twice, so of a slower source each once. Frames are turned upright and stored
-    as JPEG. A folder counts as sampled already: all of its images in the natural order of their names
-    (img2 before img10), image i at i / fps seconds; upright JPEG and PNG files are copied byte for byte, others
-    become PNG.
+    as JPEG. A jump of its clock is counted on from, and noted; so is that the clip is shorter, for pictures are held.
+
+    A folder counts as sampled already: all of its images in the natural order of their names (img2 before img10),
+    image i at i / fps seconds; upright JPEG and PNG files are copied byte for byte, others become PNG. Alpha is left
+    out, more than 8 bits are brought to 8; what is done, and which files are left out, is noted.
 
     Of listed images, these and no others, with the times that are listed; the range does not apply.
 
