@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +14,7 @@ import pytest
 from conftest import square_at, write_images
 from fake_engines import SAMPLED, WINDOWED, use_fake_engines
 from PIL import Image
+from video_files import make_video
 
 from vas_tool.cli import FORMATS, MASK_VALUES, main
 from vas_tool.commands.terminal import ProgressBar
@@ -352,3 +354,12 @@ def test_output_that_nobody_reads_any_more_is_no_traceback() -> None:
     with os.fdopen(writer, "w") as gone:
         done = subprocess.run([sys.executable, "-c", code], stdout=gone, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_run_tells_what_was_odd_about_the_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = [np.full((48, 64, 3), 60 * i, np.uint8) for i in range(4)]
+    source = make_video(tmp_path / "wide.mp4", frames, rate=8, sar=Fraction(2))
+    options = ["--click", "0,8,8", "--stages", "segment"]
+    for _ in range(2):  # made, then there
+        assert main(["run", str(source), "--project", str(tmp_path / "project"), *options]) == 0
+        assert "its pixels are not square (2.000)" in capsys.readouterr().err

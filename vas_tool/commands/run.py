@@ -48,6 +48,9 @@ def run(options: Namespace) -> int:
     if fresh:
         with_settings(Truth(Canvas((1, 1)), engines=engines), options.settings)  # told before a long import
     project = _project(options, bar)
+    bar.close()
+    for note in project.source.notes:
+        print(note, file=sys.stderr)
     try:
         masks = _masks(project, options, bar) if options.masks else None
         things = _boxed(project, options, _objects(project, options, marks, masks=masks, fresh=fresh))

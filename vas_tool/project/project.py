@@ -87,7 +87,8 @@ class Project:
     ) -> Project:
         """Import ``source`` (a video, a folder of images, or some of one) into a new project folder.
 
-        ``source_name`` is recorded as the source in the place of its path, where that is only a temporary one.
+        The source's whole path is recorded, to be known again from anywhere; ``source_name`` in its place where the
+        path is only a temporary one.
 
         Made beside and renamed when complete: a cancelled or failed import leaves nothing. Raises ProjectError when
         ``folder`` exists and is not empty, VideoError when the source is no clip, Cancelled.
@@ -105,7 +106,7 @@ class Project:
                 end_seconds=end_seconds,
                 progress=progress,
             )
-            named = replace(imported.source, path=source_name or imported.source.path)
+            named = replace(imported.source, path=source_name or str(Path(imported.source.path).absolute()))
             data = _head_json(named, imported.ledger, fps=imported.fps)
             data |= truth_json(Truth(canvas=Canvas(imported.size_wh)))
             write_atomically(beside / "project.json", json.dumps(data).encode())
