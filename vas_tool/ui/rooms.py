@@ -83,7 +83,7 @@ class Rooms:
         """``inside``, for what is to be imported: what links in a folder of images lead to must be inside as well."""
         source = self.inside(path)
         for folder in (source, source / "rgbs", source / "masks"):
-            for entry in folder.iterdir() if folder.is_dir() else ():
+            for entry in folder.iterdir() if os.path.isdir(folder) else ():
                 if entry.is_symlink():
                     self.inside(entry)
         return source
