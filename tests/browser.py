@@ -1,11 +1,13 @@
 """A real Chromium on the real tool: the server as a process of its own, the page driven as a person would."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -82,10 +84,18 @@ class Server:
                 with urllib.request.urlopen(self.address, timeout=5) as answer:
                     answer.read()
                 return
+            except urllib.error.HTTPError as answer:  # it asks for the secret
+                answer.close()
+                return
             except OSError:
                 assert self.process.poll() is None, f"the server died; see {self.log.name}"
                 time.sleep(0.1)
         raise AssertionError(f"the server was not up after {START_SECONDS} s")
+
+    @property
+    def printed(self) -> str:
+        """The address that the command line printed last, with the secret."""
+        return re.findall(r"vas-tool is at (\S+)", Path(self.log.name).read_text())[-1]
 
     def kill(self) -> None:
         self.process.kill()

@@ -170,7 +170,7 @@ def _add_open(open_: argparse.ArgumentParser) -> None:
     open_.add_argument(
         "--auth",
         metavar="USER:PASSWORD",
-        default=os.environ.get("VAS_TOOL_AUTH"),
+        default=os.environ.get("VAS_TOOL_AUTH") or None,
         help="ask for name and password instead of the secret in the address (default: $VAS_TOOL_AUTH, "
         "which others on this computer cannot see)",
     )

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vas_tool.ui.access import Access
@@ -18,6 +18,9 @@ from vas_tool.ui.uploads import UPLOAD_ROUTE
 
 BODY_LIMIT = 4 << 20
 """Bytes of a request; the longest strokes take a tenth of it. Uploads have their own limit."""
+
+ICON = "/favicon.ico"
+"""Browsers ask for it beside the prefix as well, without a cookie; it is Gradio's, and tells nothing."""
 
 COOKIE_SECONDS = 30 * 24 * 3600
 
@@ -31,7 +34,7 @@ SAFE_HEADERS = {
 }
 
 SERVED = {
-    *("/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", UPLOAD_ROUTE),
+    *("/", "/config", "/theme.css", ICON, "/manifest.json", "/robots.txt", UPLOAD_ROUTE),
     *("/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/cancel", "/gradio_api/reset"),
     *("/gradio_api/startup-events", "/gradio_api/app_id", "/gradio_api/theme.css"),
 }
@@ -88,15 +91,15 @@ class Gate:
         scope, receive = request.scope, request.receive
         refused = self._access.refusal(request)
         if refused:
-            answer: Response | None = PlainTextResponse(refused.words, refused.status)
+            answer: Response | None = _said(request, refused.words, refused.status)
         else:
             answer = self._entrance(request) or self._shut(request)
         if answer is None and scope["method"] not in ("GET", "HEAD") and scope["path"] != UPLOAD_ROUTE:
             body = await _body(request)
-            answer = PlainTextResponse(f"a request may have {BODY_LIMIT} bytes", 413) if body is None else None
+            answer = _said(request, f"a request may have {BODY_LIMIT} bytes", 413) if body is None else None
             if body is not None and scope["path"].startswith(EVENTS):
                 body = self._checked(body)
-                answer = PlainTextResponse("no file that was uploaded here", 403) if body is None else None
+                answer = _said(request, "it names a file that was not uploaded here", 403) if body is None else None
             receive = _again(body or b"", receive)
         await (answer or self._app)(scope, receive, send)
 
@@ -105,12 +108,12 @@ class Gate:
         token = request.query_params.get("token")
         if token is not None and request.url.path == "/" and self._access.takes(token):
             return self._cookie(request)
-        if self._access.admits(request):
+        if self._access.admits(request) or request.url.path == ICON:
             return None
         if self._access.login is not None:
             return PlainTextResponse("name and password, please", 401, {"WWW-Authenticate": 'Basic realm="vas-tool"'})
         if request.url.path != "/":
-            return PlainTextResponse("open the address that the command line printed", 401)
+            return _said(request, "open the address that the command line printed", 401)
         kept = "".join(f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in _others(request))
         return HTMLResponse(ENTRANCE.replace("{kept}", kept), 401)
 
@@ -139,6 +142,13 @@ class Gate:
         except (ValueError, RecursionError):
             return None
         return None if any(not self._knows_upload(path) for path in _paths(event)) else json.dumps(event).encode()
+
+
+def _said(request: Request, words: str, status: int) -> Response:
+    """An answer in the form in which the page's scripts look for words."""
+    if request.scope["path"].startswith(("/api/", *EVENTS)):
+        return JSONResponse({"detail": words}, status)
+    return PlainTextResponse(words, status)
 
 
 class _Framed:

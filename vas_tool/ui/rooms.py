@@ -218,4 +218,5 @@ class Rooms:
 
 
 def _last_used(folder: Path) -> float:
-    return max(p.stat().st_mtime for p in (folder / "project.json", folder / "place.json") if p.exists())
+    files = (folder / "project.json", folder / "place.json")
+    return max((p.stat().st_mtime for p in files if p.exists()), default=0.0)  # none: it was deleted just now
