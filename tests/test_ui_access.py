@@ -362,11 +362,14 @@ def test_uploads_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert web.post(UPLOAD, content=iter([body]), headers=form).status_code == 413  # of no told length
     assert web.post(UPLOAD, files=[("files", ("a", b"0")), ("files", ("b", b"0"))]).status_code == 400
     assert web.post(UPLOAD, data={"files": "a"}).status_code == 400
+    field = b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\na\r\n--x--'
+    assert web.post(UPLOAD, content=field, headers=form).status_code == 400
     assert web.post(UPLOAD, content=b"junk", headers=form).status_code == 400
     assert len([p for p in uploads.folder.rglob("*") if p.is_file()]) == 1
     monkeypatch.setattr("vas_tool.ui.uploads.shutil.copyfileobj", _full_disk)
     answer = web.post(UPLOAD, files={"files": ("a.mp4", b"0")})
     assert answer.status_code == 507 and "free some space" in answer.text
+    assert len([p for p in uploads.folder.rglob("*") if p.is_file()]) == 1
     uploads.close()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -77,7 +78,8 @@ class Gate:
             await self._app(scope, receive, send)
         else:
             scope = self._without_prefix(scope)
-            await self._answer(Request(scope, receive), _Framed(send))
+            with suppress(ClientDisconnect):
+                await self._answer(Request(scope, receive), _Framed(send))
 
     def _without_prefix(self, scope: Scope) -> Scope:
         """As behind a proxy that takes the prefix off; some leave it on."""
@@ -119,9 +121,8 @@ class Gate:
 
     def _cookie(self, request: Request) -> Response:
         others = urlencode(list(_others(request)))
-        answer = RedirectResponse(
-            f"./?{others}" if others else "./", 303
-        )  # as the browser sees it, whatever the prefix
+        # Relative to what the browser asked for, whatever the prefix.
+        answer = RedirectResponse(f"./?{others}" if others else "./", 303)
         if self._access.token is not None:
             name, path = self._access.cookie(request), self._access.root_path or "/"
             answer.set_cookie(

@@ -91,14 +91,14 @@ def add_upload_route(app: FastAPI, uploads: Uploads, *, limit: int = UPLOAD_LIMI
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             return PlainTextResponse("send one file as a form", 400)
         try:
-            async with Request(request.scope, _Bounded(request, limit + FORM_BYTES)).form(
-                max_files=1, max_fields=1
-            ) as form:
+            bounded = Request(request.scope, _Bounded(request, limit + FORM_BYTES))
+            async with bounded.form(max_files=1, max_fields=1) as form:
                 file = form.get("files")
-                if not isinstance(file, UploadFile) or (file.size or 0) > limit:
-                    return PlainTextResponse(_too_large(limit) if file else "send one file", 413 if file else 400)
-                path = uploads.place(file.filename or "")
-                await run_in_threadpool(_copy, file, path)
+                if not isinstance(file, UploadFile):
+                    return PlainTextResponse("send one file", 400)
+                if (file.size or 0) > limit:
+                    raise _TooLarge
+                path = await run_in_threadpool(_kept, file, uploads)
         except _TooLarge:
             return PlainTextResponse(_too_large(limit), 413)
         except HTTPException as error:
@@ -108,9 +108,15 @@ def add_upload_route(app: FastAPI, uploads: Uploads, *, limit: int = UPLOAD_LIMI
         return JSONResponse([str(path)])
 
 
-def _copy(file: UploadFile, path: Path) -> None:
-    with path.open("xb") as target:
-        shutil.copyfileobj(file.file, target, 1 << 20)
+def _kept(file: UploadFile, uploads: Uploads) -> Path:
+    path = uploads.place(file.filename or "")
+    try:
+        with path.open("xb") as target:
+            shutil.copyfileobj(file.file, target, 1 << 20)
+    except OSError:
+        uploads.take(str(path)).unlink(missing_ok=True)
+        raise
+    return path
 
 
 def _too_large(limit: int) -> str:
