@@ -160,6 +160,31 @@ def _add_open(open_: argparse.ArgumentParser) -> None:
     open_.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this computer only)")
     open_.add_argument("--port", type=int, help="default: the first free one from 7860")
     open_.add_argument("--no-browser", action="store_true", help="print the address only")
+    open_.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="answer under this name, too, as a proxy or a browser elsewhere asks for it; can be given again",
+    )
+    open_.add_argument(
+        "--auth",
+        metavar="USER:PASSWORD",
+        default=os.environ.get("VAS_TOOL_AUTH") or None,
+        help="ask for name and password instead of the secret in the address (default: $VAS_TOOL_AUTH, "
+        "which others on this computer cannot see)",
+    )
+    open_.add_argument(
+        "--no-token",
+        action="store_true",
+        help="no secret in the address: whoever can reach the port on this computer may do everything",
+    )
+    open_.add_argument(
+        "--root-path",
+        metavar="/PREFIX",
+        default=os.environ.get("GRADIO_ROOT_PATH", ""),
+        help="where a proxy shows the page, such as /vas (default: $GRADIO_ROOT_PATH)",
+    )
 
 
 def _add_boxes(run: argparse.ArgumentParser) -> None:

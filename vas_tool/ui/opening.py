@@ -17,7 +17,7 @@ from vas_tool.sample import is_sample, sample_clip
 from vas_tool.ui.ahead import Ahead
 from vas_tool.ui.reopening import made_from
 from vas_tool.ui.reports import split_by_object
-from vas_tool.ui.rooms import EXPORTS_FOLDER, ImportOptions, Rooms
+from vas_tool.ui.rooms import ImportOptions, Rooms
 from vas_tool.video.source import clip_name
 
 LONGEST_UPLOAD = 57_600
@@ -98,7 +98,7 @@ class Opener:
         """A video, folder or project at a path under the root."""
         if not path.strip():
             raise ProjectError(f"type the path of a video or folder under {self.rooms.root}")
-        return self.source(self.rooms.inside(path.strip()), progress, options=options)
+        return self.source(self.rooms.source(path.strip()), progress, options=options)
 
     def source(self, path: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A project folder is entered, anything else imported."""
@@ -142,18 +142,20 @@ class Opener:
         except VideoError as error:
             raise VideoError(str(error).replace(str(file), file.name)) from error
         finally:
-            shutil.rmtree(file.parent, ignore_errors=True)
+            file.unlink(missing_ok=True)
 
     def export(self, token: str, name: str, *, only_accepted: bool, progress: Progress) -> ExportReport:
         """Write a format into the project's ``exports`` folder. Raises FormatError when there is nothing to write."""
         project = self.rooms.session(token).project
-        folder = project.folder / EXPORTS_FOLDER
-        folder.mkdir(exist_ok=True)
+        folder = self.rooms.exports_of(token)
         if default_out(name, folder).is_dir():  # of an export before: objects may have gone since
             shutil.rmtree(default_out(name, folder))
         done = export([project], name, default_out(name, folder), only_accepted=only_accepted, progress=progress)
         files = [path.name if path.is_file() else _zipped(path).name for path in done.paths]
-        return ExportReport(folder, files, *split_by_object(project, done.notes))
+        notes, by_object = split_by_object(project, done.notes)
+        if folder.parent != project.folder:
+            notes.append("The project's own folder cannot be written: download these files before you stop the tool.")
+        return ExportReport(folder, files, notes, by_object)
 
 
 def _zipped(folder: Path) -> Path:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import secrets
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +52,8 @@ class Rooms:
         self._doors: dict[Path, threading.Lock] = {}
         self._promised: set[str] = set()
         self._sessions: dict[Path, Session] = {}
+        self._spare: dict[Path, Path] = {}
+        """Folders for the exports of projects that cannot be written."""
         self._tokens: dict[str, Path] = {}
         self._seen: dict[str, float] = {}
         """Token -> when its page last asked for something (monotonic seconds)."""
@@ -63,13 +68,43 @@ class Rooms:
 
         Whether anything is there is not told: whoever reaches the page is not to learn what lies elsewhere.
         """
-        resolved = (self.root / Path(path).expanduser()).resolve()
+        try:
+            resolved = (self.root / Path(path).expanduser()).resolve()
+        except (OSError, RuntimeError, ValueError):  # links in a ring, ~nobody, no characters of a path
+            raise ProjectError(f"{str(path)[:200]!r} cannot be a path; check the spelling") from None
         if not resolved.is_relative_to(self.root):
             raise ProjectError(
                 f"{path} is outside the folder this tool serves ({self.root}); check the spelling, move it there, or "
                 "start the tool with --root set to a folder that holds it"
             )
         return resolved
+
+    def source(self, path: str) -> Path:
+        """``inside``, for what is to be imported: what links in a folder of images lead to must be inside as well."""
+        source = self.inside(path)
+        for folder in (source, source / "rgbs", source / "masks"):
+            for entry in folder.iterdir() if os.path.isdir(folder) else ():
+                if entry.is_symlink():
+                    self.inside(entry)
+        return source
+
+    def exports_of(self, token: str) -> Path:
+        """The folder for what the page exports: the project's, or a temporary one where that cannot be written.
+
+        Raises KeyError as ``session`` does, ProjectError when the project's is a link.
+        """
+        project = self.session(token).project.folder
+        folder = project / EXPORTS_FOLDER
+        if folder.is_symlink():
+            raise ProjectError(f"{folder} is a link; nothing is written through it: put a folder there")
+        with suppress(OSError):
+            folder.mkdir(exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK) or not project.is_dir():
+            return folder
+        with self._mutex:
+            if project not in self._spare:
+                self._spare[project] = Path(tempfile.mkdtemp(prefix="vas-tool-exports-"))
+            return self._spare[project]
 
     @contextmanager
     def new_folder(self, name: str) -> Iterator[Path]:
@@ -136,6 +171,9 @@ class Rooms:
             self._sessions.clear()
             self._tokens.clear()
             self._seen.clear()
+            for spare in self._spare.values():
+                shutil.rmtree(spare, ignore_errors=True)
+            self._spare.clear()
 
     def _door(self, folder: Path) -> threading.Lock:
         """Held by whoever opens or closes a project: one at a time."""
@@ -180,4 +218,5 @@ class Rooms:
 
 
 def _last_used(folder: Path) -> float:
-    return max(p.stat().st_mtime for p in (folder / "project.json", folder / "place.json") if p.exists())
+    files = (folder / "project.json", folder / "place.json")
+    return max((p.stat().st_mtime for p in files if p.exists()), default=0.0)  # none: it was deleted just now
