@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 PORT = 7860
 """The first one tried; the next free one is taken."""
 
+STOP_SECONDS = 3
+"""What a stopped server waits for open connections; a page that is open holds one for ever."""
+
 
 def make_app(opener: Opener, access: Access) -> FastAPI:
     """The whole tool as an ASGI application that serves the projects under the root of ``opener``'s rooms."""
@@ -74,7 +77,14 @@ def serve(opener: Opener, access: Access, *, port: int | None = None, browser: b
         once = f"?token={access.ticket()}" if access.token else ""
         threading.Thread(target=_open_when_up, args=(address + once, chosen), daemon=True).start()
     threading.Thread(target=_import_ahead, daemon=True, name="import-ahead").start()
-    uvicorn.run(app, host=access.host, port=chosen, log_level="warning", server_header=False)
+    uvicorn.run(
+        app,
+        host=access.host,
+        port=chosen,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
 
 
 def _address(access: Access, port: int) -> str:
