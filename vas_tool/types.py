@@ -108,7 +108,7 @@ FARTHEST = 1e7
 
 
 def _is_frame(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 0
 
 
 def _near(*numbers: float) -> bool:

@@ -28,8 +28,8 @@ class Measured(Generic[Measure]):
         self._unwritten = 0
         self._kept: dict[tuple[str, int], tuple[str, Measure]] = {}
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            for what, frame_index, state, value in json.loads(read_plain(file)):
-                value = tuple(value) if isinstance(value, list) else value
+            for what, frame_index, state, written in json.loads(read_plain(file)):
+                value: Any = tuple(written) if isinstance(written, list) else written
                 if type(what) is type(state) is str and type(frame_index) is int and is_right(value):
                     self._kept[what, frame_index] = state, value
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from functools import cache, lru_cache
@@ -229,6 +230,10 @@ _REVIEWS: WeakKeyDictionary[ObjectLayers, tuple[AnnotatedObject, object, Review,
 """The last review of each open object, with what it was made from. A page asks several times a second."""
 
 
+_UNTIL: ContextVar[float] = ContextVar("until", default=math.inf)
+"""Until when (monotonic seconds) the review that is being made may read pixels."""
+
+
 def review_of(project: Project, object_id: int, *, until: float = math.inf) -> Review:
     """The review of an object as things are now; made again only when something that it shows has changed.
 
@@ -243,8 +248,11 @@ def review_of(project: Project, object_id: int, *, until: float = math.inf) -> R
         kept = _REVIEWS.get(layers)
         outdated = kept is None or kept[0] is not thing or kept[1] != state
         if kept is None or outdated or (kept[2].estimates and (until == math.inf or kept[3] != measured)):
-            review = _review(project, object_id, until)
-            kept = _REVIEWS[layers] = thing, state, review, len(layers.measured)
+            token = _UNTIL.set(until)
+            try:
+                kept = _REVIEWS[layers] = thing, state, _review(project, object_id), len(layers.measured)
+            finally:
+                _UNTIL.reset(token)
         return kept[2]
 
 
@@ -259,9 +267,9 @@ def frame_states(project: Project, object_id: int) -> tuple[FrameState, ...]:
     return review_of(project, object_id).states
 
 
-def _review(project: Project, object_id: int, until: float) -> Review:
+def _review(project: Project, object_id: int) -> Review:
     amodal = project.amodal(object_id)
-    hidden, estimates = amodal.hidden_areas(until)
+    hidden, estimates = amodal.hidden_areas(_UNTIL.get())
     outdated = list(_outdated(project, object_id))
     stale = {f for _, f, here in outdated if here}
     gains = dict(Counter(stage for stage, _, here in outdated if not here))

@@ -15,6 +15,7 @@ from typing import Any
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import ProjectError
+from vas_tool.files import sweep
 from vas_tool.project import Project
 from vas_tool.session import Session
 
@@ -30,9 +31,6 @@ class ImportOptions:
     end_seconds: float | None = None
 
 
-EXPORTS_FOLDER = "exports"
-"""The folder in a project where the browser's exports go."""
-
 LINGER_SECONDS = 60.0
 """How long a tab that seems to have gone is waited for: a reload, or a line that was down, comes back within it."""
 
@@ -43,6 +41,7 @@ class Rooms:
     def __init__(self, root: Path, *, linger_seconds: float = LINGER_SECONDS) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.root = root.resolve()
+        sweep(self.root)
         self._linger = linger_seconds
         self._mutex = threading.RLock()
         """Never held while a project is opened or closed: everybody's pictures wait for it."""
@@ -104,8 +103,17 @@ class Rooms:
         folder = self.inside(folder)
         with self._door(folder):
             with self._mutex:
+                self._let_go_of_moved()
                 session = self._sessions.get(folder)
             return self._seated(folder, session or Session(Project.open(folder)))
+
+    def _let_go_of_moved(self) -> None:
+        """A project whose folder was moved or removed is closed: it can be opened where it is now."""
+        for folder, session in list(self._sessions.items()):
+            if session.project.gone:
+                del self._sessions[folder]
+                self._tokens = {token: place for token, place in self._tokens.items() if place != folder}
+                session.close()
 
     def session(self, token: str) -> Session:
         """The session behind a token. Raises KeyError when the tab has left or the server was restarted."""
