@@ -17,6 +17,7 @@ LAYERS = (
         "files",
         "stamps",
         "stamp_index",
+        "picture_codecs",
         "storage",
         "remarks",
         "time_left",

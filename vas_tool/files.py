@@ -27,8 +27,11 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
-PART = re.compile(r"\.(?P<name>.+)\.\d+(-\d+)?\.part")
-"""A file that ``write_atomically`` had not finished."""
+PART = re.compile(
+    r"\.(\d{5,}\.png|\.stamps\.json|(project|place|work|origin|areas|boxes)\.json(\.damaged-history)?)"
+    r"\.(\d+(-\d+)?\.part|restore)"
+)
+"""A file of a project that a process was killed over while it wrote it."""
 
 HALF_MADE = re.compile(r"\..+\.\d+\.(\d+\.import|new)")
 """A project folder that an import had not finished."""

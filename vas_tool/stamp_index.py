@@ -12,12 +12,12 @@ import re
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vas_tool.errors import ProjectError
-from vas_tool.files import read_plain, write_atomically
+from vas_tool.files import PART, read_plain, write_atomically
 from vas_tool.stamps import CHECKS, DEFAULTS, Stamp, stamps_of
 from vas_tool.types import SizeWH
 
@@ -44,8 +44,8 @@ class Row(NamedTuple):
     stamp: Stamp
 
 
-def found_in(folder: Path) -> dict[int, os.stat_result]:
-    """frame_index -> what the system says of its picture; links are not followed."""
+def found_in(folder: Path, leftovers: list[Path]) -> dict[int, os.stat_result]:
+    """frame_index -> what the system says of its picture; links are not followed. Adds to what a kill left over."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
@@ -53,9 +53,13 @@ def found_in(folder: Path) -> dict[int, os.stat_result]:
     found = {}
     try:
         for name in os.listdir(descriptor):
-            if match := PICTURE.fullmatch(name):
-                with suppress(FileNotFoundError):
+            if name.endswith(".png") and (match := PICTURE.fullmatch(name)):
+                try:
                     found[int(match[1])] = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                except FileNotFoundError:  # gone meanwhile
+                    continue
+            elif name.startswith(".") and PART.fullmatch(name):
+                leftovers.append(folder / name)
     finally:
         os.close(descriptor)
     return found
@@ -97,10 +101,17 @@ def _rows(data: Any) -> dict[int, Row]:
 
 def _is_right(name: str, column: list[Any], count: int) -> bool:
     """Whether a column holds one value a row, or one for all, each of its kind."""
-    check = CHECKS[name]
-    if set(map(type, column)) <= {str, type(None)}:  # most columns: texts are all alike
-        return len(column) in (1, count) and all(map(check, set(column)))
-    return len(column) in (1, count) and all(map(check, column))
+    check, kinds = CHECKS[name], set(map(type, column))
+    if len(column) not in (1, count):
+        return False
+    if kinds <= {str, type(None)}:  # texts are all alike
+        return all(map(check, set(column)))
+    if kinds == {int}:
+        return check(min(column)) and check(max(column))
+    if name == "box" and kinds <= {list, type(None)}:
+        boxes = [box for box in column if box is not None]
+        return set(map(len, boxes)) <= {4} and set(map(type, chain.from_iterable(boxes))) <= {int}
+    return all(map(check, column))
 
 
 def write_index(folder: Path, rows: Mapping[int, Row]) -> None:

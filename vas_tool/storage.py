@@ -10,25 +10,25 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, TypeVar
 
-import numpy as np
 from PIL import Image, PngImagePlugin
 
 from vas_tool.errors import ProjectDamaged, ProjectError
 from vas_tool.files import FolderLock, open_plain, read_plain, remedy, write_atomically
 from vas_tool.masks import area, box_xyxy
+from vas_tool.picture_codecs import CONTENTS, DEPTH_LEVELS, DEPTHS, MASKS, Codec, Picture
 from vas_tool.stamp_index import WORTH_IT, Row, found_in, is_file, read_index, write_index
 from vas_tool.stamps import STAMP_KEY, Stamp, not_ours, read_head, stamp_text
-from vas_tool.types import Content, Depth, Mask, SizeWH
+from vas_tool.types import SizeWH
 
 __all__ = [
     "CONTENTS",
     "DEPTHS",
+    "DEPTH_LEVELS",
     "MASKS",
     "STAMP_KEY",
     "Bounds",
@@ -40,11 +40,6 @@ __all__ = [
     "read_stamp",
     "write_atomically",
 ]
-
-Picture = TypeVar("Picture")
-
-DEPTH_LEVELS = 65535
-"""Depth is stored in 16 bit."""
 
 UNWRITTEN = 512
 """Pictures that may change before the index is written again."""
@@ -73,44 +68,6 @@ class Bounds:
         if least[0] <= width <= most[0] and least[1] <= height <= most[1]:
             return ""
         return f"it is {width} x {height}, and {least[0]} x {least[1]} is wanted"
-
-
-@dataclass(frozen=True)
-class Codec(Generic[Picture]):
-    """How one kind of picture becomes a PNG, and how much of it is set."""
-
-    encode: Callable[[Picture], Image.Image]
-    decode: Callable[[Image.Image], Picture]
-    support: Callable[[Picture], Mask | None]
-
-
-def _mask_image(mask: Mask) -> Image.Image:
-    return Image.fromarray(mask)
-
-
-def _mask_array(image: Image.Image) -> Mask:
-    return np.asarray(image.convert("L")) > 127
-
-
-def _depth_image(depth: Depth) -> Image.Image:
-    return Image.fromarray(np.round(np.clip(depth, 0, 1) * DEPTH_LEVELS).astype(np.uint16))
-
-
-def _depth_array(image: Image.Image) -> Depth:
-    return np.asarray(image, dtype=np.float32) / np.float32(DEPTH_LEVELS)
-
-
-def _content_image(content: Content) -> Image.Image:
-    return Image.fromarray(content, "RGBA")
-
-
-def _content_array(image: Image.Image) -> Content:
-    return np.array(image.convert("RGBA"))
-
-
-MASKS: Codec[Mask] = Codec(_mask_image, _mask_array, lambda mask: mask)
-DEPTHS: Codec[Depth] = Codec(_depth_image, _depth_array, lambda depth: None)
-CONTENTS: Codec[Content] = Codec(_content_image, _content_array, lambda content: content[..., 3] > 0)
 
 
 class LayerFolder(MutableMapping[int, Picture]):
@@ -142,23 +99,37 @@ class LayerFolder(MutableMapping[int, Picture]):
         """Pictures that lie there and do not read: why, by frame_index. They are not among the pictures."""
         self._rows: dict[int, Row] = {}
         """Of the pictures as they were written."""
+        self._all_stamps: tuple[object, Mapping[int, Stamp]] | None = None
+        """With the state that they are of."""
+        self._leftovers: list[Path] = []
         self._unwritten = 0
         """Rows that the index does not have yet."""
         self._look()
 
     def _look(self) -> None:
         """Take notice of what lies in the folder."""
-        found = found_in(self.folder)
+        found = found_in(self.folder, self._leftovers)
         indexed = read_index(self.folder) if len(found) >= WORTH_IT else {}
-        for frame_index, there in sorted(found.items()):
-            row = indexed.get(frame_index)
-            if row is None or row[:2] != (there.st_mtime_ns, there.st_size) or not is_file(there):
-                row = self._head(frame_index, there)
+        for frame_index in sorted(found):
+            row, there = indexed.get(frame_index), found[frame_index]
+            if row is None or row[0] != there.st_mtime_ns or row[1] != there.st_size or not is_file(there):
                 self._unwritten += 1
-            if row is not None and (wrong := self.bounds.broken_by(frame_index, row.size_wh) if self.bounds else ""):
-                self.damaged[frame_index], row = not_ours(self.path(frame_index), wrong), None
+                row = self._head(frame_index, there)
             if row is not None:
                 self._rows[frame_index] = row
+        self._leave_out_what_does_not_fit()
+
+    def _leave_out_what_does_not_fit(self) -> None:
+        bounds, rows = self.bounds, self._rows
+        if bounds is None or not rows:
+            return
+        sizes = {row.size_wh for row in rows.values()}
+        if max(rows) < bounds.num_frames and not any(map(bounds.wrong_size, sizes)):
+            return
+        for frame_index, row in list(rows.items()):
+            if wrong := bounds.broken_by(frame_index, row.size_wh):
+                self.damaged[frame_index] = not_ours(self.path(frame_index), wrong)
+                del rows[frame_index]
 
     def _head(self, frame_index: int, there: os.stat_result) -> Row | None:
         try:
@@ -169,7 +140,10 @@ class LayerFolder(MutableMapping[int, Picture]):
         return Row(there.st_mtime_ns, there.st_size, size, stamp)
 
     def flush(self) -> None:
-        """Write the index, where one is worth it and something has changed since."""
+        """Write the index, where one is worth it and something has changed since; remove what a kill left over."""
+        while self._leftovers:
+            with suppress(OSError):
+                self._leftovers.pop().unlink()
         if self._unwritten and len(self._rows) >= WORTH_IT:
             write_index(self.folder, self._rows)
         self._unwritten = 0
@@ -181,18 +155,23 @@ class LayerFolder(MutableMapping[int, Picture]):
     def stamp(self, frame_index: int) -> Stamp | None:
         """Who made the picture of a frame; None when there is none."""
         row = self._rows.get(frame_index)
-        if row is None:
-            return None
-        if row.stamp.box is None or not (room := self._room(row)):
-            return row.stamp
-        return _moved(row.stamp, row.stamp.box, room)
+        return None if row is None else self._moved(row)
 
-    def stamps(self) -> dict[int, Stamp]:
+    def stamps(self) -> Mapping[int, Stamp]:
         """All of them, by frame_index."""
-        size = self.size_wh() if self.size_wh is not None else None
-        if size is None or all(row.size_wh == size for row in self._rows.values()):
-            return {frame_index: row.stamp for frame_index, row in self._rows.items()}
-        return {frame_index: stamp for frame_index in self._rows if (stamp := self.stamp(frame_index))}
+        state = self.changes, self.size_wh() if self.size_wh is not None else None
+        if self._all_stamps is None or self._all_stamps[0] != state:
+            fits = state[1] is None or {row.size_wh for row in self._rows.values()} <= {state[1]}
+            stamps = {f: row.stamp if fits else self._moved(row) for f, row in self._rows.items()}
+            self._all_stamps = state, stamps
+        return self._all_stamps[1]
+
+    def _moved(self, row: Row) -> Stamp:
+        box = row.stamp.box
+        if box is None or not (room := self._room(row)):
+            return row.stamp
+        x, y = room
+        return replace(row.stamp, box=(box[0] + x, box[1] + y, box[2] + x, box[3] + y))
 
     def _room(self, row: Row) -> tuple[int, int] | None:
         """What is to be added left and above; None when the picture has the size that is wanted."""
@@ -322,11 +301,6 @@ class LayerFolder(MutableMapping[int, Picture]):
 
     def __len__(self) -> int:
         return len(self._rows)
-
-
-def _moved(stamp: Stamp, box: tuple[int, int, int, int], room: tuple[int, int]) -> Stamp:
-    x, y = room
-    return replace(stamp, box=(box[0] + x, box[1] + y, box[2] + x, box[3] + y))
 
 
 def _png_bytes(image: Image.Image, stamp: Stamp) -> bytes:

@@ -36,10 +36,10 @@ class Measured(Generic[Measure]):
     def __len__(self) -> int:
         return len(self._kept)
 
-    def holds(self, what: str, frame_index: int, state: str) -> bool:
-        """Whether it is known, so that nothing need be read."""
+    def known(self, what: str, frame_index: int, state: str) -> Measure | None:
+        """What was measured in that state; None when nothing was."""
         kept = self._kept.get((what, frame_index))
-        return kept is not None and kept[0] == state
+        return kept[1] if kept is not None and kept[0] == state else None
 
     def get(self, what: str, frame_index: int, *, state: str, measure: Callable[[], Measure]) -> Measure:
         """``measure()``, or what it gave before in the same ``state``."""

@@ -190,7 +190,7 @@ class AmodalMasks(Mapping[int, Mask]):
         difference of the areas, which is exact where the amodal mask covers the modal one.
         """
         seen, areas, stamps = self.modal.states(), self.modal.areas(), self.layers.amodal.stamps()
-        stroked = {s.frame_index for s in self.thing.strokes if s.layer == "amodal"}
+        stroked, states, canvas = self._stroked(), self.states(), f"{PART}{self.canvas}"
         hidden = {
             f: stamp.area - areas[f]
             for f, stamp in stamps.items()
@@ -198,13 +198,23 @@ class AmodalMasks(Mapping[int, Mask]):
         }
         estimates = 0
         for f in stroked.union(stamps).difference(hidden):
-            state = self._whole_state(f, seen.get(f, ""))
-            if self.layers.measured.holds("whole", f, state) or time.monotonic() < until:
+            known = self.layers.measured.known("whole", f, f"{states[f]}{PART}{seen.get(f, '')}{canvas}")
+            if known is not None:
+                hidden[f] = known - (areas[f] if seen.get(f) else 0)
+            elif time.monotonic() < until:
                 hidden[f] = self.hidden_area(f)
             else:
                 estimates += 1
                 hidden[f] = max(0, stamps[f].area - areas.get(f, 0)) if f in stamps else 0
         return hidden, estimates
+
+    def _stroked(self) -> set[int]:
+        return {s.frame_index for s in self.thing.strokes if s.layer == "amodal"}
+
+    def states(self) -> dict[int, str]:
+        """frame_index -> ``state``, of all frames that have a mask."""
+        states = {f: stamp.digest for f, stamp in self.layers.amodal.stamps().items()}
+        return {**states, **{f: self.state(f) for f in self._stroked()}}
 
     def _seen_area(self, frame_index: int) -> int:
         return self.modal.area(frame_index) if self.modal.state(frame_index) else 0

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -50,6 +51,9 @@ from vas_tool.video import ListedImages
 HISTORY_LIMIT = 200
 """Edits that can be undone; older ones are forgotten with what they replaced."""
 
+MEASURING_SECONDS = 5.0
+"""Spent, when a project is closed, on what spares the next opening to read masks."""
+
 DAMAGED_HISTORY = "project.json.damaged-history"
 """A copy of project.json whose history did not read, before it is written again without."""
 
@@ -64,6 +68,8 @@ class Project:
         self.mutex = threading.RLock()
         self._writing = threading.local()
         self._objects: dict[int, ObjectLayers] = {}
+        self._unmeasured: set[tuple[int, int]] = set()
+        """(object_id, frame_index) where a modal mask was put: what is hidden may be another part now."""
         self.source, self.ledger, self.clip, self.truth = head.source, head.ledger, head.clip, head.truth
         self._history, self._notes = head.history, head.notes
         size = self.clip.size_wh
@@ -138,6 +144,10 @@ class Project:
         """Let go of the folder."""
         with self.mutex:
             if not self._lock.cannot_write and not self._lock.moved:
+                until = time.monotonic() + MEASURING_SECONDS
+                for object_id, frame_index in sorted(self._unmeasured):
+                    if time.monotonic() < until:
+                        self._measure(object_id, frame_index)
                 self.depth.flush()
                 for layers in self._objects.values():
                     layers.flush()
@@ -202,8 +212,9 @@ class Project:
         layers = ObjectLayers(
             folder, self._watched, canvas_wh=self._canvas_wh, bounds=bounds, canvas_bounds=canvas_bounds
         )
-        for layer in (layers.modal, layers.given, layers.amodal):
-            layer.after_write = lambda _, frame_index: self._measure(object_id, frame_index)
+        layers.amodal.after_write = lambda _, frame_index: self._measure(object_id, frame_index)
+        for layer in (layers.modal, layers.given):
+            layer.after_write = lambda _, frame_index: self._unmeasured.add((object_id, frame_index))
         return layers
 
     def _canvas_wh(self) -> SizeWH:

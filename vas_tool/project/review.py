@@ -67,7 +67,8 @@ def wanted_inputs(project: Project, object_id: int) -> tuple[AmodalInputs, Conte
 def amodal_inputs(project: Project, object_id: int, *, boxed: bool = True) -> AmodalInputs:
     """What the stamps of up-to-date amodal masks say; with ``boxed`` False of those made without the amodal boxes."""
     modal = project.modal(object_id)
-    engines = {stamp.engine for f in modal if (stamp := project.depth.stamp(f)) is not None}
+    depths = project.depth.stamps()
+    engines = {depths[f].engine for f in modal.made() if f in depths} if depths else set()
     depth = "+".join(sorted(f"{engine} {depth_inputs(project, engine)}" for engine in engines))
     return AmodalInputs(modal, project.truth, depth, setup_of=setups(project, "amodal"), boxed=boxed)
 
