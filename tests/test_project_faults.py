@@ -466,7 +466,7 @@ def test_a_project_that_cannot_be_written_says_so_and_can_be_exported(
         assert not report.folder.is_relative_to(folder) and (report.folder / report.files[0]).is_file()
         assert any("elsewhere" in note for note in report.notes) and session.exports == report.folder
         export([session.project], "coco", tmp_path / "out.json")
-        shutil.rmtree(report.folder.parent)
+        shutil.rmtree(report.folder)
 
 
 def test_a_project_that_was_moved_says_so_and_opens_where_it_is(folder: Path) -> None:

@@ -8,14 +8,15 @@ import shutil
 import tempfile
 import zipfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vas_tool.engines.base import Progress
-from vas_tool.errors import FormatError, ProjectError
+from vas_tool.errors import FormatError, ProjectError, VasToolError
 from vas_tool.exports import default_out, export
 from vas_tool.files import refuse_links, remedy, sync_folder
 from vas_tool.session import Session
+from vas_tool.session.session import EXPORTS
 from vas_tool.ui.reports import split_by_object
 
 PLAIN_FILE = 0o100644
@@ -41,45 +42,51 @@ class ExportReport:
 def export_session(session: Session, name: str, *, only_accepted: bool, progress: Progress) -> ExportReport:
     """Write a format; what was exported before is replaced when the new one is whole. One export at a time.
 
-    Raises FormatError when there is nothing to write or the disk refuses.
+    Into the project's folder; where that cannot be written (read-only, full) to a folder beside the system's temporary
+    files, and the report says so. Raises FormatError when there is nothing to write or no place is left.
     """
+    inside = session.project.folder / EXPORTS
     with session.exporting:
-        folder, why = _place(session)
-        beside = folder / f".{name}.{secrets.token_hex(4)}.part"
         try:
-            beside.mkdir()
-            out = default_out(name, beside)
-            done = export([session.project], name, out, only_accepted=only_accepted, progress=progress)
-            written = [path if path.is_file() else _zipped(path) for path in done.paths]
-            for path in sorted({*done.paths, *written}):
-                _replace(path, folder / path.name)
-        except OSError as error:
-            raise FormatError(f"{folder} could not be written ({error.strerror}); {remedy(error)}") from error
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-    general, by_object = split_by_object(session.project, done.notes)
-    return ExportReport(folder, [path.name for path in written], [*why, *general], by_object)
-
-
-def _place(session: Session) -> tuple[Path, list[str]]:
-    """Where exports go, and why not into the project when they do not."""
-    inside = session.project.folder / session.exports.name
-    try:
-        session.project.require_writable()
-        refuse_links([inside])
-        inside.mkdir(exist_ok=True)
-        _sweep(inside)
-        probe = inside / f".probe.{secrets.token_hex(4)}.part"
-        probe.mkdir()
-        probe.rmdir()
-        session.exports = inside
-        return inside, []
-    except (ProjectError, OSError) as error:
-        said = str(error) if isinstance(error, ProjectError) else f"{inside}: {error.strerror}"
+            session.project.require_writable()
+            refuse_links([inside])
+            inside.mkdir(exist_ok=True)
+            _sweep(inside)
+            return _written(session, inside, name, only_accepted=only_accepted, progress=progress)
+        except (VasToolError, OSError) as error:
+            if not _disk_refused(error):
+                raise
+            said = f"The project cannot be written, so this went elsewhere; download it. ({_words(error)})"
         if session.exports == inside:
-            session.exports = Path(tempfile.mkdtemp(prefix="vas-tool-exports-")) / inside.name
-            session.exports.mkdir()
-    return session.exports, [f"The project cannot be written, so this went elsewhere; download it. ({said})"]
+            session.exports = Path(tempfile.mkdtemp(prefix="vas-tool-exports-"))
+        try:
+            report = _written(session, session.exports, name, only_accepted=only_accepted, progress=progress)
+        except OSError as error:
+            raise FormatError(f"{session.exports} could not be written ({_words(error)}); {remedy(error)}") from error
+        return replace(report, notes=[said, *report.notes])
+
+
+def _disk_refused(error: BaseException) -> bool:
+    return isinstance(error, ProjectError | OSError) or isinstance(error.__cause__, OSError)
+
+
+def _words(error: BaseException) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _written(session: Session, folder: Path, name: str, *, only_accepted: bool, progress: Progress) -> ExportReport:
+    beside = folder / f".{name}.{secrets.token_hex(4)}.part"
+    try:
+        beside.mkdir()
+        out = default_out(name, beside)
+        done = export([session.project], name, out, only_accepted=only_accepted, progress=progress)
+        written = [path if path.is_file() else _zipped(path) for path in done.paths]
+        for path in sorted({*done.paths, *written}):
+            _replace(path, folder / path.name)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    session.exports = folder
+    return ExportReport(folder, [path.name for path in written], *split_by_object(session.project, done.notes))
 
 
 def _sweep(folder: Path) -> None:
