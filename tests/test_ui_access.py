@@ -398,7 +398,8 @@ def token(rooms: Rooms, tmp_path: Path) -> str:
 
 
 def test_exports_are_fetched_by_name_only(web: TestClient, rooms: Rooms, token: str, tmp_path: Path) -> None:
-    exports = rooms.exports_of(token)
+    exports = rooms.session(token).exports
+    exports.mkdir()
     (exports / "coco.json").write_text("{}")
     (tmp_path / "words").write_text("precious")
     (exports / "link").symlink_to(tmp_path / "words")
@@ -412,16 +413,22 @@ def test_nothing_is_exported_through_a_link(rooms: Rooms, token: str, tmp_path: 
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "sequences").mkdir(parents=True)
     (rooms.session(token).project.folder / "exports").symlink_to(elsewhere)
-    with pytest.raises(ProjectError, match="is a link"):
-        Opener(rooms).export(token, "sequences", only_accepted=False, progress=lambda *_: None)
-    assert (elsewhere / "sequences").is_dir()
+    rooms.session(token).click(Click(0, 8, 8))
+    report = Opener(rooms).export(token, "coco", only_accepted=False, progress=lambda *_: None)
+    assert "link" in report.notes[0] and report.folder.resolve() != elsewhere
+    assert [path.name for path in elsewhere.rglob("*")] == ["sequences"]
 
 
 def test_what_cannot_be_written_into_the_project_is_still_there_to_download(
     web: TestClient, rooms: Rooms, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rooms.session(token).click(Click(0, 8, 8))
-    monkeypatch.setattr("vas_tool.ui.rooms.os.access", lambda *_: False)  # read-only; root may write everywhere
+    refused = ProjectError("the disk is read-only")  # root may write everywhere
+
+    def refuse(_: object) -> None:
+        raise refused
+
+    monkeypatch.setattr("vas_tool.project.Project.require_writable", refuse)
     report = Opener(rooms).export(token, "coco", only_accepted=False, progress=lambda *_: None)
     assert re.search("cannot be written", " ".join(report.notes))
     assert web.get(f"/api/{token}/exports/coco.json").json()["annotations"]

@@ -6,18 +6,17 @@ import logging
 import os
 import re
 import secrets
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import ProjectError
+from vas_tool.files import sweep
 from vas_tool.project import Project
 from vas_tool.session import Session
 
@@ -33,9 +32,6 @@ class ImportOptions:
     end_seconds: float | None = None
 
 
-EXPORTS_FOLDER = "exports"
-"""The folder in a project where the browser's exports go."""
-
 LINGER_SECONDS = 60.0
 """How long a tab that seems to have gone is waited for: a reload, or a line that was down, comes back within it."""
 
@@ -46,14 +42,13 @@ class Rooms:
     def __init__(self, root: Path, *, linger_seconds: float = LINGER_SECONDS) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.root = root.resolve()
+        sweep(self.root)
         self._linger = linger_seconds
         self._mutex = threading.RLock()
         """Never held while a project is opened or closed: everybody's pictures wait for it."""
         self._doors: dict[Path, threading.Lock] = {}
         self._promised: set[str] = set()
         self._sessions: dict[Path, Session] = {}
-        self._spare: dict[Path, Path] = {}
-        """Folders for the exports of projects that cannot be written."""
         self._tokens: dict[str, Path] = {}
         self._seen: dict[str, float] = {}
         """Token -> when its page last asked for something (monotonic seconds)."""
@@ -88,24 +83,6 @@ class Rooms:
                     self.inside(entry)
         return source
 
-    def exports_of(self, token: str) -> Path:
-        """The folder for what the page exports: the project's, or a temporary one where that cannot be written.
-
-        Raises KeyError as ``session`` does, ProjectError when the project's is a link.
-        """
-        project = self.session(token).project.folder
-        folder = project / EXPORTS_FOLDER
-        if folder.is_symlink():
-            raise ProjectError(f"{folder} is a link; nothing is written through it: put a folder there")
-        with suppress(OSError):
-            folder.mkdir(exist_ok=True)
-        if os.access(folder, os.W_OK | os.X_OK) or not project.is_dir():
-            return folder
-        with self._mutex:
-            if project not in self._spare:
-                self._spare[project] = Path(tempfile.mkdtemp(prefix="vas-tool-exports-"))
-            return self._spare[project]
-
     @contextmanager
     def new_folder(self, name: str) -> Iterator[Path]:
         """A folder for a new project, named after its source, not yet there; nobody else is given it meanwhile."""
@@ -139,8 +116,17 @@ class Rooms:
         folder = self.inside(folder)
         with self._door(folder):
             with self._mutex:
+                self._let_go_of_moved()
                 session = self._sessions.get(folder)
             return self._seated(folder, session or Session(Project.open(folder)))
+
+    def _let_go_of_moved(self) -> None:
+        """A project whose folder was moved or removed is closed: it can be opened where it is now."""
+        for folder, session in list(self._sessions.items()):
+            if session.project.gone:
+                del self._sessions[folder]
+                self._tokens = {token: place for token, place in self._tokens.items() if place != folder}
+                session.close()
 
     def session(self, token: str) -> Session:
         """The session behind a token. Raises KeyError when the tab has left or the server was restarted."""
@@ -171,9 +157,6 @@ class Rooms:
             self._sessions.clear()
             self._tokens.clear()
             self._seen.clear()
-            for spare in self._spare.values():
-                shutil.rmtree(spare, ignore_errors=True)
-            self._spare.clear()
 
     def _door(self, folder: Path) -> threading.Lock:
         """Held by whoever opens or closes a project: one at a time."""

@@ -30,6 +30,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from vas_tool.errors import NothingToDo, VasToolError
+from vas_tool.files import is_plain
 from vas_tool.session import Session
 from vas_tool.storage import LayerFolder
 from vas_tool.types import Content
@@ -97,10 +98,8 @@ def add_routes(app: FastAPI, rooms: Rooms) -> None:
 
     @router.get("/exports/{name}")
     def export(token: str, name: str) -> Response:
-        session_of(token)
-        path = rooms.exports_of(token) / Path(name).name
-        there = path.is_file() and not path.is_symlink()
-        return FileResponse(path, filename=path.name) if there else Response(status_code=404)
+        path = session_of(token).exports / Path(name).name
+        return FileResponse(path, filename=path.name) if is_plain(path) else Response(status_code=404)
 
     @router.post("/do")
     def do(token: str, request: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
@@ -184,12 +183,16 @@ def _depth_response(session: Session, frame_index: int) -> Response:
     depth = session.project.depth
     if frame_index not in depth:
         raise HTTPException(404, "no depth here yet")
-    _, data = cv2.imencode(".png", np.round(depth[frame_index] * 255).astype(np.uint8))
+    try:
+        near = depth[frame_index]
+    except (KeyError, VasToolError) as error:  # damaged: told among the notes
+        raise HTTPException(404, str(error)) from error
+    _, data = cv2.imencode(".png", np.round(near * 255).astype(np.uint8))
     return Response(data.tobytes(), media_type="image/png", headers=FRESH)
 
 
 def _content_response(content: LayerFolder[Content], frame_index: int) -> Response:
     try:
         return Response(content.png(frame_index), media_type="image/png", headers=FRESH)
-    except (KeyError, OSError) as error:
+    except (KeyError, OSError, VasToolError) as error:
         raise HTTPException(404, "not there yet") from error
