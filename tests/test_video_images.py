@@ -24,18 +24,18 @@ def save(folder: Path, name: str, array: np.ndarray, **options: object) -> Path:
     return folder / name
 
 
-def test_jpeg_and_png_are_copied_byte_for_byte_in_lexicographic_order(tmp_path: Path) -> None:
+def test_jpeg_and_png_are_copied_byte_for_byte_in_natural_order(tmp_path: Path) -> None:
     folder = tmp_path / "images"
-    names = ["img1.png", "img10.jpg", "img2.JPEG", "img3.png"]
+    names = ["img1.png", "img2.JPEG", "IMG3.png", "img10.jpg"]
     for number, name in enumerate(names):
         save(folder, name, numbered(number))
     (folder / "Thumbs.db").write_bytes(b"not an image")
     (folder / "._img1.png").write_bytes(b"what macOS leaves behind")
     result, clip = imported(folder)
-    assert [clip.frame_path(i).name for i in range(4)] == ["00000.png", "00001.jpg", "00002.jpg", "00003.png"]
+    assert [clip.frame_path(i).name for i in range(4)] == ["00000.png", "00001.jpg", "00002.png", "00003.jpg"]
     assert all(clip.frame_path(i).read_bytes() == (folder / name).read_bytes() for i, name in enumerate(names))
     assert [number_of(f) for f in clip[:]] == [0, 1, 2, 3]
-    assert [(r.source_index, r.pts_seconds) for r in result.ledger] == [(i, i / 8) for i in range(4)]
+    assert [(r.source_index, r.pts_seconds, r.name) for r in result.ledger] == [(i, i / 8, names[i]) for i in range(4)]
     assert (result.fps, result.size_wh, result.source.kind, result.source.rotation) == (8, SIZE_WH, "images", 0)
     assert result.source.notes == ()
 

@@ -46,7 +46,7 @@ def evaluate_(options: Namespace) -> int:
 def bench_(options: Namespace) -> int:
     """``vas-tool bench``: 0 when every engine answered, else 1."""
     bar = ProgressBar()
-    views = [view for folder in options.masks for view in views_in(folder)] or list(silhouettes())
+    views = [view for folder in options.masks for view in views_in(folder, options.mask_values)] or list(silhouettes())
     cases = occlusion_cases(views, num_seeds=options.seeds)
     engines = [*options.engine] or None
     compared = bench(cases, engines=engines, depth=options.depth, seed=options.seed, progress=bar)

@@ -19,6 +19,7 @@ from vas_tool.evaluation.eoras import key_of, protocol
 from vas_tool.evaluation.records import require_keys
 from vas_tool.evaluation.safe_pickle import load_plain
 from vas_tool.formats.json_files import load_json
+from vas_tool.video.order import in_natural_order
 
 PROTOCOL = protocol("kitti")
 
@@ -66,7 +67,7 @@ def _at(names: Sequence[str], t: int) -> str:
 def _pictures(path: Path, video: str) -> list[str]:
     """The names of a video's pictures from ``path`` on, the t-th of them for the time t; none where they are not."""
     for place in PICTURES:
-        for folder in sorted(path.glob(f"{place}/*/{glob.escape(video)}")):
+        for folder in in_natural_order(path.glob(f"{place}/*/{glob.escape(video)}")):
             numbered = sorted((int(p.stem), p) for p in folder.glob("*.png") if p.stem.isdigit())
             return [p.relative_to(path).as_posix() for _, p in numbered]
     return []

@@ -18,6 +18,7 @@ from vas_tool.errors import FormatError
 from vas_tool.evaluation.dataset import ImageMask, MaskSource, Predictions, Problem, Truth, TruthClip, TruthFrame
 from vas_tool.evaluation.eoras import key_of, protocol
 from vas_tool.formats.json_files import load_json
+from vas_tool.video.order import in_natural_order
 
 PROTOCOL = protocol("movi")
 
@@ -82,7 +83,7 @@ AMODAL_FILE = re.compile(r"segmentation_(\d+)_(\d+)\.png")
 
 def read_predictions(path: Path) -> Predictions:
     """Mask images by video, object and frame. Raises FormatError when the folder holds none."""
-    found = sorted(path.rglob("segmentation_*_*.png")) if path.is_dir() else []
+    found = in_natural_order(path.rglob("segmentation_*_*.png")) if path.is_dir() else []
     masks: dict[str, MaskSource] = {}
     problems = []
     for file in found:

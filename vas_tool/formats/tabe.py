@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
-from PIL import Image
-
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.coco_fields import is_rate
 from vas_tool.formats.in_place import folder_in_place, text_in_place
 from vas_tool.formats.json_files import json_line, load_json
+from vas_tool.formats.mask_folder import paired_masks
+from vas_tool.formats.mask_names import FrameNames, Paired
+from vas_tool.formats.mask_pixels import read_pixels
 from vas_tool.formats.masks_on_frame import DIGITS, MasksOnFrame
 from vas_tool.formats.provenance import write_provenance
 from vas_tool.formats.sequences import (
@@ -31,7 +31,6 @@ from vas_tool.formats.sequences import (
     chosen_frames,
     object_folder,
     odd_files,
-    pair_masks,
     upright_size,
     write_mask,
 )
@@ -75,10 +74,12 @@ class TabeSource:
     """The ground truth; may be empty."""
     occlusion: tuple[Occlusion, ...]
     """One a frame; empty when the folder does not say."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the masks pair."""
 
     def as_sequence(self, masks: Literal["visible", "amodal"] = "visible") -> SequencesSource:
         """The frames with one kind of masks."""
-        return SequencesSource(self.frames, self.num_frames, self.size_wh, getattr(self, masks))
+        return SequencesSource(self.frames, self.num_frames, self.size_wh, getattr(self, masks), self.notes)
 
 
 def is_tabe_folder(folder: Path) -> bool:
@@ -158,7 +159,7 @@ def level_of(amount: float) -> Level:
 
 
 def read_tabe(folder: Path) -> TabeSource:
-    """Look through a video's folder. Masks pair with frames by name, or in order when there are as many.
+    """Look through a video's folder. Masks pair with frames as ``read_sequences`` has it.
 
     Raises FormatError, naming the odd file, when a folder is missing or empty, or names, counts or sizes disagree.
     """
@@ -166,15 +167,17 @@ def read_tabe(folder: Path) -> TabeSource:
         raise FormatError(f"{folder} has no folders frames and visible_masks; choose a video's folder of TABE")
     frames = image_paths(folder / "frames")
     size_wh = upright_size(frames[0])
-    stems = [path.stem for path in frames]
-    truth = folder / "gt_masks"
+    names, truth = FrameNames(tuple(path.stem for path in frames)), folder / "gt_masks"
+    visible = paired_masks(folder / "visible_masks", names, size_wh=size_wh)
+    amodal = paired_masks(truth, names, size_wh=size_wh) if truth.is_dir() else Paired({})
     return TabeSource(
         frames=folder / "frames",
         num_frames=len(frames),
         size_wh=size_wh,
-        visible=pair_masks(folder / "visible_masks", stems, size_wh=size_wh),
-        amodal=pair_masks(truth, stems, size_wh=size_wh) if truth.is_dir() else {},
+        visible=visible.masks,
+        amodal=amodal.masks,
         occlusion=_read_occlusion(folder / "annos.json", len(frames)) if (folder / "annos.json").exists() else (),
+        notes=(*visible.notes, *amodal.notes),
     )
 
 
@@ -214,7 +217,6 @@ def check_tabe(source: TabeSource) -> Iterator[str]:
 
 def _covers(whole: Path, seen: Path) -> bool:
     try:
-        with Image.open(whole) as amodal, Image.open(seen) as modal:
-            return not (np.asarray(modal.convert("L")) > np.asarray(amodal.convert("L"))).any()
-    except (OSError, SyntaxError, ValueError):
+        return not (read_pixels(seen).shown > read_pixels(whole).shown).any()
+    except FormatError:
         return True  # told already

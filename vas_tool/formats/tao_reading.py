@@ -29,6 +29,7 @@ from vas_tool.formats.coco_fields import (
 from vas_tool.formats.json_files import load_json
 from vas_tool.formats.origin import Id
 from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrack, TaoVideo, Xywh
+from vas_tool.video.order import natural
 
 REQUIRED: dict[str, dict[str, Kind]] = {
     "videos": {"id": is_id, "name": is_text, "width": is_size, "height": is_size},
@@ -235,7 +236,7 @@ def _by_video(images: Iterable[dict[str, Any]]) -> dict[Id, list[TaoImage]]:
         image = TaoImage(record["id"], record["video_id"], record["file_name"], index)
         by_video.setdefault(image.video_id, []).append(image)
     for own in by_video.values():
-        own.sort(key=lambda i: (math.inf if i.frame_index is None else i.frame_index, i.file_name))
+        own.sort(key=lambda i: (math.inf if i.frame_index is None else i.frame_index, natural(i.file_name)))
     return by_video
 
 

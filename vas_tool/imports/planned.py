@@ -105,6 +105,7 @@ def make_all(
             made.append(folder)
             frames = len(as_made.images.frames)
             notes.append(f"{folder}: {counted(frames, 'frame')}, {_counted(as_made.objects)}{_cut(as_made)}")
+            notes += (f"{folder}: {note}" for note in as_made.images.notes)
     return Imported(tuple(made), tuple(found), tuple(notes))
 
 

@@ -149,7 +149,7 @@ class Project:
             )
         source = data["source"]
         self.source = SourceInfo(**{**source, "size_wh": tuple(source["size_wh"]), "notes": tuple(source["notes"])})
-        self.ledger = tuple(FrameRecord(int(index), float(pts)) for index, pts in data["ledger"])
+        self.ledger = tuple(FrameRecord(int(index), float(pts), *name) for index, pts, *name in data["ledger"])
         self.clip = FolderClip(self.folder / "frames", fps=float(data["fps"]), size_wh=self.source.size_wh)
         if len(self.clip) != len(self.ledger):
             raise ProjectDamaged(
@@ -351,7 +351,7 @@ def _head_json(source: SourceInfo, ledger: tuple[FrameRecord, ...], *, fps: floa
         "schema": SCHEMA,
         "source": asdict(source),
         "fps": fps,
-        "ledger": [[record.source_index, record.pts_seconds] for record in ledger],
+        "ledger": [[r.source_index, r.pts_seconds, *([r.name] if r.name else [])] for r in ledger],
     }
 
 

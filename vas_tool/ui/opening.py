@@ -114,7 +114,7 @@ class Opener:
             )
         if path.is_dir() and is_sequences_folder(path):
             with self.rooms.new_folder(path.name) as folder:
-                import_sequences(path, folder, label=path.name, progress=progress).close()
+                import_sequences(path, folder, progress=progress).close()
                 return self.rooms.enter(folder)
         made = self._made_from(path) if options in (None, ImportOptions()) else None
         if made:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from vas_tool.errors import VideoError
 from vas_tool.types import Frame, SizeWH
+from vas_tool.video.picture_files import open_picture
 from vas_tool.video.storing import frame_name
 
 CACHED_FRAMES = 32
@@ -97,7 +98,7 @@ def read_frame(path: Path, size_wh: SizeWH) -> Frame:
     """
     remedy = "put it back from a copy of the project, or import the source again"
     try:
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             frame = as_rgb(image)
     except FileNotFoundError as error:
         raise VideoError(f"the frame {path} is missing; {remedy}") from error

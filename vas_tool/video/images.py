@@ -7,17 +7,19 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import VideoError
 from vas_tool.remarks import counted
 from vas_tool.types import FrameRecord, SizeWH
 from vas_tool.video.clip import as_rgb
+from vas_tool.video.order import in_natural_order
+from vas_tool.video.picture_files import open_picture
 from vas_tool.video.sampling import Sampling
 from vas_tool.video.source import ImportedClip, SourceInfo, check_size
 from vas_tool.video.storing import encode_jpeg, encode_png, frame_name, write_bytes
@@ -33,7 +35,7 @@ EXIF_ORIENTATION = 0x0112
 def import_images(source: Path, folder: Path, sampling: Sampling, *, progress: Progress) -> ImportedClip:
     """Store the images of ``source`` that lie in the sampled range as frames in ``folder``.
 
-    Image i of the sorted names is shown at i / fps seconds. See ``import_frames`` for the rest.
+    Image i in the natural order of the names is shown at i / fps seconds. See ``import_frames`` for the rest.
     """
     paths = image_paths(source)
     chosen = _in_range(len(paths), sampling)
@@ -53,7 +55,7 @@ def import_images(source: Path, folder: Path, sampling: Sampling, *, progress: P
     progress(len(paths), len(paths), "reading frames")
     size_wh = reading.size_wh
     info = SourceInfo(str(source), digest.hexdigest(), None, size_wh, 0, "images", tuple(reading.notes()))
-    ledger = tuple(FrameRecord(index, float(index * sampling.step)) for index in chosen)
+    ledger = tuple(FrameRecord(index, float(index * sampling.step), paths[index].name) for index in chosen)
     return ImportedClip(info, ledger, sampling.fps, size_wh)
 
 
@@ -65,6 +67,8 @@ class ListedImages:
     """What the clip says it was made from."""
     frames: tuple[tuple[Path, FrameRecord], ...]
     """In their order."""
+    notes: tuple[str, ...] = ()
+    """What the clip says of its source, beside what is seen while they are read."""
 
 
 def import_listed(source: ListedImages, folder: Path, *, fps: float, progress: Progress) -> ImportedClip:
@@ -78,9 +82,10 @@ def import_listed(source: ListedImages, folder: Path, *, fps: float, progress: P
         _digest(digest, path, data)
         reading.store(path, data)
     progress(len(source.frames), len(source.frames), "reading frames")
-    notes, name = tuple(reading.notes()), str(source.folder)
+    notes, name = (*reading.notes(), *source.notes), str(source.folder)
     info = SourceInfo(name, digest.hexdigest(), None, reading.size_wh, 0, "images", notes)
-    return ImportedClip(info, tuple(record for _, record in source.frames), fps, reading.size_wh)
+    ledger = tuple(replace(record, name=path.name) for path, record in source.frames)
+    return ImportedClip(info, ledger, fps, reading.size_wh)
 
 
 def broken_images(source: ListedImages) -> dict[Path, str]:
@@ -100,7 +105,7 @@ def _digest(digest: hashlib._Hash, path: Path, data: bytes) -> None:
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """The images of a folder in plain lexicographic order of their names. Raises VideoError when there are none."""
+    """The images of a folder in the natural order of their names. Raises VideoError when there are none."""
     try:
         visible = [path for path in folder.iterdir() if is_image(path)]
     except OSError as error:
@@ -109,7 +114,7 @@ def image_paths(folder: Path) -> list[Path]:
         raise VideoError(
             f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}); choose a video or a folder of images"
         )
-    return sorted(visible, key=lambda path: path.name)
+    return in_natural_order(visible)
 
 
 def is_image(path: Path) -> bool:
@@ -135,14 +140,12 @@ def _read(path: Path) -> bytes:
 def _opened(path: Path, data: bytes) -> Iterator[Image.Image]:
     """An image file's picture. Raises VideoError where it, or what the block decodes of it, cannot be read."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with open_picture(io.BytesIO(data)) as image:
             check_size(image.size, path.name)
             yield image
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        # Pillow's own words for what it does not know name an address in memory.
-        what = "it holds no image" if isinstance(error, UnidentifiedImageError) else str(error)
         raise VideoError(
-            f"the image {path} cannot be read ({what}); replace it, or take it out of the folder"
+            f"the image {path} cannot be read ({error}); replace it, or take it out of the folder"
         ) from error
 
 

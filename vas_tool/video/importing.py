@@ -41,8 +41,8 @@ def import_frames(
 
     Of a video, the frames whose presentation times (counted from its first frame) are nearest to start, start +
     1 / fps, ... before the end; none twice, so of a slower source each once. Frames are turned upright and stored
-    as JPEG. A folder counts as sampled already: all of its images in plain lexicographic order of their names
-    (img10 before img2), image i at i / fps seconds; upright JPEG and PNG files are copied byte for byte, others
+    as JPEG. A folder counts as sampled already: all of its images in the natural order of their names
+    (img2 before img10), image i at i / fps seconds; upright JPEG and PNG files are copied byte for byte, others
     become PNG.
 
     Of listed images, these and no others, with the times that are listed; the range does not apply.
