@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tao_boxes_literal import KEEPS, THRESHOLDS, detection_ap, track_ap
 
+from vas_tool.cli import main
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.tao_boxes import columns, measure
 from vas_tool.evaluation.tao_boxes.reading import read_answers, read_truth
@@ -170,3 +171,24 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"images": []}')
     with pytest.raises(FormatError, match="validation_lvis_v1"):
         read_truth(tmp_path / "a.json")
+
+
+def test_the_command_prints_a_column_a_file_and_every_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth, predictions = made(5)
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    for name, part in (("all", predictions), ("half", [*predictions[::2], {"image_id": "none"}])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(part))
+    files = [str(tmp_path / f"{name}.json") for name in ("all", "half")]
+    command = ["evaluate", "tao-amodal-boxes", "--truth", str(tmp_path / "truth.json"), "--predictions", *files]
+    assert main([*command, "--json", str(tmp_path / "out.json")]) == 1
+    said = capsys.readouterr()
+    assert [line.split()[0] for line in said.out.splitlines() if line.startswith("AP50")] == [
+        *("AP50", "AP50-HO", "AP50-PO", "AP50-HV", "AP50-HP", "AP50-OOF")
+    ]
+    assert "image_id 'none'" in said.err
+    figures = json.loads((tmp_path / "out.json").read_text())["figures"]
+    assert figures["all"]["detection"]["AP50"] > figures["half"]["detection"]["AP50"] > 0
+    assert main(command[:4]) == 1
+    assert "needs --predictions" in capsys.readouterr().err
