@@ -38,9 +38,8 @@ def box_figures(options: Namespace) -> int:
         answers, wrong = read_answers(path, truth)
         problems += wrong
         figures[path.stem] = measure(truth.world, truth.boxes, answers)
-    print(
-        f"{options.truth.name}: {counted(truth.world.num_images, 'picture')}, {counted(len(truth.boxes), 'box', 'boxes')}"
-    )
+    pictures, boxes = counted(truth.world.num_images, "picture"), counted(len(truth.boxes), "box", "boxes")
+    print(f"{options.truth.name}: {pictures}, {boxes}")
     tables = {name: asdict(found) for name, found in figures.items()}
     print("\n".join((*_lines(tables, "detection"), "", *_lines(tables, "tracks"), "", ABOUT)))
     for problem in problems:
