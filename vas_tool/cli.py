@@ -133,7 +133,11 @@ def _add_outputs(command: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
-    evaluate.add_argument("benchmark", choices=BENCHMARKS)
+    evaluate.add_argument(
+        "benchmark",
+        choices=(*BENCHMARKS, "tao-amodal-boxes"),
+        help="tao-amodal-boxes: TAO-Amodal's own AP, of validation_lvis_v1.json and lists of predicted boxes",
+    )
     evaluate.add_argument("--truth", type=Path, required=True, help=TRUTH)
     evaluate.add_argument(
         "--predictions", type=Path, nargs="+", default=[], help="result files; of several the best of K is taken, too"
