@@ -33,8 +33,6 @@ class Quirks:
     loss_mean: Quirk = "reference"
     """The loss is the mean over all frames, those of weight 0 among them, so a window with few whole frames counts
     less. Repaired: the mean over the frames of weight 1."""
-    training_precision: Quirk = "reference"
-    """Weights are rounded to half precision when loaded, and tuned in full. Repaired: not rounded."""
     lora_dropout: Quirk = "repaired"
     """The released code leaves the dropout of the tuned layers on while it paints, unless a tuned model was kept. Off,
     as it was meant (``repaired``), two runs with the same seed are equal. The only option that is not the reference's
