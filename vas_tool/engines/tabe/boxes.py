@@ -27,7 +27,8 @@ def front_of(mask: Mask, depth: DepthImage) -> Mask:
     """What is nearer than the object's mean, outside it; nothing where nothing of the object is seen."""
     if not mask.any():
         return np.zeros(mask.shape, np.bool_)
-    return (depth > depth[mask].mean()) & ~mask
+    found: Mask = (depth > depth[mask].mean()) & ~mask
+    return found
 
 
 def moved_boxes(masks: Sequence[Mask], fronts: Sequence[Mask], levels: Sequence[Level], *, quirks: Quirks) -> list[Box]:
@@ -99,7 +100,7 @@ def union(first: Sequence[float], second: Sequence[float]) -> Box:
 
 def smoothed_boxes(boxes: Sequence[Box], masks: Sequence[Mask]) -> list[Box]:
     """Straight ways where nothing is seen, then every frame joined with the middle of its neighbours."""
-    return widened(interpolated(boxes, [mask.any() for mask in masks]))
+    return widened(interpolated(boxes, [bool(mask.any()) for mask in masks]))
 
 
 def interpolated(boxes: Sequence[Box], seen: Sequence[bool]) -> list[Box]:

@@ -39,20 +39,21 @@ class TabeNetwork:
         """Of the weights."""
         return self.unet.conv_in.weight.device
 
-    def keep_less(self) -> None:
-        """Less memory in tuning, about a third more time: the inside of each part is computed again backwards."""
-        self.unet.enable_gradient_checkpointing()
-        self.around.checkpointing = True
+    def keep(self, *, all_of_it: bool) -> None:
+        """False: less memory in tuning and a third more time; the inside of each part is computed again backwards."""
+        if all_of_it:
+            self.unet.disable_gradient_checkpointing()
+        else:
+            self.unet.enable_gradient_checkpointing()
+        self.around.checkpointing = not all_of_it
 
     def __call__(self, shown: Tensor, timestep: Tensor | int, text: Tensor) -> Tensor:
         """(B, 9, F, h, w), (B, K, D) -> (B, 4, F, h, w). One timestep for all."""
         batch, _, num_frames = shown.shape[:3]
+        # They stay behind the call: a part whose inside is computed again in the backward pass asks for them there.
         self.around.num_frames, self.around.text = num_frames, text
-        try:
-            frames = shown.transpose(1, 2).flatten(0, 1)
-            noise: Tensor = self.unet(frames, timestep, text.repeat_interleave(num_frames, 0), return_dict=False)[0]
-        finally:
-            self.around.text = None
+        frames = shown.transpose(1, 2).flatten(0, 1)
+        noise: Tensor = self.unet(frames, timestep, text.repeat_interleave(num_frames, 0), return_dict=False)[0]
         return noise.unflatten(0, (batch, num_frames)).transpose(1, 2)
 
 

@@ -49,7 +49,8 @@ def depth_image(depth: npt.NDArray[np.floating]) -> DepthImage:
     low, high = depth.min(), depth.max()
     if high == low:
         return np.zeros(depth.shape, np.uint8)
-    return ((depth - low) / (high - low) * 255).astype(np.uint8)
+    scaled: DepthImage = ((depth - low) / (high - low) * 255).astype(np.uint8)
+    return scaled
 
 
 def occlusions(masks: Iterable[Mask], depths: Iterable[DepthImage], *, quirks: Quirks = NO_QUIRKS) -> list[Occlusion]:
@@ -69,7 +70,7 @@ def occlusion(mask: Mask, depth: DepthImage, *, before: bool, quirks: Quirks = N
     """
     if not mask.any():
         return Occlusion(True, UNKNOWN_AMOUNT)
-    smooth = cv2.medianBlur(depth, 3)
+    smooth = np.asarray(cv2.medianBlur(depth, 3), np.uint8)
     inner, outer = (_outline(part, smooth) for part in (_shrunk(mask), _expanded(mask)))
     if len(inner) < MIN_OUTLINE and before:
         return Occlusion(True, UNKNOWN_AMOUNT)

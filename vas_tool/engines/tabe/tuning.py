@@ -172,22 +172,30 @@ def tune(
     num_steps: int = NUM_STEPS,
     seed: int = SEED,
     side: int = SIDE,
+    num_frames: int = NUM_FRAMES,
     told: Callable[[int], None] = lambda _: None,
 ) -> None:
     """From where the tuner is up to ``num_steps``. ``told`` gets the steps done, and may stop it by raising.
 
     A tuning that was stopped and goes on gives the same as one that was not (on the same device).
     """
-    steps = drawn_steps(tuned, quirks=tuner.quirks, seed=seed, first=tuner.num_steps, side=side)
-    for model in (tuner.parts.network.unet, tuner.parts.text_encoder):
-        lora.set_dropout(model, on=True)
-    while tuner.num_steps < num_steps:
+    steps = drawn_steps(tuned, quirks=tuner.quirks, seed=seed, first=tuner.num_steps, side=side, num_frames=num_frames)
+    models = (tuner.parts.network.unet, tuner.parts.text_encoder)
+    try:
+        for model in models:
+            lora.set_dropout(model, on=True)
+        while tuner.num_steps < num_steps:
+            told(tuner.num_steps)
+            _tune_once(tuner, *next(steps), seed=seed * STEP_SEEDS + tuner.num_steps)
         told(tuner.num_steps)
-        sample, timestep = next(steps)
-        batch = batch_of(sample, tuner.parts)
-        step_seed = seed * STEP_SEEDS + tuner.num_steps
-        noise = step_noise(batch, timestep, torch.Generator().manual_seed(step_seed))
-        with torch.random.fork_rng():  # the dropout draws from torch's own stream: nobody else's is moved
-            torch.manual_seed(step_seed)
-            tuner.step(batch, noise)
-    told(tuner.num_steps)
+    finally:
+        for model in models:
+            lora.set_dropout(model, on=False)
+
+
+def _tune_once(tuner: Tuner, sample: Sample, timestep: int, *, seed: int) -> None:
+    batch = batch_of(sample, tuner.parts)
+    noise = step_noise(batch, timestep, torch.Generator().manual_seed(seed))
+    with torch.random.fork_rng():  # the dropout draws from torch's own stream: nobody else's is moved
+        torch.manual_seed(seed)
+        tuner.step(batch, noise)
