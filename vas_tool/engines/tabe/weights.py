@@ -34,7 +34,7 @@ COCOCO = WeightsFolder(
     "cococo",
     "",
     tuple(Part(f"model_{number}.pth") for number in range(4)),
-    6000,
+    6000,  # not seen: two to four bytes for each of 1465 million weights
     "not stated by their authors: ask them before you use these; we neither ship nor fetch them",
 )
 """The four shards that the person brings; no hub has them."""
