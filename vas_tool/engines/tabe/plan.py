@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from vas_tool.engines.tabe.boxes import Box, front_of, grown, moved_boxes, smoothed_boxes
+from vas_tool.engines.tabe.boxes import front_of, grown, moved_boxes, smoothed_boxes
 from vas_tool.engines.tabe.canvas import SIDE, Seen, Shown, shown
 from vas_tool.engines.tabe.chunks import Chunk, plan_chunks
-from vas_tool.engines.tabe.levels import Level, occlusion_levels
+from vas_tool.engines.tabe.levels import Box, Level, occlusion_levels
 from vas_tool.engines.tabe.occlusion import DepthImage, depth_image, occlusions
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.errors import EngineError
