@@ -68,9 +68,8 @@ def main() -> None:
     num_calls = NUM_ROUNDS * NUM_STEPS * 2
     print(f"one call, {chosen.frames} frames of 512 x 512: {call:.1f} TFLOP")
     print(f"a chunk: {num_calls} calls (guidance {GUIDANCE:g} needs two a step), {call * num_calls / 1000:.1f} PFLOP")
-    print(
-        f"one step of tuning, {NUM_FRAMES} frames of {SIDE} x {SIDE}: {tuned:.2f} TFLOP forward, as much again back (frozen weights need none)"
-    )
+    print(f"one step of tuning, {NUM_FRAMES} frames of {SIDE} x {SIDE}: {tuned:.2f} TFLOP forward, as much again back")
+    # Frozen weights need no gradient of their own.
     print(f"a tuning: {TUNING_STEPS} steps, about {2 * tuned * TUNING_STEPS / 1000:.1f} PFLOP, and the autoencoder's")
     if chosen.seconds:
         tiny = network_of(TINY, "cpu")
