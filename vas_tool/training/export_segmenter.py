@@ -1,0 +1,101 @@
+"""Write the trained network as the two ONNX files that the builtin engine runs.
+
+    python -m vas_tool.training.export_segmenter RUN/segmenter.safetensors FOLDER
+
+Weights are kept in half precision and turned into single precision when the file is opened.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from vas_tool.training.segmenter_net import Decoder, Encoder, Features, SegmenterNet
+
+FEATURES = ("stride2", "stride4", "stride8", "stride16", "stride32")
+ENCODER, DECODER = "segmenter_encoder.onnx", "segmenter_decoder.onnx"
+OPSET = 18
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    net = SegmenterNet()
+    net.load_state_dict(load_file(options.weights))
+    export(net, options.folder)
+
+
+def export(net: SegmenterNet, folder: Path) -> None:
+    """Write ``segmenter_encoder.onnx`` and ``segmenter_decoder.onnx`` into ``folder``, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    net.eval()
+    encoder, decoder = _EncoderGraph(net.encoder), _DecoderGraph(net.decoder)
+    picture, maps, match = torch.rand(2, 3, 64, 96), torch.rand(2, 4, 64, 96), torch.rand(2, 6, 8, 12)
+    with torch.no_grad():
+        features = encoder(picture)[:-1]
+    batch = torch.export.Dim.DYNAMIC
+    free = {0: batch, 2: batch, 3: batch}
+    _write(encoder, (picture,), path=folder / ENCODER, names=(("picture",), (*FEATURES, "embedding")), free=(free,))
+    inputs = (*features, maps, match)
+    names = ((*FEATURES, "maps", "match"), ("logits",))
+    _write(decoder, inputs, path=folder / DECODER, names=names, free=(free,) * 7)
+
+
+class _EncoderGraph(nn.Module):
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
+        features, embedding = self.encoder(picture)
+        return (*features, embedding)
+
+
+class _DecoderGraph(nn.Module):
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, s2: Tensor, s4: Tensor, s8: Tensor, s16: Tensor, s32: Tensor, maps: Tensor, match: Tensor) -> Tensor:  # noqa: PLR0917
+        features: Features = (s2, s4, s8, s16, s32)
+        logits: Tensor = self.decoder(features, maps, match)[0]
+        return logits
+
+
+def _write(graph, inputs, *, path, names, free) -> None:  # type: ignore[no-untyped-def]
+    program = torch.onnx.export(
+        graph, inputs, dynamo=True, input_names=list(names[0]), output_names=list(names[1]), dynamic_shapes=free,
+        opset_version=OPSET, verbose=False,
+    )  # fmt: skip
+    program.optimize()
+    model = program.model_proto
+    _halve(model)
+    onnx.save(model, str(path))
+
+
+def _halve(model: onnx.ModelProto) -> None:
+    """Keep large weights in half precision; a cast, folded when the file is opened, gives what the graph expects."""
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or len(numpy_helper.to_array(tensor).ravel()) < 256:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype("float16"), f"{name}.half")
+        tensor.CopyFrom(half)
+        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+if __name__ == "__main__":
+    main()
