@@ -38,7 +38,7 @@ def export(net: SegmenterNet, folder: Path) -> None:
     """Write ``segmenter_encoder.onnx`` and ``segmenter_decoder.onnx`` into ``folder``, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     net.eval()
-    encoder, decoder = _EncoderGraph(net.encoder), _DecoderGraph(net.decoder)
+    encoder, decoder = _EncoderGraph(net.encoder).eval(), _DecoderGraph(net.decoder).eval()
     picture, maps, match = torch.rand(2, 3, 64, 96), torch.rand(2, 4, 64, 96), torch.rand(2, 6, 8, 12)
     with torch.no_grad():
         features = encoder(picture)[:-1]

@@ -99,6 +99,7 @@ def train(plan: Plan) -> Path:
     accelerator.register_for_checkpointing(mean)
     done = resumed(accelerator, plan.out)
     accelerator.print(f"from step {done} on {accelerator.device}", flush=True)
+    path = plan.out / "segmenter.safetensors"
     started, outcomes = time.monotonic(), list[tuple[float, float, float]]()
     for step, lessons in zip(range(done + 1, plan.steps + 1), _lessons(plan, accelerator, done), strict=False):
         for group in optimizer.param_groups:
@@ -112,10 +113,12 @@ def train(plan: Plan) -> Path:
                 means = np.nanmean(outcomes, axis=0)
                 line = dict(zip(("loss", "clicked", "followed"), map(float, means), strict=True))
                 note(plan.out, {"step": step} | line | {"seconds": time.monotonic() - started})
-                _keep(mean, plan.out / "segmenter.safetensors")
+                _keep(mean, path)
             outcomes.clear()
+    if accelerator.is_main_process:
+        _keep(mean, path)
     accelerator.wait_for_everyone()
-    return plan.out / "segmenter.safetensors"
+    return path
 
 
 class _Mean:
