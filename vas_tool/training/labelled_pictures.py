@@ -19,7 +19,7 @@ SHARES = {
     "rf_stones": 0.02,
 }  # fmt: skip
 """How often a lesson comes from each folder."""
-TOGETHER = 0.12
+TOGETHER = 0.25
 """How often two objects that touch are one, as a rider and a horse are to whoever clicks them."""
 BEYOND = (124, 116, 104)
 """What a window shows beyond the picture: the mean colour, so that nothing is seen twice."""

