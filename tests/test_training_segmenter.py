@@ -1,4 +1,4 @@
-"""Training of the builtin segmenter: lessons, resemblance, loss, and a run of a few steps that stops, goes on and is exported."""
+"""Training of the builtin segmenter: lessons, resemblance, loss, a run that stops and goes on, and what is exported."""
 
 from functools import partial
 from pathlib import Path
@@ -70,7 +70,9 @@ def test_lessons_start_with_a_prompt_or_a_reference_and_some_are_hidden(pictures
 def test_a_correction_goes_into_the_deeper_error() -> None:
     truth, answer = np.zeros((2, SIZE, SIZE), bool)
     truth[10:40, 10:40] = answer[10:40, 10:22] = answer[50:56, 50:56] = True
-    shown = Lesson(np.zeros((SIZE, SIZE, 3), np.uint8), truth, np.zeros((4, SIZE, SIZE), np.float32), [None, None], True)
+    shown = Lesson(
+        np.zeros((SIZE, SIZE, 3), np.uint8), truth, np.zeros((4, SIZE, SIZE), np.float32), [None, None], True
+    )
     shown.correct(answer, np.random.default_rng(0))
     (x, y, positive), *others = shown.places
     assert positive and not others and truth[y, x] and not answer[y, x] and shown.maps[0, y, x] == 1

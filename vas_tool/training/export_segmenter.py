@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vas_tool.training.segmenter_net import Decoder, Encoder, Features, SegmenterNet
+from vas_tool.training.segmenter_net import Decoder, Encoder, SegmenterNet
 
 FEATURES = ("stride2", "stride4", "stride8", "stride16", "stride32")
 ENCODER, DECODER = "segmenter_encoder.onnx", "segmenter_decoder.onnx"
@@ -37,17 +37,14 @@ def main() -> None:
 def export(net: SegmenterNet, folder: Path) -> None:
     """Write ``segmenter_encoder.onnx`` and ``segmenter_decoder.onnx`` into ``folder``, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    net.eval()
     encoder, decoder = _EncoderGraph(net.encoder).eval(), _DecoderGraph(net.decoder).eval()
     picture, maps, match = torch.rand(2, 3, 64, 96), torch.rand(2, 4, 64, 96), torch.rand(2, 6, 8, 12)
     with torch.no_grad():
         features = encoder(picture)[:-1]
-    batch = torch.export.Dim.DYNAMIC
-    free = {0: batch, 2: batch, 3: batch}
-    _write(encoder, (picture,), path=folder / ENCODER, names=(("picture",), (*FEATURES, "embedding")), free=(free,))
-    inputs = (*features, maps, match)
-    names = ((*FEATURES, "maps", "match"), ("logits",))
-    _write(decoder, inputs, path=folder / DECODER, names=names, free=(free,) * 7)
+    outputs = (*FEATURES, "embedding")
+    _write(encoder, {"picture": picture}, path=folder / ENCODER, outputs=outputs)
+    inputs = dict(zip(FEATURES, features, strict=True)) | {"maps": maps, "match": match}
+    _write(decoder, inputs, path=folder / DECODER, outputs=("logits",))
 
 
 class _EncoderGraph(nn.Module):
@@ -65,18 +62,27 @@ class _DecoderGraph(nn.Module):
         super().__init__()
         self.decoder = decoder
 
-    def forward(self, s2: Tensor, s4: Tensor, s8: Tensor, s16: Tensor, s32: Tensor, maps: Tensor, match: Tensor) -> Tensor:  # noqa: PLR0917
-        features: Features = (s2, s4, s8, s16, s32)
-        logits: Tensor = self.decoder(features, maps, match)[0]
+    def forward(self, *inputs: Tensor) -> Tensor:
+        s2, s4, s8, s16, s32, maps, match = inputs
+        logits: Tensor = self.decoder((s2, s4, s8, s16, s32), maps, match)[0]
         return logits
 
 
-def _write(graph, inputs, *, path, names, free) -> None:  # type: ignore[no-untyped-def]
+def _write(graph: nn.Module, inputs: dict[str, Tensor], *, path: Path, outputs: tuple[str, ...]) -> None:
+    """Any number of windows of any height and width that are multiples of 32."""
+    free = {axis: torch.export.Dim.DYNAMIC for axis in (0, 2, 3)}
+    shapes = (free,) * len(inputs)
     program = torch.onnx.export(
-        graph, inputs, dynamo=True, input_names=list(names[0]), output_names=list(names[1]), dynamic_shapes=free,
-        opset_version=OPSET, verbose=False,
-    )  # fmt: skip
-    program.optimize()
+        graph,
+        tuple(inputs.values()),
+        dynamo=True,
+        input_names=list(inputs),
+        output_names=list(outputs),
+        dynamic_shapes=shapes if len(inputs) == 1 else (shapes,),
+        opset_version=OPSET,
+        verbose=False,
+    )
+    assert program is not None
     model = program.model_proto
     _halve(model)
     onnx.save(model, str(path))

@@ -1,9 +1,9 @@
 """The network of the builtin segmenter, as it is trained.
 
-The encoder is EfficientNet-Lite0 (Tan and Le, 2019; Lite variant by Google, 2020) with batch normalisation folded into
-its convolutions; it sees the picture alone. The decoder sees its features, the prompts and how much each place resembles
-reference places. So a picture is encoded once however often somebody clicks, and the features can be compared between
-frames.
+The encoder is EfficientNet-Lite0 (Tan and Le, 2019; the Lite variant by Google, 2020), with batch normalisation folded
+into its convolutions; it sees the picture alone. The decoder sees its features, the prompts, and how much each place
+resembles reference places. So a picture is encoded once however often somebody clicks, and features can be compared
+between frames.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class Encoder(nn.Module):
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
         self.stem = _Same(3, 32, 3, stride=2)
         self.blocks = nn.ModuleList(
-            _Block(((source if i == 0 else target), target), kernel=kernel, stride=stride if i == 0 else 1, expansion=by)
+            _Block(
+                ((source if i == 0 else target), target), kernel=kernel, stride=stride if i == 0 else 1, expansion=by
+            )
             for repeats, source, target, kernel, stride, by in _STAGES
             for i in range(repeats)
         )
@@ -82,6 +84,7 @@ class Encoder(nn.Module):
             module.requires_grad_(requires_grad=False)
 
     def forward(self, picture: Tensor) -> tuple[Features, Tensor]:
+        """Features (strides 2, 4, 8, 16, 32) and (N, 64, H/8, W/8); H and W are multiples of 32."""
         with torch.no_grad(), torch.autocast(picture.device.type, torch.bfloat16, enabled=self.training):
             h = F.relu6(self.stem((picture - self.mean) / self.deviation))
             low = []
@@ -156,6 +159,7 @@ class Decoder(nn.Module):
         self.coarse = nn.Conv2d(64, 1, 1)
 
     def forward(self, features: Features, maps: Tensor, match: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, 1, H, W) and coarse ones (N, 1, H/8, W/8), which only learning asks for."""
         p4 = self.prompt4(maps)
         p8 = torch.cat([self.prompt8(p4), self.matched(match)], 1)
         p16 = self.prompt16(p8)
@@ -193,15 +197,15 @@ def resemblance(embedding: Tensor, reference: Tensor, shares: Tensor) -> Tensor:
 
 def imagenet(encoder: Encoder, weights: dict[str, Tensor]) -> None:
     """Put the published weights in, batch normalisation folded into the convolutions."""
-    _fold(encoder.stem, weights, "_conv_stem", "_bn0")
+    _fold(encoder.stem, weights, convolution="_conv_stem", norm="_bn0")
     for i, block in enumerate(encoder.blocks):
         if block.expand is not None:
-            _fold(block.expand, weights, f"_blocks.{i}._expand_conv", f"_blocks.{i}._bn0")
-        _fold(block.depthwise, weights, f"_blocks.{i}._depthwise_conv", f"_blocks.{i}._bn1")
-        _fold(block.project, weights, f"_blocks.{i}._project_conv", f"_blocks.{i}._bn2")
+            _fold(block.expand, weights, convolution=f"_blocks.{i}._expand_conv", norm=f"_blocks.{i}._bn0")
+        _fold(block.depthwise, weights, convolution=f"_blocks.{i}._depthwise_conv", norm=f"_blocks.{i}._bn1")
+        _fold(block.project, weights, convolution=f"_blocks.{i}._project_conv", norm=f"_blocks.{i}._bn2")
 
 
-def _fold(layer: nn.Conv2d, weights: dict[str, Tensor], convolution: str, norm: str) -> None:
+def _fold(layer: nn.Conv2d, weights: dict[str, Tensor], *, convolution: str, norm: str) -> None:
     scale = weights[f"{norm}.weight"] / (weights[f"{norm}.running_var"] + 1e-3).sqrt()
     with torch.no_grad():
         layer.weight.copy_(weights[f"{convolution}.weight"] * scale[:, None, None, None])

@@ -15,7 +15,7 @@ from vas_tool.training.segmenter_net import MATCHES, STRIDE, SegmenterNet, resem
 
 ROUNDS = (0.30, 0.28, 0.20, 0.14, 0.08)
 """How often no to four rounds of clicks go before the answer that is learned from (RITM, section 3)."""
-COARSE, MATCHED, BORDER = 0.3, 0.3, 0.5
+COARSE, MATCHED, BORDER = 0.3, 0.3, 1.0
 """Weights of the side losses."""
 
 
@@ -36,6 +36,7 @@ class Teaching(nn.Module):
         self.net = net
 
     def forward(self, lessons: list[Lesson], random: np.random.Generator) -> Outcome:
+        """Rounds of clicks, which go into the lessons, then the loss of what is answered last."""
         device = self.net.sharpness.device
         features, embedding = self.net.encoder(_pictures([x.picture for x in lessons], device))
         truth = torch.from_numpy(np.stack([x.truth for x in lessons])).to(device).float()

@@ -1,4 +1,6 @@
-"""Train the builtin segmenter's network: ``accelerate launch -m vas_tool.training.train_segmenter --pictures DIR --out DIR``.
+"""Train the builtin segmenter's network.
+
+    accelerate launch -m vas_tool.training.train_segmenter --pictures DIR --out DIR
 
 Runs on whatever accelerate finds (one command for a processor and for GPUs). What a step learns from is drawn from the
 seed and the step's number alone: a run that was stopped goes on behind its last checkpoint as if it never had.
