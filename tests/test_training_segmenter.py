@@ -130,9 +130,11 @@ def test_a_run_that_stopped_goes_on_as_if_it_never_had(tmp_path: Path, pictures:
         patch.setattr(training, "note", _stop)
         with pytest.raises(KeyboardInterrupt):
             train(plan(tmp_path / "stopped"))
-    resumed = load_file(train(plan(tmp_path / "stopped")))
+    path = train(plan(tmp_path / "stopped"))
+    resumed = load_file(path)
     assert all(torch.equal(unbroken[name], resumed[name]) for name in unbroken)
-    SegmenterNet().load_state_dict(resumed)
+    begun = load_file(train(plan(tmp_path / "begun", begin=path, steps=0)))
+    assert all(torch.equal(begun[name], resumed[name]) for name in resumed), "an earlier run's weights are begun from"
 
 
 def _stop(out: Path, line: dict[str, float]) -> None:

@@ -34,7 +34,7 @@ from vas_tool.training.teaching import Outcome, Teaching
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run goes; the defaults made the shipped weights."""
+    """How a run goes; ``SEGMENTER.md`` has the two plans that made the shipped weights."""
 
     out: Path
     pictures: Path
