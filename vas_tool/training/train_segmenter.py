@@ -191,6 +191,7 @@ def _step(
 
 def _keep(mean: torch.nn.Module, path: Path) -> None:
     weights = {k.removeprefix("module."): v for k, v in mean.state_dict().items() if k != "n_averaged"}
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous().cpu() for k, v in weights.items()}, path)
     path.chmod(0o644)
 
