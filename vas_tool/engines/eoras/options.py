@@ -1,0 +1,84 @@
+"""The sizes and choices of an EoRaS network; the defaults are those of the released MOVi checkpoints' recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import atan, hypot
+from typing import Any, Literal
+
+from vas_tool.errors import EngineError
+
+Tilt = Literal["none", "kubasic", "movid"]
+Positions = Literal["sincos", "random"]
+
+CROP_SIDE, MASK_SIDE = 128, 121
+"""Pixels of the square that the network looks at, and of the mask that it answers."""
+
+CAMERAS: Mapping[str, tuple[float, float, float]] = {
+    "kubasic": (8.48113, -7.50764, 2.5),
+    "movid": (8.48113, -7.50764, 1.5),
+}
+"""Kubric camera positions from which the reference computes the tilt of its voxel grid."""
+
+
+@dataclass(frozen=True)
+class EorasOptions:
+    """What the weights of a network cannot be read without."""
+
+    d_model: int = 512
+    """Width of slots and tokens."""
+    num_heads: int = 8
+    num_layers: int = 2
+    """Of each of the three transformer decoders."""
+    num_slots: int = 8
+    feedforward: int = 2048
+    decoders: tuple[str, ...] = ("fm", "vm")
+    """Mask decoders: ``fm`` full, ``vm`` visible, ``occ`` occluded."""
+    positions: Positions = "sincos"
+    """``sincos`` are fixed; ``random`` are learned embeddings (the scripts' default)."""
+    tilt: Tilt = "none"
+    """Rotation of the voxel grid about the x axis. The reference chooses it by a part of the data set's name."""
+
+    @property
+    def tilt_radians(self) -> float:
+        """The angle of ``tilt``: the camera's height over its distance from the vertical axis."""
+        if self.tilt == "none":
+            return 0.0
+        x, y, z = CAMERAS[self.tilt]
+        return atan(z / hypot(x, y))
+
+
+def reference_tilt(dataset: str) -> Tilt:
+    """The tilt that the released scripts use for a data set of this name.
+
+    They search the name for ``kubasic`` and ``movid``. The README's name of MOVi-B, ``movib_bev``, has neither: its
+    grid is not tilted, although its camera is. KITTI is never tilted.
+    """
+    names: tuple[Tilt, ...] = ("kubasic", "movid")
+    return next((name for name in names if name in dataset.lower()), "none")
+
+
+def options_of(shapes: Mapping[str, tuple[int, ...]], *, tilt: Tilt, num_heads: int = 8) -> EorasOptions:
+    """The options that a state dict's shapes show (keys without ``module.``).
+
+    Heads and tilt leave no trace in the file. Raises EngineError when the keys are not those of EoRaS.
+    """
+    try:
+        num_slots, d_model = shapes["slot.weight"]
+        feedforward = shapes["feature_update.layers.0.linear1.weight"][0]
+    except (KeyError, ValueError, IndexError) as error:
+        raise EngineError(
+            "these are not weights of EoRaS (slot.weight or feature_update.layers.0 is missing); "
+            "name a checkpoint-NNNN.pth.gz of its training"
+        ) from error
+    layers = {key.split(".")[2] for key in shapes if key.startswith("feature_update.layers.")}
+    found: dict[str, Any] = {"d_model": d_model, "num_slots": num_slots, "feedforward": feedforward}
+    return EorasOptions(
+        **found,
+        num_heads=num_heads,
+        num_layers=len(layers),
+        decoders=tuple(name for name in ("fm", "vm", "occ") if f"dec_{name}.deconv1.weight" in shapes),
+        positions="sincos" if "slot_pos" in shapes else "random",
+        tilt=tilt,
+    )
