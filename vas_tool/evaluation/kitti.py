@@ -40,7 +40,7 @@ def read_truth(path: Path, split: str = "test") -> Truth:
     whole, more = _masks_in(_found(path, f"{split}_data_full_mask.pkl"), "FM")
     problems, unlabelled = [*problems, *more], set[str]()
     clips: dict[tuple[str, str], list[TruthFrame]] = {}
-    pictures = {video: _pictures(path, video) for video in {video for video, _, _ in whole}}
+    pictures = {video: pictures_of(path, video) for video in {video for video, _, _ in whole}}
     for (video, thing, t), amodal in whole.items():
         key = key_of(video, thing, t)
         try:
@@ -63,7 +63,7 @@ def _at(names: Sequence[str], t: int) -> str:
     return names[t] if 0 <= t < len(names) else ""
 
 
-def _pictures(path: Path, video: str) -> list[str]:
+def pictures_of(path: Path, video: str) -> list[str]:
     """The names of a video's pictures from ``path`` on, the t-th of them for the time t; none where they are not."""
     for place in PICTURES:
         for folder in sorted(path.glob(f"{place}/*/{glob.escape(video)}")):
