@@ -93,6 +93,23 @@ class ArrayClip:
 
 
 @dataclass(frozen=True)
+class Intrinsics:
+    """A pinhole camera without distortion, in clip pixels; the same for all frames of a clip."""
+
+    fx: float
+    fy: float
+    """Focal lengths."""
+    cx: float
+    cy: float
+    """Principal point, from the left and upper edge of the picture."""
+
+    def __post_init__(self) -> None:
+        numbers = (self.fx, self.fy, self.cx, self.cy)
+        if not all(map(math.isfinite, numbers)) or self.fx <= 0 or self.fy <= 0:
+            raise PromptError(f"intrinsics are fx, fy, cx, cy in pixels, fx and fy above 0; got {numbers}")
+
+
+@dataclass(frozen=True)
 class FrameRecord:
     """Where a frame of the clip comes from: one line of the frame ledger."""
 

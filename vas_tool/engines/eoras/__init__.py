@@ -1,1 +1,1 @@
-"""EoRaS (ICCV 2023, arXiv 2309.13248): amodal masks of a clip from front features, a bird's-eye view and object slots."""
+"""EoRaS (ICCV 2023, arXiv 2309.13248): front features and a bird's-eye view, joined by object slots."""

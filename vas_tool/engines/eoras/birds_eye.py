@@ -8,27 +8,32 @@ constant. Both are kept, for the released weights were trained so.
 from __future__ import annotations
 
 import math
+from copy import copy
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from vas_tool.engines.eoras.backbone import FEATURE_CHANNELS
 
 WIDTH, HEIGHT, DEPTH = (-10.0, 10.0, 64), (-3.5, 1.5, 5), (0.0, 20.0, 64)
 """First and last edge, in the units of the camera's position, and number of voxels along x, y and z."""
 
 
 class BirdsEye(nn.Module):
-    """Features (N, 256, 16, 16), intrinsics (N, 3, 3) -> (N, 256, 16, 16), rows by depth, columns by width."""
+    """Features (N, C, 16, 16), intrinsics (N, 3, 3) -> (N, C, 16, 16), rows by depth, columns by width."""
 
     points: Tensor
     """(3, X * Y * Z): voxel centres; follow from the options, so they are not in the file."""
 
-    def __init__(self, tilt_radians: float) -> None:
+    def __init__(self, num_channels: int, *, tilt_radians: float) -> None:
         super().__init__()
         self.register_buffer("points", voxel_centres(tilt_radians), persistent=False)
-        self.conv = BirdsEyeConvolutions(FEATURE_CHANNELS * HEIGHT[2])
+        self.conv = BirdsEyeConvolutions(num_channels)
+
+    def tilted(self, tilt_radians: float) -> BirdsEye:
+        """The same convolutions with another tilt."""
+        other = copy(self)
+        other._buffers = {"points": voxel_centres(tilt_radians).to(self.points.device)}
+        return other
 
     def grid(self, intrinsics: Tensor) -> Tensor:
         """(N, X, Y * Z, 2): where each voxel lies in the picture, -1 and 1 at its edges. Nothing guards z = 0."""
@@ -37,27 +42,26 @@ class BirdsEye(nn.Module):
         return centred.transpose(1, 2).unflatten(1, (WIDTH[2], HEIGHT[2] * DEPTH[2]))
 
     def sampled(self, features: Tensor, intrinsics: Tensor) -> Tensor:
-        """(N, 1280, Z, X): channel = 5 x feature + height."""
+        """(N, 5 * C, Z, X): channel = 5 x feature + height."""
         grid = self.grid(intrinsics).to(features.dtype)
         samples = functional.grid_sample(features, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
         voxels = samples.unflatten(-1, (HEIGHT[2], DEPTH[2]))  # (N, C, X, Y, Z)
         return voxels.permute(0, 1, 3, 4, 2).flatten(1, 2)
 
     def forward(self, features: Tensor, intrinsics: Tensor) -> Tensor:
-        """(N, 256, 16, 16)."""
+        """(N, C, 16, 16)."""
         seen: Tensor = self.conv(self.sampled(features, intrinsics))
         return seen
 
 
 class BirdsEyeConvolutions(nn.Module):
-    """(N, 1280, 64, 64) -> (N, 256, 16, 16)."""
+    """(N, 5 * C, 64, 64) -> (N, C, 16, 16)."""
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()
-        half = num_channels // 2
-        self.layers = nn.Sequential(
-            Widen(num_channels, half), Shrink(half), Widen(half, FEATURE_CHANNELS), Shrink(FEATURE_CHANNELS)
-        )
+        every = num_channels * HEIGHT[2]
+        half = every // 2
+        self.layers = nn.Sequential(Widen(every, half), Shrink(half), Widen(half, num_channels), Shrink(num_channels))
 
     def forward(self, view: Tensor) -> Tensor:
         """See the class."""

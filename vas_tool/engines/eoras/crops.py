@@ -1,7 +1,7 @@
 """The square that EoRaS looks at: around an object, twice its box, brought to the network's size and back.
 
-Boxes are (row_min, row_max, column_min, column_max), as in the reference's loaders (its spec: goldens and the released
-``data/dataloader_MOViD.py``). The last row and column belong to the box.
+Boxes are (row_min, row_max, column_min, column_max), as in the reference's loaders
+(``data/dataloader_MOViD.py``). The last row and column belong to the box.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ def _nearest(count: int) -> npt.NDArray[np.intp]:
     return ((np.arange(MASK_SIDE) + 0.5) * count / MASK_SIDE).astype(np.intp)
 
 
-def pasted(probability: Floats, window: Window, size_hw: tuple[int, int]) -> Mask:
-    """(121, 121) probabilities -> (H, W): True where the enlarged answer exceeds 0.5, False outside the window."""
-    enlarged = _enlarged(probability, window.size_hw) > ANSWERED
+def pasted(probability: Floats, window: Window, size_hw: tuple[int, int], *, threshold: float = ANSWERED) -> Mask:
+    """(121, 121) probabilities -> (H, W): True where the enlarged answer exceeds it, False outside the window."""
+    enlarged = _enlarged(probability, window.size_hw) > threshold
     whole = np.zeros(size_hw, np.bool_)
     inside = window.cut(whole)
     inside[...] = enlarged[: inside.shape[0], : inside.shape[1]]
@@ -92,4 +92,3 @@ def _enlarged(picture: Floats, size_hw: tuple[int, int]) -> Floats:
     rows, columns = (np.linspace(0, MASK_SIDE - 1, count, dtype=np.float32) for count in size_hw)
     x, y = np.meshgrid(columns, rows)
     return np.asarray(ndimage.map_coordinates(picture, (y, x), order=1, output=np.float32), np.float32)
-

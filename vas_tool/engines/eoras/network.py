@@ -7,15 +7,16 @@ backwards; the decoders see both. Equal to the released code (amazon-science, co
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vas_tool.engines.eoras.backbone import FEATURE_CHANNELS, FrontFeatures
+from vas_tool.engines.eoras.backbone import FrontFeatures
 from vas_tool.engines.eoras.birds_eye import BirdsEye
-from vas_tool.engines.eoras.options import EorasOptions
+from vas_tool.engines.eoras.options import EorasOptions, Tilt
 from vas_tool.engines.eoras.slots import GRID_SIDE, PositionedDecoder, position_table, positions_in
 
 
@@ -64,16 +65,23 @@ class EorasNetwork(nn.Module):
         num_tokens = GRID_SIDE**2
         self.slot_pos = position_table(options, options.num_slots)
         self.fea_pos, self.bev_pos = position_table(options, num_tokens), position_table(options, num_tokens)
-        self.feature_extractor = FrontFeatures()
-        self.bev_generator = BirdsEye(options.tilt_radians)
+        self.feature_extractor = FrontFeatures(options.feature_channels, options.blocks)
+        self.bev_generator = BirdsEye(options.feature_channels, tilt_radians=options.tilt_radians)
         self.slot_update_bev = PositionedDecoder(options)
         self.slot_update_feature = PositionedDecoder(options)
         self.feature_update = PositionedDecoder(options)
-        self.fea_fc = nn.Linear(FEATURE_CHANNELS, options.d_model)
-        self.bev_fc = nn.Linear(FEATURE_CHANNELS, options.d_model)
+        self.fea_fc = nn.Linear(options.feature_channels, options.d_model)
+        self.bev_fc = nn.Linear(options.feature_channels, options.d_model)
         for name in options.decoders:
             self.add_module(f"dec_{name}", MaskDecoder(2 * options.d_model))
         self.slot = nn.Embedding(options.num_slots, options.d_model)
+
+    def tilted(self, tilt: Tilt) -> EorasNetwork:
+        """The same weights with another tilt of the voxel grid."""
+        other = copy(self)
+        other._modules = dict(self._modules)
+        other.bev_generator = self.bev_generator.tilted(replace(self.options, tilt=tilt).tilt_radians)
+        return other
 
     def tokens(self, crops: Tensor, intrinsics: Tensor) -> FrameTokens:
         """Frames (N, 3, 128, 128), (N, 3, 3) -> tokens of each (N, 256, d)."""

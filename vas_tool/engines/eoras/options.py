@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import atan, hypot
-from typing import Any, Literal
+from typing import Literal
 
 from vas_tool.errors import EngineError
 
@@ -33,6 +33,10 @@ class EorasOptions:
     """Of each of the three transformer decoders."""
     num_slots: int = 8
     feedforward: int = 2048
+    feature_channels: int = 256
+    """Of the backbone's pyramid and of the bird's-eye view; fewer make a network that a CPU trains in minutes."""
+    blocks: tuple[int, ...] = (3, 4, 6, 3)
+    """Of the backbone's four layers; these are ResNet-50's."""
     decoders: tuple[str, ...] = ("fm", "vm")
     """Mask decoders: ``fm`` full, ``vm`` visible, ``occ`` occluded."""
     positions: Positions = "sincos"
@@ -67,18 +71,26 @@ def options_of(shapes: Mapping[str, tuple[int, ...]], *, tilt: Tilt, num_heads: 
     try:
         num_slots, d_model = shapes["slot.weight"]
         feedforward = shapes["feature_update.layers.0.linear1.weight"][0]
+        channels = shapes["feature_extractor.latlayer1.weight"][0]
     except (KeyError, ValueError, IndexError) as error:
         raise EngineError(
             "these are not weights of EoRaS (slot.weight or feature_update.layers.0 is missing); "
             "name a checkpoint-NNNN.pth.gz of its training"
         ) from error
-    layers = {key.split(".")[2] for key in shapes if key.startswith("feature_update.layers.")}
-    found: dict[str, Any] = {"d_model": d_model, "num_slots": num_slots, "feedforward": feedforward}
     return EorasOptions(
-        **found,
+        d_model=d_model,
         num_heads=num_heads,
-        num_layers=len(layers),
+        num_layers=_parts(shapes, "feature_update.layers."),
+        num_slots=num_slots,
+        feedforward=feedforward,
+        feature_channels=channels,
+        blocks=tuple(_parts(shapes, f"feature_extractor.layer{level}.") for level in (1, 2, 3, 4)),
         decoders=tuple(name for name in ("fm", "vm", "occ") if f"dec_{name}.deconv1.weight" in shapes),
         positions="sincos" if "slot_pos" in shapes else "random",
         tilt=tilt,
     )
+
+
+def _parts(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> int:
+    """How many numbers follow a prefix in the keys."""
+    return len({key.removeprefix(prefix).split(".")[0] for key in shapes if key.startswith(prefix)})

@@ -21,9 +21,7 @@ BASE = 10000.0
 class PositionedLayer(nn.TransformerDecoderLayer):
     """A post-norm decoder layer in which positions are added to queries and keys, never to values (as in DETR)."""
 
-    def forward(  # type: ignore[override]  # torch's has masks and no positions
-        self, tokens: Tensor, memory: Tensor, *, position: Tensor, memory_position: Tensor
-    ) -> Tensor:
+    def forward(self, tokens: Tensor, memory: Tensor, *, position: Tensor, memory_position: Tensor) -> Tensor:
         """(B, n, d), (B, m, d) -> (B, n, d)."""
         placed = tokens + position
         attended = self.self_attn(placed, placed, tokens, need_weights=False)[0]

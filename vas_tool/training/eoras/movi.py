@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class MoviSamples:
             seen = metadata["instances"][int(number)]
             chosen = range(len(seen["bbox_frames"]))
             positions = training_part(len(chosen), self.length, random) if self.split == "train" else chosen
-            frames = tuple(_object_frame(folder, int(number), seen, i) for i in positions)
+            frames = tuple(_object_frame(folder, int(number), _Seen.at(seen, i)) for i in positions)
             intrinsics = np.array(metadata["camera"]["K"], np.float32).reshape(3, 3)
             indices = tuple(int(seen["bbox_frames"][i]) for i in positions)
         except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -61,13 +61,25 @@ class MoviSamples:
         return Sample(name, frames, intrinsics, indices)
 
 
-def _object_frame(folder: Path, thing: int, seen: dict[str, Any], position: int) -> ObjectFrame:
-    """``position`` counts the frames on which the object is seen; its boxes are in that order, too."""
-    t = int(seen["bbox_frames"][position])
+class _Seen(NamedTuple):
+    """An object on one frame on which it is seen."""
+
+    frame_index: int
+    box: Sequence[float]
+    """Parts of the picture: top, left, bottom, right."""
+
+    @classmethod
+    def at(cls, instance: dict[str, Any], position: int) -> _Seen:
+        """The boxes of ``metadata.json`` are in the order of ``bbox_frames``, not by frame number."""
+        return cls(int(instance["bbox_frames"][position]), instance["bboxes"][position])
+
+
+def _object_frame(folder: Path, thing: int, seen: _Seen) -> ObjectFrame:
+    t = seen.frame_index
     modal = ImageMask(folder / f"segmentation_full_{t:05d}.png", value=thing + 1).read()
     amodal = ImageMask(folder / f"segmentation_{thing}_{t:05d}.png", value=thing + 1).read()
     height, width = modal.shape
     frame = read_frame(folder / f"rgba_full_{t:05d}.png", (width, height))
-    top, left, bottom, right = seen["bboxes"][position]
+    top, left, bottom, right = seen.box
     box = int(top * height), int(bottom * height), int(left * width), int(right * width)
     return ObjectFrame(frame, modal, amodal, box)
