@@ -52,6 +52,8 @@ class MoviSamples:
         try:
             seen = metadata["instances"][int(number)]
             chosen = range(len(seen["bbox_frames"]))
+            if not chosen:
+                raise FormatError(f"{folder / 'metadata.json'}: nothing is ever seen of {name}; take it off the list")
             positions = training_part(len(chosen), self.length, random) if self.split == "train" else chosen
             frames = tuple(_object_frame(folder, int(number), _Seen.at(seen, i)) for i in positions)
             intrinsics = np.array(metadata["camera"]["K"], np.float32).reshape(3, 3)
