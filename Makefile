@@ -4,16 +4,19 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: help run test check clean
+.PHONY: help run test wheel-test check clean
 
 help:  ## show what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 run: $(STAMP)  ## open the tool on the bundled sample
 	$(BIN)/python app.py assets/sample/clip.mp4
 
 test: $(STAMP)  ## run every test
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+wheel-test: $(STAMP)  ## build the wheel, install it elsewhere, and use it there
+	$(BIN)/python -m pytest tests/installed
 
 check: $(STAMP)  ## format, lint and types
 	$(BIN)/ruff format --check .

@@ -43,6 +43,7 @@ class ObjectMemory:
 
     def __init__(self, model: Any, *, prompted: Sequence[int], recall: Callable[[int], Remembered]) -> None:
         """``recall`` gives a prompted frame, with its spatial memory; it is called when the frame comes near."""
+        # Seen from the frame just passed, so that it can be asked for again; the next one needs one frame less.
         stride = model.memory_temporal_stride_for_eval
         self._spatial_reach = max(1, (model.num_maskmem - 2) * stride + 2)
         self._pointer_reach = max(self._spatial_reach, model.max_obj_ptrs_in_encoder)

@@ -1,4 +1,4 @@
-"""A person who never stops: run as a process of its own and killed by ``test_kill.py``.
+"""A person who never stops: run as a process of its own and killed by ``killing.py``.
 
 Prints one JSON line after each thing that was confirmed: the digest of the truth and the frames that have masks.
 """
@@ -6,11 +6,14 @@ Prints one JSON line after each thing that was confirmed: the digest of the trut
 import json
 import random
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from conftest import square_at
 from fake_engines import use_fake_engines
 
+from vas_tool.errors import NothingToDo
 from vas_tool.project import Project
 from vas_tool.project.truth import digest_of, truth_json
 from vas_tool.session import Session
@@ -30,10 +33,20 @@ def main(folder: Path, seed: int) -> None:
     random.seed(seed)
     session = Session(Project.open(folder))
     while True:
-        random.choice([click, click, stroke, stroke, accept, track, complete, undo, undo, redo, save])(session)
-        project = session.project
-        masks = {o.id: sorted(project.modal(o.id)) for o in project.truth.objects}
-        print(json.dumps({"truth": digest_of(truth_json(project.truth)), "masks": masks}), flush=True)
+        do_something(session)
+        print(json.dumps(confirmed(session)), flush=True)
+
+
+def do_something(session: Session) -> None:
+    """One thing that a person does, at random."""
+    random.choice([click, click, stroke, stroke, accept, track, complete, undo, undo, redo, save])(session)
+
+
+def confirmed(session: Session) -> dict[str, Any]:
+    """What the project holds by now: the digest of the truth, and of each object the frames that have masks."""
+    project = session.project
+    masks = {str(o.id): sorted(project.modal(o.id)) for o in project.truth.objects}
+    return {"truth": digest_of(truth_json(project.truth)), "masks": masks}
 
 
 def click(session: Session) -> None:
@@ -59,10 +72,8 @@ def accept(session: Session) -> None:
 def track(session: Session) -> None:
     for thing in session.project.truth.objects[:1]:
         if any(f in session.project.modal(thing.id) for f in thing.prompted()):
-            try:
+            with suppress(NothingToDo):
                 session.start_tracking(thing.id, 0)
-            except Exception as error:
-                assert "up to date" in str(error)
             session.wait()
 
 

@@ -5,20 +5,24 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from conftest import square_at, write_images
 from fake_engines import SAMPLED, WINDOWED, use_fake_engines
 from PIL import Image
+from video_files import make_video
 
-from vas_tool.cli import FORMATS, main
+from vas_tool.cli import FORMATS, MASK_VALUES, main
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry, table
 from vas_tool.engines.settings import Settings
 from vas_tool.errors import EngineError
 from vas_tool.exports import EXPORTS
+from vas_tool.formats.mask_values import MaskValues
 from vas_tool.project import Project
 
 SIZE = (64, 48)
@@ -115,6 +119,26 @@ def test_masks_and_a_negative_click_and_a_box(images: Path, tmp_path: Path) -> N
     project.close()
 
 
+def test_masks_of_several_objects_become_several(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for i in (0, 3):
+        both = np.zeros(SIZE[::-1], np.uint8)
+        both[square_at(i, SIZE)], both[:4, :4] = 128, 255
+        Image.fromarray(both).save(masks / f"{i:05d}.png")
+    command = ["run", str(images), "--project", str(tmp_path / "p"), "--stages", "segment", "--masks", str(masks)]
+    assert main(command) == 1 and "are 0, 128, 255. Say what they mean with --mask-values" in capsys.readouterr().err
+    assert main([*command, "--mask-values", "ids", "--box", "0,1,1,9,9"]) == 1
+    assert "has masks of 2 objects (values 128, 255)" in capsys.readouterr().err
+    assert main([*command, "--mask-values", "ids"]) == 0
+    project = Project.open(tmp_path / "p")
+    assert [(t.label, t.given) for t in project.truth.objects] == [("object 1", (0, 3)), ("object 2", (0, 3))]
+    assert project.modal(1)[3].sum() == 144 and project.modal(2)[3].sum() == 16
+    project.close()
+
+
 def test_sequences_and_layers_come_out(images: Path, tmp_path: Path) -> None:
     main(["run", str(images), "--project", str(tmp_path / "p"), "--click", click()])
     assert main(["export", str(tmp_path / "p"), "--format", "sequences", "--out", str(tmp_path / "s")]) == 0
@@ -189,6 +213,7 @@ def test_tao_amodals_own_predictions_are_told_apart_from_results(
 
 def test_every_format_can_be_said() -> None:
     assert tuple(EXPORTS) == FORMATS
+    assert get_args(MaskValues) == MASK_VALUES
 
 
 HEAVY = ("numpy", "cv2", "gradio", "torch")
@@ -329,3 +354,12 @@ def test_output_that_nobody_reads_any_more_is_no_traceback() -> None:
     with os.fdopen(writer, "w") as gone:
         done = subprocess.run([sys.executable, "-c", code], stdout=gone, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_run_tells_what_was_odd_about_the_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = [np.full((48, 64, 3), 60 * i, np.uint8) for i in range(4)]
+    source = make_video(tmp_path / "wide.mp4", frames, rate=8, sar=Fraction(2))
+    options = ["--click", "0,8,8", "--stages", "segment"]
+    for _ in range(2):  # made, then there
+        assert main(["run", str(source), "--project", str(tmp_path / "project"), *options]) == 0
+        assert "its pixels are not square (2.000)" in capsys.readouterr().err

@@ -39,6 +39,19 @@ def test_soft_edges_are_pils_and_hard_ones_have_no_grey() -> None:
     assert set(np.unique(hard)) == {-1, 1} and np.array_equal(hard > 0, soft >= 0)
 
 
+@pytest.mark.parametrize("size_hw", [(5, 7), (6, 8), (11, 16)])
+def test_hard_and_linear_edges_are_those_of_the_published_loaders(size_hw: tuple[int, int]) -> None:
+    """spec.md, appendix B: cv2.resize of 0 and 1, in whole numbers for SAIL-VOS, in fractions for TAO-Amodal."""
+    mask = np.random.default_rng(1).random((12, 20)) < 0.6
+    hard = modal_condition(mask, CANVAS, size_hw, edges="hard")
+    loaded = cv2.resize(mask.astype(np.uint8), size_hw[::-1])
+    assert np.array_equal(hard, loaded.astype(np.float32) * 2 - 1) and set(np.unique(hard)) == {-1, 1}
+    linear = modal_condition(mask, PADDED, size_hw, edges="linear")
+    padded = np.pad(mask.astype(np.float32), ((2, 2), (4, 4)))
+    assert np.allclose(linear, cv2.resize(padded, size_hw[::-1]) * 2 - 1, atol=1e-6)
+    assert ((linear > -1) & (linear < 1)).any()
+
+
 def test_the_padding_holds_nothing_of_the_object() -> None:
     shown = modal_condition(np.ones((12, 20), bool), PADDED, (16, 28))
     assert np.array_equal(shown > 0, PADDED.to_canvas(np.ones((12, 20), bool)))

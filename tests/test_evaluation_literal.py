@@ -189,13 +189,21 @@ def test_tao_amodal(tmp_path: Path, seed: int) -> None:
 # --- TABE-51 (spec.md 4.5) --------------------------------------------------------------------------------------------
 
 LEVELS = ("NO_OCCLUSION", "SLIGHT_OCCLUSION", "SEVERE_OCCLUSION", "NONE")
+SPELT: dict[str, list[Any]] = {
+    "NO_OCCLUSION": ["NO_OCCLUSION", 2, "2", "no", "None of it"],
+    "SLIGHT_OCCLUSION": ["slight", 1, "1"],
+    "SEVERE_OCCLUSION": ["Severe_Occlusion", 0, "0"],
+    "NONE": ["NONE", None, 3, "3", "None"],
+}
 
 
-def save(path: Path, mask: Mask, value: int) -> np.ndarray:
+def save(path: Path, mask: Mask, value: int, edge: int | None = None) -> np.ndarray:
+    """The mask in one value, its outline in another."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = mask.astype(np.uint8) * np.uint8(value)
+    inside = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    pixels = np.where(inside, value, np.where(mask, value if edge is None else edge, 0)).astype(np.uint8)
     Image.fromarray(pixels).save(path)
-    return pixels // 255 if (pixels > 1).any() else pixels
+    return pixels
 
 
 def tabe_iou(first: np.ndarray, second: np.ndarray) -> float:
@@ -206,7 +214,10 @@ def tabe_iou(first: np.ndarray, second: np.ndarray) -> float:
 def tabe_literal(frames: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, str]]) -> list[float]:
     """mIOU, mIOUffo, mIOUfo, mIOUocc of one video and generation; (truth, visible, answer, level) a frame."""
     ious = [tabe_iou(gt, pred) for gt, _, pred, _ in frames]
-    occluded = [tabe_iou(gt - vis != 0, pred - vis != 0) for gt, vis, pred, _ in frames if np.count_nonzero(gt - vis)]
+    arrays = [np.stack(masks) for masks in list(zip(*frames, strict=True))[:3]]
+    gts, viss, preds = (array // 255 if array.max() > 1 else array for array in arrays)
+    hidden = [(gt - vis, pred - vis) for gt, vis, pred in zip(gts, viss, preds, strict=True)]
+    occluded = [tabe_iou(gt != 0, pred != 0) for gt, pred in hidden if np.count_nonzero(gt)]
     gone = [iou for iou, (_, vis, _, _) in zip(ious, frames, strict=True) if not vis.any()]
     leveled = [iou for iou, (*_, level) in zip(ious, frames, strict=True) if level != "NO_OCCLUSION"]
     return [average(values) for values in (ious, gone, leveled, occluded)]
@@ -216,7 +227,7 @@ def tabe_literal(frames: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, str]
 def test_tabe_51(tmp_path: Path, seed: int) -> None:
     random = np.random.default_rng(seed)
     per_generation: list[list[list[float]]] = [[], [], []]
-    for video, length in (("ball_roll", 12), ("goose_1", 6), ("goose_1-1", 3)):
+    for number, (video, length) in enumerate((("ball_roll", 12), ("goose_1", 6), ("goose_1-1", 3))):
         root, frames = tmp_path / "data" / video, [list[Any](), list[Any](), list[Any]()]
         for i in range(length):
             whole = blob(random)
@@ -224,16 +235,20 @@ def test_tabe_51(tmp_path: Path, seed: int) -> None:
             if random.random() < 0.3 and video == "ball_roll":
                 shown = whole & False
             level = str(random.choice(LEVELS)) if video != "goose_1-1" else LEVELS[0]
-            gt = save(root / f"gt_masks/{i:05d}.png", whole, int(random.choice([1, 255])))
-            vis = save(root / f"visible_masks/{i:05d}.png", shown, 255)
+            ones = number == 1  # of one video, no mask exceeds 1
+            values = [1] if ones else [1, 255, 255]
+            gt = save(root / f"gt_masks/{i:05d}.png", whole, int(random.choice(values)), None if ones else 254)
+            vis = save(root / f"visible_masks/{i:05d}.png", shown, int(random.choice(values)))
             (root / "frames").mkdir(exist_ok=True)
             Image.new("RGB", SIZE_HW[::-1]).save(root / f"frames/{i:05d}.jpg")
             for generation in range(3):
-                value = int(random.choice([1, 255, 200]))  # 200 // 255 is nothing
+                value = 1 if ones and generation else int(random.choice([1, 255, 255, 200]))  # 200 // 255 is nothing
                 path = tmp_path / f"vis/{video}/final_outputs/{generation}/masks/{i}.png"
-                pred = save(path, answer_of(random, whole, shown), value)
+                pred = save(path, answer_of(random, whole, shown), value, None if value == 1 else 100)
                 frames[generation].append((gt, vis, pred, level))
-        levels = [{"level": level, "amount": None if level == "NONE" else 0.1} for *_, level in frames[0]]
+        spelt = [SPELT[level][random.integers(len(SPELT[level]))] for *_, level in frames[0]]
+        amounts: list[dict[str, Any]] = [{}, {"amount": None}, {"amount": 0.1}]
+        levels = [{"level": level, **amounts[random.integers(3)]} for level in spelt]
         written(root / "annos.json", {"occlusion": levels})
         for generation in range(3):
             per_generation[generation].append(tabe_literal(frames[generation]))
@@ -296,23 +311,41 @@ def save_picture(path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).save(path)
 
 
+def crop_of(box: Sequence[int]) -> tuple[slice, slice]:
+    """spec.md 5.2, of [row_min, row_max, col_min, col_max]."""
+    sides = []
+    for first, last, size in zip(box[::2], box[1::2], SIZE_HW, strict=True):
+        centre, length = (first + last) // 2, int((last - first) * 2.0)
+        sides.append(slice(max(0, centre - length // 2), min(size, centre + length // 2) + 1))
+    return sides[0], sides[1]
+
+
 @SEEDS
 def test_kitti(tmp_path: Path, seed: int) -> None:
     random, frames = np.random.default_rng(seed), []
     files: dict[str, dict[str, Any]] = {"test_data": {}, "test_data_full_mask": {}, "out": {}}
-    for thing in (3, 11):
-        for t in range(8):
+    for thing, length in ((3, 8), (11, 9), (12, 3), (13, 1), (14, 5)):
+        padded = []
+        for t in range(length):
             whole = blob(random) if t != 4 else np.zeros(SIZE_HW, dtype=bool)  # nobody annotated that one
-            seen = seen_of(random, whole) if t != 4 else blob(random)
+            # Of others the annotation is of something elsewhere, or what is seen is far from it.
+            seen = seen_of(random, whole) if t not in (0, 4) else blob(random)
+            seen = seen if seen.any() else blob(random)
             answer = answer_of(random, whole, seen)
+            rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
+            box = [int(n) for n in (rows[0], rows[-1], columns[0], columns[-1])]
             for name, key, mask in (
                 ("test_data", "VM", seen),
                 ("test_data_full_mask", "FM", whole),
                 ("out", "FM", answer),
             ):
-                record = {key: coco.encode(np.asfortranarray(mask.astype(np.uint8)))}
+                record: dict[str, Any] = {key: coco.encode(np.asfortranarray(mask.astype(np.uint8)))}
+                if key == "VM" and thing != 11:
+                    record["VM_bbox"] = [box, np.array(box)][thing % 2]
                 files[name].setdefault("0001", {}).setdefault(thing, {})[t] = record
-            frames += [(whole, seen, answer)] if whole.any() else []
+            padded.append((whole, seen, answer, bool(whole[crop_of(box)].any())))
+        padded += [padded[-1]] * (8 - length)
+        frames += [(whole, seen, answer) for whole, seen, answer, available in padded if available]
     (tmp_path / "car_data").mkdir()
     for name, data in files.items():
         folder = tmp_path if name == "out" else tmp_path / "car_data"

@@ -3,7 +3,7 @@
 import ast
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,27 @@ from test_evaluation_video_benchmarks import WHOLE, kitti_truth, movi, tabe_vide
 
 from vas_tool.cli import main
 from vas_tool.engines import registry
+from vas_tool.engines.diffusion_vas.settable import parameters_of
 from vas_tool.evaluation import Order, evaluate, predicting
 from vas_tool.evaluation.kitti import read_truth as read_kitti_truth
 from vas_tool.evaluation.predicting import moved
 from vas_tool.evaluation.sail_vos import read_predictions
 from vas_tool.formats.coco import write_coco
 from vas_tool.project import Project
-from vas_tool.types import Canvas, Depth, Mask
+from vas_tool.types import Canvas, Clip, Depth, Mask
 
 AMODAL = [square(10 + 3 * i, 8, 20) for i in range(6)]
 MODAL = [mask & (np.arange(60) < 26) for mask in AMODAL]
 
 
-def naive_metric(truth: Path, predictions: Path, size_wh: tuple[int, int]) -> dict[str, float]:
+def as_the_script(record: Any) -> np.ndarray:
+    """(256, 512): what the reference's script makes of a result's mask; it stops at masks of another size."""
+    return np.array(coco.decode(record), np.uint8).reshape(256, 512)
+
+
+def naive_metric(
+    truth: Path, predictions: Path, size_wh: tuple[int, int], read: Callable[[Any], np.ndarray] = as_the_script
+) -> dict[str, float]:
     """spec.md 2.4 read literally, on whole arrays: slow, and independent of the code under test."""
     answers = json.loads(predictions.read_text())
     whole, hidden = [], []
@@ -38,7 +46,7 @@ def naive_metric(truth: Path, predictions: Path, size_wh: tuple[int, int]) -> di
         for i, image_id in enumerate(sample["image_ids"]):
             record = answers[str((image_id, sample["obj_id"]))]["diffvas_res_rle"]
             a, m = (coco.decode(sample[key][i]) > 0 for key in ("segmentation", "visible_mask"))
-            p = cv2.resize(np.ascontiguousarray(coco.decode(record)), size_wh, interpolation=cv2.INTER_LINEAR) > 0
+            p = cv2.resize(np.ascontiguousarray(read(record)), size_wh, interpolation=cv2.INTER_LINEAR) > 0
             p = np.logical_or(p, m)
             whole.append((a & p).sum() / ((a | p).sum() + 1e-6))
             ha, hp = (cv2.erode((x & ~m).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 for x in (a, p))
@@ -59,7 +67,9 @@ def test_our_reference_form_is_the_script_read_literally(tmp_path: Path) -> None
         results |= sail_results(answers, obj_id=clip, first_image=100 * clip)
     truth, predictions = written(tmp_path / "truth.json", samples), written(tmp_path / "ours.json", results)
     ours = evaluate("sail-vos", Order(truth, (predictions,))).evaluation.tables["reference"]["ours"]
-    assert {k: c.mean for k, c in ours.items()} == pytest.approx(naive_metric(truth, predictions, (60, 40)), abs=1e-12)
+    assert {k: c.mean for k, c in ours.items()} == pytest.approx(
+        naive_metric(truth, predictions, (60, 40), coco.decode), abs=1e-12
+    )
 
 
 def pictures(folder: Path, names: list[str]) -> None:
@@ -91,11 +101,94 @@ def test_sail_vos_results_are_read_by_the_script_and_by_us(sail: Path, tmp_path:
     assert out.read_text().startswith('{\n    "(100, 7)"')  # indented by 4
     ours = evaluate("sail-vos", Order(sail, (out,))).evaluation
     assert not ours.problems
+    assert not any("256 x 512" in note for note in ours.notes)
     if engine == "modal":  # what the script would take the mean of is nothing then
-        assert (read_predictions(out).masks["(103, 7)"].read() == MODAL[3]).all()
-    elif engine == "builtin":
-        miou = ours.tables["reference"]["results"]["miou"].mean
-        assert miou == pytest.approx(naive_metric(sail, out, (60, 40))["miou"], abs=1e-12)
+        back = cv2.resize(as_the_script(data["(103, 7)"]["diffvas_res_rle"]), (60, 40))
+        assert (back == MODAL[3]).all() and read_predictions(out).masks["(103, 7)"].read().shape == (256, 512)
+    means = {key: cell.mean for key, cell in ours.tables["reference"]["results"].items()}
+    assert means == pytest.approx(naive_metric(sail, out, (60, 40)), abs=1e-12, nan_ok=True)
+
+
+def test_results_of_another_size_are_noted(tmp_path: Path) -> None:
+    truth = written(tmp_path / "truth.json", [sail_sample(AMODAL, MODAL)])
+    notes = evaluate("sail-vos", Order(truth, (written(tmp_path / "old.json", sail_results(AMODAL)),))).evaluation.notes
+    assert "6 masks of old.json are not 256 x 512 (height, width), the grid of results" in notes[-1]
+
+
+# --- the protocol that an engine was published with -------------------------------------------------------------------
+
+
+class Asked:
+    """A depth and an amodal engine that answer with the frame's lower half, and keep what they were asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seed, self.settings, self.depth_wh = -1, dict[str, Any](), (0, 0)
+        specs = {"amodal": registry.spec_of("amodal", "diffusion-vas"), "depth": registry.spec_of("depth", "builtin")}
+        load = {stage: registry.LoadedEngine(spec, self) for stage, spec in specs.items()}
+        monkeypatch.setattr(registry, "load", lambda stage, name="auto": load[stage])
+
+    def estimate(self, clip: Clip, frame_indices: range, **_: Any) -> Iterator[tuple[int, Depth]]:
+        self.depth_wh = clip.size_wh
+        for i in frame_indices:
+            assert clip[i].shape == (*clip.size_wh[::-1], 3)
+            yield i, np.tile(np.linspace(0, 1, clip.size_wh[0], dtype=np.float32), (clip.size_wh[1], 1))
+
+    def complete(self, clip: Clip, modal: Any, depth: Any, **asked: Any) -> Iterator[tuple[int, Mask]]:
+        self.seed, self.settings = asked["seed"], dict(asked["settings"])
+        assert all(depth[i].shape == clip.size_wh[::-1] for i in asked["frame_indices"])
+        width, height = asked["canvas"].size_wh
+        lower = np.tile(np.arange(height)[:, None] >= height // 2, (1, width))
+        yield from ((i, lower.copy()) for i in asked["frame_indices"])
+
+
+def test_diffusion_vas_answers_sail_vos_as_it_was_published(
+    sail: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seed 23, hard edges, depth of squeezed frames; what is seen is not added: the metric does that."""
+    asked, out = Asked(monkeypatch), tmp_path / "out.json"
+    assert predict("sail-vos", sail, out, "--engine", "diffusion-vas", "--frames", str(tmp_path / "frames")) == 0
+    assert (asked.seed, asked.settings) == (23, {"mask_edges": "hard", "union_with_modal": False})
+    assert asked.depth_wh == (512, 256)
+    for record in json.loads(out.read_text()).values():
+        assert (as_the_script(record["diffvas_res_rle"]) == (np.arange(256)[:, None] >= 128)).all()
+    said = capsys.readouterr().out
+    assert "the protocol of diffusion-vas for sail-vos: seed 23, mask_edges hard, union_with_modal false" in said
+
+
+def test_what_is_set_goes_before_the_protocol(
+    sail: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked, out = Asked(monkeypatch), tmp_path / "out.json"
+    more = ["--seed", "5", "--set", "mask_edges=soft", "--set", "amodal.union_with_modal=true", "--set", "num_steps=3"]
+    given = ["--engine", "diffusion-vas", "--frames", str(tmp_path / "frames")]
+    assert predict("sail-vos", sail, out, *given, *more) == 0
+    assert asked.seed == 5
+    assert asked.settings == {"mask_edges": "soft", "union_with_modal": True, "num_steps": 3}
+    first = as_the_script(json.loads(out.read_text())["(100, 7)"]["diffvas_res_rle"])
+    assert first[:128].any()  # what is seen was added
+    said = capsys.readouterr().out
+    assert "seed 5 (as you said), mask_edges soft (as you said)" in said and "num_steps 3 (as you said)" in said
+    for wrong, words in (("mask_edges", "needs NAME=VALUE"), ("nothing=1", "no parameter nothing"), ("fps=0", "fps")):
+        assert predict("sail-vos", sail, out, *given, "--set", wrong) == 1
+        assert words in capsys.readouterr().err
+    assert predict("sail-vos", sail, out, "--engine", "modal", "--set", "fps=2") == 1
+
+
+def test_diffusion_vas_answers_tao_amodal_as_it_was_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, sample = Asked(monkeypatch), tao_sample(MODAL, [[0, 0, 9, 9]] * 6)
+    pictures(tmp_path / "frames", sample["file_names"])
+    truth, tracks = written(tmp_path / "truth.json", [sample]), written(tmp_path / "tracks.json", {"88": 5120})
+    more = ["--tracks", str(tracks), "--frames", str(tmp_path / "frames"), "--engine", "diffusion-vas"]
+    assert predict("tao-amodal", truth, tmp_path / "out.json", *more) == 0
+    assert (asked.seed, asked.settings) == (23, {"fps": 2, "mask_edges": "linear"})
+    assert asked.depth_wh == (60, 40)
+    assert parameters_of(asked.settings).fps == 2
+
+
+def test_other_engines_have_no_protocol(sail: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = str(tmp_path / "frames")
+    assert predict("sail-vos", sail, tmp_path / "out.json", "--engine", "builtin", "--frames", frames) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "builtin: seed 0"
 
 
 def test_engines_need_pictures(sail: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

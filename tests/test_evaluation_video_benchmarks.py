@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from vas_tool.evaluation import Compared, Order, evaluate
 from vas_tool.evaluation.dataset import RleMask
 from vas_tool.evaluation.kitti import results_of as kitti_results
 from vas_tool.evaluation.safe_pickle import load_plain
-from vas_tool.evaluation.tabe51 import TabeMask, write_results
+from vas_tool.evaluation.tabe51 import masks_of, pictures_folder, write_results
 from vas_tool.masks import to_rle
 from vas_tool.types import Mask
 
@@ -106,11 +107,39 @@ def test_a_report_over_generations(tmp_path: Path) -> None:
 
 
 def test_masks_of_ones_and_masks_of_255(tmp_path: Path) -> None:
-    for name, values in (("ones", WHOLE * 1), ("full", WHOLE * 255), ("grey", WHOLE * 200)):
+    """What is not zero is object; for mIOUocc all masks of a video are divided by 255 when one of them exceeds 1."""
+    for name, values in (("ones", WHOLE * 1), ("full", WHOLE * 255), ("grey", WHOLE * 200), ("none", NOTHING * 1)):
         save(tmp_path / f"{name}.png", values)
-    assert (TabeMask(tmp_path / "ones.png").read() == WHOLE).all()
-    assert (TabeMask(tmp_path / "full.png").read() == WHOLE).all()
-    assert not TabeMask(tmp_path / "grey.png").read().any()  # 200 // 255
+    mixed = masks_of({i: tmp_path / f"{name}.png" for i, name in enumerate(("none", "ones", "full", "grey"))})
+    assert [mask.read().sum() for mask in mixed.values()] == [0, 100, 100, 100]
+    assert [mask.divided().read().sum() for mask in mixed.values()] == [0, 0, 100, 0]
+    ones = masks_of({i: tmp_path / f"{name}.png" for i, name in enumerate(("none", "ones"))})
+    assert [mask.divided().read().sum() for mask in ones.values()] == [0, 100]
+
+
+@pytest.mark.parametrize("edge", [1, 128, 254])
+def test_grey_edges_count_for_three_measures_and_not_for_the_fourth(tmp_path: Path, edge: int) -> None:
+    half = np.where(HALF, 255, np.where(WHOLE, edge, 0))  # what is hidden is answered in grey
+    evaluation = tabe(tmp_path, [WHOLE] * 4).evaluation
+    for i in range(4):
+        save(tmp_path / f"vis/ball_roll/final_outputs/0/masks/{i}.png", half if i == 1 else WHOLE * 255)
+    evaluation = evaluate("tabe-51", Order(tmp_path / "data", (tmp_path / "vis",))).evaluation
+    row = evaluation.tables["reference"]["generation 0"]
+    assert row["miou"].mean == row["miou_fo"].mean == 1
+    assert row["miou_occ"].mean == pytest.approx((0 + 1 + 1) / 3)
+    assert evaluation.tables["strict"]["generation 0"]["miou_occ"].mean == 1
+
+
+def test_the_data_sets_own_layout(tmp_path: Path) -> None:
+    tabe_video(tmp_path / "TABE-51/data")
+    write_results(tmp_path / "vis", {("ball_roll", i): WHOLE for i in range(4)})
+    for root in (tmp_path, tmp_path / "TABE-51", tmp_path / "TABE-51/data", tmp_path / "TABE-51/data/ball_roll"):
+        evaluation = evaluate("tabe-51", Order(root, (tmp_path / "vis",))).evaluation
+        assert evaluation.tables["strict"]["generation 0"]["miou"].mean == 1 and not evaluation.problems
+        assert (pictures_folder(root) / "ball_roll/frames/00000.jpg").is_file()
+        assert (
+            main(["predict", "tabe-51", "--truth", str(root), "--engine", "modal", "--out", str(tmp_path / "v")]) == 0
+        )
 
 
 def test_result_files_sort_by_number(tmp_path: Path) -> None:
@@ -222,9 +251,13 @@ def rle(mask: Mask) -> dict[str, Any]:
     return {"size": encoded["size"], "counts": encoded["counts"].encode()}
 
 
+BOXES = [[10, 19, 10, 19], [10, 19, 10, 14], [0, 0, 0, 0], [10, 19, 10, 14]]
+"""Row_min, row_max, col_min, col_max of ``SEEN``, the last ones inside."""
+
+
 def kitti_truth(root: Path) -> Path:
     (root / "car_data").mkdir(parents=True)
-    seen = {"0001": {4: {t: {"VM": rle(SEEN[t]), "VM_bbox": np.array([1, 2, 3, 4])} for t in range(4)}}}
+    seen = {"0001": {4: {t: {"VM": rle(SEEN[t]), "VM_bbox": np.array(BOXES[t])} for t in range(4)}}}
     whole = {"0001": {4: {t: {"FM": rle(WHOLE if t != 2 else NOTHING)} for t in range(4)}}}
     (root / "car_data/test_data.pkl").write_bytes(pickle.dumps(seen))
     (root / "car_data/test_data_full_mask.pkl").write_bytes(pickle.dumps(whole))
@@ -239,10 +272,45 @@ def test_kitti_by_hand(tmp_path: Path) -> None:
     evaluation = evaluate("kitti", order).evaluation
     assert evaluation.num_frames == 3 and "1 frames have an empty full mask" in evaluation.notes[0]
     row = evaluation.tables["reference"]["out"]
-    assert row["miou_full"].mean == pytest.approx((1 + 0.5 + 1) / 3)
+    # Four frames: the script pads them to eight with the last one, and counts that five times. Strictly it is one.
+    assert row["miou_full"].mean == pytest.approx((1 + 0.5 + 5 * 1) / 7) and row["miou_full"].num_frames == 7
     assert row["miou_occ"].mean == 0 and row["miou_occ"].num_frames == 2
+    assert evaluation.tables["strict"]["out"]["miou"].mean == pytest.approx((1 + 0.5 + 1) / 3)
+    assert "1 clips have fewer than 8 frames" in evaluation.notes[1]
     assert evaluation.tables["reference"]["again"]["miou_full"].mean == 1
     assert evaluation.left_out == {"missing prediction": 2}
+
+
+@pytest.mark.parametrize(
+    ("box", "full", "counts"),
+    [
+        ([10, 19, 10, 14], square(15, 10, 5), True),  # rows 5..23, columns 8..16: beside what is seen, in the crop
+        ([10, 19, 10, 14], square(16, 10, 5), True),  # its first column is the crop's last
+        ([10, 19, 10, 14], square(17, 10, 5), False),
+        ([10, 19, 10, 14], square(3, 1, 5), False),  # above and to the left
+        ([10, 19, 10, 14], square(0, 0, 5) | square(30, 20, 5), False),  # its box holds the crop, its pixels do not
+        (None, square(17, 10, 5), False),  # the box of the visible mask
+        ([30, 39, 50, 59], square(55, 35, 5), True),  # cut at the picture's border
+    ],
+)
+def test_the_full_mask_must_show_in_the_crop(tmp_path: Path, box: Any, full: Mask, counts: bool) -> None:
+    seen = square(10, 10, 10) & (np.arange(60) < 15)
+    record = {"VM": rle(seen)} | ({} if box is None else {"VM_bbox": box})
+    (tmp_path / "test_data.pkl").write_bytes(pickle.dumps({"0001": {4: {0: record, 1: {"VM": rle(WHOLE)}}}}))
+    whole = {"0001": {4: {0: {"FM": rle(full)}, 1: {"FM": rle(WHOLE)}}}}
+    (tmp_path / "test_data_full_mask.pkl").write_bytes(pickle.dumps(whole))
+    evaluation = evaluate("kitti", Order(tmp_path)).evaluation
+    assert evaluation.num_frames == 1 + counts and not evaluation.problems
+    assert ("1 frames have an empty full mask, or one that is empty inside the crop" in evaluation.notes[0]) != counts
+
+
+@pytest.mark.parametrize("box", ["a box", [1, 2, 3], [1, 2, None, 4], [1, 2, math.inf, 4], {}])
+def test_boxes_of_kitti_that_are_none(tmp_path: Path, box: Any) -> None:
+    root = kitti_truth(tmp_path / "data")
+    seen = {"0001": {4: {t: {"VM": rle(WHOLE), "VM_bbox": box if t else BOXES[0]} for t in range(2)}}}
+    (root / "car_data/test_data.pkl").write_bytes(pickle.dumps(seen))
+    problems = evaluate("kitti", Order(root)).evaluation.problems
+    assert any(str(p).startswith("0001-4/00001: VM_bbox must be") for p in problems)
 
 
 def test_single_records_of_kitti_that_are_wrong(tmp_path: Path) -> None:
@@ -294,6 +362,51 @@ def test_pickles_of_plain_data_read(tmp_path: Path) -> None:
         (tmp_path / "plain.pkl").write_bytes(pickle.dumps(data, protocol=protocol))
         read = load_plain(tmp_path / "plain.pkl")
         assert read["a"] == data["a"] and read["n"] == 2 and read["v"].tolist() == [0, 1, 2]
+
+
+def test_arrays_of_numbers_come_back_of_any_numpy(tmp_path: Path) -> None:
+    shared = np.arange(6.0).reshape(2, 3)
+    frozen = np.arange(4)
+    frozen.flags.writeable = False
+    arrays: dict[str, Any] = {"c": shared, "f": np.asfortranarray(shared), "big": np.arange(3, dtype=">i4")}
+    arrays |= {"none": np.zeros((0, 4)), "one": np.array(3), "bool": np.eye(3, dtype=bool), "frozen": frozen}
+    data = {"arrays": arrays, "again": [shared, shared], "ordered": OrderedDict(a=b""), "numbers": [np.int64(2**40)]}
+    for protocol in range(6):
+        dumped = pickle.dumps(data, protocol=protocol)
+        for content in (dumped, dumped.replace(b"numpy._core", b"numpy.core") if protocol < 4 else dumped):
+            (tmp_path / "plain.pkl").write_bytes(content)
+            read = load_plain(tmp_path / "plain.pkl")
+            for name, array in arrays.items():
+                found, wanted = read["arrays"][name], pickle.loads(dumped)["arrays"][name]
+                assert found.dtype == wanted.dtype and found.shape == array.shape and (found == array).all()
+            assert read["again"][0] is read["again"][1] and type(read["numbers"][0]) is int
+            assert read["ordered"] == {"a": b""} and read["numbers"] == [2**40]
+
+
+HARM = {
+    "objects": pickle.dumps(np.array([{}, 1], dtype=object)),
+    "a dtype that turns into objects": pickle.dumps(np.arange(3), protocol=2).replace(b"i8", b"O8"),
+    "records": pickle.dumps(np.zeros(2, dtype=[("a", "O")])),
+    "more than there is": pickle.dumps(np.arange(3), protocol=2).replace(b"K\x03\x85", b"K\x09\x85"),
+    "ndarray called": b"cnumpy\nndarray\n(tR.",
+    "our own functions changed": b'c_codecs\nencode\n}S"__defaults__"\n(S"a"\ntsb.',
+    "bytes of any length": b"cbuiltins\nbytes\n(I1000000000000\ntR.",
+    "a bytearray of any length": b"\x80\x05\x96" + (2**50).to_bytes(8, "little") + b"abc.",
+    "tuples in tuples as a key": b"})" + b"\x85" * 300_000 + b"K\x01s.",
+    "a class of Python": b"cbuiltins\nobject\n)\x81.",
+}
+
+
+@pytest.mark.parametrize("name", list(HARM))
+def test_pickles_that_would_do_harm_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "evil.pkl").write_bytes(HARM[name])
+    with pytest.raises(FormatError, match="no pickle of plain data"):
+        load_plain(tmp_path / "evil.pkl")
+
+
+def test_a_number_in_a_pickle_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "plain.pkl").write_bytes(b"\x80\x04K\x07r\xff\xff\xff\x7f.")  # "remember this as number 2147483647"
+    assert load_plain(tmp_path / "plain.pkl") == 7
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", pickle.dumps([1]), pickle.dumps({"v": {"o": {"x": {"FM": 1}}}})])

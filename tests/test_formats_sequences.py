@@ -13,12 +13,15 @@ from PIL import Image
 
 from vas_tool.errors import Cancelled, FormatError, PromptError, VideoError
 from vas_tool.formats import sequences
+from vas_tool.formats.mask_folder import paired_masks
+from vas_tool.formats.mask_names import FrameNames
 from vas_tool.formats.sequences import (
     frames_without_mask,
+    give_masks,
     import_masks,
     import_sequences,
     is_sequences_folder,
-    pair_masks,
+    masks_for,
     read_sequences,
     write_sequences,
 )
@@ -127,11 +130,14 @@ def test_masks_pair_by_name_when_there_are_fewer(sequence: Path) -> None:
     assert sorted(source.masks) == [0, 2, 4] and source.num_frames == 5 and source.size_wh == SIZE
 
 
-def test_masks_of_other_names_pair_in_order(sequence: Path) -> None:
-    for i in range(5):
-        (sequence / "masks" / f"{i:05d}.png").rename(sequence / "masks" / f"m{i}.png")
-    assert [p.name for _, p in sorted(read_sequences(sequence).masks.items())] == [f"m{i}.png" for i in range(5)]
-    (sequence / "masks" / "m4.png").unlink()
+def test_masks_of_other_names_pair_in_order_and_that_is_said(sequence: Path) -> None:
+    names = [f"{letter}.png" for letter in "abcde"]
+    for i, name in enumerate(names):
+        (sequence / "masks" / f"{i:05d}.png").rename(sequence / "masks" / name)
+    source = read_sequences(sequence)
+    assert [p.name for _, p in sorted(source.masks.items())] == names
+    assert source.notes == ("no mask has the name of a frame: they were taken in their order, a.png for frame 00000",)
+    (sequence / "masks" / "e.png").unlink()
     with pytest.raises(FormatError, match="4 masks for 5 frames"):
         read_sequences(sequence)
 
@@ -187,12 +193,15 @@ def test_masks_of_any_mode(sequence: Path, tmp_path: Path, mode: str) -> None:
     assert np.array_equal(project.modal(1)[3], block(3))
 
 
-def test_masks_of_zeros_and_ones_are_refused_not_taken_as_empty(sequence: Path, tmp_path: Path) -> None:
+def test_masks_of_zeros_and_ones_are_not_taken_as_empty(sequence: Path, tmp_path: Path) -> None:
     for i in range(5):
         save(sequence / "masks" / f"{i:05d}.png", block(i), on=1)
-    with pytest.raises(FormatError, match="reach only 1 of 255"):
-        import_sequences(sequence, tmp_path / "new")
+    with pytest.raises(FormatError, match="reaches only 1 of 255"):
+        import_sequences(sequence, tmp_path / "new", mask_values="grey")
     assert not (tmp_path / "new").exists()
+    project = import_sequences(sequence, tmp_path / "new")
+    project.close()
+    assert np.array_equal(project.modal(1)[3], block(3))
 
 
 def test_an_object_that_is_never_seen_is_no_error(sequence: Path, tmp_path: Path) -> None:
@@ -271,7 +280,7 @@ def test_pairing_by_name_is_exact(tmp_path_factory: pytest.TempPathFactory, ther
         save(folder / f"{i:02d}.png", rectangle((8, 8), 0, 0, 4, 4))
     stems = [f"{i:02d}" for i in range(num_frames)]
     try:
-        pairs = pair_masks(folder, stems, size_wh=(8, 8))
+        pairs = paired_masks(folder, FrameNames(tuple(stems)), size_wh=(8, 8)).masks
     except FormatError:
         pairs = None
     shutil.rmtree(folder)
@@ -279,3 +288,35 @@ def test_pairing_by_name_is_exact(tmp_path_factory: pytest.TempPathFactory, ther
         assert pairs is not None and {i: p.stem for i, p in pairs.items()} == {i: f"{i:02d}" for i in there}
     elif there & set(range(num_frames)):
         assert pairs is None
+
+
+def test_masks_go_by_the_names_that_the_frames_have_in_their_source(tmp_path: Path) -> None:
+    """Frames counted from 1: mask 00001 is of the clip's frame 0; also in a part of the clip, and after opening."""
+    images = write_images(tmp_path / "frames", 6, SIZE)
+    for i in range(5, -1, -1):
+        (images / f"{i:05d}.png").rename(images / f"{i + 1:05d}.png")
+        save(tmp_path / "masks" / f"{i + 1:05d}.png", block(i))
+    Project.create(tmp_path / "p", images, start_seconds=2 / 8).close()
+    project = Project.open(tmp_path / "p")
+    object_id = annotate(project)
+    masks = masks_for(project, tmp_path / "masks", source=images)
+    assert masks.notes == ("2 masks are of frames that the clip has not, and left out: 00001.png, 00002.png",)
+    give_masks(project, project.truth.object(object_id), masks.objects[0])
+    assert all(np.array_equal(project.modal(object_id)[i], block(i + 2)) for i in range(4))
+    project.close()
+
+
+def test_several_values_become_several_objects(sequence: Path, tmp_path: Path, small_project: Project) -> None:
+    for i in range(5):
+        both = np.where(block(i), 1, np.where(rectangle(SIZE, 40, 30, 50, 40), 2, 0)).astype(np.uint8)
+        Image.fromarray(both).save(sequence / "masks" / f"{i:05d}.png")
+    project = import_sequences(sequence, tmp_path / "new")
+    project.close()
+    assert [thing.label for thing in project.truth.objects] == ["horse 1", "horse 2"]
+    assert np.array_equal(project.modal(1)[4], block(4)) and project.modal(2)[4].sum() == 100
+    assert project.source.notes == ("the masks' values were read as 2 objects: 1, 2",)
+    object_id = annotate(small_project)
+    with pytest.raises(FormatError, match=r"2 objects \(values 1, 2\), and one is asked for"):
+        import_masks(small_project, object_id, sequence / "masks")
+    import_masks(small_project, object_id, sequence / "masks", mask_values="binary")
+    assert small_project.modal(object_id)[0].sum() == block(0).sum() + 100

@@ -1,6 +1,7 @@
 """TABE's folder: written, read, equal; damaged, and told."""
 
 import json
+import math
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from vas_tool.errors import FormatError
-from vas_tool.formats.tabe import Occlusion, read_tabe, write_tabe
+from vas_tool.formats.tabe import BY_NUMBER, Occlusion, level_said, read_tabe, write_tabe
 from vas_tool.formats.verify import verify
 from vas_tool.project import Project
 from vas_tool.types import Mask
@@ -100,3 +101,35 @@ def test_what_cannot_be_read_is_said(small_project: Project, tmp_path: Path) -> 
         with pytest.raises(FormatError, match=r"annos\.json"):
             read_tabe(folder)
         assert not verify(folder).ok
+
+
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [
+        *((number, level) for number, level in enumerate(BY_NUMBER)),
+        *((f"{number}", level) for number, level in enumerate(BY_NUMBER)),
+        *(("severe", "SEVERE_OCCLUSION"), ("SlightlyHidden", "SLIGHT_OCCLUSION"), ("No_occlusion", "NO_OCCLUSION")),
+        *((None, "NONE"), ("None", "NONE"), ("NONE", "NONE"), ("none", "NO_OCCLUSION"), ("NO", "NO_OCCLUSION")),
+        *((2.0, "NO_OCCLUSION"), (True, None), (4, None), (-1, None), (1.5, None), ("", None), ("full", None)),
+        *(([], None), ({}, None), ("4", None), (1e300, None)),
+    ],
+)
+def test_levels_as_tabe_reads_them(said: object, level: str | None) -> None:
+    assert level_said(said) == level
+
+
+def test_amounts_may_be_missing_and_not_a_number(small_project: Project, tmp_path: Path) -> None:
+    annotate(small_project, modal={i: rectangle(SIZE, 3, 3, 9, 9) for i in range(5)})
+    folder = write_tabe(small_project, tmp_path / "out", object_id=1)
+    said = [{"level": 2}, {"level": "severe", "amount": math.nan}, {"level": "1", "amount": 0.2}, {"level": None}]
+    levels = [*said, {"level": "NO_OCCLUSION", "amount": None}]
+    (folder / "annos.json").write_text(json.dumps({"occlusion": levels}))
+    found = read_tabe(folder).occlusion
+    assert [o.amount for o in found] == [None, None, 0.2, None, None] and verify(folder).problems == ()
+    names = ["NO_OCCLUSION", "SEVERE_OCCLUSION", "SLIGHT_OCCLUSION", "NONE", "NO_OCCLUSION"]
+    assert [o.level for o in found] == names
+    (folder / "annos.json").write_text(
+        '{"occlusion": [{"level": 2, "amount": "x"}, {}, 1, {"level": 9}, {"level": 2}]}'
+    )
+    with pytest.raises(FormatError, match="the records 0, 1, 2, 3 are no level"):
+        read_tabe(folder)

@@ -1,6 +1,7 @@
 """Projects out of TAO-Amodal's annotations, samples of Diffusion-VAS, and folders of TABE."""
 
 import json
+import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -301,6 +302,29 @@ def test_missing_frames_do_not_change_the_time_of_the_others(tmp_path: Path, ope
         assert [project.ledger[i].pts_seconds for i in (0, 16, 32)] == [0, 2, 4]
 
 
+@pytest.mark.parametrize("names", ["unpadded", "plain", "reversed"])
+def test_frame_index_orders_the_frames_whatever_they_are_called(tmp_path: Path, opened: Any, names: str) -> None:
+    """Frame n is called n, or as plain text sorts, or so that no order of names fits."""
+    texts = sorted(map(str, range(1, 70)))
+    name = {"unpadded": str, "plain": lambda n: texts[n - 1], "reversed": lambda n: f"{100 - n:03d}"}[names]
+    frames = write_frames(tmp_path / "frames", range(1, 70))
+    data = tao_data()
+    for image in data["images"]:
+        image["file_name"] = f"{CLIP}/{name(image['id'])}.jpg"
+    for n in range(1, 70):
+        (frames / CLIP / f"frame{n:04d}.jpg").rename(frames / CLIP / f"{name(n)}.jpg")
+    done = import_tao_amodal(write_json(tmp_path / "v.json", data), tmp_path / "projects", frames=frames)
+    project = opened(done.projects[0])
+    origin = read_origin(project.folder)
+    assert origin is not None and list(origin.image_ids.values()) == [1, 31, 61]
+    assert [project.ledger[f].pts_seconds for f in origin.image_ids] == [0, 1, 2]
+    for frame_index, n in origin.image_ids.items():
+        stored = project.clip.frame_path(frame_index).read_bytes()
+        assert stored == (frames / CLIP / f"{name(int(n))}.jpg").read_bytes()
+    assert len(project.clip) == (3 if names == "reversed" else 17)
+    assert any("frame_index" in note for note in project.source.notes) == (names == "reversed")
+
+
 def test_a_wrong_root_is_one_line_a_video(
     annotations: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -437,6 +461,9 @@ def test_tabe_comes_back_as_a_project(small_project: Project, tmp_path: Path, op
     for i in range(5):
         assert np.array_equal(project.modal(1)[i], seen) and np.array_equal(project.amodal(1)[i], whole)
         assert project.clip.frame_path(i).read_bytes() == (folder / f"frames/{i:05d}.jpg").read_bytes()
+    (tmp_path / "TABE-51").mkdir()
+    shutil.copytree(tmp_path / "data", tmp_path / "TABE-51/data")  # the data set's own layout
+    assert len(import_tabe(tmp_path / "TABE-51", tmp_path / "set").projects) == 1
     blind = opened(import_tabe(folder, tmp_path / "blind").projects[0])
     assert not len(blind.amodal(1)) and blind.truth.object(1).label == "clip"
     (tmp_path / "data/broken/frames").mkdir(parents=True)

@@ -17,6 +17,8 @@ skip_without_sam2()
 from sam2.build_sam import build_sam2_video_predictor  # noqa: E402
 
 from sam_integration.checkpoints import load_model  # noqa: E402
+from sam_integration.memory import ObjectMemory  # noqa: E402
+from sam_integration.network import Place  # noqa: E402
 from sam_integration.pictures import DEVIATION, MEAN, model_input  # noqa: E402
 from sam_integration.predictor import Predictor  # noqa: E402
 from sam_integration.presets import EXACT  # noqa: E402
@@ -31,7 +33,9 @@ FIRST_OBJECT = {
     7: FramePrompt((Point(48, 24), Point(44, 50, False)), box_xyxy=(38, 12, 60, 38)),
 }
 SECOND_OBJECT = {7: FramePrompt(box_xyxy=(34, 25, 64, 55)), 2: FramePrompt((Point(64, 40),))}
-MASKED_OBJECT = {2: FramePrompt(mask=DISC), 9: FramePrompt((Point(40, 30, False),), mask=DISC)}
+RAGGED = DISC ^ (np.random.default_rng(5).random(DISC.shape) < 0.2)
+"""At the model's size, many of its pixels are half covered: what the threshold is shows."""
+MASKED_OBJECT = {2: FramePrompt(mask=RAGGED), 9: FramePrompt((Point(40, 30, False),), mask=DISC)}
 CROWD = {i: FramePrompt((Point(20 + 4 * i, 25),)) for i in (0, 1, 3, 8, 10, 11)}
 
 
@@ -143,6 +147,41 @@ def test_pointers_reach_back_further_than_the_spatial_memory(checkpoint: tuple[s
     tracked = quiet(package, "track", 0, reverse=False)
     for answer in ours(checkpoint).track(clip, prompts, range(22)):
         assert_same(answer.logits, tracked[answer.frame_index][0])
+
+
+def test_a_prompted_frame_far_away_counts_by_its_pointer(checkpoint: tuple[str, Path], tmp_path: Path) -> None:
+    """Of four prompted frames three are near. On frame 17 the fourth is 15 frames back, as far as pointers reach."""
+    clip, limit = write_clip(tmp_path / "long", 18), 3
+    prompts = {i: FramePrompt((Point(20 + 3 * i, 25),)) for i in (2, 10, 12, 14)}
+    package = Package(checkpoint, clip, overrides=(f"++model.max_cond_frames_in_attn={limit}",))
+    quiet(package, "prompt", 1, prompts)
+    tracked = quiet(package, "track", 15, reverse=False)
+    for answer in ours(checkpoint, max_conditioning_frames=limit).track(clip, prompts, range(15, 18)):
+        assert_same(answer.logits, tracked[answer.frame_index][0])
+
+
+def test_a_frame_just_passed_is_answered_again_with_the_same_bits(checkpoint: tuple[str, Path], tmp_path: Path) -> None:
+    """What is kept is all that its step looks back to: six spatial memories, and pointers of fifteen frames."""
+    clip, prompts, last = write_clip(tmp_path / "long", 18), {0: FramePrompt((Point(20, 25),))}, 16
+    package, predictor = Package(checkpoint, clip), ours(checkpoint)
+    quiet(package, "prompt", 1, prompts)
+    tracked = quiet(package, "track", 0, reverse=False)
+    network, features = predictor._network, predictor._features
+    memory = ObjectMemory(network.model, prompted=[0], recall=lambda i: predictor._reference(clip, i, prompts[i]))
+    for frame_index in (*range(1, last + 1), last):
+        place = Place(frame_index, len(clip), size_wh=clip.size_wh)
+        found = network.follow(features.get(clip, frame_index), memory.view(frame_index), place)
+        memory.remember(frame_index, found)
+        assert_same(network.logits(found, clip.size_wh), tracked[frame_index][0])
+
+
+def test_half_covered_pixels_of_a_mask_belong_to_it() -> None:
+    """Here are those that a threshold of .6 would lose: then the tests above would fail."""
+    import torch
+
+    mask = torch.tensor(RAGGED)[None, None].float()
+    small = torch.nn.functional.interpolate(mask, size=(64, 64), mode="bilinear", antialias=True)
+    assert ((small > 0.5) & (small < 0.6)).sum() > 5
 
 
 def test_frames_before_the_first_prompt_forwards(checkpoint: tuple[str, Path], clip: FolderClip) -> None:

@@ -10,11 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import write_images
 from fake_engines import use_fake_engines
+from PIL import Image
 from video_files import make_video
 
+from vas_tool import sample
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, ProjectBusy, ProjectError, VideoError
 from vas_tool.project import Project
@@ -161,6 +164,14 @@ def test_two_tabs_that_ask_for_the_sample_share_it(rooms: Rooms, monkeypatch: py
     with ThreadPoolExecutor() as pool:
         tokens = list(pool.map(opener.sample, [silent] * 3))
     assert {name_of(rooms, token) for token in tokens} == {"sample"} == set(rooms.projects())
+
+
+def test_a_start_needs_no_sample(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "PLACES", ())
+    opener = Opener(rooms, start=pictures(rooms, "clip"))
+    assert name_of(rooms, opener.arrive("", silent)) == "clip"
+    with pytest.raises(VideoError, match="the sample is not part of this installation"):
+        opener.sample(silent)
 
 
 def test_a_cancelled_import_leaves_nothing_and_its_name_is_free(rooms: Rooms) -> None:
@@ -315,3 +326,64 @@ def test_what_is_wrong_with_an_upload_names_no_temporary_place(rooms: Rooms, tmp
 def test_a_folder_that_is_only_called_frames_gives_the_name_of_what_it_is_in(rooms: Rooms, folder: str) -> None:
     source = write_images(rooms.root / "sources" / "horse.1" / folder, 4, (64, 48))
     assert name_of(rooms, Opener(rooms).source(source, silent)) == "horse.1"
+
+
+NAMES = [
+    "a.mp4",
+    "my clip .mp4",
+    "clip (1).mp4",
+    "a[1].mp4",
+    "a*b?.mp4",
+    "..a...b.mp4",
+    "e\u0301.mp4",
+    "\u00e9.mp4",
+    "-",
+    "~",
+]
+
+
+def test_the_same_source_opens_the_same_project_whatever_its_name(rooms: Rooms, tmp_path: Path) -> None:
+    video = make_video(tmp_path / "made.mp4", 2)
+    opened = {}
+    for name in NAMES:
+        source = tmp_path / name
+        source.write_bytes(video.read_bytes())
+        opened[name] = name_of(rooms, Opener(rooms).source(source, silent))
+    for name in NAMES:  # as another server does, later
+        assert name_of(rooms, Opener(rooms).source(tmp_path / name, silent)) == opened[name]
+    assert len(set(opened.values())) == len(NAMES) == len(rooms.projects())
+
+
+def test_the_same_folder_opens_the_same_project(rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_images(tmp_path / "pictures [1]", 2, (64, 48))
+    name = name_of(rooms, Opener(rooms).source(folder, silent))
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    for same in (folder, tmp_path / "link", Path("pictures [1]")):
+        assert name_of(rooms, Opener(rooms).source(same, silent)) == name
+    other = write_images(tmp_path / "elsewhere" / "pictures [1]", 2, (64, 48))
+    assert name_of(rooms, Opener(rooms).source(other, silent)) != name
+
+
+def test_a_folder_with_masks_opens_the_same_project(rooms: Rooms, tmp_path: Path) -> None:
+    frames = write_images(tmp_path / "car" / "rgbs", 2, (64, 48))
+    alone = name_of(rooms, Opener(rooms).source(frames, silent))
+    masks = write_images(tmp_path / "car" / "masks", 2, (64, 48))
+    for path in masks.iterdir():
+        Image.fromarray(np.pad(np.full((24, 32), 255, np.uint8), ((0, 24), (0, 32)))).save(path)
+    opener = Opener(rooms)
+    names = [name_of(rooms, opener.source(frames.parent, silent)) for _ in range(2)]
+    assert names[0] == names[1] != alone
+
+
+def test_a_relative_path_is_known_again_from_elsewhere(
+    rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_video(tmp_path / "a.mp4", 2)
+    monkeypatch.chdir(tmp_path)
+    name = name_of(rooms, Opener(rooms).source(Path("a.mp4"), silent))
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    assert name_of(rooms, Opener(rooms).source(Path("../a.mp4"), silent)) == name
+    make_video(tmp_path / "sub" / "a.mp4", 3)
+    assert name_of(rooms, Opener(rooms).source(Path("a.mp4"), silent)) != name

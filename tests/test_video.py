@@ -83,10 +83,18 @@ def test_the_rate_is_the_declared_one_unless_that_is_a_guess(tmp_path: Path) -> 
     # Matroska's times are whole milliseconds: measured, this would be 29.97-something.
     exact, _ = imported(make_video(tmp_path / "a.mkv", 40, rate=NTSC))
     assert exact.source.fps == float(NTSC)
-    # Declared 25, but held for two seconds in its middle: 19 frame intervals in 2.76 s.
+    # Declared 25, but 20 in truth.
+    other, _ = imported(make_video(tmp_path / "b.mkv", 20, rate=25, times=[Fraction(i, 20) for i in range(20)]))
+    assert other.source.fps == pytest.approx(20)
+
+
+def test_a_hold_does_not_change_the_rate_and_is_told(tmp_path: Path) -> None:
+    # 25 a second, but one picture is held for two seconds in the middle.
     times = [Fraction(i, 25) + (2 if i >= 10 else 0) for i in range(20)]
     held, clip = imported(make_video(tmp_path / "b.mkv", 20, rate=25, times=times))
-    assert held.source.fps == held.fps == clip.fps == pytest.approx(19 / 2.76, abs=0.01)
+    assert (held.source.fps, held.fps, clip.fps) == (25, 8, 8)
+    (note,) = held.source.notes
+    assert "held for up to 2.04 s" in note and "it lasts 1.00 s of 2.80 s" in note
 
 
 def test_time_starts_at_the_first_frame(tmp_path: Path) -> None:

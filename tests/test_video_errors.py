@@ -42,7 +42,7 @@ def test_neither_a_file_nor_a_folder(tmp_path: Path) -> None:
 
 def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_video(tmp_path / "a.mp4", 2)
-    monkeypatch.setattr("vas_tool.video.decoding.open", refuse(errno.EACCES), raising=False)
+    monkeypatch.setattr("vas_tool.video.containers.open", refuse(errno.EACCES), raising=False)
     assert_refused(tmp_path, path, "Permission denied.*check its permissions")
 
 
@@ -111,7 +111,8 @@ def test_a_whole_file_is_not_called_truncated(tmp_path: Path) -> None:
         assert container.duration > 4 * av.time_base
     times = [Fraction(i, 10) for i in range(10)] + [Fraction(6)]
     for path in (held, make_video(tmp_path / "a.mkv", 11, times=times)):
-        assert import_frames(path, tmp_path / f"{path.name}.frames").source.notes == ()
+        (note,) = import_frames(path, tmp_path / f"{path.name}.frames").source.notes
+        assert "1 picture is held for up to" in note and "it lasts 1." in note
 
 
 def test_damage_in_the_middle_is_skipped_and_noted(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A folder of images -> a clip."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +25,18 @@ def save(folder: Path, name: str, array: np.ndarray, **options: object) -> Path:
     return folder / name
 
 
-def test_jpeg_and_png_are_copied_byte_for_byte_in_lexicographic_order(tmp_path: Path) -> None:
+def test_jpeg_and_png_are_copied_byte_for_byte_in_natural_order(tmp_path: Path) -> None:
     folder = tmp_path / "images"
-    names = ["img1.png", "img10.jpg", "img2.JPEG", "img3.png"]
+    names = ["img1.png", "img2.JPEG", "IMG3.png", "img10.jpg"]
     for number, name in enumerate(names):
         save(folder, name, numbered(number))
     (folder / "Thumbs.db").write_bytes(b"not an image")
     (folder / "._img1.png").write_bytes(b"what macOS leaves behind")
     result, clip = imported(folder)
-    assert [clip.frame_path(i).name for i in range(4)] == ["00000.png", "00001.jpg", "00002.jpg", "00003.png"]
+    assert [clip.frame_path(i).name for i in range(4)] == ["00000.png", "00001.jpg", "00002.png", "00003.jpg"]
     assert all(clip.frame_path(i).read_bytes() == (folder / name).read_bytes() for i, name in enumerate(names))
     assert [number_of(f) for f in clip[:]] == [0, 1, 2, 3]
-    assert [(r.source_index, r.pts_seconds) for r in result.ledger] == [(i, i / 8) for i in range(4)]
+    assert [(r.source_index, r.pts_seconds, r.name) for r in result.ledger] == [(i, i / 8, names[i]) for i in range(4)]
     assert (result.fps, result.size_wh, result.source.kind, result.source.rotation) == (8, SIZE_WH, "images", 0)
     assert result.source.notes == ()
 
@@ -145,3 +146,73 @@ def test_progress(tmp_path: Path) -> None:
     seen: list[tuple[int, int, str]] = []
     imported(tmp_path / "images", progress=lambda *args: seen.append(args))
     assert seen == [(i, 3, "reading frames") for i in range(4)]
+
+
+def test_files_that_are_left_out_or_seem_doubles_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    for name in ("0.jpg", "1.png", "1.jpg", "2.jfif"):
+        save(folder, name, numbered(int(name[0])), **({"format": "JPEG"} if name == "2.jfif" else {}))
+    for name in ("3.heic", "4.exr", "frame5", "notes.txt", "6.JXL", ".hidden.heic"):
+        (folder / name).write_bytes(b"?")
+    (folder / "7.png").symlink_to(tmp_path / "nowhere.png")
+    result, clip = imported(folder)
+    assert [number_of(frame) for frame in clip[:]] == [0, 1, 1, 2]
+    left, doubles = result.source.notes
+    assert left == "5 files of the folder were left out: 3.heic, 4.exr, 6.JXL and 2 more"
+    assert "1 name has several images" in doubles and "1.jpg and 1.png" in doubles
+
+
+def test_a_picture_with_alpha_is_stored_as_the_engines_see_it(tmp_path: Path) -> None:
+    rgb, folder = numbered(3), tmp_path / "images"
+    alpha = np.zeros(rgb.shape[:2], np.uint8)
+    save(folder, "0.png", np.dstack([rgb, alpha]))
+    Image.fromarray(rgb).save(folder / "1.png", transparency=(0, 0, 0))
+    Image.fromarray(np.dstack([rgb[..., 0], alpha]), "LA").save(folder / "2.png")
+    save(folder, "3.png", rgb)
+    result, clip = imported(folder)
+    for index in range(4):
+        with Image.open(clip.frame_path(index)) as stored:
+            assert stored.mode == "RGB" and not stored.has_transparency_data
+            np.testing.assert_array_equal(np.asarray(stored), clip[index])
+    np.testing.assert_array_equal(clip[0], rgb)
+    assert clip.frame_path(3).read_bytes() == (folder / "3.png").read_bytes()
+    assert any("3 images have transparency, which was left out" in note for note in result.source.notes)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "values", "white"),
+    [
+        ("png", lambda grey: grey.astype(np.uint16) * 257, 65535),
+        ("tif", lambda grey: grey.astype(np.uint16) * 257, 65535),
+        ("tif", lambda grey: grey.astype(np.int32), 255),
+        ("tif", lambda grey: grey.astype(np.int32) * 257, 65535),
+        ("tif", lambda grey: (grey / 255).astype(np.float32), 1),
+        ("tif", lambda grey: grey.astype(np.float32), 255),
+    ],
+)
+def test_deep_pictures_keep_their_brightness(
+    tmp_path: Path, suffix: str, values: Callable[[np.ndarray], np.ndarray], white: int
+) -> None:
+    bright, dark = numbered(3)[..., 0], numbered(3)[..., 0] // 8
+    for index, grey in enumerate((bright, dark)):
+        save(tmp_path / "images", f"{index}.{suffix}", values(grey))
+    result, clip = imported(tmp_path / "images")
+    for index, grey in enumerate((bright, dark)):
+        assert np.abs(clip[index][..., 0].astype(int) - grey).max() <= 1
+    assert any(f"0 to {white} became 0 to 255" in note for note in result.source.notes)
+
+
+def test_sensors_of_12_bits_are_said_to_be_dark(tmp_path: Path) -> None:
+    save(tmp_path / "images", "0.png", numbered(3)[..., 0].astype(np.uint16) * 16)
+    result, _ = imported(tmp_path / "images")
+    assert any("the brightest is only 4080" in note for note in result.source.notes)
+
+
+def test_print_colours_are_stored_as_the_engines_see_them(tmp_path: Path) -> None:
+    path = tmp_path / "images" / "0.jpg"
+    path.parent.mkdir()
+    Image.fromarray(numbered(3)).convert("CMYK").save(path, quality=95)
+    _, clip = imported(path.parent)
+    with Image.open(clip.frame_path(0)) as stored:
+        assert stored.mode == "RGB"
+    assert number_of(clip[0]) == 3

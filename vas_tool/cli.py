@@ -57,6 +57,21 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+MASK_VALUES = ("auto", "binary", "grey", "ids", "palette", "alpha")
+"""Of ``formats.mask_values``."""
+
+
+def _add_mask_values(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--mask-values",
+        choices=MASK_VALUES,
+        default="auto",
+        help="what masks' values mean: auto, as the pictures show (default); binary: what is not 0 is the object; "
+        "grey: what is brighter than half, for soft edges; ids: every value but 0 is an object; palette: the same, "
+        "and 255 is void (DAVIS, VOC); alpha: what is opaque",
+    )
+
+
 BENCHMARKS = ("sail-vos", "tao-amodal", "tabe-51", "movi", "kitti")
 
 TRUTH = (
@@ -75,7 +90,14 @@ def _add_predict(predict: argparse.ArgumentParser) -> None:
         "--engine", default="auto", metavar="NAME", help="of the amodal stage, or modal, convex, convex-nearer"
     )
     predict.add_argument("--depth", default="auto", metavar="NAME", help="a depth engine")
-    predict.add_argument("--seed", type=int, default=0)
+    predict.add_argument("--seed", type=int, help="default: that of the engine's protocol (diffusion-vas: 23), else 0")
+    predict.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the amodal engine, in place of what its protocol for the benchmark says",
+    )
     predict.add_argument("--tracks", type=Path, help="tao-amodal: the map from video id to first track id")
     predict.add_argument(
         "--project",
@@ -96,6 +118,7 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="masks of objects in full view: images, or masks/ and rgbs/, or folders of those (default: made puppets)",
     )
+    _add_mask_values(bench)
     bench.add_argument("--seeds", type=int, default=1, help="occluders of each kind before each object (default: 1)")
     bench.add_argument("--engine", action="append", default=[], metavar="NAME", help="default: all that are present")
     bench.add_argument("--depth", default="layers", help="a depth engine, or layers: the true order (default)")
@@ -160,7 +183,12 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--object", metavar="ID|all", help="which of a project's objects, when it has several")
     run.add_argument("--click", action="append", default=[], metavar="FRAME,X,Y[,-]", help="a click; ,- is negative")
     run.add_argument("--box", action="append", default=[], metavar="FRAME,X0,Y0,X1,Y1")
-    run.add_argument("--masks", type=Path, help="a folder of modal masks, one image a frame")
+    run.add_argument(
+        "--masks",
+        type=Path,
+        help="a folder of modal masks, named like the frames of the source or with their numbers (of a video, its own)",
+    )
+    _add_mask_values(run)
     _add_boxes(run)
     run.add_argument("--label", help="the object's category name")
     run.add_argument("--stages", default="segment,depth,amodal,content", help="default: %(default)s")
@@ -202,6 +230,7 @@ def _add_import(import_: argparse.ArgumentParser) -> None:
     sequences = _import_parser(formats, "sequences", "rgbs/ and masks/, or a folder of such", source="FOLDER")
     for folder in (tabe, sequences):
         folder.add_argument("--label", help="the object's category name (default: the folder's)")
+        _add_mask_values(folder)
     for truth in (samples, tabe):
         truth.add_argument("--with-amodal", action="store_true", help="take the true amodal masks over as well")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -135,7 +135,19 @@ def _layers(order: _Order) -> Exported:
     for project in order.projects:
         folder = order.out if len(order.projects) == 1 else order.out / project.name
         files += write_layers(project, folder, only_accepted=order.only_accepted, progress=order.progress)
-    return Exported((order.out,), (f"{counted(len(files), 'file')}.", *_unreviewed(order)))
+    return Exported((order.out,), (f"{counted(len(files), 'file')}.", *_shorter(order), *_unreviewed(order)))
+
+
+def _shorter(order: _Order) -> Iterator[str]:
+    """Of which projects a video does not last as long as what it was made from."""
+    for project in order.projects:
+        lasts, step = len(project.ledger) / project.clip.fps, 1 / project.clip.fps
+        source = project.ledger[-1].pts_seconds - project.ledger[0].pts_seconds + step
+        if source - lasts > 2 * step:
+            yield (
+                f"{project.name}: videos last {lasts:.2f} s, of {source:.2f} s of the source, in which pictures are "
+                "held that are one frame each here; project.json has their times."
+            )
 
 
 FILES: dict[str, Callable[[_Order], Exported]] = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypedDict
+import reprlib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
 
 import cv2
 import numpy as np
@@ -14,6 +15,11 @@ from vas_tool.types import Mask, SizeWH, Stroke
 
 MOST_RLE_DIGITS = 10
 """Places after the first of one number in RLE text: beyond that 64 bits overflow."""
+
+
+MOST_PIXELS = 225_000_000
+"""Of a mask in a file: the largest frame of a clip (100 million pixels) with half of its sides added to it, as results
+of TAO-Amodal have it. A few letters of RLE can claim any size; nobody gets memory for more than this."""
 
 
 class CocoRle(TypedDict):
@@ -33,23 +39,50 @@ def to_rle(mask: Mask) -> CocoRle:
 
 
 def from_rle(rle: CocoRle) -> Mask:
-    """(H, W) bool mask of a COCO RLE. Raises FormatError when the runs do not fill the size."""
+    """(H, W) bool mask of a COCO RLE. Raises FormatError when ``checked_rle`` does."""
     from pycocotools import mask as coco
 
-    height, width = rle["size"]
-    counts = rle["counts"]
-    # pycocotools fills what too short runs leave over, and reads past too long ones: count first.
-    if min(height, width) < 0 or int(run_lengths(counts).sum()) != height * width:
+    return np.asarray(coco.decode(checked_rle(rle)), dtype=bool)
+
+
+def checked_rle(rle: Any) -> dict[str, Any]:
+    """Run lengths of a file, which may be anything, as pycocotools takes them without harm.
+
+    Raises FormatError unless the size is [height, width] of at most ``MOST_PIXELS`` and the runs of the text fill it
+    exactly. What it takes grows with the text, not with the size that is claimed.
+    """
+    if not isinstance(rle, Mapping) or not {"size", "counts"} <= set(rle):
+        raise FormatError('a mask must be {"size": [height, width], "counts": text}')
+    (height, width), counts = checked_size(rle["size"]), rle["counts"]
+    runs = run_lengths(counts)
+    # pycocotools fills what too short runs leave over, and reads past too long ones: count first. No run alone may be
+    # longer than the mask, or a sum of 64 bits could come round to the right number.
+    if runs.max(initial=0) > height * width or int(runs.sum()) != height * width:
         raise FormatError(f"RLE runs do not add up to {height} x {width}; write the mask again")
-    return np.asarray(coco.decode({"size": [height, width], "counts": counts.encode("ascii")}), dtype=bool)
+    return {"size": [height, width], "counts": counts.encode("ascii")}
 
 
-def run_lengths(counts: str) -> npt.NDArray[np.int64]:
+def checked_size(size: Any) -> tuple[int, int]:
+    """Height and width of a mask in a file. Raises FormatError when they are none, or of too large a mask."""
+    if not (isinstance(size, list | tuple) and len(size) == 2 and all(type(n) is int and n >= 0 for n in size)):
+        raise FormatError(f"the mask's size must be [height, width], got {reprlib.repr(size)}")
+    height, width = size
+    if height * width > MOST_PIXELS:
+        raise FormatError(
+            f"the mask's size is {reprlib.repr(height)} x {reprlib.repr(width)}; {MOST_PIXELS // 1_000_000} million "
+            "pixels are the most that a picture has here"
+        )
+    return height, width
+
+
+def run_lengths(counts: Any) -> npt.NDArray[np.int64]:
     """(N,) run lengths behind COCO's text: 5 bits a character, delta to the run before last from the fourth on.
 
     The first run is of False pixels. Raises FormatError when the text is no such thing.
     """
-    digits = np.frombuffer(counts.encode("utf-8"), np.uint8).astype(np.int64) - 48
+    if not isinstance(counts, str):
+        raise FormatError(f"RLE counts must be text (compressed), got {type(counts).__name__}")
+    digits = np.frombuffer(counts.encode("utf-8", "replace"), np.uint8).astype(np.int64) - 48
     if len(digits) and not (digits.min() >= 0 and digits.max() < 64):
         wrong = next(c for c in counts if not 48 <= ord(c) < 112)
         raise FormatError(f"RLE text holds {wrong!r}, which is no RLE character")

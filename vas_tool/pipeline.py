@@ -233,11 +233,16 @@ def keeping(engine: Completer, store: WindowStore | None) -> Completer:
 
 
 def amodal_masks(
-    work: AmodalWork, *, completer: LoadedEngine[AmodalCompleter], progress: Progress = silent
+    work: AmodalWork,
+    *,
+    completer: LoadedEngine[AmodalCompleter],
+    progress: Progress = silent,
+    united: bool = True,
 ) -> Iterator[tuple[int, Mask]]:
     """Stage 3: (frame_index, (canvas H, W) bool).
 
-    What is seen belongs to the whole object: every answer is united with the modal mask (Diffusion-VAS demo.py).
+    What is seen belongs to the whole object: every answer is united with the modal mask (Diffusion-VAS demo.py), but
+    for benchmarks that want the engine's own word (``united``; there are no crops then).
     """
     seen = work.seen()
     answers = keeping(completer.engine, work.store).complete(
@@ -253,7 +258,7 @@ def amodal_masks(
     better = boxed(work, completer.engine)
     for frame_index, mask in locked(completer, answers):
         if work.answered(frame_index):
-            yield frame_index, better(frame_index, work.whole(frame_index, mask))
+            yield frame_index, better(frame_index, work.whole(frame_index, mask)) if united else mask
 
 
 def amodal_hypotheses(

@@ -114,9 +114,11 @@ class FrameRecord:
     """Where a frame of the clip comes from: one line of the frame ledger."""
 
     source_index: int
-    """0-based position among the frames the decoder gives (for a folder: among the sorted images)."""
+    """0-based position among the frames the decoder gives (for a folder: among the images in natural order)."""
     pts_seconds: float
     """Presentation time in the source, in seconds; for a folder, index / fps."""
+    name: str = ""
+    """Of its file, in a folder; empty for a frame of a video."""
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ from argparse import Namespace
 from pathlib import Path
 
 from vas_tool.commands.terminal import ProgressBar
+from vas_tool.engines import registry
 from vas_tool.errors import InputError
 from vas_tool.evaluation import Compared, Order, evaluate
 from vas_tool.evaluation.bench import bench
+from vas_tool.evaluation.engine_protocols import EngineProtocol, protocol_of
 from vas_tool.evaluation.occlusion import occlusion_cases, views_in
 from vas_tool.evaluation.pictures import worst_pictures
-from vas_tool.evaluation.predicting import Taken, Task, answered, taken
+from vas_tool.evaluation.predicting import SIMPLE, Taken, Task, answered, taken
 from vas_tool.evaluation.reading import pictures_of, read_truth
 from vas_tool.evaluation.report import report_html
 from vas_tool.evaluation.results import RESULTS
@@ -46,7 +48,7 @@ def evaluate_(options: Namespace) -> int:
 def bench_(options: Namespace) -> int:
     """``vas-tool bench``: 0 when every engine answered, else 1."""
     bar = ProgressBar()
-    views = [view for folder in options.masks for view in views_in(folder)] or list(silhouettes())
+    views = [view for folder in options.masks for view in views_in(folder, options.mask_values)] or list(silhouettes())
     cases = occlusion_cases(views, num_seeds=options.seeds)
     engines = [*options.engine] or None
     compared = bench(cases, engines=engines, depth=options.depth, seed=options.seed, progress=bar)
@@ -60,22 +62,36 @@ def predict_(options: Namespace) -> int:
     form = RESULTS[options.benchmark]
     truth = read_truth(options.benchmark, options.truth, options.tracks)
     problems = list(truth.problems)
+    projects = [Taken(Path(project), _number(thing), clip) for project, thing, clip in options.project]
     task = Task(
         engine=options.engine,
         depth=options.depth,
-        seed=options.seed,
+        protocol=_protocol(options),
         frames=options.frames or pictures_of(options.benchmark, options.truth),
         padding=form.padding,
         problems=problems,
         progress=bar,
     )
-    projects = [Taken(Path(project), _number(thing), clip) for project, thing, clip in options.project]
     count = form.write(taken(truth, projects, task) if projects else answered(truth, task), options.out)
     bar.close()
     print(f"{options.out}: {count} of {counted(truth.num_frames, 'frame')}")
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
+
+
+def _protocol(options: Namespace) -> EngineProtocol:
+    """How the engine answers: as its makers ran it, unless the person says otherwise; it is printed."""
+    if options.engine in SIMPLE or options.project:
+        if options.set:
+            raise InputError("--set is for an engine of the amodal stage, and none is asked here; leave it out")
+        return EngineProtocol()
+    known = protocol_of(options.benchmark, options.engine)
+    protocol = known.said(seed=options.seed, texts=options.set, engine=options.engine)
+    name = registry.spec_of("amodal", options.engine).name
+    whose = f"the protocol of {name} for {options.benchmark}" if known != EngineProtocol() else name
+    print(f"{whose}: {', '.join(protocol.words())}")
+    return protocol
 
 
 def _visibilities(text: str) -> tuple[float, ...]:

@@ -23,7 +23,8 @@ from vas_tool.commands.run_arguments import (
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError, PromptError
-from vas_tool.formats.sequences import import_masks, import_sequences, is_sequences_folder
+from vas_tool.formats.mask_folder import MaskFolder
+from vas_tool.formats.sequences import give_masks, import_sequences, is_sequences_folder, masks_for
 from vas_tool.project import Project
 from vas_tool.project.object_layers import OCCLUDED_SHARE, asked_on
 from vas_tool.project.review import chosen_engine
@@ -43,11 +44,16 @@ def run(options: Namespace) -> int:
     stages, engines = stages_of(options.stages), engines_of(options.engine)
     recipe = recipe_of(options.pick, seeds) if options.pick else None
     marks: list[Click | Box] = [*map(click_of, options.click), *map(box_of, options.box)]
-    if not is_project(options.project or options.source):
+    fresh = not is_project(options.project or options.source)
+    if fresh:
         with_settings(Truth(Canvas((1, 1)), engines=engines), options.settings)  # told before a long import
     project = _project(options, bar)
+    bar.close()
+    for note in project.source.notes:
+        print(note, file=sys.stderr)
     try:
-        things = _boxed(project, options, _objects(project, options, marks))
+        masks = _masks(project, options, bar) if options.masks else None
+        things = _boxed(project, options, _objects(project, options, marks, masks=masks, fresh=fresh))
         truth = replace(project.truth, engines={**project.truth.engines, **engines}, seed=options.seed)
         truth = _cropping(project, options, truth=truth, boxes=[b for thing in things for b in thing.amodal_boxes])
         truth = with_settings(truth, options.settings)
@@ -55,8 +61,8 @@ def run(options: Namespace) -> int:
             picked = thing.picking(Pick(0, len(project.clip) - 1, recipe)) if recipe is not None else thing
             truth = truth.with_object(picked)
         edit_id = project.edit(f"run on {', '.join(thing.label for thing in things)}", truth)
-        if options.masks:
-            import_masks(project, things[0].id, options.masks, edit_id=edit_id)
+        for thing, given in zip(things, masks.objects if masks else (), strict=False):
+            give_masks(project, thing, given, edit_id=edit_id, progress=bar)
         for thing in things:
             with remarks() as heard:
                 if "segment" in stages:
@@ -83,23 +89,59 @@ def _project(options: Namespace, progress: Progress) -> Project:
     if options.project is None:
         raise InputError(f"{source} is no project; say with --project DIR where to make one of it")
     if source.is_dir() and is_sequences_folder(source):
-        return import_sequences(source, folder, label=options.label or source.name, fps=options.fps, progress=progress)
+        return import_sequences(
+            source,
+            folder,
+            label=options.label,
+            fps=options.fps,
+            mask_values=options.mask_values,
+            progress=progress,
+        )
     return Project.create(
         folder, source, fps=options.fps, start_seconds=options.start, end_seconds=options.end, progress=progress
     )
 
 
-def _objects(project: Project, options: Namespace, marks: Sequence[Click | Box]) -> list[AnnotatedObject]:
-    """The objects that are meant, with what was said added; a new one when the label is new."""
-    told = bool(marks or options.masks)
-    things = _chosen(project, options)
+def _masks(project: Project, options: Namespace, progress: Progress) -> MaskFolder:
+    """The masks of ``--masks``; says what is to be known of them."""
+    source: Path | None = options.source if options.source.is_dir() else None
+    masks = masks_for(project, options.masks, source=source, mask_values=options.mask_values, progress=progress)
+    for note in masks.notes:
+        print(f"{options.masks}: {note}", file=sys.stderr)
+    return masks
+
+
+def _objects(
+    project: Project, options: Namespace, marks: Sequence[Click | Box], *, masks: MaskFolder | None, fresh: bool
+) -> list[AnnotatedObject]:
+    """The objects that are meant, with what was said added; a new one when the label is new, several for masks of
+    several. All of them when the project is ``fresh``: they came with it.
+    """
+    told = bool(marks or masks)
+    things = list(project.truth.objects) if fresh and not told else []
+    things = things or _chosen(project, options)
     if len(things) > 1 and (told or options.amodal_boxes not in (None, "project")):
         raise InputError("clicks, boxes and masks are of one object; choose it with --object ID")
+    if masks and len(masks.objects) > 1:
+        return _new_objects(project, options, masks, alone=not marks and things[0].id == project.truth.next_object_id)
     if not told and not any(thing.prompted() for thing in things):
         raise PromptError("nothing says which object is meant; give --click FRAME,X,Y, --box or --masks")
     for mark in marks:
         _require_inside(project, mark)
     return [_marked(thing, marks) for thing in things if told or thing.prompted()]
+
+
+def _new_objects(project: Project, options: Namespace, masks: MaskFolder, *, alone: bool) -> list[AnnotatedObject]:
+    """One for each object of the masks, when they are ``alone`` in saying what is meant."""
+    if not alone:
+        names = ", ".join(given.name for given in masks.objects)
+        raise InputError(
+            f"{options.masks} has masks of {len(masks.objects)} objects (values {names}), which become new ones; leave "
+            "out --object, clicks and boxes, give another --label, or say with --mask-values binary that it is one"
+        )
+    first = project.truth.next_object_id
+    ids = range(first, first + len(masks.objects))
+    return [AnnotatedObject(i, options.label or f"object {i}") for i in ids]
 
 
 def _chosen(project: Project, options: Namespace) -> list[AnnotatedObject]:

@@ -111,7 +111,9 @@ def evaluate_masks(
         about=protocol.about,
     )
     problems = _all_problems(truth, predictions, measured, kind="masks")
-    return Compared(replace(evaluation, problems=problems, notes=truth.notes), truth, tuple(predictions))
+    return Compared(
+        replace(evaluation, problems=problems, notes=_all_notes(truth, predictions)), truth, tuple(predictions)
+    )
 
 
 def _answer_of(predictions: Predictions) -> Answer:
@@ -137,6 +139,10 @@ def _all_problems(
     for answers in predictions:
         found += [*answers.problems, *compared(truth, answers, kind)]
     return tuple(found)
+
+
+def _all_notes(truth: Truth, predictions: Sequence[Predictions]) -> tuple[str, ...]:
+    return truth.notes + tuple(note for answers in predictions for note in answers.notes)
 
 
 # --- the benchmarks ---------------------------------------------------------------------------------------------------
@@ -171,7 +177,12 @@ def _tao_amodal(order: Order) -> Compared:
         about=tao_amodal.ABOUT,
     )
     problems = _all_problems(truth, predictions, measured, kind="boxes")
-    return Compared(replace(evaluation, problems=problems, notes=truth.notes), truth, tuple(predictions), of_boxes=True)
+    return Compared(
+        replace(evaluation, problems=problems, notes=_all_notes(truth, predictions)),
+        truth,
+        tuple(predictions),
+        of_boxes=True,
+    )
 
 
 def _tabe(order: Order) -> Compared:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from vas_tool.errors import FormatError
 from vas_tool.formats.coco_fields import is_number
-from vas_tool.masks import CocoRle, box_xyxy, run_lengths, to_rle
+from vas_tool.masks import CocoRle, box_xyxy, checked_rle, checked_size, to_rle
 from vas_tool.types import Mask
+from vas_tool.video.picture_files import loaded_picture
 
 BoxXYWH = tuple[float, float, float, float]
 """x, y, width, height in the picture's pixels; may reach beyond it."""
@@ -75,6 +76,20 @@ class MaskSource(Protocol):
         ...
 
 
+@runtime_checkable
+class Divisible(Protocol):
+    """A mask that some measures read otherwise (``measuring.Protocol.divided``)."""
+
+    def divided(self) -> MaskSource:
+        """The mask as they read it."""
+        ...
+
+
+def divided(source: MaskSource) -> MaskSource:
+    """A mask as those measures read it; the same where it is one to all."""
+    return source.divided() if isinstance(source, Divisible) else source
+
+
 @dataclass(frozen=True, slots=True)
 class RleMask:
     """A mask as run lengths; taken on trust until it is read."""
@@ -92,9 +107,10 @@ class RleMask:
             counts = counts.decode("latin-1")
         if not isinstance(counts, str):
             raise FormatError("the mask's counts must be text (compressed RLE)")
-        if not (isinstance(size, list | tuple) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
+        height, width = checked_size(size)
+        if not height or not width:
             raise FormatError(f"the mask's size must be [height, width], got {size!r}")
-        return cls((size[0], size[1]), counts)
+        return cls((height, width), counts)
 
     @classmethod
     def from_mask(cls, mask: Mask) -> RleMask:
@@ -111,24 +127,27 @@ class RleMask:
         """(H, W) bool. Raises FormatError when the runs do not fill the size."""
         from pycocotools import mask as coco
 
-        return np.asarray(coco.decode(self._checked())).view(np.bool_)
+        return np.asarray(coco.decode(checked_rle(self.rle))).view(np.bool_)
 
     def box_xywh(self) -> list[int]:
         """Tight [x, y, width, height] without decoding; zeros for an empty mask. Raises FormatError."""
         from pycocotools import mask as coco
 
-        return [int(n) for n in coco.toBbox(self._checked())]
+        return [int(n) for n in coco.toBbox(checked_rle(self.rle))]
 
     def box(self, mask: Mask) -> BoxXYXY | None:
         """Tight box; None when it is empty."""
         x, y, width, height = self.box_xywh()
         return (x, y, x + width, y + height) if width and height else None
 
-    def _checked(self) -> dict[str, Any]:
-        height, width = self.size_hw
-        if int(run_lengths(self.counts).sum()) != height * width:
-            raise FormatError(f"RLE runs do not add up to {height} x {width}")
-        return {"size": [height, width], "counts": self.counts.encode("ascii")}
+
+def picture_in(path: Path, mode: str | None = None) -> npt.NDArray[Any]:
+    """(H, W) or (H, W, C): the pixels of an image file, in Pillow's ``mode`` where one is given. Raises FormatError."""
+    try:
+        image = loaded_picture(path)
+        return np.asarray(image.convert(mode) if mode else image)
+    except (OSError, ValueError) as error:
+        raise FrameError(f"{path} does not read as an image ({error})", "unreadable file") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +160,10 @@ class ImageMask:
 
     def read(self) -> Mask:
         """(H, W) bool. Raises FormatError when the file is no image."""
-        try:
-            with Image.open(self.path) as image:
-                pixels: npt.NDArray[Any] = np.asarray(image)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise FrameError(f"{self.path} does not read as an image ({error})", "unreadable file") from error
+        pixels = picture_in(self.path)
         if pixels.ndim == 3:
-            pixels = pixels[..., :3].max(axis=2)
+            colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))  # the last of two or four is alpha
+            pixels = pixels[..., :colours].max(axis=2)
         return np.asarray(pixels == self.value if self.value is not None else pixels > self.above, dtype=np.bool_)
 
     def box(self, mask: Mask) -> BoxXYXY | None:
@@ -186,6 +202,8 @@ class TruthFrame:
     """Of occlusion, as TABE annotates it."""
     image: str = ""
     """The picture, relative to the folder of the frames."""
+    copies: int = 1
+    """How often the reference counts it: it pads short clips with their last frame. Strictly it counts once."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +247,8 @@ class Predictions:
     problems: tuple[Problem, ...] = ()
     of: str = ""
     """The result that it is one answer of, where a result holds several."""
+    notes: tuple[str, ...] = ()
+    """What the reference would not have taken, and the like."""
 
 
 def doubled(clips: Iterable[TruthClip]) -> list[Problem]:
@@ -272,7 +292,7 @@ def box_of(value: Any) -> BoxXYWH:
     """[x, y, width, height] of numbers that a picture can have. Raises FormatError."""
     good = isinstance(value, list | tuple) and len(value) == 4
     if not good or not all(is_number(n) and abs(n) <= LARGEST for n in value):
-        raise FormatError(f"a box must be [x, y, width, height], got {str(value)[:60]}")
+        raise FormatError(f"a box must be [x, y, width, height], got {reprlib.repr(value)}")
     x, y, width, height = value
     if width < 0 or height < 0:
         raise FormatError(f"a box must have a width and a height >= 0, got {value}")

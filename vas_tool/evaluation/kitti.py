@@ -1,7 +1,7 @@
 """KITTI (KINS-Video-Car) as EoRaS measures it (spec.md 5.3, 5.4). It has no result files of its own: ours are in the
 form of the truth's full masks.
 
-truth        test_data.pkl {video: {object: {t: {"VM"}}}} and test_data_full_mask.pkl {... {t: {"FM"}}}, RLE
+truth        test_data.pkl {video: {object: {t: {"VM", "VM_bbox"}}}} and test_data_full_mask.pkl {... {t: {"FM"}}}, RLE
 predictions  a file like test_data_full_mask.pkl, or the same as JSON
 pictures     Kitti/raw_video/<date>/<video>/*.png, by the number in their names
 """
@@ -9,7 +9,8 @@ pictures     Kitti/raw_video/<date>/<video>/*.png, by the number in their names
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,21 @@ from vas_tool.evaluation.eoras import key_of, protocol
 from vas_tool.evaluation.records import require_keys
 from vas_tool.evaluation.safe_pickle import load_plain
 from vas_tool.formats.json_files import load_json
+from vas_tool.video.order import in_natural_order
 
 PROTOCOL = protocol("kitti")
 
-NOT_ANNOTATED = "have an empty full mask: they are not annotated, and not measured."
+NOT_ANNOTATED = (
+    "have an empty full mask, or one that is empty inside the crop (the visible box, doubled): they are not annotated, "
+    "and not measured."
+)
 """What is said of frames that are left out, behind their number."""
+
+SEQ_LEN = 8
+"""Of the reference's test script: shorter clips are padded to it with their last frame, and the copies count."""
+
+ENLARGED = 2.0
+"""The crop's sides by those of the visible box."""
 
 PLACES = (".", "car_data", "EoRaSMissing")
 """Below the folder of the truth."""
@@ -32,31 +43,84 @@ PICTURES = ("Kitti/raw_video", "raw_video")
 
 
 def read_truth(path: Path, split: str = "test") -> Truth:
-    """The frames with a full mask. Raises FormatError when a file is missing or does not read.
+    """The frames with a full mask inside the crop. Raises FormatError when a file is missing or does not read.
 
-    Frames whose full mask is empty are not annotated: they are left out, and counted in the notes.
+    The others are not annotated: they are left out, and counted in the notes.
     """
-    seen, problems = _masks_in(_found(path, f"{split}_data.pkl"), "VM")
+    boxes: dict[Key, Any] = {}
+    seen, problems = _masks_in(_found(path, f"{split}_data.pkl"), "VM", boxes)
     whole, more = _masks_in(_found(path, f"{split}_data_full_mask.pkl"), "FM")
     problems, unlabelled = [*problems, *more], set[str]()
     clips: dict[tuple[str, str], list[TruthFrame]] = {}
+    copies = _copies(seen)
     pictures = {video: pictures_of(path, video) for video in {video for video, _, _ in whole}}
     for (video, thing, t), amodal in whole.items():
         key = key_of(video, thing, t)
         try:
             if (video, thing, t) not in seen:
                 raise FormatError(f"{split}_data.pkl has no VM")
-            if not any(amodal.box_xywh()):
+            if not is_annotated(amodal, seen[video, thing, t], boxes[video, thing, t]):
                 unlabelled.add(key)
                 continue
         except FormatError as error:
             problems.append(Problem(key, str(error), "bad record"))
             continue
         frame = TruthFrame(key, seen[video, thing, t], amodal, image=_at(pictures[video], t))
-        clips.setdefault((video, thing), []).append(frame)
+        clips.setdefault((video, thing), []).append(replace(frame, copies=copies.get((video, thing, t), 1)))
     found = tuple(TruthClip(f"{video}-{thing}", "all", tuple(frames)) for (video, thing), frames in clips.items())
-    notes = (f"{len(unlabelled)} frames {NOT_ANNOTATED}",) if unlabelled else ()
-    return Truth(found, tuple(problems), notes, frozenset(unlabelled))
+    return Truth(found, tuple(problems), tuple(_notes(found, len(unlabelled))), frozenset(unlabelled))
+
+
+def _notes(clips: Sequence[TruthClip], num_unlabelled: int) -> Iterator[str]:
+    if num_unlabelled:
+        yield f"{num_unlabelled} frames {NOT_ANNOTATED}"
+    padded = sum(frame.copies > 1 for clip in clips for frame in clip.frames)
+    if padded:
+        yield (
+            f"{padded} clips have fewer than {SEQ_LEN} frames: the reference pads them with their last one, and its "
+            "form counts the copies, too."
+        )
+
+
+def _copies(seen: Iterable[Key]) -> dict[Key, int]:
+    """How often the last frame of each clip counts that is too short, labelled or not."""
+    clips: dict[tuple[str, str], list[int]] = {}
+    for video, thing, t in seen:
+        clips.setdefault((video, thing), []).append(t)
+    short = {clip: times for clip, times in clips.items() if len(times) < SEQ_LEN}
+    return {(video, thing, max(times)): 1 + SEQ_LEN - len(times) for (video, thing), times in short.items()}
+
+
+def is_annotated(amodal: RleMask, modal: RleMask, box: Any = None) -> bool:
+    """Whether the full mask shows in the crop that the reference looks at (spec.md 5.2, 5.3).
+
+    ``box``: of what is seen, [row_min, row_max, col_min, col_max], the last ones inside; by default the modal mask's.
+    Raises FormatError for damaged masks and for what is no box.
+    """
+    x, y, width, height = amodal.box_xywh()
+    rows, columns = _crop(modal, box)
+    inside = max(y, rows.start) < min(y + height, rows.stop) and max(x, columns.start) < min(x + width, columns.stop)
+    whole = rows.start <= y and y + height <= rows.stop and columns.start <= x and x + width <= columns.stop
+    return inside and (whole or bool(amodal.read()[rows, columns].any()))
+
+
+def _crop(modal: RleMask, box: Any) -> tuple[slice, slice]:
+    """Rows and columns."""
+    height, width = modal.size_hw
+    x, y, w, h = modal.box_xywh() if box is None else (0, 0, 0, 0)
+    try:
+        top, bottom, left, right = (y, y + h - 1, x, x + w - 1) if box is None else (int(n) for n in box)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FormatError("VM_bbox must be [row_min, row_max, col_min, col_max]") from error
+    if box is None and not w:
+        return slice(0, height), slice(0, width)
+    return _doubled(top, bottom, height), _doubled(left, right, width)
+
+
+def _doubled(first: int, last: int, size: int) -> slice:
+    """A side of the crop: the reference's rounding, and its last row or column inside."""
+    centre, half = (first + last) // 2, int((last - first) * ENLARGED) // 2
+    return slice(max(0, centre - half), min(size, centre + half) + 1)
 
 
 def _at(names: Sequence[str], t: int) -> str:
@@ -66,7 +130,7 @@ def _at(names: Sequence[str], t: int) -> str:
 def pictures_of(path: Path, video: str) -> list[str]:
     """The names of a video's pictures from ``path`` on, the t-th of them for the time t; none where they are not."""
     for place in PICTURES:
-        for folder in sorted(path.glob(f"{place}/*/{glob.escape(video)}")):
+        for folder in in_natural_order(path.glob(f"{place}/*/{glob.escape(video)}")):
             numbered = sorted((int(p.stem), p) for p in folder.glob("*.png") if p.stem.isdigit())
             return [p.relative_to(path).as_posix() for _, p in numbered]
     return []
@@ -83,8 +147,11 @@ Key = tuple[str, str, int]
 """Video, object, time."""
 
 
-def _masks_in(path: Path, mask: str) -> tuple[dict[Key, RleMask], list[Problem]]:
-    """{video: {object: {t: {mask: RLE}}}} with all that is wrong with it. Raises FormatError when nothing is right."""
+def _masks_in(path: Path, mask: str, boxes: dict[Key, Any] | None = None) -> tuple[dict[Key, RleMask], list[Problem]]:
+    """{video: {object: {t: {mask: RLE}}}} with all that is wrong with it. Raises FormatError when nothing is right.
+
+    ``boxes`` grows by what the records call ``<mask>_bbox``, unread; None where there is none.
+    """
     data = load_json(path) if path.suffix == ".json" else load_plain(path)
     masks: dict[Key, RleMask] = {}
     problems: list[Problem] = []
@@ -95,7 +162,9 @@ def _masks_in(path: Path, mask: str) -> tuple[dict[Key, RleMask], list[Problem]]
             if key in masks:
                 raise FormatError("the file has it twice, by number and by text")
             masks[key] = RleMask.of(record[mask])
-        except (FormatError, TypeError, ValueError) as error:
+            if boxes is not None:
+                boxes[key] = record.get(f"{mask}_bbox")
+        except (FormatError, TypeError, ValueError, OverflowError) as error:
             problems.append(Problem(where, f"{path.name}: {error}", "bad record"))
     if problems and not masks:
         form = f"{{video: {{object: {{t: {{{mask}: RLE}}}}}}}}"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, VasToolError
 from vas_tool.evaluation.averages import About, Averaging, Form, Numbers
-from vas_tool.evaluation.dataset import FrameError, GivenMask, MaskSource, Problem, Truth, TruthFrame, kind_of
+from vas_tool.evaluation.dataset import FrameError, GivenMask, MaskSource, Problem, Truth, TruthFrame, divided, kind_of
 from vas_tool.evaluation.overlap import MARGIN, FrameMasks, reference_iou
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask
@@ -41,6 +41,8 @@ class Protocol:
     reference_averaging: Averaging
     finish: Mapping[str, Callable[[Numbers], Numbers]] = field(default_factory=dict)
     """Reference measure -> what is done to its numbers after the best of K was taken."""
+    divided: frozenset[str] = frozenset()
+    """Reference measures that read grey masks otherwise than the rest (``dataset.Divisible``)."""
     unites_with_modal: bool = False
     """Whether what is seen is added to every answer before it is measured."""
     fit: Fit | None = None
@@ -64,6 +66,13 @@ class Frames:
     """(N,) IoU of modal and amodal mask (or box), 0..1; 0 where both are empty, as the scripts have it."""
     absent: npt.NDArray[np.bool_]
     """(N,) where both are empty: such frames have no visibility, strictly."""
+    copies: npt.NDArray[np.int64] | None = None
+    """(N,) how often the reference counts each of them; None: once."""
+
+    def counted(self, chosen: npt.NDArray[np.bool_], form: Form) -> npt.NDArray[np.int64]:
+        """The positions of the (N,) chosen frames, each as often as the form counts it."""
+        places = np.flatnonzero(chosen)
+        return places if form == "strict" or self.copies is None else np.repeat(places, self.copies[places])
 
 
 Row = dict[Form, dict[str, Numbers]]
@@ -101,7 +110,7 @@ class _Sheet:
     def __init__(self, protocol: Protocol, answers: Mapping[str, Answer]) -> None:
         self.protocol, self.answers = protocol, answers
         self.looked_at = 0
-        self.heads: list[tuple[str, str, int, str, float, bool]] = []
+        self.heads: list[tuple[str, str, int, str, float, bool, int]] = []
         self.problems: list[Problem] = []
         forms: dict[Form, Mapping[str, Measure]] = {"reference": protocol.reference, "strict": protocol.strict}
         self.values: dict[str, dict[Form, dict[str, list[float]]]] = {
@@ -117,28 +126,49 @@ class _Sheet:
             return
         there = _cut([true, seen])
         absent = not (there[0] | there[1]).any()
-        self.heads.append((frame.key, frame.image, clip, category, reference_iou(*there), absent))
+        self.heads.append((frame.key, frame.image, clip, category, reference_iou(*there), absent, frame.copies))
+        other = _true_masks(_divided(frame)) if self.protocol.divided else None
         for name in self.answers:
-            answered = self._answered(name, frame, seen)
-            masks = _frame_masks(true, seen, answered, unite=self.protocol.unites_with_modal)
-            self._add_answer(name, replace(masks, level=frame.level), answered)
+            masks = self._masks(name, frame, (true, seen))
+            again = self._masks(name, frame, other, view=divided) if other and masks else masks
+            if masks and again:
+                self._add_answer(name, masks, again)
+            else:
+                self._add_nothing(name, replace(_frame_masks(true, seen, None, unite=False), level=frame.level))
 
-    def _answered(self, name: str, frame: TruthFrame, seen: Seen) -> GivenMask | None:
-        """The mask at the truth's size; None when it is missing or damaged."""
+    def _masks(
+        self,
+        name: str,
+        frame: TruthFrame,
+        truth: tuple[GivenMask, Seen],
+        *,
+        view: Callable[[MaskSource], MaskSource] = lambda source: source,
+    ) -> FrameMasks | None:
+        """Truth and answer, both in one view; None when the answer is missing or damaged."""
         try:
-            source = self.answers[name](frame, seen)
-            return None if source is None else _fitted(source, seen.mask.shape, self.protocol.fit)
+            source = self.answers[name](frame, truth[1])
+            if source is None:
+                return None
+            answered = _fitted(view(source), truth[1].mask.shape, self.protocol.fit)
         except VasToolError as error:
             self.problems.append(Problem(frame.key, f"{name}: {error}", kind_of(error)))
             return None
+        return replace(_frame_masks(*truth, answered, unite=self.protocol.unites_with_modal), level=frame.level)
 
-    def _add_answer(self, name: str, masks: FrameMasks, answered: GivenMask | None) -> None:
-        values, missing = self.values[name], answered is None
+    def _add_answer(self, name: str, masks: FrameMasks, divided_masks: FrameMasks) -> None:
+        values = self.values[name]
         for key, measured in self.protocol.reference.items():
-            values["reference"][key].append(math.nan if missing else measured(masks))
+            values["reference"][key].append(measured(divided_masks if key in self.protocol.divided else masks))
         for key, measured in self.protocol.strict.items():
-            value = measured(masks)
-            values["strict"][key].append(0.0 if missing and not math.isnan(value) else value)
+            values["strict"][key].append(measured(masks))
+
+    def _add_nothing(self, name: str, nothing: FrameMasks) -> None:
+        """There is no answer: nan in the reference form; strictly 0 on every frame that counts."""
+        values = self.values[name]
+        for key in self.protocol.reference:
+            values["reference"][key].append(math.nan)
+        for key, measured in self.protocol.strict.items():
+            values["strict"][key].append(math.nan if math.isnan(measured(nothing)) else 0.0)
 
     def done(self, truth: Truth) -> Measured:
         if not self.heads:
@@ -148,7 +178,7 @@ class _Sheet:
                 else ""
             )
             raise FormatError(f"the truth has no frame that can be measured{first}")
-        keys, images, clips, categories, visibility, absent = zip(*self.heads, strict=True)
+        keys, images, clips, categories, visibility, absent, copies = zip(*self.heads, strict=True)
         frames = Frames(
             keys=keys,
             images=images,
@@ -157,6 +187,7 @@ class _Sheet:
             categories=categories,
             visibility=np.array(visibility, np.float64),
             absent=np.array(absent, np.bool_),
+            copies=np.array(copies, np.int64),
         )
         rows = {
             name: {form: {k: np.array(v, np.float64) for k, v in columns.items()} for form, columns in forms.items()}
@@ -173,6 +204,10 @@ def _true_masks(frame: TruthFrame) -> tuple[GivenMask, Seen]:
         sizes = f"the modal mask is {seen.mask.shape}, the amodal one {true.mask.shape} (height, width)"
         raise FrameError(sizes, "size differs")
     return true, seen
+
+
+def _divided(frame: TruthFrame) -> TruthFrame:
+    return replace(frame, modal=divided(frame.modal), amodal=frame.amodal and divided(frame.amodal))
 
 
 def _given(source: MaskSource) -> GivenMask:

@@ -18,6 +18,7 @@ from vas_tool.errors import FormatError
 from vas_tool.evaluation.dataset import ImageMask, MaskSource, Predictions, Problem, Truth, TruthClip, TruthFrame
 from vas_tool.evaluation.eoras import key_of, protocol
 from vas_tool.formats.json_files import load_json
+from vas_tool.video.order import in_natural_order
 
 PROTOCOL = protocol("movi")
 
@@ -56,7 +57,7 @@ def instances_in(path: Path) -> list[str]:
     """What ``instance_list.npy`` lists, each as video-object. Raises FormatError when it does not read."""
     try:
         return [str(name) for name in np.load(path, allow_pickle=False).ravel()]
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise FormatError(f"{path} does not read as a list of instances ({error}); name the data's root") from error
 
 
@@ -64,7 +65,7 @@ def _frames(folder: Path, video: str, thing: int) -> Iterator[TruthFrame]:
     metadata = load_json(folder / "metadata.json")
     try:
         seen_on = [int(t) for t in metadata["instances"][thing]["bbox_frames"]]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"metadata.json has no bbox_frames of instance {thing} ({error!r})") from error
     for t in seen_on:
         modal = ImageMask(folder / f"segmentation_full_{t:05d}.png", value=thing + 1)
@@ -83,7 +84,7 @@ AMODAL_FILE = re.compile(r"segmentation_(\d+)_(\d+)\.png")
 
 def read_predictions(path: Path) -> Predictions:
     """Mask images by video, object and frame. Raises FormatError when the folder holds none."""
-    found = sorted(path.rglob("segmentation_*_*.png")) if path.is_dir() else []
+    found = in_natural_order(path.rglob("segmentation_*_*.png")) if path.is_dir() else []
     masks: dict[str, MaskSource] = {}
     problems = []
     for file in found:

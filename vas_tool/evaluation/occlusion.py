@@ -14,14 +14,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.occluders import HIDES_ALL, OCCLUDERS, SPAN, Course, Occluder, Painter
 from vas_tool.evaluation.silhouettes import Frames, FullView, Masks, Random, random_colour, texture
-from vas_tool.remarks import counted
-from vas_tool.types import ArrayClip, Depth, Mask
+from vas_tool.formats.mask_folder import GivenMasks, read_masks
+from vas_tool.formats.mask_names import FrameNames, pair
+from vas_tool.formats.mask_pixels import size_of
+from vas_tool.formats.mask_values import MaskValues
+from vas_tool.remarks import counted, remark
+from vas_tool.types import ArrayClip, Depth, Frame, Mask, SizeWH
+from vas_tool.video.clip import as_rgb
 from vas_tool.video.images import image_paths
+from vas_tool.video.order import in_natural_order
+from vas_tool.video.picture_files import loaded_picture
 
 LEAST_HIDDEN, MOST_HIDDEN = 0.15, 0.60
 """Of the object's pixels over the whole clip."""
@@ -34,9 +40,6 @@ MOST_GONE = 0.4
 
 LONGEST_SIDE = 480
 """Pixels of clips from folders: larger ones are shrunk to that."""
-
-OBJECT_ABOVE = 127
-"""Grey values above this are object."""
 
 
 @dataclass(frozen=True)
@@ -151,48 +154,52 @@ def _depth(mask: Mask, front: list[Mask], random: Random) -> Depth:
 # --- from anyone's masks ----------------------------------------------------------------------------------------------
 
 
-def views_in(folder: Path) -> list[FullView]:
+def views_in(folder: Path, mask_values: MaskValues = "auto") -> list[FullView]:
     """The clips in a folder: itself with ``masks/`` and perhaps ``rgbs/``, or many such folders; or just mask images.
 
-    Masks must be of objects in full view: they are taken for the whole object. Without pictures, textured ones are
-    made. Large clips are shrunk to ``LONGEST_SIDE``. Raises FormatError, naming what is missing or differs.
+    Masks must be of objects in full view: they are taken for the whole object. Masks of several values are several
+    objects, each a clip; ``mask_values`` says what they mean where that is not seen. Without pictures, textured ones
+    are made. Large clips are shrunk to ``LONGEST_SIDE``. Raises FormatError, naming what is missing or differs.
     """
     if not folder.is_dir():
         raise FormatError(f"{folder} is no folder; name one with masks of an object in full view")
-    inner = sorted(path for path in folder.iterdir() if (path / "masks").is_dir())
+    inner = in_natural_order(path for path in folder.iterdir() if (path / "masks").is_dir())
     clips = [folder] if (folder / "masks").is_dir() else inner
-    if clips:
-        return [_view(path.name, path / "masks", path / "rgbs") for path in clips]
-    return [_view(folder.name, folder, None)]
+    if not clips:
+        return _views(folder.name, folder, None, values=mask_values)
+    return [v for path in clips for v in _views(path.name, path / "masks", path / "rgbs", values=mask_values)]
 
 
-def _view(name: str, masks: Path, rgbs: Path | None) -> FullView:
+def _views(name: str, masks: Path, rgbs: Path | None, *, values: MaskValues) -> list[FullView]:
     paths = image_paths(masks)
-    read = [_grey(path) > OBJECT_ABOVE for path in paths]
-    if len({mask.shape for mask in read}) > 1:
+    if len({size_of(path) for path in paths}) > 1:
         raise FormatError(f"the masks in {masks} differ in size; give masks of one clip")
-    if rgbs is None or not rgbs.is_dir():
-        return shrunk(FullView(name, _painted(np.stack(read)), np.stack(read)))
-    frames = [_colours(path) for path in image_paths(rgbs)]
-    if len(frames) != len(read) or any(frame.shape[:2] != read[0].shape for frame in frames):
-        raise FormatError(f"{rgbs} must have one picture of the masks' size for each of the {len(read)} masks")
-    return shrunk(FullView(name, np.stack(frames), np.stack(read)))
+    pictures = image_paths(rgbs) if rgbs is not None and rgbs.is_dir() else []
+    if pictures and len(paths) != len(pictures):
+        raise FormatError(f"{rgbs} must have one picture for each of the {len(paths)} masks in {masks}")
+    paired = pair(masks, paths, FrameNames(tuple(path.stem for path in pictures or paths)))
+    read = read_masks(paired.masks, size_wh=size_of(paths[0]), values=values)
+    for note in (*paired.notes, *read.notes):
+        remark(f"{masks}: {note}")
+    return [_view(f"{name} {given.name}".rstrip(), given, pictures) for given in read.objects]
 
 
-def _grey(path: Path) -> npt.NDArray[np.uint8]:
+def _view(name: str, given: GivenMasks, pictures: list[Path]) -> FullView:
+    read = np.stack([given.read[i]() for i in sorted(given.read)])
+    if not pictures:
+        return shrunk(FullView(name, _painted(read), read))
+    frames = np.stack([_colours(pictures[i], (read.shape[2], read.shape[1])) for i in sorted(given.read)])
+    return shrunk(FullView(name, frames, read))
+
+
+def _colours(path: Path, size_wh: SizeWH) -> Frame:
     try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("L"))
-    except (OSError, SyntaxError, ValueError) as error:
+        frame = as_rgb(loaded_picture(path))
+    except OSError as error:
         raise FormatError(f"{path} does not read as an image ({error}); replace it or take it out") from error
-
-
-def _colours(path: Path) -> npt.NDArray[np.uint8]:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise FormatError(f"{path} does not read as an image ({error}); replace it or take it out") from error
+    if frame.shape[1::-1] != size_wh:
+        raise FormatError(f"{path} is {frame.shape[1::-1]}, its mask {size_wh} (width, height); scale it to that")
+    return frame
 
 
 def _painted(masks: Masks) -> Frames:

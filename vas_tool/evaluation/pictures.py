@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import ImageOps
 
 from vas_tool import drawing
 from vas_tool.errors import FormatError
@@ -17,6 +20,8 @@ from vas_tool.evaluation.measuring import linear
 from vas_tool.evaluation.tables import WorstFrame
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Canvas, Frame, Mask
+from vas_tool.video.clip import as_rgb
+from vas_tool.video.picture_files import loaded_picture
 
 RIGHT, MISSED, SURPLUS = drawing.OBJECT_COLOURS[4], drawing.OBJECT_COLOURS[5], drawing.OBJECT_COLOURS[1]
 """Colours of what was rightly added (plain), missed (stripes), and added though it is not there (dots)."""
@@ -88,10 +93,11 @@ def _ground(frame: TruthFrame, size_wh: tuple[int, int], *, compared: Compared, 
     path = (frames or Path()) / frame.image
     if coded is None and frames is not None and frame.image and path.is_file():
         coded = path.read_bytes()
-    picture = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR) if coded else None
-    if picture is None or picture.shape[:2] != size_wh[::-1]:
-        return np.full((size_wh[1], size_wh[0], 3), NO_PICTURE, np.uint8)
-    return np.asarray(picture[..., ::-1], dtype=np.uint8)
+    with suppress(OSError):
+        picture = as_rgb(ImageOps.exif_transpose(loaded_picture(io.BytesIO(coded or b""))))
+        if picture.shape[:2] == size_wh[::-1]:
+            return picture
+    return np.full((size_wh[1], size_wh[0], 3), NO_PICTURE, np.uint8)
 
 
 def _masks(ground: Frame, modal: Mask, *, amodal: Mask, predicted: Mask) -> Frame:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
+from typing import Any, TypeVar, cast, overload
 
+import cv2
 import numpy as np
 
 from vas_tool.engines import registry
@@ -18,6 +19,7 @@ from vas_tool.engines.registry import AUTO
 from vas_tool.errors import Cancelled, FormatError, InputError
 from vas_tool.evaluation.baselines import convex_hull, convex_nearer
 from vas_tool.evaluation.dataset import Problem, Truth, TruthClip, kind_of
+from vas_tool.evaluation.engine_protocols import EngineProtocol
 from vas_tool.pipeline import AmodalWork, amodal_masks, depth_maps
 from vas_tool.project import Project
 from vas_tool.types import Canvas, Clip, Depth, Frame, Mask, SizeWH
@@ -46,7 +48,8 @@ class Task:
     engine: str = AUTO
     """An amodal engine, or one of ``SIMPLE``: modal, convex, convex-nearer."""
     depth: str = AUTO
-    seed: int = 0
+    protocol: EngineProtocol = field(default_factory=EngineProtocol)
+    """Seed and settings of the amodal engine."""
     frames: Path | None = None
     """The folder that the images' names are relative to; what looks at pictures needs it."""
     padding: Callable[[SizeWH], Canvas] = Canvas
@@ -89,6 +92,31 @@ class PictureClip:
         if isinstance(index, slice):
             return [read_frame(path, self._size_wh) for path in self._paths[index]]
         return read_frame(self._paths[index], self._size_wh)
+
+
+class ResizedClip(PictureClip):
+    """The same pictures at another size, as ``cv2.resize`` makes them by default."""
+
+    def __init__(self, clip: Clip, size_wh: SizeWH) -> None:
+        self._clip, self._size_wh = clip, size_wh
+
+    def __len__(self) -> int:
+        return len(self._clip)
+
+    def __getitem__(self, index: int | slice, /) -> Any:
+        if isinstance(index, slice):
+            return [resized(frame, self._size_wh) for frame in self._clip[index]]
+        return resized(self._clip[index], self._size_wh)
+
+
+Picture = TypeVar("Picture", Frame, Depth)
+
+
+def resized(picture: Picture, size_wh: SizeWH) -> Picture:
+    """(H, W) or (H, W, 3) at another size, by linear interpolation; the picture itself where it has that size."""
+    if picture.shape[1::-1] == size_wh:
+        return picture
+    return cast(Picture, cv2.resize(picture, size_wh, interpolation=cv2.INTER_LINEAR))
 
 
 def answered(truth: Truth, task: Task) -> Iterator[Answered]:
@@ -147,14 +175,26 @@ def _answer(clip: TruthClip, modal: dict[int, Mask], task: Task) -> Answered:
     if task.engine == "convex-nearer":
         nearer = {i: canvas.to_canvas(convex_nearer(mask, depth[i])) for i, mask in modal.items()}
         return Answered(clip, canvas, modal, nearer)
-    work = AmodalWork(pictures, modal, depth, canvas=canvas, frame_indices=range(len(pictures)), seed=task.seed)
-    masks = amodal_masks(work, completer=registry.load("amodal", task.engine))
+    settings = task.protocol.settings
+    work = AmodalWork(
+        pictures,
+        modal,
+        depth,
+        canvas=canvas,
+        frame_indices=range(len(pictures)),
+        seed=task.protocol.seed,
+        settings=settings,
+    )
+    united = bool(settings.get("union_with_modal", True))
+    masks = amodal_masks(work, completer=registry.load("amodal", task.engine), united=united)
     return Answered(clip, canvas, modal, {i: mask for i, mask in masks if i in modal})
 
 
 def _depth(pictures: Clip, task: Task) -> dict[int, Depth]:
     estimator = registry.load("depth", task.depth)
-    return dict(depth_maps(pictures, range(len(pictures)), estimator=estimator))
+    seen = ResizedClip(pictures, task.protocol.depth_wh or pictures.size_wh)
+    found = depth_maps(seen, range(len(seen)), estimator=estimator)
+    return {i: resized(depth, pictures.size_wh) for i, depth in found}
 
 
 SIMPLE = ("modal", "convex", "convex-nearer")

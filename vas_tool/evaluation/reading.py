@@ -16,7 +16,6 @@ from vas_tool.evaluation.dataset import Predictions, RleMask, Truth, doubled
 from vas_tool.evaluation.mixed_up import results_told_apart, truth_told_apart
 from vas_tool.evaluation.project_exports import Naming, export_predictions, export_truth
 from vas_tool.evaluation.records import is_project_export
-from vas_tool.formats.tabe import is_tabe_folder
 
 
 def _no_pictures(truth: Path) -> Path | None:
@@ -68,10 +67,6 @@ def _shows_something(amodal: RleMask, modal: RleMask) -> bool:
     return any(modal.box_xywh())
 
 
-def _is_there(amodal: RleMask, modal: RleMask) -> bool:
-    return any(amodal.box_xywh())
-
-
 READERS: dict[str, Reader] = {
     "sail-vos": Reader(
         lambda path, tracks: sail_vos.read_truth(path), lambda path, truth: [sail_vos.read_predictions(path)]
@@ -84,7 +79,7 @@ READERS: dict[str, Reader] = {
         lambda path, tracks: tabe51.read_truth(path),
         tabe51.read_predictions,
         Naming(lambda video, item: tabe51.key_of(video, item.frame_index), lambda video, thing: video),
-        lambda truth: truth.parent if is_tabe_folder(truth) else truth,
+        tabe51.pictures_folder,
     ),
     "movi": Reader(
         lambda path, tracks: movi.read_truth(path),
@@ -104,7 +99,7 @@ READERS: dict[str, Reader] = {
         Naming(
             lambda video, item: eoras.key_of(video, item.object_id, item.frame_index),
             lambda video, thing: f"{video}-{thing}",
-            _is_there,
+            kitti.is_annotated,
             kitti.NOT_ANNOTATED,
         ),
         lambda truth: truth,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,7 +73,7 @@ def require_lists(record: dict[str, Any], keys: Sequence[str]) -> int:
 def whole(record: dict[str, Any], key: str) -> int:
     """A whole number. Raises FormatError."""
     if type(record[key]) is not int:
-        raise FormatError(f"{key} must be a whole number, got {record[key]!r}")
+        raise FormatError(f"{key} must be a whole number, got {reprlib.repr(record[key])}")
     return int(record[key])
 
 

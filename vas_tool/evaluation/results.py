@@ -19,6 +19,7 @@ import vas_tool.evaluation.tabe51 as tabe51
 import vas_tool.evaluation.tao_amodal as tao_amodal
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.dataset import RleMask
+from vas_tool.evaluation.measuring import linear
 from vas_tool.evaluation.predicting import Answered, quarter_padding
 from vas_tool.masks import box_xyxy
 from vas_tool.storage import write_atomically
@@ -35,9 +36,9 @@ class ResultForm:
 
 
 def _write_sail(answers: Iterable[Answered], path: Path) -> int:
-    """{"(image_id, obj_id)": {"diffvas_res_rle"}}: masks at the frame's own size; the metric resizes them anyway."""
+    """{"(image_id, obj_id)": {"diffvas_res_rle"}}: masks of 256 x 512, for the reference's script takes no others."""
     masks = {
-        answer.clip.frames[i].key: RleMask.from_mask(answer.canvas.to_frame(mask))
+        answer.clip.frames[i].key: RleMask.from_mask(linear(answer.canvas.to_frame(mask), sail_vos.RESULT_HW))
         for answer in answers
         for i, mask in answer.amodal.items()
     }

@@ -1,37 +1,206 @@
-"""Pickles of plain data: dictionaries, lists, numbers, text, numpy arrays. Anything that could run code is refused."""
+"""Pickles of plain data: dictionaries, lists, numbers, text, bytes, numpy arrays of numbers.
+
+A pickle is a program. The one here may put plain values together, and call the functions of ``CALLABLE``, all ours;
+they rebuild what numpy writes of numbers and arrays. It gets no class or function of Python or numpy, and can change
+nothing but an array that it has just begun: an array of objects would be memory addresses that the file chooses.
+"""
 
 from __future__ import annotations
 
+import io
+import math
 import pickle
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from vas_tool.errors import FormatError
 
-ALLOWED = {
-    ("collections", "OrderedDict"),
-    ("numpy", "dtype"),
-    ("numpy", "ndarray"),
-    ("_codecs", "encode"),
-    *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
-    *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
+NUMBERS = re.compile(r"[biufc]\d{1,2}")
+"""What numpy calls its kinds of numbers: b1, i8, f4, ..."""
+
+REFUSED = (
+    *(pickle.PERSID, pickle.BINPERSID, pickle.EXT1, pickle.EXT2, pickle.EXT4),
+    *(pickle.INST, pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX),
+    *(pickle.NEXT_BUFFER, pickle.READONLY_BUFFER, pickle.LONG4),
+    *(pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET),
+)
+"""Instructions that plain data does not need: other classes, other files, whole numbers of any length, sets."""
+
+MOST_AXES = 32
+"""Of an array."""
+
+Key = str | bytes | int | float | None
+"""Of a dictionary. Python cannot look for a tuple of a million tuples inside one another: it crashes."""
+
+
+class _Kind:
+    """A numpy dtype, as far as numbers need one."""
+
+    def __init__(self, code: str) -> None:
+        self.code, self.order = code, "="
+
+    def order_from(self, state: Any) -> None:
+        """The state that numpy writes behind a dtype: version, byte order, parts (of which numbers have none)."""
+        _, order, *parts = state
+        if _text(order) not in ("<", ">", "|", "=") or any(part is not None for part in parts[:3]):
+            raise pickle.UnpicklingError("it holds an array of other things than numbers")
+        self.order = _text(order)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of numbers."""
+        return np.dtype(self.order + self.code)
+
+
+def _text(value: Any) -> str:
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    if not isinstance(text, str):
+        raise pickle.UnpicklingError("it holds an array that is not as numpy writes it")
+    return text
+
+
+def _kind(code: Any, *_: Any) -> _Kind:
+    """``numpy.dtype``."""
+    if not NUMBERS.fullmatch(_text(code)):
+        raise pickle.UnpicklingError(f"it holds an array of {_text(code)[:20]!r}, which are no numbers")
+    return _Kind(_text(code))
+
+
+def _array_class(*_: Any) -> Any:
+    """``numpy.ndarray``: only named, never called."""
+    raise pickle.UnpicklingError("it holds an array that is not as numpy writes it")
+
+
+def _begun_array(*_: Any) -> Any:
+    """``_reconstruct``: what follows says what is in the array."""
+    return np.zeros(0, np.uint8)
+
+
+def _values(raw: Any, kind: Any, shape: Any) -> Any:
+    """(count,) numbers in memory, as many as the shape needs."""
+    data = raw.encode("latin-1") if isinstance(raw, str) else bytes(memoryview(raw))
+    sides = shape if isinstance(shape, tuple) else None
+    sound = sides is not None and len(sides) <= MOST_AXES and all(type(n) is int and n >= 0 for n in sides)
+    if not isinstance(kind, _Kind) or sides is None or not sound:
+        raise pickle.UnpicklingError("it holds an array that is not as numpy writes it")
+    if len(data) != math.prod(sides) * kind.dtype.itemsize:
+        raise pickle.UnpicklingError(f"it holds an array of {len(data)} bytes, which do not fill its shape")
+    return np.frombuffer(data, kind.dtype)
+
+
+def _whole_array(raw: Any, kind: Any, *form: Any) -> Any:
+    """``_frombuffer``. ``form``: shape, and order of the axes."""
+    shape, order = form[:2]
+    return _values(raw, kind, shape).reshape(shape, order="F" if _text(order) == "F" else "C").copy(order="K")
+
+
+def _number(kind: Any, raw: Any) -> Any:
+    """``scalar``: one of numpy's numbers, as Python's own."""
+    return _values(raw, kind, (1,))[0].item()
+
+
+def _bytes(text: Any, *_: Any) -> bytes:
+    """``_codecs.encode``: how old pickles write bytes."""
+    return _text(text).encode("latin-1")
+
+
+def _no_bytes() -> bytes:
+    """``bytes``: how old pickles write empty ones."""
+    return b""
+
+
+def _dictionary(pairs: Any = ()) -> dict[Any, Any]:
+    """``collections.OrderedDict``, and every other dictionary. ``pairs``: of keys and values."""
+    made = {}
+    for key, value in pairs:
+        if not isinstance(key, Key):
+            raise pickle.UnpicklingError(
+                f"a key of a dictionary in it is a {type(key).__name__}, no number and no text"
+            )
+        made[key] = value
+    return made
+
+
+CALLABLE: dict[tuple[str, str], Callable[..., Any]] = {
+    ("collections", "OrderedDict"): _dictionary,
+    ("_codecs", "encode"): _bytes,
+    ("builtins", "bytes"): _no_bytes,
+    ("__builtin__", "bytes"): _no_bytes,
+    ("numpy", "dtype"): _kind,
+    ("numpy", "ndarray"): _array_class,
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _begun_array for core in ("core", "_core")},
+    **{(f"numpy.{core}.multiarray", "scalar"): _number for core in ("core", "_core")},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _whole_array for core in ("core", "_core")},
 }
-"""What numpy needs to rebuild its numbers and arrays."""
+"""Module and name in a pickle, of older and newer numpy -> what is called in their place."""
 
 
-class _Plain(pickle.Unpickler):
+# Python's own implementation: the one in C takes memory for as many values as a file claims to number.
+_Unpickler: Any = pickle._Unpickler
+
+
+class _Plain(_Unpickler):  # type: ignore[misc]  # typeshed does not know what it is made of
+    dispatch: ClassVar[dict[int, Any]] = {
+        code: load for code, load in _Unpickler.dispatch.items() if bytes([code]) not in REFUSED
+    }
+
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it holds {module}.{name}, which is no plain data")
-        return super().find_class(module, name)
+        if (module, name) not in CALLABLE:
+            raise pickle.UnpicklingError(f"it holds {f'{module}.{name}'[:80]}, which is no plain data")
+        return CALLABLE[module, name]
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append(_dictionary(zip(items[::2], items[1::2], strict=True)))
+
+    def load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self._extend([key, value])
+
+    def load_setitems(self) -> None:
+        self._extend(self.pop_mark())
+
+    def _extend(self, items: list[Any]) -> None:
+        if type(self.stack[-1]) is not dict:
+            raise pickle.UnpicklingError(f"it puts items into a {type(self.stack[-1]).__name__}")
+        self.stack[-1].update(_dictionary(zip(items[::2], items[1::2], strict=True)))
+
+    def load_build(self) -> None:
+        state, built = self.stack.pop(), self.stack[-1]
+        if isinstance(built, _Kind):
+            built.order_from(state)
+        elif isinstance(built, np.ndarray) and isinstance(state, tuple) and len(state) == 5:
+            _, shape, kind, is_fortran, raw = state
+            values = _values(raw, kind, shape)
+            whole: Any = (1, shape, values.dtype, bool(is_fortran), values.tobytes())
+            built.__setstate__(whole)
+        else:
+            raise pickle.UnpicklingError(f"it changes a {type(built).__name__}, which plain data does not need")
+
+    def load_bytearray8(self) -> None:
+        # Read before memory is taken: a file can claim any length.
+        self.append(bytearray(self.read(int.from_bytes(self.read(8), "little"))))
+
+    dispatch |= {
+        pickle.DICT[0]: load_dict,
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+        pickle.BUILD[0]: load_build,
+        pickle.BYTEARRAY8[0]: load_bytearray8,
+    }
 
 
 def load_plain(path: Path) -> Any:
     """What is in the file. Raises FormatError when it does not read, or holds anything but plain data."""
     try:
-        with path.open("rb") as file:
-            return _Plain(file, encoding="latin1").load()
+        return _Plain(io.BytesIO(path.read_bytes()), encoding="latin1").load()
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error.strerror}); check the path") from error
     except Exception as error:  # a damaged pickle raises nearly anything
-        raise FormatError(f"{path} is no pickle of plain data ({error}); name the file of the data set") from error
+        raise FormatError(
+            f"{path} is no pickle of plain data ({str(error) or type(error).__name__}); name the file of the data set"
+        ) from error

@@ -1,12 +1,13 @@
 """SAIL-VOS as Diffusion-VAS prepares and measures it (spec.md 2.2, 2.3, 2.4).
 
 truth        a list of samples: segmentation, visible_mask (RLE), bbox, image_ids, image_file_names; obj_id, category_id
-predictions  {"(image_id, obj_id)": {"diffvas_res_rle": {"counts", "size"}}}, masks of any size, usually 256 x 512
+predictions  {"(image_id, obj_id)": {"diffvas_res_rle": {"counts", "size"}}}, masks of 256 x 512 (height, width)
 """
 
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ LISTS = ("segmentation", "visible_mask", "bbox", "image_ids", "image_file_names"
 
 RESULT = "diffvas_res_rle"
 """The mask in a record of the result file."""
+
+RESULT_HW = (256, 512)
+"""Of a result's masks: the reference's script reshapes each to that, and stops at others (spec.md 4.7)."""
 
 SIZE_HW = (800, 1280)
 """That the reference's script measures at (spec.md 2.4)."""
@@ -101,7 +105,7 @@ def _clip(record: Any, name: str) -> TruthClip:
     for i in range(count):
         image_id = record["image_ids"][i]
         if type(image_id) is not int:
-            raise FormatError(f"image_ids[{i}] must be a whole number, got {image_id!r}")
+            raise FormatError(f"image_ids[{i}] must be a whole number, got {reprlib.repr(image_id)}")
         try:
             amodal, modal = RleMask.of(record["segmentation"][i]), RleMask.of(record["visible_mask"][i])
             box = box_of(record["bbox"][i])
@@ -142,7 +146,12 @@ def read_predictions(path: Path) -> Predictions:
             masks[key] = RleMask.of(record[RESULT])
         except FormatError as error:
             problems.append(Problem(key, f"{path.name}: {error}", "bad record"))
-    return Predictions(path.stem, masks, problems=tuple(problems))
+    others = sum(isinstance(mask, RleMask) and mask.size_hw != RESULT_HW for mask in masks.values())
+    note = (
+        f"{others} masks of {path.name} are not {RESULT_HW[0]} x {RESULT_HW[1]} (height, width), the grid of results: "
+    )
+    notes = (f"{note}the reference's script would stop; they are measured at the size they have.",) if others else ()
+    return Predictions(path.stem, masks, problems=tuple(problems), notes=notes)
 
 
 def results_json(masks: Mapping[str, RleMask]) -> str:

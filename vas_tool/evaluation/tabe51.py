@@ -1,15 +1,16 @@
 """TABE-51 as TABE measures it (spec.md 4.1, 4.2, 4.5).
 
-truth        <root>/<video>/{frames,gt_masks,visible_masks}/ and annos.json; or one video's folder
+truth        <root>/<video>/{frames,gt_masks,visible_masks}/ and annos.json; or one video's folder; or the data set's
+             own root, TABE-51/data/<video>/...
 predictions  <vis>/<video>/final_outputs/<generation>/masks/<n>.png, n without zeros before it; one row a generation
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -19,22 +20,23 @@ from PIL import Image
 from vas_tool.errors import FormatError, InputError
 from vas_tool.evaluation.dataset import (
     BoxXYXY,
-    FrameError,
     MaskSource,
     Predictions,
     Problem,
     Truth,
     TruthClip,
     TruthFrame,
+    picture_in,
 )
 from vas_tool.evaluation.measuring import Protocol
 from vas_tool.evaluation.overlap import NOT_COUNTED, FrameMasks, tabe_iou, tabe_occluded_iou
 from vas_tool.evaluation.sail_vos import STRICT, STRICT_ABOUT
 from vas_tool.evaluation.tables import Cell, Evaluation, Table
-from vas_tool.formats.tabe import TabeSource, is_tabe_folder, read_tabe
+from vas_tool.formats.tabe import TabeSource, read_tabe, video_folders
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask
 from vas_tool.video.images import image_paths
+from vas_tool.video.order import in_natural_order, natural
 
 NOT_OCCLUDED = "NO_OCCLUSION"
 """The level of frames that mIOUfo leaves out; it counts ``NONE``."""
@@ -43,24 +45,54 @@ MASKS = Path("final_outputs")
 """Below a video of a result."""
 
 
+class VideoMasks:
+    """All mask images of one kind of a video, which TABE holds in one array."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = list(paths)
+
+    @cached_property
+    def exceeds_one(self) -> bool:
+        """Whether any pixel of any of them lies above 1; most often the first that is not empty has one."""
+        return any(_brightest(path) > 1 for path in self._paths)
+
+
+def _brightest(path: Path) -> int:
+    try:
+        return int(picture_in(path, "L").max(initial=0))
+    except FormatError:  # told when it is measured
+        return 0
+
+
 @dataclass(frozen=True, slots=True)
 class TabeMask:
-    """A mask image as TABE reads it: 0 and 1, or, when anything lies above 1, 255 alone is object (spec.md 4.5)."""
+    """A mask image as TABE reads it for its IoUs: what is not zero is object (spec.md 4.7)."""
 
     path: Path
+    video: VideoMasks
+    """That it is one of."""
+    is_divided: bool = False
 
     def read(self) -> Mask:
         """(H, W) bool. Raises FormatError when the file is no image."""
-        try:
-            with Image.open(self.path) as image:
-                pixels = np.asarray(image.convert("L"))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise FrameError(f"{self.path} does not read as an image ({error})", "unreadable file") from error
-        return np.asarray(pixels == 255 if pixels.max(initial=0) > 1 else pixels > 0)
+        pixels = picture_in(self.path, "L")
+        return np.asarray(pixels == 255 if self.is_divided and self.video.exceeds_one else pixels > 0)
+
+    def divided(self) -> TabeMask:
+        """The same as TABE reads it for mIOUocc: divided by 255 as whole numbers where any mask of the video exceeds 1,
+        so that grey is nothing, and a mask of ones too.
+        """
+        return replace(self, is_divided=True)
 
     def box(self, mask: Mask) -> BoxXYXY | None:
         """Tight box; None when it is empty."""
         return box_xyxy(mask)
+
+
+def masks_of(paths: Mapping[int, Path]) -> dict[int, TabeMask]:
+    """Frame index -> mask, of all masks of one kind of one video."""
+    video = VideoMasks(paths.values())
+    return {index: TabeMask(path, video) for index, path in paths.items()}
 
 
 def _whole(frame: FrameMasks) -> float:
@@ -82,12 +114,14 @@ PROTOCOL = Protocol(
     reference={"miou": _whole, "miou_ffo": _fully_occluded, "miou_fo": _occluded, "miou_occ": tabe_occluded_iou},
     strict=STRICT,
     reference_averaging="clips",
+    divided=frozenset({"miou_occ"}),
     about={
         "reference": (
             "miou: IoU over all frames (an empty union is 0); miou_ffo: on frames whose visible mask is empty; "
             "miou_fo: on frames of another level than NO_OCCLUSION, NONE included. A mean a video, then over videos.",
             "miou_occ: what is left after the visible mask is subtracted, as numbers: pixels that are visible and not "
-            "predicted become -1 and count as hidden.",
+            "predicted become -1 and count as hidden. Masks are divided by 255 for it, as whole numbers, where a mask "
+            "of the video exceeds 1: grey pixels count for the others and not here.",
             "Over the generations: mean, standard deviation (ddof 1), and that by the root of their number (SEM).",
         ),
         "strict": STRICT_ABOUT,
@@ -102,7 +136,7 @@ def key_of(video: str, frame_index: int) -> str:
 
 def read_truth(path: Path) -> Truth:
     """The videos that can be used, and what is wrong with the others. Raises FormatError when there is none."""
-    folders = [path] if is_tabe_folder(path) else sorted(f for f in _folders(path) if is_tabe_folder(f))
+    folders = video_folders(path)
     if not folders:
         raise FormatError(f"{path} holds no video with frames and visible_masks; name the folder of the videos")
     clips, problems = [], []
@@ -112,7 +146,7 @@ def read_truth(path: Path) -> Truth:
         except InputError as error:
             problems.append(Problem(folder.name, str(error), "bad record"))
             continue
-        frames = [_frame(source, folder.name, i) for i in range(source.num_frames)]
+        frames = list(_frames(source, folder.name))
         problems += [found for found in frames if isinstance(found, Problem)]
         clips.append(TruthClip(folder.name, "all", tuple(f for f in frames if isinstance(f, TruthFrame))))
     return Truth(tuple(clips), tuple(problems))
@@ -124,14 +158,22 @@ def _folders(path: Path) -> list[Path]:
     return [inner for inner in path.iterdir() if inner.is_dir()]
 
 
-def _frame(source: TabeSource, video: str, index: int) -> TruthFrame | Problem:
-    absent = [name for name, there in (("gt", source.amodal), ("visible", source.visible)) if index not in there]
-    if absent:
-        return Problem(key_of(video, index), f"there is no {' and no '.join(absent)} mask", "bad record")
-    level = source.occlusion[index].level if source.occlusion else ""
-    image = image_paths(source.frames)[index].relative_to(source.frames.parent.parent)
-    modal, amodal = TabeMask(source.visible[index]), TabeMask(source.amodal[index])
-    return TruthFrame(key_of(video, index), modal, amodal, level=level, image=str(image))
+def _frames(source: TabeSource, video: str) -> Iterator[TruthFrame | Problem]:
+    modal, amodal = masks_of(source.visible), masks_of(source.amodal)
+    for index, path in enumerate(image_paths(source.frames)):
+        key = key_of(video, index)
+        absent = [name for name, there in (("gt", amodal), ("visible", modal)) if index not in there]
+        if absent:
+            yield Problem(key, f"there is no {' and no '.join(absent)} mask", "bad record")
+            continue
+        level = source.occlusion[index].level if source.occlusion else ""
+        image = path.relative_to(source.frames.parent.parent)
+        yield TruthFrame(key, modal[index], amodal[index], level=level, image=str(image))
+
+
+def pictures_folder(path: Path) -> Path:
+    """The folder that the pictures of ``read_truth`` are named from."""
+    return next((folder.parent for folder in video_folders(path)), path)
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
@@ -145,7 +187,7 @@ def read_predictions(path: Path, truth: Truth) -> list[Predictions]:
     videos = {f.name: f / MASKS for f in _folders(path) if (f / MASKS).is_dir()}
     if not videos:
         raise FormatError(f"{path} holds no <video>/final_outputs; name the folder vis of the results")
-    generations = sorted({g.name for folder in videos.values() for g in _folders(folder)}, key=_natural)
+    generations = sorted({g.name for folder in videos.values() for g in _folders(folder)}, key=natural)
     lengths = {clip.name: 1 + max((_index(f.key) for f in clip.frames), default=0) for clip in truth.clips}
     return [_generation(path, name, videos=videos, lengths=lengths) for name in generations]
 
@@ -159,7 +201,7 @@ def _generation(path: Path, name: str, *, videos: Mapping[str, Path], lengths: M
     problems = []
     for video, folder in sorted(videos.items()):
         inner = folder / name / "masks"
-        paths = sorted(inner.glob("*.png"), key=lambda p: _natural(p.stem)) if inner.is_dir() else []
+        paths = in_natural_order(inner.glob("*.png")) if inner.is_dir() else []
         if video not in lengths:
             what = f"{path.name}, generation {name}: the truth lacks this video"
             problems.append(Problem(video, what, "unknown frame"))
@@ -167,7 +209,7 @@ def _generation(path: Path, name: str, *, videos: Mapping[str, Path], lengths: M
             what = f"generation {name} has {len(paths)} masks for {lengths[video]} frames, not named by their numbers"
             problems.append(Problem(video, what, "bad record"))
         else:
-            masks |= {key_of(video, i): TabeMask(mask) for i, mask in paired.items()}
+            masks |= {key_of(video, i): mask for i, mask in masks_of(paired).items()}
     return Predictions(f"generation {name}", masks, problems=tuple(problems))
 
 
@@ -178,11 +220,6 @@ def _paired(paths: Sequence[Path], num_frames: int) -> dict[int, Path] | None:
         first = 1 if numbers == list(range(1, num_frames + 1)) else 0
         return {number - first: path for number, path in zip(numbers, paths, strict=True)}
     return dict(enumerate(paths)) if len(paths) == num_frames else None
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """2 before 10."""
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def with_generations(evaluation: Evaluation, predictions: Sequence[Predictions]) -> Evaluation:

@@ -160,9 +160,10 @@ def best_row(k: int) -> str:
 def _table(
     rows: Mapping[str, Row], frames: Frames, rules: Rules, *, form: Form, chosen: npt.NDArray[np.bool_]
 ) -> Table:
+    places = frames.counted(chosen, form)
     return {
         name: {
-            measure: _cell(rules.finished(form, measure, values)[chosen], frames.clips[chosen], rules.averaging(form))
+            measure: _cell(rules.finished(form, measure, values)[places], frames.clips[places], rules.averaging(form))
             for measure, values in row[form].items()
         }
         for name, row in rows.items()

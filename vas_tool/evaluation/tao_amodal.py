@@ -55,7 +55,7 @@ def read_track_map(path: Path | None) -> dict[int, int]:
         raise FormatError(f"the result keys hold relative track ids; give --tracks {file}")
     try:
         return {int(video): int(first) for video, first in load_dict(path, "video ids and track ids").items()}
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"{path} must map video ids to track ids ({error}); name the right file") from error
 
 

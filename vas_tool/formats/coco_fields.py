@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args
 
 from vas_tool.formats.masks_on_frame import Review
+from vas_tool.masks import MOST_PIXELS
 
 EXACT_INTEGERS = 2**53
 """Beyond this, readers in JavaScript and in floating point lose digits."""
+
+LARGEST_ID = 2**64
+"""Other tools number their records with up to 64 bits. An id is copied and compared, never counted with."""
 
 FAR_AWAY = 100_000
 """Pixels: no corner of a polygon or a box is farther from the picture's."""
@@ -22,9 +27,14 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < EXACT_INTEGERS
 
 
+def is_id_number(value: Any) -> bool:
+    """A whole number of at most 64 bits."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_ID
+
+
 def is_id(value: Any) -> bool:
-    """A whole number or text."""
-    return is_integer(value) or is_text(value)
+    """A whole number of at most 64 bits, or text."""
+    return is_id_number(value) or is_text(value)
 
 
 def is_count(value: Any) -> bool:
@@ -72,11 +82,13 @@ def is_extent(value: Any) -> bool:
 
 
 def is_rle(value: Any) -> bool:
-    """{"size": [height, width], "counts": text}."""
+    """{"size": [height, width], "counts": text}, of no more pixels than a picture has."""
     if not isinstance(value, dict) or not isinstance(value.get("counts"), str):
         return False
     size = value.get("size")
-    return isinstance(size, list) and len(size) == 2 and all(map(is_size, size))
+    if not isinstance(size, list) or len(size) != 2 or not all(map(is_size, size)):
+        return False
+    return bool(size[0] * size[1] <= MOST_PIXELS)
 
 
 def is_polygon(value: Any) -> bool:
@@ -173,5 +185,5 @@ def wrong_fields(item: Mapping[str, Any], fields: Mapping[str, Kind]) -> Iterato
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = reprlib.repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -57,12 +57,18 @@ class CocoAnnotation:
     @property
     def amodal(self) -> Mask:
         """(H, W) amodal mask, cut to the picture. Raises FormatError when the runs are damaged."""
-        return from_rle(self.amodal_rle)
+        return self._decoded(self.amodal_rle)
 
     @property
     def modal(self) -> Mask:
         """(H, W) modal mask; all False where the object is wholly hidden. Raises FormatError."""
-        return from_rle(self.modal_rle)
+        return self._decoded(self.modal_rle)
+
+    def _decoded(self, rle: CocoRle) -> Mask:
+        try:
+            return from_rle(rle)
+        except FormatError as error:
+            raise FormatError(f"annotation {self.id}: {error}") from error
 
 
 @dataclass(frozen=True)

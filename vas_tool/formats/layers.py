@@ -34,6 +34,8 @@ from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import DEPTH_LEVELS
 from vas_tool.types import Frame, Mask
 from vas_tool.video import write_video
+from vas_tool.video.order import in_natural_order
+from vas_tool.video.picture_files import CANVAS_PIXELS, open_picture
 
 LayerName = Literal["modal", "amodal", "content", "modal_overlay", "amodal_overlay", "depth"]
 """``depth`` is of the clip, the others of each object."""
@@ -109,7 +111,7 @@ def write_layers(
                     write_video(beside / f"{layer.name}.{kind}", pictures, fps=project.clip.fps)
         write_provenance(beside, video, format_name="layers", things=video.truth.objects, frames=frames)
         ticks.end()
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    return in_natural_order(path for path in folder.rglob("*") if path.is_file())
 
 
 def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
@@ -273,14 +275,14 @@ def read_layers(folder: Path) -> LayersFolder:
     if not folder.is_dir() or not is_layers_folder(folder):
         raise FormatError(f"{folder} is no folder of exported layers; name one that `export --format layers` filled")
     pictures: dict[str, dict[int, Path]] = {}
-    for path in sorted(folder.glob("*/*.png")):
+    for path in in_natural_order(folder.glob("*/*.png")):
         pictures.setdefault(path.parent.name, {})[int(path.stem)] = path
     return LayersFolder(pictures)
 
 
 def _read_mask(path: Path) -> Mask:
     try:
-        with Image.open(path) as image:
+        with open_picture(path, most_pixels=CANVAS_PIXELS) as image:
             grey = np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
         raise FormatError(f"{path} does not read as an image ({error}); export it again") from error
@@ -306,7 +308,7 @@ def _checked_size(name: str, path: Path) -> tuple[int, int]:
     if name.endswith(("_modal", "_amodal")):
         return _read_mask(path).shape[::-1]
     try:
-        with Image.open(path) as image:
+        with open_picture(path, most_pixels=CANVAS_PIXELS) as image:
             image.load()
             return image.size
     except (OSError, SyntaxError, ValueError) as error:

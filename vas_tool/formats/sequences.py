@@ -15,31 +15,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.in_place import folder_in_place
+from vas_tool.formats.mask_folder import GivenMasks, MaskFolder, frame_names, only_object, paired_masks, read_masks
+from vas_tool.formats.mask_names import FrameNames
+from vas_tool.formats.mask_pixels import read_pixels
+from vas_tool.formats.mask_values import MaskValues
 from vas_tool.formats.provenance import write_provenance
 from vas_tool.formats.videos import ExportVideo, numbered
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
-from vas_tool.types import Mask, SizeWH
+from vas_tool.types import FrameRecord, Mask, SizeWH
+from vas_tool.video import ListedImages
 from vas_tool.video.images import image_paths
-
-OBJECT_ABOVE = 128
-"""Grey values above this are object, as the demo of Diffusion-VAS has it."""
+from vas_tool.video.picture_files import loaded_picture
 
 FEWEST_DIGITS = 3
 """frame_000: as in the published sequences. More frames than 1000 get more digits, so that names sort."""
 
 OUR_FILES = re.compile(r"(rgbs|masks)/frame_\d{3,}\.(png|jpg)|provenance\.json")
 """What ``write_sequences`` leaves in a sequence's folder."""
-
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for a file that is no picture, or half of one."""
 
 GIVEN = Stamp(engine="given")
 """The stamp of an imported mask."""
@@ -54,6 +53,8 @@ class SequencesSource:
     size_wh: SizeWH
     masks: Mapping[int, Path]
     """frame_index -> mask file; frames may be without."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how they pair."""
 
 
 def is_sequences_folder(folder: Path) -> bool:
@@ -134,8 +135,8 @@ def write_mask(path: Path, mask: Mask) -> None:
 def read_sequences(folder: Path) -> SequencesSource:
     """Look through a sequence: which mask belongs to which frame, and whether all sizes agree.
 
-    Files are sorted by plain name. Where the masks' names (without suffix) are those of frames they pair by name,
-    and there may be fewer masks than frames; otherwise they pair in order, and there must be as many.
+    Masks pair by name (without suffix) or number, and there may be fewer of them than frames; in order only where no
+    name matches and there are as many. See ``mask_names.pair``.
 
     Raises FormatError, naming the odd file, when a folder is missing or empty, or names, counts or sizes disagree.
     """
@@ -143,35 +144,8 @@ def read_sequences(folder: Path) -> SequencesSource:
         raise FormatError(f"{folder} has no folders rgbs and masks; choose a folder that has both")
     frames = image_paths(folder / "rgbs")
     size_wh = upright_size(frames[0])
-    return SequencesSource(
-        rgbs=folder / "rgbs",
-        num_frames=len(frames),
-        size_wh=size_wh,
-        masks=pair_masks(folder / "masks", [path.stem for path in frames], size_wh=size_wh),
-    )
-
-
-def pair_masks(folder: Path, frame_stems: Sequence[str], *, size_wh: SizeWH) -> dict[int, Path]:
-    """frame_index -> mask file, as ``read_sequences`` pairs them; sizes are read from the files' heads.
-
-    Raises FormatError, naming the odd file.
-    """
-    paths = image_paths(folder)
-    for path in paths:
-        if _size_of(path) != size_wh:
-            raise FormatError(f"{path} is {_size_of(path)}, the frames are {size_wh} (width, height); scale it to them")
-    index_of = {stem: i for i, stem in enumerate(frame_stems)}
-    odd = [path for path in paths if path.stem not in index_of]
-    if not odd and len({path.stem for path in paths}) == len(paths) and len(index_of) == len(frame_stems):
-        return {index_of[path.stem]: path for path in paths}
-    if odd and len(odd) < len(paths):
-        raise FormatError(f"{odd[0]} has the name of no frame, the other masks do; rename it or take it out")
-    if len(paths) != len(frame_stems):
-        raise FormatError(
-            f"{folder} has {len(paths)} masks for {len(frame_stems)} frames; name them like the frames "
-            f"({frame_stems[0]}.png, ...), or give one for each frame"
-        )
-    return dict(enumerate(paths))
+    paired = paired_masks(folder / "masks", FrameNames(tuple(path.stem for path in frames)), size_wh=size_wh)
+    return SequencesSource(folder / "rgbs", len(frames), size_wh, paired.masks, paired.notes)
 
 
 def odd_files(source: SequencesSource, *, every_frame: bool = True, frames_too: bool = True) -> list[str]:
@@ -186,7 +160,7 @@ def odd_files(source: SequencesSource, *, every_frame: bool = True, frames_too: 
             mask = source.masks.get(frame_index)
             if mask is None:
                 problems += [f"{path} has no mask"] * every_frame
-            elif other := set(np.unique(_grey(mask, source.size_wh)).tolist()) - {0, 255}:
+            elif other := set(np.unique(read_pixels(mask, source.size_wh).shown).tolist()) - {0, 255}:
                 problems.append(f"{mask} has {len(other)} values other than 0 and 255")
         except FormatError as error:
             problems.append(str(error))
@@ -197,27 +171,26 @@ def import_sequences(
     folder: Path,
     project_folder: Path,
     *,
-    label: str = "object 1",
+    label: str | None = None,
     fps: float = 8.0,
+    mask_values: MaskValues = "auto",
     progress: Progress = silent,
 ) -> Project:
-    """Make a project of a sequence: its frames, and one object with the masks as given modal masks.
+    """Make a project of a sequence: its frames, and its masks as given modal masks.
+
+    Masks of several values are several objects. ``label`` is their category; without it they have the folder's name,
+    each with its value. ``mask_values`` says what the masks' values mean where the pictures do not show it.
 
     Nothing is left when it fails or is cancelled. Raises FormatError and VideoError for what is wrong with the
     folder, ProjectError when ``project_folder`` cannot be made, Cancelled.
     """
     source = read_sequences(folder)
-    return project_with_masks(project_folder, source, label=label, fps=fps, progress=progress)
-
-
-def project_with_masks(
-    project_folder: Path, source: SequencesSource, *, label: str, fps: float, progress: Progress
-) -> Project:
-    """Make a project of frames and one object's masks that were looked through; see ``import_sequences``."""
-    project = Project.create(project_folder, source.rgbs, fps=fps, progress=progress)
+    masks = read_masks(source.masks, size_wh=source.size_wh, values=mask_values, progress=progress)
+    project = Project.create(project_folder, listed_frames(source, masks, fps=fps), fps=fps, progress=progress)
     try:
-        thing = AnnotatedObject(project.truth.next_object_id, label)
-        _give(project, thing, source.masks, edit_id=None, progress=progress)
+        for given in masks.objects:
+            name = label or f"{folder.resolve().name} {given.name}".rstrip()
+            give_masks(project, AnnotatedObject(project.truth.next_object_id, name), given, progress=progress)
     except BaseException:
         project.close()
         shutil.rmtree(project_folder, ignore_errors=True)
@@ -225,85 +198,73 @@ def project_with_masks(
     return project
 
 
+def listed_frames(source: SequencesSource, masks: MaskFolder, *, fps: float) -> ListedImages:
+    """A sequence's frames, ``fps`` a second, with what is to be known of how its masks pair and were read."""
+    frames = tuple((path, FrameRecord(i, i / fps)) for i, path in enumerate(image_paths(source.rgbs)))
+    return ListedImages(source.rgbs, frames, (*source.notes, *masks.notes))
+
+
 def import_masks(
-    project: Project, object_id: int, folder: Path, *, edit_id: int | None = None, progress: Progress = silent
-) -> None:
-    """Give an object the modal masks in a folder of images; they pair with the frames as in ``read_sequences``.
+    project: Project,
+    object_id: int,
+    folder: Path,
+    *,
+    mask_values: MaskValues = "auto",
+    edit_id: int | None = None,
+    progress: Progress = silent,
+) -> tuple[str, ...]:
+    """Give an object the modal masks in a folder of images; what a person should know of it.
 
-    By name means the names of the clip's own files (00000, 00001, ...). Masks given before stay on other frames.
-    With ``edit_id``, undoing that edit brings back masks that were replaced. Raises PromptError when there is no
-    such object; FormatError when a file does not read, names, counts or sizes disagree, or the masks are too dark
-    to tell (0 and 1, say): nothing is changed then.
+    They pair with the frames by the names that these have in the project's source: of a folder, its files' names; of
+    a video, the frames' numbers in it. See ``mask_names.pair``. Masks given before stay on other frames. With
+    ``edit_id``, undoing that edit brings back masks that were replaced. Raises PromptError when there is no such
+    object; FormatError when a file does not read, names, counts or sizes disagree, the masks are of several objects,
+    or it cannot be told what is object in them: nothing is changed then.
     """
-    stems = [project.clip.frame_path(i).stem for i in range(len(project.clip))]
-    masks = pair_masks(folder, stems, size_wh=project.clip.size_wh)
-    _give(project, project.truth.object(object_id), masks, edit_id=edit_id, progress=progress)
+    thing = project.truth.object(object_id)
+    masks = masks_for(project, folder, mask_values=mask_values, progress=progress)
+    give_masks(project, thing, only_object(masks, folder), edit_id=edit_id, progress=progress)
+    return masks.notes
 
 
-def _give(
+def masks_for(
+    project: Project,
+    folder: Path,
+    *,
+    source: Path | None = None,
+    mask_values: MaskValues = "auto",
+    progress: Progress = silent,
+) -> MaskFolder:
+    """A folder's masks, paired with a project's frames and read, as ``import_masks`` does. ``source``: the folder that
+    the project was made of; masks of its other images are left out.
+    """
+    paired = paired_masks(folder, frame_names(project, source), size_wh=project.clip.size_wh)
+    masks = read_masks(paired.masks, size_wh=project.clip.size_wh, values=mask_values, progress=progress)
+    return replace(masks, notes=(*paired.notes, *masks.notes))
+
+
+def give_masks(
     project: Project,
     thing: AnnotatedObject,
-    masks: Mapping[int, Path],
+    masks: GivenMasks,
     *,
-    edit_id: int | None,
-    progress: Progress,
+    edit_id: int | None = None,
+    progress: Progress = silent,
 ) -> None:
-    # Looked through first, so that a bad file changes nothing; read again then, so that memory stays flat.
-    brightest = 0
-    for done, path in enumerate(masks.values()):
-        progress(done, 2 * len(masks), "reading masks")
-        brightest = max(brightest, int(_grey(path, project.clip.size_wh).max()))
-    if 0 < brightest <= OBJECT_ABOVE:
-        raise FormatError(
-            f"the masks in {next(iter(masks.values())).parent} reach only {brightest} of 255; "
-            f"object pixels must be above {OBJECT_ABOVE}: write them as 0 and 255"
-        )
+    """Give an object, of the project or a new one, masks that were looked through."""
     with project.mutex, project.under(edit_id) if edit_id is not None else nullcontext():
-        for done, (frame_index, path) in enumerate(sorted(masks.items()), len(masks)):
-            progress(done, 2 * len(masks), "reading masks")
-            mask = _grey(path, project.clip.size_wh) > OBJECT_ABOVE
-            project.layers(thing.id).given.put(frame_index, mask, GIVEN)
+        for done, (frame_index, read) in enumerate(sorted(masks.read.items())):
+            progress(done, len(masks.read), "reading masks")
+            project.layers(thing.id).given.put(frame_index, read(), GIVEN)
         # Only now, with every mask on disk, does the project rely on them.
-        given = tuple(sorted({*thing.given, *masks}))
+        given = tuple(sorted({*thing.given, *masks.read}))
         project.edit(f"import masks of {thing.label}", project.truth.with_object(replace(thing, given=given)))
-    progress(2 * len(masks), 2 * len(masks), "reading masks")
+    progress(len(masks.read), len(masks.read), "reading masks")
 
 
 def upright_size(path: Path) -> SizeWH:
     """Width and height of a frame as the import will turn it."""
     try:
-        with Image.open(path) as image:
-            image.load()
-            return ImageOps.exif_transpose(image).size
-    except UNREADABLE as error:
-        raise _unreadable(path, error) from error
-
-
-def _size_of(path: Path) -> SizeWH:
-    """Width and height, from the file's head."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except UNREADABLE as error:
-        raise _unreadable(path, error) from error
-
-
-def read_mask(path: Path, size_wh: SizeWH) -> Mask:
-    """(H, W) of a picture of grey values. Raises FormatError when it is no picture of that size."""
-    return _grey(path, size_wh) > OBJECT_ABOVE
-
-
-def _grey(path: Path, size_wh: SizeWH) -> npt.NDArray[np.uint8]:
-    """(H, W) uint8."""
-    try:
-        with Image.open(path) as image:
-            grey = np.asarray(image.convert("L"))
-    except UNREADABLE as error:
-        raise _unreadable(path, error) from error
-    if grey.shape != size_wh[::-1]:
-        raise FormatError(f"{path} is {grey.shape[::-1]}, the clip {size_wh} (width, height); scale it to that")
-    return grey
-
-
-def _unreadable(path: Path, error: Exception) -> FormatError:
-    return FormatError(f"{path} does not read as an image ({error}); replace it or take it out")
+        return ImageOps.exif_transpose(loaded_picture(path)).size
+    except OSError as error:
+        raise FormatError(f"{path} does not read as an image ({error}); replace it or take it out") from error

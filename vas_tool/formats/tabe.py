@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
-from PIL import Image
-
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
-from vas_tool.formats.coco_fields import is_rate
+from vas_tool.formats.coco_fields import is_number, is_rate
 from vas_tool.formats.in_place import folder_in_place, text_in_place
 from vas_tool.formats.json_files import json_line, load_json
+from vas_tool.formats.mask_folder import paired_masks
+from vas_tool.formats.mask_names import FrameNames, Paired
+from vas_tool.formats.mask_pixels import read_pixels
 from vas_tool.formats.masks_on_frame import DIGITS, MasksOnFrame
 from vas_tool.formats.provenance import write_provenance
 from vas_tool.formats.sequences import (
@@ -31,7 +32,6 @@ from vas_tool.formats.sequences import (
     chosen_frames,
     object_folder,
     odd_files,
-    pair_masks,
     upright_size,
     write_mask,
 )
@@ -41,10 +41,14 @@ from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.types import SizeWH
 from vas_tool.video.images import image_paths
+from vas_tool.video.order import in_natural_order
 from vas_tool.video.storing import encode_jpeg
 
 Level = Literal["NO_OCCLUSION", "SLIGHT_OCCLUSION", "SEVERE_OCCLUSION", "NONE"]
 """``NONE``: the object is leaving the picture."""
+
+BY_NUMBER: tuple[Level, ...] = ("SEVERE_OCCLUSION", "SLIGHT_OCCLUSION", "NO_OCCLUSION", "NONE")
+"""What TABE calls each level by number, from 0 (spec.md 4.2)."""
 
 HARDLY, HALF = 0.005, 0.5
 """Hidden shares up to which TABE-51 says NO, and below which SLIGHT (its generator, spec.md 4.6)."""
@@ -59,7 +63,7 @@ class Occlusion:
 
     level: Level
     amount: float | None
-    """Share of the whole object, 0..1; None for ``NONE``."""
+    """Share of the whole object, 0..1; None for ``NONE``, and where the file does not say."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +79,30 @@ class TabeSource:
     """The ground truth; may be empty."""
     occlusion: tuple[Occlusion, ...]
     """One a frame; empty when the folder does not say."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the masks pair."""
 
     def as_sequence(self, masks: Literal["visible", "amodal"] = "visible") -> SequencesSource:
         """The frames with one kind of masks."""
-        return SequencesSource(self.frames, self.num_frames, self.size_wh, getattr(self, masks))
+        return SequencesSource(self.frames, self.num_frames, self.size_wh, getattr(self, masks), self.notes)
 
 
 def is_tabe_folder(folder: Path) -> bool:
     """Whether a folder has the two folders ``frames`` and ``visible_masks``."""
     return (folder / "frames").is_dir() and (folder / "visible_masks").is_dir()
+
+
+def video_folders(path: Path) -> list[Path]:
+    """The videos' folders that ``path`` means, in order: itself, those in it, or those in its folder ``data``, as the
+    data set has them (``TABE-51/data/<video>``). Empty when there are none.
+    """
+    if is_tabe_folder(path):
+        return [path]
+    for place in (path, path / "data", path / "TABE-51" / "data"):
+        inner = in_natural_order(f for f in place.iterdir() if is_tabe_folder(f)) if place.is_dir() else []
+        if inner:
+            return inner
+    return []
 
 
 # --- out ------------------------------------------------------------------------------------------------------------
@@ -158,7 +177,7 @@ def level_of(amount: float) -> Level:
 
 
 def read_tabe(folder: Path) -> TabeSource:
-    """Look through a video's folder. Masks pair with frames by name, or in order when there are as many.
+    """Look through a video's folder. Masks pair with frames as ``read_sequences`` has it.
 
     Raises FormatError, naming the odd file, when a folder is missing or empty, or names, counts or sizes disagree.
     """
@@ -166,35 +185,56 @@ def read_tabe(folder: Path) -> TabeSource:
         raise FormatError(f"{folder} has no folders frames and visible_masks; choose a video's folder of TABE")
     frames = image_paths(folder / "frames")
     size_wh = upright_size(frames[0])
-    stems = [path.stem for path in frames]
-    truth = folder / "gt_masks"
+    names, truth = FrameNames(tuple(path.stem for path in frames)), folder / "gt_masks"
+    visible = paired_masks(folder / "visible_masks", names, size_wh=size_wh)
+    amodal = paired_masks(truth, names, size_wh=size_wh) if truth.is_dir() else Paired({})
     return TabeSource(
         frames=folder / "frames",
         num_frames=len(frames),
         size_wh=size_wh,
-        visible=pair_masks(folder / "visible_masks", stems, size_wh=size_wh),
-        amodal=pair_masks(truth, stems, size_wh=size_wh) if truth.is_dir() else {},
+        visible=visible.masks,
+        amodal=amodal.masks,
         occlusion=_read_occlusion(folder / "annos.json", len(frames)) if (folder / "annos.json").exists() else (),
+        notes=(*visible.notes, *amodal.notes),
     )
 
 
 def _read_occlusion(path: Path, num_frames: int) -> tuple[Occlusion, ...]:
-    data = load_json(path)
+    data = load_json(path, allow_nan=True)  # the data set's own generator writes NaN where nothing is to be hidden
     items = data.get("occlusion") if isinstance(data, dict) else None
     if not isinstance(items, list) or len(items) != num_frames:
         raise FormatError(f"{path} needs a list occlusion of {num_frames} records, one a frame")
-    wrong = [str(place) for place, item in enumerate(items) if not _is_occlusion(item)]
+    found = [_occlusion_in(item) for item in items]
+    wrong = [str(place) for place, occlusion in enumerate(found) if occlusion is None]
     if wrong:
         raise FormatError(
             f"{path}: the records {', '.join(wrong)} are no level of {', '.join(get_args(Level))} and amount"
         )
-    return tuple(Occlusion(item["level"], item["amount"]) for item in items)
+    return tuple(occlusion for occlusion in found if occlusion is not None)
 
 
-def _is_occlusion(item: Any) -> bool:
-    if not isinstance(item, dict) or item.get("level") not in get_args(Level) or "amount" not in item:
-        return False
-    return item["amount"] is None or is_rate(item["amount"])
+def _occlusion_in(item: Any) -> Occlusion | None:
+    if not isinstance(item, dict) or "level" not in item:
+        return None
+    level, amount = level_said(item["level"]), item.get("amount")
+    if isinstance(amount, float) and math.isnan(amount):
+        amount = None
+    sound = amount is None or is_rate(amount)
+    return Occlusion(level, amount) if level and sound else None
+
+
+def level_said(value: Any) -> Level | None:
+    """The level as TABE reads it: a number from 0 to 3 or its digit, a text by how it begins in any case (``severe``,
+    ``slight``, ``no``), null or ``None`` or ``NONE`` for leaving. None when it is no level.
+    """
+    if value in (None, "None", "NONE"):
+        return "NONE"
+    text = str(int(value)) if is_number(value) and value == int(value) else value
+    if not isinstance(text, str):
+        return None
+    if text in ("0", "1", "2", "3"):
+        return BY_NUMBER[int(text)]
+    return next((level for level in BY_NUMBER[:3] if text.lower().startswith(level.split("_")[0].lower())), None)
 
 
 def check_tabe(source: TabeSource) -> Iterator[str]:
@@ -208,13 +248,13 @@ def check_tabe(source: TabeSource) -> Iterator[str]:
         if seen is not None and not _covers(path, seen):
             yield f"{path} does not cover {seen}"
     for frame_index, occlusion in enumerate(source.occlusion):
-        if occlusion.level != "NONE" and (occlusion.amount is None or occlusion.level != level_of(occlusion.amount)):
+        follows = occlusion.amount is None or occlusion.level == level_of(occlusion.amount)
+        if occlusion.level != "NONE" and not follows:
             yield f"annos.json, frame {frame_index}: the level is {occlusion.level}, the amount {occlusion.amount}"
 
 
 def _covers(whole: Path, seen: Path) -> bool:
     try:
-        with Image.open(whole) as amodal, Image.open(seen) as modal:
-            return not (np.asarray(modal.convert("L")) > np.asarray(amodal.convert("L"))).any()
-    except (OSError, SyntaxError, ValueError):
+        return not (read_pixels(seen).shown > read_pixels(whole).shown).any()
+    except FormatError:
         return True  # told already

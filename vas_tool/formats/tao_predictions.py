@@ -18,7 +18,7 @@ from typing import Any
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
-from vas_tool.formats.coco_fields import Kind, is_extent, is_id, is_integer, is_rate, wrong_fields
+from vas_tool.formats.coco_fields import Kind, is_extent, is_id, is_id_number, is_rate, wrong_fields
 from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import load_json, write_list
 from vas_tool.formats.origin import Id, Origin
@@ -48,7 +48,7 @@ class TaoPrediction:
 
 FIELDS: dict[str, Kind] = {
     "image_id": is_id,
-    "category_id": is_integer,
+    "category_id": is_id_number,
     "bbox": is_extent,
     "score": is_rate,
     "track_id": is_id,

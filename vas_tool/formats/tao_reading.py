@@ -19,6 +19,7 @@ from vas_tool.formats.coco_fields import (
     is_extent,
     is_flag,
     is_id,
+    is_id_number,
     is_integer,
     is_rate,
     is_size,
@@ -29,13 +30,14 @@ from vas_tool.formats.coco_fields import (
 from vas_tool.formats.json_files import load_json
 from vas_tool.formats.origin import Id
 from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrack, TaoVideo, Xywh
+from vas_tool.video.order import natural
 
 REQUIRED: dict[str, dict[str, Kind]] = {
     "videos": {"id": is_id, "name": is_text, "width": is_size, "height": is_size},
     "images": {"id": is_id, "video_id": is_id, "file_name": is_text},
-    "categories": {"id": is_integer, "name": is_text},
-    "tracks": {"id": is_id, "video_id": is_id, "category_id": is_integer},
-    "annotations": {"id": is_id, "image_id": is_id, "track_id": is_id, "category_id": is_integer, "video_id": is_id},
+    "categories": {"id": is_id_number, "name": is_text},
+    "tracks": {"id": is_id, "video_id": is_id, "category_id": is_id_number},
+    "annotations": {"id": is_id, "image_id": is_id, "track_id": is_id, "category_id": is_id_number, "video_id": is_id},
 }
 """List -> key -> kind. Only ``tracks`` may be absent as a list."""
 
@@ -138,7 +140,7 @@ class _Reading:
         """By id; the ids of those that were merged into another lead to that one."""
         categories = self._records("categories")
         merged = [(m, c) for c in categories.values() for m in _list(c.get("merged")) if isinstance(m, dict)]
-        return {m["id"]: c for m, c in merged if is_integer(m.get("id"))} | categories
+        return {m["id"]: c for m, c in merged if is_id_number(m.get("id"))} | categories
 
     def _known(self, records: Records, list_name: str, kinds: Mapping[str, tuple[str, Records]]) -> Records:
         """The records all of whose references exist."""
@@ -235,7 +237,7 @@ def _by_video(images: Iterable[dict[str, Any]]) -> dict[Id, list[TaoImage]]:
         image = TaoImage(record["id"], record["video_id"], record["file_name"], index)
         by_video.setdefault(image.video_id, []).append(image)
     for own in by_video.values():
-        own.sort(key=lambda i: (math.inf if i.frame_index is None else i.frame_index, i.file_name))
+        own.sort(key=lambda i: (math.inf if i.frame_index is None else i.frame_index, natural(i.file_name)))
     return by_video
 
 

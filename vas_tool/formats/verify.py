@@ -13,6 +13,7 @@ from vas_tool.formats.sequences import is_sequences_folder, odd_files, read_sequ
 from vas_tool.formats.tabe import check_tabe, is_tabe_folder, read_tabe
 from vas_tool.formats.verify_file import FormatKind, VerifyReport, unknown, verify_export, verify_file
 from vas_tool.formats.zips import is_zip, unpacked
+from vas_tool.video.order import in_natural_order
 
 DEEPEST = 3
 """Folders inside folders that exports are looked for in."""
@@ -74,8 +75,10 @@ def _exports_in(path: Path, deeper: int) -> Iterator[VerifyReport]:
         if fits(path):
             yield _checked(path, kind, check(path))
             return
-    yield from filter(None, map(verify_export, sorted(path.glob("*.json"))))
-    for folder in sorted(inner for inner in path.iterdir() if inner.is_dir() and not inner.name.startswith(".")):
+    yield from filter(None, map(verify_export, in_natural_order(path.glob("*.json"))))
+    for folder in in_natural_order(
+        inner for inner in path.iterdir() if inner.is_dir() and not inner.name.startswith(".")
+    ):
         if deeper and os.access(folder, os.R_OK | os.X_OK):
             yield from _exports_in(folder, deeper - 1)
 

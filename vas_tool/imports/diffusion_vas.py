@@ -10,13 +10,14 @@ from pathlib import Path, PurePosixPath
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
-from vas_tool.formats.coco_fields import is_integer, is_text
+from vas_tool.formats.coco_fields import is_id_number, is_text
 from vas_tool.formats.diffusion_vas import Sample, read_samples
 from vas_tool.formats.json_files import load_json
 from vas_tool.formats.origin import Origin, TrackOrigin
 from vas_tool.formats.sequences import upright_size
-from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all
+from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all, nothing_chosen
 from vas_tool.masks import from_rle
+from vas_tool.remarks import counted
 from vas_tool.types import AmodalBox, FrameRecord
 from vas_tool.video import ListedImages
 
@@ -57,12 +58,13 @@ def import_samples(
     ``with_amodal`` takes the amodal masks of a SAIL-VOS file over; else they are left to be made. ``categories`` is
     a JSON file with a list of that name, to call the objects by. What is wrong is listed, the rest is imported.
 
-    Raises FormatError when a file cannot be read or nothing was chosen; Cancelled.
+    Raises FormatError when a file cannot be read or nothing was chosen (with all that is wrong
+    in it); Cancelled.
     """
     file = read_samples(annotations)
     wanted = [sample for sample in file.samples if (choice or SampleChoice()).takes(sample)]
     if not wanted:
-        raise FormatError(f"{annotations} has {len(file.samples)} good samples, and nothing in it was chosen")
+        raise nothing_chosen(f"{annotations} has {counted(len(file.samples), 'good sample')}", file.problems)
     labels = _labels(categories) if categories else {}
     by_frames: dict[tuple[str, ...], list[Sample]] = {}
     for sample in wanted:
@@ -84,7 +86,7 @@ def _labels(path: Path) -> dict[int, str]:
     items = data.get("categories") if isinstance(data, dict) else None
     if not isinstance(items, list):
         raise FormatError(f"{path} has no list categories; name a file that has one, such as TAO-Amodal's")
-    sound = [c for c in items if isinstance(c, dict) and is_integer(c.get("id")) and is_text(c.get("name"))]
+    sound = [c for c in items if isinstance(c, dict) and is_id_number(c.get("id")) and is_text(c.get("name"))]
     return {item["id"]: item["name"] for item in sound}
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, InputError
-from vas_tool.formats.sequences import SequencesSource, is_sequences_folder, read_mask, read_sequences
-from vas_tool.formats.tabe import TabeSource, is_tabe_folder, read_tabe
-from vas_tool.imports.planned import Imported, Plan, PlannedObject, ReadMask, folder_name, make_all
-from vas_tool.types import FrameRecord, SizeWH
-from vas_tool.video import ListedImages
-from vas_tool.video.images import image_paths
+from vas_tool.formats.mask_folder import MaskFolder, ReadMask, read_masks
+from vas_tool.formats.mask_values import MaskValues
+from vas_tool.formats.sequences import SequencesSource, is_sequences_folder, listed_frames, read_sequences
+from vas_tool.formats.tabe import TabeSource, read_tabe, video_folders
+from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all
+from vas_tool.video.order import in_natural_order
 
 TABE_FPS = 15.0
 """At which TABE-51 was sampled (spec.md 4.6)."""
@@ -26,46 +25,59 @@ def import_tabe(
     fps: float = TABE_FPS,
     label: str | None = None,
     with_amodal: bool = False,
+    mask_values: MaskValues = "auto",
     progress: Progress = silent,
 ) -> Imported:
-    """Make a project of a video's folder of TABE, or of each of those in ``folder``; masks are given modal masks.
+    """Make a project of a video's folder of TABE, or of each of those in ``folder`` or in its folder ``data``, as the
+    data set has them; masks are given modal masks.
 
     ``label`` is the object's category; without it, the folder's name. ``with_amodal`` takes the ground truth over as
-    amodal masks; else it stays outside, so that what is made can be measured against it. What is wrong is listed,
-    the rest is imported. Raises FormatError when there is no such folder; Cancelled.
+    amodal masks; else it stays outside, so that what is made can be measured against it. Masks of several values are
+    several objects; ``mask_values`` says what they mean where that is not seen. What is wrong is listed, the rest is
+    imported. Raises FormatError when there is no such folder; Cancelled.
     """
 
     def plan(inner: Path) -> Plan:
         source: TabeSource = read_tabe(inner)
-        amodal = source.as_sequence("amodal").masks if with_amodal else {}
-        return _plan(inner, source.as_sequence(), fps=fps, label=label, amodal=amodal)
+        amodal = read_masks(source.amodal, size_wh=source.size_wh, values=mask_values) if with_amodal else None
+        return _plan(inner, source.as_sequence(), fps=fps, label=label, values=mask_values, amodal=amodal)
 
-    return _import_each(folder, projects, fits=is_tabe_folder, plan=plan, progress=progress)
+    return _import_each(folder, projects, found=video_folders, plan=plan, progress=progress)
 
 
 def import_sequence_folders(
-    folder: Path, projects: Path, *, fps: float = 8.0, label: str | None = None, progress: Progress = silent
+    folder: Path,
+    projects: Path,
+    *,
+    fps: float = 8.0,
+    label: str | None = None,
+    mask_values: MaskValues = "auto",
+    progress: Progress = silent,
 ) -> Imported:
     """The same for folders with ``rgbs`` and ``masks``."""
 
     def plan(inner: Path) -> Plan:
-        return _plan(inner, read_sequences(inner), fps=fps, label=label, amodal={})
+        return _plan(inner, read_sequences(inner), fps=fps, label=label, values=mask_values)
 
-    return _import_each(folder, projects, fits=is_sequences_folder, plan=plan, progress=progress)
+    return _import_each(folder, projects, found=_sequence_folders, plan=plan, progress=progress)
+
+
+def _sequence_folders(folder: Path) -> list[Path]:
+    inner = in_natural_order(path for path in folder.iterdir() if path.is_dir() and is_sequences_folder(path))
+    return [folder] if is_sequences_folder(folder) else inner
 
 
 def _import_each(
     folder: Path,
     projects: Path,
     *,
-    fits: Callable[[Path], bool],
+    found: Callable[[Path], list[Path]],
     plan: Callable[[Path], Plan],
     progress: Progress,
 ) -> Imported:
     if not folder.is_dir():
         raise FormatError(f"{folder} is no folder; check the spelling")
-    inner = sorted(path for path in folder.iterdir() if path.is_dir() and fits(path))
-    folders = [folder] if fits(folder) else inner
+    folders = found(folder)
     if not folders:
         raise FormatError(f"{folder} is no such folder, and holds none; see the formats in the README")
     plans, problems = [], []
@@ -77,16 +89,34 @@ def _import_each(
     return make_all(plans, projects, problems=problems, progress=progress)
 
 
-def _plan(folder: Path, source: SequencesSource, *, fps: float, label: str | None, amodal: Mapping[int, Path]) -> Plan:
+def _plan(
+    folder: Path,
+    source: SequencesSource,
+    *,
+    fps: float,
+    label: str | None,
+    values: MaskValues,
+    amodal: MaskFolder | None = None,
+) -> Plan:
     name = folder.resolve().name
-    frames = tuple((p, FrameRecord(i, i / fps)) for i, p in enumerate(image_paths(source.rgbs)))
-    thing = PlannedObject(
-        label=label or name,
-        modal=_readers(source.masks, source.size_wh),
-        amodal=_readers(amodal, source.size_wh),
+    modal = read_masks(source.masks, size_wh=source.size_wh, values=values)
+    whole = _of_the_same(folder, modal, amodal)
+    things = tuple(
+        PlannedObject(
+            label=label or f"{name} {given.name}".rstrip(), modal=given.read, amodal=whole.get(given.name, {})
+        )
+        for given in modal.objects
     )
-    return Plan(folder_name(name), ListedImages(source.rgbs, frames), fps, (thing,))
+    return Plan(folder_name(name), listed_frames(source, modal, fps=fps), fps, things)
 
 
-def _readers(masks: Mapping[int, Path], size_wh: SizeWH) -> dict[int, ReadMask]:
-    return {frame_index: partial(read_mask, path, size_wh) for frame_index, path in masks.items()}
+def _of_the_same(folder: Path, modal: MaskFolder, amodal: MaskFolder | None) -> dict[str, Mapping[int, ReadMask]]:
+    """Name of an object -> its amodal masks."""
+    if amodal is None or not any(given.read for given in amodal.objects):
+        return {}
+    if len(modal.objects) == len(amodal.objects) == 1:
+        return {modal.objects[0].name: amodal.objects[0].read}
+    names, whole = {given.name for given in modal.objects}, {given.name: given.read for given in amodal.objects}
+    if names != whole.keys():
+        raise FormatError(f"{folder}: the modal masks are of {sorted(names)}, the amodal ones of {sorted(whole)}")
+    return whole

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vas_tool.boxes.keyframes import beyond, canvas_for, drawn
 from vas_tool.engines.base import Progress, silent
-from vas_tool.errors import Cancelled, ProjectError, VasToolError, VideoError
+from vas_tool.errors import Cancelled, FormatError, ProjectError, VasToolError, VideoError
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
 from vas_tool.formats.sequences import upright_size
 from vas_tool.project import Project
@@ -71,6 +71,16 @@ class Imported:
     """What was made, and what was there already."""
 
 
+def nothing_chosen(what: str, problems: Sequence[str]) -> FormatError:
+    """The error that says that a file has nothing to import, and all that is wrong in it, for that may be why.
+
+    ``what``: the file and how much is in it.
+    """
+    sentence = f"{what}, and nothing in it was chosen"
+    wrong = [f"{sentence}; {counted(len(problems), 'problem')} in it:", *problems]
+    return FormatError("\n".join(wrong) if problems else sentence)
+
+
 def folder_name(name: str) -> str:
     """A video's name as the name of a folder: ``val/LaSOT/clip`` -> ``val_LaSOT_clip``."""
     plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip("._")
@@ -105,6 +115,7 @@ def make_all(
             made.append(folder)
             frames = len(as_made.images.frames)
             notes.append(f"{folder}: {counted(frames, 'frame')}, {_counted(as_made.objects)}{_cut(as_made)}")
+            notes += (f"{folder}: {note}" for note in as_made.images.notes)
     return Imported(tuple(made), tuple(found), tuple(notes))
 
 

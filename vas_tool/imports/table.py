@@ -75,13 +75,20 @@ def _tabe(options: Namespace, progress: Progress) -> Imported:
         fps=_rate(options, TABE_FPS),
         label=options.label,
         with_amodal=options.with_amodal,
+        mask_values=options.mask_values,
         progress=progress,
     )
 
 
 def _sequences(options: Namespace, progress: Progress) -> Imported:
-    fps = _rate(options, USUAL_FPS)
-    return import_sequence_folders(options.source, options.projects, fps=fps, label=options.label, progress=progress)
+    return import_sequence_folders(
+        options.source,
+        options.projects,
+        fps=_rate(options, USUAL_FPS),
+        label=options.label,
+        mask_values=options.mask_values,
+        progress=progress,
+    )
 
 
 IMPORTS: dict[str, Callable[[Namespace, Progress], Imported]] = {

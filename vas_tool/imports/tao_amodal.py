@@ -18,10 +18,12 @@ from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrac
 from vas_tool.formats.tao_predictions import FORMAT
 from vas_tool.formats.tao_reading import read_tao_amodal
 from vas_tool.imports.between import between, rate_of, seconds_of
-from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all
+from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all, nothing_chosen
+from vas_tool.remarks import counted
 from vas_tool.types import AmodalBox, Box, BoxKeyframe, FrameRecord, NoBox, SizeWH
 from vas_tool.video import ListedImages
 from vas_tool.video.images import image_paths, is_image
+from vas_tool.video.order import in_natural_order
 
 ANNOTATED_FPS = 1.0
 """TAO is annotated once a second (spec.md 6.1)."""
@@ -81,13 +83,14 @@ def import_tao_amodal(
     Every annotated frame is in the clip, and the frames between two of them that come nearest to ``fps``, as far as
     they are in the folder. What is wrong is listed, and the rest is imported.
 
-    Raises FormatError when the file cannot be read or nothing in it was chosen; Cancelled.
+    Raises FormatError when the file cannot be read or nothing in it was chosen (with all that is wrong
+    in it); Cancelled.
     """
     file = read_tao_amodal(annotations)
     chosen = _chosen(file, choice or Choice())
     if not chosen:
         names = ", ".join(video.name for video in file.videos[:3])
-        raise FormatError(f"{annotations} has {len(file.videos)} videos ({names}, ...), and nothing in it was chosen")
+        raise nothing_chosen(f"{annotations} has {counted(len(file.videos), 'video')} ({names}, ...)", file.problems)
     with annotations.open("rb") as opened:
         digest = file_digest(opened, "sha256").hexdigest()
     planning = _Planning(frames, fps=fps, annotated_fps=annotated_fps, source=(annotations.name, digest))
@@ -178,7 +181,7 @@ class _Planning:
             self.problems.append(f"video {video.id} ({video.name}): {what}")
             return []
         self.problems += missing
-        folders = sorted({file.parent for file in there})
+        folders = in_natural_order({file.parent for file in there})
         if len(folders) > 1:
             raise FormatError(f"its frames lie in {len(folders)} folders, {folders[0]} and others; put them into one")
         return [(image, file) for file, image in there.items()]
@@ -186,17 +189,16 @@ class _Planning:
     def _frames(self, video: TaoVideo, there: list[tuple[TaoImage, Path]]) -> tuple[ListedImages, dict[Id, int]]:
         """The clip's files, and where in the clip each annotated image is."""
         folder = there[0][1].parent
-        files = image_paths(folder)
+        files, notes = _files_in_order(folder, there)
         place_of = {path.name: place for place, path in enumerate(files)}
-        if [place_of[path.name] for _, path in there] != sorted(place_of[path.name] for _, path in there):
-            there = sorted(there, key=lambda pair: place_of[pair[1].name])
+        there = sorted(there, key=lambda pair: place_of[pair[1].name])
         places = [place_of[path.name] for _, path in there]
         seconds = self._seconds(video, [image for image, _ in there])
         broken = {place for place, file in enumerate(files) if file in self.broken}
         clip = between(places, seconds, fps=self.fps, broken=broken)
         frames = tuple((files[place], FrameRecord(place, second)) for place, second in clip)
         frame_of = {place: frame_index for frame_index, (place, _) in enumerate(clip)}
-        return ListedImages(folder, frames), {
+        return ListedImages(folder, frames, notes), {
             image.id: frame_of[p] for (image, _), p in zip(there, places, strict=True)
         }
 
@@ -264,6 +266,24 @@ class _Planning:
             self.problems.append(
                 f"annotation {box.id}: bbox {list(box.modal_xywh)} lies outside the frame of {size_wh}"
             )
+
+
+def _files_in_order(folder: Path, there: Sequence[tuple[TaoImage, Path]]) -> tuple[list[Path], tuple[str, ...]]:
+    """The clip's files as the annotations' ``frame_index`` orders them, and what a person should know of that.
+
+    ``there`` is in that order where it is told. Names that sort otherwise do not say where files between belong.
+    """
+    files = image_paths(folder)
+    told = [image.frame_index for image, _ in there if image.frame_index is not None]
+    if len(told) < len(there) or len(set(told)) < len(told):
+        return files, ()
+    annotated = [path.name for _, path in there]
+    known = set(annotated)
+    for order in (files, sorted(files)):
+        if [path.name for path in order if path.name in known] == annotated:
+            return order, ()
+    note = "its names sort otherwise than frame_index says: that holds, and files without annotations were left out"
+    return [path for _, path in there], (note,)
 
 
 def _corners(xywh: Xywh) -> tuple[float, float, float, float]:

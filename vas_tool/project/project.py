@@ -87,7 +87,8 @@ class Project:
     ) -> Project:
         """Import ``source`` (a video, a folder of images, or some of one) into a new project folder.
 
-        ``source_name`` is recorded as the source in the place of its path, where that is only a temporary one.
+        The source's whole path is recorded, to be known again from anywhere; ``source_name`` in its place where the
+        path is only a temporary one.
 
         Made beside and renamed when complete: a cancelled or failed import leaves nothing. Raises ProjectError when
         ``folder`` exists and is not empty, VideoError when the source is no clip, Cancelled.
@@ -105,7 +106,7 @@ class Project:
                 end_seconds=end_seconds,
                 progress=progress,
             )
-            named = replace(imported.source, path=source_name or imported.source.path)
+            named = replace(imported.source, path=source_name or str(Path(imported.source.path).absolute()))
             data = _head_json(named, imported.ledger, fps=imported.fps)
             data |= truth_json(Truth(canvas=Canvas(imported.size_wh)))
             write_atomically(beside / "project.json", json.dumps(data).encode())
@@ -149,7 +150,7 @@ class Project:
             )
         source = data["source"]
         self.source = SourceInfo(**{**source, "size_wh": tuple(source["size_wh"]), "notes": tuple(source["notes"])})
-        self.ledger = tuple(FrameRecord(int(index), float(pts)) for index, pts in data["ledger"])
+        self.ledger = tuple(FrameRecord(int(index), float(pts), *name) for index, pts, *name in data["ledger"])
         self.clip = FolderClip(self.folder / "frames", fps=float(data["fps"]), size_wh=self.source.size_wh)
         if len(self.clip) != len(self.ledger):
             raise ProjectDamaged(
@@ -351,7 +352,7 @@ def _head_json(source: SourceInfo, ledger: tuple[FrameRecord, ...], *, fps: floa
         "schema": SCHEMA,
         "source": asdict(source),
         "fps": fps,
-        "ledger": [[record.source_index, record.pts_seconds] for record in ledger],
+        "ledger": [[r.source_index, r.pts_seconds, *([r.name] if r.name else [])] for r in ledger],
     }
 
 

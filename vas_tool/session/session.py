@@ -47,8 +47,9 @@ class Session(Boxing, Working):
         if self._job is not None:
             self._job.cancel()
             self._job.wait(CANCEL_SECONDS)
-        self._refiner.close()
-        self._preparer.close()
+        for worker in (self._refiner, self._preparer):
+            worker.close()
+            worker.join(CANCEL_SECONDS)  # what it writes is the project's; and a process ends badly while it computes
         self.clock.write()
         self.project.close()
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 import zipfile
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,11 +13,12 @@ from vas_tool.errors import ProjectError, VideoError
 from vas_tool.exports import default_out, export
 from vas_tool.formats.sequences import import_sequences, is_sequences_folder
 from vas_tool.project import Project
-from vas_tool.sample import sample_clip
+from vas_tool.sample import is_sample, sample_clip
 from vas_tool.ui.ahead import Ahead
+from vas_tool.ui.reopening import made_from
 from vas_tool.ui.reports import split_by_object
 from vas_tool.ui.rooms import EXPORTS_FOLDER, ImportOptions, Rooms
-from vas_tool.video.source import clip_name, sha256_of
+from vas_tool.video.source import clip_name
 
 LONGEST_UPLOAD = 57_600
 """Frames of an uploaded clip: two hours at 8 FPS."""
@@ -77,7 +76,7 @@ class Opener:
         return self.project(names[0]) if names else ""
 
     def _first(self, start: Path, progress: Progress) -> str:
-        if start.resolve() == sample_clip():
+        if is_sample(start):
             return self.sample(progress)
         return self.source(start, progress)
 
@@ -112,26 +111,14 @@ class Opener:
                 f"{path} holds annotations, no pictures: `vas-tool import tao-amodal {path} --frames FOLDER "
                 f"--projects {self.rooms.root}` makes projects of it (see vas-tool import --help), to be opened here"
             )
-        if path.is_dir() and is_sequences_folder(path):
-            with self.rooms.new_folder(path.name) as folder:
-                import_sequences(path, folder, label=path.name, progress=progress).close()
-                return self.rooms.enter(folder)
-        made = self._made_from(path) if options in (None, ImportOptions()) else None
+        made = made_from(self.rooms.root, path) if options in (None, ImportOptions()) else None
         if made:
             return self.rooms.enter(made)
+        if path.is_dir() and is_sequences_folder(path):
+            with self.rooms.new_folder(path.name) as folder:
+                import_sequences(path, folder, progress=progress).close()
+                return self.rooms.enter(folder)
         return self.rooms.create(path, name=clip_name(path), options=options, progress=progress)
-
-    def _made_from(self, source: Path) -> Path | None:
-        """The project that an earlier opening of the same file made: opening it again comes back to the work."""
-        for file in sorted(self.rooms.root.glob(f"{source.stem}*/project.json")):
-            with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged project says so when it is opened
-                recorded = json.loads(file.read_bytes())["source"]
-                same = Path(recorded["path"]).resolve() == source.resolve() and recorded["kind"] == "video"
-                # A bare name may be that of an upload, from another computer.
-                bare = Path(recorded["path"]).name == recorded["path"]
-                if same and (not bare or sha256_of(source, tick=lambda: None) == recorded["sha256"]):
-                    return file.parent
-        return None
 
     def upload(self, file: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A file from the browser; the uploaded copy is deleted once the clip is made, and only its name is recorded.

@@ -14,6 +14,7 @@ from PIL import Image
 
 from vas_tool.errors import VideoError
 from vas_tool.types import Frame, SizeWH
+from vas_tool.video.picture_files import open_picture
 from vas_tool.video.storing import frame_name
 
 CACHED_FRAMES = 32
@@ -97,7 +98,7 @@ def read_frame(path: Path, size_wh: SizeWH) -> Frame:
     """
     remedy = "put it back from a copy of the project, or import the source again"
     try:
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             frame = as_rgb(image)
     except FileNotFoundError as error:
         raise VideoError(f"the frame {path} is missing; {remedy}") from error
@@ -109,16 +110,34 @@ def read_frame(path: Path, size_wh: SizeWH) -> Frame:
     return frame
 
 
-def as_rgb(image: Image.Image) -> Frame:
-    """A Pillow image as a read-only (H, W, 3) uint8 array; alpha is left out, 16 bit grey is brought to 8."""
-    if image.mode.startswith("I"):
-        # Pillow would clip 16 bit values at 255 instead of scaling them.
-        grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        frame = np.repeat(grey[..., None], 3, axis=2)
+def as_rgb(image: Image.Image, *, white: float | None = None) -> Frame:
+    """A Pillow image as a read-only (H, W, 3) uint8 array; alpha is left out, deep grey is brought to 8 bits.
+
+    ``white`` is the value that becomes 255; None: ``white_of`` the image.
+    """
+    if is_deep(image):
+        # Pillow would clip such values at 255 instead of scaling them.
+        values = np.nan_to_num(np.asarray(image, np.float64)) * (255 / (white or white_of(image)))
+        frame = np.repeat(values.round().clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
     else:
         frame = np.asarray(image.convert("RGB"))
     frame.flags.writeable = False
     return frame
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether a Pillow image is grey of more than 8 bits: I;16, I (32 bits), F (floating point)."""
+    return image.mode.startswith(("I", "F"))
+
+
+def white_of(image: Image.Image) -> float:
+    """The value of a deep image that is white: the highest one of 16 bits; of others 1, 255 or 65535, by what it holds.
+
+    Values beyond have no such convention: the image's highest is white then.
+    """
+    highest = float(np.nan_to_num(np.asarray(image, np.float64)).max())
+    usual = [65535] if image.mode.startswith("I;16") else [255, 65535] if image.mode == "I" else [1, 255, 65535]
+    return next((white for white in usual if highest <= white), highest)
 
 
 def _suffixes(folder: Path) -> dict[int, str]:

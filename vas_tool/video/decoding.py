@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,22 +15,20 @@ import av
 from av.codec.context import Flags
 from av.error import FFmpegError
 
-from vas_tool.errors import VideoError
+from vas_tool.remarks import counted
+from vas_tool.video.containers import moves, opened, video_stream
+from vas_tool.video.scanning import Scan, scan
 from vas_tool.video.source import check_size
+from vas_tool.video.timeline import Jump, Timeline
 
 Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
-NOT_PICTURES = frozenset({"tty", "bin", "xbin", "adf", "idf"})
-"""Demuxers that draw a text file as a picture."""
-PLAYLISTS = frozenset({"hls", "dash", "concat", "sdp", "imf"})
-"""Files that name other files or addresses. They are refused: what opens is the one file that was chosen."""
-ASSUMED_RATE = Fraction(25)
-"""Frames a second of a source that says nothing; FFmpeg assumes the same for raw streams."""
 EARLY_SECONDS = Fraction(1, 10)
 """A last frame that ends this much before the declared end, and at least three frames, is an early one."""
+COUNT_WHAT_IS_THERE = frozenset({"avi", "gif"})
+"""Demuxers whose duration, of a cut file, is that of what is left."""
 MAX_THREADS = 8
 """That decode. Each of them holds a frame or two, and more are hardly faster."""
-CONVERT = "convert it to MP4 (ffmpeg -i IN -pix_fmt yuv420p OUT.mp4) and import that"
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,19 @@ class DecodedFrame:
 
 
 class VideoReader:
-    """Decodes the first real video stream of a file in order (use ``with``).
+    """Decodes the video stream of a file that a player shows, in order (use ``with``).
 
     Damaged packets are skipped and counted, a file that breaks off ends there; ``notes`` tells of both.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Raises VideoError when the file cannot be opened or has no pictures that can be decoded."""
-        self._path = path
-        self._container = _open(path)
+    def __init__(self, path: Path, *, tick: Callable[[], None]) -> None:
+        """Read the times of the whole file; ``tick`` is called meanwhile.
+
+        Raises VideoError when the file cannot be opened or has no pictures that can be decoded.
+        """
+        self._container = opened(path)
         try:
-            self.stream = _video_stream(self._container, path)
+            self.stream = video_stream(self._container, path)
             """What is decoded."""
             context = self.stream.codec_context
             if context.width and context.height:
@@ -61,6 +61,7 @@ class VideoReader:
             self.stream.thread_count = min(os.cpu_count() or 1, MAX_THREADS)
             # Without it some decoders stop showing anything after one lost reference, to the end of the file.
             context.flags |= Flags.output_corrupt
+            self._scan: Scan = scan(path, tick=tick)
         except BaseException:
             self._container.close()
             raise
@@ -70,6 +71,7 @@ class VideoReader:
         self._num_damaged_frames = 0
         self._num_grey_frames = 0
         self._seen_whole = False
+        self._clock = _Clock(self._scan.timeline)
         self._first_time: Fraction | None = None
         self._latest_time = Fraction(0)
         self._broken_off = False
@@ -84,21 +86,20 @@ class VideoReader:
         self._container.close()
 
     @property
-    def rate(self) -> Fraction | None:
-        """Frames a second, as the file declares them."""
-        rate = self.stream.average_rate or self.stream.guessed_rate
-        return rate if rate else None
+    def timeline(self) -> Timeline:
+        """When the pictures are shown."""
+        return self._scan.timeline
 
     @property
-    def interval(self) -> Fraction:
-        """Seconds from one frame to the next, on average."""
-        return 1 / (self.rate or ASSUMED_RATE)
-
-    @property
-    def duration_seconds(self) -> Fraction | None:
-        """As the file declares it; None when it does not."""
+    def _declared_seconds(self) -> Fraction | None:
+        """How long the video lasts, as the file declares it; None when it does not."""
         if self.stream.duration and self.stream.time_base:
             return self.stream.duration * self.stream.time_base
+        return _tagged_seconds(self.stream.metadata.get("DURATION", ""))
+
+    @property
+    def _file_seconds(self) -> Fraction | None:
+        """How long the longest of the file's streams lasts, as it declares."""
         return Fraction(self._container.duration, av.time_base) if self._container.duration else None
 
     def frames(self, *, tick: Callable[[], None]) -> Iterator[tuple[Fraction | None, DecodedFrame]]:
@@ -113,13 +114,10 @@ class VideoReader:
         self._exhausted = True
 
     def _time(self, picture: av.VideoFrame) -> Fraction | None:
-        # The stream's time base: PyAV leaves the picture's own unset while the decoder is emptied.
-        base = self.stream.time_base
-        if picture.pts is None or base is None:
-            return None
-        time = picture.pts * base
-        self._first_time = time if self._first_time is None else self._first_time
-        self._latest_time = max(time, self._latest_time)
+        time = self._clock.time(picture)
+        if time is not None:
+            self._first_time = time if self._first_time is None else self._first_time
+            self._latest_time = max(time, self._latest_time)
         return time
 
     def _usable(self, picture: av.VideoFrame) -> bool:
@@ -130,18 +128,20 @@ class VideoReader:
         return self._seen_whole
 
     def _packets(self) -> Iterator[Packet | None]:
-        """The stream's packets, then None to empty the decoder.
+        """The stream's packets, then None to empty the decoder. Instead of times they carry their number.
 
-        Of a cut file, the half packet at its end is left out: an error while the decoder is emptied would take whole
-        frames with it.
+        The decoder passes it on, so it is known of which packet each frame is. Of a cut file, the half packet at its
+        end is left out: an error while the decoder is emptied would take whole frames with it.
         """
         latest: Packet | None = None
+        number = 0
         try:
             for packet in self._container.demux(self.stream):
                 if packet.size:
                     if latest is not None:
                         yield latest
-                    latest = packet
+                    packet.pts = packet.dts = number
+                    latest, number = packet, number + 1
         except (FFmpegError, OSError):
             self._broken_off = True
         if latest is not None and not latest.is_corrupt:
@@ -155,69 +155,95 @@ class VideoReader:
             self._num_damaged_packets += packet is not None
             return []
 
+    @property
+    def last_seconds(self) -> Fraction:
+        """For how long the last frame is shown, as far as the file tells, when all was read."""
+        usual, declared = self.timeline.interval, self._declared_seconds
+        if declared is None or self._first_time is None or self.timeline.jumps:
+            return usual
+        if self.timeline.by_output or not self._exhausted or self._ends_early():
+            return usual
+        return max(usual, declared - (self._latest_time - min(self._first_time, Fraction(0))))
+
     def notes(self) -> list[str]:
         """What was wrong with what was read so far."""
         notes = []
-        declared = self.duration_seconds
         if self._ends_early():
-            whole = f" of about {round(declared / self.interval)}" if declared else ""
-            notes.append(f"the file ends early: {self.num_decoded}{whole} frames were read; the clip has those")
+            notes.append(self._early_note())
         elif self._num_damaged_packets:
             notes.append(f"damaged pieces of the file that were skipped: {self._num_damaged_packets}")
         if self._num_grey_frames:
             notes.append(f"frames before the first whole picture that were left out: {self._num_grey_frames}")
         if self._num_damaged_frames:
             notes.append(f"frames that the file holds damaged, look at them: {self._num_damaged_frames}")
+        if self.timeline.jumps:
+            notes.append(_jump_note(self.timeline.jumps))
+        others = sum(moves(stream) for stream in self._container.streams.video if stream.index != self.stream.index)
+        if others:
+            tracks = counted(others, "other video track was", "other video tracks were")
+            notes.append(f"the video track that a player shows was taken; {tracks} left out")
         return notes
+
+    def _early_note(self) -> str:
+        declared = self._declared_seconds or self._file_seconds or Fraction(0)
+        if self.timeline.jumps or self._container.format.name in COUNT_WHAT_IS_THERE:
+            declared = Fraction(0)
+        whole = round(declared / self.timeline.interval)
+        if whole <= self.num_decoded:
+            return (
+                f"the file ends early: the clip is made of the {counted(self.num_decoded, 'frame')} that could be read"
+            )
+        return f"the file ends early: {self.num_decoded} of about {whole} frames were read; the clip has those"
 
     def _ends_early(self) -> bool:
         if self._broken_off or not self._exhausted:
             return self._broken_off
-        declared = self.duration_seconds
+        if self._scan.is_cut:
+            return True
         # A file that lists its frames settles it: a last picture that is held for long is no cut file.
-        if declared is None or (self.stream.frames and self.num_decoded >= self.stream.frames):
+        if self.timeline.jumps or (self.stream.frames and self.num_decoded >= self.stream.frames):
+            return False
+        end, declared = self._latest_time + self.timeline.interval, self._declared_seconds
+        if declared is None:
+            # The file is as long as its longest stream: a cut one has none that reaches its end.
+            end, declared = max(end, self._scan.reach), self._file_seconds
+        if declared is None or self._first_time is None:
             return False
         # Some containers count their duration from 0, others from their first frame.
-        missing = declared - (self._latest_time - min(self._first_time or Fraction(0), Fraction(0)) + self.interval)
-        return self._first_time is not None and missing > max(EARLY_SECONDS, 3 * self.interval)
+        missing = declared - (end - min(self._first_time, Fraction(0)))
+        return missing > max(EARLY_SECONDS, 3 * self.timeline.interval)
 
 
-def _open(path: Path) -> av.container.InputContainer:
-    try:
-        with open(path, "rb") as file:
-            head = file.read(12)
-    except OSError as error:
-        raise VideoError(f"{path} cannot be read ({error.strerror}); check its permissions and its disk") from error
-    if not head:
-        raise VideoError(f"{path} is empty; copy it from its origin again")
-    try:
-        # "file:" keeps a name such as "concat:a" or "http:x" from being taken for a protocol.
-        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
-    except (FFmpegError, OSError, ValueError) as error:
-        if head[4:8] == b"ftyp":
-            raise VideoError(
-                f"{path} is an MP4 or MOV file that cannot be opened, most likely without its index, which comes last: "
-                "it was not copied or recorded to the end; copy it again, or repair it with a recovery tool"
-            ) from error
-        raise VideoError(f"{path} is not a video that can be opened ({_reason(error)}); {CONVERT}") from error
-    formats = set(container.format.name.split(","))
-    if formats & NOT_PICTURES or formats & PLAYLISTS:
-        container.close()
-        kind = "a playlist" if formats & PLAYLISTS else "text"
-        raise VideoError(f"{path} is {kind}, not a video; choose the video file itself")
-    return container
+class _Clock:
+    """Tells when a frame is shown, by the number of its packet."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._delay: int | None = None
+        self._place = -1
+
+    def time(self, picture: av.VideoFrame) -> Fraction | None:
+        """Seconds on the source's clock of the next frame; None when it is not known."""
+        if not self._timeline.by_output:
+            return None if picture.pts is None else self._timeline.time(picture.pts)
+        # ``dts`` is the number of the packet upon which the decoder gave this frame: always so many after the frame's
+        # own place, also where a damaged one gave none. It is missing while the decoder is emptied.
+        if self._delay is None:
+            self._delay = picture.dts or 0
+        due = -1 if picture.dts is None else picture.dts - self._delay
+        self._place = max(due, self._place + 1)
+        return self._timeline.time(self._place)
 
 
-def _video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    pictures = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    if not pictures:
-        what = "sound but no pictures" if container.streams.audio else "no pictures"
-        raise VideoError(f"{path} has {what}; choose a file with a video track")
-    with suppress(AttributeError):
-        if pictures[0].codec_context.codec is not None:
-            return pictures[0]
-    raise VideoError(f"the pictures of {path} are coded in a way that cannot be decoded here; {CONVERT}")
+def _jump_note(jumps: Sequence[Jump]) -> str:
+    first = jumps[0]
+    return (
+        f"its clock jumps {counted(len(jumps), 'time')} (first at frame {first.index}, by {first.seconds:+.2f} s); "
+        "times are counted on from there"
+    )
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+def _tagged_seconds(tag: str) -> Fraction | None:
+    """Of a Matroska track: ``00:00:02.040000000``."""
+    found = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", tag)
+    return int(found[1]) * 3600 + int(found[2]) * 60 + Fraction(found[3]) if found else None

@@ -7,25 +7,33 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+import numpy as np
+from PIL import Image, ImageOps
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import VideoError
 from vas_tool.remarks import counted
-from vas_tool.types import FrameRecord, SizeWH
-from vas_tool.video.clip import as_rgb
+from vas_tool.types import Frame, FrameRecord, SizeWH
+from vas_tool.video.clip import as_rgb, is_deep, white_of
+from vas_tool.video.folder_remarks import folder_remarks
+from vas_tool.video.order import in_natural_order
+from vas_tool.video.picture_files import open_picture
 from vas_tool.video.sampling import Sampling
 from vas_tool.video.source import ImportedClip, SourceInfo, check_size
 from vas_tool.video.storing import encode_jpeg, encode_png, frame_name, write_bytes
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """Lower case; other files of the folder are left alone."""
 STORED_AS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png"}
 """Formats that are copied byte for byte. MPO is what some cameras call a JPEG with a second picture behind it."""
+PLAIN_MODES = frozenset({"1", "L", "P", "RGB"})
+"""Pillow's modes that browsers and engines see alike; the others (alpha, CMYK, more than 8 bits) are stored as RGB."""
+DIM = 8
+"""Pictures whose brightest value is below this part of white are said to be dark."""
 EXIF_ORIENTATION = 0x0112
 """The EXIF tag that says how a camera was held; 1 is upright."""
 
@@ -33,7 +41,7 @@ EXIF_ORIENTATION = 0x0112
 def import_images(source: Path, folder: Path, sampling: Sampling, *, progress: Progress) -> ImportedClip:
     """Store the images of ``source`` that lie in the sampled range as frames in ``folder``.
 
-    Image i of the sorted names is shown at i / fps seconds. See ``import_frames`` for the rest.
+    Image i in the natural order of the names is shown at i / fps seconds. See ``import_frames`` for the rest.
     """
     paths = image_paths(source)
     chosen = _in_range(len(paths), sampling)
@@ -52,8 +60,9 @@ def import_images(source: Path, folder: Path, sampling: Sampling, *, progress: P
             reading.store(path, data)
     progress(len(paths), len(paths), "reading frames")
     size_wh = reading.size_wh
-    info = SourceInfo(str(source), digest.hexdigest(), None, size_wh, 0, "images", tuple(reading.notes()))
-    ledger = tuple(FrameRecord(index, float(index * sampling.step)) for index in chosen)
+    notes = (*reading.notes(), *folder_remarks(source, paths))
+    info = SourceInfo(str(source), digest.hexdigest(), None, size_wh, 0, "images", notes)
+    ledger = tuple(FrameRecord(index, float(index * sampling.step), paths[index].name) for index in chosen)
     return ImportedClip(info, ledger, sampling.fps, size_wh)
 
 
@@ -65,6 +74,8 @@ class ListedImages:
     """What the clip says it was made from."""
     frames: tuple[tuple[Path, FrameRecord], ...]
     """In their order."""
+    notes: tuple[str, ...] = ()
+    """What the clip says of its source, beside what is seen while they are read."""
 
 
 def import_listed(source: ListedImages, folder: Path, *, fps: float, progress: Progress) -> ImportedClip:
@@ -78,9 +89,10 @@ def import_listed(source: ListedImages, folder: Path, *, fps: float, progress: P
         _digest(digest, path, data)
         reading.store(path, data)
     progress(len(source.frames), len(source.frames), "reading frames")
-    notes, name = tuple(reading.notes()), str(source.folder)
+    notes, name = (*reading.notes(), *source.notes), str(source.folder)
     info = SourceInfo(name, digest.hexdigest(), None, reading.size_wh, 0, "images", notes)
-    return ImportedClip(info, tuple(record for _, record in source.frames), fps, reading.size_wh)
+    ledger = tuple(replace(record, name=path.name) for path, record in source.frames)
+    return ImportedClip(info, ledger, fps, reading.size_wh)
 
 
 def broken_images(source: ListedImages) -> dict[Path, str]:
@@ -100,7 +112,7 @@ def _digest(digest: hashlib._Hash, path: Path, data: bytes) -> None:
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """The images of a folder in plain lexicographic order of their names. Raises VideoError when there are none."""
+    """The images of a folder in the natural order of their names. Raises VideoError when there are none."""
     try:
         visible = [path for path in folder.iterdir() if is_image(path)]
     except OSError as error:
@@ -109,7 +121,7 @@ def image_paths(folder: Path) -> list[Path]:
         raise VideoError(
             f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}); choose a video or a folder of images"
         )
-    return sorted(visible, key=lambda path: path.name)
+    return in_natural_order(visible)
 
 
 def is_image(path: Path) -> bool:
@@ -135,14 +147,12 @@ def _read(path: Path) -> bytes:
 def _opened(path: Path, data: bytes) -> Iterator[Image.Image]:
     """An image file's picture. Raises VideoError where it, or what the block decodes of it, cannot be read."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with open_picture(io.BytesIO(data)) as image:
             check_size(image.size, path.name)
             yield image
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        # Pillow's own words for what it does not know name an address in memory.
-        what = "it holds no image" if isinstance(error, UnidentifiedImageError) else str(error)
         raise VideoError(
-            f"the image {path} cannot be read ({what}); replace it, or take it out of the folder"
+            f"the image {path} cannot be read ({error}); replace it, or take it out of the folder"
         ) from error
 
 
@@ -157,6 +167,11 @@ class _Folder:
         self._num_turned = 0
         self._num_converted = 0
         self._num_animated = 0
+        self._num_transparent = 0
+        self._num_deep = 0
+        self._white = 0.0
+        """Of the deep images: the first one's, for all, that none flickers."""
+        self._brightest = 0.0
 
     def store(self, path: Path, data: bytes) -> None:
         """Store one image as the next frame."""
@@ -172,13 +187,23 @@ class _Folder:
         """Suffix, bytes and size of the frame file."""
         suffix = STORED_AS.get(image.format or "", "")
         turned = image.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
+        transparent = image.has_transparency_data
+        plain = image.mode in PLAIN_MODES and not transparent
         self._num_turned += turned
         self._num_converted += not suffix
         self._num_animated += getattr(image, "n_frames", 1) > 1 and image.format != "MPO"
-        frame = as_rgb(ImageOps.exif_transpose(image) if turned else image)
-        if turned or not suffix:
+        self._num_transparent += transparent
+        upright = ImageOps.exif_transpose(image) if turned else image
+        frame = self._deep_rgb(upright) if is_deep(image) else as_rgb(upright)
+        if turned or not suffix or not plain:
             data = encode_jpeg(frame) if suffix == ".jpg" else encode_png(frame)
         return suffix or ".png", data, (frame.shape[1], frame.shape[0])
+
+    def _deep_rgb(self, image: Image.Image) -> Frame:
+        self._num_deep += 1
+        self._white = self._white or white_of(image)
+        self._brightest = max(self._brightest, float(np.asarray(image).max()))
+        return as_rgb(image, white=self._white)
 
     def _check_same_size(self, path: Path, size_wh: SizeWH) -> None:
         if not self._count:
@@ -196,6 +221,15 @@ class _Folder:
             yield f"{_were(self._num_turned)} turned upright as their camera recorded, and stored anew"
         if self._num_converted:
             yield f"{_were(self._num_converted)} converted to PNG"
+        if self._num_transparent:
+            have = counted(self._num_transparent, "image has", "images have")
+            yield f"{have} transparency, which was left out: colours are as if all were opaque"
+        if self._num_deep:
+            deep = counted(self._num_deep, "grey image has", "grey images have")
+            dark = f"; the brightest is only {self._brightest:g}" if self._brightest * DIM < self._white else ""
+            yield f"{deep} more than 8 bits: 0 to {self._white:g} became 0 to 255{dark}"
+            if self._brightest > self._white:
+                yield f"values of them up to {self._brightest:g} were cut there"
         if self._num_animated:
             several = counted(self._num_animated, "image holds", "images hold")
             yield f"{several} several pictures; the first of each was taken"

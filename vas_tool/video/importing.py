@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 
@@ -12,6 +14,7 @@ import av
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import VideoError
+from vas_tool.remarks import counted
 from vas_tool.types import FrameRecord
 from vas_tool.video.decoding import DecodedFrame, VideoReader
 from vas_tool.video.images import ListedImages, import_images, import_listed
@@ -24,8 +27,8 @@ REPORT_SECONDS = 0.1
 """Between two reports of progress."""
 SLOWER = 0.98
 """A source below this part of the rate asked for is a slower one; 7.99 frames a second are 8."""
-TRUSTED = 0.25
-"""A declared rate this near to the measured one is the exact one (30000/1001); one further off is a guess."""
+HELD = 2
+"""A picture that is shown for more than so many intervals of the clip is held."""
 
 
 def import_frames(
@@ -41,9 +44,11 @@ def import_frames(
 
     Of a video, the frames whose presentation times (counted from its first frame) are nearest to start, start +
     1 / fps, ... before the end; none twice, so of a slower source each once. Frames are turned upright and stored
-    as JPEG. A folder counts as sampled already: all of its images in plain lexicographic order of their names
-    (img10 before img2), image i at i / fps seconds; upright JPEG and PNG files are copied byte for byte, others
-    become PNG.
+    as JPEG. A jump of its clock is counted on from, and noted; so is that the clip is shorter, for pictures are held.
+
+    A folder counts as sampled already: all of its images in the natural order of their names (img2 before img10),
+    image i at i / fps seconds; upright JPEG and PNG files are copied byte for byte, others become PNG. Alpha is left
+    out, more than 8 bits are brought to 8; what is done, and which files are left out, is noted.
 
     Of listed images, these and no others, with the times that are listed; the range does not apply.
 
@@ -78,10 +83,12 @@ def _check_source(source: Path) -> None:
 
 
 def _import_video(source: Path, folder: Path, sampling: Sampling, *, progress: Progress) -> ImportedClip:
-    with VideoReader(source) as reader, FrameWriter(folder) as writer:
-        reading = _Reading(source, reader, progress=_Steps(progress, reader, sampling))
+    steps = _Steps(progress, sampling)
+    with VideoReader(source, tick=steps.tick) as reader, FrameWriter(folder) as writer:
+        steps.expect(reader.timeline.duration)
+        reading = _Reading(source, reader, progress=steps)
         ledger: list[FrameRecord] = []
-        for time, frame in sample(reading.frames(), sampling, interval=reader.interval):
+        for time, frame in sample(reading.frames(), sampling, interval=reader.timeline.interval):
             writer.add(reading.upright.convert(frame.picture))
             ledger.append(FrameRecord(frame.source_index, float(time)))
         info = reading.info()
@@ -92,18 +99,38 @@ def _import_video(source: Path, folder: Path, sampling: Sampling, *, progress: P
         )
     slower = info.fps is not None and info.fps < SLOWER * sampling.fps
     fps = info.fps if slower and info.fps else sampling.fps
+    if info.fps is not None:
+        info = replace(info, notes=(*info.notes, *_holds(ledger, fps, end=reading.end)))
     return ImportedClip(info, tuple(ledger), fps, info.size_wh)
+
+
+def _holds(ledger: Sequence[FrameRecord], fps: float, *, end: Fraction) -> Iterator[str]:
+    """That the clip is shorter than its source, when it is: no frame comes twice in it, however long it is shown."""
+    starts = [record.pts_seconds for record in ledger]
+    steps = [after - before for before, after in pairwise([*starts, float(end)])]
+    held = [step for step in steps if step * fps > HELD]
+    if held:
+        yield (
+            f"{counted(len(held), 'picture is', 'pictures are')} held for up to {max(held):.2f} s and one frame of the "
+            f"clip each: it lasts {len(ledger) / fps:.2f} s of {sum(steps):.2f} s, and so does what is exported"
+        )
 
 
 class _Steps:
     """Reports how many of the source's steps of 1 / fps seconds were read."""
 
-    def __init__(self, progress: Progress, reader: VideoReader, sampling: Sampling) -> None:
+    def __init__(self, progress: Progress, sampling: Sampling) -> None:
         self._progress = progress
+        self._sampling = sampling
         self._step = sampling.step
-        ends = [Fraction(e) for e in (reader.duration_seconds, sampling.end_seconds) if e is not None]
-        self._total = math.ceil(min(ends) / self._step) if ends else 0
+        self._total = 0
         self._done = 0
+        self._reported = monotonic()
+
+    def expect(self, duration: Fraction) -> None:
+        """So many seconds the source lasts."""
+        end = self._sampling.end_seconds
+        self._total = math.ceil((duration if end is None else min(duration, Fraction(end))) / self._step)
         self._reported = -math.inf
 
     def read_until(self, time: Fraction) -> None:
@@ -140,7 +167,7 @@ class _Reading:
 
     def frames(self) -> Iterator[tuple[Fraction, DecodedFrame]]:
         """The video's frames with their presentation times."""
-        for time, frame in presentation_times(self._seen(), interval=self._reader.interval):
+        for time, frame in presentation_times(self._seen(), interval=self._reader.timeline.interval):
             self._num_timed += 1
             self._latest = time
             self._progress.read_until(time)
@@ -174,7 +201,7 @@ class _Reading:
     @property
     def end(self) -> Fraction:
         """When the last frame that was read ends, in seconds."""
-        return self._latest + self._reader.interval
+        return self._latest + self._reader.last_seconds
 
     def info(self) -> SourceInfo:
         """What the pass found out, when it is over. Raises VideoError when there was no frame."""
@@ -183,7 +210,7 @@ class _Reading:
         info = SourceInfo(
             path=str(self._source),
             sha256=sha256,
-            fps=self._rate(),
+            fps=float(self._reader.timeline.rate) if self._num_timed > 1 else None,
             size_wh=upright.size_wh,
             rotation=upright.rotation,
             kind="video",
@@ -192,18 +219,10 @@ class _Reading:
         self._progress.finish()
         return info
 
-    def _rate(self) -> float | None:
-        if self._num_timed < 2:
-            return None
-        declared = self._reader.rate
-        measured = (self._num_timed - 1) / self._latest
-        trusted = declared is not None and abs(declared - measured) <= TRUSTED * measured
-        return float(declared) if trusted and declared else float(measured)
-
     def _notes(self) -> Iterator[str]:
         yield from self._reader.notes()
         if self._num_seen > self._num_timed:
-            yield f"frames whose times step back, which were left out: {self._num_seen - self._num_timed}"
+            yield f"frames whose times step back or repeat, which were left out: {self._num_seen - self._num_timed}"
         if self._first is not None:
             yield from oddities(self._reader.stream, self._first)
         if self.upright.is_mirrored:

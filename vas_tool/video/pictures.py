@@ -8,7 +8,7 @@ from typing import cast
 import av
 import numpy as np
 import numpy.typing as npt
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, Type
 from av.video.reformatter import Colorspace, VideoReformatter
 
 from vas_tool.types import Frame, SizeWH
@@ -26,6 +26,16 @@ DisplayMatrix = npt.NDArray[np.int32]
 
 IDENTITY: DisplayMatrix = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], dtype=np.int32)
 """Of a video that stands upright as it is stored."""
+
+
+def _unnamed(kind: type[Type], value: int) -> Type:
+    """A kind of side data that PyAV has no name for (EXIF: 31). Without it, one such hides all others of a picture."""
+    member = object.__new__(kind)
+    member.__dict__.update(_name_=f"UNKNOWN_{value}", _value_=value)
+    return member
+
+
+Type._missing_ = classmethod(_unnamed)  # type: ignore[assignment, method-assign]
 
 
 class UprightRgb:
@@ -88,6 +98,8 @@ def oddities(stream: av.VideoStream, first: av.VideoFrame) -> list[str]:
     aspect = float(stream.sample_aspect_ratio or 1)
     if not math.isclose(aspect, 1, abs_tol=0.005):
         notes.append(f"its pixels are not square ({aspect:.3f}); they are kept as stored, so it looks stretched")
+    if stream.codec_context.name != "gif" and any(component.is_alpha for component in first.format.components):
+        notes.append("it has transparency, which was left out: colours are as if all were opaque")
     if first.interlaced_frame:
         notes.append("it is interlaced: moving edges may show a comb")
     if stream.codec_context.color_trc in HDR_TRANSFERS:

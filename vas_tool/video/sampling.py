@@ -13,11 +13,9 @@ from fractions import Fraction
 from typing import TypeVar
 
 from vas_tool.errors import VideoError
+from vas_tool.video.timeline import CLOCK_RESTART
 
 Item = TypeVar("Item")
-
-CLOCK_RESTART = Fraction(1, 2)
-"""Seconds. Frames that step back by less are out of order; by more, the source's clock was set anew."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +89,13 @@ def presentation_times(
     by less, or not forward, is never shown by a player and is left out.
     """
     latest: Fraction | None = None
-    offset = Fraction(0)
+    offset: Fraction | None = None
     for reported, item in frames:
-        if latest is None:
-            time = Fraction(0)
-            offset = -reported if reported is not None else offset
-        elif reported is None:
-            time = latest + interval
-        else:
+        time = Fraction(0) if latest is None else latest + interval
+        if reported is not None:
+            offset = time - reported if offset is None else offset
             time = reported + offset
-            if time < latest - CLOCK_RESTART:
+            if latest is not None and time < latest - CLOCK_RESTART:
                 time = latest + interval
                 offset = time - reported
         if latest is None or time > latest:

@@ -44,7 +44,7 @@ class SourceInfo:
     sha256: str
     """Of the file; for a folder, of every image's name, length and bytes in their order."""
     fps: float | None
-    """Frames a second of the source on average; None when it is not known (a folder, a single picture)."""
+    """Frames a second of the source while it moves; None when it is not known (a folder, a single picture)."""
     size_wh: SizeWH
     """Width and height in pixels, after rotation."""
     rotation: Rotation
@@ -60,7 +60,7 @@ class ImportedClip:
     source: SourceInfo
     ledger: tuple[FrameRecord, ...]
     fps: float
-    """Frames a second of the clip: the rate asked for, or the source's own average when that is slower."""
+    """Frames a second of the clip: the rate asked for, or the source's own when that is slower."""
     size_wh: SizeWH
 
 

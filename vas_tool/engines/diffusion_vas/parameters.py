@@ -15,8 +15,9 @@ ClipLayout = Literal["reference", "aligned", "all_tokens"]
 ``aligned``: every frame its own. ``all_tokens``: every frame the tokens of all frames, as in training.
 """
 
-MaskEdges = Literal["soft", "hard"]
-"""``soft``: grey edges, from an antialiased resize, as in the paper's demo. ``hard``: -1 or 1, as in training."""
+MaskEdges = Literal["soft", "hard", "linear"]
+"""``soft``: grey edges, from an antialiased resize, as in the paper's demo. ``hard``: -1 or 1, rounded from OpenCV's
+linear resize, as in training and the SAIL-VOS evaluation. ``linear``: the same with its greys, as for TAO-Amodal."""
 
 ConditionNoise = Literal["shared", "by_seed"]
 DEMO_SEED = 23
@@ -86,7 +87,8 @@ class DiffusionVasParameters(SamplingParameters):
     """A pixel belongs to the object when its red, green and blue, 0..255 each, sum to more. 600 of 765 in the paper's
     demo and evaluation; lower is fuller."""
     mask_edges: MaskEdges = "soft"
-    """Of the modal mask at the model's size. ``soft`` in the demo, ``hard`` in training and the SAIL-VOS evaluation."""
+    """Of the modal mask at the model's size. ``soft`` in the demo, ``hard`` in training and the SAIL-VOS evaluation,
+    ``linear`` in that of TAO-Amodal."""
     union_with_modal: bool = True
     """What is seen belongs to the whole object, as in the demo. False gives what the model says within its window; the
     tool unites in any case."""

@@ -23,11 +23,15 @@ FAR = np.float32(-1)
 
 
 def modal_condition(mask: Mask, canvas: Canvas, size_hw: SizeHW, *, edges: MaskEdges = "soft") -> Floats:
-    """(h, w) in -1..1 of a modal mask of the frame's size. Soft edges are grey, from an antialiased resize."""
-    picture = Image.fromarray(canvas.to_canvas(mask.astype(np.uint8) * np.uint8(WHITE)))
-    small: Floats = np.asarray(picture.resize(size_hw[::-1], Image.Resampling.BILINEAR), np.float32) / np.float32(WHITE)
-    if edges == "hard":
-        small = (small >= 0.5).astype(np.float32)
+    """(h, w) in -1..1 of a modal mask of the frame's size, its edges as ``MaskEdges`` says."""
+    whole = canvas.to_canvas(mask.astype(np.uint8))
+    if edges == "soft":
+        picture = Image.fromarray(whole * np.uint8(WHITE)).resize(size_hw[::-1], Image.Resampling.BILINEAR)
+        small: Floats = np.asarray(picture, np.float32) / np.float32(WHITE)
+    elif edges == "hard":  # of whole numbers OpenCV makes whole numbers: 0 and 1
+        small = cv2.resize(whole, size_hw[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    else:
+        small = _resized(whole.astype(np.float32), size_hw)
     return (small - np.float32(0.5)) / np.float32(0.5)
 
 

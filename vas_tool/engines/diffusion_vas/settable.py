@@ -12,6 +12,7 @@ DEFAULT = DiffusionVasParameters()
 RESOLUTION = "resolution"
 MAX_GUIDANCE = 20
 """Far beyond what anybody uses: pictures burn out."""
+MAX_FPS = 120
 _RESOLUTIONS = ("256x512", "512x1024")
 _SHARED = (
     Parameter(
@@ -75,8 +76,16 @@ _SHARED = (
     Parameter(
         "mask_edges",
         DEFAULT.mask_edges,
-        "soft: grey edges of the modal mask as in the demo; hard: as in training",
-        choices=("soft", "hard"),
+        "soft: grey edges of the modal mask as in the demo; hard: as in training and the SAIL-VOS evaluation; linear: "
+        "as in the TAO-Amodal evaluation",
+        choices=("soft", "hard", "linear"),
+    ),
+    Parameter(
+        "fps",
+        DEFAULT.fps,
+        "frames a second that the model is told of; 8 in the demo, 2 in the TAO-Amodal evaluation",
+        lowest=1,
+        highest=MAX_FPS,
     ),
     Parameter(
         "condition_noise",

@@ -1,0 +1,136 @@
+"""One mask picture, of whatever mode, as arrays of whole numbers: what its values mean is told by ``mask_values``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from vas_tool.errors import FormatError
+from vas_tool.types import SizeWH
+from vas_tool.video.picture_files import loaded_picture, open_picture
+
+COLOUR = 1 << 24
+"""Added to what stands for a colour: red << 16 | green << 8 | blue."""
+
+LOSSY = ("JPEG", "MPO")
+"""Pillow's names of formats that change values a little. WebP may or may not."""
+
+WEBP_HEAD = 4096
+"""Bytes of a WebP file in which the name of its coding stands."""
+
+NEARLY = 16
+"""Channels of a grey pixel in a lossy picture differ by less than this."""
+
+Values = npt.NDArray[np.int32]
+"""(H, W): grey values 0..65535, or ``COLOUR`` and a colour."""
+
+RGB = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What is in a picture."""
+
+    shown: Values
+    """What a person sees."""
+    index: npt.NDArray[np.uint8] | None
+    """(H, W): the indices, of a picture with a palette."""
+    colour_of: dict[int, int]
+    """Index that occurs -> what it shows, as in ``shown``."""
+    alpha: npt.NDArray[np.uint8] | None
+    """(H, W), 255 = opaque; None when the picture has none."""
+    lossy: bool
+
+
+def size_of(path: Path) -> SizeWH:
+    """Width and height, from the file's head. Raises FormatError when it is no picture."""
+    try:
+        with open_picture(path) as image:
+            return image.size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def read_pixels(path: Path, size_wh: SizeWH | None = None) -> Pixels:
+    """Raises FormatError when the file is no picture, or not of the size ``size_wh``."""
+    try:
+        with open_picture(path) as image:  # its size is known before its pixels are
+            if size_wh is not None and image.size != size_wh:
+                raise FormatError(f"{path} is {image.size}, the clip {size_wh} (width, height); scale it to that")
+        image = loaded_picture(path)
+        return _pixels(image, lossy=image.format in LOSSY or (image.format == "WEBP" and _is_lossy_webp(path)))
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _is_lossy_webp(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return b"VP8L" not in file.read(WEBP_HEAD)
+
+
+def _unreadable(path: Path, error: Exception) -> FormatError:
+    return FormatError(f"{path} does not read as an image ({error}); replace it or take it out")
+
+
+def _pixels(image: Image.Image, *, lossy: bool) -> Pixels:
+    """Raises ValueError for numbers that are no values of a mask, such as 0.3 and -1."""
+    alpha = None
+    if image.has_transparency_data:
+        alpha = np.asarray(image.convert("RGBA"))[..., 3]
+    index = np.asarray(image) if image.mode == "P" else None
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return Pixels(_whole_numbers(np.asarray(image)), None, {}, None, lossy)
+    if image.mode in ("1", "L", "LA", "La"):
+        shown = np.asarray(image.convert("LA" if image.mode == "La" else image.mode).convert("L")).astype(np.int32)
+        return Pixels(shown, None, {}, alpha, lossy)
+    shown = _shown(np.asarray(image.convert("RGBA").convert("RGB")), tolerance=NEARLY if lossy else 0)
+    colour_of = {}
+    if index is not None:
+        used, places = np.unique(index, return_index=True)
+        colour_of = dict(zip(used.tolist(), shown.ravel()[places].tolist(), strict=True))
+    return Pixels(shown, index, colour_of, alpha, lossy)
+
+
+def _whole_numbers(numbers: npt.NDArray[Any]) -> Values:
+    if numbers.dtype.kind == "f" and numbers.min(initial=0) >= 0 and numbers.max(initial=0) <= 1:
+        whole = np.round(numbers * 255) if (numbers % 1).any() else numbers
+        return whole.astype(np.int32)
+    if not (np.isfinite(numbers).all() and numbers.min(initial=0) >= 0 and numbers.max(initial=0) <= 65535):
+        raise ValueError("its values are not all from 0 to 65535")
+    if (numbers % 1).any():
+        raise ValueError("its values are no whole numbers")
+    return numbers.astype(np.int32)
+
+
+def _shown(rgb: npt.NDArray[np.uint8], *, tolerance: int) -> Values:
+    """(H, W, 3) -> one number a pixel."""
+    red, green, blue = (rgb[..., channel].astype(np.int32) for channel in range(3))
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    colour = COLOUR + (red << 16) + (green << 8) + blue
+    return np.where(spread <= tolerance, green, colour).astype(np.int32)
+
+
+def brightness(shown: Values) -> Values:
+    """(H, W): the brightest channel, for grey values the values themselves."""
+    coloured = shown >= COLOUR
+    if not coloured.any():
+        return shown
+    brightest = np.maximum(np.maximum(shown >> 16 & 255, shown >> 8 & 255), shown & 255)
+    return np.where(coloured, brightest, shown).astype(np.int32)
+
+
+def rgb_of(value: int) -> RGB:
+    """The colour of one value of ``Pixels.shown``."""
+    if value < COLOUR:
+        return value, value, value
+    return value >> 16 & 255, value >> 8 & 255, value & 255
+
+
+def name_of(value: int) -> str:
+    """12, or #80ff00 for a colour."""
+    return str(value) if value < COLOUR else "#{:02x}{:02x}{:02x}".format(*rgb_of(value))

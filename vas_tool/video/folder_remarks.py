@@ -1,0 +1,47 @@
+"""What a person should know of the files of a folder of images: those that are left out, those that seem doubles."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from vas_tool.remarks import counted
+
+NOTES_AND_DATA = re.compile(
+    r"\.(cfg|csv|db|h5|html|ini|jsonl?|log|mat|md|np[yz]|pdf|pickle|pkl|pt|py|sh)|"
+    r"\.(tar|gz|toml|tsv|txt|url|xml|ya?ml|zip)",
+    re.IGNORECASE,
+)
+"""Endings of what nobody takes for a picture of a video; such files are left out without a word."""
+NAMED = 3
+"""Files that a sentence names at most."""
+
+
+def folder_remarks(folder: Path, taken: Sequence[Path]) -> list[str]:
+    """Sentences on the files of ``folder`` of which ``taken`` became frames; hidden files are nobody's."""
+    names = {path.name for path in taken}
+    left = sorted(path.name for path in folder.iterdir() if path.name not in names and _may_be_meant(path))
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for path in taken:
+        by_stem[path.stem].append(path.name)
+    doubles = [" and ".join(same) for same in by_stem.values() if len(same) > 1]
+    remarks = []
+    if left:
+        were = "was" if len(left) == 1 else "were"
+        remarks.append(f"{counted(len(left), 'file')} of the folder {were} left out: {_some(left)}")
+    if doubles:
+        have = counted(len(doubles), "name has", "names have")
+        remarks.append(f"{have} several images, each of which became a frame of its own: {_some(doubles)}")
+    return remarks
+
+
+def _may_be_meant(path: Path) -> bool:
+    """Broken links are meant, too."""
+    return not (path.name.startswith(".") or path.is_dir() or NOTES_AND_DATA.fullmatch(path.suffix))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

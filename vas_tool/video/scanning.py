@@ -1,0 +1,84 @@
+"""One look at all of a video file's packets, before any is decoded: its times, its end."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.format import Flags
+
+from vas_tool.video.containers import opened, video_stream
+from vas_tool.video.cuts import is_cut
+from vas_tool.video.timeline import UNKNOWN, Timeline, Told, timeline
+
+PATIENCE = Fraction(600)
+"""Seconds for which a picture may be held, on a screen recording for example; a longer hold is a jump of the clock."""
+BROADCAST_PATIENCE = Fraction(10)
+"""The same in the containers that are made to be joined, whose clock may jump; players take the same."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the packets of a file say."""
+
+    timeline: Timeline
+    """Of the video stream that is meant."""
+    reach: Fraction
+    """Seconds on the file's clock at which the last sound or picture ends."""
+    is_cut: bool
+    """Whether the file stops before its own structure does."""
+
+
+def scan(path: Path, *, tick: Callable[[], None]) -> Scan:
+    """Read all packets of a video file; ``tick`` is called at each. Raises VideoError when it cannot be opened."""
+    with opened(path) as container:
+        stream = video_stream(container, path)
+        reading = _Packets(stream)
+        # A file that breaks off says so when it is decoded.
+        with suppress(FFmpegError, OSError):
+            for packet in container.demux([stream, *container.streams.audio]):
+                tick()
+                reading.take(packet)
+        patience = BROADCAST_PATIENCE if Flags(container.format.flags) & Flags.ts_discont else PATIENCE
+        return Scan(reading.timeline(patience), reading.reach, is_cut(path))
+
+
+class _Packets:
+    """The times of the packets so far. Arrays of numbers, for there may be millions."""
+
+    def __init__(self, stream: av.VideoStream) -> None:
+        self._stream = stream
+        self._pts, self._dts, self._discarded = array("q"), array("q"), array("b")
+        self.reach = Fraction(0)
+
+    def take(self, packet: av.Packet[av.stream.Stream]) -> None:
+        """Count the next one."""
+        if not packet.size:
+            return
+        end = packet.dts if packet.pts is None else packet.pts
+        if end is not None and packet.time_base:
+            self.reach = max(self.reach, (end + (packet.duration or 0)) * packet.time_base)
+        if packet.stream_index == self._stream.index:
+            self._pts.append(UNKNOWN if packet.pts is None else packet.pts)
+            self._dts.append(UNKNOWN if packet.dts is None else packet.dts)
+            self._discarded.append(packet.is_discard)
+
+    def timeline(self, patience: Fraction) -> Timeline:
+        """Of the video, when all were taken."""
+        stream = self._stream
+        rates = (stream.guessed_rate, stream.average_rate, stream.base_rate)
+        told = Told(
+            pts=np.array(self._pts, np.int64),
+            dts=np.array(self._dts, np.int64),
+            base=stream.time_base or Fraction(1, av.time_base),
+            rates=tuple(rate for rate in rates if rate),
+            reorders=bool(stream.codec_context.has_b_frames),
+        )
+        return timeline(told, patience=patience, discarded=np.array(self._discarded, bool))
