@@ -8,7 +8,6 @@ constant. Both are kept, for the released weights were trained so.
 from __future__ import annotations
 
 import math
-from copy import copy
 
 import torch
 from torch import Tensor, nn
@@ -28,12 +27,6 @@ class BirdsEye(nn.Module):
         super().__init__()
         self.register_buffer("points", voxel_centres(tilt_radians), persistent=False)
         self.conv = BirdsEyeConvolutions(num_channels)
-
-    def tilted(self, tilt_radians: float) -> BirdsEye:
-        """The same convolutions with another tilt."""
-        other = copy(self)
-        other._buffers = {"points": voxel_centres(tilt_radians).to(self.points.device)}
-        return other
 
     def grid(self, intrinsics: Tensor) -> Tensor:
         """(N, X, Y * Z, 2): where each voxel lies in the picture, -1 and 1 at its edges. Nothing guards z = 0."""

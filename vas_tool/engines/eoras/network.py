@@ -7,7 +7,7 @@ backwards; the decoders see both. Equal to the released code (amazon-science, co
 from __future__ import annotations
 
 from collections.abc import Iterable
-from copy import copy
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vas_tool.engines.eoras.backbone import FrontFeatures
-from vas_tool.engines.eoras.birds_eye import BirdsEye
+from vas_tool.engines.eoras.birds_eye import BirdsEye, voxel_centres
 from vas_tool.engines.eoras.options import EorasOptions, Tilt
 from vas_tool.engines.eoras.slots import GRID_SIDE, PositionedDecoder, position_table, positions_in
 
@@ -43,11 +43,12 @@ class Step:
 class MaskDecoder(nn.Module):
     """(N, 2d, 16, 16) -> (N, 1, 121, 121) probabilities."""
 
-    def __init__(self, num_channels: int) -> None:
+    def __init__(self, options: EorasOptions) -> None:
         super().__init__()
-        self.deconv1 = nn.ConvTranspose2d(num_channels, 512, 3, stride=2, padding=1)
-        self.deconv2 = nn.ConvTranspose2d(512, 256, 3, stride=2, padding=1)
-        self.deconv3 = nn.ConvTranspose2d(256, 1, 3, stride=2, padding=1)
+        wide, narrow = options.decoder_channels
+        self.deconv1 = nn.ConvTranspose2d(2 * options.d_model, wide, 3, stride=2, padding=1)
+        self.deconv2 = nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1)
+        self.deconv3 = nn.ConvTranspose2d(narrow, 1, 3, stride=2, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """See the class."""
@@ -73,14 +74,15 @@ class EorasNetwork(nn.Module):
         self.fea_fc = nn.Linear(options.feature_channels, options.d_model)
         self.bev_fc = nn.Linear(options.feature_channels, options.d_model)
         for name in options.decoders:
-            self.add_module(f"dec_{name}", MaskDecoder(2 * options.d_model))
+            self.add_module(f"dec_{name}", MaskDecoder(options))
         self.slot = nn.Embedding(options.num_slots, options.d_model)
 
     def tilted(self, tilt: Tilt) -> EorasNetwork:
-        """The same weights with another tilt of the voxel grid."""
-        other = copy(self)
-        other._modules = dict(self._modules)
-        other.bev_generator = self.bev_generator.tilted(replace(self.options, tilt=tilt).tilt_radians)
+        """A network with another tilt of the voxel grid, and this one's very tensors as its weights."""
+        other = deepcopy(self, {id(tensor): tensor for tensor in (*self.parameters(), *self.buffers())})
+        other.options = replace(self.options, tilt=tilt)
+        points = self.bev_generator.points
+        other.bev_generator.points = voxel_centres(other.options.tilt_radians).to(points.device)
         return other
 
     def tokens(self, crops: Tensor, intrinsics: Tensor) -> FrameTokens:

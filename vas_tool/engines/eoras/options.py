@@ -37,6 +37,8 @@ class EorasOptions:
     """Of the backbone's pyramid and of the bird's-eye view; fewer make a network that a CPU trains in minutes."""
     blocks: tuple[int, ...] = (3, 4, 6, 3)
     """Of the backbone's four layers; these are ResNet-50's."""
+    decoder_channels: tuple[int, int] = (512, 256)
+    """Of each mask decoder, between its three layers."""
     decoders: tuple[str, ...] = ("fm", "vm")
     """Mask decoders: ``fm`` full, ``vm`` visible, ``occ`` occluded."""
     positions: Positions = "sincos"
@@ -72,9 +74,10 @@ def options_of(shapes: Mapping[str, tuple[int, ...]], *, tilt: Tilt, num_heads: 
         num_slots, d_model = shapes["slot.weight"]
         feedforward = shapes["feature_update.layers.0.linear1.weight"][0]
         channels = shapes["feature_extractor.latlayer1.weight"][0]
+        wide, narrow = shapes["dec_fm.deconv2.weight"][:2]
     except (KeyError, ValueError, IndexError) as error:
         raise EngineError(
-            "these are not weights of EoRaS (slot.weight or feature_update.layers.0 is missing); "
+            f"these are not weights of EoRaS ({error} is missing or has another shape); "
             "name a checkpoint-NNNN.pth.gz of its training"
         ) from error
     return EorasOptions(
@@ -85,6 +88,7 @@ def options_of(shapes: Mapping[str, tuple[int, ...]], *, tilt: Tilt, num_heads: 
         feedforward=feedforward,
         feature_channels=channels,
         blocks=tuple(_parts(shapes, f"feature_extractor.layer{level}.") for level in (1, 2, 3, 4)),
+        decoder_channels=(wide, narrow),
         decoders=tuple(name for name in ("fm", "vm", "occ") if f"dec_{name}.deconv1.weight" in shapes),
         positions="sincos" if "slot_pos" in shapes else "random",
         tilt=tilt,
