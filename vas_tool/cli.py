@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool import __version__
+from vas_tool.commands.train_arguments import add_train
 from vas_tool.errors import VasToolError
 
 FORMATS = ("coco", "youtube-vis", "tao-amodal", "diffusion-vas", "kins", "cocoa", "tabe", "sequences", "layers")
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands.add_parser("evaluate", help="measure amodal masks or boxes as the papers do, and strictly"))
     _add_bench(commands.add_parser("bench", help="measure the amodal engines on objects whose hidden part is known"))
     _add_predict(commands.add_parser("predict", help="write a benchmark's result file, for its own scripts too"))
+    add_train(commands.add_parser("train", help="train a method: eoras"))
     return top
 
 

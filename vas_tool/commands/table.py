@@ -87,6 +87,13 @@ def verify_(options: Namespace) -> int:
     return 1 if report.problems else 0
 
 
+def train_(options: Namespace) -> int:
+    """``vas-tool train``."""
+    from vas_tool.commands.train import train  # scipy with it
+
+    return train(options)
+
+
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "open": open_,
     "run": run,
@@ -97,5 +104,6 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "evaluate": evaluate_,
     "bench": bench_,
     "predict": predict_,
+    "train": train_,
 }
 """Command name -> function."""

@@ -46,6 +46,13 @@ class EorasOptions:
     tilt: Tilt = "none"
     """Rotation of the voxel grid about the x axis. The reference chooses it by a part of the data set's name."""
 
+    def __post_init__(self) -> None:
+        sizes = (self.d_model, self.num_layers, self.num_slots, self.feedforward, self.feature_channels)
+        if min(*sizes, *self.blocks, *self.decoder_channels) < 1 or self.d_model % (2 * self.num_heads):
+            raise EngineError(
+                f"an EoRaS network needs sizes from 1, d_model a multiple of {2 * self.num_heads}; got {self}"
+            )
+
     @property
     def tilt_radians(self) -> float:
         """The angle of ``tilt``: the camera's height over its distance from the vertical axis."""

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.eoras.crops import ANSWERED, Floats, pasted
 from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.evaluation.overlap import FrameMasks, eoras_iou, eoras_occluded_iou
 from vas_tool.training.eoras.losses import focal
-from vas_tool.training.eoras.samples import Sample, SampleSource
+from vas_tool.training.eoras.samples import ObjectFrame, Sample, SampleSource
+from vas_tool.types import Mask
 
 Answer = Callable[[Sample], Floats]
 """A sample -> (T, 121, 121) probabilities of the full masks."""
@@ -34,14 +35,19 @@ class Totals:
     iou_occ: float = 0.0
     """Of the hidden parts on the frame; frames of exactly 1 are dropped, frames with nothing hidden count as 0."""
     num_occ: int = 0
+    strict_hidden: float = 0.0
+    """Not the reference's: IoU of the hidden part over the frames on which something is hidden."""
+    num_hidden: int = 0
 
 
-def measured(source: SampleSource, answer: Answer) -> Totals:
+def measured(source: SampleSource, answer: Answer, *, progress: Progress = silent) -> Totals:
     """All samples of a split, one after the other."""
     totals = Totals()
     for index in range(len(source)):
+        progress(index, len(source), "testing")
         sample = source.sample(index, np.random.RandomState(index))
-        _add(totals, sample, answer(sample))
+        if sample.labelled.any():
+            _add(totals, sample, answer(sample))
     return _means(totals)
 
 
@@ -50,7 +56,7 @@ def network_answer(network: EorasNetwork) -> Answer:
 
     def answer(sample: Sample) -> Floats:
         network.eval()
-        device = next(network.parameters()).device
+        device = network.slot.weight.device
         crops = torch.from_numpy(sample.patches)[None].to(device)
         intrinsics = torch.from_numpy(sample.intrinsics).expand(1, len(sample.frames), 3, 3).to(device)
         with torch.inference_mode():
@@ -60,48 +66,46 @@ def network_answer(network: EorasNetwork) -> Answer:
     return answer
 
 
+def hidden_overlap(frame: ObjectFrame, predicted: Mask) -> float | None:
+    """IoU of a mask with the amodal one where the object is not seen, 0..1; None where nothing is hidden."""
+    hidden, found = frame.amodal & ~frame.modal, predicted & ~frame.modal
+    return int((found & hidden).sum()) / int((found | hidden).sum()) if hidden.any() else None
+
+
 def _add(totals: Totals, sample: Sample, probabilities: Floats) -> None:
-    labelled = sample.labelled
-    if not labelled.any():
-        return
-    full = sample.full
+    labelled, full = sample.labelled, sample.full
     truth, found = (torch.from_numpy(part[labelled].astype(np.float32)) for part in (full, probabilities))
     totals.num_frames += int(labelled.sum())
     totals.num_clips += 1
     totals.loss += float(focal(found, truth))
     for position in np.flatnonzero(labelled):
-        frame, crop = sample.frames[position], probabilities[position] > ANSWERED
-        predicted = pasted(probabilities[position], frame.window, frame.modal.shape)
-        masks = FrameMasks(frame.amodal, frame.modal, predicted)
-        totals.mean_iou += eoras_iou(crop, full[position])
-        totals.iou_full += eoras_iou(frame.amodal, predicted)
-        hidden = eoras_occluded_iou(masks)
-        if hidden != 1:
-            totals.iou_occ += hidden
-            totals.num_occ += 1
+        frame = sample.frames[position]
+        totals.mean_iou += eoras_iou(probabilities[position] > ANSWERED, full[position])
+        _add_frame(totals, frame, pasted(probabilities[position], frame.window, frame.modal.shape))
+
+
+def _add_frame(totals: Totals, frame: ObjectFrame, predicted: Mask) -> None:
+    totals.iou_full += eoras_iou(frame.amodal, predicted)
+    occluded = eoras_occluded_iou(FrameMasks(frame.amodal, frame.modal, predicted))
+    if occluded != 1:
+        totals.iou_occ += occluded
+        totals.num_occ += 1
+    strict = hidden_overlap(frame, predicted)
+    if strict is not None:
+        totals.strict_hidden += strict
+        totals.num_hidden += 1
 
 
 def _means(sums: Totals) -> Totals:
     frames = max(1, sums.num_frames)
     return Totals(
-        sums.num_frames,
-        sums.num_clips,
-        sums.loss / max(1, sums.num_clips),
-        sums.mean_iou / frames,
-        sums.iou_full / frames,
-        sums.iou_occ / max(1, sums.num_occ),
-        sums.num_occ,
+        num_frames=sums.num_frames,
+        num_clips=sums.num_clips,
+        loss=sums.loss / max(1, sums.num_clips),
+        mean_iou=sums.mean_iou / frames,
+        iou_full=sums.iou_full / frames,
+        iou_occ=sums.iou_occ / max(1, sums.num_occ),
+        num_occ=sums.num_occ,
+        strict_hidden=sums.strict_hidden / max(1, sums.num_hidden),
+        num_hidden=sums.num_hidden,
     )
-
-
-def strict_hidden_iou(source: SampleSource, answer: Answer) -> float:
-    """Mean IoU of the hidden part over the frames on which something is hidden; a miss counts as 0."""
-    overlaps = list[float]()
-    for index in range(len(source)):
-        sample = source.sample(index, np.random.RandomState(index))
-        for frame, probability in zip(sample.frames, answer(sample), strict=True):
-            hidden: npt.NDArray[np.bool_] = frame.amodal & ~frame.modal
-            if hidden.any():
-                found = pasted(probability, frame.window, frame.modal.shape) & ~frame.modal
-                overlaps.append(int((found & hidden).sum()) / int((found | hidden).sum()))
-    return float(np.mean(overlaps)) if overlaps else 0.0
