@@ -162,6 +162,16 @@ def _add_open(open_: argparse.ArgumentParser) -> None:
     open_.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this computer only)")
     open_.add_argument("--port", type=int, help="default: the first free one from 7860")
     open_.add_argument("--no-browser", action="store_true", help="print the address only")
+    _add_intrinsics(open_)
+
+
+def _add_intrinsics(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--intrinsics",
+        metavar="FX,FY,CX,CY|FILE",
+        help="of the camera, in clip pixels; FILE: JSON with fx, fy, cx and cy, a KITTI calibration, or Kubric's "
+        "metadata.json. EoRaS looks at them",
+    )
 
 
 def _add_boxes(run: argparse.ArgumentParser) -> None:
@@ -211,6 +221,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--fps", type=float, default=8.0, help="frames a second of the clip (default: 8)")
+    _add_intrinsics(run)
     run.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
     run.add_argument("--end", type=float, metavar="SECONDS")
 
@@ -242,6 +253,7 @@ def _import_parser(formats: Any, name: str, what: str, *, source: str) -> argpar
     parser.add_argument("source", type=Path, metavar=source)
     parser.add_argument("--projects", type=Path, required=True, metavar="DIR", help="where the projects are made")
     parser.add_argument("--fps", type=float, help="frames a second of the clips (default: the format's)")
+    _add_intrinsics(parser)
     return parser
 
 

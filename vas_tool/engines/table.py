@@ -62,6 +62,8 @@ class EngineSpec:
     """Raises EngineError for settings, each allowed by itself, that do not go together."""
     seeded: bool = False
     """Whether another seed gives another answer."""
+    uses_camera: bool = False
+    """Whether it looks at the clip's intrinsics: another camera gives another answer."""
     windows: Windows | None = None
     """How it cuts a clip into windows (amodal, content): a result follows from what lies in the windows around it.
     None: from the whole clip."""
@@ -199,6 +201,7 @@ def _eoras(variant: Variant) -> EngineSpec:
         install="pip install torch torchvision scipy",
         weights=(weights,),
         parameters=EORAS_PARAMETERS,
+        uses_camera=variant != "kitti",  # trained with intrinsics by which it sees nothing
     )
 
 

@@ -48,8 +48,8 @@ def read_truth(path: Path, split: str = "test") -> Truth:
     The others are not annotated: they are left out, and counted in the notes.
     """
     boxes: dict[Key, Any] = {}
-    seen, problems = _masks_in(_found(path, f"{split}_data.pkl"), "VM", boxes)
-    whole, more = _masks_in(_found(path, f"{split}_data_full_mask.pkl"), "FM")
+    seen, problems = _masks_in(found_in(path, f"{split}_data.pkl"), "VM", boxes)
+    whole, more = _masks_in(found_in(path, f"{split}_data_full_mask.pkl"), "FM")
     problems, unlabelled = [*problems, *more], set[str]()
     clips: dict[tuple[str, str], list[TruthFrame]] = {}
     copies = _copies(seen)
@@ -136,7 +136,8 @@ def pictures_of(path: Path, video: str) -> list[str]:
     return []
 
 
-def _found(path: Path, name: str) -> Path:
+def found_in(path: Path, name: str) -> Path:
+    """A file of the labels, wherever the data has it. Raises FormatError when it is nowhere."""
     for place in PLACES:
         if (path / place / name).is_file():
             return path / place / name

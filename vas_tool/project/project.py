@@ -158,6 +158,7 @@ class Project:
                 "restore the frames folder, or import the video again"
             )
         self.truth = truth_from_json(data, self.source.size_wh)
+        self.clip.intrinsics = self.truth.intrinsics
         history = data.get("history", {"done": [], "undone": [], "next": 1, "pending": None})
         self._done = [Edit(**edit) for edit in history["done"]]
         self._undone = [Edit(**edit) for edit in history["undone"]]
@@ -289,6 +290,7 @@ class Project:
         write_atomically(self.folder / "project.json", json.dumps(data).encode())
         self.truth, self._done, self._undone = truth, done, undone
         self._next_edit, self._pending = next_edit, pending
+        self.clip.intrinsics = truth.intrinsics
 
     # --- what edits replaced in the layers -----------------------------------------------------------------------
 

@@ -16,7 +16,19 @@ from vas_tool.boxes.crops import CropRule
 from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
-from vas_tool.types import AmodalBox, Box, BoxKeyframe, Canvas, Click, MaskLayer, NoBox, SizeWH, Stage, Stroke
+from vas_tool.types import (
+    AmodalBox,
+    Box,
+    BoxKeyframe,
+    Canvas,
+    Click,
+    Intrinsics,
+    MaskLayer,
+    NoBox,
+    SizeWH,
+    Stage,
+    Stroke,
+)
 
 
 @dataclass(frozen=True)
@@ -122,6 +134,8 @@ class Truth:
     """stage -> engine name -> what was set of that engine's parameters; each engine keeps its own."""
     crop: CropRule = field(default_factory=CropRule)
     """How amodal boxes become the crops that the amodal stage looks through."""
+    intrinsics: Intrinsics | None = None
+    """Of the clip's camera, in clip pixels, where they are known."""
 
     def settings_of(self, stage: Stage, engine: str) -> Settings:
         """What was set of an engine's parameters; one that is absent has its default."""
@@ -247,6 +261,7 @@ def truth_json(truth: Truth) -> dict[str, Any]:
         "engines": dict(truth.engines),
         "seed": truth.seed,
         "crop": asdict(truth.crop),
+        "intrinsics": None if truth.intrinsics is None else asdict(truth.intrinsics),
         "settings": {
             stage: {engine: dict(kept) for engine, kept in engines.items()} for stage, engines in truth.settings.items()
         },
@@ -256,6 +271,7 @@ def truth_json(truth: Truth) -> dict[str, Any]:
 def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
     """The reverse of ``truth_json``. Raises KeyError, TypeError, ValueError or PromptError on damage."""
     left, top, right, bottom = (int(pad) for pad in data["canvas"])
+    camera = data.get("intrinsics")  # absent before an engine asked for them
     return Truth(
         canvas=Canvas(frame_wh, left, top, right, bottom),
         objects=tuple(object_from_json(o) for o in data["objects"]),
@@ -264,6 +280,7 @@ def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
         seed=int(data["seed"]),
         crop=CropRule(**data.get("crop", {})),  # absent before there were amodal boxes
         settings=settings_from_json(data.get("settings", {})),  # absent before there were parameters
+        intrinsics=None if camera is None else Intrinsics(**camera),
     )
 
 

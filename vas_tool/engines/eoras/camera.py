@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vas_tool.engines.eoras.crops import Floats
-from vas_tool.types import Clip, Intrinsics
+from vas_tool.types import Intrinsics
 
 KUBRIC_FOCAL = 35 / 32
 """Focal length over the picture's width of every Kubric camera (35 mm before a sensor of 32 mm)."""
@@ -14,12 +14,6 @@ GUESSED = (
     "the camera of this clip is not known; EoRaS was told of one with a lens of 35 mm (a view 49 degrees wide). Give "
     "its intrinsics with --intrinsics FX,FY,CX,CY (pixels) for what the method was made for"
 )
-
-
-def intrinsics_of(clip: Clip) -> Intrinsics | None:
-    """What is known of the clip's camera."""
-    known = getattr(clip, "intrinsics", None)
-    return known if isinstance(known, Intrinsics) else None
 
 
 def guessed_intrinsics(size_wh: tuple[int, int]) -> Intrinsics:

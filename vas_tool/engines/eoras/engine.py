@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,23 +10,26 @@ import numpy as np
 
 from sam_integration.presets import best_device
 from vas_tool.engines.base import Progress, silent
-from vas_tool.engines.eoras.camera import GUESSED, guessed_intrinsics, intrinsics_of, kubric_matrix, pixel_matrix
+from vas_tool.engines.eoras.camera import GUESSED, guessed_intrinsics, kubric_matrix, pixel_matrix
 from vas_tool.engines.eoras.checkpoints import load_network
-from vas_tool.engines.eoras.clip_runs import ClipRun
+from vas_tool.engines.eoras.clip_runs import ClipRun, Look
 from vas_tool.engines.eoras.crops import Floats, Window, pasted, patch_of, window_around
 from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.engines.eoras.options import Tilt
 from vas_tool.engines.eoras.settable import PARAMETERS
 from vas_tool.engines.eoras.weights import RELEASED, Variant, weights_of
-from vas_tool.engines.settings import NO_SETTINGS, Settings, resolved
+from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue, resolved
 from vas_tool.errors import EngineError
 from vas_tool.masks import box_xyxy
 from vas_tool.remarks import remark
-from vas_tool.types import Canvas, Clip, Depth, Mask
+from vas_tool.types import Canvas, Clip, Depth, Mask, intrinsics_on
 
 NAME = "eoras"
 WHAT = "amodal masks"
 """The name of the work, for progress."""
+
+OWN_TILT = "weights"
+"""The setting ``tilt`` that takes the one that the weights were trained with."""
 
 
 def open_eoras(*, variant: Variant) -> EorasAmodal:
@@ -61,11 +64,11 @@ class EorasAmodal:
         """(frame_index, (canvas H, W) bool) in the order asked for. Depth and seed change nothing. Raises Cancelled."""
         chosen = resolved(PARAMETERS, settings, engine=NAME)
         windows = windows_of(modal, interpolated=chosen["hidden_frames"] == "interpolated")
-        shown = _Shown(clip, windows, self._matrix(clip))
-        network = self._network if chosen["tilt"] == "weights" else self._network.tilted(_tilt(chosen["tilt"]))
-        pulse = partial(_tell, progress, 2 * len(windows))
-        answers = ClipRun(network, shown.look, len(windows), pulse).masks(descending=frame_indices.step < 0)
-        masks = ((shown.frames[position], found["fm"]) for position, found in answers)
+        shown = _Shown(clip, windows, self._matrix_on(clip))
+        answers = self.answers(
+            shown.look, len(windows), tilt=chosen["tilt"], descending=frame_indices.step < 0, progress=progress
+        )
+        masks = ((shown.frames[position], found) for position, found in answers)
         wanted = _Wanted(masks, windows, size_hw=clip.size_wh[::-1], threshold=float(chosen["threshold"]))
         for index in frame_indices:
             mask = wanted.mask(index)
@@ -73,13 +76,29 @@ class EorasAmodal:
                 mask |= modal[index]
             yield index, canvas.to_canvas(mask)
 
-    def _matrix(self, clip: Clip) -> Floats:
-        known = intrinsics_of(clip)
-        if self._pixel_intrinsics:
-            return pixel_matrix(known or guessed_intrinsics(clip.size_wh))  # it sees nothing by them, whatever they are
-        if known is None:
+    def answers(
+        self,
+        look: Look,
+        num_frames: int,
+        *,
+        tilt: SettingValue = OWN_TILT,
+        descending: bool = False,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, Floats]]:
+        """(position, (121, 121) probabilities of the whole object) of every frame that ``look`` shows."""
+        network = self._network if tilt == OWN_TILT else self._network.tilted(_tilt(tilt))
+        pulse = partial(_tell, progress, 2 * num_frames)
+        for position, found in ClipRun(network, look, num_frames, pulse).masks(descending=descending):
+            yield position, found["fm"]
+
+    def _matrix_on(self, clip: Clip) -> Callable[[int], Floats]:
+        """Frame index -> (3, 3) intrinsics; says so where they are guessed."""
+        guessed, size_wh = guessed_intrinsics(clip.size_wh), clip.size_wh
+        if self._pixel_intrinsics:  # it sees nothing by them, whatever they are
+            return lambda index: pixel_matrix(intrinsics_on(clip, index) or guessed)
+        if intrinsics_on(clip, 0) is None:
             remark(GUESSED)
-        return kubric_matrix(known or guessed_intrinsics(clip.size_wh), clip.size_wh)
+        return lambda index: kubric_matrix(intrinsics_on(clip, index) or guessed, size_wh)
 
 
 def _tilt(name: object) -> Tilt:
@@ -97,7 +116,7 @@ class _Shown:
 
     clip: Clip
     windows: Mapping[int, Window]
-    matrix: Floats
+    matrix_on: Callable[[int], Floats]
 
     @property
     def frames(self) -> list[int]:
@@ -107,7 +126,7 @@ class _Shown:
     def look(self, position: int) -> tuple[Floats, Floats]:
         """See ``clip_runs.Look``."""
         index = self.frames[position]
-        return patch_of(self.clip[index], self.windows[index]), self.matrix
+        return patch_of(self.clip[index], self.windows[index]), self.matrix_on(index)
 
 
 class _Wanted:

@@ -21,7 +21,7 @@ import numpy as np
 from vas_tool.engines.eoras.crops import Floats
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.dataset import RleMask
-from vas_tool.evaluation.kitti import pictures_of
+from vas_tool.evaluation.kitti import found_in, pictures_of
 from vas_tool.evaluation.safe_pickle import load_plain
 from vas_tool.training.eoras.samples import ObjectFrame, Sample, padded, training_part
 from vas_tool.video.clip import read_frame
@@ -39,6 +39,11 @@ class KittiSamples:
     root: Path
     split: Split
     length: int = 8
+
+    @property
+    def names(self) -> Sequence[str]:
+        """``video-object`` of each sample. Raises FormatError when the labels do not read."""
+        return [f"{video}-{thing}" for video, thing in self._objects]
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -70,11 +75,11 @@ class KittiSamples:
 
     @cached_property
     def _seen(self) -> Mapping[Any, Any]:
-        return _loaded(self.root / "car_data" / f"{self.split}_data.pkl")
+        return _loaded(found_in(self.root, f"{self.split}_data.pkl"))
 
     @cached_property
     def _whole(self) -> Mapping[Any, Any]:
-        return _loaded(self.root / "car_data" / f"{self.split}_data_full_mask.pkl")
+        return _loaded(found_in(self.root, f"{self.split}_data_full_mask.pkl"))
 
     def _intrinsics(self, video: str) -> Floats:
         """(3, 3), in pixels. The date is the first ten letters of the video's name."""

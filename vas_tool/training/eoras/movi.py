@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.dataset import ImageMask
-from vas_tool.evaluation.movi import instances_in
+from vas_tool.evaluation.movi import instances_in, split_of
 from vas_tool.formats.json_files import load_json
 from vas_tool.training.eoras.samples import ObjectFrame, Sample, training_part
 from vas_tool.video.clip import read_frame
@@ -35,10 +36,15 @@ class MoviSamples:
     split: Split
     length: int = 12
 
-    @property
+    @cached_property
     def names(self) -> Sequence[str]:
         """``video-object`` of each sample. Raises FormatError when the list does not read."""
-        return instances_in(self.root / self.split / "instance_list.npy")
+        return instances_in(self.folder / "instance_list.npy")
+
+    @property
+    def folder(self) -> Path:
+        """Of the split; the root itself where it is that of the test split."""
+        return split_of(self.root) if self.split == "test" else self.root / self.split
 
     def __len__(self) -> int:
         return len(self.names)
@@ -47,7 +53,7 @@ class MoviSamples:
         """See ``SampleSource``."""
         name = self.names[index]
         video, _, number = name.rpartition("-")
-        folder = self.root / self.split / video
+        folder = self.folder / video
         metadata = load_json(folder / "metadata.json")
         try:
             seen = metadata["instances"][int(number)]
