@@ -1,6 +1,7 @@
 """EoRaS's windows, samples and test loop, by literal forms of what the released loaders do."""
 
 import pickle
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,18 @@ import pytest
 import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
+from tiny_eoras import tiny_network
 from torch.nn import functional
 
+from vas_tool.cli import main
+from vas_tool.engines import registry
 from vas_tool.engines.eoras.crops import Window, mask_patch_of, pasted, patch_of, window_around
+from vas_tool.engines.eoras.engine import EorasAmodal
+from vas_tool.engines.registry import LoadedEngine
 from vas_tool.errors import FormatError
 from vas_tool.training.eoras.kitti import KittiSamples
 from vas_tool.training.eoras.made_movi import write_made_movi
-from vas_tool.training.eoras.measuring import measured
+from vas_tool.training.eoras.measuring import measured, network_answer
 from vas_tool.training.eoras.movi import MoviSamples
 from vas_tool.training.eoras.samples import ObjectFrame, Sample, training_part
 
@@ -168,3 +174,32 @@ def test_the_test_loop_counts_nothing_hidden_as_zero_and_drops_exact_answers() -
 
     totals = measured(Two(), lambda s: np.zeros((2, 121, 121), np.float32))
     assert (totals.num_frames, totals.num_occ, totals.iou_occ, totals.iou_full) == (2, 2, 0, 0)
+
+
+def test_predictions_on_its_own_data_are_those_of_the_test_loop(
+    movi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the data's boxes and camera, without what is seen; ``evaluate`` then finds the test loop's totals."""
+    network = tiny_network()
+    with torch.no_grad():  # random weights answer about a half everywhere: an answer with some shape
+        network = deepcopy(network)
+        network.dec_fm.deconv3.weight *= 40
+    monkeypatch.setattr(
+        registry, "load", lambda stage, name: LoadedEngine(registry.spec_of(stage, name), EorasAmodal(network))
+    )
+    out, report = tmp_path / "answers", tmp_path / "report.json"
+    told = ["--truth", str(movi)]
+    assert main(["predict", "movi", *told, "--engine", "eoras-movi-d", "--out", str(out)]) == 0
+    assert "union_with_modal false" in capsys.readouterr().out
+    assert main(["evaluate", "movi", *told, "--predictions", str(out), "--json", str(report), "--no-baselines"]) == 0
+    expected = measured(MoviSamples(movi, "test"), network_answer(network))
+    assert 0 < expected.iou_full < 1
+    found = report.read_text()
+    assert f"{100 * expected.iou_full:.2f}" in capsys.readouterr().out or f"{expected.iou_full:.6f}"[:7] in found
+    source = MoviSamples(movi, "test")
+    sample = source.sample(0, NOTHING)
+    video, _, thing = sample.name.rpartition("-")
+    probabilities = network_answer(network)(sample)
+    for t, frame, probability in zip(sample.frame_indices, sample.frames, probabilities, strict=True):
+        mask = np.asarray(Image.open(out / video / f"segmentation_{thing}_{t:05d}.png")) > 0
+        assert (mask != pasted(probability, frame.window, frame.modal.shape)).mean() < 1e-3
