@@ -34,6 +34,7 @@ class DrawnClip:
 
     @property
     def size_wh(self) -> tuple[int, int]:
+        """Width and height."""
         return self._side, self._side
 
     def __len__(self) -> int:
@@ -45,6 +46,7 @@ class DrawnClip:
         return noise
 
     def mask(self, index: int) -> Mask:
+        """Where the square is."""
         mask = np.zeros((self._side, self._side), np.bool_)
         first = self._side // 4 + index % (self._side // 4)
         mask[first : first + self._side // 4, first : first + self._side // 4] = True

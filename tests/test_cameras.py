@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scene import make_scene
+from conftest import write_images
 
 from vas_tool.boxes.cropping import CroppedClip, CropPlan
 from vas_tool.boxes.crops import Crop
@@ -75,13 +75,7 @@ def test_a_project_keeps_them_and_older_ones_open() -> None:
 
 
 def test_a_camera_reaches_the_clip_is_undone_and_counts_for_eoras_alone(tmp_path: Path) -> None:
-    frames = tmp_path / "frames"
-    frames.mkdir()
-    from PIL import Image
-
-    for index, frame in enumerate(make_scene(2).clip):
-        Image.fromarray(frame).save(frames / f"{index}.png")
-    project = Project.create(tmp_path / "project", frames)
+    project = Project.create(tmp_path / "project", write_images(tmp_path / "frames", 2, (64, 48)))
     camera = camera_of("700,710,80,60")
 
     def settings(engine: str) -> dict[str, object]:
