@@ -81,9 +81,9 @@ def _add_sizes(eoras: argparse.ArgumentParser) -> None:
         option = f"--{name.replace('_', '-')}"
         sizes.add_argument(option, type=int, default=default, metavar="N", help=f"{told}; default: {default}")
     for name, count, told in (("blocks", 4, "of the backbone's four layers"), ("decoder_channels", 2, "of the masks'")):
-        default = getattr(defaults, name)
-        shown = " ".join(map(str, default))
+        several: tuple[int, ...] = getattr(defaults, name)
+        shown = " ".join(str(size) for size in several)
         option = f"--{name.replace('_', '-')}"
         sizes.add_argument(
-            option, type=int, nargs=count, default=default, metavar="N", help=f"{told}; default: {shown}"
+            option, type=int, nargs=count, default=several, metavar="N", help=f"{told}; default: {shown}"
         )
