@@ -1,13 +1,15 @@
 """A real Chromium on the real tool: the server as a process of its own, the page driven as a person would."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,14 +49,24 @@ def free_port() -> int:
 class Server:
     """``vas-tool open`` in a process of its own; can be killed and started again on the same port."""
 
-    def __init__(self, root: Path, source: Path | None = None, *, module: str = "vas_tool.cli") -> None:
-        """``module`` is what runs: another one can change what there is before it calls the command line."""
-        self.root, self.source, self.port, self.module = root, source, free_port(), module
+    def __init__(
+        self,
+        root: Path,
+        source: Path | None = None,
+        *,
+        module: str = "vas_tool.cli",
+        options: Sequence[str] = ("--no-token",),
+    ) -> None:
+        """``module`` is what runs: another one can change what there is before it calls the command line.
+
+        Without a token every test can open any address; what the secret is for has tests of its own.
+        """
+        self.root, self.source, self.port, self.module, self.options = root, source, free_port(), module, options
         self.address = f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
         source = [str(self.source)] if self.source else []
-        command = [sys.executable, "-m", self.module, "open", *source, "--root", str(self.root)]
+        command = [sys.executable, "-m", self.module, "open", *source, "--root", str(self.root), *self.options]
         self.log = (self.root.parent / "server.log").open("a")
         self.process = subprocess.Popen(
             [*command, "--port", str(self.port), "--no-browser"], cwd=ROOT, stdout=self.log, stderr=self.log
@@ -72,10 +84,18 @@ class Server:
                 with urllib.request.urlopen(self.address, timeout=5) as answer:
                     answer.read()
                 return
+            except urllib.error.HTTPError as answer:  # it asks for the secret
+                answer.close()
+                return
             except OSError:
                 assert self.process.poll() is None, f"the server died; see {self.log.name}"
                 time.sleep(0.1)
         raise AssertionError(f"the server was not up after {START_SECONDS} s")
+
+    @property
+    def printed(self) -> str:
+        """The address that the command line printed last, with the secret."""
+        return re.findall(r"vas-tool is at (\S+)", Path(self.log.name).read_text())[-1]
 
     def kill(self) -> None:
         self.process.kill()

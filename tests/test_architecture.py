@@ -14,12 +14,17 @@ LAYERS = (
         "boxes",
         "video",
         "drawing",
+        "files",
+        "stamps",
+        "stamp_index",
+        "picture_codecs",
         "storage",
         "remarks",
         "time_left",
         "project.history",
         "project.truth",
     }
+    | {"project.measured", "project.layer_folders"}
     | {"project.object_layers", "project.window_cache", "project.worktime", "project.made_from", "project.attention"}
     | {"engines.base", "engines.settings"},
     {"engines"},

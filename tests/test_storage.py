@@ -186,7 +186,10 @@ def test_damaged_pictures_are_named(tmp_path: Path) -> None:
     for bad in (b"", b"no picture", whole[:20]):
         layer.path(1).write_bytes(bad)
         with pytest.raises(ProjectDamaged, match=r"00001\.png does not read"):
-            LayerFolder(tmp_path, MASKS)
+            read_stamp(layer.path(1))
+        again: LayerFolder[Mask] = LayerFolder(tmp_path, MASKS)  # it costs itself alone
+        assert 1 not in again and "00001.png does not read" in again.damaged[1]
+        assert layer.path(1).read_bytes() == bad
     Image.fromarray(np.zeros((4, 4), bool)).save(layer.path(1))
     with pytest.raises(ProjectDamaged, match="as a picture of this project"):
         read_stamp(layer.path(1))

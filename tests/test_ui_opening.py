@@ -309,13 +309,15 @@ def test_an_upload_is_known_by_its_own_name(rooms: Rooms, tmp_path: Path, monkey
     place = tmp_path / "gradio" / "52b6"
     place.mkdir(parents=True)
     make_video(place / "birdcage.mp4", 4)
+    (place / "beside.mp4").touch()
     token = Opener(rooms).upload(place / "birdcage.mp4", silent)
     assert (
         rooms.session(token).project.source.path
         == "birdcage.mp4"
         == state_view(rooms.session(token), None)["project"]["source"]
     )
-    assert name_of(rooms, token) == "birdcage" and not place.exists()
+    assert name_of(rooms, token) == "birdcage"
+    assert [p.name for p in place.iterdir()] == ["beside.mp4"]  # the one file is deleted, never a folder
     # Another file of that name, where the tool was started, is another clip.
     make_video(rooms.root / "birdcage.mp4", 6)
     monkeypatch.chdir(rooms.root)

@@ -52,11 +52,12 @@ def test_start_and_first_event_import_nothing_heavy(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 import gradio as gr
+from vas_tool.ui.access import Access
 from vas_tool.ui.opening import Opener
 from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.server import make_app
 from gradio.utils import MatplotlibBackendMananger
-app = make_app(Opener(Rooms(Path({str(tmp_path)!r}))))
+app = make_app(Opener(Rooms(Path({str(tmp_path)!r}))), Access())
 with MatplotlibBackendMananger():
     pass
 print(sorted({HEAVY} & set(sys.modules)))

@@ -135,7 +135,11 @@ def _add_outputs(command: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
-    evaluate.add_argument("benchmark", choices=BENCHMARKS)
+    evaluate.add_argument(
+        "benchmark",
+        choices=(*BENCHMARKS, "tao-amodal-boxes"),
+        help="tao-amodal-boxes: TAO-Amodal's own AP, of validation_lvis_v1.json and lists of predicted boxes",
+    )
     evaluate.add_argument("--truth", type=Path, required=True, help=TRUTH)
     evaluate.add_argument(
         "--predictions", type=Path, nargs="+", default=[], help="result files; of several the best of K is taken, too"
@@ -162,6 +166,31 @@ def _add_open(open_: argparse.ArgumentParser) -> None:
     open_.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this computer only)")
     open_.add_argument("--port", type=int, help="default: the first free one from 7860")
     open_.add_argument("--no-browser", action="store_true", help="print the address only")
+    open_.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="answer under this name, too, as a proxy or a browser elsewhere asks for it; can be given again",
+    )
+    open_.add_argument(
+        "--auth",
+        metavar="USER:PASSWORD",
+        default=os.environ.get("VAS_TOOL_AUTH") or None,
+        help="ask for name and password instead of the secret in the address (default: $VAS_TOOL_AUTH, "
+        "which others on this computer cannot see)",
+    )
+    open_.add_argument(
+        "--no-token",
+        action="store_true",
+        help="no secret in the address: whoever can reach the port on this computer may do everything",
+    )
+    open_.add_argument(
+        "--root-path",
+        metavar="/PREFIX",
+        default=os.environ.get("GRADIO_ROOT_PATH", ""),
+        help="where a proxy shows the page, such as /vas (default: $GRADIO_ROOT_PATH)",
+    )
     _add_intrinsics(open_)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from vas_tool.engines.base import Progress, silent
-from vas_tool.errors import FormatError
+from vas_tool.errors import FormatError, ProjectDamaged
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.cocoa import write_cocoa
 from vas_tool.formats.diffusion_vas import write_samples
@@ -70,7 +70,14 @@ def export(
         raise FormatError(
             f"{', '.join(p.name for p in projects)}: there is no object to write; click one and track it first"
         )
-    return EXPORTS[name](_Order(projects, out, only_accepted, progress))
+    order = _Order(projects, out, only_accepted, progress)
+    try:
+        done = EXPORTS[name](order)
+    except ProjectDamaged:  # it counts as absent from now on; others may be damaged, too
+        for project in projects:
+            project.look_through(progress)
+        done = EXPORTS[name](order)
+    return replace(done, notes=(*done.notes, *(f"{note}." for project in projects for note in project.notes)))
 
 
 def default_out(name: str, folder: Path) -> Path:

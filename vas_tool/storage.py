@@ -1,158 +1,73 @@
-"""Files that are never half written: atomic writes, the folder lock, and layers of one picture a frame.
+"""Layers of one picture a frame: a folder of ``00000.png ...``, each with its ``Stamp`` (who made it, from what).
 
-A layer is a folder of ``00000.png ...``. Every picture carries its ``Stamp`` (who made it, from what) in a PNG text
-chunk, so that pixels and provenance change in the same instant and are restored together by undo.
+A picture that does not read costs itself alone: it counts as absent, is named in ``damaged``, and stays where it is
+until something is put in its place.
 """
 
 from __future__ import annotations
 
-import fcntl
 import io
-import json
 import os
+import struct
 import zlib
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, TypeVar
 
-import numpy as np
 from PIL import Image, PngImagePlugin
 
-from vas_tool.errors import ProjectBusy, ProjectDamaged, ProjectError
+from vas_tool.errors import ProjectDamaged, ProjectError
+from vas_tool.files import FolderLock, open_plain, read_plain, remedy, write_atomically
 from vas_tool.masks import area, box_xyxy
-from vas_tool.types import Content, Depth, Mask, SizeWH
+from vas_tool.picture_codecs import CONTENTS, DEPTH_LEVELS, DEPTHS, MASKS, Codec, Picture
+from vas_tool.stamp_index import WORTH_IT, Row, found_in, is_file, read_index, write_index
+from vas_tool.stamps import STAMP_KEY, Stamp, not_ours, read_head, stamp_text
+from vas_tool.types import SizeWH
 
-Picture = TypeVar("Picture")
+__all__ = [
+    "CONTENTS",
+    "DEPTHS",
+    "DEPTH_LEVELS",
+    "MASKS",
+    "STAMP_KEY",
+    "Bounds",
+    "Codec",
+    "FolderLock",
+    "LayerFolder",
+    "Picture",
+    "Stamp",
+    "read_stamp",
+    "write_atomically",
+]
 
-STAMP_KEY = "vas-tool"
-"""The PNG text chunk that holds the stamp."""
+UNWRITTEN = 512
+"""Pictures that may change before the index is written again."""
 
-DEPTH_LEVELS = 65535
-"""Depth is stored in 16 bit."""
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside, flush to the disk, then replace: the file is the old one or the new one, never between.
-
-    Raises ProjectError when the disk refuses (full, read-only); the old file is then untouched.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        with suppress(OSError):  # the folder itself may be the problem
-            beside.unlink()
-        raise ProjectError(f"{path} could not be written ({error.strerror}); make room and try again") from error
-
-
-class FolderLock:
-    """Holds a folder for this process until released; the system lets go of it when the process dies."""
-
-    def __init__(self, folder: Path) -> None:
-        """Raises ProjectBusy, naming the other process, when the folder is held; ProjectError when it is read-only."""
-        try:
-            self._file = (folder / ".lock").open("a+")
-        except OSError as error:
-            raise ProjectError(
-                f"{folder} cannot be locked ({error.strerror}); make it writable, or copy the project"
-            ) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "unknown"
-            self._file.close()
-            raise ProjectBusy(
-                f"{folder} is open in another process (pid {holder}); close it there, or open another project"
-            ) from error
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
-
-    def release(self) -> None:
-        """Let others open the folder."""
-        self._file.close()
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+"""What Pillow raises for a damaged file."""
 
 
 @dataclass(frozen=True)
-class Stamp:
-    """Who made a picture of a layer, and from what."""
+class Bounds:
+    """Which frames a layer may have pictures of, and of which size; what lies outside is no picture of the project."""
 
-    engine: str
-    """Name of the engine, ``given`` for imported masks."""
-    revision: str = ""
-    """Of the engine's weights, or its version."""
-    seed: int = 0
-    inputs: str = ""
-    """Digest of everything the picture was made from; another digest now means that it is stale."""
-    certainty: float = 1.0
-    """0 (a guess) .. 1, as the engine sees it."""
-    area: int = 0
-    """Pixels of a mask that are set (for content: of its alpha)."""
-    box: tuple[int, int, int, int] | None = None
-    """x0, y0, x1, y1 of a mask, None when it is empty."""
-    digest: str = ""
-    """Of the pixels."""
-    object_score: float | None = None
-    """As ``engines.base.TrackedFrame`` says."""
-    predicted_iou: float | None = None
-    """As ``engines.base.TrackedFrame`` says."""
-    how: str = ""
-    """Of an amodal mask whose hypothesis was chosen: ``seed``, ``majority`` or ``union`` (of ``seeds``)."""
-    seeds: tuple[int, ...] = ()
-    """The seeds of the hypotheses that it follows from."""
-    disagreement: float | None = None
-    """Of a hypothesis: 0..1, how far those that were there when it was made differ (see ``hypotheses``)."""
-    among: int = 0
-    """Of a hypothesis: how many those were."""
-    crop: tuple[float, ...] | None = None
-    """The crop the engine looked through: x0, y0, x1, y1 in clip pixels, width, height in its own (``boxes.crops``)."""
-    given_box: tuple[float, ...] | None = None
-    """The amodal box it was for: x0, y0, x1, y1 in clip pixels."""
+    num_frames: int
+    least_wh: SizeWH
+    most_wh: SizeWH
 
+    def broken_by(self, frame_index: int, size_wh: SizeWH) -> str:
+        """What is wrong with a picture; "" when nothing is."""
+        if frame_index >= self.num_frames:
+            return f"the clip has frames 0 to {self.num_frames - 1}"
+        return self.wrong_size(size_wh)
 
-@dataclass(frozen=True)
-class Codec(Generic[Picture]):
-    """How one kind of picture becomes a PNG, and how much of it is set."""
-
-    encode: Callable[[Picture], Image.Image]
-    decode: Callable[[Image.Image], Picture]
-    support: Callable[[Picture], Mask | None]
-
-
-def _mask_image(mask: Mask) -> Image.Image:
-    return Image.fromarray(mask)
-
-
-def _mask_array(image: Image.Image) -> Mask:
-    return np.asarray(image.convert("L")) > 127
-
-
-def _depth_image(depth: Depth) -> Image.Image:
-    return Image.fromarray(np.round(np.clip(depth, 0, 1) * DEPTH_LEVELS).astype(np.uint16))
-
-
-def _depth_array(image: Image.Image) -> Depth:
-    return np.asarray(image, dtype=np.float32) / np.float32(DEPTH_LEVELS)
-
-
-def _content_image(content: Content) -> Image.Image:
-    return Image.fromarray(content, "RGBA")
-
-
-def _content_array(image: Image.Image) -> Content:
-    return np.array(image.convert("RGBA"))
-
-
-MASKS: Codec[Mask] = Codec(_mask_image, _mask_array, lambda mask: mask)
-DEPTHS: Codec[Depth] = Codec(_depth_image, _depth_array, lambda depth: None)
-CONTENTS: Codec[Content] = Codec(_content_image, _content_array, lambda content: content[..., 3] > 0)
+    def wrong_size(self, size_wh: SizeWH) -> str:
+        """The same of its size alone."""
+        (width, height), least, most = size_wh, self.least_wh, self.most_wh
+        if least[0] <= width <= most[0] and least[1] <= height <= most[1]:
+            return ""
+        return f"it is {width} x {height}, and {least[0]} x {least[1]} is wanted"
 
 
 class LayerFolder(MutableMapping[int, Picture]):
@@ -162,19 +77,76 @@ class LayerFolder(MutableMapping[int, Picture]):
     since) is read with as much room around it as that takes, the same on opposite sides. None: as they are.
     """
 
-    def __init__(self, folder: Path, codec: Codec[Picture], *, size_wh: Callable[[], SizeWH] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        codec: Codec[Picture],
+        *,
+        size_wh: Callable[[], SizeWH] | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
         self.folder = folder
         self.codec = codec
         self.size_wh = size_wh
+        self.bounds = bounds
         self.before_write: Callable[[LayerFolder[Picture], int], None] = lambda layer, frame_index: None
         """Called before a picture is replaced or removed, so that undo can keep the old one."""
+        self.after_write: Callable[[LayerFolder[Picture], int], None] = lambda layer, frame_index: None
+        """Called after a picture was put."""
         self.changes = 0
         """Grows with every picture that is put here, replaced or removed."""
-        self._stamps: dict[int, Stamp] = {}
-        self._sizes: dict[int, SizeWH] = {}
+        self.damaged: dict[int, str] = {}
+        """Pictures that lie there and do not read: why, by frame_index. They are not among the pictures."""
+        self._rows: dict[int, Row] = {}
         """Of the pictures as they were written."""
-        for frame_index, path in self._pictures():
-            self._stamps[frame_index], self._sizes[frame_index] = _head(path)
+        self._all_stamps: tuple[object, Mapping[int, Stamp]] | None = None
+        """With the state that they are of."""
+        self._leftovers: list[Path] = []
+        self._unwritten = 0
+        """Rows that the index does not have yet."""
+        self._look()
+
+    def _look(self) -> None:
+        """Take notice of what lies in the folder."""
+        found = found_in(self.folder, self._leftovers)
+        indexed = read_index(self.folder) if len(found) >= WORTH_IT else {}
+        for frame_index in sorted(found):
+            row, there = indexed.get(frame_index), found[frame_index]
+            if row is None or row[0] != there.st_mtime_ns or row[1] != there.st_size or not is_file(there):
+                self._unwritten += 1
+                row = self._head(frame_index, there)
+            if row is not None:
+                self._rows[frame_index] = row
+        self._leave_out_what_does_not_fit()
+
+    def _leave_out_what_does_not_fit(self) -> None:
+        bounds, rows = self.bounds, self._rows
+        if bounds is None or not rows:
+            return
+        sizes = {row.size_wh for row in rows.values()}
+        if max(rows) < bounds.num_frames and not any(map(bounds.wrong_size, sizes)):
+            return
+        for frame_index, row in list(rows.items()):
+            if wrong := bounds.broken_by(frame_index, row.size_wh):
+                self.damaged[frame_index] = not_ours(self.path(frame_index), wrong)
+                del rows[frame_index]
+
+    def _head(self, frame_index: int, there: os.stat_result) -> Row | None:
+        try:
+            stamp, size = read_head(self.path(frame_index))
+        except ProjectDamaged as error:
+            self.damaged[frame_index] = str(error)
+            return None
+        return Row(there.st_mtime_ns, there.st_size, size, stamp)
+
+    def flush(self) -> None:
+        """Write the index, where one is worth it and something has changed since; remove what a kill left over."""
+        while self._leftovers:
+            with suppress(OSError):
+                self._leftovers.pop().unlink()
+        if self._unwritten and len(self._rows) >= WORTH_IT:
+            write_index(self.folder, self._rows)
+        self._unwritten = 0
 
     def path(self, frame_index: int) -> Path:
         """Where the picture of a frame lies."""
@@ -182,34 +154,67 @@ class LayerFolder(MutableMapping[int, Picture]):
 
     def stamp(self, frame_index: int) -> Stamp | None:
         """Who made the picture of a frame; None when there is none."""
-        stamp = self._stamps.get(frame_index)
-        if stamp is None or stamp.box is None or not (room := self._room(frame_index)):
-            return stamp
-        x, y = room
-        return replace(stamp, box=(stamp.box[0] + x, stamp.box[1] + y, stamp.box[2] + x, stamp.box[3] + y))
+        row = self._rows.get(frame_index)
+        return None if row is None else self._moved(row)
 
-    def _room(self, frame_index: int) -> tuple[int, int] | None:
+    def stamps(self) -> Mapping[int, Stamp]:
+        """All of them, by frame_index."""
+        state = self.changes, self.size_wh() if self.size_wh is not None else None
+        if self._all_stamps is None or self._all_stamps[0] != state:
+            fits = state[1] is None or {row.size_wh for row in self._rows.values()} <= {state[1]}
+            stamps = {f: row.stamp if fits else self._moved(row) for f, row in self._rows.items()}
+            self._all_stamps = state, stamps
+        return self._all_stamps[1]
+
+    def _moved(self, row: Row) -> Stamp:
+        box = row.stamp.box
+        if box is None or not (room := self._room(row)):
+            return row.stamp
+        x, y = room
+        return replace(row.stamp, box=(box[0] + x, box[1] + y, box[2] + x, box[3] + y))
+
+    def _room(self, row: Row) -> tuple[int, int] | None:
         """What is to be added left and above; None when the picture has the size that is wanted."""
-        if self.size_wh is None or (size := self.size_wh()) == (written := self._sizes[frame_index]):
+        if self.size_wh is None or (size := self.size_wh()) == (written := row.size_wh):
             return None
         return (size[0] - written[0]) // 2, (size[1] - written[1]) // 2
 
     def put(self, frame_index: int, picture: Picture, stamp: Stamp) -> None:
-        """Write one picture with its stamp; area, box and digest are filled in here."""
+        """Write one picture with its stamp; area, box and digest are filled in here.
+
+        Raises ProjectError when the disk refuses, or when the picture does not fit the clip.
+        """
         support = self.codec.support(picture)
         image = self.codec.encode(picture)
-        full = Stamp(
-            **{
-                **asdict(stamp),
-                "area": 0 if support is None else area(support),
-                "box": None if support is None else box_xyxy(support),
-                "digest": f"{zlib.crc32(image.tobytes()):08x}",
-            }
+        if wrong := self.bounds.wrong_size(image.size) if self.bounds else "":
+            raise ProjectError(f"a picture for frame {frame_index} was not stored in {self.folder}: {wrong}")
+        full = replace(
+            stamp,
+            area=0 if support is None else area(support),
+            box=None if support is None else box_xyxy(support),
+            digest=f"{zlib.crc32(image.tobytes()):08x}",
         )
         self._prepare(frame_index)
         write_atomically(self.path(frame_index), _png_bytes(image, full))
-        self._stamps[frame_index], self._sizes[frame_index] = full, image.size
+        self._rows[frame_index] = Row(*self._times(frame_index), image.size, full)
+        self._changed(frame_index)
+        self.after_write(self, frame_index)
+
+    def _times(self, frame_index: int) -> tuple[int, int]:
+        """When the picture changed, and its size: never the same as before, though two writes come in one tick."""
+        path, before = self.path(frame_index), self._rows.get(frame_index)
+        there = path.stat()
+        if before is None or there.st_mtime_ns > before.mtime_ns:
+            return there.st_mtime_ns, there.st_size
+        os.utime(path, ns=(there.st_atime_ns, before.mtime_ns + 1))
+        return path.stat().st_mtime_ns, there.st_size
+
+    def _changed(self, frame_index: int) -> None:
+        self.damaged.pop(frame_index, None)
         self.changes += 1
+        self._unwritten += 1
+        if self._unwritten >= UNWRITTEN:
+            self.flush()
 
     def _prepare(self, frame_index: int) -> None:
         try:
@@ -217,36 +222,55 @@ class LayerFolder(MutableMapping[int, Picture]):
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ProjectError(
-                f"{self.path(frame_index)} could not be changed ({error.strerror}); make room and try again"
+                f"{self.path(frame_index)} could not be changed ({error.strerror}); {remedy(error)}"
             ) from error
 
     def reread(self, frame_index: int) -> None:
         """Take notice of a file that was put there or taken away by undo."""
-        self._stamps.pop(frame_index, None)
-        if self.path(frame_index).exists():
-            self._stamps[frame_index], self._sizes[frame_index] = _head(self.path(frame_index))
-        self.changes += 1
+        self._rows.pop(frame_index, None)
+        self._changed(frame_index)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            row = self._head(frame_index, self.path(frame_index).lstat())
+            if row is not None:
+                self._rows[frame_index] = row
 
     def __getitem__(self, frame_index: int) -> Picture:
-        if frame_index not in self._stamps:
+        row = self._rows.get(frame_index)
+        if row is None:
             raise KeyError(frame_index)
-        path = self.path(frame_index)
         try:
-            with Image.open(path) as image:
-                return self.codec.decode(self._fitted(frame_index, image))
-        except (OSError, SyntaxError) as error:
-            raise ProjectDamaged(f"{path} does not read ({error}); delete the file and run its stage again") from error
+            with open_plain(self.path(frame_index)) as file, Image.open(file, formats=("PNG",)) as image:
+                if image.size != row.size_wh:
+                    raise ValueError(f"it is {image.size[0]} x {image.size[1]} now")
+                return self.codec.decode(self._fitted(row, image))
+        except UNREADABLE as error:
+            raise self._lost(frame_index, error) from error
+
+    def _lost(self, frame_index: int, error: Exception) -> ProjectError:
+        """The picture did not read: it counts as absent from now on, unless that is the fault of disk or folder."""
+        path, number = self.path(frame_index), getattr(error, "errno", None)
+        if not self.folder.is_dir():
+            return ProjectError(
+                f"{self.folder} is not there any more; put the project back where it was, or open it where it is now"
+            )
+        if number is not None and path.is_file() and not path.is_symlink():
+            return ProjectError(f"{path} could not be read ({error}); see that it may be read, then try again")
+        self.damaged[frame_index] = not_ours(path, error)
+        self._rows.pop(frame_index, None)
+        self.changes += 1
+        return ProjectDamaged(self.damaged[frame_index])
 
     def png(self, frame_index: int) -> bytes:
         """The picture as a file. Raises KeyError when there is none."""
-        if frame_index not in self._stamps:
+        row = self._rows.get(frame_index)
+        if row is None:
             raise KeyError(frame_index)
-        if self._room(frame_index) is None:
-            return self.path(frame_index).read_bytes()
-        return _png_bytes(self.codec.encode(self[frame_index]), self._stamps[frame_index])
+        if self._room(row) is None:
+            return read_plain(self.path(frame_index))
+        return _png_bytes(self.codec.encode(self[frame_index]), row.stamp)
 
-    def _fitted(self, frame_index: int, image: Image.Image) -> Image.Image:
-        room = self._room(frame_index)
+    def _fitted(self, row: Row, image: Image.Image) -> Image.Image:
+        room = self._room(row)
         if room is None or self.size_wh is None:
             return image
         fitted = Image.new(image.mode, self.size_wh())
@@ -257,31 +281,31 @@ class LayerFolder(MutableMapping[int, Picture]):
         self.put(frame_index, picture, Stamp(engine="given"))
 
     def __delitem__(self, frame_index: int) -> None:
-        if frame_index not in self._stamps:
+        if frame_index not in self._rows:
             raise KeyError(frame_index)
         self._prepare(frame_index)
-        self.path(frame_index).unlink(missing_ok=True)
-        del self._stamps[frame_index]
-        self.changes += 1
+        try:
+            self.path(frame_index).unlink(missing_ok=True)
+        except OSError as error:
+            raise ProjectError(
+                f"{self.path(frame_index)} could not be removed ({error.strerror}); {remedy(error)}"
+            ) from error
+        del self._rows[frame_index]
+        self._changed(frame_index)
 
     def __contains__(self, frame_index: object) -> bool:
-        return frame_index in self._stamps
+        return frame_index in self._rows
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted(self._stamps))
+        return iter(sorted(self._rows))
 
     def __len__(self) -> int:
-        return len(self._stamps)
-
-    def _pictures(self) -> Iterator[tuple[int, Path]]:
-        for path in sorted(self.folder.glob("*.png")) if self.folder.is_dir() else []:
-            if path.stem.isdigit():
-                yield int(path.stem), path
+        return len(self._rows)
 
 
 def _png_bytes(image: Image.Image, stamp: Stamp) -> bytes:
     chunk = PngImagePlugin.PngInfo()
-    chunk.add_text(STAMP_KEY, json.dumps(asdict(stamp)))
+    chunk.add_text(STAMP_KEY, stamp_text(stamp))
     out = io.BytesIO()
     image.save(out, "PNG", pnginfo=chunk, compress_level=2)
     return out.getvalue()
@@ -289,18 +313,4 @@ def _png_bytes(image: Image.Image, stamp: Stamp) -> bytes:
 
 def read_stamp(path: Path) -> Stamp:
     """The stamp in a picture. Raises ProjectDamaged when the file is no picture of ours."""
-    return _head(path)[0]
-
-
-def _head(path: Path) -> tuple[Stamp, SizeWH]:
-    """Stamp and size of a picture; its pixels are not read."""
-    try:
-        with Image.open(path) as image:
-            data, size = json.loads(image.info[STAMP_KEY]), image.size
-        tuples = {key: tuple(data[key]) for key in ("box", "seeds", "crop", "given_box") if data.get(key) is not None}
-        return Stamp(**{**data, **tuples}), size
-    except (OSError, SyntaxError, KeyError, TypeError, ValueError) as error:
-        raise ProjectDamaged(
-            f"{path} does not read as a picture of this project ({type(error).__name__}: {error}); "
-            "delete the file and run its stage again"
-        ) from error
+    return read_head(path)[0]

@@ -140,6 +140,18 @@ class FrameRecord:
     """Of its file, in a folder; empty for a frame of a video."""
 
 
+FARTHEST = 1e7
+"""Pixels from the corner beyond which nothing is: far beyond any picture, and near enough to be drawn."""
+
+
+def _is_frame(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 0
+
+
+def _near(*numbers: float) -> bool:
+    return all(abs(number) <= FARTHEST for number in numbers)  # no NaN is
+
+
 @dataclass(frozen=True)
 class Click:
     """A point that belongs to the object (positive) or does not."""
@@ -150,7 +162,7 @@ class Click:
     positive: bool = True
 
     def __post_init__(self) -> None:
-        if self.frame_index < 0 or not (math.isfinite(self.x) and math.isfinite(self.y)):
+        if not _is_frame(self.frame_index) or not _near(self.x, self.y) or self.positive not in (True, False):
             raise PromptError(f"a click needs a frame from 0 on and finite x, y; got {self.words}")
 
     @property
@@ -170,7 +182,7 @@ class Box:
     y1: float
 
     def __post_init__(self) -> None:
-        if self.frame_index < 0 or not all(map(math.isfinite, (self.x0, self.y0, self.x1, self.y1))):
+        if not _is_frame(self.frame_index) or not _near(self.x0, self.y0, self.x1, self.y1):
             raise PromptError(f"a box needs a frame from 0 on and finite corners; got {self.words}")
         if self.x1 <= self.x0 or self.y1 <= self.y0:
             raise PromptError(f"a box needs x0 < x1 and y0 < y1; got {self.words}")
@@ -196,7 +208,7 @@ class AmodalBox:
     y1: float
 
     def __post_init__(self) -> None:
-        if self.frame_index < 0 or not all(map(math.isfinite, self.corners)):
+        if not _is_frame(self.frame_index) or not _near(*self.corners):
             raise PromptError(f"an amodal box needs a frame_index >= 0 and finite corners; got {self}")
         if self.x1 <= self.x0 or self.y1 <= self.y0:
             raise PromptError(f"an amodal box needs x0 < x1 and y0 < y1; got {self}")
@@ -214,7 +226,7 @@ class NoBox:
     frame_index: int
 
     def __post_init__(self) -> None:
-        if self.frame_index < 0:
+        if not _is_frame(self.frame_index):
             raise PromptError(f"the end of an amodal box needs a frame_index >= 0; got {self}")
 
 
@@ -237,9 +249,11 @@ class Stroke:
 
     def __post_init__(self) -> None:
         numbers = (self.radius, *(number for point in self.points for number in point))
-        if self.frame_index < 0 or self.radius <= 0 or not self.points or not all(map(math.isfinite, numbers)):
+        right = _is_frame(self.frame_index) and self.adds in (True, False)
+        if not right or not self.points or not self.radius > 0 or not _near(*numbers):
             raise PromptError(
-                f"a stroke needs a frame_index >= 0, a finite radius > 0 and at least one finite point; got {self}"
+                f"a stroke needs a frame_index >= 0, a finite radius > 0 and at least one finite point, none of them "
+                f"beyond {FARTHEST:.0f} pixels; got {self}"
             )
         if self.layer not in get_args(MaskLayer):
             raise PromptError(f"a stroke needs a layer of {', '.join(get_args(MaskLayer))}; got {self.layer!r}")

@@ -46,7 +46,9 @@ class CropRule:
         return f"{self.margin:.0%} margin, {how}, {'one for all frames' if self.span else 'one a frame'}"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.margin <= MARGIN_LIMIT:
+        if not all(isinstance(flag, bool) for flag in (self.keep_aspect, self.span, self.compare)):
+            raise PromptError(f"proportions, span and comparison of a crop are true or false; got {self}")
+        if isinstance(self.margin, bool | str) or not 0 <= self.margin <= MARGIN_LIMIT:
             raise PromptError(f"a crop's margin lies between 0 and {MARGIN_LIMIT:g} of the box; got {self.margin}")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+from vas_tool.commands.box_figures import box_figures
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry
 from vas_tool.errors import InputError
@@ -28,12 +29,17 @@ from vas_tool.evaluation.text import evaluation_json, lines
 from vas_tool.remarks import counted, remarks
 from vas_tool.storage import write_atomically
 
+TAO_BOXES = "tao-amodal-boxes"
+"""TAO-Amodal's own evaluation, of boxes alone."""
+
 
 def evaluate_(options: Namespace) -> int:
     """``vas-tool evaluate``: 0 when nothing is wrong with the files, else 1 with every problem on a line."""
     for path in (options.truth, *options.predictions):
         if not path.exists():
             raise InputError(f"{path} does not exist; check the spelling")
+    if options.benchmark == TAO_BOXES:
+        return box_figures(options)
     bar = ProgressBar()
     order = Order(
         options.truth,

@@ -23,10 +23,19 @@ from vas_tool.remarks import counted
 
 def open_(options: Namespace) -> int:
     """``vas-tool open``: the browser tool."""
+    from vas_tool.ui.access import Access
     from vas_tool.ui.collecting import kept_for_good
     from vas_tool.ui.opening import Opener
     from vas_tool.ui.rooms import Rooms
+    from vas_tool.ui.secret import kept_secret
 
+    access = Access(
+        host=options.host,
+        allowed=options.allow_host,
+        token=None if options.no_token else kept_secret(),
+        login=options.auth,
+        root_path=options.root_path,
+    )
     source: Path | None = options.source
     if source is not None and not source.exists():
         raise InputError(f"{source} does not exist; check the spelling")
@@ -42,7 +51,7 @@ def open_(options: Namespace) -> int:
     with kept_for_good():
         from vas_tool.ui.server import serve
 
-    serve(opener, host=options.host, port=options.port, browser=not options.no_browser)
+    serve(opener, access, port=options.port, browser=not options.no_browser)
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from vas_tool.errors import FormatError
+from vas_tool.files import sync_folder
 
 
 def _refused(path: Path, error: OSError) -> FormatError:
@@ -35,6 +36,7 @@ def text_in_place(path: Path) -> Iterator[TextIO]:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         raise _refused(path, error) from error
     finally:
@@ -58,6 +60,7 @@ def folder_in_place(folder: Path, *, ours: re.Pattern[str]) -> Iterator[Path]:
         if folder.exists():
             folder.replace(former)
         beside.replace(folder)
+        sync_folder(folder.parent)
     except OSError as error:
         raise _refused(folder, error) from error
     finally:

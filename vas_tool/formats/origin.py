@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.errors import ProjectDamaged
-from vas_tool.storage import write_atomically
+from vas_tool.files import read_plain, write_atomically
 
 ORIGIN = "origin.json"
 """Its name in the project's folder."""
@@ -61,7 +61,7 @@ def read_origin(folder: Path) -> Origin | None:
     if not file.exists():
         return None
     try:
-        data: dict[str, Any] = json.loads(file.read_bytes())
+        data: dict[str, Any] = json.loads(read_plain(file))
         return Origin(
             format=str(data["format"]),
             file_name=str(data["file_name"]),

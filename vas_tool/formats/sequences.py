@@ -31,6 +31,7 @@ from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
 from vas_tool.types import FrameRecord, Mask, SizeWH
 from vas_tool.video import ListedImages
+from vas_tool.video.folder_remarks import folder_remarks
 from vas_tool.video.images import image_paths
 from vas_tool.video.picture_files import loaded_picture
 
@@ -200,8 +201,9 @@ def import_sequences(
 
 def listed_frames(source: SequencesSource, masks: MaskFolder, *, fps: float) -> ListedImages:
     """A sequence's frames, ``fps`` a second, with what is to be known of how its masks pair and were read."""
-    frames = tuple((path, FrameRecord(i, i / fps)) for i, path in enumerate(image_paths(source.rgbs)))
-    return ListedImages(source.rgbs, frames, (*source.notes, *masks.notes))
+    paths = image_paths(source.rgbs)
+    frames = tuple((path, FrameRecord(i, i / fps)) for i, path in enumerate(paths))
+    return ListedImages(source.rgbs, frames, (*source.notes, *folder_remarks(source.rgbs, paths), *masks.notes))
 
 
 def import_masks(

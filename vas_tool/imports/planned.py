@@ -11,6 +11,7 @@ from pathlib import Path
 from vas_tool.boxes.keyframes import beyond, canvas_for, drawn
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, FormatError, ProjectError, VasToolError, VideoError
+from vas_tool.files import sync_folder
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
 from vas_tool.formats.sequences import upright_size
 from vas_tool.project import Project
@@ -165,6 +166,7 @@ def make(plan: Plan, folder: Path, *, progress: Progress = silent) -> Path:
         finally:
             project.close()
         beside.replace(folder)
+        sync_folder(folder.parent)
     except OSError as error:
         raise ProjectError(f"{folder} cannot be made ({error.strerror}); choose another name or place") from error
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 UNSURE = 0.5
 """Below this certainty an engine is guessing."""
@@ -21,8 +21,7 @@ SMALL_AREA = 64
 """Pixels below which a relative jump says nothing."""
 
 
-@dataclass(frozen=True)
-class FrameFacts:
+class FrameFacts(NamedTuple):
     """What is known of one object on one frame without looking at pixels. Areas in pixels, None where no mask is."""
 
     modal_area: int | None = None

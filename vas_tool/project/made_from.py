@@ -45,6 +45,7 @@ class ModalInputs:
         self._asked = asked_on(thing)
         self._prompts = (sorted(self._asked | set(thing.given)), sorted(thing.prompted()))
         self._accepted = sorted(thing.accepted)
+        self._gaps: dict[tuple[int, ...], str] = {}
         self._said = cache(self._said_of)
         self._drawn = cache(self._drawn_of)
 
@@ -52,7 +53,14 @@ class ModalInputs:
         """The inputs for one frame."""
         if frame_index in self._asked:
             return said_on(self._thing, frame_index)
-        return _joined(self._sides(frame_index))
+        said, prompted = self._prompts
+        gap = (  # between the same prompts all frames have the same inputs
+            *(bisect_left(said, frame_index), bisect_right(said, frame_index)),
+            *(bisect_left(prompted, frame_index), bisect_right(prompted, frame_index)),
+        )
+        if gap not in self._gaps:
+            self._gaps[gap] = _joined(self._sides(frame_index))
+        return self._gaps[gap]
 
     def wanted(self, frame_index: int, made: Callable[[int], str]) -> str:
         """The same, seen from what was made: another text than ``made(frame_index)`` asks for a new run.
@@ -155,16 +163,16 @@ class AmodalInputs:
     def __init__(self, modal: ModalMasks, truth: Truth, depth: str, *, setup_of: SetupOf, boxed: bool = True) -> None:
         canvas = modal.canvas
         self._thing, self._truth, self._setup_of = modal.thing, truth, setup_of
-        self._seen = {f: modal.state(f) for f in modal}
+        self._seen = modal.states()
         self._ground = [depth, canvas.size_wh, canvas.pad_left, canvas.pad_top]
-        self._known: dict[tuple[str, Recipe, range | None], str] = {}
+        self._known: dict[tuple[str, Recipe | None, range | None], str] = {}
         self._boxes = _box_marks(modal.thing.amodal_boxes, truth.crop) if boxed else {}
         self.everywhere = digest_of([*sorted(self._seen.items()), *sorted(self._boxes.items())])
 
     def here(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> str:
         """Everything but the last part."""
-        recipe = recipe or self._truth.recipe_on(self._thing, frame_index)
-        around = self._around(frame_index, engine, recipe=recipe)
+        chosen = recipe or (self._truth.recipe_on(self._thing, frame_index) if self._thing.picks else None)
+        around = self._around(frame_index, engine, recipe=chosen)
         return f"{self._seen.get(frame_index, '')}{PART}{around}{self._boxes.get(frame_index, '')}"
 
     def __call__(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> str:
@@ -177,12 +185,14 @@ class AmodalInputs:
         seen = [[f, self._seen[f] + self._boxes.get(f, "")] for f in window if f in self._seen]
         return digest_of([self._ground, seed, _of_the_model(self._setup_of(engine)), window.start, seen])
 
-    def _around(self, frame_index: int, engine: str, *, recipe: Recipe) -> str:
+    def _around(self, frame_index: int, engine: str, *, recipe: Recipe | None) -> str:
+        """``recipe`` None: that of all frames, where nothing was chosen on any."""
         setup = self._setup_of(engine)
         reach = setup.reach[frame_index] if setup.reach else None
         if (engine, recipe, reach) not in self._known:
             seen = [[f, self._seen[f] + self._boxes.get(f, "")] for f in reach or () if f in self._seen]
-            chosen = [recipe.how, recipe.seeds] if setup.seeded else []
+            made = recipe or self._truth.recipe_on(self._thing, frame_index)
+            chosen = [made.how, made.seeds] if setup.seeded else []
             parts = [self._ground, chosen, dict(setup.settings), seen]
             self._known[engine, recipe, reach] = digest_of(parts)
         return self._known[engine, recipe, reach]
@@ -204,7 +214,7 @@ class ContentInputs:
 
     def __init__(self, amodal: AmodalMasks, before: AmodalInputs, *, seed: int, setup_of: SetupOf) -> None:
         self._amodal, self._before, self._seed, self._setup_of = amodal, before, seed, setup_of
-        self._whole = {f: amodal.state(f) for f in amodal}
+        self._whole, self._stamps = amodal.states(), amodal.layers.amodal.stamps()
         self._everywhere = digest_of([before.everywhere, sorted(self._whole.items())])
         self._own = cache(self._own_of)
         self._known: dict[tuple[str, range | None], str] = {}
@@ -220,7 +230,7 @@ class ContentInputs:
         return digest_of([seed, _of_the_model(self._setup_of(engine)), window.start, own])
 
     def _own_of(self, frame_index: int) -> str:
-        stamp = self._amodal.layers.amodal_stamp(self._amodal.thing, frame_index)
+        stamp = self._stamps.get(frame_index) or self._amodal.layers.amodal_stamp(self._amodal.thing, frame_index)
         before = self._before.here(frame_index, stamp.engine if stamp else "")
         return f"{self._whole.get(frame_index, '')}{PART}{before}"
 

@@ -5,17 +5,21 @@ What an engine made lies in the folders; strokes are laid over it when a mask is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+import math
+import time
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
-from vas_tool.errors import PromptError
+from vas_tool.errors import ProjectDamaged, PromptError
 from vas_tool.masks import apply_strokes, area, box_xyxy, recentred
+from vas_tool.project.layer_folders import HYPOTHESES as HYPOTHESES
+from vas_tool.project.layer_folders import PAINTED
+from vas_tool.project.layer_folders import BoxXyxy as BoxXyxy
+from vas_tool.project.layer_folders import ObjectLayers as ObjectLayers
 from vas_tool.project.truth import AnnotatedObject, box_json, click_json, digest_of, stroke_json
-from vas_tool.storage import CONTENTS, MASKS, LayerFolder, Stamp
-from vas_tool.types import Canvas, Content, Mask, Prompts, SizeWH, Stroke
+from vas_tool.storage import Stamp
+from vas_tool.types import Canvas, Mask, Prompts, Stroke
 
 OCCLUDED_PIXELS = 16
 """A hidden part that is not larger is a ragged border, not an occlusion."""
@@ -23,106 +27,8 @@ OCCLUDED_PIXELS = 16
 OCCLUDED_SHARE = 0.05
 """The same of one that is no larger share of the whole: Diffusion-VAS takes what is over 95 % visible for complete."""
 
-PAINTED = Stamp(engine="stroke")
-"""The stamp of a mask that only strokes made."""
-
-
-HYPOTHESES = "hypotheses"
-"""The folder that holds one folder a seed."""
-
-BoxXyxy = tuple[int, int, int, int]
-"""x0, y0, x1, y1 of a mask, in whole pixels; x1 and y1 lie just outside."""
-
 PART = "~"
 """Between the parts of a stamp's ``inputs`` (see ``made_from``)."""
-
-
-Measure = TypeVar("Measure")
-
-
-class Measured(Generic[Measure]):
-    """What had to be read from pixels, kept until what it was read from changes."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, int], tuple[str, Measure]] = {}
-
-    def get(self, what: str, frame_index: int, *, state: str, measure: Callable[[], Measure]) -> Measure:
-        """``measure()``, or what it gave before in the same ``state``."""
-        kept = self._kept.get((what, frame_index))
-        if kept is None or kept[0] != state:
-            kept = state, measure()
-            self._kept[what, frame_index] = kept
-        return kept[1]
-
-
-class ObjectLayers:
-    """The folders of one object: ``modal``, ``given`` (imported modal masks), ``amodal``, ``content``, ``hypotheses``.
-
-    ``uncropped`` has the amodal masks made without the crop around the amodal box, to be looked at beside the others.
-    ``watch`` is told of every folder when it is first used. ``canvas_wh`` gives the canvas's size as it is now.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        watch: Callable[[LayerFolder[Any]], object] = lambda layer: None,
-        *,
-        canvas_wh: Callable[[], SizeWH] | None = None,
-    ) -> None:
-        self.folder, self._canvas_wh = folder, canvas_wh
-        self.measured: Measured[int] = Measured()
-        self.measured_boxes: Measured[BoxXyxy | None] = Measured()
-        self.modal: LayerFolder[Mask] = LayerFolder(folder / "modal", MASKS)
-        self.given: LayerFolder[Mask] = LayerFolder(folder / "given", MASKS)
-        self.amodal: LayerFolder[Mask] = LayerFolder(folder / "amodal", MASKS, size_wh=canvas_wh)
-        self.content: LayerFolder[Content] = LayerFolder(folder / "content", CONTENTS, size_wh=canvas_wh)
-        self.uncropped: LayerFolder[Mask] = LayerFolder(folder / "uncropped", MASKS, size_wh=canvas_wh)
-        self._watch = watch
-        for layer in (self.modal, self.given, self.amodal, self.uncropped, self.content):
-            watch(layer)
-        self._hypotheses: dict[int, LayerFolder[Mask]] = {}
-        for inner in (folder / HYPOTHESES).glob("*"):
-            if inner.name.isdigit():
-                self.hypothesis(int(inner.name))
-
-    def hypothesis(self, seed: int) -> LayerFolder[Mask]:
-        """frame_index -> the amodal mask of one seed, as the engine made it: strokes are not laid over it."""
-        if seed not in self._hypotheses:
-            layer = LayerFolder(self.folder / HYPOTHESES / str(seed), MASKS, size_wh=self._canvas_wh)
-            self._watch(layer)
-            self._hypotheses = {**self._hypotheses, seed: layer}  # whoever walks over the old one is not disturbed
-        return self._hypotheses[seed]
-
-    @property
-    def has_hypotheses(self) -> bool:
-        """Whether there is one on any frame."""
-        return any(len(layer) for layer in self._hypotheses.values())
-
-    def hypotheses_on(self, frame_index: int) -> dict[int, Stamp]:
-        """Seed -> stamp of the hypotheses of a frame, by seed."""
-        found = {seed: layer.stamp(frame_index) for seed, layer in sorted(self._hypotheses.items())}
-        return {seed: stamp for seed, stamp in found.items() if stamp is not None}
-
-    def disagreement(self, frame_index: int) -> float | None:
-        """0..1, how far the hypotheses of a frame differ (see ``hypotheses``); None when there are not two."""
-        stamps = self.hypotheses_on(frame_index).values()
-        latest = max(stamps, key=lambda stamp: stamp.among, default=None)
-        return None if latest is None or latest.among < 2 else latest.disagreement
-
-    def every(self) -> list[LayerFolder[Any]]:
-        """All folders."""
-        return [self.modal, self.given, self.amodal, self.uncropped, self.content, *self._hypotheses.values()]
-
-    def modal_stamp(self, thing: AnnotatedObject, frame_index: int) -> Stamp | None:
-        """Who made the modal mask under the strokes; PAINTED when only strokes did, None when nothing did."""
-        made = self.modal.stamp(frame_index)
-        if made is None and frame_index in thing.given:
-            made = self.given.stamp(frame_index)
-        return made or (PAINTED if thing.strokes_on(frame_index, "modal") else None)
-
-    def amodal_stamp(self, thing: AnnotatedObject, frame_index: int) -> Stamp | None:
-        """The same for the amodal mask."""
-        return self.amodal.stamp(frame_index) or (PAINTED if thing.strokes_on(frame_index, "amodal") else None)
 
 
 class ModalMasks(Mapping[int, Mask]):
@@ -158,20 +64,46 @@ class ModalMasks(Mapping[int, Mask]):
         stamp = self.layers.modal_stamp(self.thing, frame_index)
         return _state_of(stamp, self.thing.strokes_on(frame_index, "modal"))
 
+    def made(self) -> dict[int, Stamp]:
+        """frame_index -> what ``modal_stamp`` says, of all frames that have a mask."""
+        given, stamps = self.layers.given.stamps(), self.layers.modal.stamps()
+        imported = {f: given[f] for f in self.thing.given if f in given}
+        return {**dict.fromkeys(painted_on(self.thing), PAINTED), **imported, **stamps}
+
+    def states(self) -> dict[int, str]:
+        """frame_index -> ``state``, of all frames that have a mask."""
+        states = {f: stamp.digest for f, stamp in self.made().items()}
+        return {**states, **{f: self.state(f) for f in painted_on(self.thing)}}
+
+    def areas(self) -> dict[int, int]:
+        """frame_index -> ``area``, of all frames that have a mask."""
+        areas = {f: stamp.area for f, stamp in self.made().items()}
+        return {**areas, **{f: self.area(f) for f in painted_on(self.thing)}}
+
     def area(self, frame_index: int) -> int:
         """Pixels seen on a frame; read from the stamp when no stroke changed it."""
         stamp = self.layers.modal_stamp(self.thing, frame_index)
         if stamp is not None and not self.thing.strokes_on(frame_index, "modal"):
             return stamp.area
         state = self.state(frame_index)
-        return self.layers.measured.get("modal", frame_index, state=state, measure=lambda: area(self[frame_index]))
+        try:
+            return self.layers.measured.get("modal", frame_index, state=state, measure=lambda: area(self[frame_index]))
+        except ProjectDamaged:  # it counts as absent from now on
+            return self.area(frame_index)
+        except KeyError:
+            return 0
 
     def box(self, frame_index: int) -> tuple[int, int, int, int] | None:
         """Tight x0, y0, x1, y1; read from the stamp when no stroke changed it."""
         stamp = self.layers.modal_stamp(self.thing, frame_index)
-        if stamp is None or self.thing.strokes_on(frame_index, "modal"):
+        if stamp is not None and not self.thing.strokes_on(frame_index, "modal"):
+            return stamp.box
+        try:
             return box_xyxy(self[frame_index])
-        return stamp.box
+        except ProjectDamaged:  # it counts as absent from now on
+            return self.box(frame_index)
+        except KeyError:
+            return None
 
     def __iter__(self) -> Iterator[int]:
         return iter(sorted({*self.layers.modal, *self._given, *painted_on(self.thing)}))
@@ -217,7 +149,12 @@ class AmodalMasks(Mapping[int, Mask]):
         if stamp is None or self.thing.strokes_on(frame_index, "amodal"):
             state = f"{self.state(frame_index)}/{self.modal.state(frame_index)}/{self.canvas}"
             read = lambda: box_xyxy(self[frame_index])  # noqa: E731
-            return self.layers.measured_boxes.get("amodal", frame_index, state=state, measure=read)
+            try:
+                return self.layers.measured_boxes.get("amodal", frame_index, state=state, measure=read)
+            except ProjectDamaged:  # it counts as absent from now on
+                return self.box(frame_index)
+            except KeyError:
+                return None
         seen = self.modal.box(frame_index) if frame_index in self.modal else None
         if seen is None:
             return stamp.box
@@ -235,20 +172,56 @@ class AmodalMasks(Mapping[int, Mask]):
         stroked = self.thing.strokes_on(frame_index, "amodal")
         if stamp is not None and not stroked and seen and made_over(stamp.inputs) == seen:
             return stamp.area - seen_area
-        state = f"{self.state(frame_index)}{PART}{seen}{PART}{self.canvas}"
-        whole = self.layers.measured.get("whole", frame_index, state=state, measure=lambda: area(self[frame_index]))
-        return whole - seen_area
+        state, measure = self._whole_state(frame_index, seen), lambda: area(self[frame_index])
+        try:
+            return self.layers.measured.get("whole", frame_index, state=state, measure=measure) - seen_area
+        except ProjectDamaged:  # it counts as absent from now on
+            return self.hidden_area(frame_index)
+        except KeyError:
+            return 0
+
+    def _whole_state(self, frame_index: int, seen: str) -> str:
+        return f"{self.state(frame_index)}{PART}{seen}{PART}{self.canvas}"
+
+    def hidden_areas(self, until: float = math.inf) -> tuple[dict[int, int], int]:
+        """frame_index -> ``hidden_area``, of all frames that have a mask; and how many of the numbers are estimates.
+
+        Pixels are read until that moment (monotonic seconds). After it what would have to be read is estimated by the
+        difference of the areas, which is exact where the amodal mask covers the modal one.
+        """
+        seen, areas, stamps = self.modal.states(), self.modal.areas(), self.layers.amodal.stamps()
+        stroked, states, canvas = self._stroked(), self.states(), f"{PART}{self.canvas}"
+        hidden = {
+            f: stamp.area - areas[f]
+            for f, stamp in stamps.items()
+            if f in seen and seen[f] and made_over(stamp.inputs) == seen[f] and f not in stroked
+        }
+        estimates = 0
+        for f in stroked.union(stamps).difference(hidden):
+            known = self.layers.measured.known("whole", f, f"{states[f]}{PART}{seen.get(f, '')}{canvas}")
+            if known is not None:
+                hidden[f] = known - (areas[f] if seen.get(f) else 0)
+            elif time.monotonic() < until:
+                hidden[f] = self.hidden_area(f)
+            else:
+                estimates += 1
+                hidden[f] = max(0, stamps[f].area - areas.get(f, 0)) if f in stamps else 0
+        return hidden, estimates
+
+    def _stroked(self) -> set[int]:
+        return {s.frame_index for s in self.thing.strokes if s.layer == "amodal"}
+
+    def states(self) -> dict[int, str]:
+        """frame_index -> ``state``, of all frames that have a mask."""
+        states = {f: stamp.digest for f, stamp in self.layers.amodal.stamps().items()}
+        return {**states, **{f: self.state(f) for f in self._stroked()}}
 
     def _seen_area(self, frame_index: int) -> int:
         return self.modal.area(frame_index) if self.modal.state(frame_index) else 0
 
     def occluded(self, frame_index: int) -> bool:
         """Whether a part worth the name is hidden: more than OCCLUDED_PIXELS and OCCLUDED_SHARE of the whole."""
-        if frame_index not in self:
-            return False
-        hidden = self.hidden_area(frame_index)
-        whole = hidden + self._seen_area(frame_index)
-        return hidden > max(OCCLUDED_PIXELS, OCCLUDED_SHARE * whole)
+        return frame_index in self and is_occluded(self.hidden_area(frame_index), self._seen_area(frame_index))
 
     def __iter__(self) -> Iterator[int]:
         painted = {s.frame_index for s in self.thing.strokes if s.layer == "amodal"}
@@ -256,6 +229,11 @@ class AmodalMasks(Mapping[int, Mask]):
 
     def __len__(self) -> int:
         return len(list(iter(self)))
+
+
+def is_occluded(hidden_area: int, seen_area: int) -> bool:
+    """As ``AmodalMasks.occluded`` says, from areas in pixels."""
+    return hidden_area > max(OCCLUDED_PIXELS, OCCLUDED_SHARE * (hidden_area + seen_area))
 
 
 def _around(a: BoxXyxy, b: BoxXyxy) -> BoxXyxy:

@@ -8,68 +8,80 @@ objects/001/          modal/ amodal/ uncropped/ content/ (made by engines), give
 windows/              finished windows of engines that have windows, the last used: a cache, see ``window_cache``
 history/000007/       what edit 7 replaced in the layers, so that undo can put it back
 
-Every file is written beside and then replaced.
+Every file is written beside and then replaced. A project may come from a stranger: what is a link in it is refused.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vas_tool.engines.base import Progress, silent
-from vas_tool.errors import ProjectDamaged, ProjectError
+from vas_tool.errors import ProjectDamaged, ProjectError, PromptError, VasToolError
+from vas_tool.files import FolderLock, read_plain, remedy, storable, sweep_parts, write_atomically
+from vas_tool.project.head import (
+    NOT_A_PROJECT,
+    Edit,
+    Head,
+    History,
+    head_json,
+    read_head,
+    refuse_foreign,
+    require_project,
+)
+from vas_tool.project.head import (
+    SCHEMA as SCHEMA,
+)
 from vas_tool.project.history import Patch, apply, diff, invert
+from vas_tool.project.kept import ABSENT, entries, keep, target_of
+from vas_tool.project.kept import restore as _restore
+from vas_tool.project.making import make_folder, require_text_names
 from vas_tool.project.object_layers import AmodalMasks, ModalMasks, ObjectLayers
-from vas_tool.project.truth import Truth, truth_from_json, truth_json
-from vas_tool.storage import DEPTHS, FolderLock, LayerFolder, Picture, write_atomically
-from vas_tool.types import Canvas, Depth, FrameRecord
-from vas_tool.video import FolderClip, ListedImages, SourceInfo, import_frames
-
-SCHEMA = 1
-"""Of project.json. A higher number than this was written by a newer version."""
+from vas_tool.project.truth import MOST_PADDING, Truth, truth_from_json, truth_json
+from vas_tool.storage import DEPTHS, Bounds, LayerFolder, Picture
+from vas_tool.types import Canvas, Depth, SizeWH
+from vas_tool.video import ListedImages
 
 HISTORY_LIMIT = 200
 """Edits that can be undone; older ones are forgotten with what they replaced."""
 
-ABSENT = ".absent"
-"""Marks, in an edit's folder, a picture that was not there before."""
+MEASURING_SECONDS = 5.0
+"""Spent, when a project is closed, on what spares the next opening to read masks."""
 
-
-NOT_A_PROJECT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
-"""What reading values of the wrong kind raises."""
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One thing the person did, and how to take it back."""
-
-    id: int
-    what: str
-    """In the person's words: ``click on car, frame 3``."""
-    patch: Patch
-    """Of the truth. What the edit replaced in the layers lies in ``history/<id>``."""
+DAMAGED_HISTORY = "project.json.damaged-history"
+"""A copy of project.json whose history did not read, before it is written again without."""
 
 
 class Project:
     """An open project. Thread-safe; one process at a time (see FolderLock)."""
 
-    def __init__(self, folder: Path, lock: FolderLock, data: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, lock: FolderLock, head: Head) -> None:
         """Use ``Project.open`` or ``Project.create``."""
         self.folder = folder
         self._lock = lock
         self.mutex = threading.RLock()
         self._writing = threading.local()
         self._objects: dict[int, ObjectLayers] = {}
-        self._load(data)
-        self.depth: LayerFolder[Depth] = self._watched(LayerFolder(folder / "depth", DEPTHS))
-        self._finish_pending()
+        self._unmeasured: set[tuple[int, int]] = set()
+        """(object_id, frame_index) where a modal mask was put: what is hidden may be another part now."""
+        self.source, self.ledger, self.clip, self.truth = head.source, head.ledger, head.clip, head.truth
+        self.clip.intrinsics = self.truth.intrinsics
+        self._history, self._notes = head.history, head.notes
+        size = self.clip.size_wh
+        most = size[0] * (1 + 2 * MOST_PADDING), size[1] * (1 + 2 * MOST_PADDING)
+        self._bounds = Bounds(len(self.clip), size, size), Bounds(len(self.clip), size, most)
+        self.depth: LayerFolder[Depth] = self._watched(LayerFolder(folder / "depth", DEPTHS, bounds=self._bounds[0]))
+        if not lock.cannot_write:
+            try:
+                self._finish_pending()
+            except ProjectError as error:
+                lock.cannot_write = f"the last undo is not finished, and nothing can be changed before it is: {error}"
 
     # --- opening and closing ------------------------------------------------------------------------------------
 
@@ -90,80 +102,58 @@ class Project:
         The source's whole path is recorded, to be known again from anywhere; ``source_name`` in its place where the
         path is only a temporary one.
 
-        Made beside and renamed when complete: a cancelled or failed import leaves nothing. Raises ProjectError when
-        ``folder`` exists and is not empty, VideoError when the source is no clip, Cancelled.
+        Made beside and renamed when complete: a cancelled or failed import leaves nothing, and what a killed one left
+        is removed by the next. Raises ProjectError when ``folder`` exists and is not empty, VideoError when the source
+        is no clip, Cancelled.
         """
-        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-            raise ProjectError(f"{folder} exists already; open it, or choose another name")
-        beside = folder.with_name(f".{folder.name}.{os.getpid()}.{threading.get_ident()}.import")
-        try:
-            beside.mkdir(parents=True)
-            imported = import_frames(
-                source,
-                beside / "frames",
-                fps=fps,
-                start_seconds=start_seconds,
-                end_seconds=end_seconds,
-                progress=progress,
-            )
-            named = replace(imported.source, path=source_name or str(Path(imported.source.path).absolute()))
-            data = _head_json(named, imported.ledger, fps=imported.fps)
-            data |= truth_json(Truth(canvas=Canvas(imported.size_wh)))
-            write_atomically(beside / "project.json", json.dumps(data).encode())
-            beside.replace(folder)
-        except OSError as error:
-            raise ProjectError(f"{folder} cannot be made ({error.strerror}); choose a folder you may write") from error
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+        make_folder(
+            folder,
+            source,
+            source_name=source_name,
+            fps=fps,
+            start_seconds=start_seconds,
+            end_seconds=end_seconds,
+            progress=progress,
+        )
         return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path) -> Project:
-        """Open a project folder.
+        """Open a project folder. One that cannot be written can be read all the same: see ``cannot_write``.
 
-        Raises ProjectError when it is none, ProjectDamaged when it does not read (nothing is changed), ProjectBusy
-        when another process has it open.
+        Raises ProjectError when it is none or holds links, ProjectDamaged when it does not read (nothing is changed),
+        ProjectBusy when another process has it open.
         """
-        file = folder / "project.json"
-        if not file.is_file():
-            raise ProjectError(f"{folder} is no project (it has no project.json); open a video to make one")
+        require_project(folder)
+        require_text_names(str(folder))
         lock = FolderLock(folder)
         try:
-            return cls(folder, lock, _read_json(file))
+            refuse_foreign(folder)
+            project = cls(folder, lock, read_head(folder))
+            if not lock.cannot_write:
+                sweep_parts(folder)
+            return project
         except BaseException as error:
             lock.release()
-            if not isinstance(error, NOT_A_PROJECT):
+            if not isinstance(error, (*NOT_A_PROJECT, OSError)):
                 raise
             raise ProjectDamaged(
-                f"{file} does not read as a project ({type(error).__name__}: {error}); it was left as it is. "
+                f"{folder} does not open as a project ({type(error).__name__}: {error}); it was left as it is. "
                 "Restore it from a copy, or import the video again"
             ) from error
 
     def close(self) -> None:
         """Let go of the folder."""
-        self._lock.release()
-
-    def _load(self, data: dict[str, Any]) -> None:
-        if data["schema"] > SCHEMA:
-            raise ProjectDamaged(
-                f"{self.folder} was written by a newer version (schema {data['schema']}); update vas-tool to open it"
-            )
-        source = data["source"]
-        self.source = SourceInfo(**{**source, "size_wh": tuple(source["size_wh"]), "notes": tuple(source["notes"])})
-        self.ledger = tuple(FrameRecord(int(index), float(pts), *name) for index, pts, *name in data["ledger"])
-        self.clip = FolderClip(self.folder / "frames", fps=float(data["fps"]), size_wh=self.source.size_wh)
-        if len(self.clip) != len(self.ledger):
-            raise ProjectDamaged(
-                f"{self.folder} has {len(self.clip)} frames, project.json lists {len(self.ledger)}; "
-                "restore the frames folder, or import the video again"
-            )
-        self.truth = truth_from_json(data, self.source.size_wh)
-        self.clip.intrinsics = self.truth.intrinsics
-        history = data.get("history", {"done": [], "undone": [], "next": 1, "pending": None})
-        self._done = [Edit(**edit) for edit in history["done"]]
-        self._undone = [Edit(**edit) for edit in history["undone"]]
-        self._next_edit = int(history["next"])
-        self._pending: tuple[int, str] | None = tuple(history["pending"]) if history["pending"] else None
+        with self.mutex:
+            if not self._lock.cannot_write and not self._lock.moved:
+                until = time.monotonic() + MEASURING_SECONDS
+                for object_id, frame_index in sorted(self._unmeasured):
+                    if time.monotonic() < until:
+                        self._measure(object_id, frame_index)
+                self.depth.flush()
+                for layers in self._objects.values():
+                    layers.flush()
+            self._lock.release()
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -177,13 +167,67 @@ class Project:
         """The work area."""
         return self.truth.canvas
 
+    @property
+    def cannot_write(self) -> str:
+        """Why nothing in the project can be changed, and what to do; "" when it can."""
+        return self._lock.cannot_write
+
+    def require_writable(self) -> None:
+        """Raises ProjectError when nothing can be written, or the folder is not where it was when it was opened."""
+        self._lock.check()
+
+    @property
+    def gone(self) -> bool:
+        """Whether the folder was moved or removed while it was open."""
+        return self._lock.moved
+
+    @property
+    def notes(self) -> list[str]:
+        """What the person should know of the project's state: damaged pictures, a history that was lost."""
+        with self.mutex:
+            damaged = [*self.depth.damaged.values(), *(w for layers in self._objects.values() for w in layers.damaged)]
+        return [*[self.cannot_write] * bool(self.cannot_write), *self._notes, *damaged]
+
+    def look_through(self, progress: Progress = silent) -> None:
+        """Read every picture once: those that do not read count as absent from then on, and are told in ``notes``."""
+        layers = [self.depth, *(layer for thing in self.truth.objects for layer in self.layers(thing.id).every())]
+        total = sum(map(len, layers))
+        done = 0
+        for layer in layers:
+            for frame_index in layer:
+                with suppress(ProjectDamaged, KeyError):
+                    layer[frame_index]
+                done += 1
+                progress(done, total, "looking for damaged pictures")
+
     def layers(self, object_id: int) -> ObjectLayers:
         """The folders of one object, as engines wrote them."""
         with self.mutex:
             if object_id not in self._objects:
-                folder = self.folder / "objects" / f"{object_id:03d}"
-                self._objects[object_id] = ObjectLayers(folder, self._watched, canvas_wh=lambda: self.canvas.size_wh)
+                layers = self._objects[object_id] = self._opened_layers(object_id)
+                if not self._lock.cannot_write:
+                    layers.flush()
             return self._objects[object_id]
+
+    def _opened_layers(self, object_id: int) -> ObjectLayers:
+        folder, (bounds, canvas_bounds) = self.folder / "objects" / f"{object_id:03d}", self._bounds
+        layers = ObjectLayers(
+            folder, self._watched, canvas_wh=self._canvas_wh, bounds=bounds, canvas_bounds=canvas_bounds
+        )
+        layers.amodal.after_write = lambda _, frame_index: self._measure(object_id, frame_index)
+        for layer in (layers.modal, layers.given):
+            layer.after_write = lambda _, frame_index: self._unmeasured.add((object_id, frame_index))
+        return layers
+
+    def _canvas_wh(self) -> SizeWH:
+        return self.truth.canvas.size_wh
+
+    def _measure(self, object_id: int, frame_index: int) -> None:
+        """Measure what is hidden while the pictures are at hand: the next opening reads none."""
+        with suppress(VasToolError):  # of an object that is being imported, or a picture that does not read
+            amodal = self.amodal(object_id)
+            if frame_index in amodal.layers.amodal:
+                amodal.hidden_area(frame_index)
 
     def modal(self, object_id: int) -> ModalMasks:
         """frame_index -> modal mask, as it holds now. Raises PromptError when there is no such object."""
@@ -196,17 +240,17 @@ class Project:
     @property
     def undo_label(self) -> str | None:
         """What undo would take back; None when there is nothing."""
-        return self._done[-1].what if self._done else None
+        return self._history.done[-1].what if self._history.done else None
 
     @property
     def redo_label(self) -> str | None:
         """What redo would do again; None when there is nothing."""
-        return self._undone[-1].what if self._undone else None
+        return self._history.undone[-1].what if self._history.undone else None
 
     @property
     def last_edit_id(self) -> int | None:
         """The newest edit that holds; None before the first."""
-        return self._done[-1].id if self._done else None
+        return self._history.done[-1].id if self._history.done else None
 
     # --- changing -----------------------------------------------------------------------------------------------
 
@@ -218,10 +262,11 @@ class Project:
         with self.mutex:
             self._finish_pending()
             after = self.truth if truth is None else truth
-            edit = Edit(self._next_edit, what, diff(truth_json(self.truth), truth_json(after)))
-            done = [*self._done, edit]
-            dropped = [*done[:-HISTORY_LIMIT], *self._undone]
-            self._save(after, done=done[-HISTORY_LIMIT:], undone=[], next_edit=edit.id + 1)
+            history = self._history
+            edit = Edit(history.next_edit, what, diff(truth_json(self.truth), truth_json(after)))
+            done = [*history.done, edit]
+            dropped = [*done[:-HISTORY_LIMIT], *history.undone]
+            self._save(after, History(tuple(done[-HISTORY_LIMIT:]), (), edit.id + 1))
             for old in dropped:
                 shutil.rmtree(self._kept(old.id), ignore_errors=True)
             return edit.id
@@ -238,58 +283,65 @@ class Project:
 
     def is_done(self, edit_id: int) -> bool:
         """Whether an edit still holds: late results of one that was taken back must not be written."""
-        return any(edit.id == edit_id for edit in self._done)
+        return any(edit.id == edit_id for edit in self._history.done)
 
     def undo(self) -> Edit | None:
-        """Take the last edit back, layers included; None when there is nothing to undo."""
+        """Take the last edit back, layers included; None when there is nothing to undo.
+
+        Raises ProjectError when its history is damaged: the project stays as it is.
+        """
         with self.mutex:
             self._finish_pending()
-            if not self._done:
+            if not self._history.done:
                 return None
-            *done, edit = self._done
-            self._keep_after(edit.id)
+            *done, edit = self._history.done
             truth = self._patched(invert(edit.patch))
-            self._move(truth, done=done, undone=[*self._undone, edit], pending=(edit.id, "before"))
+            self._keep_after(edit.id)
+            undone = (*self._history.undone, edit)
+            self._move(truth, History(tuple(done), undone, self._history.next_edit, (edit.id, "before")))
             return edit
 
     def redo(self) -> Edit | None:
         """Do the last undone edit again; None when there is none."""
         with self.mutex:
             self._finish_pending()
-            if not self._undone:
+            if not self._history.undone:
                 return None
-            *undone, edit = self._undone
-            truth = self._patched(edit.patch)
-            self._move(truth, done=[*self._done, edit], undone=undone, pending=(edit.id, "after"))
+            *undone, edit = self._history.undone
+            truth, done = self._patched(edit.patch), (*self._history.done, edit)
+            self._move(truth, History(done, tuple(undone), self._history.next_edit, (edit.id, "after")))
             return edit
 
     def touched(self, edit_id: int) -> set[int]:
         """The frames whose pictures an edit replaced."""
-        return {int(path.stem) for path in self._entries(self._kept(edit_id) / "before")}
+        return {int(path.stem) for path in entries(self._kept(edit_id) / "before")}
 
     def _patched(self, patch: Patch) -> Truth:
-        return truth_from_json(apply(truth_json(self.truth), patch), self.source.size_wh)
+        try:
+            truth = truth_from_json(apply(truth_json(self.truth), patch), self.source.size_wh)
+            truth.require_frames(len(self.clip))
+            return truth
+        except (*NOT_A_PROJECT, PromptError) as error:
+            raise ProjectError(
+                f"the history of {self.folder} is damaged here ({error}): this cannot be undone or done again; "
+                "everything else works, and nothing was changed"
+            ) from error
 
-    def _move(self, truth: Truth, *, done: list[Edit], undone: list[Edit], pending: tuple[int, str]) -> None:
-        self._save(truth, done=done, undone=undone, next_edit=self._next_edit, pending=pending)
+    def _move(self, truth: Truth, history: History) -> None:
+        self._save(truth, history)
         self._finish_pending()
 
-    def _save(
-        self,
-        truth: Truth,
-        *,
-        done: list[Edit],
-        undone: list[Edit],
-        next_edit: int,
-        pending: tuple[int, str] | None = None,
-    ) -> None:
+    def _save(self, truth: Truth, history: History) -> None:
         """Write project.json, and only then take the new state over in memory."""
-        data = _head_json(self.source, self.ledger, fps=self.clip.fps) | truth_json(truth)
-        edits = {"done": [asdict(e) for e in done], "undone": [asdict(e) for e in undone]}
-        data["history"] = {**edits, "next": next_edit, "pending": pending}
-        write_atomically(self.folder / "project.json", json.dumps(data).encode())
-        self.truth, self._done, self._undone = truth, done, undone
-        self._next_edit, self._pending = next_edit, pending
+        self._lock.check()
+        data = head_json(self.source, self.ledger, fps=self.clip.fps) | truth_json(truth)
+        text, file = storable({**data, "history": history.json()}), self.folder / "project.json"
+        if self._notes:  # the history on disk did not read: what it was is kept
+            with suppress(OSError):
+                write_atomically(self.folder / DAMAGED_HISTORY, read_plain(file))
+            self._notes = ()
+        write_atomically(file, text)
+        self.truth, self._history = truth, history
         self.clip.intrinsics = truth.intrinsics
 
     # --- what edits replaced in the layers -----------------------------------------------------------------------
@@ -301,96 +353,51 @@ class Project:
     def _kept(self, edit_id: int) -> Path:
         return self.folder / "history" / f"{edit_id:06d}"
 
-    def _entries(self, kept: Path) -> list[Path]:
-        return [path for path in kept.rglob("*") if path.is_file()] if kept.is_dir() else []
-
     def _keep_before(self, layer: LayerFolder[Any], frame_index: int) -> None:
         """Keep the picture an edit is about to replace, the first time it does."""
+        self._lock.check()
         edit_id = getattr(self._writing, "edit_id", None)
         if edit_id is None:
             return
         kept = self._kept(edit_id) / "before" / layer.path(frame_index).relative_to(self.folder)
         if not kept.exists() and not kept.with_suffix(ABSENT).exists():
-            _keep(layer.path(frame_index), kept)
+            keep(layer.path(frame_index), kept)
 
     def _keep_after(self, edit_id: int) -> None:
         """Keep what the layers hold now, for redo."""
         before, after = self._kept(edit_id) / "before", self._kept(edit_id) / "after"
-        shutil.rmtree(after, ignore_errors=True)
-        for entry in self._entries(before):
-            inner = entry.relative_to(before).with_suffix(".png")
-            _keep(self.folder / inner, after / inner)
+        self._lock.check()
+        try:
+            shutil.rmtree(after, ignore_errors=True)
+            for entry in entries(before):
+                file = target_of(entry, before, self.folder)
+                keep(file, after / file.relative_to(self.folder))
+        except OSError as error:
+            raise ProjectError(f"{after} could not be kept ({error.strerror}); {remedy(error)}") from error
 
     def _finish_pending(self) -> None:
         """Put the pictures of an undo or redo in place; does the same again after a crash or a full disk.
 
         Until it is through, nothing else may change the project.
         """
-        if self._pending is None:
+        if self._history.pending is None:
             return
-        kept = self._kept(self._pending[0]) / self._pending[1]
+        self._lock.check()
+        kept = self._kept(self._history.pending[0]) / self._history.pending[1]
         try:
-            for entry in self._entries(kept):
-                _restore(entry, self.folder / entry.relative_to(kept).with_suffix(".png"))
+            for entry in entries(kept):
+                _restore(entry, target_of(entry, kept, self.folder))
         except OSError as error:
-            raise ProjectError(f"{kept} could not be put back ({error.strerror}); make room and try again") from error
+            raise ProjectError(f"{kept} could not be put back ({error.strerror}); {remedy(error)}") from error
         self._reread(kept)
-        self._save(self.truth, done=self._done, undone=self._undone, next_edit=self._next_edit)
+        self._save(self.truth, replace(self._history, pending=None))
 
     def _reread(self, kept: Path) -> None:
-        open_layers: list[LayerFolder[Any]] = [self.depth] if hasattr(self, "depth") else []
+        open_layers: list[LayerFolder[Any]] = [self.depth]
         for layers in self._objects.values():
             open_layers += layers.every()
         by_folder = {layer.folder: layer for layer in open_layers}
-        for entry in self._entries(kept):
-            layer = by_folder.get((self.folder / entry.relative_to(kept)).parent)
+        for entry in entries(kept):
+            layer = by_folder.get(target_of(entry, kept, self.folder).parent)
             if layer is not None:
                 layer.reread(int(entry.stem))
-
-
-def _head_json(source: SourceInfo, ledger: tuple[FrameRecord, ...], *, fps: float) -> dict[str, Any]:
-    """The keys of project.json that never change after the import."""
-    return {
-        "schema": SCHEMA,
-        "source": asdict(source),
-        "fps": fps,
-        "ledger": [[r.source_index, r.pts_seconds, *([r.name] if r.name else [])] for r in ledger],
-    }
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ProjectDamaged(
-            f"{file} does not read ({error}); it was left as it is. Restore it from a copy, or import the video again"
-        ) from error
-    if not isinstance(data, dict):
-        raise ProjectDamaged(f"{file} holds no project; it was left as it is. Restore it from a copy")
-    return data
-
-
-def _keep(file: Path, kept: Path) -> None:
-    """Remember a file as it is now (a hard link: no pixels are copied), or that it is not there."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        kept.with_suffix(ABSENT).touch()
-        return
-    try:
-        os.link(file, kept)
-    except OSError:  # a file system without hard links
-        shutil.copy2(file, kept)
-
-
-def _restore(entry: Path, target: Path) -> None:
-    """Put a kept picture back, or take away one that was not there."""
-    if entry.suffix == ABSENT:
-        target.unlink(missing_ok=True)
-        return
-    beside = target.with_name(f".{target.name}.restore")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside.unlink(missing_ok=True)
-    _keep(entry, beside)
-    beside.replace(target)
-    with suppress(FileNotFoundError):  # replacing a file by a link to itself leaves the link behind
-        beside.unlink()

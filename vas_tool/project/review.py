@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from functools import cache, lru_cache
@@ -19,7 +21,7 @@ from vas_tool.project import Project
 from vas_tool.project.agreements import box_agreements
 from vas_tool.project.attention import FrameFacts, reason
 from vas_tool.project.made_from import AmodalInputs, ContentInputs, ModalInputs, Setup, SetupOf, reach_of, same_here
-from vas_tool.project.object_layers import PART, ObjectLayers, asked_on
+from vas_tool.project.object_layers import PART, AmodalMasks, ObjectLayers, asked_on, is_occluded
 from vas_tool.project.truth import AnnotatedObject, digest_of
 from vas_tool.storage import Stamp
 from vas_tool.types import STAGES, Stage
@@ -65,7 +67,8 @@ def wanted_inputs(project: Project, object_id: int) -> tuple[AmodalInputs, Conte
 def amodal_inputs(project: Project, object_id: int, *, boxed: bool = True) -> AmodalInputs:
     """What the stamps of up-to-date amodal masks say; with ``boxed`` False of those made without the amodal boxes."""
     modal = project.modal(object_id)
-    engines = {stamp.engine for f in modal if (stamp := project.depth.stamp(f)) is not None}
+    depths = project.depth.stamps()
+    engines = {depths[f].engine for f in modal.made() if f in depths} if depths else set()
     depth = "+".join(sorted(f"{engine} {depth_inputs(project, engine)}" for engine in engines))
     return AmodalInputs(modal, project.truth, depth, setup_of=setups(project, "amodal"), boxed=boxed)
 
@@ -117,28 +120,32 @@ def depth_inputs(project: Project, engine: str) -> str:
 
 def frame_facts(project: Project, object_id: int) -> list[FrameFacts]:
     """One a frame of the clip: what ``attention`` looks at."""
-    thing, amodal = project.truth.object(object_id), project.amodal(object_id)
-    modal, layers = amodal.modal, amodal.layers
-    settled, agreements = thing.prompted() | set(thing.accepted), box_agreements(project, object_id)
+    amodal = project.amodal(object_id)
+    return _facts(project, amodal, amodal.hidden_areas()[0])
+
+
+def _facts(project: Project, amodal: AmodalMasks, hidden: Mapping[int, int]) -> list[FrameFacts]:
+    thing, layers = amodal.thing, amodal.layers
+    made, areas, agreements = amodal.modal.made(), amodal.modal.areas(), box_agreements(project, thing.id)
+    settled, accepted, marked = thing.prompted() | set(thing.accepted), set(thing.accepted), set(thing.needs_work)
+    undecided = layers.has_hypotheses
     facts = []
-    for frame_index in range(len(project.clip)):
-        stamp, marked = layers.modal_stamp(thing, frame_index), frame_index in thing.needs_work
+    for f in range(len(project.clip)):
+        stamp = made.get(f)
         if stamp is None:
-            facts.append(FrameFacts(marked=marked))
+            facts.append(FrameFacts(marked=f in marked))
             continue
-        seen = modal.area(frame_index)
-        whole = seen + amodal.hidden_area(frame_index) if frame_index in amodal else None
-        undecided = None if thing.pick_on(frame_index) else layers.disagreement(frame_index)
+        seen = areas[f]
         facts.append(
             FrameFacts(
                 seen,
-                whole,
+                seen + hidden[f] if f in hidden else None,
                 stamp.certainty,
-                settled=frame_index in settled,
-                accepted=frame_index in thing.accepted,
-                disagreement=undecided,
-                box_iou=agreements.get(frame_index),
-                marked=marked,
+                settled=f in settled,
+                accepted=f in accepted,
+                disagreement=layers.disagreement(f) if undecided and not thing.pick_on(f) else None,
+                box_iou=agreements.get(f),
+                marked=f in marked,
             )
         )
     return facts
@@ -146,7 +153,10 @@ def frame_facts(project: Project, object_id: int) -> list[FrameFacts]:
 
 def needs_look(project: Project, object_id: int) -> dict[int, str]:
     """frame_index -> why it needs a look."""
-    facts = frame_facts(project, object_id)
+    return _looks(frame_facts(project, object_id))
+
+
+def _looks(facts: Sequence[FrameFacts]) -> dict[int, str]:
     return {f: why for f in range(len(facts)) if (why := reason(facts, f))}
 
 
@@ -165,24 +175,19 @@ def _outdated(project: Project, object_id: int) -> Iterator[tuple[Stage, int, bo
     """
     thing, layers = project.truth.object(object_id), project.layers(object_id)
     amodal, content = wanted_inputs(project, object_id)
-    modal, made_modal = ModalInputs(thing), lambda f: s.inputs if (s := layers.modal.stamp(f)) else ""
-    kept = set(thing.accepted)
+    kept, modal = set(thing.accepted), ModalInputs(thing)
     painted_over = thing.prompted() - asked_on(thing)
-    made: list[tuple[Stage, int, Stamp | None, str]] = [
-        *(
-            ("segment", f, layers.modal.stamp(f), modal.wanted(f, made_modal))
-            for f in set(layers.modal) - kept - painted_over
-        ),
-        *(("amodal", f, s, amodal(f, s.engine)) for f in set(layers.amodal) - kept if (s := layers.amodal.stamp(f))),
-        *(
-            ("content", f, s, content(f, s.engine))
-            for f in set(layers.content) - kept
-            if (s := layers.content.stamp(f))
-        ),
+    modal_stamps = layers.modal.stamps()
+    made_modal = {f: stamp.inputs for f, stamp in modal_stamps.items()}
+    wanted: list[tuple[Stage, Mapping[int, Stamp], Collection[int], Callable[[int, str], str]]] = [
+        ("segment", modal_stamps, kept | painted_over, lambda f, _: modal.wanted(f, lambda g: made_modal.get(g, ""))),
+        ("amodal", layers.amodal.stamps(), kept, amodal),
+        ("content", layers.content.stamps(), kept, content),
     ]
-    for stage, frame_index, stamp, wanted in made:
-        if stamp is not None and stamp.inputs != wanted:
-            yield stage, frame_index, not same_here(stamp.inputs, wanted)
+    for stage, stamps, settled, inputs_of in wanted:
+        for frame_index, stamp in stamps.items():
+            if frame_index not in settled and stamp.inputs != (now := inputs_of(frame_index, stamp.engine)):
+                yield stage, frame_index, not same_here(stamp.inputs, now)
 
 
 def made_by_others(project: Project, object_id: int, stage: Stage) -> dict[int, str]:
@@ -193,16 +198,18 @@ def made_by_others(project: Project, object_id: int, stage: Stage) -> dict[int, 
     thing, layers, spec = project.truth.object(object_id), project.layers(object_id), chosen_engine(project, stage)
     kept = set(thing.accepted)
     if stage == "depth":
-        stamps = {f: project.depth.stamp(f) for f in project.modal(object_id)}
+        modal, stamps, kept = project.modal(object_id).made(), project.depth.stamps(), set()
+        stamps = {f: stamp for f, stamp in stamps.items() if f in modal}
     elif stage == "segment":
-        painted_over = thing.prompted() - asked_on(thing)
-        stamps = {f: layers.modal.stamp(f) for f in set(layers.modal) - kept - painted_over}
+        stamps, kept = layers.modal.stamps(), kept | (thing.prompted() - asked_on(thing))
     else:
-        layer = layers.amodal if stage == "amodal" else layers.content
-        stamps = {f: layer.stamp(f) for f in set(layer) - kept}
-    wanted = (spec.name, spec.revision)
-    others = {f: s for f, s in stamps.items() if s and s.engine not in GIVEN and (s.engine, s.revision) != wanted}
-    return {f: s.engine if s.engine != spec.name else f"an earlier {s.engine}" for f, s in others.items()}
+        stamps = (layers.amodal if stage == "amodal" else layers.content).stamps()
+    name, revision = spec.name, spec.revision
+    return {
+        f: s.engine if s.engine != name else f"an earlier {s.engine}"
+        for f, s in stamps.items()
+        if (s.engine != name or s.revision != revision) and s.engine not in GIVEN and f not in kept
+    }
 
 
 @dataclass(frozen=True)
@@ -218,22 +225,37 @@ class Review:
     differ: bytes
     """One a frame: 0 where there is no hypothesis, else 1 + how far those there differ in 254 steps. Empty when the
     object has none at all."""
+    estimates: int = 0
+    """On how many frames the hidden part is estimated, until its pixels are measured."""
 
 
-_REVIEWS: WeakKeyDictionary[ObjectLayers, tuple[AnnotatedObject, object, Review]] = WeakKeyDictionary()
+_REVIEWS: WeakKeyDictionary[ObjectLayers, tuple[AnnotatedObject, object, Review, int]] = WeakKeyDictionary()
 """The last review of each open object, with what it was made from. A page asks several times a second."""
 
 
-def review_of(project: Project, object_id: int) -> Review:
-    """The review of an object as things are now; made again only when something that it shows has changed."""
+_UNTIL: ContextVar[float] = ContextVar("until", default=math.inf)
+"""Until when (monotonic seconds) the review that is being made may read pixels."""
+
+
+def review_of(project: Project, object_id: int, *, until: float = math.inf) -> Review:
+    """The review of an object as things are now; made again only when something that it shows has changed.
+
+    Pixels are read until that moment (monotonic seconds); after it, ``Review.estimates`` counts what was not.
+    """
     with project.mutex:
         thing, layers, truth = project.truth.object(object_id), project.layers(object_id), project.truth
         best = _best_engines(int(time.monotonic()))
         changes = [layer.changes for layer in (*layers.every(), project.depth)]
+        measured = len(layers.measured)
         state = (replace(truth, objects=(), next_object_id=0), best, changes)
         kept = _REVIEWS.get(layers)
-        if kept is None or kept[0] is not thing or kept[1] != state:
-            kept = _REVIEWS[layers] = thing, state, _review(project, object_id)
+        outdated = kept is None or kept[0] is not thing or kept[1] != state
+        if kept is None or outdated or (kept[2].estimates and (until == math.inf or kept[3] != measured)):
+            token = _UNTIL.set(until)
+            try:
+                kept = _REVIEWS[layers] = thing, state, _review(project, object_id), len(layers.measured)
+            finally:
+                _UNTIL.reset(token)
         return kept[2]
 
 
@@ -249,11 +271,14 @@ def frame_states(project: Project, object_id: int) -> tuple[FrameState, ...]:
 
 
 def _review(project: Project, object_id: int) -> Review:
+    amodal = project.amodal(object_id)
+    hidden, estimates = amodal.hidden_areas(_UNTIL.get())
     outdated = list(_outdated(project, object_id))
     stale = {f for _, f, here in outdated if here}
     gains = dict(Counter(stage for stage, _, here in outdated if not here))
+    states = _states(amodal, hidden, stale=stale, facts=_facts(project, amodal, hidden))
     others = _engines_of_others(project, object_id)
-    return Review(_states(project, object_id, stale), gains, others, _differ(project, object_id))
+    return Review(states, gains, others, _differ(project, object_id), estimates)
 
 
 def _differ(project: Project, object_id: int) -> bytes:
@@ -272,22 +297,28 @@ def _engines_of_others(project: Project, object_id: int) -> dict[Stage, dict[str
     return {stage: counts for stage, counts in found.items() if counts}
 
 
-def _states(project: Project, object_id: int, stale: set[int]) -> tuple[FrameState, ...]:
-    thing, amodal = project.truth.object(object_id), project.amodal(object_id)
-    states = [0] * len(project.clip)
-    marks: tuple[tuple[FrameState, Collection[int]], ...] = (
+def _states(
+    amodal: AmodalMasks, hidden: Mapping[int, int], *, stale: set[int], facts: Sequence[FrameFacts]
+) -> tuple[FrameState, ...]:
+    thing, areas = amodal.thing, amodal.modal.areas()
+    states = [0] * len(facts)
+    marks: tuple[tuple[FrameState, Iterable[int]], ...] = (
         (FrameState.PROMPTED, thing.prompted()),
-        (FrameState.MODAL, set(amodal.modal)),
-        (FrameState.AMODAL, set(amodal)),
-        (FrameState.OCCLUDED, {f for f in amodal if amodal.occluded(f)}),
-        (FrameState.ACCEPTED, set(thing.accepted)),
+        (FrameState.MODAL, areas),
+        (FrameState.AMODAL, hidden),
+        (FrameState.OCCLUDED, [f for f, pixels in hidden.items() if is_occluded(pixels, areas.get(f, 0))]),
+        (FrameState.ACCEPTED, thing.accepted),
         (FrameState.STALE, stale),
-        (FrameState.NEEDS_LOOK, set(needs_look(project, object_id))),
-        (FrameState.CONTENT, set(amodal.layers.content)),
+        (FrameState.NEEDS_LOOK, _looks(facts)),
+        (FrameState.CONTENT, amodal.layers.content.stamps()),
     )
     for flag, frames in marks:
         number = int(flag)  # adding flags one by one would cost more than all the rest
         for frame_index in frames:
             if frame_index < len(states):
                 states[frame_index] |= number
-    return tuple(map(FrameState, states))
+    return tuple(map(ALL_STATES.__getitem__, states))
+
+
+ALL_STATES = tuple(map(FrameState, range(256)))
+"""By number: looked up faster than made."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
 from vas_tool.types import (
+    STAGES,
     AmodalBox,
     Box,
     BoxKeyframe,
@@ -29,6 +31,14 @@ from vas_tool.types import (
     Stage,
     Stroke,
 )
+
+MOST_PADDING = 4
+"""Of the canvas, on one side, in frames: more than any object needs, and less than memory."""
+
+MOST_SEED = 2**63 - 1
+
+MOST_OBJECTS = 1_000_000
+"""Numbers of objects."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,16 @@ class AnnotatedObject:
     """Frames the person marked for later, ascending; none of them is accepted."""
     picks: tuple[Pick, ...] = ()
     """Chosen hypotheses, ascending, no two on the same frame; other frames have that of ``Truth.seed``."""
+
+    def __post_init__(self) -> None:
+        if type(self.id) is not int or not 0 < self.id <= MOST_OBJECTS:
+            raise PromptError(f"an object's number lies between 1 and {MOST_OBJECTS}; got {self.id!r}")
+        require_text(self.label, "a label")
+
+    def frames(self) -> set[int]:
+        """All frames that something was said about."""
+        marks = (*self.clicks, *self.boxes, *self.amodal_boxes, *self.strokes)
+        return {mark.frame_index for mark in marks}.union(self.given, self.accepted, self.needs_work)
 
     def picking(self, pick: Pick) -> AnnotatedObject:
         """The object with a hypothesis chosen, in place of earlier choices on the same frames."""
@@ -137,6 +157,25 @@ class Truth:
     intrinsics: Intrinsics | None = None
     """Of the clip's camera, in clip pixels, where they are known."""
 
+    def __post_init__(self) -> None:
+        if type(self.seed) is not int or not 0 <= self.seed <= MOST_SEED:
+            raise PromptError(f"a seed is a whole number from 0 to {MOST_SEED}; got {self.seed!r}")
+        if len({thing.id for thing in self.objects}) < len(self.objects):
+            raise PromptError("two objects have the same number")
+        (width, height), canvas = self.canvas.frame_wh, self.canvas
+        if max(canvas.pad_left, canvas.pad_right) > MOST_PADDING * width or (
+            max(canvas.pad_top, canvas.pad_bottom) > MOST_PADDING * height
+        ):
+            raise PromptError(f"a work area has at most {MOST_PADDING:.0%} of the frame on each side; got {canvas}")
+
+    def require_frames(self, num_frames: int) -> None:
+        """Raises ValueError when something was said about a frame that the clip does not have."""
+        for thing in self.objects:
+            if strange := [f for f in thing.frames() if not 0 <= f < num_frames]:
+                raise ValueError(
+                    f"object {thing.id} speaks of frame {min(strange)}; the clip has 0 to {num_frames - 1}"
+                )
+
     def settings_of(self, stage: Stage, engine: str) -> Settings:
         """What was set of an engine's parameters; one that is absent has its default."""
         return self.settings.get(stage, {}).get(engine, NO_SETTINGS)
@@ -173,6 +212,27 @@ class Truth:
         """Without that object; its id is not used again."""
         gone = self.object(object_id)
         return replace(self, objects=tuple(o for o in self.objects if o is not gone))
+
+
+def require_text(text: str, what: str) -> None:
+    """Raises PromptError for what is no text, or holds halves of characters: they could not be written or shown."""
+    try:
+        text.encode()
+    except (UnicodeEncodeError, AttributeError):
+        raise PromptError(f"{what} is text; got {text!r}: write it again") from None
+
+
+def _frames(data: Iterable[Any]) -> tuple[int, ...]:
+    frames = tuple(data)
+    if not all(type(f) is int and f >= 0 for f in frames):
+        raise ValueError(f"frames are whole numbers from 0; got {frames}")
+    return frames
+
+
+def _only(data: Mapping[str, Any], known: Iterable[str], what: str) -> None:
+    """Raises ValueError for keys that nobody reads: they would be lost when it is written again."""
+    if strange := sorted(set(data).difference(known)):
+        raise ValueError(f"{what} has keys that this version does not know: {', '.join(strange)}")
 
 
 def digest_of(value: Any) -> str:
@@ -234,19 +294,24 @@ def object_json(thing: AnnotatedObject) -> dict[str, Any]:
     }
 
 
+OBJECT_KEYS = ("id", "label", "clicks", "boxes", "amodal_boxes", "strokes", "given", "accepted", "needs_work", "picks")
+"""Of ``object_json``."""
+
+
 def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
-    """The reverse of ``object_json``. Raises KeyError, TypeError or PromptError on damage."""
+    """The reverse of ``object_json``. Raises KeyError, TypeError, ValueError or PromptError on damage."""
+    _only(data, OBJECT_KEYS, "an object")
     return AnnotatedObject(
-        id=int(data["id"]),
-        label=str(data["label"]),
+        id=data["id"],
+        label=data["label"],
         clicks=tuple(Click(*c) for c in data["clicks"]),
         boxes=tuple(Box(*b) for b in data["boxes"]),
         # Projects from before there were amodal boxes have no such key.
         amodal_boxes=tuple(keyframe_from_json(b) for b in data.get("amodal_boxes", [])),
         strokes=tuple(stroke_from_json(s) for s in data["strokes"]),
-        given=tuple(int(f) for f in data["given"]),
-        accepted=tuple(int(f) for f in data["accepted"]),
-        needs_work=tuple(int(f) for f in data.get("needs_work", ())),  # absent before a person could mark a frame
+        given=_frames(data["given"]),
+        accepted=_frames(data["accepted"]),
+        needs_work=_frames(data.get("needs_work", ())),  # absent before a person could mark a frame
         picks=tuple(pick_from_json(pick) for pick in data.get("picks", ())),  # absent before there were hypotheses
     )
 
@@ -270,18 +335,28 @@ def truth_json(truth: Truth) -> dict[str, Any]:
 
 def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
     """The reverse of ``truth_json``. Raises KeyError, TypeError, ValueError or PromptError on damage."""
-    left, top, right, bottom = (int(pad) for pad in data["canvas"])
+    left, top, right, bottom = _frames(data["canvas"])
     camera = data.get("intrinsics")  # absent before an engine asked for them
-    return Truth(
+    truth = Truth(
         canvas=Canvas(frame_wh, left, top, right, bottom),
         objects=tuple(object_from_json(o) for o in data["objects"]),
-        next_object_id=int(data["next_object_id"]),
-        engines={str(stage): str(name) for stage, name in data["engines"].items()},
-        seed=int(data["seed"]),
+        next_object_id=_frames([data["next_object_id"]])[0],
+        engines=_engines(data["engines"]),
+        seed=data["seed"],
         crop=CropRule(**data.get("crop", {})),  # absent before there were amodal boxes
         settings=settings_from_json(data.get("settings", {})),  # absent before there were parameters
         intrinsics=None if camera is None else Intrinsics(**camera),
     )
+    if truth.next_object_id <= max((thing.id for thing in truth.objects), default=0):
+        raise ValueError(f"the next object would be {truth.next_object_id}, which is there already")
+    return truth
+
+
+def _engines(data: dict[str, Any]) -> dict[str, str]:
+    _only(data, STAGES, "engines")
+    if not all(isinstance(name, str) for name in data.values()):
+        raise ValueError(f"an engine is named by text; got {data}")
+    return dict(data)
 
 
 def settings_from_json(data: dict[str, Any]) -> dict[str, dict[str, dict[str, SettingValue]]]:
@@ -296,4 +371,6 @@ def settings_from_json(data: dict[str, Any]) -> dict[str, dict[str, dict[str, Se
         for kept in engines.values():
             if not all(isinstance(value, int | float | str | bool) for value in kept.values()):
                 raise ValueError(f"a setting is a number, a text or true or false; got {kept}")
+            if not all(math.isfinite(value) for value in kept.values() if isinstance(value, float)):
+                raise ValueError(f"a setting is a finite number; got {kept}")
     return settings

@@ -18,8 +18,8 @@ import numpy as np
 
 from vas_tool.engines.base import WindowAnswer, WindowKey
 from vas_tool.errors import ProjectError
+from vas_tool.files import open_plain, write_atomically
 from vas_tool.remarks import remark
-from vas_tool.storage import write_atomically
 
 FOLDER = "windows"
 """In a project's folder."""
@@ -41,9 +41,9 @@ class WindowCache:
         """What was kept; None when nothing was, or when the file is damaged: that is remarked, and the file removed."""
         path = self._path(key, label)
         try:
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            with open_plain(path) as opened, np.load(opened, allow_pickle=False) as file:
                 answer: WindowAnswer = file["answer"]
-            os.utime(path)  # what was used last stays
+            os.utime(path, follow_symlinks=False)  # what was used last stays
             return answer
         except FileNotFoundError:
             return None
@@ -58,7 +58,7 @@ class WindowCache:
         file = io.BytesIO()
         np.savez_compressed(file, answer=answer)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(exist_ok=True)  # not its parent: a project that was moved is not made again
             write_atomically(self._path(key, label), file.getvalue())
             self._forget_the_oldest()
         except (ProjectError, OSError) as error:

@@ -6,11 +6,13 @@ Kept in ``work.json`` beside the project: a measure, not a thing that undo goes 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from vas_tool.errors import ProjectError
-from vas_tool.storage import write_atomically
+from vas_tool.files import from_json, read_plain, write_atomically
 
 FILE = "work.json"
 
@@ -24,8 +26,9 @@ WRITE_SECONDS = 5.0
 class WorkClock:
     """Seconds of work by object id."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / FILE
+    def __init__(self, folder: Path, *, may_write: Callable[[], object] = lambda: None) -> None:
+        """``may_write`` raises ProjectError when nothing may be written in the folder."""
+        self._file, self._may_write = folder / FILE, may_write
         self.seconds = work_seconds(folder)
         self._last: float | None = None
         self._unwritten = 0.0
@@ -46,6 +49,7 @@ class WorkClock:
         if self._unwritten:
             text = json.dumps({str(i): round(s, 1) for i, s in sorted(self.seconds.items())})
             with suppress(ProjectError):
+                self._may_write()
                 write_atomically(self._file, text.encode())
                 self._unwritten = 0.0
 
@@ -53,7 +57,8 @@ class WorkClock:
 def work_seconds(folder: Path) -> dict[int, float]:
     """What a project's folder says of the work on it, by object id; nothing when nobody worked or it does not read."""
     try:
-        data = json.loads((folder / FILE).read_bytes())
-        return {int(object_id): float(seconds) for object_id, seconds in data.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        data = from_json(read_plain(folder / FILE))
+        seconds = {int(object_id): float(seconds) for object_id, seconds in data.items()}
+        return {object_id: s for object_id, s in seconds.items() if 0 <= s < math.inf}
+    except (OSError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return {}

@@ -6,18 +6,21 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from vas_tool.engines.base import Progress
 from vas_tool.engines.turns import waiting_seconds
-from vas_tool.errors import Cancelled, VasToolError
-from vas_tool.remarks import Remarks, remarks
+from vas_tool.errors import Cancelled, ProjectDamaged, VasToolError
+from vas_tool.remarks import Remarks, remark, remarks
 from vas_tool.time_left import TimeLeft
 
 logger = logging.getLogger(__name__)
 
 JobKind = Literal["track", "complete", "again", "hypotheses", "pick"]
+
+Result = TypeVar("Result")
 
 WAITING_SECONDS = 0.5
 """Shorter waits, while somebody's click is answered between two steps, are not worth a word."""
@@ -58,9 +61,12 @@ class Job:
     _thread: threading.Thread | None = None
 
     def start(self, work: Callable[[Progress], None]) -> None:
-        """Run ``work(progress)`` in the background; it ends when it returns, raises, or ``progress`` raises."""
+        """Run ``work(progress)`` in the background; it ends when it returns, raises anything, or is cancelled."""
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True, name=f"job-{self.status.kind}")
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._end(Remarks(), error=f"{self.status.what} did not start ({error}); close other programs, try again")
 
     def cancel(self) -> None:
         """Ask the job to stop at its next step."""
@@ -90,16 +96,15 @@ class Job:
     def _run(self, work: Callable[[Progress], None]) -> None:
         with remarks() as heard:
             try:
-                work(self.progress)
+                without_damaged(lambda: work(self.progress))
                 self._end(heard)
             except Cancelled:
                 self._end(heard, cancelled=True)
             except VasToolError as error:
                 self._end(heard, error=str(error))
-            except Exception as error:
+            except BaseException as error:  # SystemExit, too: a thread that only vanished would be waited for forever
+                self._end(heard, error=f"{self.status.what} failed ({_named(error)}); what was finished is kept")
                 logger.exception("the job %s failed", self.status.kind)
-                kind = type(error).__name__
-                self._end(heard, error=f"{self.status.what} failed ({kind}: {error}); what was finished is kept")
 
     def _end(self, heard: Remarks, *, cancelled: bool = False, error: str | None = None) -> None:
         self.status = replace(
@@ -111,6 +116,26 @@ class Job:
             elapsed_seconds=time.monotonic() - self._started,
             left_seconds=None,
         )
+
+
+def without_damaged(work: Callable[[], Result]) -> Result:
+    """``work()``; a picture that does not read counts as absent from then on, and the work is done again without it."""
+    told: set[str] = set()
+    while True:
+        try:
+            return work()
+        except ProjectDamaged as error:
+            if str(error) in told:
+                raise
+            told.add(str(error))
+            remark(str(error))
+
+
+def _named(error: BaseException) -> str:
+    """Kind and words of an exception, whatever its ``__str__`` does."""
+    with suppress(Exception):
+        return f"{type(error).__name__}: {error}"
+    return type(error).__name__
 
 
 class LatestOnly:
@@ -161,7 +186,7 @@ class LatestOnly:
                 self._running = True
             try:
                 task()
-            except Exception:
+            except BaseException:  # SystemExit, too: whatever an engine raises, the next task is done
                 logger.exception("background work failed")
             finally:
                 with self._changed:

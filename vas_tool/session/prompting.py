@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,16 +10,18 @@ from dataclasses import replace
 from typing import Any
 
 from vas_tool.engines.turns import waiting_seconds
-from vas_tool.errors import PromptError
+from vas_tool.errors import EngineError, ProjectDamaged, PromptError
 from vas_tool.project import Project
 from vas_tool.project.object_layers import asked_on, require_frame
 from vas_tool.project.review import chosen_engine
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.runs.tracking import segment_frame
 from vas_tool.session.desk import Desk
-from vas_tool.session.jobs import WAITING_SECONDS, LatestOnly
+from vas_tool.session.jobs import WAITING_SECONDS, LatestOnly, without_damaged
 from vas_tool.storage import Stamp
 from vas_tool.types import Box, Click, MaskLayer, Stroke
+
+logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 0.05
 """Until a quick answer is on its way to the browser: the better one, begun at once, would slow it down."""
@@ -129,12 +132,15 @@ class Prompting(Desk):
             return None
         if not any(o.id == thing.id for o in self.project.truth.objects):
             return None
-        stamp = self.project.layers(thing.id).modal.stamp(frame_index)
-        return None if stamp is None else (self.project.layers(thing.id).modal[frame_index], stamp)
+        modal = self.project.layers(thing.id).modal
+        stamp = modal.stamp(frame_index)
+        with suppress(ProjectDamaged):  # it counts as absent from now on
+            return None if stamp is None else (modal[frame_index], stamp)
+        return None
 
     def _answer(self, object_id: int, frame_index: int, *, edit_id: int) -> None:
         with self._noticed():
-            segment_frame(self.project, object_id, frame_index, edit_id=edit_id, quick=True)
+            without_damaged(lambda: segment_frame(self.project, object_id, frame_index, edit_id=edit_id, quick=True))
         self._frame_changed(frame_index)
         if chosen_engine(self.project, "segment").at_once:
             return  # asked again, it would wait for another turn and answer the same
@@ -153,6 +159,13 @@ class Prompting(Desk):
         self._answering.add(me)
         try:
             yield
+        except (Exception, GeneratorExit):
+            raise
+        except BaseException as error:  # an engine that tries to end the process: the server must live on
+            raise EngineError(
+                f"the segment engine stopped ({type(error).__name__}: {error}); what you said is stored: choose "
+                "another engine, or say it again"
+            ) from error
         finally:
             self._answering.discard(me)
 
@@ -177,12 +190,19 @@ class Prompting(Desk):
         self._frame_changed(frame_index)
 
     def _answer_what_was_asked(self) -> None:
-        """After a crash between a click and its mask: make the masks that are missing."""
+        """After a crash between a click and its mask, or for a damaged one: make the masks that are missing.
+
+        An engine that fails here must not keep the project closed: a new click says what is wrong.
+        """
+        edit_id = self.project.last_edit_id
+        if edit_id is None or self.project.cannot_write:
+            return
         for thing in self.project.truth.objects:
             for frame_index in asked_on(thing) - set(self.project.layers(thing.id).modal):
-                edit_id = self.project.last_edit_id
-                if edit_id is not None:
+                try:
                     self._answer(thing.id, frame_index, edit_id=edit_id)
+                except Exception:
+                    logger.exception("no mask for what was said of %s on frame %d", thing.label, frame_index)
 
     def _require_inside(self, frame_index: int, x: float, y: float) -> None:
         require_frame(frame_index, len(self.project.clip))

@@ -6,27 +6,36 @@ run in the background and show in ``version`` and ``changes_since``.
 
 from __future__ import annotations
 
-import json
+import shutil
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from vas_tool.engines import registry
 from vas_tool.engines.settings import SettingValue
-from vas_tool.errors import EngineError, PromptError
+from vas_tool.errors import EngineError, ProjectError, PromptError, VasToolError
+from vas_tool.files import from_json, read_plain, storable, write_atomically
 from vas_tool.project import Project
 from vas_tool.project.agreements import box_agreements
 from vas_tool.project.attention import BOX_AGREES
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.review import engine_name, needs_look
+from vas_tool.project.truth import MOST_PADDING
 from vas_tool.project.worktime import WorkClock
 from vas_tool.remarks import counted
 from vas_tool.runs.tracking import prepare_frame
 from vas_tool.session.boxing import Boxing
 from vas_tool.session.jobs import LatestOnly
 from vas_tool.session.working import Working
-from vas_tool.storage import write_atomically
 from vas_tool.types import Canvas, Stage
+
+PLACE = "place.json"
+"""In a project's folder."""
+
+EXPORTS = "exports"
+"""The same, for exports from the browser."""
 
 CANCEL_SECONDS = 30.0
 """How long undo waits for a running job to stop before it says so."""
@@ -36,10 +45,20 @@ class Session(Boxing, Working):
     """One open project and the person (in one browser tab or several) at work on it."""
 
     def __init__(self, project: Project) -> None:
-        super().__init__(project)
-        self.place: dict[str, Any] = self._read_place()
-        self.clock = WorkClock(project.folder)
+        """The project is closed when this raises: nobody else would let go of it."""
+        try:
+            super().__init__(project)
+            self.place: dict[str, Any] = self._read_place()
+            self.clock = WorkClock(project.folder, may_write=project.require_writable)
+        except BaseException:
+            project.close()
+            raise
+        self.exports = project.folder / EXPORTS
+        """Where the browser's exports go; elsewhere when the project cannot be written."""
+        self.exporting = threading.Lock()
+        """Held while an export is written: one at a time."""
         self._preparer = LatestOnly("prepare-frame")
+        self._measurer = LatestOnly("measure-masks")
         self._get_ready()
 
     def close(self) -> None:
@@ -47,10 +66,12 @@ class Session(Boxing, Working):
         if self._job is not None:
             self._job.cancel()
             self._job.wait(CANCEL_SECONDS)
-        for worker in (self._refiner, self._preparer):
+        for worker in (self._refiner, self._preparer, self._measurer):
             worker.close()
             worker.join(CANCEL_SECONDS)  # what it writes is the project's; and a process ends badly while it computes
         self.clock.write()
+        if self.exports != self.project.folder / EXPORTS:
+            shutil.rmtree(self.exports, ignore_errors=True)
         self.project.close()
 
     # --- objects, review, canvas ----------------------------------------------------------------------------------
@@ -134,6 +155,8 @@ class Session(Boxing, Working):
 
         Raises PromptError when amodal masks lie on a larger one: they would be cut.
         """
+        if not 0 <= fraction <= MOST_PADDING:  # no NaN is
+            raise PromptError(f"a work area has 0 to {MOST_PADDING:.0%} of the frame on each side; got {fraction}")
         before, canvas = self.project.canvas, Canvas.padded(self.project.clip.size_wh, fraction)
         smaller = canvas.pad_left < before.pad_left or canvas.pad_top < before.pad_top
         if smaller and any(len(self.project.layers(o.id).amodal) for o in self.project.truth.objects):
@@ -178,6 +201,19 @@ class Session(Boxing, Working):
         self._store(f"{stage} {name}: {said}", truth.setting(stage, spec.name, settings))
         self._everything_changed()
 
+    # --- what is yet to be measured -------------------------------------------------------------------------------
+
+    def measure_soon(self) -> None:
+        """Read the masks whose hidden part is estimated so far, in the background; what changes is told."""
+        if not self._measurer.busy:
+            self._measurer.put("measure", self._measure)
+
+    def _measure(self) -> None:
+        for thing in self.project.truth.objects:
+            with suppress(VasToolError):  # deleted meanwhile
+                self.project.amodal(thing.id).hidden_areas()
+            self._log(frozenset())
+
     # --- undo -----------------------------------------------------------------------------------------------------
 
     def undo(self) -> str | None:
@@ -206,9 +242,12 @@ class Session(Boxing, Working):
 
         A click on that frame is likely: the segment engine gets ready for it in the background.
         """
+        text = storable({**self.place, **place})
         self.place = {**self.place, **place}
         self._get_ready()
-        write_atomically(self.project.folder / "place.json", json.dumps(self.place).encode())
+        with suppress(ProjectError):  # a full disk is told when something is said that must not be lost
+            self.project.require_writable()
+            write_atomically(self.project.folder / PLACE, text)
 
     def _get_ready(self) -> None:
         frame_index = self.place.get("frame", 0)
@@ -217,7 +256,7 @@ class Session(Boxing, Working):
 
     def _read_place(self) -> dict[str, Any]:
         try:
-            place = json.loads((self.project.folder / "place.json").read_bytes())
-        except (OSError, ValueError):  # never written, or not worth a word
+            place = from_json(read_plain(self.project.folder / PLACE))
+        except (OSError, ValueError, RecursionError):  # never written, or not worth a word
             place = {}
         return place if isinstance(place, dict) else {}

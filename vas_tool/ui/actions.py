@@ -53,7 +53,7 @@ def _amodal_box(session: Session, a: Arguments) -> Answer:
 
 
 def _crop(session: Session, a: Arguments) -> Answer:
-    given = {key: a[key] for key in ("margin", "keep_aspect", "span", "compare") if key in a}
+    given = _known(a, "margin", "keep_aspect", "span", "compare")
     session.set_crop(replace(session.project.truth.crop, **given))
     return {}
 
@@ -65,8 +65,19 @@ def _next_look(session: Session, a: Arguments) -> Answer:
 
 
 def _place(session: Session, a: Arguments) -> Answer:
-    session.set_place({key: a[key] for key in ("frame", "object", "layers") if key in a})
+    session.set_place(_known(a, "frame", "object", "layers"))
     return {}
+
+
+ENVELOPE = frozenset(("action", "seq", "client", "since", "frame"))
+"""What every request may hold beside its arguments."""
+
+
+def _known(arguments: Arguments, *names: str) -> Arguments:
+    """Those of the arguments. Raises PromptError for others: they would be dropped in silence."""
+    if strange := sorted(set(arguments) - ENVELOPE - set(names)):
+        raise PromptError(f"the action {arguments.get('action')} does not take {', '.join(strange)}; reload the page")
+    return {name: arguments[name] for name in names if name in arguments}
 
 
 def _recipe(a: Arguments) -> Recipe:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import Parameter
-from vas_tool.errors import PromptError
+from vas_tool.errors import ProjectDamaged, PromptError
 from vas_tool.masks import to_runs
 from vas_tool.project import Project
 from vas_tool.project.object_layers import require_frame
@@ -14,6 +15,8 @@ from vas_tool.project.review import set_now
 from vas_tool.runs.costs import in_words
 from vas_tool.runs.hypothesis_runs import Tray
 from vas_tool.session import Session
+from vas_tool.storage import LayerFolder
+from vas_tool.types import Mask
 
 Json = dict[str, Any]
 
@@ -53,21 +56,29 @@ def hypotheses_view(session: Session, object_id: int, frame_index: int) -> Json:
     with project.mutex:
         tray, pick = Tray(project, object_id), thing.pick_on(frame_index)
         stamps = tray.layers.hypotheses_on(frame_index)
+        masks = {seed: _mask(tray.layers.hypothesis(seed), frame_index) for seed in stamps}
         return {
             "object": object_id,
             "frame": frame_index,
             "hypotheses": [
                 {
                     "seed": seed,
-                    "runs": to_runs(tray.layers.hypothesis(seed)[frame_index]),
-                    "engine": stamp.engine,
+                    "runs": to_runs(mask),
+                    "engine": stamps[seed].engine,
                     "holds": tray.holds(frame_index, seed),
                 }
-                for seed, stamp in stamps.items()
+                for seed, mask in masks.items()
+                if mask is not None
             ],
             "disagreement": tray.layers.disagreement(frame_index),
             "picked": None if pick is None else {"how": pick.recipe.how, "seeds": list(pick.recipe.seeds)},
         }
+
+
+def _mask(layer: LayerFolder[Mask], frame_index: int) -> Mask | None:
+    with suppress(ProjectDamaged):  # it counts as absent from now on, and is named among the notes
+        return layer[frame_index]
+    return None
 
 
 def cost_view(session: Session, object_id: int | None, count: int | None) -> Json:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from html import escape
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -14,9 +13,10 @@ import gradio as gr
 from vas_tool.errors import Cancelled, VasToolError
 from vas_tool.exports import EXPORTS
 from vas_tool.ui.opening import Opener
-from vas_tool.ui.reports import report_html
+from vas_tool.ui.reports import report_html, told
 from vas_tool.ui.rooms import ImportOptions, Rooms
 from vas_tool.ui.routes import WORKBENCH
+from vas_tool.ui.uploads import Uploads
 from vas_tool.ui.weights import fetch_weights, weights_row
 
 NOTHING_OPEN = {"token": "", "base": ""}
@@ -78,8 +78,9 @@ name => {
 class Page:
     """Builds the page and holds what belongs to open tabs: their token, and the flag that stops an import."""
 
-    def __init__(self, rooms: Rooms, opener: Opener) -> None:
+    def __init__(self, rooms: Rooms, opener: Opener, uploads: Uploads) -> None:
         self.rooms = rooms
+        self.uploads = uploads
         self.opener = opener
         self._tokens: dict[str, str] = {}
         self._stops: dict[str, threading.Event] = {}
@@ -149,7 +150,7 @@ class Page:
 
     def _upload(  # noqa: PLR0917  # Gradio passes inputs by position
         self,
-        file: str,
+        file: str | None,
         fps: float | None,
         start: float | None,
         end: float | None,
@@ -157,7 +158,8 @@ class Page:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
         options = _options(fps, start, end)
-        return self._opened(request, lambda report: self.opener.upload(Path(file), report, options=options), progress)
+        enter = lambda report: self.opener.upload(self.uploads.take(file), report, options=options)  # noqa: E731
+        return self._opened(request, enter, progress)
 
     def _path(  # noqa: PLR0917  # Gradio passes inputs by position
         self,
@@ -190,8 +192,8 @@ class Page:
 
         try:
             token = enter(report)
-        except VasToolError as error:
-            return gr.skip(), _alert(str(error)), gr.skip()
+        except (VasToolError, OSError) as error:
+            return gr.skip(), _alert(told(error)), gr.skip()
         if not token:
             return gr.skip(), "", gr.skip()
         project = self.rooms.session(token).project
@@ -219,8 +221,8 @@ class Page:
             report = self.opener.export(
                 token, export_format, only_accepted=only_accepted, progress=lambda d, t, w: progress((d, t), desc=w)
             )
-        except VasToolError as error:
-            return _alert(str(error))
+        except (VasToolError, OSError) as error:
+            return _alert(told(error))
         links = [(name, f"api/{token}/exports/{quote(name)}") for name in report.files]
         return report_html(str(report.folder), links, notes=report.notes, lines=report.by_object)
 
@@ -230,7 +232,7 @@ def _opening_bar(rooms: Rooms) -> tuple[Any, ...]:
         rooms.projects(), value=None, label="Project", show_label=False, container=False, elem_id="project"
     )
     sample = gr.Button("Open the sample", elem_id="open-sample")
-    upload = gr.UploadButton("Upload a video", file_types=["video", ".gif", ".mkv"], elem_id="upload")
+    upload = gr.UploadButton("Upload a video", elem_id="upload")  # of any suffix: what opens by its path
     path = gr.Textbox(
         label="Path",
         show_label=False,

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
-import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import ProjectError, VideoError
-from vas_tool.exports import default_out, export
 from vas_tool.formats.cameras import Camera, give_camera
 from vas_tool.formats.sequences import import_sequences, is_sequences_folder
 from vas_tool.project import Project
 from vas_tool.sample import is_sample, sample_clip
 from vas_tool.ui.ahead import Ahead
+from vas_tool.ui.exporting import ExportReport, export_session
 from vas_tool.ui.reopening import made_from
-from vas_tool.ui.reports import split_by_object
-from vas_tool.ui.rooms import EXPORTS_FOLDER, ImportOptions, Rooms
+from vas_tool.ui.rooms import ImportOptions, Rooms
 from vas_tool.video.source import clip_name
 
 LONGEST_UPLOAD = 57_600
 """Frames of an uploaded clip: two hours at 8 FPS."""
 
-PLAIN_FILE = 0o100644
-"""Of what kind a file in a .zip is, and who may do what with it."""
-
 SAMPLE_NAME = "sample"
 """The project that the bundled sample becomes."""
-
-
-@dataclass(frozen=True)
-class ExportReport:
-    """What an export from the page left behind."""
-
-    folder: Path
-    files: list[str]
-    """Names in ``folder`` that can be downloaded; folders come as .zip."""
-    notes: list[str]
-    """What the person should know of all of it: how much was written."""
-    by_object: list[str]
-    """A line for each object of which something is to be known: left out, unreviewed."""
 
 
 class Opener:
@@ -100,7 +81,7 @@ class Opener:
         """A video, folder or project at a path under the root."""
         if not path.strip():
             raise ProjectError(f"type the path of a video or folder under {self.rooms.root}")
-        return self.source(self.rooms.inside(path.strip()), progress, options=options)
+        return self.source(self.rooms.source(path.strip()), progress, options=options)
 
     def source(self, path: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A project folder is entered, anything else imported."""
@@ -144,27 +125,11 @@ class Opener:
         except VideoError as error:
             raise VideoError(str(error).replace(str(file), file.name)) from error
         finally:
-            shutil.rmtree(file.parent, ignore_errors=True)
+            file.unlink(missing_ok=True)
 
     def export(self, token: str, name: str, *, only_accepted: bool, progress: Progress) -> ExportReport:
-        """Write a format into the project's ``exports`` folder. Raises FormatError when there is nothing to write."""
-        project = self.rooms.session(token).project
-        folder = project.folder / EXPORTS_FOLDER
-        folder.mkdir(exist_ok=True)
-        if default_out(name, folder).is_dir():  # of an export before: objects may have gone since
-            shutil.rmtree(default_out(name, folder))
-        done = export([project], name, default_out(name, folder), only_accepted=only_accepted, progress=progress)
-        files = [path.name if path.is_file() else _zipped(path).name for path in done.paths]
-        return ExportReport(folder, files, *split_by_object(project, done.notes))
+        """Write a format into the project's ``exports`` folder, or to where the report says it went instead.
 
-
-def _zipped(folder: Path) -> Path:
-    """A folder as one file to download, beside it: the same bytes for the same files, whenever they were written."""
-    path = folder.with_name(f"{folder.name}.zip")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(inner for inner in folder.rglob("*") if inner.is_file()):
-            entry = zipfile.ZipInfo(file.relative_to(folder.parent).as_posix())  # with a date that is always the same
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, PLAIN_FILE << 16
-            with file.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
-                shutil.copyfileobj(source, target)
-    return path
+        Raises FormatError when there is nothing to write.
+        """
+        return export_session(self.rooms.session(token), name, only_accepted=only_accepted, progress=progress)

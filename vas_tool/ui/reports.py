@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from vas_tool.errors import VasToolError
 from vas_tool.formats.tally import named
 from vas_tool.project import Project
 
 SHORT = 3
 """Lines that are shown as they are; more are folded."""
+
+ADVICE = {
+    errno.ENOSPC: "free some space on that disk",
+    errno.EDQUOT: "free some of your space on that disk",
+    errno.EROFS: "make that disk writable",
+    errno.EACCES: "make it writable for you",
+    errno.EPERM: "make it writable for you",
+    errno.ENOENT: "was the project moved or deleted? Open it where it is now",
+}
+"""What to do when a file cannot be read or written."""
+
+
+def told(error: VasToolError | OSError) -> str:
+    """What went wrong, for the person: our own errors say it themselves."""
+    if isinstance(error, VasToolError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    advice = ADVICE.get(error.errno or 0, "look at the disk, and do it again")
+    return f"{where}{error.strerror or error}; {advice}"
 
 
 def report_html(folder: str, links: Iterable[tuple[str, str]], *, notes: Sequence[str], lines: Sequence[str]) -> str:

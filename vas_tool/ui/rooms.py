@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import secrets
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import ProjectError
+from vas_tool.files import sweep
 from vas_tool.project import Project
 from vas_tool.session import Session
 
@@ -30,9 +32,6 @@ class ImportOptions:
     end_seconds: float | None = None
 
 
-EXPORTS_FOLDER = "exports"
-"""The folder in a project where the browser's exports go."""
-
 LINGER_SECONDS = 60.0
 """How long a tab that seems to have gone is waited for: a reload, or a line that was down, comes back within it."""
 
@@ -43,6 +42,7 @@ class Rooms:
     def __init__(self, root: Path, *, linger_seconds: float = LINGER_SECONDS) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.root = root.resolve()
+        sweep(self.root)
         self._linger = linger_seconds
         self._mutex = threading.RLock()
         """Never held while a project is opened or closed: everybody's pictures wait for it."""
@@ -63,13 +63,25 @@ class Rooms:
 
         Whether anything is there is not told: whoever reaches the page is not to learn what lies elsewhere.
         """
-        resolved = (self.root / Path(path).expanduser()).resolve()
+        try:
+            resolved = (self.root / Path(path).expanduser()).resolve()
+        except (OSError, RuntimeError, ValueError):  # links in a ring, ~nobody, no characters of a path
+            raise ProjectError(f"{str(path)[:200]!r} cannot be a path; check the spelling") from None
         if not resolved.is_relative_to(self.root):
             raise ProjectError(
                 f"{path} is outside the folder this tool serves ({self.root}); check the spelling, move it there, or "
                 "start the tool with --root set to a folder that holds it"
             )
         return resolved
+
+    def source(self, path: str) -> Path:
+        """``inside``, for what is to be imported: what links in a folder of images lead to must be inside as well."""
+        source = self.inside(path)
+        for folder in (source, source / "rgbs", source / "masks"):
+            for entry in folder.iterdir() if os.path.isdir(folder) else ():
+                if entry.is_symlink():
+                    self.inside(entry)
+        return source
 
     @contextmanager
     def new_folder(self, name: str) -> Iterator[Path]:
@@ -104,8 +116,17 @@ class Rooms:
         folder = self.inside(folder)
         with self._door(folder):
             with self._mutex:
+                self._let_go_of_moved()
                 session = self._sessions.get(folder)
             return self._seated(folder, session or Session(Project.open(folder)))
+
+    def _let_go_of_moved(self) -> None:
+        """A project whose folder was moved or removed is closed: it can be opened where it is now."""
+        for folder, session in list(self._sessions.items()):
+            if session.project.gone:
+                del self._sessions[folder]
+                self._tokens = {token: place for token, place in self._tokens.items() if place != folder}
+                session.close()
 
     def session(self, token: str) -> Session:
         """The session behind a token. Raises KeyError when the tab has left or the server was restarted."""
@@ -180,4 +201,5 @@ class Rooms:
 
 
 def _last_used(folder: Path) -> float:
-    return max(p.stat().st_mtime for p in (folder / "project.json", folder / "place.json") if p.exists())
+    files = (folder / "project.json", folder / "place.json")
+    return max((p.stat().st_mtime for p in files if p.exists()), default=0.0)  # none: it was deleted just now

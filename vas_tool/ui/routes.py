@@ -25,17 +25,19 @@ from typing import Annotated, Any
 
 import cv2
 import numpy as np
-from fastapi import APIRouter, Body, FastAPI, HTTPException, Response
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Body, FastAPI, HTTPException, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from vas_tool.errors import NothingToDo, VasToolError
+from vas_tool.files import is_plain
 from vas_tool.session import Session
 from vas_tool.storage import LayerFolder
 from vas_tool.types import Content
 from vas_tool.ui.actions import perform
 from vas_tool.ui.choice_views import cost_view, hypotheses_view
-from vas_tool.ui.rooms import EXPORTS_FOLDER, Rooms
+from vas_tool.ui.reports import told
+from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.views import masks_view, state_view
 
 logger = logging.getLogger(__name__)
@@ -96,13 +98,21 @@ def add_routes(app: FastAPI, rooms: Rooms) -> None:
 
     @router.get("/exports/{name}")
     def export(token: str, name: str) -> Response:
-        path = session_of(token).project.folder / EXPORTS_FOLDER / Path(name).name
-        return FileResponse(path, filename=path.name) if path.is_file() else Response(status_code=404)
+        path = session_of(token).exports / Path(name).name
+        return FileResponse(path, filename=path.name) if is_plain(path) else Response(status_code=404)
 
     @router.post("/do")
     def do(token: str, request: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
         session = session_of(token)
-        return repeats.once((token, request.get("client"), request.get("seq")), lambda: _answer(session, request))
+        client, seq = request.get("client"), request.get("seq")
+        known = isinstance(client, str) and isinstance(seq, int)
+        return repeats.once((token, client, seq) if known else (token, None, None), lambda: _answer(session, request))
+
+    @app.exception_handler(VasToolError)
+    @app.exception_handler(OSError)
+    def failed(_: Request, error: VasToolError | OSError) -> JSONResponse:
+        logger.warning("a request failed: %s", error)
+        return JSONResponse({"detail": told(error)}, 500)
 
     app.include_router(router)
     app.mount("/workbench", StaticFiles(directory=WORKBENCH), name="workbench")
@@ -147,8 +157,10 @@ def _answer(session: Session, request: dict[str, Any]) -> dict[str, Any]:
         masks = masks_view(session, int(frame)) if frame is not None and name != "place" else None
         state = state_view(session, request.get("since"), hurried=masks is not None)
         return {"ok": True, "seq": seq, "state": state, "masks": masks, **extras}
-    except VasToolError as error:
-        return {"ok": False, "seq": seq, "error": str(error), "calm": isinstance(error, NothingToDo)}
+    except (VasToolError, OSError) as error:
+        if isinstance(error, OSError):
+            logger.exception("the action %s failed", name)
+        return {"ok": False, "seq": seq, "error": told(error), "calm": isinstance(error, NothingToDo)}
     except Exception as error:
         logger.exception("the action %s failed", name)
         return {"ok": False, "seq": seq, "error": f"{name} failed ({type(error).__name__}: {error}); see the log"}
@@ -171,12 +183,16 @@ def _depth_response(session: Session, frame_index: int) -> Response:
     depth = session.project.depth
     if frame_index not in depth:
         raise HTTPException(404, "no depth here yet")
-    _, data = cv2.imencode(".png", np.round(depth[frame_index] * 255).astype(np.uint8))
+    try:
+        near = depth[frame_index]
+    except (KeyError, VasToolError) as error:  # damaged: told among the notes
+        raise HTTPException(404, str(error)) from error
+    _, data = cv2.imencode(".png", np.round(near * 255).astype(np.uint8))
     return Response(data.tobytes(), media_type="image/png", headers=FRESH)
 
 
 def _content_response(content: LayerFolder[Content], frame_index: int) -> Response:
     try:
         return Response(content.png(frame_index), media_type="image/png", headers=FRESH)
-    except (KeyError, OSError) as error:
+    except (KeyError, OSError, VasToolError) as error:
         raise HTTPException(404, "not there yet") from error

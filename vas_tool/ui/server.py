@@ -10,73 +10,94 @@ import time
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
 from vas_tool.errors import VasToolError
+from vas_tool.ui.access import Access
 from vas_tool.ui.collecting import kept_for_good
+from vas_tool.ui.gate import Gate
 from vas_tool.ui.layout import PAGE_HEAD, Page, dark_theme
 from vas_tool.ui.opening import Opener
 from vas_tool.ui.routes import add_routes
+from vas_tool.ui.uploads import UPLOAD_LIMIT_GB, Uploads, add_upload_route
 
 logger = logging.getLogger(__name__)
-
-HOST = "127.0.0.1"
-"""Only this computer; others come through an SSH tunnel."""
 
 PORT = 7860
 """The first one tried; the next free one is taken."""
 
-UPLOAD_LIMIT = "4gb"
-"""Of one uploaded video; larger ones are opened by their path."""
+STOP_SECONDS = 3
+"""What a stopped server waits for open connections; a page that is open holds one for ever."""
 
 
-def make_app(opener: Opener) -> FastAPI:
+def make_app(opener: Opener, access: Access) -> FastAPI:
     """The whole tool as an ASGI application that serves the projects under the root of ``opener``'s rooms."""
-    rooms = opener.rooms
+    rooms, uploads = opener.rooms, Uploads()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         rooms.close()
+        uploads.close()
 
     app = FastAPI(title="vas-tool", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, rooms)
-    page = Page(rooms, opener)
+    add_upload_route(app, uploads)
+    app.add_middleware(Gate, access=access, knows_upload=uploads.knows)
+    blocks = Page(rooms, opener, uploads).build()
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        page.build(),
+        blocks,
         path="/",
         theme=dark_theme(),
         head=PAGE_HEAD,
-        max_file_size=UPLOAD_LIMIT,
+        max_file_size=f"{UPLOAD_LIMIT_GB}gb",
+        root_path=access.root_path,
         run_history=False,
         footer_links=[],
         show_error=True,
     )
+    blocks.has_launched = True  # Gradio checks paths of files only then, and a mounted page is never launched
     return mounted
 
 
-def serve(opener: Opener, *, host: str = HOST, port: int | None = None, browser: bool = True) -> None:
-    """Run the tool until Ctrl+C. Prints the address; opens it in a browser where there is one."""
-    chosen = free_port(host, port)
+def serve(opener: Opener, access: Access, *, port: int | None = None, browser: bool = True) -> None:
+    """Run the tool until Ctrl+C. Prints the address with its secret; opens it in a browser where there is one."""
+    chosen = free_port(access.host, port)
     with kept_for_good():
-        app = make_app(opener)
-    address = f"http://{host}:{chosen}/"
-    print(f"vas-tool is at {address}  (projects in {opener.rooms.root}; Ctrl+C stops it)", flush=True)
+        app = make_app(opener, access)
+    address = _address(access, chosen)
+    secret = f"?token={access.token}" if access.token else ""
+    print(f"vas-tool is at {address}{secret}  (projects in {opener.rooms.root}; Ctrl+C stops it)", flush=True)
     if browser:
-        threading.Thread(target=_open_when_up, args=(address, host, chosen), daemon=True).start()
+        once = f"?token={access.ticket()}" if access.token else ""
+        threading.Thread(target=_open_when_up, args=(address + once, chosen), daemon=True).start()
     threading.Thread(target=_import_ahead, daemon=True, name="import-ahead").start()
-    uvicorn.run(app, host=host, port=chosen, log_level="warning")
+    uvicorn.run(
+        app,
+        host=access.host,
+        port=chosen,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+
+
+def _address(access: Access, port: int) -> str:
+    """Where a browser on this computer finds the page."""
+    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(access.host, access.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{access.root_path}/"
 
 
 def free_port(host: str, port: int | None) -> int:
     """``port``, or (None) the first free one from PORT on. Raises VasToolError when it is taken."""
     wanted = range(PORT, PORT + 50) if port is None else [port]
     for candidate in wanted:
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, candidate))
@@ -92,10 +113,9 @@ def _import_ahead() -> None:
         importlib.import_module("matplotlib")  # Gradio's, where it is installed
 
 
-def _open_when_up(address: str, host: str, port: int) -> None:
+def _open_when_up(address: str, port: int) -> None:
     for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex((host, port)) == 0:
-                webbrowser.open(address)
-                return
+        with suppress(OSError), socket.create_connection((urlsplit(address).hostname, port)):
+            webbrowser.open(address)
+            return
         time.sleep(0.1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -10,17 +12,20 @@ from weakref import WeakKeyDictionary
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.table import looked_once
-from vas_tool.errors import EngineError
+from vas_tool.errors import EngineError, ProjectDamaged
 from vas_tool.masks import to_runs
 from vas_tool.project.agreements import box_agreements
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.review import chosen_engine, review_of
 from vas_tool.project.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.session import Session
-from vas_tool.types import STAGES, SizeWH, Stage
+from vas_tool.types import STAGES, Mask, SizeWH, Stage
 from vas_tool.ui.choice_views import parameters_view
 
 Json = dict[str, Any]
+
+MEASURING_SECONDS = 0.5
+"""Spent on pixels that nobody has measured before the page is answered; the rest is measured in the background."""
 
 UNKNOWN_ENGINE = "This installation has no engine of that name: choose another one."
 """Of a project that comes from elsewhere."""
@@ -31,7 +36,7 @@ def state_view(session: Session, since: int | None, *, hurried: bool = False) ->
 
     ``hurried``: a picture waits for it; weights that arrived a moment ago may be told of by the next view.
     """
-    project = session.project
+    project, until = session.project, time.monotonic() + MEASURING_SECONDS
     with project.mutex, looked_once():
         changed = None if since is None else session.changes_since(since)
         return {
@@ -40,7 +45,7 @@ def state_view(session: Session, since: int | None, *, hurried: bool = False) ->
             "project": _project_view(session),
             "ledger": None if since is not None else [[r.source_index, r.pts_seconds] for r in project.ledger],
             "place": session.place,
-            "objects": [_object_view(session, thing) for thing in project.truth.objects],
+            "objects": [_object_view(session, thing, until=until) for thing in project.truth.objects],
             "undo": project.undo_label,
             "redo": project.redo_label,
             "saved": {"what": session.saved.what, "at": session.saved.at_seconds},
@@ -89,7 +94,7 @@ def _project_view(session: Session) -> Json:
         "canvas": {**pads, "size_wh": canvas.size_wh},
         "crop": asdict(project.truth.crop),
         "model_wh": _model_wh(session),
-        "notes": project.source.notes,
+        "notes": [*project.notes, *project.source.notes],
         "source": project.source.path,
     }
 
@@ -104,8 +109,10 @@ def _model_wh(session: Session) -> SizeWH | None:
         return None
 
 
-def _object_view(session: Session, thing: AnnotatedObject) -> Json:
-    review = review_of(session.project, thing.id)
+def _object_view(session: Session, thing: AnnotatedObject, *, until: float) -> Json:
+    review = review_of(session.project, thing.id, until=until)
+    if review.estimates:
+        session.measure_soon()
     return {
         "id": thing.id,
         "label": thing.label,
@@ -169,11 +176,15 @@ def masks_view(session: Session, frame_index: int) -> Json:
     objects = {}
     for thing in project.truth.objects:
         amodal, beside = project.amodal(thing.id), project.layers(thing.id).uncropped
-        if frame_index not in amodal.modal and frame_index not in amodal:
-            continue
-        objects[str(thing.id)] = {
-            "modal": to_runs(amodal.modal[frame_index]) if frame_index in amodal.modal else [],
-            "amodal": to_runs(amodal[frame_index]) if frame_index in amodal else None,
-            "uncropped": to_runs(beside[frame_index]) if frame_index in beside else None,
-        }
+        modal, whole, uncropped = (_runs(masks, frame_index) for masks in (amodal.modal, amodal, beside))
+        if modal is not None or whole is not None:
+            objects[str(thing.id)] = {"modal": modal or [], "amodal": whole, "uncropped": uncropped}
     return {"frame": frame_index, "objects": objects}
+
+
+def _runs(masks: Mapping[int, Mask], frame_index: int) -> list[int] | None:
+    """A mask as runs; None where there is none. One that does not read counts as absent from then on."""
+    while frame_index in masks:
+        with suppress(ProjectDamaged):
+            return to_runs(masks[frame_index])
+    return None

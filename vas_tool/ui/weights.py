@@ -11,6 +11,7 @@ from vas_tool.engines import registry, table
 from vas_tool.engines.weights import AnyWeights, download
 from vas_tool.errors import VasToolError
 from vas_tool.types import STAGES
+from vas_tool.ui.reports import told
 
 
 def weights_row() -> tuple[Any, Any, Any]:
@@ -56,8 +57,8 @@ def fetch_weights(name: str, progress: gr.Progress = gr.Progress()) -> str:  # n
     try:
         found = chosen.find()
         path = found or download(chosen, progress=lambda done, total, what: progress((done, total), desc=what))
-    except VasToolError as error:
-        return f'<span role="alert">⚠ {escape(str(error))}</span>'
+    except (VasToolError, OSError) as error:
+        return f'<span role="alert">⚠ {escape(told(error))}</span>'
     lacking = (s.install for s in registry.ENGINES if chosen in s.weights and table.missing_packages(s))
     install = next(lacking, "")
     more = f" The engine still needs: `{install}`" if install else ""

@@ -16,6 +16,7 @@ from types import TracebackType
 import cv2
 
 from vas_tool.errors import VideoError
+from vas_tool.files import sync_folder
 from vas_tool.types import Frame
 
 JPEG_QUALITY = 95
@@ -76,7 +77,9 @@ def folder_in_place(folder: Path) -> Iterator[Path]:
     try:
         partial.mkdir()
         yield partial
+        sync_folder(partial)
         os.rename(partial, folder)
+        sync_folder(folder.parent)
     except OSError as error:
         raise write_error(folder, error) from error
     finally:

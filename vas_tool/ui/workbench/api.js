@@ -5,6 +5,7 @@ const RETRY_MS = [300, 800, 1500, 3000, 5000];
 const STATE_TIMEOUT_MS = 15000;
 const DO_TIMEOUT_MS = 60000;
 const GATEWAY_STATUS = [502, 503, 504]; // a tunnel or proxy whose far end is away: the same as no connection
+const GONE_STATUS = [401, 404]; // another secret, or another run of the server: a reload says which
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -24,6 +25,12 @@ async function fetchOrLost(url, options) {
   }
   if (GATEWAY_STATUS.includes(response.status)) throw new LostError(`no answer from the server (${response.status})`);
   return response;
+}
+
+/** What the server says of its failure, or `otherwise`. */
+async function wordsOf(response, otherwise) {
+  const answer = await response.json().catch(() => null);
+  return typeof answer?.detail === "string" ? answer.detail : otherwise;
 }
 
 export class Api {
@@ -56,8 +63,8 @@ export class Api {
 
   async getJson(path, signal) {
     const response = await fetchOrLost(this.url(path), { signal, cache: "no-store" });
-    if (response.status === 404) throw new GoneError(`${path} is not on the server`);
-    if (!response.ok) throw new Error(`${path}: the server answered ${response.status}`);
+    if (GONE_STATUS.includes(response.status)) throw new GoneError(`${path} is not on the server`);
+    if (!response.ok) throw new Error(await wordsOf(response, `${path}: the server answered ${response.status}`));
     this.reached();
     return response.json();
   }
@@ -131,8 +138,8 @@ export class Api {
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(DO_TIMEOUT_MS),
     });
-    if (response.status === 404) throw new GoneError("do");
-    if (!response.ok) throw new Error(`“${body.action}” failed: the server answered ${response.status}. Its log says why.`);
+    if (GONE_STATUS.includes(response.status)) throw new GoneError("do");
+    if (!response.ok) throw new Error(await wordsOf(response, `“${body.action}” failed: the server answered ${response.status}. Its log says why.`));
     const answer = await response.json();
     this.reached();
     answer.order = order;

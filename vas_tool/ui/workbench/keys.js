@@ -14,11 +14,26 @@ export const typesNow = () => performance.now() - lastTyped < TYPES_MS;
 /** On many keyboards [ and ] are typed with AltGr, which reports itself as Ctrl+Alt. */
 const isAltGraph = (event) => event.getModifierState?.("AltGraph") ?? false;
 
+const OTHER_SCRIPT = /^(?!\p{Script=Latin})[\p{L}\p{M}]+$|^(?![0-9])\p{Nd}$/u;
+const OF_INPUT_METHOD = ["Process", "Unidentified"]; // what an input method says instead of the key
+const SIGNS = { BracketLeft: "[", BracketRight: "]" };
+let typesOtherScript = false; // by the last letter: Greek and Hebrew have signs where others have letters
+
+/** What is pressed, as a Latin keyboard has it: Cyrillic, Greek, Korean, ... ones have other letters on the same keys. */
+function keyOf({ key, code }) {
+  const isOther = OTHER_SCRIPT.test(key) || OF_INPUT_METHOD.includes(key);
+  if (isOther || /^\p{Script=Latin}$/u.test(key)) typesOtherScript = isOther;
+  const isSign = typesOtherScript && /^[\p{P}\p{S}]$/u.test(key) && code?.startsWith("Key");
+  if (!isOther && !isSign) return key;
+  return /^(?:Key([A-Z])|Digit([0-9]))$/.exec(code)?.slice(1).find(Boolean)?.toLowerCase() ?? SIGNS[code] ?? key;
+}
+
 /** A keyboard event as commands name it: "Ctrl+Shift+z", "Shift+ArrowLeft", "?". */
 function nameOf(event) {
-  const isChar = event.key.length === 1;
-  const isLetter = isChar && event.key.toLowerCase() !== event.key.toUpperCase();
-  const key = isLetter ? event.key.toLowerCase() : event.key;
+  const pressed = keyOf(event);
+  const isChar = pressed.length === 1;
+  const isLetter = isChar && pressed.toLowerCase() !== pressed.toUpperCase();
+  const key = isLetter ? pressed.toLowerCase() : pressed;
   const ctrl = (event.ctrlKey || event.metaKey) && !isAltGraph(event) ? "Ctrl+" : "";
   // Signs such as ? and + already contain their Shift.
   const shift = event.shiftKey && (!isChar || isLetter) ? "Shift+" : "";

@@ -1,0 +1,65 @@
+"""The figures of TAO-Amodal's tables, in percent, by the names that its toolkit prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vas_tool.evaluation.tao_boxes.columns import AnsweredBoxes, TrueBoxes, World
+from vas_tool.evaluation.tao_boxes.detection import FILTERS, detection_precisions
+from vas_tool.evaluation.tao_boxes.matching import THRESHOLDS, Doubles
+from vas_tool.evaluation.tao_boxes.precision import NOTHING_TO_FIND, average
+from vas_tool.evaluation.tao_boxes.tracking import TRACK_FILTERS, track_precisions
+
+FREQUENCIES = {"r": "APr", "c": "APc", "f": "APf"}
+PAPER_THRESHOLDS = {"": slice(None), "50": slice(0, 1), "75": slice(5, 6)}
+"""What follows AP in a figure's name -> the thresholds it is the mean of. The paper's tables give AP50."""
+
+
+@dataclass(frozen=True)
+class BoxFigures:
+    """All figures; None where the filter keeps nothing to find."""
+
+    detection: dict[str, float | None]
+    """AP, AP50, AP75, APr, APc, APf, and the first three of each filter (``AP50-HO``)."""
+    tracks: dict[str, float | None]
+    """3DmAP, 3DmAP50, and of tracks that are hidden in part: ``3DmAP-HP``, ``3DmAP50-HP``."""
+
+
+def measure(world: World, truth: TrueBoxes, answers: AnsweredBoxes) -> BoxFigures:
+    """Every figure of both kinds."""
+    return BoxFigures(
+        _detection(world, detection_precisions(world, truth, answers)),
+        _tracks(track_precisions(world, truth, answers)),
+    )
+
+
+def _detection(world: World, found: Doubles) -> dict[str, float | None]:
+    figures: dict[str, float | None] = {}
+    for number, name in enumerate(FILTERS):
+        for level, chosen in PAPER_THRESHOLDS.items():
+            figures[_named(f"AP{level}", name)] = _percent(average(found[number, chosen]))
+        if not name:
+            for letter, figure in FREQUENCIES.items():
+                figures[figure] = _percent(average(found[number], categories=world.frequency == letter))
+    return figures
+
+
+def _tracks(found: Doubles) -> dict[str, float | None]:
+    return {
+        _named(f"3DmAP{level}", name): _percent(average(found[number, PAPER_THRESHOLDS[level]]))
+        for number, name in enumerate(TRACK_FILTERS)
+        for level in ("", "50")
+    }
+
+
+def _named(figure: str, filter_name: str) -> str:
+    return f"{figure}-{filter_name}" if filter_name else figure
+
+
+def _percent(part: float) -> float | None:
+    return None if part == NOTHING_TO_FIND else 100 * part
+
+
+assert np.isclose(THRESHOLDS[5], 0.75)

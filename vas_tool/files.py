@@ -1,0 +1,280 @@
+"""Files that are never half written, folders that one process holds, and nothing that a link leads to.
+
+A project may come from a stranger. What is a link in it, a pipe or a device, is neither read nor written through.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import re
+import shutil
+import stat
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from vas_tool.errors import ProjectBusy, ProjectError, PromptError
+
+LOCK = ".lock"
+"""The file in a folder that its process holds."""
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
+
+PART = re.compile(
+    r"\.(\d{5,}\.png|\.stamps\.json|(project|place|work|origin|areas|boxes)\.json(\.damaged-history)?)"
+    r"\.(\d+(-\d+)?\.part|restore)"
+)
+"""A file of a project that a process was killed over while it wrote it."""
+
+HALF_MADE = re.compile(r"\..+\.\d+\.(\d+\.import|new)")
+"""A project folder that an import had not finished."""
+
+HALF_MADE_INSIDE = re.compile(
+    r"frames|\.frames\.[0-9a-f]+\.partial|(\.?(project|origin|place|work)\.json(\..*\.part)?)|depth|objects|history|\.lock"
+)
+"""What such a folder may hold."""
+
+
+def remedy(error: OSError) -> str:
+    """What to do when the disk refuses, for the end of a message."""
+    if error.errno in FULL:
+        return "make room and try again"
+    if error.errno in READ_ONLY:
+        return "make it writable, or work on a copy in a folder that you may write"
+    if error.errno in GONE:
+        return "its folder was moved or removed: put it back, or open it where it is now"
+    return "see that the disk works, make room, and try again"
+
+
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write beside, flush to the disk, then replace: the file is the old one or the new one, never between.
+
+    ``durable`` False leaves it to the system when it reaches the disk. Raises ProjectError when the disk refuses (full,
+    read-only, the folder gone); the old file is then untouched.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666), "wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):  # the folder itself may be the problem
+            beside.unlink()
+        raise ProjectError(f"{path} could not be written ({error.strerror}); {remedy(error)}") from error
+    if durable:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a folder's names on the disk: a file that was renamed in it keeps its new name when the power goes."""
+    with suppress(OSError):  # not every file system can; what was renamed is there all the same
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """A file to read. Raises OSError when it is not there or is a link, a pipe, a device or a folder."""
+    return os.fdopen(_plain(path), "rb")
+
+
+def read_plain(path: Path, most_bytes: int | None = None) -> bytes:
+    """The bytes of a file (or the first of them), as ``open_plain`` opens it."""
+    if most_bytes is None:
+        with open_plain(path) as file:
+            return file.read()
+    descriptor = _plain(path)
+    try:
+        return os.read(descriptor, most_bytes)
+    finally:
+        os.close(descriptor)
+
+
+def _plain(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+    return descriptor
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a file is there that is no link, pipe or device."""
+    with suppress(OSError):
+        return stat.S_ISREG(path.lstat().st_mode)
+    return False
+
+
+def storable(value: Any) -> bytes:
+    """A value as JSON. Raises PromptError for what could not be read back: NaN, infinity, halves of characters."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        wrong = error.object[error.start : error.end]
+        raise PromptError(f"a text holds {wrong!r}, which is no character; write it again without it") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise PromptError(f"this cannot be stored ({error}); only text and finite numbers can") from error
+
+
+def from_json(data: bytes) -> Any:
+    """The reverse of ``storable``. Raises ValueError, also for what ``storable`` would refuse."""
+    value = json.loads(data)
+    try:
+        storable(value)
+    except PromptError as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+def refuse_links(paths: Iterable[Path]) -> None:
+    """Raises ProjectError when one of these files or folders is a link; what is not there is none."""
+    for path in paths:
+        if path.is_symlink():
+            raise ProjectError(
+                f"{path} is a link, and a project holds none: nothing in it may lead elsewhere. Remove it, or put "
+                "what it leads to in its place (cp -rL), then open the project again"
+            )
+
+
+def inner_folders(folder: Path, *, depth: int) -> list[Path]:
+    """The folders and links in a folder, and those in these, that many levels deep; links are not followed."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [Path(e.path) for e in entries if e.is_symlink() or e.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+    deeper = [p for f in found if depth > 1 and not f.is_symlink() for p in inner_folders(f, depth=depth - 1)]
+    return found + deeper
+
+
+class FolderLock:
+    """Holds a folder for this process until released; the system lets go of it when the process dies."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ProjectBusy, naming the other process, when the folder is held; ProjectError when it cannot be."""
+        self.folder = folder
+        self.cannot_write = ""
+        """Why nothing can be written in the folder; "" when it can. It may be read then."""
+        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._file = -1
+        try:
+            self._file = self._opened()
+            self._hold()
+        except BaseException:
+            self.release()
+            raise
+
+    def _opened(self) -> int:
+        path, flags = self.folder / LOCK, os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        refuse_links([path])
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+        except OSError as error:
+            if error.errno not in READ_ONLY | FULL:
+                raise ProjectError(
+                    f"{self.folder} cannot be locked ({error.strerror}); take {LOCK} out of it, or copy the project"
+                ) from error
+            self.cannot_write = f"{self.folder} cannot be changed ({error.strerror}): {remedy(error)}"
+        with suppress(OSError):
+            return os.open(path, os.O_RDONLY | flags)
+        return -1
+
+    def _hold(self) -> None:
+        if self._file < 0:  # nothing to hold: it is only read
+            return
+        ours = os.fstat(self._file)
+        if not stat.S_ISREG(ours.st_mode) or ours.st_nlink > 1:
+            raise ProjectError(f"{self.folder} cannot be locked ({LOCK} is no file of its own); take {LOCK} out of it")
+        try:
+            fcntl.flock(self._file, (fcntl.LOCK_SH if self.cannot_write else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._file, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise ProjectBusy(
+                f"{self.folder} is open in another process (pid {holder}); close it there, or open another project"
+            ) from error
+        if not self.cannot_write:
+            with suppress(OSError):  # on a full disk nobody is told who holds it
+                os.ftruncate(self._file, 0)
+                os.pwrite(self._file, str(os.getpid()).encode(), 0)
+
+    def check(self) -> None:
+        """Raises ProjectError when the folder cannot be written, or is not where it was when it was locked."""
+        if self.cannot_write:
+            raise ProjectError(self.cannot_write)
+        if self.moved:
+            raise ProjectError(
+                f"{self.folder} was moved or removed while it was open: nothing is written any more. Put it back, or "
+                "open the project where it is now; what was confirmed is in it"
+            )
+
+    @property
+    def moved(self) -> bool:
+        """Whether another folder, or none, is where this one was."""
+        if self._folder < 0:
+            return False
+        ours = os.fstat(self._folder)
+        try:
+            there = os.stat(self.folder)
+        except OSError:
+            return True
+        return (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino)
+
+    def release(self) -> None:
+        """Let others open the folder."""
+        held, self._file, self._folder = (self._file, self._folder), -1, -1
+        for descriptor in held:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed imports left in a folder of projects: only what has our names, and nobody holds."""
+    for path in _half_made(folder):
+        with suppress(OSError, ProjectError):  # held: that import runs
+            if is_plain(path / LOCK):
+                lock = FolderLock(path)
+                try:
+                    shutil.rmtree(path, ignore_errors=True)
+                finally:
+                    lock.release()
+            elif not _runs(int(path.name.split(".")[-3 if path.suffix == ".import" else -2])):
+                shutil.rmtree(path, ignore_errors=True)  # killed before it held the folder
+
+
+def _half_made(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        named = [path for path in folder.iterdir() if HALF_MADE.fullmatch(path.name) and not path.is_symlink()]
+        return [
+            path for path in named if path.is_dir() and all(HALF_MADE_INSIDE.fullmatch(p.name) for p in path.iterdir())
+        ]
+    return []
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def sweep_parts(folder: Path) -> None:
+    """Remove files in a folder that a process was killed over while it wrote them. Only for who holds the folder."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if PART.fullmatch(path.name) and is_plain(path):
+                path.unlink()

@@ -1,0 +1,208 @@
+"""``project.json`` read and checked: what does not read, or could not be shown or written again, is said and refused.
+
+Damage in the history costs undo alone: the project opens without it, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vas_tool.errors import ProjectDamaged, ProjectError
+from vas_tool.files import from_json, inner_folders, is_plain, read_plain, refuse_links
+from vas_tool.project.history import Patch
+from vas_tool.project.truth import Truth, truth_from_json
+from vas_tool.types import FrameRecord
+from vas_tool.video import FolderClip, SourceInfo
+
+SCHEMA = 1
+"""Of project.json. A higher number than this was written by a newer version."""
+
+HEAD = ("schema", "source", "fps", "ledger")
+"""The keys that never change after the import."""
+
+KEYS = frozenset((*HEAD, "canvas", "objects", "next_object_id", "engines", "seed", "crop", "settings", "history"))
+
+NOT_A_PROJECT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What reading values of the wrong kind raises."""
+
+PARTS = ("project.json", "place.json", "work.json", "origin.json", ".lock", "frames", "depth", "objects", "windows")
+"""Of a project's folder, with ``history`` and ``exports``."""
+
+FASTEST = 1000.0
+"""Frames a second."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One thing the person did, and how to take it back."""
+
+    id: int
+    what: str
+    """In the person's words: ``click on car, frame 3``."""
+    patch: Patch
+    """Of the truth. What the edit replaced in the layers lies in ``history/<id>``."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What can be undone and redone."""
+
+    done: tuple[Edit, ...] = ()
+    undone: tuple[Edit, ...] = ()
+    next_edit: int = 1
+    pending: tuple[int, str] | None = None
+    """The edit whose pictures an undo (``before``) or redo (``after``) was putting back."""
+
+    def json(self) -> dict[str, Any]:
+        """As project.json holds it."""
+        edits = {"done": [asdict(e) for e in self.done], "undone": [asdict(e) for e in self.undone]}
+        return {**edits, "next": self.next_edit, "pending": self.pending}
+
+
+@dataclass(frozen=True)
+class Head:
+    """What lies in project.json."""
+
+    source: SourceInfo
+    ledger: tuple[FrameRecord, ...]
+    clip: FolderClip
+    truth: Truth
+    history: History
+    notes: tuple[str, ...]
+    """What was damaged and could be done without."""
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raises ProjectError when something in a project's folder is a link."""
+    named = [folder / name for name in (*PARTS, "history", "exports")]
+    refuse_links([*named, *inner_folders(folder / "objects", depth=2), *inner_folders(folder / "history", depth=1)])
+    if (folder / "frames").is_dir():
+        with os.scandir(folder / "frames") as entries:
+            refuse_links(Path(entry.path) for entry in entries if entry.is_symlink())
+
+
+def read_head(folder: Path) -> Head:
+    """Read a project's file. Raises ProjectDamaged when it does not read, VideoError when there are no frames."""
+    file = folder / "project.json"
+    data = _read_json(file)
+    try:
+        return _head(folder, data)
+    except NOT_A_PROJECT as error:
+        raise ProjectDamaged(
+            f"{file} does not read as a project ({type(error).__name__}: {error}); it was left as it is. "
+            "Restore it from a copy, or import the video again"
+        ) from error
+
+
+def head_json(source: SourceInfo, ledger: tuple[FrameRecord, ...], *, fps: float) -> dict[str, Any]:
+    """The keys of project.json that never change after the import."""
+    return {
+        "schema": SCHEMA,
+        "source": asdict(source),
+        "fps": fps,
+        "ledger": [[r.source_index, r.pts_seconds, *([r.name] if r.name else [])] for r in ledger],
+    }
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        data = from_json(read_plain(file))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ProjectDamaged(
+            f"{file} does not read ({error}); it was left as it is. Restore it from a copy, or import the video again"
+        ) from error
+    if not isinstance(data, dict):
+        raise ProjectDamaged(f"{file} holds no project; it was left as it is. Restore it from a copy")
+    return data
+
+
+def _head(folder: Path, data: dict[str, Any]) -> Head:
+    if data["schema"] > SCHEMA:
+        raise ProjectDamaged(
+            f"{folder} was written by a newer version (schema {data['schema']}); update vas-tool to open it"
+        )
+    if strange := sorted(set(data) - KEYS):
+        raise ValueError(f"it has keys that this version does not know: {', '.join(strange)}")
+    source, fps = _source(data["source"]), float(data["fps"])
+    if not 0 < fps <= FASTEST:
+        raise ValueError(f"it says {fps} frames a second")
+    ledger = tuple(FrameRecord(int(index), float(pts), *name) for index, pts, *name in data["ledger"])
+    if not all(math.isfinite(record.pts_seconds) and isinstance(record.name, str) for record in ledger):
+        raise ValueError("a frame has no time, or a name that is no text")
+    clip = FolderClip(folder / "frames", fps=fps, size_wh=source.size_wh)
+    if len(clip) != len(ledger):
+        raise ProjectDamaged(
+            f"{folder} has {len(clip)} frames, project.json lists {len(ledger)}; "
+            "restore the frames folder, or import the video again"
+        )
+    truth = truth_from_json(data, source.size_wh)
+    truth.require_frames(len(clip))
+    history, notes = _history(folder, data.get("history"))
+    return Head(source, ledger, clip, truth, history, notes)
+
+
+def _source(data: dict[str, Any]) -> SourceInfo:
+    source = SourceInfo(**{**data, "size_wh": tuple(data["size_wh"]), "notes": tuple(data["notes"])})
+    texts = (source.path, source.sha256, source.kind, *source.notes)
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("its source has no name")
+    if len(source.size_wh) != 2 or not all(type(n) is int and n > 0 for n in source.size_wh):
+        raise ValueError(f"its frames have the size {source.size_wh}")
+    return source
+
+
+def _history(folder: Path, data: Any) -> tuple[History, tuple[str, ...]]:
+    if data is None:
+        return History(), ()
+    try:
+        return _history_from_json(data), ()
+    except NOT_A_PROJECT as error:
+        taken = [int(path.name) for path in inner_folders(folder / "history", depth=1) if path.name.isdecimal()]
+        note = (
+            f"the history in {folder / 'project.json'} does not read ({type(error).__name__}: {error}): what was done "
+            "before cannot be undone, and nothing else is lost; the file as it was is kept beside it with the next "
+            "change"
+        )
+        return History(next_edit=max(taken, default=0) + 1), (note,)
+
+
+def _history_from_json(data: dict[str, Any]) -> History:
+    pending = tuple(data["pending"]) if data["pending"] else None
+    if pending is not None and not (
+        len(pending) == 2 and type(pending[0]) is int and pending[1] in ("before", "after")
+    ):
+        raise ValueError(f"{pending} is no undo")
+    done, undone = (tuple(_edits(data[name])) for name in ("done", "undone"))
+    next_edit = int(data["next"])
+    if any(not 0 < edit.id < next_edit for edit in (*done, *undone)):
+        raise ValueError("its edits are not numbered")
+    return History(done, undone, next_edit, pending)
+
+
+def _edits(data: list[dict[str, Any]]) -> Iterator[Edit]:
+    for values in data:
+        edit = Edit(**values)
+        if type(edit.id) is not int or not isinstance(edit.what, str) or not isinstance(edit.patch, list):
+            raise ValueError(f"{json.dumps(values)[:80]} is no edit")
+        for splice in edit.patch:
+            if set(splice) != {"path", "at", "removed", "added"}:
+                raise ValueError(f"edit {edit.id} has no patch")
+        yield edit
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a project lies there."""
+    return is_plain(folder / "project.json")
+
+
+def require_project(folder: Path) -> None:
+    """Raises ProjectError when there is no project in a folder, or one that leads elsewhere."""
+    refuse_links([folder / "project.json"])
+    if not is_project(folder):
+        raise ProjectError(f"{folder} is no project (it has no project.json); open a video to make one")

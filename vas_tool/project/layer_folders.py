@@ -1,0 +1,119 @@
+"""One object's folders on disk: what engines made, and what was imported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vas_tool.project.measured import Measured
+from vas_tool.project.truth import AnnotatedObject
+from vas_tool.storage import CONTENTS, MASKS, Bounds, LayerFolder, Stamp
+from vas_tool.types import Content, Mask, SizeWH
+
+PAINTED = Stamp(engine="stroke")
+"""The stamp of a mask that only strokes made."""
+
+HYPOTHESES = "hypotheses"
+"""The folder that holds one folder a seed."""
+
+SEED = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)
+"""The name of a seed's folder."""
+
+BoxXyxy = tuple[int, int, int, int]
+"""x0, y0, x1, y1 of a mask, in whole pixels; x1 and y1 lie just outside."""
+
+
+def _is_box(value: Any) -> bool:
+    return value is None or (type(value) is tuple and len(value) == 4 and all(type(n) is int for n in value))
+
+
+class ObjectLayers:
+    """The folders of one object: ``modal``, ``given`` (imported modal masks), ``amodal``, ``content``, ``hypotheses``.
+
+    ``uncropped`` has the amodal masks made without the crop around the amodal box, to be looked at beside the others.
+    ``watch`` is told of every folder when it is first used. ``canvas_wh`` gives the canvas's size as it is now;
+    ``bounds`` are those of what has the frame's size, and ``canvas_bounds`` of what has the canvas's.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        watch: Callable[[LayerFolder[Any]], object] = lambda layer: None,
+        *,
+        canvas_wh: Callable[[], SizeWH] | None = None,
+        bounds: Bounds | None = None,
+        canvas_bounds: Bounds | None = None,
+    ) -> None:
+        self.folder, self._canvas_wh, self._canvas_bounds = folder, canvas_wh, canvas_bounds
+        self.measured: Measured[int] = Measured(folder / "areas.json", lambda value: type(value) is int)
+        self.measured_boxes: Measured[BoxXyxy | None] = Measured(folder / "boxes.json", _is_box)
+        self._watch = watch
+        self.modal: LayerFolder[Mask] = LayerFolder(folder / "modal", MASKS, bounds=bounds)
+        self.given: LayerFolder[Mask] = LayerFolder(folder / "given", MASKS, bounds=bounds)
+        self.amodal = self._canvas_masks("amodal")
+        self.content: LayerFolder[Content] = LayerFolder(
+            folder / "content", CONTENTS, size_wh=canvas_wh, bounds=canvas_bounds
+        )
+        self.uncropped = self._canvas_masks("uncropped")
+        for layer in (self.modal, self.given, self.amodal, self.uncropped, self.content):
+            watch(layer)
+        self._hypotheses: dict[int, LayerFolder[Mask]] = {}
+        for inner in (folder / HYPOTHESES).glob("*"):
+            if SEED.fullmatch(inner.name) and inner.is_dir() and not inner.is_symlink():
+                self.hypothesis(int(inner.name))
+
+    def _canvas_masks(self, name: str) -> LayerFolder[Mask]:
+        return LayerFolder(self.folder / name, MASKS, size_wh=self._canvas_wh, bounds=self._canvas_bounds)
+
+    def flush(self) -> None:
+        """Write what spares the next opening to look at the pictures."""
+        for layer in self.every():
+            layer.flush()
+        self.measured.flush()
+        self.measured_boxes.flush()
+
+    @property
+    def damaged(self) -> list[str]:
+        """The pictures that do not read, and why."""
+        return [why for layer in self.every() for _, why in sorted(layer.damaged.items())]
+
+    def hypothesis(self, seed: int) -> LayerFolder[Mask]:
+        """frame_index -> the amodal mask of one seed, as the engine made it: strokes are not laid over it."""
+        if seed not in self._hypotheses:
+            layer = self._canvas_masks(f"{HYPOTHESES}/{seed}")
+            self._watch(layer)
+            self._hypotheses = {**self._hypotheses, seed: layer}  # whoever walks over the old one is not disturbed
+        return self._hypotheses[seed]
+
+    @property
+    def has_hypotheses(self) -> bool:
+        """Whether there is one on any frame."""
+        return any(len(layer) for layer in self._hypotheses.values())
+
+    def hypotheses_on(self, frame_index: int) -> dict[int, Stamp]:
+        """Seed -> stamp of the hypotheses of a frame, by seed."""
+        found = {seed: layer.stamp(frame_index) for seed, layer in sorted(self._hypotheses.items())}
+        return {seed: stamp for seed, stamp in found.items() if stamp is not None}
+
+    def disagreement(self, frame_index: int) -> float | None:
+        """0..1, how far the hypotheses of a frame differ (see ``hypotheses``); None when there are not two."""
+        stamps = self.hypotheses_on(frame_index).values()
+        latest = max(stamps, key=lambda stamp: stamp.among, default=None)
+        return None if latest is None or latest.among < 2 else latest.disagreement
+
+    def every(self) -> list[LayerFolder[Any]]:
+        """All folders."""
+        return [self.modal, self.given, self.amodal, self.uncropped, self.content, *self._hypotheses.values()]
+
+    def modal_stamp(self, thing: AnnotatedObject, frame_index: int) -> Stamp | None:
+        """Who made the modal mask under the strokes; PAINTED when only strokes did, None when nothing did."""
+        made = self.modal.stamp(frame_index)
+        if made is None and frame_index in thing.given:
+            made = self.given.stamp(frame_index)
+        return made or (PAINTED if thing.strokes_on(frame_index, "modal") else None)
+
+    def amodal_stamp(self, thing: AnnotatedObject, frame_index: int) -> Stamp | None:
+        """The same for the amodal mask."""
+        return self.amodal.stamp(frame_index) or (PAINTED if thing.strokes_on(frame_index, "amodal") else None)

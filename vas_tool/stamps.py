@@ -1,0 +1,160 @@
+"""Stamps: who made a picture of a layer, and from what. They lie in the picture, in a PNG text chunk.
+
+So pixels and provenance change in the same instant, and are restored together by undo.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from vas_tool.errors import ProjectDamaged
+from vas_tool.files import read_plain
+from vas_tool.types import SizeWH
+
+STAMP_KEY = "vas-tool"
+"""The PNG text chunk that holds the stamp."""
+
+HEAD_BYTES = 8192
+"""Of a picture: size and stamp lie in them."""
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Who made a picture of a layer, and from what."""
+
+    engine: str
+    """Name of the engine, ``given`` for imported masks."""
+    revision: str = ""
+    """Of the engine's weights, or its version."""
+    seed: int = 0
+    inputs: str = ""
+    """Digest of everything the picture was made from; another digest now means that it is stale."""
+    certainty: float = 1.0
+    """0 (a guess) .. 1, as the engine sees it."""
+    area: int = 0
+    """Pixels of a mask that are set (for content: of its alpha)."""
+    box: tuple[int, int, int, int] | None = None
+    """x0, y0, x1, y1 of a mask, None when it is empty."""
+    digest: str = ""
+    """Of the pixels."""
+    object_score: float | None = None
+    """As ``engines.base.TrackedFrame`` says."""
+    predicted_iou: float | None = None
+    """As ``engines.base.TrackedFrame`` says."""
+    how: str = ""
+    """Of an amodal mask whose hypothesis was chosen: ``seed``, ``majority`` or ``union`` (of ``seeds``)."""
+    seeds: tuple[int, ...] = ()
+    """The seeds of the hypotheses that it follows from."""
+    disagreement: float | None = None
+    """Of a hypothesis: 0..1, how far those that were there when it was made differ (see ``hypotheses``)."""
+    among: int = 0
+    """Of a hypothesis: how many those were."""
+    crop: tuple[float, ...] | None = None
+    """The crop the engine looked through: x0, y0, x1, y1 in clip pixels, width, height in its own (``boxes.crops``)."""
+    given_box: tuple[float, ...] | None = None
+    """The amodal box it was for: x0, y0, x1, y1 in clip pixels."""
+
+
+DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Stamp) if field.default is not MISSING}
+"""What a field that is absent means."""
+
+
+def _finite(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _numbers(value: Any, count: int | None = None, *, kinds: tuple[type, ...] = (int, float)) -> bool:
+    right = type(value) in (list, tuple) and (count is None or len(value) == count)
+    return right and all(type(n) in kinds and math.isfinite(n) for n in value)
+
+
+_OPTIONAL: Callable[[Any], bool] = lambda value: value is None or _finite(value)  # noqa: E731
+_TEXT: Callable[[Any], bool] = lambda value: type(value) is str  # noqa: E731
+_COUNT: Callable[[Any], bool] = lambda value: type(value) is int and value >= 0  # noqa: E731
+_FLOATS: Callable[[Any], bool] = lambda value: value is None or _numbers(value)  # noqa: E731
+
+CHECKS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("engine", "revision", "inputs", "digest", "how"), _TEXT),
+    "seed": lambda value: type(value) is int,
+    **dict.fromkeys(("area", "among"), _COUNT),
+    "certainty": _finite,
+    **dict.fromkeys(("object_score", "predicted_iou", "disagreement"), _OPTIONAL),
+    "box": lambda value: value is None or _numbers(value, 4, kinds=(int,)),
+    "seeds": lambda value: _numbers(value, kinds=(int,)),
+    **dict.fromkeys(("crop", "given_box"), _FLOATS),
+}
+"""By field, whether a value read from a file is of its kind."""
+
+
+def stamp_text(stamp: Stamp) -> str:
+    """The stamp as the picture holds it."""
+    return json.dumps(asdict(stamp))
+
+
+def stamp_of(data: Any) -> Stamp:
+    """The reverse of ``stamp_text``, once it is parsed. Raises ValueError for what is no stamp."""
+    if not isinstance(data, dict) or "engine" not in data:
+        raise ValueError("it has no stamp")
+    for name, value in data.items():
+        if name not in CHECKS or not CHECKS[name](value):
+            raise ValueError(f"its stamp says {name} {value!r}")
+    return next(stamps_of(tuple(data), [tuple(data.values())]))
+
+
+def stamps_of(names: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[Stamp]:
+    """Stamps from the values of some of their fields, checked before; lists become tuples.
+
+    Past the constructor, which takes most of the time where a project has a hundred thousand of them. Fields that are
+    not named have the default, which the class holds.
+    """
+    make, put = object.__new__, object.__setattr__
+    for row in rows:
+        stamp = make(Stamp)
+        put(stamp, "__dict__", {n: tuple(v) if type(v) is list else v for n, v in zip(names, row, strict=True)})
+        yield stamp
+
+
+def read_head(path: Path) -> tuple[Stamp, SizeWH]:
+    """Stamp and size of a picture; its pixels are not read. Raises ProjectDamaged when it is no picture of ours."""
+    try:
+        return _parsed(read_plain(path, HEAD_BYTES))
+    except (OSError, ValueError, struct.error, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ProjectDamaged(not_ours(path, reason)) from error
+
+
+def not_ours(path: Path, reason: object) -> str:
+    """What to say of a damaged picture."""
+    return (
+        f"{path} does not read as a picture of this project ({reason}); run its stage again there, or put the file "
+        "back from a copy"
+    )
+
+
+def _parsed(head: bytes) -> tuple[Stamp, SizeWH]:
+    if not head.startswith(SIGNATURE):
+        raise ValueError("it is no PNG")
+    at, size = len(SIGNATURE), (0, 0)
+    while at + 8 <= len(head):
+        length, kind = struct.unpack_from(">I4s", head, at)
+        data, end = head[at + 8 : at + 8 + length], at + 12 + length
+        if kind == b"IDAT" or end > len(head):
+            break
+        if struct.unpack_from(">I", head, end - 4)[0] != zlib.crc32(data, zlib.crc32(kind)):
+            raise ValueError("its head is damaged")
+        if kind == b"IHDR":
+            size = struct.unpack_from(">II", data)
+        key, _, text = data.partition(b"\0") if kind == b"tEXt" else (b"", b"", b"")
+        if key == STAMP_KEY.encode():
+            return stamp_of(json.loads(text)), size
+        at = end
+    raise ValueError("it has no stamp")

@@ -1,0 +1,191 @@
+"""Who may come in: under a known name only, nothing that another web site asks for, and only with the secret."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from vas_tool.errors import InputError
+
+ANY_ADDRESS = ("", "0.0.0.0", "::")
+"""As a host to listen on: all addresses of this computer."""
+
+USUAL_PORTS = {80: None, 443: None}
+"""Browsers leave them out."""
+
+PLACE = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]\\,]+)(?::(?P<port>\d{1,5}))?")
+LEADS_NOWHERE = "cross-site", "same-site"
+"""What ``Sec-Fetch-Site`` says of requests that another site's page makes. No script can write that header."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A host as ``Host`` and ``Origin`` name it. ``port`` is None for the usual ones."""
+
+    name: str
+    port: int | None
+
+    @classmethod
+    def read(cls, text: str) -> Place | None:
+        """``example.org:8080``, ``[::1]:7860``; None when it is none."""
+        found = PLACE.fullmatch(text.strip())
+        if found is None:
+            return None
+        port = int(found["port"]) if found["port"] else None
+        return cls(found["name"].strip("[]").rstrip(".").lower(), USUAL_PORTS.get(port, port) if port else None)
+
+    @classmethod
+    def of_origin(cls, origin: str) -> Place | None:
+        """``http://example.org``; None for ``null`` and all else."""
+        scheme, _, place = origin.partition("://")
+        return cls.read(place) if scheme in ("http", "https") else None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request is not answered, in words that say what to do."""
+
+    status: int
+    words: str
+
+
+class Access:
+    """The rules, the same for every route. Thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        allowed: Iterable[str] = (),
+        token: str | None = None,
+        login: str | None = None,
+        root_path: str = "",
+    ) -> None:
+        """``allowed`` are further names of this server; ``token`` the secret, None for no secret; ``login`` is
+        ``USER:PASSWORD`` instead of a token; ``root_path`` is where a proxy shows the page, such as ``/vas``.
+
+        Raises InputError for what is none of that.
+        """
+        self.host, self.login = host, login
+        self.token = None if login else token
+        self.root_path = _checked_prefix(root_path)
+        self._allowed = frozenset(_checked_place(name) for name in allowed)
+        if login is not None and not all(login.partition(":")):
+            raise InputError("--auth needs a name and a password: --auth USER:PASSWORD")
+        if token is None and login is None and not self._is_loopback(host):
+            raise InputError(f"on {host} others reach this server: give --auth USER:PASSWORD, or leave out --no-token")
+        self._tickets: set[str] = set()
+
+    # --- under which name it was asked ----------------------------------------------------------------------------
+
+    def refusal(self, request: HTTPConnection) -> Refusal | None:
+        """Why nothing is answered at all: an unknown name, or another site's page. None when all is well.
+
+        A page of another site can be given a name that leads here (DNS rebinding); its requests tell that name.
+        """
+        asked = [request.headers.getlist("host"), request.headers.getlist("x-forwarded-host")]
+        if len(asked[0]) != 1:
+            return Refusal(400, "the request names no host, or several")
+        for text in (asked[0][0], *(name for line in asked[1] for name in line.split(","))):
+            place = Place.read(text)
+            if place is None or not self.knows(place.name):
+                return Refusal(
+                    421, f"this server does not know the name {text[:100]!r}: open the address that it printed, or "
+                    "start it with --allow-host and that name"
+                )  # fmt: skip
+        if self._is_foreign(request):
+            return Refusal(403, "a page of another web site asked for this; open the tool's own address")
+        return None
+
+    def knows(self, name: str) -> bool:
+        """Whether it is a name of this server."""
+        if self._is_loopback(name) or name in (self.host.lower(), *(place.name for place in self._allowed)):
+            return True
+        return self.host in ANY_ADDRESS and _address(name) is not None  # a number cannot be made to lead elsewhere
+
+    @staticmethod
+    def _is_loopback(name: str) -> bool:
+        address = _address(name)
+        return name == "localhost" or bool(address and address.is_loopback)
+
+    def _is_foreign(self, request: HTTPConnection) -> bool:
+        headers, site = request.headers, request.headers.get("sec-fetch-site")
+        if site in LEADS_NOWHERE:  # a link to the page may be followed, nothing else
+            followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+            return not (followed and request.scope["method"] in ("GET", "HEAD") and request.scope["path"] == "/")
+        if "origin" not in headers:
+            return False
+        origin = Place.of_origin(headers["origin"])
+        if origin is None or not self.knows(origin.name):
+            return True
+        if site is not None or origin in self._allowed:
+            return False
+        forwarded = headers.get("x-forwarded-host", "").split(",")[0]
+        return origin not in (Place.read(headers["host"]), Place.read(forwarded))
+
+    # --- with which secret ----------------------------------------------------------------------------------------
+
+    def admits(self, request: HTTPConnection) -> bool:
+        """Whether the request brings the secret: as a password, or in the cookie that the address was changed for."""
+        if self.login is not None:
+            return _same(_basic(request.headers.get("authorization", "")), self.login)
+        return self.token is None or _same(request.cookies.get(self.cookie(request), ""), self.token)
+
+    def takes(self, token: str) -> bool:
+        """Whether it is the secret, or a ticket; a ticket is taken once."""
+        if token in self._tickets:
+            self._tickets.discard(token)
+            return True
+        return self.token is not None and _same(token, self.token)
+
+    def ticket(self) -> str:
+        """A secret that is good for one visit: a browser's command line can be read by others of this computer."""
+        made = secrets.token_urlsafe(32)
+        self._tickets.add(made)
+        return made
+
+    @staticmethod
+    def cookie(request: HTTPConnection) -> str:
+        """The cookie's name. Cookies are the same for all ports of a host: two servers must not overwrite theirs."""
+        place = Place.read(request.headers.get("host", ""))
+        return f"vas-tool-{place.port if place and place.port else 'page'}"
+
+
+def _same(given: str, wanted: str) -> bool:
+    return secrets.compare_digest(given.encode(), wanted.encode())
+
+
+def _basic(header: str) -> str:
+    scheme, _, text = header.partition(" ")
+    try:
+        return base64.b64decode(text, validate=True).decode() if scheme.lower() == "basic" else ""
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
+
+
+def _checked_place(name: str) -> Place:
+    place = Place.read(name)
+    if place is None:
+        raise InputError(f"--allow-host {name}: give a name or an address, such as example.org or example.org:8080")
+    return place
+
+
+def _checked_prefix(path: str) -> str:
+    path = path.rstrip("/")
+    if path and not re.fullmatch(r"(/[\w.~-]+)+", path):
+        raise InputError(f"--root-path {path}: give the path at which the proxy shows the page, such as /vas")
+    return path
