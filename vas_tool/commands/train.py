@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines.eoras.options import EorasOptions, reference_tilt
@@ -46,9 +47,10 @@ def plan_of(options: Namespace) -> Plan:
 
 def _network_options(options: Namespace, root: Path) -> EorasOptions:
     names = ("d_model", "num_slots", "num_layers", "feedforward", "feature_channels", "blocks", "decoder_channels")
-    sizes = {name: getattr(options, name) for name in names}
+    said = {name: getattr(options, name) for name in names}
+    sizes: dict[str, Any] = {name: tuple(size) if isinstance(size, list) else size for name, size in said.items()}
     return EorasOptions(
-        **{name: tuple(size) if isinstance(size, list) else size for name, size in sizes.items()},
+        **sizes,
         positions=options.positions,
         tilt=options.tilt or reference_tilt(root.resolve().name),
     )

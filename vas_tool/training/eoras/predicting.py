@@ -38,10 +38,14 @@ def answers_to_samples(
         if name in clips:
             try:
                 sample = source.sample(index, np.random.RandomState(index))
+                answer = _answered(clips[name], sample, _masks(sample, engine, chosen))
             except FormatError as error:
                 task.problems.append(Problem(name, str(error), "bad record"))
                 continue
-            yield _answered(clips[name], sample, _masks(sample, engine, chosen))
+            except Exception as error:  # an engine may fail in any way: hours of other clips must not be lost
+                task.problems.append(Problem(name, f"{type(error).__name__} {error}", "engine failed"))
+                continue
+            yield answer
 
 
 def _masks(sample: Sample, engine: LoadedEngine[EorasAmodal], chosen: dict[str, SettingValue]) -> dict[int, Mask]:
