@@ -10,7 +10,7 @@ from vas_tool.engines.weights import Weights
 
 Variant = Literal["movi-b", "movi-d", "kitti"]
 
-LICENCE = "not stated by their authors (the code is Apache-2.0): check before you use them"
+LICENCE = "not stated by the authors (code: Apache-2.0): check before use"
 NUM_MEGABYTES = 940
 """312 of weights, and twice as much of the optimiser's state."""
 
