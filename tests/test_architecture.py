@@ -40,6 +40,7 @@ ONLY_IN = {
     "torch": ("vas_tool.engines", "vas_tool.training", "sam_integration"),
     "diffusers": ("vas_tool.engines", "vas_tool.training"),
     "transformers": ("vas_tool.engines", "vas_tool.training"),
+    "peft": ("vas_tool.engines",),
     "sam2": ("sam_integration",),
 }
 

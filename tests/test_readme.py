@@ -13,8 +13,8 @@ from vas_tool.formats import origin
 from vas_tool.project import worktime
 from vas_tool.project.object_layers import HYPOTHESES
 from vas_tool.project.truth import Truth
+from vas_tool.session.session import EXPORTS
 from vas_tool.types import Canvas
-from vas_tool.ui.rooms import EXPORTS_FOLDER
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -62,5 +62,5 @@ def test_a_parameter_that_is_set_is_one_of_the_engine_that_is_chosen() -> None:
 
 def test_what_lies_in_a_project_is_named() -> None:
     shown = README.read_text().split("A project is one folder:")[1].split("\n## ")[0]
-    ours = ("history/", "place.json", worktime.FILE, origin.ORIGIN, f"{HYPOTHESES}/", f"{EXPORTS_FOLDER}/", "windows/")
+    ours = ("history/", "place.json", worktime.FILE, origin.ORIGIN, f"{HYPOTHESES}/", f"{EXPORTS}/", "windows/")
     assert all(name in shown for name in ours)

@@ -110,18 +110,24 @@ class WeightsFolder:
 
     @property
     def folder_name(self) -> str:
-        """The repository's name without its owner: what a clone of it is called."""
-        return self.repo_id.rpartition("/")[2]
+        """The repository's name without its owner: what a clone of it is called; its own name where no hub has it."""
+        return self.repo_id.rpartition("/")[2] or self.name
 
     @property
     def get(self) -> str:
-        """The command that fetches what is missing."""
+        """The command that fetches what is missing; what to do by hand where no hub has it."""
+        if not self.repo_id:
+            return f"put the files that you got from its authors into {weights_folder() / self.name}"
         return f"vas-tool models download {self.name}"
 
     def places(self) -> list[Path]:
         """The folders that are looked at, in this order: one's own first, then the hub's cache."""
-        own = (folder / name for folder in (weights_folder(), CHECKPOINTS) for name in (self.folder_name, self.repo_id))
+        own = (folder / name for folder in (weights_folder(), CHECKPOINTS) for name in self._names)
         return [*own, *_snapshots(self.repo_id)]
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (self.folder_name, self.repo_id) if self.repo_id else (self.folder_name,)
 
     def find(self) -> Path | None:
         """The first folder that has every part, or None. Which files those are, says ``Part.find``."""
@@ -200,6 +206,8 @@ def download(weights: AnyWeights, *, progress: Progress = silent) -> Path:
         if not weights.repo_id:
             raise EngineError(f"{weights.file_name} is not published on the hub; {weights.get}")
         return _fetch(weights, (weights.file_name,), folder=weights_folder(), progress=progress)
+    if not weights.repo_id:
+        raise EngineError(f"{weights.name} is not published on a hub; {weights.get}")
     folder = weights_folder() / weights.folder_name
     for part in weights.missing_in(folder):
         _fetch(weights, part.names, folder=folder, progress=progress)

@@ -191,8 +191,7 @@ class Project:
     def look_through(self, progress: Progress = silent) -> None:
         """Read every picture once: those that do not read count as absent from then on, and are told in ``notes``."""
         layers = [self.depth, *(layer for thing in self.truth.objects for layer in self.layers(thing.id).every())]
-        total = sum(map(len, layers))
-        done = 0
+        total, done = sum(map(len, layers)), 0
         for layer in layers:
             for frame_index in layer:
                 with suppress(ProjectDamaged, KeyError):
@@ -295,9 +294,8 @@ class Project:
             if not self._history.done:
                 return None
             *done, edit = self._history.done
-            truth = self._patched(invert(edit.patch))
+            truth, undone = self._patched(invert(edit.patch)), (*self._history.undone, edit)
             self._keep_after(edit.id)
-            undone = (*self._history.undone, edit)
             self._move(truth, History(tuple(done), undone, self._history.next_edit, (edit.id, "before")))
             return edit
 

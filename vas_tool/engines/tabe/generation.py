@@ -1,0 +1,136 @@
+"""The object is painted where it is hidden: 50 steps of DDIM from noise, far along the prompt (4.4 of the facts)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from vas_tool.engines.tabe.canvas import Shown
+from vas_tool.engines.tabe.latents import DOWN, NO_PROMPT, PROMPT, as_signed, decoded, encoded, noise_levels, places_of
+from vas_tool.engines.tabe.loading import Parts
+from vas_tool.engines.tabe.network import LATENT_CHANNELS
+
+NUM_STEPS = 50
+GUIDANCE = 20.0
+NUM_ROUNDS = 5
+"""Generations of the reference; together they share one stream of noise."""
+SEED = 42
+
+Pulse = Callable[[int], None]
+"""Called with the number of samples and steps done, before each step. May raise Cancelled."""
+
+
+@dataclass(frozen=True)
+class GenerationOptions:
+    """How a chunk is painted; the defaults are the reference's, but for the batch."""
+
+    num_steps: int = NUM_STEPS
+    guidance: float = GUIDANCE
+    at_once: int = 2
+    """Samples in one call of the network; each generation needs two. More are quicker and take more memory."""
+
+
+@dataclass(frozen=True)
+class ShownChunk:
+    """What the network is shown of a chunk."""
+
+    latents: Tensor
+    """(1, 4, F, h, w): of the object on white, grey where it is to be painted."""
+    places: Tensor
+    """(1, 1, F, h, w)"""
+
+
+def shown_chunk(parts: Parts, frames: Sequence[Shown], noise: Tensor) -> ShownChunk:
+    """``noise``: (F, 4, h, w), of the latents."""
+    masks = np.stack([frame.mask for frame in frames])[:, None]
+    pictures = as_signed(np.stack([frame.image for frame in frames]).transpose(0, 3, 1, 2))
+    latents = encoded(parts.vae, pictures * torch.from_numpy(~masks), noise)
+    return ShownChunk(latents, places_of(masks, (latents.shape[3], latents.shape[4])).to(latents))
+
+
+def chunk_noise(num_frames: int, size_hw: tuple[int, int]) -> Tensor:
+    """(F, 4, h, w): of the shown latents. The reference draws it from a stream that all that came before has moved."""
+    size = (num_frames, LATENT_CHANNELS, size_hw[0] // DOWN, size_hw[1] // DOWN)
+    return torch.randn(size, generator=torch.Generator().manual_seed(SEED))
+
+
+def round_noise(seed: int, num_frames: int, size_hw: tuple[int, int]) -> Tensor:
+    """(1, 4, F, h, w), float32: what a generation begins with.
+
+    Seeds 0 to 4 are the reference's five rounds: each next from the stream of 42. The next five are those of 43.
+    Drawn on the CPU, so that all devices begin with the same; the reference draws on the device.
+    """
+    stream = torch.Generator().manual_seed(SEED + seed // NUM_ROUNDS)
+    size = (1, LATENT_CHANNELS, num_frames, size_hw[0] // DOWN, size_hw[1] // DOWN)
+    for _ in range(seed % NUM_ROUNDS):
+        torch.randn(size, generator=stream)
+    return torch.randn(size, generator=stream)
+
+
+def prompt_tokens(parts: Parts) -> Tensor:
+    """(2, 77, D): without a prompt, and with it. Computed once: the reference does it every round."""
+    ids = torch.cat([parts.ids(NO_PROMPT), parts.ids(PROMPT)]).to(parts.text_encoder.device)
+    with torch.no_grad():
+        return parts.text(ids)
+
+
+@dataclass(frozen=True)
+class Painter:
+    """Tuned parts, ready to paint."""
+
+    parts: Parts
+    text: Tensor
+    """(2, 77, D): see ``prompt_tokens``."""
+    options: GenerationOptions = GenerationOptions()
+
+    def painted(self, shown: ShownChunk, noises: Sequence[Tensor], pulse: Pulse = lambda _: None) -> list[Tensor]:
+        """One (4, F, h, w) of latents a noise (1, 4, F, h, w), as many together as fit."""
+        num_together = max(self.options.at_once // 2, 1)
+        found: list[Tensor] = []
+        for first in range(0, len(noises), num_together):
+            some = torch.cat(list(noises[first : first + num_together])).to(shown.latents)
+            told = partial(_told, pulse, done=first * self.options.num_steps, num_together=len(some))
+            found += self._sampled(shown, some, told).unbind(0)
+        return found
+
+    def frames(self, latents: Tensor) -> npt.NDArray[np.uint8]:
+        """(4, F, h, w) -> (F, H, W, 3)."""
+        return decoded(self.parts.vae, latents)
+
+    def guided(self, noisy: Tensor, timestep: Tensor, shown: ShownChunk) -> Tensor:
+        """(R, 4, F, h, w) -> the noise in it, away from what it would be without the prompt."""
+        without, with_prompt = self.both(noisy, timestep, shown)
+        return without + self.options.guidance * (with_prompt - without)
+
+    def both(self, noisy: Tensor, timestep: Tensor, shown: ShownChunk) -> tuple[Tensor, Tensor]:
+        """The noise without the prompt, and with it: in one call, or in two."""
+        num = len(noisy)
+        beside = torch.cat([shown.places, shown.latents], 1).expand(num, -1, -1, -1, -1)
+        seen = torch.cat([noisy, beside], 1)
+        without, with_prompt = (row.expand(num, -1, -1) for row in self.text.split(1))
+        network = self.parts.network
+        if self.options.at_once < 2:
+            return network(seen, timestep, without), network(seen, timestep, with_prompt)
+        halves = network(torch.cat([seen, seen]), timestep, torch.cat([without, with_prompt]))
+        return halves[:num], halves[num:]
+
+    def _sampled(self, shown: ShownChunk, noise: Tensor, pulse: Pulse) -> Tensor:
+        levels = noise_levels()
+        levels.set_timesteps(self.options.num_steps, device=noise.device)
+        latents = noise * levels.init_noise_sigma
+        for number, timestep in enumerate(levels.timesteps):
+            pulse(number)
+            with torch.no_grad():
+                guided = self.guided(latents, timestep, shown)
+            latents = levels.step(guided, timestep, latents, eta=0.0).prev_sample
+        return latents
+
+
+def _told(pulse: Pulse, step: int, *, done: int, num_together: int) -> None:
+    pulse(done + step * num_together)

@@ -1,0 +1,42 @@
+"""The masks of the chunks, joined to one a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.engines.tabe.chunks import Chunk
+from vas_tool.engines.tabe.levels import Level
+from vas_tool.engines.tabe.quirks import Quirks
+from vas_tool.types import Mask
+
+StoredMask = npt.NDArray[np.uint8]
+"""(H, W) uint8, as it is stored: 0 outside, 255 (or 1, see ``Quirks.whole_chunk_values``) inside."""
+
+INSIDE = 255
+
+
+def is_whole(chunk: Chunk, levels: Sequence[Level]) -> bool:
+    """Whether nothing is hidden in a chunk: it is not painted, what is seen is the answer."""
+    return all(levels[index] == Level.NO for index in chunk)
+
+
+def merged(
+    chunks: Sequence[Chunk], found: Sequence[Sequence[Mask] | None], modal: Sequence[Mask], *, quirks: Quirks
+) -> list[StoredMask]:
+    """One mask a frame. ``found``: of each chunk one mask a frame, or None where nothing was painted.
+
+    What is seen belongs to every mask. Of frames that chunks share, the later one has its say.
+    """
+    stored = [mask * np.uint8(INSIDE) for mask in modal]
+    # 255 * 255 is 1 in eight bits.
+    value = np.uint8(1 if quirks.whole_chunk_values == "reference" else INSIDE)
+    for chunk, masks in zip(chunks, found, strict=True):
+        for position, index in enumerate(chunk):
+            if masks is None:
+                stored[index] = modal[index] * value
+            else:
+                stored[index] = (masks[position] | modal[index]) * np.uint8(INSIDE)
+    return stored

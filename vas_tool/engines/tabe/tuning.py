@@ -1,0 +1,201 @@
+"""The model is tuned on one object of one clip: 500 steps on windows where it is whole (4.3 of the facts, C)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vas_tool.engines.tabe import lora
+from vas_tool.engines.tabe.latents import DOWN, NO_PROMPT, PROMPT, as_signed, encoded, noise_levels, places_of
+from vas_tool.engines.tabe.loader import epoch
+from vas_tool.engines.tabe.loading import Parts
+from vas_tool.engines.tabe.network import LATENT_CHANNELS
+from vas_tool.engines.tabe.quirks import Quirks
+from vas_tool.engines.tabe.samples import NUM_FRAMES, SIDE, Sample, TunedClip, draw_sample
+
+UNET_RATE, TEXT_RATE = 2e-4, 4e-5
+BETAS, DECAY, EPSILON = (0.9, 0.999), 0.01, 1e-8
+LARGEST_GRADIENT = 1.0
+"""Norm of all gradients together, above which they are made smaller."""
+NUM_STEPS = 500
+SEED = 42
+STEP_SEEDS = 1_000_003
+"""Seeds of one run's steps lie next to one another, those of two runs apart."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One window as tensors."""
+
+    images: Tensor
+    """(F, 3, H, W) in -1..1."""
+    shown: Tensor
+    """The same, 0 (grey) where it is to be painted."""
+    places: Tensor
+    """(F, 1, H, W): 1 where it is to be painted."""
+    weights: Tensor
+    """(F,)"""
+    ids: Tensor
+    """(1, 77): the prompt's tokens."""
+
+
+@dataclass(frozen=True)
+class StepNoise:
+    """All chance of one step but the dropout."""
+
+    images: Tensor
+    """(F, 4, h, w): of the images' latents."""
+    shown: Tensor
+    """(F, 4, h, w)"""
+    target: Tensor
+    """(1, 4, F, h, w): what the network is asked for."""
+    timestep: int
+
+
+class Tuner:
+    """The parts with what is tuned in them, and the optimiser. All numbers are float32."""
+
+    def __init__(self, parts: Parts, *, quirks: Quirks) -> None:
+        """``parts`` have their additions (``lora.add_lora``)."""
+        self.parts, self.quirks, self.num_steps = parts, quirks, 0
+        self._models = (parts.network.unet, parts.text_encoder)
+        self._levels = noise_levels()
+        self._tuned = [[parameter for _, parameter in lora.factors(model)] for model in self._models]
+        groups = [{"params": some, "lr": rate} for some, rate in zip(self._tuned, (UNET_RATE, TEXT_RATE), strict=True)]
+        self.optimizer = torch.optim.AdamW(groups, betas=BETAS, weight_decay=DECAY, eps=EPSILON)
+
+    def predicted(self, batch: Batch, noise: StepNoise) -> Tensor:
+        """The noise that the network sees in the window, (1, 4, F, h, w)."""
+        network, vae = self.parts.network, self.parts.vae
+        latents = encoded(vae, batch.images, noise.images)
+        shown = encoded(vae, batch.shown, noise.shown)
+        device = latents.device
+        timestep = torch.tensor([noise.timestep], device=device)
+        noisy = self._levels.add_noise(latents, noise.target.to(device), timestep)
+        places = places_of(batch.places, (latents.shape[3], latents.shape[4])).to(device)
+        text = self.parts.text(batch.ids.to(device))
+        return network(torch.cat([noisy, places, shown], 1), timestep, text)
+
+    def loss(self, predicted: Tensor, batch: Batch, noise: StepNoise) -> Tensor:
+        """Mean square error, of the frames on which the object is whole."""
+        weights = batch.weights.to(predicted.device)[None, None, :, None, None]
+        mean = (weights * (predicted - noise.target.to(predicted.device)) ** 2).mean()
+        return mean if self.quirks.loss_mean == "reference" else mean / weights.mean().clamp(min=1 / len(batch.weights))
+
+    def step(self, batch: Batch, noise: StepNoise) -> float:
+        """One step; the loss before it."""
+        loss = self.loss(self.predicted(batch, noise), batch, noise)
+        loss.backward()
+        self.apply()
+        return float(loss.detach())
+
+    def apply(self) -> float:
+        """The gradients, clipped together, into the weights. Their norm before that."""
+        norm = torch.nn.utils.clip_grad_norm_([p for some in self._tuned for p in some], LARGEST_GRADIENT)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.num_steps += 1
+        return float(norm)
+
+    def state(self) -> dict[str, Any]:
+        """All that a tuning that was stopped goes on from: tensors, numbers, lists and tables of these."""
+        unet, text = (lora.state_of(model) for model in self._models)
+        return {"num_steps": self.num_steps, "unet": unet, "text": text, "optimizer": self.optimizer.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """See ``state``. Raises KeyError or ValueError when it is of another model."""
+        for model, name in zip(self._models, ("unet", "text"), strict=True):
+            lora.restore(model, state[name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.num_steps = int(state["num_steps"])
+
+
+def drawn_steps(
+    tuned: TunedClip,
+    *,
+    quirks: Quirks,
+    seed: int = SEED,
+    first: int = 0,
+    side: int = SIDE,
+    num_frames: int = NUM_FRAMES,
+) -> Iterator[tuple[Sample, int]]:
+    """Window and timestep of each step from ``first`` on, endless.
+
+    A step's draws depend on the seed and its number alone: to go on, those before it in its epoch are drawn again.
+    """
+    source, starts = torch.Generator().manual_seed(seed), tuned.starts
+    for number in count():
+        order, draws = epoch(len(starts), source)
+        is_over = (number + 1) * len(starts) <= first
+        for place, start in enumerate(order):
+            # The streams of an epoch go on from window to window.
+            sample = (
+                None
+                if is_over
+                else draw_sample(tuned, starts[start], draws, side=side, num_frames=num_frames, quirks=quirks)
+            )
+            timestep = int(torch.randint(0, noise_levels().config.num_train_timesteps, (1,), generator=source))
+            if sample is not None and number * len(starts) + place >= first:
+                yield sample, timestep
+
+
+def batch_of(sample: Sample, parts: Parts) -> Batch:
+    """The window as the network is shown it."""
+    images, places = as_signed(sample.images), torch.from_numpy(sample.places).float()
+    return Batch(
+        images,
+        images * (places < 0.5),
+        places,
+        torch.from_numpy(sample.weights),
+        parts.ids(NO_PROMPT if sample.drop_prompt else PROMPT),
+    )
+
+
+def step_noise(batch: Batch, timestep: int, random_state: torch.Generator) -> StepNoise:
+    """Drawn in the reference's order."""
+    num_frames, _, height, width = batch.images.shape
+    size = (height // DOWN, width // DOWN)
+    images, shown = (torch.randn(num_frames, LATENT_CHANNELS, *size, generator=random_state) for _ in range(2))
+    target = torch.randn(1, LATENT_CHANNELS, num_frames, *size, generator=random_state)
+    return StepNoise(images, shown, target, timestep)
+
+
+def tune(
+    tuner: Tuner,
+    tuned: TunedClip,
+    *,
+    num_steps: int = NUM_STEPS,
+    seed: int = SEED,
+    side: int = SIDE,
+    num_frames: int = NUM_FRAMES,
+    told: Callable[[int], None] = lambda _: None,
+) -> None:
+    """From where the tuner is up to ``num_steps``. ``told`` gets the steps done, and may stop it by raising.
+
+    A tuning that was stopped and goes on gives the same as one that was not (on the same device).
+    """
+    steps = drawn_steps(tuned, quirks=tuner.quirks, seed=seed, first=tuner.num_steps, side=side, num_frames=num_frames)
+    models = (tuner.parts.network.unet, tuner.parts.text_encoder)
+    try:
+        for model in models:
+            lora.set_dropout(model, on=True)
+        while tuner.num_steps < num_steps:
+            told(tuner.num_steps)
+            _tune_once(tuner, *next(steps), seed=seed * STEP_SEEDS + tuner.num_steps)
+        told(tuner.num_steps)
+    finally:
+        for model in models:
+            lora.set_dropout(model, on=False)
+
+
+def _tune_once(tuner: Tuner, sample: Sample, timestep: int, *, seed: int) -> None:
+    batch = batch_of(sample, tuner.parts)
+    noise = step_noise(batch, timestep, torch.Generator().manual_seed(seed))
+    with torch.random.fork_rng():  # the dropout draws from torch's own stream: nobody else's is moved
+        torch.manual_seed(seed)
+        tuner.step(batch, noise)
