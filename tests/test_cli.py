@@ -55,6 +55,18 @@ def test_run_export_verify(images: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert [c["name"] for c in data["categories"]] == ["car"] and len(data["annotations"]) == 6
 
 
+def test_run_keeps_the_camera_and_takes_another(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project, clicks = tmp_path / "project", ["--click", click(), "--stages", "segment"]
+    assert main(["run", str(images), "--project", str(project), *clicks, "--intrinsics", "7,8,3"]) == 1
+    assert "--intrinsics needs FX,FY,CX,CY" in capsys.readouterr().err
+    for said, kept in (("70,80,32,24", 70), (None, 70), ("90,80,32,24", 90)):
+        camera = ["--intrinsics", said] if said else []
+        assert main(["run", str(images), "--project", str(project), *clicks, *camera]) == 0
+        assert json.loads((project / "project.json").read_text())["intrinsics"]["fx"] == kept
+
+
 def test_verify_lists_what_is_wrong_and_fails(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["run", str(images), "--project", str(tmp_path / "p"), "--click", click()])
     main(["export", str(tmp_path / "p"), "--format", "coco", "--out", str(tmp_path / "c.json")])

@@ -297,10 +297,20 @@ def learned_amodal(_: Path) -> AmodalCompleter:
     return LearnedAmodal()
 
 
+def eoras_amodal(_: Path) -> AmodalCompleter:
+    """Random weights, few channels."""
+    from tiny_eoras import tiny_network
+
+    from vas_tool.engines.eoras.engine import EorasAmodal
+
+    return EorasAmodal(tiny_network())
+
+
 AMODAL_ENGINES: dict[str, Callable[[Path], AmodalCompleter]] = {
     "learned": learned_amodal,
     "builtin": lambda _: BuiltinAmodal(),
     "diffusion-vas": diffusion_amodal,
+    "eoras": eoras_amodal,
 }
 
 

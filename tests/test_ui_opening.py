@@ -20,9 +20,10 @@ from video_files import make_video
 from vas_tool import sample
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, ProjectBusy, ProjectError, VideoError
+from vas_tool.formats.cameras import camera_of
 from vas_tool.project import Project
 from vas_tool.session import Session
-from vas_tool.types import Click
+from vas_tool.types import Click, Intrinsics
 from vas_tool.ui import opening
 from vas_tool.ui.opening import Opener
 from vas_tool.ui.rooms import Rooms
@@ -56,6 +57,14 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_camera_that_was_said_is_that_of_the_first_clip(rooms: Rooms) -> None:
+    opener = Opener(rooms, start=pictures(rooms, "clip"), camera=camera_of("700,710,32,24"))
+    project = rooms.session(opener.arrive("", silent)).project
+    assert project.truth.intrinsics == project.clip.intrinsics == Intrinsics(700, 710, 32, 24)
+    other = rooms.session(opener.source(pictures(rooms, "other"), silent)).project
+    assert other.truth.intrinsics is None
 
 
 def test_tabs_that_arrive_during_the_first_import_see_its_clip(rooms: Rooms) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool import __version__
+from vas_tool.commands.train_arguments import add_train
 from vas_tool.errors import VasToolError
 
 FORMATS = ("coco", "youtube-vis", "tao-amodal", "diffusion-vas", "kins", "cocoa", "tabe", "sequences", "layers")
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands.add_parser("evaluate", help="measure amodal masks or boxes as the papers do, and strictly"))
     _add_bench(commands.add_parser("bench", help="measure the amodal engines on objects whose hidden part is known"))
     _add_predict(commands.add_parser("predict", help="write a benchmark's result file, for its own scripts too"))
+    add_train(commands.add_parser("train", help="train a method: eoras"))
     return top
 
 
@@ -189,6 +191,16 @@ def _add_open(open_: argparse.ArgumentParser) -> None:
         default=os.environ.get("GRADIO_ROOT_PATH", ""),
         help="where a proxy shows the page, such as /vas (default: $GRADIO_ROOT_PATH)",
     )
+    _add_intrinsics(open_)
+
+
+def _add_intrinsics(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--intrinsics",
+        metavar="FX,FY,CX,CY|FILE",
+        help="of the camera, in clip pixels; FILE: JSON with fx, fy, cx and cy, a KITTI calibration, or Kubric's "
+        "metadata.json. EoRaS looks at them",
+    )
 
 
 def _add_boxes(run: argparse.ArgumentParser) -> None:
@@ -238,6 +250,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--fps", type=float, default=8.0, help="frames a second of the clip (default: 8)")
+    _add_intrinsics(run)
     run.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
     run.add_argument("--end", type=float, metavar="SECONDS")
 
@@ -269,6 +282,7 @@ def _import_parser(formats: Any, name: str, what: str, *, source: str) -> argpar
     parser.add_argument("source", type=Path, metavar=source)
     parser.add_argument("--projects", type=Path, required=True, metavar="DIR", help="where the projects are made")
     parser.add_argument("--fps", type=float, help="frames a second of the clips (default: the format's)")
+    _add_intrinsics(parser)
     return parser
 
 

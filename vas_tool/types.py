@@ -6,6 +6,7 @@ the centre of the top left pixel at (0, 0).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar, get_args, overload, runtime_checkable
@@ -70,6 +71,8 @@ class ArrayClip:
     frames: npt.NDArray[np.uint8]
     """(T, H, W, 3) uint8, RGB."""
     fps: float = 8.0
+    intrinsics: Intrinsics | None = None
+    """Of its camera, where they are known."""
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 4 or self.frames.shape[-1] != 3 or self.frames.dtype != np.uint8:
@@ -89,6 +92,40 @@ class ArrayClip:
     def __getitem__(self, index: slice, /) -> Sequence[Frame]: ...
     def __getitem__(self, index: int | slice, /) -> Frame | Sequence[Frame]:
         return self.frames[index] if isinstance(index, int) else list(self.frames[index])
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """A pinhole camera without distortion, in clip pixels; the same for all frames of a clip."""
+
+    fx: float
+    fy: float
+    """Focal lengths."""
+    cx: float
+    cy: float
+    """Principal point, from the left and upper edge of the picture."""
+
+    def __post_init__(self) -> None:
+        numbers = (self.fx, self.fy, self.cx, self.cy)
+        if not all(map(math.isfinite, numbers)) or self.fx <= 0 or self.fy <= 0:
+            raise PromptError(f"intrinsics are fx, fy, cx, cy in pixels, fx and fy above 0; got {numbers}")
+
+
+@runtime_checkable
+class ChangingCamera(Protocol):
+    """A clip whose intrinsics differ from frame to frame, as those of crops do."""
+
+    def intrinsics_on(self, frame_index: int) -> Intrinsics | None:
+        """Those of one frame; None where they are not known."""
+        ...
+
+
+def intrinsics_on(clip: Clip, frame_index: int) -> Intrinsics | None:
+    """What is known of a clip's camera on a frame: of most clips nothing, or their ``intrinsics``."""
+    if isinstance(clip, ChangingCamera):
+        return clip.intrinsics_on(frame_index)
+    known = getattr(clip, "intrinsics", None)
+    return known if isinstance(known, Intrinsics) else None
 
 
 @dataclass(frozen=True)

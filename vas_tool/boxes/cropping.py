@@ -15,7 +15,18 @@ import numpy as np
 from vas_tool.boxes.crops import Crop, CropRule, crop_around
 from vas_tool.boxes.keyframes import Corners, box_iou, boxes_by_frame, drawn, mask_corners, union
 from vas_tool.masks import box_xyxy
-from vas_tool.types import AmodalBox, BoxKeyframe, Canvas, Clip, Depth, Frame, Mask, SizeWH
+from vas_tool.types import (
+    AmodalBox,
+    BoxKeyframe,
+    Canvas,
+    Clip,
+    Depth,
+    Frame,
+    Intrinsics,
+    Mask,
+    SizeWH,
+    intrinsics_on,
+)
 
 BEYOND_DEPTH = 1.0
 """Depth beyond the picture: the nearest, because the picture's rim hides the object (Diffusion-VAS pads the same)."""
@@ -120,6 +131,16 @@ class CroppedClip:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         return self.plan.crop_on(index).cut(self.clip[index])
+
+    def intrinsics_on(self, frame_index: int) -> Intrinsics | None:
+        """Those of the clip, in pixels of the frame's crop."""
+        known = intrinsics_on(self.clip, frame_index)
+        return None if known is None else _in_crop(known, self.plan.crop_on(frame_index))
+
+
+def _in_crop(camera: Intrinsics, crop: Crop) -> Intrinsics:
+    across, down = crop.scale_xy
+    return Intrinsics(camera.fx * across, camera.fy * down, *crop.to_crop(camera.cx, camera.cy))
 
 
 @dataclass(frozen=True, eq=False)

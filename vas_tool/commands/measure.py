@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from vas_tool.commands.box_figures import box_figures
 from vas_tool.commands.terminal import ProgressBar
@@ -13,16 +15,18 @@ from vas_tool.engines import registry
 from vas_tool.errors import InputError
 from vas_tool.evaluation import Compared, Order, evaluate
 from vas_tool.evaluation.bench import bench
+from vas_tool.evaluation.dataset import Truth
 from vas_tool.evaluation.engine_protocols import EngineProtocol, protocol_of
 from vas_tool.evaluation.occlusion import occlusion_cases, views_in
 from vas_tool.evaluation.pictures import worst_pictures
-from vas_tool.evaluation.predicting import SIMPLE, Taken, Task, answered, taken
+from vas_tool.evaluation.predicting import SIMPLE, Answered, Taken, Task, answered, taken
 from vas_tool.evaluation.reading import pictures_of, read_truth
+from vas_tool.evaluation.records import is_project_export
 from vas_tool.evaluation.report import report_html
 from vas_tool.evaluation.results import RESULTS
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.evaluation.text import evaluation_json, lines
-from vas_tool.remarks import counted
+from vas_tool.remarks import counted, remarks
 from vas_tool.storage import write_atomically
 
 TAO_BOXES = "tao-amodal-boxes"
@@ -78,12 +82,32 @@ def predict_(options: Namespace) -> int:
         problems=problems,
         progress=bar,
     )
-    count = form.write(taken(truth, projects, task) if projects else answered(truth, task), options.out)
+    with remarks() as heard:
+        answers = taken(truth, projects, task) if projects else _answers(truth, task, options)
+        count = form.write(answers, options.out)
     bar.close()
     print(f"{options.out}: {count} of {counted(truth.num_frames, 'frame')}")
+    for words in heard.words:
+        print(f"{words}.")
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
+
+
+def _answers(truth: Truth, task: Task, options: Namespace) -> Iterator[Answered]:
+    """By an engine; EoRaS answers its own benchmarks from their boxes and cameras, as its test scripts do."""
+    reads_itself = task.engine not in SIMPLE and registry.spec_of("amodal", task.engine).name in OWN_DATA
+    if not reads_itself or options.benchmark not in ("movi", "kitti") or is_project_export(options.truth):
+        return answered(truth, task)
+    from vas_tool.engines.eoras.engine import EorasAmodal
+    from vas_tool.training.eoras.predicting import answers_to_samples
+
+    engine = cast(registry.LoadedEngine[EorasAmodal], registry.load("amodal", task.engine))
+    return answers_to_samples(options.benchmark, options.truth, truth, engine=engine, task=task)
+
+
+OWN_DATA = ("eoras-movi-b", "eoras-movi-d", "eoras-kitti")
+"""Engines that read MOVi's and KITTI's own files."""
 
 
 def _protocol(options: Namespace) -> EngineProtocol:

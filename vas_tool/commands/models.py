@@ -17,7 +17,7 @@ from vas_tool.engines.weights import Weights, download
 from vas_tool.errors import InputError
 from vas_tool.remarks import counted
 
-NOT_PUBLISHED = "(not published)"
+NOT_PUBLISHED = "(not published on the hub)"
 """In the place of a repository."""
 
 PIPE_WIDTH = 100

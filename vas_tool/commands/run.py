@@ -23,6 +23,7 @@ from vas_tool.commands.run_arguments import (
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError, PromptError
+from vas_tool.formats.cameras import camera_of
 from vas_tool.formats.mask_folder import MaskFolder
 from vas_tool.formats.sequences import give_masks, import_sequences, is_sequences_folder, masks_for
 from vas_tool.project import Project
@@ -45,6 +46,7 @@ def run(options: Namespace) -> int:
     recipe = recipe_of(options.pick, seeds) if options.pick else None
     marks: list[Click | Box] = [*map(click_of, options.click), *map(box_of, options.box)]
     fresh = not is_project(options.project or options.source)
+    camera = camera_of(options.intrinsics) if options.intrinsics else None
     if fresh:
         with_settings(Truth(Canvas((1, 1)), engines=engines), options.settings)  # told before a long import
     project = _project(options, bar)
@@ -55,6 +57,7 @@ def run(options: Namespace) -> int:
         masks = _masks(project, options, bar) if options.masks else None
         things = _boxed(project, options, _objects(project, options, marks, masks=masks, fresh=fresh))
         truth = replace(project.truth, engines={**project.truth.engines, **engines}, seed=options.seed)
+        truth = truth if camera is None else replace(truth, intrinsics=camera(project.clip.size_wh))
         truth = _cropping(project, options, truth=truth, boxes=[b for thing in things for b in thing.amodal_boxes])
         truth = with_settings(truth, options.settings)
         for thing in things:

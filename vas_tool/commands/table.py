@@ -14,6 +14,7 @@ from vas_tool.commands.run import run
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
 from vas_tool.exports import export
+from vas_tool.formats.cameras import Camera, camera_of, give_camera
 from vas_tool.formats.verify import verify
 from vas_tool.imports.table import IMPORTS
 from vas_tool.project import Project
@@ -41,7 +42,10 @@ def open_(options: Namespace) -> int:
     root: Path = options.root
     if source is not None and (source / "project.json").is_file():
         root = source.resolve().parent
-    opener = Opener(Rooms(root), start=source)
+    camera = camera_of(options.intrinsics) if options.intrinsics else None
+    if camera and source is None:
+        raise InputError("--intrinsics are of one clip; name it as well: vas-tool open SOURCE --intrinsics ...")
+    opener = Opener(Rooms(root), start=source, camera=camera)
     opener.begin()  # while Gradio is imported, which takes longer
 
     with kept_for_good():
@@ -54,9 +58,12 @@ def open_(options: Namespace) -> int:
 def import_(options: Namespace) -> int:
     """``vas-tool import``: prints the projects; 1 when nothing was made and something is wrong."""
     bar = ProgressBar()
+    camera = camera_of(options.intrinsics) if options.intrinsics else None
     done = IMPORTS[options.format](options, bar)
     bar.close()
     for path in done.projects:
+        if camera:
+            _give_camera(path, camera)
         print(path)
     for line in (*done.notes, *done.problems):
         print(line, file=sys.stderr)
@@ -64,6 +71,14 @@ def import_(options: Namespace) -> int:
         outcome = "the rest was imported" if done.projects else "nothing new was imported"
         print(f"{options.source}: {counted(len(done.problems), 'problem')}; {outcome}", file=sys.stderr)
     return 1 if done.problems and not done.projects else 0
+
+
+def _give_camera(path: Path, camera: Camera) -> None:
+    project = Project.open(path)
+    try:
+        give_camera(project, camera)
+    finally:
+        project.close()
 
 
 def export_(options: Namespace) -> int:
@@ -96,6 +111,13 @@ def verify_(options: Namespace) -> int:
     return 1 if report.problems else 0
 
 
+def train_(options: Namespace) -> int:
+    """``vas-tool train``."""
+    from vas_tool.commands.train import train  # scipy with it
+
+    return train(options)
+
+
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "open": open_,
     "run": run,
@@ -106,5 +128,6 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "evaluate": evaluate_,
     "bench": bench_,
     "predict": predict_,
+    "train": train_,
 }
 """Command name -> function."""

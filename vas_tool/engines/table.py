@@ -17,6 +17,9 @@ from vas_tool.engines.depth_anything.sizes import weights_of as depth_weights_of
 from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS, CONTENT_WEIGHTS
 from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, CONTENT_PARAMETERS, parameters_of
 from vas_tool.engines.diffusion_vas.windows import clip_windows
+from vas_tool.engines.eoras.settable import PARAMETERS as EORAS_PARAMETERS
+from vas_tool.engines.eoras.weights import Variant
+from vas_tool.engines.eoras.weights import weights_of as eoras_weights_of
 from vas_tool.engines.sam2 import PresetName, weights_of
 from vas_tool.engines.settings import Parameter, Settings
 from vas_tool.engines.weights import AnyWeights
@@ -59,6 +62,8 @@ class EngineSpec:
     """Raises EngineError for settings, each allowed by itself, that do not go together."""
     seeded: bool = False
     """Whether another seed gives another answer."""
+    uses_camera: bool = False
+    """Whether it looks at the clip's intrinsics: another camera gives another answer."""
     windows: Windows | None = None
     """How it cuts a clip into windows (amodal, content): a result follows from what lies in the windows around it.
     None: from the whole clip."""
@@ -172,6 +177,34 @@ def _depth_anything(size: Size) -> EngineSpec:
     )
 
 
+EORAS_NOTES: dict[Variant, str] = {
+    "movi-d": "EoRaS trained on MOVi-D: made objects, up to 20 in a scene, seen by a moving camera.",
+    "movi-b": "EoRaS trained on MOVi-B: made blocks and balls, seen by a moving camera.",
+    "kitti": "EoRaS trained on cars in KITTI.",
+}
+
+
+def _eoras(variant: Variant) -> EngineSpec:
+    """A line for one of the released checkpoints."""
+    weights = eoras_weights_of(variant)
+    return EngineSpec(
+        stage="amodal",
+        name=weights.name,
+        module="vas_tool.engines.eoras.engine",
+        attribute="open_eoras",
+        revision="1",
+        licence=weights.licence,
+        size=f"{weights.num_megabytes} MB",
+        note=f"{EORAS_NOTES[variant]} Answers frames on which something of the object is seen.",
+        options=(("variant", variant),),
+        packages=("torch", "torchvision", "scipy"),
+        install="pip install torch torchvision scipy",
+        weights=(weights,),
+        parameters=EORAS_PARAMETERS,
+        uses_camera=variant != "kitti",  # trained with intrinsics by which it sees nothing
+    )
+
+
 ENGINES: tuple[EngineSpec, ...] = (
     *_sam2("exact", order=("large", "base-plus", "small", "tiny")),
     *_sam2("fast", order=("tiny", "small", "base-plus", "large")),  # without a GPU the lightest is the best
@@ -238,6 +271,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         size="no weights",
         note="Brings over the outline from frames where the object is clear; cannot guess what no frame shows.",
     ),
+    *(_eoras(variant) for variant in EORAS_NOTES),
     EngineSpec(
         stage="content",
         name="diffusion-vas",

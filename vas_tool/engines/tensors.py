@@ -50,12 +50,7 @@ def read_tensors(path: Path) -> Tensors:
     """
     if INDEX in path.name and path.suffix == ".json":
         return _pieces(path)
-    if not path.is_file():
-        raise EngineError(f"{path} does not exist; check where your weights are")
-    with path.open("rb") as file:
-        if file.read(len(LFS_POINTER)) == LFS_POINTER:
-            raise EngineError(f"{path} is a git-lfs pointer, not the weights; run `git lfs pull` in its folder")
-    content = _safetensors(path) if path.suffix == ".safetensors" else _pickle(path)
+    content = _safetensors(path) if path.suffix == ".safetensors" else read_pickled(path)
     import torch
 
     if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
@@ -93,6 +88,7 @@ def _table_of(index: Path) -> dict[str, str]:
 
 
 def _safetensors(path: Path) -> object:
+    _check_file(path)
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -102,7 +98,13 @@ def _safetensors(path: Path) -> object:
         raise EngineError(_damaged(path)) from error
 
 
-def _pickle(path: Path) -> object:
+def read_pickled(path: Path) -> object:
+    """What ``torch.save`` wrote: tensors, numbers, text and plain containers of them, on the CPU.
+
+    Runs nothing that the file holds. Raises EngineError, naming the file, when it is missing, cut short, a git-lfs
+    pointer, or holds anything else.
+    """
+    _check_file(path)
     import torch
 
     try:
@@ -115,6 +117,14 @@ def _pickle(path: Path) -> object:
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise EngineError(_damaged(path)) from error
     return content
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise EngineError(f"{path} does not exist; check where your weights are")
+    with path.open("rb") as file:
+        if file.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise EngineError(f"{path} is a git-lfs pointer, not the weights; run `git lfs pull` in its folder")
 
 
 def _damaged(path: Path) -> str:

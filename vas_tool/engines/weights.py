@@ -40,7 +40,7 @@ class Weights:
     name: str
     """What ``vas-tool models download`` calls it."""
     repo_id: str
-    """Empty when the authors have not published it: then it is only looked for."""
+    """Empty when it is not on the hub: then it is only looked for."""
     file_name: str
     num_megabytes: int
     """About."""
@@ -204,7 +204,7 @@ def download(weights: AnyWeights, *, progress: Progress = silent) -> Path:
     """
     if isinstance(weights, Weights):
         if not weights.repo_id:
-            raise EngineError(f"{weights.file_name} is not published anywhere; {weights.get}")
+            raise EngineError(f"{weights.file_name} is not published on the hub; {weights.get}")
         return _fetch(weights, (weights.file_name,), folder=weights_folder(), progress=progress)
     if not weights.repo_id:
         raise EngineError(f"{weights.name} is not published on a hub; {weights.get}")

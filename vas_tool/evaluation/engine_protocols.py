@@ -58,9 +58,14 @@ PROTOCOLS: dict[tuple[str, str], EngineProtocol] = {
     ),
     ("tao-amodal", "diffusion-vas"): EngineProtocol(DEMO_SEED, {"fps": 2, "mask_edges": "linear"}),
     **{(name, "diffusion-vas"): EngineProtocol(DEMO_SEED) for name in ("tabe-51", "movi", "kitti")},
+    **{
+        (name, f"eoras-{variant}"): EngineProtocol(settings={"union_with_modal": False})
+        for name in ("movi", "kitti")
+        for variant in ("movi-b", "movi-d", "kitti")
+    },
 }
-"""Benchmark and amodal engine -> its makers' protocol (spec.md 2.3, 2.6). On the last three they published none: it is
-their demo's."""
+"""Benchmark and amodal engine -> its makers' protocol (spec.md 2.3, 2.6, 5.4). For Diffusion-VAS on the last three they
+published none: it is their demo's."""
 
 
 def protocol_of(benchmark: str, engine: str) -> EngineProtocol:

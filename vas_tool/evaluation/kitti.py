@@ -48,12 +48,12 @@ def read_truth(path: Path, split: str = "test") -> Truth:
     The others are not annotated: they are left out, and counted in the notes.
     """
     boxes: dict[Key, Any] = {}
-    seen, problems = _masks_in(_found(path, f"{split}_data.pkl"), "VM", boxes)
-    whole, more = _masks_in(_found(path, f"{split}_data_full_mask.pkl"), "FM")
+    seen, problems = _masks_in(found_in(path, f"{split}_data.pkl"), "VM", boxes)
+    whole, more = _masks_in(found_in(path, f"{split}_data_full_mask.pkl"), "FM")
     problems, unlabelled = [*problems, *more], set[str]()
     clips: dict[tuple[str, str], list[TruthFrame]] = {}
     copies = _copies(seen)
-    pictures = {video: _pictures(path, video) for video in {video for video, _, _ in whole}}
+    pictures = {video: pictures_of(path, video) for video in {video for video, _, _ in whole}}
     for (video, thing, t), amodal in whole.items():
         key = key_of(video, thing, t)
         try:
@@ -127,7 +127,7 @@ def _at(names: Sequence[str], t: int) -> str:
     return names[t] if 0 <= t < len(names) else ""
 
 
-def _pictures(path: Path, video: str) -> list[str]:
+def pictures_of(path: Path, video: str) -> list[str]:
     """The names of a video's pictures from ``path`` on, the t-th of them for the time t; none where they are not."""
     for place in PICTURES:
         for folder in in_natural_order(path.glob(f"{place}/*/{glob.escape(video)}")):
@@ -136,7 +136,8 @@ def _pictures(path: Path, video: str) -> list[str]:
     return []
 
 
-def _found(path: Path, name: str) -> Path:
+def found_in(path: Path, name: str) -> Path:
+    """A file of the labels, wherever the data has it. Raises FormatError when it is nowhere."""
     for place in PLACES:
         if (path / place / name).is_file():
             return path / place / name

@@ -30,7 +30,7 @@ def read_truth(path: Path) -> Truth:
     """The instances that can be used, and what is wrong with the others. Raises FormatError when there is no list."""
     split = split_of(path)
     clips, problems, unseen = [], [], set[str]()
-    for name in _instances(split / "instance_list.npy"):
+    for name in instances_in(split / "instance_list.npy"):
         video, _, thing = name.rpartition("-")
         try:
             if not (video and thing.isdigit()):
@@ -53,7 +53,8 @@ def split_of(path: Path) -> Path:
     return path if (path / "instance_list.npy").is_file() else path / "test"
 
 
-def _instances(path: Path) -> list[str]:
+def instances_in(path: Path) -> list[str]:
+    """What ``instance_list.npy`` lists, each as video-object. Raises FormatError when it does not read."""
     try:
         return [str(name) for name in np.load(path, allow_pickle=False).ravel()]
     except (OSError, ValueError, EOFError, MemoryError) as error:

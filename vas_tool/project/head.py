@@ -26,7 +26,9 @@ SCHEMA = 1
 HEAD = ("schema", "source", "fps", "ledger")
 """The keys that never change after the import."""
 
-KEYS = frozenset((*HEAD, "canvas", "objects", "next_object_id", "engines", "seed", "crop", "settings", "history"))
+KEYS = frozenset(
+    (*HEAD, "canvas", "objects", "next_object_id", "engines", "seed", "crop", "settings", "intrinsics", "history")
+)
 
 NOT_A_PROJECT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What reading values of the wrong kind raises."""

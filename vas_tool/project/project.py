@@ -71,6 +71,7 @@ class Project:
         self._unmeasured: set[tuple[int, int]] = set()
         """(object_id, frame_index) where a modal mask was put: what is hidden may be another part now."""
         self.source, self.ledger, self.clip, self.truth = head.source, head.ledger, head.clip, head.truth
+        self.clip.intrinsics = self.truth.intrinsics
         self._history, self._notes = head.history, head.notes
         size = self.clip.size_wh
         most = size[0] * (1 + 2 * MOST_PADDING), size[1] * (1 + 2 * MOST_PADDING)
@@ -339,6 +340,7 @@ class Project:
             self._notes = ()
         write_atomically(file, text)
         self.truth, self._history = truth, history
+        self.clip.intrinsics = truth.intrinsics
 
     # --- what edits replaced in the layers -----------------------------------------------------------------------
 

@@ -96,7 +96,9 @@ def setups(project: Project, stage: Stage) -> SetupOf:
         windows = windows_of(project, spec)
         reach = reach_of(windows, len(project.clip)) if windows else ()
         afterwards = [parameter.name for parameter in spec.parameters if parameter.afterwards]
-        return Setup(set_now(project, spec), afterwards, reach, seeded=spec.seeded)
+        camera = project.truth.intrinsics if spec.uses_camera else None
+        known: dict[str, SettingValue] = {} if camera is None else {"intrinsics": str(camera)}
+        return Setup({**set_now(project, spec), **known}, afterwards, reach, seeded=spec.seeded)
 
     return setup_of
 

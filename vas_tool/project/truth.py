@@ -24,6 +24,7 @@ from vas_tool.types import (
     BoxKeyframe,
     Canvas,
     Click,
+    Intrinsics,
     MaskLayer,
     NoBox,
     SizeWH,
@@ -153,6 +154,8 @@ class Truth:
     """stage -> engine name -> what was set of that engine's parameters; each engine keeps its own."""
     crop: CropRule = field(default_factory=CropRule)
     """How amodal boxes become the crops that the amodal stage looks through."""
+    intrinsics: Intrinsics | None = None
+    """Of the clip's camera, in clip pixels, where they are known."""
 
     def __post_init__(self) -> None:
         if type(self.seed) is not int or not 0 <= self.seed <= MOST_SEED:
@@ -323,6 +326,7 @@ def truth_json(truth: Truth) -> dict[str, Any]:
         "engines": dict(truth.engines),
         "seed": truth.seed,
         "crop": asdict(truth.crop),
+        "intrinsics": None if truth.intrinsics is None else asdict(truth.intrinsics),
         "settings": {
             stage: {engine: dict(kept) for engine, kept in engines.items()} for stage, engines in truth.settings.items()
         },
@@ -332,6 +336,7 @@ def truth_json(truth: Truth) -> dict[str, Any]:
 def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
     """The reverse of ``truth_json``. Raises KeyError, TypeError, ValueError or PromptError on damage."""
     left, top, right, bottom = _frames(data["canvas"])
+    camera = data.get("intrinsics")  # absent before an engine asked for them
     truth = Truth(
         canvas=Canvas(frame_wh, left, top, right, bottom),
         objects=tuple(object_from_json(o) for o in data["objects"]),
@@ -340,6 +345,7 @@ def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
         seed=data["seed"],
         crop=CropRule(**data.get("crop", {})),  # absent before there were amodal boxes
         settings=settings_from_json(data.get("settings", {})),  # absent before there were parameters
+        intrinsics=None if camera is None else Intrinsics(**camera),
     )
     if truth.next_object_id <= max((thing.id for thing in truth.objects), default=0):
         raise ValueError(f"the next object would be {truth.next_object_id}, which is there already")

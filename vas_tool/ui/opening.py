@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import ProjectError, VideoError
+from vas_tool.formats.cameras import Camera, give_camera
 from vas_tool.formats.sequences import import_sequences, is_sequences_folder
 from vas_tool.project import Project
 from vas_tool.sample import is_sample, sample_clip
@@ -27,9 +28,9 @@ SAMPLE_NAME = "sample"
 class Opener:
     """Turns what a person chose into a token of ``rooms``."""
 
-    def __init__(self, rooms: Rooms, *, start: Path | None = None) -> None:
-        """``start`` is what the first tab sees: a video, a folder, or a project."""
-        self.rooms = rooms
+    def __init__(self, rooms: Rooms, *, start: Path | None = None, camera: Camera | None = None) -> None:
+        """``start`` is what the first tab sees: a video, a folder, or a project; ``camera`` is that of its clip."""
+        self.rooms, self._camera = rooms, camera
         self._start: Path | Ahead[str] | None = start
         self._starting = threading.Lock()
         """Held while the start is imported: everybody who arrives may want it at once."""
@@ -57,9 +58,10 @@ class Opener:
         return self.project(names[0]) if names else ""
 
     def _first(self, start: Path, progress: Progress) -> str:
-        if is_sample(start):
-            return self.sample(progress)
-        return self.source(start, progress)
+        token = self.sample(progress) if is_sample(start) else self.source(start, progress)
+        if self._camera is not None:
+            give_camera(self.rooms.session(token).project, self._camera)
+        return token
 
     def project(self, name: str) -> str:
         """A project under the root, by its name."""

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from vas_tool.errors import VideoError
-from vas_tool.types import Frame, SizeWH
+from vas_tool.types import Frame, Intrinsics, SizeWH
 from vas_tool.video.picture_files import open_picture
 from vas_tool.video.storing import frame_name
 
@@ -35,6 +35,8 @@ class FolderClip:
         self._folder = Path(frames_dir)
         self._fps = fps
         self._size_wh = size_wh
+        self.intrinsics: Intrinsics | None = None
+        """Of its camera, where they are known; whoever owns the clip sets them."""
         self._suffixes = _suffixes(self._folder)
         self._length = max(self._suffixes) + 1
         self._cache: OrderedDict[int, Frame] = OrderedDict()

@@ -1,0 +1,56 @@
+"""``vas-tool train``: train a method on a data set of its own format."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from vas_tool.commands.terminal import ProgressBar
+from vas_tool.engines.eoras.options import EorasOptions, reference_tilt
+from vas_tool.errors import InputError
+from vas_tool.training.eoras.plan import SCHEDULES, Plan, Schedule
+
+
+def train(options: Namespace) -> int:
+    """``vas-tool train eoras``: prints a line an epoch, and the last checkpoint."""
+    plan = plan_of(options)
+    from vas_tool.training.eoras.train import train as trained
+
+    bar = ProgressBar()
+    path = trained(plan, progress=bar)
+    bar.close()
+    print(path)
+    return 0
+
+
+def plan_of(options: Namespace) -> Plan:
+    """The run that is meant; what was not said is the released script's. Raises InputError."""
+    data, root = options.data[0], Path(options.data[1])
+    if data not in SCHEDULES:
+        raise InputError(f"--data needs {' or '.join(SCHEDULES)} and a folder, got {data!r}")
+    if not root.is_dir():
+        raise InputError(f"{root} does not exist; name the root of the data")
+    said = {field.name: getattr(options, field.name) for field in fields(Schedule)}
+    return Plan(
+        data,
+        root,
+        options.out,
+        replace(SCHEDULES[data], **{name: value for name, value in said.items() if value is not None}),
+        _network_options(options, root),
+        visible_weight=options.visible_weight,
+        seed=options.seed,
+        start=options.start,
+    )
+
+
+def _network_options(options: Namespace, root: Path) -> EorasOptions:
+    names = ("d_model", "num_slots", "num_layers", "feedforward", "feature_channels", "blocks", "decoder_channels")
+    said = {name: getattr(options, name) for name in names}
+    sizes: dict[str, Any] = {name: tuple(size) if isinstance(size, list) else size for name, size in said.items()}
+    return EorasOptions(
+        **sizes,
+        positions=options.positions,
+        tilt=options.tilt or reference_tilt(root.resolve().name),
+    )

@@ -1,0 +1,116 @@
+"""The network over a clip of any length: the slots go through all frames both ways, in memory that does not grow.
+
+The slots are carried through all frames one way first, and kept where blocks of frames begin. Then block after block is
+gone through the other way, its first pass repeated from what was kept, and decoded. Tokens of frames (1 MB each) are
+kept for as many frames as the memory bound allows, and computed again otherwise.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+
+import torch
+from torch import Tensor
+
+from vas_tool.engines.eoras.crops import Floats
+from vas_tool.engines.eoras.network import EorasNetwork, FrameTokens
+
+BLOCK = 12
+"""Frames that are decoded together: what the network was trained on."""
+
+TOKENS_BYTES = 512 << 20
+"""Tokens that are kept between the two passes."""
+
+Look = Callable[[int], tuple[Floats, Floats]]
+"""Position of a frame -> its patch (3, 128, 128) in [0, 1] and intrinsics (3, 3)."""
+
+Pulse = Callable[[int], None]
+"""Called before each frame of each pass with the steps done, of twice the number of frames. May raise Cancelled."""
+
+
+@dataclass(frozen=True)
+class ClipRun:
+    """One object's frames before a network in evaluation mode."""
+
+    network: EorasNetwork
+    look: Look
+    num_frames: int
+    pulse: Pulse = lambda _: None
+    block: int = BLOCK
+    tokens_bytes: int = TOKENS_BYTES
+
+    def masks(self, *, descending: bool = False) -> Iterator[tuple[int, dict[str, Floats]]]:
+        """(position, (121, 121) probabilities by decoder) of every frame, ascending or descending."""
+        positions = range(self.num_frames)[:: -1 if descending else 1]
+        blocks = [positions[first : first + self.block] for first in range(0, self.num_frames, self.block)]
+        kept = _KeptTokens(self)
+        entered = self._entered(blocks[::-1], kept)
+        slots, done = self.network.fresh_slots(1), self.num_frames
+        for block in blocks:
+            against, _ = self._through(block[::-1], entered[block], kept, told=repeat(done))
+            along, slots = self._through(block, slots, kept, told=range(done, done + len(block)))
+            done += len(block)
+            yield from self._decoded(block, along, against[::-1], descending=descending)
+
+    def _entered(self, blocks: Sequence[range], kept: _KeptTokens) -> dict[range, Tensor]:
+        """The slots (1, n, d) with which the pass against the answers' order enters each block."""
+        slots, entered, done = self.network.fresh_slots(1), dict[range, Tensor](), 0
+        for block in blocks:
+            entered[block] = slots
+            _, slots = self._through(block[::-1], slots, kept, told=range(done, done + len(block)))
+            done += len(block)
+        return entered
+
+    def _through(
+        self, positions: range, slots: Tensor, kept: _KeptTokens, *, told: Iterable[int]
+    ) -> tuple[list[Tensor], Tensor]:
+        """Updated tokens (1, 256, d) of each frame in this order, and the slots after the last."""
+        updated = list[Tensor]()
+        for position, done in zip(positions, told, strict=False):
+            self.pulse(done)
+            with torch.inference_mode():
+                step = self.network.step(slots, kept.of(position))
+            updated.append(step.updated)
+            slots = step.slots
+        return updated, slots
+
+    def _decoded(
+        self, block: range, along: Sequence[Tensor], against: Sequence[Tensor], *, descending: bool
+    ) -> Iterator[tuple[int, dict[str, Floats]]]:
+        """The network's decoders see the pass along the time first."""
+        forwards, backwards = (against, along) if descending else (along, against)
+        with torch.inference_mode():
+            decoded = self.network.decoded(torch.cat([*forwards]), torch.cat([*backwards]))
+            found = {name: masks[:, 0].float().cpu().numpy() for name, masks in decoded.items()}
+        for number, position in enumerate(block):
+            yield position, {name: masks[number] for name, masks in found.items()}
+
+
+class _KeptTokens:
+    """Tokens by frame, those that were asked for last; at least a block of them."""
+
+    def __init__(self, run: ClipRun) -> None:
+        self._run = run
+        self._kept: OrderedDict[int, FrameTokens] = OrderedDict()
+
+    def of(self, position: int) -> FrameTokens:
+        """Tokens (1, 256, d) of a frame."""
+        if position not in self._kept:
+            self._kept[position] = self._computed(position)
+        self._kept.move_to_end(position)
+        while len(self._kept) > max(self._run.block, self._run.tokens_bytes // _num_bytes(self._kept[position])):
+            self._kept.popitem(last=False)
+        return self._kept[position]
+
+    def _computed(self, position: int) -> FrameTokens:
+        network = self._run.network
+        device = network.slot.weight.device
+        crop, intrinsics = (torch.from_numpy(part)[None].to(device) for part in self._run.look(position))
+        return network.tokens(crop, intrinsics)
+
+
+def _num_bytes(tokens: FrameTokens) -> int:
+    return sum(part.element_size() * part.nelement() for part in (tokens.front, tokens.birds_eye))

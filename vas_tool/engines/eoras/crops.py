@@ -1,0 +1,94 @@
+"""The square that EoRaS looks at: around an object, twice its box, brought to the network's size and back.
+
+Boxes are (row_min, row_max, column_min, column_max), as in the reference's loaders
+(``data/dataloader_MOViD.py``). The last row and column belong to the box.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from vas_tool.engines.eoras.options import CROP_SIDE, MASK_SIDE
+from vas_tool.types import Frame, Mask
+
+Floats = npt.NDArray[np.float32]
+
+ENLARGED = 2.0
+"""How many times as long as the object's box the window is, on each axis."""
+
+ANSWERED = 0.5
+"""Probability above which a pixel belongs to the mask."""
+
+
+class Window(NamedTuple):
+    """What the network looks at, in pixels of the frame; each maximum belongs to it, and may lie one pixel outside.
+
+    The reference limits the maximum to the frame's height, not to its last row. The surplus row does not exist in the
+    crop, but counts in the size to which masks are brought back.
+    """
+
+    row_min: int
+    row_max: int
+    column_min: int
+    column_max: int
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Rows and columns, the surplus ones included."""
+        return self.row_max - self.row_min + 1, self.column_max - self.column_min + 1
+
+    def cut(self, picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """(H, W, ...) -> what of it lies in the window."""
+        return picture[self.row_min : self.row_max + 1, self.column_min : self.column_max + 1]
+
+
+def window_around(box: tuple[int, int, int, int], size_hw: tuple[int, int]) -> Window:
+    """Twice as long as ``box`` on each axis around its middle, within the frame."""
+    rows, columns = (_doubled(*side, limit) for side, limit in zip((box[:2], box[2:]), size_hw, strict=True))
+    return Window(*rows, *columns)
+
+
+def _doubled(first: int, last: int, limit: int) -> tuple[int, int]:
+    centre, length = (first + last) // 2, int((last - first) * ENLARGED)
+    return max(0, centre - length // 2), min(limit, centre + length // 2)
+
+
+def patch_of(frame: Frame, window: Window) -> Floats:
+    """(H, W, 3) uint8 -> (3, 128, 128) in [0, 1], smoothed before it is made smaller (scikit-image's ``rescale``)."""
+    crop = np.asarray(window.cut(frame), np.float32) / np.float32(255)
+    factors = np.array(crop.shape[:2]) / CROP_SIDE
+    sigmas = np.maximum(0, (factors - 1) / 2)
+    smooth = ndimage.gaussian_filter(crop, (*sigmas, 0), mode="mirror")
+    patch = ndimage.zoom(smooth, (*(1 / factors), 1), order=1, mode="mirror", grid_mode=True)
+    return np.ascontiguousarray(patch.transpose(2, 0, 1))
+
+
+def mask_patch_of(mask: Mask, window: Window) -> Mask:
+    """(H, W) -> (121, 121): the nearest pixel of each."""
+    crop = window.cut(mask)
+    rows, columns = (_nearest(count) for count in crop.shape[:2])
+    return np.ascontiguousarray(crop[np.ix_(rows, columns)], dtype=np.bool_)
+
+
+def _nearest(count: int) -> npt.NDArray[np.intp]:
+    return ((np.arange(MASK_SIDE) + 0.5) * count / MASK_SIDE).astype(np.intp)
+
+
+def pasted(probability: Floats, window: Window, size_hw: tuple[int, int], *, threshold: float = ANSWERED) -> Mask:
+    """(121, 121) probabilities -> (H, W): True where the enlarged answer exceeds it, False outside the window."""
+    enlarged = _enlarged(probability, window.size_hw) > threshold
+    whole = np.zeros(size_hw, np.bool_)
+    inside = window.cut(whole)
+    inside[...] = enlarged[: inside.shape[0], : inside.shape[1]]
+    return whole
+
+
+def _enlarged(picture: Floats, size_hw: tuple[int, int]) -> Floats:
+    """Bilinear, the corners on the corners (``align_corners=True`` of torch)."""
+    rows, columns = (np.linspace(0, MASK_SIDE - 1, count, dtype=np.float32) for count in size_hw)
+    x, y = np.meshgrid(columns, rows)
+    return np.asarray(ndimage.map_coordinates(picture, (y, x), order=1, output=np.float32), np.float32)

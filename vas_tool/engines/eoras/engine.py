@@ -1,0 +1,175 @@
+"""The amodal engine: windows around what is seen, the network over all of them, masks brought back to the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from sam_integration.presets import best_device
+from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.eoras.camera import GUESSED, guessed_intrinsics, kubric_matrix, pixel_matrix
+from vas_tool.engines.eoras.checkpoints import load_network
+from vas_tool.engines.eoras.clip_runs import ClipRun, Look
+from vas_tool.engines.eoras.crops import Floats, Window, pasted, patch_of, window_around
+from vas_tool.engines.eoras.network import EorasNetwork
+from vas_tool.engines.eoras.options import Tilt
+from vas_tool.engines.eoras.settable import PARAMETERS
+from vas_tool.engines.eoras.weights import RELEASED, Variant, weights_of
+from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue, resolved
+from vas_tool.errors import EngineError
+from vas_tool.masks import box_xyxy
+from vas_tool.remarks import remark
+from vas_tool.types import Canvas, Clip, Depth, Mask, intrinsics_on
+
+NAME = "eoras"
+WHAT = "amodal masks"
+"""The name of the work, for progress."""
+
+OWN_TILT = "weights"
+"""The setting ``tilt`` that takes the one that the weights were trained with."""
+
+
+def open_eoras(*, variant: Variant) -> EorasAmodal:
+    """A released model from the first place that has its weights. Raises EngineError."""
+    weights, released = weights_of(variant), RELEASED[variant]
+    path = weights.find()
+    if path is None:
+        raise EngineError(f"{weights.lack()}; {weights.get}")
+    network = load_network(path, tilt=released.tilt).to(best_device())
+    return EorasAmodal(network, pixel_intrinsics=released.pixel_intrinsics)
+
+
+class EorasAmodal:
+    """An AmodalCompleter (see ``engines.base``). It looks at the frame: what lies beyond it stays empty."""
+
+    def __init__(self, network: EorasNetwork, *, pixel_intrinsics: bool = False) -> None:
+        """``pixel_intrinsics``: pass the camera as the reference does for KITTI."""
+        self._network, self._pixel_intrinsics = network, pixel_intrinsics
+
+    def complete(
+        self,
+        clip: Clip,
+        modal: Mapping[int, Mask],
+        depth: Mapping[int, Depth],
+        *,
+        canvas: Canvas,
+        frame_indices: range,
+        seed: int = 0,
+        settings: Settings = NO_SETTINGS,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, Mask]]:
+        """(frame_index, (canvas H, W) bool) in the order asked for. Depth and seed change nothing. Raises Cancelled."""
+        chosen = resolved(PARAMETERS, settings, engine=NAME)
+        windows = windows_of(modal, interpolated=chosen["hidden_frames"] == "interpolated")
+        shown = _Shown(clip, windows, self._matrix_on(clip))
+        answers = self.answers(
+            shown.look, len(windows), tilt=chosen["tilt"], descending=frame_indices.step < 0, progress=progress
+        )
+        masks = ((shown.frames[position], found) for position, found in answers)
+        wanted = _Wanted(masks, windows, size_hw=clip.size_wh[::-1], threshold=float(chosen["threshold"]))
+        for index in frame_indices:
+            mask = wanted.mask(index)
+            if chosen["union_with_modal"] and index in modal:
+                mask |= modal[index]
+            yield index, canvas.to_canvas(mask)
+
+    def answers(
+        self,
+        look: Look,
+        num_frames: int,
+        *,
+        tilt: SettingValue = OWN_TILT,
+        descending: bool = False,
+        progress: Progress = silent,
+    ) -> Iterator[tuple[int, Floats]]:
+        """(position, (121, 121) probabilities of the whole object) of every frame that ``look`` shows."""
+        network = self._network if tilt == OWN_TILT else self._network.tilted(_tilt(tilt))
+        pulse = partial(_tell, progress, 2 * num_frames)
+        for position, found in ClipRun(network, look, num_frames, pulse).masks(descending=descending):
+            yield position, found["fm"]
+
+    def _matrix_on(self, clip: Clip) -> Callable[[int], Floats]:
+        """Frame index -> (3, 3) intrinsics; says so where they are guessed."""
+        guessed, size_wh = guessed_intrinsics(clip.size_wh), clip.size_wh
+        if self._pixel_intrinsics:  # it sees nothing by them, whatever they are
+            return lambda index: pixel_matrix(intrinsics_on(clip, index) or guessed)
+        if intrinsics_on(clip, 0) is None:
+            remark(GUESSED)
+        return lambda index: kubric_matrix(intrinsics_on(clip, index) or guessed, size_wh)
+
+
+def _tilt(name: object) -> Tilt:
+    tilts: dict[object, Tilt] = {"none": "none", "movid": "movid", "kubasic": "kubasic"}
+    return tilts[name]
+
+
+def _tell(progress: Progress, total: int, done: int) -> None:
+    progress(done, total, WHAT)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the network is shown of one object."""
+
+    clip: Clip
+    windows: Mapping[int, Window]
+    matrix_on: Callable[[int], Floats]
+
+    @property
+    def frames(self) -> list[int]:
+        """Position in the network's clip -> frame index."""
+        return sorted(self.windows)
+
+    def look(self, position: int) -> tuple[Floats, Floats]:
+        """See ``clip_runs.Look``."""
+        index = self.frames[position]
+        return patch_of(self.clip[index], self.windows[index]), self.matrix_on(index)
+
+
+class _Wanted:
+    """The network's answers in the order in which they come, taken as they are asked for."""
+
+    def __init__(
+        self,
+        answers: Iterator[tuple[int, Floats]],
+        windows: Mapping[int, Window],
+        *,
+        size_hw: tuple[int, int],
+        threshold: float,
+    ) -> None:
+        self._answers, self._windows, self._size_hw, self._threshold = answers, windows, size_hw, threshold
+
+    def mask(self, index: int) -> Mask:
+        """(H, W); empty where the network was not asked."""
+        if index not in self._windows:
+            return np.zeros(self._size_hw, np.bool_)
+        probability = next(found for frame, found in self._answers if frame == index)
+        return pasted(probability, self._windows[index], self._size_hw, threshold=self._threshold)
+
+
+def windows_of(modal: Mapping[int, Mask], *, interpolated: bool) -> dict[int, Window]:
+    """frame_index -> window, where something is seen; with ``interpolated`` also between such frames."""
+    boxes = {index: _box(mask) for index, mask in modal.items() if mask.any()}
+    size_hw = next((mask.shape for mask in modal.values()), (0, 0))
+    if interpolated and boxes:
+        frames = sorted(boxes)
+        between = range(frames[0], frames[-1] + 1)
+        sides = [np.interp(between, frames, [boxes[f][side] for f in frames]) for side in range(4)]
+        boxes = {index: _rounded(corners) for index, corners in zip(between, np.stack(sides, 1), strict=True)}
+    return {index: window_around(box, (size_hw[0], size_hw[1])) for index, box in boxes.items()}
+
+
+def _box(mask: Mask) -> tuple[int, int, int, int]:
+    """First and last row, first and last column."""
+    found = box_xyxy(mask)
+    assert found is not None
+    x0, y0, x1, y1 = found
+    return y0, y1 - 1, x0, x1 - 1
+
+
+def _rounded(corners: Floats) -> tuple[int, int, int, int]:
+    top, bottom, left, right = (round(float(side)) for side in corners)
+    return top, bottom, left, right

@@ -1,0 +1,39 @@
+"""The three published checkpoints of EoRaS: where they are looked for. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vas_tool.engines.eoras.options import Tilt
+from vas_tool.engines.weights import Weights
+
+Variant = Literal["movi-b", "movi-d", "kitti"]
+
+LICENCE = "not stated by the authors (code: Apache-2.0): check before use"
+NUM_MEGABYTES = 940
+"""312 of weights, and twice as much of the optimiser's state."""
+
+
+@dataclass(frozen=True)
+class Released:
+    """What holds for one of the checkpoints."""
+
+    tilt: Tilt
+    """As the released scripts choose it by the data set's name (``options.reference_tilt``)."""
+    pixel_intrinsics: bool
+    """KITTI passes intrinsics in pixels, with which the bird's-eye view sees nothing."""
+
+
+RELEASED: dict[Variant, Released] = {
+    "movi-d": Released(tilt="movid", pixel_intrinsics=False),
+    "movi-b": Released(tilt="none", pixel_intrinsics=False),
+    "kitti": Released(tilt="none", pixel_intrinsics=True),
+}
+
+
+def weights_of(variant: Variant) -> Weights:
+    """Local files only: the authors' address is not that of a hub."""
+    plain = variant.replace("-", "")
+    names = (f"eoras-{variant}.pth.gz", f"eoras_{plain}.pth.gz", f"{plain}.pth.gz", f"eoras-{variant}.pth")
+    return Weights(f"eoras-{variant}", "", names[0], NUM_MEGABYTES, LICENCE, other_names=names[1:])

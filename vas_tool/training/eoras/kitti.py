@@ -1,0 +1,109 @@
+"""KITTI (KINS-Video-Car) as EoRaS reads it (the reference's ``data/dataloader_KITTI.py``).
+
+    <root>/car_data/{train,val,test}_data.pkl            {video: {object: {t: {VM, VM_bbox, loss_mask}}}}
+    <root>/car_data/{train,val,test}_data_full_mask.pkl  {video: {object: {t: {FM}}}}
+    <root>/Kitti/raw_video/<date>/<video>/*.png          the t-th by the number in its name
+    <root>/Kitti/calib/{3,26,28,29,30}.txt               P2, by the last two digits of the date
+
+Intrinsics are in pixels, as the reference passes them; see ``birds_eye``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from vas_tool.engines.eoras.crops import Floats
+from vas_tool.errors import FormatError
+from vas_tool.evaluation.dataset import RleMask
+from vas_tool.evaluation.kitti import found_in, pictures_of
+from vas_tool.evaluation.safe_pickle import load_plain
+from vas_tool.training.eoras.samples import ObjectFrame, Sample, padded, training_part
+from vas_tool.video.clip import read_frame
+
+Split = Literal["train", "val", "test"]
+
+P2_LINE = 2
+"""Of a calibration file, from 0."""
+
+
+@dataclass(frozen=True)
+class KittiSamples:
+    """A split. ``length`` frames of each object in ``train`` and ``val``; in ``test`` all, at least ``length``."""
+
+    root: Path
+    split: Split
+    length: int = 8
+
+    @property
+    def names(self) -> Sequence[str]:
+        """``video-object`` of each sample. Raises FormatError when the labels do not read."""
+        return [f"{video}-{thing}" for video, thing in self._objects]
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def sample(self, index: int, random: np.random.RandomState) -> Sample:
+        """See ``SampleSource``. The numbers of an object's frames must be consecutive."""
+        video, thing = self._objects[index]
+        name = f"{video}-{thing}"
+        try:
+            seen, whole = self._seen[video][thing], self._whole[video][thing]
+            times = sorted(int(t) for t in seen)
+            if times != list(range(times[0], times[0] + len(times))):
+                raise FormatError(f"{name}: its frames are not consecutive ({times[:4]} ...)")
+            chosen = [times[i] for i in self._positions(len(times), random)]
+            pictures = [self.root / picture for picture in pictures_of(self.root, video)]
+            frames = tuple(_object_frame(seen[t], whole[t], pictures[t]) for t in chosen)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise FormatError(f"{self.split}_data of {name} lacks what EoRaS reads ({error!r})") from error
+        return Sample(name, frames, self._intrinsics(video), tuple(chosen))
+
+    def _positions(self, count: int, random: np.random.RandomState) -> Sequence[int]:
+        if self.split == "test":
+            return padded(range(count), self.length)
+        return training_part(count, self.length, random)
+
+    @cached_property
+    def _objects(self) -> list[tuple[Any, Any]]:
+        return [(video, thing) for video, things in self._seen.items() for thing in things]
+
+    @cached_property
+    def _seen(self) -> Mapping[Any, Any]:
+        return _loaded(found_in(self.root, f"{self.split}_data.pkl"))
+
+    @cached_property
+    def _whole(self) -> Mapping[Any, Any]:
+        return _loaded(found_in(self.root, f"{self.split}_data_full_mask.pkl"))
+
+    def _intrinsics(self, video: str) -> Floats:
+        """(3, 3), in pixels. The date is the first ten letters of the video's name."""
+        return read_intrinsics(self.root / "Kitti" / "calib" / f"{int(video[:10][-2:])}.txt")
+
+
+def _loaded(path: Path) -> Mapping[Any, Any]:
+    data = load_plain(path)
+    if not isinstance(data, Mapping) or not all(isinstance(things, Mapping) for things in data.values()):
+        raise FormatError(f"{path} must hold {{video: {{object: ...}}}}")
+    return data
+
+
+def _object_frame(seen: Mapping[str, Any], whole: Mapping[str, Any], picture: Path) -> ObjectFrame:
+    modal, amodal = RleMask.of(seen["VM"]).read(), RleMask.of(whole["FM"]).read()
+    top, bottom, left, right = (int(n) for n in seen["VM_bbox"])
+    height, width = modal.shape
+    return ObjectFrame(read_frame(picture, (width, height)), modal, amodal, (top, bottom, left, right))
+
+
+def read_intrinsics(path: Path) -> Floats:
+    """(3, 3): the left part of P2 in a KITTI calibration file, in pixels. Raises FormatError."""
+    try:
+        numbers = path.read_text().splitlines()[P2_LINE].split()[1:]
+        return np.array(numbers, np.float32).reshape(3, 4)[:, :3]
+    except (OSError, IndexError, ValueError) as error:
+        raise FormatError(f"{path} does not read as a KITTI calibration with P2 on its third line ({error})") from error

@@ -1,0 +1,175 @@
+"""A miniature MOVi set made by code: boxes and cylinders on a floor, a camera that goes around them, exact truth.
+
+Written in the layout that ``movi`` reads. Pictures are drawn by casting a ray through every pixel at each thing, so
+that modal and amodal masks and the camera are exact. Things hide each other; frames on which nothing is seen of an
+object exist, and have no box, as in MOVi.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Doubles = npt.NDArray[np.float64]
+
+FOCAL = 35 / 32
+"""Focal length over the picture's width, as every Kubric camera."""
+
+FAR = 1e9
+"""Depth of what a ray misses."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A box or an upright cylinder that stands on the floor."""
+
+    round: bool
+    middle: Doubles
+    """(2,) on the floor."""
+    half: Doubles
+    """(3,): half of its extent along x, y and z before it is turned; a cylinder's radius is the first."""
+    angle: float
+    colour: Doubles
+    """(3,) in 0..1."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A camera: where it is, and the three axes of its view."""
+
+    position: Doubles
+    right: Doubles
+    down: Doubles
+    forward: Doubles
+
+    @classmethod
+    def at(cls, position: Doubles, target: Doubles) -> Look:
+        """Upright, towards a point."""
+        forward = (target - position) / np.linalg.norm(target - position)
+        right = np.cross(forward, [0, 0, 1])
+        right /= np.linalg.norm(right)
+        return cls(position, right, np.cross(forward, right), forward)
+
+    def rays(self, side: int) -> Doubles:
+        """(side, side, 3): the direction of each pixel's middle; its length along the view is 1."""
+        middle = ((np.arange(side) + 0.5) / side - 0.5) / FOCAL
+        across, down = np.meshgrid(middle, middle)
+        return self.forward + across[..., None] * self.right + down[..., None] * self.down
+
+
+def write_made_movi(
+    root: Path, *, num_train: int, num_test: int, num_frames: int = 12, side: int = 96, seed: int = 0
+) -> None:
+    """``root/{train,test}``, the same bytes for the same numbers. Every video has three or four things."""
+    for split, count, stream in (("train", num_train, 0), ("test", num_test, 1)):
+        names = list[str]()
+        (root / split).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            video = f"{split}{number:04d}"
+            random = np.random.default_rng([seed, stream, number])
+            things = _things(random)
+            seen = _write_video(root / split / video, things, _looks(random, num_frames), side=side)
+            names += [f"{video}-{thing}" for thing in seen]
+        np.save(root / split / "instance_list.npy", np.array(names))
+
+
+def _things(random: np.random.Generator) -> list[Thing]:
+    things = list[Thing]()
+    for _ in range(int(random.integers(3, 5))):
+        half = random.uniform(0.5, 1.1, 3)
+        middle = random.uniform(-1.8, 1.8, 2)
+        angle, colour = float(random.uniform(0, np.pi)), random.uniform(0.15, 0.95, 3)
+        things.append(Thing(bool(random.random() < 0.5), middle, half, angle, colour))
+    return things
+
+
+def _looks(random: np.random.Generator, count: int) -> list[Look]:
+    start, turn = random.uniform(0, 2 * np.pi), random.uniform(0.4, 1.0) * random.choice([-1, 1])
+    angles = start + turn * np.linspace(0, 1, count)
+    away, height = random.uniform(6.5, 8), random.uniform(1.2, 2.5)
+    places = np.stack([away * np.cos(angles), away * np.sin(angles), np.full(count, height)], 1)
+    return [Look.at(place, np.array([0, 0, 0.6])) for place in places]
+
+
+def depths_of(thing: Thing, look: Look, side: int) -> tuple[Doubles, Doubles]:
+    """(side, side) distance along the view, ``FAR`` where a ray misses; (side, side, 3) outward normals, local."""
+    cos, sin = np.cos(thing.angle), np.sin(thing.angle)
+    turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+    origin = turn @ (look.position - [*thing.middle, thing.half[2]])
+    rays = look.rays(side) @ turn.T
+    return _round_depths(thing, origin, rays) if thing.round else _box_depths(thing, origin, rays)
+
+
+def _box_depths(thing: Thing, origin: Doubles, rays: Doubles) -> tuple[Doubles, Doubles]:
+    with np.errstate(divide="ignore"):
+        first, second = (-thing.half - origin) / rays, (thing.half - origin) / rays
+    near, far = np.minimum(first, second), np.maximum(first, second)
+    axis, entered, left = near.argmax(-1), near.max(-1), far.min(-1)
+    normals = np.eye(3)[axis] * -np.sign(np.take_along_axis(rays, axis[..., None], -1))
+    return np.where((entered < left) & (left > 0), entered, FAR), normals
+
+
+def _round_depths(thing: Thing, origin: Doubles, rays: Doubles) -> tuple[Doubles, Doubles]:
+    """The side of a cylinder, then its lid."""
+    radius, half = thing.half[0], thing.half[2]
+    a = (rays[..., :2] ** 2).sum(-1)
+    b = (rays[..., :2] * origin[:2]).sum(-1)
+    inside = b**2 - a * ((origin[:2] ** 2).sum() - radius**2)
+    entered = (-b - np.sqrt(np.maximum(inside, 0))) / a
+    at = origin + entered[..., None] * rays
+    sides = np.where((inside > 0) & (entered > 0) & (np.abs(at[..., 2]) <= half), entered, FAR)
+    with np.errstate(divide="ignore"):
+        lid = (half - origin[2]) / rays[..., 2]
+    on_lid = ((origin[:2] + lid[..., None] * rays[..., :2]) ** 2).sum(-1) <= radius**2
+    tops = np.where(on_lid & (lid > 0), lid, FAR)
+    normals = np.where((tops < sides)[..., None], [0.0, 0.0, 1.0], at * [1, 1, 0] / radius)
+    return np.minimum(sides, tops), normals
+
+
+def _write_video(folder: Path, things: Sequence[Thing], looks: Sequence[Look], *, side: int) -> list[int]:
+    """Gives the things of which something is seen on some frame."""
+    folder.mkdir(parents=True, exist_ok=True)
+    instances: list[dict[str, Any]] = [{"bboxes_3d": [], "bboxes": [], "bbox_frames": []} for _ in things]
+    for t, look in enumerate(looks):
+        found = [depths_of(thing, look, side) for thing in things]
+        depths = np.stack([depth for depth, _ in found])
+        ids = np.where(depths.min(0) < FAR, depths.argmin(0) + 1, 0).astype(np.uint8)
+        Image.fromarray(ids).save(folder / f"segmentation_full_{t:05d}.png")
+        Image.fromarray(_picture(things, [n for _, n in found], ids)).save(folder / f"rgba_full_{t:05d}.png")
+        for number, depth in enumerate(depths):
+            amodal = ((depth < FAR) * (number + 1)).astype(np.uint8)
+            Image.fromarray(amodal).save(folder / f"segmentation_{number}_{t:05d}.png")
+            _note_box(instances[number], ids == number + 1, t)
+    metadata = {"num_frames": len(looks), "height": side, "width": side}
+    matrix = [[FOCAL, 0, -0.5], [0, -FOCAL, -0.5], [0, 0, -1]]
+    camera = {"K": matrix, "focal_length": 35.0, "sensor_width": 32.0, "positions": [list(k.position) for k in looks]}
+    content = {"metadata": metadata, "camera": camera, "instances": instances}
+    (folder / "metadata.json").write_text(json.dumps(content))
+    return [number for number, instance in enumerate(instances) if instance["bbox_frames"]]
+
+
+def _note_box(instance: dict[str, Any], modal: npt.NDArray[np.bool_], t: int) -> None:
+    """Top, left, bottom, right as parts of the picture; a frame on which nothing is seen has none."""
+    rows, columns = np.flatnonzero(modal.any(1)), np.flatnonzero(modal.any(0))
+    if rows.size:
+        height, width = modal.shape
+        box = rows[0] / height, columns[0] / width, (rows[-1] + 1) / height, (columns[-1] + 1) / width
+        instance["bboxes"].append([float(part) for part in box])
+        instance["bbox_frames"].append(t)
+
+
+def _picture(things: Sequence[Thing], normals: Sequence[Doubles], ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(side, side, 4): each thing in its colour, lighter where it faces the light; a grey floor."""
+    light = np.array([0.3, 0.5, 0.8])
+    picture = np.full((*ids.shape, 3), 0.55)
+    for number, (thing, normal) in enumerate(zip(things, normals, strict=True)):
+        shade = 0.45 + 0.55 * np.clip(normal @ light, 0, 1)
+        picture = np.where((ids == number + 1)[..., None], thing.colour * shade[..., None], picture)
+    return np.dstack([(picture * 255).round().astype(np.uint8), np.full(ids.shape, 255, np.uint8)])

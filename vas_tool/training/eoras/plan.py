@@ -1,0 +1,73 @@
+"""How a training run of EoRaS goes: data, network, and the released scripts' schedules. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vas_tool.engines.eoras.options import EorasOptions
+from vas_tool.errors import InputError
+from vas_tool.training.eoras.kitti import KittiSamples
+from vas_tool.training.eoras.movi import MoviSamples
+from vas_tool.training.eoras.samples import SampleSource
+
+Data = Literal["movi", "kitti"]
+
+KITTI_TEST_LENGTH = 8
+"""Of the reference's test script: shorter clips are padded to it."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What differs between the two released training scripts; the defaults are MOVi's."""
+
+    epochs: int = 50
+    learning_rate: float = 1e-5
+    gamma: float = 1.0
+    """Decay of the learning rate an epoch."""
+    passes: int = 1
+    """Times that an epoch goes through the clips."""
+    every: int = 10
+    """Epochs between checkpoints, and between test loops."""
+    length: int = 12
+    """Frames of a clip."""
+
+    def __post_init__(self) -> None:
+        whole = {name: getattr(self, name) for name in ("epochs", "passes", "every", "length")}
+        wrong = [f"{name} {value}" for name, value in whole.items() if value < 1]
+        if wrong or self.learning_rate <= 0 or not 0 < self.gamma <= 1:
+            raise InputError(
+                "a training needs whole numbers from 1, a learning rate above 0 and a gamma in 0..1; "
+                f"got {', '.join(wrong) or f'learning rate {self.learning_rate:g}, gamma {self.gamma:g}'}"
+            )
+
+
+SCHEDULES: dict[Data, Schedule] = {
+    "movi": Schedule(),
+    "kitti": Schedule(epochs=51, learning_rate=1e-4, gamma=0.95, passes=2, every=5),
+}
+"""What the released scripts do when nothing is said. The paper names gamma 0.95 for both. KITTI's script means its
+second pass to be a validation, but takes the training clips again."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run."""
+
+    data: Data
+    root: Path
+    out: Path
+    schedule: Schedule
+    options: EorasOptions
+    visible_weight: float = 1.0
+    seed: int = 123
+    """Of the released scripts."""
+    start: Path | None = None
+    """A checkpoint to begin with, or torchvision's ResNet-50."""
+
+    def source(self, split: Literal["train", "test"]) -> SampleSource:
+        """A split of the data. Test clips are whole."""
+        if self.data == "movi":
+            return MoviSamples(self.root, split, self.schedule.length)
+        return KittiSamples(self.root, split, self.schedule.length if split == "train" else KITTI_TEST_LENGTH)
