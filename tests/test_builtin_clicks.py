@@ -40,10 +40,10 @@ def far_away() -> Scene:
     random = np.random.default_rng(3)
     ground = cv2.resize(random.integers(40, 200, (45, 80, 3), np.uint8), FRAME_WH, interpolation=cv2.INTER_CUBIC)
     frames = np.stack([ground] * len(inner))
-    frames[:, 300 : 300 + height, 500 : 500 + width] = inner.clip.frames
     modal = {i: np.zeros(FRAME_WH[::-1], bool) for i in range(len(inner))}
     for index, mask in inner.modal.items():
         modal[index][300 : 300 + height, 500 : 500 + width] = mask
+        frames[index][modal[index]] = inner.clip.frames[index][mask]
     return Scene(ArrayClip(frames), modal, modal, {}, {}, {})
 
 

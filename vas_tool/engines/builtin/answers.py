@@ -86,7 +86,7 @@ def answered(frame: LookedAt, asked: Asked, before: Answer) -> Answer:
         if asked.box is None and not any(click.positive for click in asked.clicks):
             return before
         window = whole(frame.size_wh)
-        found = Found(window, frame.asked(window, clicks=asked.clicks, box=asked.box))
+        found = frame.look(window, clicks=asked.clicks, box=asked.box)
         mask = found.mask(frame.size_wh)
     found = _looked_closer(frame, asked, found, mask=mask)
     mask = _obeying(found.mask(frame.size_wh), asked.clicks, found.window)
@@ -98,8 +98,8 @@ def answered(frame: LookedAt, asked: Asked, before: Answer) -> Answer:
 def boxed(frame: LookedAt, box: Box) -> Answer:
     """What a box is around; all of it when nothing is found in it."""
     window = around((box.x0, box.y0, box.x1, box.y1), frame.size_wh, times=SHOWN)
-    soft = frame.asked(window, box=box)
-    found = Found(window, frame.asked(window, box=box, prior=soft))
+    found = frame.look(window, box=box)
+    found = frame.look(window, box=box, prior=found.soft)
     mask = found.mask(frame.size_wh)
     if not mask.any():
         x0, y0 = max(0, round(box.x0)), max(0, round(box.y0))
@@ -112,8 +112,7 @@ def _looked_closer(frame: LookedAt, asked: Asked, found: Found, *, mask: Mask) -
     """In a window around an (H, W) mask and the last click, wider where what is found there goes on beyond it."""
     for _ in range(1 + WIDER):
         window = _closer(mask, asked.clicks, found.window)
-        soft = frame.asked(window, clicks=asked.clicks, box=asked.box, prior=found.seen(window))
-        found = Found(window, soft)
+        found = frame.look(window, clicks=asked.clicks, box=asked.box, prior=found.seen(window))
         if not found.goes_on(frame.size_wh):
             break
         mask = found.mask(frame.size_wh)

@@ -44,10 +44,17 @@ class LookedAt:
             self._encoded.popitem(last=False)
         return self._encoded[window]
 
-    def asked(
-        self, window: Window, *, clicks: Sequence[Click] = (), box: Box | None = None, prior: Floats | None = None
-    ) -> Floats:
-        """(height, width): the probability of what clicks, a box and a (height, width) mask so far mean."""
+    def look(
+        self,
+        window: Window,
+        *,
+        clicks: Sequence[Click] = (),
+        box: Box | None = None,
+        prior: Floats | None = None,
+        sure: Reference | None = None,
+        recent: Reference | None = None,
+    ) -> Found:
+        """What clicks, a box, a (height, width) prior mask and what other frames teach mean there."""
         maps, seen = np.zeros((NUM_MAPS, *window.shape), np.float32), self.encoded(window)
         points: tuple[list[tuple[float, float]], ...] = ([], [])
         for click in clicks:
@@ -55,22 +62,14 @@ class LookedAt:
                 kind, at = int(not click.positive), window.point(click.x, click.y)
                 points[kind].append(at)
                 cv2.circle(maps[kind], (round(at[0]), round(at[1])), CLICK_RADIUS, 1.0, cv2.FILLED)
+        if prior is not None:
+            maps[2] = prior
         if box is not None:
             left, top = (max(0, round(v + 0.5)) for v in window.point(box.x0 - 0.5, box.y0 - 0.5))
             right, bottom = (max(0, round(v + 0.5)) for v in window.point(box.x1 - 0.5, box.y1 - 0.5))
             maps[3, top:bottom, left:right] = 1
-        if prior is not None:
-            maps[2] = prior
-        return self._network.decode(seen, maps, matches(seen, clicked=(points[0], points[1])))
-
-    def followed(
-        self, window: Window, *, prior: Floats | None, sure: Reference | None, recent: Reference | None = None
-    ) -> Floats:
-        """(height, width): the probability of what the references show, about where a (height, width) prior mask is."""
-        maps, seen = np.zeros((NUM_MAPS, *window.shape), np.float32), self.encoded(window)
-        if prior is not None:
-            maps[2] = prior
-        return self._network.decode(seen, maps, matches(seen, sure=sure, recent=recent))
+        alike = matches(seen, sure=sure, recent=recent, clicked=(points[0], points[1]))
+        return Found(window, self._network.decode(seen, maps, alike))
 
     def reference(self, found: Found) -> Reference:
         """What it teaches where it was found."""

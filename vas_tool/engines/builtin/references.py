@@ -12,6 +12,7 @@ from vas_tool.engines.builtin.click_network import ClickNetwork
 from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.matching import Reference
 from vas_tool.engines.builtin.walk import Walk, found_in
+from vas_tool.engines.builtin.windows import Found, whole
 from vas_tool.types import Clip, Mask
 
 KEPT = 4
@@ -65,12 +66,18 @@ class References:
         """From one of them; what another one teaches counts the same."""
         looked, mask = LookedAt(self._clip[index], self._network), self.mask(index)
         lessons = [self._lesson(index, looked), *([self._lesson(also)] if also not in (None, index) else [])]
-        return Walk(index, looked, found_in(mask), Reference.together(lessons))
+        return Walk(index, looked, found_in(mask), Reference.together(lessons), area=float(np.count_nonzero(mask)))
 
     def _lesson(self, index: int, looked: LookedAt | None = None) -> Reference:
         if index not in self._lessons:
             looked = looked or LookedAt(self._clip[index], self._network)
-            self._lessons[index] = looked.reference(found_in(self.mask(index)))
+            self._lessons[index] = _taught(looked, self.mask(index))
             while len(self._lessons) > KEPT:
                 self._lessons.popitem(last=False)
         return self._lessons[index]
+
+
+def _taught(looked: LookedAt, mask: Mask) -> Reference:
+    """By a close window, and by all of the frame: what is far from the object must be known as something else."""
+    window = whole(looked.size_wh)
+    return Reference.together([looked.reference(found_in(mask)), looked.reference(Found(window, window.soft(mask)))])

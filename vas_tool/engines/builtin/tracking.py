@@ -8,32 +8,16 @@ import numpy as np
 
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.builtin.click_network import ClickNetwork
-from vas_tool.engines.builtin.connection import CUT_TRUST, Connection, compared, connected
-from vas_tool.engines.builtin.flow import Floats
+from vas_tool.engines.builtin.connection import CUT_TRUST, compared, connected
+from vas_tool.engines.builtin.following import NOTHING_TO_SAY, followed
 from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.references import References
-from vas_tool.engines.builtin.walk import SHOWN, Walk, carried, carried_box
-from vas_tool.engines.builtin.windows import Found, Window, around
-from vas_tool.masks import CocoRle, box_xyxy, from_rle, to_rle
+from vas_tool.engines.builtin.walk import Walk
+from vas_tool.masks import CocoRle, from_rle, to_rle
 from vas_tool.types import Clip, Mask
 
 BACK_TRUST = 0.5
 """Part of the picture whose flow goes there and back, from which on the scene before a cut is shown again."""
-
-NOTHING_TO_SAY = 0.5
-"""Certainty of an empty mask where nothing was expected: it does not ask for a look."""
-
-GONE_SHARE = 0.02
-"""Of the reference's area, below which what is left counts as nothing."""
-
-COLLAPSED = 0.3
-"""Of what the flow brings, below which a frame is looked at again without it."""
-
-WIDER = 1.6
-"""Times as wide a window, where the object goes on beyond it."""
-
-SEARCHED, SEARCHED_MORE = 3.0, 1.0
-"""Times the longer side of the object that a window shows when it is looked for, and how much more a lost frame."""
 
 Pulse = Callable[[], None]
 
@@ -126,58 +110,10 @@ class _Tracker:
             walk.step(index, looked, grey)
             walk.lost += 1
             return 1.0
-        seen, certainty = _seen(walk, looked, found)
+        seen, certainty = followed(walk, looked, found)
         walk.step(index, looked, grey)
         if seen is None:
             walk.lost += 1
         else:
-            walk.lost, walk.found, walk.recent = 0, seen, looked.reference(seen)
+            walk.seen(seen)
         return certainty
-
-
-def _seen(walk: Walk, looked: LookedAt, connection: Connection) -> tuple[Found | None, float]:
-    """Where the object is on the next frame, and the certainty."""
-    box = None if walk.lost else carried_box(walk, connection)
-    if box is None:
-        sought = _searched(walk, looked)
-        return sought, 0.0 if sought or not walk.lost else NOTHING_TO_SAY
-    window = around(box, looked.size_wh, times=SHOWN)
-    prior = carried(walk, connection, window)
-    found = _wider(walk, looked, _followed(walk, looked, window, prior=prior))
-    if found.area < GONE_SHARE * walk.found.area:
-        return None, 0.0
-    return found, _agreement(prior, found.seen(window))
-
-
-def _followed(walk: Walk, looked: LookedAt, window: Window, *, prior: Floats | None) -> Found:
-    return Found(window, looked.followed(window, prior=prior, sure=walk.sure, recent=walk.recent))
-
-
-def _wider(walk: Walk, looked: LookedAt, found: Found) -> Found:
-    """Looked at again where the object goes on beyond the window."""
-    for _ in range(2):
-        box = box_xyxy(found.mask(looked.size_wh))
-        if box is None or not found.goes_on(looked.size_wh):
-            break
-        window = around(box, looked.size_wh, times=SHOWN)
-        found = _followed(walk, looked, window, prior=found.seen(window))
-    return found
-
-
-def _searched(walk: Walk, looked: LookedAt) -> Found | None:
-    """What the references show, around where the object was seen last."""
-    size_wh = looked.size_wh
-    seen = box_xyxy(walk.found.mask(size_wh)) or walk.found.window.box
-    window = around(seen, size_wh, times=SEARCHED + SEARCHED_MORE * walk.lost)
-    found = _followed(walk, looked, window, prior=None)
-    box = box_xyxy(found.mask(size_wh))
-    if box is None:
-        return None
-    window = around(box, size_wh, times=SHOWN)
-    found = _followed(walk, looked, window, prior=found.seen(window))
-    return None if found.area < GONE_SHARE * walk.found.area else found
-
-
-def _agreement(prior: Floats, soft: Floats) -> float:
-    brought, mask = prior >= 0.5, soft >= 0.5
-    return float((mask & brought).sum() / max(1, (mask | brought).sum()))

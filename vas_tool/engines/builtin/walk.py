@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from vas_tool.engines.builtin.connection import Connection, Grey, compared
-from vas_tool.engines.builtin.flow import Floats, pulled
+from vas_tool.engines.builtin.flow import Floats
 from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.matching import Reference
-from vas_tool.engines.builtin.windows import BoxXYXY, Found, Window, around, whole
+from vas_tool.engines.builtin.windows import Found, Window, around, whole
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask
 
-SHOWN = 1.7
+SHOWN = 2.0
 """Times the longer side of the object that a window shows while it is followed."""
+
+RECENT = 3
+"""Frames that teach how it looks now."""
 
 LOST_FRAMES = 24
 """For how many frames (3 s at 8 FPS) an object that is gone is looked for, and a scene that was cut away waited for."""
@@ -33,8 +36,10 @@ class Walk:
     """Where the object was seen last."""
     sure: Reference
     """What the person's masks teach."""
-    recent: Reference | None = None
-    """What the last frame on which it was seen well teaches."""
+    area: float
+    """Of the mask that it started from, in the frame's pixels."""
+    recents: list[Reference] = field(default_factory=list)
+    """What the latest frames on which it was seen teach."""
     before_cut: int | None = None
     """The last frame of the scene, while another one is shown."""
     lost: int = 0
@@ -63,6 +68,16 @@ class Walk:
         """The frame that ``looked`` is."""
         return self.frame_index if self.before_cut is None else self.before_cut
 
+    @property
+    def recent(self) -> Reference | None:
+        """What the latest frames teach together."""
+        return Reference.together(self.recents) if self.recents else None
+
+    def seen(self, found: Found) -> None:
+        """On the frame that is looked at."""
+        self.lost, self.found = 0, found
+        self.recents = [*self.recents, self.looked.reference(found)][-RECENT:]
+
     def cut(self, index: int) -> None:
         """Another scene is shown: nothing there is the object, whatever it looks like. This one may come back."""
         self.before_cut, self.frame_index = self.came_from, index
@@ -81,27 +96,11 @@ def found_in(mask: Mask) -> Found:
     return Found(window, window.soft(mask))
 
 
-def carried_box(walk: Walk, found: Connection) -> BoxXYXY | None:
-    """Where the flow brings the object to; None when it brings nothing."""
-    height, width = found.trust.shape
-    frame_wh = walk.looked.size_wh
-    scales = width / frame_wh[0], height / frame_wh[1]
-    to_small = np.array([[scales[0], 0, 0.5 * scales[0] - 0.5], [0, scales[1], 0.5 * scales[1] - 0.5], [0, 0, 1]])
-    back = cv2.invertAffineTransform(walk.found.window.matrix)
-    small = cv2.warpAffine(walk.found.soft, (to_small @ np.vstack([back, [0, 0, 1]]))[:2], (width, height))
-    box = box_xyxy(pulled(small, found.back) >= 0.5)
-    if box is None:
-        return None
-    x0, y0, x1, y1 = box
-    return x0 / scales[0], y0 / scales[1], x1 / scales[0], y1 / scales[1]
-
-
 def carried(walk: Walk, found: Connection, window: Window) -> Floats:
     """(height, width): the last mask, brought by the flow, in a window on the new frame."""
     (height, width), frame_wh = found.trust.shape, walk.looked.size_wh
     across, down = width / frame_wh[0], height / frame_wh[1]
-    x, y = np.meshgrid(*((np.arange(side, dtype=np.float32) + 0.5) / window.scale - 0.5 for side in window.size_wh))
-    x, y = x + window.left, y + window.top
+    x, y = window.place(*np.meshgrid(*(np.arange(side, dtype=np.float32) for side in window.size_wh)))
     small_x, small_y = (((at + 0.5) * scale - 0.5).astype(np.float32) for at, scale in ((x, across), (y, down)))
     flow = cv2.remap(found.back, small_x, small_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     u, v = walk.found.window.point(x + flow[..., 0] / across, y + flow[..., 1] / down)

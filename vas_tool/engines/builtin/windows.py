@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -32,6 +33,7 @@ TINY = 1e-6
 """Pixels: sums of fractions are not exact."""
 
 Floats = npt.NDArray[np.float32]
+Along = TypeVar("Along", float, Floats)
 BoxXYXY = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in the frame's pixels; x1 and y1 lie just outside."""
 
@@ -65,9 +67,13 @@ class Window:
         (right, down), scale = self.point(0, 0), self.scale
         return np.array([[scale, 0, right], [0, scale, down]], np.float64)
 
-    def point(self, x: Scalar | float, y: Scalar | float) -> tuple[float, float]:
+    def point(self, x: Along, y: Along) -> tuple[Along, Along]:
         """Where a point of the frame is in the window."""
         return (x + 0.5 - self.left) * self.scale - 0.5, (y + 0.5 - self.top) * self.scale - 0.5
+
+    def place(self, column: Along, row: Along) -> tuple[Along, Along]:
+        """Where a point of the window is on the frame."""
+        return (column + 0.5) / self.scale - 0.5 + self.left, (row + 0.5) / self.scale - 0.5 + self.top
 
     def holds(self, box: BoxXYXY) -> bool:
         """Whether all of a box lies in the window."""
