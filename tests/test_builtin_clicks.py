@@ -38,7 +38,7 @@ def far_away() -> Scene:
     inner = make_scene(2, bar=None)
     height, width = inner.clip.frames.shape[1:3]
     random = np.random.default_rng(3)
-    ground = cv2.resize(random.integers(40, 200, (45, 80, 3), np.uint8), FRAME_WH, interpolation=cv2.INTER_CUBIC)
+    ground = cv2.resize(random.integers(60, 160, (9, 16, 3), np.uint8), FRAME_WH, interpolation=cv2.INTER_CUBIC)
     frames = np.stack([ground] * len(inner))
     modal = {i: np.zeros(FRAME_WH[::-1], bool) for i in range(len(inner))}
     for index, mask in inner.modal.items():

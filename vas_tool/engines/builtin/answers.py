@@ -10,20 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.builtin.looking import LookedAt
-from vas_tool.engines.builtin.windows import Found, Window, around, box_around, grown, whole
+from vas_tool.engines.builtin.windows import Found, Window, around, box_around, whole
 from vas_tool.types import Box, Click, Mask, SizeWH
 
-SHOWN = 1.4
+SHOWN = 1.25
 """Times the longer side of the object (and of the latest click) that a closer look shows."""
 
-LEAST_SHOWN, MOST_SHOWN = 1.15, 2.0
-"""The same, between which the window of the look before is good enough: nothing has to be encoded anew."""
+MOST_PIXELS = 384
+"""Of the frame that such a look shows in their own size, on a side."""
 
 WIDER = 2
 """Looks at most that are made because what was found goes on beyond the window."""
-
-MARGIN = 6
-"""Pixels of that window that must be around them all, at least."""
 
 OBEYED = 1.5
 """Pixels of a window around a click that are as it says."""
@@ -97,7 +94,7 @@ def answered(frame: LookedAt, asked: Asked, before: Answer) -> Answer:
 
 def boxed(frame: LookedAt, box: Box) -> Answer:
     """What a box is around; all of it when nothing is found in it."""
-    window = around((box.x0, box.y0, box.x1, box.y1), frame.size_wh, times=SHOWN)
+    window = around((box.x0, box.y0, box.x1, box.y1), frame.size_wh, times=SHOWN, most=MOST_PIXELS)
     found = frame.look(window, box=box)
     found = frame.look(window, box=box, prior=found.soft)
     mask = found.mask(frame.size_wh)
@@ -111,7 +108,7 @@ def boxed(frame: LookedAt, box: Box) -> Answer:
 def _looked_closer(frame: LookedAt, asked: Asked, found: Found, *, mask: Mask) -> Found:
     """In a window around an (H, W) mask and the last click, wider where what is found there goes on beyond it."""
     for _ in range(1 + WIDER):
-        window = _closer(mask, asked.clicks, found.window)
+        window = _closer(mask, asked.clicks)
         found = frame.look(window, clicks=asked.clicks, box=asked.box, prior=found.seen(window))
         if not found.goes_on(frame.size_wh):
             break
@@ -119,17 +116,11 @@ def _looked_closer(frame: LookedAt, asked: Asked, found: Found, *, mask: Mask) -
     return found
 
 
-def _closer(mask: Mask, clicks: Sequence[Click], before: Window | None = None) -> Window:
-    """A window around an (H, W) mask, the positive clicks and the last one; the one before if that is as good."""
+def _closer(mask: Mask, clicks: Sequence[Click]) -> Window:
+    """A window around an (H, W) mask, the positive clicks and the last one."""
     size_wh = mask.shape[1], mask.shape[0]
-    points = [(c.x, c.y) for c in (*(c for c in clicks if c.positive), *clicks[-1:])]
-    box = box_around(mask, points)
-    if box is None:
-        return whole(size_wh)
-    wanted = around(box, size_wh, times=SHOWN)
-    if before is None or not before.holds(grown(box, MARGIN / before.scale, size_wh)):
-        return wanted
-    return before if LEAST_SHOWN <= SHOWN * wanted.scale / before.scale <= MOST_SHOWN else wanted
+    box = box_around(mask, [(c.x, c.y) for c in (*(c for c in clicks if c.positive), *clicks[-1:])])
+    return whole(size_wh) if box is None else around(box, size_wh, times=SHOWN, most=MOST_PIXELS)
 
 
 def _obeying(mask: Mask, clicks: Sequence[Click], window: Window) -> Mask:

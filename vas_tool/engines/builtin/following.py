@@ -1,6 +1,6 @@
 """The object on the next frame: where the flow brings it, as the references show it; or wherever it is found again.
 
-Two looks a frame: at the whole frame, which finds what leapt or comes out elsewhere, then closer around that.
+Two looks a frame: a wide one, which finds what leapt or comes out elsewhere, then a closer one around what was found.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import numpy as np
 from vas_tool.engines.builtin.connection import Connection
 from vas_tool.engines.builtin.flow import Floats
 from vas_tool.engines.builtin.looking import LookedAt
-from vas_tool.engines.builtin.walk import SHOWN, Walk, carried
+from vas_tool.engines.builtin.matching import Reference
+from vas_tool.engines.builtin.walk import SHOWN, Walk, carried, wide
 from vas_tool.engines.builtin.windows import Found, around, whole
 from vas_tool.masks import box_xyxy, iou
 from vas_tool.types import Click
@@ -19,6 +20,9 @@ from vas_tool.types import Click
 SHRUNK = 0.75
 """Part of the area that the object had where it was taught, below which it is also looked for without the last mask:
 what comes out on the other side of what hid it is nowhere near that."""
+
+BROUGHT, MOSTLY = 0.2, 0.5
+"""Part of an island that the flow brings, at least, while such islands are most of what it brings."""
 
 NEAR = 0.25
 """How far off, in the object's sizes (roots of its area), an island is still taken for a part of it."""
@@ -38,12 +42,14 @@ def followed(walk: Walk, looked: LookedAt, connection: Connection) -> tuple[Foun
     if walk.lost:
         found = searched(walk, looked)
         return found, NOTHING_TO_SAY if found is None else 0.0
-    frame = whole(looked.size_wh)
-    brought = carried(walk, connection, frame)
-    rough = _near(_look(walk, looked, Found(frame, brought)), brought)
+    first = whole(looked.size_wh)
+    box = box_xyxy(Found(first, carried(walk, connection, first)).mask(looked.size_wh)) or walk.box
+    first = wide(box, looked.size_wh)
+    brought = carried(walk, connection, first)
+    rough = _near(_look(walk, looked, Found(first, brought)), brought)
     if rough.area < SHRUNK * walk.area:
-        alone = looked.look(frame, sure=walk.sure, recent=walk.recent)
-        rough = Found(frame, np.maximum(rough.soft, _near(alone, np.maximum(brought, rough.soft)).soft))
+        alone = looked.look(first, sure=walk.sure, recent=walk.recent)
+        rough = Found(first, np.maximum(rough.soft, _near(alone, np.maximum(brought, rough.soft)).soft))
     found = _closer(walk, looked, rough)
     if found is None:
         return searched(walk, looked), 0.0
@@ -52,8 +58,14 @@ def followed(walk: Walk, looked: LookedAt, connection: Connection) -> tuple[Foun
 
 
 def searched(walk: Walk, looked: LookedAt) -> Found | None:
-    """What the references show anywhere on the frame; None where it is not seen."""
-    part = _surest(looked.look(whole(looked.size_wh), sure=walk.sure, recent=walk.recent), walk.area)
+    """What the references show anywhere on the frame; None where it is not seen.
+
+    What is as much like something else is something else: it was there when the object was elsewhere.
+    """
+    first = wide(walk.box, looked.size_wh, farther=walk.lost)
+    found = looked.look(first, sure=walk.sure, recent=walk.recent)
+    like, unlike = looked.resemblance(first, Reference.together([walk.sure, *walk.recents]))
+    part = _surest(Found(first, np.where(like > unlike, found.soft, np.float32(0))), walk.area)
     return None if part is None else _closer(walk, looked, part, clicked=True)
 
 
@@ -74,15 +86,21 @@ def _look(walk: Walk, looked: LookedAt, prior: Found, *, clicked: bool = False) 
 
 
 def _near(found: Found, prior: Floats) -> Found:
-    """Without islands that are well off a (height, width) prior mask: they are something else."""
+    """Without islands that a (height, width) prior mask does not bring: they are something else.
+
+    Where it brings little, what is close to it stays as well: it comes out from behind what hid it.
+    """
     brought = (prior >= 0.5).astype(np.uint8)
     if not brought.any():
         return found
-    reach = max(2.0, NEAR * float(np.sqrt(np.count_nonzero(brought))))
-    near = cv2.distanceTransform(1 - brought, cv2.DIST_L2, 3) <= reach
-    _, labels = cv2.connectedComponents((found.soft >= 0.5).astype(np.uint8), connectivity=8)
-    meant = np.append(np.unique(labels[near]), 0)
-    return Found(found.window, np.where(np.isin(labels, meant), found.soft, np.float32(0)))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((found.soft >= 0.5).astype(np.uint8), connectivity=8)
+    shared = np.bincount(labels.ravel(), brought.ravel(), minlength=len(stats))
+    meant = shared >= BROUGHT * stats[:, cv2.CC_STAT_AREA]
+    if stats[1:, cv2.CC_STAT_AREA][meant[1:]].sum() < MOSTLY * np.count_nonzero(brought):
+        reach = max(2.0, NEAR * float(np.sqrt(np.count_nonzero(brought))))
+        meant[np.unique(labels[cv2.distanceTransform(1 - brought, cv2.DIST_L2, 3) <= reach])] = True
+    meant[0] = True
+    return Found(found.window, np.where(meant[labels], found.soft, np.float32(0)))
 
 
 def _surest(found: Found, area: float) -> Found | None:

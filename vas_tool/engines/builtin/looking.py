@@ -71,6 +71,11 @@ class LookedAt:
         alike = matches(seen, sure=sure, recent=recent, clicked=(points[0], points[1]))
         return Found(window, self._network.decode(seen, maps, alike))
 
+    def resemblance(self, window: Window, reference: Reference) -> tuple[Floats, Floats]:
+        """(height, width) twice: how much each pixel is like a reference's object, and like what is not its object."""
+        like, unlike = matches(self.encoded(window), sure=reference)[:2]
+        return cv2.resize(like, window.size_wh), cv2.resize(unlike, window.size_wh)
+
     def reference(self, found: Found) -> Reference:
         """What it teaches where it was found."""
         return Reference.of(self.encoded(found.window), found.soft)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from vas_tool.engines.builtin.click_network import ClickNetwork
 from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.matching import Reference
-from vas_tool.engines.builtin.walk import Walk, found_in
+from vas_tool.engines.builtin.walk import Walk, found_in, wide
 from vas_tool.engines.builtin.windows import Found, whole
+from vas_tool.masks import box_xyxy
 from vas_tool.types import Clip, Mask
 
 KEPT = 4
@@ -78,6 +79,7 @@ class References:
 
 
 def _taught(looked: LookedAt, mask: Mask) -> Reference:
-    """By a close window, and by all of the frame: what is far from the object must be known as something else."""
-    window = whole(looked.size_wh)
+    """By a close window, and by a wide one: what is farther from the object must be known as something else."""
+    box = box_xyxy(mask)
+    window = whole(looked.size_wh) if box is None else wide(box, looked.size_wh)
     return Reference.together([looked.reference(found_in(mask)), looked.reference(Found(window, window.soft(mask)))])

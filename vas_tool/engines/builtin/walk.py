@@ -11,12 +11,15 @@ from vas_tool.engines.builtin.connection import Connection, Grey, compared
 from vas_tool.engines.builtin.flow import Floats
 from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.matching import Reference
-from vas_tool.engines.builtin.windows import Found, Window, around, whole
+from vas_tool.engines.builtin.windows import WHOLE_SIZE, BoxXYXY, Found, Window, around, whole
 from vas_tool.masks import box_xyxy
-from vas_tool.types import Mask
+from vas_tool.types import Mask, SizeWH
 
 SHOWN = 2.0
 """Times the longer side of the object that a window shows while it is followed."""
+
+WIDE, LEAST_SPAN = 5.0, 32
+"""Times as much that is looked at first for an object that spans fewer pixels of a window on the whole frame."""
 
 RECENT = 3
 """Frames that teach how it looks now."""
@@ -54,6 +57,11 @@ class Walk:
         return self._grey
 
     @property
+    def box(self) -> BoxXYXY:
+        """Around where the object was seen last."""
+        return box_xyxy(self.found.mask(self.looked.size_wh)) or self.found.window.box
+
+    @property
     def shows(self) -> bool:
         """Whether anything of the object is seen."""
         return not self.lost and self.before_cut is None
@@ -87,6 +95,14 @@ class Walk:
     def step(self, index: int, looked: LookedAt, grey: Grey) -> None:
         """On to a frame of the same scene."""
         self.frame_index, self.looked, self._grey, self.before_cut = index, looked, grey, None
+
+
+def wide(box: BoxXYXY, frame_wh: SizeWH, *, farther: int = 0) -> Window:
+    """All of a frame; for an object that is too small to be seen there, a part around its box, or ``farther``."""
+    span = max(box[2] - box[0], box[3] - box[1])
+    if span * WHOLE_SIZE >= LEAST_SPAN * max(frame_wh):
+        return whole(frame_wh)
+    return around(box, frame_wh, times=WIDE + farther)
 
 
 def found_in(mask: Mask) -> Found:

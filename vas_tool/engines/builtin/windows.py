@@ -15,7 +15,7 @@ from vas_tool.masks import box_xyxy
 from vas_tool.types import Frame, Mask, Scalar, SizeWH
 
 WHOLE_SIZE, SQUARE_SIZE = 384, 256
-"""Longer side of what the network sees of a whole frame, and the sides of a square window."""
+"""Longer side of what the network sees of a whole frame, and the sides of a square window, at least."""
 
 MULTIPLE = 32
 """Of which both sides are."""
@@ -168,12 +168,16 @@ def whole(frame_wh: SizeWH) -> Window:
     return Window((width - across / scale) / 2, (height - down / scale) / 2, scale, (across, down))
 
 
-def around(box: BoxXYXY, frame_wh: SizeWH, *, times: float) -> Window:
-    """A square of ``times`` a box's longer side, the box in its middle unless the square would leave the frame."""
+def around(box: BoxXYXY, frame_wh: SizeWH, *, times: float, most: int = SQUARE_SIZE) -> Window:
+    """A square of ``times`` a box's longer side, the box in its middle unless the square would leave the frame.
+
+    The network sees it in the frame's own pixels where those are no more than ``most`` on a side.
+    """
     (x0, y0, x1, y1), (width, height) = box, frame_wh
     side = min(max(times * max(x1 - x0, y1 - y0), SMALLEST), max(frame_wh))
     left, top = _placed((x0 + x1) / 2, side, width), _placed((y0 + y1) / 2, side, height)
-    return Window(left, top, SQUARE_SIZE / side)
+    size = min(max(round(side / MULTIPLE) * MULTIPLE, SQUARE_SIZE), most)
+    return Window(left, top, size / side, (size, size))
 
 
 def box_around(mask: Mask, points: Iterable[tuple[float, float]] = ()) -> BoxXYXY | None:
@@ -185,12 +189,6 @@ def box_around(mask: Mask, points: Iterable[tuple[float, float]] = ()) -> BoxXYX
         return None
     x0, y0, x1, y1 = zip(*boxes, strict=True)
     return float(min(x0)), float(min(y0)), float(max(x1)), float(max(y1))
-
-
-def grown(box: BoxXYXY, by: float, frame_wh: SizeWH) -> BoxXYXY:
-    """Larger by so many pixels on each side, as far as the frame goes."""
-    (x0, y0, x1, y1), (width, height) = box, frame_wh
-    return max(0.0, x0 - by), max(0.0, y0 - by), min(width, x1 + by), min(height, y1 + by)
 
 
 def _placed(middle: float, side: float, most: int) -> float:
