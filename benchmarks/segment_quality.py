@@ -2,22 +2,23 @@
 
     python benchmarks/segment_quality.py [FOLDER ...] [--frame 0] [--farther 5]
 
-Each FOLDER has ``rgbs/`` and true ``masks/``; without folders, the bundled sample. A simulated person clicks the
-deepest point of the object first, then the deepest point of the larger error. Tracking starts from the true mask of the
-first frame. Pictures are 480 pixels wide. ``--farther 5`` puts them into the middle of pictures five times as wide,
-their mirror images around them, so that the object is small.
+Each FOLDER has ``rgbs/`` and true ``masks/``, or holds such folders; without folders, the bundled clips. Pictures are
+looked at in their own size. A simulated person clicks the deepest point of the object first, then the deepest point of
+the larger error. Tracking starts from the true mask of the first frame. ``--farther 5`` puts the pictures into the
+middle of pictures five times as wide, their mirror images around them, so that the object is small.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
-from truth import labelled_clips
+from truth import bundled_clips, clips_in
 
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
 from vas_tool.evaluation.silhouettes import FullView
@@ -33,17 +34,27 @@ def main() -> None:
     parser.add_argument("--frame", type=int, default=0)
     parser.add_argument("--farther", type=int, default=1, choices=(1, 3, 5, 7), metavar="1|3|5|7")
     options = parser.parse_args()
+    clips = [clip for folder in options.folders for clip in clips_in(folder)] or bundled_clips()
+    clips = [farther(labelled, options.farther) for labelled in clips]
     print("IoU after clicks     " + "".join(f"{n:7d}" for n in range(1, NUM_CLICKS + 1)) + "   worst drop  quick  full")
-    clips = [farther(labelled, options.farther) for labelled in labelled_clips(options.folders)]
+    rows = []
     for labelled in clips:
         overlaps, quick, full = _clicked(labelled, options.frame)
+        rows.append(overlaps)
         worst = max(0.0, *(a - b for a, b in pairwise(overlaps)))
-        shown = "".join(f"{overlap:7.3f}" for overlap in overlaps)
-        print(f"{labelled.name:20s} {shown}   {worst:10.3f} {quick:4.0f} ms {full:4.0f} ms", flush=True)
+        print(f"{labelled.name:20s} {_shown(overlaps)}   {worst:10.3f} {quick:4.0f} ms {full:4.0f} ms", flush=True)
+    print(f"{'mean':20s} {_shown(np.mean(rows, axis=0))}")
     print("\ntracked from the true first mask: mean J, lowest J, ms a frame")
+    means = []
     for labelled in clips:
         overlaps, milliseconds = _tracked(labelled)
-        print(f"{labelled.name:20s} {np.mean(overlaps):7.3f} {np.min(overlaps):7.3f} {milliseconds:5.0f}", flush=True)
+        means.append(np.mean(overlaps))
+        print(f"{labelled.name:20s} {means[-1]:7.3f} {np.min(overlaps):7.3f} {milliseconds:5.0f}", flush=True)
+    print(f"{'mean':20s} {np.mean(means):7.3f}")
+
+
+def _shown(overlaps: Iterable[float]) -> str:
+    return "".join(f"{overlap:7.3f}" for overlap in overlaps)
 
 
 def farther(labelled: FullView, times: int) -> FullView:

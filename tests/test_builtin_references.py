@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from scene import Scene, make_scene
 from test_builtin_searching import clip_of
 
-from vas_tool.engines.base import TrackedFrame
-from vas_tool.engines.builtin import references
+from vas_tool.engines.base import Progress, TrackedFrame, silent
+from vas_tool.engines.builtin.click_network import ClickNetwork, shipped
 from vas_tool.engines.builtin.references import References
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
 from vas_tool.engines.builtin.tracking import track_masks
@@ -26,8 +28,8 @@ def hiding() -> Scene:
     return make_scene(20, bar=(60, 106), enlarged=2)
 
 
-def tracked(scene: Scene, given: dict[int, Mask], span: range) -> list[TrackedFrame]:
-    return list(track_masks(scene.clip, given, span))
+def tracked(scene: Scene, given: Mapping[int, Mask], span: range, *, progress: Progress = silent) -> list[TrackedFrame]:
+    return list(track_masks(scene.clip, given, span, network=shipped(), progress=progress))
 
 
 def starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int | None]]:
@@ -82,7 +84,9 @@ def test_a_run_that_was_stopped_while_it_is_hidden_goes_on_as_if_it_had_not_been
 
 def test_an_empty_mask_ahead_teaches_nothing() -> None:
     clip, masks = clip_of([(20, 60), (20, 60), (62, 60), (104, 75), (146, 60), (188, 60), None])
-    alone, with_empty = (list(track_masks(clip, {i: masks[i] for i in given}, range(6))) for given in ((0,), (0, 6)))
+    alone, with_empty = (
+        list(track_masks(clip, {i: masks[i] for i in given}, range(6), network=shipped())) for given in ((0,), (0, 6))
+    )
     assert all(np.array_equal(a.mask, b.mask) for a, b in zip(alone, with_empty, strict=True))
 
 
@@ -95,7 +99,7 @@ def test_where_nothing_was_ever_shown_nothing_is_found_and_somebody_should_look(
 
 def test_frames_that_are_given_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = make_scene(8, bar=None)
-    monkeypatch.setattr(references, "prepare_pixels", None)
+    monkeypatch.setattr(ClickNetwork, "encode", None)
     answers = tracked(scene, {i: scene.modal[i] for i in range(8)}, range(8))
     assert all(np.array_equal(t.mask, scene.modal[t.frame_index]) for t in answers)
 
@@ -117,7 +121,7 @@ def test_the_way_back_to_the_first_frame_is_gone_once() -> None:
     scene, passed = make_scene(10, bar=None), []
     given = {7: scene.modal[7]}
     back = {t.frame_index: t for t in tracked(scene, given, range(6, -1, -1))}
-    answers = list(track_masks(scene.clip, given, range(10), progress=lambda done, *_: passed.append(done)))
+    answers = tracked(scene, given, range(10), progress=lambda done, *_: passed.append(done))
     assert all(np.array_equal(answers[i].mask, back[i].mask) for i in range(7))
     assert [t.frame_index for t in answers] == list(range(10)) and passed.count(0) == 1 + 7
 
@@ -131,7 +135,7 @@ def test_a_long_way_to_the_range_can_be_cancelled() -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        list(track_masks(scene.clip, {0: scene.modal[0]}, range(11, 12), progress=stop_at_the_third))
+        tracked(scene, {0: scene.modal[0]}, range(11, 12), progress=stop_at_the_third)
 
 
 @pytest.mark.parametrize("shape", [(60, 80), (300, 300)])

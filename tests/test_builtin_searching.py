@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from vas_tool.engines.base import TrackedFrame
-from vas_tool.engines.builtin.searching import UNSEEN, carried, look_alikes
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
 from vas_tool.masks import iou
 from vas_tool.types import ArrayClip, Frame, Mask, Prompts
@@ -93,26 +92,6 @@ def test_what_fills_a_close_up_is_no_cut() -> None:
     answers = tracked(ArrayClip(np.stack([frame for frame, _ in frames])), masks[0])
     assert not answers[3].mask.any()
     assert iou(answers[5].mask, masks[5]) > 0.8
-
-
-def test_look_alikes_are_well_off_the_object() -> None:
-    mask = painted(ground(1, (90, 120, 90)), (80, 60))[1]
-    found = look_alikes(np.ones(mask.shape, np.float32), mask)
-    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
-    assert not found[away < THING / 4 - 1].any() and found[away > THING / 4 + 1].all()
-    assert not look_alikes(np.full(mask.shape, -0.1, np.float32), mask).any()
-
-
-def test_what_comes_out_from_behind_a_look_alike_is_not_made_one_by_its_flow() -> None:
-    alike = np.zeros((40, 60), np.float32)
-    alike[10:30, 10:30] = 1
-    back = np.zeros((40, 60, 2), np.float32)
-    back[10:30, 30:40, 0] = -15  # as if the pixels beside it had come out of it
-    trust = np.ones((40, 60), bool)
-    trust[10:30, 30:40] = False
-    here = carried(alike, back, trust=trust) >= UNSEEN
-    assert here[10:30, 10:30].all() and not here[10:30, 30:40].any()
-    assert (carried(alike, back, trust=np.ones_like(trust)) >= UNSEEN)[10:30, 30:40].any(), "unless that is sure"
 
 
 def test_a_stray_frame_of_something_else_does_not_end_a_track() -> None:

@@ -1,132 +1,140 @@
-"""Clicks and boxes on a frame to masks at its full size, each answered in the view that suits the object."""
+"""Clicks and boxes on a frame to masks: a look at the whole frame, then closer ones around what was found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.builtin.border import grab_cut
-from vas_tool.engines.builtin.clicking import PreparedFrame, bordered, click_mask, dots
-from vas_tool.engines.builtin.close_up import SHOWN, next_view, view_of
-from vas_tool.engines.builtin.view import View, whole
-from vas_tool.types import Box, Click, Frame, Mask, SizeWH
+from vas_tool.engines.builtin.looking import LookedAt
+from vas_tool.engines.builtin.windows import Found, Window, around, box_around, whole
+from vas_tool.types import Box, Click, Mask, SizeWH
 
-CLICKED = 1
-"""Small pixels around a click that are as it says at full size, too."""
+SHOWN = 1.25
+"""Times the longer side of the object (and of the latest click) that a closer look shows."""
 
-BOX_ROUNDS, QUICK_BOX_ROUNDS = 3, 1
-"""Of GrabCut."""
+MOST_PIXELS = 384
+"""Of the frame that such a look shows in their own size, on a side."""
 
-KNOWN = len(SHOWN)
-"""Clicks after which the object is known as a whole."""
+WIDER = 2
+"""Looks at most that are made because what was found goes on beyond the window."""
 
-LEAST_BOX = 4
-"""Small pixels on a side, below which a box is its own answer."""
+OBEYED = 1.5
+"""Pixels of a window around a click that are as it says."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the person said about a frame."""
+
+    clicks: tuple[Click, ...] = ()
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
     """A mask, and where it was made."""
 
-    view: View
-    small: Mask
-    """(h, w): in the view."""
+    window: Window
+    soft: npt.NDArray[np.float16]
+    """(height, width): the probability in the window; beyond it, nothing is the object."""
     packed: npt.NDArray[np.uint8]
-    """At full size, eight pixels a byte: many are kept."""
-    shape: tuple[int, ...]
-    """(H, W)."""
-    told: int
-    """Clicks that it rests on; a box or a given mask counts as KNOWN of them."""
-    exact: bool = False
-    """Whether it is the person's: its pixels stay wherever no click changes them."""
+    """At the frame's size, eight pixels a byte: many are kept."""
+    size_wh: SizeWH
+    drawn: bool = False
+    """Whether it rests on a mask of the person's: its pixels stay wherever no click changes them."""
 
     @classmethod
-    def of(cls, view: View, full: Mask, small: Mask | None = None, *, told: int) -> Answer:
-        """From an (H, W) mask; ``small`` is made of it if it is not there."""
-        return cls(view, view.mask(full) if small is None else small, np.packbits(full), full.shape, told)
+    def of(cls, found: Found, mask: Mask, *, drawn: bool = False) -> Answer:
+        """From what the network found and the (H, W) mask that was made of it."""
+        return cls(found.window, found.soft.astype(np.float16), np.packbits(mask), mask.shape[::-1], drawn)
 
     @classmethod
     def given(cls, mask: Mask) -> Answer:
         """An (H, W) mask of the person's."""
-        return replace(cls.of(whole(mask.shape[::-1]), mask, told=KNOWN), exact=True)
+        window = _closer(mask, ())
+        return cls.of(Found(window, window.soft(mask)), mask, drawn=True)
 
     @classmethod
     def nothing(cls, size_wh: SizeWH) -> Answer:
         """Before the first click."""
-        return cls.of(whole(size_wh), np.zeros(size_wh[::-1], bool), told=0)
-
-    def next_view(self, click: Click) -> View:
-        """Where a click on it is answered."""
-        return next_view(self.full, click, self.view, told=self.told)
+        window = whole(size_wh)
+        return cls.of(Found(window, np.zeros(window.shape, np.float32)), np.zeros(size_wh[::-1], bool))
 
     @property
-    def full(self) -> Mask:
+    def found(self) -> Found:
+        """What the network found."""
+        return Found(self.window, self.soft.astype(np.float32))
+
+    @property
+    def mask(self) -> Mask:
         """(H, W)."""
-        return np.unpackbits(self.packed, count=int(np.prod(self.shape))).reshape(self.shape).view(bool)
-
-    def seen(self, view: View) -> Mask:
-        """(h, w) in another view."""
-        return self.small if view == self.view else view.mask(self.full)
+        width, height = self.size_wh
+        return np.unpackbits(self.packed, count=width * height).reshape(height, width).view(bool)
 
 
-def answered(
-    frame: PreparedFrame, clicks: Sequence[Click], before: Sequence[Answer], *, view: View, quick: bool
-) -> Answer:
-    """To the last of ``clicks``; ``before`` holds the answer before each of them, ``frame`` is what the view shows."""
-    inside_view = [number for number, click in enumerate(clicks) if view.holds(click)]
-    points = tuple(view.click(clicks[number]) for number in inside_view)
-    small = click_mask(frame, points, tuple(before[number].seen(view) for number in inside_view), quick=quick)
-    full = view.enlarged(small, before[-1].full)
-    if before[0].exact:
-        full = np.where(_changed(view, small, before[0]), full, before[0].full)
-    return Answer.of(view, obeying(full, clicks, view), small, told=before[-1].told + 1)
+def answered(frame: LookedAt, asked: Asked, before: Answer) -> Answer:
+    """To the last click, from the answer to all that was said before."""
+    mask, found = before.mask, before.found
+    if not mask.any():
+        if asked.box is None and not any(click.positive for click in asked.clicks):
+            return before
+        window = whole(frame.size_wh)
+        found = frame.look(window, clicks=asked.clicks, box=asked.box)
+        mask = found.mask(frame.size_wh)
+    found = _looked_closer(frame, asked, found, mask=mask)
+    mask = _obeying(found.mask(frame.size_wh), asked.clicks, found.window)
+    if before.drawn:
+        mask = _changed_at(asked.clicks[-1], before.mask, mask)
+    return Answer.of(found, mask, drawn=before.drawn)
 
 
-def obeying(full: Mask, clicks: Sequence[Click], view: View) -> Mask:
-    """(H, W): as the clicks in a view say, on their own pixels and a little around; a later click has the last word."""
-    held = [click for click in clicks if view.holds(click)]
-    points, nothing = tuple(view.click(click) for click in held), np.zeros_like(full)
-    shape, sure = view.size_wh[::-1], [CLICKED] * len(held)
-    inside, outside = (view.enlarged(dots(points, sure, shape, positive=p), nothing) for p in (True, False))
-    out = (full | inside) & ~outside
-    for click in held:
+def boxed(frame: LookedAt, box: Box) -> Answer:
+    """What a box is around; all of it when nothing is found in it."""
+    window = around((box.x0, box.y0, box.x1, box.y1), frame.size_wh, times=SHOWN, most=MOST_PIXELS)
+    found = frame.look(window, box=box)
+    found = frame.look(window, box=box, prior=found.soft)
+    mask = found.mask(frame.size_wh)
+    if not mask.any():
+        x0, y0 = max(0, round(box.x0)), max(0, round(box.y0))
+        mask[y0 : max(y0 + 1, round(box.y1)), x0 : max(x0 + 1, round(box.x1))] = True
+        found = Found(window, window.soft(mask))
+    return Answer.of(found, mask)
+
+
+def _looked_closer(frame: LookedAt, asked: Asked, found: Found, *, mask: Mask) -> Found:
+    """In a window around an (H, W) mask and the last click, wider where what is found there goes on beyond it."""
+    for _ in range(1 + WIDER):
+        window = _closer(mask, asked.clicks)
+        found = frame.look(window, clicks=asked.clicks, box=asked.box, prior=found.seen(window))
+        if not found.goes_on(frame.size_wh):
+            break
+        mask = found.mask(frame.size_wh)
+    return found
+
+
+def _closer(mask: Mask, clicks: Sequence[Click]) -> Window:
+    """A window around an (H, W) mask, the positive clicks and the last one."""
+    size_wh = mask.shape[1], mask.shape[0]
+    box = box_around(mask, [(c.x, c.y) for c in (*(c for c in clicks if c.positive), *clicks[-1:])])
+    return whole(size_wh) if box is None else around(box, size_wh, times=SHOWN, most=MOST_PIXELS)
+
+
+def _obeying(mask: Mask, clicks: Sequence[Click], window: Window) -> Mask:
+    """(H, W): as the clicks say, on their pixels and a little around; a later click has the last word."""
+    out, radius = mask.astype(np.uint8), round(OBEYED / window.scale)
+    for click in clicks:
+        cv2.circle(out, (round(click.x), round(click.y)), radius, int(click.positive), cv2.FILLED)
+    for click in clicks:
         out[round(click.y), round(click.x)] = click.positive
-    return out
+    return out.astype(bool)
 
 
-def closer(frame: PreparedFrame, clicks: Sequence[Click], answer: Answer, *, view: View) -> Answer:
-    """The same object in a close-up, its border laid anew there; ``frame`` is what the close-up shows."""
-    points = tuple(view.click(click) for click in clicks if view.holds(click))
-    rough, sure = view.mask(answer.full), [CLICKED] * len(points)
-    inside, outside = (dots(points, sure, rough.shape, positive=positive) for positive in (True, False))
-    small = bordered(frame, rough, inside=inside, outside=outside, quick=False)
-    full = obeying(view.enlarged(small, answer.full), clicks, view)
-    return Answer.of(view, full, small, told=answer.told)
-
-
-def _changed(view: View, small: Mask, given: Answer) -> Mask:
-    """(H, W): around what is otherwise than it was given."""
-    apart = cv2.dilate((small != given.seen(view)).astype(np.uint8), np.ones((3, 3), np.uint8))
-    return view.blocks(apart > 0, np.ones(given.shape, bool))
-
-
-def boxed(frame: Frame, box: Box, *, quick: bool) -> Answer:
-    """What GrabCut finds in a box on an (H, W, 3) frame; the whole box when it finds nothing."""
-    full = np.zeros(frame.shape[:2], bool)
-    x0, y0 = max(0, round(box.x0)), max(0, round(box.y0))
-    full[y0 : max(y0 + 1, round(box.y1)), x0 : max(x0 + 1, round(box.x1))] = True
-    view = view_of(full)
-    inside = view.mask(full)
-    rows, columns = (np.count_nonzero(inside.any(axis=axis)) for axis in (1, 0))
-    small = inside if inside.all() or min(rows, columns) < LEAST_BOX else _cut(view.frame(frame), inside, quick=quick)
-    return Answer.of(view, view.enlarged(small, np.zeros_like(full)), small, told=KNOWN)
-
-
-def _cut(picture: Frame, inside: Mask, *, quick: bool) -> Mask:
-    labels = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
-    found = grab_cut(picture, labels, rounds=QUICK_BOX_ROUNDS if quick else BOX_ROUNDS)
-    return found if found.any() else inside
+def _changed_at(click: Click, before: Mask, after: Mask) -> Mask:
+    """(H, W): the mask before, with the connected change that the click is in."""
+    _, labels = cv2.connectedComponents((before ^ after).astype(np.uint8), connectivity=8)
+    label = labels[round(click.y), round(click.x)]
+    return np.where((labels == label) & (label > 0), after, before)

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.builtin.flow import Floats, flow_between, pulled
-from vas_tool.engines.builtin.shown_frames import ShownFrames
-from vas_tool.engines.builtin.view import View, whole
-from vas_tool.types import Mask
+from vas_tool.types import Frame, Mask
+
+LONGEST_SIDE = 480
+"""Pixels at which frames are compared."""
 
 FLOW_TOLERANCE = 2.0
 """Pixels by which the way there and back may miss: more is an occlusion or a mistake."""
@@ -33,35 +34,34 @@ class Connection:
     """(h, w): where going there and back ends near the start."""
 
 
-def connected(frames: ShownFrames, view: View, pair: tuple[int, int], *, least: float = CUT_TRUST) -> Connection | None:
-    """How the second frame of ``pair`` comes from the first one; None when less than ``least`` of it does: at a cut.
+def compared(frame: Frame) -> Grey:
+    """(h, w) of an (H, W, 3) frame: grey, at most LONGEST_SIDE on a side."""
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    scale = LONGEST_SIDE / max(grey.shape)
+    if scale >= 1:
+        return np.asarray(grey)
+    size_wh = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
+    return np.asarray(cv2.resize(grey, size_wh, interpolation=cv2.INTER_AREA))
 
-    Over a close-up something large may just have passed: all of the frame is asked then, too.
+
+def connected(before: Grey, here: Grey, *, least: float = CUT_TRUST) -> Connection | None:
+    """How a frame comes from one before; None when less than ``least`` of it does: at a cut.
+
+    By flow alone or, where that loses its way, with the camera's turn taken out first.
     """
-    found = _best(frames, view, pair, least=least)
-    if found.trust.mean() >= least:
-        return found
-    everything = whole(frames.clip.size_wh)
-    if view == everything or _best(frames, everything, pair, least=least).trust.mean() < least:
-        return None
-    return found
-
-
-def _best(frames: ShownFrames, view: View, pair: tuple[int, int], *, least: float) -> Connection:
-    """By flow alone or, where that loses its way, with the camera's turn taken out first."""
-    before, here = (frames.grey(index, view) for index in pair)
     found = _both_ways(here, before, np.zeros(2, np.float32))
-    if found.trust.mean() >= least:
-        return found
-    panned = _both_ways(here, before, _shift(here, before))
-    return max(found, panned, key=lambda one: float(one.trust.mean()))
+    if found.trust.mean() < least:
+        panned = _both_ways(here, before, _shift(here, before))
+        found = max(found, panned, key=lambda one: float(one.trust.mean()))
+    return found if found.trust.mean() >= least else None
 
 
 def _both_ways(here: Grey, before: Grey, shift_xy: Floats) -> Connection:
     """``shift_xy``: how much farther to the right and down all of ``here`` was before."""
     there = flow_between(here, _moved(before, -shift_xy)) + shift_xy
     back = flow_between(before, _moved(here, shift_xy)) - shift_xy
-    return Connection(there, _closed(there, back))
+    returned = np.dstack([pulled(np.ascontiguousarray(back[..., c]), there) for c in range(2)]) + there
+    return Connection(there, np.linalg.norm(returned, axis=2) < FLOW_TOLERANCE)
 
 
 def _shift(here: Grey, before: Grey) -> Floats:
@@ -76,9 +76,3 @@ def _moved(picture: Grey, shift_xy: Floats) -> Grey:
         return picture
     shift = np.array([[1, 0, shift_xy[0]], [0, 1, shift_xy[1]]], np.float32)
     return np.asarray(cv2.warpAffine(picture, shift, picture.shape[::-1], borderMode=cv2.BORDER_REPLICATE))
-
-
-def _closed(there: Floats, back: Floats) -> Mask:
-    """Where going there and back ends near the start."""
-    returned = np.dstack([pulled(np.ascontiguousarray(back[..., c]), there) for c in range(2)]) + there
-    return np.linalg.norm(returned, axis=2) < FLOW_TOLERANCE

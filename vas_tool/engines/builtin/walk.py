@@ -1,64 +1,65 @@
-"""Where tracking is, and what is known of the object there: how it looks and moves, and what only looks like it."""
+"""Where tracking is, and what is known of the object there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from vas_tool.engines.builtin.close_up import followed
+from vas_tool.engines.builtin.connection import Connection, Grey, compared
 from vas_tool.engines.builtin.flow import Floats
-from vas_tool.engines.builtin.searching import UNSEEN, Lost, look_alikes
-from vas_tool.engines.builtin.view import View
-from vas_tool.types import Clip, Mask
+from vas_tool.engines.builtin.looking import LookedAt
+from vas_tool.engines.builtin.matching import Reference
+from vas_tool.engines.builtin.windows import WHOLE_SIZE, BoxXYXY, Found, Window, around, whole
+from vas_tool.masks import box_xyxy
+from vas_tool.types import Mask, SizeWH
 
-MOSTLY = 0.65
-"""Part of the reference's area from which on a frame shows the object's outline."""
+SHOWN = 2.0
+"""Times the longer side of the object that a window shows while it is followed."""
 
-AS_FULL = 0.95
-"""Part of the kept outline's area, from which on a frame shows a newer one: a hidden side must not be forgotten."""
+WIDE, LEAST_SPAN = 5.0, 32
+"""Times as much that is looked at first for an object that spans fewer pixels of a window on the whole frame."""
 
-SLIVER = 0.2
-"""Part of the reference's area below which a mask is believed only when it moves as the object did."""
-
-STRAY_PIXELS, STRAY_SHARE = 1.5, 0.5
-"""How far its motion may be off, in pixels a frame and relative to the object's."""
+RECENT = 3
+"""Frames that teach how it looks now."""
 
 LOST_FRAMES = 24
 """For how many frames (3 s at 8 FPS) an object that is gone is looked for, and a scene that was cut away waited for."""
 
-STEADY = 0.7
-"""How much of the velocity stays when a frame shows another one."""
-
 
 @dataclass
 class Walk:
-    """From frame to frame; all pixels are small ones of ``view``."""
+    """From frame to frame."""
 
     frame_index: int
-    view: View
-    """Where the object is looked at."""
-    soft: Floats
-    """(h, w): the mask; as last seen while the object is gone, empty once it is given up."""
-    taught: Floats
-    """By the references, see ``PixelModel.learned``."""
-    recent: Floats
-    """By the latest masks."""
+    looked: LookedAt
+    """The last frame of the scene that was looked at."""
+    found: Found
+    """Where the object was seen last."""
+    sure: Reference
+    """What the person's masks teach."""
     area: float
-    """Of the reference."""
-    clear: Floats
-    """(h, w): the outline of the last frame on which it was seen as fully as before, moved on as the object moves."""
-    velocity: Floats
-    """(x, y) pixels a frame."""
-    alike: Floats
-    """(h, w): what looks like the object and is something else, see ``searching``."""
+    """Of the mask that it started from, in the frame's pixels."""
+    recents: list[Reference] = field(default_factory=list)
+    """What the latest frames on which it was seen teach."""
     before_cut: int | None = None
     """The last frame of the scene, while another one is shown."""
     lost: int = 0
     """Frames on which the object was looked for in vain since it was seen."""
-    step: int = 1
-    """-1 backwards: the velocity is along the walk."""
+    _grey: Grey | None = None
+
+    @property
+    def grey(self) -> Grey:
+        """(h, w), see ``connection``."""
+        if self._grey is None:
+            self._grey = compared(self.looked.frame)
+        return self._grey
+
+    @property
+    def box(self) -> BoxXYXY:
+        """Around where the object was seen last."""
+        return box_xyxy(self.found.mask(self.looked.size_wh)) or self.found.window.box
 
     @property
     def shows(self) -> bool:
@@ -68,80 +69,55 @@ class Walk:
     @property
     def over(self) -> bool:
         """Whether the object is given up."""
-        return not self.soft.any() and not self.clear.any()
+        return self.lost > LOST_FRAMES
 
     @property
     def came_from(self) -> int:
-        """The frame that ``soft`` and ``clear`` belong to."""
+        """The frame that ``looked`` is."""
         return self.frame_index if self.before_cut is None else self.before_cut
 
-    def turn(self, index: int) -> None:
-        """Towards the frame ``index``."""
-        if (index - self.frame_index) * self.step < 0:
-            self.velocity, self.step = -self.velocity, -self.step
+    @property
+    def recent(self) -> Reference | None:
+        """What the latest frames teach together."""
+        return Reference.together(self.recents) if self.recents else None
 
-    def follow(self, clip: Clip) -> None:
-        """Look where the object will be, at a size that suits it."""
-        known = self.clear if self.lost else np.maximum(self.soft, self.clear)  # what is hidden comes out again
-        box = self.view.box(moved(known, self.velocity) >= 0.5)
-        view = self.view if box is None else followed(box, self.view, clip.size_wh)
-        if view != self.view:
-            self._look_from(view)
-
-    def _look_from(self, view: View) -> None:
-        ratio = view.scale / self.view.scale
-        shown = view.seen_in(self.view, np.ones_like(self.alike)) >= 0.5
-        self.soft, self.clear, alike = (view.seen_in(self.view, p) for p in (self.soft, self.clear, self.alike))
-        self.alike = np.where(shown, alike, np.float32(UNSEEN))
-        self.area *= ratio**2
-        self.velocity = self.velocity * np.float32(ratio)
-        self.view = view
+    def seen(self, found: Found) -> None:
+        """On the frame that is looked at."""
+        self.lost, self.found = 0, found
+        self.recents = [*self.recents, self.looked.reference(found)][-RECENT:]
 
     def cut(self, index: int) -> None:
         """Another scene is shown: nothing there is the object, whatever it looks like. This one may come back."""
         self.before_cut, self.frame_index = self.came_from, index
         if abs(index - self.before_cut) > LOST_FRAMES:
-            self.give_up()
+            self.before_cut, self.lost = None, LOST_FRAMES + 1
 
-    def give_up(self) -> None:
-        """It is not looked for any more."""
-        self.soft, self.clear = np.zeros_like(self.soft), np.zeros_like(self.clear)
-        self.before_cut, self.lost = None, LOST_FRAMES + 1
-
-    def missed(self, index: int) -> None:
-        """Not seen on a frame: go on from where it would be if it went on as before."""
-        self.frame_index, self.before_cut = index, None
-        self.lost += 1
-        if self.lost > LOST_FRAMES:
-            self.give_up()
-
-    def seen(self, index: int, mask: Mask, *, score: Floats, pace: Floats) -> None:
-        """Go on from a mask; ``score`` (h, w): how the pixels look, ``pace``: pixels a frame that it moved."""
-        found_again, frames = self.lost > 0, abs(index - self.came_from)
-        self.frame_index, self.before_cut, self.lost = index, None, 0
-        self.soft, area = mask.astype(np.float32), np.count_nonzero(mask)
-        if area < SLIVER * self.area:
-            return
-        fresh = not self.velocity.any() or found_again or frames > 1
-        self.velocity = pace if fresh else STEADY * self.velocity + (1 - STEADY) * pace
-        if area >= MOSTLY * self.area:
-            self.alike = look_alikes(score, mask)
-            if found_again or area >= AS_FULL * np.count_nonzero(self.clear >= 0.5):
-                self.clear = self.soft
-
-    def moves_along(self, pace: Floats) -> bool:
-        """Whether what may be the object moves as it did: what hides it has its colours at times, not its way."""
-        miss = float(np.linalg.norm(pace - self.velocity))
-        return miss <= STRAY_PIXELS + STRAY_SHARE * float(np.linalg.norm(self.velocity))
-
-    def sought(self) -> Lost:
-        """What is known of where it may be."""
-        expected = (self.soft >= 0.5) | (self.clear >= 0.5)
-        pace = float(np.linalg.norm(self.velocity))
-        return Lost(expected, self.alike, area=self.area, frames=self.lost, pace=pace)
+    def step(self, index: int, looked: LookedAt, grey: Grey) -> None:
+        """On to a frame of the same scene."""
+        self.frame_index, self.looked, self._grey, self.before_cut = index, looked, grey, None
 
 
-def moved(picture: Floats, shift_xy: Floats) -> Floats:
-    """(h, w): to the right and down, 0 where nothing comes from."""
-    shift = np.array([[1, 0, shift_xy[0]], [0, 1, shift_xy[1]]], np.float32)
-    return np.asarray(cv2.warpAffine(picture, shift, picture.shape[::-1]))
+def wide(box: BoxXYXY, frame_wh: SizeWH, *, farther: int = 0) -> Window:
+    """All of a frame; for an object that is too small to be seen there, a part around its box, or ``farther``."""
+    span = max(box[2] - box[0], box[3] - box[1])
+    if span * WHOLE_SIZE >= LEAST_SPAN * max(frame_wh):
+        return whole(frame_wh)
+    return around(box, frame_wh, times=WIDE + farther)
+
+
+def found_in(mask: Mask) -> Found:
+    """An (H, W) mask, as if it had been found."""
+    box, size_wh = box_xyxy(mask), mask.shape[::-1]
+    window = whole(size_wh) if box is None else around(box, size_wh, times=SHOWN)
+    return Found(window, window.soft(mask))
+
+
+def carried(walk: Walk, found: Connection, window: Window) -> Floats:
+    """(height, width): the last mask, brought by the flow, in a window on the new frame."""
+    (height, width), frame_wh = found.trust.shape, walk.looked.size_wh
+    across, down = width / frame_wh[0], height / frame_wh[1]
+    x, y = window.place(*np.meshgrid(*(np.arange(side, dtype=np.float32) for side in window.size_wh)))
+    small_x, small_y = (((at + 0.5) * scale - 0.5).astype(np.float32) for at, scale in ((x, across), (y, down)))
+    flow = cv2.remap(found.back, small_x, small_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    u, v = walk.found.window.point(x + flow[..., 0] / across, y + flow[..., 1] / down)
+    return np.asarray(cv2.remap(walk.found.soft, np.float32(u), np.float32(v), cv2.INTER_LINEAR))

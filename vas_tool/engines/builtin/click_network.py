@@ -1,0 +1,86 @@
+"""The click network: a picture once encoded, then clicks, a box, a prior mask and what resembles references to a mask.
+
+Made by ``vas_tool.training.train_segmenter`` (its inputs are described there); here it runs without torch.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.errors import EngineError
+from vas_tool.types import Frame
+
+ENCODER = Path(__file__).parent / "segmenter_encoder.onnx"
+DECODER = Path(__file__).parent / "segmenter_decoder.onnx"
+
+MOST_THREADS = 4
+"""More do not make so small a network faster."""
+
+STRIDE = 8
+"""Pixels of the picture on a side of a place: the embedding has one vector a place."""
+
+NUM_MAPS, NUM_MATCHES = 4, 6
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the encoder sees in a picture of (h, w) pixels."""
+
+    features: tuple[Floats, ...]
+    embedding: Floats
+    """(channels, h / STRIDE, w / STRIDE): vectors of length 1."""
+
+
+class ClickNetwork:
+    """Pictures whose sides are multiples of 32. The same input gives the same bits."""
+
+    def __init__(self, encoder: Path = ENCODER, decoder: Path = DECODER) -> None:
+        """Raises EngineError when onnxruntime is missing or the weights, which are part of the package, do not read."""
+        self._encoder, self._decoder = _session(encoder), _session(decoder)
+        self._inputs = [one.name for one in self._decoder.get_inputs()]
+
+    def encode(self, picture: Frame) -> Encoded:
+        """Of an (h, w, 3) RGB picture."""
+        planes = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        *features, embedding = self._encoder.run(None, {self._encoder.get_inputs()[0].name: planes})
+        return Encoded(tuple(features), embedding[0])
+
+    def decode(self, encoded: Encoded, maps: Floats, matches: Floats) -> Floats:
+        """(h, w): the probability of the object, 0..1.
+
+        ``maps``: (NUM_MAPS, h, w), discs on positive and on negative clicks, prior mask, box. ``matches``:
+        (NUM_MATCHES, h / STRIDE, w / STRIDE), see ``matching``.
+        """
+        values = (*encoded.features, maps[None], matches[None])
+        logits = self._decoder.run(None, dict(zip(self._inputs, values, strict=True)))[0][0, 0]
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+
+
+@cache
+def shipped() -> ClickNetwork:
+    """The network that is part of the package, loaded once."""
+    return ClickNetwork()
+
+
+def _session(path: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise EngineError(f"the builtin segment engine needs onnxruntime ({error}); pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = min(MOST_THREADS, os.cpu_count() or 1)
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises its own kinds, all straight from Exception
+        raise EngineError(f"{path} does not hold the click network ({error}); install vas-tool anew") from error

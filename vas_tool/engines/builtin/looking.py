@@ -1,0 +1,81 @@
+"""Frames looked at through windows: each window is encoded once, however often something is asked about it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.engines.builtin.click_network import NUM_MAPS, ClickNetwork, Encoded
+from vas_tool.engines.builtin.matching import Reference, matches
+from vas_tool.engines.builtin.windows import Found, Window
+from vas_tool.types import Box, Click, Frame, SizeWH
+
+WINDOWS_KEPT = 6
+"""Encoded windows of a frame, about 2 MB each."""
+
+CLICK_RADIUS = 4
+"""Pixels of a window: the disc that stands for a click, as in training."""
+
+Floats = npt.NDArray[np.float32]
+
+
+class LookedAt:
+    """A frame, and what the network saw in the latest windows on it."""
+
+    def __init__(self, frame: Frame, network: ClickNetwork) -> None:
+        self.frame, self._network = frame, network
+        self._encoded: OrderedDict[Window, Encoded] = OrderedDict()
+
+    @property
+    def size_wh(self) -> SizeWH:
+        """Of the frame."""
+        return self.frame.shape[1], self.frame.shape[0]
+
+    def encoded(self, window: Window) -> Encoded:
+        """What the network sees there."""
+        if window not in self._encoded:
+            self._encoded[window] = self._network.encode(window.picture(self.frame))
+        self._encoded.move_to_end(window)
+        while len(self._encoded) > WINDOWS_KEPT:
+            self._encoded.popitem(last=False)
+        return self._encoded[window]
+
+    def look(
+        self,
+        window: Window,
+        *,
+        clicks: Sequence[Click] = (),
+        box: Box | None = None,
+        prior: Floats | None = None,
+        sure: Reference | None = None,
+        recent: Reference | None = None,
+    ) -> Found:
+        """What clicks, a box, a (height, width) prior mask and what other frames teach mean there."""
+        maps, seen = np.zeros((NUM_MAPS, *window.shape), np.float32), self.encoded(window)
+        points: tuple[list[tuple[float, float]], ...] = ([], [])
+        for click in clicks:
+            if window.holds((click.x, click.y, click.x, click.y)):
+                kind, at = int(not click.positive), window.point(click.x, click.y)
+                points[kind].append(at)
+                cv2.circle(maps[kind], (round(at[0]), round(at[1])), CLICK_RADIUS, 1.0, cv2.FILLED)
+        if prior is not None:
+            maps[2] = prior
+        if box is not None:
+            left, top = (max(0, round(v + 0.5)) for v in window.point(box.x0 - 0.5, box.y0 - 0.5))
+            right, bottom = (max(0, round(v + 0.5)) for v in window.point(box.x1 - 0.5, box.y1 - 0.5))
+            maps[3, top:bottom, left:right] = 1
+        alike = matches(seen, sure=sure, recent=recent, clicked=(points[0], points[1]))
+        return Found(window, self._network.decode(seen, maps, alike))
+
+    def resemblance(self, window: Window, reference: Reference) -> tuple[Floats, Floats]:
+        """(height, width) twice: how much each pixel is like a reference's object, and like what is not its object."""
+        like, unlike = matches(self.encoded(window), sure=reference)[:2]
+        return cv2.resize(like, window.size_wh), cv2.resize(unlike, window.size_wh)
+
+    def reference(self, found: Found) -> Reference:
+        """What it teaches where it was found."""
+        return Reference.of(self.encoded(found.window), found.soft)
