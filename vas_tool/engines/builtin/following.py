@@ -13,13 +13,16 @@ from vas_tool.engines.builtin.flow import Floats
 from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.matching import Reference
 from vas_tool.engines.builtin.walk import SHOWN, Walk, carried, wide
-from vas_tool.engines.builtin.windows import Found, around, whole
+from vas_tool.engines.builtin.windows import Found, Window, around, whole
 from vas_tool.masks import box_xyxy, iou
 from vas_tool.types import Click
 
 SHRUNK = 0.75
 """Part of the area that the object had where it was taught, below which it is also looked for without the last mask:
 what comes out on the other side of what hid it is nowhere near that."""
+
+LARGEST = 1.3
+"""Part of that area that both together have, at most."""
 
 BROUGHT, MOSTLY = 0.2, 0.5
 """Part of an island that the flow brings, at least, while such islands are most of what it brings."""
@@ -48,8 +51,7 @@ def followed(walk: Walk, looked: LookedAt, connection: Connection) -> tuple[Foun
     brought = carried(walk, connection, first)
     rough = _near(_look(walk, looked, Found(first, brought)), brought)
     if rough.area < SHRUNK * walk.area:
-        alone = looked.look(first, sure=walk.sure, recent=walk.recent)
-        rough = Found(first, np.maximum(rough.soft, _near(alone, np.maximum(brought, rough.soft)).soft))
+        rough = _with_what_comes_out(walk, looked, rough)
     found = _closer(walk, looked, rough)
     if found is None:
         return searched(walk, looked), 0.0
@@ -58,15 +60,32 @@ def followed(walk: Walk, looked: LookedAt, connection: Connection) -> tuple[Foun
 
 
 def searched(walk: Walk, looked: LookedAt) -> Found | None:
-    """What the references show anywhere on the frame; None where it is not seen.
+    """What the references show anywhere on the frame; None where it is not seen."""
+    part = _surest(_alone(walk, looked, wide(walk.box, looked.size_wh, farther=walk.lost)), walk.area)
+    return None if part is None else _closer(walk, looked, part, clicked=True)
+
+
+def _alone(walk: Walk, looked: LookedAt, window: Window) -> Found:
+    """What the references show in a window, wherever it was before.
 
     What is as much like something else is something else: it was there when the object was elsewhere.
     """
-    first = wide(walk.box, looked.size_wh, farther=walk.lost)
-    found = looked.look(first, sure=walk.sure, recent=walk.recent)
-    like, unlike = looked.resemblance(first, Reference.together([walk.sure, *walk.recents]))
-    part = _surest(Found(first, np.where(like > unlike, found.soft, np.float32(0))), walk.area)
-    return None if part is None else _closer(walk, looked, part, clicked=True)
+    found = looked.look(window, sure=walk.sure, recent=walk.recent)
+    like, unlike = looked.resemblance(window, Reference.together([walk.sure, *walk.recents]))
+    return Found(window, np.where(like > unlike, found.soft, np.float32(0)))
+
+
+def _with_what_comes_out(walk: Walk, looked: LookedAt, rough: Found) -> Found:
+    """Together with what is no farther from it than the object is large, if that does not make it too large."""
+    left, alone = (rough.soft >= 0.5).astype(np.uint8), _alone(walk, looked, rough.window)
+    if not left.any():
+        return rough
+    reach = float(np.sqrt(walk.area)) * rough.window.scale
+    near = cv2.distanceTransform(1 - left, cv2.DIST_L2, 3) <= reach
+    _, labels = cv2.connectedComponents((alone.soft >= 0.5).astype(np.uint8), connectivity=8)
+    meant = np.isin(labels, np.setdiff1d(np.unique(labels[near]), [0]))
+    both = Found(rough.window, np.maximum(rough.soft, np.where(meant, alone.soft, np.float32(0))))
+    return both if both.area <= LARGEST * walk.area else rough
 
 
 def _closer(walk: Walk, looked: LookedAt, rough: Found, *, clicked: bool = False) -> Found | None:
