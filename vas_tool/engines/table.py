@@ -215,7 +215,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         attribute="BuiltinSegmenter",
         revision="6",
         licence="MIT (ours)",
-        size="10 MB, part of the tool",
+        size="10 MB, in the tool",
         note="A small network that has learned from 2,750 labelled pictures what things are. SAM 2 has seen far more: "
         "its masks are better, and it follows better.",
         at_once=True,
@@ -256,7 +256,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         attribute="LearnedAmodal",
         revision="2",
         licence="MIT (ours)",
-        size="4 MB, part of the tool",
+        size="4 MB, in the tool",
         note="A small network trained on drawn shapes, for simple cases without a GPU. It knows nothing of animals, "
         "people or things; Diffusion-VAS does.",
         packages=("torch",),
