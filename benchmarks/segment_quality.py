@@ -36,13 +36,13 @@ def main() -> None:
     options = parser.parse_args()
     clips = [clip for folder in options.folders for clip in clips_in(folder)] or bundled_clips()
     clips = [farther(labelled, options.farther) for labelled in clips]
-    print("IoU after clicks     " + "".join(f"{n:7d}" for n in range(1, NUM_CLICKS + 1)) + "   worst drop  quick  full")
+    print("IoU after clicks     " + "".join(f"{n:7d}" for n in range(1, NUM_CLICKS + 1)) + "   worst drop  a click")
     rows = []
     for labelled in clips:
-        overlaps, quick, full = _clicked(labelled, options.frame)
+        overlaps, milliseconds = _clicked(labelled, options.frame)
         rows.append(overlaps)
         worst = max(0.0, *(a - b for a, b in pairwise(overlaps)))
-        print(f"{labelled.name:20s} {_shown(overlaps)}   {worst:10.3f} {quick:4.0f} ms {full:4.0f} ms", flush=True)
+        print(f"{labelled.name:20s} {_shown(overlaps)}   {worst:10.3f} {milliseconds:6.0f} ms", flush=True)
     print(f"{'mean':20s} {_shown(np.mean(rows, axis=0))}")
     print("\ntracked from the true first mask: mean J, lowest J, ms a frame")
     means = []
@@ -66,21 +66,20 @@ def farther(labelled: FullView, times: int) -> FullView:
     return FullView(labelled.name, np.stack(frames), masks)
 
 
-def _clicked(labelled: FullView, frame_index: int) -> tuple[list[float], float, float]:
-    """IoU after each click; median ms of a quick and of a full answer on a prepared frame."""
+def _clicked(labelled: FullView, frame_index: int) -> tuple[list[float], float]:
+    """IoU after each click; median ms of an answer on a prepared frame."""
     truth, clip, engine = labelled.masks[frame_index], ArrayClip(labelled.frames), BuiltinSegmenter()
     engine.prepare(clip, frame_index)
     mask = np.zeros_like(truth)
     clicks: tuple[Click, ...] = ()
-    overlaps, times = [], ([], [])
+    overlaps, times = [], []
     for _ in range(NUM_CLICKS):
         clicks = (*clicks, next_click(frame_index, mask, truth))
-        for quick in (True, False):
-            start = time.perf_counter()
-            mask = engine.segment(clip, frame_index, Prompts(clicks=clicks), quick=quick)
-            times[not quick].append(1000 * (time.perf_counter() - start))
+        start = time.perf_counter()
+        mask = engine.segment(clip, frame_index, Prompts(clicks=clicks))
+        times.append(1000 * (time.perf_counter() - start))
         overlaps.append(iou(mask, truth))
-    return overlaps, float(np.median(times[0])), float(np.median(times[1]))
+    return overlaps, float(np.median(times))
 
 
 def next_click(frame_index: int, mask: Mask, truth: Mask) -> Click:
