@@ -108,14 +108,19 @@ def add_routes(app: FastAPI, rooms: Rooms) -> None:
         known = isinstance(client, str) and isinstance(seq, int)
         return repeats.once((token, client, seq) if known else (token, None, None), lambda: _answer(session, request))
 
+    _tell_failures(app)
+    app.include_router(router)
+    app.mount("/workbench", StaticFiles(directory=WORKBENCH), name="workbench")
+
+
+def _tell_failures(app: FastAPI) -> None:
+    """Errors that a person can do something about reach the page as words."""
+
     @app.exception_handler(VasToolError)
     @app.exception_handler(OSError)
     def failed(_: Request, error: VasToolError | OSError) -> JSONResponse:
         logger.warning("a request failed: %s", error)
         return JSONResponse({"detail": told(error)}, 500)
-
-    app.include_router(router)
-    app.mount("/workbench", StaticFiles(directory=WORKBENCH), name="workbench")
 
 
 class Repeats:

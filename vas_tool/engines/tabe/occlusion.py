@@ -1,4 +1,4 @@
-"""Whether something nearer touches the object's outline, frame by frame (4.2 of the facts, A1 to A3 of the goldens)."""
+"""Whether something nearer touches the object's outline, frame by frame (TABE, arXiv 2411.19210)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the model is tuned on: windows that begin where the object is whole, with places drawn to be painted.
 
 Its frames come back as the object on white. What it is asked for is known there, so it learns what this object is
-like. (4.3 of the facts, D of the goldens.)
+like. (TABE, arXiv 2411.19210.)
 """
 
 from __future__ import annotations

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from vas_tool.evaluation.tao_boxes.columns import AnsweredBoxes, TrueBoxes, World
 from vas_tool.evaluation.tao_boxes.detection import FILTERS, detection_precisions
-from vas_tool.evaluation.tao_boxes.matching import THRESHOLDS, Doubles
+from vas_tool.evaluation.tao_boxes.matching import Doubles
 from vas_tool.evaluation.tao_boxes.precision import NOTHING_TO_FIND, average
 from vas_tool.evaluation.tao_boxes.tracking import TRACK_FILTERS, track_precisions
 
@@ -60,6 +58,3 @@ def _named(figure: str, filter_name: str) -> str:
 
 def _percent(part: float) -> float | None:
     return None if part == NOTHING_TO_FIND else 100 * part
-
-
-assert np.isclose(THRESHOLDS[5], 0.75)
