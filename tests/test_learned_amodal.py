@@ -18,7 +18,7 @@ from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.masks import box_xyxy, iou
 from vas_tool.types import AmodalBox, Canvas, Mask, SizeWH
 
-SHA256 = "69f64d398a2c42e3a00978c5cc6db5dc5688c58d15807236485aa05d5b9ac9fa"
+SHA256 = "5cc19510b0a104d572f4699d3a54e3c3649e6df052e03abfe1335032bc71103b"
 
 SCENES = {
     "bar": lambda: make_scene(14, enlarged=2),
@@ -160,9 +160,9 @@ def test_depth_is_believed_where_it_tells_what_hides(depth: str, trusted: bool) 
 
 
 def test_damaged_weights_are_named(tmp_path: Path) -> None:
-    broken = tmp_path / "amodal.safetensors"
+    broken = tmp_path / "amodal.onnx"
     broken.write_bytes(WEIGHTS.read_bytes()[:1000])
-    with pytest.raises(EngineError, match=r"amodal\.safetensors.*install vas-tool anew"):
+    with pytest.raises(EngineError, match=r"amodal\.onnx.*install vas-tool anew"):
         LearnedAmodal(broken)
-    with pytest.raises(EngineError, match=r"nowhere\.safetensors"):
-        LearnedAmodal(tmp_path / "nowhere.safetensors")
+    with pytest.raises(EngineError, match=r"nowhere\.onnx"):
+        LearnedAmodal(tmp_path / "nowhere.onnx")

@@ -2,14 +2,18 @@
 
 import csv
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from vas_tool.engines.builtin.click_network import DECODER, ENCODER
+from vas_tool.engines.learned.engine import WEIGHTS
 from vas_tool.engines.learned.evidence import (
     CANDIDATES,
     CHANNELS,
@@ -19,13 +23,15 @@ from vas_tool.engines.learned.evidence import (
     evidence,
     slot_channels,
 )
-from vas_tool.engines.learned.network import AmodalNet, mixed
 from vas_tool.masks import iou
 from vas_tool.training import cameras, scenes
 from vas_tool.training import train as training
+from vas_tool.training.amodal_net import AmodalNet, mixed
 from vas_tool.training.cameras import World
+from vas_tool.training.export_amodal import export
 from vas_tool.training.looks import DepthLook
 from vas_tool.training.losses import hidden_iou, loss
+from vas_tool.training.onnx_files import weights_in
 from vas_tool.training.runs import pace
 from vas_tool.training.scenes import LEAST_HIDDEN, MOST_HIDDEN, samples, scene
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, drawn
@@ -180,3 +186,26 @@ def test_a_run_that_stopped_goes_on_as_if_it_never_had(tmp_path: Path) -> None:
 
 def _stop_after_the_first_checkpoint(out: Path, line: dict[str, float]) -> None:
     raise KeyboardInterrupt
+
+
+def test_the_shipped_file_answers_as_the_network_in_torch_does() -> None:
+    net = AmodalNet().eval()
+    held = weights_in(WEIGHTS)
+    net.load_state_dict({name: held[name] for name in net.state_dict()})
+    session = onnxruntime.InferenceSession(WEIGHTS)
+    for sample in islice(samples(np.random.default_rng(3)), 3):
+        answers = session.run(None, {"picture": sample.evidence.picture[None]})
+        with torch.no_grad():
+            wanted = net(torch.from_numpy(sample.evidence.picture[None]))
+        assert max(np.abs(a - w.numpy()).max() for a, w in zip(answers, wanted, strict=True)) < 1e-5
+
+
+def test_a_trained_network_is_exported_without_a_trace_of_the_computer_it_was_trained_on(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = AmodalNet()
+    for weight in net.parameters():  # equal ones would be kept once
+        weight.data = torch.rand_like(weight)
+    export(net, tmp_path / "amodal.onnx")
+    held = weights_in(tmp_path / "amodal.onnx")
+    assert all(torch.allclose(held[name], weight, rtol=1e-3, atol=1e-4) for name, weight in net.state_dict().items())
+    assert not any(b".py" in path.read_bytes() for path in (tmp_path / "amodal.onnx", WEIGHTS, ENCODER, DECODER))

@@ -259,8 +259,6 @@ ENGINES: tuple[EngineSpec, ...] = (
         size="4 MB, in the tool",
         note="A small network trained on drawn shapes, for simple cases without a GPU. It knows nothing of animals, "
         "people or things; Diffusion-VAS does.",
-        packages=("torch",),
-        install="pip install torch",
         seeded=True,
     ),
     EngineSpec(

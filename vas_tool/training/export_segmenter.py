@@ -10,17 +10,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from vas_tool.training.onnx_files import write_onnx
 from vas_tool.training.segmenter_net import Decoder, Encoder, SegmenterNet
 
 FEATURES = ("stride2", "stride4", "stride8", "stride16", "stride32")
 ENCODER, DECODER = "segmenter_encoder.onnx", "segmenter_decoder.onnx"
-OPSET = 18
 
 
 def main() -> None:
@@ -71,36 +69,8 @@ class _DecoderGraph(nn.Module):
 def _write(graph: nn.Module, inputs: dict[str, Tensor], *, path: Path, outputs: tuple[str, ...]) -> None:
     """Any number of windows of any height and width that are multiples of 32."""
     free = {axis: torch.export.Dim.DYNAMIC for axis in (0, 2, 3)}
-    shapes = (free,) * len(inputs)
-    program = torch.onnx.export(
-        graph,
-        tuple(inputs.values()),
-        dynamo=True,
-        input_names=list(inputs),
-        output_names=list(outputs),
-        dynamic_shapes=shapes if len(inputs) == 1 else (shapes,),
-        opset_version=OPSET,
-        verbose=False,
-    )
-    assert program is not None
-    model = program.model_proto
-    _halve(model)
-    onnx.save(model, str(path))
-
-
-def _halve(model: onnx.ModelProto) -> None:
-    """Keep large weights in half precision; a cast, folded when the file is opened, gives what the graph expects."""
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or len(numpy_helper.to_array(tensor).ravel()) < 256:
-            continue
-        name = tensor.name
-        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype("float16"), f"{name}.half")
-        tensor.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    sizes = (free,) * len(inputs)
+    write_onnx(graph, inputs, outputs=outputs, path=path, sizes=sizes if len(inputs) == 1 else (sizes,))
 
 
 if __name__ == "__main__":

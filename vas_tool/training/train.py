@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vas_tool.engines.learned.network import AmodalNet, mixed, num_parameters, probability
+from vas_tool.training.amodal_net import AmodalNet, mixed, num_parameters, probability
 from vas_tool.training.losses import hidden_iou, loss
 from vas_tool.training.runs import note, pace, resumed, save
 from vas_tool.training.scenes import Sample, samples

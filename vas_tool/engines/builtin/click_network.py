@@ -5,23 +5,18 @@ Made by ``vas_tool.training.train_segmenter`` (its inputs are described there); 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.errors import EngineError
+from vas_tool.engines.onnx_session import open_session
 from vas_tool.types import Frame
 
 ENCODER = Path(__file__).parent / "segmenter_encoder.onnx"
 DECODER = Path(__file__).parent / "segmenter_decoder.onnx"
-
-MOST_THREADS = 4
-"""More do not make so small a network faster."""
 
 STRIDE = 8
 """Pixels of the picture on a side of a place: the embedding has one vector a place."""
@@ -45,7 +40,7 @@ class ClickNetwork:
 
     def __init__(self, encoder: Path = ENCODER, decoder: Path = DECODER) -> None:
         """Raises EngineError when onnxruntime is missing or the weights, which are part of the package, do not read."""
-        self._encoder, self._decoder = _session(encoder), _session(decoder)
+        self._encoder, self._decoder = open_session(encoder), open_session(decoder)
         self._inputs = [one.name for one in self._decoder.get_inputs()]
 
     def encode(self, picture: Frame) -> Encoded:
@@ -69,18 +64,3 @@ class ClickNetwork:
 def shipped() -> ClickNetwork:
     """The network that is part of the package, loaded once."""
     return ClickNetwork()
-
-
-def _session(path: Path) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise EngineError(f"the builtin segment engine needs onnxruntime ({error}); pip install onnxruntime") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(MOST_THREADS, os.cpu_count() or 1)
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises its own kinds, all straight from Exception
-        raise EngineError(f"{path} does not hold the click network ({error}); install vas-tool anew") from error

@@ -14,9 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.builtin.box_outlines import BoxOutlines
@@ -31,13 +28,12 @@ from vas_tool.engines.learned.evidence import (
     slot_channels,
     window_around,
 )
-from vas_tool.engines.learned.network import AmodalNet
 from vas_tool.engines.learned.poses import world_motion
+from vas_tool.engines.onnx_session import open_session
 from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
-from vas_tool.errors import EngineError
 from vas_tool.types import AmodalBox, Canvas, Clip, Depth, Mask, SizeWH
 
-WEIGHTS = Path(__file__).parent / "amodal.safetensors"
+WEIGHTS = Path(__file__).parent / "amodal.onnx"
 
 FINEST = 256
 """Pixels of the window, at most, in which outlines are mixed."""
@@ -109,13 +105,7 @@ class LearnedAmodal:
         leaves out one or the other).
         """
         self._motion, self._limit = motion, limit
-        self._net = AmodalNet()
-        try:
-            self._net.load_state_dict({name: tensor.float() for name, tensor in load_file(weights).items()})
-        except (OSError, RuntimeError, SafetensorError) as error:
-            hint = "install vas-tool anew, or choose the engine builtin"
-            raise EngineError(f"{weights} does not hold the learned engine's weights ({error}); {hint}") from error
-        self._net.eval()
+        self._network = open_session(weights)
 
     def complete(
         self,
@@ -187,11 +177,15 @@ class LearnedAmodal:
         The mirrored look brings 0.2 points of the hidden part. One picture at a time: in larger batches processors sum
         in another order, and a guess would not be the same to the bit alone and among others.
         """
-        shown = torch.from_numpy(_unseen(picture, guess)[None])
-        with torch.inference_mode():
-            straight, mirrored = self._net(shown), self._net(shown.flip(-1))
-            shares, paint = ((a + b.flip(-1))[0] / 2 for a, b in zip(straight, mirrored, strict=True))
-        return shares.numpy(), paint.numpy()
+        shown = _unseen(picture, guess)[None]
+        straight, mirrored = self._answers(shown), self._answers(shown[..., ::-1])
+        shares, paint = ((a + b[..., ::-1])[0] / 2 for a, b in zip(straight, mirrored, strict=True))
+        return shares, paint
+
+    def _answers(self, shown: Picture) -> tuple[Picture, Picture]:
+        """(1, CHANNELS, R, R) -> (1, CANDIDATES + 1, R, R) shares and (1, R, R) paint."""
+        shares, paint = self._network.run(None, {"picture": np.ascontiguousarray(shown)})
+        return shares, paint
 
     def outlines(self, modal: Mapping[int, Mask], boxes: Mapping[int, AmodalBox], *, canvas: Canvas) -> BoxOutlines:
         """Outlines stretched from box to box, for frames on which registration went astray (``base.BoxReader``)."""

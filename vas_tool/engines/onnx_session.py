@@ -1,0 +1,33 @@
+"""The shipped networks run on the CPU with onnxruntime: no torch is needed for them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from vas_tool.errors import EngineError
+
+MOST_THREADS = 4
+"""More do not make so small a network faster."""
+
+
+def open_session(path: Path) -> Any:
+    """An ``onnxruntime.InferenceSession`` that gives the same bits for the same input.
+
+    Raises EngineError when onnxruntime is missing, or when the file, which is part of the package, does not read.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise EngineError(f"{path.name} needs onnxruntime ({error}); run: pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = min(MOST_THREADS, os.cpu_count() or 1)
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises its own kinds, all straight from Exception
+        raise EngineError(
+            f"{path} does not hold the network that it should ({error}); install vas-tool anew"
+        ) from error
