@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,9 +35,10 @@ from vas_tool.engines.registry import LoadedEngine
 from vas_tool.formats.origin import read_origin
 from vas_tool.imports.tao_amodal import import_tao_amodal
 from vas_tool.masks import box_xyxy, iou
-from vas_tool.pipeline import AmodalWork, amodal_masks
+from vas_tool.pipeline import amodal_masks
 from vas_tool.project import Project
 from vas_tool.types import AmodalBox, Canvas, Depth, Mask
+from vas_tool.work import AmodalWork
 
 ANNOTATIONS = ROOT / "amodal_annotations" / "validation.json"
 Masks = list[Mask]
@@ -104,8 +106,8 @@ def _masks(
         tight = {f: box_xyxy(mask) for f, mask in track.modal.items()}
         seen = {f: tuple(map(float, box)) for f, box in tight.items() if box is not None}
         plan = plan_crops(boxes, rule=rule, frame_wh=track.clip.size_wh, seen=seen)  # type: ignore[arg-type]
-        cropped = AmodalWork(track.clip, track.modal, depth, canvas=track.canvas, frame_indices=plan.span, crops=plan)
-        masks |= dict(amodal_masks(cropped, completer=loaded))
+        cropped = replace(work, frame_indices=plan.span)
+        masks |= dict(amodal_masks(cropped, completer=loaded, crops=plan))
     return [masks[f] for f in frames]
 
 

@@ -20,6 +20,7 @@ from truth import cases
 from vas_tool.engines.builtin.content import BuiltinContent
 from vas_tool.evaluation.occlusion import OcclusionCase
 from vas_tool.types import Canvas, Frame
+from vas_tool.work import ContentWork
 
 INPAINT_RADIUS = 5.0
 
@@ -47,14 +48,9 @@ def main() -> None:
 
 def _painted(case: OcclusionCase) -> dict[int, Frame]:
     """frame_index -> (H, W, 3)."""
-    answers = BuiltinContent().complete(
-        case.clip,
-        case.modal,
-        dict(enumerate(case.amodal)),
-        canvas=Canvas(case.clip.size_wh),
-        frame_indices=range(len(case.clip)),
-    )
-    return {index: content[..., :3] for index, content in answers}
+    canvas, frames = Canvas(case.clip.size_wh), range(len(case.clip))
+    work = ContentWork(case.clip, case.modal, dict(enumerate(case.amodal)), canvas, frames)
+    return {index: content[..., :3] for index, content in BuiltinContent().complete(work)}
 
 
 def _inpaint(case: OcclusionCase) -> Callable[[int], Frame]:

@@ -60,6 +60,7 @@ from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
 from vas_tool.types import Canvas
+from vas_tool.work import AmodalWork, ContentWork
 
 WANTED_ONE, WANTED_MANY = 1.0, 1.3
 """Of the plain loop's time for one object, at most; and how many times as fast for each of eight (issue 4)."""
@@ -170,10 +171,10 @@ def our_depth(engine: DepthAnything, size: Size) -> dict[int, Any]:
 def whole_method(ours: Ours, engine: DepthAnything, size: Size) -> None:
     """Depth, amodal masks and content of one object, by the engines, from frames and masks to masks and colours."""
     clip, modal = make_clip(size), dict(enumerate(make_disks(size, 0, 1)))
-    given: dict[str, Any] = {"canvas": Canvas(clip.size_wh), "frame_indices": range(len(clip)), "seed": 23}
+    where = Canvas(clip.size_wh), range(len(clip)), 23
     amodal = DiffusionVasAmodal(ours.pipeline, ours.parameters)
-    masks = dict(amodal.complete(clip, modal, our_depth(engine, size), **given))
-    dict(DiffusionVasContent(ours.pipeline, ours.parameters).complete(clip, modal, masks, **given))
+    masks = dict(amodal.complete(AmodalWork(clip, modal, our_depth(engine, size), *where)))
+    dict(DiffusionVasContent(ours.pipeline, ours.parameters).complete(ContentWork(clip, modal, masks, *where)))
 
 
 @contextmanager

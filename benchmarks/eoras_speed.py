@@ -21,6 +21,7 @@ from vas_tool.engines.eoras.engine import EorasAmodal
 from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.engines.eoras.options import EorasOptions
 from vas_tool.types import Canvas, Frame, Intrinsics, Mask
+from vas_tool.work import AmodalWork
 
 
 class DrawnClip:
@@ -74,7 +75,7 @@ def measure(num_frames: int, side: int, threads: int) -> None:
     loaded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     modal = {index: clip.mask(index) for index in range(num_frames)}
     wall, spent = time.perf_counter(), time.process_time()
-    answers = engine.complete(clip, modal, {}, canvas=Canvas(clip.size_wh), frame_indices=range(num_frames))
+    answers = engine.complete(AmodalWork(clip, modal, {}, Canvas(clip.size_wh), range(num_frames)))
     count = sum(1 for _ in answers)
     wall, spent = time.perf_counter() - wall, time.process_time() - spent
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

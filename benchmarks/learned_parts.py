@@ -26,7 +26,8 @@ from vas_tool.engines.learned.poses import world_motion
 from vas_tool.evaluation.occlusion import OcclusionCase, occlusion_cases, views_in
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.masks import iou
-from vas_tool.types import Canvas, Clip, Depth, Mask
+from vas_tool.types import Canvas, Clip, Mask
+from vas_tool.work import AmodalWork
 
 Scores = tuple[list[float], list[float], list[float]]
 
@@ -59,18 +60,16 @@ def _percent(values: Iterable[float]) -> str:
 
 def _answers(case: OcclusionCase, completer: AmodalCompleter) -> dict[int, Mask]:
     canvas, frames = Canvas(case.clip.size_wh), range(len(case.clip))
-    return dict(completer.complete(case.clip, case.modal, case.depth, canvas=canvas, frame_indices=frames))
+    return dict(completer.complete(AmodalWork(case.clip, case.modal, case.depth, canvas, frames)))
 
 
 class VotingInTheWorld(BuiltinAmodal):
     """The builtin engine, with the learned one's motion."""
 
-    def follow(
-        self, clip: Clip, modal: Mapping[int, Mask], depth: Mapping[int, Depth], *, progress: Progress
-    ) -> Motion:
+    def follow(self, work: AmodalWork, *, progress: Progress) -> Motion:
         """World motion."""
-        source = Source.of(clip, modal, depth)
-        return world_motion(clip, modal, source.moving, progress=progress)
+        source = Source.of(work.clip, work.modal, work.depth)
+        return world_motion(work.clip, work.modal, source.moving, progress=progress)
 
 
 def _straight(clip: Clip, modal: Mapping[int, Mask], moving: Callable[[int], Mask], *, progress: Progress) -> Motion:

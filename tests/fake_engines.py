@@ -1,7 +1,7 @@
 """Engines that answer from brightness, at once or slowly: for tests of everything around engines."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, resolved
 from vas_tool.errors import PromptError
 from vas_tool.masks import box_xyxy
 from vas_tool.types import STAGES, Canvas, Clip, Content, Depth, Mask, Prompts
+from vas_tool.work import AmodalWork, ContentWork
 
 SAMPLED_PARAMETERS = (
     Parameter(
@@ -103,22 +104,11 @@ class FlatDepth:
 
 
 class DilatedAmodal:
-    def complete(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seed: int = 0,
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
-    ) -> Iterator[tuple[int, Mask]]:
-        for done, frame_index in enumerate(frame_indices):
-            progress(done, len(frame_indices), "amodal masks")
+    def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
+        for done, frame_index in enumerate(work.frame_indices):
+            progress(done, len(work.frame_indices), "amodal masks")
             time.sleep(STEP_SECONDS)
-            mask = canvas.to_canvas(modal[frame_index]).astype(np.uint8)
+            mask = work.canvas.to_canvas(work.modal[frame_index]).astype(np.uint8)
             yield frame_index, cv2.dilate(mask, np.ones((5, 5), np.uint8)).astype(bool)
 
 
@@ -130,50 +120,21 @@ class SampledAmodal:
     asked: ClassVar[list[range]] = []
     """And the frames."""
 
-    def complete(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seed: int = 0,
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
-    ) -> Iterator[tuple[int, Mask]]:
-        answers = self.sample(
-            clip,
-            modal,
-            depth,
-            canvas=canvas,
-            frame_indices=frame_indices,
-            seeds=(seed,),
-            settings=settings,
-            progress=progress,
-        )
-        for frame_index, (mask,) in answers:
+    def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
+        for frame_index, (mask,) in self.sample(work, (work.seed,), progress=progress):
             yield frame_index, mask
 
     def sample(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seeds: Sequence[int],
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
+        self, work: AmodalWork, seeds: Sequence[int], *, progress: Progress = silent
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
         self.runs.append(tuple(seeds))
-        self.asked.append(frame_indices)
-        stretch = int(resolved(SAMPLED_PARAMETERS, settings, engine="fake-sampled")["stretch"])
-        for done, frame_index in enumerate(frame_indices):
-            progress(done, len(frame_indices), "amodal masks")
+        self.asked.append(work.frame_indices)
+        stretch = int(resolved(SAMPLED_PARAMETERS, work.settings, engine="fake-sampled")["stretch"])
+        for done, frame_index in enumerate(work.frame_indices):
+            progress(done, len(work.frame_indices), "amodal masks")
             time.sleep(STEP_SECONDS)
-            yield frame_index, tuple(self._guess(modal.get(frame_index), seed * stretch, canvas) for seed in seeds)
+            modal = work.modal.get(frame_index)
+            yield frame_index, tuple(self._guess(modal, seed * stretch, work.canvas) for seed in seeds)
 
     def _guess(self, modal: Mask | None, reach: int, canvas: Canvas) -> Mask:
         whole = np.zeros(canvas.size_wh[::-1], bool) if modal is None else canvas.to_canvas(modal)
@@ -181,20 +142,9 @@ class SampledAmodal:
 
 
 class GreyContent:
-    def complete(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        amodal: Mapping[int, Mask],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seed: int = 0,
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
-    ) -> Iterator[tuple[int, Content]]:
-        for frame_index in frame_indices:
-            out = np.zeros((*canvas.size_wh[::-1], 4), np.uint8)
-            out[amodal[frame_index]] = (128, 128, 128, 255)
-            assert box_xyxy(amodal[frame_index]) is not None
+    def complete(self, work: ContentWork, *, progress: Progress = silent) -> Iterator[tuple[int, Content]]:
+        for frame_index in work.frame_indices:
+            out = np.zeros((*work.canvas.size_wh[::-1], 4), np.uint8)
+            out[work.amodal[frame_index]] = (128, 128, 128, 255)
+            assert box_xyxy(work.amodal[frame_index]) is not None
             yield frame_index, out

@@ -10,6 +10,7 @@ LAYERS = (
     {"errors", "types"},
     {
         "masks",
+        "work",
         "hypotheses",
         "boxes",
         "video",

@@ -11,6 +11,7 @@ from vas_tool.engines.builtin.amodal import BuiltinAmodal
 from vas_tool.engines.builtin.small_frames import FRAMES_KEPT, SmallFrames
 from vas_tool.masks import iou
 from vas_tool.types import ArrayClip, Canvas, Depth, Mask
+from vas_tool.work import AmodalWork
 
 SCENES = {
     "bar": lambda: make_scene(14, enlarged=2),
@@ -25,15 +26,9 @@ def scene(request: pytest.FixtureRequest) -> Scene:
 
 
 def completed(scene: Scene, canvas: Canvas | None = None, frames: range | None = None) -> dict[int, Mask]:
-    return dict(
-        BuiltinAmodal().complete(
-            scene.clip,
-            scene.modal,
-            scene.depth,
-            canvas=canvas or scene.canvas,
-            frame_indices=range(len(scene)) if frames is None else frames,
-        )
-    )
+    frames = range(len(scene)) if frames is None else frames
+    work = AmodalWork(scene.clip, scene.modal, scene.depth, canvas or scene.canvas, frames)
+    return dict(BuiltinAmodal().complete(work))
 
 
 @pytest.fixture(scope="module")

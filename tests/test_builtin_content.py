@@ -9,6 +9,7 @@ from scene import Scene, make_scene, turning
 
 from vas_tool.engines.builtin.content import NEVER_SEEN, BuiltinContent
 from vas_tool.types import Content, Frame
+from vas_tool.work import ContentWork
 
 SCENES = {
     "bar": lambda: make_scene(14, enlarged=2),
@@ -23,11 +24,8 @@ def scene(request: pytest.FixtureRequest) -> Scene:
 
 
 def painted(scene: Scene) -> dict[int, Content]:
-    return dict(
-        BuiltinContent().complete(
-            scene.clip, scene.modal, scene.amodal, canvas=scene.canvas, frame_indices=range(len(scene))
-        )
-    )
+    work = ContentWork(scene.clip, scene.modal, scene.amodal, scene.canvas, range(len(scene)))
+    return dict(BuiltinContent().complete(work))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +98,4 @@ def test_one_frame_is_filled_from_itself() -> None:
         amodal={0: scene.amodal[index]},
         content={0: scene.content[index]},
     )
-    content = next(
-        iter(BuiltinContent().complete(one.clip, one.modal, one.amodal, canvas=one.canvas, frame_indices=range(1)))
-    )
-    assert psnr(one, 0, content[1]) > 17
+    assert psnr(one, 0, painted(one)[0]) > 17

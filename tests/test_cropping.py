@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,10 @@ from vas_tool.engines import registry
 from vas_tool.engines.builtin.box_outlines import BoxOutlines
 from vas_tool.errors import PromptError
 from vas_tool.masks import box_xyxy, iou
-from vas_tool.pipeline import AmodalWork, amodal_hypotheses, amodal_masks
+from vas_tool.pipeline import amodal_hypotheses, amodal_masks
 from vas_tool.project.truth import keyframe_from_json
 from vas_tool.types import AmodalBox, ArrayClip, Canvas, Clip, Mask
+from vas_tool.work import AmodalWork
 
 CASES = json.loads((Path(__file__).parent / "box_cases.json").read_text())
 FRAME_WH = (64, 48)
@@ -162,16 +162,16 @@ def test_any_engine_runs_on_the_crops(monkeypatch: pytest.MonkeyPatch) -> None:
     modal = {f: block(8 * f - 6, 12, 8 * f + 4, 28) for f in range(8)}
     modal[2][0, 0] = True  # seen, but outside the box
     plan = plan_crops(KEYFRAMES, rule=CropRule(), frame_wh=FRAME_WH)
-    work = AmodalWork(moving_clip(), modal, {}, canvas=CANVAS, frame_indices=plan.span, crops=plan)
+    work = AmodalWork(moving_clip(), modal, {}, canvas=CANVAS, frame_indices=plan.span)
     loaded = registry.load("amodal")
-    answers = dict(amodal_masks(work, completer=loaded))
+    answers = dict(amodal_masks(work, completer=loaded, crops=plan))
     assert sorted(answers) == [1, 2, 3, 4, 5]
     for f, mask in answers.items():
         seen = CANVAS.to_canvas(modal[f])
         assert mask.shape == CANVAS.size_wh[::-1]
         assert not (seen & ~mask).any()
         assert not (mask & ~seen & ~cleared_outside(np.ones_like(mask), plan.boxes[f], CANVAS)).any()
-    several = dict(amodal_hypotheses(work, (0, 1), completer=loaded))
+    several = dict(amodal_hypotheses(work, (0, 1), completer=loaded, crops=plan))
     assert sorted(several) == [1, 2, 3, 4, 5] and len(several[1]) == 2
 
 
@@ -193,6 +193,6 @@ def test_with_the_true_box_the_builtin_engine_is_better(monkeypatch: pytest.Monk
     loaded = registry.load("amodal", "builtin")
     work = AmodalWork(track.clip, track.modal, {}, canvas=track.canvas, frame_indices=range(len(track.clip)))
     plan = plan_crops(track.annotated, rule=CropRule(), frame_wh=track.clip.size_wh)
-    plain, cropped = (dict(amodal_masks(w, completer=loaded)) for w in (work, replace(work, crops=plan)))
+    plain, cropped = (dict(amodal_masks(work, completer=loaded, crops=crops)) for crops in (None, plan))
     scores = [np.mean([iou(masks[f], track.amodal[f]) for f in plan.boxes]) for masks in (plain, cropped)]
     assert scores[1] > scores[0] + 0.1

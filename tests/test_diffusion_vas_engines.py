@@ -20,6 +20,7 @@ from vas_tool.engines.diffusion_vas.windows import plan_windows, touched_frames
 from vas_tool.errors import Cancelled, EngineError
 from vas_tool.project.window_cache import WindowCache
 from vas_tool.types import Canvas, Mask
+from vas_tool.work import AmodalWork, ContentWork
 
 NUM_FRAMES = 15
 """Three windows: 0..6, 6..12, 8..14."""
@@ -58,9 +59,13 @@ def counting(pipeline: DiffusionVasPipeline, monkeypatch: pytest.MonkeyPatch) ->
     yield Counting(pipeline, monkeypatch)
 
 
-def wholes(engine: DiffusionVasAmodal, scene: Scene, span: range = range(NUM_FRAMES), **more) -> dict[int, Mask]:
+def work_of(scene: Scene, span: range, **more) -> AmodalWork:
     options = {"canvas": scene.canvas, "settings": LOW, "seed": 3} | more
-    return dict(engine.complete(scene.clip, scene.modal, scene.depth, frame_indices=span, **options))
+    return AmodalWork(scene.clip, scene.modal, scene.depth, frame_indices=span, **options)
+
+
+def wholes(engine: DiffusionVasAmodal, scene: Scene, span: range = range(NUM_FRAMES), **more) -> dict[int, Mask]:
+    return dict(engine.complete(work_of(scene, span, **more)))
 
 
 def same(one: dict[int, Mask], other: dict[int, Mask]) -> bool:
@@ -78,16 +83,7 @@ def test_several_seeds_are_what_one_after_the_other_gives(
 ) -> None:
     engine = DiffusionVasAmodal(pipeline, SMALL)
     assert isinstance(engine, SamplingCompleter)
-    answers = engine.sample(
-        scene.clip,
-        scene.modal,
-        scene.depth,
-        canvas=scene.canvas,
-        frame_indices=range(NUM_FRAMES),
-        seeds=(3, 4, 23),
-        settings=LOW,
-    )
-    sampled = dict(answers)
+    sampled = dict(engine.sample(work_of(scene, range(NUM_FRAMES)), (3, 4, 23)))
     num_windows = len(plan_windows(NUM_FRAMES, length=7, overlap=1))
     assert counting.counts["tokens"] == num_windows and counting.counts["condition_latents"] == 2 * num_windows
     for position, seed in enumerate((3, 4, 23)):
@@ -113,12 +109,11 @@ def test_depth_of_a_long_clip_is_encoded_once_for_all_objects_and_seeds(
     """Also where more windows lie between two objects than masks are kept, and with windows kept on disk."""
     monkeypatch.setattr(window_model, "KEPT", {"second": 3, "first": 1, "tokens": 1, "start": 1})
     engine = DiffusionVasAmodal(pipeline, SMALL)
-    given = {"canvas": scene.canvas, "frame_indices": range(NUM_FRAMES), "seeds": (3, 4), "settings": LOW}
     num_windows = len(plan_windows(NUM_FRAMES, length=7, overlap=1))
     for count in range(1, 4):
         modal = {index: np.roll(mask, 9 * count, axis=0) for index, mask in scene.modal.items()}
-        keeping = engine.keeping(WindowCache(tmp_path))
-        dict(keeping.sample(scene.clip, modal, scene.depth, **given))
+        work = work_of(replace(scene, modal=modal), range(NUM_FRAMES), store=WindowCache(tmp_path))
+        dict(engine.sample(work, (3, 4)))
         assert counting.counts["condition_latents"] == (1 + count) * num_windows
 
 
@@ -134,10 +129,9 @@ def test_what_seeds_start_from_is_drawn_once_for_all_objects(
     window_noise = window_model.window_noise
     monkeypatch.setattr(window_model, "window_noise", counted)
     engine = DiffusionVasAmodal(pipeline, SMALL)
-    given = {"canvas": scene.canvas, "frame_indices": range(6), "seeds": (3, 4), "settings": LOW}
     for shift in (0, 9):
         modal = {index: np.roll(mask, shift, axis=0) for index, mask in scene.modal.items()}
-        dict(engine.sample(scene.clip, modal, scene.depth, **given))
+        dict(engine.sample(work_of(replace(scene, modal=modal), range(6)), (3, 4)))
     assert sorted(drawn) == [3, 4, 23, 23]  # 23: the noise on what is shown, of every object anew
 
 
@@ -214,14 +208,7 @@ def test_a_stop_keeps_what_finished_windows_gave(pipeline: DiffusionVasPipeline,
 
     engine, kept = DiffusionVasAmodal(pipeline, SMALL), []
     with pytest.raises(Cancelled):
-        for index, _ in engine.complete(
-            scene.clip,
-            scene.modal,
-            scene.depth,
-            canvas=scene.canvas,
-            frame_indices=range(NUM_FRAMES),
-            progress=progress,
-        ):
+        for index, _ in engine.complete(work_of(scene, range(NUM_FRAMES), settings={}, seed=0), progress=progress):
             kept.append(index)
     assert kept == list(range(6))  # frame 6 is also in the second window
     assert told[:3] == [(n, 6, "amodal masks, window 1 of 3") for n in range(3)]
@@ -247,7 +234,7 @@ def test_content_continues_the_noise_of_the_first_stage(pipeline: DiffusionVasPi
     span, canvas = range(7), Canvas(scene.clip.size_wh)
     small = replace(scene, clip=type(scene.clip)(scene.clip.frames[:7]))
     engine = DiffusionVasContent(pipeline, SMALL)
-    got = dict(engine.complete(small.clip, small.modal, small.amodal, canvas=canvas, frame_indices=span, seed=23))
+    got = dict(engine.complete(ContentWork(small.clip, small.modal, small.amodal, canvas, span, seed=23)))
     size_hw = SMALL.size_hw
     modal = [pictures.modal_condition(small.modal[i], canvas, size_hw) for i in span]
     colours = [pictures.colour_condition(small.clip[i], canvas, size_hw) for i in span]

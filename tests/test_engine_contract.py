@@ -28,6 +28,7 @@ from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.errors import Cancelled, EngineError, PromptError
 from vas_tool.masks import centre_of
 from vas_tool.types import ArrayClip, Box, Canvas, Click, Clip, Content, Depth, Mask, Prompts
+from vas_tool.work import AmodalWork, ContentWork
 
 NUM_FRAMES = 10
 GONE = (8, 9)
@@ -53,16 +54,22 @@ def one_frame(scene: Scene, index: int = 0) -> ArrayClip:
     return ArrayClip(scene.clip.frames[index : index + 1])
 
 
+def amodal_work(scene: Scene, span: range, canvas: Canvas | None = None) -> AmodalWork:
+    return AmodalWork(scene.clip, scene.modal, scene.depth, canvas or scene.canvas, span, seed=3)
+
+
+def content_work(scene: Scene, span: range, canvas: Canvas | None = None) -> ContentWork:
+    canvas = canvas or scene.canvas
+    amodal = {index: canvas.to_canvas(mask) for index, mask in scene.amodal.items()}
+    return ContentWork(scene.clip, scene.modal, amodal, canvas, span, seed=3)
+
+
 def test_no_builtin_engine_takes_a_setting_it_does_not_know(scene: Scene) -> None:
     frames, unknown = range(1), {"steps": 3}
     for answers in (
         BuiltinDepth().estimate(scene.clip, frames, settings=unknown),
-        BuiltinAmodal().complete(
-            scene.clip, scene.modal, scene.depth, canvas=scene.canvas, frame_indices=frames, settings=unknown
-        ),
-        BuiltinContent().complete(
-            scene.clip, scene.modal, scene.amodal, canvas=scene.canvas, frame_indices=frames, settings=unknown
-        ),
+        BuiltinAmodal().complete(replace(amodal_work(scene, frames), settings=unknown)),
+        BuiltinContent().complete(replace(content_work(scene, frames), settings=unknown)),
     ):
         with pytest.raises(EngineError, match="no parameter steps; it has none"):
             next(iter(answers))
@@ -320,9 +327,7 @@ def amodal_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 
 
 def wholes(engine: AmodalCompleter, scene: Scene, span: range, canvas: Canvas | None = None) -> list[tuple[int, Mask]]:
-    return list(
-        engine.complete(scene.clip, scene.modal, scene.depth, canvas=canvas or scene.canvas, frame_indices=span, seed=3)
-    )
+    return list(engine.complete(amodal_work(scene, span, canvas)))
 
 
 @pytest.mark.parametrize("span", SPANS)
@@ -376,9 +381,7 @@ def test_amodal_takes_frames_without_depth(amodal_engine: AmodalCompleter, scene
 
 
 def test_cancelled_ends_amodal(amodal_engine: AmodalCompleter, scene: Scene) -> None:
-    answers = amodal_engine.complete(
-        scene.clip, scene.modal, scene.depth, canvas=scene.canvas, frame_indices=range(NUM_FRAMES), progress=stop_at(4)
-    )
+    answers = amodal_engine.complete(amodal_work(scene, range(NUM_FRAMES)), progress=stop_at(4))
     assert came_before_cancelled(answers) <= 4
 
 
@@ -407,9 +410,7 @@ def content_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 def contents(
     engine: ContentCompleter, scene: Scene, span: range, canvas: Canvas | None = None
 ) -> list[tuple[int, Content]]:
-    canvas = canvas or scene.canvas
-    amodal = {index: canvas.to_canvas(mask) for index, mask in scene.amodal.items()}
-    return list(engine.complete(scene.clip, scene.modal, amodal, canvas=canvas, frame_indices=span, seed=3))
+    return list(engine.complete(content_work(scene, span, canvas)))
 
 
 @pytest.mark.parametrize("span", SPANS)
@@ -432,7 +433,7 @@ def test_an_object_partly_on_the_padding_has_content_there(content_engine: Conte
     canvas = CANVASES[1]
     amodal = {i: canvas.to_canvas(m) for i, m in scene.amodal.items()}
     amodal[3][50:70, :90] = True
-    answers = content_engine.complete(scene.clip, scene.modal, amodal, canvas=canvas, frame_indices=range(3, 4))
+    answers = content_engine.complete(ContentWork(scene.clip, scene.modal, amodal, canvas, range(3, 4)))
     assert (next(iter(answers))[1][50:70, :90, 3] == 255).all()
 
 
@@ -454,9 +455,7 @@ def test_content_takes_masks_that_are_missing(
 
 def test_content_of_one_frame_and_cancelled(content_engine: ContentCompleter, scene: Scene) -> None:
     assert len(contents(content_engine, replace(scene, clip=one_frame(scene)), range(1))) == 1
-    answers = content_engine.complete(
-        scene.clip, scene.modal, scene.amodal, canvas=scene.canvas, frame_indices=range(NUM_FRAMES), progress=stop_at(4)
-    )
+    answers = content_engine.complete(content_work(scene, range(NUM_FRAMES)), progress=stop_at(4))
     assert came_before_cancelled(answers) <= 4
 
 

@@ -9,6 +9,7 @@ from vas_tool.engines.eoras.engine import EorasAmodal, windows_of
 from vas_tool.errors import EngineError, PromptError
 from vas_tool.remarks import remarks
 from vas_tool.types import ArrayClip, Canvas, Intrinsics, Mask
+from vas_tool.work import AmodalWork
 
 SIZE = (64, 48)
 
@@ -36,8 +37,8 @@ def test_frames_without_a_box_are_empty_or_looked_at_where_their_neighbours_lead
 def test_answers_do_not_depend_on_what_is_asked_for(asked: range) -> None:
     engine, clip, modal = EorasAmodal(tiny_network()), clip_of(4), seen_on(0, 1, 3)
     canvas = Canvas.padded(SIZE, 0.25)
-    whole = dict(engine.complete(clip, modal, {}, canvas=canvas, frame_indices=range(4)))
-    some = list(engine.complete(clip, modal, {}, canvas=canvas, frame_indices=asked))
+    whole = dict(engine.complete(AmodalWork(clip, modal, {}, canvas, range(4))))
+    some = list(engine.complete(AmodalWork(clip, modal, {}, canvas, asked)))
     assert [index for index, _ in some] == list(asked)
     for index, mask in some:
         np.testing.assert_array_equal(mask, whole[index])
@@ -49,7 +50,7 @@ def test_answers_do_not_depend_on_what_is_asked_for(asked: range) -> None:
 def test_an_unknown_camera_is_guessed_and_said() -> None:
     engine, modal = EorasAmodal(tiny_network()), seen_on(0)
     with remarks() as heard:
-        list(engine.complete(clip_of(1), {0: modal[0]}, {}, canvas=Canvas(SIZE), frame_indices=range(1)))
+        list(engine.complete(AmodalWork(clip_of(1), {0: modal[0]}, {}, Canvas(SIZE), range(1))))
     assert "--intrinsics" in " ".join(heard.words)
 
 
@@ -67,10 +68,8 @@ def test_other_tilts_and_thresholds_change_the_answer_and_unknown_ones_are_refus
     engine, clip, modal = EorasAmodal(tiny_network()), clip_of(2), seen_on(0, 1)
 
     def answer(**settings: float | str | bool) -> int:
-        found = engine.complete(
-            clip, {i: modal[i] for i in (0, 1)}, {}, canvas=Canvas(SIZE), frame_indices=range(2), settings=settings
-        )
-        return sum(int(mask.sum()) for _, mask in found)
+        work = AmodalWork(clip, {i: modal[i] for i in (0, 1)}, {}, Canvas(SIZE), range(2), settings=settings)
+        return sum(int(mask.sum()) for _, mask in engine.complete(work))
 
     assert answer(threshold=0.0) > answer(threshold=1.0)
     assert answer(threshold=1.0, union_with_modal=False) == 0

@@ -26,6 +26,7 @@ from vas_tool.evaluation.sail_vos import read_predictions
 from vas_tool.formats.coco import write_coco
 from vas_tool.project import Project
 from vas_tool.types import Canvas, Clip, Depth, Mask
+from vas_tool.work import AmodalWork
 
 AMODAL = [square(10 + 3 * i, 8, 20) for i in range(6)]
 MODAL = [mask & (np.arange(60) < 26) for mask in AMODAL]
@@ -133,12 +134,12 @@ class Asked:
             assert clip[i].shape == (*clip.size_wh[::-1], 3)
             yield i, np.tile(np.linspace(0, 1, clip.size_wh[0], dtype=np.float32), (clip.size_wh[1], 1))
 
-    def complete(self, clip: Clip, modal: Any, depth: Any, **asked: Any) -> Iterator[tuple[int, Mask]]:
-        self.seed, self.settings = asked["seed"], dict(asked["settings"])
-        assert all(depth[i].shape == clip.size_wh[::-1] for i in asked["frame_indices"])
-        width, height = asked["canvas"].size_wh
+    def complete(self, work: AmodalWork, **_: Any) -> Iterator[tuple[int, Mask]]:
+        self.seed, self.settings = work.seed, dict(work.settings)
+        assert all(work.depth[i].shape == work.clip.size_wh[::-1] for i in work.frame_indices)
+        width, height = work.canvas.size_wh
         lower = np.tile(np.arange(height)[:, None] >= height // 2, (1, width))
-        yield from ((i, lower.copy()) for i in asked["frame_indices"])
+        yield from ((i, lower.copy()) for i in work.frame_indices)
 
 
 def test_diffusion_vas_answers_sail_vos_as_it_was_published(

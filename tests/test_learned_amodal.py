@@ -17,6 +17,7 @@ from vas_tool.evaluation.occlusion import behind
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.masks import box_xyxy, iou
 from vas_tool.types import AmodalBox, Canvas, Mask, SizeWH
+from vas_tool.work import AmodalWork
 
 SHA256 = "5cc19510b0a104d572f4699d3a54e3c3649e6df052e03abfe1335032bc71103b"
 
@@ -39,7 +40,7 @@ def scene(request: pytest.FixtureRequest) -> Scene:
 
 def completed(engine: LearnedAmodal | BuiltinAmodal, scene: Scene, frames: range, **more: object) -> dict[int, Mask]:
     canvas = Canvas(scene.clip.size_wh)
-    return dict(engine.complete(scene.clip, scene.modal, scene.depth, canvas=canvas, frame_indices=frames, **more))
+    return dict(engine.complete(AmodalWork(scene.clip, scene.modal, scene.depth, canvas, frames, **more)))
 
 
 def hidden_score(scene: Scene, masks: dict[int, Mask]) -> float:
@@ -66,19 +67,16 @@ def test_on_deforming_things_it_is_better_than_what_has_not_learned(engine: Lear
         return float(np.mean([iou(masks[i] & ~case.modal[i], h) for i, h in hidden.items() if h.any()]))
 
     canvas, frames = Canvas(case.clip.size_wh), range(len(case.clip))
-    learned, voted = (
-        score(dict(e.complete(case.clip, case.modal, case.depth, canvas=canvas, frame_indices=frames)))
-        for e in (engine, BuiltinAmodal())
-    )
+    work = AmodalWork(case.clip, case.modal, case.depth, canvas, frames)
+    learned, voted = (score(dict(e.complete(work))) for e in (engine, BuiltinAmodal()))
     assert learned > voted + 0.05
 
 
 def test_seeds_give_guesses_that_differ_only_where_nothing_is_seen(engine: LearnedAmodal) -> None:
     scene = SCENES["hidden for a while"]()
     frames, canvas = range(len(scene)), Canvas(scene.clip.size_wh)
-    sampled = dict(
-        engine.sample(scene.clip, scene.modal, scene.depth, canvas=canvas, frame_indices=frames, seeds=(0, 1, 2, 3))
-    )
+    work = AmodalWork(scene.clip, scene.modal, scene.depth, canvas, frames)
+    sampled = dict(engine.sample(work, (0, 1, 2, 3)))
     differing = {i: np.any([m != masks[0] for m in masks[1:]], axis=0) for i, masks in sampled.items()}
     assert sum(d.sum() for d in differing.values()) > 0
     assert not any((differing[i] & scene.modal[i]).any() for i in frames)

@@ -9,8 +9,8 @@ from fake_engines import SAMPLED, SampledAmodal, use_fake_engines
 from vas_tool import pipeline
 from vas_tool.engines import registry
 from vas_tool.errors import EngineError, PromptError
-from vas_tool.pipeline import AmodalWork
 from vas_tool.types import ArrayClip, Canvas, Mask, Prompts
+from vas_tool.work import AmodalWork
 
 
 def seen() -> Mask:

@@ -14,7 +14,6 @@ from test_session_diffusion_vas import FRAMES, SIZE, done, tiny
 from tiny_diffusion_vas import SMALL, tiny_pipeline
 
 from vas_tool.engines import registry
-from vas_tool.engines.base import Resumable, WindowKey
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
 from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
 from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
@@ -29,6 +28,7 @@ from vas_tool.runs import kept_windows
 from vas_tool.runs.costs import in_words
 from vas_tool.session import Session
 from vas_tool.types import AmodalBox, Canvas, Click, Stroke
+from vas_tool.work import AmodalWork, ContentWork, WindowKey
 
 KEY = WindowKey(range(3), 5, "abc")
 NUM_FRAMES = 15
@@ -73,36 +73,35 @@ class StoppedAt:
             raise Cancelled("enough")
 
 
-def amodal_run(engine: DiffusionVasAmodal, scene: Scene, span: range, **more) -> Iterator[tuple[int, np.ndarray]]:
+def amodal_work(scene: Scene, span: range, **more) -> AmodalWork:
     options = {"canvas": scene.canvas, "settings": {"threshold": 380}, "seed": 3} | more
-    return engine.complete(scene.clip, scene.modal, scene.depth, frame_indices=span, **options)
+    return AmodalWork(scene.clip, scene.modal, scene.depth, frame_indices=span, **options)
 
 
-def content_run(engine: DiffusionVasContent, scene: Scene, span: range, **more) -> Iterator[tuple[int, np.ndarray]]:
+def content_work(scene: Scene, span: range, **more) -> ContentWork:
     options = {"canvas": Canvas(scene.clip.size_wh), "seed": 3} | more
-    return engine.complete(scene.clip, scene.modal, scene.amodal, frame_indices=span, **options)
+    return ContentWork(scene.clip, scene.modal, scene.amodal, frame_indices=span, **options)
 
 
-RUNS = [(DiffusionVasAmodal, amodal_run), (DiffusionVasContent, content_run)]
+RUNS = [(DiffusionVasAmodal, amodal_work), (DiffusionVasContent, content_work)]
 
 
-@pytest.mark.parametrize(("engine_of", "run"), RUNS)
+@pytest.mark.parametrize(("engine_of", "work"), RUNS)
 @pytest.mark.parametrize("stop", [(2, 1), (3, 0)])
 def test_a_resumed_run_computes_each_window_once_and_gives_the_same_bits(
-    pipeline: DiffusionVasPipeline, scene: Scene, calls: list[int], tmp_path: Path, engine_of, run, stop
+    pipeline: DiffusionVasPipeline, scene: Scene, calls: list[int], tmp_path: Path, engine_of, work, stop
 ) -> None:
-    whole = dict(run(engine_of(pipeline, SMALL), scene, range(NUM_FRAMES)))
+    whole = dict(engine_of(pipeline, SMALL).complete(work(scene, range(NUM_FRAMES))))
     assert len(calls) == NUM_WINDOWS * SMALL.num_steps
     calls.clear()
-    engine = engine_of(pipeline, SMALL).keeping(WindowCache(tmp_path))
-    assert isinstance(engine, Resumable)
+    engine, store = engine_of(pipeline, SMALL), WindowCache(tmp_path)
     got = {}
     with pytest.raises(Cancelled):
-        for index, answer in run(engine, scene, range(NUM_FRAMES), progress=StoppedAt(*stop)):
+        for index, answer in engine.complete(work(scene, range(NUM_FRAMES), store=store), progress=StoppedAt(*stop)):
             got[index] = answer
     assert got and max(got) == {2: 5, 3: 7}[stop[0]]
-    another = engine_of(pipeline, SMALL).keeping(WindowCache(tmp_path))  # as after a new start of the tool
-    got |= dict(run(another, scene, range(max(got) + 1, NUM_FRAMES)))
+    another, store = engine_of(pipeline, SMALL), WindowCache(tmp_path)  # as after a new start of the tool
+    got |= dict(another.complete(work(scene, range(max(got) + 1, NUM_FRAMES), store=store)))
     assert len(calls) == NUM_WINDOWS * SMALL.num_steps + stop[1]  # the steps of the window that was broken off
     assert whole.keys() == got.keys() and all(np.array_equal(whole[i], got[i]) for i in whole)
 
@@ -110,14 +109,13 @@ def test_a_resumed_run_computes_each_window_once_and_gives_the_same_bits(
 def test_of_several_seeds_only_the_new_ones_are_computed(
     pipeline: DiffusionVasPipeline, scene: Scene, calls: list[int], tmp_path: Path
 ) -> None:
-    engine, told = DiffusionVasAmodal(pipeline, SMALL).keeping(WindowCache(tmp_path)), []
-    dict(amodal_run(engine, scene, range(7)))
+    engine, store, told = DiffusionVasAmodal(pipeline, SMALL), WindowCache(tmp_path), []
+    dict(engine.complete(amodal_work(scene, range(7), store=store)))
     calls.clear()
-    given = (scene.clip, scene.modal, scene.depth)
-    options = {"canvas": scene.canvas, "frame_indices": range(6), "settings": {"threshold": 380}}
-    both = dict(engine.sample(*given, seeds=(3, 4), progress=lambda *said: told.append(said), **options))
+    kept = amodal_work(scene, range(6), store=store)
+    both = dict(engine.sample(kept, (3, 4), progress=lambda *said: told.append(said)))
     assert len(calls) == SMALL.num_steps and told[-1][0] == told[-1][1] == 2 * SMALL.num_steps
-    fresh = dict(DiffusionVasAmodal(pipeline, SMALL).sample(*given, seeds=(3, 4), **options))
+    fresh = dict(DiffusionVasAmodal(pipeline, SMALL).sample(amodal_work(scene, range(6)), (3, 4)))
     assert all(np.array_equal(a, b) for f in fresh for a, b in zip(fresh[f], both[f], strict=True))
 
 
@@ -135,18 +133,19 @@ def test_of_several_seeds_only_the_new_ones_are_computed(
 def test_what_changes_the_answer_is_computed_anew(
     pipeline: DiffusionVasPipeline, scene: Scene, calls: list[int], tmp_path: Path, changed: dict
 ) -> None:
-    engine = DiffusionVasAmodal(pipeline, SMALL).keeping(WindowCache(tmp_path))
-    dict(amodal_run(engine, scene, range(6)))
+    engine, store = DiffusionVasAmodal(pipeline, SMALL), WindowCache(tmp_path)
+    dict(engine.complete(amodal_work(scene, range(6), store=store)))
     calls.clear()
-    dict(amodal_run(engine, scene, range(6), **changed))
+    dict(engine.complete(amodal_work(scene, range(6), store=store, **changed)))
     assert calls
 
 
 def test_another_threshold_costs_nothing_and_other_weights_are_told_apart(
     pipeline: DiffusionVasPipeline, scene: Scene, calls: list[int], tmp_path: Path
 ) -> None:
-    engine = DiffusionVasAmodal(pipeline, SMALL).keeping(WindowCache(tmp_path))
-    low, high = (dict(amodal_run(engine, scene, range(6), settings={"threshold": t})) for t in (380, 420))
+    engine, store = DiffusionVasAmodal(pipeline, SMALL), WindowCache(tmp_path)
+    works = [amodal_work(scene, range(6), store=store, settings={"threshold": t}) for t in (380, 420)]
+    low, high = (dict(engine.complete(work)) for work in works)
     assert len(calls) == SMALL.num_steps and any((low[i] != high[i]).any() for i in low)
     assert {p.name for p in AMODAL_PARAMETERS if p.afterwards} <= set(ONLY_AFTERWARDS)
     other = tiny_pipeline(tmp_path / "other", seed=2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from vas_tool.boxes.cropping import (
     CroppedClip,
@@ -26,20 +26,18 @@ from vas_tool.engines.base import (
     ContentCompleter,
     DepthEstimator,
     Progress,
-    Resumable,
     SamplingCompleter,
     Segmenter,
     TrackedFrame,
-    WindowStore,
     silent,
 )
-from vas_tool.engines.registry import AUTO, LoadedEngine
+from vas_tool.engines.registry import AUTO, EngineSpec, LoadedEngine
 from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.errors import PromptError
 from vas_tool.types import STAGES, Canvas, Clip, Content, Depth, Mask, Prompts, Stage
+from vas_tool.work import AmodalWork, ContentWork
 
 Answer = TypeVar("Answer")
-Completer = TypeVar("Completer")
 
 
 @dataclass
@@ -153,37 +151,26 @@ def depth_maps(
 
 
 @dataclass(frozen=True)
-class AmodalWork:
-    """What stage 3 is asked."""
+class _Shown:
+    """The work of the amodal stage, and the crops around the object's amodal boxes through which it is looked at."""
 
-    clip: Clip
-    modal: Mapping[int, Mask]
-    depth: Mapping[int, Depth]
-    canvas: Canvas
-    frame_indices: range
-    seed: int = 0
-    settings: Settings = field(default_factory=dict)
-    crops: CropPlan | None = None
-    """Look through crops around the object's amodal boxes; only frames with a box are answered."""
-    store: WindowStore | None = None
-    """Where an engine with windows keeps those that are finished."""
+    work: AmodalWork
+    crops: CropPlan | None
 
-    def seen(self) -> AmodalWork:
-        """What the engine sees of it: the same work, or that on the crops."""
+    def to(self, spec: EngineSpec) -> AmodalWork:
+        """What the engine is asked: the same work, or that on the crops; with checked settings."""
+        work = replace(self.work, settings=registry.checked_settings(spec, self.work.settings))
         if self.crops is None:
-            return self
-        return AmodalWork(
-            CroppedClip(self.clip, self.crops),
-            CroppedMasks(self.modal, self.crops),
-            CroppedDepths(self.depth, self.crops),
+            return work
+        return replace(
+            work,
+            clip=CroppedClip(work.clip, self.crops),
+            modal=CroppedMasks(work.modal, self.crops),
+            depth=CroppedDepths(work.depth, self.crops),
             canvas=Canvas(self.crops.size_wh),
-            frame_indices=self.frame_indices,
-            seed=self.seed,
-            settings=self.settings,
-            store=self.store,
         )
 
-    def answered(self, frame_index: int) -> bool:
+    def counts(self, frame_index: int) -> bool:
         """Whether the engine's answer for a frame counts."""
         return self.crops is None or frame_index in self.crops.boxes
 
@@ -193,15 +180,15 @@ class AmodalWork:
         From a crop it is brought back and cleared outside the box; what is seen stays, even beyond the box.
         """
         if self.crops is not None:
-            mask = brought_back(mask, self.crops, frame_index, canvas=self.canvas)
+            mask = brought_back(mask, self.crops, frame_index, canvas=self.work.canvas)
         return self.covering(frame_index, mask)
 
     def covering(self, frame_index: int, mask: Mask) -> Mask:
         """A mask on the canvas, with what is seen of the object in it."""
-        if frame_index not in self.modal:
+        if frame_index not in self.work.modal:
             return mask
         mask = mask.copy()
-        mask[self.canvas.window] |= self.modal[frame_index]
+        mask[self.work.canvas.window] |= self.work.modal[frame_index]
         return mask
 
 
@@ -210,89 +197,78 @@ BOXES_AGREE = 0.9
 ``assets/tao_made`` and the sample 0.95 was better for it still, on filmed clips with things in front worse."""
 
 
-def boxed(work: AmodalWork, engine: AmodalCompleter) -> Callable[[int, Mask], Mask]:
+def _boxed(shown: _Shown, engine: AmodalCompleter) -> Callable[[int, Mask], Mask]:
     """A function: frame_index, whole mask -> the same, or the outline from the boxes where the mask misses its box."""
-    if work.crops is None or not isinstance(engine, BoxReader):
+    if shown.crops is None or not isinstance(engine, BoxReader):
         return lambda _, mask: mask
-    boxes, outline = work.crops.boxes, engine.outlines(work.modal, work.crops.boxes, canvas=work.canvas)
+    boxes, canvas = shown.crops.boxes, shown.work.canvas
+    outline = engine.outlines(shown.work.modal, boxes, canvas=canvas)
 
     def better(frame_index: int, mask: Mask) -> Mask:
         box = boxes[frame_index]
-        if agreement(mask, box, work.canvas) >= BOXES_AGREE:
+        if agreement(mask, box, canvas) >= BOXES_AGREE:
             return mask
-        return work.covering(frame_index, cleared_outside(outline(frame_index), box, work.canvas))
+        return shown.covering(frame_index, cleared_outside(outline(frame_index), box, canvas))
 
     return better
-
-
-def keeping(engine: Completer, store: WindowStore | None) -> Completer:
-    """The engine, that keeps its finished windows in ``store`` where it has windows."""
-    if store is None or not isinstance(engine, Resumable):
-        return engine
-    return cast(Completer, engine.keeping(store))
 
 
 def amodal_masks(
     work: AmodalWork,
     *,
     completer: LoadedEngine[AmodalCompleter],
+    crops: CropPlan | None = None,
     progress: Progress = silent,
     united: bool = True,
 ) -> Iterator[tuple[int, Mask]]:
     """Stage 3: (frame_index, (canvas H, W) bool).
 
-    What is seen belongs to the whole object: every answer is united with the modal mask (Diffusion-VAS demo.py), but
-    for benchmarks that want the engine's own word (``united``; there are no crops then).
+    With ``crops`` the engine looks through crops around the object's amodal boxes, and only frames with a box are
+    answered. What is seen belongs to the whole object: every answer is united with the modal mask (Diffusion-VAS
+    demo.py), but for benchmarks that want the engine's own word (``united``; there are no crops then).
     """
-    seen = work.seen()
-    answers = keeping(completer.engine, work.store).complete(
-        seen.clip,
-        seen.modal,
-        seen.depth,
-        canvas=seen.canvas,
-        frame_indices=work.frame_indices,
-        seed=work.seed,
-        settings=registry.checked_settings(completer.spec, work.settings),
-        progress=progress,
-    )
-    better = boxed(work, completer.engine)
+    shown = _Shown(work, crops)
+    answers = completer.engine.complete(shown.to(completer.spec), progress=progress)
+    better = _boxed(shown, completer.engine)
     for frame_index, mask in locked(completer, answers):
-        if work.answered(frame_index):
-            yield frame_index, better(frame_index, work.whole(frame_index, mask)) if united else mask
+        if shown.counts(frame_index):
+            yield frame_index, better(frame_index, shown.whole(frame_index, mask)) if united else mask
 
 
 def amodal_hypotheses(
-    work: AmodalWork, seeds: Sequence[int], *, completer: LoadedEngine[AmodalCompleter], progress: Progress = silent
+    work: AmodalWork,
+    seeds: Sequence[int],
+    *,
+    completer: LoadedEngine[AmodalCompleter],
+    crops: CropPlan | None = None,
+    progress: Progress = silent,
 ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
     """Stage 3 for several seeds (``work.seed`` is not looked at): (frame_index, one (canvas H, W) bool a seed).
 
     In one run where the engine can, else in one run a seed, all of which go forward together frame by frame.
-    Raises PromptError when there is no seed, or one twice.
+    ``crops``: see ``amodal_masks``. Raises PromptError when there is no seed, or one twice.
     """
     if not seeds or len(set(seeds)) < len(seeds):
         raise PromptError(f"hypotheses need at least one seed, and each only once; got {list(seeds)}")
-    if not isinstance(completer.engine, SamplingCompleter):
-        yield from _one_run_a_seed(work, seeds, completer=completer, progress=progress)
+    engine = completer.engine
+    if not isinstance(engine, SamplingCompleter):
+        yield from _one_run_a_seed(work, seeds, completer=completer, crops=crops, progress=progress)
         return
-    seen = work.seen()
-    answers = keeping(completer.engine, work.store).sample(
-        seen.clip,
-        seen.modal,
-        seen.depth,
-        canvas=seen.canvas,
-        frame_indices=work.frame_indices,
-        seeds=seeds,
-        settings=registry.checked_settings(completer.spec, work.settings),
-        progress=progress,
-    )
-    better = boxed(work, completer.engine)
+    shown = _Shown(work, crops)
+    answers = engine.sample(shown.to(completer.spec), seeds, progress=progress)
+    better = _boxed(shown, completer.engine)
     for frame_index, masks in locked(completer, answers):
-        if work.answered(frame_index):
-            yield frame_index, tuple(better(frame_index, work.whole(frame_index, mask)) for mask in masks)
+        if shown.counts(frame_index):
+            yield frame_index, tuple(better(frame_index, shown.whole(frame_index, mask)) for mask in masks)
 
 
 def _one_run_a_seed(
-    work: AmodalWork, seeds: Sequence[int], *, completer: LoadedEngine[AmodalCompleter], progress: Progress
+    work: AmodalWork,
+    seeds: Sequence[int],
+    *,
+    completer: LoadedEngine[AmodalCompleter],
+    crops: CropPlan | None,
+    progress: Progress,
 ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
     counts = [0] * len(seeds)
 
@@ -304,43 +280,19 @@ def _one_run_a_seed(
         return report
 
     runs = [
-        amodal_masks(replace(work, seed=seed), completer=completer, progress=share(run))
+        amodal_masks(replace(work, seed=seed), completer=completer, crops=crops, progress=share(run))
         for run, seed in enumerate(seeds)
     ]
     for answers in zip(*runs, strict=True):
         yield answers[0][0], tuple(mask for _, mask in answers)
 
 
-@dataclass(frozen=True)
-class ContentWork:
-    """What stage 4 is asked."""
-
-    clip: Clip
-    modal: Mapping[int, Mask]
-    amodal: Mapping[int, Mask]
-    canvas: Canvas
-    frame_indices: range
-    seed: int = 0
-    settings: Settings = field(default_factory=dict)
-    store: WindowStore | None = None
-    """Where an engine with windows keeps those that are finished."""
-
-
 def content_pictures(
     work: ContentWork, *, completer: LoadedEngine[ContentCompleter], progress: Progress = silent
 ) -> Iterator[tuple[int, Content]]:
     """Stage 4: (frame_index, (canvas H, W, 4) uint8 RGBA)."""
-    answers = keeping(completer.engine, work.store).complete(
-        work.clip,
-        work.modal,
-        work.amodal,
-        canvas=work.canvas,
-        frame_indices=work.frame_indices,
-        seed=work.seed,
-        settings=registry.checked_settings(completer.spec, work.settings),
-        progress=progress,
-    )
-    return locked(completer, answers)
+    work = replace(work, settings=registry.checked_settings(completer.spec, work.settings))
+    return locked(completer, completer.engine.complete(work, progress=progress))
 
 
 def locked(loaded: LoadedEngine[object], answers: Iterator[Answer]) -> Iterator[Answer]:

@@ -13,57 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
-
-import numpy as np
-import numpy.typing as npt
+from typing import Protocol, runtime_checkable
 
 from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.types import AmodalBox, Canvas, Clip, Content, Depth, Mask, Prompts
+from vas_tool.work import AmodalWork, ContentWork
 
 Windows = Callable[[int, Settings], Sequence[range]]
 """Number of frames of a clip, what is set of the engine -> the windows it looks at, ascending; they cover the clip.
 
 The layout follows from these alone: it is the same whichever frames are asked for.
 """
-
-
-WindowAnswer = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-"""(T, ...): what an engine's model said of the T frames of a window, in numbers that only the engine reads."""
-
-
-@dataclass(frozen=True)
-class WindowKey:
-    """What tells one answer of a window from all others."""
-
-    window: range
-    seed: int
-    made_from: str
-    """A digest of all that the answer depends on, in letters and digits."""
-
-
-class WindowStore(Protocol):
-    """Where an engine with windows keeps what its model said of them, so that no window is computed twice."""
-
-    def read(self, key: WindowKey) -> WindowAnswer | None:
-        """What was kept under the key; None when nothing was, or not any more."""
-        ...
-
-    def keep(self, key: WindowKey, answer: WindowAnswer) -> None:
-        """Keep it for a while."""
-        ...
-
-
-@runtime_checkable
-class Resumable(Protocol):
-    """An engine with windows whose finished windows can be kept: a run that was stopped goes on behind them.
-
-    What was kept counts as if it had just been computed: frames that two windows share are the same to the bit.
-    """
-
-    def keeping(self, store: WindowStore) -> Self:
-        """The same engine, one that looks into ``store`` first and keeps there what it computes."""
-        ...
 
 
 class Progress(Protocol):
@@ -142,23 +102,11 @@ class DepthEstimator(Protocol):
 class AmodalCompleter(Protocol):
     """Modal masks and depth -> amodal masks."""
 
-    def complete(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seed: int = 0,
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
-    ) -> Iterator[tuple[int, Mask]]:
-        """(frame_index, amodal mask) for each of ``frame_indices``, in their order.
+    def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
+        """(frame_index, (canvas H, W) bool) for each of ``work.frame_indices``, in their order.
 
-        ``modal`` may hold more frames than are asked for; a frame that it lacks was never looked at, an empty mask
-        means that nothing of the object is seen there. The answer has the canvas's size and covers the modal mask;
-        with no modal mask that shows anything, it is empty. The same seed gives the same answer.
+        The answer covers the modal mask; with no modal mask that shows anything, it is empty. The same seed gives the
+        same answer.
         """
         ...
 
@@ -168,20 +116,11 @@ class SamplingCompleter(Protocol):
     """An AmodalCompleter that gives the answers for several seeds in one run, at less than the price of several."""
 
     def sample(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seeds: Sequence[int],
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
+        self, work: AmodalWork, seeds: Sequence[int], *, progress: Progress = silent
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
-        """(frame_index, one amodal mask a seed, in their order) for each of ``frame_indices``, in their order.
+        """(frame_index, one amodal mask a seed, in their order) for each of ``work.frame_indices``, in their order.
 
-        Each mask is what ``complete`` answers for that seed.
+        Each mask is what ``complete`` answers for that seed; ``work.seed`` is not looked at.
         """
         ...
 
@@ -203,21 +142,10 @@ class BoxReader(Protocol):
 class ContentCompleter(Protocol):
     """Frames, modal and amodal masks -> the whole object's colours."""
 
-    def complete(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        amodal: Mapping[int, Mask],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seed: int = 0,
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
-    ) -> Iterator[tuple[int, Content]]:
-        """(frame_index, content) for each of ``frame_indices``, in their order.
+    def complete(self, work: ContentWork, *, progress: Progress = silent) -> Iterator[tuple[int, Content]]:
+        """(frame_index, (canvas H, W, 4) uint8 RGBA) for each of ``work.frame_indices``, in their order.
 
-        Content is RGBA of the canvas's size: alpha 255 exactly on the amodal mask; on the modal mask the frame's own
-        colours, unchanged; zeros outside.
+        Alpha is 255 exactly on the amodal mask; on the modal mask stand the frame's own colours, unchanged; zeros
+        outside.
         """
         ...

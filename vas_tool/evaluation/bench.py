@@ -20,8 +20,9 @@ from vas_tool.evaluation.measuring import Answer, Protocol, measure
 from vas_tool.evaluation.occlusion import OcclusionCase
 from vas_tool.evaluation.overlap import boundary_f
 from vas_tool.evaluation.tables import Rules, summarised
-from vas_tool.pipeline import AmodalWork, amodal_masks, depth_maps
+from vas_tool.pipeline import amodal_masks, depth_maps
 from vas_tool.types import Canvas, Depth, Mask
+from vas_tool.work import AmodalWork
 
 KNOWN_DEPTH = "layers"
 """The case's own depth: the true order of things, noisy and with soft borders."""

@@ -20,10 +20,11 @@ from vas_tool.errors import Cancelled, FormatError, InputError
 from vas_tool.evaluation.baselines import convex_hull, convex_nearer
 from vas_tool.evaluation.dataset import Problem, Truth, TruthClip, kind_of
 from vas_tool.evaluation.engine_protocols import EngineProtocol
-from vas_tool.pipeline import AmodalWork, amodal_masks, depth_maps
+from vas_tool.pipeline import amodal_masks, depth_maps
 from vas_tool.project import Project
 from vas_tool.types import Canvas, Clip, Depth, Frame, Mask, SizeWH
 from vas_tool.video.clip import read_frame
+from vas_tool.work import AmodalWork
 
 CLIP_FPS = 8.0
 """What an engine that asks is told; the benchmarks' frames are taken as they come."""

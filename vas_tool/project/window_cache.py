@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vas_tool.engines.base import WindowAnswer, WindowKey
 from vas_tool.errors import ProjectError
 from vas_tool.files import open_plain, write_atomically
 from vas_tool.remarks import remark
+from vas_tool.work import WindowAnswer, WindowKey
 
 FOLDER = "windows"
 """In a project's folder."""

@@ -12,7 +12,7 @@ from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.hypotheses import Recipe
-from vas_tool.pipeline import ContentWork, amodal_masks, content_pictures, depth_maps
+from vas_tool.pipeline import amodal_masks, content_pictures, depth_maps
 from vas_tool.project import Project
 from vas_tool.project.review import chosen_engine, depth_inputs, stale_stages, wanted_inputs, windows_of
 from vas_tool.runs.costs import StageCost, cost_of, measured, total
@@ -22,6 +22,7 @@ from vas_tool.runs.kept_windows import kept_numbers, window_store
 from vas_tool.runs.results import OnFrame, ignore_frame, put_result, stamp_by
 from vas_tool.runs.spans import contiguous, stretches, windows_with
 from vas_tool.types import Stage
+from vas_tool.work import ContentWork
 
 
 def depths_to_make(project: Project, frames: Collection[int], spec: EngineSpec) -> set[int]:
@@ -125,11 +126,11 @@ def _run_one_seed(
     loaded = registry.load("amodal", chosen_engine(project, "amodal").name)
     kept = kept_numbers(project, object_id, loaded.spec, seeds_on=dict.fromkeys(frames, (seed,)))
     with measured(project, loaded.spec, frames, kept=kept):
-        for work, part in amodal_parts(project, object_id, frames, spec=loaded.spec, seed=seed):
-            for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
+        for work, crops, part in amodal_parts(project, object_id, frames, spec=loaded.spec, seed=seed):
+            for frame_index, mask in amodal_masks(work, completer=loaded, crops=crops, progress=progress):
                 if frame_index in part:
                     stamp = stamp_by(loaded.spec, inputs=inputs(frame_index, loaded.spec.name), seed=seed)
-                    stamp = with_crop(stamp, work, frame_index)
+                    stamp = with_crop(stamp, crops, frame_index)
                     put_result(project, object_id, layers.amodal, edit_id=edit_id, item=(frame_index, mask, stamp))
                     on_frame(frame_index)
 

@@ -13,26 +13,27 @@ from vas_tool.boxes.keyframes import Corners, boxes_by_frame, drawn
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
-from vas_tool.pipeline import AmodalWork, amodal_masks
+from vas_tool.pipeline import amodal_masks
 from vas_tool.project import Project
 from vas_tool.project.review import amodal_inputs, chosen_engine, windows_of
 from vas_tool.runs.kept_windows import window_store
 from vas_tool.runs.results import put_result, stamp_by
 from vas_tool.runs.spans import stretches
 from vas_tool.storage import Stamp
+from vas_tool.work import AmodalWork
 
 
 def amodal_parts(
     project: Project, object_id: int, frames: Collection[int], *, spec: EngineSpec, seed: int = 0
-) -> Iterator[tuple[AmodalWork, set[int]]]:
-    """The works that make the masks of ``frames``, each with those of them that are to be taken from it."""
+) -> Iterator[tuple[AmodalWork, CropPlan | None, set[int]]]:
+    """The works that make the masks of ``frames``: each with its crops, and the frames to be taken from it."""
     plan = crop_plan(project, object_id, spec)
     boxed = set(frames) & set(plan.boxes) if plan is not None else set()
     for part, crops in ((boxed, plan), (set(frames) - boxed, None)):
         for span in stretches(part, windows_of(project, spec)) if part else []:
             work = _on_the_picture(project, object_id, span, spec=spec, seed=seed)
             store = window_store(project, object_id, spec, boxed=crops is not None)
-            yield replace(work, crops=crops, store=store), part
+            yield replace(work, store=store), crops, part
 
 
 def crop_plan(project: Project, object_id: int, spec: EngineSpec) -> CropPlan | None:
@@ -48,11 +49,11 @@ def crop_plan(project: Project, object_id: int, spec: EngineSpec) -> CropPlan | 
     )
 
 
-def with_crop(stamp: Stamp, work: AmodalWork, frame_index: int) -> Stamp:
+def with_crop(stamp: Stamp, crops: CropPlan | None, frame_index: int) -> Stamp:
     """The stamp of a mask with the numbers of the crop that it was made through."""
-    if work.crops is None:
+    if crops is None:
         return stamp
-    crop, box = work.crops.crops[frame_index], work.crops.boxes[frame_index]
+    crop, box = crops.crops[frame_index], crops.boxes[frame_index]
     return replace(stamp, crop=tuple(crop.to_json()), given_box=box.corners)
 
 

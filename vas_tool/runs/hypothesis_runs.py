@@ -110,11 +110,12 @@ def make_hypotheses(
     for lacking, frames in together.items():
         kept = kept_numbers(project, object_id, tray.spec, seeds_on=dict.fromkeys(frames, lacking))
         with measured(project, tray.spec, frames, num_seeds=len(lacking), kept=kept):
-            for work, part in amodal_parts(project, object_id, frames, spec=tray.spec):
-                for frame_index, masks in amodal_hypotheses(work, lacking, completer=loaded, progress=progress):
+            for work, crops, part in amodal_parts(project, object_id, frames, spec=tray.spec):
+                answers = amodal_hypotheses(work, lacking, completer=loaded, crops=crops, progress=progress)
+                for frame_index, masks in answers:
                     if frame_index in part:
                         made = dict(zip(lacking, masks, strict=True))
-                        stamp = with_crop(stamp_by(tray.spec, inputs=""), work, frame_index)
+                        stamp = with_crop(stamp_by(tray.spec, inputs=""), crops, frame_index)
                         tray.put(frame_index, made, made_by=stamp, edit_id=edit_id)
                         on_frame(frame_index)
 

@@ -10,13 +10,13 @@ from importlib import metadata
 from typing import Any
 
 from vas_tool.engines import registry
-from vas_tool.engines.base import WindowAnswer, WindowKey, WindowStore
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.project import Project
 from vas_tool.project.review import amodal_inputs, wanted_inputs, windows_of
 from vas_tool.project.truth import digest_of
 from vas_tool.project.window_cache import FOLDER, WindowCache
 from vas_tool.runs.spans import windows_with
+from vas_tool.work import WindowAnswer, WindowKey, WindowStore
 
 
 @dataclass(frozen=True)

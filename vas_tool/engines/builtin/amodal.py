@@ -17,8 +17,9 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.builtin.box_outlines import BoxOutlines
 from vas_tool.engines.builtin.registration import Affine, Motion, estimate_motion, follow, resized
 from vas_tool.engines.builtin.small_frames import SmallFrames
-from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
-from vas_tool.types import AmodalBox, Canvas, Clip, Depth, Mask
+from vas_tool.engines.settings import checked
+from vas_tool.types import AmodalBox, Canvas, Depth, Mask
+from vas_tool.work import AmodalWork
 
 Soft = npt.NDArray[np.float32]
 """(h, w) float32 in 0..1: how much of a pixel, or how sure."""
@@ -96,32 +97,18 @@ class BuiltinAmodal:
     was going behind something there; otherwise the mask is empty.
     """
 
-    def complete(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seed: int = 0,
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
-    ) -> Iterator[tuple[int, Mask]]:
+    def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
         """(frame_index, (canvas H, W) bool) in the order asked for; covers the modal mask. Raises Cancelled."""
-        checked((), settings, engine="builtin")
-        motion = self.follow(clip, modal, depth, progress=progress)
-        scene = _survey(clip, modal, depth, canvas=canvas, motion=motion)
+        checked((), work.settings, engine="builtin")
+        scene = _survey(work, self.follow(work, progress=progress))
         scene = replace(scene, trusted=_depth_is_trusted(scene))
-        for done, index in enumerate(frame_indices):
-            progress(done, len(frame_indices), "amodal masks")
+        for done, index in enumerate(work.frame_indices):
+            progress(done, len(work.frame_indices), "amodal masks")
             yield index, _whole(scene, index)
 
-    def follow(
-        self, clip: Clip, modal: Mapping[int, Mask], depth: Mapping[int, Depth], *, progress: Progress
-    ) -> Motion:
+    def follow(self, work: AmodalWork, *, progress: Progress) -> Motion:
         """How the object moves through the clip. Raises Cancelled."""
-        return estimate_motion(clip, modal, progress=progress)
+        return estimate_motion(work.clip, work.modal, progress=progress)
 
     def outlines(
         self, modal: Mapping[int, Mask], boxes: Mapping[int, AmodalBox], *, canvas: Canvas
@@ -130,12 +117,10 @@ class BuiltinAmodal:
         return BoxOutlines(modal, boxes, canvas=canvas)
 
 
-def _survey(
-    clip: Clip, modal: Mapping[int, Mask], depth: Mapping[int, Depth], *, canvas: Canvas, motion: Motion
-) -> _Scene:
-    small = SmallFrames(clip)
-    clearness = clearness_of(small, modal, motion)
-    return _Scene(small, modal, depth, motion, canvas, clearness, _spread(clearness))
+def _survey(work: AmodalWork, motion: Motion) -> _Scene:
+    small = SmallFrames(work.clip)
+    clearness = clearness_of(small, work.modal, motion)
+    return _Scene(small, work.modal, work.depth, motion, work.canvas, clearness, _spread(clearness))
 
 
 def clearness_of(small: SmallFrames, modal: Mapping[int, Mask], motion: Motion) -> dict[int, float]:

@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.builtin.amodal import clearness_of
 from vas_tool.engines.builtin.registration import Affine, Motion, estimate_motion, follow, resized
 from vas_tool.engines.builtin.small_frames import SmallFrames
-from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
+from vas_tool.engines.settings import checked
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Canvas, Clip, Content, Mask
+from vas_tool.work import ContentWork
 
 Colours = npt.NDArray[np.float32]
 """(h, w, 3) float32, RGB, 0..255, of a crop."""
@@ -75,28 +77,19 @@ class _Crop:
 class BuiltinContent:
     """Registered pixels of other frames. Deterministic: the seed changes nothing."""
 
-    def complete(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        amodal: Mapping[int, Mask],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seed: int = 0,
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
-    ) -> Iterator[tuple[int, Content]]:
+    def complete(self, work: ContentWork, *, progress: Progress = silent) -> Iterator[tuple[int, Content]]:
         """(frame_index, (canvas H, W, 4) uint8 RGBA) in the order asked for. Raises Cancelled."""
-        checked((), settings, engine="builtin")
-        motion = estimate_motion(clip, modal, progress=progress)
-        small = SmallFrames(clip)
-        areas = {f: float(small.soft(modal[f]).sum()) / motion.size_on(f) ** 2 for f in motion.seen}
-        largest = max(areas.values(), default=1.0)
-        scene = _Scene(clip, modal, canvas, motion, small, {f: a / largest for f, a in areas.items()})
-        for done, index in enumerate(frame_indices):
-            progress(done, len(frame_indices), "content")
-            yield index, _painted(scene, index, amodal.get(index))
+        checked((), work.settings, engine="builtin")
+        scene = _survey(work, estimate_motion(work.clip, work.modal, progress=progress))
+        for done, index in enumerate(work.frame_indices):
+            progress(done, len(work.frame_indices), "content")
+            yield index, _painted(scene, index, work.amodal.get(index))
+
+
+def _survey(work: ContentWork, motion: Motion) -> _Scene:
+    small = SmallFrames(work.clip)
+    areas = clearness_of(small, work.modal, motion)
+    return _Scene(work.clip, work.modal, work.canvas, motion, small, areas)
 
 
 def _painted(scene: _Scene, index: int, whole: Mask | None) -> Content:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
-from typing import Self
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.base import Progress, WindowStore, silent
+from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS
 from vas_tool.engines.diffusion_vas.kept_windows import answers_of
 from vas_tool.engines.diffusion_vas.loading import found_folder
@@ -25,8 +23,9 @@ from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, DEFAULT, 
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
 from vas_tool.engines.diffusion_vas.windows import padded_frames, plan_windows, windows_with
-from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
-from vas_tool.types import Canvas, Clip, Depth, Mask
+from vas_tool.engines.settings import checked
+from vas_tool.types import Mask
+from vas_tool.work import AmodalWork
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,7 +36,7 @@ def open_amodal() -> DiffusionVasAmodal:
 
 
 class DiffusionVasAmodal:
-    """An AmodalCompleter and SamplingCompleter, Resumable (see ``engines.base``).
+    """An AmodalCompleter and SamplingCompleter that keeps its windows in ``AmodalWork.store``.
 
     A window in which nothing of the object is seen has nothing to go by: it is answered with empty masks, unasked.
     """
@@ -45,60 +44,23 @@ class DiffusionVasAmodal:
     def __init__(self, pipeline: DiffusionVasPipeline, defaults: DiffusionVasParameters = DEFAULT) -> None:
         """``defaults``: what holds where ``settings`` say nothing."""
         self.encodings, self.defaults = Encodings(pipeline), defaults
-        self.store: WindowStore | None = None
 
-    def keeping(self, store: WindowStore) -> Self:
-        """The same engine, that keeps what its model says of a window."""
-        other = copy(self)
-        other.store = store
-        return other
-
-    def complete(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seed: int = 0,
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
-    ) -> Iterator[tuple[int, Mask]]:
+    def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
         """(frame_index, (canvas H, W) bool) in the order asked for. Raises Cancelled between steps."""
-        answers = self.sample(
-            clip,
-            modal,
-            depth,
-            canvas=canvas,
-            frame_indices=frame_indices,
-            seeds=(seed,),
-            settings=settings,
-            progress=progress,
-        )
-        for index, (mask,) in answers:
+        for index, (mask,) in self.sample(work, (work.seed,), progress=progress):
             yield index, mask
 
     def sample(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seeds: Sequence[int],
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
+        self, work: AmodalWork, seeds: Sequence[int], *, progress: Progress = silent
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
         """(frame_index, one (canvas H, W) bool a seed). What the model is shown is encoded once for all seeds."""
-        chosen = parameters_of(checked(AMODAL_PARAMETERS, settings, engine="diffusion-vas"), self.defaults)
-        shown = _ShownWindows(modal, depth, canvas, parameters=chosen)
-        windows = plan_windows(len(clip), length=chosen.window_length, overlap=chosen.window_overlap)
+        chosen = parameters_of(checked(AMODAL_PARAMETERS, work.settings, engine="diffusion-vas"), self.defaults)
+        shown = _ShownWindows(work, chosen)
+        windows = plan_windows(len(work.clip), length=chosen.window_length, overlap=chosen.window_overlap)
         told = WindowProgress(
             progress,
             "amodal masks",
-            num_windows=len(windows_with(windows, frame_indices)),
+            num_windows=len(windows_with(windows, work.frame_indices)),
             num_steps=chosen.num_steps * len(seeds),
         )
         model = WindowModel(self.encodings, windows, chosen, told)
@@ -109,26 +71,19 @@ class DiffusionVasAmodal:
             window = windows[number]
             if not shown.is_seen(window):
                 return None
-            said = answers_of(model, number, shown.of(window), seeds=seeds, store=self.store, told_as=channel_sums)
+            said = answers_of(model, number, shown.of(window), seeds=seeds, store=work.store, told_as=channel_sums)
             return np.stack(said, axis=1).astype(np.float32)
 
-        for index, sums in run_windows(windows, frame_indices, answer):
+        for index, sums in run_windows(windows, work.frame_indices, answer):
             yield index, tuple(shown.masks(index, sums, num=len(seeds)))
 
 
 class _ShownWindows:
     """What the model is shown of one object, and its answers as masks."""
 
-    def __init__(
-        self,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        canvas: Canvas,
-        *,
-        parameters: DiffusionVasParameters,
-    ) -> None:
-        self.modal, self.depth, self.canvas, self.parameters = modal, depth, canvas, parameters
-        self._nothing = np.zeros(canvas.frame_wh[::-1], np.bool_)
+    def __init__(self, work: AmodalWork, parameters: DiffusionVasParameters) -> None:
+        self.modal, self.depth, self.canvas, self.parameters = work.modal, work.depth, work.canvas, parameters
+        self._nothing = np.zeros(work.canvas.frame_wh[::-1], np.bool_)
 
     def is_seen(self, window: range) -> bool:
         return any(self.modal[index].any() for index in window if index in self.modal)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from copy import copy
-from typing import Self
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.base import Progress, WindowStore, silent
+from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.diffusion_vas.checkpoints import CONTENT_WEIGHTS
 from vas_tool.engines.diffusion_vas.kept_windows import answers_of
 from vas_tool.engines.diffusion_vas.loading import found_folder
@@ -28,8 +26,9 @@ from vas_tool.engines.diffusion_vas.settable import CONTENT_PARAMETERS, DEFAULT,
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
 from vas_tool.engines.diffusion_vas.windows import padded_frames, plan_windows, windows_with
-from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
-from vas_tool.types import Canvas, Clip, Content, Mask
+from vas_tool.engines.settings import checked
+from vas_tool.types import Content, Mask
+from vas_tool.work import ContentWork
 
 Floats = npt.NDArray[np.float32]
 OPAQUE = 255
@@ -41,36 +40,21 @@ def open_content() -> DiffusionVasContent:
 
 
 class DiffusionVasContent:
-    """A ContentCompleter, Resumable (see ``engines.base``). A window without an amodal pixel to paint is not run."""
+    """A ContentCompleter that keeps its windows in ``ContentWork.store``.
+
+    A window without an amodal pixel to paint is not run.
+    """
 
     def __init__(self, pipeline: DiffusionVasPipeline, defaults: DiffusionVasParameters = DEFAULT) -> None:
         """``defaults``: what holds where ``settings`` say nothing."""
         self.encodings, self.defaults = Encodings(pipeline), defaults
-        self.store: WindowStore | None = None
 
-    def keeping(self, store: WindowStore) -> Self:
-        """The same engine, that keeps what its model says of a window."""
-        other = copy(self)
-        other.store = store
-        return other
-
-    def complete(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        amodal: Mapping[int, Mask],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seed: int = 0,
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
-    ) -> Iterator[tuple[int, Content]]:
+    def complete(self, work: ContentWork, *, progress: Progress = silent) -> Iterator[tuple[int, Content]]:
         """(frame_index, (canvas H, W, 4) uint8 RGBA) in the order asked for. Raises Cancelled between steps."""
-        chosen = parameters_of(checked(CONTENT_PARAMETERS, settings, engine="diffusion-vas"), self.defaults)
-        shown = _ShownWindows(clip, modal, amodal, canvas=canvas, parameters=chosen)
-        windows = plan_windows(len(clip), length=chosen.window_length, overlap=chosen.window_overlap)
-        num_windows = len(windows_with(windows, frame_indices))
+        chosen = parameters_of(checked(CONTENT_PARAMETERS, work.settings, engine="diffusion-vas"), self.defaults)
+        shown = _ShownWindows(work, chosen)
+        windows = plan_windows(len(work.clip), length=chosen.window_length, overlap=chosen.window_overlap)
+        num_windows = len(windows_with(windows, work.frame_indices))
         told = WindowProgress(progress, "content", num_windows=num_windows, num_steps=chosen.num_steps)
         model = WindowModel(self.encodings, windows, chosen, told, is_second_stage=True)
 
@@ -78,28 +62,22 @@ class DiffusionVasContent:
             """(T, h, w, 3) in 0..255"""
             told.next_window()
             window = windows[number]
-            if not shown.is_wanted(window, frame_indices):
+            if not shown.is_wanted(window, work.frame_indices):
                 return None
-            (said,) = answers_of(model, number, shown.of(window), seeds=(seed,), store=self.store, told_as=as_bytes)
+            asked = shown.of(window)
+            (said,) = answers_of(model, number, asked, seeds=(work.seed,), store=work.store, told_as=as_bytes)
             return said.astype(np.float32)
 
-        for index, colours in run_windows(windows, frame_indices, answer):
+        for index, colours in run_windows(windows, work.frame_indices, answer):
             yield index, shown.content(index, colours)
 
 
 class _ShownWindows:
     """What the model is shown of one object, and its answers as content."""
 
-    def __init__(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        amodal: Mapping[int, Mask],
-        *,
-        canvas: Canvas,
-        parameters: DiffusionVasParameters,
-    ) -> None:
-        self.clip, self.modal, self.amodal, self.canvas, self.parameters = clip, modal, amodal, canvas, parameters
+    def __init__(self, work: ContentWork, parameters: DiffusionVasParameters) -> None:
+        self.clip, self.modal, self.amodal = work.clip, work.modal, work.amodal
+        self.canvas, self.parameters = work.canvas, parameters
 
     def is_wanted(self, window: range, frame_indices: range) -> bool:
         return any(self.amodal[index].any() for index in window if index in frame_indices and index in self.amodal)

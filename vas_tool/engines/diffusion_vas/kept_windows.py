@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.base import WindowAnswer, WindowKey, WindowStore
 from vas_tool.engines.diffusion_vas.window_model import Shown, WindowModel
+from vas_tool.work import WindowAnswer, WindowKey, WindowStore
 
 Floats = npt.NDArray[np.float32]
 

@@ -18,11 +18,12 @@ from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.engines.eoras.options import Tilt
 from vas_tool.engines.eoras.settable import PARAMETERS
 from vas_tool.engines.eoras.weights import RELEASED, Variant, weights_of
-from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue, resolved
+from vas_tool.engines.settings import SettingValue, resolved
 from vas_tool.errors import EngineError
 from vas_tool.masks import box_xyxy
 from vas_tool.remarks import remark
-from vas_tool.types import Canvas, Clip, Depth, Mask, intrinsics_on
+from vas_tool.types import Clip, Mask, intrinsics_on
+from vas_tool.work import AmodalWork
 
 NAME = "eoras"
 WHAT = "amodal masks"
@@ -49,32 +50,20 @@ class EorasAmodal:
         """``pixel_intrinsics``: pass the camera as the reference does for KITTI."""
         self._network, self._pixel_intrinsics = network, pixel_intrinsics
 
-    def complete(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seed: int = 0,
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
-    ) -> Iterator[tuple[int, Mask]]:
+    def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
         """(frame_index, (canvas H, W) bool) in the order asked for. Depth and seed change nothing. Raises Cancelled."""
-        chosen = resolved(PARAMETERS, settings, engine=NAME)
-        windows = windows_of(modal, interpolated=chosen["hidden_frames"] == "interpolated")
-        shown = _Shown(clip, windows, self._matrix_on(clip))
-        answers = self.answers(
-            shown.look, len(windows), tilt=chosen["tilt"], descending=frame_indices.step < 0, progress=progress
-        )
+        chosen = resolved(PARAMETERS, work.settings, engine=NAME)
+        windows = windows_of(work.modal, interpolated=chosen["hidden_frames"] == "interpolated")
+        shown = _Shown(work.clip, windows, self._matrix_on(work.clip))
+        descending = work.frame_indices.step < 0
+        answers = self.answers(shown.look, len(windows), tilt=chosen["tilt"], descending=descending, progress=progress)
         masks = ((shown.frames[position], found) for position, found in answers)
-        wanted = _Wanted(masks, windows, size_hw=clip.size_wh[::-1], threshold=float(chosen["threshold"]))
-        for index in frame_indices:
+        wanted = _Wanted(masks, windows, size_hw=work.clip.size_wh[::-1], threshold=float(chosen["threshold"]))
+        for index in work.frame_indices:
             mask = wanted.mask(index)
-            if chosen["union_with_modal"] and index in modal:
-                mask |= modal[index]
-            yield index, canvas.to_canvas(mask)
+            if chosen["union_with_modal"] and index in work.modal:
+                mask |= work.modal[index]
+            yield index, work.canvas.to_canvas(mask)
 
     def answers(
         self,

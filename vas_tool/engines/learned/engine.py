@@ -30,8 +30,9 @@ from vas_tool.engines.learned.evidence import (
 )
 from vas_tool.engines.learned.poses import world_motion
 from vas_tool.engines.onnx_session import open_session
-from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
-from vas_tool.types import AmodalBox, Canvas, Clip, Depth, Mask, SizeWH
+from vas_tool.engines.settings import checked
+from vas_tool.types import AmodalBox, Canvas, Mask, SizeWH
+from vas_tool.work import AmodalWork
 
 WEIGHTS = Path(__file__).parent / "amodal.onnx"
 
@@ -107,46 +108,17 @@ class LearnedAmodal:
         self._motion, self._limit = motion, limit
         self._network = open_session(weights)
 
-    def complete(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seed: int = 0,
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
-    ) -> Iterator[tuple[int, Mask]]:
+    def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
         """(frame_index, (canvas H, W) bool) in the order asked for; covers the modal mask. Raises Cancelled."""
-        answers = self.sample(
-            clip,
-            modal,
-            depth,
-            canvas=canvas,
-            frame_indices=frame_indices,
-            seeds=(seed,),
-            settings=settings,
-            progress=progress,
-        )
-        return ((index, masks[0]) for index, masks in answers)
+        return ((index, masks[0]) for index, masks in self.sample(work, (work.seed,), progress=progress))
 
     def sample(
-        self,
-        clip: Clip,
-        modal: Mapping[int, Mask],
-        depth: Mapping[int, Depth],
-        *,
-        canvas: Canvas,
-        frame_indices: range,
-        seeds: Sequence[int],
-        settings: Settings = NO_SETTINGS,
-        progress: Progress = silent,
+        self, work: AmodalWork, seeds: Sequence[int], *, progress: Progress = silent
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
         """(frame_index, one (canvas H, W) bool a seed); the clip is followed once for all of them."""
-        checked((), settings, engine="learned")
-        views = ClipViews.of(clip, modal, depth, follow=self._motion, progress=progress)
+        checked((), work.settings, engine="learned")
+        modal, canvas, frame_indices = work.modal, work.canvas, work.frame_indices
+        views = ClipViews.of(work.clip, modal, work.depth, follow=self._motion, progress=progress)
         guesses = [Guess.of(seed) for seed in seeds]
         place = partial(on_canvas, small_wh=views.size_wh, canvas=canvas)
         for done, (index, found) in enumerate(self.probabilities(views, frame_indices, guesses)):
