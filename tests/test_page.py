@@ -15,6 +15,7 @@ import pytest
 from browser import Server, Workbench, browser
 from conftest import write_images
 from PIL import Image
+from test_docs import documented_keys
 
 from vas_tool.formats.verify import verify
 from vas_tool.masks import iou
@@ -37,6 +38,13 @@ GROUND = (120.0, 380.0)
 """One that is not."""
 
 VIEW = {"width": 1280, "height": 800}
+
+LISTED_KEYS = """() => [...document.querySelectorAll("dialog.vas-help section")].map((part) => [
+  part.querySelector("h4").textContent,
+  [...part.querySelectorAll(".vas-key")].map((row) => [
+    [...row.querySelectorAll("kbd")].map((key) => key.textContent), row.lastElementChild.textContent]),
+])"""
+"""The keys that the page's help shows: (section, [(keys, what they do)])."""
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +270,8 @@ def test_help_shows_the_keys(bench: Workbench) -> None:
     bench.press("?")
     assert bench.item("help-dialog").is_visible()
     photograph(bench, "5-help")
+    shown = {title: [(keys, text) for keys, text in rows] for title, rows in bench.page.evaluate(LISTED_KEYS)}
+    assert {title: rows for title, rows in shown.items() if rows} == documented_keys()
     bench.press("Escape")
     assert not bench.item("help-dialog").is_visible()
 
