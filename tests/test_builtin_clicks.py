@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import imageio.v3
 import numpy as np
 import pytest
 from scene import Scene, make_scene
@@ -20,6 +21,8 @@ COSTS_AT_MOST = 0.03
 """IoU that a click in the middle of the larger error may cost."""
 
 FRAME_WH = 1280, 720
+
+SAMPLE = Path(__file__).parents[1] / "assets/sample/clip.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -241,3 +244,11 @@ def test_weights_that_do_not_read_say_what_to_do(tmp_path: Path) -> None:
     broken.write_bytes(b"no such thing")
     with pytest.raises(EngineError, match="install vas-tool anew"):
         ClickNetwork(broken, broken)
+
+
+def test_the_first_click_on_the_sample_leaves_no_specks_on_things_like_it(engine: BuiltinSegmenter) -> None:
+    frame = imageio.v3.imread(SAMPLE, index=0, plugin="pyav")
+    mask = engine.segment(ArrayClip(frame[None]), 0, Prompts(clicks=(Click(0, 70, 237),)))
+    num_labels, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    assert num_labels == 2, f"areas {stats[1:, cv2.CC_STAT_AREA]}"
+    assert stats[1, cv2.CC_STAT_AREA] > 5000

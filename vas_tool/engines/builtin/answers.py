@@ -22,6 +22,9 @@ MOST_PIXELS = 384
 WIDER = 2
 """Looks at most that are made because what was found goes on beyond the window."""
 
+SPECK = 0.03
+"""Share of the largest part of the answer to the first click below which a part without the click is dropped."""
+
 OBEYED = 1.5
 """Pixels of a window around a click that are as it says."""
 
@@ -86,6 +89,8 @@ def answered(frame: LookedAt, asked: Asked, before: Answer) -> Answer:
         found = frame.look(window, clicks=asked.clicks, box=asked.box)
         mask = found.mask(frame.size_wh)
     found = _looked_closer(frame, asked, found, mask=mask)
+    if len(asked.clicks) == 1 and asked.clicks[0].positive and not before.drawn:
+        found = _without_specks(found, asked.clicks[0])
     mask = _obeying(found.mask(frame.size_wh), asked.clicks, found.window)
     if before.drawn:
         mask = _changed_at(asked.clicks[-1], before.mask, mask)
@@ -121,6 +126,20 @@ def _closer(mask: Mask, clicks: Sequence[Click]) -> Window:
     size_wh = mask.shape[1], mask.shape[0]
     box = box_around(mask, [(c.x, c.y) for c in (*(c for c in clicks if c.positive), *clicks[-1:])])
     return whole(size_wh) if box is None else around(box, size_wh, times=SHOWN, most=MOST_PIXELS)
+
+
+def _without_specks(found: Found, click: Click) -> Found:
+    """The same without parts that are tiny beside the largest one and do not hold the click.
+
+    What is seen of an object on both sides of something in front of it is larger; specks on things like it are not.
+    Only after the first click: from the second one on, a person has seen what is there, and most of it is right.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((found.soft >= 0.5).astype(np.uint8), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    kept = areas >= SPECK * areas[1:].max(initial=0)
+    column, row = (round(place) for place in found.window.point(click.x, click.y))
+    kept[[0, labels[row, column]]] = True
+    return Found(found.window, np.where(kept[labels], found.soft, np.float32(0)))
 
 
 def _obeying(mask: Mask, clicks: Sequence[Click], window: Window) -> Mask:
