@@ -18,6 +18,7 @@ from vas_tool.engines import registry
 from vas_tool.engines.settings import Parameter
 from vas_tool.errors import InputError, PromptError
 from vas_tool.exports import export
+from vas_tool.formats.notes import worded
 from vas_tool.formats.verify import verify
 from vas_tool.project import Project
 from vas_tool.project.agreements import box_agreements
@@ -137,7 +138,9 @@ def test_what_is_cut_is_said(session: Session, tmp_path: Path, capsys: pytest.Ca
     assert session.project.canvas.pad_left == width / 2  # the largest work area
     completed(session)
     report = export([session.project], "coco", tmp_path / "out.json")
-    assert any("3 frames cut: the amodal box reaches beyond the work area (1-3)" in note for note in report.notes)
+    assert any(
+        "3 frames cut: the amodal box reaches beyond the work area (1-3)" in line for line in map(worded, report.notes)
+    )
     by_frame = {a["frame_index"]: a for a in json.loads((tmp_path / "out.json").read_text())["annotations"]}
     assert [by_frame[f].get("given_box", {}).get("cut") for f in (0, 1, 2, 3)] == [None, True, True, True]
     assert by_frame[2]["given_box"]["iou"] < box_agreements(session.project, object_id)[2]  # that of the part left

@@ -17,6 +17,7 @@ from pycocotools.coco import COCO
 from vas_tool.errors import Cancelled, FormatError
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.coco_reading import read_coco
+from vas_tool.formats.notes import worded
 from vas_tool.formats.verify import verify
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
@@ -105,7 +106,7 @@ def test_what_needs_work_is_told(small_project: Project, tmp_path: Path) -> None
     items = exported(tmp_path / "out.json")["annotations"]
     assert [a["review"] for a in items] == ["unseen", "unseen", "needs_work", "accepted"]
     assert "shrinks" in items[2]["needs_work"] and "needs_work" not in items[3]
-    assert summary.unreviewed[1] == "clip, object 1 (car): 1 frame in need of work (2)"
+    assert worded(summary.unreviewed[1]) == "clip, object 1 (car): 1 frame in need of work (2)"
 
 
 def test_overlapping_objects_do_not_cut_one_another(small_project: Project, tmp_path: Path) -> None:
@@ -133,7 +134,9 @@ def test_frames_without_a_mask_have_no_annotation_and_are_counted(small_project:
     annotate(small_project, modal={0: empty, 1: empty, 4: whole}, amodal={1: empty, 4: whole})
     summary = write_coco([small_project], tmp_path / "out.json")
     assert (summary.num_images, summary.num_annotations) == (5, 1)
-    assert summary.left_out == ("clip, object 1 (car): 4 frames without a mask, so without an annotation (0-3)",)
+    assert list(map(worded, summary.left_out)) == [
+        "clip, object 1 (car): 4 frames without a mask, so without an annotation (0-3)"
+    ]
     assert len(exported(tmp_path / "out.json")["images"]) == 5
 
 
@@ -173,10 +176,10 @@ def test_only_accepted_leaves_the_others_out_and_says_so(small_project: Project,
     annotate(small_project, modal=dict.fromkeys(range(5), whole), amodal={}, accepted=[1])
     everything = write_coco([small_project], tmp_path / "all.json")
     assert everything.num_annotations == 5 and everything.num_accepted == 1 and not everything.left_out
-    assert everything.unreviewed == ("clip, object 1 (car): 4 frames not accepted (0, 2-4)",)
+    assert list(map(worded, everything.unreviewed)) == ["clip, object 1 (car): 4 frames not accepted (0, 2-4)"]
     some = write_coco([small_project], tmp_path / "some.json", only_accepted=True)
     assert some.num_annotations == 1
-    assert some.left_out == ("clip, object 1 (car): 4 frames left out because not accepted (0, 2-4)",)
+    assert list(map(worded, some.left_out)) == ["clip, object 1 (car): 4 frames left out because not accepted (0, 2-4)"]
     assert [a["frame_index"] for a in exported(tmp_path / "some.json")["annotations"]] == [1]
 
 

@@ -21,6 +21,7 @@ from vas_tool.formats.coco_reading import read_coco
 from vas_tool.formats.cocoa import read_cocoa, write_cocoa
 from vas_tool.formats.diffusion_vas import read_samples, write_samples
 from vas_tool.formats.kins import read_kins, write_kins
+from vas_tool.formats.notes import worded
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
 from vas_tool.formats.tao_predictions import read_predictions, write_predictions
 from vas_tool.formats.verify import verify
@@ -122,7 +123,7 @@ def test_what_lies_beyond_the_picture_has_no_polygon(small_project: Project, tmp
     annotate(small_project, modal={}, amodal={1: gone})
     for write in (write_kins, write_cocoa):
         summary = write([small_project], tmp_path / "out.json")
-        assert summary.num_annotations == 0 and "lies beyond the picture" in summary.left_out[-1]
+        assert summary.num_annotations == 0 and "lies beyond the picture" in worded(summary.left_out[-1])
         assert verify(tmp_path / "out.json").ok
     write_predictions([small_project], tmp_path / "p.json")
     assert read_predictions(tmp_path / "p.json")[0].box_xywh == (-32, -24, 20, 20)
@@ -174,7 +175,7 @@ def test_samples_are_windows_without_an_empty_mask(long_video: Project, tmp_path
     assert first["image_ids"] == list(range(5, 30)) and first["image_file_names"][0] == "long/frames/00004.png"
     assert {len(first[key]) for key in ("segmentation", "visible_mask", "bbox", "review", "amodal_bboxes")} == {25}
     assert first["bbox"][0] == [5, 5, 25, 15] and (first["obj_id"], first["category_id"]) == (1, 1)
-    assert "10 frames in no sample" in summary.left_out[-1] and "(0-3, 54-59)" in summary.left_out[-1]
+    assert "10 frames in no sample" in worded(summary.left_out[-1]) and "(0-3, 54-59)" in worded(summary.left_out[-1])
     assert summary.num_annotations == 50 and summary.num_accepted == 26
 
 
@@ -255,8 +256,8 @@ def test_an_imported_project_answers_with_the_ids_of_its_file(two_videos: list[P
     assert (
         prediction.video_id == 88 and prediction.box_xywh == (-22, 10, 62, 20) and prediction.score == 0.9
     )  # the tracker's
-    assert "has no image" in "".join(summary.left_out) and summary.num_annotations == 1
-    assert "the object is none of the TAO-Amodal file's" in "".join(summary.left_out)
+    assert "has no image" in "".join(map(worded, summary.left_out)) and summary.num_annotations == 1
+    assert "the object is none of the TAO-Amodal file's" in "".join(map(worded, summary.left_out))
     with pytest.raises(FormatError, match="different annotation files"):
         write_predictions([first, second], tmp_path / "p.json")
     write_origin(second.folder, origin(video_id=89))

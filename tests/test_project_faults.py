@@ -22,6 +22,7 @@ from vas_tool import files
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import ProjectDamaged, ProjectError, PromptError, VasToolError
 from vas_tool.exports import export
+from vas_tool.formats.notes import worded
 from vas_tool.project import Project
 from vas_tool.project.review import review_of
 from vas_tool.project.truth import AnnotatedObject
@@ -88,7 +89,7 @@ def test_a_damaged_picture_costs_itself_and_is_named(folder: Path, tmp_path: Pat
         if layer != "hypotheses/3":
             notes = state_view(session, None)["project"]["notes"]
             assert sum("00002.png does not read" in note for note in notes) == 1
-            assert any("00002.png does not read" in note for note in out.notes)
+            assert any("00002.png does not read" in worded(note) for note in out.notes)
             assert 2 not in getattr(session.project.layers(1), layer) and path.read_bytes() == left
     closed(folder)
 
@@ -100,7 +101,7 @@ def test_a_picture_that_is_damaged_under_way_does_not_stop_an_export(folder: Pat
             path = project.layers(1).modal.path(f)
             path.write_bytes(path.read_bytes()[:-30])
         done = export([project], "youtube-vis", tmp_path / "out.json")
-        assert sum("does not read" in note for note in done.notes) == 2
+        assert sum("does not read" in worded(note) for note in done.notes) == 2
         assert json.loads((tmp_path / "out.json").read_text())["annotations"]
 
 

@@ -12,6 +12,7 @@ from fake_engines import SAMPLED, use_fake_engines
 
 from vas_tool.errors import EngineError, PromptError
 from vas_tool.formats.coco import write_coco
+from vas_tool.formats.notes import worded
 from vas_tool.formats.videos import unreviewed
 from vas_tool.masks import box_xyxy
 from vas_tool.project import Project
@@ -294,7 +295,7 @@ def test_a_frame_marked_for_later_is_found_exported_so_and_taken_back(session: S
     written = {a["frame_index"]: a for a in json.loads((tmp_path / "out.json").read_text())["annotations"]}
     assert written[5]["review"] == "needs_work" and "marked" in written[5]["needs_work"]
     assert {a["review"] for f, a in written.items() if f != 5} == {"accepted"}
-    assert any("1 frame in need of work (5)" in line for line in summary.unreviewed)
+    assert any("1 frame in need of work (5)" in line for line in map(worded, summary.unreviewed))
     session.accept(object_id, 5)
     assert session.next_look(0) is None and session.project.truth.object(object_id).needs_work == ()
     assert session.undo() is not None and session.project.truth.object(object_id).needs_work == (5,)
@@ -309,8 +310,9 @@ def test_a_frame_without_a_mask_can_be_marked(session: Session, tmp_path: Path) 
     session.mark(object_id, 3)
     found = session.next_look(0)
     assert found is not None and found[1] == 3
-    assert any("in need of work (3)" in line for line in unreviewed(session.project))
-    assert any("in need of work (3)" in line for line in write_coco([session.project], tmp_path / "o.json").unreviewed)
+    assert any("in need of work (3)" in line for line in map(worded, unreviewed(session.project)))
+    summary = write_coco([session.project], tmp_path / "o.json")
+    assert any("in need of work (3)" in line for line in map(worded, summary.unreviewed))
 
 
 def test_a_parameter_is_set_and_undone_and_refused_when_wrong(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from fake_engines import use_fake_engines
 
-from vas_tool.formats.tally import named, sentences
+from vas_tool.formats.notes import Note, named
+from vas_tool.formats.tally import on_objects
 from vas_tool.project import Project
-from vas_tool.project.truth import AnnotatedObject
 from vas_tool.session import Session
 from vas_tool.storage import Stamp
 from vas_tool.ui.reports import report_html, split_by_object
@@ -21,14 +19,11 @@ def test_a_name_is_not_said_twice() -> None:
     assert named(18, "object 18") == "object 18" and named(18, "cup") == "object 18 (cup)"
 
 
-def test_all_that_is_said_of_an_object_is_one_line(small_project: Project) -> None:
-    odd = AnnotatedObject(2, "a: b (c)")
-    things = (AnnotatedObject(1, "object 1"), odd)
-    small_project.edit("two objects", replace(small_project.truth, objects=things, next_object_id=3))
-    frames = {("clip", 1, "object 1"): [0, 1], ("clip", 2, odd.label): [3]}
-    notes = ["2 annotations.", *sentences(frames, "not accepted"), *sentences(frames, "in need of work")]
-    general, lines = split_by_object(small_project, notes)
-    assert general == ["2 annotations."]
+def test_all_that_is_said_of_an_object_is_one_line() -> None:
+    frames = {("clip", 1, "object 1"): [0, 1], ("clip", 2, "a: b (c)"): [3]}
+    written = Note("written", numbers=(2, 4, 1))
+    general, lines = split_by_object([written, *on_objects("not_accepted", frames), *on_objects("needs_work", frames)])
+    assert general == ["2 annotations on 4 images, 1 accepted."]
     assert lines == [
         "object 1: 2 frames not accepted (0-1); 2 frames in need of work (0-1).",
         "object 2 (a: b (c)): 1 frame not accepted (3); 1 frame in need of work (3).",

@@ -14,15 +14,14 @@ from vas_tool.formats.cocoa import write_cocoa
 from vas_tool.formats.diffusion_vas import write_samples
 from vas_tool.formats.kins import write_kins
 from vas_tool.formats.layers import write_layers
+from vas_tool.formats.notes import Note, worded
 from vas_tool.formats.sequences import frames_without_mask, write_sequences
 from vas_tool.formats.tabe import write_tabe
-from vas_tool.formats.tally import ExportSummary, named
+from vas_tool.formats.tally import ExportSummary
 from vas_tool.formats.tao_predictions import write_predictions
 from vas_tool.formats.videos import unreviewed
 from vas_tool.formats.youtube_vis import write_youtube_vis
 from vas_tool.project import Project
-from vas_tool.project.truth import AnnotatedObject
-from vas_tool.remarks import counted
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Exported:
 
     paths: tuple[Path, ...]
     """Files, or folders with many of them."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     """What the person should know: counts, what was left out, what nobody has reviewed."""
 
 
@@ -77,7 +76,13 @@ def export(
         for project in projects:
             project.look_through(progress)
         done = EXPORTS[name](order)
-    return replace(done, notes=(*done.notes, *(f"{note}." for project in projects for note in project.notes)))
+    return replace(
+        done,
+        notes=(
+            *done.notes,
+            *(Note("project", project.name, text=said) for project in projects for said in project.notes),
+        ),
+    )
 
 
 def default_out(name: str, folder: Path) -> Path:
@@ -96,45 +101,40 @@ def _file(name: str, write: _FileWriter) -> Callable[[_Order], Exported]:
     return run
 
 
-def _notes(summary: ExportSummary) -> tuple[str, ...]:
-    annotations, images = counted(summary.num_annotations, "annotation"), counted(summary.num_images, "image")
-    counts = f"{annotations} on {images}, {summary.num_accepted} accepted."
-    of_what = counted(summary.num_modal_only, "amodal mask is the modal one", "amodal masks are the modal ones")
-    stand_ins = f"{of_what}, because none were made; complete the object."
-    return (counts, *[stand_ins] * bool(summary.num_modal_only), *summary.unreviewed, *summary.left_out)
+def _notes(summary: ExportSummary) -> tuple[Note, ...]:
+    written = Note("written", numbers=(summary.num_annotations, summary.num_images, summary.num_accepted))
+    stand_ins = Note("modal_only", numbers=(summary.num_modal_only,))
+    return (written, *[stand_ins] * bool(summary.num_modal_only), *summary.unreviewed, *summary.left_out)
 
 
-def _folders(write: _FolderWriter, note: Callable[[Project, AnnotatedObject], str]) -> Callable[[_Order], Exported]:
+def _folders(write: _FolderWriter) -> Callable[[_Order], Exported]:
     """A format of one folder an object."""
 
     def run(order: _Order) -> Exported:
-        notes: list[str] = []
+        notes: list[Note] = []
         written = 0
         for project in order.projects:
             for thing in project.truth.objects:
                 if order.only_accepted and not thing.accepted:
-                    notes.append(f"{project.name}, {named(thing.id, thing.label)}: left out, no frame is accepted.")
+                    notes.append(Note("object_left_out", project.name, thing.id, thing.label))
                     continue
                 out, bar = order.out, order.progress
                 folder = write(project, out, object_id=thing.id, only_accepted=order.only_accepted, progress=bar)
                 count = len(thing.accepted) if order.only_accepted else len(project.clip)
                 written += 1
-                notes.append(f"{folder.name}: {counted(count, 'frame')} of {thing.label}{note(project, thing)}.")
+                numbers = count, len(frames_without_mask(project, thing.id))
+                notes.append(Note("folder", folder.name, label=thing.label, numbers=numbers))
         if not written:
-            raise FormatError(" ".join(notes) or "there is no object to write; click one and track it first")
+            raise FormatError(
+                "; ".join(map(worded, notes)) or "there is no object to write; click one and track it first"
+            )
         return Exported((order.out,), (*notes, *_unreviewed(order)))
 
     return run
 
 
-def _unreviewed(order: _Order) -> list[str]:
-    return [] if order.only_accepted else [line for project in order.projects for line in unreviewed(project)]
-
-
-def _black_masks(project: Project, thing: AnnotatedObject) -> str:
-    black = len(frames_without_mask(project, thing.id))
-    what = counted(black, "frame was never segmented, its mask is", "frames were never segmented, their masks are")
-    return f"; {what} black" if black else ""
+def _unreviewed(order: _Order) -> list[Note]:
+    return [] if order.only_accepted else [note for project in order.projects for note in unreviewed(project)]
 
 
 def _layers(order: _Order) -> Exported:
@@ -142,19 +142,16 @@ def _layers(order: _Order) -> Exported:
     for project in order.projects:
         folder = order.out if len(order.projects) == 1 else order.out / project.name
         files += write_layers(project, folder, only_accepted=order.only_accepted, progress=order.progress)
-    return Exported((order.out,), (f"{counted(len(files), 'file')}.", *_shorter(order), *_unreviewed(order)))
+    return Exported((order.out,), (Note("files", numbers=(len(files),)), *_shorter(order), *_unreviewed(order)))
 
 
-def _shorter(order: _Order) -> Iterator[str]:
+def _shorter(order: _Order) -> Iterator[Note]:
     """Of which projects a video does not last as long as what it was made from."""
     for project in order.projects:
         lasts, step = len(project.ledger) / project.clip.fps, 1 / project.clip.fps
         source = project.ledger[-1].pts_seconds - project.ledger[0].pts_seconds + step
         if source - lasts > 2 * step:
-            yield (
-                f"{project.name}: videos last {lasts:.2f} s, of {source:.2f} s of the source, in which pictures are "
-                "held that are one frame each here; project.json has their times."
-            )
+            yield Note("shorter", project.name, numbers=(lasts, source))
 
 
 FILES: dict[str, Callable[[_Order], Exported]] = {
@@ -169,8 +166,8 @@ FILES: dict[str, Callable[[_Order], Exported]] = {
 
 EXPORTS: dict[str, Callable[[_Order], Exported]] = {
     **FILES,
-    "tabe": _folders(write_tabe, _black_masks),
-    "sequences": _folders(write_sequences, _black_masks),
+    "tabe": _folders(write_tabe),
+    "sequences": _folders(write_sequences),
     "layers": _layers,
 }
 """Format name -> writer."""

@@ -15,6 +15,7 @@ from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
 from vas_tool.exports import export
 from vas_tool.formats.cameras import Camera, camera_of, give_camera
+from vas_tool.formats.notes import worded
 from vas_tool.formats.verify import verify
 from vas_tool.imports.table import IMPORTS
 from vas_tool.project import Project
@@ -94,7 +95,7 @@ def export_(options: Namespace) -> int:
     for path in done.paths:
         print(path)
     for note in done.notes:
-        print(note, file=sys.stderr)
+        print(worded(note), file=sys.stderr)
     return 0
 
 

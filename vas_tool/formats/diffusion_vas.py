@@ -48,9 +48,6 @@ SAMPLE_FRAMES = 25
 TRUST = ("review", "needs_work", "engine", "hypothesis", "given_box", "amodal_is_uncertain")
 """What a sample says of each frame beside the masks, as ``coco`` has it; null where there is nothing to say."""
 
-TOO_FEW = f"in no sample, because no {SAMPLE_FRAMES} frames in a row with both masks hold it"
-"""Why a frame is left out."""
-
 Form = Literal["sail-vos", "tao-amodal"]
 
 Box = tuple[float, float, float, float]
@@ -96,7 +93,7 @@ def _samples(found: Iterable[Sighting], categories: Mapping[str, int], tally: Ta
         if not (usable and window.follows(sighting)):
             _drop(window, tally)
         if not usable:
-            tally.unfit_for(TOO_FEW, sighting.counted)
+            tally.unfit_for("in_no_sample", sighting.counted)
             continue
         window.rows.append((sighting.counted, _row(sighting)))
         if len(window.rows) == SAMPLE_FRAMES:
@@ -108,7 +105,7 @@ def _samples(found: Iterable[Sighting], categories: Mapping[str, int], tally: Ta
 
 def _drop(window: _Window, tally: Tally) -> None:
     for counted, _ in window.rows:
-        tally.unfit_for(TOO_FEW, counted)
+        tally.unfit_for("in_no_sample", counted)
     window.rows.clear()
 
 

@@ -12,9 +12,6 @@ from vas_tool.formats.videos import Sighting
 from vas_tool.masks import CocoRle, from_rle
 from vas_tool.types import Mask, SizeWH
 
-BEYOND = "without an annotation, because all of it lies beyond the picture and polygons cannot say so"
-"""Why a format of polygons leaves an object out on a frame."""
-
 
 @dataclass(frozen=True)
 class AmodalImage:
@@ -63,7 +60,7 @@ def by_image(found: Iterable[Sighting], tally: Tally) -> Iterator[tuple[list[Sig
             if sighting.masks.whole.any():
                 here.append(sighting)
             else:
-                tally.unfit_for(BEYOND, sighting.counted)
+                tally.unfit_for("beyond_picture", sighting.counted)
         there = {s.masks.thing.id for s in here}
         if here:
             yield here, {s.masks.thing.id: sorted(there & set(s.occluder_ids)) for s in here}

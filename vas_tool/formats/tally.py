@@ -1,12 +1,13 @@
-"""What an export wrote and what it left out, in numbers and in sentences."""
+"""What an export wrote and what it left out: counts and notes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vas_tool.formats.masks_on_frame import MasksOnFrame
-from vas_tool.remarks import ranges
+from vas_tool.formats.notes import Note, NoteKind
 
 Key = tuple[str, int, str]
 """Video name, object id, label."""
@@ -26,9 +27,9 @@ class ExportSummary:
     num_accepted: int
     num_modal_only: int
     """Annotations whose amodal mask is the modal one, because no stage made another."""
-    unreviewed: tuple[str, ...]
-    """A sentence for each object with frames nobody accepted; they are in the file unless ``only_accepted``."""
-    left_out: tuple[str, ...]
+    unreviewed: tuple[Note, ...]
+    """A note for each object with frames nobody accepted; they are in the file unless ``only_accepted``."""
+    left_out: tuple[Note, ...]
     """What is in the projects and not in the file, and why."""
 
 
@@ -63,7 +64,7 @@ class Tally:
     """Frames without a mask that has a pixel."""
     cut: dict[Key, list[int]] = field(default_factory=dict)
     """Frames whose amodal box reaches beyond the canvas."""
-    unfit: dict[str, dict[Key, list[int]]] = field(default_factory=dict)
+    unfit: dict[NoteKind, dict[Key, list[int]]] = field(default_factory=dict)
     """Why -> frames that the format cannot hold."""
 
     def takes(self, video_name: str, masks: MasksOnFrame, *, only_accepted: bool) -> bool:
@@ -83,7 +84,7 @@ class Tally:
         self._count(here, 1)
         return True
 
-    def unfit_for(self, why: str, here: Counted) -> None:
+    def unfit_for(self, why: NoteKind, here: Counted) -> None:
         """Take back what ``takes`` took, because the format cannot hold it after all."""
         self.unfit.setdefault(why, {}).setdefault(here.key, []).append(here.frame_index)
         self._count(here, -1)
@@ -94,19 +95,19 @@ class Tally:
         self.num_modal_only += step * here.modal_only
 
     @property
-    def unreviewed(self) -> list[str]:
-        """A sentence for each object with frames nobody accepted, and those of them where something stands out."""
-        return sentences(self.unseen, "not accepted") + sentences(self.needing_work, "in need of work")
+    def unreviewed(self) -> list[Note]:
+        """A note for each object with frames nobody accepted, and those of them where something stands out."""
+        return on_objects("not_accepted", self.unseen) + on_objects("needs_work", self.needing_work)
 
     def summary(
         self, path: Path, root: Path, *, num_videos: int, num_images: int, only_accepted: bool
     ) -> ExportSummary:
-        """The numbers and the sentences."""
-        left_out = sentences(self.unseen, "left out because not accepted") if only_accepted else []
-        left_out += sentences(self.empty, "without a mask, so without an annotation")
-        left_out += sentences(self.cut, "cut: the amodal box reaches beyond the work area")
+        """The counts and the notes."""
+        left_out = on_objects("left_out", self.unseen) if only_accepted else []
+        left_out += on_objects("no_mask", self.empty)
+        left_out += on_objects("cut", self.cut)
         for why, frames in self.unfit.items():
-            left_out += sentences(frames, why)
+            left_out += on_objects(why, frames)
         return ExportSummary(
             path=path,
             images_root=root,
@@ -120,15 +121,6 @@ class Tally:
         )
 
 
-def named(object_id: int, label: str) -> str:
-    """``object 1 (cup)``, and ``object 1`` for one that has no other name."""
-    own = f"object {object_id}"
-    return own if label == own else f"{own} ({label})"
-
-
-def sentences(frames: dict[Key, list[int]], what: str) -> list[str]:
-    """``car, object 1 (cup): 4 frames not accepted (0-2, 7)``."""
-    return [
-        f"{video}, {named(object_id, label)}: {len(found)} frame{'s' * (len(found) != 1)} {what} ({ranges(found)})"
-        for (video, object_id, label), found in sorted(frames.items())
-    ]
+def on_objects(kind: NoteKind, frames: Mapping[Key, Sequence[int]]) -> list[Note]:
+    """A note for each object, in the order of videos and ids."""
+    return [Note(kind, *key, frames=tuple(found)) for key, found in sorted(frames.items())]

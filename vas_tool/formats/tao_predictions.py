@@ -21,14 +21,12 @@ from vas_tool.errors import FormatError
 from vas_tool.formats.coco_fields import Kind, is_extent, is_id, is_id_number, is_rate, wrong_fields
 from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import load_json, write_list
+from vas_tool.formats.notes import NoteKind
 from vas_tool.formats.origin import Id, Origin
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.tao_amodal import Xywh
 from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, numbered, sightings
 from vas_tool.project import Project
-
-NOT_ANNOTATED = "not written, because the TAO-Amodal file has no image for them"
-NO_TRACK = "not written, because the object is none of the TAO-Amodal file's"
 
 FORMAT = "tao-amodal"
 """Of a project's origin."""
@@ -103,7 +101,7 @@ def _records(
         yield {**ids, "bbox": masks.amodal_bbox, "score": masks.certainty, **masks.trust_json()}
 
 
-def _ids(sighting: Sighting, origin: Origin | None, categories: dict[str, int]) -> dict[str, Any] | str:
+def _ids(sighting: Sighting, origin: Origin | None, categories: dict[str, int]) -> dict[str, Any] | NoteKind:
     """The ids of a prediction, or why there is none."""
     masks = sighting.masks
     if origin is None:
@@ -114,9 +112,9 @@ def _ids(sighting: Sighting, origin: Origin | None, categories: dict[str, int]) 
             "video_id": sighting.video.id,
         }
     if masks.thing.id not in origin.tracks:
-        return NO_TRACK
+        return "no_track"
     if masks.frame_index not in origin.image_ids:
-        return NOT_ANNOTATED
+        return "not_annotated"
     track = origin.tracks[masks.thing.id]
     return {
         "image_id": origin.image_ids[masks.frame_index],

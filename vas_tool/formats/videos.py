@@ -14,6 +14,7 @@ import numpy as np
 from vas_tool.engines.base import Progress
 from vas_tool.errors import FormatError
 from vas_tool.formats.masks_on_frame import MasksOnFrame
+from vas_tool.formats.notes import Note
 from vas_tool.formats.origin import Origin, read_origin
 from vas_tool.formats.tally import Counted, Tally
 from vas_tool.project import Project
@@ -155,8 +156,8 @@ def _truth_and_looks(project: Project) -> tuple[Truth, dict[int, dict[int, str]]
         return project.truth, {thing.id: needs_look(project, thing.id) for thing in project.truth.objects}
 
 
-def unreviewed(project: Project) -> list[str]:
-    """A sentence for each object with frames that have a mask and that nobody accepted, or that need work."""
+def unreviewed(project: Project) -> list[Note]:
+    """A note for each object with frames that have a mask and that nobody accepted, or that need work."""
     tally = Tally()
     for thing in project.truth.objects:
         key = (project.name, thing.id, thing.label)

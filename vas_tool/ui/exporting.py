@@ -87,7 +87,7 @@ def _written(session: Session, folder: Path, name: str, *, only_accepted: bool, 
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     session.exports = folder
-    return ExportReport(folder, [path.name for path in written], *split_by_object(session.project, done.notes))
+    return ExportReport(folder, [path.name for path in written], *split_by_object(done.notes))
 
 
 def _sweep(folder: Path) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from vas_tool.errors import VasToolError
-from vas_tool.formats.tally import named
-from vas_tool.project import Project
+from vas_tool.formats.notes import Note, named, said_of_object, worded
 
 SHORT = 3
 """Lines that are shown as they are; more are folded."""
@@ -45,15 +44,13 @@ def report_html(folder: str, links: Iterable[tuple[str, str]], *, notes: Sequenc
     return f"{head}<details><summary>Notes on {len(lines)} objects</summary><ul>{rows}</ul></details>"
 
 
-def split_by_object(project: Project, notes: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The notes about the whole export, and one line an object with all that is said of it."""
-    heads = {f"{project.name}, {named(o.id, o.label)}: ": named(o.id, o.label) for o in project.truth.objects}
+def split_by_object(notes: Iterable[Note]) -> tuple[list[str], list[str]]:
+    """The sentences about the whole export, and one line an object with all that is said of it."""
     general: list[str] = []
-    said: dict[str, list[str]] = {}
+    objects: dict[str, list[str]] = {}
     for note in notes:
-        head = next((head for head in heads if note.startswith(head)), None)
-        if head is None:
-            general.append(note)
+        if note.object_id:
+            objects.setdefault(named(note.object_id, note.label), []).append(said_of_object(note))
         else:
-            said.setdefault(heads[head], []).append(note.removeprefix(head).removesuffix("."))
-    return general, [f"{name}: {'; '.join(words)}." for name, words in said.items()]
+            general.append(worded(note))
+    return general, [f"{name}: {'; '.join(words)}." for name, words in objects.items()]
