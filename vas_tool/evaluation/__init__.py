@@ -1,7 +1,7 @@
-"""How good amodal masks are: the numbers of the papers as they computed them, and honestly beside them.
+"""Measures amodal masks: as the papers' scripts do, and beside them strictly.
 
-evaluate(benchmark, order)     files in, an Evaluation out
-overlap, boxes_overlap         the measures, pure functions of arrays
+evaluate(benchmark, order)     reads files and returns an Evaluation
+overlap, boxes_overlap         the measures: pure functions of arrays
 averages                       means, Top-K, visibility buckets
 """
 

@@ -1,6 +1,6 @@
-"""From numbers a frame to numbers a table: means, best of K, visibility buckets, categories.
+"""Turns one number per frame into the numbers of a table: means, best of K, visibility buckets.
 
-nan means that a frame does not count for a measure. Frames come with the clip (one object's track) they belong to.
+nan marks a frame that does not count for a measure. ``clips`` gives the clip (the track of one object) of each frame.
 """
 
 from __future__ import annotations
@@ -15,31 +15,32 @@ import numpy.typing as npt
 from vas_tool.errors import InputError
 
 Form = Literal["reference", "strict"]
-"""As the published scripts compute it; or as the words mean it."""
+"""``reference``: as the published scripts compute a measure. ``strict``: as its name says."""
 
 FORMS: tuple[Form, ...] = get_args(Form)
 
 About = Mapping[Form, Sequence[str]]
-"""What the measures of each form are, in sentences."""
+"""Form -> sentences that explain its measures."""
 
 Averaging = Literal["frames", "clips"]
-"""Each frame counts once (a long clip more than a short one); or each clip counts once."""
+"""``frames``: each frame counts once, so a long clip counts more. ``clips``: each clip counts once."""
 
 Numbers = npt.NDArray[np.float64]
-"""(N,) one number a frame; nan where the frame does not count."""
+"""(N,) float64: one number per frame; nan where the frame does not count."""
 
 DROPPED_BELOW = 1e-6
-"""What Diffusion-VAS takes for 'no occlusion here', total misses included (spec.md 2.4)."""
+"""IoU below which Diffusion-VAS takes a frame as not occluded. Total misses fall below it, too
+(metric_diffusion_vas_sailvos.py)."""
 
 VISIBILITIES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-"""Borders of the buckets that curves are drawn over; the papers do not say theirs."""
+"""Borders of the visibility buckets of the curves. The papers do not state theirs."""
 
 Bucket = tuple[float, float]
-"""Visibility from, to."""
+"""Lowest and highest visibility of a bucket, 0..1."""
 
 
 def buckets_between(borders: Sequence[float]) -> tuple[Bucket, ...]:
-    """The buckets between ascending borders. Raises InputError when they do not ascend within 0..1."""
+    """Return the buckets between ascending borders. Raises InputError when the borders do not ascend within 0..1."""
     rising = all(low < high for low, high in pairwise(borders))
     if len(borders) < 2 or not rising or borders[0] < 0 or borders[-1] > 1:
         raise InputError(f"visibilities must ascend from 0 to 1, like 0,0.1,0.8,1; got {list(borders)}")
@@ -47,13 +48,16 @@ def buckets_between(borders: Sequence[float]) -> tuple[Bucket, ...]:
 
 
 def frame_mean(values: Numbers) -> float:
-    """The mean over frames that count; nan when none does."""
+    """Return the mean over the frames that count; nan when no frame counts."""
     counting = values[~np.isnan(values)]
     return float(counting.mean()) if len(counting) else float("nan")
 
 
 def clip_mean(values: Numbers, clips: npt.NDArray[np.int64]) -> float:
-    """The mean over clips of their mean over frames that count; clips without any are left out; nan when all are."""
+    """Return the mean over clips of each clip's mean over the frames that count.
+
+    A clip without such a frame is left out; nan when every clip is left out.
+    """
     counting = ~np.isnan(values)
     if not counting.any():
         return float("nan")
@@ -63,28 +67,35 @@ def clip_mean(values: Numbers, clips: npt.NDArray[np.int64]) -> float:
 
 
 def mean(values: Numbers, clips: npt.NDArray[np.int64], averaging: Averaging) -> float:
-    """Either of the two."""
+    """Return ``frame_mean`` or ``clip_mean``, as ``averaging`` says."""
     return frame_mean(values) if averaging == "frames" else clip_mean(values, clips)
 
 
 def best_of(answers: Sequence[Numbers], *, less_is_better: bool = False) -> Numbers:
-    """(N,) the best of K answers, frame by frame (Top-K; spec.md 2.8). nan only where all are nan."""
+    """Return (N,) the best of K answers on each frame (Top-K of the Diffusion-VAS paper); nan where all answers are
+    nan.
+    """
     best = np.fmin if less_is_better else np.fmax
     return np.asarray(best.reduce(np.stack(list(answers)), axis=0), dtype=np.float64)
 
 
 def dropped_zeros(values: Numbers) -> Numbers:
-    """Frames below 1e-6 no longer count (spec.md 2.4); to be applied after ``best_of`` (spec.md 2.8)."""
+    """Return ``values`` with nan for frames below 1e-6, as metric_diffusion_vas_sailvos.py drops them.
+
+    Apply it after ``best_of``.
+    """
     return np.where(values >= DROPPED_BELOW, values, np.nan)
 
 
 def dropped_ones(values: Numbers) -> Numbers:
-    """Frames of exactly 1 no longer count (spec.md 5.4); after ``best_of``, as zeros are."""
+    """Return ``values`` with nan for frames of exactly 1, as EoRaS's test scripts drop them. Apply it after
+    ``best_of``.
+    """
     return np.where(values == 1.0, np.nan, values)
 
 
 def clip_visibility(visibility: Numbers, clips: npt.NDArray[np.int64]) -> Numbers:
-    """(N,) for each frame the mean visibility of its clip."""
+    """Return (N,) the mean visibility of each frame's clip."""
     if not len(clips):
         return visibility
     counting = ~np.isnan(visibility)
@@ -96,12 +107,15 @@ def clip_visibility(visibility: Numbers, clips: npt.NDArray[np.int64]) -> Number
 
 
 def reference_bucket(visibility: Numbers, clips: npt.NDArray[np.int64], bucket: Bucket) -> npt.NDArray[np.bool_]:
-    """(N,) frames of clips whose mean visibility lies in [lo, hi], as the scripts' filter has it (spec.md 2.4, 2.7)."""
+    """Return (N,) True for frames of clips whose mean visibility lies in [lo, hi].
+
+    This is the filter of metric_diffusion_vas_sailvos.py and metric_diffusion_vas_tao_amodal.py.
+    """
     of_clip = clip_visibility(visibility, clips)
     return np.asarray((of_clip >= bucket[0]) & (of_clip <= bucket[1]))
 
 
 def strict_bucket(visibility: Numbers, bucket: Bucket) -> npt.NDArray[np.bool_]:
-    """(N,) frames whose own visibility lies in [lo, hi), or in [lo, 1]; none where it is nan."""
+    """Return (N,) True for frames whose own visibility lies in [lo, hi), or in [lo, 1]; False where it is nan."""
     low, high = bucket
     return np.asarray((visibility >= low) & ((visibility < high) | ((high == 1.0) & (visibility == 1.0))))

@@ -1,4 +1,4 @@
-"""Answers that need no engine: the rows that every table of the papers has (spec.md 8)."""
+"""Amodal masks that need no engine: the baselines in the tables of the Diffusion-VAS paper."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from vas_tool.masks import area, box_xyxy
 from vas_tool.types import Depth, Mask
 
 TOUCHING = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-"""Two masks border when one, grown by this, meets the other (PCNet-M, spec.md 8)."""
+"""Two masks border on each other when one, dilated by this cross, meets the other (Zhan et al., CVPR 2020: PCNet-M)."""
 
 ON_THE_EDGE = 1e-7
-"""Pixels: a centre this near to the hull's edge lies on it."""
+"""Pixels: a pixel centre this close to the hull's edge lies on it."""
 
 
 def convex_hull(mask: Mask, box: tuple[int, int, int, int] | None = None) -> Mask:
-    """(H, W): the pixels whose centre lies in the convex hull of the middles of all True pixels' sides.
+    """Return (H, W) the pixels whose centre lies in the convex hull of the mask.
 
-    ``box`` (x0, y0, x1, y1) holds the mask, where one is known. Empty stays empty. The same as scikit-image's
-    ``convex_hull_image``, which the papers name (spec.md 8).
+    The hull goes through the middles of the sides of all True pixels, as in scikit-image's ``convex_hull_image``, which
+    the papers use. ``box`` (x0, y0, x1, y1) is a box that contains the mask, if one is known. An empty mask stays
+    empty.
     """
     out = np.zeros(mask.shape, np.bool_)
     box = box or box_xyxy(mask)
@@ -34,11 +35,11 @@ def convex_hull(mask: Mask, box: tuple[int, int, int, int] | None = None) -> Mas
 
 
 def _filled(mask: Mask) -> Mask:
-    """The hull of a mask that is not empty."""
+    """Return the hull of a mask that is not empty."""
     rows = np.flatnonzero(mask.any(axis=1))
     first = mask[rows].argmax(axis=1)
     last = mask.shape[1] - 1 - mask[rows, ::-1].argmax(axis=1)
-    # Doubled coordinates keep the middles of the sides whole numbers; only a row's outermost pixels can be corners.
+    # In doubled coordinates the middles of the sides are whole numbers. Only a row's outermost pixels can be corners.
     ends = np.concatenate([np.stack([2 * x, 2 * rows], axis=1) for x in (first, last)])
     sides = np.array([[-1, 0], [1, 0], [0, -1], [0, 1]])
     points = (ends[:, None] + sides).reshape(-1, 2).astype(np.int32)
@@ -48,7 +49,7 @@ def _filled(mask: Mask) -> Mask:
 
 
 def _extents(hull: npt.NDArray[np.float64], height: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """For each row, the x between which it lies in the polygon ((N, 2), in doubled coordinates)."""
+    """Return, for each row, the lowest and highest x inside the polygon. ``hull`` is (N, 2), in doubled coordinates."""
     follows = np.roll(hull, -1, axis=0)
     slanted = hull[:, 1] != follows[:, 1]
     start, end = hull[slanted].T[..., None], follows[slanted].T[..., None]
@@ -59,20 +60,23 @@ def _extents(hull: npt.NDArray[np.float64], height: int) -> tuple[npt.NDArray[np
 
 
 def nearer(mask: Mask, depth: Depth) -> Mask:
-    """(H, W): where something is nearer than the middle (median) of what is seen of the object."""
+    """Return (H, W) where the depth is nearer than the median depth of the modal mask."""
     return np.asarray(depth > np.median(depth[mask])) if mask.any() else np.zeros_like(mask)
 
 
 def convex_nearer(modal: Mask, depth: Depth) -> Mask:
-    """The hull, of which only what lies behind something nearer is added to the modal mask."""
+    """Return the modal mask with the part of its convex hull that lies behind something nearer."""
     return np.asarray(modal | (convex_hull(modal) & nearer(modal, depth)))
 
 
 def convex_restricted(modals: Sequence[Mask]) -> list[Mask]:
-    """Convex^R: every object's hull, cut to its own modal mask and those of what stands before it (spec.md 8).
+    """Return the baseline Convex^R: every object's hull, cut to its own modal mask and those of the objects in front.
 
-    ``modals`` are the modal masks of all objects of one picture. Of two that border, that one stands behind whose
-    hull reaches further into the other; what stands before that again counts, too.
+    ``modals`` are the modal masks of all objects of one picture. Of two objects that border on each other, the one
+    whose
+    hull reaches further into the other stands behind. Objects in front of an object in front count, too. The order is
+    that
+    of the released code of PCNet-M (Zhan et al., CVPR 2020).
     """
     hulls = [convex_hull(mask) for mask in modals]
     before = _in_front(modals, hulls)
@@ -86,7 +90,7 @@ def convex_restricted(modals: Sequence[Mask]) -> list[Mask]:
 
 
 def _in_front(modals: Sequence[Mask], hulls: Sequence[Mask]) -> list[set[int]]:
-    """For each object, those directly before it."""
+    """Return, for each object, the objects directly in front of it."""
     before: list[set[int]] = [set() for _ in modals]
     grown = [cv2.dilate(mask.astype(np.uint8), TOUCHING) > 0 for mask in modals]
     for i in range(len(modals)):

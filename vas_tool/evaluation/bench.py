@@ -1,4 +1,4 @@
-"""The occlusion bench: every amodal engine here, and what is simpler, on objects whose hidden part is known."""
+"""The occlusion bench measures every present amodal engine, and baselines, on objects whose hidden part is known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from vas_tool.types import Canvas, Depth, Mask
 from vas_tool.work import AmodalWork
 
 KNOWN_DEPTH = "layers"
-"""The case's own depth: the true order of things, noisy and with soft borders."""
+"""Name of the case's own depth: the true order of the layers, with noise and soft borders."""
 
 PROTOCOL = Protocol(
     name="occlusion bench",
@@ -40,20 +40,24 @@ PROTOCOL = Protocol(
 )
 
 JPEG_QUALITY = 80
-"""Of the pictures kept for a report."""
+"""JPEG quality (0..100) of the pictures that are kept for a report."""
 
 Method = Callable[[OcclusionCase, dict[int, Depth]], dict[int, Mask]]
-"""(case, depth) -> amodal masks by frame."""
+"""A function: (case, depth by frame_index) -> amodal masks by frame_index."""
 
 
 def present_engines() -> list[str]:
-    """The amodal engines that are here and bearable on this computer, best first."""
+    """Return the names of the amodal engines that are present and that this computer can run in reasonable time, best
+    first.
+    """
     return [s.name for s in registry.engines_of("amodal") if registry.is_present(s) and registry.is_fit(s)]
 
 
 @dataclass
 class _Kept:
-    """Truth and answers of all cases as run lengths, pictures as JPEG: clips themselves are too large to keep."""
+    """Truth and answers of all cases as run lengths, and pictures as JPEG. The clips themselves are too large to
+    keep.
+    """
 
     clips: list[TruthClip]
     answers: dict[str, dict[str, RleMask]]
@@ -71,11 +75,14 @@ def bench(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Compared:
-    """Run and measure. ``engines``: names of amodal engines (default: all that are present); ``depth``: ``layers`` or a
-    depth engine's name. Categories of the evaluation are the kinds of occluders.
+    """Run the engines on the cases and measure them.
 
-    An engine that fails on a case has no answers there, which count as misses, and is named in the problems.
-    Raises EngineError for an unknown engine, FormatError when there is no case or two share a name, Cancelled.
+    ``engines`` names amodal engines (default: all that are present). ``depth`` is ``layers`` or the name of a depth
+    engine. The categories of the evaluation are the kinds of occluders. If an engine fails on a case, its frames count
+    as
+    misses there and the problems name it. Raises EngineError for an unknown engine, FormatError when there is no case
+    or
+    when two cases have the same name, Cancelled.
     """
     names = present_engines() if engines is None else list(engines)
     methods = SIMPLE | {name: _engine(name, seed) for name in names}
@@ -122,7 +129,7 @@ def _run(case: OcclusionCase, methods: dict[str, Method], kept: _Kept, *, depth:
             masks = method(case, maps)
         except Cancelled:
             raise
-        except Exception as error:  # an engine may fail in any way: the bench goes on and says so
+        except Exception as error:  # an engine may fail in any way: the bench continues and reports it
             kept.problems.append(Problem(case.name, f"{name}: {type(error).__name__} {error}", "engine failed"))
             masks = {}
         kept.seconds[name] += time.perf_counter() - started
@@ -166,4 +173,4 @@ SIMPLE: dict[str, Method] = {
         i: np.asarray(convex_nearer(mask, depth[i])) for i, mask in case.modal.items()
     },
 }
-"""Rows that need no engine: what is seen; its hull; the hull where something is nearer."""
+"""Baselines that need no engine: the modal mask; its convex hull; the hull where something is nearer."""

@@ -1,4 +1,4 @@
-"""One runner a benchmark: files in, an ``Evaluation`` out. ``BENCHMARKS`` is the table."""
+"""Runs a benchmark: reads the files and returns an ``Evaluation``. ``BENCHMARKS`` lists the benchmarks by name."""
 
 from __future__ import annotations
 
@@ -25,39 +25,40 @@ from vas_tool.evaluation.tables import Evaluation, Rules, summarised
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be compared."""
+    """The files to compare, and how."""
 
     truth: Path
     predictions: tuple[Path, ...] = ()
-    """Several are hypotheses of one method: Top-K is taken over them, in their order."""
+    """Result files. Several files are hypotheses of one method, and Top-K is taken over them in this order."""
     track_map: Path | None = None
-    """Of TAO-Amodal: video id -> first track id."""
+    """For TAO-Amodal: the file that maps a video id to its first track id."""
     baselines: bool = True
-    """Whether the rows that need no answers (modal, convex) are measured, too."""
+    """Whether the baselines (modal, convex) are measured, too."""
     restricted: bool = False
-    """SAIL-VOS, with exports of ours, too: the row Convex^R; it needs the other objects of each picture."""
+    """Whether the baseline Convex^R is measured. Only for SAIL-VOS, because it needs the other objects of each
+    picture."""
     buckets: Sequence[float] = VISIBILITIES
-    """Borders of visibility, ascending from 0 to 1."""
+    """Borders of the visibility buckets, ascending from 0 to 1."""
     progress: Progress = silent
 
 
 @dataclass(frozen=True)
 class Compared:
-    """An evaluation with what it was made of, for pictures."""
+    """An evaluation, with the truth and answers that its pictures are drawn from."""
 
     evaluation: Evaluation
     truth: Truth
     predictions: tuple[Predictions, ...]
     pictures: Mapping[str, bytes] = field(default_factory=dict)
-    """Name of the image -> JPEG or PNG, where they are at hand."""
+    """Name of an image -> its JPEG or PNG bytes, for the images that are in memory."""
     of_boxes: bool = False
-    """Whether boxes were compared, not masks."""
+    """Whether boxes were compared instead of masks."""
 
 
 def evaluate(benchmark: str, order: Order) -> Compared:
-    """Read both sides of ``order`` and measure. Raises InputError (FormatError for files) and Cancelled.
+    """Read the truth and the predictions of ``order`` and measure. Raises InputError, FormatError and Cancelled.
 
-    What is wrong with single records is in the evaluation's ``problems``; nothing is skipped without being there.
+    Every record that is skipped is in the ``problems`` of the evaluation.
     """
     if benchmark not in BENCHMARKS:
         raise InputError(f"there is no benchmark {benchmark!r}; choose one of {', '.join(BENCHMARKS)}")
@@ -74,20 +75,20 @@ def evaluate(benchmark: str, order: Order) -> Compared:
 
 
 def modal_row(frame: TruthFrame, seen: Seen) -> MaskSource:
-    """What is seen, as the answer (spec.md 8)."""
+    """Return the modal mask: the baseline ``modal``."""
     return seen
 
 
 def convex_row(frame: TruthFrame, seen: Seen) -> MaskSource:
-    """The hull of what is seen (spec.md 8)."""
+    """Return the convex hull of the modal mask: the baseline ``convex``."""
     return GivenMask(convex_hull(seen.mask, seen.within), seen.within)
 
 
 BASELINES: dict[str, Answer] = {"modal": modal_row, "convex": convex_row}
-"""The rows of every table of masks."""
+"""Baselines in every table of masks, by name."""
 
 ROWS = (*BASELINES, restricted.ROW, tao_amodal.MODAL_ROW)
-"""Names that no result file can have."""
+"""Names of rows that no result file may have."""
 
 
 def evaluate_masks(
@@ -98,7 +99,7 @@ def evaluate_masks(
     order: Order,
     more_rows: Mapping[str, Answer] | None = None,
 ) -> Compared:
-    """Every result file, and the rows that need none, on every frame of the truth. Raises FormatError, Cancelled."""
+    """Measure every result file and the baselines on every frame of the truth. Raises FormatError and Cancelled."""
     predictions = told_apart(predictions)
     answers: dict[str, Answer] = {p.name: _answer_of(p) for p in predictions}
     answers |= {**(BASELINES if order.baselines else {}), **(more_rows or {})}
@@ -121,7 +122,7 @@ def _answer_of(predictions: Predictions) -> Answer:
 
 
 def told_apart(predictions: Sequence[Predictions]) -> list[Predictions]:
-    """The same with a number behind names that occur twice."""
+    """Return the predictions with a number appended to names that occur more than once."""
     names = [p.name for p in predictions]
     taken = {name: 0 for name in (*ROWS, *names)}
     out = []
@@ -205,7 +206,7 @@ BENCHMARKS: dict[str, Callable[[Order], Compared]] = {
     "movi": _movi,
     "kitti": _kitti,
 }
-"""Name -> runner."""
+"""Name of a benchmark -> the function that runs it."""
 
 RESTRICTED = ("sail-vos",)
-"""Benchmarks whose keys tell which objects share a picture."""
+"""Benchmarks whose keys say which objects are in the same picture."""

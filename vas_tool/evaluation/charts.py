@@ -1,4 +1,4 @@
-"""Curves as SVG text: no script, no fonts to fetch, told apart by dashes and marks as well as by colour."""
+"""Curves as SVG text, without scripts or external fonts. Dashes and marks distinguish the lines as well as colours."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from vas_tool.drawing import OBJECT_COLOURS, hex_of
 
 WIDTH, HEIGHT = 420, 260
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 14, 40
-"""Room around the plot, in pixels."""
+"""Margins around the plot, in pixels."""
 
 DASHES = ("", "7 4", "2 3", "10 3 2 3", "4 2", "1 4")
 
 ORDER = (5, 6, 4, 0, 3, 1)
-"""Of the colours: dark enough on white first."""
+"""Order in which the colours are used. Colours that are dark enough on white come first."""
 
 Point = tuple[float, float]
-"""Place on the axis 0..1, mean 0..1 (nan: no frame there)."""
+"""Position on the axis (0..1) and mean (0..1; nan when no frame is there)."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What goes from left to right."""
+    """The horizontal axis of a chart."""
 
     label: str
     ticks: Mapping[float, str]
-    """Place 0..1 -> what is written there."""
+    """Position (0..1) -> label."""
 
 
 VISIBILITY = Axis("visibility, %", {tick / 5: f"{20 * tick}" for tick in range(6)})
 
 
 def best_of_axis(num_hypotheses: int) -> Axis:
-    """1 ... K, from end to end."""
+    """Return an axis with the labels 1 to K over its whole length."""
     places = {k: (k - 1) / (num_hypotheses - 1) for k in range(1, num_hypotheses + 1)}
     return Axis("best of", {place: str(k) for k, place in places.items()})
 
 
 def curves(title: str, lines: Mapping[str, Sequence[Point]], axis: Axis = VISIBILITY) -> str:
-    """One chart: means (percent) over the axis, a line a row."""
+    """Return one chart as SVG: means in percent over the axis, one line for each row of the table."""
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
         f"<title>{escape(title)}</title>",
@@ -53,7 +53,7 @@ def curves(title: str, lines: Mapping[str, Sequence[Point]], axis: Axis = VISIBI
 
 
 def key(names: Sequence[str]) -> str:
-    """What each line is: a sample of it beside its name."""
+    """Return the legend as SVG: a sample of each line beside its name."""
     return "".join(
         f'<span class="key"><svg viewBox="0 0 34 10" width="34" height="10">'
         f'<path d="M1 5H33" fill="none" {_stroke(place)}/></svg>{escape(name)}</span>'

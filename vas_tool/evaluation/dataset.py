@@ -1,4 +1,4 @@
-"""What is true, and what was answered: frames with masks or boxes by key, and a list of all that is wrong with them."""
+"""Truth and predictions: frames with masks or boxes by key, and a list of everything that is wrong with them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from vas_tool.types import Mask
 from vas_tool.video.picture_files import loaded_picture
 
 BoxXYWH = tuple[float, float, float, float]
-"""x, y, width, height in the picture's pixels; may reach beyond it."""
+"""x, y, width, height in pixels of the picture; may reach beyond the picture."""
 
 BoxXYXY = tuple[int, int, int, int]
-"""x0, y0, x1, y1; the last two just outside."""
+"""x0, y0, x1, y1 in pixels; x1 and y1 are exclusive."""
 
 ProblemKind = Literal[
     "bad record",
@@ -40,10 +40,10 @@ PROBLEM_KINDS: tuple[ProblemKind, ...] = get_args(ProblemKind)
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a file."""
+    """One error in a file."""
 
     where: str
-    """The id of the record: a key of the result file, a sample, a file name."""
+    """Which record: a key of the result file, a sample, or a file name."""
     what: str
     kind: ProblemKind
 
@@ -52,7 +52,7 @@ class Problem:
 
 
 class FrameError(FormatError):
-    """What is wrong with one frame, and of which kind."""
+    """An error in one frame, with its kind."""
 
     def __init__(self, what: str, kind: ProblemKind) -> None:
         super().__init__(what)
@@ -60,46 +60,46 @@ class FrameError(FormatError):
 
 
 def kind_of(error: Exception) -> ProblemKind:
-    """The kind an error names; a bad mask otherwise."""
+    """Return the kind that the error names, else the kind of a bad mask."""
     return error.kind if isinstance(error, FrameError) else "bad mask"
 
 
 class MaskSource(Protocol):
-    """A mask that is read when asked for."""
+    """A mask that is read when it is needed."""
 
     def read(self) -> Mask:
         """(H, W) bool. Raises FormatError when it is damaged."""
         ...
 
     def box(self, mask: Mask) -> BoxXYXY | None:
-        """Of the mask just read: x0, y0, x1, y1, the last two just outside; None when it is empty."""
+        """Return the box of ``mask``, which ``read`` returned; None when the mask is empty."""
         ...
 
 
 @runtime_checkable
 class Divisible(Protocol):
-    """A mask that some measures read otherwise (``measuring.Protocol.divided``)."""
+    """A mask that some measures read in another way (``measuring.Protocol.divided``)."""
 
     def divided(self) -> MaskSource:
-        """The mask as they read it."""
+        """Return the mask as those measures read it."""
         ...
 
 
 def divided(source: MaskSource) -> MaskSource:
-    """A mask as those measures read it; the same where it is one to all."""
+    """Return ``source`` as the measures in ``Protocol.divided`` read it; itself where they read it like the others."""
     return source.divided() if isinstance(source, Divisible) else source
 
 
 @dataclass(frozen=True, slots=True)
 class RleMask:
-    """A mask as run lengths; taken on trust until it is read."""
+    """A mask as run lengths. It is checked when it is read."""
 
     size_hw: tuple[int, int]
     counts: str
 
     @classmethod
     def of(cls, value: Any) -> RleMask:
-        """From a record of a JSON file: {"size": [height, width], "counts": text or bytes}. Raises FormatError."""
+        """Return the mask of a JSON record {"size": [height, width], "counts": text or bytes}. Raises FormatError."""
         if not isinstance(value, Mapping) or not {"size", "counts"} <= set(value):
             raise FormatError('a mask must be {"size": [height, width], "counts": text}')
         size, counts = value["size"], value["counts"]
@@ -114,23 +114,23 @@ class RleMask:
 
     @classmethod
     def from_mask(cls, mask: Mask) -> RleMask:
-        """The exact run lengths of a (H, W) mask."""
+        """Return the exact run lengths of a (H, W) mask."""
         rle = to_rle(mask)
         return cls((rle["size"][0], rle["size"][1]), rle["counts"])
 
     @property
     def rle(self) -> CocoRle:
-        """As JSON files hold it."""
+        """The run lengths as JSON files hold them."""
         return {"size": list(self.size_hw), "counts": self.counts}
 
     def read(self) -> Mask:
-        """(H, W) bool. Raises FormatError when the runs do not fill the size."""
+        """Return the (H, W) bool mask. Raises FormatError when the runs do not fill the size."""
         from pycocotools import mask as coco
 
         return np.asarray(coco.decode(checked_rle(self.rle))).view(np.bool_)
 
     def box_xywh(self) -> list[int]:
-        """Tight [x, y, width, height] without decoding; zeros for an empty mask. Raises FormatError."""
+        """Return the tight box [x, y, width, height] without decoding; zeros for an empty mask. Raises FormatError."""
         from pycocotools import mask as coco
 
         return [int(n) for n in coco.toBbox(checked_rle(self.rle))]
@@ -142,7 +142,9 @@ class RleMask:
 
 
 def picture_in(path: Path, mode: str | None = None) -> npt.NDArray[Any]:
-    """(H, W) or (H, W, C): the pixels of an image file, in Pillow's ``mode`` where one is given. Raises FormatError."""
+    """Return the pixels of an image file, (H, W) or (H, W, C), in Pillow's ``mode`` if one is given. Raises
+    FormatError.
+    """
     try:
         image = loaded_picture(path)
         return np.asarray(image.convert(mode) if mode else image)
@@ -152,17 +154,17 @@ def picture_in(path: Path, mode: str | None = None) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True, slots=True)
 class ImageMask:
-    """A mask in an image file: pixels of ``value``, or all that are ``above`` when no value is given."""
+    """A mask in an image file: the pixels equal to ``value``, or, without a value, the pixels above ``above``."""
 
     path: Path
     value: int | None = None
     above: int = 0
 
     def read(self) -> Mask:
-        """(H, W) bool. Raises FormatError when the file is no image."""
+        """Return the (H, W) bool mask. Raises FormatError when the file is not an image."""
         pixels = picture_in(self.path)
         if pixels.ndim == 3:
-            colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))  # the last of two or four is alpha
+            colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))  # the last channel of two or four is alpha
             pixels = pixels[..., :colours].max(axis=2)
         return np.asarray(pixels == self.value if self.value is not None else pixels > self.above, dtype=np.bool_)
 
@@ -173,42 +175,44 @@ class ImageMask:
 
 @dataclass(frozen=True, slots=True)
 class GivenMask:
-    """A mask that is in memory."""
+    """A mask in memory."""
 
     mask: Mask
     within: BoxXYXY | None = None
-    """A box that holds it, when one is known."""
+    """A box that contains the mask, if one is known."""
 
     def read(self) -> Mask:
-        """(H, W) bool."""
+        """Return the (H, W) bool mask."""
         return self.mask
 
     def box(self, mask: Mask) -> BoxXYXY | None:
-        """A box that holds it; None when it is empty."""
+        """Return a box that contains the mask; None when it is empty."""
         return self.within or box_xyxy(mask)
 
 
 @dataclass(frozen=True)
 class TruthFrame:
-    """One object on one frame, as annotated."""
+    """One object on one frame of the truth."""
 
     key: str
-    """What the result file calls it."""
+    """The key of this frame in the result file."""
     modal: MaskSource
     amodal: MaskSource | None = None
     """None where only boxes are annotated."""
     amodal_xywh: BoxXYWH | None = None
     level: str = ""
-    """Of occlusion, as TABE annotates it."""
+    """TABE's level of occlusion; empty for other benchmarks."""
     image: str = ""
-    """The picture, relative to the folder of the frames."""
+    """Path of the picture, relative to the folder of the frames."""
     copies: int = 1
-    """How often the reference counts it: it pads short clips with their last frame. Strictly it counts once."""
+    """How often the reference form counts this frame: EoRaS pads short clips with copies of their last frame. The
+    strict
+    form counts it once."""
 
 
 @dataclass(frozen=True)
 class TruthClip:
-    """One object over the frames of one clip."""
+    """One object on the frames of one clip."""
 
     name: str
     category: str
@@ -217,42 +221,42 @@ class TruthClip:
 
 @dataclass(frozen=True)
 class Truth:
-    """A file of annotations, as far as it can be used."""
+    """The usable part of an annotation file."""
 
     clips: tuple[TruthClip, ...]
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
-    """What the reference could not have measured, and the like."""
+    """Sentences for the report, for example about frames that the reference could not measure."""
     unmeasured: frozenset[str] = frozenset()
-    """Keys of frames that the benchmark leaves out by its rules; answers to them are no error. The notes count them."""
+    """Keys of frames that the benchmark's rules leave out. Predictions for them are no error. The notes count them."""
 
     @property
     def num_frames(self) -> int:
-        """Over all clips."""
+        """Number of frames in all clips."""
         return sum(len(clip.frames) for clip in self.clips)
 
     @property
     def keys(self) -> set[str]:
-        """Of all frames."""
+        """Keys of all frames."""
         return {frame.key for clip in self.clips for frame in clip.frames}
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """One result file: one answer a frame."""
+    """One result file: one answer per frame."""
 
     name: str
     masks: Mapping[str, MaskSource] = field(default_factory=dict)
     boxes: Mapping[str, BoxXYWH] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     of: str = ""
-    """The result that it is one answer of, where a result holds several."""
+    """Name of the result that this is one answer of, where a result holds several."""
     notes: tuple[str, ...] = ()
-    """What the reference would not have taken, and the like."""
+    """Sentences for the report, for example about what the reference's script would refuse."""
 
 
 def doubled(clips: Iterable[TruthClip]) -> list[Problem]:
-    """Frames that occur in several clips: they share one answer."""
+    """Return a problem for each frame that occurs in several clips: these clips share one answer."""
     seen: dict[str, str] = {}
     problems = []
     for clip in clips:
@@ -265,7 +269,9 @@ def doubled(clips: Iterable[TruthClip]) -> list[Problem]:
 
 
 def compared(truth: Truth, predictions: Predictions, kind: Literal["masks", "boxes"]) -> list[Problem]:
-    """The frames that were annotated and not answered, and those answered that nobody annotated."""
+    """Return a problem for each frame of the truth without an answer, and for each answer without a frame of the
+    truth.
+    """
     answered = set(predictions.masks if kind == "masks" else predictions.boxes)
     bad = {problem.where for problem in predictions.problems}
     known = truth.keys | truth.unmeasured | {problem.where for problem in truth.problems}
@@ -279,17 +285,17 @@ def compared(truth: Truth, predictions: Predictions, kind: Literal["masks", "box
 
 
 def counted(problems: Iterable[Problem]) -> dict[str, int]:
-    """How many of each kind, in the order of ``PROBLEM_KINDS``."""
+    """Return how many problems there are of each kind, in the order of ``PROBLEM_KINDS``."""
     counts = Counter(problem.kind for problem in problems)
     return {kind: counts[kind] for kind in PROBLEM_KINDS if counts[kind]}
 
 
 LARGEST = 2.0**31
-"""No picture is wider; products of larger numbers lose what is compared."""
+"""Largest coordinate that is accepted. No picture is wider, and products of larger numbers lose precision."""
 
 
 def box_of(value: Any) -> BoxXYWH:
-    """[x, y, width, height] of numbers that a picture can have. Raises FormatError."""
+    """Return [x, y, width, height] as a box. Raises FormatError for values that no picture can have."""
     good = isinstance(value, list | tuple) and len(value) == 4
     if not good or not all(is_number(n) and abs(n) <= LARGEST for n in value):
         raise FormatError(f"a box must be [x, y, width, height], got {reprlib.repr(value)}")

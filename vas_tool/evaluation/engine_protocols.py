@@ -1,4 +1,4 @@
-"""How an engine's makers ran it on each benchmark: what holds where the person says nothing else."""
+"""How the authors of an engine ran it on each benchmark: the defaults of ``predict``."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from vas_tool.types import SizeWH
 
 @dataclass(frozen=True)
 class EngineProtocol:
-    """Of one amodal engine on one benchmark."""
+    """Seed and settings of one amodal engine on one benchmark."""
 
     seed: int = 0
     settings: Settings = field(default_factory=dict)
-    """Of the amodal engine, those that are not its defaults."""
+    """Settings of the amodal engine that differ from its defaults."""
     depth_wh: SizeWH | None = None
-    """The size that frames are brought to before their depth is estimated; None: as they are."""
+    """Width and height to which frames are resized before their depth is estimated; None keeps their size."""
     chosen: frozenset[str] = field(default_factory=frozenset)
-    """What the person said instead: ``seed``, and names of settings."""
+    """What the user set instead: ``seed``, and names of settings."""
 
     def said(self, *, seed: int | None, texts: list[str], engine: str) -> EngineProtocol:
-        """With what the person says: ``--seed``, and ``--set NAME=VALUE`` (``amodal.NAME=VALUE``) for the engine.
+        """Return the protocol with the user's ``--seed`` and ``--set NAME=VALUE`` (or ``amodal.NAME=VALUE``).
 
-        Raises InputError and EngineError for what cannot be meant.
+        Raises InputError and EngineError for settings that the engine does not have.
         """
         spec = registry.spec_of("amodal", engine)
         settings: dict[str, SettingValue] = {}
@@ -40,7 +40,7 @@ class EngineProtocol:
         return replace(self, seed=self.seed if seed is None else seed, settings=whole, chosen=chosen)
 
     def words(self) -> Iterator[str]:
-        """``seed 23``, ``mask_edges hard``, ...; behind what the person said: ``(as you said)``."""
+        """Yield ``seed 23``, ``mask_edges hard``, ...; settings of the user end with ``(as you said)``."""
         values = {"seed": self.seed, **self.settings}
         for name, value in values.items():
             shown = str(value).lower() if isinstance(value, bool) else str(value)
@@ -50,7 +50,7 @@ class EngineProtocol:
 
 
 DEMO_SEED = 23
-"""Of all published numbers of Diffusion-VAS (spec.md 1.7, 2.3)."""
+"""Seed of all published numbers of Diffusion-VAS (demo.py, eval_diffusion_vas_sailvos.py)."""
 
 PROTOCOLS: dict[tuple[str, str], EngineProtocol] = {
     ("sail-vos", "diffusion-vas"): EngineProtocol(
@@ -64,13 +64,15 @@ PROTOCOLS: dict[tuple[str, str], EngineProtocol] = {
         for variant in ("movi-b", "movi-d", "kitti")
     },
 }
-"""Benchmark and amodal engine -> its makers' protocol (spec.md 2.3, 2.6, 5.4). For Diffusion-VAS on the last three they
-published none: it is their demo's."""
+"""(benchmark, amodal engine) -> the authors' protocol, from eval_diffusion_vas_sailvos.py,
+eval_diffusion_vas_tao_amodal.py and EoRaS's test scripts. The authors of Diffusion-VAS published none for the last
+three
+benchmarks: theirs is that of demo.py."""
 
 
 def protocol_of(benchmark: str, engine: str) -> EngineProtocol:
-    """What holds for an engine by name (``auto``: the best that is here); the engine's defaults where none is known.
+    """Return the protocol of an engine by name (``auto``: the best that is present), else the engine's defaults.
 
-    Raises EngineError when there is no such engine.
+    Raises EngineError when the engine is unknown.
     """
     return PROTOCOLS.get((benchmark, registry.spec_of("amodal", engine).name), EngineProtocol())

@@ -1,4 +1,4 @@
-"""How EoRaS measures (spec.md 5.4), and what frames of its two benchmarks are called. Files: ``movi``, ``kitti``."""
+"""The measures of EoRaS's test scripts, and the keys of its frames. ``movi`` and ``kitti`` read the files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ABOUT = (
 
 
 def protocol(name: str) -> Protocol:
-    """Of one of its two benchmarks."""
+    """Return the protocol of one of EoRaS's two benchmarks by name."""
     return Protocol(
         name=name,
         reference={"miou_full": lambda f: eoras_iou(f.amodal, f.predicted), "miou_occ": eoras_occluded_iou},
@@ -27,12 +27,12 @@ def protocol(name: str) -> Protocol:
 
 
 def key_of(video: str, thing: str | int, frame_index: int) -> str:
-    """What one object on one frame is called."""
+    """Return the key of one object on one frame."""
     return f"{video}-{thing}/{frame_index:05d}"
 
 
 def parts_of(key: str) -> tuple[str, str, int]:
-    """Video, object and frame of a key."""
+    """Return the video, object and frame of a key."""
     name, _, t = key.rpartition("/")
     video, _, thing = name.rpartition("-")
     return video, thing, int(t)

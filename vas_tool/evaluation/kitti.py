@@ -1,5 +1,6 @@
-"""KITTI (KINS-Video-Car) as EoRaS measures it (spec.md 5.3, 5.4). It has no result files of its own: ours are in the
-form of the truth's full masks.
+"""KITTI (KINS-Video-Car) as EoRaS measures it. EoRaS has no result files for it, so ours have the form of the truth's
+full
+masks.
 
 truth        test_data.pkl {video: {object: {t: {"VM", "VM_bbox"}}}} and test_data_full_mask.pkl {... {t: {"FM"}}}, RLE
 predictions  a file like test_data_full_mask.pkl, or the same as JSON
@@ -28,24 +29,25 @@ NOT_ANNOTATED = (
     "have an empty full mask, or one that is empty inside the crop (the visible box, doubled): they are not annotated, "
     "and not measured."
 )
-"""What is said of frames that are left out, behind their number."""
+"""Note on frames that are left out; it follows their number."""
 
 SEQ_LEN = 8
-"""Of the reference's test script: shorter clips are padded to it with their last frame, and the copies count."""
+"""Frames of the reference's test script. It pads shorter clips with copies of their last frame, and counts the
+copies."""
 
 ENLARGED = 2.0
-"""The crop's sides by those of the visible box."""
+"""Side of the crop divided by the side of the visible box."""
 
 PLACES = (".", "car_data", "EoRaSMissing")
-"""Below the folder of the truth."""
+"""Folders, below that of the truth, in which the label files may be."""
 PICTURES = ("Kitti/raw_video", "raw_video")
-"""Where the videos' pictures are, below the folder of the truth."""
+"""Folders, below that of the truth, in which the pictures of the videos may be."""
 
 
 def read_truth(path: Path, split: str = "test") -> Truth:
-    """The frames with a full mask inside the crop. Raises FormatError when a file is missing or does not read.
+    """Return the frames with a full mask inside the crop. Raises FormatError when a file is missing or unreadable.
 
-    The others are not annotated: they are left out, and counted in the notes.
+    The other frames are not annotated. They are left out, and the notes count them.
     """
     boxes: dict[Key, Any] = {}
     seen, problems = _masks_in(found_in(path, f"{split}_data.pkl"), "VM", boxes)
@@ -83,7 +85,7 @@ def _notes(clips: Sequence[TruthClip], num_unlabelled: int) -> Iterator[str]:
 
 
 def _copies(seen: Iterable[Key]) -> dict[Key, int]:
-    """How often the last frame of each clip counts that is too short, labelled or not."""
+    """Return how often the last frame of each clip that is too short counts, whether it is annotated or not."""
     clips: dict[tuple[str, str], list[int]] = {}
     for video, thing, t in seen:
         clips.setdefault((video, thing), []).append(t)
@@ -92,10 +94,10 @@ def _copies(seen: Iterable[Key]) -> dict[Key, int]:
 
 
 def is_annotated(amodal: RleMask, modal: RleMask, box: Any = None) -> bool:
-    """Whether the full mask shows in the crop that the reference looks at (spec.md 5.2, 5.3).
+    """Return whether the full mask has a pixel in the crop that the reference looks at.
 
-    ``box``: of what is seen, [row_min, row_max, col_min, col_max], the last ones inside; by default the modal mask's.
-    Raises FormatError for damaged masks and for what is no box.
+    ``box`` is the visible box [row_min, row_max, col_min, col_max], both ends inside; default: that of the modal mask.
+    Raises FormatError for a damaged mask or box.
     """
     x, y, width, height = amodal.box_xywh()
     rows, columns = _crop(modal, box)
@@ -105,7 +107,7 @@ def is_annotated(amodal: RleMask, modal: RleMask, box: Any = None) -> bool:
 
 
 def _crop(modal: RleMask, box: Any) -> tuple[slice, slice]:
-    """Rows and columns."""
+    """Return the rows and columns of the crop."""
     height, width = modal.size_hw
     x, y, w, h = modal.box_xywh() if box is None else (0, 0, 0, 0)
     try:
@@ -118,7 +120,7 @@ def _crop(modal: RleMask, box: Any) -> tuple[slice, slice]:
 
 
 def _doubled(first: int, last: int, size: int) -> slice:
-    """A side of the crop: the reference's rounding, and its last row or column inside."""
+    """Return one side of the crop, with the reference's rounding; it includes the last row or column."""
     centre, half = (first + last) // 2, int((last - first) * ENLARGED) // 2
     return slice(max(0, centre - half), min(size, centre + half) + 1)
 
@@ -128,7 +130,7 @@ def _at(names: Sequence[str], t: int) -> str:
 
 
 def pictures_of(path: Path, video: str) -> list[str]:
-    """The names of a video's pictures from ``path`` on, the t-th of them for the time t; none where they are not."""
+    """Return the names of a video's pictures below ``path``, the t-th for time t; empty when there are none."""
     for place in PICTURES:
         for folder in in_natural_order(path.glob(f"{place}/*/{glob.escape(video)}")):
             numbered = sorted((int(p.stem), p) for p in folder.glob("*.png") if p.stem.isdigit())
@@ -137,7 +139,7 @@ def pictures_of(path: Path, video: str) -> list[str]:
 
 
 def found_in(path: Path, name: str) -> Path:
-    """A file of the labels, wherever the data has it. Raises FormatError when it is nowhere."""
+    """Return the path of a label file in one of ``PLACES``. Raises FormatError when it is in none of them."""
     for place in PLACES:
         if (path / place / name).is_file():
             return path / place / name
@@ -145,13 +147,14 @@ def found_in(path: Path, name: str) -> Path:
 
 
 Key = tuple[str, str, int]
-"""Video, object, time."""
+"""(video, object, time)."""
 
 
 def _masks_in(path: Path, mask: str, boxes: dict[Key, Any] | None = None) -> tuple[dict[Key, RleMask], list[Problem]]:
-    """{video: {object: {t: {mask: RLE}}}} with all that is wrong with it. Raises FormatError when nothing is right.
+    """Read {video: {object: {t: {mask: RLE}}}}; return the masks and all problems. Raises FormatError when no mask is
+    right.
 
-    ``boxes`` grows by what the records call ``<mask>_bbox``, unread; None where there is none.
+    ``boxes`` receives the ``<mask>_bbox`` of each record, unchecked; None where a record has none.
     """
     data = load_json(path) if path.suffix == ".json" else load_plain(path)
     masks: dict[Key, RleMask] = {}
@@ -174,7 +177,7 @@ def _masks_in(path: Path, mask: str, boxes: dict[Key, Any] | None = None) -> tup
 
 
 def _leaves(data: Any, problems: list[Problem], file: str) -> Iterator[tuple[str, tuple[Any, Any, Any], Any]]:
-    """(name, (video, object, t), record) of all that lies three levels down; ``problems`` has what is no dictionary."""
+    """Yield (name, (video, object, t), record) for each record three levels down; ``problems`` receives the others."""
     level: list[tuple[tuple[Any, ...], Any]] = [((), data)]
     for inner in ("videos", "objects", "times"):
         below: list[tuple[tuple[Any, ...], Any]] = []
@@ -191,14 +194,14 @@ def _leaves(data: Any, problems: list[Problem], file: str) -> Iterator[tuple[str
 
 
 def read_predictions(path: Path) -> Predictions:
-    """A pickle or JSON file in the form of the full masks. Raises FormatError when it does not read."""
+    """Read a pickle or JSON file in the form of the full masks. Raises FormatError when it is unreadable."""
     found, problems = _masks_in(path, "FM")
     masks: dict[str, MaskSource] = {key_of(*key): mask for key, mask in found.items()}
     return Predictions(path.stem, masks, problems=tuple(problems))
 
 
 def results_of(masks: Mapping[Key, RleMask]) -> dict[str, dict[str, dict[str, Any]]]:
-    """(video, object, t) -> mask, as the nested form that JSON and pickle hold."""
+    """Return masks by (video, object, t) as the nested dictionaries of the JSON and pickle files."""
     out: dict[str, dict[str, dict[str, Any]]] = {}
     for (video, thing, t), mask in masks.items():
         out.setdefault(video, {}).setdefault(thing, {})[str(t)] = {"FM": mask.rle}
@@ -206,7 +209,7 @@ def results_of(masks: Mapping[Key, RleMask]) -> dict[str, dict[str, dict[str, An
 
 
 def with_numbers(nested: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[Any, dict[int, Any]]]:
-    """The nested form with objects and times as numbers and counts in bytes, as pickles of the data set hold it."""
+    """Return the nested form with objects and times as numbers and counts as bytes, as in the data set's pickles."""
 
     def record(masks: Mapping[str, Any]) -> dict[str, Any]:
         return {name: {"size": rle["size"], "counts": rle["counts"].encode()} for name, rle in masks.items()}

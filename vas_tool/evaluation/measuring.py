@@ -1,4 +1,4 @@
-"""Truth and answers -> one number a frame and measure, in both forms. One pass: each mask is decoded once."""
+"""Computes one number per frame and measure from truth and answers, in both forms. It decodes each mask once."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask
 
 Measure = Callable[[FrameMasks], float]
-"""A number for one frame; nan where the frame does not count."""
+"""A function: masks of one frame -> its number; nan where the frame does not count."""
 
 Seen = GivenMask
-"""The modal mask with its box."""
+"""The modal mask of a frame, with its box."""
 
 Answer = Callable[[TruthFrame, Seen], MaskSource | None]
-"""(frame, what is seen) -> the answer's mask of any size; None when there is no answer."""
+"""A function: (frame, modal mask) -> the answer's mask, of any size; None when there is no answer."""
 
 Fit = Callable[[Mask, tuple[int, int]], Mask]
-"""(mask, (height, width)) -> the mask at that size. Raises FormatError when it cannot be."""
+"""A function: (mask, (height, width)) -> the mask at that size. Raises FormatError when the size does not fit."""
 
 
 @dataclass(frozen=True)
@@ -40,60 +40,62 @@ class Protocol:
     strict: Mapping[str, Measure]
     reference_averaging: Averaging
     finish: Mapping[str, Callable[[Numbers], Numbers]] = field(default_factory=dict)
-    """Reference measure -> what is done to its numbers after the best of K was taken."""
+    """Reference measure -> a function that is applied to its numbers after the best of K was taken."""
     divided: frozenset[str] = frozenset()
-    """Reference measures that read grey masks otherwise than the rest (``dataset.Divisible``)."""
+    """Reference measures that read grey masks in another way than the others (``dataset.Divisible``)."""
     unites_with_modal: bool = False
-    """Whether what is seen is added to every answer before it is measured."""
+    """Whether every answer is united with the modal mask before it is measured."""
     fit: Fit | None = None
-    """How an answer of another size is brought to the truth's; None: it is refused."""
+    """How an answer of another size is resized to the truth's size; None refuses such answers."""
     about: About = field(default_factory=dict)
-    """What the measures do, in sentences for the report."""
+    """Sentences for the report that explain the measures."""
 
 
 @dataclass(frozen=True)
 class Frames:
-    """The frames that were measured: N of them, in the truth's order."""
+    """The N measured frames, in the order of the truth."""
 
     keys: tuple[str, ...]
     images: tuple[str, ...]
     clips: npt.NDArray[np.int64]
-    """(N,) position of the clip in ``clip_names``."""
+    """(N,) index of each frame's clip in ``clip_names``."""
     clip_names: tuple[str, ...]
     categories: tuple[str, ...]
-    """(N,) of each frame's object."""
+    """(N,) category of each frame's object."""
     visibility: Numbers
-    """(N,) IoU of modal and amodal mask (or box), 0..1; 0 where both are empty, as the scripts have it."""
+    """(N,) IoU of modal and amodal mask (or box), 0..1; 0 where both are empty, as in the reference's scripts."""
     absent: npt.NDArray[np.bool_]
-    """(N,) where both are empty: such frames have no visibility, strictly."""
+    """(N,) True where both masks are empty. In the strict form such frames have no visibility."""
     copies: npt.NDArray[np.int64] | None = None
-    """(N,) how often the reference counts each of them; None: once."""
+    """(N,) how often the reference form counts each frame; None counts each once."""
 
     def counted(self, chosen: npt.NDArray[np.bool_], form: Form) -> npt.NDArray[np.int64]:
-        """The positions of the (N,) chosen frames, each as often as the form counts it."""
+        """Return the indices of the (N,) chosen frames, each as often as the form counts it."""
         places = np.flatnonzero(chosen)
         return places if form == "strict" or self.copies is None else np.repeat(places, self.copies[places])
 
 
 Row = dict[Form, dict[str, Numbers]]
-"""Form -> measure -> (N,) one number a frame."""
+"""Form -> measure -> (N,) one number per frame."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Everything that was measured on one file of truth."""
+    """Everything that was measured against one truth."""
 
     frames: Frames
     rows: Mapping[str, Row]
-    """Name of the answer -> its numbers. The reference form has nan where there is no answer, the strict form 0."""
+    """Name of the answer -> its numbers. Without an answer, the reference form has nan and the strict form 0."""
     problems: tuple[Problem, ...]
-    """Frames of the truth that could not be read, and are measured for nobody; answers that could not."""
+    """Unreadable frames of the truth, which are measured for no answer, and unreadable answers."""
 
 
 def measure(
     truth: Truth, answers: Mapping[str, Answer], protocol: Protocol, *, progress: Progress = silent
 ) -> Measured:
-    """Measure every answer on every frame of the truth. Raises FormatError when no frame is left, Cancelled."""
+    """Measure every answer on every frame of the truth. Raises FormatError when no frame can be measured, and
+    Cancelled.
+    """
     sheet = _Sheet(protocol, answers)
     total = truth.num_frames
     for number, clip in enumerate(truth.clips):
@@ -105,7 +107,7 @@ def measure(
 
 
 class _Sheet:
-    """Numbers that grow frame by frame."""
+    """Collects the numbers of all frames."""
 
     def __init__(self, protocol: Protocol, answers: Mapping[str, Answer]) -> None:
         self.protocol, self.answers = protocol, answers
@@ -144,7 +146,7 @@ class _Sheet:
         *,
         view: Callable[[MaskSource], MaskSource] = lambda source: source,
     ) -> FrameMasks | None:
-        """Truth and answer, both in one view; None when the answer is missing or damaged."""
+        """Return the masks of truth and answer, cut to the same window; None when the answer is missing or damaged."""
         try:
             source = self.answers[name](frame, truth[1])
             if source is None:
@@ -163,7 +165,7 @@ class _Sheet:
             values["strict"][key].append(measured(masks))
 
     def _add_nothing(self, name: str, nothing: FrameMasks) -> None:
-        """There is no answer: nan in the reference form; strictly 0 on every frame that counts."""
+        """Add a frame without an answer: nan in the reference form, 0 in the strict form where the frame counts."""
         values = self.values[name]
         for key in self.protocol.reference:
             values["reference"][key].append(math.nan)
@@ -216,7 +218,7 @@ def _given(source: MaskSource) -> GivenMask:
 
 
 NOWHERE = (0, 0, 1, 1)
-"""A box for an empty mask: every array needs a pixel."""
+"""Box of an empty mask: every array needs a pixel."""
 
 
 def _fitted(source: MaskSource, size_hw: tuple[int, ...], fit: Fit | None) -> GivenMask:
@@ -231,14 +233,16 @@ def _fitted(source: MaskSource, size_hw: tuple[int, ...], fit: Fit | None) -> Gi
 
 
 def linear(mask: Mask, size_hw: tuple[int, int]) -> Mask:
-    """Resized as Diffusion-VAS does it: OpenCV's linear interpolation of 0 and 1 in 8 bit, rounded (spec.md 2.4)."""
+    """Return the mask resized as in metric_diffusion_vas_sailvos.py: OpenCV's linear interpolation of 8 bit 0 and 1,
+    rounded.
+    """
     height, width = size_hw
     grey = np.ascontiguousarray(mask).view(np.uint8)
     return cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR).view(np.bool_)
 
 
 def _frame_masks(true: GivenMask, seen: Seen, answered: GivenMask | None, *, unite: bool) -> FrameMasks:
-    """The masks cut to what they cover, with ``MARGIN`` around: every measure is the same there."""
+    """Return the masks cut to the box that contains them, with a margin of ``MARGIN``. No measure changes by that."""
     predicted = answered or GivenMask(np.zeros_like(seen.mask), NOWHERE)
     amodal, modal, guess = _cut([true, seen, predicted])
     united = guess | modal if unite and answered else guess
@@ -246,7 +250,7 @@ def _frame_masks(true: GivenMask, seen: Seen, answered: GivenMask | None, *, uni
 
 
 def _cut(masks: list[GivenMask]) -> list[Mask]:
-    """All of them cut to a box that holds them all, and ``MARGIN`` around it where the picture goes on."""
+    """Return the masks cut to a box that contains them all, with a margin of ``MARGIN`` inside the picture."""
     height, width = masks[0].mask.shape
     boxes = np.array([given.within or box_xyxy(given.mask) or NOWHERE for given in masks])
     (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
@@ -256,5 +260,5 @@ def _cut(masks: list[GivenMask]) -> list[Mask]:
 
 
 def windowed(amodal: Mask, modal: Mask, predicted: Mask) -> FrameMasks:
-    """Three masks of one size, (H, W) bool, as ``measure`` hands them to its measures: cut to what they cover."""
+    """Return three (H, W) bool masks as ``measure`` passes them to its measures: cut to the box that contains them."""
     return _frame_masks(GivenMask(amodal), GivenMask(modal), GivenMask(predicted), unite=False)

@@ -1,7 +1,8 @@
-"""Files of TAO-Amodal itself, where a benchmark's samples and results belong: the error says which file is meant.
+"""Errors for TAO-Amodal's own files where the samples or results of a benchmark are needed. They name the right file.
 
-Diffusion-VAS measures on samples that it made of TAO-Amodal, with masks. TAO-Amodal's own annotations are boxes, and
-its own results are scored boxes, measured by its own toolkit.
+Diffusion-VAS measures on samples with masks that its authors made from TAO-Amodal. TAO-Amodal's own annotations are
+boxes,
+and its own results are scored boxes, which its own toolkit measures.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ RESULTS = (
 
 @contextmanager
 def truth_told_apart(path: Path) -> Iterator[None]:
-    """A FormatError about annotations of TAO-Amodal says instead what they are, and what is needed."""
+    """Within it, a FormatError about TAO-Amodal's own annotations names the file that is needed instead."""
     with _told_apart(path, is_tao_amodal, TRUTH):
         yield
 
 
 @contextmanager
 def results_told_apart(path: Path) -> Iterator[None]:
-    """The same of its lists of predictions."""
+    """Within it, a FormatError about TAO-Amodal's own lists of predictions names the file that is needed instead."""
     with _told_apart(path, is_predictions, RESULTS):
         yield
 
@@ -47,7 +48,7 @@ def _told_apart(path: Path, fits: Callable[[Any], bool], words: str) -> Iterator
     try:
         yield
     except FormatError as error:
-        if path.is_file() and fits(_parsed(path)):  # read again, but only when it is of no use as it is
+        if path.is_file() and fits(_parsed(path)):  # the file is read a second time, but only after an error
             raise FormatError(words.format(path=path)) from error
         raise
 

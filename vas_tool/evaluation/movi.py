@@ -1,5 +1,6 @@
-"""MOVi-B and MOVi-D as EoRaS measures them (spec.md 5.2, 5.4). It has no result files of its own: ours are in the form
-of the truth's amodal masks.
+"""MOVi-B and MOVi-D as EoRaS measures them. EoRaS has no result files for them, so ours have the form of the truth's
+amodal
+masks.
 
 truth        <root>/test/instance_list.npy ("video-object"), <video>/segmentation_full_%05d.png (object + 1),
              <video>/segmentation_<object>_%05d.png (amodal), <video>/metadata.json (frames with anything seen)
@@ -23,11 +24,13 @@ from vas_tool.video.order import in_natural_order
 PROTOCOL = protocol("movi")
 
 NOTHING_SEEN = "show nothing of their object: the reference does not measure them, and neither form does here."
-"""What is said of frames that are left out, behind their number."""
+"""Note on frames that are left out; it follows their number."""
 
 
 def read_truth(path: Path) -> Truth:
-    """The instances that can be used, and what is wrong with the others. Raises FormatError when there is no list."""
+    """Return the usable objects, and the problems of the others. Raises FormatError when the list of objects is
+    missing.
+    """
     split = split_of(path)
     clips, problems, unseen = [], [], set[str]()
     for name in instances_in(split / "instance_list.npy"):
@@ -49,12 +52,12 @@ def read_truth(path: Path) -> Truth:
 
 
 def split_of(path: Path) -> Path:
-    """The folder with the list of instances: the root's ``test``, or the folder itself."""
+    """Return the folder with the list of objects: ``test`` below ``path``, or ``path`` itself."""
     return path if (path / "instance_list.npy").is_file() else path / "test"
 
 
 def instances_in(path: Path) -> list[str]:
-    """What ``instance_list.npy`` lists, each as video-object. Raises FormatError when it does not read."""
+    """Return the entries of ``instance_list.npy``, each ``video-object``. Raises FormatError when it is unreadable."""
     try:
         return [str(name) for name in np.load(path, allow_pickle=False).ravel()]
     except (OSError, ValueError, EOFError, MemoryError) as error:
@@ -74,7 +77,7 @@ def _frames(folder: Path, video: str, thing: int) -> Iterator[TruthFrame]:
 
 
 def _answerable(folder: Path, video: str, thing: int) -> set[str]:
-    """The keys of all frames that have an amodal mask."""
+    """Return the keys of all frames of an object that have an amodal mask."""
     matches = (AMODAL_FILE.fullmatch(file.name) for file in folder.glob(f"segmentation_{thing}_*.png"))
     return {key_of(video, thing, int(match[2])) for match in matches if match}
 
@@ -83,7 +86,7 @@ AMODAL_FILE = re.compile(r"segmentation_(\d+)_(\d+)\.png")
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Mask images by video, object and frame. Raises FormatError when the folder holds none."""
+    """Read mask images by video, object and frame. Raises FormatError when the folder holds none."""
     found = in_natural_order(path.rglob("segmentation_*_*.png")) if path.is_dir() else []
     masks: dict[str, MaskSource] = {}
     problems = []

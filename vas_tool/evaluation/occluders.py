@@ -1,6 +1,6 @@
-"""Things that move in front of an object: bars, blobs, fences, leaves, blocks that hide all of it, and pairs of layers.
+"""Occluders that move in front of an object: bars, blobs, fences, leaves, blocks that hide all of it, and two layers.
 
-Each is drawn where the object is, relative to its own size, so that it hides part of whatever it is put before.
+Each is drawn at the object's place and relative to its size, so that it hides part of any object.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from vas_tool.evaluation.silhouettes import Masks, Random
 from vas_tool.types import Mask
 
 Time = npt.NDArray[np.float64]
-"""(T,) from -1.3 to 1.3 or back: the thing is before the object's middle at 0."""
+"""(T,) from -1.3 to 1.3 or back. At 0 the occluder is in front of the object's middle."""
 
 Painter = Callable[[int, Mask], None]
-"""(frame index, (H, W) of False) -> paints True where the thing is."""
+"""A function: (frame index, (H, W) mask) -> sets the occluder's pixels to True."""
 
 SPAN = 1.3
-"""Of ``Time``, on either side."""
+"""Largest absolute value of ``Time``."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """Where the object is, and how large on the mean."""
+    """Where the object is on each frame, and its mean size."""
 
     centres: npt.NDArray[np.float64]
-    """(T, 2): x, y of the middle of its box; where it has none, that of the frame before."""
+    """(T, 2): x, y of the middle of the object's box; on a frame without a box, that of the frame before."""
     width: float
     height: float
 
     @classmethod
     def of(cls, masks: Masks) -> Course:
-        """From the object's (T, H, W) masks; at least one must hold a pixel."""
+        """Return the course of an object from its (T, H, W) masks. At least one mask must have a pixel."""
         boxes = np.array([cv2.boundingRect(mask.astype(np.uint8)) for mask in masks], np.float64)
         there = np.flatnonzero(boxes[:, 2] > 0)
         nearest = there[np.abs(np.arange(len(masks))[:, None] - there).argmin(axis=1)]
@@ -45,16 +45,16 @@ class Course:
 
 
 Occluder = Callable[[Course, Time, Random], list[Painter]]
-"""Its layers, the farther first."""
+"""A function that returns the painters of an occluder's layers, the farther layer first."""
 
 
 def _bar(course: Course, time: Time, random: Random) -> list[Painter]:
-    """An upright bar, narrower than the object."""
+    """Return an upright bar, narrower than the object."""
     return [_slab(course, 0.9 * time, course.width * random.uniform(0.35, 0.8))]
 
 
 def _fence(course: Course, time: Time, random: Random) -> list[Painter]:
-    """Three thin bars that pass together."""
+    """Return three thin bars that pass together."""
     gap, width = random.uniform(0.4, 0.6), course.width * random.uniform(0.14, 0.24)
     bars = [_slab(course, 0.8 * time + k * gap, width) for k in (-1, 0, 1)]
 
@@ -66,12 +66,12 @@ def _fence(course: Course, time: Time, random: Random) -> list[Painter]:
 
 
 def _blob(course: Course, time: Time, random: Random) -> list[Painter]:
-    """An ellipse that crosses on a slant."""
+    """Return an ellipse that crosses diagonally."""
     return [_ellipse(course, time, random, radius=random.uniform(0.28, 0.42))]
 
 
 def _leaves(course: Course, time: Time, random: Random) -> list[Painter]:
-    """A heap of small ellipses with holes between them."""
+    """Return a group of small ellipses with holes between them."""
     leaves = [_ellipse(course, 0.8 * time, random, radius=random.uniform(0.06, 0.16), spread=0.5) for _ in range(14)]
 
     def paint(i: int, picture: Mask) -> None:
@@ -82,18 +82,18 @@ def _leaves(course: Course, time: Time, random: Random) -> list[Painter]:
 
 
 def _block(course: Course, time: Time, random: Random) -> list[Painter]:
-    """Wider than the object: nothing of it is seen on some frames."""
+    """Return a block wider than the object: on some frames nothing of the object is seen."""
     return [_slab(course, random.uniform(1.5, 2.2) * time, course.width * random.uniform(1.3, 1.6))]
 
 
 def _layers(course: Course, time: Time, random: Random) -> list[Painter]:
-    """An ellipse, and nearer than that a bar that comes the other way."""
+    """Return an ellipse, and a nearer bar that moves in the opposite direction."""
     behind = _ellipse(course, -0.9 * time, random, radius=random.uniform(0.2, 0.32))
     return [behind, _slab(course, 1.1 * time, course.width * random.uniform(0.3, 0.5))]
 
 
 def _slab(course: Course, offset: Time, width: float) -> Painter:
-    """From top to bottom; ``offset`` (T,) in the object's widths, ``width`` in pixels."""
+    """Return a painter of a bar from top to bottom. ``offset`` (T,) is in widths of the object, ``width`` in pixels."""
 
     def paint(i: int, picture: Mask) -> None:
         left = course.centres[i, 0] + offset[i] * course.width - width / 2
@@ -124,7 +124,7 @@ OCCLUDERS: dict[str, Occluder] = {
     "layers": _layers,
     "block": _block,
 }
-"""Name -> what makes it."""
+"""Name of an occluder -> the function that makes it."""
 
 HIDES_ALL = frozenset({"block"})
-"""Those behind which the object is gone on some frames."""
+"""Occluders that hide the whole object on some frames."""

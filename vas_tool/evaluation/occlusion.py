@@ -1,7 +1,8 @@
-"""Objects in full view, and something moved in front of them: clips of which the hidden part is known.
+"""Clips with a known hidden part: objects in full view, and an occluder that is moved in front of them.
 
-15 to 60 % of an object is hidden over its clip; behind a block it is gone on some frames. Depth comes in noisy layers
-with soft borders: a ground that rises, a thing behind the object, the object, what is in front, a post beside it.
+The occluder hides 15 to 60 % of the object's pixels over the clip; a block hides all of it on some frames. Depth has
+noisy
+layers with soft borders: a rising ground, a shape behind the object, the object, the occluder, a post beside it.
 """
 
 from __future__ import annotations
@@ -30,51 +31,52 @@ from vas_tool.video.order import in_natural_order
 from vas_tool.video.picture_files import loaded_picture
 
 LEAST_HIDDEN, MOST_HIDDEN = 0.15, 0.60
-"""Of the object's pixels over the whole clip."""
+"""Least and greatest share of the object's pixels that an occluder hides over the whole clip."""
 
 TRIES = 200
-"""Occluders are drawn at random until one hides that much."""
+"""How many random occluders are tried until one hides that much."""
 
 MOST_GONE = 0.4
-"""Of the frames may show nothing of the object; only behind what hides all of it."""
+"""Greatest share of frames without any pixel of the object. Only occluders of ``HIDES_ALL`` make such frames."""
 
 LONGEST_SIDE = 480
-"""Pixels of clips from folders: larger ones are shrunk to that."""
+"""Pixels: clips from folders with a longer side are reduced to this."""
 
 
 @dataclass(frozen=True)
 class OcclusionCase:
-    """An object that something hides in part, and what is true of it."""
+    """An object that an occluder hides in part, and its true masks."""
 
     name: str
-    """Object, occluder and seed."""
+    """Name of the object, the occluder and the seed."""
     occluder: str
     clip: ArrayClip
     modal: dict[int, Mask]
     amodal: Masks
     depth: dict[int, Depth]
     whole: Frames
-    """(T, H, W, 3): the clip without the occluder."""
+    """(T, H, W, 3) uint8, RGB: the clip without the occluder."""
 
     def hidden(self, frame_index: int) -> Mask:
-        """(H, W): what of the object cannot be seen."""
+        """Return (H, W) the hidden part of the object."""
         return np.asarray(self.amodal[frame_index] & ~self.modal[frame_index])
 
     @property
     def hidden_fraction(self) -> float:
-        """Of the object's pixels over all frames, 0..1."""
+        """Share of the object's pixels that are hidden, over all frames, 0..1."""
         return 1 - sum(np.count_nonzero(m) for m in self.modal.values()) / np.count_nonzero(self.amodal)
 
     @property
     def gone(self) -> list[int]:
-        """Frames on which the object is there and nothing of it is seen."""
+        """Frames on which the object is present and wholly hidden."""
         return [i for i, modal in self.modal.items() if self.amodal[i].any() and not modal.any()]
 
 
 def occlusion_cases(views: Iterable[FullView], *, num_seeds: int = 1) -> Iterator[OcclusionCase]:
-    """Every view behind every kind of occluder, ``num_seeds`` times. Made one by one: clips are large.
+    """Yield every view behind every kind of occluder, ``num_seeds`` times. Cases are made one by one, because clips are
+    large.
 
-    Of views that share a name, the second and later ones get a number behind it.
+    If views share a name, a number is appended to the name of the second and later ones.
     """
     times = Counter[str]()
     for view in views:
@@ -87,9 +89,9 @@ def occlusion_cases(views: Iterable[FullView], *, num_seeds: int = 1) -> Iterato
 
 
 def behind(view: FullView, kind: str, *, seed: int) -> OcclusionCase:
-    """The view with one of ``OCCLUDERS`` in front; the same seed gives the same bits.
+    """Return the view behind one of ``OCCLUDERS``. The same seed gives the same bits.
 
-    Raises FormatError when the object is never there, or nothing of that kind hides 15 to 60 % of it.
+    Raises FormatError when the object is on no frame, or when no occluder of that kind hides 15 to 60 % of it.
     """
     random = np.random.default_rng([seed, *f"{view.name} {kind}".encode()])
     if not view.masks.any():
@@ -110,7 +112,7 @@ def _size_wh(view: FullView) -> tuple[int, int]:
 
 
 def _fitting(view: FullView, occluder: Occluder, random: Random, *, may_be_gone: bool) -> list[Masks]:
-    """(T, H, W) of each layer, the farther first: the first draw that hides what it should."""
+    """Return the (T, H, W) masks of the layers, the farther first, of the first random draw that hides enough."""
     course, count = Course.of(view.masks), len(view.masks)
     said = ""
     for _ in range(TRIES):
@@ -130,7 +132,7 @@ def _fitting(view: FullView, occluder: Occluder, random: Random, *, may_be_gone:
 
 
 def _painted_on(masks: Masks, painter: Painter) -> Masks:
-    """(T, H, W): where one layer is."""
+    """Return (T, H, W) where one layer is."""
     layer = np.zeros_like(masks)
     for i, picture in enumerate(layer):
         painter(i, picture)
@@ -138,12 +140,14 @@ def _painted_on(masks: Masks, painter: Painter) -> Masks:
 
 
 def _depth(mask: Mask, front: list[Mask], random: Random) -> Depth:
-    """(H, W) float32, 1 = nearest; soft borders and noise as estimated depth has them."""
+    """Return (H, W) float32, 1 = nearest, with the soft borders and noise of estimated depth."""
     height, width = mask.shape
     depth = np.repeat(np.linspace(0.1, 0.35, height)[:, None], width, axis=1)
-    depth[int(height * 0.2) : int(height * 0.9), int(width * 0.45) : int(width * 0.6)] = 0.42  # a thing behind it
+    depth[int(height * 0.2) : int(height * 0.9), int(width * 0.45) : int(width * 0.6)] = (
+        0.42  # a shape behind the object
+    )
     depth[mask] = 0.5
-    depth[int(height * 0.6) :, int(width * 0.02) : int(width * 0.1)] = 0.9  # a post beside it
+    depth[int(height * 0.6) :, int(width * 0.02) : int(width * 0.1)] = 0.9  # a post beside the object
     for place, layer in enumerate(front):
         depth[layer] = 0.7 + 0.2 * place
     coarse: npt.NDArray[np.float64] = random.normal(0, 0.04, (max(1, height // 6), max(1, width // 6)))
@@ -155,11 +159,12 @@ def _depth(mask: Mask, front: list[Mask], random: Random) -> Depth:
 
 
 def views_in(folder: Path, mask_values: MaskValues = "auto") -> list[FullView]:
-    """The clips in a folder: itself with ``masks/`` and perhaps ``rgbs/``, or many such folders; or just mask images.
+    """Return the clips of a folder: one with ``masks/`` and perhaps ``rgbs/``, a folder of such folders, or mask
+    images.
 
-    Masks must be of objects in full view: they are taken for the whole object. Masks of several values are several
-    objects, each a clip; ``mask_values`` says what they mean where that is not seen. Without pictures, textured ones
-    are made. Large clips are shrunk to ``LONGEST_SIDE``. Raises FormatError, naming what is missing or differs.
+    The masks must show objects in full view. Masks with several values are several objects, each its own clip;
+    ``mask_values`` decides what values mean where the pictures do not. Without pictures, textured ones are drawn. Large
+    clips are reduced to ``LONGEST_SIDE``. Raises FormatError that names what is missing or does not fit.
     """
     if not folder.is_dir():
         raise FormatError(f"{folder} is no folder; name one with masks of an object in full view")
@@ -203,7 +208,7 @@ def _colours(path: Path, size_wh: SizeWH) -> Frame:
 
 
 def _painted(masks: Masks) -> Frames:
-    """(T, H, W, 3): a ground, and a texture that moves with the middle of the mask."""
+    """Return (T, H, W, 3) a textured ground, and on the mask a texture that moves with the mask's middle."""
     random = np.random.default_rng(0)
     count, height, width = masks.shape
     ground = texture(random, (width, height), (90, 120, 90), fine=9)
@@ -218,7 +223,7 @@ def _painted(masks: Masks) -> Frames:
 
 
 def shrunk(view: FullView) -> FullView:
-    """At most ``LONGEST_SIDE`` pixels wide and high."""
+    """Return the view reduced to at most ``LONGEST_SIDE`` pixels in width and height."""
     height, width = view.masks.shape[1:]
     scale = LONGEST_SIDE / max(width, height)
     if scale >= 1:

@@ -1,10 +1,12 @@
-"""How well two masks agree on one frame, in the two forms that are never mixed.
+"""How well two masks agree on one frame, in two forms that are never mixed.
 
-``reference``: as the published scripts compute it, quirks and all, so that numbers can be put beside the papers'.
-``strict``: what the words mean: a total miss counts, an empty frame is defined, nothing is eroded or dropped.
+``reference``: as the published scripts compute it, quirks included, for comparison with the papers.
+``strict``: as the name of the measure says. A total miss counts as 0, an empty frame has a defined value, and nothing
+is
+eroded or dropped.
 
-All masks are (H, W) bool of one size. They may be cut to a window that holds every True pixel of all of them with
-``MARGIN`` pixels around (fewer only where the picture ends): every function gives the same number on it.
+All masks are (H, W) bool of one size. They may be cut to a window that contains all their True pixels and a margin of
+``MARGIN`` pixels (less only at the border of the picture): every function returns the same number for the window.
 """
 
 from __future__ import annotations
@@ -19,41 +21,41 @@ from vas_tool.masks import iou
 from vas_tool.types import Mask
 
 EPSILON = 1e-6
-"""Added to unions by the scripts of Diffusion-VAS and EoRaS (spec.md 2.4, 5.4)."""
+"""Added to unions in metric_diffusion_vas_sailvos.py and in EoRaS's test scripts."""
 
 EROSION = np.ones((5, 5), np.uint8)
-"""What Diffusion-VAS takes off occluded parts before it compares them (spec.md 2.4)."""
+"""Kernel by which metric_diffusion_vas_sailvos.py erodes hidden parts before it compares them."""
 
 MARGIN = 2
-"""Pixels that a window needs around the masks: half of the erosion."""
+"""Pixels: margin that a window needs around the masks, half of the erosion's kernel."""
 
 BOUNDARY_TOLERANCE = 0.008
-"""Of the picture's diagonal: how far boundaries may lie apart (Perazzi et al., DAVIS, CVPR 2016, section 4)."""
+"""Share of the picture's diagonal by which boundaries may differ (Perazzi et al., DAVIS, CVPR 2016, section 4)."""
 
 NOT_COUNTED = math.nan
-"""A frame that a measure says nothing about."""
+"""Value of a measure on a frame that does not count for it."""
 
 
 @dataclass(frozen=True)
 class FrameMasks:
-    """One frame: what is true, what is seen, what was answered."""
+    """The masks of one frame: true amodal mask, modal mask, predicted amodal mask."""
 
     amodal: Mask
     modal: Mask
     predicted: Mask
     diagonal: float = 0.0
-    """Of the whole picture, in pixels; 0: that of the masks."""
+    """Diagonal of the whole picture, in pixels; 0 takes that of the masks."""
     level: str = ""
-    """Of occlusion, as TABE annotates it."""
+    """TABE's level of occlusion; empty for other benchmarks."""
 
     @property
     def hidden(self) -> Mask:
-        """(H, W): what is truly there and not seen."""
+        """(H, W) bool: the true hidden part, amodal minus modal."""
         return self.amodal & ~self.modal
 
     @property
     def predicted_hidden(self) -> Mask:
-        """(H, W): what the answer adds to what is seen."""
+        """(H, W) bool: the predicted hidden part, predicted minus modal."""
         return self.predicted & ~self.modal
 
 
@@ -65,14 +67,15 @@ def _pixels(mask: Mask) -> int:
 
 
 def reference_iou(first: Mask, second: Mask) -> float:
-    """|A and B| / (|A or B| + 1e-6): 0 when both are empty (spec.md 2.4)."""
+    """Return |A and B| / (|A or B| + 1e-6): 0 when both are empty (metric_diffusion_vas_sailvos.py)."""
     return _pixels(first & second) / (_pixels(first | second) + EPSILON)
 
 
 def reference_occluded_iou(frame: FrameMasks) -> float:
-    """IoU of both hidden parts after an erosion by 5 x 5 that spares the picture's border (spec.md 2.4).
+    """Return the IoU of both hidden parts after an erosion by 5 x 5 that spares the picture's border.
 
-    0 when nothing is left of one of them; ``dropped_zeros`` leaves those frames out afterwards, as the script does.
+    It is 0 when nothing is left of one of them. ``averages.dropped_zeros`` then leaves such frames out, as
+    metric_diffusion_vas_sailvos.py does.
     """
     return reference_iou(_eroded(frame.hidden), _eroded(frame.predicted_hidden))
 
@@ -85,16 +88,18 @@ def _eroded(mask: Mask) -> Mask:
 
 
 def tabe_iou(first: Mask, second: Mask) -> float:
-    """|A and B| / |A or B|; 0 when both are empty (spec.md 4.5)."""
+    """Return |A and B| / |A or B|; 0 when both are empty (TABE's eval_tabe51.py)."""
     union = _pixels(first | second)
     return _pixels(first & second) / union if union else 0.0
 
 
 def tabe_occluded_iou(frame: FrameMasks) -> float:
-    """IoU of what is left of both masks after what is seen is *subtracted*, as numbers (spec.md 4.5).
+    """Return the IoU of what is left of both masks after the modal mask is *subtracted* as numbers (TABE's
+    eval_tabe51.py).
 
-    A pixel that is seen and not in the mask becomes -1, which counts as hidden: on 0 and 1, a subtraction that is
-    then asked for non-zeros is an exclusive or. ``NOT_COUNTED`` where the truth minus what is seen has no pixels.
+    A pixel of the modal mask outside the other mask becomes -1, which is not zero and counts as hidden. The subtraction
+    is
+    therefore an exclusive or. ``NOT_COUNTED`` where the truth minus the modal mask has no pixels.
     """
     hidden = frame.amodal ^ frame.modal
     return tabe_iou(hidden, frame.predicted ^ frame.modal) if hidden.any() else NOT_COUNTED
@@ -104,15 +109,18 @@ def tabe_occluded_iou(frame: FrameMasks) -> float:
 
 
 def eoras_iou(first: Mask, second: Mask) -> float:
-    """I / (U + 1e-6) in 32 bit: 0 when both are empty, exactly 1 on equal masks of 32 pixels and more (spec.md 5.4)."""
+    """Return I / (U + 1e-6) in float32, as EoRaS's test scripts do.
+
+    It is 0 when both masks are empty, and exactly 1 on equal masks of 32 or more pixels.
+    """
     inter, union = np.float32(_pixels(first & second)), np.float32(_pixels(first | second))
     return float(inter / (union + np.float32(EPSILON)))
 
 
 def eoras_occluded_iou(frame: FrameMasks) -> float:
-    """The same of the hidden parts; nothing hidden is 0 (spec.md 5.4).
+    """Return ``eoras_iou`` of the hidden parts; 0 when nothing is hidden.
 
-    ``dropped_ones`` leaves exact answers out afterwards, as the script does.
+    ``averages.dropped_ones`` then leaves exact answers out, as EoRaS's test scripts do.
     """
     return eoras_iou(frame.hidden, frame.predicted_hidden)
 
@@ -121,30 +129,38 @@ def eoras_occluded_iou(frame: FrameMasks) -> float:
 
 
 def strict_iou(frame: FrameMasks) -> float:
-    """IoU of the whole masks in 0..1; 1 when both are empty."""
+    """Return the IoU of the amodal masks, 0..1; 1 when both are empty."""
     return iou(frame.amodal, frame.predicted)
 
 
 def strict_occluded_iou(frame: FrameMasks) -> float:
-    """IoU of the hidden parts; a total miss is 0, ``NOT_COUNTED`` only where truly nothing is hidden."""
+    """Return the IoU of the hidden parts, 0..1. A total miss is 0; ``NOT_COUNTED`` where the truth has no hidden
+    part.
+    """
     return iou(frame.hidden, frame.predicted_hidden) if frame.hidden.any() else NOT_COUNTED
 
 
 def gone_iou(frame: FrameMasks) -> float:
-    """IoU of the whole masks where the object is there and nothing of it is seen; elsewhere ``NOT_COUNTED``."""
+    """Return the IoU of the amodal masks, 0..1, where the object is wholly hidden; elsewhere ``NOT_COUNTED``."""
     return strict_iou(frame) if frame.amodal.any() and not frame.modal.any() else NOT_COUNTED
 
 
 def invented(frame: FrameMasks) -> float:
-    """Where truly nothing is hidden: the pixels the answer adds, by those of the object; elsewhere ``NOT_COUNTED``."""
+    """Return the pixels that the answer adds, divided by those of the object, where the truth has no hidden part.
+
+    Elsewhere ``NOT_COUNTED``.
+    """
     if frame.hidden.any() or not frame.amodal.any():
         return NOT_COUNTED
     return _pixels(frame.predicted & ~frame.amodal) / _pixels(frame.amodal)
 
 
 def boundary_f(frame: FrameMasks) -> float:
-    """F measure of the outlines: 2PR / (P + R), where a boundary pixel is right when one of the other outline lies
-    within 0.8 % of the picture's diagonal. 1 when both masks are empty, 0 when one is (Perazzi et al. 2016).
+    """Return the F measure of the outlines, 2PR / (P + R), 0..1 (Perazzi et al., DAVIS, CVPR 2016).
+
+    A boundary pixel is right when a pixel of the other outline lies within 0.8 % of the picture's diagonal. It is 1
+    when
+    both masks are empty, and 0 when one is.
     """
     if not frame.amodal.any() and not frame.predicted.any():
         return 1.0
@@ -155,14 +171,14 @@ def boundary_f(frame: FrameMasks) -> float:
 
 
 def _outline(mask: Mask) -> Mask:
-    """(H, W): pixels of the mask with a neighbour outside it; the picture's border is no outline of its own."""
+    """Return (H, W) the pixels of the mask with a neighbour outside it. The border of the picture is no outline."""
     inside = mask.astype(np.uint8)
     outline = (inside - cv2.erode(inside, np.ones((3, 3), np.uint8))).view(np.bool_)
     return outline if outline.any() else mask
 
 
 def _within(these: Mask, those: Mask, reach: int) -> float:
-    """The share of ``these`` pixels that have one of ``those`` within ``reach`` pixels; 0 when there are none."""
+    """Return the share of ``these`` pixels with one of ``those`` within ``reach`` pixels; 0 when there are none."""
     if not these.any() or not those.any():
         return 0.0
     distance = cv2.distanceTransform((~those).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

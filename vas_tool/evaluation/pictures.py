@@ -1,4 +1,4 @@
-"""The worst frames as pictures: what is seen, what was rightly added, what was missed, what was invented."""
+"""Pictures of the worst frames. They show the modal mask, and the right, missed and surplus parts of the answer."""
 
 from __future__ import annotations
 
@@ -24,41 +24,43 @@ from vas_tool.video.clip import as_rgb
 from vas_tool.video.picture_files import loaded_picture
 
 RIGHT, MISSED, SURPLUS = drawing.OBJECT_COLOURS[4], drawing.OBJECT_COLOURS[5], drawing.OBJECT_COLOURS[1]
-"""Colours of what was rightly added (plain), missed (stripes), and added though it is not there (dots)."""
+"""Colours of the hidden part that the answer adds rightly (plain), misses (stripes) or adds wrongly (dots)."""
 
 ANSWERED = drawing.OBJECT_COLOURS[0]
-"""Colour of an answered box; the true one is ``RIGHT``."""
+"""Colour of a predicted box; that of the true box is ``RIGHT``."""
 
 WHITE, EDGE = (255, 255, 255), (128, 128, 128)
-"""Around what is seen; around the picture where boxes may leave it."""
+"""Colours of the outline of the modal mask, and of the picture's border where boxes may leave it."""
 
 NO_PICTURE = (52, 54, 58)
-"""The ground where the frame's own picture is not at hand."""
+"""Colour of the ground where the picture of the frame is missing."""
 
 PICTURE_SIDE = 320
-"""Pixels of a picture's longer side in the report."""
+"""Pixels of the longer side of a picture in the report."""
 
 ROOM = 0.35
-"""Shown around the object, by its longer side."""
+"""Margin shown around the object, as a share of its longer side."""
 
 PADDING = 0.5
-"""Of the frame shown around it where boxes may leave it: the annotators' canvas (spec.md 2.6)."""
+"""Share of the frame that is shown on each side where boxes may leave it: TAO-Amodal's annotation canvas is twice as
+wide
+and high as the picture."""
 
 
 @dataclass(frozen=True)
 class WorstPicture:
-    """One frame of the report."""
+    """The picture of one frame in the report."""
 
     frame: WorstFrame
     png: bytes
     of_boxes: bool
-    """Whether it shows boxes, not masks."""
+    """Whether it shows boxes instead of masks."""
 
 
 def worst_pictures(compared: Compared, frames: Path | None = None) -> Iterator[WorstPicture]:
-    """The worst frames of the first result file. ``frames``: the folder the images' names are relative to.
+    """Yield pictures of the worst frames of the first result file. ``frames`` is the folder of the images.
 
-    Frames whose picture is not there are drawn on plain ground; those whose masks are damaged are left out.
+    A frame without a picture is drawn on a plain ground. A frame with a damaged mask is left out.
     """
     if not compared.predictions:
         return
@@ -68,7 +70,7 @@ def worst_pictures(compared: Compared, frames: Path | None = None) -> Iterator[W
         frame = known[worst.key]
         try:
             picture = _drawn(frame, answers, compared=compared, frames=frames)
-        except FormatError:  # it is in the problems already
+        except FormatError:  # the problems list it already
             continue
         _, png = cv2.imencode(".png", picture[..., ::-1])
         yield WorstPicture(worst, png.tobytes(), of_boxes=compared.of_boxes)
@@ -88,7 +90,7 @@ def _drawn(frame: TruthFrame, answers: Predictions, *, compared: Compared, frame
 
 
 def _ground(frame: TruthFrame, size_wh: tuple[int, int], *, compared: Compared, frames: Path | None) -> Frame:
-    """(H, W, 3) RGB."""
+    """Return (H, W, 3) uint8 RGB: the picture of the frame, or a plain ground."""
     coded = compared.pictures.get(frame.image)
     path = (frames or Path()) / frame.image
     if coded is None and frames is not None and frame.image and path.is_file():
@@ -127,7 +129,7 @@ def _dots(mask: Mask) -> Mask:
 
 
 def _around(mask: Mask, more: Sequence[tuple[float, float, float, float]] = ()) -> tuple[int, int, int, int]:
-    """x0, y0, x1, y1 inside the picture: a mask, more boxes, and room around them; all of it where there is nothing."""
+    """Return x0, y0, x1, y1 inside the picture: a mask, more boxes, and a margin. Without any, the whole picture."""
     height, width = mask.shape
     box = box_xyxy(mask)
     boxes = np.array([*([box] if box else []), *more], np.float64).reshape(-1, 4)
@@ -141,7 +143,9 @@ def _around(mask: Mask, more: Sequence[tuple[float, float, float, float]] = ()) 
 
 
 def _boxes(ground: Frame, modal: Mask, *, true: BoxXYWH | None, answered: BoxXYWH | None) -> Frame:
-    """What the boxes hold with room around them, what is seen, the true box (thick) and the answer's (thin)."""
+    """Return the part of the frame around the boxes, with the modal mask, the true box (thick) and the predicted box
+    (thin).
+    """
     canvas = Canvas.padded((modal.shape[1], modal.shape[0]), PADDING)
     seen = canvas.to_canvas(modal)
     given = ((true, RIGHT, 4), (answered, ANSWERED, 2))
@@ -155,9 +159,9 @@ def _boxes(ground: Frame, modal: Mask, *, true: BoxXYWH | None, answered: BoxXYW
     out = drawing.outlined(out, shape, WHITE)
     edge = _on_canvas((0.0, 0.0, float(modal.shape[1]), float(modal.shape[0])), canvas)
     marks = [(edge, EDGE, 1), *marks]
-    # A dark line under all of them shows on any ground; where two edges meet, the thick one shows beside the thin one.
+    # A dark line under all boxes shows on any ground. Where edges coincide, the thick one shows beside the thin one.
     for box, colour, thickness in [*((box, (0, 0, 0), width + 2) for box, _, width in marks), *marks]:
-        # Far beyond what is shown, OpenCV's whole numbers would end.
+        # OpenCV takes 32 bit integers: far coordinates are clipped.
         corners = np.clip((np.array(box) - [x0, y0, x0, y0]) * scale, -thickness, max(size) + thickness)
         left, top, right, bottom = np.round(corners).astype(int).tolist()
         cv2.rectangle(out, (left, top), (right, bottom), colour, thickness)
@@ -165,13 +169,13 @@ def _boxes(ground: Frame, modal: Mask, *, true: BoxXYWH | None, answered: BoxXYW
 
 
 def _on_canvas(box: BoxXYWH, canvas: Canvas) -> tuple[float, float, float, float]:
-    """x0, y0, x1, y1 in the canvas's pixels."""
+    """Return x0, y0, x1, y1 in pixels of the canvas."""
     x, y = box[0] + canvas.pad_left, box[1] + canvas.pad_top
     return x, y, x + box[2], y + box[3]
 
 
 def _shown(size_wh: tuple[int, int]) -> tuple[float, tuple[int, int]]:
-    """The scale, and width and height, at which a part of a frame is shown."""
+    """Return the scale, and the width and height, at which a part of a frame is shown."""
     scale = PICTURE_SIDE / max(size_wh)
     return scale, (max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale)))
 

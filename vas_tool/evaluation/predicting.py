@@ -1,6 +1,6 @@
-"""Answers to a benchmark's truth, as the reference's own scripts would make them: from an engine, or from a project.
+"""Amodal masks for a benchmark's truth, from an engine or from a project, made as the reference's own scripts do.
 
-Modal masks are the truth's, as the benchmarks have it; amodal masks are made or taken. ``results`` writes them.
+The modal masks are those of the truth, as in the benchmarks. ``results`` writes the result files.
 """
 
 from __future__ import annotations
@@ -27,59 +27,59 @@ from vas_tool.video.clip import read_frame
 from vas_tool.work import AmodalWork
 
 CLIP_FPS = 8.0
-"""What an engine that asks is told; the benchmarks' frames are taken as they come."""
+"""Frame rate of the clips. The benchmarks' frames are used as they are, at whatever rate."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """One object's amodal masks over a clip of the truth."""
+    """The amodal masks of one object on a clip of the truth."""
 
     clip: TruthClip
     canvas: Canvas
     modal: Mapping[int, Mask]
-    """Position in ``clip.frames`` -> (H, W)."""
+    """Index in ``clip.frames`` -> (H, W) bool."""
     amodal: Mapping[int, Mask]
-    """Position in ``clip.frames`` -> (canvas H, W)."""
+    """Index in ``clip.frames`` -> (canvas H, W) bool."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """How to answer."""
+    """How the masks are made."""
 
     engine: str = AUTO
-    """An amodal engine, or one of ``SIMPLE``: modal, convex, convex-nearer."""
+    """Name of an amodal engine, or of a baseline in ``SIMPLE``."""
     depth: str = AUTO
     protocol: EngineProtocol = field(default_factory=EngineProtocol)
     """Seed and settings of the amodal engine."""
     frames: Path | None = None
-    """The folder that the images' names are relative to; what looks at pictures needs it."""
+    """The folder that the images' names are relative to. Engines that read pictures need it."""
     padding: Callable[[SizeWH], Canvas] = Canvas
-    """Size of a frame -> the canvas to answer on."""
+    """A function: (width, height) of a frame -> the canvas of the amodal masks."""
     problems: list[Problem] = field(default_factory=list)
-    """Grows with what could not be answered."""
+    """Receives a problem for each clip or frame that could not be answered."""
     progress: Progress = silent
 
 
 def quarter_padding(size_wh: SizeWH) -> Canvas:
-    """A quarter of the frame, rounded down, on each side: the canvas of TAO-Amodal's results (spec.md 2.6)."""
+    """Return the canvas of eval_diffusion_vas_tao_amodal.py: a quarter of the frame, rounded down, on each side."""
     x, y = size_wh[0] // 4, size_wh[1] // 4
     return Canvas(size_wh, x, y, x, y)
 
 
 class PictureClip:
-    """A clip of named picture files, each read when asked for."""
+    """A clip of named picture files. A picture is read when it is needed."""
 
     def __init__(self, paths: Sequence[Path], size_wh: SizeWH) -> None:
         self._paths, self._size_wh = list(paths), size_wh
 
     @property
     def size_wh(self) -> SizeWH:
-        """Width and height of every frame."""
+        """Width and height of every frame, in pixels."""
         return self._size_wh
 
     @property
     def fps(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return CLIP_FPS
 
     def __len__(self) -> int:
@@ -96,7 +96,7 @@ class PictureClip:
 
 
 class ResizedClip(PictureClip):
-    """The same pictures at another size, as ``cv2.resize`` makes them by default."""
+    """A clip of named picture files at another size, by OpenCV's linear interpolation."""
 
     def __init__(self, clip: Clip, size_wh: SizeWH) -> None:
         self._clip, self._size_wh = clip, size_wh
@@ -114,23 +114,24 @@ Picture = TypeVar("Picture", Frame, Depth)
 
 
 def resized(picture: Picture, size_wh: SizeWH) -> Picture:
-    """(H, W) or (H, W, 3) at another size, by linear interpolation; the picture itself where it has that size."""
+    """Return a (H, W) or (H, W, 3) picture at another size, by linear interpolation; itself if it has that size."""
     if picture.shape[1::-1] == size_wh:
         return picture
     return cast(Picture, cv2.resize(picture, size_wh, interpolation=cv2.INTER_LINEAR))
 
 
 def answered(truth: Truth, task: Task) -> Iterator[Answered]:
-    """Every clip of the truth, one by one. What fails is in ``task.problems``, by id; the others are answered.
+    """Yield the answer to every clip of the truth. ``task.problems`` receives what fails, by id; the others are
+    answered.
 
     Raises EngineError when an engine is unknown or does not load, InputError when it needs pictures and ``frames`` is
-    not given, Cancelled.
+    missing, and Cancelled.
     """
     looks = task.engine not in ("modal", "convex")
     if looks and task.frames is None:
         raise InputError(f"the engine {task.engine} looks at the pictures; give --frames, the folder they are in")
     if task.engine not in SIMPLE:
-        registry.load("amodal", task.engine)  # a missing one stops here, not at every clip
+        registry.load("amodal", task.engine)  # a missing engine raises here, not at every clip
     if looks:
         registry.load("depth", task.depth)
     for number, clip in enumerate(truth.clips):
@@ -143,7 +144,7 @@ def answered(truth: Truth, task: Task) -> Iterator[Answered]:
             task.problems.append(Problem(clip.name, str(error), "bad record"))
         except Cancelled:
             raise
-        except Exception as error:  # an engine may fail in any way: hours of other clips must not be lost
+        except Exception as error:  # an engine may fail in any way: the answers to other clips must not be lost
             task.problems.append(Problem(clip.name, f"{type(error).__name__} {error}", "engine failed"))
 
 
@@ -199,24 +200,23 @@ def _depth(pictures: Clip, task: Task) -> dict[int, Depth]:
 
 
 SIMPLE = ("modal", "convex", "convex-nearer")
-"""Answers that no engine makes."""
+"""Baselines that need no engine."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """An object of a project that answers a clip of the truth, frame by frame in order."""
+    """An object of a project that answers a clip of the truth. Its frames are those of the clip, in order."""
 
     project: Path
     object_id: int
     clip: str
-    """The clip's name, or its number from 0."""
+    """The name of the clip, or its number from 0."""
 
 
 def taken(truth: Truth, items: Sequence[Taken], task: Task) -> Iterator[Answered]:
-    """The projects' amodal masks (the modal ones are the project's, too). Frames without one are in the problems.
+    """Yield the projects' modal and amodal masks. Frames without an amodal mask are in the problems.
 
-    Raises InputError when there is no such clip, or lengths or sizes differ; ProjectError when a project does not
-    open.
+    Raises InputError when the clip is unknown or lengths or sizes differ, ProjectError when a project does not open.
     """
     for item in items:
         clip = _clip_named(truth, item.clip)
@@ -256,7 +256,7 @@ def _taken(project: Project, object_id: int, clip: TruthClip, *, task: Task) -> 
 
 
 def moved(mask: Mask, source: Canvas, target: Canvas) -> Mask:
-    """A mask on one canvas, cut or padded to another canvas of the same frame."""
+    """Return a mask of one canvas, cut or padded to another canvas of the same frame."""
     width, height = target.size_wh
     out = np.zeros((height, width), np.bool_)
     x, y = target.pad_left - source.pad_left, target.pad_top - source.pad_top

@@ -1,7 +1,7 @@
-"""Our own exports as truth or as answers: COCO files of ``vas-tool export --format coco``.
+"""Reads COCO files of ``vas-tool export --format coco`` as truth or as predictions.
 
-``Naming`` says what a benchmark calls a frame. Where its own files have no names for our videos, an object on a frame
-is called ``(image_id, obj_id)``: exports of the same projects share these ids.
+``Naming`` gives the benchmark's key of a frame. Where the benchmark has no key for our videos, the key is ``(image_id,
+obj_id)``; exports of the same projects share these ids.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ def _always(amodal: RleMask, modal: RleMask) -> bool:
 
 @dataclass(frozen=True)
 class Naming:
-    """What a benchmark calls the frames of an export, and which of them it measures."""
+    """The benchmark's keys of the frames of an export, and which frames it measures."""
 
     frame: Callable[[str, CocoAnnotation], str] = _by_image
-    """(video, object on a frame) -> key."""
+    """A function: (video, object on a frame) -> key."""
     clip: Callable[[str, int], str] = _clip_of
-    """(video, object id) -> name."""
+    """A function: (video, object id) -> name of the clip."""
     measured: Callable[[RleMask, RleMask], bool] = _always
-    """(amodal, modal) -> whether the benchmark measures such a frame. May raise FormatError."""
+    """A function: (amodal, modal) -> whether the benchmark measures the frame. May raise FormatError."""
     left_out: str = ""
-    """Why it does not measure the others."""
+    """Why the benchmark does not measure the other frames."""
 
 
 def export_truth(path: Path, naming: Naming) -> Truth:
-    """Every object of an export as a clip: its masks are taken for true. Raises FormatError.
+    """Return every object of an export as a clip whose masks are the truth. Raises FormatError.
 
-    Frames that nobody accepted are counted in the notes: a model made them, perhaps the very one that is measured.
+    The notes count the frames that nobody accepted: a model made their masks, perhaps the model that is measured.
     """
     file = read_coco(path)
     images = {image.id: str(image.file_name) for image in file.images if type(image.id) is int}
@@ -81,7 +81,7 @@ def export_truth(path: Path, naming: Naming) -> Truth:
 
 
 def _items(file: CocoFile, path: Path, problems: list[Problem]) -> Iterator[tuple[str, CocoAnnotation]]:
-    """Every object on a frame with the name of its video; ``problems`` has those that are none."""
+    """Yield (name of the video, object on a frame); ``problems`` receives the records that cannot be used."""
     for item in file.annotations:
         numbers = {"image_id": item.image_id, "obj_id": item.object_id, "frame_index": item.frame_index}
         numbers |= {"video_id": item.video_id}
@@ -96,7 +96,7 @@ def _items(file: CocoFile, path: Path, problems: list[Problem]) -> Iterator[tupl
 
 
 def _level(item: CocoAnnotation) -> str:
-    """Of occlusion, by the rule of TABE-51 (spec.md 4.6)."""
+    """Return the level of occlusion, by the rule of TABE-51's generator."""
     there = item.amodal_bbox_xywh[2] > 0 and item.amodal_bbox_xywh[3] > 0
     return "NONE" if item.out_of_frame or not there else level_of(item.occlude_rate)
 
@@ -110,9 +110,9 @@ def _notes(file: CocoFile, num_left_out: int, naming: Naming) -> Iterator[str]:
 
 
 def export_predictions(path: Path, naming: Naming) -> Predictions:
-    """The amodal masks and boxes of an export. Raises FormatError.
+    """Return the amodal masks and boxes of an export. Raises FormatError.
 
-    Of several objects that answer one frame (TABE has one object a video) the first counts; it is in the problems.
+    If several objects answer one frame (TABE has one object per video), the first counts and the problems say so.
     """
     masks: dict[str, MaskSource] = {}
     boxes: dict[str, BoxXYWH] = {}

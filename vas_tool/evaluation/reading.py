@@ -1,4 +1,4 @@
-"""Truth and answers of each benchmark: its own files, or exports of ours. ``READERS`` is the table."""
+"""Reads the truth and the predictions of each benchmark, from its own files or from our exports. See ``READERS``."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def _no_pictures(truth: Path) -> Path | None:
 
 @dataclass(frozen=True)
 class Reader:
-    """How one benchmark's files are read."""
+    """How the files of one benchmark are read."""
 
     truth: Callable[[Path, Path | None], Truth]
-    """(file or folder, map of TAO-Amodal's tracks)"""
+    """A function: (file or folder, map of TAO-Amodal's tracks) -> truth."""
     predictions: Callable[[Path, Truth], list[Predictions]]
-    """One or, of TABE, one a generation."""
+    """A function: (file or folder, truth) -> predictions; for TABE one for each generation."""
     naming: Naming = field(default_factory=Naming)
-    """Of exports of ours."""
+    """The keys of frames in our exports."""
     pictures: Callable[[Path], Path | None] = _no_pictures
-    """Truth -> the folder of the pictures, where they lie beside the masks."""
+    """A function: path of the truth -> the folder of the pictures, or None if it is elsewhere."""
 
 
 def read_truth(benchmark: str, path: Path, track_map: Path | None = None) -> Truth:
-    """The truth of a benchmark with everything that is wrong with it. Raises FormatError when it is no such file."""
+    """Return the truth of a benchmark, with its problems. Raises FormatError when the file has another form."""
     reader = READERS[benchmark]
     ours = is_project_export(path)
     with truth_told_apart(path):
@@ -46,7 +46,7 @@ def read_truth(benchmark: str, path: Path, track_map: Path | None = None) -> Tru
 
 
 def read_predictions(benchmark: str, paths: Sequence[Path], truth: Truth) -> list[Predictions]:
-    """The answers in result files, in their order. Raises FormatError when one is no such file."""
+    """Return the predictions in result files, in their order. Raises FormatError when a file has another form."""
     reader = READERS[benchmark]
     found: list[Predictions] = []
     for path in paths:
@@ -59,7 +59,7 @@ def read_predictions(benchmark: str, paths: Sequence[Path], truth: Truth) -> lis
 
 
 def pictures_of(benchmark: str, truth: Path) -> Path | None:
-    """The folder that the truth's pictures are named from, where it is known."""
+    """Return the folder that the names of the truth's pictures are relative to; None if it is unknown."""
     return None if is_project_export(truth) else READERS[benchmark].pictures(truth)
 
 
@@ -84,7 +84,7 @@ READERS: dict[str, Reader] = {
     "movi": Reader(
         lambda path, tracks: movi.read_truth(path),
         lambda path, truth: [movi.read_predictions(path)],
-        # Ids of ours count from 1, as in segmentation_full.
+        # Our ids start at 1, as in segmentation_full.
         Naming(
             lambda video, item: eoras.key_of(video, item.object_id - 1, item.frame_index),
             lambda video, thing: f"{video}-{thing - 1}",
@@ -105,4 +105,4 @@ READERS: dict[str, Reader] = {
         lambda truth: truth,
     ),
 }
-"""Benchmark -> how its files are read."""
+"""Name of a benchmark -> how its files are read."""

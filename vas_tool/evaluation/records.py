@@ -1,4 +1,4 @@
-"""What the readers of annotations and results share: records of JSON files that may be anything."""
+"""Checks for records of JSON files that may hold anything. All readers of annotations and results use them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vas_tool.formats.json_files import load_json
 
 
 def load_list(path: Path, what: str) -> list[Any]:
-    """The JSON list in a file. Raises FormatError when it is none."""
+    """Return the JSON list in a file. Raises FormatError when it holds none."""
     data = load_json(path)
     if not isinstance(data, list):
         raise FormatError(f"{path} holds no list of {what}, as its annotations do; name the right file")
@@ -23,7 +23,7 @@ def load_list(path: Path, what: str) -> list[Any]:
 
 
 def load_dict(path: Path, what: str) -> dict[str, Any]:
-    """The JSON object in a file. Raises FormatError when it is none."""
+    """Return the JSON object in a file. Raises FormatError when it holds none."""
     data = load_json(path)
     if not isinstance(data, dict):
         raise FormatError(f"{path} holds no object of {what}; name the right file")
@@ -31,7 +31,7 @@ def load_dict(path: Path, what: str) -> dict[str, Any]:
 
 
 def load_results(path: Path) -> tuple[dict[str, Any], list[Problem]]:
-    """The records of a result file by key, and the keys that it has twice. Raises FormatError when it is none."""
+    """Return the records of a result file by key, and a problem for each repeated key. Raises FormatError."""
     repeated: list[str] = []
 
     def record(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def load_results(path: Path) -> tuple[dict[str, Any], list[Problem]]:
             repeated[:] = [name for name, count in counts.items() if count > 1]
         else:
             repeated.clear()
-        return made  # the file's own object is made last, so that its repeated keys are those that stay
+        return made  # the outermost object is made last, so its repeated keys remain
 
     data = load_json(path, record=record)
     if not isinstance(data, dict):
@@ -51,7 +51,7 @@ def load_results(path: Path) -> tuple[dict[str, Any], list[Problem]]:
 
 
 def require_keys(record: Any, keys: Sequence[str]) -> None:
-    """Raises FormatError naming what is missing."""
+    """Raise FormatError that names the missing keys."""
     if not isinstance(record, dict):
         raise FormatError(f"it is {type(record).__name__}, not an object")
     absent = [key for key in keys if key not in record]
@@ -60,7 +60,7 @@ def require_keys(record: Any, keys: Sequence[str]) -> None:
 
 
 def require_lists(record: dict[str, Any], keys: Sequence[str]) -> int:
-    """The length of the record's lists, one entry a frame. Raises FormatError when they differ or are no lists."""
+    """Return the common length of the record's lists, one entry per frame. Raises FormatError when it differs."""
     no_lists = [key for key in keys if not isinstance(record[key], list)]
     if no_lists:
         raise FormatError(f"{', '.join(no_lists)} must be lists, one entry a frame")
@@ -71,18 +71,18 @@ def require_lists(record: dict[str, Any], keys: Sequence[str]) -> int:
 
 
 def whole(record: dict[str, Any], key: str) -> int:
-    """A whole number. Raises FormatError."""
+    """Return the integer under a key. Raises FormatError when it is none."""
     if type(record[key]) is not int:
         raise FormatError(f"{key} must be a whole number, got {reprlib.repr(record[key])}")
     return int(record[key])
 
 
 OUR_HEAD = re.compile(rb'\s*\{\s*"(info|videos|images|annotations|categories)"\s*:')
-"""How a COCO file begins; results of the references begin with ``[`` or with a key that is a tuple or a number."""
+"""Start of a COCO file. The references' results start with ``[`` or with a key that is a tuple or a number."""
 
 
 def is_project_export(path: Path) -> bool:
-    """Whether a file is a COCO file (as ``vas-tool export`` writes it), told by its first letters."""
+    """Return whether a file is a COCO file as ``vas-tool export`` writes it. Only its first bytes are read."""
     if not path.is_file():
         return False
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else. Tables, curves over visibility, the worst frames."""
+"""The report: one self-contained HTML file with tables, curves over visibility, and the worst frames."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from vas_tool.evaluation.text import FORM_WORDS, NOTHING, percent
 from vas_tool.remarks import counted
 
 MOST_CURVES = 4
-"""Measures that get a chart, in the order of the table."""
+"""How many measures get a chart, in the order of the table."""
 
 MOST_HYPOTHESES = 3
-"""Of more, curves are drawn of the first and of the best of all."""
+"""With more hypotheses than this, curves show only the first hypothesis and the best of all."""
 
 LEAST_FOR_A_CURVE = 3
-"""Hypotheses; the means of fewer are read from the table."""
+"""Least number of hypotheses for the curve over K. For fewer, the table suffices."""
 
 MASKS_KEY = (
     '<span class="swatch right"></span>rightly added <span class="swatch missed"></span>missed '
@@ -62,7 +62,7 @@ figcaption {{ font-size: 13px; overflow-wrap: anywhere }}
 
 
 def report_html(evaluation: Evaluation, pictures: Iterable[WorstPicture] = ()) -> str:
-    """The whole page as text. Everything that came from a file is escaped."""
+    """Return the HTML page. Text from files is escaped."""
     title = f"{evaluation.benchmark}: evaluation"
     body = "".join(
         (
@@ -105,7 +105,7 @@ def _table(table: Table, evaluation: Evaluation | None = None) -> str:
     times = evaluation.milliseconds if evaluation else {}
     best = {m: max((row[m].mean for row in table.values() if not math.isnan(row[m].mean)), default=2) for m in measures}
     for measure in LESS_IS_BETTER:
-        best.pop(measure, None)  # the modal mask would win
+        best.pop(measure, None)  # the modal mask would be the best
     rows = []
     for name, row in table.items():
         cells = "".join(
@@ -143,7 +143,7 @@ def _charted_measures(evaluation: Evaluation, form: Form) -> list[str]:
 
 
 def _charted(evaluation: Evaluation, form: Form) -> list[str]:
-    """The rows that curves are drawn of: of many hypotheses the first alone, and the best of all."""
+    """Return the rows that get curves: of many hypotheses only the first and the best of all."""
     rows = list(next(iter(evaluation.curves[form].values()), {}))
     count = len(evaluation.hypotheses)
     if count <= MOST_HYPOTHESES:
@@ -153,7 +153,7 @@ def _charted(evaluation: Evaluation, form: Form) -> list[str]:
 
 
 def _best_of(evaluation: Evaluation, form: Form, measures: list[str]) -> Iterator[str]:
-    """How the means grow with the number of hypotheses (the papers' curve over Top-K)."""
+    """Yield charts of the means over the number of hypotheses: the Top-K curve of the Diffusion-VAS paper."""
     count = len(evaluation.hypotheses)
     if count < LEAST_FOR_A_CURVE:
         return
@@ -183,7 +183,7 @@ def _worst(evaluation: Evaluation, pictures: Iterable[WorstPicture]) -> Iterator
 
 
 def _said(frame: WorstFrame) -> str:
-    """Clip, key and image, each once."""
+    """Return the clip, key and image of a frame as text, without repetition."""
     clip = "" if frame.key.startswith(frame.clip) else f"{frame.clip}: "
     image = "" if frame.image in frame.key else f" {frame.image}"
     return f"{clip}{frame.key}{image}"

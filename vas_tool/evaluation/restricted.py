@@ -1,4 +1,4 @@
-"""The row Convex^R for whole files: hulls cut to what the other annotated objects of the picture cover (spec.md 8)."""
+"""The baseline Convex^R for whole files: hulls cut to what the other annotated objects of the picture cover."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ ROW = "convex-restricted"
 
 
 class RestrictedHulls:
-    """An ``Answer`` of ``measure``: the objects of a picture are those whose keys ``(image_id, obj_id)`` share it."""
+    """An ``Answer`` for ``measure``. Objects are in one picture when their keys ``(image_id, obj_id)`` share the
+    image_id.
+    """
 
     def __init__(self, truth: Truth) -> None:
         self._objects: dict[int, dict[str, TruthFrame]] = {}
@@ -28,7 +30,7 @@ class RestrictedHulls:
         self._made: dict[str, RleMask] = {}
 
     def __call__(self, frame: TruthFrame, seen: Seen) -> MaskSource | None:
-        """The hull of one object; those of its picture are made together, once."""
+        """Return the restricted hull of one object. The hulls of a picture are computed together, once."""
         if frame.key not in self._made:
             self._make(self._objects[_image_of(frame)], seen.mask.shape)
         return self._made.get(frame.key)
@@ -38,7 +40,7 @@ class RestrictedHulls:
         for key, frame in frames.items():
             try:
                 mask = frame.modal.read()
-            except FormatError:  # it is in the problems of ``measure``; it stands before nobody
+            except FormatError:  # ``measure`` lists it in the problems; here it hides no object
                 continue
             if mask.shape == shape:
                 masks[key] = mask
@@ -55,7 +57,7 @@ def _image_of(frame: TruthFrame) -> int:
 
 
 def _window(masks: Sequence[Mask]) -> tuple[slice, slice]:
-    """Rows and columns that hold all of them."""
+    """Return the rows and columns that contain all masks."""
     boxes = [box for mask in masks if (box := box_xyxy(mask))] or [(0, 0, 1, 1)]
     x0, y0, x1, y1 = (f(n) for f, n in zip((min, min, max, max), zip(*boxes, strict=True), strict=True))
     return slice(y0, y1), slice(x0, x1)

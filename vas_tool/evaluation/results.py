@@ -1,4 +1,4 @@
-"""Result files in the references' own forms, so that their scripts read ours. ``RESULTS`` is the table."""
+"""Writes result files in the references' own forms, so that their scripts read ours. See ``RESULTS``."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ from vas_tool.types import Canvas, Mask, SizeWH
 
 @dataclass(frozen=True)
 class ResultForm:
-    """How one benchmark's results are written."""
+    """How the results of one benchmark are written."""
 
     write: Callable[[Iterable[Answered], Path], int]
-    """(answers, file or folder) -> how many frames were written."""
+    """A function: (answers, file or folder) -> number of frames written."""
     padding: Callable[[SizeWH], Canvas] = Canvas
 
 
 def _write_sail(answers: Iterable[Answered], path: Path) -> int:
-    """{"(image_id, obj_id)": {"diffvas_res_rle"}}: masks of 256 x 512, for the reference's script takes no others."""
+    """Write {"(image_id, obj_id)": {"diffvas_res_rle"}} with masks of 256 x 512, the only size the reference's script
+    takes.
+    """
     masks = {
         answer.clip.frames[i].key: RleMask.from_mask(linear(answer.canvas.to_frame(mask), sail_vos.RESULT_HW))
         for answer in answers
@@ -57,8 +59,11 @@ def _write_tao(answers: Iterable[Answered], path: Path) -> int:
 
 
 def tao_record(amodal: Mask, modal: Mask, canvas: Canvas) -> Mapping[str, Any]:
-    """One frame as TAO-Amodal's results hold it (spec.md 2.6): the box united with the modal one, in the frame's
-    coordinates; masks on the padded canvas, the amodal one united with the modal one.
+    """Return the record of one frame in the results of eval_diffusion_vas_tao_amodal.py.
+
+    The box is united with the modal box and is in the frame's coordinates. The masks are on the padded canvas; the
+    amodal
+    mask is united with the modal mask.
     """
     padded = canvas.to_canvas(modal)
     united = np.asarray(amodal | padded)
@@ -72,7 +77,7 @@ def tao_record(amodal: Mask, modal: Mask, canvas: Canvas) -> Mapping[str, Any]:
 
 
 def _write_tabe(answers: Iterable[Answered], path: Path) -> int:
-    """The next generation in the folder ``vis``: answers of other seeds stay beside it."""
+    """Write the next generation into the folder ``vis``. Generations of other seeds stay."""
     count, generation = 0, _next_generation(path)
     for answer in answers:
         masks = {
@@ -103,7 +108,7 @@ def _write_movi(answers: Iterable[Answered], path: Path) -> int:
 
 
 def _write_kitti(answers: Iterable[Answered], path: Path) -> int:
-    """A pickle in the form of the full masks; JSON when the file is called so."""
+    """Write a pickle in the form of the full masks, or JSON when the name of the file ends so."""
     masks = {
         eoras.parts_of(answer.clip.frames[i].key): RleMask.from_mask(answer.canvas.to_frame(mask))
         for answer in answers
@@ -130,4 +135,4 @@ RESULTS: dict[str, ResultForm] = {
     "movi": ResultForm(_write_movi),
     "kitti": ResultForm(_write_kitti),
 }
-"""Benchmark -> how its results are written."""
+"""Name of a benchmark -> how its results are written."""

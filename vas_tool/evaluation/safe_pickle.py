@@ -1,8 +1,9 @@
-"""Pickles of plain data: dictionaries, lists, numbers, text, bytes, numpy arrays of numbers.
+"""Reads pickles of plain data only: dictionaries, lists, numbers, text, bytes, numpy arrays of numbers.
 
-A pickle is a program. The one here may put plain values together, and call the functions of ``CALLABLE``, all ours;
-they rebuild what numpy writes of numbers and arrays. It gets no class or function of Python or numpy, and can change
-nothing but an array that it has just begun: an array of objects would be memory addresses that the file chooses.
+A pickle is a program. Here it may build plain values and call the functions of ``CALLABLE``, which are ours and rebuild
+numpy's numbers and arrays. It gets no class or function of Python or numpy, and can change only an array that it has
+just
+created. Arrays of objects are refused: their bytes would be memory addresses that the file chooses.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from vas_tool.errors import FormatError
 
 NUMBERS = re.compile(r"[biufc]\d{1,2}")
-"""What numpy calls its kinds of numbers: b1, i8, f4, ..."""
+"""numpy's names of number types: b1, i8, f4, ..."""
 
 REFUSED = (
     *(pickle.PERSID, pickle.BINPERSID, pickle.EXT1, pickle.EXT2, pickle.EXT4),
@@ -28,23 +29,25 @@ REFUSED = (
     *(pickle.NEXT_BUFFER, pickle.READONLY_BUFFER, pickle.LONG4),
     *(pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET),
 )
-"""Instructions that plain data does not need: other classes, other files, whole numbers of any length, sets."""
+"""Pickle instructions that plain data does not need: other classes, other files, integers of any length, sets."""
 
 MOST_AXES = 32
-"""Of an array."""
+"""Most axes of an array."""
 
 Key = str | bytes | int | float | None
-"""Of a dictionary. Python cannot look for a tuple of a million tuples inside one another: it crashes."""
+"""Types of dictionary keys. Nested tuples are refused: hashing a million nested tuples crashes Python."""
 
 
 class _Kind:
-    """A numpy dtype, as far as numbers need one."""
+    """A numpy dtype of numbers."""
 
     def __init__(self, code: str) -> None:
         self.code, self.order = code, "="
 
     def order_from(self, state: Any) -> None:
-        """The state that numpy writes behind a dtype: version, byte order, parts (of which numbers have none)."""
+        """Read the byte order from the state that numpy writes after a dtype: version, byte order, fields (none for
+        numbers).
+        """
         _, order, *parts = state
         if _text(order) not in ("<", ">", "|", "=") or any(part is not None for part in parts[:3]):
             raise pickle.UnpicklingError("it holds an array of other things than numbers")
@@ -52,7 +55,7 @@ class _Kind:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of numbers."""
+        """The numpy dtype."""
         return np.dtype(self.order + self.code)
 
 
@@ -64,24 +67,24 @@ def _text(value: Any) -> str:
 
 
 def _kind(code: Any, *_: Any) -> _Kind:
-    """``numpy.dtype``."""
+    """Stand in for ``numpy.dtype``."""
     if not NUMBERS.fullmatch(_text(code)):
         raise pickle.UnpicklingError(f"it holds an array of {_text(code)[:20]!r}, which are no numbers")
     return _Kind(_text(code))
 
 
 def _array_class(*_: Any) -> Any:
-    """``numpy.ndarray``: only named, never called."""
+    """Stand in for ``numpy.ndarray``, which pickles name but never call."""
     raise pickle.UnpicklingError("it holds an array that is not as numpy writes it")
 
 
 def _begun_array(*_: Any) -> Any:
-    """``_reconstruct``: what follows says what is in the array."""
+    """Stand in for numpy's ``_reconstruct``; the state that follows fills the array."""
     return np.zeros(0, np.uint8)
 
 
 def _values(raw: Any, kind: Any, shape: Any) -> Any:
-    """(count,) numbers in memory, as many as the shape needs."""
+    """Return (count,) numbers from raw bytes, as many as the shape needs."""
     data = raw.encode("latin-1") if isinstance(raw, str) else bytes(memoryview(raw))
     sides = shape if isinstance(shape, tuple) else None
     sound = sides is not None and len(sides) <= MOST_AXES and all(type(n) is int and n >= 0 for n in sides)
@@ -93,28 +96,28 @@ def _values(raw: Any, kind: Any, shape: Any) -> Any:
 
 
 def _whole_array(raw: Any, kind: Any, *form: Any) -> Any:
-    """``_frombuffer``. ``form``: shape, and order of the axes."""
+    """Stand in for numpy's ``_frombuffer``. ``form`` holds the shape and the order of the axes."""
     shape, order = form[:2]
     return _values(raw, kind, shape).reshape(shape, order="F" if _text(order) == "F" else "C").copy(order="K")
 
 
 def _number(kind: Any, raw: Any) -> Any:
-    """``scalar``: one of numpy's numbers, as Python's own."""
+    """Stand in for numpy's ``scalar``; returns a Python number."""
     return _values(raw, kind, (1,))[0].item()
 
 
 def _bytes(text: Any, *_: Any) -> bytes:
-    """``_codecs.encode``: how old pickles write bytes."""
+    """Stand in for ``_codecs.encode``, with which old pickles write bytes."""
     return _text(text).encode("latin-1")
 
 
 def _no_bytes() -> bytes:
-    """``bytes``: how old pickles write empty ones."""
+    """Stand in for ``bytes``, with which old pickles write empty bytes."""
     return b""
 
 
 def _dictionary(pairs: Any = ()) -> dict[Any, Any]:
-    """``collections.OrderedDict``, and every other dictionary. ``pairs``: of keys and values."""
+    """Stand in for ``collections.OrderedDict`` and other dictionaries. ``pairs`` holds keys and values."""
     made = {}
     for key, value in pairs:
         if not isinstance(key, Key):
@@ -136,14 +139,14 @@ CALLABLE: dict[tuple[str, str], Callable[..., Any]] = {
     **{(f"numpy.{core}.multiarray", "scalar"): _number for core in ("core", "_core")},
     **{(f"numpy.{core}.numeric", "_frombuffer"): _whole_array for core in ("core", "_core")},
 }
-"""Module and name in a pickle, of older and newer numpy -> what is called in their place."""
+"""(module, name) in a pickle of older or newer numpy -> the function that is called instead."""
 
 
-# Python's own implementation: the one in C takes memory for as many values as a file claims to number.
+# The Python implementation of Unpickler: the C one allocates as much memory as the file claims to need.
 _Unpickler: Any = pickle._Unpickler
 
 
-class _Plain(_Unpickler):  # type: ignore[misc]  # typeshed does not know what it is made of
+class _Plain(_Unpickler):  # type: ignore[misc]  # typeshed does not know this class
     dispatch: ClassVar[dict[int, Any]] = {
         code: load for code, load in _Unpickler.dispatch.items() if bytes([code]) not in REFUSED
     }
@@ -182,7 +185,7 @@ class _Plain(_Unpickler):  # type: ignore[misc]  # typeshed does not know what i
             raise pickle.UnpicklingError(f"it changes a {type(built).__name__}, which plain data does not need")
 
     def load_bytearray8(self) -> None:
-        # Read before memory is taken: a file can claim any length.
+        # Read before memory is allocated: a file can claim any length.
         self.append(bytearray(self.read(int.from_bytes(self.read(8), "little"))))
 
     dispatch |= {
@@ -195,12 +198,12 @@ class _Plain(_Unpickler):  # type: ignore[misc]  # typeshed does not know what i
 
 
 def load_plain(path: Path) -> Any:
-    """What is in the file. Raises FormatError when it does not read, or holds anything but plain data."""
+    """Return the data of a file. Raises FormatError when it is unreadable or holds anything but plain data."""
     try:
         return _Plain(io.BytesIO(path.read_bytes()), encoding="latin1").load()
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error.strerror}); check the path") from error
-    except Exception as error:  # a damaged pickle raises nearly anything
+    except Exception as error:  # a damaged pickle raises almost any exception
         raise FormatError(
             f"{path} is no pickle of plain data ({str(error) or type(error).__name__}); name the file of the data set"
         ) from error

@@ -1,4 +1,4 @@
-"""SAIL-VOS as Diffusion-VAS prepares and measures it (spec.md 2.2, 2.3, 2.4).
+"""SAIL-VOS as Diffusion-VAS prepares and measures it (eval_diffusion_vas_sailvos.py, metric_diffusion_vas_sailvos.py).
 
 truth        a list of samples: segmentation, visible_mask (RLE), bbox, image_ids, image_file_names; obj_id, category_id
 predictions  {"(image_id, obj_id)": {"diffvas_res_rle": {"counts", "size"}}}, masks of 256 x 512 (height, width)
@@ -27,22 +27,23 @@ from vas_tool.evaluation.overlap import (
 from vas_tool.evaluation.records import load_list, load_results, require_keys, require_lists, whole
 
 LISTS = ("segmentation", "visible_mask", "bbox", "image_ids", "image_file_names")
-"""Of each sample, one entry a frame."""
+"""Keys of a sample that hold one entry per frame."""
 
 RESULT = "diffvas_res_rle"
-"""The mask in a record of the result file."""
+"""Key of the mask in a record of the result file."""
 
 RESULT_HW = (256, 512)
-"""Of a result's masks: the reference's script reshapes each to that, and stops at others (spec.md 4.7)."""
+"""(height, width) of the masks of a result. The reference's script reshapes each mask to it and fails for other
+sizes."""
 
 SIZE_HW = (800, 1280)
-"""That the reference's script measures at (spec.md 2.4)."""
+"""(height, width) at which metric_diffusion_vas_sailvos.py measures."""
 
 NUM_FRAMES = 25
-"""Of every sample that the reference's script takes (a fixed reshape, spec.md 2.4)."""
+"""Frames of a sample. metric_diffusion_vas_sailvos.py reshapes to this number."""
 
 STRICT = {"miou": strict_iou, "miou_occ": strict_occluded_iou, "miou_gone": gone_iou, "invented": invented}
-"""The strict measures of every benchmark of masks."""
+"""Strict measures of all benchmarks of masks, by name."""
 
 STRICT_ABOUT = (
     "miou: IoU of the whole masks; 1 where both are empty. A frame without an answer counts as 0.",
@@ -73,12 +74,12 @@ PROTOCOL = Protocol(
 
 
 def key_of(image_id: int, obj_id: int) -> str:
-    """What the result file calls one object on one image."""
+    """Return the key of one object on one image in the result file."""
     return str((image_id, obj_id))
 
 
 def read_truth(path: Path) -> Truth:
-    """The samples that can be used, and what is wrong with the others. Raises FormatError when it is no such file.
+    """Return the usable samples, and the problems of the others. Raises FormatError when the file has another form.
 
     Masks are checked when they are measured.
     """
@@ -137,7 +138,7 @@ def _rle_masks(clip: TruthClip) -> Iterator[RleMask]:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """A result file, keyed ``(image_id, obj_id)``. Raises FormatError when it is no such file."""
+    """Read a result file with keys ``(image_id, obj_id)``. Raises FormatError when the file has another form."""
     masks: dict[str, MaskSource] = {}
     results, problems = load_results(path)
     for key, record in results.items():
@@ -155,6 +156,6 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def results_json(masks: Mapping[str, RleMask]) -> str:
-    """The text of a result file of masks by key; indented by 4, as the reference writes it."""
+    """Return the text of a result file from masks by key, indented by 4 as the reference writes it."""
     records = {key: {RESULT: {"counts": mask.counts, "size": list(mask.size_hw)}} for key, mask in masks.items()}
     return json.dumps(records, indent=4)

@@ -1,6 +1,6 @@
-"""Made things that move: puppets of textured limbs in front of a textured ground, in full view on every frame.
+"""Draws clips of puppets: textured limbs that move in front of a textured ground, in full view on every frame.
 
-Everything is drawn here, from numbers: nobody's pictures, nobody's rights. The same seed gives the same bits.
+Everything is drawn from random numbers, so the clips are free of rights. The same seed gives the same bits.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy.typing as npt
 from vas_tool.types import Frame, Mask, SizeWH
 
 SIZE_WH: SizeWH = (384, 256)
-"""Of the clips made here."""
+"""Width and height of the clips, in pixels."""
 
 NUM_FRAMES = 25
-"""As the published clips have them."""
+"""Frames of a clip, as in the published benchmarks."""
 
 HEIGHT = 0.45
-"""Of a puppet, as a part of the picture's height; puppets are designed about 100 units tall."""
+"""Height of a puppet as a share of the picture's height. Puppets are designed about 100 units tall."""
 
 Colour = tuple[int, int, int]
 Random = np.random.Generator
@@ -34,7 +34,7 @@ Masks = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class FullView:
-    """A clip with the true mask of one object that nothing hides."""
+    """A clip, with the true masks of one object that nothing hides."""
 
     name: str
     frames: Frames
@@ -43,10 +43,10 @@ class FullView:
 
 @dataclass(frozen=True)
 class Limb:
-    """A capsule at rest along the x axis; it turns about the middle of its left round end."""
+    """A capsule that lies along the x axis at rest and turns about the centre of its left round end."""
 
     length: float
-    """Between the middles of both round ends, in units."""
+    """Distance between the centres of both round ends, in units."""
     width: float
     colour: Colour
 
@@ -56,7 +56,7 @@ class Placed:
     """A limb on one frame."""
 
     limb: int
-    """Position among the puppet's limbs."""
+    """Index in the puppet's limbs."""
     x: float
     y: float
     angle: float
@@ -65,21 +65,21 @@ class Placed:
 
 @dataclass(frozen=True)
 class Puppet:
-    """Limbs, and where they are in each phase of the movement."""
+    """Limbs, and their places in each phase of the movement."""
 
     limbs: tuple[Limb, ...]
     pose: Callable[[float], list[Placed]]
-    """Phase (1 = one cycle) -> the limbs from back to front, in units about the middle."""
+    """A function: phase (1 = one cycle) -> the placed limbs from back to front, in units relative to the middle."""
 
 
 def silhouettes(seed: int = 0) -> Iterator[FullView]:
-    """One clip of each puppet."""
+    """Yield one clip of each puppet."""
     for number, (name, make) in enumerate(PUPPETS.items()):
         yield full_view(name, make(), random=np.random.default_rng([seed, number]))
 
 
 def full_view(name: str, puppet: Puppet, *, random: Random, size_wh: SizeWH = SIZE_WH) -> FullView:
-    """The puppet on its way across a ground; never leaves the picture."""
+    """Return a clip of the puppet moving across a ground. It never leaves the picture."""
     width, height = size_wh
     ground = texture(random, size_wh, random_colour(random), fine=9)
     patches = [_patch(limb, random) for limb in puppet.limbs]
@@ -98,7 +98,7 @@ def full_view(name: str, puppet: Puppet, *, random: Random, size_wh: SizeWH = SI
 
 
 def texture(random: Random, size_wh: SizeWH, colour: Colour, *, fine: int) -> Frame:
-    """(H, W, 3): a colour with grain of about ``fine`` pixels."""
+    """Return (H, W, 3) uint8: a colour with grain of about ``fine`` pixels."""
     width, height = size_wh
     coarse = random.integers(-45, 45, (height // fine + 2, width // fine + 2, 3)).astype(np.float32)
     grain = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -106,13 +106,13 @@ def texture(random: Random, size_wh: SizeWH, colour: Colour, *, fine: int) -> Fr
 
 
 def random_colour(random: Random) -> Colour:
-    """Neither black nor white."""
+    """Return a colour that is neither black nor white."""
     red, green, blue = (int(n) for n in random.integers(40, 215, 3))
     return red, green, blue
 
 
 def _path(random: Random, size_wh: SizeWH) -> Callable[[float], tuple[float, float, float]]:
-    """Time 0..1 -> x, y, pixels a unit."""
+    """Return a function: time 0..1 -> (x, y, pixels per unit)."""
     width, height = size_wh
     way = random.uniform(0.1, 0.2) * random.choice([-1, 1])
     bob, growth = random.uniform(0.0, 0.02), random.uniform(-0.12, 0.12)
@@ -128,11 +128,11 @@ def _path(random: Random, size_wh: SizeWH) -> Callable[[float], tuple[float, flo
 # --- drawing ----------------------------------------------------------------------------------------------------------
 
 PATCH_SCALE = 2
-"""Pixels a unit of a limb's own picture: finer than it is drawn."""
+"""Pixels per unit of a limb's own picture, finer than in the frame."""
 
 
 def _patch(limb: Limb, random: Random) -> npt.NDArray[np.uint8]:
-    """(h, w, 4) RGBA of the limb at rest."""
+    """Return (h, w, 4) RGBA of the limb at rest."""
     radius = limb.width * PATCH_SCALE / 2
     size = round(limb.length * PATCH_SCALE + 2 * radius) + 2, round(2 * radius) + 2
     alpha = np.zeros(size[::-1], np.uint8)
@@ -143,14 +143,14 @@ def _patch(limb: Limb, random: Random) -> npt.NDArray[np.uint8]:
 
 
 def _matrix(placed: Placed, *, x: float, y: float, scale: float) -> npt.NDArray[np.float64]:
-    """(2, 3): from the limb's picture to the frame, without the limb's own pivot."""
+    """Return the (2, 3) affine matrix from the limb's picture to the frame, without the limb's own pivot."""
     turn = math.radians(placed.angle)
     cos, sin = scale / PATCH_SCALE * math.cos(turn), scale / PATCH_SCALE * math.sin(turn)
     return np.array([[cos, -sin, x + scale * placed.x], [sin, cos, y + scale * placed.y]])
 
 
 def _draw(frame: Frame, mask: Mask, *, patch: npt.NDArray[np.uint8], matrix: npt.NDArray[np.float64]) -> None:
-    pivot = patch.shape[0] / 2  # the round end's middle, on both axes
+    pivot = patch.shape[0] / 2  # the centre of the round end, on both axes
     centred = matrix.copy()
     centred[:, 2] -= matrix[:, :2] @ (pivot, pivot)
     drawn = cv2.warpAffine(patch, centred, (mask.shape[1], mask.shape[0]), flags=cv2.INTER_LINEAR)
@@ -163,7 +163,7 @@ def _draw(frame: Frame, mask: Mask, *, patch: npt.NDArray[np.uint8], matrix: npt
 
 
 def _chain(limbs: Sequence[Limb], first: int, *, at: tuple[float, float], angles: Sequence[float]) -> list[Placed]:
-    """Limbs ``first``, ``first`` + 1, ... each at the end of the one before; absolute angles."""
+    """Return limbs ``first``, ``first`` + 1, ..., each at the end of the one before, with absolute angles."""
     x, y = at
     out = []
     for number, angle in enumerate(angles, first):
@@ -294,4 +294,4 @@ PUPPETS: dict[str, Callable[[], Puppet]] = {
     "crane": _crane,
     "crab": _crab,
 }
-"""Name -> what makes it."""
+"""Name of a puppet -> the function that makes it."""

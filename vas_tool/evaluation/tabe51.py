@@ -1,4 +1,4 @@
-"""TABE-51 as TABE measures it (spec.md 4.1, 4.2, 4.5).
+"""TABE-51 as TABE measures it (src/eval_tabe51.py of TABE).
 
 truth        <root>/<video>/{frames,gt_masks,visible_masks}/ and annos.json; or one video's folder; or the data set's
              own root, TABE-51/data/<video>/...
@@ -39,58 +39,60 @@ from vas_tool.video.images import image_paths
 from vas_tool.video.order import in_natural_order, natural
 
 NOT_OCCLUDED = "NO_OCCLUSION"
-"""The level of frames that mIOUfo leaves out; it counts ``NONE``."""
+"""Level of the frames that mIOUfo leaves out. Frames of level ``NONE`` count."""
 
 MASKS = Path("final_outputs")
-"""Below a video of a result."""
+"""Folder of the generations, below a video of a result."""
 
 
 class VideoMasks:
-    """All mask images of one kind of a video, which TABE holds in one array."""
+    """All mask images of one kind of a video. TABE holds them in one array."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._paths = list(paths)
 
     @cached_property
     def exceeds_one(self) -> bool:
-        """Whether any pixel of any of them lies above 1; most often the first that is not empty has one."""
+        """Whether any pixel of any mask is above 1. Reading stops at the first such mask."""
         return any(_brightest(path) > 1 for path in self._paths)
 
 
 def _brightest(path: Path) -> int:
     try:
         return int(picture_in(path, "L").max(initial=0))
-    except FormatError:  # told when it is measured
+    except FormatError:  # reported when the mask is measured
         return 0
 
 
 @dataclass(frozen=True, slots=True)
 class TabeMask:
-    """A mask image as TABE reads it for its IoUs: what is not zero is object (spec.md 4.7)."""
+    """A mask image as TABE reads it for its IoUs: pixels that are not zero belong to the object."""
 
     path: Path
     video: VideoMasks
-    """That it is one of."""
+    """All masks of the same kind of this video."""
     is_divided: bool = False
 
     def read(self) -> Mask:
-        """(H, W) bool. Raises FormatError when the file is no image."""
+        """Return the (H, W) bool mask. Raises FormatError when the file is not an image."""
         pixels = picture_in(self.path, "L")
         return np.asarray(pixels == 255 if self.is_divided and self.video.exceeds_one else pixels > 0)
 
     def divided(self) -> TabeMask:
-        """The same as TABE reads it for mIOUocc: divided by 255 as whole numbers where any mask of the video exceeds 1,
-        so that grey is nothing, and a mask of ones too.
+        """Return the mask as TABE reads it for mIOUocc.
+
+        If any mask of the video exceeds 1, TABE divides all by 255 as integers, so grey pixels and masks of ones
+        vanish.
         """
         return replace(self, is_divided=True)
 
     def box(self, mask: Mask) -> BoxXYXY | None:
-        """Tight box; None when it is empty."""
+        """Return the tight box; None when the mask is empty."""
         return box_xyxy(mask)
 
 
 def masks_of(paths: Mapping[int, Path]) -> dict[int, TabeMask]:
-    """Frame index -> mask, of all masks of one kind of one video."""
+    """Return the masks of one kind of one video, by frame index."""
     video = VideoMasks(paths.values())
     return {index: TabeMask(path, video) for index, path in paths.items()}
 
@@ -100,12 +102,12 @@ def _whole(frame: FrameMasks) -> float:
 
 
 def _fully_occluded(frame: FrameMasks) -> float:
-    """On frames whose true visible mask is empty."""
+    """Return TABE's IoU on frames whose true visible mask is empty, else ``NOT_COUNTED``."""
     return NOT_COUNTED if frame.modal.any() else _whole(frame)
 
 
 def _occluded(frame: FrameMasks) -> float:
-    """On frames of another level than NO_OCCLUSION; of none where no level is annotated."""
+    """Return TABE's IoU on frames with an annotated level other than NO_OCCLUSION, else ``NOT_COUNTED``."""
     return NOT_COUNTED if frame.level in ("", NOT_OCCLUDED) else _whole(frame)
 
 
@@ -130,12 +132,12 @@ PROTOCOL = Protocol(
 
 
 def key_of(video: str, frame_index: int) -> str:
-    """What one frame is called."""
+    """Return the key of one frame."""
     return f"{video}/{frame_index}"
 
 
 def read_truth(path: Path) -> Truth:
-    """The videos that can be used, and what is wrong with the others. Raises FormatError when there is none."""
+    """Return the usable videos, and the problems of the others. Raises FormatError when there is no video."""
     folders = video_folders(path)
     if not folders:
         raise FormatError(f"{path} holds no video with frames and visible_masks; name the folder of the videos")
@@ -172,7 +174,7 @@ def _frames(source: TabeSource, video: str) -> Iterator[TruthFrame | Problem]:
 
 
 def pictures_folder(path: Path) -> Path:
-    """The folder that the pictures of ``read_truth`` are named from."""
+    """Return the folder that the names of the pictures in ``read_truth`` are relative to."""
     return next((folder.parent for folder in video_folders(path)), path)
 
 
@@ -180,9 +182,10 @@ def pictures_folder(path: Path) -> Path:
 
 
 def read_predictions(path: Path, truth: Truth) -> list[Predictions]:
-    """One a generation, in natural order. Masks pair with frames by their numbers: of a whole result, natural order.
+    """Return one prediction per generation, in natural order.
 
-    Raises FormatError when the folder holds no results. Generations that lack a video have no answers for it.
+    Masks belong to frames by the numbers in their names, or in natural order if none is missing. A generation without a
+    video has no answers for it. Raises FormatError when the folder holds no results.
     """
     videos = {f.name: f / MASKS for f in _folders(path) if (f / MASKS).is_dir()}
     if not videos:
@@ -214,7 +217,7 @@ def _generation(path: Path, name: str, *, videos: Mapping[str, Path], lengths: M
 
 
 def _paired(paths: Sequence[Path], num_frames: int) -> dict[int, Path] | None:
-    """Frame index -> file: by the numbers they are named with, from 0 or from 1; else in order, if none is missing."""
+    """Return files by frame index: by the numbers in their names, from 0 or 1; else in order, if none is missing."""
     if all(path.stem.isdigit() for path in paths):
         numbers = [int(path.stem) for path in paths]
         first = 1 if numbers == list(range(1, num_frames + 1)) else 0
@@ -223,7 +226,7 @@ def _paired(paths: Sequence[Path], num_frames: int) -> dict[int, Path] | None:
 
 
 def with_generations(evaluation: Evaluation, predictions: Sequence[Predictions]) -> Evaluation:
-    """With the rows over each result's generations in the reference's table: mean, deviation, SEM (spec.md 4.5)."""
+    """Return the evaluation with rows over each result's generations: mean, deviation and SEM, as in eval_tabe51.py."""
     results: dict[str, list[str]] = {}
     for answers in predictions:
         results.setdefault(answers.of, []).append(answers.name)
@@ -249,7 +252,7 @@ def _over(table: Table, names: Sequence[str]) -> Table:
 
 
 def write_results(vis: Path, masks: Mapping[tuple[str, int], Mask], *, generation: int = 0) -> None:
-    """(video, frame index) -> mask, as TABE's evaluation reads them: 8 bit, 0 or 255, in ``vis``."""
+    """Write masks by (video, frame index) into ``vis`` as TABE's evaluation reads them: 8 bit, 0 or 255."""
     for (video, frame_index), mask in masks.items():
         path = vis / video / MASKS / str(generation) / "masks" / f"{frame_index}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Numbers a frame -> the tables of a report: means, Top-K, curves over visibility, categories, worst frames."""
+"""Computes the tables of a report from the numbers per frame: means, Top-K, curves, categories, worst frames."""
 
 from __future__ import annotations
 
@@ -28,51 +28,51 @@ from vas_tool.evaluation.measuring import Frames, Measured, Row
 Finish = Mapping[str, Callable[[Numbers], Numbers]]
 
 NUM_WORST = 12
-"""Frames that a report shows."""
+"""How many frames a report shows."""
 
 LESS_IS_BETTER = frozenset({"invented"})
-"""Measures of which the smallest number is the best."""
+"""Measures whose smallest number is the best."""
 
 WORST_OF_A_CLIP = 2
-"""So that one lost object does not fill the page."""
+"""Most worst frames of one clip, so that one lost object does not fill the page."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One mean."""
+    """One mean of a table."""
 
     mean: float
-    """0..1; nan when no frame counts."""
+    """The mean, 0..1; nan when no frame counts."""
     num_frames: int
-    """That count for it."""
+    """How many frames count for the mean."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How means are taken: by the reference's rules; strict means are always over clips."""
+    """How the reference takes means. Strict means are always over clips."""
 
     reference_averaging: Averaging = "frames"
     finish: Finish = field(default_factory=dict)
     buckets: Sequence[float] = VISIBILITIES
-    """Borders of visibility."""
+    """Borders of the visibility buckets, ascending from 0 to 1."""
 
     def averaging(self, form: Form) -> Averaging:
-        """What counts once in a mean."""
+        """Return whether frames or clips count once in a mean of this form."""
         return self.reference_averaging if form == "reference" else "clips"
 
     def finished(self, form: Form, measure: str, values: Numbers) -> Numbers:
-        """The numbers after the reference dropped what it drops."""
+        """Return the numbers of a measure after the reference has dropped the frames that it drops."""
         change = self.finish.get(measure) if form == "reference" else None
         return change(values) if change else values
 
 
 Table = dict[str, dict[str, Cell]]
-"""Row -> measure -> mean."""
+"""Name of a row -> measure -> mean."""
 
 
 @dataclass(frozen=True)
 class WorstFrame:
-    """A frame on which the first result file does badly."""
+    """A frame with a low number of the first result file."""
 
     key: str
     clip: str
@@ -89,32 +89,34 @@ class Evaluation:
     about: About
     num_clips: int
     num_frames: int
-    """That were measured."""
+    """How many frames were measured."""
     tables: Mapping[Form, Table]
     curves: Mapping[Form, Mapping[tuple[float, float], Table]]
-    """Visibility from, to -> the table of that bucket."""
+    """Form -> visibility bucket (from, to) -> table of the bucket."""
     categories: Mapping[Form, Mapping[str, Table]]
     hypotheses: tuple[str, ...] = ()
-    """Rows that are answers to the same question, in their order; the others are for comparison."""
+    """Names of the rows that are hypotheses of one method, in their order. The other rows are for comparison."""
     worst: tuple[WorstFrame, ...] = ()
-    """Strictly, of the first of ``hypotheses``."""
+    """Worst frames of the first of ``hypotheses``, in the strict form."""
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-    """Files that were compared."""
+    """Names of the files that were compared."""
     milliseconds: Mapping[str, float] = field(default_factory=dict)
-    """Row -> time a frame, where answers were made on the spot."""
+    """Name of a row -> milliseconds per frame, where the answers were made during the evaluation."""
 
     @property
     def left_out(self) -> dict[str, int]:
-        """Kind of problem -> how many."""
+        """Number of problems of each kind."""
         return counted(self.problems)
 
 
 def summarised(
     measured: Measured, rules: Rules, *, hypotheses: Sequence[str], benchmark: str, about: About
 ) -> Evaluation:
-    """All tables. ``hypotheses`` are the rows that are answers to the same question: of several, Top-K is taken."""
+    """Return all tables. ``hypotheses`` names the rows that are hypotheses of one method; of several, Top-K is
+    taken.
+    """
     rows = {**measured.rows, **top_k({name: measured.rows[name] for name in hypotheses})}
     frames = measured.frames
     everything = np.ones(len(frames.keys), np.bool_)
@@ -140,7 +142,7 @@ def summarised(
 
 
 def top_k(hypotheses: Mapping[str, Row]) -> dict[str, Row]:
-    """Rows top-2 ... top-K: the best of the first 2 ... K answers, frame by frame (spec.md 2.8)."""
+    """Return the rows top-2 to top-K: on each frame the best of the first 2 to K answers (Diffusion-VAS paper)."""
     rows = list(hypotheses.values())
 
     def best(k: int, form: Form) -> dict[str, Numbers]:
@@ -153,7 +155,7 @@ def top_k(hypotheses: Mapping[str, Row]) -> dict[str, Row]:
 
 
 def best_row(k: int) -> str:
-    """What the row of the best of the first k answers is called."""
+    """Return the name of the row with the best of the first k answers."""
     return f"top-{k}"
 
 
@@ -190,7 +192,7 @@ def _worst(row: Row, frames: Frames) -> list[WorstFrame]:
     values = strict[measure]
     found: list[WorstFrame] = []
     shown: dict[int, int] = {}
-    # Of equally bad ones those first that show least: a miss of everything says more than one of a few pixels.
+    # Of equally bad frames, those where least is seen come first: missing all of an object says more than a few pixels.
     for i in np.lexsort((frames.visibility, values)):
         clip = int(frames.clips[i])
         if math.isnan(values[i]) or len(found) == NUM_WORST:

@@ -1,4 +1,4 @@
-"""TAO-Amodal as Diffusion-VAS prepares and measures it: boxes (spec.md 2.5, 2.6, 2.7).
+"""TAO-Amodal as Diffusion-VAS prepares and measures it: boxes (metric_diffusion_vas_tao_amodal.py).
 
 truth        a list of samples: file_names, rles (counts of the modal masks), amodal_bboxes; track_id, video_id,
              category_id, height, width; beside it a map {video_id: first track id}
@@ -40,16 +40,16 @@ ABOUT: About = {
 }
 
 MODAL_ROW = "modal (convex: the same boxes)"
-"""A mask and its convex hull have one box."""
+"""Name of the baseline. A mask and its convex hull have the same box."""
 
 
 def key_of(video_id: int, file_name: str, relative_track: int) -> str:
-    """What the result file calls one track on one frame: only the last part of the file's name, the id as text."""
+    """Return the key of one track on one frame in the result file: the file's base name, and the track id as text."""
     return str((video_id, PurePosixPath(file_name).name, str(relative_track)))
 
 
 def read_track_map(path: Path | None) -> dict[int, int]:
-    """video_id -> its first absolute track id. Raises FormatError, also when no file is named."""
+    """Return video_id -> its first absolute track id. Raises FormatError, also when no file is given."""
     if path is None:
         file = "tao_amodal_track_ids_abs2rel_val.json"
         raise FormatError(f"the result keys hold relative track ids; give --tracks {file}")
@@ -60,7 +60,7 @@ def read_track_map(path: Path | None) -> dict[int, int]:
 
 
 def read_truth(path: Path, first_track_ids: Mapping[int, int]) -> Truth:
-    """The samples that can be used, and what is wrong with the others. Raises FormatError when it is no such file."""
+    """Return the usable samples, and the problems of the others. Raises FormatError when the file has another form."""
     clips: list[TruthClip] = []
     problems: list[Problem] = []
     for position, record in enumerate(load_list(path, "samples")):
@@ -93,7 +93,7 @@ def _clip(record: Any, name: str, first_track_ids: Mapping[int, int]) -> TruthCl
 
 
 def read_predictions(path: Path) -> Predictions:
-    """A result file. Raises FormatError when it is no such file. Masks are read where they are there."""
+    """Read a result file: boxes, and masks where it has them. Raises FormatError when the file has another form."""
     boxes: dict[str, BoxXYWH] = {}
     masks: dict[str, RleMask] = {}
     results, problems = load_results(path)
@@ -114,7 +114,9 @@ def read_predictions(path: Path) -> Predictions:
 def measure_boxes(
     truth: Truth, answers: Mapping[str, Predictions], *, modal_row: bool = True, progress: Progress = silent
 ) -> Measured:
-    """Every result file, and the row of the modal boxes, on every frame. Raises FormatError when no frame is left."""
+    """Measure every result file and the modal boxes on every frame. Raises FormatError when no frame can be
+    measured.
+    """
     kept, problems = _kept(truth, progress)
     if not kept.keys:
         raise FormatError(f"the truth has no frame that can be measured{f'; {problems[0]}' if problems else ''}")
@@ -163,7 +165,7 @@ def _kept(truth: Truth, progress: Progress) -> tuple[_Kept, list[Problem]]:
 
 
 def modal_box(frame: TruthFrame) -> list[int]:
-    """Tight [x, y, width, height] of the modal mask; zeros when it is empty. Raises FormatError."""
+    """Return the tight box [x, y, width, height] of the modal mask; zeros when it is empty. Raises FormatError."""
     modal = frame.modal
     return modal.box_xywh() if isinstance(modal, RleMask) else box_xywh(modal.read())
 
@@ -173,7 +175,7 @@ def _array(boxes: list[BoxXYWH]) -> Boxes:
 
 
 def _found(keys: list[str], boxes: Mapping[str, BoxXYWH]) -> Boxes:
-    """(N, 4); nan where there is no answer."""
+    """Return (N, 4) the boxes of the keys; nan where there is no answer."""
     return np.array([boxes.get(key, (np.nan,) * 4) for key in keys], np.float64).reshape(-1, 4)
 
 
@@ -194,5 +196,5 @@ def _row(true: Boxes, answered: Boxes) -> Row:
 
 
 def results_json(records: Mapping[str, Mapping[str, Any]]) -> str:
-    """The text of a result file; indented by 4, as the reference writes it."""
+    """Return the text of a result file, indented by 4 as the reference writes it."""
     return json.dumps(records, indent=4)

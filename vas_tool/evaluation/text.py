@@ -1,4 +1,4 @@
-"""An evaluation as lines of text, and as JSON for other programs."""
+"""Writes an evaluation as lines of text, and as JSON for other programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vas_tool.evaluation.tables import Evaluation, Table
 from vas_tool.remarks import counted
 
 NOTHING = "-"
-"""Where no frame counts."""
+"""Text of a cell for which no frame counts."""
 
 FORM_WORDS = {
     "reference": "reference: as the published scripts compute it",
@@ -20,12 +20,12 @@ FORM_WORDS = {
 
 
 def percent(value: float) -> str:
-    """0.7707 -> 77.07."""
+    """Return a number of 0..1 in percent with two decimals: 0.7707 -> 77.07."""
     return NOTHING if math.isnan(value) else f"{100 * value:.2f}"
 
 
 def lines(evaluation: Evaluation) -> Iterator[str]:
-    """The tables in percent, a block a form, with the number of frames behind each mean."""
+    """Yield the tables in percent, one block for each form, with the number of frames behind each mean."""
     clips, frames = counted(evaluation.num_clips, "clip"), counted(evaluation.num_frames, "frame")
     yield f"{evaluation.benchmark}: {clips}, {frames} measured"
     for form in FORMS:
@@ -37,7 +37,9 @@ def lines(evaluation: Evaluation) -> Iterator[str]:
 
 
 def table_cells(table: Table, milliseconds: Mapping[str, float] | None = None) -> list[tuple[str, ...]]:
-    """Head and rows: the mean in percent and, in brackets, the number of frames that count for it; the time a frame."""
+    """Return the head and rows of a table: means in percent, in brackets the frames that count, and the time per
+    frame.
+    """
     measures = list(next(iter(table.values()), {}))
     times = milliseconds or {}
     rows = []
@@ -48,14 +50,14 @@ def table_cells(table: Table, milliseconds: Mapping[str, float] | None = None) -
 
 
 def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Lines of aligned columns."""
+    """Yield lines with aligned columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Everything as JSON; means in 0..1 as the reference's scripts have them, null where no frame counts."""
+    """Return the evaluation as JSON. Means are in 0..1 as in the reference's scripts, null where no frame counts."""
     return {
         "benchmark": evaluation.benchmark,
         "sources": list(evaluation.sources),

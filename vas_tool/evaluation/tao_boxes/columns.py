@@ -1,4 +1,4 @@
-"""Boxes of truth and answers as columns of numbers: a third of a million of them in little memory."""
+"""Boxes of truth and answers as columns of numbers, so that 330,000 boxes need little memory."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy.typing as npt
 from vas_tool.evaluation.tao_boxes.matching import Bools, Doubles, Ints
 
 MOST_AN_IMAGE = 300
-"""Answers, those of the highest scores."""
+"""Most answers per image. Those with the highest scores are kept."""
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """Rows of boxes; images, categories, tracks and videos are numbers from 0."""
+    """Rows of boxes. Images, categories, tracks and videos are numbered from 0."""
 
     image: Ints
     category: Ints
     track: Ints
-    """A track is of one video and one category; -1: none is said."""
+    """(N,) track of each box; -1 without a track. A track is in one video and has one category."""
     box: Doubles
-    """(N, 4) x, y, width, height, in pixels; may lie outside the picture."""
+    """(N, 4) x, y, width, height in pixels; may lie outside the picture."""
 
     def __len__(self) -> int:
         return len(self.image)
@@ -30,21 +30,21 @@ class Boxes:
 
 @dataclass(frozen=True)
 class TrueBoxes(Boxes):
-    """What is annotated."""
+    """The annotated boxes."""
 
     visibility: Doubles
-    """0..1."""
+    """(N,) visibility, 0..1."""
     out_of_frame: Bools
 
 
 @dataclass(frozen=True)
 class AnsweredBoxes(Boxes):
-    """What was predicted."""
+    """The predicted boxes."""
 
     score: Doubles
 
     def taken(self, rows: Ints | Bools) -> AnsweredBoxes:
-        """Some of the rows."""
+        """Return some of the rows."""
         return AnsweredBoxes(
             self.image[rows], self.category[rows], self.track[rows], box=self.box[rows], score=self.score[rows]
         )
@@ -52,31 +52,31 @@ class AnsweredBoxes(Boxes):
 
 @dataclass(frozen=True)
 class World:
-    """Images, videos and categories, by number, and what is known of which category is where."""
+    """Images, videos and categories by number, and which categories each image was searched for."""
 
     num_images: int
     video_of: Ints
-    """(images,)."""
+    """(images,) video of each image."""
     num_videos: int
     category_ids: tuple[int, ...]
     category_names: tuple[str, ...]
     frequency: npt.NDArray[np.str_]
-    """(categories,) r, c or f as LVIS says it; empty where the file does not."""
+    """(categories,) frequency in LVIS, r, c or f; empty where the file does not state it."""
     absent: frozenset[tuple[int, int]]
-    """(image, category) pairs that were looked for and are not there."""
+    """(image, category) pairs: the category was searched for and is not in the image."""
     not_exhaustive: frozenset[tuple[int, int]]
-    """(image, category) pairs of which there are more than are annotated."""
+    """(image, category) pairs: not all objects of the category are annotated in the image."""
     video_absent: frozenset[tuple[int, int]]
     video_not_exhaustive: frozenset[tuple[int, int]]
 
     @property
     def num_categories(self) -> int:
-        """How many there are."""
+        """Number of categories."""
         return len(self.category_ids)
 
 
 def most_certain(answers: AnsweredBoxes) -> AnsweredBoxes:
-    """At most ``MOST_AN_IMAGE`` an image; of equal scores the first ones. Sorted by image."""
+    """Return at most ``MOST_AN_IMAGE`` answers per image, sorted by image; of equal scores the first ones."""
     order = np.lexsort((np.arange(len(answers)), -answers.score, answers.image))
     images = answers.image[order]
     starts = np.searchsorted(images, images)
@@ -84,12 +84,12 @@ def most_certain(answers: AnsweredBoxes) -> AnsweredBoxes:
 
 
 def keys_of(pairs: frozenset[tuple[int, int]], num_categories: int) -> Ints:
-    """(image or video, category) pairs as sorted numbers."""
+    """Return (image or video, category) pairs as sorted numbers."""
     return np.array(sorted(place * num_categories + category for place, category in pairs), np.int64)
 
 
 def among(keys: Ints, known: Ints) -> Bools:
-    """Which of the keys are among the sorted known ones."""
+    """Return which of the keys are in the sorted ``known`` keys."""
     if not known.size:
         return np.zeros(len(keys), np.bool_)
     places = np.minimum(np.searchsorted(known, keys), len(known) - 1)

@@ -1,4 +1,4 @@
-"""Detection AP: boxes of one category on one image are matched, whatever track they belong to."""
+"""Detection AP: matches boxes of one category on one image, independent of their tracks."""
 
 from __future__ import annotations
 
@@ -33,14 +33,16 @@ FILTERS: Mapping[str, Callable[[TrueBoxes], Bools]] = {
     "HP": _between(0, 0.8),
     "OOF": lambda truth: truth.out_of_frame,
 }
-"""Which truth counts: all, heavily and partially occluded, highly visible, the first two together, out of the frame.
+"""Name of a filter -> which truth counts: all, heavily occluded, partially occluded, highly visible, occluded (heavily
+or
+partially), out of the frame.
 
-Both ends of a range belong to it. What does not count is ignored, not absent.
+Both ends of a range belong to it. Truth that does not count is ignored, not absent.
 """
 
 
 def detection_precisions(world: World, truth: TrueBoxes, answers: AnsweredBoxes) -> Doubles:
-    """(filters, thresholds, categories, 101); see ``precision.precisions``."""
+    """Return (filters, thresholds, categories, 101) precisions; see ``precision.precisions``."""
     num = world.num_categories
     true_keys = truth.image * num + truth.category
     found = most_certain(answers)

@@ -1,4 +1,4 @@
-"""The figures of TAO-Amodal's tables, in percent, by the names that its toolkit prints."""
+"""The numbers in TAO-Amodal's tables, in percent, by the names that its toolkit prints."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from vas_tool.evaluation.tao_boxes.tracking import TRACK_FILTERS, track_precisio
 
 FREQUENCIES = {"r": "APr", "c": "APc", "f": "APf"}
 PAPER_THRESHOLDS = {"": slice(None), "50": slice(0, 1), "75": slice(5, 6)}
-"""What follows AP in a figure's name -> the thresholds it is the mean of. The paper's tables give AP50."""
+"""Suffix of AP in a name -> the thresholds of its mean. The paper's tables give AP50."""
 
 
 @dataclass(frozen=True)
 class BoxFigures:
-    """All figures; None where the filter keeps nothing to find."""
+    """All numbers, in percent; None where no truth passes the filter."""
 
     detection: dict[str, float | None]
-    """AP, AP50, AP75, APr, APc, APf, and the first three of each filter (``AP50-HO``)."""
+    """AP, AP50, AP75, APr, APc, APf, and the first three for each filter (``AP50-HO``)."""
     tracks: dict[str, float | None]
-    """3DmAP, 3DmAP50, and of tracks that are hidden in part: ``3DmAP-HP``, ``3DmAP50-HP``."""
+    """3DmAP, 3DmAP50, and for partly hidden tracks ``3DmAP-HP`` and ``3DmAP50-HP``."""
 
 
 def measure(world: World, truth: TrueBoxes, answers: AnsweredBoxes) -> BoxFigures:
-    """Every figure of both kinds."""
+    """Return all detection and track numbers."""
     return BoxFigures(
         _detection(world, detection_precisions(world, truth, answers)),
         _tracks(track_precisions(world, truth, answers)),

@@ -1,9 +1,10 @@
-"""LVIS's matching of answers to truth, for many small groups, all thresholds and all filters at once.
+"""LVIS's matching of answers to truth, for many small groups, all thresholds and all filters together.
 
-A group is what may be matched to each other: boxes of one category on one image, tracks of one category in one video.
-Within it the answers, the most certain first, each take the truth that overlaps them most, of what overlaps them by the
-threshold at least and is not taken. Truth that a filter ignores is taken only where no other can be; whoever takes it
-counts neither for nor against.
+A group holds the boxes of one category on one image, or the tracks of one category in one video. In a group, each
+answer,
+in order of falling score, takes the free truth that overlaps it most, if the overlap reaches the threshold. It takes
+truth
+that a filter ignores only if there is no other; such an answer counts neither as right nor as wrong.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
-"""Of IoU."""
+"""Thresholds of IoU."""
 
 ALMOST_ONE = 1 - 1e-10
-"""Of a threshold of 1, as in LVIS."""
+"""Upper limit of a threshold, as in LVIS."""
 
 CHUNK = 1 << 22
-"""Numbers held at once: groups x filters x thresholds x truth."""
+"""Most numbers in memory at a time: groups x filters x thresholds x truth."""
 
 WRONG, RIGHT, IGNORED = 0, 1, 2
-"""What an answer counts as."""
+"""States of an answer."""
 
 Bools = npt.NDArray[np.bool_]
 Doubles = npt.NDArray[np.float64]
@@ -34,7 +35,7 @@ States = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Groups:
-    """Answers and truth by group, each sorted by group; answers within a group by falling score."""
+    """Answers and truth, each sorted by group. Within a group, answers are sorted by falling score."""
 
     answers: Ints
     """(N,) group of each answer."""
@@ -42,7 +43,9 @@ class Groups:
     """(M,) group of each truth."""
 
     def pairs(self) -> Iterator[tuple[Ints, Ints]]:
-        """((B, D) answers, (B, G) truth), by position: groups that have both, those of one shape together."""
+        """Yield ((B, D) answers, (B, G) truth) as indices, for groups that have both. Groups of one shape come
+        together.
+        """
         groups, first, num_answers = np.unique(self.answers, return_index=True, return_counts=True)
         own, start, num_truth = np.unique(self.truth, return_index=True, return_counts=True)
         _, left, right = np.intersect1d(groups, own, assume_unique=True, return_indices=True)
@@ -59,14 +62,14 @@ class Groups:
 
 
 def chunks(answers: Ints, truth: Ints, *, num_filters: int) -> Iterator[tuple[Ints, Ints]]:
-    """The same pairs in parts that fit into memory."""
+    """Yield the pairs of ``Groups.pairs`` in parts that fit into memory."""
     size = max(1, CHUNK // (num_filters * len(THRESHOLDS) * truth.shape[1]))
     for begin in range(0, len(answers), size):
         yield answers[begin : begin + size], truth[begin : begin + size]
 
 
 def matched(ious: Doubles, ignored: Bools) -> States:
-    """(B, D, G) IoU and (F, B, G) truth that a filter ignores -> (F, T, B, D) states; unmatched answers are WRONG."""
+    """Return (F, T, B, D) states from (B, D, G) IoUs and (F, B, G) ignored truth. Unmatched answers are WRONG."""
     num_groups, num_answers, num_truth = ious.shape
     shape = (len(ignored), len(THRESHOLDS), num_groups)
     taken = np.zeros((*shape, num_truth), np.bool_)
@@ -76,7 +79,7 @@ def matched(ious: Doubles, ignored: Bools) -> States:
     for number in range(num_answers):
         overlap = ious[None, None, :, number]
         worth = np.where((overlap >= least) & ~taken, overlap + preferred, -1.0)
-        best = num_truth - 1 - worth[..., ::-1].argmax(-1)  # of equal ones the last, as in LVIS's loop
+        best = num_truth - 1 - worth[..., ::-1].argmax(-1)  # of equal IoUs the last one, as in LVIS's loop
         hit = np.take_along_axis(worth, best[..., None], -1)[..., 0] >= 0
         chosen = (np.arange(num_truth) == best[..., None]) & hit[..., None]
         taken |= chosen
@@ -86,7 +89,7 @@ def matched(ious: Doubles, ignored: Bools) -> States:
 
 
 def box_ious(answers: Doubles, truth: Doubles) -> Doubles:
-    """(..., D, 4) and (..., G, 4) xywh -> (..., D, G), as pycocotools computes it."""
+    """Return (..., D, G) IoUs of (..., D, 4) and (..., G, 4) xywh boxes, as pycocotools computes them."""
     a, b = answers[..., :, None, :], truth[..., None, :, :]
     width = np.minimum(a[..., 0] + a[..., 2], b[..., 0] + b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
     height = np.minimum(a[..., 1] + a[..., 3], b[..., 1] + b[..., 3]) - np.maximum(a[..., 1], b[..., 1])

@@ -1,4 +1,4 @@
-"""States of answers -> average precision, as LVIS accumulates it."""
+"""Computes average precision from the states of answers, as LVIS does."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import numpy as np
 from vas_tool.evaluation.tao_boxes.matching import IGNORED, RIGHT, THRESHOLDS, WRONG, Bools, Doubles, Ints, States
 
 RECALLS = np.linspace(0, 1, 101)
-"""At which precision is read."""
+"""Recalls at which precision is read."""
 
 NOTHING_TO_FIND = -1.0
-"""Precision of a category of which a filter keeps no truth: it counts in no mean."""
+"""Precision of a category without truth that passes the filter. It counts in no mean."""
 
 
 def precisions(states: States, scores: Doubles, categories: Ints, *, wanted: Ints) -> Doubles:
-    """(F, T, C, 101) precision at each recall.
+    """Return (F, T, C, 101) the precision at each recall.
 
-    ``states`` (F, T, N), ``scores`` (N,) and ``categories`` (N,) of the answers in the order of their images; of equal
-    scores the first counts as more certain. ``wanted`` (F, C): how much truth there is to find.
+    ``states`` (F, T, N), ``scores`` (N,) and ``categories`` (N,) describe the answers in the order of their images. Of
+    equal
+    scores the first ranks higher. ``wanted`` (F, C) is the number of truth boxes or tracks.
     """
     num_filters, num_categories = wanted.shape
     found = np.full((num_filters, len(THRESHOLDS), num_categories, len(RECALLS)), NOTHING_TO_FIND)
@@ -31,7 +32,7 @@ def precisions(states: States, scores: Doubles, categories: Ints, *, wanted: Int
 
 
 def _at_recalls(states: States, wanted: int) -> Doubles:
-    """(101,) the best precision at each recall or beyond it; 0 where that recall is never reached."""
+    """Return (101,) the best precision at each recall or above it; 0 where the recall is not reached."""
     counted = states[states != IGNORED]
     right, wrong = np.cumsum(counted == RIGHT), np.cumsum(counted == WRONG)
     recall = right / wanted
@@ -42,7 +43,7 @@ def _at_recalls(states: States, wanted: int) -> Doubles:
 
 
 def average(found: Doubles, *, categories: Bools | None = None) -> float:
-    """Mean over all that is to be found, in 0..1; ``NOTHING_TO_FIND`` where nothing is. (T, C, 101)."""
+    """Return the mean of (T, C, 101) precisions, 0..1; ``NOTHING_TO_FIND`` when no category has truth."""
     chosen = found if categories is None else found[:, categories]
     kept = chosen[chosen > NOTHING_TO_FIND]
     return float(kept.mean()) if kept.size else NOTHING_TO_FIND

@@ -1,4 +1,4 @@
-"""TAO-Amodal's evaluation file and a list of predictions -> columns. What is wrong with a record is listed by its id.
+"""Reads TAO-Amodal's evaluation file and a list of predictions into columns. Wrong records are listed by id.
 
 truth        validation_lvis_v1.json: images (neg_category_ids, not_exhaustive_category_ids), videos (the same),
              categories (frequency, merged), annotations (bbox or amodal_bbox, visibility, out_of_frame, track_id)
@@ -29,18 +29,18 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Numbers:
-    """Ids -> numbers from 0, in the order of the ids."""
+    """Numbers ids from 0, in the order of the ids."""
 
     images: dict[Any, int]
     videos: dict[Any, int]
     categories: dict[Any, int]
-    """Those that were merged into another lead to that one."""
+    """Category id -> number. A category that was merged into another has the number of the other."""
     video_of: Ints
 
 
 @dataclass
 class BoxTruth:
-    """A read evaluation file."""
+    """The content of an evaluation file."""
 
     world: World
     boxes: TrueBoxes
@@ -49,7 +49,9 @@ class BoxTruth:
 
 
 def read_truth(path: Path) -> BoxTruth:
-    """Raises FormatError when the file does not read or lacks a list; records that are wrong are in ``problems``."""
+    """Read the evaluation file; ``problems`` lists wrong records. Raises FormatError when it is unreadable or lacks a
+    list.
+    """
     data = load_json(path, allow_nan=True)
     if not isinstance(data, dict) or not all(isinstance(data.get(name), list) for name in LISTS):
         raise FormatError(f"{path} lacks one of {', '.join(LISTS)}; name validation_lvis_v1.json of TAO-Amodal")
@@ -71,7 +73,7 @@ def read_truth(path: Path) -> BoxTruth:
 
 
 def read_answers(path: Path, truth: BoxTruth) -> tuple[AnsweredBoxes, list[Problem]]:
-    """Raises FormatError when the file is no list, or no record of it is of use."""
+    """Return the answers of a file, and its problems. Raises FormatError when it is no list or no record is usable."""
     data = load_json(path, allow_nan=True)
     if not isinstance(data, list):
         raise FormatError(f"{path} is no list of predictions; see vas-tool export --format tao-amodal")
@@ -92,7 +94,7 @@ def read_answers(path: Path, truth: BoxTruth) -> tuple[AnsweredBoxes, list[Probl
 
 
 class _TrackNumbers:
-    """A track id that is used in several videos is another track in each; a track has one category."""
+    """Numbers tracks. A track id that several videos use is a different track in each; a track has one category."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[int, Any], int] = {}
@@ -107,13 +109,13 @@ class _TrackNumbers:
 
 @dataclass
 class _Named:
-    """Records of a kind, and what is wrong with them."""
+    """Records of one kind by id, and their problems."""
 
     kind: str
     problems: list[Problem]
 
     def add(self, record: Any, position: int, what: str) -> None:
-        """By its id, else by where it stands."""
+        """Add a record under its id, or under its position if it has none."""
         known = record.get("id", f"at {position}") if isinstance(record, dict) else f"at {position}"
         self.problems.append(Problem(f"{self.kind} {known}", what, "bad record"))
 
@@ -151,7 +153,7 @@ def _answered_row(record: Mapping[str, Any], numbers: Numbers, tracks: _TrackNum
 
 
 def _places(record: Mapping[str, Any], numbers: Numbers, tracks: _TrackNumbers) -> tuple[int, int, int]:
-    """Image, category and track by number; -1 for no track."""
+    """Return the numbers of the image, category and track; -1 for no track."""
     image_id, category_id, track_id = (record.get(key) for key in ("image_id", "category_id", "track_id"))
     if not is_id(image_id) or image_id not in numbers.images:
         raise FormatError(f"its image_id {image_id!r} is not among the truth's images")
@@ -215,7 +217,7 @@ def _pairs(records: Iterable[Any], key: str, *, places: Mapping[Any, int], categ
 
 
 def _from_videos(listed: dict[str, Pairs], numbers: Numbers) -> dict[str, Pairs]:
-    """TAO's own files say it of videos alone: it holds for each of their images then."""
+    """Return lists that TAO states per video as lists per image."""
     images_of = defaultdict(list)
     for image, video in enumerate(numbers.video_of.tolist()):
         images_of[video].append(image)

@@ -1,4 +1,4 @@
-"""Track AP: whole tracks of one category in one video are matched, by their overlap in space and time."""
+"""Track AP: matches whole tracks of one category in one video by their overlap in space and time."""
 
 from __future__ import annotations
 
@@ -27,25 +27,27 @@ from vas_tool.evaluation.tao_boxes.matching import (
 from vas_tool.evaluation.tao_boxes.precision import precisions
 
 HIDDEN_BELOW, HIDDEN_MORE_THAN = 0.8, 5
-"""A track counts as hidden in part (HP) when more than so many of its annotations have a visibility below this."""
+"""A track is partly hidden (HP) when more than 5 of its annotations have a visibility below 0.8."""
 
 TRACK_FILTERS = ("", "HP")
 
 
 @dataclass(frozen=True)
 class _Tracks:
-    """Tracks by number; the tracks of a group lie together."""
+    """Tracks, ordered by group."""
 
     key: Ints
-    """(tracks,) video and category."""
+    """(tracks,) number of the pair of video and category."""
     category: Ints
     score: Doubles
     rows: list[Ints]
-    """The boxes of each, by image."""
+    """For each track, the rows of its boxes, by image."""
 
 
 def track_precisions(world: World, truth: TrueBoxes, answers: AnsweredBoxes) -> Doubles:
-    """(filters, thresholds, categories, 101); see ``precision.precisions``. Boxes without a track take no part."""
+    """Return (filters, thresholds, categories, 101) precisions; see ``precision.precisions``. Boxes need a track to
+    count.
+    """
     found = most_certain(answers)
     found = found.taken(found.track >= 0)
     num = world.num_categories
@@ -68,7 +70,7 @@ def track_precisions(world: World, truth: TrueBoxes, answers: AnsweredBoxes) -> 
 
 
 def _tracks(world: World, boxes: Boxes, scores: Doubles) -> _Tracks:
-    """In the order of their groups, within a group by falling score (the mean of the boxes')."""
+    """Return the tracks in the order of their groups, within a group by falling mean score of their boxes."""
     order = np.lexsort((boxes.image, boxes.track))
     starts = np.flatnonzero(np.diff(boxes.track[order], prepend=-1))
     rows = np.split(order, starts[1:]) if len(order) else []
@@ -89,9 +91,9 @@ def _placed(boxes: Boxes, rows: Ints) -> tuple[Ints, Doubles]:
 
 
 def _overlap(mine: tuple[Ints, Doubles], other: tuple[Ints, Doubles]) -> float:
-    """Images and boxes (xywh) of two tracks: summed intersection over summed union.
+    """Return the summed intersection over the summed union of two tracks, given as images and xywh boxes.
 
-    On an image where only one of them is, its box is the union.
+    On an image with only one of the tracks, its box is the union.
     """
     _, left, right = np.intersect1d(mine[0], other[0], assume_unique=True, return_indices=True)
     a, b = mine[1], other[1]
