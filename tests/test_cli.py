@@ -16,7 +16,8 @@ from fake_engines import SAMPLED, WINDOWED, use_fake_engines
 from PIL import Image
 from video_files import make_video
 
-from vas_tool.cli import FORMATS, MASK_VALUES, main
+from vas_tool.cli import FORMATS, main
+from vas_tool.commands.measure_arguments import MASK_VALUES
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry, table
 from vas_tool.engines.settings import Settings
