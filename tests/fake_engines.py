@@ -145,6 +145,8 @@ class GreyContent:
     def complete(self, work: ContentWork, *, progress: Progress = silent) -> Iterator[tuple[int, Content]]:
         for frame_index in work.frame_indices:
             out = np.zeros((*work.canvas.size_wh[::-1], 4), np.uint8)
-            out[work.amodal[frame_index]] = (128, 128, 128, 255)
-            assert box_xyxy(work.amodal[frame_index]) is not None
+            amodal = work.amodal.get(frame_index)  # a kill may have left the frame without one
+            if amodal is not None:
+                assert box_xyxy(amodal) is not None
+                out[amodal] = (128, 128, 128, 255)
             yield frame_index, out
