@@ -288,7 +288,7 @@ def test_nothing_is_given_without_the_secret(rooms: Rooms) -> None:
     for path in (
         "/config",
         "/workbench/main.js",
-        "/api/a/state",
+        "/api/a/events",
         "/gradio_api/queue/data?session_hash=a",
         "/assets/a.js",
     ):
@@ -314,7 +314,7 @@ def test_a_ticket_lets_one_browser_in(rooms: Rooms) -> None:
 
 def test_name_and_password_hold_for_every_route(rooms: Rooms) -> None:
     web = client(rooms, Access(login="me:pass:wörd", token=SECRET))
-    for path in ("/", f"/?token={SECRET}", "/config", "/api/a/state", "/workbench/main.js"):
+    for path in ("/", f"/?token={SECRET}", "/config", "/api/a/events", "/workbench/main.js"):
         answer = web.get(path)
         assert answer.status_code == 401 and answer.headers["www-authenticate"].startswith("Basic")
     assert web.post(UPLOAD, files={"files": ("a.mp4", b"0")}).status_code == 401
@@ -440,10 +440,10 @@ def test_a_failing_disk_is_told_in_words(
     web: TestClient, rooms: Rooms, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(rooms.session(token)), "undo", _full_disk)
-    monkeypatch.setattr("vas_tool.ui.routes.state_view", _full_disk)
+    monkeypatch.setattr("vas_tool.ui.routes.cost_view", _full_disk)
     wanted = "/disk/project.json: No space left on device; free some space on that disk"
     assert web.post(f"/api/{token}/do", json={"action": "undo"}).json()["error"] == wanted
-    answer = web.get(f"/api/{token}/state")
+    answer = web.get(f"/api/{token}/cost")
     assert answer.status_code == 500 and answer.json()["detail"] == wanted
     monkeypatch.setattr(Project, "open", _full_disk)
     (rooms.root / "other").mkdir()

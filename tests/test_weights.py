@@ -74,11 +74,12 @@ def test_auto_is_the_best_that_is_there(
     monkeypatch.setattr(registry, "has_gpu", lambda: gpu)
     monkeypatch.setattr(table, "missing_packages", lambda spec: [])
     assert registry.spec_of("segment").name == "builtin"
-    assert registry.better_than(registry.spec_of("segment")).startswith("vas-tool models download sam2.1-")
+    assert registry.better_engines(registry.spec_of("segment"))[0].get.startswith("vas-tool models download sam2.1-")
     in_cache(tmp_path)
     spec = registry.spec_of("segment")
     assert spec.name == chosen and spec.get == ""
-    assert registry.better_than(spec) == (f"vas-tool models download {hint}" if hint else "")
+    commands = [better.get for better in registry.better_engines(spec)]
+    assert commands[:1] == ([f"vas-tool models download {hint}"] if hint else [])
     assert registry.spec_of("segment", "sam2.1-tiny").name == "sam2.1-tiny", "by name it is always to be had"
 
 
@@ -86,7 +87,7 @@ def test_without_the_packages_auto_is_builtin(tmp_path: Path, monkeypatch: pytes
     in_cache(tmp_path)
     monkeypatch.setattr(table, "missing_packages", lambda spec: list(spec.packages)[-1:])
     assert registry.spec_of("segment").name == "builtin"
-    assert registry.better_than(registry.spec_of("segment")).startswith("pip install torch")
+    assert registry.better_engines(registry.spec_of("segment"))[0].get.startswith("pip install torch")
     with pytest.raises(EngineError, match=r"pip install --no-build-isolation sam2$"):
         registry.load("segment", "sam2.1-tiny")
 

@@ -153,16 +153,10 @@ def has_gpu() -> bool:
     return shutil.which("nvidia-smi") is not None or (sys.platform == "darwin" and platform.machine() == "arm64")
 
 
-def better_engine(spec: EngineSpec) -> EngineSpec | None:
-    """The best engine for the stage that is not all here; None when there is no better one for this computer."""
+def better_engines(spec: EngineSpec) -> list[EngineSpec]:
+    """The better engines for the stage that are not all here and that this computer is fit for, best first."""
     specs = engines_of(spec.stage)
-    return next((s for s in specs[: specs.index(spec)] if is_fit(s) and s.get), None)
-
-
-def better_than(spec: EngineSpec) -> str:
-    """How to get a better engine for the stage, as a command; empty when there is none for this computer."""
-    better = better_engine(spec)
-    return better.get if better else ""
+    return [s for s in specs[: specs.index(spec)] if is_fit(s) and s.get]
 
 
 @overload

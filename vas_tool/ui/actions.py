@@ -13,6 +13,7 @@ from vas_tool.hypotheses import Recipe
 from vas_tool.session import Session
 from vas_tool.session.prompting import stroke_of
 from vas_tool.types import AmodalBox, Box, Click
+from vas_tool.ui.weights import DOWNLOADS
 
 Arguments = dict[str, Any]
 Answer = dict[str, Any]
@@ -114,6 +115,8 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "track": _quiet(lambda s, a: s.start_tracking(int(a["object"]), int(a["frame"]), direction=a["direction"])),
     "complete": _quiet(lambda s, a: s.start_completing(a["object"])),
     "engine": _quiet(lambda s, a: s.choose_engine(str(a["stage"]), str(a["name"]))),
+    "get_weights": _quiet(lambda _, a: DOWNLOADS.start(str(a["name"]))),
+    "stop_weights": _quiet(lambda _, a: DOWNLOADS.stop(str(a["name"]))),
     "parameter": _quiet(lambda s, a: s.set_parameter(stage_named(str(a["stage"])), str(a["name"]), a["value"])),
     "hypotheses": _quiet(lambda s, a: s.start_hypotheses(int(a["object"]), int(a["count"]))),
     "pick": _quiet(lambda s, a: s.start_picking(int(a["object"]), _recipe(a), _span(a))),

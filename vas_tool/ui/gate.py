@@ -46,7 +46,6 @@ SERVED_BELOW = (
     "/static/",
     "/svelte/",
     "/gradio_api/run/",
-    "/gradio_api/heartbeat/",
 )
 """What this page needs. Gradio has more routes (files, proxies, recordings, monitoring): they are shut."""
 

@@ -17,7 +17,6 @@ from vas_tool.ui.reports import report_html, told
 from vas_tool.ui.rooms import ImportOptions, Rooms
 from vas_tool.ui.routes import WORKBENCH
 from vas_tool.ui.uploads import Uploads
-from vas_tool.ui.weights import fetch_weights, weights_row
 
 NOTHING_OPEN = {"token": "", "base": ""}
 """The workbench's value before a clip is open."""
@@ -84,7 +83,7 @@ class Page:
         self.opener = opener
         self._tokens: dict[str, str] = {}
         self._stops: dict[str, threading.Event] = {}
-        """Of the tabs that are here."""
+        """Of the tabs that import now."""
 
     def build(self) -> gr.Blocks:
         """The page as Gradio blocks."""
@@ -92,10 +91,9 @@ class Page:
         with gr.Blocks(title="vas-tool", analytics_enabled=False) as blocks:
             with gr.Row(elem_id="topbar"):
                 gr.Markdown("vas-tool", elem_id="brand")
-                project, sample, upload, path, open_path, stop, show_options = _opening_bar(self.rooms)
+                project, sample, upload, path, open_path, stop = _opening_bar(self.rooms)
                 export_format, only_accepted, export = _export_bar()
-            options_row, options = _options_row()
-            weights_block, weights, fetch = weights_row()
+            options = _options_panel()
             message = gr.Markdown(elem_id="message")
             workbench = gr.HTML(
                 value=NOTHING_OPEN,
@@ -117,28 +115,18 @@ class Page:
                 event(lambda: gr.Button(visible=True), [], stop, queue=False, show_progress="hidden", **OURS)
                 opening = event(handler, inputs, opened, show_progress_on=message, concurrency_limit=4, **OURS)
                 opening.then(lambda: gr.Button(visible=False), [], stop, queue=False, show_progress="hidden", **OURS)
-            shown = gr.State(False)
-            toggle = show_options.click(lambda on: not on, shown, shown, queue=False, show_progress="hidden", **OURS)
-            rows = [options_row, weights_block]
-            toggle.then(lambda on: [gr.Row(visible=on)] * 2, shown, rows, queue=False, show_progress="hidden", **OURS)
-            fetch.click(fetch_weights, weights, message, show_progress_on=message, concurrency_limit=1, **OURS)
             stop.click(self._stop, [], message, queue=False, show_progress="hidden", **OURS)
             begun = export.click(_exporting, [], [export, message], queue=False, show_progress="hidden", **OURS)
             asked = [export_format, only_accepted]
             done = begun.then(self._export, asked, message, show_progress_on=message, **OURS)
             done.then(_may_export, [], export, queue=False, show_progress="hidden", **OURS)
-            blocks.unload(self._leave)
         return blocks
 
-    # --- a tab comes and goes -------------------------------------------------------------------------------------
+    # --- a tab comes ----------------------------------------------------------------------------------------------
 
     def _arrive(self, request: gr.Request, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
         wanted = request.query_params.get("project", "")
         return self._opened(request, lambda report: self.opener.arrive(wanted, report), progress)
-
-    def _leave(self, request: gr.Request) -> None:
-        self._stops.pop(str(request.session_hash), None)
-        self.rooms.leave(self._tokens.get(str(request.session_hash), ""))
 
     # --- opening --------------------------------------------------------------------------------------------------
 
@@ -174,7 +162,9 @@ class Page:
         return self._opened(request, lambda report: self.opener.path(path, report, options=options), progress)
 
     def _stop(self, request: gr.Request) -> str:
-        self._stops.setdefault(str(request.session_hash), threading.Event()).set()
+        stop = self._stops.get(str(request.session_hash))
+        if stop is not None:
+            stop.set()
         return "Stopping; nothing half-made is left."
 
     def _opened(
@@ -194,14 +184,14 @@ class Page:
             token = enter(report)
         except (VasToolError, OSError) as error:
             return gr.skip(), _alert(told(error)), gr.skip()
+        finally:
+            self._stops.pop(tab, None)
         if not token:
             return gr.skip(), "", gr.skip()
         project = self.rooms.session(token).project
-        self.rooms.leave(self._tokens.get(tab, ""))
         known = {other: old for other, old in list(self._tokens.items()) if self.rooms.knows(old)}
         self._tokens = {**known, tab: token}
-        if tab not in self._stops:  # it was closed while the clip was made: nobody will leave for it
-            self.rooms.leave(token)
+        self.rooms.leave(token)  # unless its page speaks: it may have been closed while the clip was made
         choices = gr.Dropdown(choices=self.rooms.projects(), value=project.name)
         return {"token": token, "base": ""}, "", choices
 
@@ -234,25 +224,26 @@ def _opening_bar(rooms: Rooms) -> tuple[Any, ...]:
     sample = gr.Button("Open the sample", elem_id="open-sample")
     upload = gr.UploadButton("Upload a video", elem_id="upload")  # of any suffix: what opens by its path
     path = gr.Textbox(
-        label="Path",
+        label=f"Path of a video, an image folder, or a folder with rgbs/ and masks/, under {rooms.root}",
         show_label=False,
         container=False,
-        placeholder=f"video, image folder, or rgbs/ + masks/ folder under {rooms.root}",
+        placeholder="Path of a video or folder",
         max_lines=1,
         elem_id="path",
     )
     open_path = gr.Button("Open path", elem_id="open-path")
-    show_options = gr.Button("Options", elem_id="import-options")
+    gr.Button("Options", elem_id="import-options")
     stop = gr.Button("Stop import", visible=False, elem_id="stop-import")
-    return project, sample, upload, path, open_path, stop, show_options
+    return project, sample, upload, path, open_path, stop
 
 
-def _options_row() -> tuple[Any, list[Any]]:
-    with gr.Row(visible=False, elem_id="options") as row:
+def _options_panel() -> list[Any]:
+    """How a video becomes a clip. The page's own script shows it over the picture when its button is pressed."""
+    with gr.Row(elem_id="options"):
         fps = gr.Number(8, label="frames per second", minimum=0.1, maximum=60, elem_id="fps")
         start = gr.Number(0, label="start, seconds", minimum=0, elem_id="start")
         end = gr.Number(None, label="end, seconds (0: all)", elem_id="end")
-    return row, [fps, start, end]
+    return [fps, start, end]
 
 
 def _options(fps: float | None, start: float | None, end: float | None) -> ImportOptions:

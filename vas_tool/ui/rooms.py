@@ -52,6 +52,10 @@ class Rooms:
         self._tokens: dict[str, Path] = {}
         self._seen: dict[str, float] = {}
         """Token -> when its page last asked for something (monotonic seconds)."""
+        self._watched: set[str] = set()
+        """Tokens that are dropped when their page stays silent."""
+        self.stopping = threading.Event()
+        """Set when the server stops: nothing more is told to open pages."""
 
     def projects(self) -> list[str]:
         """Names of the projects under the root, last used first."""
@@ -141,13 +145,17 @@ class Rooms:
             return token in self._tokens
 
     def leave(self, token: str) -> None:
-        """The tab seems to have gone. When its page stays silent it has, and its token opens nothing any more.
+        """The tab may have gone, or never come. Once its page has been silent for the linger time it has, and its token
+        opens nothing any more.
 
         A line that was down for a moment looks the same from here: what the person did meanwhile is still to come.
         When nobody is left the project is closed, once no job runs.
         """
-        if self.knows(token):
-            self._later(self._drop_if_silent, token)
+        with self._mutex:
+            if token not in self._tokens or token in self._watched:
+                return
+            self._watched.add(token)
+        self._later(self._drop_if_silent, token)
 
     def close(self) -> None:
         """Close every project: jobs stop, finished frames are kept."""
@@ -157,6 +165,7 @@ class Rooms:
             self._sessions.clear()
             self._tokens.clear()
             self._seen.clear()
+            self._watched.clear()
 
     def _door(self, folder: Path) -> threading.Lock:
         """Held by whoever opens or closes a project: one at a time."""
@@ -171,8 +180,8 @@ class Rooms:
             self._seen[token] = time.monotonic()
         return token
 
-    def _later(self, act: Callable[[Any], None], about: str | Path) -> None:
-        timer = threading.Timer(self._linger, act, args=(about,))
+    def _later(self, act: Callable[[Any], None], about: str | Path, *, seconds: float | None = None) -> None:
+        timer = threading.Timer(self._linger if seconds is None else seconds, act, args=(about,))
         timer.daemon = True
         timer.start()
 
@@ -180,11 +189,14 @@ class Rooms:
         with self._mutex:
             folder = self._tokens.get(token)
             if folder is None:
+                self._watched.discard(token)
                 return
-            if time.monotonic() - self._seen[token] < self._linger:
-                self._later(self._drop_if_silent, token)
+            left = self._seen[token] + self._linger - time.monotonic()
+            if left > 0:
+                self._later(self._drop_if_silent, token, seconds=left)
                 return
             del self._tokens[token], self._seen[token]
+            self._watched.discard(token)
         self._close_if_empty(folder)
 
     def _close_if_empty(self, folder: Path) -> None:

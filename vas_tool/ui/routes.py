@@ -1,6 +1,7 @@
 """The workbench's routes: pictures, state and actions, beside Gradio. Every route needs a tab's token.
 
-    GET  /api/{token}/state?since=V            everything but pictures (``views.state_view``)
+    GET  /api/{token}/events?since=V           everything but pictures (``views.state_view``) after every change: a
+                                               stream of server-sent events that ends with the page (``events``)
     GET  /api/{token}/frames/{i}.jpg           a frame of the clip; ?w= asks for a smaller one
     GET  /api/{token}/masks/{i}                every object's masks on a frame, as row-major runs
     GET  /api/{token}/content/{object}/{i}.png the object's colours, RGBA, the canvas's size
@@ -26,7 +27,7 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 from fastapi import APIRouter, Body, FastAPI, HTTPException, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
 from vas_tool.errors import NothingToDo, VasToolError
@@ -36,6 +37,7 @@ from vas_tool.storage import LayerFolder
 from vas_tool.types import Content
 from vas_tool.ui.actions import perform
 from vas_tool.ui.choice_views import cost_view, hypotheses_view
+from vas_tool.ui.events import HEADERS, state_events
 from vas_tool.ui.reports import told
 from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.views import masks_view, state_view
@@ -63,9 +65,10 @@ def add_routes(app: FastAPI, rooms: Rooms) -> None:
         except KeyError:
             raise HTTPException(404, "this tab is not known any more; reload the page") from None
 
-    @router.get("/state")
-    def state(token: str, since: int | None = None) -> dict[str, Any]:
-        return state_view(session_of(token), since)
+    @router.get("/events")
+    async def events(token: str, since: int | None = None) -> StreamingResponse:
+        session_of(token)
+        return StreamingResponse(state_events(rooms, token, since), media_type="text/event-stream", headers=HEADERS)
 
     @router.get("/frames/{frame_index}.jpg")
     def frame(token: str, frame_index: int, w: int | None = None) -> Response:

@@ -22,6 +22,7 @@ from vas_tool.ui.collecting import kept_for_good
 from vas_tool.ui.gate import Gate
 from vas_tool.ui.layout import PAGE_HEAD, Page, dark_theme
 from vas_tool.ui.opening import Opener
+from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.routes import add_routes
 from vas_tool.ui.uploads import UPLOAD_LIMIT_GB, Uploads, add_upload_route
 
@@ -31,7 +32,7 @@ PORT = 7860
 """The first one tried; the next free one is taken."""
 
 STOP_SECONDS = 3
-"""What a stopped server waits for open connections; a page that is open holds one for ever."""
+"""What a stopped server waits for requests that it is answering."""
 
 
 def make_app(opener: Opener, access: Access) -> FastAPI:
@@ -77,7 +78,7 @@ def serve(opener: Opener, access: Access, *, port: int | None = None, browser: b
         once = f"?token={access.ticket()}" if access.token else ""
         threading.Thread(target=_open_when_up, args=(address + once, chosen), daemon=True).start()
     threading.Thread(target=_import_ahead, daemon=True, name="import-ahead").start()
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=access.host,
         port=chosen,
@@ -85,6 +86,23 @@ def serve(opener: Opener, access: Access, *, port: int | None = None, browser: b
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
+    server = _Server(config, opener.rooms)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise SystemExit(1)  # it has said why
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of events of open pages when it stops: they would never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, rooms: Rooms) -> None:
+        super().__init__(config)
+        self._rooms = rooms
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._rooms.stopping.set()
+        await super().shutdown(sockets)
 
 
 def _address(access: Access, port: int) -> str:

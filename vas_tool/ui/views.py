@@ -21,6 +21,7 @@ from vas_tool.project.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.session import Session
 from vas_tool.types import STAGES, Mask, SizeWH, Stage
 from vas_tool.ui.choice_views import parameters_view
+from vas_tool.ui.weights import DOWNLOADS, offers
 
 Json = dict[str, Any]
 
@@ -131,13 +132,13 @@ def _object_view(session: Session, thing: AnnotatedObject, *, until: float) -> J
     }
 
 
-_ENGINE_VIEWS: WeakKeyDictionary[Session, tuple[Truth, tuple[int, int], list[Json]]] = WeakKeyDictionary()
+_ENGINE_VIEWS: WeakKeyDictionary[Session, tuple[Truth, tuple[int, int, int], list[Json]]] = WeakKeyDictionary()
 """Of each session, the last view of its engines, with what it was made from: weights are looked for in many places."""
 
 
 def _engine_views(session: Session, *, hurried: bool) -> list[Json]:
     """One a stage; looked up again when something was done, or a second later, or, ``hurried``, another was chosen."""
-    truth, now = session.project.truth, (session.version, int(time.monotonic()))
+    truth, now = session.project.truth, (session.version, int(time.monotonic()), DOWNLOADS.serial)
     kept = _ENGINE_VIEWS.get(session)
     chosen = kept is not None and (kept[0].engines, kept[0].settings) == (truth.engines, truth.settings)
     if kept is None or not (chosen if hurried else kept[0] is truth and kept[1] == now):
@@ -155,9 +156,9 @@ def _engine_view(session: Session, stage: Stage) -> Json:
     if running is None:
         choices.append({**_choice_view(chosen, best), "engine": chosen, "note": UNKNOWN_ENGINE, "cost": ""})
     name = running.name if running else chosen
-    better = registry.better_than(running) if running else ""
     return {
-        **{"stage": stage, "name": name, "chosen": chosen, "choices": choices, "better": better},
+        **{"stage": stage, "name": name, "chosen": chosen, "choices": choices},
+        "offers": offers(running) if running else [],
         "parameters": parameters_view(session.project, running) if running else [],
         "seeded": running is not None and running.seeded,
     }

@@ -1,65 +1,148 @@
-"""Weights from the page: what there is to fetch, how large it is and under which licence, and one button."""
+"""Weights from the page: what an engine's row offers, and downloads in the background with progress and a stop."""
 
 from __future__ import annotations
 
-from html import escape
+import logging
+import threading
+import time
+from dataclasses import dataclass, replace
 from typing import Any
 
-import gradio as gr
-
 from vas_tool.engines import registry, table
+from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.weights import AnyWeights, download
-from vas_tool.errors import VasToolError
-from vas_tool.types import STAGES
+from vas_tool.errors import Cancelled, EngineError, VasToolError
 from vas_tool.ui.reports import told
 
+logger = logging.getLogger(__name__)
 
-def weights_row() -> tuple[Any, Any, Any]:
-    """(row, choice, button): hidden until asked for. The button says size and licence before anything is fetched."""
-    weights = offered()
-    with gr.Row(visible=False, elem_id="weights") as row:
-        names = [w.name for w in weights]
-        value = first_offer()
-        choice = gr.Dropdown(names, value=value, label="weights of an engine", elem_id="weights-name")
-        button = gr.Button(button_text(value), size="sm", elem_id="weights-download")
-        choice.change(button_text, choice, button, show_progress="hidden", api_visibility="private")
-    return row, choice, button
+Json = dict[str, Any]
+
+TELL_SECONDS = 0.25
+"""Between two reports of how far a download is; each makes the state of every open page anew."""
 
 
-def offered() -> list[AnyWeights]:
-    """All weights that can be fetched; some are only looked for."""
-    return [weights for weights in registry.all_weights() if weights.repo_id]
+@dataclass(frozen=True)
+class Fetching:
+    """A download: running, stopped or failed. One that is done is forgotten: its weights are there."""
+
+    done: int = 0
+    total: int = 0
+    """Of ``done``; 0 while unknown."""
+    what: str = ""
+    """What is counted: ``download sam2.1-tiny, MB``."""
+    runs: bool = True
+    error: str = ""
+    """In words, for the person."""
 
 
-def first_offer() -> str | None:
-    """What most people want first: the weights that make the earliest stage better on this computer."""
-    names = [weights.name for weights in offered()]
-    for stage in STAGES:
-        better = registry.better_engine(registry.spec_of(stage))
-        if better and not registry.has_weights(better) and better.weights[0].name in names:
-            return better.weights[0].name
-    return names[0] if names else None
+class Downloads:
+    """The downloads that pages have begun: one of each weights at a time, for all pages together. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._fetching: dict[str, Fetching] = {}
+        self._stops: dict[str, threading.Event] = {}
+        self.serial = 0
+        """Grows with everything that can be told."""
+
+    def of(self, name: str) -> Fetching | None:
+        """The download of the weights of that name, if there is something to tell of it."""
+        with self._mutex:
+            return self._fetching.get(name)
+
+    def start(self, name: str) -> None:
+        """Fetch weights in the background; nothing new happens while they are being fetched. Raises EngineError for
+        a name that is none, or whose weights no hub has.
+        """
+        weights = next((w for w in registry.all_weights() if w.name == name), None)
+        if weights is None or not weights.repo_id:
+            raise EngineError(f"there is nothing to download for {name}; `vas-tool models` lists what there is")
+        with self._mutex:
+            before = self._fetching.get(name)
+            if before and before.runs:
+                return
+            stop = self._stops[name] = threading.Event()
+            self._tell(name, Fetching(what=f"download {name}, MB"))
+        threading.Thread(target=self._run, args=(weights, stop), daemon=True, name=f"download-{name}").start()
+
+    def stop(self, name: str) -> None:
+        """Stop a download at its next step. What has arrived is kept: the next start goes on from there."""
+        with self._mutex:
+            if name in self._stops:
+                self._stops[name].set()
+
+    def _run(self, weights: AnyWeights, stop: threading.Event) -> None:
+        told_at = 0.0
+
+        def progress(done: int, total: int, what: str, /) -> None:
+            nonlocal told_at
+            if stop.is_set():
+                raise Cancelled("stopped")
+            if time.monotonic() - told_at >= TELL_SECONDS:
+                told_at = time.monotonic()
+                with self._mutex:
+                    self._tell(weights.name, Fetching(done, total, what))
+
+        end: Fetching | None = None
+        try:
+            download(weights, progress=progress)
+        except Cancelled:
+            end = self._ended(weights.name, "")
+        except (VasToolError, OSError) as error:
+            end = self._ended(weights.name, told(error))
+        except Exception as error:  # a download that only vanished would be waited for for ever
+            logger.exception("the download of %s failed", weights.name)
+            end = self._ended(weights.name, f"{type(error).__name__}: {error}; see the log")
+        with self._mutex:
+            self._tell(weights.name, end)
+
+    def _ended(self, name: str, error: str) -> Fetching:
+        return replace(self.of(name) or Fetching(), runs=False, error=error)
+
+    def _tell(self, name: str, fetching: Fetching | None) -> None:
+        if fetching is None:
+            self._fetching.pop(name, None)
+        else:
+            self._fetching[name] = fetching
+        self.serial += 1
 
 
-def button_text(name: str | None) -> str:
-    """What the button promises: ``Download sam2.1-tiny: 156 MB, licence Apache-2.0``."""
-    for weights in registry.all_weights():
-        if weights.name == name:
-            return f"Download {name}: {weights.num_megabytes} MB, licence {weights.licence}"
-    return "Nothing to download"
+DOWNLOADS = Downloads()
+"""Of this process: weights are for all projects alike."""
 
 
-def fetch_weights(name: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
-    """Fetch what the button promises; gives the message for the person."""
-    chosen = next((w for w in registry.all_weights() if w.name == name), None)
-    if chosen is None:
-        return "Choose the weights in the list."
-    try:
-        found = chosen.find()
-        path = found or download(chosen, progress=lambda done, total, what: progress((done, total), desc=what))
-    except (VasToolError, OSError) as error:
-        return f'<span role="alert">⚠ {escape(told(error))}</span>'
-    lacking = (s.install for s in registry.ENGINES if chosen in s.weights and table.missing_packages(s))
-    install = next(lacking, "")
-    more = f" The engine still needs: `{install}`" if install else ""
-    return f"**{name}** {'is there already' if found else 'is ready'}: `{path}`.{more}"
+def offers(spec: EngineSpec) -> list[Json]:
+    """The better engines for a stage that are not complete here and that this computer is fit for, best first.
+
+    Each with what it is and costs, the command that gets all it lacks, and, unless it lacks packages (then the command
+    is the way) or its weights are there, what a button could fetch: ``weights`` with megabytes and licence, and how far
+    that is.
+    """
+    return [_offer(better) for better in registry.better_engines(spec)]
+
+
+def _offer(spec: EngineSpec) -> Json:
+    lacks_packages = bool(table.missing_packages(spec))
+    weights = None if lacks_packages or registry.has_weights(spec) else spec.weights[0]
+    return {
+        "engine": spec.name,
+        "note": spec.note,
+        "cost": spec.cost,
+        "get": spec.get,
+        "weights": _weights_view(weights) if weights is not None and weights.repo_id else None,
+    }
+
+
+def _weights_view(weights: AnyWeights) -> Json:
+    fetching = DOWNLOADS.of(weights.name)
+    return {
+        "name": weights.name,
+        "megabytes": weights.num_megabytes,
+        "licence": weights.licence,
+        "runs": fetching is not None and fetching.runs,
+        "done": fetching.done if fetching else 0,
+        "total": fetching.total if fetching else 0,
+        "what": fetching.what if fetching else "",
+        "error": fetching.error if fetching else "",
+    }

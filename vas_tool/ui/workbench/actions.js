@@ -8,7 +8,7 @@ const PLACE_AFTER_MS = 500;
 export class Actions {
   /**
    * @param {{store, say: (text) => void, take: (answer) => void, refused: () => void, succeeded: () => void}} parts
-   *   take applies an answer's state and masks; refused asks for the state, which a failed action may have changed
+   *   take applies an answer's state and masks; refused shows again what holds
    */
   constructor(parts) {
     Object.assign(this, parts);

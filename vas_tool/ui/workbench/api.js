@@ -2,7 +2,6 @@
 // a lost connection delays it, nothing drops it.
 
 const RETRY_MS = [300, 800, 1500, 3000, 5000];
-const STATE_TIMEOUT_MS = 15000;
 const DO_TIMEOUT_MS = 60000;
 const GATEWAY_STATUS = [502, 503, 504]; // a tunnel or proxy whose far end is away: the same as no connection
 const GONE_STATUS = [401, 404]; // another secret, or another run of the server: a reload says which
@@ -27,17 +26,32 @@ async function fetchOrLost(url, options) {
   return response;
 }
 
-/** What the server says of its failure, or `otherwise`. */
-async function wordsOf(response, otherwise) {
+/** Throw for an answer that is none: in the server's own words, where it has some. */
+async function refuse(response, otherwise) {
+  if (GONE_STATUS.includes(response.status)) throw new GoneError(otherwise);
+  if (response.ok) return;
   const answer = await response.json().catch(() => null);
-  return typeof answer?.detail === "string" ? answer.detail : otherwise;
+  throw new Error(typeof answer?.detail === "string" ? answer.detail : otherwise);
+}
+
+/** Server-sent events as they arrive: the JSON of each, null for a comment. */
+async function* eventsOf(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = ""; ; ) {
+    const { value, done } = await reader.read().catch((error) => { throw new LostError(error.message); });
+    if (done) return;
+    const events = (rest + value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) yield event.startsWith("data: ") ? JSON.parse(event.slice(6)) : null;
+  }
 }
 
 export class Api {
   /**
    * @param {{token: string, base: string}} address
-   * @param {{since: () => number|null, state: (state, order: number) => void, lost: (waiting: number) => void,
-   *          back: () => void, gone: () => void, queue: () => void}} on  what to do with what comes back
+   * @param {{since: () => number|null, state: (state, order: number) => void, trouble: (words: string) => void,
+   *          lost: (waiting: number) => void, back: () => void, gone: () => void, queue: () => void}} on
+   *   what to do with what comes back
    */
   constructor({ token, base }, on) {
     this.root = `${base}/api/${token}`;
@@ -63,20 +77,28 @@ export class Api {
 
   async getJson(path, signal) {
     const response = await fetchOrLost(this.url(path), { signal, cache: "no-store" });
-    if (GONE_STATUS.includes(response.status)) throw new GoneError(`${path} is not on the server`);
-    if (!response.ok) throw new Error(await wordsOf(response, `${path}: the server answered ${response.status}`));
+    await refuse(response, `${path}: the server answered ${response.status}`);
     this.reached();
     return response.json();
   }
 
-  /** Ask for the state; the whole of it when nothing is known yet. */
-  async state() {
-    const order = ++this.order;
+  /**
+   * Hear of the state after every change, for as long as the server and the page are there; throws when it ends.
+   * `heard` is called whenever the server says anything, at least every few seconds.
+   */
+  async listen(signal, heard) {
     const since = this.on.since();
-    const path = since === null ? "state" : `state?since=${since}`;
-    const state = await this.getJson(path, AbortSignal.timeout(STATE_TIMEOUT_MS));
-    if (!this.closed) this.on.state(state, order);
-    return state;
+    const path = since === null ? "events" : `events?since=${since}`;
+    const response = await fetchOrLost(this.url(path), { signal, cache: "no-store" });
+    await refuse(response, `${path}: the server answered ${response.status}`);
+    for await (const event of eventsOf(response.body)) {
+      if (this.closed) return;
+      heard();
+      this.reached();
+      if (event?.state) this.on.state(event.state, ++this.order);
+      if (event?.error) this.on.trouble(event.error);
+    }
+    throw new LostError("the server has ended the connection");
   }
 
   /**
@@ -138,8 +160,7 @@ export class Api {
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(DO_TIMEOUT_MS),
     });
-    if (GONE_STATUS.includes(response.status)) throw new GoneError("do");
-    if (!response.ok) throw new Error(await wordsOf(response, `“${body.action}” failed: the server answered ${response.status}. Its log says why.`));
+    await refuse(response, `“${body.action}” failed: the server answered ${response.status}. Its log says why.`);
     const answer = await response.json();
     this.reached();
     answer.order = order;

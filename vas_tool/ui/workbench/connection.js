@@ -1,11 +1,12 @@
-// One project's line to the server: asks for the state as often as is useful, and says so when nobody answers.
+// One project's line to the server: hears of the state whenever it changes, and says so when nobody speaks any more.
 import { Api, GoneError, LostError } from "./api.js";
 import { plural } from "./hint.js";
 import { keep } from "./kept.js";
 
-const POLL_MS = { refining: 100, job: 250, answer: 700, broken: 1000, idle: 4000 };
 const LOST_MS = [1000, 1500, 2500, 4000, 6000]; // a server that is down is asked less and less often
-const REST = 4; // times as long as the last answer took
+const BROKEN_MS = 1000; // after an answer that is none
+const AGAIN_MS = 200; // after a stream that has ended: the server may be there all the same
+const QUIET_MS = 20000; // a server that is there says something every five seconds
 const RELOAD_AFTER_MS = 400; // long enough to read why
 const RELOAD_MARK = "vas-reloaded"; // sessionStorage: the page was reloaded because its session was gone
 
@@ -15,21 +16,21 @@ export class Connection {
    *   onState is told of each newer state, onLine when the line is lost and when it is back
    */
   constructor({ root, store, status, onState, onLine }) {
-    Object.assign(this, { root, store, status, onState, onLine, api: null, answeredIn: 0 });
+    Object.assign(this, { root, store, status, onState, onLine, api: null, timer: 0, quiet: 0, stream: null, spoke: false });
     window.addEventListener("pagehide", () => this.api?.isLost && keep({ store, queue: this.api.queue }));
-    document.addEventListener("visibilitychange", () => !document.hidden && this.pollIn(0));
+    document.addEventListener("visibilitychange", () => !document.hidden && this.api?.isLost && this.listenIn(0));
   }
 
   /** Open a line; returns its Api. */
   open(address) {
     const api = new Api(address, this.answersOf(() => this.api === api));
     this.api = api;
-    this.pollIn(0);
+    this.listenIn(0);
     return api;
   }
 
   close() {
-    clearTimeout(this.timer);
+    this.stopListening();
     this.api?.close();
     this.api = null;
     this.status.lost(null);
@@ -41,6 +42,7 @@ export class Connection {
     return {
       since: () => this.store.version,
       state: guarded((state, order) => this.takeState(state, order)),
+      trouble: guarded((words) => this.status.say(words)),
       lost: guarded((waiting) => this.lineLost(waiting)),
       back: guarded(() => this.lineBack()),
       gone: guarded(() => this.gone()),
@@ -49,9 +51,7 @@ export class Connection {
   }
 
   queueChanged() {
-    const before = this.store.waiting;
     this.store.waiting = this.api.waiting;
-    if (this.store.waiting && !before) this.pollSoon(); // what the answer waits for is told meanwhile
     if (this.api.isLost) this.tellLost(this.store.waiting);
     this.status.renderSaved();
   }
@@ -71,12 +71,13 @@ export class Connection {
 
   lineLost(waiting) {
     this.tellLost(waiting);
-    this.pollIn(LOST_MS[Math.min(this.api.misses, LOST_MS.length) - 1]);
+    this.listenIn(LOST_MS[Math.min(this.api.misses, LOST_MS.length) - 1]);
     if (this.api.misses === 1) this.onLine(false);
   }
 
   lineBack() {
     this.status.lost(null);
+    if (!this.stream) this.listenIn(0);
     this.onLine(true);
   }
 
@@ -95,42 +96,48 @@ export class Connection {
     setTimeout(() => location.reload(), RELOAD_AFTER_MS);
   }
 
-  /** Ask again after `ms`; replaces an earlier appointment. */
-  pollIn(ms) {
+  stopListening() {
     clearTimeout(this.timer);
-    if (this.api) this.timer = setTimeout(() => this.poll(this.api), ms);
+    clearTimeout(this.quiet);
+    this.stream?.abort();
+    this.stream = null;
   }
 
-  /** Ask again as soon as the state says there is something to wait for. */
-  pollSoon() {
-    this.pollIn(this.pause);
+  /** Listen after `ms`, in place of what is listened to now. */
+  listenIn(ms) {
+    this.stopListening();
+    if (this.api) this.timer = setTimeout(() => this.listen(this.api), ms);
   }
 
-  get pause() {
-    const { state, jobRuns, waiting } = this.store;
-    if (!state?.refining && !jobRuns) return waiting ? POLL_MS.answer : POLL_MS.idle;
-    const wanted = state.refining ? POLL_MS.refining : POLL_MS.job;
-    return Math.max(wanted, this.answeredIn * REST); // a long clip's state costs the server time that the work needs
-  }
-
-  async poll(api) {
+  async listen(api) {
     if (api !== this.api || !this.root.isConnected) return;
-    const asked = performance.now();
+    const stream = new AbortController();
+    this.stream = stream;
+    this.spoke = false;
+    this.waitForWord(stream);
     try {
-      await api.state();
-      this.answeredIn = performance.now() - asked;
+      await api.listen(stream.signal, () => {
+        this.spoke = true;
+        this.waitForWord(stream);
+      });
     } catch (error) {
-      if (api === this.api) this.failed(error);
-      return;
+      if (stream === this.stream && api === this.api) this.failed(error);
     }
-    if (api === this.api) this.pollSoon();
+  }
+
+  /** From now on the server may be silent for a while, not longer. */
+  waitForWord(stream) {
+    clearTimeout(this.quiet);
+    this.quiet = setTimeout(() => stream === this.stream && this.failed(new LostError("nothing was heard")), QUIET_MS);
   }
 
   failed(error) {
+    const { spoke } = this;
+    this.stopListening();
     if (error instanceof GoneError) return this.gone();
-    if (error instanceof LostError) return this.api.missed();
+    if (error instanceof LostError) return spoke ? this.listenIn(AGAIN_MS) : this.api.missed();
     this.status.say(error.message);
-    return this.pollIn(POLL_MS.broken);
+    return this.listenIn(BROKEN_MS);
   }
 
   /** A picture or mask did not come. */
@@ -138,7 +145,7 @@ export class Connection {
     if (!this.api) return undefined;
     if (error instanceof LostError) return this.api.isLost || this.api.missed(); // several fail at once: one miss
     this.status.say(error.message);
-    if (error instanceof GoneError) this.pollIn(0); // the state tells whether it is this picture or the whole session
+    if (error instanceof GoneError) this.listenIn(0); // tells whether it is this picture or the whole session
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
 // Which engine makes each stage: what runs, what there is to choose from, what it costs, and what others have made.
 import { make } from "./elements.js";
 import { plural } from "./hint.js";
+import { Offers } from "./offers.js";
 
 const STAGE_WORDS = { segment: "Modal masks", depth: "Depth", amodal: "Amodal masks", content: "Content" };
 const FROM_NOW_ON = "auto takes the best engine that is present. A change counts for what is made from now on; what is made stays as it is.";
@@ -16,14 +17,18 @@ export class EnginePanel {
   constructor({ root, store, actions }) {
     Object.assign(this, { store, actions });
     this.sum = root.querySelector('[data-part="engine-sum"]');
+    this.better = root.querySelector('[data-part="engine-better"]');
     this.list = root.querySelector('[data-part="engines"]');
+    const box = root.querySelector(".vas-engines");
+    box.addEventListener("toggle", () => box.open && box.scrollIntoView({ block: "start" })); // what opened is seen
+    this.offers = new Offers(actions, () => this.render());
     this.again = new Map(); // stage -> where it says what other engines made
     this.made = "";
   }
 
   render() {
     const engines = this.store.state?.engines ?? [];
-    const text = JSON.stringify(engines);
+    const text = JSON.stringify([engines, [...this.offers.chosen]]);
     if (text !== this.made) this.renderRows(engines); // else an open list of choices would close
     this.made = text;
     for (const { stage, name } of engines) this.renderAgain(stage, name);
@@ -37,12 +42,13 @@ export class EnginePanel {
 
   renderRows(engines) {
     this.sum.textContent = [...new Set(engines.map(({ name }) => name))].join(", ");
+    this.better.hidden = !engines.some(({ offers }) => offers.length);
     this.list.replaceChildren(...engines.flatMap((engine) => this.row(engine)));
     if (engines.length) this.list.append(make("dd", { textContent: FROM_NOW_ON }));
   }
 
   row(engine) {
-    const { stage, chosen, choices, better } = engine;
+    const { stage, chosen, choices, offers } = engine;
     const { note, cost, licence, size, lacks } = choices.find(({ name }) => name === chosen) ?? choices[0];
     const again = make("div", { data: { testid: `engine-again-${stage}` }, hidden: true });
     this.again.set(stage, again);
@@ -50,15 +56,9 @@ export class EnginePanel {
     if (cost) body.append(make("p", { textContent: cost, data: { testid: `engine-cost-${stage}` } }));
     body.append(make("p", { textContent: `Licence ${licence}, ${size}.` }));
     if (lacks) body.append(make("p", { className: "vas-better" }, "Not complete: ", make("code", { textContent: lacks })));
-    if (better) body.append(this.betterLine(better));
+    if (offers.length) body.append(this.offers.box(stage, offers));
     body.append(again);
     return [make("dt", {}, STAGE_WORDS[stage] ?? stage, this.chooser(engine)), body];
-  }
-
-  /** The command that gets a better engine; what can be fetched with a button says where that is. */
-  betterLine(better) {
-    const words = better.includes("models download") ? ["; or the button under Options, at the top"] : [];
-    return make("p", { className: "vas-better" }, "Better: ", make("code", { textContent: better }), ...words);
   }
 
   chooser({ stage, chosen, choices }) {

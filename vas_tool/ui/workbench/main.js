@@ -22,7 +22,7 @@ import { Timeline } from "./timeline.js";
 import { Tools } from "./tools.js";
 import { Tray } from "./tray.js";
 import { View } from "./view.js";
-import { keepFromDragging, keepHeight, loadStyle, takeFocusBack } from "./page.js";
+import { keepFromDragging, keepHeight, loadStyle, showOptionsOverThePicture, takeFocusBack, tellPathInFull } from "./page.js";
 
 const LOAD_AGAIN_MS = 1600; // after a picture or mask did not come
 
@@ -35,7 +35,7 @@ class Workbench {
     this.masks = new Masks(this.store);
     this.status = new StatusLines({ root, store: this.store });
     const say = (text, options) => this.status.say(text, options);
-    const refused = () => this.line.pollIn(0);
+    const refused = () => this.store.touch("state"); // what a field or list shows may not hold
     const succeeded = () => this.status.passOn();
     this.actions = new Actions({ store: this.store, say, take: (answer) => this.take(answer), refused, succeeded });
     const canvas = root.querySelector(".vas-canvas");
@@ -64,6 +64,8 @@ class Workbench {
     // Pressing a button with the mouse must not take the keys away from the picture.
     this.root.addEventListener("mousedown", (event) => event.target.closest("button, summary, label") && event.preventDefault());
     keepFromDragging(this.root);
+    showOptionsOverThePicture();
+    tellPathInFull();
     takeFocusBack(this.root.querySelector(".vas-canvas"));
     listenToKeys({ root: this.root, commands: this.commands, dialog: this.dialog });
     this.store.on((kinds) => this.changed(kinds));
@@ -124,7 +126,6 @@ class Workbench {
     if (masks) this.masks.put(masks.frame, masks.objects, state.version);
     this.line.takeState(state, order);
     this.view.request();
-    if (this.store.jobRuns || state.refining) this.line.pollSoon();
   }
 
   loadFailed(error) {

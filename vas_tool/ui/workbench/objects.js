@@ -50,7 +50,7 @@ export class SidePanel {
     const rows = objects.map((object, index) => ({
       ...this.numbersOf(object), chosen: object.id === store.chosen.id, digit: index < DIGITS ? String(index + 1) : "", colour: cssOf(object.id),
     }));
-    if (this.renaming !== null || !this.changed("objects", rows)) return; // an open name field is not torn away
+    if (this.renaming !== null || !this.changed("objects", [Boolean(store.state), rows])) return; // an open name field is not torn away
     this.list.replaceChildren(...rows.map((row) => this.objectRow(row)));
     const none = store.state ? "None yet. Click one in the picture." : "";
     if (!rows.length) this.list.append(make("li", { className: "vas-none", textContent: none }));

@@ -48,3 +48,35 @@ export function keepFromDragging(root) {
   root.addEventListener("pointerdown", (event) => isOurs(event) && getSelection().removeAllRanges(), true);
   root.addEventListener("dragstart", (event) => event.preventDefault());
 }
+
+/** Gradio's row of options, over the picture while its button is pressed; it goes with Escape or a press elsewhere. */
+export function showOptionsOverThePicture() {
+  const button = document.querySelector("#import-options");
+  const panel = document.querySelector("#options");
+  if (!button || !panel) return;
+  const show = (isOpen) => {
+    panel.classList.toggle("vas-open", isOpen);
+    button.setAttribute("aria-expanded", String(isOpen));
+    const { bottom, right } = button.getBoundingClientRect();
+    panel.style.top = `${bottom + window.scrollY + 6}px`;
+    panel.style.right = `${Math.max(8, document.documentElement.clientWidth - right)}px`;
+    if (isOpen) panel.querySelector("input")?.focus();
+  };
+  const isOpen = () => panel.classList.contains("vas-open");
+  button.setAttribute("aria-controls", panel.id);
+  show(false);
+  button.addEventListener("click", () => show(!isOpen()));
+  document.addEventListener("pointerdown", ({ target }) => isOpen() && !panel.contains(target) && !button.contains(target) && show(false), true);
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !isOpen()) return;
+    event.stopPropagation();
+    show(false);
+    button.focus();
+  }, true);
+}
+
+/** The path field has room for a short hint; its label, which Gradio hides, says all. */
+export function tellPathInFull() {
+  const field = document.querySelector("#path input, #path textarea");
+  if (field) field.title = field.closest("label")?.innerText ?? "";
+}
