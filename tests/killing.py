@@ -13,8 +13,9 @@ import threading
 import time
 from pathlib import Path
 
+from vas_tool.planning.fingerprint import digest_of
 from vas_tool.project import Project
-from vas_tool.project.truth import digest_of, truth_json
+from vas_tool.project.truth import truth_json
 
 HANG_SECONDS = 120.0
 """A worker that has not said anything by then hangs."""

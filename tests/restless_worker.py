@@ -14,8 +14,9 @@ from conftest import square_at
 from fake_engines import use_fake_engines
 
 from vas_tool.errors import NothingToDo
+from vas_tool.planning.fingerprint import digest_of
 from vas_tool.project import Project
-from vas_tool.project.truth import digest_of, truth_json
+from vas_tool.project.truth import truth_json
 from vas_tool.session import Session
 from vas_tool.types import Click, Stroke
 

@@ -22,15 +22,19 @@ LAYERS = (
         "storage",
         "remarks",
         "time_left",
+        "planning.fingerprint",
         "project.history",
         "project.truth",
     }
     | {"project.measured", "project.layer_folders"}
-    | {"project.object_layers", "project.window_cache", "project.worktime", "project.made_from", "project.attention"}
+    | {"project.object_layers", "project.window_cache", "project.worktime", "project.attention"}
+    | {"project.object_stamps"}
     | {"engines.base", "engines.settings"},
     {"engines"},
     {"pipeline"},
-    {"project", "formats", "evaluation"},
+    {"project"},
+    {"planning"},
+    {"formats", "evaluation"},
     {"runs", "session", "exports", "imports", "batch", "training"},
     {"cli", "commands", "sample", "ui"},
 )

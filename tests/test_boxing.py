@@ -20,9 +20,10 @@ from vas_tool.errors import InputError, PromptError
 from vas_tool.exports import export
 from vas_tool.formats.notes import worded
 from vas_tool.formats.verify import verify
+from vas_tool.planning.review import FrameState, frame_states
 from vas_tool.project import Project
 from vas_tool.project.agreements import box_agreements
-from vas_tool.project.review import FrameState, frame_states, needs_look
+from vas_tool.project.frame_facts import needs_look
 from vas_tool.project.truth import object_from_json, object_json
 from vas_tool.project.worktime import WorkClock, work_seconds
 from vas_tool.runs.crop_runs import crop_plan

@@ -12,8 +12,8 @@ from vas_tool.boxes.cropping import CroppedClip, CropPlan
 from vas_tool.boxes.crops import Crop
 from vas_tool.errors import FormatError, InputError
 from vas_tool.formats.cameras import camera_of, give_camera
+from vas_tool.planning.setup import setups
 from vas_tool.project import Project
-from vas_tool.project.review import setups
 from vas_tool.project.truth import Truth, truth_from_json, truth_json
 from vas_tool.types import AmodalBox, ArrayClip, Canvas, Intrinsics, intrinsics_on
 from vas_tool.video import FolderClip
@@ -79,7 +79,7 @@ def test_a_camera_reaches_the_clip_is_undone_and_counts_for_eoras_alone(tmp_path
     camera = camera_of("700,710,80,60")
 
     def settings(engine: str) -> dict[str, object]:
-        return dict(setups(project, "amodal")(engine).settings)
+        return dict(setups(project.truth, "amodal", 2)(engine).settings)
 
     before = {name: settings(name) for name in ("eoras-movi-d", "eoras-kitti", "learned", "diffusion-vas")}
     give_camera(project, camera)

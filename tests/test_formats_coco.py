@@ -19,6 +19,7 @@ from vas_tool.formats.coco import write_coco
 from vas_tool.formats.coco_reading import read_coco
 from vas_tool.formats.notes import worded
 from vas_tool.formats.verify import verify
+from vas_tool.planning.fingerprint import Fingerprint
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
 from vas_tool.types import AmodalBox, Stroke
@@ -82,7 +83,7 @@ def test_how_a_mask_came_about_is_told(small_project: Project, tmp_path: Path) -
     boxes = (AmodalBox(0, 10, 10, 30, 20), AmodalBox(2, -10, 10, 30, 20))
     thing = replace(small_project.truth.object(object_id), amodal_boxes=boxes)
     small_project.edit("boxes", small_project.truth.with_object(thing))
-    stamp = Stamp("builtin", "2", seed=1, how="majority", seeds=(1, 2, 3), inputs="abc")
+    stamp = Stamp("builtin", "2", seed=1, how="majority", seeds=(1, 2, 3), made_from=Fingerprint(source="abc"))
     small_project.layers(object_id).amodal.put(1, mask, stamp)
     first, second, third = exported_with(small_project, tmp_path)
     assert first["engine"]["amodal"].keys() == {"engine", "revision", "seed", "certainty", "strokes"}

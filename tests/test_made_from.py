@@ -7,15 +7,17 @@ import pytest
 from annotating import annotate, rectangle
 
 from vas_tool.hypotheses import Recipe
+from vas_tool.planning.fingerprint import NOTHING, Fingerprint
+from vas_tool.planning.inputs import AmodalInputs, ContentInputs, ModalInputs
+from vas_tool.planning.setup import Setup, reach_of
 from vas_tool.project import Project
-from vas_tool.project.made_from import AmodalInputs, ContentInputs, ModalInputs, Setup, reach_of, same_here
 from vas_tool.project.truth import AnnotatedObject, Pick
 from vas_tool.storage import Stamp
 from vas_tool.types import AmodalBox, Box, Click, Mask, MaskLayer, Stroke
 
 SIZE = (64, 48)
 PLAIN = Setup()
-WINDOWED = Setup(reach=reach_of([range(0, 2), range(1, 3), range(2, 5)], 5))
+WINDOWED = Setup(reach=reach_of((range(0, 2), range(1, 3), range(2, 5)), 5))
 THING = AnnotatedObject(1, "a", clicks=(Click(0, 1, 1), Click(10, 1, 1), Click(20, 1, 1)))
 
 
@@ -27,12 +29,13 @@ def dot(frame_index: int, layer: MaskLayer) -> Stroke:
     return Stroke(frame_index, layer=layer, adds=True, radius=4, points=((1.0, 1.0),))
 
 
-def split(
-    before: Callable[[int], str], after: Callable[[int], str], frames: Iterable[int]
-) -> tuple[set[int], set[int]]:
+Inputs = Callable[[int], Fingerprint]
+
+
+def split(before: Inputs, after: Inputs, frames: Iterable[int]) -> tuple[set[int], set[int]]:
     """(frames that are stale, frames that would only gain)."""
     changed = {f for f in frames if before(f) != after(f)}
-    gaining = {f for f in changed if same_here(before(f), after(f))}
+    gaining = {f for f in changed if before(f).holds(after(f))}
     return changed - gaining, gaining
 
 
@@ -52,12 +55,12 @@ def split(
 def test_a_change_outdates_what_follows_from_it_and_no_more(
     change: dict[str, object], stale: Iterable[int], gaining: Iterable[int]
 ) -> None:
-    before, after = ModalInputs(THING), ModalInputs(replace(THING, **change))  # type: ignore[arg-type]
+    before, after = ModalInputs(THING).on, ModalInputs(replace(THING, **change)).on  # type: ignore[arg-type]
     assert split(before, after, range(30)) == (set(stale), set(gaining))
 
 
 def test_a_frame_whose_last_click_was_taken_away_is_stale() -> None:
-    before, after = ModalInputs(THING), ModalInputs(replace(THING, clicks=THING.clicks[:2]))
+    before, after = ModalInputs(THING).on, ModalInputs(replace(THING, clicks=THING.clicks[:2])).on
     assert split(before, after, range(30)) == (set(range(11, 30)), set())
 
 
@@ -76,17 +79,16 @@ def test_a_frame_whose_last_click_was_taken_away_is_stale() -> None:
 def test_what_changes_beyond_an_accepted_frame_outdates_nothing(
     change: dict[str, object], accepted: tuple[int, ...], stale: list[int]
 ) -> None:
-    made, now = ModalInputs(THING), ModalInputs(replace(THING, **change, accepted=accepted))  # type: ignore[arg-type]
-    asked = {click.frame_index for click in now._thing.clicks}
-    assert [f for f in range(30) if now.wanted(f, made) != made(f) and f not in asked] == stale
+    made, now = ModalInputs(THING).on, ModalInputs(replace(THING, **change, accepted=accepted))  # type: ignore[arg-type]
+    assert [f for f in range(30) if now.against(f, made) != made(f) and f not in now.asked] == stale
 
 
 def test_a_frame_accepted_from_another_run_vouches_for_nothing() -> None:
     made = ModalInputs(replace(THING, clicks=(Click(0, 7, 7), *THING.clicks[1:])))
     halfway = ModalInputs(THING)  # the first click was changed, and tracking again was stopped behind frame 5
     now = ModalInputs(replace(THING, accepted=(5,)))
-    stamps = {f: (halfway if f <= 5 else made)(f) for f in range(10)} | {4: ""}
-    assert [f for f in range(1, 10) if now.wanted(f, stamps.__getitem__) != stamps[f]] == [4, 6, 7, 8, 9]
+    stamps = {f: (halfway if f <= 5 else made).on(f) for f in range(10)} | {4: NOTHING}
+    assert [f for f in range(1, 10) if now.against(f, stamps.__getitem__) != stamps[f]] == [4, 6, 7, 8, 9]
 
 
 @pytest.fixture
@@ -94,16 +96,13 @@ def object_id(small_project: Project) -> int:
     return annotate(small_project, modal={0: block(5), 1: block(6)}, amodal={0: block(5), 1: block(6)})
 
 
-Inputs = Callable[[int], str]
-
-
 def inputs(
     project: Project, object_id: int, *, depth_engine: str = "heuristic", setup: Setup = PLAIN
 ) -> tuple[Inputs, Inputs]:
-    amodal = project.amodal(object_id)
-    before = AmodalInputs(amodal.modal, project.truth, depth_engine, setup_of=lambda engine: setup)
-    content = ContentInputs(amodal, before, seed=project.truth.seed, setup_of=lambda engine: setup)
-    return (lambda f: before(f, "builtin")), (lambda f: content(f, "builtin"))
+    stamps = project.layers(object_id).stamps(project.truth.object(object_id))
+    before = AmodalInputs(stamps, project.truth, depth_engine, setup_of=lambda engine: setup)
+    content = ContentInputs(stamps, before, seed=project.truth.seed, setup_of=lambda engine: setup)
+    return (lambda f: before.on(f, "builtin")), (lambda f: content.on(f, "builtin"))
 
 
 def test_amodal_masks_and_content_follow_from_the_masks_before_them(small_project: Project, object_id: int) -> None:

@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vas_tool.errors import PromptError
+from vas_tool.planning.fingerprint import Fingerprint
+from vas_tool.planning.review import FrameState, review_of
 from vas_tool.project import Project
 from vas_tool.project.object_layers import (
     ModalMasks,
@@ -15,7 +17,6 @@ from vas_tool.project.object_layers import (
     prompts_of,
     require_frame,
 )
-from vas_tool.project.review import FrameState, review_of
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import LayerFolder, Stamp
 from vas_tool.types import Box, Click, Mask, MaskLayer, Stroke
@@ -118,7 +119,9 @@ def test_asking_whether_a_mask_is_there_decodes_nothing(
 ) -> None:
     object_id = annotate(small_project, modal={0: block(5)})
     over = small_project.modal(object_id).state(0)
-    small_project.layers(object_id).amodal.put(0, block(5), Stamp("builtin", inputs=f"{over}~settings~all"))
+    small_project.layers(object_id).amodal.put(
+        0, block(5), Stamp("builtin", made_from=Fingerprint(modal=over, setup=("settings",)))
+    )
 
     def decode(self: LayerFolder[Mask], frame_index: int) -> Mask:
         raise AssertionError("decoded")
@@ -175,7 +178,11 @@ def test_what_is_hidden_is_counted_exactly_when_the_modal_mask_has_changed_since
     object_id = annotate(small_project, modal={0: block(5), 1: block(5)})
     layers, amodal = small_project.layers(object_id), small_project.amodal(object_id)
     for f in (0, 1):
-        layers.amodal.put(f, block(5) | block(12), Stamp("builtin", inputs=f"{amodal.modal.state(f)}~settings~all"))
+        layers.amodal.put(
+            f,
+            block(5) | block(12),
+            Stamp("builtin", made_from=Fingerprint(modal=amodal.modal.state(f), setup=("settings",))),
+        )
     layers.modal.put(1, block(40), Stamp("builtin"))
     reads = []
     read = LayerFolder.__getitem__

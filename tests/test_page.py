@@ -19,7 +19,7 @@ from test_docs import documented_keys
 
 from vas_tool.formats.verify import verify
 from vas_tool.masks import iou
-from vas_tool.project.review import FrameState
+from vas_tool.planning.review import FrameState
 from vas_tool.sample import sample_clip
 
 pytestmark = [

@@ -11,7 +11,7 @@ import pytest
 from browser import Server, Workbench, browser, free_port
 from conftest import write_images
 
-from vas_tool.project.review import FrameState
+from vas_tool.planning.review import FrameState
 from vas_tool.sample import sample_clip
 
 pytestmark = [

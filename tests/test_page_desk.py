@@ -13,7 +13,7 @@ from test_page import VIEW, photograph
 from vas_tool.cli import main
 from vas_tool.formats.verify import verify
 from vas_tool.masks import from_rle, iou
-from vas_tool.project.review import FrameState
+from vas_tool.planning.review import FrameState
 
 pytestmark = [
     pytest.mark.browser,

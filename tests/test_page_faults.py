@@ -12,8 +12,8 @@ import pytest
 from browser import Server, Workbench, browser
 from conftest import SQUARE, square_at, write_images
 
+from vas_tool.planning.review import FrameState
 from vas_tool.project import Project
-from vas_tool.project.review import FrameState
 from vas_tool.session import Session
 from vas_tool.types import SizeWH
 

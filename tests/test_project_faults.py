@@ -23,8 +23,9 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import ProjectDamaged, ProjectError, PromptError, VasToolError
 from vas_tool.exports import export
 from vas_tool.formats.notes import worded
+from vas_tool.planning.fingerprint import Fingerprint
+from vas_tool.planning.review import review_of
 from vas_tool.project import Project
-from vas_tool.project.review import review_of
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.session import Session
 from vas_tool.session.jobs import Job, JobStatus, LatestOnly
@@ -170,7 +171,11 @@ def test_a_job_goes_on_without_a_damaged_picture(folder: Path) -> None:
 def indexed(tmp_path: Path) -> LayerFolder[Any]:
     layer: LayerFolder[Any] = LayerFolder(tmp_path / "modal", MASKS)
     for f in range(70):
-        layer.put(f, rectangle(SIZE, 0, 0, 1 + f % 40, 5), Stamp("builtin", inputs=f"in{f}", seeds=(1, 2)))
+        layer.put(
+            f,
+            rectangle(SIZE, 0, 0, 1 + f % 40, 5),
+            Stamp("builtin", made_from=Fingerprint(source=f"in{f}"), seeds=(1, 2)),
+        )
     layer.flush()
     return layer
 

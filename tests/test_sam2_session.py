@@ -11,8 +11,8 @@ from sam2_models import skip_without_sam2, write_checkpoint
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.sam2 import Sam2Segmenter
+from vas_tool.planning.review import FrameState, frame_states
 from vas_tool.project import Project
-from vas_tool.project.review import FrameState, frame_states
 from vas_tool.session import Session
 from vas_tool.types import Click, Mask, Prompts, Stroke
 

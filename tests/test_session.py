@@ -15,8 +15,8 @@ from vas_tool.formats.coco import write_coco
 from vas_tool.formats.notes import worded
 from vas_tool.formats.videos import unreviewed
 from vas_tool.masks import box_xyxy
+from vas_tool.planning.review import FrameState, frame_states, review_of
 from vas_tool.project import Project
-from vas_tool.project.review import FrameState, frame_states, review_of
 from vas_tool.session import Session
 from vas_tool.types import Box, Click, Stroke
 

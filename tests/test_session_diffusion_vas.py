@@ -17,8 +17,8 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import Parameter
 from vas_tool.errors import EngineError
 from vas_tool.hypotheses import Recipe
+from vas_tool.planning.review import FrameState, frame_states
 from vas_tool.project import Project
-from vas_tool.project.review import FrameState, frame_states
 from vas_tool.session import Session
 from vas_tool.types import Click, Stroke
 

@@ -10,8 +10,9 @@ from fake_engines import use_fake_engines
 
 from vas_tool.engines import registry
 from vas_tool.errors import EngineError, PromptError
-from vas_tool.project import Project, review
-from vas_tool.project.review import FrameState, frame_states, review_of
+from vas_tool.planning import review
+from vas_tool.planning.review import FrameState, frame_states, review_of
+from vas_tool.project import Project
 from vas_tool.session import Session
 from vas_tool.session.jobs import WAITING_SECONDS, LatestOnly
 from vas_tool.storage import Stamp
@@ -198,7 +199,7 @@ def test_a_review_is_made_again_only_when_something_it_shows_has_changed(
     other = click_on(session, 3)
     made: list[int] = []
     make = review._review
-    monkeypatch.setattr(review, "_review", lambda project, i: made.append(i) or make(project, i))
+    monkeypatch.setattr(review, "_review", lambda project, i, until: made.append(i) or make(project, i, until))
 
     def made_by(act: Callable[[], object]) -> list[int]:
         made.clear()

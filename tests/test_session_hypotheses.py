@@ -12,8 +12,9 @@ from vas_tool.errors import PromptError
 from vas_tool.exports import export
 from vas_tool.formats.verify import verify
 from vas_tool.hypotheses import Recipe
+from vas_tool.planning.review import FrameState, frame_states
 from vas_tool.project import Project
-from vas_tool.project.review import FrameState, frame_states, needs_look
+from vas_tool.project.frame_facts import needs_look
 from vas_tool.session import Session
 from vas_tool.types import Click, Stroke
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vas_tool.runs import speeds
+from vas_tool.planning import speeds
 
 
 def test_what_was_measured_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

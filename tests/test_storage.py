@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from vas_tool.errors import ProjectBusy, ProjectDamaged, ProjectError
+from vas_tool.planning.fingerprint import Fingerprint
 from vas_tool.storage import (
     CONTENTS,
     DEPTHS,
@@ -27,7 +28,7 @@ from vas_tool.storage import (
 from vas_tool.types import Content, Depth, Mask
 
 SIZE = (20, 10)
-MADE = Stamp("builtin", "1.0", seed=5, inputs="abc", certainty=0.75)
+MADE = Stamp("builtin", "1.0", seed=5, made_from=Fingerprint(source="abc"), certainty=0.75)
 FRESH = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -101,11 +102,11 @@ def test_masks_come_back(tmp_path: Path, mask: Mask) -> None:
     assert np.array_equal(again[3], mask) and again[3].dtype == bool
     stamp = again.stamp(3)
     assert stamp == layer.stamp(3) and stamp is not None
-    assert (stamp.engine, stamp.revision, stamp.seed, stamp.inputs, stamp.certainty) == (
+    assert (stamp.engine, stamp.revision, stamp.seed, stamp.made_from, stamp.certainty) == (
         "builtin",
         "1.0",
         5,
-        "abc",
+        Fingerprint(source="abc"),
         0.75,
     )
     assert stamp.area == mask.sum() and (stamp.box is None) == (not mask.any())

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
+from vas_tool.planning.fingerprint import digest_of
 from vas_tool.project.history import apply, diff, invert
-from vas_tool.project.truth import AnnotatedObject, Pick, Truth, digest_of, truth_from_json, truth_json
+from vas_tool.project.truth import AnnotatedObject, Pick, Truth, truth_from_json, truth_json
 from vas_tool.types import AmodalBox, Box, Canvas, Click, MaskLayer, Stroke
 
 FRAMES = st.integers(0, 30)

@@ -1,47 +1,140 @@
-"""All stamps of a layer in one file beside its pictures, so that opening a large project reads no picture.
+"""All stamps of a layer, held by column, and kept in one file beside its pictures: opening a project reads no picture.
 
-A cache: a row holds for the file of that size and time of change, and for no other. What has no row is read from its
-picture. Deleting the file costs time at the next opening.
+The file is a cache: a row holds for the picture of that size and time of change, and for no other. What has no row is
+read from its picture. Deleting the file costs time at the next opening.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from itertools import chain, repeat
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from vas_tool.errors import ProjectError
 from vas_tool.files import PART, read_plain, write_atomically
-from vas_tool.stamps import CHECKS, DEFAULTS, Stamp, stamps_of
+from vas_tool.planning.fingerprint import LISTS
+from vas_tool.stamps import CHECKS, DEFAULTS, Stamp, stamp_with, values_of
 from vas_tool.types import SizeWH
 
 INDEX = ".stamps.json"
 """Its name in the layer's folder."""
 
-VERSION = 1
+VERSION = 2
 
 WORTH_IT = 64
 """Pictures of a layer from which on there is an index: fewer are read as fast."""
 
 PICTURE = re.compile(r"(\d{5}|[1-9]\d{5,8})\.png", re.ASCII)
 
-NAMES = tuple(CHECKS)
+FILE = ("mtime_ns", "num_bytes", "width", "height")
+"""Columns of the picture's file beside those of its stamp: time of change, size, width and height in pixels."""
+
+TUPLES = frozenset(("box", "seeds", "crop", "given_box", *LISTS))
 
 
-class Row(NamedTuple):
-    """One picture as it lies there."""
+class Stamps(Mapping[int, Stamp]):
+    """frame_index -> stamp, of all pictures of a layer; a stamp is made when it is asked for.
 
-    mtime_ns: int
-    num_bytes: int
-    size_wh: SizeWH
-    """Of the picture, in pixels."""
-    stamp: Stamp
+    ``column`` gives one field of all of them: as fast as reading a list. Only the layer that owns the table changes it,
+    and never one that it has handed out.
+    """
+
+    def __init__(self) -> None:
+        self.frames: list[int] = []
+        """The frames that have a picture, in no order."""
+        self._columns: dict[str, list[Any]] = {}
+        """By name, a value a frame, in the order of ``frames``; columns with nothing but the default are absent."""
+        self._places: dict[int, int] = {}
+
+    @classmethod
+    def of_columns(cls, frames: list[int], columns: dict[str, list[Any]]) -> Stamps:
+        """A table of columns that are as long as ``frames``."""
+        table = cls()
+        table.frames, table._columns = frames, columns
+        table._places = dict(zip(frames, range(len(frames)), strict=True))
+        return table
+
+    def copy(self) -> Stamps:
+        """The same rows, to be changed."""
+        return Stamps.of_columns(self.frames.copy(), {name: column.copy() for name, column in self._columns.items()})
+
+    def column(self, name: str) -> list[Any]:
+        """The values of a field, in the order of ``frames``."""
+        found = self._columns.get(name)
+        return [DEFAULTS.get(name)] * len(self.frames) if found is None else found
+
+    def by_frame(self, name: str) -> dict[int, Any]:
+        """frame_index -> the value of a field."""
+        return dict(zip(self.frames, self.column(name), strict=True))
+
+    def value(self, frame_index: int, name: str) -> Any:
+        """One value of one frame that has a picture."""
+        found = self._columns.get(name)
+        return DEFAULTS[name] if found is None else found[self._places[frame_index]]
+
+    def with_column(self, name: str, column: list[Any]) -> Stamps:
+        """The table with other values in one field."""
+        return Stamps.of_columns(self.frames, {**self._columns, name: column})
+
+    def put(self, frame_index: int, row: Mapping[str, Any]) -> None:
+        """A new row, or one in place of another; values that are absent have the default."""
+        place = self._places.setdefault(frame_index, len(self.frames))
+        if place == len(self.frames):
+            self.frames.append(frame_index)
+            for name, column in self._columns.items():
+                column.append(DEFAULTS.get(name))
+        for name in row.keys() - self._columns.keys():
+            self._columns[name] = [DEFAULTS.get(name)] * len(self.frames)
+        for name, column in self._columns.items():
+            column[place] = row[name] if name in row else DEFAULTS.get(name)
+
+    def drop(self, frame_index: int) -> None:
+        """Without that row, where it is there."""
+        place = self._places.pop(frame_index, None)
+        if place is None:
+            return
+        for column in (self.frames, *self._columns.values()):
+            column[place] = column[-1]
+            column.pop()
+        if place < len(self.frames):
+            self._places[self.frames[place]] = place
+
+    def size_wh(self, frame_index: int) -> SizeWH:
+        """Width and height of a picture in pixels, as it was written."""
+        return self.value(frame_index, "width"), self.value(frame_index, "height")
+
+    def sizes(self) -> set[SizeWH]:
+        """Those of all pictures."""
+        return set(zip(self._columns["width"], self._columns["height"], strict=True)) if self.frames else set()
+
+    def rows(self) -> dict[str, list[Any]]:
+        """The columns that are not all default."""
+        return self._columns
+
+    def __getitem__(self, frame_index: int) -> Stamp:
+        place = self._places[frame_index]
+        return stamp_with({name: column[place] for name, column in self._columns.items()})
+
+    def __contains__(self, frame_index: object) -> bool:
+        return frame_index in self._places
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.frames)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+def row_of(stamp: Stamp, *, mtime_ns: int, num_bytes: int, size_wh: SizeWH) -> dict[str, Any]:
+    """The row of a picture."""
+    return {**values_of(stamp), "mtime_ns": mtime_ns, "num_bytes": num_bytes, "width": size_wh[0], "height": size_wh[1]}
 
 
 def found_in(folder: Path, leftovers: list[Path]) -> dict[int, os.stat_result]:
@@ -70,66 +163,77 @@ def is_file(there: os.stat_result) -> bool:
     return stat.S_ISREG(there.st_mode)
 
 
-def read_index(folder: Path) -> dict[int, Row]:
-    """frame_index -> row; empty when there is no index, or one that does not read."""
+def read_index(folder: Path, found: Mapping[int, os.stat_result]) -> Stamps:
+    """The rows that hold for the pictures ``found``; none when there is no index, or one that does not read."""
     try:
-        return _rows(json.loads(read_plain(folder / INDEX)))
+        table = _table(json.loads(read_plain(folder / INDEX)))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return {}
+        return Stamps()
+    columns = (table.frames, *(table.rows().get(name, []) for name in FILE[:2]))
+    for frame_index, mtime_ns, num_bytes in list(zip(*columns, strict=True)):
+        there = found.get(frame_index)
+        if there is None or there.st_mtime_ns != mtime_ns or there.st_size != num_bytes or not is_file(there):
+            table.drop(frame_index)
+    return table
 
 
-def _rows(data: Any) -> dict[int, Row]:
-    if data["version"] != VERSION:
-        return {}
-    numbers: list[list[int]] = [data[name] for name in ("frames", "mtime_ns", "bytes", "width", "height")]
-    count = len(numbers[0])
-    if any(len(column) != count or set(map(type, column)) - {int} for column in numbers):
-        return {}
-    columns: dict[str, list[Any]] = data["stamps"]
-    if "engine" not in columns or not all(_is_right(name, columns[name], count) for name in columns):
-        return {}
-    values = [column if len(column) == count else list(repeat(column[0], count)) for column in columns.values()]
-    stamps = stamps_of(tuple(columns), zip(*values, strict=True))
-    frames, times, sizes, widths, heights = numbers
-    return {
-        frame_index: Row(time, size, (width, height), stamp)
-        for frame_index, time, size, width, height, stamp in zip(
-            frames, times, sizes, widths, heights, stamps, strict=True
-        )
-    }
+def _table(data: Any) -> Stamps:
+    frames, written = data["frames"], data["columns"]
+    if data["version"] != VERSION or set(map(type, frames)) - {int} or len(set(frames)) < len(frames):
+        return Stamps()
+    if not {"engine", *FILE} <= written.keys():
+        return Stamps()
+    columns = {name: _column(name, *written[name], count=len(frames)) for name in written}
+    return Stamps.of_columns(list(frames), columns)
 
 
-def _is_right(name: str, column: list[Any], count: int) -> bool:
-    """Whether a column holds one value a row, or one for all, each of its kind."""
-    check, kinds = CHECKS[name], set(map(type, column))
-    if len(column) not in (1, count):
-        return False
-    if kinds <= {str, type(None)}:  # texts are all alike
-        return all(map(check, set(column)))
+def _column(name: str, values: list[Any], places: list[int] | None, *, count: int) -> list[Any]:
+    """A column as the index has it: a value a row, or different values and the place of each row's among them."""
+    if not _are_right(name, values):
+        raise ValueError(f"{name} has other values")
+    if name in TUPLES:
+        values = [None if value is None else tuple(value) for value in values]
+    if places is not None:
+        if set(map(type, places)) - {int} or min(places, default=0) < 0:
+            raise ValueError(f"{name} has no places")
+        values = [values[0]] * count if not places else list(map(values.__getitem__, places))
+    if len(values) != count:
+        raise ValueError(f"{name} has {len(values)} rows")
+    return values
+
+
+def _are_right(name: str, values: list[Any]) -> bool:
+    """Whether each value is of its column's kind."""
+    kinds = set(map(type, values))
+    if name in FILE:
+        return kinds <= {int}
+    if kinds == {str}:  # texts are all alike
+        return all(map(CHECKS[name], set(values)))
     if kinds == {int}:
-        return check(min(column)) and check(max(column))
+        return CHECKS[name](min(values)) and CHECKS[name](max(values))
     if name == "box" and kinds <= {list, type(None)}:
-        boxes = [box for box in column if box is not None]
+        boxes = [box for box in values if box is not None]
         return set(map(len, boxes)) <= {4} and set(map(type, chain.from_iterable(boxes))) <= {int}
-    return all(map(check, column))
+    if kinds == {float}:
+        return all(map(math.isfinite, values)) and CHECKS[name](values[0])
+    return all(map(CHECKS[name], values))
 
 
-def write_index(folder: Path, rows: Mapping[int, Row]) -> None:
+def write_index(folder: Path, stamps: Stamps) -> None:
     """Write the index. A disk that refuses costs time at the next opening, not a word."""
-    columns: dict[str, list[Any]] = {}
-    for name in NAMES:
-        column = [getattr(row.stamp, name) for row in rows.values()]
-        alike = all(value == column[0] for value in column)
-        if not alike or name not in DEFAULTS or column[0] != DEFAULTS[name]:
-            columns[name] = column[:1] if alike else column
-    data = {
-        "version": VERSION,
-        "frames": list(rows),
-        "mtime_ns": [row.mtime_ns for row in rows.values()],
-        "bytes": [row.num_bytes for row in rows.values()],
-        "width": [row.size_wh[0] for row in rows.values()],
-        "height": [row.size_wh[1] for row in rows.values()],
-        "stamps": columns,
-    }
+    columns = {name: _written(column) for name, column in stamps.rows().items()}
+    data = {"version": VERSION, "frames": stamps.frames, "columns": columns}
     with suppress(ProjectError):
         write_atomically(folder / INDEX, json.dumps(data, separators=(",", ":")).encode(), durable=False)
+
+
+def _written(column: list[Any]) -> tuple[list[Any], list[int] | None]:
+    """The values and None; the different ones and the place of each row's among them where that is shorter."""
+    places = _places_of(column)
+    if len(places) == 1:
+        return list(places), []
+    return (list(places), [places[value] for value in column]) if 4 * len(places) < len(column) else (column, None)
+
+
+def _places_of(values: Iterable[Any]) -> dict[Any, int]:
+    return {value: place for place, value in enumerate(dict.fromkeys(values))}

@@ -9,13 +9,23 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vas_tool.errors import ProjectDamaged
 from vas_tool.files import read_plain
+from vas_tool.planning.fingerprint import (
+    FIELDS,
+    NOTHING,
+    Fingerprint,
+    fingerprint_from_json,
+    fingerprint_from_text,
+    fingerprint_json,
+    is_value,
+)
 from vas_tool.types import SizeWH
 
 STAMP_KEY = "vas-tool"
@@ -36,8 +46,8 @@ class Stamp:
     revision: str = ""
     """Of the engine's weights, or its version."""
     seed: int = 0
-    inputs: str = ""
-    """Digest of everything the picture was made from; another digest now means that it is stale."""
+    made_from: Fingerprint = NOTHING
+    """What the picture was made from."""
     certainty: float = 1.0
     """0 (a guess) .. 1, as the engine sees it."""
     area: int = 0
@@ -64,10 +74,6 @@ class Stamp:
     """The amodal box it was for: x0, y0, x1, y1 in clip pixels."""
 
 
-DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Stamp) if field.default is not MISSING}
-"""What a field that is absent means."""
-
-
 def _finite(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
 
@@ -83,7 +89,7 @@ _COUNT: Callable[[Any], bool] = lambda value: type(value) is int and value >= 0 
 _FLOATS: Callable[[Any], bool] = lambda value: value is None or _numbers(value)  # noqa: E731
 
 CHECKS: Mapping[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("engine", "revision", "inputs", "digest", "how"), _TEXT),
+    **dict.fromkeys(("engine", "revision", "digest", "how"), _TEXT),
     "seed": lambda value: type(value) is int,
     **dict.fromkeys(("area", "among"), _COUNT),
     "certainty": _finite,
@@ -91,36 +97,51 @@ CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "box": lambda value: value is None or _numbers(value, 4, kinds=(int,)),
     "seeds": lambda value: _numbers(value, kinds=(int,)),
     **dict.fromkeys(("crop", "given_box"), _FLOATS),
+    **{name: partial(is_value, name) for name in FIELDS},
 }
-"""By field, whether a value read from a file is of its kind."""
+"""By column, whether a value read from a file is of its kind: the stamp's own fields, then those of ``made_from``."""
+
+PLAIN = tuple(name for name in CHECKS if name not in FIELDS)
+"""The stamp's own fields."""
+
+DEFAULTS: Mapping[str, Any] = {
+    field.name: field.default for field in (*fields(Stamp), *fields(Fingerprint)) if field.default is not MISSING
+}
+"""What a column that is absent means."""
 
 
 def stamp_text(stamp: Stamp) -> str:
     """The stamp as the picture holds it."""
-    return json.dumps(asdict(stamp))
+    plain = {name: getattr(stamp, name) for name in PLAIN}
+    return json.dumps({**plain, "made_from": fingerprint_json(stamp.made_from)})
 
 
 def stamp_of(data: Any) -> Stamp:
     """The reverse of ``stamp_text``, once it is parsed. Raises ValueError for what is no stamp."""
     if not isinstance(data, dict) or "engine" not in data:
         raise ValueError("it has no stamp")
-    for name, value in data.items():
-        if name not in CHECKS or not CHECKS[name](value):
+    values = dict(data)
+    made_from = fingerprint_from_json(values.pop("made_from", {}))
+    if _TEXT(before := values.pop("inputs", None)):  # of version 0.1
+        made_from = fingerprint_from_text(before)
+    for name, value in values.items():
+        if name not in PLAIN or not CHECKS[name](value):
             raise ValueError(f"its stamp says {name} {value!r}")
-    return next(stamps_of(tuple(data), [tuple(data.values())]))
+    plain: dict[str, Any] = {n: tuple(v) if type(v) is list else v for n, v in values.items()}
+    return Stamp(**plain, made_from=made_from)
 
 
-def stamps_of(names: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[Stamp]:
-    """Stamps from the values of some of their fields, checked before; lists become tuples.
+def values_of(stamp: Stamp) -> dict[str, Any]:
+    """By column, what differs from the defaults; always the engine."""
+    plain = {name: value for name in PLAIN if (value := getattr(stamp, name)) != DEFAULTS.get(name)}
+    return {**plain, **{name: value for name in FIELDS if (value := getattr(stamp.made_from, name))}}
 
-    Past the constructor, which takes most of the time where a project has a hundred thousand of them. Fields that are
-    not named have the default, which the class holds.
-    """
-    make, put = object.__new__, object.__setattr__
-    for row in rows:
-        stamp = make(Stamp)
-        put(stamp, "__dict__", {n: tuple(v) if type(v) is list else v for n, v in zip(names, row, strict=True)})
-        yield stamp
+
+def stamp_with(values: Mapping[str, Any]) -> Stamp:
+    """The stamp of these values by column, checked before: the reverse of ``values_of``."""
+    made_from = {name: values[name] for name in FIELDS if name in values}
+    plain = {name: values[name] for name in PLAIN if name in values}
+    return Stamp(**plain, made_from=Fingerprint(**made_from) if made_from else NOTHING)
 
 
 def read_head(path: Path) -> tuple[Stamp, SizeWH]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, PngImagePlugin
 
@@ -21,7 +23,7 @@ from vas_tool.errors import ProjectDamaged, ProjectError
 from vas_tool.files import FolderLock, open_plain, read_plain, remedy, write_atomically
 from vas_tool.masks import area, box_xyxy
 from vas_tool.picture_codecs import CONTENTS, DEPTH_LEVELS, DEPTHS, MASKS, Codec, Picture
-from vas_tool.stamp_index import WORTH_IT, Row, found_in, is_file, read_index, write_index
+from vas_tool.stamp_index import WORTH_IT, Stamps, found_in, read_index, row_of, write_index
 from vas_tool.stamps import STAMP_KEY, Stamp, not_ours, read_head, stamp_text
 from vas_tool.types import SizeWH
 
@@ -97,10 +99,12 @@ class LayerFolder(MutableMapping[int, Picture]):
         """Grows with every picture that is put here, replaced or removed."""
         self.damaged: dict[int, str] = {}
         """Pictures that lie there and do not read: why, by frame_index. They are not among the pictures."""
-        self._rows: dict[int, Row] = {}
+        self._mutex = threading.RLock()
+        """Held while a row of the table is read or changed."""
+        self._table = Stamps()
         """Of the pictures as they were written."""
-        self._all_stamps: tuple[object, Mapping[int, Stamp]] | None = None
-        """With the state that they are of."""
+        self._handed: tuple[SizeWH | None, Stamps] | None = None
+        """What ``stamps`` gave since the last change, and the size that pictures were to have then."""
         self._leftovers: list[Path] = []
         self._unwritten = 0
         """Rows that the index does not have yet."""
@@ -109,43 +113,41 @@ class LayerFolder(MutableMapping[int, Picture]):
     def _look(self) -> None:
         """Take notice of what lies in the folder."""
         found = found_in(self.folder, self._leftovers)
-        indexed = read_index(self.folder) if len(found) >= WORTH_IT else {}
-        for frame_index in sorted(found):
-            row, there = indexed.get(frame_index), found[frame_index]
-            if row is None or row[0] != there.st_mtime_ns or row[1] != there.st_size or not is_file(there):
-                self._unwritten += 1
-                row = self._head(frame_index, there)
-            if row is not None:
-                self._rows[frame_index] = row
+        if len(found) >= WORTH_IT:
+            self._table = read_index(self.folder, found)
+        for frame_index in sorted(found.keys() - set(self._table)):
+            self._unwritten += 1
+            self._read_row(frame_index, found[frame_index])
         self._leave_out_what_does_not_fit()
 
     def _leave_out_what_does_not_fit(self) -> None:
-        bounds, rows = self.bounds, self._rows
-        if bounds is None or not rows:
+        bounds, table = self.bounds, self._table
+        if bounds is None or not table:
             return
-        sizes = {row.size_wh for row in rows.values()}
-        if max(rows) < bounds.num_frames and not any(map(bounds.wrong_size, sizes)):
+        if max(table.frames) < bounds.num_frames and not any(map(bounds.wrong_size, table.sizes())):
             return
-        for frame_index, row in list(rows.items()):
-            if wrong := bounds.broken_by(frame_index, row.size_wh):
+        for frame_index in sorted(table):
+            if wrong := bounds.broken_by(frame_index, table.size_wh(frame_index)):
                 self.damaged[frame_index] = not_ours(self.path(frame_index), wrong)
-                del rows[frame_index]
+                table.drop(frame_index)
 
-    def _head(self, frame_index: int, there: os.stat_result) -> Row | None:
+    def _read_row(self, frame_index: int, there: os.stat_result) -> None:
+        """Read a picture's stamp; what is wrong with it goes to ``damaged``."""
         try:
             stamp, size = read_head(self.path(frame_index))
         except ProjectDamaged as error:
             self.damaged[frame_index] = str(error)
-            return None
-        return Row(there.st_mtime_ns, there.st_size, size, stamp)
+            return
+        row = row_of(stamp, mtime_ns=there.st_mtime_ns, num_bytes=there.st_size, size_wh=size)
+        self._set_row(frame_index, row)
 
     def flush(self) -> None:
         """Write the index, where one is worth it and something has changed since; remove what a kill left over."""
         while self._leftovers:
             with suppress(OSError):
                 self._leftovers.pop().unlink()
-        if self._unwritten and len(self._rows) >= WORTH_IT:
-            write_index(self.folder, self._rows)
+        if self._unwritten and len(self._table) >= WORTH_IT:
+            write_index(self.folder, self._table)
         self._unwritten = 0
 
     def path(self, frame_index: int) -> Path:
@@ -154,28 +156,31 @@ class LayerFolder(MutableMapping[int, Picture]):
 
     def stamp(self, frame_index: int) -> Stamp | None:
         """Who made the picture of a frame; None when there is none."""
-        row = self._rows.get(frame_index)
-        return None if row is None else self._moved(row)
+        with self._mutex:
+            if frame_index not in self._table:
+                return None
+            stamp, room = self._table[frame_index], self._room(frame_index)
+        return replace(stamp, box=_moved(stamp.box, room)) if room else stamp
 
-    def stamps(self) -> Mapping[int, Stamp]:
-        """All of them, by frame_index."""
-        state = self.changes, self.size_wh() if self.size_wh is not None else None
-        if self._all_stamps is None or self._all_stamps[0] != state:
-            fits = state[1] is None or {row.size_wh for row in self._rows.values()} <= {state[1]}
-            stamps = {f: row.stamp if fits else self._moved(row) for f, row in self._rows.items()}
-            self._all_stamps = state, stamps
-        return self._all_stamps[1]
+    def stamps(self) -> Stamps:
+        """All of them, by frame_index, as they are now: what changes later does not show in it."""
+        size = self.size_wh() if self.size_wh is not None else None
+        with self._mutex:
+            if self._handed is None or self._handed[0] != size:
+                self._handed = size, self._table if size is None else self._fitting(size)
+            return self._handed[1]
 
-    def _moved(self, row: Row) -> Stamp:
-        box = row.stamp.box
-        if box is None or not (room := self._room(row)):
-            return row.stamp
-        x, y = room
-        return replace(row.stamp, box=(box[0] + x, box[1] + y, box[2] + x, box[3] + y))
+    def _fitting(self, size: SizeWH) -> Stamps:
+        """The table with boxes on pictures of that size."""
+        if not self._table.sizes() - {size}:
+            return self._table
+        boxes = [_moved(box, self._room(f)) for f, box in self._table.by_frame("box").items()]
+        return self._table.with_column("box", boxes)
 
-    def _room(self, row: Row) -> tuple[int, int] | None:
+    def _room(self, frame_index: int) -> tuple[int, int] | None:
         """What is to be added left and above; None when the picture has the size that is wanted."""
-        if self.size_wh is None or (size := self.size_wh()) == (written := row.size_wh):
+        written = self._table.size_wh(frame_index)
+        if self.size_wh is None or (size := self.size_wh()) == written:
             return None
         return (size[0] - written[0]) // 2, (size[1] - written[1]) // 2
 
@@ -196,18 +201,27 @@ class LayerFolder(MutableMapping[int, Picture]):
         )
         self._prepare(frame_index)
         write_atomically(self.path(frame_index), _png_bytes(image, full))
-        self._rows[frame_index] = Row(*self._times(frame_index), image.size, full)
+        mtime_ns, num_bytes = self._times(frame_index)
+        self._set_row(frame_index, row_of(full, mtime_ns=mtime_ns, num_bytes=num_bytes, size_wh=image.size))
         self._changed(frame_index)
         self.after_write(self, frame_index)
 
     def _times(self, frame_index: int) -> tuple[int, int]:
         """When the picture changed, and its size: never the same as before, though two writes come in one tick."""
-        path, before = self.path(frame_index), self._rows.get(frame_index)
+        path = self.path(frame_index)
         there = path.stat()
-        if before is None or there.st_mtime_ns > before.mtime_ns:
+        before = self._table.value(frame_index, "mtime_ns") if frame_index in self._table else 0
+        if there.st_mtime_ns > before:
             return there.st_mtime_ns, there.st_size
-        os.utime(path, ns=(there.st_atime_ns, before.mtime_ns + 1))
+        os.utime(path, ns=(there.st_atime_ns, before + 1))
         return path.stat().st_mtime_ns, there.st_size
+
+    def _set_row(self, frame_index: int, row: Mapping[str, Any] | None) -> None:
+        """Change the table, or (None) take the row out; a table that was handed out is copied first."""
+        with self._mutex:
+            if self._handed is not None:
+                self._table, self._handed = self._table.copy(), None
+            self._table.put(frame_index, row) if row is not None else self._table.drop(frame_index)
 
     def _changed(self, frame_index: int) -> None:
         self.damaged.pop(frame_index, None)
@@ -227,22 +241,19 @@ class LayerFolder(MutableMapping[int, Picture]):
 
     def reread(self, frame_index: int) -> None:
         """Take notice of a file that was put there or taken away by undo."""
-        self._rows.pop(frame_index, None)
+        self._set_row(frame_index, None)
         self._changed(frame_index)
         with suppress(FileNotFoundError, NotADirectoryError):
-            row = self._head(frame_index, self.path(frame_index).lstat())
-            if row is not None:
-                self._rows[frame_index] = row
+            self._read_row(frame_index, self.path(frame_index).lstat())
 
     def __getitem__(self, frame_index: int) -> Picture:
-        row = self._rows.get(frame_index)
-        if row is None:
+        if frame_index not in self._table:
             raise KeyError(frame_index)
         try:
             with open_plain(self.path(frame_index)) as file, Image.open(file, formats=("PNG",)) as image:
-                if image.size != row.size_wh:
+                if image.size != self._table.size_wh(frame_index):
                     raise ValueError(f"it is {image.size[0]} x {image.size[1]} now")
-                return self.codec.decode(self._fitted(row, image))
+                return self.codec.decode(self._fitted(frame_index, image))
         except UNREADABLE as error:
             raise self._lost(frame_index, error) from error
 
@@ -256,21 +267,20 @@ class LayerFolder(MutableMapping[int, Picture]):
         if number is not None and path.is_file() and not path.is_symlink():
             return ProjectError(f"{path} could not be read ({error}); see that it may be read, then try again")
         self.damaged[frame_index] = not_ours(path, error)
-        self._rows.pop(frame_index, None)
+        self._set_row(frame_index, None)
         self.changes += 1
         return ProjectDamaged(self.damaged[frame_index])
 
     def png(self, frame_index: int) -> bytes:
         """The picture as a file. Raises KeyError when there is none."""
-        row = self._rows.get(frame_index)
-        if row is None:
+        if frame_index not in self._table:
             raise KeyError(frame_index)
-        if self._room(row) is None:
+        if self._room(frame_index) is None:
             return read_plain(self.path(frame_index))
-        return _png_bytes(self.codec.encode(self[frame_index]), row.stamp)
+        return _png_bytes(self.codec.encode(self[frame_index]), self._table[frame_index])
 
-    def _fitted(self, row: Row, image: Image.Image) -> Image.Image:
-        room = self._room(row)
+    def _fitted(self, frame_index: int, image: Image.Image) -> Image.Image:
+        room = self._room(frame_index)
         if room is None or self.size_wh is None:
             return image
         fitted = Image.new(image.mode, self.size_wh())
@@ -281,7 +291,7 @@ class LayerFolder(MutableMapping[int, Picture]):
         self.put(frame_index, picture, Stamp(engine="given"))
 
     def __delitem__(self, frame_index: int) -> None:
-        if frame_index not in self._rows:
+        if frame_index not in self._table:
             raise KeyError(frame_index)
         self._prepare(frame_index)
         try:
@@ -290,17 +300,24 @@ class LayerFolder(MutableMapping[int, Picture]):
             raise ProjectError(
                 f"{self.path(frame_index)} could not be removed ({error.strerror}); {remedy(error)}"
             ) from error
-        del self._rows[frame_index]
+        self._set_row(frame_index, None)
         self._changed(frame_index)
 
     def __contains__(self, frame_index: object) -> bool:
-        return frame_index in self._rows
+        return frame_index in self._table
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted(self._rows))
+        return iter(sorted(self._table.frames))
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._table)
+
+
+def _moved(box: tuple[int, int, int, int] | None, room: tuple[int, int] | None) -> tuple[int, int, int, int] | None:
+    """A mask's box where that much was added left and above."""
+    if box is None or not room:
+        return box
+    return box[0] + room[0], box[1] + room[1], box[2] + room[0], box[3] + room[1]
 
 
 def _png_bytes(image: Image.Image, stamp: Stamp) -> bytes:

@@ -26,9 +26,10 @@ from vas_tool.errors import InputError, PromptError
 from vas_tool.formats.cameras import camera_of
 from vas_tool.formats.mask_folder import MaskFolder
 from vas_tool.formats.sequences import give_masks, import_sequences, is_sequences_folder, masks_for
+from vas_tool.planning.setup import chosen_engine
 from vas_tool.project import Project
-from vas_tool.project.object_layers import OCCLUDED_SHARE, asked_on
-from vas_tool.project.review import chosen_engine
+from vas_tool.project.object_layers import OCCLUDED_SHARE
+from vas_tool.project.object_stamps import asked_on
 from vas_tool.project.truth import AnnotatedObject, Pick, Truth
 from vas_tool.remarks import counted, ranges, remarks
 from vas_tool.runs.completion import complete, completion_costs, hypotheses_costs, hypothesize
@@ -223,7 +224,7 @@ def _complete(
 ) -> None:
     """The other stages; says on the error stream what they would cost before they start."""
     if seeds and "amodal" in stages:
-        spec = chosen_engine(project, "amodal")
+        spec = chosen_engine(project.truth, "amodal")
         if not spec.seeded:
             print(f"the amodal engine {spec.name} gives one answer, whatever the seed", file=sys.stderr)
         _tell_cost(

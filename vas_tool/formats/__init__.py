@@ -1,12 +1,12 @@
-"""Files that other tools read: one module for each format, which writes and reads it. ``exports`` lists the writers.
+"""Files that other tools read: one module a format, reading and writing. ``exports`` calls the writers by name.
 
-coco                               image-level, exact RLE masks
+coco                               image-level, exact RLE
 youtube_vis                        video-level
 kins, cocoa                        image-level, polygons
 diffusion_vas                      samples of 25 frames, in two forms
-tao_amodal, tao_reading            annotations with amodal boxes; tao_predictions: predicted boxes
+tao_amodal, tao_reading            boxes: annotations; tao_predictions: answers
 sequences, tabe, layers            folders of pictures
-verify                             reads an export of any format and lists everything that is wrong with it
+verify                             reads an export of any format back and lists everything that is wrong
 """
 
 from vas_tool.formats.coco import write_coco as write_coco

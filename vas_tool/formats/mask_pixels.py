@@ -1,4 +1,4 @@
-"""Reads one mask picture of any mode as arrays of integers. ``mask_values`` decides what the values mean."""
+"""One mask picture, of whatever mode, as arrays of whole numbers: what its values mean is told by ``mask_values``."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from vas_tool.types import SizeWH
 from vas_tool.video.picture_files import loaded_picture, open_picture
 
 COLOUR = 1 << 24
-"""Offset of values that stand for a colour: red << 16 | green << 8 | blue."""
+"""Added to what stands for a colour: red << 16 | green << 8 | blue."""
 
 LOSSY = ("JPEG", "MPO")
-"""Pillow's names of formats that change values slightly. WebP does so only when it is lossy."""
+"""Pillow's names of formats that change values a little. WebP may or may not."""
 
 WEBP_HEAD = 4096
-"""First bytes of a WebP file, which name its coding."""
+"""Bytes of a WebP file in which the name of its coding stands."""
 
 NEARLY = 16
-"""The channels of a grey pixel in a lossy picture differ by less than this."""
+"""Channels of a grey pixel in a lossy picture differ by less than this."""
 
 Values = npt.NDArray[np.int32]
 """(H, W): grey values 0..65535, or ``COLOUR`` and a colour."""
@@ -34,21 +34,21 @@ RGB = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Pixels:
-    """The values of a picture."""
+    """What is in a picture."""
 
     shown: Values
-    """The visible values."""
+    """What a person sees."""
     index: npt.NDArray[np.uint8] | None
-    """(H, W) the palette indices; None for a picture without a palette."""
+    """(H, W): the indices, of a picture with a palette."""
     colour_of: dict[int, int]
-    """Palette index -> its visible value, as in ``shown``."""
+    """Index that occurs -> what it shows, as in ``shown``."""
     alpha: npt.NDArray[np.uint8] | None
-    """(H, W) the alpha channel, 255 = opaque; None when the picture has none."""
+    """(H, W), 255 = opaque; None when the picture has none."""
     lossy: bool
 
 
 def size_of(path: Path) -> SizeWH:
-    """Return width and height from the file's header. Raises FormatError when it is not a picture."""
+    """Width and height, from the file's head. Raises FormatError when it is no picture."""
     try:
         with open_picture(path) as image:
             return image.size
@@ -57,9 +57,9 @@ def size_of(path: Path) -> SizeWH:
 
 
 def read_pixels(path: Path, size_wh: SizeWH | None = None) -> Pixels:
-    """Read a picture. Raises FormatError when the file is not a picture, or has another size than ``size_wh``."""
+    """Raises FormatError when the file is no picture, or not of the size ``size_wh``."""
     try:
-        with open_picture(path) as image:  # the size is checked before the pixels are decoded
+        with open_picture(path) as image:  # its size is known before its pixels are
             if size_wh is not None and image.size != size_wh:
                 raise FormatError(f"{path} is {image.size}, the clip {size_wh} (width, height); scale it to that")
         image = loaded_picture(path)
@@ -78,7 +78,7 @@ def _unreadable(path: Path, error: Exception) -> FormatError:
 
 
 def _pixels(image: Image.Image, *, lossy: bool) -> Pixels:
-    """Return the values of an image. Raises ValueError for numbers that a mask cannot hold, such as 0.3 and -1."""
+    """Raises ValueError for numbers that are no values of a mask, such as 0.3 and -1."""
     alpha = None
     if image.has_transparency_data:
         alpha = np.asarray(image.convert("RGBA"))[..., 3]
@@ -108,7 +108,7 @@ def _whole_numbers(numbers: npt.NDArray[Any]) -> Values:
 
 
 def _shown(rgb: npt.NDArray[np.uint8], *, tolerance: int) -> Values:
-    """Return one number per pixel of (H, W, 3) RGB: a grey value, or ``COLOUR`` plus the colour."""
+    """(H, W, 3) -> one number a pixel."""
     red, green, blue = (rgb[..., channel].astype(np.int32) for channel in range(3))
     spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
     colour = COLOUR + (red << 16) + (green << 8) + blue
@@ -116,7 +116,7 @@ def _shown(rgb: npt.NDArray[np.uint8], *, tolerance: int) -> Values:
 
 
 def brightness(shown: Values) -> Values:
-    """Return (H, W) the brightest channel of each pixel; grey values stay as they are."""
+    """(H, W): the brightest channel, for grey values the values themselves."""
     coloured = shown >= COLOUR
     if not coloured.any():
         return shown
@@ -125,12 +125,12 @@ def brightness(shown: Values) -> Values:
 
 
 def rgb_of(value: int) -> RGB:
-    """Return the RGB colour of one value of ``Pixels.shown``."""
+    """The colour of one value of ``Pixels.shown``."""
     if value < COLOUR:
         return value, value, value
     return value >> 16 & 255, value >> 8 & 255, value & 255
 
 
 def name_of(value: int) -> str:
-    """Return the name of a value for messages: 12, or #80ff00 for a colour."""
+    """12, or #80ff00 for a colour."""
     return str(value) if value < COLOUR else "#{:02x}{:02x}{:02x}".format(*rgb_of(value))

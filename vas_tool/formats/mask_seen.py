@@ -1,6 +1,4 @@
-"""Collects the values in the mask pictures of a folder, and whether values between the extremes look like soft
-edges.
-"""
+"""What was seen in the mask pictures of a folder: the values, and whether those between look like edges."""
 
 from __future__ import annotations
 
@@ -15,33 +13,33 @@ import numpy.typing as npt
 from vas_tool.formats.mask_pixels import COLOUR, Pixels, Values, brightness, name_of
 
 OBJECT_ABOVE = 128
-"""Grey values above this are object, as in demo.py of Diffusion-VAS; for 16 bit, 257 times that."""
+"""Grey values above this are object, as the demo of Diffusion-VAS has it; of 65535, 257 times that."""
 
 WHITE = 255
-"""255 is a border in some data sets and an object in others."""
+"""A border in some data sets, an object in others."""
 
 ON_EDGES = 0.8
-"""With soft edges, at least this share of the pixels between the extremes has darker and brighter pixels near it."""
+"""Of the pixels between, at least, have something darker and something brighter near them where edges are soft."""
 
 MOST_VALUES = 2048
-"""Most values that are counted in a folder. More values mean photographs."""
+"""Counted of a folder: more are those of pictures."""
 
 FINE = 32
-"""Values in one picture above which they come from rounding, which also makes values near both extremes."""
+"""Values in one picture; more come from rounding, which makes some near both ends, too."""
 
 NEAR_ENDS = 16
-"""Values within this distance count as the extremes."""
+"""Such values count as the ends."""
 
 NAMED = 12
-"""Most values that a message names."""
+"""Values that are named in a message."""
 
 
 @dataclass(frozen=True)
 class Glance:
-    """What is stored about one picture."""
+    """What is kept of one picture."""
 
     shown: frozenset[int]
-    """Values of ``Pixels.shown``."""
+    """Of ``Pixels.shown``."""
     indices: frozenset[int]
     brightest: int
     most_opaque: int
@@ -49,39 +47,39 @@ class Glance:
 
 @dataclass
 class Found:
-    """The values in a folder's pictures so far."""
+    """What was seen in a folder's pictures so far."""
 
     shown: Counter[int] = field(default_factory=Counter)
-    """Value of ``Pixels.shown`` -> number of pixels."""
+    """Value of ``Pixels.shown`` -> pixels."""
     together: bool = False
-    """Whether one picture holds 255 and another value other than 0."""
+    """Whether a picture has 255 and another value that is not 0."""
     num_between: int = 0
-    """Number of pixels between a picture's darkest and brightest value."""
+    """Pixels between a picture's darkest and brightest value."""
     num_on_edges: int = 0
-    """Number of such pixels with darker and brighter pixels near them."""
+    """Of these: pixels with darker and brighter ones near them."""
     lossy: bool = False
     pictures: list[Glance] = field(default_factory=list)
     indexed: dict[int, set[int]] = field(default_factory=dict)
-    """Palette index -> its visible values; several where palettes differ."""
+    """Index -> what it shows: several, where palettes differ."""
     num_plain: int = 0
-    """Number of pictures without a palette that are not all black."""
+    """Pictures without a palette that are not all black."""
     alphas: set[int] = field(default_factory=set)
     num_alphas: int = 0
     alpha_is_shown: list[bool] = field(default_factory=lambda: [True, True])
-    """Whether, in every picture, the opaque pixels are those that are not 0; and whether they are the bright ones."""
+    """Whether what is opaque is what is not 0 in every picture; and whether it is what is bright."""
 
     @property
     def scale(self) -> int:
-        """1 for 8 bit pictures, 257 for 16 bit pictures."""
+        """1 for 8 bit, 257 for 16."""
         return 257 if any(255 < value < COLOUR for value in self.shown) else 1
 
     @property
     def is_empty(self) -> bool:
-        """Whether all pictures are black."""
+        """Whether all of it is black."""
         return not any(self.shown) and len(self.alphas) < 2
 
     def add(self, pixels: Pixels) -> None:
-        """Add the values of one picture."""
+        """Take one more picture into account."""
         values, counts = _counted(pixels.shown)
         if len(self.shown) < MOST_VALUES:
             self.shown.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
@@ -118,11 +116,11 @@ class Found:
 
     @property
     def is_soft(self) -> bool:
-        """Whether the pixels between the extremes look like soft edges."""
+        """Whether the pixels between the ends look like edges."""
         return bool(self.num_between) and self.num_on_edges >= ON_EDGES * self.num_between
 
     def words(self) -> str:
-        """Return the values as text for a message."""
+        """The values, for a message."""
         values = sorted(self.shown, key=lambda value: (value >= COLOUR, value))
         more = f" and {len(values) - NAMED} more" if len(values) > NAMED else ""
         indices = f", by the indices {', '.join(map(str, sorted(self.indexed)[:NAMED]))}" if self.indexed else ""
@@ -131,9 +129,9 @@ class Found:
 
 
 def _counted(shown: Values) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return the values that occur, ascending, and the number of pixels of each."""
+    """The values that occur, ascending, and how often each."""
     if shown.max(initial=0) >= COLOUR:
         return np.unique(shown, return_counts=True)
-    counts = np.bincount(shown.ravel())  # ten times as fast as sorting
+    counts = np.bincount(shown.ravel())  # ten times as quick as sorting
     values = np.flatnonzero(counts)
     return values, counts[values]

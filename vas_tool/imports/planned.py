@@ -14,8 +14,8 @@ from vas_tool.errors import Cancelled, FormatError, ProjectError, VasToolError, 
 from vas_tool.files import sync_folder
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
 from vas_tool.formats.sequences import upright_size
+from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
-from vas_tool.project.review import wanted_inputs
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.remarks import counted
 from vas_tool.storage import Stamp
@@ -208,8 +208,8 @@ def _object(object_id: int, planned: PlannedObject) -> AnnotatedObject:
 def _put_amodal(project: Project, object_id: int, planned: PlannedObject) -> None:
     if not planned.amodal:
         return
-    inputs, _ = wanted_inputs(project, object_id)
+    inputs = staleness_of(project, object_id).amodal_inputs
     for frame_index, read in planned.amodal.items():
         mask = project.canvas.to_canvas(read())
-        stamp = Stamp(GIVEN, inputs=inputs(frame_index, GIVEN))
+        stamp = Stamp(GIVEN, made_from=inputs.on(frame_index, GIVEN))
         project.layers(object_id).amodal.put(frame_index, mask, stamp)

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.project.measured import Measured
+from vas_tool.project.object_stamps import PAINTED, ObjectStamps
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import CONTENTS, MASKS, Bounds, LayerFolder, Stamp
 from vas_tool.types import Content, Mask, SizeWH
-
-PAINTED = Stamp(engine="stroke")
-"""The stamp of a mask that only strokes made."""
 
 HYPOTHESES = "hypotheses"
 """The folder that holds one folder a seed."""
@@ -106,6 +104,18 @@ class ObjectLayers:
     def every(self) -> list[LayerFolder[Any]]:
         """All folders."""
         return [self.modal, self.given, self.amodal, self.uncropped, self.content, *self._hypotheses.values()]
+
+    def stamps(self, thing: AnnotatedObject) -> ObjectStamps:
+        """What the stamps say now, of the object as it is ``thing``."""
+        return ObjectStamps(
+            thing,
+            modal=self.modal.stamps(),
+            given=self.given.stamps(),
+            amodal=self.amodal.stamps(),
+            uncropped=self.uncropped.stamps(),
+            content=self.content.stamps(),
+            hypotheses={seed: layer.stamps() for seed, layer in self._hypotheses.items()},
+        )
 
     def modal_stamp(self, thing: AnnotatedObject, frame_index: int) -> Stamp | None:
         """Who made the modal mask under the strokes; PAINTED when only strokes did, None when nothing did."""

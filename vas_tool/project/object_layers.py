@@ -14,21 +14,17 @@ import numpy as np
 from vas_tool.errors import ProjectDamaged, PromptError
 from vas_tool.masks import apply_strokes, area, box_xyxy, recentred
 from vas_tool.project.layer_folders import HYPOTHESES as HYPOTHESES
-from vas_tool.project.layer_folders import PAINTED
 from vas_tool.project.layer_folders import BoxXyxy as BoxXyxy
 from vas_tool.project.layer_folders import ObjectLayers as ObjectLayers
-from vas_tool.project.truth import AnnotatedObject, box_json, click_json, digest_of, stroke_json
-from vas_tool.storage import Stamp
-from vas_tool.types import Canvas, Mask, Prompts, Stroke
+from vas_tool.project.object_stamps import asked_on, painted_on, state_of
+from vas_tool.project.truth import AnnotatedObject
+from vas_tool.types import Canvas, Mask, Prompts
 
 OCCLUDED_PIXELS = 16
 """A hidden part that is not larger is a ragged border, not an occlusion."""
 
 OCCLUDED_SHARE = 0.05
 """The same of one that is no larger share of the whole: Diffusion-VAS takes what is over 95 % visible for complete."""
-
-PART = "~"
-"""Between the parts of a stamp's ``inputs`` (see ``made_from``)."""
 
 
 class ModalMasks(Mapping[int, Mask]):
@@ -57,27 +53,16 @@ class ModalMasks(Mapping[int, Mask]):
     def __contains__(self, frame_index: object) -> bool:
         # Mapping would decode the picture to find out.
         made = frame_index in self.layers.modal or frame_index in self._given
-        return made or any(s.frame_index == frame_index for s in self.thing.strokes if s.layer == "modal")
+        return made or frame_index in painted_on(self.thing)
 
     def state(self, frame_index: int) -> str:
         """Stands for the pixels of the mask after strokes, without reading them; "" where there is none."""
         stamp = self.layers.modal_stamp(self.thing, frame_index)
-        return _state_of(stamp, self.thing.strokes_on(frame_index, "modal"))
-
-    def made(self) -> dict[int, Stamp]:
-        """frame_index -> what ``modal_stamp`` says, of all frames that have a mask."""
-        given, stamps = self.layers.given.stamps(), self.layers.modal.stamps()
-        imported = {f: given[f] for f in self.thing.given if f in given}
-        return {**dict.fromkeys(painted_on(self.thing), PAINTED), **imported, **stamps}
-
-    def states(self) -> dict[int, str]:
-        """frame_index -> ``state``, of all frames that have a mask."""
-        states = {f: stamp.digest for f, stamp in self.made().items()}
-        return {**states, **{f: self.state(f) for f in painted_on(self.thing)}}
+        return state_of(stamp.digest if stamp else "", self.thing.strokes_on(frame_index, "modal"))
 
     def areas(self) -> dict[int, int]:
         """frame_index -> ``area``, of all frames that have a mask."""
-        areas = {f: stamp.area for f, stamp in self.made().items()}
+        areas: dict[int, int] = self.layers.stamps(self.thing).seen_by_frame("area")
         return {**areas, **{f: self.area(f) for f in painted_on(self.thing)}}
 
     def area(self, frame_index: int) -> int:
@@ -135,13 +120,12 @@ class AmodalMasks(Mapping[int, Mask]):
         return np.zeros(self.canvas.size_wh[::-1], dtype=bool)
 
     def __contains__(self, frame_index: object) -> bool:
-        painted = (s for s in self.thing.strokes if s.layer == "amodal")
-        return frame_index in self.layers.amodal or any(s.frame_index == frame_index for s in painted)
+        return frame_index in self.layers.amodal or frame_index in painted_on(self.thing, "amodal")
 
     def state(self, frame_index: int) -> str:
         """Stands for the pixels that an engine or strokes made; "" where there are none."""
         stamp = self.layers.amodal_stamp(self.thing, frame_index)
-        return _state_of(stamp, self.thing.strokes_on(frame_index, "amodal"))
+        return state_of(stamp.digest if stamp else "", self.thing.strokes_on(frame_index, "amodal"))
 
     def box(self, frame_index: int) -> BoxXyxy | None:
         """Tight x0, y0, x1, y1 on the canvas; from the stamps where no stroke changed the mask, else read once."""
@@ -170,7 +154,7 @@ class AmodalMasks(Mapping[int, Mask]):
         stamp, seen = self.layers.amodal.stamp(frame_index), self.modal.state(frame_index)
         seen_area = self._seen_area(frame_index)
         stroked = self.thing.strokes_on(frame_index, "amodal")
-        if stamp is not None and not stroked and seen and made_over(stamp.inputs) == seen:
+        if stamp is not None and not stroked and seen and stamp.made_from.modal == seen:
             return stamp.area - seen_area
         state, measure = self._whole_state(frame_index, seen), lambda: area(self[frame_index])
         try:
@@ -181,7 +165,7 @@ class AmodalMasks(Mapping[int, Mask]):
             return 0
 
     def _whole_state(self, frame_index: int, seen: str) -> str:
-        return f"{self.state(frame_index)}{PART}{seen}{PART}{self.canvas}"
+        return f"{self.state(frame_index)}~{seen}~{self.canvas}"
 
     def hidden_areas(self, until: float = math.inf) -> tuple[dict[int, int], int]:
         """frame_index -> ``hidden_area``, of all frames that have a mask; and how many of the numbers are estimates.
@@ -189,32 +173,22 @@ class AmodalMasks(Mapping[int, Mask]):
         Pixels are read until that moment (monotonic seconds). After it what would have to be read is estimated by the
         difference of the areas, which is exact where the amodal mask covers the modal one.
         """
-        seen, areas, stamps = self.modal.states(), self.modal.areas(), self.layers.amodal.stamps()
-        stroked, states, canvas = self._stroked(), self.states(), f"{PART}{self.canvas}"
-        hidden = {
-            f: stamp.area - areas[f]
-            for f, stamp in stamps.items()
-            if f in seen and seen[f] and made_over(stamp.inputs) == seen[f] and f not in stroked
-        }
+        stamps, areas = self.layers.stamps(self.thing), self.modal.areas()
+        seen, states, painted = stamps.seen, stamps.whole, painted_on(self.thing, "amodal")
+        table = stamps.amodal
+        rows = zip(table.frames, table.column("area"), table.column("modal"), strict=True)
+        hidden = {f: area - areas[f] for f, area, over in rows if over and seen.get(f) == over and f not in painted}
         estimates = 0
-        for f in stroked.union(stamps).difference(hidden):
-            known = self.layers.measured.known("whole", f, f"{states[f]}{PART}{seen.get(f, '')}{canvas}")
+        for f in states.keys() - hidden.keys():
+            known = self.layers.measured.known("whole", f, f"{states[f]}~{seen.get(f, '')}~{self.canvas}")
             if known is not None:
                 hidden[f] = known - (areas[f] if seen.get(f) else 0)
             elif time.monotonic() < until:
                 hidden[f] = self.hidden_area(f)
             else:
                 estimates += 1
-                hidden[f] = max(0, stamps[f].area - areas.get(f, 0)) if f in stamps else 0
+                hidden[f] = max(0, table.value(f, "area") - areas.get(f, 0)) if f in table else 0
         return hidden, estimates
-
-    def _stroked(self) -> set[int]:
-        return {s.frame_index for s in self.thing.strokes if s.layer == "amodal"}
-
-    def states(self) -> dict[int, str]:
-        """frame_index -> ``state``, of all frames that have a mask."""
-        states = {f: stamp.digest for f, stamp in self.layers.amodal.stamps().items()}
-        return {**states, **{f: self.state(f) for f in self._stroked()}}
 
     def _seen_area(self, frame_index: int) -> int:
         return self.modal.area(frame_index) if self.modal.state(frame_index) else 0
@@ -224,8 +198,7 @@ class AmodalMasks(Mapping[int, Mask]):
         return frame_index in self and is_occluded(self.hidden_area(frame_index), self._seen_area(frame_index))
 
     def __iter__(self) -> Iterator[int]:
-        painted = {s.frame_index for s in self.thing.strokes if s.layer == "amodal"}
-        return iter(sorted({*self.layers.amodal, *painted}))
+        return iter(sorted({*self.layers.amodal, *painted_on(self.thing, "amodal")}))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -284,33 +257,6 @@ def prompts_of(modal: ModalMasks, also: Collection[int] = (), *, asking: int | N
     clicks = tuple(click for click in thing.clicks if click.frame_index not in done)
     boxes = tuple(box for box in thing.boxes if box.frame_index not in done)
     return Prompts(clicks=clicks, boxes=boxes, masks=VouchedMasks(modal, set(also) - asked_on(thing)))
-
-
-def painted_on(thing: AnnotatedObject) -> set[int]:
-    """The frames with strokes on the modal mask."""
-    return {s.frame_index for s in thing.strokes if s.layer == "modal"}
-
-
-def asked_on(thing: AnnotatedObject) -> set[int]:
-    """The frames with clicks or a box: an engine answers them from what was said there."""
-    return {c.frame_index for c in thing.clicks} | {b.frame_index for b in thing.boxes}
-
-
-def said_on(thing: AnnotatedObject, frame_index: int) -> str:
-    """Digest of what an engine is asked on one frame: clicks, box, imported mask (not strokes: they lie on top)."""
-    clicks = [click_json(c) for c in thing.clicks if c.frame_index == frame_index]
-    boxes = [box_json(b) for b in thing.boxes if b.frame_index == frame_index]
-    return digest_of([clicks, boxes, frame_index in thing.given])
-
-
-def made_over(inputs: str) -> str:
-    """The ``state`` of the modal mask that an amodal mask was made over, from its stamp's ``inputs``."""
-    return inputs.partition(PART)[0]
-
-
-def _state_of(stamp: Stamp | None, strokes: list[Stroke]) -> str:
-    digest = stamp.digest if stamp is not None else ""
-    return digest_of([digest, [stroke_json(s) for s in strokes]]) if strokes else digest
 
 
 def require_frame(frame_index: int, num_frames: int) -> None:

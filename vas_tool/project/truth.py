@@ -5,8 +5,6 @@ Frozen dataclasses that know their JSON form. ``Truth`` is the part of ``project
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -233,11 +231,6 @@ def _only(data: Mapping[str, Any], known: Iterable[str], what: str) -> None:
     """Raises ValueError for keys that nobody reads: they would be lost when it is written again."""
     if strange := sorted(set(data).difference(known)):
         raise ValueError(f"{what} has keys that this version does not know: {', '.join(strange)}")
-
-
-def digest_of(value: Any) -> str:
-    """Twelve hex digits that stand for a JSON value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def click_json(click: Click) -> list[Any]:

@@ -13,8 +13,10 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.hypotheses import Recipe
 from vas_tool.pipeline import amodal_masks, content_pictures, depth_maps
+from vas_tool.planning.setup import chosen_engine, windows_of
+from vas_tool.planning.snapshot import snapshot_of
+from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
-from vas_tool.project.review import chosen_engine, depth_inputs, stale_stages, wanted_inputs, windows_of
 from vas_tool.runs.costs import StageCost, cost_of, measured, total
 from vas_tool.runs.crop_runs import amodal_parts, keep_uncropped, uncropped_to_make, with_crop
 from vas_tool.runs.hypothesis_runs import Tray, make_hypotheses, take_hypotheses
@@ -33,8 +35,9 @@ def depths_to_make(project: Project, frames: Collection[int], spec: EngineSpec) 
     """
     stamps = {f: project.depth.stamp(f) for f in {*frames, *project.depth}}
     made = {f: s for f, s in stamps.items() if s is not None}
-    inputs = {engine: depth_inputs(project, engine) for engine in {s.engine for s in made.values()}}
-    missing = {f for f in frames if f not in made or made[f].inputs != inputs[made[f].engine]}
+    now = snapshot_of(project, [])
+    inputs = {engine: now.depth_inputs(engine) for engine in {s.engine for s in made.values()}}
+    missing = {f for f in frames if f not in made or made[f].made_from != inputs[made[f].engine]}
     return missing | depths_of_others(project, spec) if missing else missing
 
 
@@ -57,14 +60,14 @@ def estimate_depth(
     ``again_under`` names the edit under which the person asked outright for what another engine made to be made again:
     its undo brings the old depth back.
     """
-    spec = chosen_engine(project, "depth")
+    spec = chosen_engine(project.truth, "depth")
     needed = depths_to_make(project, frames, spec)
     if again_under is not None:
         needed |= depths_of_others(project, spec)
     if not needed:
         return
     loaded = registry.load("depth", spec.name)
-    stamp = stamp_by(loaded.spec, inputs=depth_inputs(project, spec.name))
+    stamp = stamp_by(loaded.spec, made_from=snapshot_of(project, []).depth_inputs(spec.name))
     settings = project.truth.settings_of("depth", spec.name)
     with measured(project, spec, needed):
         for run in contiguous(sorted(needed)):
@@ -92,7 +95,7 @@ def complete_amodal(
     needed = to_make(project, object_id, "amodal", among=set(modal)) if only is None else set(only) & set(modal)
     if needed:
         keep_uncropped(project, object_id, needed, edit_id=edit_id, progress=progress)
-    seeded = chosen_engine(project, "amodal").seeded
+    seeded = chosen_engine(project.truth, "amodal").seeded
     by_recipe: dict[Recipe, set[int]] = {}
     for frame_index in needed:
         recipe = project.truth.recipe_on(modal.thing, frame_index) if seeded else Recipe.of_seed(project.truth.seed)
@@ -122,14 +125,14 @@ def _run_one_seed(
     progress: Progress,
 ) -> None:
     layers, (seed,) = project.layers(object_id), recipe.seeds
-    inputs, _ = wanted_inputs(project, object_id)
-    loaded = registry.load("amodal", chosen_engine(project, "amodal").name)
+    inputs = staleness_of(project, object_id).amodal_inputs
+    loaded = registry.load("amodal", chosen_engine(project.truth, "amodal").name)
     kept = kept_numbers(project, object_id, loaded.spec, seeds_on=dict.fromkeys(frames, (seed,)))
     with measured(project, loaded.spec, frames, kept=kept):
         for work, crops, part in amodal_parts(project, object_id, frames, spec=loaded.spec, seed=seed):
             for frame_index, mask in amodal_masks(work, completer=loaded, crops=crops, progress=progress):
                 if frame_index in part:
-                    stamp = stamp_by(loaded.spec, inputs=inputs(frame_index, loaded.spec.name), seed=seed)
+                    stamp = stamp_by(loaded.spec, made_from=inputs.on(frame_index, loaded.spec.name), seed=seed)
                     stamp = with_crop(stamp, crops, frame_index)
                     put_result(project, object_id, layers.amodal, edit_id=edit_id, item=(frame_index, mask, stamp))
                     on_frame(frame_index)
@@ -146,19 +149,19 @@ def complete_content(
 ) -> None:
     """Make the content that is missing or outdated (or ``only`` this), on frames that have an amodal mask."""
     amodal, layers = project.amodal(object_id), project.layers(object_id)
-    _, inputs = wanted_inputs(project, object_id)
+    inputs = staleness_of(project, object_id).content_inputs
     needed = to_make(project, object_id, "content", among=set(amodal)) if only is None else set(only) & set(amodal)
     if not needed:
         return
-    loaded = registry.load("content", chosen_engine(project, "content").name)
+    loaded = registry.load("content", chosen_engine(project.truth, "content").name)
     kept = kept_numbers(project, object_id, loaded.spec, seeds_on=dict.fromkeys(needed, (project.truth.seed,)))
     with measured(project, loaded.spec, needed, kept=kept):
-        for span in stretches(needed, windows_of(project, loaded.spec)):
+        for span in stretches(needed, windows_of(project.truth, loaded.spec, len(project.clip))):
             work = content_work(project, object_id, span, spec=loaded.spec)
             for frame_index, content in content_pictures(work, completer=loaded, progress=progress):
                 if frame_index in needed:
-                    made_from = inputs(frame_index, loaded.spec.name)
-                    stamp = stamp_by(loaded.spec, inputs=made_from, seed=work.seed)
+                    made_from = inputs.on(frame_index, loaded.spec.name)
+                    stamp = stamp_by(loaded.spec, made_from=made_from, seed=work.seed)
                     put_result(project, object_id, layers.content, edit_id=edit_id, item=(frame_index, content, stamp))
                     on_frame(frame_index)
 
@@ -217,7 +220,7 @@ def completion_costs(
     """What ``complete`` would make at most, by stage: content follows from amodal masks that are not made yet."""
     ids, costs = list(object_ids), []
     if "depth" in stages:
-        spec = chosen_engine(project, "depth")
+        spec = chosen_engine(project.truth, "depth")
         seen = {f for object_id in ids for f in project.modal(object_id)}
         costs.append(cost_of(project, spec, depths_to_make(project, seen, spec)))
     for object_id in ids:
@@ -225,7 +228,7 @@ def completion_costs(
         if "amodal" in stages:
             amodal = to_make(project, object_id, "amodal", among=set(project.modal(object_id)))
             left = amodal - _in_the_tray(project, object_id, amodal)
-            spec = chosen_engine(project, "amodal")
+            spec = chosen_engine(project.truth, "amodal")
             kept = kept_numbers(project, object_id, spec, seeds_on=_seeds_on(project, object_id, left))
             costs.append(cost_of(project, spec, left, kept=kept))
             beside = _beside(project, object_id, amodal)
@@ -258,7 +261,7 @@ def _beside(project: Project, object_id: int, amodal: set[int]) -> set[int]:
 
 def _content_cost(project: Project, object_id: int, amodal: set[int]) -> StageCost:
     """Of one object, when these amodal masks are made before."""
-    spec, there = chosen_engine(project, "content"), set(project.amodal(object_id)) | amodal
+    spec, there = chosen_engine(project.truth, "content"), set(project.amodal(object_id)) | amodal
     follow = _follow(project, spec, amodal, among=there - set(project.truth.object(object_id).accepted))
     kept = kept_numbers(
         project, object_id, spec, seeds_on={} if amodal else dict.fromkeys(there, (project.truth.seed,))
@@ -268,7 +271,7 @@ def _content_cost(project: Project, object_id: int, amodal: set[int]) -> StageCo
 
 def _follow(project: Project, spec: EngineSpec, amodal: set[int], *, among: set[int]) -> set[int]:
     """The frames whose content would have to follow when these amodal masks are made."""
-    windows = windows_of(project, spec)
+    windows = windows_of(project.truth, spec, len(project.clip))
     if not windows or not amodal:
         return among if amodal else set()
     return {f for number in windows_with(amodal, windows) for f in windows[number]} & among
@@ -276,7 +279,7 @@ def _follow(project: Project, spec: EngineSpec, amodal: set[int], *, among: set[
 
 def hypotheses_costs(project: Project, object_id: int, seeds: Sequence[int]) -> list[StageCost]:
     """What ``hypothesize`` would make, by stage."""
-    depth, tray = chosen_engine(project, "depth"), Tray(project, object_id)
+    depth, tray = chosen_engine(project.truth, "depth"), Tray(project, object_id)
     lacking = tray.lacking(seeds)
     missing = {seed for frame_seeds in lacking.values() for seed in frame_seeds}
     return [
@@ -295,5 +298,5 @@ def to_make(project: Project, object_id: int, stage: Literal["amodal", "content"
     """The frames of ``among`` whose result is missing or outdated."""
     layers = project.layers(object_id)
     made = set(layers.amodal if stage == "amodal" else layers.content)
-    outdated = {f for f, stages in stale_stages(project, object_id).items() if stage in stages}
+    outdated = staleness_of(project, object_id).of(stage).frames
     return {f for f in among if f not in made or f in outdated}

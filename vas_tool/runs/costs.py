@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from vas_tool.engines.registry import EngineSpec
+from vas_tool.planning import speeds
+from vas_tool.planning.fingerprint import digest_of
+from vas_tool.planning.setup import settings_now, windows_of
 from vas_tool.project import Project
-from vas_tool.project.review import set_now, windows_of
-from vas_tool.project.truth import digest_of
-from vas_tool.runs import speeds
 from vas_tool.runs.spans import windows_with
 from vas_tool.types import Stage
 
@@ -51,7 +51,7 @@ def cost_of(
     kept: frozenset[int] = NO_WINDOWS,
 ) -> StageCost:
     """What it would cost to make these frames by an engine, but for the windows whose numbers are ``kept``."""
-    windows = windows_of(project, spec)
+    windows = windows_of(project.truth, spec, len(project.clip))
     num_windows = len({*windows_with(frames, windows)} - kept) if windows else None
     known = speeds.seconds_for(_work(project, spec))
     units = len(frames) if num_windows is None else num_windows
@@ -71,7 +71,7 @@ def measured(
     """Remember how long it takes to make these frames (see ``cost_of``); nothing when that is broken off."""
     start = time.monotonic()
     yield
-    windows = windows_of(project, spec)
+    windows = windows_of(project.truth, spec, len(project.clip))
     units = (len({*windows_with(frames, windows)} - kept) if windows else len(frames)) * num_seeds
     if units:
         speeds.remember(_work(project, spec), (time.monotonic() - start) / units)
@@ -80,7 +80,7 @@ def measured(
 def _work(project: Project, spec: EngineSpec) -> str:
     """The kind of work whose speed is told: the same engine, set the same, on pictures of the same size."""
     size = "x".join(map(str, project.clip.size_wh))
-    return f"{spec.stage} {spec.name} {spec.revision} {digest_of(set_now(project, spec))} {size}"
+    return f"{spec.stage} {spec.name} {spec.revision} {digest_of(settings_now(project.truth, spec))} {size}"
 
 
 def total(costs: Iterable[StageCost]) -> list[StageCost]:

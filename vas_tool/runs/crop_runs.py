@@ -14,8 +14,9 @@ from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.pipeline import amodal_masks
+from vas_tool.planning.setup import chosen_engine, windows_of
+from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
-from vas_tool.project.review import amodal_inputs, chosen_engine, windows_of
 from vas_tool.runs.kept_windows import window_store
 from vas_tool.runs.results import put_result, stamp_by
 from vas_tool.runs.spans import stretches
@@ -30,7 +31,7 @@ def amodal_parts(
     plan = crop_plan(project, object_id, spec)
     boxed = set(frames) & set(plan.boxes) if plan is not None else set()
     for part, crops in ((boxed, plan), (set(frames) - boxed, None)):
-        for span in stretches(part, windows_of(project, spec)) if part else []:
+        for span in stretches(part, windows_of(project.truth, spec, len(project.clip))) if part else []:
             work = _on_the_picture(project, object_id, span, spec=spec, seed=seed)
             store = window_store(project, object_id, spec, boxed=crops is not None)
             yield replace(work, store=store), crops, part
@@ -62,13 +63,13 @@ def uncropped_to_make(project: Project, object_id: int, frames: Collection[int])
 
     On those of ``frames`` that have a box; nothing when the project's rule does not ask to compare.
     """
-    spec, thing, rule = chosen_engine(project, "amodal"), project.truth.object(object_id), project.truth.crop
+    spec, thing, rule = chosen_engine(project.truth, "amodal"), project.truth.object(object_id), project.truth.crop
     boxed = set(boxes_by_frame(thing.amodal_boxes)) & set(frames) - set(thing.accepted)
     if not boxed or not rule.compare:
         return {}
     uncropped, seed = project.layers(object_id).uncropped, project.truth.seed
-    inputs = amodal_inputs(project, object_id, boxed=False)
-    wanted = {f: stamp_by(spec, inputs=inputs(f, spec.name), seed=seed) for f in boxed}
+    inputs = staleness_of(project, object_id).uncropped_inputs
+    wanted = {f: stamp_by(spec, made_from=inputs.on(f, spec.name), seed=seed) for f in boxed}
     return {f: stamp for f, stamp in wanted.items() if not _same(uncropped.stamp(f), stamp)}
 
 
@@ -85,9 +86,9 @@ def keep_uncropped(
     missing = set(wanted) - there
     if not missing:
         return
-    spec = chosen_engine(project, "amodal")
+    spec = chosen_engine(project.truth, "amodal")
     loaded = registry.load("amodal", spec.name)
-    for span in stretches(missing, windows_of(project, spec)):
+    for span in stretches(missing, windows_of(project.truth, spec, len(project.clip))):
         work = _on_the_picture(project, object_id, span, spec=spec, seed=project.truth.seed)
         work = replace(work, store=window_store(project, object_id, spec))
         for frame_index, mask in amodal_masks(work, completer=loaded, progress=progress):
@@ -97,8 +98,8 @@ def keep_uncropped(
 
 
 def _same(stamp: Stamp | None, wanted: Stamp) -> bool:
-    made_from = None if stamp is None else (stamp.engine, stamp.revision, stamp.inputs, stamp.crop)
-    return made_from == (wanted.engine, wanted.revision, wanted.inputs, None)
+    made_from = None if stamp is None else (stamp.engine, stamp.revision, stamp.made_from, stamp.crop)
+    return made_from == (wanted.engine, wanted.revision, wanted.made_from, None)
 
 
 def _on_the_picture(project: Project, object_id: int, span: range, *, spec: EngineSpec, seed: int) -> AmodalWork:

@@ -14,8 +14,10 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.hypotheses import Recipe, disagreement
 from vas_tool.pipeline import amodal_hypotheses
+from vas_tool.planning.fingerprint import NOTHING, Fingerprint
+from vas_tool.planning.setup import chosen_engine
+from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
-from vas_tool.project.review import chosen_engine, wanted_inputs
 from vas_tool.runs.costs import measured
 from vas_tool.runs.crop_runs import amodal_parts, with_crop
 from vas_tool.runs.kept_windows import kept_numbers
@@ -39,13 +41,13 @@ class Tray:
     def __init__(self, project: Project, object_id: int) -> None:
         self.project, self.object_id = project, object_id
         self.layers = project.layers(object_id)
-        self.spec = chosen_engine(project, "amodal")
+        self.spec = chosen_engine(project.truth, "amodal")
         self._modal = project.modal(object_id)
-        self._inputs, _ = wanted_inputs(project, object_id)
+        self._inputs = staleness_of(project, object_id).amodal_inputs
 
-    def inputs(self, frame_index: int, engine: str, recipe: Recipe) -> str:
+    def inputs(self, frame_index: int, engine: str, recipe: Recipe) -> Fingerprint:
         """What the stamp of an up-to-date amodal mask by that recipe says."""
-        return self._inputs(frame_index, engine, recipe=recipe)
+        return self._inputs.on(frame_index, engine, recipe=recipe)
 
     def stamp(self, frame_index: int, seed: int) -> Stamp | None:
         """Who made the hypothesis of a seed on a frame; None when there is none."""
@@ -54,7 +56,9 @@ class Tray:
     def holds(self, frame_index: int, seed: int) -> bool:
         """Whether a hypothesis is there and is what its engine would make again now."""
         stamp = self.stamp(frame_index, seed)
-        return stamp is not None and stamp.inputs == self.inputs(frame_index, stamp.engine, Recipe.of_seed(seed))
+        return stamp is not None and stamp.made_from == self._inputs.like(
+            stamp.made_from, frame_index, stamp.engine, recipe=Recipe.of_seed(seed)
+        )
 
     def is_ours(self, frame_index: int, seed: int) -> bool:
         """Whether it holds and the engine that is chosen now made it."""
@@ -78,7 +82,7 @@ class Tray:
         difference = disagreement(masks)
         for seed, mask in made.items():
             wanted = self.inputs(frame_index, self.spec.name, Recipe.of_seed(seed))
-            stamp = replace(made_by, inputs=wanted, seed=seed, how="", seeds=(seed,))
+            stamp = replace(made_by, made_from=wanted, seed=seed, how="", seeds=(seed,))
             stamp = replace(stamp, disagreement=difference, among=len(masks))
             layer, item = self.layers.hypothesis(seed), (frame_index, mask, stamp)
             put_result(self.project, self.object_id, layer, edit_id=edit_id, item=item)
@@ -115,7 +119,7 @@ def make_hypotheses(
                 for frame_index, masks in answers:
                     if frame_index in part:
                         made = dict(zip(lacking, masks, strict=True))
-                        stamp = with_crop(stamp_by(tray.spec, inputs=""), crops, frame_index)
+                        stamp = with_crop(stamp_by(tray.spec, made_from=NOTHING), crops, frame_index)
                         tray.put(frame_index, made, made_by=stamp, edit_id=edit_id)
                         on_frame(frame_index)
 
@@ -126,7 +130,7 @@ def _copy_amodal(tray: Tray, seeds: Sequence[int], *, only: Collection[int] | No
         stamp = amodal.stamp(frame_index)
         for seed in lacking if stamp is not None else ():
             wanted = (spec.name, spec.revision, tray.inputs(frame_index, spec.name, Recipe.of_seed(seed)))
-            if stamp is not None and (stamp.engine, stamp.revision, stamp.inputs) == wanted:
+            if stamp is not None and (stamp.engine, stamp.revision, stamp.made_from) == wanted:
                 tray.put(frame_index, {seed: amodal[frame_index]}, made_by=stamp, edit_id=edit_id)
 
 
@@ -155,9 +159,9 @@ def take_hypotheses(
         if first is None or None in stamps or (ours and not all(tray.is_ours(frame_index, s) for s in recipe.seeds)):
             continue
         hold = all(tray.holds(frame_index, seed) for seed in recipe.seeds)
-        wanted = tray.inputs(frame_index, first.engine, recipe) if hold else ""
+        wanted = tray.inputs(frame_index, first.engine, recipe) if hold else NOTHING
         mask = recipe.mask([tray.layers.hypothesis(seed)[frame_index] for seed in recipe.seeds])
-        stamp = replace(first, inputs=wanted, how=recipe.how, seeds=recipe.seeds, disagreement=None, among=0)
+        stamp = replace(first, made_from=wanted, how=recipe.how, seeds=recipe.seeds, disagreement=None, among=0)
         put_result(project, object_id, tray.layers.amodal, edit_id=edit_id, item=(frame_index, mask, stamp))
         taken.add(frame_index)
         on_frame(frame_index)

@@ -11,9 +11,10 @@ from typing import Any
 
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
+from vas_tool.planning.fingerprint import digest_of
+from vas_tool.planning.setup import windows_of
+from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
-from vas_tool.project.review import amodal_inputs, wanted_inputs, windows_of
-from vas_tool.project.truth import digest_of
 from vas_tool.project.window_cache import FOLDER, WindowCache
 from vas_tool.runs.spans import windows_with
 from vas_tool.work import WindowAnswer, WindowKey, WindowStore
@@ -41,7 +42,7 @@ def window_store(project: Project, object_id: int, spec: EngineSpec, *, boxed: b
 
     ``boxed``: of a run through crops.
     """
-    if not windows_of(project, spec):
+    if not windows_of(project.truth, spec, len(project.clip)):
         return None
     return _object_windows(project, object_id, spec, boxed=boxed)
 
@@ -53,7 +54,7 @@ def kept_numbers(
 
     None of an object with amodal boxes: it is seen through crops.
     """
-    windows = windows_of(project, spec)
+    windows = windows_of(project.truth, spec, len(project.clip))
     if not windows or (spec.stage == "amodal" and project.truth.object(object_id).amodal_boxes):
         return frozenset()
     store = _object_windows(project, object_id, spec)
@@ -68,9 +69,10 @@ def kept_numbers(
 
 def _object_windows(project: Project, object_id: int, spec: EngineSpec, *, boxed: bool = False) -> ObjectWindows:
     if spec.stage == "amodal":
-        label = amodal_inputs(project, object_id, boxed=boxed).of_window
+        staleness = staleness_of(project, object_id)
+        label = (staleness.amodal_inputs if boxed else staleness.uncropped_inputs).of_window
     else:
-        label = wanted_inputs(project, object_id)[1].of_window
+        label = staleness_of(project, object_id).content_inputs.of_window
 
     made_by = _made_by(spec)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from vas_tool.engines.base import Progress, silent
+from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
-from vas_tool.project.object_layers import asked_on
-from vas_tool.project.review import made_by_others
+from vas_tool.project.object_stamps import asked_on
 from vas_tool.runs.completion import complete_amodal, complete_content, estimate_depth
 from vas_tool.runs.results import OnFrame, ignore_frame
 from vas_tool.runs.spans import spans_over
@@ -26,7 +26,7 @@ def make_again(
 
     What follows from it becomes stale; finished frames of a run that was stopped are kept.
     """
-    others = made_by_others(project, object_id, stage)
+    others = staleness_of(project, object_id).made_by_others(stage)
     if stage == "segment":
         _segment_again(project, object_id, set(others), edit_id=edit_id, on_frame=on_frame, progress=progress)
     elif stage == "depth":

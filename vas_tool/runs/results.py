@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.errors import Cancelled
+from vas_tool.planning.fingerprint import Fingerprint
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import LayerFolder, Picture, Stamp
@@ -21,9 +22,9 @@ def ignore_frame(frame_index: int) -> None:
     """For callers who do not follow along."""
 
 
-def stamp_by(spec: EngineSpec, *, inputs: str, seed: int = 0, certainty: float = 1.0) -> Stamp:
+def stamp_by(spec: EngineSpec, *, made_from: Fingerprint, seed: int = 0, certainty: float = 1.0) -> Stamp:
     """The stamp of a picture that an engine made."""
-    return Stamp(engine=spec.name, revision=spec.revision, seed=seed, inputs=inputs, certainty=float(certainty))
+    return Stamp(engine=spec.name, revision=spec.revision, seed=seed, made_from=made_from, certainty=float(certainty))
 
 
 def put_result(

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from vas_tool.errors import PromptError
+from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
 from vas_tool.project.object_layers import ModalMasks
-from vas_tool.project.review import stale_stages
 
 Direction = Literal["forward", "backward", "both"]
 """Of tracking: from the prompted frame nearest to where the person is, or over the whole clip."""
@@ -28,7 +28,7 @@ def frames_to_track(project: Project, object_id: int, frame_index: int, *, direc
     if not anchors:
         raise PromptError(f"{modal.thing.label} has no mask to start from; click it on a frame where it is clear")
     reach = _reach(anchors, frame_index, direction=direction, num_frames=len(project.clip))
-    stale = {f for f, stages in stale_stages(project, object_id).items() if "segment" in stages}
+    stale = staleness_of(project, object_id).segment.frames
     settled = modal.thing.prompted() | set(modal.thing.accepted)
     made = set(modal)
     needed = [f for f in reach if f not in settled and (f not in made or f in stale)]

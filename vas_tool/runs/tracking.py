@@ -12,10 +12,12 @@ from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, Segmenter, SelfRating, TrackedFrame, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.pipeline import modal_masks
+from vas_tool.planning.fingerprint import Fingerprint
+from vas_tool.planning.inputs import ModalInputs
+from vas_tool.planning.setup import chosen_engine
 from vas_tool.project import Project
-from vas_tool.project.made_from import ModalInputs
-from vas_tool.project.object_layers import prompts_of, said_on
-from vas_tool.project.review import engine_name
+from vas_tool.project.object_layers import prompts_of
+from vas_tool.project.object_stamps import said_on
 from vas_tool.runs.results import OnFrame, ignore_frame, stamp_by, still_wanted
 from vas_tool.storage import Stamp
 from vas_tool.types import Clip, Prompts
@@ -34,7 +36,7 @@ def segment_frame(project: Project, object_id: int, frame_index: int, *, edit_id
     """Answer what was said on one frame and store the mask; False when it was taken back in the meantime."""
     modal = project.modal(object_id)
     asked = said_on(modal.thing, frame_index)
-    loaded = registry.load("segment", engine_name(project, "segment"))
+    loaded = registry.load("segment", chosen_engine(project.truth, "segment").name)
     with loaded.lock:
         prompts = prompts_of(modal, asking=frame_index)
         found = _asked(loaded.engine, project.clip, frame_index=frame_index, prompts=prompts, quick=quick)
@@ -42,7 +44,9 @@ def segment_frame(project: Project, object_id: int, frame_index: int, *, edit_id
         if not project.is_done(edit_id) or said_on(project.truth.object(object_id), frame_index) != asked:
             return False
         with project.under(edit_id):
-            modal.layers.modal.put(frame_index, found.mask, _stamp(loaded.spec, found, inputs=asked))
+            modal.layers.modal.put(
+                frame_index, found.mask, _stamp(loaded.spec, found, made_from=Fingerprint(source=asked))
+            )
     return True
 
 
@@ -55,7 +59,7 @@ def _asked(engine: Segmenter, clip: Clip, *, frame_index: int, prompts: Prompts,
 
 def prepare_frame(project: Project, frame_index: int) -> None:
     """Let the segment engine get ready for a click on a frame."""
-    loaded = registry.load("segment", engine_name(project, "segment"))
+    loaded = registry.load("segment", chosen_engine(project.truth, "segment").name)
     with loaded.lock:
         loaded.engine.prepare(project.clip, frame_index)
 
@@ -76,7 +80,7 @@ def track(
     what the engine remembered; when it is empty, the last one on which something was seen counts too. A mask at its far
     end does not: errors would be handed on as truth.
     """
-    loaded = registry.load("segment", engine_name(project, "segment"))
+    loaded = registry.load("segment", chosen_engine(project.truth, "segment").name)
     total, done = sum(len(span) for span in spans), 0
 
     def step(_done: int, _total: int, _what: str) -> None:
@@ -87,7 +91,7 @@ def track(
         inputs = ModalInputs(modal.thing)
         prompts = prompts_of(modal, also=begun_beside(modal, span))
         for tracked in modal_masks(project.clip, prompts, span, segmenter=loaded, progress=step):
-            stamp = _stamp(loaded.spec, tracked, inputs=inputs(tracked.frame_index))
+            stamp = _stamp(loaded.spec, tracked, made_from=inputs.on(tracked.frame_index))
             if _store_tracked(project, object_id, tracked, edit_id=edit_id, stamp=stamp):
                 on_frame(tracked.frame_index)
             done += 1
@@ -112,6 +116,6 @@ def _store_tracked(project: Project, object_id: int, tracked: TrackedFrame, *, e
     return True
 
 
-def _stamp(spec: EngineSpec, tracked: TrackedFrame, *, inputs: str) -> Stamp:
-    stamp = stamp_by(spec, inputs=inputs, certainty=tracked.certainty)
+def _stamp(spec: EngineSpec, tracked: TrackedFrame, *, made_from: Fingerprint) -> Stamp:
+    stamp = stamp_by(spec, made_from=made_from, certainty=tracked.certainty)
     return replace(stamp, object_score=tracked.object_score, predicted_iou=tracked.predicted_iou)

@@ -11,9 +11,10 @@ from typing import Any
 
 from vas_tool.engines.turns import waiting_seconds
 from vas_tool.errors import EngineError, ProjectDamaged, PromptError
+from vas_tool.planning.setup import chosen_engine
 from vas_tool.project import Project
-from vas_tool.project.object_layers import asked_on, require_frame
-from vas_tool.project.review import chosen_engine
+from vas_tool.project.object_layers import require_frame
+from vas_tool.project.object_stamps import asked_on
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.runs.tracking import segment_frame
 from vas_tool.session.desk import Desk
@@ -142,7 +143,7 @@ class Prompting(Desk):
         with self._noticed():
             without_damaged(lambda: segment_frame(self.project, object_id, frame_index, edit_id=edit_id, quick=True))
         self._frame_changed(frame_index)
-        if chosen_engine(self.project, "segment").at_once:
+        if chosen_engine(self.project.truth, "segment").at_once:
             return  # asked again, it would wait for another turn and answer the same
 
         def refine() -> None:

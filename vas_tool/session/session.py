@@ -17,11 +17,12 @@ from vas_tool.engines import registry
 from vas_tool.engines.settings import SettingValue
 from vas_tool.errors import EngineError, ProjectError, PromptError, VasToolError
 from vas_tool.files import from_json, read_plain, storable, write_atomically
+from vas_tool.planning.setup import chosen_engine
 from vas_tool.project import Project
 from vas_tool.project.agreements import box_agreements
 from vas_tool.project.attention import BOX_AGREES
+from vas_tool.project.frame_facts import needs_look
 from vas_tool.project.object_layers import require_frame
-from vas_tool.project.review import engine_name, needs_look
 from vas_tool.project.truth import MOST_PADDING
 from vas_tool.project.worktime import WorkClock
 from vas_tool.remarks import counted
@@ -188,7 +189,7 @@ class Session(Boxing, Working):
         Raises EngineError, saying what there is and what it takes.
         """
         truth = self.project.truth
-        spec = registry.spec_of(stage, engine_name(self.project, stage))
+        spec = chosen_engine(truth, stage)
         kept = truth.settings_of(stage, spec.name)
         settings = {n: v for n, v in kept.items() if n != name}
         if value is not None or name not in kept:  # what only another version of the engine has can be taken back

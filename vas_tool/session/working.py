@@ -8,9 +8,10 @@ from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
 from vas_tool.errors import NothingToDo, PromptError
 from vas_tool.hypotheses import Recipe
+from vas_tool.planning.setup import chosen_engine
+from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
 from vas_tool.project.object_layers import require_frame
-from vas_tool.project.review import chosen_engine, made_by_others
 from vas_tool.project.truth import Pick
 from vas_tool.runs.completion import complete, completion_costs, hypotheses_costs, hypothesize
 from vas_tool.runs.costs import StageCost
@@ -83,7 +84,7 @@ class Working(Prompting):
         self._require_idle()
         again = registry.stage_named(stage)
         thing = self.project.truth.object(object_id)
-        if not made_by_others(self.project, object_id, again):
+        if not staleness_of(self.project, object_id).made_by_others(again):
             raise NothingToDo(f"nothing open of {thing.label} was made by another {stage} engine than the chosen one")
         edit_id = self._store(f"{stage} of {thing.label} again", None)
         return self._start(
@@ -101,7 +102,7 @@ class Working(Prompting):
         wanted = tuple(range(first, first + seeds)) if isinstance(seeds, int) else tuple(seeds)
         if not 1 <= len(set(wanted)) <= MOST_HYPOTHESES or min(wanted) < 0:
             raise PromptError(f"ask for 1 to {MOST_HYPOTHESES} hypotheses, with seeds from 0; got {list(wanted)}")
-        return distinct_seeds(chosen_engine(self.project, "amodal"), wanted)
+        return distinct_seeds(chosen_engine(self.project.truth, "amodal"), wanted)
 
     def hypotheses_cost(self, object_id: int, seeds: Sequence[int] | int) -> list[StageCost]:
         """What ``start_hypotheses`` would make, by stage."""

@@ -9,9 +9,9 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import Parameter
 from vas_tool.errors import ProjectDamaged, PromptError
 from vas_tool.masks import to_runs
+from vas_tool.planning.setup import settings_now
 from vas_tool.project import Project
 from vas_tool.project.object_layers import require_frame
-from vas_tool.project.review import set_now
 from vas_tool.runs.costs import in_words
 from vas_tool.runs.hypothesis_runs import Tray
 from vas_tool.session import Session
@@ -32,7 +32,7 @@ _STRANGE: Json = {
 
 def parameters_view(project: Project, spec: EngineSpec) -> list[Json]:
     """Every parameter of an engine with its default, its reason, and what holds now."""
-    now = set_now(project, spec)
+    now = settings_now(project.truth, spec)
     known = [{**_parameter_view(parameter), "value": now[parameter.name]} for parameter in spec.parameters]
     strange = sorted(set(now) - {parameter.name for parameter in spec.parameters})
     return known + [{**_STRANGE, "name": name, "value": now[name]} for name in strange]

@@ -14,9 +14,10 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.table import looked_once
 from vas_tool.errors import EngineError, ProjectDamaged
 from vas_tool.masks import to_runs
+from vas_tool.planning.review import review_of
+from vas_tool.planning.setup import chosen_engine
 from vas_tool.project.agreements import box_agreements
 from vas_tool.project.object_layers import require_frame
-from vas_tool.project.review import chosen_engine, review_of
 from vas_tool.project.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.session import Session
 from vas_tool.types import STAGES, Mask, SizeWH, Stage
@@ -104,7 +105,7 @@ def _model_wh(session: Session) -> SizeWH | None:
     """Width and height of what the amodal stage's model sees; None for one that takes pictures of any size."""
     project = session.project
     try:
-        spec = chosen_engine(project, "amodal")
+        spec = chosen_engine(project.truth, "amodal")
         return registry.model_size(spec, project.truth.settings_of("amodal", spec.name))
     except EngineError:  # told where the engine is chosen
         return None

@@ -1,0 +1,299 @@
+"""What every result would be made from now: the fingerprints that the stamps of up-to-date results hold.
+
+Each class answers for one object at one moment: ``on`` for one frame, ``columns`` for many frames at once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cache, cached_property
+from typing import Any
+
+from vas_tool.boxes.crops import CropRule
+from vas_tool.boxes.keyframes import boxes_by_frame, drawn, union
+from vas_tool.hypotheses import Recipe
+from vas_tool.planning.fingerprint import Fingerprint, digest_of, digest_of_texts
+from vas_tool.planning.setup import SetupOf
+from vas_tool.project.object_stamps import ObjectStamps, asked_on, said_on
+from vas_tool.project.truth import AnnotatedObject, Truth, stroke_json
+from vas_tool.types import BoxKeyframe
+
+Columns = dict[str, list[Any]]
+"""By field of ``Fingerprint``, a value a frame. A field that is absent has the default on every frame."""
+
+Pair = tuple[str, str]
+"""Before and after a frame."""
+
+
+class ModalInputs:
+    """What modal masks are made from.
+
+    A frame with clicks or a box follows from those. A tracked mask follows from the nearest prompted frames before
+    and after it; prompts further off shape it too little to call it stale: a person who mends frame 90 need not see
+    0 to 80 hatched. Strokes beside it count as ``elsewhere``: a frame that was touched up is a better reference for its
+    neighbours, but leaves them as good as they were.
+    """
+
+    def __init__(self, thing: AnnotatedObject) -> None:
+        self._thing = thing
+        self.asked = asked_on(thing)
+        self._prompts = (sorted(self.asked | set(thing.given)), sorted(thing.prompted()))
+        self._accepted = sorted(thing.accepted)
+        self._gaps: dict[tuple[int, ...], Fingerprint] = {}
+        self._said = cache(self._said_of)
+        self._drawn = cache(self._drawn_of)
+
+    def on(self, frame_index: int) -> Fingerprint:
+        """The fingerprint of an up-to-date mask on a frame."""
+        if frame_index in self.asked:
+            return Fingerprint(source=said_on(self._thing, frame_index))
+        said, prompted = self._prompts
+        gap = (  # between the same prompts all frames have the same inputs
+            *(bisect_left(said, frame_index), bisect_right(said, frame_index)),
+            *(bisect_left(prompted, frame_index), bisect_right(prompted, frame_index)),
+        )
+        if gap not in self._gaps:
+            before, after = _beside(said, frame_index)
+            drawn_before, drawn_after = _beside(prompted, frame_index)
+            around = self._said(before), self._said(after)
+            self._gaps[gap] = Fingerprint(
+                around=around, elsewhere=(self._drawn(drawn_before), self._drawn(drawn_after))
+            )
+        return self._gaps[gap]
+
+    def against(self, frame_index: int, made: Callable[[int], Fingerprint]) -> Fingerprint:
+        """The same, seen from what was made: another one than ``made(frame_index)`` asks for a new run.
+
+        An accepted frame is a prompt too. A change beyond it does not count where the frame and the accepted one were
+        made from the same: ``made`` gives the fingerprints in the stamps (``NOTHING`` where there is none).
+        """
+        now, then = self.on(frame_index), made(frame_index)
+        if now == then or not self._accepted or not now.around or not then.around:
+            return now
+        parts = [[*now.around], [*now.elsewhere]]
+        before = then.around, then.elsewhere
+        for side, shield in enumerate(_beside(self._accepted, frame_index)):
+            if shield is None or not (vouched := made(shield)).around:
+                continue
+            for part, prompts in enumerate(self._prompts):
+                nearest = _beside(prompts, frame_index)[side]
+                same = before[part][side] == (vouched.around, vouched.elsewhere)[part][side]
+                if same and _beyond(nearest, shield, frame_index):
+                    parts[part][side] = before[part][side]
+        return Fingerprint(around=tuple(parts[0]), elsewhere=tuple(parts[1]))
+
+    def _said_of(self, frame_index: int | None) -> str:
+        """What was said on a frame, with its number; "" for none."""
+        return "" if frame_index is None else f"{frame_index}:{said_on(self._thing, frame_index)}"
+
+    def _drawn_of(self, frame_index: int | None) -> str:
+        """The same, with the strokes there."""
+        if frame_index is None:
+            return ""
+        strokes = [stroke_json(s) for s in self._thing.strokes_on(frame_index, "modal")]
+        return f"{frame_index}:{digest_of([said_on(self._thing, frame_index), strokes])}"
+
+
+def _beside(frames: list[int], frame_index: int) -> tuple[int | None, int | None]:
+    """The last of the (ascending) frames before one, and the first after it."""
+    before, after = bisect_left(frames, frame_index), bisect_right(frames, frame_index)
+    return frames[before - 1] if before else None, frames[after] if after < len(frames) else None
+
+
+def _beyond(prompted: int | None, accepted: int, frame_index: int) -> bool:
+    """Whether a frame lies further off than the accepted one, on the same side; None lies at no distance."""
+    return prompted is None or abs(prompted - frame_index) > abs(accepted - frame_index)
+
+
+class AmodalInputs:
+    """What amodal masks are made from, by any engine.
+
+    The modal mask of the frame itself; canvas, hypothesis, who made the depth, and the engine's settings; and, as
+    ``elsewhere``, the modal masks of all frames: any of them may lend its outline. An engine with windows is different:
+    what lies in the windows around a frame shapes its mask throughout, so it counts as ``around``, and nothing else
+    does. An amodal box counts as the frame's own; ``boxed`` is False for results that are made without it.
+    """
+
+    def __init__(
+        self, stamps: ObjectStamps, truth: Truth, depth: str, *, setup_of: SetupOf, boxed: bool = True
+    ) -> None:
+        self._thing, self._truth, self._setup_of, self._depth = stamps.thing, truth, setup_of, depth
+        self.seen = stamps.seen
+        self.boxes = _box_marks(stamps.thing.amodal_boxes, truth.crop) if boxed else {}
+        self._setups: dict[tuple[str, Recipe], str] = {}
+        self._setups_then: dict[tuple[str, Recipe, range], str] = {}
+        self._arounds: dict[range, str] = {}
+
+    @cached_property
+    def everywhere(self) -> str:
+        """Stands for all modal masks and boxes."""
+        return digest_of([*sorted(self.seen.items()), *sorted(self.boxes.items())])
+
+    def on(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> Fingerprint:
+        """The fingerprint of an up-to-date mask on a frame; ``recipe`` in place of what was chosen there."""
+        around, reach = self.around(frame_index, engine), self._setup_of(engine).reach
+        return Fingerprint(
+            modal=self.seen.get(frame_index, ""),
+            amodal_box=self.boxes.get(frame_index, ""),
+            setup=(self.setup(frame_index, engine, recipe=recipe),),
+            around=(around,) if around else (),
+            elsewhere=() if reach else (self.everywhere,),
+        )
+
+    def columns(self, frames: Sequence[int], engines: Sequence[str]) -> Columns:
+        """What ``on`` gives for frames and the engines that made their masks."""
+        beside = {engine: () if self._setup_of(engine).reach else (self.everywhere,) for engine in set(engines)}
+        columns: Columns = {
+            "modal": [self.seen.get(f, "") for f in frames],
+            "setup": self._setup_column(frames, engines),
+            "elsewhere": list(map(beside.__getitem__, engines)),
+        }
+        if self.boxes:
+            columns["amodal_box"] = [self.boxes.get(f, "") for f in frames]
+        if not all(beside.values()):
+            around = [self.around(f, engine) for f, engine in zip(frames, engines, strict=True)]
+            columns["around"] = [(text,) if text else () for text in around]
+        return columns
+
+    def _setup_column(self, frames: Sequence[int], engines: Sequence[str]) -> list[tuple[str]]:
+        if self._thing.picks:
+            return [(self.setup(f, engine),) for f, engine in zip(frames, engines, strict=True)]
+        known = {engine: (self.setup(0, engine),) for engine in set(engines)}  # the same on all frames
+        return list(map(known.__getitem__, engines))
+
+    def setup(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> str:
+        """Stands for canvas, hypothesis, depth and settings."""
+        made = recipe or self._truth.recipe_on(self._thing, frame_index)
+        if (engine, made) not in self._setups:
+            self._setups[engine, made] = digest_of([*self._setup_parts(engine, made), []])
+        return self._setups[engine, made]
+
+    def _setup_parts(self, engine: str, recipe: Recipe) -> list[Any]:
+        setup = self._setup_of(engine)
+        return [self._ground, [recipe.how, recipe.seeds] if setup.seeded else [], dict(setup.settings)]
+
+    @cached_property
+    def _ground(self) -> list[Any]:
+        canvas = self._truth.canvas
+        return [self._depth, canvas.size_wh, canvas.pad_left, canvas.pad_top]
+
+    def around(self, frame_index: int, engine: str) -> str:
+        """Stands for the masks in the windows around a frame; "" without windows."""
+        reach = self._setup_of(engine).reach
+        if not reach:
+            return ""
+        span = reach[frame_index]
+        if span not in self._arounds:
+            self._arounds[span] = digest_of_texts(f"{f} {state}" for f, state in self._seen_in(span))
+        return self._arounds[span]
+
+    def _seen_in(self, span: range) -> list[list[Any]]:
+        return [[f, self.seen[f] + self.boxes.get(f, "")] for f in span if f in self.seen]
+
+    def setup_then(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> tuple[str]:
+        """What version 0.1 wrote for an engine with windows: ``setup`` and ``around`` in one."""
+        made = recipe or self._truth.recipe_on(self._thing, frame_index)
+        reach = self._setup_of(engine).reach
+        span = reach[frame_index] if reach else range(0)
+        key = engine, made, span
+        if key not in self._setups_then:
+            self._setups_then[key] = digest_of([*self._setup_parts(engine, made), self._seen_in(span)])
+        return (self._setups_then[key],)
+
+    def like(self, made: Fingerprint, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> Fingerprint:
+        """What ``on`` gives, as the version of the tool would have written it that wrote ``made``."""
+        now = self.on(frame_index, engine, recipe=recipe)
+        if not now.around or made.around or not made.setup:
+            return now
+        return replace(now, setup=self.setup_then(frame_index, engine, recipe=recipe), around=())
+
+    def of_window(self, window: range, seed: int, *, engine: str) -> str:
+        """What stands for all that the engine's model makes of a window for a seed."""
+        model = self._setup_of(engine).of_the_model
+        return digest_of([self._ground, seed, model, window.start, self._seen_in(window)])
+
+
+def _box_marks(keyframes: Sequence[BoxKeyframe], rule: CropRule) -> dict[int, str]:
+    """By frame, what stands for its crop."""
+    if not drawn(keyframes):
+        return {}
+    how = {name: value for name, value in asdict(rule).items() if name != "compare"}
+    shared = [how, union([box.corners for box in drawn(keyframes)]) if rule.span else []]
+    return {f: f"+{digest_of([box.corners, shared])}" for f, box in boxes_by_frame(keyframes).items()}
+
+
+class ContentInputs:
+    """What content is made from: the frame's amodal mask and what that follows from; seed and settings; elsewhere, all
+    amodal masks. With windows: what is true of the frame itself, for all frames around it.
+    """
+
+    def __init__(self, stamps: ObjectStamps, before: AmodalInputs, *, seed: int, setup_of: SetupOf) -> None:
+        self._before, self._seed, self._setup_of = before, seed, setup_of
+        self._whole = stamps.whole
+        self._makers: Mapping[int, str] = {f: "stroke" for f in self._whole} | stamps.amodal.by_frame("engine")
+        self._own = cache(self._own_of)
+        self._setups_then: dict[tuple[str, range], str] = {}
+        self._arounds: dict[range, str] = {}
+        self._setup = cache(lambda engine: digest_of([seed, dict(setup_of(engine).settings), []]))
+
+    @cached_property
+    def _everywhere(self) -> str:
+        return digest_of([self._before.everywhere, sorted(self._whole.items())])
+
+    def on(self, frame_index: int, engine: str) -> Fingerprint:
+        """The fingerprint of up-to-date content on a frame."""
+        columns = self.columns([frame_index], [engine])
+        return Fingerprint(**{name: column[0] for name, column in columns.items()})
+
+    def columns(self, frames: Sequence[int], engines: Sequence[str]) -> Columns:
+        """The same for many frames and the engines that made their content."""
+        before = self._before.columns(frames, [self._makers.get(f, "") for f in frames])
+        arounds = [part[0] if part else "" for part in before.get("around", [()] * len(frames))]
+        beside = {engine: () if self._setup_of(engine).reach else (self._everywhere,) for engine in set(engines)}
+        columns: Columns = {
+            **{name: before[name] for name in ("modal", "amodal_box") if name in before},
+            "amodal": [self._whole.get(f, "") for f in frames],
+            "setup": [(*part, self._setup(e)) for part, e in zip(before["setup"], engines, strict=True)],
+            "elsewhere": list(map(beside.__getitem__, engines)),
+        }
+        if any(arounds) or not all(beside.values()):
+            own = [self._around(f, engine) for f, engine in zip(frames, engines, strict=True)]
+            columns["around"] = [pair if any(pair) else () for pair in zip(arounds, own, strict=True)]
+        return columns
+
+    def setup_then(self, frame_index: int, engine: str) -> tuple[str, str]:
+        """What version 0.1 wrote for engines with windows: ``setup`` and ``around`` in one."""
+        reach, settings = self._setup_of(engine).reach, self._setup_of(engine).settings
+        span = reach[frame_index] if reach else range(0)
+        if (engine, span) not in self._setups_then:
+            own = list(map(self._own_then, span))
+            self._setups_then[engine, span] = digest_of([self._seed, dict(settings), own])
+        (before,) = self._before.setup_then(frame_index, self._makers.get(frame_index, ""))
+        return before, self._setups_then[engine, span]
+
+    def _own_then(self, frame_index: int) -> str:
+        (before,) = self._before.setup_then(frame_index, self._makers.get(frame_index, ""))
+        seen, box = self._before.seen.get(frame_index, ""), self._before.boxes.get(frame_index, "")
+        return f"{self._whole.get(frame_index, '')}~{seen}~{before}{box}"
+
+    def of_window(self, window: range, seed: int, *, engine: str) -> str:
+        """What stands for all that the engine's model makes of a window for a seed."""
+        return digest_of([seed, self._setup_of(engine).of_the_model, window.start, [self._own(f) for f in window]])
+
+    def _around(self, frame_index: int, engine: str) -> str:
+        """Stands for the frames in the windows around one; "" without windows."""
+        reach = self._setup_of(engine).reach
+        if not reach:
+            return ""
+        span = reach[frame_index]
+        if span not in self._arounds:
+            self._arounds[span] = digest_of_texts(map(self._own, span))
+        return self._arounds[span]
+
+    def _own_of(self, frame_index: int) -> str:
+        """What is true of a frame itself, as one text."""
+        before, maker = self._before, self._makers.get(frame_index, "")
+        own = (self._whole.get(frame_index, ""), before.seen.get(frame_index, ""), before.boxes.get(frame_index, ""))
+        return " ".join((*own, before.setup(frame_index, maker), before.around(frame_index, maker)))

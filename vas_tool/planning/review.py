@@ -1,0 +1,160 @@
+"""What the timeline shows of one object: a few bits a frame, from stamps and prompts; no pixels are read."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import IntFlag
+from weakref import WeakKeyDictionary
+
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.errors import EngineError
+from vas_tool.planning.setup import chosen_engine
+from vas_tool.planning.snapshot import snapshot_of
+from vas_tool.planning.staleness import MADE, Staleness
+from vas_tool.project import Project
+from vas_tool.project.frame_facts import ClipFacts
+from vas_tool.project.object_layers import AmodalMasks, ObjectLayers, is_occluded
+from vas_tool.project.object_stamps import ObjectStamps
+from vas_tool.project.truth import AnnotatedObject, Truth
+from vas_tool.types import STAGES, Stage
+
+
+class FrameState(IntFlag):
+    """The state of one object on one frame. The browser reads these numbers."""
+
+    PROMPTED = 1
+    MODAL = 2
+    AMODAL = 4
+    OCCLUDED = 8
+    """As ``AmodalMasks.occluded`` has it."""
+    ACCEPTED = 16
+    STALE = 32
+    """Made from something that has changed since; what changed on other frames alone does not count."""
+    NEEDS_LOOK = 64
+    CONTENT = 128
+
+
+ALL_STATES = tuple(map(FrameState, range(256)))
+"""By number: looked up faster than made."""
+
+
+@dataclass(frozen=True)
+class Review:
+    """All that the timeline and the side panel tell of one object."""
+
+    states: tuple[FrameState, ...]
+    """One a frame of the clip."""
+    gains: Mapping[Stage, int]
+    """How many results hold as they are, but would be made better from what changed on other frames."""
+    others: Mapping[Stage, Mapping[str, int]]
+    """By stage and engine, how many results that other engine made; stages without any are absent."""
+    differ: bytes
+    """One a frame: 0 where there is no hypothesis, else 1 + how far those there differ in 254 steps. Empty when the
+    object has none at all."""
+    estimates: int = 0
+    """On how many frames the hidden part is estimated, until its pixels are measured."""
+
+
+@dataclass(frozen=True)
+class _Revision:
+    """What a review was made from, by number: two reviews of the same revision are the same."""
+
+    thing: AnnotatedObject
+    truth: Truth
+    """Without the objects."""
+    engines: tuple[EngineSpec | None, ...]
+    """The chosen ones; None for one that is unknown here."""
+    layers: tuple[int, ...]
+    """``LayerFolder.changes`` of the object's layers and of the depth."""
+
+
+_REVIEWS: WeakKeyDictionary[ObjectLayers, tuple[_Revision, Review, int]] = WeakKeyDictionary()
+"""The last review of each open object, and how many numbers had been measured. A page asks several times a second."""
+
+
+def review_of(project: Project, object_id: int, *, until: float = math.inf) -> Review:
+    """The review of an object as things are now; made again only when something that it shows has changed.
+
+    Pixels are read until that moment (monotonic seconds); after it, ``Review.estimates`` counts what was not.
+    """
+    with project.mutex:
+        layers, revision = project.layers(object_id), _revision(project, object_id)
+        last = _REVIEWS.get(layers)
+        outdated = last is None or last[0] != revision
+        measured = len(layers.measured)
+        if last is None or outdated or (last[1].estimates and (until == math.inf or last[2] != measured)):
+            last = _REVIEWS[layers] = revision, _review(project, object_id, until), len(layers.measured)
+        return last[1]
+
+
+def frame_states(project: Project, object_id: int) -> tuple[FrameState, ...]:
+    """One a frame of the clip."""
+    return review_of(project, object_id).states
+
+
+def _revision(project: Project, object_id: int) -> _Revision:
+    truth, layers = project.truth, project.layers(object_id)
+    changes = tuple(layer.changes for layer in (*layers.every(), project.depth))
+    shared = replace(truth, objects=(), next_object_id=0)
+    return _Revision(truth.object(object_id), shared, tuple(_engine(truth, stage) for stage in STAGES), changes)
+
+
+def _engine(truth: Truth, stage: Stage) -> EngineSpec | None:
+    with suppress(EngineError):
+        return chosen_engine(truth, stage)
+    return None
+
+
+def _review(project: Project, object_id: int, until: float) -> Review:
+    staleness = Staleness(snapshot_of(project, [object_id]), object_id)
+    amodal = project.amodal(object_id)
+    hidden, estimates = amodal.hidden_areas(until)
+    outdated = {stage: staleness.of(stage) for stage in MADE}
+    stale = frozenset[int]().union(*(found.stale for found in outdated.values()))
+    gains: dict[Stage, int] = {stage: len(found.gains) for stage, found in outdated.items() if found.gains}
+    facts = ClipFacts(project, staleness.stamps, hidden)
+    states = _states(amodal, hidden, stale=stale, facts=facts)
+    return Review(states, gains, _others(staleness), _differ(staleness.stamps, len(facts)), estimates)
+
+
+def _differ(stamps: ObjectStamps, num_frames: int) -> bytes:
+    differ = stamps.disagreements()
+    shown = bytearray(num_frames if differ else 0)
+    for frame_index, much in differ.items():
+        shown[frame_index] = 1 + round(254 * (much or 0))
+    return bytes(shown)
+
+
+def _others(staleness: Staleness) -> dict[Stage, dict[str, int]]:
+    found: dict[Stage, dict[str, int]] = {}
+    for stage in STAGES:
+        with suppress(EngineError):  # the chosen engine is unknown here: nothing could be made again
+            found[stage] = dict(Counter(staleness.made_by_others(stage).values()))
+    return {stage: counts for stage, counts in found.items() if counts}
+
+
+def _states(
+    amodal: AmodalMasks, hidden: Mapping[int, int], *, stale: Iterable[int], facts: ClipFacts
+) -> tuple[FrameState, ...]:
+    thing, areas = amodal.thing, facts.areas
+    states = [0] * len(facts)
+    marks: tuple[tuple[FrameState, Iterable[int]], ...] = (
+        (FrameState.PROMPTED, thing.prompted()),
+        (FrameState.MODAL, areas),
+        (FrameState.AMODAL, hidden),
+        (FrameState.OCCLUDED, [f for f, pixels in hidden.items() if is_occluded(pixels, areas.get(f, 0))]),
+        (FrameState.ACCEPTED, thing.accepted),
+        (FrameState.STALE, stale),
+        (FrameState.NEEDS_LOOK, facts.looks()),
+        (FrameState.CONTENT, amodal.layers.content),
+    )
+    for flag, frames in marks:
+        number = int(flag)  # adding flags one by one would cost more than all the rest
+        for frame_index in frames:
+            if frame_index < len(states):
+                states[frame_index] |= number
+    return tuple(map(ALL_STATES.__getitem__, states))

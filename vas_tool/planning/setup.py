@@ -1,0 +1,92 @@
+"""What an engine brings to its results beside the masks: its settings, its windows, whether seeds and camera count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+
+from vas_tool.engines import registry
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.engines.settings import SettingValue
+from vas_tool.errors import EngineError
+from vas_tool.project.truth import Truth
+from vas_tool.types import Stage
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an engine brings to its results beside the masks."""
+
+    settings: Mapping[str, SettingValue] = field(default_factory=dict)
+    """A value for each of its parameters; none for engines without."""
+    afterwards: Collection[str] = ()
+    """Those that change only what is made of its model's answer."""
+    reach: Sequence[range] = ()
+    """By frame, the frames whose masks its result follows from (see ``reach_of``); empty: those of the whole clip."""
+    seeded: bool = True
+    """Whether another hypothesis would be another mask."""
+
+    @property
+    def of_the_model(self) -> dict[str, SettingValue]:
+        """The settings that change what its model answers."""
+        return {name: value for name, value in self.settings.items() if name not in self.afterwards}
+
+
+SetupOf = Callable[[str], Setup]
+"""Engine name -> its setup. Gives the same object for the same name."""
+
+
+@lru_cache(maxsize=16)
+def reach_of(windows: tuple[range, ...], num_frames: int) -> list[range]:
+    """By frame, the frames that share a window with it."""
+    first, last = list(range(num_frames)), list(range(1, num_frames + 1))
+    for window in windows:
+        for f in window:
+            first[f], last[f] = min(first[f], window.start), max(last[f], window.stop)
+    known: dict[tuple[int, int], range] = {}
+    return [known.setdefault(ends, range(*ends)) for ends in zip(first, last, strict=True)]
+
+
+def chosen_engine(truth: Truth, stage: Stage) -> EngineSpec:
+    """The engine that would run now for a stage. Raises EngineError when the one that was chosen is unknown here."""
+    return registry.spec_of(stage, truth.engines.get(stage, registry.AUTO))
+
+
+def settings_now(truth: Truth, spec: EngineSpec) -> dict[str, SettingValue]:
+    """A value for each of an engine's parameters, and what was set of it in another version that it had more in."""
+    kept = truth.settings_of(spec.stage, spec.name)
+    try:
+        return registry.resolved_settings(spec, kept)
+    except EngineError:  # told when it runs; what is stale must be known all the same
+        return {**registry.resolved_settings(spec), **kept}
+
+
+def windows_of(truth: Truth, spec: EngineSpec, num_frames: int) -> Sequence[range]:
+    """The windows of an engine on a clip, as it is set; none for one that looks at the whole clip."""
+    if spec.windows is None:
+        return ()
+    try:
+        settings = registry.resolved_settings(spec, truth.settings_of(spec.stage, spec.name))
+    except EngineError:  # told when it runs; what is stale must be known all the same
+        settings = registry.resolved_settings(spec)
+    return spec.windows(num_frames, settings)
+
+
+def setups(truth: Truth, stage: Stage, num_frames: int) -> SetupOf:
+    """What every engine of a stage brings to its results, as it is set now; nothing for one that is unknown here."""
+    specs = {spec.name: spec for spec in registry.engines_of(stage)}
+
+    @cache
+    def setup_of(engine: str) -> Setup:
+        if engine not in specs:
+            return Setup()
+        spec = specs[engine]
+        windows = windows_of(truth, spec, num_frames)
+        reach = reach_of(tuple(windows), num_frames) if windows else ()
+        afterwards = [parameter.name for parameter in spec.parameters if parameter.afterwards]
+        camera = truth.intrinsics if spec.uses_camera else None
+        known: dict[str, SettingValue] = {} if camera is None else {"intrinsics": str(camera)}
+        return Setup({**settings_now(truth, spec), **known}, afterwards, reach, seeded=spec.seeded)
+
+    return setup_of

@@ -1,0 +1,84 @@
+"""A project at one moment, as far as planning needs it: what a person said, and who made every result from what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.planning.fingerprint import Fingerprint, digest_of
+from vas_tool.planning.setup import SetupOf, chosen_engine, setups
+from vas_tool.project import Project
+from vas_tool.project.object_stamps import ObjectStamps
+from vas_tool.project.truth import Truth
+from vas_tool.stamp_index import Stamps
+from vas_tool.types import SizeWH, Stage
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What plans and the marks of the timeline are made from. It does not change when the project does."""
+
+    truth: Truth
+    num_frames: int
+    source: str
+    """Stands for the video."""
+    depth: Stamps
+    objects: Mapping[int, ObjectStamps]
+    """By object_id."""
+    kept_windows: frozenset[tuple[str, int]] = frozenset()
+    """(label, seed) of the finished windows in the project's cache (see ``windows``)."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Kind of work -> seconds that one unit of it took here the last time (see ``cost``)."""
+
+    @property
+    def frame_wh(self) -> SizeWH:
+        """Width and height of every frame."""
+        return self.truth.canvas.frame_wh
+
+    def engine(self, stage: Stage) -> EngineSpec:
+        """The engine that would run for a stage. Raises EngineError when the one that was chosen is unknown here."""
+        return chosen_engine(self.truth, stage)
+
+    @cached_property
+    def depth_setups(self) -> SetupOf:
+        """What each depth engine is set to."""
+        return setups(self.truth, "depth", self.num_frames)
+
+    @cached_property
+    def amodal_setups(self) -> SetupOf:
+        """What each amodal engine brings to its results."""
+        return setups(self.truth, "amodal", self.num_frames)
+
+    @cached_property
+    def content_setups(self) -> SetupOf:
+        """What each content engine brings to its results."""
+        return setups(self.truth, "content", self.num_frames)
+
+    def depth_inputs(self, engine: str) -> Fingerprint:
+        """What an up-to-date depth map of an engine is made from: the video, and what is set."""
+        settings = self.depth_setups(engine).settings
+        return Fingerprint(source=self.source, setup=(digest_of(dict(settings)),) if settings else ())
+
+    def depth_used(self, object_id: int) -> str:
+        """Stands for the depth that an object's amodal masks follow from: its engines and how they are set."""
+        if not self.depth:
+            return ""
+        by_frame = self.depth.by_frame("engine")
+        engines = {by_frame[f] for f in self.objects[object_id].seen if f in by_frame}
+        return "+".join(sorted(f"{engine} {_text(self.depth_inputs(engine))}" for engine in engines))
+
+
+def _text(made_from: Fingerprint) -> str:
+    """A depth's fingerprint as one text; what version 0.1 wrote, so that its amodal masks stay what they are."""
+    return "~".join((made_from.source, *made_from.setup))
+
+
+def snapshot_of(project: Project, object_ids: Iterable[int] | None = None) -> Snapshot:
+    """A project as it is now; only these objects, where they are named."""
+    with project.mutex:
+        truth = project.truth
+        ids = [thing.id for thing in truth.objects] if object_ids is None else object_ids
+        objects = {i: project.layers(i).stamps(truth.object(i)) for i in ids}
+        return Snapshot(truth, len(project.clip), project.source.sha256[:12], project.depth.stamps(), objects)

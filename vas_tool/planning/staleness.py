@@ -1,0 +1,234 @@
+"""Which results of an object are out of date, and why: the only place that compares what was with what would be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+from vas_tool.hypotheses import Recipe
+from vas_tool.planning.fingerprint import FIELDS, NOTHING, Fingerprint
+from vas_tool.planning.inputs import AmodalInputs, Columns, ContentInputs, ModalInputs
+from vas_tool.planning.snapshot import Snapshot, snapshot_of
+from vas_tool.project import Project
+from vas_tool.project.object_stamps import GIVEN
+from vas_tool.stamp_index import Stamps
+from vas_tool.stamps import DEFAULTS, Stamp
+from vas_tool.types import Stage
+
+Made = Literal["segment", "amodal", "content"]
+"""The stages that make one result a frame and object."""
+
+MADE: tuple[Made, ...] = get_args(Made)
+
+REASONS = {
+    "source": "what was said on the frame has changed",
+    "modal": "the modal mask has changed",
+    "amodal_box": "the amodal box or the crop has changed",
+    "amodal": "the amodal mask has changed",
+    "setup": "settings, depth, seed or canvas have changed",
+    "around": "frames around it have changed",
+    "elsewhere": "other frames have changed",
+}
+"""By field of ``Fingerprint``, why a result is made again."""
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """What a new run of one stage would make again: of results that are there, never on accepted frames."""
+
+    stale: frozenset[int] = frozenset()
+    """Frames whose own inputs, set-up or surroundings have changed."""
+    gains: frozenset[int] = frozenset()
+    """Frames that hold as they are, and would be made better from what changed on other frames."""
+    reasons: frozenset[str] = frozenset()
+    """Fields of ``Fingerprint`` that differ on any of them."""
+
+    @property
+    def frames(self) -> frozenset[int]:
+        """All of them."""
+        return self.stale | self.gains
+
+
+class Staleness:
+    """What of one object's results is out of date in a snapshot."""
+
+    def __init__(self, snapshot: Snapshot, object_id: int) -> None:
+        self.snapshot, self.object_id = snapshot, object_id
+        self.stamps = snapshot.objects[object_id]
+
+    @cached_property
+    def modal_inputs(self) -> ModalInputs:
+        """What modal masks would be made from."""
+        return ModalInputs(self.stamps.thing)
+
+    @cached_property
+    def amodal_inputs(self) -> AmodalInputs:
+        """What amodal masks would be made from."""
+        return self._amodal_inputs(boxed=True)
+
+    @cached_property
+    def uncropped_inputs(self) -> AmodalInputs:
+        """What amodal masks would be made from without the amodal boxes."""
+        return self._amodal_inputs(boxed=False)
+
+    @cached_property
+    def content_inputs(self) -> ContentInputs:
+        """What content would be made from."""
+        snapshot = self.snapshot
+        return ContentInputs(
+            self.stamps, self.amodal_inputs, seed=snapshot.truth.seed, setup_of=snapshot.content_setups
+        )
+
+    def _amodal_inputs(self, *, boxed: bool) -> AmodalInputs:
+        snapshot = self.snapshot
+        depth = snapshot.depth_used(self.object_id)
+        return AmodalInputs(self.stamps, snapshot.truth, depth, setup_of=snapshot.amodal_setups, boxed=boxed)
+
+    # --- results ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def segment(self) -> Outdated:
+        """Modal masks that are out of date; never those that a person painted, accepted or imported."""
+        stamps, inputs = self.stamps, self.modal_inputs
+        table, settled = stamps.modal, stamps.accepted | stamps.painted_over
+        wanted = [inputs.on(f) for f in table.frames]
+        columns = {name: [getattr(now, name) for now in wanted] for name in ("source", "around", "elsewhere")}
+        differing = _differing(table, columns)
+        if stamps.thing.accepted and differing:
+            made = _Made(table)
+            for place, f in enumerate(table.frames):
+                now = inputs.against(f, made)
+                columns["around"][place], columns["elsewhere"][place] = now.around, now.elsewhere
+            differing = _differing(table, columns)
+        return _sorted_out(differing, settled=settled)
+
+    @cached_property
+    def amodal(self) -> Outdated:
+        """Amodal masks that are out of date."""
+        table = self.stamps.amodal
+        columns = self.amodal_inputs.columns(table.frames, table.column("engine"))
+        return self._outdated(table, columns, self.amodal_inputs)
+
+    @cached_property
+    def content(self) -> Outdated:
+        """Content that is out of date."""
+        table = self.stamps.content
+        columns = self.content_inputs.columns(table.frames, table.column("engine"))
+        return self._outdated(table, columns, self.content_inputs)
+
+    def of(self, stage: Made) -> Outdated:
+        """The results of a stage that are out of date."""
+        outdated: Outdated = getattr(self, stage)
+        return outdated
+
+    def missing_or_outdated(self, stage: Literal["amodal", "content"], among: frozenset[int]) -> frozenset[int]:
+        """The frames of ``among`` that a run of a stage has to make."""
+        table = self.stamps.amodal if stage == "amodal" else self.stamps.content
+        return frozenset(f for f in among if f not in table) | (self.of(stage).frames & among)
+
+    def _outdated(self, table: Stamps, columns: Columns, inputs: AmodalInputs | ContentInputs) -> Outdated:
+        if "around" in columns:
+            _as_written_then(table, columns, inputs)
+        return _sorted_out(_differing(table, columns), settled=self.stamps.accepted)
+
+    # --- hypotheses and what was made without the crop ------------------------------------------------------------
+
+    def hypothesis_holds(self, frame_index: int, seed: int) -> bool:
+        """Whether a hypothesis is there and is what its engine would make again now."""
+        stamp = self.hypothesis(frame_index, seed)
+        recipe = Recipe.of_seed(seed)
+        if stamp is None:
+            return False
+        return stamp.made_from == self.amodal_inputs.like(stamp.made_from, frame_index, stamp.engine, recipe=recipe)
+
+    def hypothesis(self, frame_index: int, seed: int) -> Stamp | None:
+        """Who made the hypothesis of a seed on a frame; None when there is none."""
+        table = self.stamps.hypotheses.get(seed)
+        return None if table is None else table.get(frame_index)
+
+    def hypothesis_is_ours(self, frame_index: int, seed: int) -> bool:
+        """Whether a hypothesis holds and the engine that is chosen now made it."""
+        stamp, spec = self.hypothesis(frame_index, seed), self.snapshot.engine("amodal")
+        by_it = stamp is not None and (stamp.engine, stamp.revision) == (spec.name, spec.revision)
+        return by_it and self.hypothesis_holds(frame_index, seed)
+
+    def is_uncropped_by_it(self, stamp: Stamp | None, frame_index: int) -> bool:
+        """Whether the engine that is chosen now made a mask without the crop, from what holds now."""
+        spec = self.snapshot.engine("amodal")
+        if stamp is None or (stamp.engine, stamp.revision, stamp.crop) != (spec.name, spec.revision, None):
+            return False
+        return stamp.made_from == self.uncropped_inputs.like(stamp.made_from, frame_index, spec.name)
+
+    # --- engines ----------------------------------------------------------------------------------------------------
+
+    def made_by_others(self, stage: Stage) -> dict[int, str]:
+        """frame_index -> the engine that made the result there, where it is not the chosen one, or an older revision.
+
+        Leaves out what no engine may replace: accepted frames, painted, imported. Raises EngineError when the chosen
+        engine is unknown here.
+        """
+        stamps, spec = self.stamps, self.snapshot.engine(stage)
+        kept, among = stamps.accepted, None
+        if stage == "depth":
+            table, kept, among = self.snapshot.depth, frozenset(), stamps.seen
+        elif stage == "segment":
+            table, kept = stamps.modal, kept | stamps.painted_over
+        else:
+            table = stamps.amodal if stage == "amodal" else stamps.content
+        engines, revisions = table.column("engine"), table.column("revision")
+        if set(engines) <= {spec.name} and set(revisions) <= {spec.revision}:
+            return {}
+        return {
+            f: engine if engine != spec.name else f"an earlier {engine}"
+            for f, engine, revision in zip(table.frames, engines, revisions, strict=True)
+            if (engine, revision) != (spec.name, spec.revision)
+            and engine not in GIVEN
+            and f not in kept
+            and (among is None or f in among)
+        }
+
+
+class _Made:
+    """The fingerprints of a table; ``NOTHING`` where it has no picture."""
+
+    def __init__(self, table: Stamps) -> None:
+        self._table = table
+
+    def __call__(self, frame_index: int) -> Fingerprint:
+        return self._table[frame_index].made_from if frame_index in self._table else NOTHING
+
+
+def _differing(table: Stamps, columns: Columns) -> dict[str, set[int]]:
+    """By field of ``Fingerprint``, the frames whose stamps differ there from what they would be now."""
+    found: dict[str, set[int]] = {}
+    for name in FIELDS:
+        made = table.column(name)
+        now = columns.get(name) or [DEFAULTS[name]] * len(made)
+        if made != now:
+            rows = zip(table.frames, made, now, strict=True)
+            found[name] = {f for f, then, wanted in rows if then is not wanted and then != wanted}
+    return found
+
+
+def _as_written_then(table: Stamps, columns: Columns, inputs: AmodalInputs | ContentInputs) -> None:
+    """Put into ``columns`` what version 0.1 would have written, on the frames that it made through windows."""
+    made = zip(table.column("setup"), table.column("around"), columns["around"], strict=True)
+    places = [place for place, (setup, around, now) in enumerate(made) if now and not around and setup]
+    engines = table.column("engine")
+    for place in places:
+        columns["setup"][place] = inputs.setup_then(table.frames[place], engines[place])
+        columns["around"][place] = ()
+
+
+def _sorted_out(differing: dict[str, set[int]], *, settled: frozenset[int]) -> Outdated:
+    """What is out of date, but for ``settled`` frames."""
+    differing = {name: left for name, frames in differing.items() if (left := frames - settled)}
+    gains = differing.get("elsewhere", set())
+    stale = frozenset[int]().union(*(frames for name, frames in differing.items() if name != "elsewhere"))
+    return Outdated(stale, frozenset(gains) - stale, frozenset(differing))
+
+
+def staleness_of(project: Project, object_id: int) -> Staleness:
+    """What of one object is out of date now."""
+    return Staleness(snapshot_of(project, [object_id]), object_id)

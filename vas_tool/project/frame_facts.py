@@ -1,0 +1,91 @@
+"""The numbers of every frame of an object that decide whether it needs a look: from stamps and prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.project import Project
+from vas_tool.project.agreements import box_agreements
+from vas_tool.project.attention import JUMP, UNSURE, FrameFacts, reason
+from vas_tool.project.object_stamps import ObjectStamps
+
+
+class ClipFacts(Sequence[FrameFacts]):
+    """The facts of every frame of a clip, in order; those of one frame are put together when they are asked for."""
+
+    def __init__(self, project: Project, stamps: ObjectStamps, hidden: Mapping[int, int]) -> None:
+        """``hidden`` as ``AmodalMasks.hidden_areas`` gives it."""
+        thing = stamps.thing
+        self._num_frames, self._hidden = len(project.clip), hidden
+        self.areas = project.modal(thing.id).areas()
+        self._certainties: dict[int, float] = stamps.seen_by_frame("certainty")
+        self._agreements = box_agreements(project, thing.id)
+        self._settled, self._accepted = thing.prompted() | set(thing.accepted), set(thing.accepted)
+        self._marked, self._thing = set(thing.needs_work), thing
+        self._differ = stamps.disagreements()
+
+    def __len__(self) -> int:
+        return self._num_frames
+
+    @overload
+    def __getitem__(self, f: int, /) -> FrameFacts: ...
+    @overload
+    def __getitem__(self, f: slice, /) -> Sequence[FrameFacts]: ...
+    def __getitem__(self, f: Any, /) -> Any:
+        if isinstance(f, slice):
+            return [self[i] for i in range(*f.indices(len(self)))]
+        if not 0 <= f < len(self):
+            raise IndexError(f)
+        if f not in self.areas:
+            return FrameFacts(marked=f in self._marked)
+        seen = self.areas[f]
+        return FrameFacts(
+            seen,
+            seen + self._hidden[f] if f in self._hidden else None,
+            self._certainties[f],
+            settled=f in self._settled,
+            accepted=f in self._accepted,
+            disagreement=self._differ.get(f) if self._differ and not self._thing.pick_on(f) else None,
+            box_iou=self._agreements.get(f),
+            marked=f in self._marked,
+        )
+
+    def looks(self) -> dict[int, str]:
+        """frame_index -> why it needs a look (see ``attention.reason``)."""
+        return {f: why for f in self._worth_asking() if (why := reason(self, f))}
+
+    def _worth_asking(self) -> list[int]:
+        """The frames on which anything may stand out, ascending: all others are seen at once, by their areas."""
+        found = {f for f in self._marked.union(self._agreements, self._differ) if f < len(self)}
+        found |= {f for f, certainty in self._certainties.items() if certainty < UNSURE}
+        seen, hidden = self._line(self.areas), self._line(self._hidden)
+        for areas in (seen, seen + hidden):
+            before, here = areas[:-1], areas[1:]
+            jumps = np.abs(here - before) >= JUMP * np.maximum(here, before)
+            found.update((np.flatnonzero(jumps) + 1).tolist())
+        found.update(np.flatnonzero((seen == 0) | self._beside_nothing(seen)).tolist())
+        return sorted(found)
+
+    def _line(self, by_frame: Mapping[int, int]) -> npt.NDArray[np.float64]:
+        """Numbers by frame as an array; NaN where there is none."""
+        line = np.full(len(self), np.nan)
+        frames = [f for f in by_frame if f < len(self)]
+        line[frames] = [by_frame[f] for f in frames]
+        return line
+
+    def _beside_nothing(self, seen: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """The frames between two on which nothing is seen."""
+        beside = np.zeros(len(seen), bool)
+        beside[1:-1] = (seen[:-2] == 0) & (seen[2:] == 0)
+        return beside
+
+
+def needs_look(project: Project, object_id: int) -> dict[int, str]:
+    """frame_index -> why it needs a look."""
+    amodal = project.amodal(object_id)
+    hidden, _ = amodal.hidden_areas()
+    return ClipFacts(project, amodal.layers.stamps(amodal.thing), hidden).looks()
