@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from vas_tool.errors import InputError
+from vas_tool.evaluation.figure_files import write_figures
+from vas_tool.evaluation.tables import Cell, Table
 from vas_tool.evaluation.text import columns
 from vas_tool.remarks import counted
 from vas_tool.storage import write_atomically
@@ -47,7 +50,17 @@ def box_figures(options: Namespace) -> int:
     if options.json:
         content = {"truth": str(options.truth), "figures": tables, "problems": [str(problem) for problem in problems]}
         write_atomically(options.json, json.dumps(content, indent=1).encode())
+    for path in options.figures:
+        write_figures(path, {kind: _table(tables, kind) for kind in ("detection", "tracks")})
     return 1 if problems else 0
+
+
+def _table(tables: Mapping[str, Mapping[str, Mapping[str, float | None]]], kind: str) -> Table:
+    """Without numbers of frames: these figures are no means over frames."""
+    return {
+        name: {key: Cell(math.nan if value is None else value / 100, 0) for key, value in table[kind].items()}
+        for name, table in tables.items()
+    }
 
 
 def _lines(tables: Mapping[str, Mapping[str, Mapping[str, float | None]]], kind: str) -> Iterator[str]:

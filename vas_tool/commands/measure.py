@@ -17,6 +17,7 @@ from vas_tool.evaluation import Compared, Order, evaluate
 from vas_tool.evaluation.bench import bench
 from vas_tool.evaluation.dataset import Truth
 from vas_tool.evaluation.engine_protocols import EngineProtocol, protocol_of
+from vas_tool.evaluation.figure_files import write_figures
 from vas_tool.evaluation.occlusion import occlusion_cases, views_in
 from vas_tool.evaluation.pictures import worst_pictures
 from vas_tool.evaluation.predicting import SIMPLE, Answered, Taken, Task, answered, taken
@@ -145,6 +146,8 @@ def _told(compared: Compared, options: Namespace, *, frames: Path | None = None)
         print(problem, file=sys.stderr)
     if options.json:
         write_atomically(options.json, json.dumps(evaluation_json(evaluation), indent=1).encode())
+    for path in options.figures:
+        write_figures(path, evaluation.tables)
     if options.report:
         pictures = worst_pictures(compared, options.frames or frames)
         write_atomically(options.report, report_html(evaluation, pictures).encode())

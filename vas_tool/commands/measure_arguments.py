@@ -77,8 +77,29 @@ def add_bench(bench: argparse.ArgumentParser) -> None:
     _add_outputs(bench)
 
 
+FIGURES = "files for the tables alone, by their ending: .csv, .tex (LaTeX), .json"
+
+
+def add_compare(compare: argparse.ArgumentParser) -> None:
+    """``vas-tool compare``."""
+    compare.add_argument("before", type=Path, help="a file that evaluate --json or bench --json wrote")
+    compare.add_argument("after", type=Path, help="the same of the later run")
+    compare.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="POINTS",
+        help="exit with 1 when a mean is worse by more percentage points than that",
+    )
+    compare.add_argument("--json", type=Path, help="a file for all numbers, and for every frame that changed")
+    compare.add_argument("--report", type=Path, help="an HTML file with the means and the frames that changed")
+    compare.add_argument("--figures", type=Path, nargs="+", default=[], metavar="FILE", help=FIGURES)
+
+
 def _add_outputs(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", type=Path, help="a file for all numbers and all that is wrong")
+    command.add_argument(
+        "--json", type=Path, help="a file for all numbers, of single frames too, and all that is wrong"
+    )
+    command.add_argument("--figures", type=Path, nargs="+", default=[], metavar="FILE", help=FIGURES)
     command.add_argument("--report", type=Path, help="an HTML file with tables, curves and the worst frames")
     command.add_argument("--frames", type=Path, help="the folder of the pictures, for the report's worst frames")
 

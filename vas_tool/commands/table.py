@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from vas_tool.commands.compare import compare_
 from vas_tool.commands.measure import bench_, evaluate_, predict_
 from vas_tool.commands.models import models
 from vas_tool.commands.run import run
@@ -128,6 +129,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "models": models,
     "evaluate": evaluate_,
     "bench": bench_,
+    "compare": compare_,
     "predict": predict_,
     "train": train_,
 }

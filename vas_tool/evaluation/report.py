@@ -73,6 +73,11 @@ def report_html(evaluation: Evaluation, pictures: Iterable[WorstPicture] = ()) -
             *_wrong(evaluation),
         )
     )
+    return page_html(title, body)
+
+
+def page_html(title: str, body: str) -> str:
+    """A whole page; ``body`` is HTML already."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -95,12 +100,13 @@ def _forms(evaluation: Evaluation) -> Iterator[str]:
     for form in ("strict", "reference"):
         yield f"<h2>{escape(FORM_WORDS[form].capitalize())}</h2><section>"
         yield f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in evaluation.about.get(form, ()))}</ul>"
-        yield _table(evaluation.tables[form], evaluation)
+        yield table_html(evaluation.tables[form], evaluation)
         yield "</section>"
         yield from _charts(evaluation, form)
 
 
-def _table(table: Table, evaluation: Evaluation | None = None) -> str:
+def table_html(table: Table, evaluation: Evaluation | None = None) -> str:
+    """Means in percent with the number of frames behind each; the best of each measure is underlined."""
     measures = list(next(iter(table.values()), {}))
     times = evaluation.milliseconds if evaluation else {}
     best = {m: max((row[m].mean for row in table.values() if not math.isnan(row[m].mean)), default=2) for m in measures}
@@ -193,7 +199,7 @@ def _groups(evaluation: Evaluation) -> Iterator[str]:
     for form in FORMS:
         tables = evaluation.categories[form]
         if len(tables) > 1:
-            inner = "".join(f"<h3>{escape(name)}</h3>{_table(table)}" for name, table in tables.items())
+            inner = "".join(f"<h3>{escape(name)}</h3>{table_html(table)}" for name, table in tables.items())
             yield f"<h2>By category, {form}</h2><section><details><summary>{len(tables)} categories</summary>"
             yield f"{inner}</details></section>"
 

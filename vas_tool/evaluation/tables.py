@@ -104,6 +104,8 @@ class Evaluation:
     """Names of the files that were compared."""
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     """Name of a row -> milliseconds per frame, where the answers were made during the evaluation."""
+    measured: Measured | None = None
+    """The numbers of every frame, of which the tables are the means."""
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -138,6 +140,7 @@ def summarised(
         },
         worst=tuple(_worst(rows[hypotheses[0]], frames)) if hypotheses else (),
         problems=measured.problems,
+        measured=measured,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vas_tool.evaluation.averages import FORMS
+from vas_tool.evaluation.measuring import Measured
 from vas_tool.evaluation.tables import Evaluation, Table
 from vas_tool.remarks import counted
 
@@ -65,17 +66,18 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "hypotheses": list(evaluation.hypotheses),
         "num_clips": evaluation.num_clips,
         "num_frames": evaluation.num_frames,
-        "tables": {form: _table_json(evaluation.tables[form]) for form in FORMS},
+        "tables": {form: table_json(evaluation.tables[form]) for form in FORMS},
         "visibility": {
             form: [
-                {"from": low, "to": high, "rows": _table_json(table)}
+                {"from": low, "to": high, "rows": table_json(table)}
                 for (low, high), table in evaluation.curves[form].items()
             ]
             for form in FORMS
         },
         "categories": {
-            form: {name: _table_json(table) for name, table in evaluation.categories[form].items()} for form in FORMS
+            form: {name: table_json(table) for name, table in evaluation.categories[form].items()} for form in FORMS
         },
+        "frames": _frames_json(evaluation.measured) if evaluation.measured else None,
         "milliseconds_a_frame": dict(evaluation.milliseconds),
         "left_out": evaluation.left_out,
         "problems": [{"where": p.where, "what": p.what, "kind": p.kind} for p in evaluation.problems],
@@ -83,7 +85,22 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _table_json(table: Table) -> dict[str, dict[str, dict[str, float | int | None]]]:
+def _frames_json(measured: Measured) -> dict[str, Any]:
+    """The strict numbers of every frame, which ``compare`` puts beside those of another run."""
+    frames = measured.frames
+    return {
+        "keys": list(frames.keys),
+        "images": list(frames.images),
+        "clips": [frames.clip_names[number] for number in frames.clips.tolist()],
+        "strict": {
+            name: {m: [None if math.isnan(v) else round(v, 6) for v in values.tolist()] for m, values in row.items()}
+            for name, row in ((name, forms["strict"]) for name, forms in measured.rows.items())
+        },
+    }
+
+
+def table_json(table: Table) -> dict[str, dict[str, dict[str, float | int | None]]]:
+    """Row -> measure -> mean in 0..1, null where no frame counts, and the number of frames."""
     return {
         name: {
             measure: {"mean": None if math.isnan(cell.mean) else cell.mean, "num_frames": cell.num_frames}

@@ -1,12 +1,12 @@
-"""Files that other tools read: one module a format, reading and writing. ``exports`` calls the writers by name.
+"""Files that other tools read: one module for each format, which writes and reads it. ``exports`` lists the writers.
 
-coco                               image-level, exact RLE
+coco                               image-level, exact RLE masks
 youtube_vis                        video-level
 kins, cocoa                        image-level, polygons
 diffusion_vas                      samples of 25 frames, in two forms
-tao_amodal, tao_reading            boxes: annotations; tao_predictions: answers
+tao_amodal, tao_reading            annotations with amodal boxes; tao_predictions: predicted boxes
 sequences, tabe, layers            folders of pictures
-verify                             reads an export of any format back and lists everything that is wrong
+verify                             reads an export of any format and lists everything that is wrong with it
 """
 
 from vas_tool.formats.coco import write_coco as write_coco

@@ -1,8 +1,8 @@
-"""What a person says of a clip's camera: four numbers, or a file of JSON, KITTI or Kubric.
+"""Reads the intrinsics of a clip's camera from four numbers, or from a file of JSON, KITTI or Kubric.
 
-{"fx", "fy", "cx", "cy"}     pixels of the clip, or of "width" and "height" where those are said
+{"fx", "fy", "cx", "cy"}     pixels of the clip, or of a picture of size "width" and "height" if the file has these
 KITTI's calibration          P2 (or P_rect_02), pixels
-Kubric's metadata.json       camera.K: parts of the picture, with Kubric's signs
+Kubric's metadata.json       camera.K: shares of the picture's size, with Kubric's signs
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from vas_tool.project import Project
 from vas_tool.types import Intrinsics, SizeWH
 
 Camera = Callable[[SizeWH], Intrinsics]
-"""Size of the clip -> its intrinsics."""
+"""A function: (width, height) of the clip -> its intrinsics."""
 
 PROJECTIONS = ("P2:", "P_rect_02:")
-"""Of the left colour camera, in KITTI's files for objects and for raw videos."""
+"""Names of the left colour camera's matrix in KITTI's files for objects and for raw videos."""
 
 
 def camera_of(text: str) -> Camera:
-    """``FX,FY,CX,CY`` or a file's name. Raises InputError and FormatError for what is neither."""
+    """Return the camera of ``FX,FY,CX,CY`` or of a file. Raises InputError and FormatError when it is neither."""
     path = Path(text)
     if path.is_file():
         return _camera_in(path)
@@ -38,7 +38,7 @@ def camera_of(text: str) -> Camera:
 
 
 def give_camera(project: Project, camera: Camera) -> None:
-    """Note a project's intrinsics, as one edit; nothing where it has them already."""
+    """Store a project's intrinsics as one edit. Does nothing if the project has the same intrinsics already."""
     known = camera(project.clip.size_wh)
     if known != project.truth.intrinsics:
         project.edit("camera of the clip", replace(project.truth, intrinsics=known))
@@ -68,14 +68,14 @@ def _json_camera(data: Mapping[str, Any]) -> Camera:
 
 
 def _kubric_camera(matrix: Sequence[Sequence[float]]) -> Camera:
-    """[[f, 0, -cx], [0, -f, -cy], [0, 0, -1]] in parts of the picture."""
+    """Return the camera of Kubric's matrix [[f, 0, -cx], [0, -f, -cy], [0, 0, -1]], in shares of the picture's size."""
     (fx, _, cx), (_, fy, cy), (_, _, last) = ([float(number) for number in row] for row in matrix)
     parts = Intrinsics(abs(fx / last), abs(fy / last), cx / last, cy / last)
     return lambda size_wh: _pixels(parts, size_wh)
 
 
 def _kitti_camera(text: str) -> Intrinsics:
-    """The left part of [[fx, 0, cx, .], [0, fy, cy, .], [0, 0, 1, .]]."""
+    """Return the intrinsics of KITTI's matrix [[fx, 0, cx, .], [0, fy, cy, .], [0, 0, 1, .]]."""
     lines = (line.split() for line in text.splitlines())
     numbers = next(([float(word) for word in words[1:]] for words in lines if words and words[0] in PROJECTIONS), None)
     if numbers is None or len(numbers) != 12:

@@ -1,32 +1,35 @@
-"""Projects -> one image-level COCO file with exact RLE masks, in the superset that amodal readers accept (COCOA-cls,
-D2SA, KINS, AISFormer, TAO-Amodal; spec.md 6.6 and 6.7).
+"""Writes projects as one image-level COCO file with exact RLE masks. Its keys are the union of those that readers of
+COCOA-cls, D2SA, KINS, AISFormer and TAO-Amodal look for.
 
-One annotation an object and frame. Masks of different objects may overlap and never cut one another.
+There is one annotation per object and frame. Masks of different objects may overlap and never cut one another.
 
     segmentation, bbox, area       the amodal mask, cut to the picture (pycocotools holds nothing beyond it)
     visible_mask = inmodal_seg     the modal mask; empty where the object is wholly hidden. inmodal_bbox is its box
     invisible_mask                 segmentation without visible_mask
     occlude_rate                   area of invisible_mask / area; 0 when nothing lies in the picture
     visibility                     seen pixels / all pixels of the amodal mask, those beyond the picture included
-    amodal_bbox                    of the whole amodal mask, in the picture's coordinates: may reach beyond it
-    out_of_frame                   whether it does
-    amodal_is_uncertain            no amodal mask was made, or nobody accepted it and its engine was unsure, or the
-                                   annotator of an imported box
-    engine                         {"modal": ..., "amodal": ...}: who made each mask (engine, revision, seed, certainty,
-                                   strokes over it, and where it applies the hypotheses or the crop it follows from);
-                                   null when nobody made one
-    hypothesis                     what the person chose among hypotheses: a seed, {"majority": [seed, ...]} or
+    amodal_bbox                    box of the whole amodal mask, in the picture's coordinates: may reach beyond the
+    picture
+    out_of_frame                   whether amodal_bbox reaches beyond the picture
+    amodal_is_uncertain            true when no amodal mask was made, or when nobody accepted it and its engine, or the
+                                   annotator of an imported box, was unsure
+    engine                         {"modal": ..., "amodal": ...}: how each mask was made (engine, revision, seed,
+    certainty,
+                                   number of strokes over it, and, if they apply, the hypotheses or the crop); null for
+                                   a mask that was not made
+    hypothesis                     the hypothesis that the user chose: a seed, {"majority": [seed, ...]} or
                                    {"union": [seed, ...]}; null when nothing was chosen (``engine`` has the seed)
-    given_box                      the amodal box that the person drew or imported, whether it was interpolated between
+    given_box                      the amodal box that the user drew or imported, whether it was interpolated between
                                    keyframes, and its IoU with amodal_bbox; absent where there is none
-    review                         "accepted" by the person; else "needs_work" when something stands out (see
-                                   ``project.attention``), or "unseen"
+    review                         "accepted" when the user accepted the frame; else "needs_work" when the user marked
+    it
+                                   or something stands out (see ``project.attention``); else "unseen"
     occluder_ids                   obj_id of the video's objects that are seen where this one is hidden
 
-A video's ``work_seconds`` are the seconds a person worked on each object, by obj_id.
+``work_seconds`` of a video holds the seconds of work on each object, by obj_id.
 
-A frame with a modal mask and no amodal one takes the modal mask for both, with ``amodal_is_uncertain`` true and
-``engine.amodal`` null. A frame where nothing is seen and no amodal mask has a pixel gets no annotation.
+A frame with a modal mask and no amodal mask uses the modal mask for both, with ``amodal_is_uncertain`` true and
+``engine.amodal`` null. A frame without a pixel in either mask gets no annotation.
 """
 
 from __future__ import annotations
@@ -51,11 +54,11 @@ def write_coco(
     kins: bool = False,
     progress: Progress = silent,
 ) -> ExportSummary:
-    """Write open projects as one COCO file; an existing file is replaced when the new one is complete.
+    """Write open projects as one COCO file. An existing file is replaced when the new one is complete.
 
-    ``only_accepted`` leaves out what the person has not accepted. ``kins`` adds the key names of KINS 2020
-    (i_segm, i_bbox, i_area, a_segm, a_bbox, a_area). The same projects give the same bytes, in whatever order they
-    are listed. Frames are named relative to the projects' common parent folder. Memory does not grow with length.
+    ``only_accepted`` leaves out frames that are not accepted. ``kins`` adds the keys of KINS 2020
+    (i_segm, i_bbox, i_area, a_segm, a_bbox, a_area). The same projects give the same bytes, whatever their order.
+    Names of frames are relative to the projects' common parent folder. Memory does not grow with length.
 
     Raises FormatError when there is no project, one is listed twice, or the file cannot be written; Cancelled.
     """
@@ -71,7 +74,7 @@ def write_coco(
 def coco_lists(
     videos: Sequence[ExportVideo], categories: Mapping[str, int], annotations: Iterable[dict[str, Any]]
 ) -> dict[str, Iterable[dict[str, Any]]]:
-    """The lists of an image-level file, annotations last: they are made while they are written."""
+    """Return the lists of an image-level file. The annotations come last and are made while they are written."""
     return {
         "videos": (v.json() for v in videos),
         "categories": category_json(categories),
@@ -82,7 +85,7 @@ def coco_lists(
 
 
 def track_json(videos: Sequence[ExportVideo], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    """Every object of every video."""
+    """Yield a record for every object of every video."""
     for video in videos:
         for track_id, thing in video.tracks:
             category_id = categories[thing.label]
@@ -90,7 +93,7 @@ def track_json(videos: Sequence[ExportVideo], categories: Mapping[str, int]) -> 
 
 
 def annotation_json(sighting: Sighting, categories: Mapping[str, int], *, kins: bool = False) -> dict[str, Any]:
-    """One object on one frame, without the annotation's id."""
+    """Return the annotation of one object on one frame, without its id."""
     masks, video = sighting.masks, sighting.video
     return {
         "image_id": sighting.image_id,

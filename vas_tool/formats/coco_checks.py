@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a COCO file of ours, found by decoding every mask."""
+"""Finds everything that is wrong with a COCO file of ours. It decodes every mask."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Record = dict[str, Any]
 MASK_KEYS = ("segmentation", "visible_mask", "invisible_mask")
 
 SAME_RATE = 10.0**-DIGITS
-"""Rates are written rounded; nearer than this is equal."""
+"""Rates are written rounded, so rates that differ by less are equal."""
 
 
 def check_coco(data: Any) -> list[str]:
-    """Every problem of a parsed file, each with the record's id; empty when the file is right."""
+    """Return every problem of a parsed file, with the record's id; empty when the file is right."""
     if not isinstance(data, dict):
         return [f"the file holds a {type(data).__name__}, not lists of images and annotations; export it again"]
     problems: list[str] = []
@@ -40,7 +40,7 @@ def check_coco(data: Any) -> list[str]:
 
 
 def _records(data: Record, list_name: str, problems: list[str]) -> list[tuple[str, Record]]:
-    """(name, record) of a list, each record without the keys that are wrong: those are in ``problems``."""
+    """Return (name, record) of a list. Wrong keys are removed from the records and reported in ``problems``."""
     records = []
     for name, item in items_of(data, list_name, problems):
         wrong = dict(wrong_fields(item, FIELDS[list_name]))
@@ -50,7 +50,7 @@ def _records(data: Record, list_name: str, problems: list[str]) -> list[tuple[st
 
 
 def items_of(data: Any, list_name: str, problems: list[str]) -> Iterator[tuple[str, Record]]:
-    """(name, record) of a list; what is no list or no record is in ``problems``."""
+    """Yield (name, record) of a list; ``problems`` receives what is not a list or a record."""
     items = data.get(list_name) if isinstance(data, dict) else None
     if not isinstance(items, list):
         problems.append(f"{list_name} is missing or not a list; export the file again")
@@ -101,7 +101,9 @@ def _check_image(image: Record, by_id: dict[str, dict[int, Record]]) -> Iterator
 
 
 def _check_order(video: Record, frames: list[tuple[int, str, Record]]) -> Iterator[str]:
-    """The frames of one video, sorted by frame_index: each once, as many as it says, later ones later."""
+    """Yield problems of one video's frames, sorted by frame_index: repeated, too many or too few, or times that
+    fall.
+    """
     if "length" in video and len(frames) != video["length"]:
         yield f"video {video.get('id')}: length is {video['length']}, it has {len(frames)} images"
     for (before, _, earlier), (index, name, later) in pairwise(frames):
@@ -114,7 +116,7 @@ def _check_order(video: Record, frames: list[tuple[int, str, Record]]) -> Iterat
 
 
 def _dangling(record: Record, by_id: dict[str, dict[int, Record]]) -> Iterator[str]:
-    """References to records that do not exist."""
+    """Yield a problem for each reference to a record that does not exist."""
     kinds = {"image_id": "images", "video_id": "videos", "category_id": "categories", "track_id": "tracks"}
     for key, list_name in kinds.items():
         if key in record and record[key] not in by_id[list_name]:
@@ -150,7 +152,7 @@ def _differing(record: Record, other: Record, *keys: str, of: str) -> Iterator[s
 
 
 def _decode(annotation: Record, size_hw: list[int], masks: dict[str, Mask]) -> Iterator[str]:
-    """Decode the masks into ``masks``; what does not decode to the image's size is a problem."""
+    """Decode the masks into ``masks``; yield a problem for each that does not decode to the image's size."""
     for key in (key for key in MASK_KEYS if key in annotation):
         rle: CocoRle = annotation[key]
         if rle["size"] != size_hw:
@@ -182,7 +184,7 @@ def _check_masks(annotation: Record, masks: dict[str, Mask]) -> Iterator[str]:
 
 
 def _check_extent(annotation: Record, masks: dict[str, Mask], image: Record) -> Iterator[str]:
-    """amodal_bbox, out_of_frame and visibility, which may tell of what lies beyond the picture."""
+    """Yield problems of amodal_bbox, out_of_frame and visibility, which may describe what lies beyond the picture."""
     if not {"amodal_bbox", "out_of_frame"} <= annotation.keys():
         return
     x, y, width, height = annotation["amodal_bbox"]

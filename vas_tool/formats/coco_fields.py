@@ -1,4 +1,4 @@
-"""What each record of a COCO file of ours must hold, and of which kind."""
+"""The keys that each record of a COCO file of ours must have, and the kind of each value."""
 
 from __future__ import annotations
 
@@ -11,78 +11,78 @@ from vas_tool.formats.masks_on_frame import Review
 from vas_tool.masks import MOST_PIXELS
 
 EXACT_INTEGERS = 2**53
-"""Beyond this, readers in JavaScript and in floating point lose digits."""
+"""Largest integer that readers in JavaScript and in floating point hold exactly."""
 
 LARGEST_ID = 2**64
-"""Other tools number their records with up to 64 bits. An id is copied and compared, never counted with."""
+"""Largest id. Other tools use ids of up to 64 bits; an id is only copied and compared."""
 
 FAR_AWAY = 100_000
-"""Pixels: no corner of a polygon or a box is farther from the picture's."""
+"""Pixels: no corner of a polygon or a box is farther from the picture's corner."""
 
 Kind = Callable[[Any], bool]
 
 
 def is_integer(value: Any) -> bool:
-    """A whole number (not true or false)."""
+    """Whether a value is an integer (not true or false)."""
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < EXACT_INTEGERS
 
 
 def is_id_number(value: Any) -> bool:
-    """A whole number of at most 64 bits."""
+    """Whether a value is an integer of at most 64 bits."""
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_ID
 
 
 def is_id(value: Any) -> bool:
-    """A whole number of at most 64 bits, or text."""
+    """Whether a value is an integer of at most 64 bits, or text."""
     return is_id_number(value) or is_text(value)
 
 
 def is_count(value: Any) -> bool:
-    """A whole number from 0."""
+    """Whether a value is an integer of 0 or more."""
     return is_integer(value) and value >= 0
 
 
 def is_size(value: Any) -> bool:
-    """A whole number from 1."""
+    """Whether a value is an integer of 1 or more."""
     return is_integer(value) and value >= 1
 
 
 def is_number(value: Any) -> bool:
-    """A finite number."""
+    """Whether a value is a finite number."""
     return is_integer(value) or (isinstance(value, float) and math.isfinite(value))
 
 
 def is_rate(value: Any) -> bool:
-    """A number from 0 to 1."""
+    """Whether a value is a number from 0 to 1."""
     return is_number(value) and 0 <= value <= 1
 
 
 def is_text(value: Any) -> bool:
-    """Text that is not empty."""
+    """Whether a value is text that is not empty."""
     return isinstance(value, str) and bool(value)
 
 
 def is_flag(value: Any) -> bool:
-    """True or false."""
+    """Whether a value is true or false."""
     return isinstance(value, bool)
 
 
 def is_box(value: Any) -> bool:
-    """[x, y, width, height]."""
+    """Whether a value is [x, y, width, height]."""
     return isinstance(value, list) and len(value) == 4 and all(map(is_number, value)) and min(value[2:]) >= 0
 
 
 def is_extent(value: Any) -> bool:
-    """[x, y, width, height], near the picture, width and height more than 0."""
+    """Whether a value is [x, y, width, height] near the picture, with width and height above 0."""
     if not isinstance(value, list) or len(value) != 4 or not all(map(is_number, value)):
         return False
     x, y, width, height = value
-    # Of numbers beyond what a float tells apart, x + width may be x.
+    # For very large x, x + width equals x in floating point.
     return bool(max(map(abs, value)) <= FAR_AWAY and x + width > x and y + height > y)
 
 
 def is_rle(value: Any) -> bool:
-    """{"size": [height, width], "counts": text}, of no more pixels than a picture has."""
+    """Whether a value is {"size": [height, width], "counts": text} of a size that a picture can have."""
     if not isinstance(value, dict) or not isinstance(value.get("counts"), str):
         return False
     size = value.get("size")
@@ -92,32 +92,32 @@ def is_rle(value: Any) -> bool:
 
 
 def is_polygon(value: Any) -> bool:
-    """Three or more corners: [x, y, x, y, ...]."""
-    # Fewer numbers are a box to COCO's tools; far away ones make them ask for all of the memory.
+    """Whether a value is a polygon of three or more corners: [x, y, x, y, ...]."""
+    # COCO's tools take fewer numbers for a box, and allocate memory up to the farthest corner.
     if not isinstance(value, list) or len(value) < 6 or len(value) % 2:
         return False
     return all(is_number(n) and abs(n) <= FAR_AWAY for n in value)
 
 
 def is_polygons(value: Any) -> bool:
-    """A list of polygons."""
+    """Whether a value is a list of polygons."""
     return isinstance(value, list) and all(map(is_polygon, value))
 
 
 def is_engine(value: Any) -> bool:
-    """{"modal": ..., "amodal": ...}, each null or naming an engine."""
+    """Whether a value is {"modal": ..., "amodal": ...}, each null or a record that names an engine."""
     if not isinstance(value, dict) or set(value) != {"modal", "amodal"}:
         return False
     return all(v is None or (isinstance(v, dict) and is_text(v.get("engine"))) for v in value.values())
 
 
 def is_review(value: Any) -> bool:
-    """Accepted, needs_work or unseen."""
+    """Whether a value is ``accepted``, ``needs_work`` or ``unseen``."""
     return value in get_args(Review)
 
 
 def is_not_crowd(value: Any) -> bool:
-    """0: every annotation is one object."""
+    """Whether ``iscrowd`` is 0: every annotation is one object."""
     return is_integer(value) and value == 0
 
 
@@ -157,15 +157,15 @@ FIELDS: dict[str, dict[str, Kind]] = {
         **ORIGIN,
     },
 }
-"""List of the file -> key -> what its value must be. Other keys are nobody's business."""
+"""Name of a list -> key -> check of its value. Other keys are not checked."""
 
 
 CALLED = "called"
-"""Key of a record that was made out of a part of another one: what to call it in a message."""
+"""Key under which a record that was made from a part of another record holds its name for messages."""
 
 
 def name_of(list_name: str, item: Any, position: int) -> str:
-    """``annotation 7``, or ``annotations[3]`` when the record has no id to be called by."""
+    """Return the name of a record for messages: ``annotation 7``, or ``annotations[3]`` when it has no usable id."""
     singular = {"categories": "category"}.get(list_name, list_name.removesuffix("s"))
     if not isinstance(item, dict):
         return f"{list_name}[{position}]"
@@ -175,7 +175,7 @@ def name_of(list_name: str, item: Any, position: int) -> str:
 
 
 def wrong_fields(item: Mapping[str, Any], fields: Mapping[str, Kind]) -> Iterator[tuple[str, str]]:
-    """(key, what is wrong) for each key that is missing or of another kind."""
+    """Yield (key, what is wrong) for each key that is missing or has a value of another kind."""
     for key, fits in fields.items():
         if key not in item:
             yield key, "is missing"

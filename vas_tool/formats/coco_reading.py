@@ -1,4 +1,4 @@
-"""A COCO file of ours as typed records. For a list of everything that is wrong with one, see ``verify``."""
+"""Reads a COCO file of ours as typed records. ``verify`` lists everything that is wrong with such a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vas_tool.types import Mask, SizeWH
 Record = TypeVar("Record")
 
 FORMAT = "coco"
-"""What our files say they are."""
+"""Value of ``info.format`` in our files."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CocoImage:
 
 @dataclass(frozen=True)
 class CocoAnnotation:
-    """One object on one frame. Masks stay run lengths until asked for."""
+    """One object on one frame. Masks stay run lengths until they are read."""
 
     id: int
     image_id: int
@@ -44,10 +44,10 @@ class CocoAnnotation:
     label: str
     frame_index: int
     amodal_rle: CocoRle
-    """Cut to the picture."""
+    """Run lengths of the amodal mask, cut to the picture."""
     modal_rle: CocoRle
     amodal_bbox_xywh: tuple[int, int, int, int]
-    """May reach beyond the picture."""
+    """Box of the whole amodal mask; may reach beyond the picture."""
     out_of_frame: bool
     amodal_is_uncertain: bool
     visibility: float
@@ -56,12 +56,12 @@ class CocoAnnotation:
 
     @property
     def amodal(self) -> Mask:
-        """(H, W) amodal mask, cut to the picture. Raises FormatError when the runs are damaged."""
+        """Return the (H, W) amodal mask, cut to the picture. Raises FormatError when the runs are damaged."""
         return self._decoded(self.amodal_rle)
 
     @property
     def modal(self) -> Mask:
-        """(H, W) modal mask; all False where the object is wholly hidden. Raises FormatError."""
+        """Return the (H, W) modal mask; all False where the object is wholly hidden. Raises FormatError."""
         return self._decoded(self.modal_rle)
 
     def _decoded(self, rle: CocoRle) -> Mask:
@@ -73,7 +73,7 @@ class CocoAnnotation:
 
 @dataclass(frozen=True)
 class CocoFile:
-    """Everything in a COCO file of ours, in its order."""
+    """The content of a COCO file of ours, in its order."""
 
     video_names: dict[int, str]
     images: tuple[CocoImage, ...]
@@ -81,7 +81,7 @@ class CocoFile:
 
 
 def read_coco(path: Path) -> CocoFile:
-    """Read what ``write_coco`` wrote. Raises FormatError when the file is missing, no JSON, or lacks something."""
+    """Read a file of ``write_coco``. Raises FormatError when it is missing, is not JSON, or lacks something."""
     data = load_json(path)
     info = data.get("info") if isinstance(data, dict) else None
     made_as = info.get("format", FORMAT) if isinstance(info, dict) else FORMAT
@@ -97,7 +97,9 @@ def read_coco(path: Path) -> CocoFile:
 
 
 def coco_file(data: Any) -> CocoFile:
-    """The parsed lists as records. Raises LookupError, TypeError, ValueError or AttributeError for damaged ones."""
+    """Return the parsed lists as records. Raises LookupError, TypeError, ValueError or AttributeError for damaged
+    lists.
+    """
     labels = {item["id"]: item["name"] for item in data["categories"]}
     return CocoFile(
         video_names={item["id"]: item["name"] for item in data["videos"]},

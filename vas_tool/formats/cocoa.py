@@ -1,13 +1,14 @@
-"""COCOA-style files, out and in: one annotation a picture, with a region for each object (spec.md 6.6).
+"""Writes and reads COCOA-style files: one annotation per picture, with a region for each object (Zhu et al., CVPR
+2017).
 
-    segmentation       the amodal mask as one flat polygon; parts and holes are joined by bridges of no width, so it is
+    segmentation       the amodal mask as one flat polygon; bridges of zero width join parts and holes, so it is
                        exact in rasterisers that fill by the even-odd rule, as COCO's own does
-    visible_mask       the modal mask as RLE; absent where the object is seen whole. invisible_mask is the rest of it
+    visible_mask       the modal mask as RLE; absent where the whole object is seen. invisible_mask is the hidden part
     order              1, 2, ... from front to back; the regions are listed in that order
-    depth_constraint   of the annotation: "1-2,1-3": region 1 is in front of regions 2 and 3
+    depth_constraint   a key of the annotation: "1-2,1-3" says that region 1 is in front of regions 2 and 3
 
-Each region also says its track_id, obj_id, amodal_bbox, review state and engines. Objects wholly beyond the picture
-are left out.
+Each region also has its track_id, obj_id, amodal_bbox, review state and engines. Objects wholly beyond the picture are
+left out.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from vas_tool.types import SizeWH
 def write_cocoa(
     projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
 ) -> ExportSummary:
-    """Write open projects as one COCOA-style file; as ``write_coco`` in everything else."""
+    """Write open projects as one COCOA-style file. Arguments and errors are those of ``write_coco``."""
     root, videos = numbered(projects)
     tally = Tally()
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
@@ -82,7 +83,7 @@ def _region_json(sighting: Sighting, *, order: int) -> dict[str, Any]:
 
 
 def read_cocoa(path: Path) -> AmodalImages:
-    """Read a COCOA file, ours or another's. Raises FormatError when it is none."""
+    """Read a COCOA file, ours or of another tool. Raises FormatError when it has another form."""
     data = load_json(path)
     try:
         images = tuple(AmodalImage(i["id"], i["file_name"], (i["width"], i["height"])) for i in data["images"])
@@ -113,5 +114,5 @@ def _objects(item: dict[str, Any], size_wh: SizeWH) -> list[ImageMasks]:
 
 
 def constraints(text: str) -> list[tuple[int, int]]:
-    """``1-2,1-3`` -> [(1, 2), (1, 3)]. Raises ValueError."""
+    """Return the pairs of a depth_constraint: ``1-2,1-3`` gives [(1, 2), (1, 3)]. Raises ValueError."""
     return [(int(front), int(behind)) for pair in text.split(",") if pair for front, behind in [pair.split("-")]]

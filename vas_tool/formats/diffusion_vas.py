@@ -1,17 +1,16 @@
-"""Samples of 25 frames, as Diffusion-VAS is trained and measured on (spec.md 2.2, 2.5): a JSON list.
+"""Writes and reads the samples of 25 frames on which Diffusion-VAS is trained and measured: a JSON list.
 
-Out, in the form of its SAIL-VOS files, for fine-tuning:
+Samples are written in the form of its SAIL-VOS files (diffusion_vas_sailvos_train.json), for fine-tuning:
 
-    segmentation, visible_mask    25 RLE each: amodal and modal, cut to the picture; none of them is empty, because
-                                  the loader breaks on those
+    segmentation, visible_mask    25 RLE each: amodal and modal, cut to the picture; none is empty, because the loader
+                                  fails on empty masks
     bbox                          25 boxes [x, y, width, height] of ``segmentation``
     image_ids, obj_id, category_id, image_file_names
-    and beside them: category, track_id, video_id, frame_indices, amodal_bboxes (may leave the picture), and 25 of
-    each of TRUST
+    category, track_id, video_id, frame_indices, amodal_bboxes (may leave the picture), and 25 of each key of TRUST
 
-File names are joined to the loader's base path by plain concatenation: give it the images' root with a ``/`` behind.
+The loader concatenates its base path and the file names without a separator: end the base path with ``/``.
 
-In: that form, and the one of ``diffusion_vas_tao_amodal_val.json`` (modal RLE and amodal boxes).
+Both that form and the one of ``diffusion_vas_tao_amodal_val.json`` (modal RLE and amodal boxes) are read.
 """
 
 from __future__ import annotations
@@ -43,10 +42,10 @@ from vas_tool.project import Project
 from vas_tool.types import Mask, SizeWH
 
 SAMPLE_FRAMES = 25
-"""Of every sample: the number is fixed in the method's loader."""
+"""Frames of a sample. The loader of Diffusion-VAS fixes this number."""
 
 TRUST = ("review", "needs_work", "engine", "hypothesis", "given_box", "amodal_is_uncertain")
-"""What a sample says of each frame beside the masks, as ``coco`` has it; null where there is nothing to say."""
+"""Further keys of a sample, with one entry per frame as in ``coco``; null where a frame has no such entry."""
 
 Form = Literal["sail-vos", "tao-amodal"]
 
@@ -60,9 +59,10 @@ Box = tuple[float, float, float, float]
 def write_samples(
     projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
 ) -> ExportSummary:
-    """Write every object's windows of 25 frames in a row, none overlapping another, as early as they can begin.
+    """Write every object's windows of 25 consecutive frames. Windows do not overlap, and each starts as early as
+    possible.
 
-    ``only_accepted`` takes only windows of which every frame is accepted. The same projects give the same bytes.
+    ``only_accepted`` takes only windows whose frames are all accepted. The same projects give the same bytes.
     Raises FormatError when there is no project, or the file cannot be written; Cancelled.
     """
     root, videos = numbered(projects)
@@ -77,7 +77,7 @@ def write_samples(
 
 @dataclass
 class _Window:
-    """Frames in a row of one object, not yet 25."""
+    """Consecutive frames of one object, fewer than 25 so far."""
 
     rows: list[tuple[Counted, dict[str, Any]]]
 
@@ -110,7 +110,7 @@ def _drop(window: _Window, tally: Tally) -> None:
 
 
 def _row(sighting: Sighting) -> dict[str, Any]:
-    """One frame of a sample; every key becomes a list."""
+    """Return the entries of one frame; each key of the sample is a list of them."""
     masks = sighting.masks
     record = masks.json()
     return {
@@ -145,30 +145,30 @@ class Sample:
     """25 frames of one object."""
 
     name: str
-    """What to call it in a message: its place in the file, and its object."""
+    """Name for messages: the position in the file, and the object."""
     file_names: tuple[str, ...]
-    """Below the frames' root."""
+    """Paths of the frames, relative to the frames' root folder."""
     size_wh: SizeWH
     modal_rles: tuple[CocoRle, ...]
     amodal_rles: tuple[CocoRle, ...] | None
-    """None in the form of TAO-Amodal."""
+    """Run lengths of the amodal masks; None in the form of TAO-Amodal."""
     amodal_boxes_xywh: tuple[Box, ...]
-    """May leave the picture."""
+    """Amodal boxes; may leave the picture."""
     object_id: int | str
     category_id: int
     category: str | None
-    """Its name, where the file says it."""
+    """Name of the category, if the file has it."""
     video_id: int | str | None
 
 
 @dataclass(frozen=True)
 class SampleFile:
-    """What could be read of a file, and what could not."""
+    """The readable samples of a file, and its problems."""
 
     form: Form
     samples: tuple[Sample, ...]
     problems: tuple[str, ...]
-    """One sentence each, with the sample's name."""
+    """One sentence for each problem, with the sample's name."""
 
 
 def _list_of(fits: Kind, what: str) -> Kind:
@@ -203,13 +203,13 @@ FIELDS: dict[Form, dict[str, Kind]] = {
 
 
 def is_samples(data: Any) -> bool:
-    """Whether a parsed file is a list of samples, in either form."""
+    """Return whether a parsed file is a list of samples, in either form."""
     first = data[0] if isinstance(data, list) and data else None
     return isinstance(first, dict) and bool({"rles", "image_file_names", "visible_mask"} & first.keys())
 
 
 def read_samples(path: Path) -> SampleFile:
-    """Read a file of either form; samples that are not right are listed, the others load.
+    """Read a file of either form. Wrong samples are listed in the problems; the others are returned.
 
     Raises FormatError when it cannot be read or is no list.
     """
@@ -217,7 +217,7 @@ def read_samples(path: Path) -> SampleFile:
 
 
 def samples_of(data: Any, path: Path) -> SampleFile:
-    """The samples of a parsed file."""
+    """Return the samples of a parsed file."""
     if not isinstance(data, list):
         raise FormatError(f"{path} holds no list of samples; name the .json of Diffusion-VAS's data, or our export")
     form: Form = "tao-amodal" if any(isinstance(item, dict) and "rles" in item for item in data) else "sail-vos"
@@ -281,7 +281,7 @@ _SAMPLES = {"sail-vos": _sail_vos, "tao-amodal": _tao_amodal}
 
 
 def _odd(sample: Sample) -> Iterator[tuple[str, bool]]:
-    """What the fields' kinds do not show, and whether the sample is of no use then."""
+    """Yield (problem, whether it makes the sample unusable) for errors beyond the kinds of single fields."""
     for index, box in enumerate(sample.amodal_boxes_xywh):
         if not is_extent(list(box)):
             yield f"frame {index}: its amodal box {list(box)} has no size, or is far away", True

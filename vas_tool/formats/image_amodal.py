@@ -1,4 +1,4 @@
-"""What every image-level file of modal and amodal masks holds, however it spells it."""
+"""The common content of image-level files of modal and amodal masks, independent of their keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vas_tool.types import Mask, SizeWH
 
 @dataclass(frozen=True)
 class AmodalImage:
-    """A picture with masks."""
+    """A picture with the masks of its objects."""
 
     id: int
     file_name: str
@@ -31,29 +31,31 @@ class ImageMasks:
     amodal_rle: CocoRle
     modal_rle: CocoRle
     in_front: tuple[int, ...] = ()
-    """Positions, among the picture's objects in their order, of those that are in front of this one."""
+    """Indices, in the picture's list of objects, of the objects in front of this one."""
 
     @property
     def amodal(self) -> Mask:
-        """(H, W). Raises FormatError when the runs are damaged."""
+        """Return the (H, W) amodal mask. Raises FormatError when the runs are damaged."""
         return from_rle(self.amodal_rle)
 
     @property
     def modal(self) -> Mask:
-        """(H, W); all False where nothing is seen. Raises FormatError."""
+        """Return the (H, W) modal mask; all False where nothing is seen. Raises FormatError."""
         return from_rle(self.modal_rle)
 
 
 @dataclass(frozen=True)
 class AmodalImages:
-    """A whole file, in its order."""
+    """The content of a file, in its order."""
 
     images: tuple[AmodalImage, ...]
     objects: tuple[ImageMasks, ...]
 
 
 def by_image(found: Iterable[Sighting], tally: Tally) -> Iterator[tuple[list[Sighting], Occluders]]:
-    """Per picture: the objects that a polygon can hold, and who of them is in front of whom (object ids)."""
+    """Yield, for each picture, the objects that a polygon can hold, and which of them are in front of which (object
+    ids).
+    """
     for _, group in groupby(found, key=lambda sighting: sighting.image_id):
         here = []
         for sighting in group:

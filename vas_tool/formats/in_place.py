@@ -1,4 +1,4 @@
-"""Exports that are whole or not there: written beside, then put in place."""
+"""Writes exports completely or not at all: beside their place first, then moved there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _refused(path: Path, error: OSError) -> FormatError:
 
 @contextmanager
 def text_in_place(path: Path) -> Iterator[TextIO]:
-    """A text file to write; it replaces ``path`` when the block ends well, else nothing of it is left.
+    """Yield a text file to write. It replaces ``path`` when the block ends without an error; otherwise it is removed.
 
     Raises FormatError when ``path`` is a folder or the disk refuses.
     """
@@ -46,10 +46,10 @@ def text_in_place(path: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def folder_in_place(folder: Path, *, ours: re.Pattern[str]) -> Iterator[Path]:
-    """A new folder to fill; it takes the name ``folder`` when the block ends well, else nothing of it is left.
+    """Yield a new folder to fill. It becomes ``folder`` when the block ends without an error; otherwise it is removed.
 
-    A folder that is there already is replaced when the path of every file in it, relative to it, matches ``ours``:
-    then a former export wrote it. Raises FormatError when it holds anything else, or the disk refuses.
+    An existing folder is replaced if the relative path of every file in it matches ``ours``, because a former export
+    wrote it. Raises FormatError when it holds anything else, or the disk refuses.
     """
     _check_ours(folder, ours)
     beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")

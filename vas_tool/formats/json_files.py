@@ -1,4 +1,4 @@
-"""JSON files that two exports of the same thing write as the same bytes, one record a line."""
+"""Reads JSON files, and writes them with one record per line, so that two exports of a project have the same bytes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vas_tool.errors import FormatError
 def load_json(
     path: Path, *, record: Callable[[list[tuple[str, Any]]], Any] | None = None, allow_nan: bool = False
 ) -> Any:
-    """The parsed file. Raises FormatError when it cannot be read or is no JSON.
+    """Return the parsed file. Raises FormatError when it cannot be read or is not JSON.
 
-    ``record``: makes each object of its names and values (default: a dict; of names that repeat the last counts).
-    NaN and Infinity are no JSON, but Python writes them: ``allow_nan`` reads them, for readers that go on without the
-    record that has one.
+    ``record`` makes each object from its names and values (default: a dict; of repeated names the last counts). NaN and
+    Infinity are not JSON, but Python writes them: ``allow_nan`` reads them, for readers that can leave out such
+    records.
     """
     constant = None if allow_nan else _no_number
     try:
@@ -34,13 +34,13 @@ def _no_number(name: str) -> float:
 
 
 def json_line(item: Any) -> str:
-    """A value on one line."""
-    # ASCII, because pycocotools opens files in whatever encoding the machine prefers.
+    """Return a value as JSON on one line."""
+    # ASCII, because pycocotools opens files in the machine's default encoding.
     return json.dumps(item, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def write_list(file: TextIO, items: Iterable[Any]) -> None:
-    """A list, one item a line, so that two exports can be compared with ``diff``."""
+    """Write a list with one item per line, so that ``diff`` can compare two exports."""
     file.write("[")
     for number, item in enumerate(items):
         file.write((",\n" if number else "\n") + json_line(item))
@@ -48,7 +48,7 @@ def write_list(file: TextIO, items: Iterable[Any]) -> None:
 
 
 def write_lists(file: TextIO, format_name: str, lists: Mapping[str, Iterable[Any]]) -> None:
-    """A record of ``info`` and lists, in their order, item by item."""
+    """Write an object of ``info`` and lists, in their order, item by item."""
     info = {
         "description": "Modal and amodal masks of objects in videos",
         "made_by": f"vas-tool {__version__}",

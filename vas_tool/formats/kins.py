@@ -1,12 +1,12 @@
-"""KINS-style files, out and in: COCO with polygons for the amodal masks (spec.md 6.6).
+"""Writes and reads KINS-style files: COCO with polygons for the amodal masks (Qi et al., CVPR 2019).
 
     segmentation, bbox, area      the amodal mask as polygons, exact to the pixel in COCO's own rasteriser
     inmodal_seg, inmodal_bbox     the modal mask as RLE (KINS v1)
-    a_segm, a_bbox, a_area        the amodal mask as RLE; i_segm, i_bbox, i_area the modal one (KINS 2020)
-    oco_id                        the group of objects on a picture that hide one another, named by its smallest obj_id
+    a_segm, a_bbox, a_area        the amodal mask as RLE; i_segm, i_bbox, i_area the modal mask (KINS 2020)
+    oco_id                        the group of objects in a picture that hide one another: its smallest obj_id
     ico_id                        0 for an object alone in its group, else 1, 2, ... from front to back
 
-The other keys are those of ``coco``. An object that lies wholly beyond the picture has no polygon and is left out.
+The other keys are those of ``coco``. An object wholly beyond the picture has no polygon and is left out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from vas_tool.project import Project
 def write_kins(
     projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
 ) -> ExportSummary:
-    """Write open projects as one KINS-style file; as ``write_coco`` in everything else."""
+    """Write open projects as one KINS-style file. Arguments and errors are those of ``write_coco``."""
     root, videos = numbered(projects)
     categories, tally = category_ids(videos), Tally()
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
@@ -60,7 +60,7 @@ def _annotations(
 
 
 def read_kins(path: Path) -> AmodalImages:
-    """Read a KINS v1 file, ours or another's. Raises FormatError when it is none."""
+    """Read a KINS v1 file, ours or of another tool. Raises FormatError when it has another form."""
     data = load_json(path)
     try:
         images = tuple(AmodalImage(i["id"], i["file_name"], (i["width"], i["height"])) for i in data["images"])

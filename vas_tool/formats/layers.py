@@ -1,14 +1,14 @@
-"""Every layer of a project as pictures and videos, to look at and for other programs.
+"""Writes every layer of a project as pictures and videos, and reads the pictures back.
 
 001_car_modal/00000.png           8 bit mask, 0 or 255, of the frame's size
-001_car_amodal/00000.png          the same, of the canvas's size
+001_car_amodal/00000.png          8 bit mask, 0 or 255, of the canvas's size
 001_car_content/00000.png         RGBA, of the canvas's size
-001_car_modal_overlay/00000.png   the frame with what is seen tinted; amodal_overlay hatches the hidden part too
+001_car_modal_overlay/00000.png   the frame with the modal mask tinted; amodal_overlay also hatches the hidden part
 depth/00000.png                   16 bit, 65535 = nearest
-...and each of them as .mp4 and .gif at the clip's rate.
-provenance.json                   who made each object's masks, frame by frame, and who looked at them
+001_car_modal.mp4, .gif, ...      each of these folders as a video at the clip's rate
+provenance.json                   how each object's masks were made, frame by frame, and their review state
 
-A frame for which nothing was made has no PNG; in a video it shows as an empty mask, or as the bare frame.
+A frame without a result has no PNG. In a video it shows an empty mask, or the frame alone.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from vas_tool.video.order import in_natural_order
 from vas_tool.video.picture_files import CANVAS_PIXELS, open_picture
 
 LayerName = Literal["modal", "amodal", "content", "modal_overlay", "amodal_overlay", "depth"]
-"""``depth`` is of the clip, the others of each object."""
+"""Names of layers. The clip has one ``depth``; each object has the others."""
 
 LAYERS: tuple[LayerName, ...] = get_args(LayerName)
 
@@ -47,32 +47,32 @@ Kind = Literal["png", "mp4", "gif"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 LABEL_LENGTH = 40
-"""Letters of a label in a file name."""
+"""Most letters of a label in a file name."""
 
 COMPRESSION = 2
-"""Of PNG, 0 to 9: 6 takes three times as long for a tenth less."""
+"""PNG compression level, 0 to 9. Level 6 takes three times as long and saves a tenth."""
 
 OUR_FILES = re.compile(rf"(\d{{3,}}_[^/]*_)?({'|'.join(LAYERS)})(/\d{{5,}}\.png|\.mp4|\.gif)|provenance\.json")
-"""What ``write_layers`` leaves in its folder."""
+"""Matches the files that ``write_layers`` writes."""
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """One layer of one object (or the depth), frame by frame."""
+    """One layer of one object, or the depth, frame by frame."""
 
     name: str
-    """Of its files."""
+    """Name of the layer's files."""
     made: Callable[[int], bool]
-    """Whether there is anything on a frame."""
+    """A function: frame_index -> whether a result was made."""
     image: Callable[[int], Image.Image]
-    """What goes into the PNG of a frame that was made."""
+    """A function: frame_index -> the PNG's content, for a frame with a result."""
     picture: Callable[[int], Frame]
-    """What goes into a video, of a frame that was made."""
+    """A function: frame_index -> the video's picture, for a frame with a result."""
     bare: Callable[[int], Frame]
-    """The same, of one that was not."""
+    """A function: frame_index -> the video's picture, for a frame without a result."""
 
     def shown(self, frame_index: int) -> Frame:
-        """What a video shows of a frame."""
+        """Return the video's picture of a frame."""
         return self.picture(frame_index) if self.made(frame_index) else self.bare(frame_index)
 
 
@@ -85,10 +85,10 @@ def write_layers(
     only_accepted: bool = False,
     progress: Progress = silent,
 ) -> list[Path]:
-    """Write layers into ``folder``; a former export there is replaced. Gives the files.
+    """Write layers into ``folder`` and return the files. A former export in the folder is replaced.
 
-    Layers of which no frame was made are left out; with ``only_accepted`` an object's frames that the person has not
-    accepted count as not made. Memory does not grow with the length of the clip.
+    Layers without any result are left out. With ``only_accepted``, an object's frames that are not accepted count as
+    frames without a result. Memory does not grow with the length of the clip.
 
     Raises FormatError when nothing was made yet, a name is unknown, or ``folder`` holds anything else; VideoError
     when a video cannot be written; Cancelled. Nothing is left of an export that fails.
@@ -121,7 +121,7 @@ def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
 
 
 class _Ticks:
-    """Progress over all frames of all files."""
+    """Reports progress over all frames of all files."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
@@ -154,7 +154,7 @@ def _layers(project: Project, names: Sequence[LayerName], *, only_accepted: bool
 
 
 def _accepted(layer: _Layer, thing: AnnotatedObject) -> _Layer:
-    """The layer as if it had been made on frames that the person accepted only."""
+    """Return the layer with results only on accepted frames."""
     return replace(layer, made=lambda i: i in thing.accepted and layer.made(i))
 
 
@@ -172,7 +172,7 @@ def _object_layers(project: Project, thing: AnnotatedObject) -> dict[LayerName, 
 
 
 def _file_name(label: str) -> str:
-    """The label with nothing that a file system minds."""
+    """Return the label without characters that file systems refuse."""
     return "".join(c if c.isalnum() or c in "-_" else "_" for c in label)[:LABEL_LENGTH]
 
 
@@ -260,18 +260,20 @@ class LayersFolder:
     """Name of the layer (``001_car_amodal``, ``depth``) -> frame_index -> PNG."""
 
     def mask(self, name: str, frame_index: int) -> Mask:
-        """(H, W) of a modal or amodal layer. Raises FormatError when the picture is no mask of 0 and 255."""
+        """Return the (H, W) mask of a modal or amodal layer. Raises FormatError when the picture is not a mask of 0
+        and 255.
+        """
         return _read_mask(self.pictures[name][frame_index])
 
 
 def is_layers_folder(folder: Path) -> bool:
-    """Whether a folder holds what ``write_layers`` leaves, and nothing else."""
+    """Return whether a folder holds only files of ``write_layers``."""
     inside = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
     return bool(inside) and all(map(OUR_FILES.fullmatch, inside)) and inside != ["provenance.json"]
 
 
 def read_layers(folder: Path) -> LayersFolder:
-    """Read a folder of layers back. Raises FormatError when it is none, or has no PNG."""
+    """Read a folder of layers. Raises FormatError when it is not such a folder, or has no PNG."""
     if not folder.is_dir() or not is_layers_folder(folder):
         raise FormatError(f"{folder} is no folder of exported layers; name one that `export --format layers` filled")
     pictures: dict[str, dict[int, Path]] = {}
@@ -292,7 +294,7 @@ def _read_mask(path: Path) -> Mask:
 
 
 def check_layers(source: LayersFolder) -> Iterator[str]:
-    """What is wrong with the pictures: those that do not read, masks of other values, layers of several sizes."""
+    """Yield what is wrong with the pictures: unreadable files, masks with other values, layers of several sizes."""
     for name, paths in source.pictures.items():
         sizes: dict[tuple[int, int], Path] = {}
         for path in paths.values():

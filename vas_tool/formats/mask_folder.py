@@ -1,4 +1,4 @@
-"""Masks that come in from a folder of pictures: which frame each is of, and what their values mean."""
+"""Reads masks from a folder of pictures: finds the frame of each, and decides what their values mean."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ ReadMask = Callable[[], Mask]
 
 @dataclass(frozen=True)
 class GivenMasks:
-    """One object's masks."""
+    """The masks of one object."""
 
     name: str
-    """Its value in the pictures; empty for the only object."""
+    """The object's value in the pictures; empty when there is only one object."""
     read: Mapping[int, ReadMask]
-    """frame_index -> what reads the mask, (H, W)."""
+    """frame_index -> a function that reads the (H, W) mask."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class MaskFolder:
     objects: tuple[GivenMasks, ...]
     """At least one."""
     notes: tuple[str, ...] = ()
-    """What a person should know of how they were read."""
+    """Sentences for the user about how the masks were read."""
 
 
 def paired_masks(folder: Path, frames: FrameNames, *, size_wh: SizeWH) -> Paired:
-    """The masks of a folder with their frames, as ``mask_names.pair`` has it; sizes are read from the files' heads.
+    """Return the masks of a folder with their frames (see ``mask_names.pair``). Sizes are read from the files' headers.
 
     Raises FormatError, naming the odd file.
     """
@@ -53,9 +53,10 @@ def paired_masks(folder: Path, frames: FrameNames, *, size_wh: SizeWH) -> Paired
 
 
 def frame_names(project: Project, source: Path | None = None) -> FrameNames:
-    """What a project's frames are called in its source; ``source``: the folder, where other images of it may lie.
+    """Return the names of a project's frames in its source. ``source`` is the source folder, which may hold other
+    images.
 
-    Projects that were made before names were kept go by the names of their own files (00000, 00001, ...).
+    Old projects that do not store the names use the names of their own files (00000, 00001, ...).
     """
     clip, ledger = project.clip, project.ledger
     if project.source.kind == "video":
@@ -74,11 +75,13 @@ def read_masks(
     values: MaskValues = "auto",
     progress: Progress = silent,
 ) -> MaskFolder:
-    """Look through masks (frame_index -> file) and decide once for all of them what their values mean.
+    """Read masks (frame_index -> file), and decide for all of them together what their values mean.
 
-    Several ids are several objects, each with a mask on every frame: an empty one where it is not. A picture with
-    void alone says nothing of its frame. Raises FormatError, naming the file or the values, when a picture does not
-    read or is not of the size ``size_wh``, or what is object in them cannot be told.
+    Several ids are several objects. Each has a mask on every frame, which is empty where the object is absent. A
+    picture
+    with only void gives no mask. Raises FormatError that names the file or the values when a picture is unreadable or
+    has
+    another size than ``size_wh``, or when it is undecided which values are an object.
     """
     found = Found()
     for done, path in enumerate(masks.values()):
@@ -96,7 +99,7 @@ def read_masks(
 
 
 def only_object(masks: MaskFolder, folder: Path) -> GivenMasks:
-    """The one object of a folder. Raises FormatError when it holds several."""
+    """Return the only object of a folder. Raises FormatError when there are several."""
     if len(masks.objects) > 1:
         names = ", ".join(thing.name for thing in masks.objects)
         raise FormatError(

@@ -1,4 +1,4 @@
-"""Which mask is of which frame: by the names or the numbers that the frames have in their source."""
+"""Finds the frame of each mask, by the names or numbers that the frames have in their source."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Stems = Sequence[str]
 
 @dataclass(frozen=True)
 class FrameNames:
-    """What the frames of a clip are called in their source, in the clip's order."""
+    """The names of a clip's frames in their source, in the clip's order."""
 
     stems: tuple[str, ...]
-    """Names without suffix; of a video, the frames' numbers in it."""
+    """Names without suffix; for a video, the numbers of the frames in it."""
     of_video: bool = False
-    """Whether they are numbers in a video, of which the clip has some only."""
+    """Whether the names are frame numbers of a video. The clip may hold only some of its frames."""
     elsewhere: frozenset[str] = frozenset()
-    """Of the source's other images, which the clip has not."""
+    """Names of the source's other images, which are not in the clip."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,21 @@ class Paired:
     """Masks with their frames."""
 
     masks: Mapping[int, Path]
-    """frame_index -> file; frames may be without."""
+    """frame_index -> file; frames may be without a mask."""
     notes: tuple[str, ...] = ()
-    """What a person should know of it."""
+    """Sentences for the user about how the masks were assigned."""
 
 
 def pair(folder: Path, paths: Sequence[Path], frames: FrameNames) -> Paired:
-    """Pair the masks ``paths`` of ``folder``, in natural order, with frames.
+    """Assign the masks ``paths`` of ``folder``, in natural order, to frames.
 
-    By name (without suffix) or, when no name fits, by number: frame_7 and mask_007, a video's own frame numbers.
-    There may be fewer masks than frames then. In order only when there are as many masks as frames and nothing
-    matches; that is noted. Masks of frames that are in the source and not in the clip are left out, and noted.
+    Masks are assigned by name (without suffix) or, when no name fits, by number: frame_7 and mask_007, or the frame
+    numbers of a video. There may be fewer masks than frames. They are assigned in order only when there are as many
+    masks
+    as frames and no name fits; a note says so. Masks of frames of the source that are not in the clip are left out; a
+    note says so.
 
-    Raises FormatError, naming the odd file, for everything else: a guess could give a mask to another frame.
+    Raises FormatError that names the file for everything else, because a guess could assign a mask to a wrong frame.
     """
     _require_one_each(paths)
     inside = [path for path in paths if path.stem not in frames.elsewhere]
@@ -86,8 +88,8 @@ def _by_name(paths: Sequence[Path], stems: Stems) -> dict[int, Path] | None:
 
 
 def _by_number(paths: Sequence[Path], stems: Stems) -> dict[int, Path] | None:
-    """None also when the numbers can be read in two ways that pair differently."""
-    if _names_match(paths, stems):  # some do, some do not: that is no matter of other names
+    """Return masks by frame, assigned by number; None when no number fits, or when two readings differ."""
+    if _names_match(paths, stems):  # only some names fit: then numbers cannot decide
         return None
     ways = [
         {numbers.index(n): path for n, path in zip(own, paths, strict=True)}
@@ -99,7 +101,7 @@ def _by_number(paths: Sequence[Path], stems: Stems) -> dict[int, Path] | None:
 
 
 def _columns(stems: Stems) -> list[list[int]]:
-    """The numbers in names of one form, place by place: those that differ from name to name."""
+    """Return the numbers in names of one form, for each place where they differ from name to name."""
     parts = [DIGITS.split(stem) for stem in stems]
     if len({tuple(part.casefold() for part in own[::2]) for own in parts}) != 1:
         return []
@@ -115,7 +117,10 @@ def _names_match(paths: Sequence[Path], stems: Stems) -> bool:
 
 
 def _in_order(paths: Sequence[Path], stems: Stems) -> Paired | None:
-    """As many masks as frames, and no name fits; numbers neither, unless both count without a gap."""
+    """Return masks in the order of the frames; None unless their number is equal and neither names nor numbers fit.
+
+    Numbers that count without a gap on both sides do not prevent it.
+    """
     if len(paths) != len(stems) or _names_match(paths, stems):
         return None
     for numbers in _columns(stems):
@@ -131,9 +136,11 @@ def _without_gap(numbers: Sequence[int]) -> bool:
 
 
 def _of_video(paths: Sequence[Path], stems: Stems) -> Paired | None:
-    """Masks whose numbers are not all of the clip's frames: counted from 1, in the clip, or of frames between its own.
+    """Return the masks of a video whose numbers are not all frames of the clip.
 
-    A few small numbers can mean both, frames of the video and frames of the clip: None then.
+    The numbers may start at 1, count the frames of the clip, or belong to frames between those of the clip. None when a
+    few
+    small numbers could mean frames of the video as well as frames of the clip.
     """
     columns = _columns([path.stem for path in paths])
     if len(columns) != 1:

@@ -1,4 +1,4 @@
-"""One mask picture, of whatever mode, as arrays of whole numbers: what its values mean is told by ``mask_values``."""
+"""Reads one mask picture of any mode as arrays of integers. ``mask_values`` decides what the values mean."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from vas_tool.types import SizeWH
 from vas_tool.video.picture_files import loaded_picture, open_picture
 
 COLOUR = 1 << 24
-"""Added to what stands for a colour: red << 16 | green << 8 | blue."""
+"""Offset of values that stand for a colour: red << 16 | green << 8 | blue."""
 
 LOSSY = ("JPEG", "MPO")
-"""Pillow's names of formats that change values a little. WebP may or may not."""
+"""Pillow's names of formats that change values slightly. WebP does so only when it is lossy."""
 
 WEBP_HEAD = 4096
-"""Bytes of a WebP file in which the name of its coding stands."""
+"""First bytes of a WebP file, which name its coding."""
 
 NEARLY = 16
-"""Channels of a grey pixel in a lossy picture differ by less than this."""
+"""The channels of a grey pixel in a lossy picture differ by less than this."""
 
 Values = npt.NDArray[np.int32]
 """(H, W): grey values 0..65535, or ``COLOUR`` and a colour."""
@@ -34,21 +34,21 @@ RGB = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Pixels:
-    """What is in a picture."""
+    """The values of a picture."""
 
     shown: Values
-    """What a person sees."""
+    """The visible values."""
     index: npt.NDArray[np.uint8] | None
-    """(H, W): the indices, of a picture with a palette."""
+    """(H, W) the palette indices; None for a picture without a palette."""
     colour_of: dict[int, int]
-    """Index that occurs -> what it shows, as in ``shown``."""
+    """Palette index -> its visible value, as in ``shown``."""
     alpha: npt.NDArray[np.uint8] | None
-    """(H, W), 255 = opaque; None when the picture has none."""
+    """(H, W) the alpha channel, 255 = opaque; None when the picture has none."""
     lossy: bool
 
 
 def size_of(path: Path) -> SizeWH:
-    """Width and height, from the file's head. Raises FormatError when it is no picture."""
+    """Return width and height from the file's header. Raises FormatError when it is not a picture."""
     try:
         with open_picture(path) as image:
             return image.size
@@ -57,9 +57,9 @@ def size_of(path: Path) -> SizeWH:
 
 
 def read_pixels(path: Path, size_wh: SizeWH | None = None) -> Pixels:
-    """Raises FormatError when the file is no picture, or not of the size ``size_wh``."""
+    """Read a picture. Raises FormatError when the file is not a picture, or has another size than ``size_wh``."""
     try:
-        with open_picture(path) as image:  # its size is known before its pixels are
+        with open_picture(path) as image:  # the size is checked before the pixels are decoded
             if size_wh is not None and image.size != size_wh:
                 raise FormatError(f"{path} is {image.size}, the clip {size_wh} (width, height); scale it to that")
         image = loaded_picture(path)
@@ -78,7 +78,7 @@ def _unreadable(path: Path, error: Exception) -> FormatError:
 
 
 def _pixels(image: Image.Image, *, lossy: bool) -> Pixels:
-    """Raises ValueError for numbers that are no values of a mask, such as 0.3 and -1."""
+    """Return the values of an image. Raises ValueError for numbers that a mask cannot hold, such as 0.3 and -1."""
     alpha = None
     if image.has_transparency_data:
         alpha = np.asarray(image.convert("RGBA"))[..., 3]
@@ -108,7 +108,7 @@ def _whole_numbers(numbers: npt.NDArray[Any]) -> Values:
 
 
 def _shown(rgb: npt.NDArray[np.uint8], *, tolerance: int) -> Values:
-    """(H, W, 3) -> one number a pixel."""
+    """Return one number per pixel of (H, W, 3) RGB: a grey value, or ``COLOUR`` plus the colour."""
     red, green, blue = (rgb[..., channel].astype(np.int32) for channel in range(3))
     spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
     colour = COLOUR + (red << 16) + (green << 8) + blue
@@ -116,7 +116,7 @@ def _shown(rgb: npt.NDArray[np.uint8], *, tolerance: int) -> Values:
 
 
 def brightness(shown: Values) -> Values:
-    """(H, W): the brightest channel, for grey values the values themselves."""
+    """Return (H, W) the brightest channel of each pixel; grey values stay as they are."""
     coloured = shown >= COLOUR
     if not coloured.any():
         return shown
@@ -125,12 +125,12 @@ def brightness(shown: Values) -> Values:
 
 
 def rgb_of(value: int) -> RGB:
-    """The colour of one value of ``Pixels.shown``."""
+    """Return the RGB colour of one value of ``Pixels.shown``."""
     if value < COLOUR:
         return value, value, value
     return value >> 16 & 255, value >> 8 & 255, value & 255
 
 
 def name_of(value: int) -> str:
-    """12, or #80ff00 for a colour."""
+    """Return the name of a value for messages: 12, or #80ff00 for a colour."""
     return str(value) if value < COLOUR else "#{:02x}{:02x}{:02x}".format(*rgb_of(value))

@@ -1,4 +1,6 @@
-"""What was seen in the mask pictures of a folder: the values, and whether those between look like edges."""
+"""Collects the values in the mask pictures of a folder, and whether values between the extremes look like soft
+edges.
+"""
 
 from __future__ import annotations
 
@@ -13,33 +15,33 @@ import numpy.typing as npt
 from vas_tool.formats.mask_pixels import COLOUR, Pixels, Values, brightness, name_of
 
 OBJECT_ABOVE = 128
-"""Grey values above this are object, as the demo of Diffusion-VAS has it; of 65535, 257 times that."""
+"""Grey values above this are object, as in demo.py of Diffusion-VAS; for 16 bit, 257 times that."""
 
 WHITE = 255
-"""A border in some data sets, an object in others."""
+"""255 is a border in some data sets and an object in others."""
 
 ON_EDGES = 0.8
-"""Of the pixels between, at least, have something darker and something brighter near them where edges are soft."""
+"""With soft edges, at least this share of the pixels between the extremes has darker and brighter pixels near it."""
 
 MOST_VALUES = 2048
-"""Counted of a folder: more are those of pictures."""
+"""Most values that are counted in a folder. More values mean photographs."""
 
 FINE = 32
-"""Values in one picture; more come from rounding, which makes some near both ends, too."""
+"""Values in one picture above which they come from rounding, which also makes values near both extremes."""
 
 NEAR_ENDS = 16
-"""Such values count as the ends."""
+"""Values within this distance count as the extremes."""
 
 NAMED = 12
-"""Values that are named in a message."""
+"""Most values that a message names."""
 
 
 @dataclass(frozen=True)
 class Glance:
-    """What is kept of one picture."""
+    """What is stored about one picture."""
 
     shown: frozenset[int]
-    """Of ``Pixels.shown``."""
+    """Values of ``Pixels.shown``."""
     indices: frozenset[int]
     brightest: int
     most_opaque: int
@@ -47,39 +49,39 @@ class Glance:
 
 @dataclass
 class Found:
-    """What was seen in a folder's pictures so far."""
+    """The values in a folder's pictures so far."""
 
     shown: Counter[int] = field(default_factory=Counter)
-    """Value of ``Pixels.shown`` -> pixels."""
+    """Value of ``Pixels.shown`` -> number of pixels."""
     together: bool = False
-    """Whether a picture has 255 and another value that is not 0."""
+    """Whether one picture holds 255 and another value other than 0."""
     num_between: int = 0
-    """Pixels between a picture's darkest and brightest value."""
+    """Number of pixels between a picture's darkest and brightest value."""
     num_on_edges: int = 0
-    """Of these: pixels with darker and brighter ones near them."""
+    """Number of such pixels with darker and brighter pixels near them."""
     lossy: bool = False
     pictures: list[Glance] = field(default_factory=list)
     indexed: dict[int, set[int]] = field(default_factory=dict)
-    """Index -> what it shows: several, where palettes differ."""
+    """Palette index -> its visible values; several where palettes differ."""
     num_plain: int = 0
-    """Pictures without a palette that are not all black."""
+    """Number of pictures without a palette that are not all black."""
     alphas: set[int] = field(default_factory=set)
     num_alphas: int = 0
     alpha_is_shown: list[bool] = field(default_factory=lambda: [True, True])
-    """Whether what is opaque is what is not 0 in every picture; and whether it is what is bright."""
+    """Whether, in every picture, the opaque pixels are those that are not 0; and whether they are the bright ones."""
 
     @property
     def scale(self) -> int:
-        """1 for 8 bit, 257 for 16."""
+        """1 for 8 bit pictures, 257 for 16 bit pictures."""
         return 257 if any(255 < value < COLOUR for value in self.shown) else 1
 
     @property
     def is_empty(self) -> bool:
-        """Whether all of it is black."""
+        """Whether all pictures are black."""
         return not any(self.shown) and len(self.alphas) < 2
 
     def add(self, pixels: Pixels) -> None:
-        """Take one more picture into account."""
+        """Add the values of one picture."""
         values, counts = _counted(pixels.shown)
         if len(self.shown) < MOST_VALUES:
             self.shown.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
@@ -116,11 +118,11 @@ class Found:
 
     @property
     def is_soft(self) -> bool:
-        """Whether the pixels between the ends look like edges."""
+        """Whether the pixels between the extremes look like soft edges."""
         return bool(self.num_between) and self.num_on_edges >= ON_EDGES * self.num_between
 
     def words(self) -> str:
-        """The values, for a message."""
+        """Return the values as text for a message."""
         values = sorted(self.shown, key=lambda value: (value >= COLOUR, value))
         more = f" and {len(values) - NAMED} more" if len(values) > NAMED else ""
         indices = f", by the indices {', '.join(map(str, sorted(self.indexed)[:NAMED]))}" if self.indexed else ""
@@ -129,9 +131,9 @@ class Found:
 
 
 def _counted(shown: Values) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """The values that occur, ascending, and how often each."""
+    """Return the values that occur, ascending, and the number of pixels of each."""
     if shown.max(initial=0) >= COLOUR:
         return np.unique(shown, return_counts=True)
-    counts = np.bincount(shown.ravel())  # ten times as quick as sorting
+    counts = np.bincount(shown.ravel())  # ten times as fast as sorting
     values = np.flatnonzero(counts)
     return values, counts[values]

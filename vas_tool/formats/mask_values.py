@@ -1,10 +1,10 @@
-"""What the values of a folder's mask pictures mean: decided once for all of them, or said by the person.
+"""Decides what the values of a folder's mask pictures mean, for all pictures together, or as the user says.
 
-binary    what is not 0 is the object
-grey      soft edges: what is brighter than half is the object (the demo of Diffusion-VAS: above 128)
+binary    pixels that are not 0 are the object
+grey      soft edges: pixels brighter than half are the object (demo.py of Diffusion-VAS: above 128)
 ids       every value but 0 is an object
-palette   the same, but 255 is void, as in DAVIS and VOC: nobody knows whose these pixels are
-alpha     what is opaque is the object
+palette   every value but 0 and 255 is an object; 255 is void, as in DAVIS and VOC: pixels of no known object
+alpha     opaque pixels are the object
 """
 
 from __future__ import annotations
@@ -21,50 +21,52 @@ from vas_tool.remarks import counted
 from vas_tool.types import Mask
 
 MaskValues = Literal["auto", "binary", "grey", "ids", "palette", "alpha"]
-"""What a person can say; ``auto``: what the pictures show by themselves."""
+"""Values of the option; ``auto`` decides from the pictures."""
 
 VOID = 255
-"""Of indices and of grey values beside small ids."""
+"""Void, as a palette index, and as a grey value beside small ids."""
 
 VOID_COLOUR = COLOUR + (224 << 16) + (224 << 8) + 192
-"""What VOC's palette shows for void."""
+"""Colour of void in VOC's palette."""
 
 LARGEST_LABEL = 50
-"""Ids up to here are too dark to be seen: who writes them counts objects, and 255 beside them is void."""
+"""Ids up to this look black, so they number objects, and 255 beside them is void."""
 
 BRIGHT = 223
-"""Soft edges lead up to at least this."""
+"""Soft edges reach at least this value."""
 
 MOST_SOFT = 0.25
-"""Of all pixels may lie between object and ground; more is no mask but a picture."""
+"""Greatest share of pixels between object and ground; more means a photograph."""
 
 MOST_OBJECTS = 64
-"""More values than this are not taken for ids unless that is said."""
+"""More values than this are taken for ids only if the user says so."""
 
 MOST_SAID = 255
-"""And more than this not even then."""
+"""More values than this are never taken for ids."""
 
 
 class Undecided(ValueError):
-    """``str(error)`` says why, without the values."""
+    """The pictures do not decide what their values mean. ``str(error)`` says why, without the values."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """How a folder's pictures are read."""
+    """How the pictures of a folder are read."""
 
     values: MaskValues
     by_index: bool = False
-    """Palette indices count, not what they show."""
+    """Whether palette indices count instead of the colours that they show."""
     objects: tuple[int, ...] = ()
-    """For ``ids`` and ``palette``: the values of objects, ascending."""
+    """For ``ids`` and ``palette``: the values of the objects, ascending."""
     void: tuple[int, ...] = ()
     scale: int = 1
     guessed: bool = True
-    """False where the person said it."""
+    """False where the user decided."""
 
     def mask(self, pixels: Pixels, value: int) -> Mask:
-        """(H, W) of the object with this value; of the only one where values do not tell objects apart."""
+        """Return the (H, W) mask of the object with this value, or of the only object if values do not number
+        objects.
+        """
         if self.values == "alpha":
             if pixels.alpha is None:
                 raise Undecided("it has no alpha channel, others have")
@@ -77,12 +79,12 @@ class Decision:
         return np.asarray(numbers == value if self.objects else numbers != 0)
 
     def is_unknown(self, picture: Glance) -> bool:
-        """Whether a picture holds void and no object."""
+        """Return whether a picture holds void and no object."""
         there = picture.indices if self.by_index and picture.indices else picture.shown
         return not there.isdisjoint(self.void) and there.isdisjoint(self.objects)
 
     def loses(self, picture: Glance) -> bool:
-        """Whether a picture that holds something would become an empty mask."""
+        """Return whether a picture that is not empty would become an empty mask."""
         near = NEAR_ENDS if len(picture.shown) > FINE else 0
         if self.values == "alpha":
             return near < picture.most_opaque <= OBJECT_ABOVE
@@ -90,7 +92,9 @@ class Decision:
 
 
 def said(values: MaskValues, found: Found) -> Decision:
-    """What the person said; palette indices count where pictures have them. Raises Undecided when nothing is object."""
+    """Return the user's decision. Palette indices count where pictures have them. Raises Undecided when no value is
+    an object.
+    """
     by_index = _is_indexed(found)
     if values == "alpha" and not found.num_alphas:
         raise Undecided("no picture has an alpha channel")
@@ -106,7 +110,7 @@ def said(values: MaskValues, found: Found) -> Decision:
 
 
 def decide(found: Found) -> Decision:
-    """What the pictures show by themselves. Raises Undecided."""
+    """Return the decision that follows from the pictures. Raises Undecided."""
     if len(found.alphas) < 2:
         return _of_values(found)
     if found.num_alphas < len(found.pictures):
@@ -129,7 +133,7 @@ def _of_values(found: Found) -> Decision:
 
 
 def _is_indexed(found: Found) -> bool:
-    """Whether indices mean the same in every picture, and 0 is the ground."""
+    """Return whether palette indices mean the same in every picture, and 0 is the ground."""
     if found.num_plain or 0 not in found.indexed:
         return False
     one_each = all(len(shown) == 1 for shown in found.indexed.values())
@@ -208,7 +212,7 @@ def _several_grey(objects: tuple[int, ...], void: tuple[int, ...]) -> Decision:
 
 
 def notes_of(decision: Decision, found: Found) -> tuple[str, ...]:
-    """What a person should know of a decision that they did not make."""
+    """Return sentences for the user about a decision that the user did not make."""
     if not decision.guessed or found.is_empty:
         return ()
     names = ", ".join(name_of(value) for value in decision.objects[:NAMED])
@@ -229,4 +233,4 @@ OPTION: Mapping[MaskValues, str] = {
     "palette": "the same, and 255 is void",
     "alpha": "what is opaque is the object",
 }
-"""What each word says."""
+"""Value of the option -> its meaning, for messages."""

@@ -1,4 +1,4 @@
-"""One object's masks on one frame, who made them, and what follows from them. ``coco`` says what the keys mean."""
+"""The masks of one object on one frame, how they were made, and what follows from them. ``coco`` explains the keys."""
 
 from __future__ import annotations
 
@@ -16,26 +16,29 @@ from vas_tool.storage import Stamp
 from vas_tool.types import AmodalBox, Canvas, Mask, MaskLayer
 
 UNSURE = 0.5
-"""An engine less certain than this of a mask that nobody accepted marks it as uncertain."""
+"""A mask that nobody accepted is uncertain if its engine's certainty is below this."""
 
 DIGITS = 6
-"""Of rates and certainties in the file: more are noise, and fewer lose single pixels of a large mask."""
+"""Decimals of rates and certainties in the file. More would be noise; fewer would lose single pixels of a large
+mask."""
 
 
 ALWAYS = ("engine", "revision", "seed", "certainty")
-"""What an export says of every mask's stamp."""
+"""Fields of a mask's stamp that every export holds."""
 
 OF_THE_CACHE = ("made_from", "area", "box", "digest", "object_score", "predicted_iou", "among")
-"""What it does not say: only the project needs it."""
+"""Fields of a stamp that no export holds, because only the project needs them."""
 
 Review = Literal["unseen", "needs_work", "accepted"]
-"""``needs_work``: nobody accepted it, and a person marked it or something stands out (see ``project.attention``)."""
+"""``needs_work``: not accepted, and the user marked it or something stands out (see ``project.attention``)."""
 
 
 class MasksOnFrame:
-    """One object's masks on one frame, and who made them.
+    """The masks of one object on one frame, and how they were made.
 
-    ``needs_work`` says why somebody should look at it; ``unsure`` that its box was imported from one who was.
+    ``needs_work`` is the reason why the frame needs a check. ``unsure`` is true when the annotator of an imported box
+    was
+    unsure.
     """
 
     def __init__(
@@ -51,40 +54,42 @@ class MasksOnFrame:
         layers = project.layers(thing.id)
         self.canvas, self.thing, self.frame_index = canvas, thing, frame_index
         self.needs_work, self.unsure = needs_work, unsure
-        with project.mutex:  # no undo between a stamp and its picture
+        with project.mutex:  # no undo may come between a stamp and its picture
             self.modal_stamp = layers.modal_stamp(thing, frame_index)
             self.amodal_stamp = layers.amodal_stamp(thing, frame_index)
             modal = ModalMasks(layers, thing, canvas)
             nothing = np.zeros(canvas.frame_wh[::-1], dtype=bool)
             self.modal: Mask = modal[frame_index] if self.modal_stamp else nothing
             self.amodal: Mask = AmodalMasks(modal)[frame_index] if self.amodal_stamp else canvas.to_canvas(self.modal)
-            """On the canvas; the modal mask where no amodal one was made."""
+            """(canvas H, W): the amodal mask, or the modal mask where no amodal mask was made."""
 
     @property
     def whole(self) -> Mask:
-        """The amodal mask, cut to the picture."""
+        """Return the (H, W) amodal mask, cut to the picture."""
         return self.canvas.to_frame(self.amodal)
 
     @property
     def hidden(self) -> Mask:
-        """The part of the amodal mask that lies in the picture and is not seen."""
+        """Return (H, W) the hidden part inside the picture."""
         return self.whole & ~self.modal
 
     @property
     def accepted(self) -> bool:
-        """Whether the person accepted the frame."""
+        """Whether the user accepted the frame."""
         return self.frame_index in self.thing.accepted
 
     @property
     def review(self) -> Review:
-        """What the person has done about it."""
+        """The review state of the frame."""
         if self.accepted:
             return "accepted"
         return "needs_work" if self.needs_work else "unseen"
 
     @property
     def amodal_bbox(self) -> list[int]:
-        """[x, y, width, height] of the amodal mask in the picture's coordinates: may reach beyond it."""
+        """Return [x, y, width, height] of the amodal mask in the picture's coordinates; may reach beyond the
+        picture.
+        """
         x, y, width, height = box_xywh(self.amodal)
         return [x - self.canvas.pad_left, y - self.canvas.pad_top, width, height]
 
@@ -95,21 +100,24 @@ class MasksOnFrame:
 
     @property
     def certainty(self) -> float:
-        """0..1: of the less certain of the engines that made its masks; 1 when the person accepted them."""
+        """Certainty, 0..1, of the less certain of the engines that made the masks; 1 when the user accepted them."""
         stamps = [stamp for stamp in (self.modal_stamp, self.amodal_stamp) if stamp is not None]
         return 1.0 if self.accepted else round(min((stamp.certainty for stamp in stamps), default=1.0), DIGITS)
 
     @property
     def uncertain(self) -> bool:
-        """No amodal mask was made (the modal one stands in), or nobody accepted it and its engine was unsure, or the
-        annotator of the box that was imported.
+        """Whether the amodal mask is uncertain.
+
+        True when no amodal mask was made (the modal mask is used), or when nobody accepted it and its engine, or the
+        annotator
+        of an imported box, was unsure.
         """
         if self.amodal_stamp is None:
             return True
         return (self.unsure or self.amodal_stamp.certainty < UNSURE) and not self.accepted
 
     def engine_json(self) -> dict[str, Any]:
-        """Who made the modal and the amodal mask; None when nobody did."""
+        """Return how the modal and the amodal mask were made; None for a mask that was not made."""
         return {layer: self._made_json(layer) for layer in get_args(MaskLayer)}
 
     def _made_json(self, layer: MaskLayer) -> dict[str, Any] | None:
@@ -121,7 +129,7 @@ class MasksOnFrame:
 
     @property
     def given_box(self) -> AmodalBox | None:
-        """The amodal box that was drawn or imported, or lies between two such."""
+        """Return the amodal box that was drawn, imported or interpolated between such boxes; None without one."""
         return box_on(self.thing.amodal_boxes, self.frame_index)
 
     @property
@@ -130,7 +138,7 @@ class MasksOnFrame:
         return self.given_box is not None and beyond(self.given_box, self.canvas) > 0
 
     def _given_box_json(self) -> dict[str, Any]:
-        """The given box, and how well the mask's box agrees with it (IoU)."""
+        """Return the given box, and the IoU of the mask's box with it."""
         box = self.given_box
         if box is None:
             return {}
@@ -146,14 +154,16 @@ class MasksOnFrame:
         }
 
     def hypothesis_json(self) -> int | dict[str, list[int]] | None:
-        """What the person chose among hypotheses: a seed, or {"majority": seeds} or {"union": seeds}; None: nothing."""
+        """Return the chosen hypothesis: a seed, {"majority": seeds} or {"union": seeds}; None when nothing was
+        chosen.
+        """
         stamp = self.amodal_stamp
         if stamp is None or not stamp.how or self.thing.pick_on(self.frame_index) is None:
             return None
         return stamp.seeds[0] if stamp.how == "seed" else {stamp.how: list(stamp.seeds)}
 
     def trust_json(self) -> dict[str, Any]:
-        """What a reader should know before relying on the masks."""
+        """Return the keys that say how far the masks can be trusted."""
         why = {"needs_work": self.needs_work} if self.review == "needs_work" else {}
         return {
             "amodal_is_uncertain": self.uncertain,
@@ -165,7 +175,7 @@ class MasksOnFrame:
         }
 
     def json(self, *, kins: bool = False) -> dict[str, Any]:
-        """The annotation without its ids and without where its frame comes from."""
+        """Return the annotation without its ids and without the source of its frame."""
         return {
             "obj_id": self.thing.id,
             "iscrowd": 0,
@@ -177,7 +187,7 @@ class MasksOnFrame:
         }
 
     def _masks_json(self, *, kins: bool) -> dict[str, Any]:
-        """What lies in the picture."""
+        """Return the masks and boxes inside the picture."""
         whole, hidden = self.whole, self.hidden
         whole_rle, seen_rle = to_rle(whole), to_rle(self.modal)
         out = {
@@ -197,7 +207,7 @@ class MasksOnFrame:
 
 
 def _stamp_json(stamp: Stamp) -> dict[str, Any]:
-    """Who made a picture, and how: what says something beside that only where it was said."""
+    """Return how a picture was made. Optional fields are present only if they differ from their defaults."""
     said = {f.name: getattr(stamp, f.name) for f in fields(stamp) if getattr(stamp, f.name) != f.default}
     beside = {key: _plain(value) for key, value in said.items() if key not in (*ALWAYS, *OF_THE_CACHE)}
     always = {key: getattr(stamp, key) for key in ALWAYS}

@@ -1,15 +1,15 @@
-"""Who stands in front of whom on one frame, from which objects are seen where another is hidden."""
+"""The order of objects on one frame: an object is in front of another if it is seen where the other is hidden."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
 Occluders = Mapping[int, Collection[int]]
-"""Object id -> the ids of those in front of it."""
+"""Object id -> the ids of the objects in front of it."""
 
 
 def front_to_back(occluders: Occluders) -> list[int]:
-    """Every object after all that are in front of it; where they go in a circle, the one with the fewest first."""
+    """Return the objects from front to back. In a cycle, the object with the fewest objects in front comes first."""
     placed: list[int] = []
     left = sorted(occluders)
     while left:
@@ -20,7 +20,7 @@ def front_to_back(occluders: Occluders) -> list[int]:
 
 
 def groups(occluders: Occluders) -> dict[int, int]:
-    """Object id -> the smallest id among all that are joined with it by one hiding another."""
+    """Return object id -> the smallest id in its group. Objects of which one hides another are in one group."""
     group = {thing: thing for thing in occluders}
     for thing, in_front in occluders.items():
         for other in in_front:

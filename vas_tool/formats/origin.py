@@ -1,4 +1,4 @@
-"""``origin.json`` in a project: the records of another tool's file that it was made from; results go back to them."""
+"""``origin.json`` in a project: the records of the file that it was imported from. Exports use their ids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vas_tool.errors import ProjectDamaged
 from vas_tool.files import read_plain, write_atomically
 
 ORIGIN = "origin.json"
-"""Its name in the project's folder."""
+"""Name of the file in the project's folder."""
 
 Id = int | str
 
@@ -24,26 +24,26 @@ class TrackOrigin:
     track_id: Id
     category_id: int
     unsure: tuple[int, ...] = ()
-    """The frames where its annotator was unsure of the amodal box."""
+    """Frames on which the annotator was unsure of the amodal box."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a project comes from. Written once, at the import."""
+    """The file that a project was imported from. It is written once, at the import."""
 
     format: str
     file_name: str
-    """Of the annotations."""
+    """Name of the annotation file."""
     sha256: str
     video_id: Id
     image_ids: Mapping[int, Id]
     """frame_index -> image id; only the frames that the file annotates."""
     tracks: Mapping[int, TrackOrigin]
-    """object id -> the track it was made from. Objects that the person added have none."""
+    """object id -> the track that it was made from. Objects that the user added have none."""
 
 
 def write_origin(folder: Path, origin: Origin) -> None:
-    """Write it into a project's folder. Raises ProjectError when the disk refuses."""
+    """Write ``origin.json`` into a project's folder. Raises ProjectError when the disk refuses."""
     data = {
         "format": origin.format,
         "file_name": origin.file_name,
@@ -56,7 +56,7 @@ def write_origin(folder: Path, origin: Origin) -> None:
 
 
 def read_origin(folder: Path) -> Origin | None:
-    """None for a project that was made from a video. Raises ProjectDamaged when the file does not read."""
+    """Read ``origin.json``; None for a project that was not imported. Raises ProjectDamaged when it is unreadable."""
     file = folder / ORIGIN
     if not file.exists():
         return None

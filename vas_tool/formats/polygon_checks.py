@@ -1,4 +1,6 @@
-"""Everything that can be wrong with files of polygons (KINS, COCOA): rasterised, then checked as COCO records."""
+"""Finds everything that is wrong with files of polygons (KINS, COCOA). They are rasterised and checked as COCO
+records.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ from vas_tool.video.source import MAX_PIXELS
 
 
 def check_kins(data: Any) -> list[str]:
-    """Every problem of a parsed KINS-style file; its polygons are rasterised as COCO's tools do."""
+    """Return every problem of a parsed KINS-style file. Its polygons are rasterised as COCO's tools do."""
     problems: list[str] = []
     sizes = _sizes(data)
     annotations = []
@@ -60,7 +62,7 @@ def _id(item: Record) -> int:
 
 
 def _sizes(data: Any) -> dict[int, tuple[int, int]]:
-    """Image id -> width and height, of the images that say it and that are no larger than a clip's."""
+    """Return image id -> (width, height), for images that state a size which a clip can have."""
     images = data.get("images") if isinstance(data, dict) else None
     records = [image for image in images if isinstance(image, dict)] if isinstance(images, list) else []
     sound = [r for r in records if is_count(r.get("id")) and is_size(r.get("width")) and is_size(r.get("height"))]
@@ -68,12 +70,12 @@ def _sizes(data: Any) -> dict[int, tuple[int, int]]:
 
 
 def _rasterised(value: Any, size_wh: tuple[int, int] | None, *, one: bool) -> tuple[Any, list[str]]:
-    """The RLE of polygons (of ``one``), None and why not."""
+    """Return the RLE of polygons (of a single polygon with ``one``), or None; and the problems."""
     if not (is_polygon(value) if one else is_polygons(value) and value):
         meant = is_polygon.__doc__ if one else is_polygons.__doc__
         return None, [f"segmentation is {str(value)[:40]}; it must be: {(meant or '').rstrip('.').lower()}"]
     if size_wh is None:
-        return None, []  # its image is told of elsewhere
+        return None, []  # the image's own problems are reported elsewhere
     return to_rle(from_polygons([value] if one else value, size_wh)), []
 
 
@@ -83,7 +85,7 @@ REGION: dict[str, Kind] = {"name": is_text, "order": is_size, "obj_id": is_count
 
 
 def check_cocoa(data: Any) -> list[str]:
-    """Every problem of a parsed COCOA-style file, by annotation and region."""
+    """Return every problem of a parsed COCOA-style file, by annotation and region."""
     problems: list[str] = []
     images = {i: image for i, image in ((_id({"image_id": r.get("id")}), r) for _, r in items_of(data, "images", []))}
     sizes, pictures = _sizes(data), set()
@@ -122,7 +124,7 @@ def _check_order(item: Record, regions: list[Any]) -> Iterator[str]:
 def _region_record(
     region: Any, image: Record, called: str, *, size_wh: tuple[int, int] | None, problems: list[str]
 ) -> Record | None:
-    """The region as an image-level annotation without ids; None when it cannot be looked into further."""
+    """Return the region as an image-level annotation without ids; None when it cannot be checked further."""
     if not isinstance(region, dict):
         problems.append(f"{called} is a {type(region).__name__}, not a record")
         return None
@@ -155,11 +157,13 @@ def _decoded(rle: Any) -> Mask | None:
     try:
         return from_rle(rle)
     except FormatError:
-        return None  # told of when the record is checked
+        return None  # reported when the record is checked
 
 
 def _check_regions(data: Any, records: list[Record]) -> list[str]:
-    """The regions checked as image-level annotations; categories and tracks are made of their names and ids."""
+    """Return the problems of the regions as image-level annotations. Categories and tracks are made from names and
+    ids.
+    """
     labels = {name: i for i, name in enumerate(sorted({r["name"] for r in records}), 1)}
     tracks: dict[int, Record] = {}
     annotations = []

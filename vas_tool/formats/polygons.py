@@ -1,7 +1,8 @@
-"""Masks as polygons that rasterise back to the very same masks, for formats that have no run lengths.
+"""Converts masks to polygons that rasterise back to exactly the same masks, for formats without run lengths.
 
-The corners are those of pixels: the polygon of one pixel (x, y) runs through x, y and x + 1, y + 1. COCO's own
-rasteriser (pycocotools frPyObjects) gives every pixel back from such outlines; it fills by the even-odd rule.
+Corners of polygons are corners of pixels: the polygon of one pixel (x, y) goes through x, y and x + 1, y + 1. COCO's
+own
+rasteriser (pycocotools frPyObjects), which uses the even-odd rule, returns every pixel of such outlines.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from vas_tool.masks import from_rle
 from vas_tool.types import Mask, SizeWH
 
 Polygon = list[int]
-"""x, y, x, y, ... of one ring, as COCO has it."""
+"""x, y, x, y, ... of one ring, as in COCO."""
 
 Corner = tuple[int, int]
 """x, y of a pixel's corner."""
 
 
 def to_polygons(mask: Mask) -> list[Polygon]:
-    """Polygons without holes that do not overlap and together cover exactly the mask; a part with holes is cut."""
+    """Return polygons that do not overlap and together cover exactly the mask. A part with holes is cut into pieces."""
     return [_flat(ring, at) for part, at in _parts_without_holes(mask) for ring in _rings(part)]
 
 
 def to_one_polygon(mask: Mask) -> Polygon:
-    """One polygon for the whole mask: parts and holes are joined by bridges of no width. [] for an empty mask.
+    """Return one polygon for the whole mask; [] for an empty mask. Bridges of zero width join parts and holes.
 
-    Exact under the even-odd rule only, for readers that know one polygon an object (COCOA).
+    It is exact under the even-odd rule only. COCOA has one polygon per object.
     """
     rings = _rings(mask)
     joined: list[Corner] = []
@@ -46,7 +47,9 @@ def to_one_polygon(mask: Mask) -> Polygon:
 
 
 def from_polygons(polygons: list[list[float]], size_wh: SizeWH) -> Mask:
-    """(H, W) bool: the union of the polygons as COCO's tools rasterise them. Raises FormatError when one is none."""
+    """Return (H, W) bool: the union of the polygons as COCO's tools rasterise them. Raises FormatError for a wrong
+    polygon.
+    """
     from pycocotools import mask as coco
 
     if not is_polygons(polygons):
@@ -64,13 +67,13 @@ def _flat(ring: list[Corner], at: Corner) -> Polygon:
 
 
 Part = tuple[Mask, Corner]
-"""A piece cut out around some pixels, and where its upper left corner lies."""
+"""A mask cut to the box of some pixels, and the box's upper left corner."""
 
 
 def _parts_without_holes(mask: Mask) -> Iterator[Part]:
-    """The 4-connected parts; one with holes is cut in bands, each ending with a column where a hole begins.
+    """Yield the 4-connected parts. A part with holes is cut into vertical bands; each ends where a hole begins.
 
-    Every hole is open then: to the right in its first column, to the left in the others.
+    Every hole is then open: to the right in its first column, to the left in the others.
     """
     for part, (left, top) in _parts(mask):
         cuts = [0, *(column + 1 for column in _where_holes_begin(part)), part.shape[1]]
@@ -88,8 +91,8 @@ def _parts(mask: Mask) -> Iterator[Part]:
 
 
 def _where_holes_begin(part: Mask) -> list[int]:
-    """The first column of each hole."""
-    # The ground is 8-connected where the mask is 4-connected; the frame of zeros makes all that is outside one part.
+    """Return the first column of each hole."""
+    # The mask is 4-connected, so the ground is 8-connected. The border of zeros makes everything outside one part.
     ground = np.pad(~part, 1, constant_values=True).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ground, connectivity=8)
     outside = int(labels[0, 0])
@@ -97,11 +100,11 @@ def _where_holes_begin(part: Mask) -> list[int]:
 
 
 def _rings(mask: Mask) -> list[list[Corner]]:
-    """The closed outlines, along the pixels' edges, straight stretches as one; each edge of the mask in one ring."""
+    """Return the closed outlines along pixel edges, with straight stretches merged. Each edge is in one ring."""
     following = _edges(mask)
     rings = []
     while following:
-        # The first is the topmost corner, where no two parts can touch: the ring is whole when it comes back there.
+        # The first is the topmost corner, where no two parts can touch: the ring is complete when it returns there.
         start = next(iter(following))
         ring, here = [start], following[start].pop(0)
         while here != start:
@@ -120,10 +123,10 @@ def _rings(mask: Mask) -> list[list[Corner]]:
 
 
 def _edges(mask: Mask) -> dict[Corner, list[Corner]]:
-    """Corner -> the corners that an edge of the mask leads to, the mask on the edge's right (y points down)."""
+    """Return corner -> the next corners along edges of the mask. The mask is right of each edge (y points down)."""
     framed = np.pad(mask, 1).astype(np.int8)
     down = framed[1:, 1:-1] - framed[:-1, 1:-1]  # (H + 1, W): 1 where the mask begins below
-    across = framed[1:-1, 1:] - framed[1:-1, :-1]  # (H, W + 1): 1 where it begins to the right
+    across = framed[1:-1, 1:] - framed[1:-1, :-1]  # (H, W + 1): 1 where the mask begins to the right
     following: dict[Corner, list[Corner]] = {}
 
     def add(starts: npt.NDArray[np.intp], shift: Corner, ends: Corner) -> None:
@@ -139,7 +142,7 @@ def _edges(mask: Mask) -> dict[Corner, list[Corner]]:
 
 
 def _turn(before: Corner, here: Corner, after: Corner) -> int:
-    """1 to the right, -1 to the left, 0 straight on (y points down)."""
+    """Return 1 for a turn to the right, -1 for one to the left, 0 for none (y points down)."""
     first = here[0] - before[0], here[1] - before[1]
     second = after[0] - here[0], after[1] - here[1]
     return int(np.sign(first[0] * second[1] - first[1] * second[0]))

@@ -1,6 +1,6 @@
-"""``provenance.json``, beside formats that are only pictures: who made every mask, and who looked at it.
+"""``provenance.json`` in exports of pictures: how every mask was made, and its review state.
 
-A line for each object and frame; ``position`` is the frame's place in the export, which may leave frames out.
+It has one line per object and frame. ``position`` is the frame's place in the export, which may leave frames out.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from vas_tool.formats.videos import ExportVideo
 from vas_tool.project.truth import AnnotatedObject
 
 PROVENANCE = "provenance.json"
-"""Its name in an export's folder."""
+"""Name of the file in an export's folder."""
 
 
 def write_provenance(
     folder: Path, video: ExportVideo, *, format_name: str, things: Iterable[AnnotatedObject], frames: Sequence[int]
 ) -> None:
-    """Write the video, the objects, and a line for each object on each of ``frames``. Raises FormatError."""
+    """Write the video, the objects, and one line for each object on each of ``frames``. Raises FormatError."""
     objects = list(things)
     lists: dict[str, Iterable[dict[str, Any]]] = {
         "videos": [video.json()],

@@ -1,8 +1,8 @@
-"""Frames and modal masks as two folders of images, the layout that Diffusion-VAS reads (spec.md 1.2), in and out.
+"""Writes and reads frames and modal masks as two folders of images, the layout that demo.py of Diffusion-VAS reads.
 
 <sequence>/rgbs/frame_000.jpg ...    the frames
 <sequence>/masks/frame_000.png ...   one object's modal masks, 8 bit, 0 or 255
-<sequence>/provenance.json           who made each mask, and who looked at it (not part of the layout; readers pass it)
+<sequence>/provenance.json           how each mask was made, and its review state (not part of the layout)
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from vas_tool.video.images import image_paths
 from vas_tool.video.picture_files import loaded_picture
 
 FEWEST_DIGITS = 3
-"""frame_000: as in the published sequences. More frames than 1000 get more digits, so that names sort."""
+"""Digits in frame_000, as in the published sequences. More than 1000 frames get more digits, so that names sort."""
 
 OUR_FILES = re.compile(r"(rgbs|masks)/frame_\d{3,}\.(png|jpg)|provenance\.json")
-"""What ``write_sequences`` leaves in a sequence's folder."""
+"""Matches the files that ``write_sequences`` writes into a sequence's folder."""
 
 GIVEN = Stamp(engine="given")
 """The stamp of an imported mask."""
@@ -47,19 +47,19 @@ GIVEN = Stamp(engine="given")
 
 @dataclass(frozen=True)
 class SequencesSource:
-    """A sequence that was looked through: what pairs with what."""
+    """A sequence that was checked, with the frame of each mask."""
 
     rgbs: Path
     num_frames: int
     size_wh: SizeWH
     masks: Mapping[int, Path]
-    """frame_index -> mask file; frames may be without."""
+    """frame_index -> mask file; frames may be without a mask."""
     notes: tuple[str, ...] = ()
-    """What a person should know of how they pair."""
+    """Sentences for the user about how masks were assigned to frames."""
 
 
 def is_sequences_folder(folder: Path) -> bool:
-    """Whether a folder has the two folders ``rgbs`` and ``masks``."""
+    """Return whether a folder has the two folders ``rgbs`` and ``masks``."""
     return (folder / "rgbs").is_dir() and (folder / "masks").is_dir()
 
 
@@ -69,11 +69,14 @@ def is_sequences_folder(folder: Path) -> bool:
 def write_sequences(
     project: Project, folder: Path, *, object_id: int, only_accepted: bool = False, progress: Progress = silent
 ) -> Path:
-    """Write one object's sequence into ``folder``, as ``<project>`` or, of several objects, ``<project>_object<id>``.
+    """Write one object's sequence into ``folder`` and return the sequence's folder.
 
-    Frames are copied byte for byte. A frame without a modal mask gets a black one, because readers pair the files
-    by their order; ``frames_without_mask`` names them. ``only_accepted`` leaves out the frames that the person has
-    not accepted, pictures and masks. Gives the sequence's folder; a former export is replaced.
+    It is named ``<project>``, or ``<project>_object<id>`` if the project has several objects. A former export is
+    replaced. Frames are copied byte for byte. A frame without a modal mask gets a black mask, because readers assign
+    the
+    files by their order; ``frames_without_mask`` lists these frames. ``only_accepted`` leaves out the pictures and
+    masks of
+    frames that are not accepted.
 
     Raises PromptError when there is no such object, FormatError when no frame is left, the folder holds something
     else or the disk refuses, Cancelled.
@@ -89,13 +92,15 @@ def write_sequences(
 
 
 def object_folder(video: ExportVideo, thing: AnnotatedObject) -> str:
-    """``<project>``, or of several objects ``<project>_object<id>``."""
+    """Return the name of an object's folder: ``<project>``, or ``<project>_object<id>`` if there are several
+    objects.
+    """
     several = len(video.truth.objects) > 1
     return f"{video.project.name}_object{thing.id}" if several else video.project.name
 
 
 def chosen_frames(project: Project, thing: AnnotatedObject, *, only_accepted: bool) -> Sequence[int]:
-    """All frames, or those that were accepted. Raises FormatError when there are none."""
+    """Return all frames, or the accepted frames. Raises FormatError when there are none."""
     if not only_accepted:
         return range(len(project.clip))
     if not thing.accepted:
@@ -104,7 +109,7 @@ def chosen_frames(project: Project, thing: AnnotatedObject, *, only_accepted: bo
 
 
 def frames_without_mask(project: Project, object_id: int) -> list[int]:
-    """The frames whose masks in a sequence are black because none was made (not: because nothing is seen)."""
+    """Return the frames whose masks in a sequence are black because no mask was made, not because nothing is seen."""
     made = set(project.modal(object_id))
     return [i for i in range(len(project.clip)) if i not in made]
 
@@ -126,7 +131,7 @@ def _write_into(
 
 
 def write_mask(path: Path, mask: Mask) -> None:
-    """An 8 bit PNG of 0 and 255."""
+    """Write a (H, W) mask as an 8 bit PNG of 0 and 255."""
     Image.fromarray(mask.astype(np.uint8) * np.uint8(255)).save(path)
 
 
@@ -134,12 +139,13 @@ def write_mask(path: Path, mask: Mask) -> None:
 
 
 def read_sequences(folder: Path) -> SequencesSource:
-    """Look through a sequence: which mask belongs to which frame, and whether all sizes agree.
+    """Check a sequence: find the frame of each mask, and compare all sizes.
 
-    Masks pair by name (without suffix) or number, and there may be fewer of them than frames; in order only where no
-    name matches and there are as many. See ``mask_names.pair``.
+    Masks are assigned by name (without suffix) or number, and there may be fewer masks than frames. They are assigned
+    in
+    order only if no name fits and there are as many masks as frames. See ``mask_names.pair``.
 
-    Raises FormatError, naming the odd file, when a folder is missing or empty, or names, counts or sizes disagree.
+    Raises FormatError that names the file when a folder is missing or empty, or names, counts or sizes do not agree.
     """
     if not is_sequences_folder(folder):
         raise FormatError(f"{folder} has no folders rgbs and masks; choose a folder that has both")
@@ -150,8 +156,10 @@ def read_sequences(folder: Path) -> SequencesSource:
 
 
 def odd_files(source: SequencesSource, *, every_frame: bool = True, frames_too: bool = True) -> list[str]:
-    """What ``read_sequences`` cannot see from the files' heads: pictures that do not decode, masks with other values
-    than 0 and 255, and (``every_frame``) frames without a mask. One sentence each.
+    """Return one sentence for each error that the files' headers do not show.
+
+    These are unreadable pictures, masks with other values than 0 and 255, and, with ``every_frame``, frames without a
+    mask.
     """
     problems = []
     for frame_index, path in enumerate(image_paths(source.rgbs)):
@@ -177,13 +185,13 @@ def import_sequences(
     mask_values: MaskValues = "auto",
     progress: Progress = silent,
 ) -> Project:
-    """Make a project of a sequence: its frames, and its masks as given modal masks.
+    """Make a project from a sequence: its frames, and its masks as given modal masks.
 
-    Masks of several values are several objects. ``label`` is their category; without it they have the folder's name,
-    each with its value. ``mask_values`` says what the masks' values mean where the pictures do not show it.
+    Masks with several values are several objects. ``label`` is their category name; the default is the folder's name
+    with the object's value. ``mask_values`` decides what the masks' values mean where the pictures do not.
 
-    Nothing is left when it fails or is cancelled. Raises FormatError and VideoError for what is wrong with the
-    folder, ProjectError when ``project_folder`` cannot be made, Cancelled.
+    Nothing remains on disk when it fails or is cancelled. Raises FormatError and VideoError for errors in the folder,
+    ProjectError when ``project_folder`` cannot be made, Cancelled.
     """
     source = read_sequences(folder)
     masks = read_masks(source.masks, size_wh=source.size_wh, values=mask_values, progress=progress)
@@ -200,7 +208,9 @@ def import_sequences(
 
 
 def listed_frames(source: SequencesSource, masks: MaskFolder, *, fps: float) -> ListedImages:
-    """A sequence's frames, ``fps`` a second, with what is to be known of how its masks pair and were read."""
+    """Return a sequence's frames at ``fps`` frames per second, with the notes on how its masks were assigned and
+    read.
+    """
     paths = image_paths(source.rgbs)
     frames = tuple((path, FrameRecord(i, i / fps)) for i, path in enumerate(paths))
     return ListedImages(source.rgbs, frames, (*source.notes, *folder_remarks(source.rgbs, paths), *masks.notes))
@@ -215,13 +225,14 @@ def import_masks(
     edit_id: int | None = None,
     progress: Progress = silent,
 ) -> tuple[str, ...]:
-    """Give an object the modal masks in a folder of images; what a person should know of it.
+    """Give an object the modal masks in a folder of images. Returns sentences for the user about how they were read.
 
-    They pair with the frames by the names that these have in the project's source: of a folder, its files' names; of
-    a video, the frames' numbers in it. See ``mask_names.pair``. Masks given before stay on other frames. With
-    ``edit_id``, undoing that edit brings back masks that were replaced. Raises PromptError when there is no such
-    object; FormatError when a file does not read, names, counts or sizes disagree, the masks are of several objects,
-    or it cannot be told what is object in them: nothing is changed then.
+    Masks are assigned to frames by the frames' names in the project's source: the names of the files of a folder, or
+    the
+    frame numbers of a video. See ``mask_names.pair``. Masks that were given before stay on other frames. With
+    ``edit_id``, undoing that edit restores the masks that were replaced. Raises PromptError when the object is unknown;
+    FormatError when a file is unreadable, names, counts or sizes do not agree, the masks show several objects, or it is
+    undecided which values are the object. After an error nothing is changed.
     """
     thing = project.truth.object(object_id)
     masks = masks_for(project, folder, mask_values=mask_values, progress=progress)
@@ -237,8 +248,9 @@ def masks_for(
     mask_values: MaskValues = "auto",
     progress: Progress = silent,
 ) -> MaskFolder:
-    """A folder's masks, paired with a project's frames and read, as ``import_masks`` does. ``source``: the folder that
-    the project was made of; masks of its other images are left out.
+    """Return a folder's masks, assigned to a project's frames and read as ``import_masks`` does.
+
+    ``source`` is the folder that the project was made from. Masks of its other images are left out.
     """
     paired = paired_masks(folder, frame_names(project, source), size_wh=project.clip.size_wh)
     masks = read_masks(paired.masks, size_wh=project.clip.size_wh, values=mask_values, progress=progress)
@@ -253,19 +265,19 @@ def give_masks(
     edit_id: int | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Give an object, of the project or a new one, masks that were looked through."""
+    """Give an object of the project, or a new object, masks that were read."""
     with project.mutex, project.under(edit_id) if edit_id is not None else nullcontext():
         for done, (frame_index, read) in enumerate(sorted(masks.read.items())):
             progress(done, len(masks.read), "reading masks")
             project.layers(thing.id).given.put(frame_index, read(), GIVEN)
-        # Only now, with every mask on disk, does the project rely on them.
+        # The project refers to the masks only now, when all of them are on disk.
         given = tuple(sorted({*thing.given, *masks.read}))
         project.edit(f"import masks of {thing.label}", project.truth.with_object(replace(thing, given=given)))
     progress(len(masks.read), len(masks.read), "reading masks")
 
 
 def upright_size(path: Path) -> SizeWH:
-    """Width and height of a frame as the import will turn it."""
+    """Return width and height of a frame after the import has applied its rotation tag."""
     try:
         return ImageOps.exif_transpose(loaded_picture(path)).size
     except OSError as error:

@@ -1,10 +1,10 @@
-"""TABE's folder, out and in (spec.md 4.1): frames, the modal masks, and the amodal ones as ground truth.
+"""Writes and reads TABE's folders: frames, modal masks, and amodal masks as ground truth.
 
 <video>/frames/00000.jpg ...         the frames
-<video>/visible_masks/00000.png ...  modal masks, 8 bit, 0 or 255; as a benchmark's input the first is enough
+<video>/visible_masks/00000.png ...  modal masks, 8 bit, 0 or 255; a benchmark needs only the first
 <video>/gt_masks/00000.png ...       amodal masks, cut to the picture
-<video>/annos.json                   {"occlusion": [{"level": ..., "amount": ...}, ...]}, one a frame
-<video>/provenance.json              who made each mask, and who looked at it (not part of the layout)
+<video>/annos.json                   {"occlusion": [{"level": ..., "amount": ...}, ...]}, one entry per frame
+<video>/provenance.json              how each mask was made, and its review state (not part of the layout)
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ from vas_tool.video.order import in_natural_order
 from vas_tool.video.storing import encode_jpeg
 
 Level = Literal["NO_OCCLUSION", "SLIGHT_OCCLUSION", "SEVERE_OCCLUSION", "NONE"]
-"""``NONE``: the object is leaving the picture."""
+"""TABE's levels of occlusion. ``NONE`` means that the object is leaving the picture."""
 
 BY_NUMBER: tuple[Level, ...] = ("SEVERE_OCCLUSION", "SLIGHT_OCCLUSION", "NO_OCCLUSION", "NONE")
-"""What TABE calls each level by number, from 0 (spec.md 4.2)."""
+"""TABE's levels by number, from 0."""
 
 HARDLY, HALF = 0.005, 0.5
-"""Hidden shares up to which TABE-51 says NO, and below which SLIGHT (its generator, spec.md 4.6)."""
+"""Hidden share up to which TABE-51's generator writes NO, and share below which it writes SLIGHT."""
 
 OUR_FILES = re.compile(r"frames/\d{5,}\.jpg|(gt|visible)_masks/\d{5,}\.png|annos\.json|provenance\.json")
-"""What ``write_tabe`` leaves in a video's folder."""
+"""Matches the files that ``write_tabe`` writes into a video's folder."""
 
 
 @dataclass(frozen=True)
@@ -63,38 +63,40 @@ class Occlusion:
 
     level: Level
     amount: float | None
-    """Share of the whole object, 0..1; None for ``NONE``, and where the file does not say."""
+    """Hidden share of the whole object, 0..1; None for ``NONE``, and where the file does not state it."""
 
 
 @dataclass(frozen=True)
 class TabeSource:
-    """A video's folder that was looked through."""
+    """A video's folder that was checked."""
 
     frames: Path
     num_frames: int
     size_wh: SizeWH
     visible: Mapping[int, Path]
-    """frame_index -> mask file; often the first frame's only."""
+    """frame_index -> file of the modal mask; often only that of the first frame."""
     amodal: Mapping[int, Path]
-    """The ground truth; may be empty."""
+    """frame_index -> file of the amodal mask (ground truth); may be empty."""
     occlusion: tuple[Occlusion, ...]
-    """One a frame; empty when the folder does not say."""
+    """One entry per frame; empty when the folder has no annos.json."""
     notes: tuple[str, ...] = ()
-    """What a person should know of how the masks pair."""
+    """Sentences for the user about how masks were assigned to frames."""
 
     def as_sequence(self, masks: Literal["visible", "amodal"] = "visible") -> SequencesSource:
-        """The frames with one kind of masks."""
+        """Return the frames with one kind of masks as a sequence."""
         return SequencesSource(self.frames, self.num_frames, self.size_wh, getattr(self, masks), self.notes)
 
 
 def is_tabe_folder(folder: Path) -> bool:
-    """Whether a folder has the two folders ``frames`` and ``visible_masks``."""
+    """Return whether a folder has the two folders ``frames`` and ``visible_masks``."""
     return (folder / "frames").is_dir() and (folder / "visible_masks").is_dir()
 
 
 def video_folders(path: Path) -> list[Path]:
-    """The videos' folders that ``path`` means, in order: itself, those in it, or those in its folder ``data``, as the
-    data set has them (``TABE-51/data/<video>``). Empty when there are none.
+    """Return the folders of videos in ``path``, in order; empty when there are none.
+
+    They are ``path`` itself, folders in it, or folders in its folder ``data``, as in the data set
+    (``TABE-51/data/<video>``).
     """
     if is_tabe_folder(path):
         return [path]
@@ -111,11 +113,13 @@ def video_folders(path: Path) -> list[Path]:
 def write_tabe(
     project: Project, folder: Path, *, object_id: int, only_accepted: bool = False, progress: Progress = silent
 ) -> Path:
-    """Write one object's folder into ``folder``, named as ``write_sequences`` names it; a former one is replaced.
+    """Write one object's folder into ``folder``. It has the name of ``sequences.object_folder``; a former one is
+    replaced.
 
-    JPEG frames are copied byte for byte, others become JPEG, because readers look for that. Where no amodal mask was
-    made the modal one stands in; where there is neither, masks are black. ``only_accepted`` leaves out the frames
-    that the person has not accepted.
+    JPEG frames are copied byte for byte; others are converted to JPEG, which readers look for. Where no amodal mask was
+    made, the modal mask is written; where there is neither, masks are black. ``only_accepted`` leaves out frames that
+    are
+    not accepted.
 
     Raises PromptError when there is no such object, FormatError when no frame is left, the folder holds something
     else or the disk refuses, Cancelled.
@@ -158,7 +162,9 @@ def _write_frame(project: Project, frame_index: int, path: Path) -> None:
 
 
 def occlusion_of(masks: MasksOnFrame) -> Occlusion:
-    """How much is hidden, by the rule of TABE-51; ``NONE`` where the object reaches beyond the picture or is gone."""
+    """Return the occlusion by the rule of TABE-51; ``NONE`` where the object reaches beyond the picture or is
+    absent.
+    """
     whole = area(masks.whole)
     if masks.out_of_frame or not whole:
         return Occlusion("NONE", None)
@@ -167,7 +173,7 @@ def occlusion_of(masks: MasksOnFrame) -> Occlusion:
 
 
 def level_of(amount: float) -> Level:
-    """The level of a hidden share, 0..1, by the rule of TABE-51."""
+    """Return the level of a hidden share, 0..1, by the rule of TABE-51."""
     if amount <= HARDLY:
         return "NO_OCCLUSION"
     return "SLIGHT_OCCLUSION" if amount < HALF else "SEVERE_OCCLUSION"
@@ -177,9 +183,9 @@ def level_of(amount: float) -> Level:
 
 
 def read_tabe(folder: Path) -> TabeSource:
-    """Look through a video's folder. Masks pair with frames as ``read_sequences`` has it.
+    """Check a video's folder. Masks are assigned to frames as in ``read_sequences``.
 
-    Raises FormatError, naming the odd file, when a folder is missing or empty, or names, counts or sizes disagree.
+    Raises FormatError that names the file when a folder is missing or empty, or names, counts or sizes do not agree.
     """
     if not is_tabe_folder(folder):
         raise FormatError(f"{folder} has no folders frames and visible_masks; choose a video's folder of TABE")
@@ -200,7 +206,7 @@ def read_tabe(folder: Path) -> TabeSource:
 
 
 def _read_occlusion(path: Path, num_frames: int) -> tuple[Occlusion, ...]:
-    data = load_json(path, allow_nan=True)  # the data set's own generator writes NaN where nothing is to be hidden
+    data = load_json(path, allow_nan=True)  # the data set's own generator writes NaN where nothing can be hidden
     items = data.get("occlusion") if isinstance(data, dict) else None
     if not isinstance(items, list) or len(items) != num_frames:
         raise FormatError(f"{path} needs a list occlusion of {num_frames} records, one a frame")
@@ -224,8 +230,11 @@ def _occlusion_in(item: Any) -> Occlusion | None:
 
 
 def level_said(value: Any) -> Level | None:
-    """The level as TABE reads it: a number from 0 to 3 or its digit, a text by how it begins in any case (``severe``,
-    ``slight``, ``no``), null or ``None`` or ``NONE`` for leaving. None when it is no level.
+    """Return the level as TABE reads it; None when the value is no level.
+
+    A level is a number from 0 to 3, its digit as text, a text that begins with ``severe``, ``slight`` or ``no`` in any
+    case,
+    or null, ``None`` or ``NONE`` for an object that is leaving the picture.
     """
     if value in (None, "None", "NONE"):
         return "NONE"
@@ -238,8 +247,11 @@ def level_said(value: Any) -> Level | None:
 
 
 def check_tabe(source: TabeSource) -> Iterator[str]:
-    """What ``read_tabe`` cannot see from the files' heads: pictures that do not decode, masks of other values, amodal
-    masks that do not cover the modal ones, levels that do not follow from the amounts. One sentence each.
+    """Yield one sentence for each error that the files' headers do not show.
+
+    These are unreadable pictures, masks with other values, amodal masks that do not cover the modal masks, and levels
+    that
+    do not follow from the amounts.
     """
     yield from odd_files(source.as_sequence("visible"), every_frame=False)
     yield from odd_files(source.as_sequence("amodal"), every_frame=bool(source.amodal), frames_too=False)
@@ -257,4 +269,4 @@ def _covers(whole: Path, seen: Path) -> bool:
     try:
         return not (read_pixels(seen).shown > read_pixels(whole).shown).any()
     except FormatError:
-        return True  # told already
+        return True  # reported already

@@ -15,27 +15,27 @@ Key = tuple[str, int, str]
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What an export wrote, and what it did not."""
+    """What an export wrote, and what it left out."""
 
     path: Path
     images_root: Path
-    """The folder that every ``file_name`` is relative to."""
+    """Folder that every ``file_name`` is relative to."""
     num_videos: int
     num_images: int
     num_annotations: int
-    """Objects on frames."""
+    """Number of objects on frames."""
     num_accepted: int
     num_modal_only: int
-    """Annotations whose amodal mask is the modal one, because no stage made another."""
+    """Number of annotations whose amodal mask is the modal mask, because no amodal mask was made."""
     unreviewed: tuple[Note, ...]
-    """A note for each object with frames nobody accepted; they are in the file unless ``only_accepted``."""
+    """A note for each object with frames that nobody accepted. They are in the file unless ``only_accepted`` is set."""
     left_out: tuple[Note, ...]
-    """What is in the projects and not in the file, and why."""
+    """A note for each object with frames that are not in the file, with the reason."""
 
 
 @dataclass(frozen=True)
 class Counted:
-    """One object on one frame, as it was counted."""
+    """One object on one frame, as the tally counts it."""
 
     key: Key
     frame_index: int
@@ -44,14 +44,14 @@ class Counted:
 
     @classmethod
     def of(cls, video_name: str, masks: MasksOnFrame) -> Counted:
-        """What is counted of an object's masks on a frame."""
+        """Return the counts of an object's masks on a frame."""
         key = (video_name, masks.thing.id, masks.thing.label)
         return cls(key, masks.frame_index, masks.accepted, modal_only=masks.amodal_stamp is None)
 
 
 @dataclass
 class Tally:
-    """What happened while the annotations were written."""
+    """Counts what is written and left out while annotations are written."""
 
     num_annotations: int = 0
     num_accepted: int = 0
@@ -59,20 +59,20 @@ class Tally:
     unseen: dict[Key, list[int]] = field(default_factory=dict)
     """Frames that nobody accepted."""
     needing_work: dict[Key, list[int]] = field(default_factory=dict)
-    """Those of them where something stands out, and frames that a person marked, with a mask or without."""
+    """Frames that nobody accepted and where something stands out, and frames that the user marked."""
     empty: dict[Key, list[int]] = field(default_factory=dict)
-    """Frames without a mask that has a pixel."""
+    """Frames without any pixel in a mask."""
     cut: dict[Key, list[int]] = field(default_factory=dict)
     """Frames whose amodal box reaches beyond the canvas."""
     unfit: dict[NoteKind, dict[Key, list[int]]] = field(default_factory=dict)
-    """Why -> frames that the format cannot hold."""
+    """Reason -> frames that the format cannot hold."""
 
     def takes(self, video_name: str, masks: MasksOnFrame, *, only_accepted: bool) -> bool:
-        """Whether an object on a frame goes into the export; counted either way."""
+        """Count an object on a frame, and return whether it goes into the export."""
         here = Counted.of(video_name, masks)
         if masks.review == "needs_work":
             self.needing_work.setdefault(here.key, []).append(here.frame_index)
-        if not masks.amodal.any():  # it covers the modal mask: nothing is seen either
+        if not masks.amodal.any():  # the amodal mask covers the modal mask, so that is empty, too
             self.empty.setdefault(here.key, []).append(here.frame_index)
             return False
         if not here.accepted:
@@ -85,7 +85,7 @@ class Tally:
         return True
 
     def unfit_for(self, why: NoteKind, here: Counted) -> None:
-        """Take back what ``takes`` took, because the format cannot hold it after all."""
+        """Undo a count of ``takes``, because the format cannot hold the object."""
         self.unfit.setdefault(why, {}).setdefault(here.key, []).append(here.frame_index)
         self._count(here, -1)
 
@@ -96,13 +96,13 @@ class Tally:
 
     @property
     def unreviewed(self) -> list[Note]:
-        """A note for each object with frames nobody accepted, and those of them where something stands out."""
+        """Return the notes on frames that nobody accepted, and on those of them that need work."""
         return on_objects("not_accepted", self.unseen) + on_objects("needs_work", self.needing_work)
 
     def summary(
         self, path: Path, root: Path, *, num_videos: int, num_images: int, only_accepted: bool
     ) -> ExportSummary:
-        """The counts and the notes."""
+        """Return the counts and the notes."""
         left_out = on_objects("left_out", self.unseen) if only_accepted else []
         left_out += on_objects("no_mask", self.empty)
         left_out += on_objects("cut", self.cut)
@@ -122,5 +122,5 @@ class Tally:
 
 
 def on_objects(kind: NoteKind, frames: Mapping[Key, Sequence[int]]) -> list[Note]:
-    """A note for each object, in the order of videos and ids."""
+    """Return one note for each object, in the order of videos and ids."""
     return [Note(kind, *key, frames=tuple(found)) for key, found in sorted(frames.items())]

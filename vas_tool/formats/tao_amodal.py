@@ -1,4 +1,6 @@
-"""What a TAO-Amodal annotation file holds (spec.md 6.1): boxes of whole objects, about one frame a second; and out."""
+"""The records of a TAO-Amodal annotation file, and its writer: amodal boxes at about one frame per second
+(Hsieh et al., arXiv 2312.12433).
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ class TaoImage:
     id: Id
     video_id: Id
     file_name: str
-    """Below the frames' root."""
+    """Path relative to the frames' root folder."""
     frame_index: int | None
-    """In the video at its own rate, where the file says it."""
+    """Index in the video at its own rate; None if the file does not state it."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,14 @@ class TaoBox:
     id: Id
     image_id: Id
     amodal_xywh: Xywh
-    """May leave the frame."""
+    """Amodal box; may leave the frame."""
     modal_xywh: Xywh | None
-    """None where nothing is seen, or the file does not tell."""
+    """Modal box; None where nothing is seen, or the file does not state it."""
     visibility: float = 1.0
-    """Overlap (IoU) of the two boxes, 0..1."""
+    """IoU of the modal and the amodal box, 0..1."""
     out_of_frame: bool = False
     uncertain: bool = False
-    """The annotator was unsure of the amodal box."""
+    """Whether the annotator was unsure of the amodal box."""
 
 
 @dataclass(frozen=True)
@@ -65,25 +67,25 @@ class TaoTrack:
     category: str
     boxes: tuple[TaoBox, ...]
     unclear_images: tuple[Id, ...] = ()
-    """Images where the file has a record of the object, but no box that is of use."""
+    """Images where the file has a record of the object without a usable box."""
 
 
 @dataclass(frozen=True)
 class TaoAmodalFile:
-    """What could be read of a file, and what could not."""
+    """The readable records of a file, and its problems."""
 
     videos: tuple[TaoVideo, ...]
     tracks: tuple[TaoTrack, ...]
     problems: tuple[str, ...] = ()
-    """One sentence each, with the record's id."""
+    """One sentence for each problem, with the record's id."""
 
     def tracks_of(self, video: TaoVideo) -> list[TaoTrack]:
-        """The objects of one video."""
+        """Return the tracks of one video."""
         return [track for track in self.tracks if track.video_id == video.id]
 
 
 def write_tao_amodal(file: TaoAmodalFile, path: Path) -> None:
-    """Write an annotation file; ``read_tao_amodal`` gives it back. Raises FormatError when the disk refuses."""
+    """Write an annotation file that ``read_tao_amodal`` reads. Raises FormatError when the disk refuses."""
     labels = {track.category_id: track.category for track in file.tracks}
     of_image = {image.id: video for video in file.videos for image in video.images}
     lists: dict[str, Iterable[dict[str, Any]]] = {

@@ -1,12 +1,12 @@
-"""TAO-Amodal predictions, out and in: a JSON list of amodal boxes for the official evaluation (spec.md 6.1).
+"""Writes and reads TAO-Amodal predictions: a JSON list of amodal boxes for TAO-Amodal's own evaluation.
 
     image_id, category_id, track_id, video_id
-    bbox       [x, y, width, height] of the amodal mask on the canvas, in the frame's pixels: may lie outside the frame
-    score      0..1, how certain the less certain of its engines was; 1 where the person accepted the mask
-    review, engine, ... what ``coco`` says of whom to trust; readers pass over it
+    bbox       [x, y, width, height] of the amodal mask on the canvas, in the frame's pixels: may leave the frame
+    score      0..1, certainty of the less certain of the mask's engines; 1 where the user accepted the mask
+    review, engine, ... keys of ``coco`` that say how far the mask can be trusted; other readers ignore them
 
-A project that was imported from TAO-Amodal has the ids of that file, on the frames that the file annotates. Another
-project has the ids of a COCO export of the same projects, on every frame; that file then serves as the annotations.
+A project that was imported from TAO-Amodal has the ids of that file, on the frames that the file annotates. Any other
+project has the ids of its ``coco`` export, on every frame; that export then is the annotation file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, numbere
 from vas_tool.project import Project
 
 FORMAT = "tao-amodal"
-"""Of a project's origin."""
+"""Format in a project's origin."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ FIELDS: dict[str, Kind] = {
 def write_predictions(
     projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
 ) -> ExportSummary:
-    """Write the boxes of open projects' amodal masks as one list; an existing file is replaced when it is complete.
+    """Write the boxes of open projects' amodal masks as one list. An existing file is replaced when it is complete.
 
-    Raises FormatError when there is no project, imported ones and others are mixed (their ids would collide), they
+    Raises FormatError when there is no project, imported and other projects are mixed (their ids would collide), they
     come from different files, or the file cannot be written; Cancelled.
     """
     root, videos = numbered(projects)
@@ -102,7 +102,7 @@ def _records(
 
 
 def _ids(sighting: Sighting, origin: Origin | None, categories: dict[str, int]) -> dict[str, Any] | NoteKind:
-    """The ids of a prediction, or why there is none."""
+    """Return the ids of a prediction, or the reason why there is none."""
     masks = sighting.masks
     if origin is None:
         return {
@@ -125,13 +125,13 @@ def _ids(sighting: Sighting, origin: Origin | None, categories: dict[str, int]) 
 
 
 def is_predictions(data: Any) -> bool:
-    """Whether a parsed file is a list of predictions."""
+    """Return whether a parsed file is a list of predictions."""
     first = data[0] if isinstance(data, list) and data else None
     return isinstance(first, dict) and "image_id" in first and "score" in first
 
 
 def read_predictions(path: Path) -> tuple[TaoPrediction, ...]:
-    """Read a list of predictions, ours or another's. Raises FormatError when one is not right."""
+    """Read a list of predictions, ours or of another tool. Raises FormatError when a record is wrong."""
     data = load_json(path)
     problems = check_predictions(data)
     if problems:
@@ -150,7 +150,7 @@ def read_predictions(path: Path) -> tuple[TaoPrediction, ...]:
 
 
 def check_predictions(data: Any) -> list[str]:
-    """Everything that is wrong with a parsed file, by the place of the prediction and its ids."""
+    """Return everything that is wrong with a parsed file, by the prediction's position and ids."""
     if not isinstance(data, list):
         return ["the file holds no list of predictions; export it again"]
     problems: list[str] = []

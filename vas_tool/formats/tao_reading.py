@@ -1,8 +1,8 @@
-"""TAO-Amodal annotations in (spec.md 6.1): what is wrong in a file is listed, and the rest loads.
+"""Reads TAO-Amodal annotations. Wrong records are listed; the others are returned.
 
-Read are ``train.json``, ``validation.json`` and the ``*_lvis_v1.json`` files of the evaluation. In those a ``bbox``
-may be the amodal one; ``modal_xywh`` is None wherever the numbers show that (``visibility``, the overlap of the two
-boxes, is below 1 and yet they are the same).
+It reads ``train.json``, ``validation.json`` and the ``*_lvis_v1.json`` files of the evaluation. In the latter, ``bbox``
+may be the amodal box. That shows where both boxes are equal although ``visibility``, their IoU, is below 1;
+``modal_xywh`` is None there.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ REQUIRED: dict[str, dict[str, Kind]] = {
     "tracks": {"id": is_id, "video_id": is_id, "category_id": is_id_number},
     "annotations": {"id": is_id, "image_id": is_id, "track_id": is_id, "category_id": is_id_number, "video_id": is_id},
 }
-"""List -> key -> kind. Only ``tracks`` may be absent as a list."""
+"""Name of a list -> key -> check of its value. Only the list ``tracks`` may be absent."""
 
 OPTIONAL: dict[str, Kind] = {"visibility": is_rate, "out_of_frame": is_flag, "amodal_is_uncertain": is_flag}
-"""Of annotations."""
+"""Optional keys of annotations -> check of the value."""
 
 Records = dict[Id, dict[str, Any]]
 
 
 def is_tao_amodal(data: Any) -> bool:
-    """Whether a parsed file has the lists, and boxes instead of masks."""
+    """Return whether a parsed file has the lists of TAO-Amodal, and boxes instead of masks."""
     if not isinstance(data, dict) or not {"videos", "images", "annotations"} <= data.keys():
         return False
     items = data["annotations"] if isinstance(data["annotations"], list) else []
@@ -57,15 +57,15 @@ def is_tao_amodal(data: Any) -> bool:
 
 
 def read_tao_amodal(path: Path) -> TaoAmodalFile:
-    """Read an annotation file. Raises FormatError when it cannot be read or has not the lists of one.
+    """Read an annotation file. Raises FormatError when it cannot be read or lacks a list.
 
-    A file of the data set's size (2,907 videos, 332k boxes) takes seconds: nothing here is looked for in a list.
+    A file of the data set's size (2,907 videos, 332k boxes) takes seconds, because every lookup is by key.
     """
     return tao_amodal_of(load_json(path, allow_nan=True), path)
 
 
 def tao_amodal_of(data: Any, path: Path) -> TaoAmodalFile:
-    """The records of a parsed file."""
+    """Return the records of a parsed file."""
     needed = [name for name in REQUIRED if name != "tracks"]
     if not isinstance(data, dict) or not all(isinstance(data.get(name), list) for name in needed):
         raise FormatError(f"{path} lacks one of the lists {', '.join(needed)}; name an annotation file of TAO-Amodal")
@@ -74,7 +74,7 @@ def tao_amodal_of(data: Any, path: Path) -> TaoAmodalFile:
 
 @dataclass
 class _Reading:
-    """A parsed file while its records are looked through."""
+    """Checks the records of a parsed file."""
 
     data: dict[str, Any]
     problems: list[str] = field(default_factory=list)
@@ -110,7 +110,7 @@ class _Reading:
         )
 
     def _told(self) -> dict[Id, dict[Id, None]]:
-        """Track id -> the images that any record of it names, broken ones too, in the records' order."""
+        """Track id -> the images that its records name, wrong records included, in the records' order."""
         told: dict[Id, dict[Id, None]] = {}
         for record in self.data["annotations"]:
             here: dict[str, Any] = record if isinstance(record, dict) else {}
@@ -121,7 +121,7 @@ class _Reading:
         return told
 
     def _records(self, list_name: str) -> Records:
-        """By id, those that have every key."""
+        """Return the records of a list that have every key, by id."""
         records: Records = {}
         for position, item in enumerate(self.data.get(list_name) or ()):
             name = name_of(list_name, item, position)
@@ -137,13 +137,13 @@ class _Reading:
         return records
 
     def _categories(self) -> Records:
-        """By id; the ids of those that were merged into another lead to that one."""
+        """Return the categories by id. The id of a category that was merged into another gives the other."""
         categories = self._records("categories")
         merged = [(m, c) for c in categories.values() for m in _list(c.get("merged")) if isinstance(m, dict)]
         return {m["id"]: c for m, c in merged if is_id_number(m.get("id"))} | categories
 
     def _known(self, records: Records, list_name: str, kinds: Mapping[str, tuple[str, Records]]) -> Records:
-        """The records all of whose references exist."""
+        """Return the records whose references all exist."""
         known: Records = {}
         for record_id, record in records.items():
             unknown = [(key, other) for key, (other, there) in kinds.items() if record[key] not in there]
@@ -154,7 +154,7 @@ class _Reading:
         return known
 
     def _tracks(self, annotations: Records, *, videos: Records, categories: Records) -> Records:
-        """The file's tracks; a file without that list has one for each track_id of its annotations."""
+        """Return the file's tracks. A file without the list has one for each track_id of its annotations."""
         if isinstance(self.data.get("tracks"), list):
             kinds = {"video_id": ("videos", videos), "category_id": ("categories", categories)}
             return self._known(self._records("tracks"), "tracks", kinds)
@@ -165,7 +165,7 @@ class _Reading:
         return tracks
 
     def _boxes(self, annotations: Records, *, images: Records, tracks: Records) -> dict[Id, dict[Id, TaoBox]]:
-        """By track id and image id."""
+        """Return the boxes by track id and image id."""
         boxes: dict[Id, dict[Id, TaoBox]] = {}
         for record in annotations.values():
             name = name_of("annotations", record, 0)
@@ -196,7 +196,7 @@ def _mismatches(record: dict[str, Any], image: dict[str, Any], track: dict[str, 
 
 
 def _box(record: dict[str, Any]) -> tuple[TaoBox | None, list[str]]:
-    """The box, None when it is of no use; and what is wrong."""
+    """Return the box, None when it is unusable; and the problems."""
     there = {key: kind for key, kind in OPTIONAL.items() if key in record}
     odd = {key: f"{key} {what}" for key, what in wrong_fields(record, there)}
     values = {key: record[key] for key in there if key not in odd}
@@ -207,7 +207,7 @@ def _box(record: dict[str, Any]) -> tuple[TaoBox | None, list[str]]:
         what = f"is {amodal}; it needs four numbers, width and height more than 0" if known in record else "is missing"
         return None, [*odd.values(), f"{known} {what}"]
     modal = record.get("bbox") if "amodal_bbox" in record else None
-    hidden = modal == amodal and visibility < 1  # an evaluation file, whose bbox is the amodal one
+    hidden = modal == amodal and visibility < 1  # an evaluation file, whose bbox is the amodal box
     if modal is not None and not hidden and not is_extent(modal):
         if visibility > 0:
             odd["bbox"] = f"bbox is {modal}; it needs four numbers, width and height more than 0"
@@ -230,7 +230,7 @@ def _xywh(value: list[float]) -> Xywh:
 
 
 def _by_video(images: Iterable[dict[str, Any]]) -> dict[Id, list[TaoImage]]:
-    """Video id -> its images, by frame_index where that is told, else by name."""
+    """Return video id -> its images, sorted by frame_index if the file states it, else by name."""
     by_video: dict[Id, list[TaoImage]] = {}
     for record in images:
         index = record["frame_index"] if is_integer(record.get("frame_index")) else None

@@ -1,4 +1,4 @@
-"""Reads an export back as another tool would, and lists everything that is wrong with it."""
+"""Reads an export as another tool would, and lists everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from vas_tool.formats.zips import is_zip, unpacked
 from vas_tool.video.order import in_natural_order
 
 DEEPEST = 3
-"""Folders inside folders that exports are looked for in."""
+"""How many levels of nested folders are searched for exports."""
 
 
 def verify(path: Path) -> VerifyReport:
-    """Check an export of any format, a folder also as a .zip; which one it is shows in the file or folder itself.
+    """Check an export of any format; a folder may also be a .zip. The format is recognised from the content.
 
-    A folder that is no export itself is checked for all the exports in it.
+    In a folder that is no export itself, all exports are checked.
 
     Every mask is decoded and compared with its image's size, its area, boxes and rates; ids and file names must be
-    unique, references must exist, amodal masks must cover modal ones. Files in the shape of COCO are loaded with
+    unique, references must exist, amodal masks must cover modal ones. Files in the form of COCO are loaded with
     pycocotools. Every picture of a folder is decoded.
-    Never raises for what is wrong with the file: that is in ``problems``, all of it.
+    It never raises for errors in the file: ``problems`` lists all of them.
     """
     if is_zip(path):
         return _verify_zip(path)
@@ -35,7 +35,7 @@ def verify(path: Path) -> VerifyReport:
 
 
 def _verify_zip(path: Path) -> VerifyReport:
-    """As the folder that was zipped: what is wrong with it names the .zip, not the place it was read in."""
+    """Check the folder in a .zip. Problems name the .zip, not the temporary folder."""
     try:
         with unpacked(path) as place:
             folder = _innermost(place)
@@ -47,7 +47,9 @@ def _verify_zip(path: Path) -> VerifyReport:
 
 
 def _innermost(folder: Path) -> Path:
-    """Past folders that hold one folder only: a .zip may hold the export's folder, or what is in it."""
+    """Return the first nested folder that holds more than one folder: a .zip may hold the export's folder or its
+    content.
+    """
     while not any(fits(folder) for _, fits, _ in _FOLDERS):
         inner = list(folder.iterdir())
         if len(inner) != 1 or not inner[0].is_dir():
@@ -57,14 +59,14 @@ def _innermost(folder: Path) -> Path:
 
 
 def _verify_folder(path: Path) -> VerifyReport:
-    """A folder of one format; else all exports that lie in it, folders and files."""
+    """Check a folder of one format, or else all exports in it, folders and files."""
     if is_project(path):
         return unknown(path, f"{path} is a project, no export; export it first: vas-tool export {path} --help")
     return _together(path, list(_exports_in(path, DEEPEST)))
 
 
 def is_project(folder: Path) -> bool:
-    """Whether a project lies there: its files are in no format but its own."""
+    """Return whether a folder is a project, whose files are in no export format."""
     return (folder / "project.json").is_file()
 
 
@@ -98,7 +100,7 @@ def _together(path: Path, parts: Sequence[VerifyReport]) -> VerifyReport:
 
 
 def _named(folder: Path, part: VerifyReport, problem: str) -> str:
-    """A problem of one export among several; those that name a file in full need no more."""
+    """Return a problem with the name of its export, unless the problem names a file already."""
     return problem if str(part.path) in problem else f"{part.path.relative_to(folder)}: {problem}"
 
 
@@ -109,7 +111,7 @@ NO_EXPORT = (
 
 
 Found = tuple[int, int, list[str]]
-"""Images, masks, problems."""
+"""Number of images, number of masks, problems."""
 
 
 def _checked(path: Path, kind: FormatKind, found: Found) -> VerifyReport:
@@ -144,4 +146,4 @@ _FOLDERS: tuple[tuple[FormatKind, Callable[[Path], bool], Callable[[Path], Found
     ("tabe", is_tabe_folder, _check_tabe),
     ("layers", is_layers_folder, _check_layers),
 )
-"""Which format a folder is of, what shows it, and its check."""
+"""Format of a folder, the function that recognises it, and its check."""

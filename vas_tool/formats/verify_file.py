@@ -1,4 +1,4 @@
-"""What ``verify`` finds in one exported file, and the report it is told in."""
+"""Checks one exported file for ``verify``, and defines the report."""
 
 from __future__ import annotations
 
@@ -38,31 +38,31 @@ EMPTY = "the file holds an empty list, no sample and no prediction; track, compl
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was found in an export. The counts are of what could be read."""
+    """The result of checking an export. The counts cover what could be read."""
 
     path: Path
     kind: FormatKind
     num_images: int
     num_annotations: int
-    """Objects on frames; of folders, masks (of layers, pictures)."""
+    """Number of objects on frames; for folders the number of masks, for ``layers`` the number of pictures."""
     problems: tuple[str, ...]
-    """Each names the record or the file, and what is wrong with it. Empty when everything is right."""
+    """One sentence for each problem, which names the record or the file. Empty when everything is right."""
     kinds: tuple[FormatKind, ...] = ()
-    """Of a folder with exports of several formats: all of them."""
+    """All formats of a folder with exports of several formats."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no problem."""
         return not self.problems
 
 
 def unknown(path: Path, problem: str) -> VerifyReport:
-    """The report on what is in no format."""
+    """Return the report on a path that is in no known format."""
     return VerifyReport(path, "unknown", num_images=0, num_annotations=0, problems=(problem,))
 
 
 def verify_file(path: Path) -> VerifyReport:
-    """Check a JSON file; the format shows in it."""
+    """Check a JSON file. The format is recognised from the content."""
     try:
         data = load_json(path)
     except FormatError as error:
@@ -78,7 +78,7 @@ def _checked_file(path: Path, data: Any) -> VerifyReport:
 
 
 def _kind_of(data: Any) -> FormatKind:
-    """What our exports say of themselves, else what the records look like."""
+    """Return the format that an export of ours states, else the format that the records look like."""
     if data == []:
         return "unknown"
     if is_predictions(data):
@@ -104,7 +104,7 @@ def _kind_of_records(data: Any) -> FormatKind:
 
 
 def _counts(kind: FormatKind, data: Any) -> tuple[int, int]:
-    """Images, and objects on them."""
+    """Return the number of images, and of objects on them."""
     if isinstance(data, list):
         ids = {str(i.get("image_id")) for i in data if isinstance(i, dict)}
         names = {str(n) for i in data for n in (_names(i) if kind == "diffusion-vas" else ())}
@@ -133,14 +133,16 @@ def _length(data: Any, key: str) -> int:
 
 
 def _load_with_pycocotools(path: Path, data: Any) -> list[str]:
-    """Whether the reader that most tools use takes the file, and finds in it what is there."""
+    """Load the file with pycocotools, which most tools use, and return problems: errors, and records it does not
+    find.
+    """
     from pycocotools.coco import COCO
 
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # it talks
+        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
             loaded = COCO(str(path))
             found = len(loaded.getImgIds()), len(loaded.getAnnIds())
-    except Exception as error:  # whatever it stumbles over is what others will stumble over
+    except Exception as error:  # any error here will also occur in other tools
         return [f"pycocotools does not load it ({type(error).__name__}: {error})"]
     there = _length(data, "images"), _length(data, "annotations")
     if found != there:
@@ -160,7 +162,7 @@ _CHECKS: dict[FormatKind, Callable[[Path, Any], list[str]]] = {
 }
 
 _OF_LISTS: tuple[FormatKind, ...] = ("coco", "kins", "cocoa", "youtube-vis", "tao-amodal annotations")
-"""Those that say in ``info`` what they are."""
+"""Formats of files with lists. Our exports state theirs in ``info``."""
 
 
 def _check_tao_amodal(path: Path, data: Any) -> list[str]:
@@ -171,7 +173,7 @@ def _check_tao_amodal(path: Path, data: Any) -> list[str]:
 
 
 def verify_export(path: Path) -> VerifyReport | None:
-    """The report on a file that is an export or may have been one; None for the JSON of other things."""
+    """Return the report on a file that is or was an export; None for other JSON files."""
     try:
         data = load_json(path)
     except FormatError as error:

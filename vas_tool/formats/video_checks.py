@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a video-level file: its lists, then each frame of them as an image-level record."""
+"""Finds everything that is wrong with a video-level file: in its lists, and in each frame as an image-level record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vas_tool.formats.youtube_vis import LISTS, as_coco
 
 
 def check_youtube_vis(data: Any) -> list[str]:
-    """Every problem of a parsed video-level file, by annotation and frame; empty when the file is right."""
+    """Return every problem of a parsed video-level file, by annotation and frame; empty when the file is right."""
     problems: list[str] = []
     videos: dict[int, Record] = {}
     for video in _videos(data, problems):
@@ -34,7 +34,7 @@ def _of_length(length: int, fits: Kind) -> Kind:
 
 
 def _videos(data: Any, problems: list[str]) -> Iterator[Record]:
-    """Those that can be looked into further."""
+    """Yield the videos that can be checked further."""
     lists = {"file_names": FIELDS["images"]["file_name"], "source_indices": is_count}
     lists["pts_seconds"] = FIELDS["images"]["pts_seconds"]
     for name, video in items_of(data, "videos", problems):
@@ -54,7 +54,7 @@ TRACK: dict[str, Kind] = {
 
 
 def _tracks(data: Any, videos: dict[int, Record], problems: list[str]) -> Iterator[Record]:
-    """The annotations that can be looked into further."""
+    """Yield the annotations that can be checked further."""
     for name, track in items_of(data, "annotations", problems):
         wrong = dict(wrong_fields(track, TRACK))
         video = videos.get(track["video_id"]) if "video_id" not in wrong else None
@@ -71,7 +71,7 @@ def _tracks(data: Any, videos: dict[int, Record], problems: list[str]) -> Iterat
 
 
 def _anything(value: Any) -> bool:
-    """null, or what the frame has."""
+    """Return True: the value is null or is checked with the frame's record."""
     return True
 
 

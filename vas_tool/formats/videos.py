@@ -1,4 +1,4 @@
-"""The projects of one export: their ids, unique over all of them, and every object on every frame in one order."""
+"""The projects of one export: their ids, unique in the export, and every object on every frame in a fixed order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from vas_tool.project.worktime import work_seconds
 
 @dataclass(frozen=True)
 class ExportVideo:
-    """One project's place in an export. ``truth`` is held, so that an edit during the export cannot tear it."""
+    """One project in an export. It holds ``truth``, so that an edit during the export does not change it."""
 
     id: int
     name: str
@@ -34,21 +34,21 @@ class ExportVideo:
     first_image_id: int
     first_track_id: int
     looks: Mapping[int, Mapping[int, str]]
-    """object id -> frame_index -> why the frame needs work."""
+    """object id -> frame_index -> the reason why the frame needs work."""
     origin: Origin | None
-    """The records that the project was made from; None for one made of a video."""
+    """The records that the project was imported from; None for a project made from a video."""
 
     @property
     def tracks(self) -> list[tuple[int, AnnotatedObject]]:
-        """(track_id, object), unique over all videos of the export."""
+        """Return (track_id, object) pairs. A track_id is unique over all videos of the export."""
         return list(enumerate(self.truth.objects, self.first_track_id))
 
     def file_name(self, frame_index: int) -> str:
-        """A frame's file, relative to the folder that all projects of the export have in common."""
+        """Return the file of a frame, relative to the common parent folder of the export's projects."""
         return f"{self.name}/frames/{self.project.clip.frame_path(frame_index).name}"
 
     def image_json(self, frame_index: int) -> dict[str, Any]:
-        """A frame as COCO lists it."""
+        """Return the COCO record of a frame."""
         width, height = self.project.clip.size_wh
         return {
             "id": self.first_image_id + frame_index,
@@ -60,7 +60,7 @@ class ExportVideo:
         }
 
     def origin_json(self, frame_index: int) -> dict[str, Any]:
-        """Where a frame comes from."""
+        """Return the keys that say where a frame comes from."""
         record = self.project.ledger[frame_index]
         return {
             "frame_index": frame_index,
@@ -69,7 +69,7 @@ class ExportVideo:
         }
 
     def json(self) -> dict[str, Any]:
-        """The video as an export lists it."""
+        """Return the record of the video."""
         width, height = self.project.clip.size_wh
         canvas, source = self.truth.canvas, self.project.source
         return {
@@ -86,13 +86,13 @@ class ExportVideo:
         }
 
     def _work_json(self) -> dict[str, Any]:
-        """Seconds a person worked on each object, by its id; nothing where nobody did."""
+        """Return the seconds of work on each object, by its id; empty without any work."""
         seconds = work_seconds(self.project.folder)
         known = {str(thing.id): seconds[thing.id] for thing in self.truth.objects if thing.id in seconds}
         return {"work_seconds": known} if known else {}
 
     def masks(self, thing: AnnotatedObject, frame_index: int) -> MasksOnFrame:
-        """One object's masks on one frame, and who made them."""
+        """Return the masks of one object on one frame, and how they were made."""
         why, canvas = self.looks[thing.id].get(frame_index), self.truth.canvas
         track = self.origin.tracks.get(thing.id) if self.origin else None
         unsure = track is not None and frame_index in track.unsure
@@ -101,29 +101,30 @@ class ExportVideo:
 
 @dataclass(frozen=True)
 class Sighting:
-    """One object on one frame, to be written."""
+    """One object on one frame that is to be written."""
 
     video: ExportVideo
     track_id: int
     masks: MasksOnFrame
     occluder_ids: tuple[int, ...]
-    """The video's other objects that are seen where this one is hidden; ascending."""
+    """Ids of the video's other objects that are seen where this one is hidden, ascending."""
 
     @property
     def image_id(self) -> int:
-        """Of its frame."""
+        """Image id of the frame."""
         return self.video.first_image_id + self.masks.frame_index
 
     @property
     def counted(self) -> Counted:
-        """As the tally has it."""
+        """The object on the frame, as the tally counts it."""
         return Counted.of(self.video.name, self.masks)
 
 
 def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
-    """The projects' common parent folder, and the projects with their ids, sorted by name.
+    """Return the projects' common parent folder, and the projects with their ids, sorted by name.
 
-    Raises FormatError when there is none, or one is listed twice; ProjectDamaged when its ``origin.json`` is.
+    Raises FormatError when there is no project or one is listed twice, ProjectDamaged when an ``origin.json`` is
+    damaged.
     """
     if not projects:
         raise FormatError("there is no project to export; name at least one")
@@ -157,7 +158,7 @@ def _truth_and_looks(project: Project) -> tuple[Truth, dict[int, dict[int, str]]
 
 
 def unreviewed(project: Project) -> list[Note]:
-    """A note for each object with frames that have a mask and that nobody accepted, or that need work."""
+    """Return the notes on objects with frames that have a mask and that nobody accepted, or that need work."""
     tally = Tally()
     for thing in project.truth.objects:
         key = (project.name, thing.id, thing.label)
@@ -169,19 +170,22 @@ def unreviewed(project: Project) -> list[Note]:
 
 
 def category_ids(videos: Sequence[ExportVideo]) -> dict[str, int]:
-    """Label -> id from 1, in the order of the labels."""
+    """Return label -> category id from 1, in the order of the labels."""
     return {name: i for i, name in enumerate(sorted({o.label for v in videos for o in v.truth.objects}), 1)}
 
 
 def category_json(categories: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The categories as COCO lists them."""
+    """Return the COCO records of the categories."""
     return [{"id": i, "name": name, "supercategory": "object"} for name, i in categories.items()]
 
 
 def sightings(
     videos: Sequence[ExportVideo], tally: Tally, *, only_accepted: bool, progress: Progress
 ) -> Iterator[Sighting]:
-    """What goes into an export, frame by frame; what does not is in the tally, and why. Memory: one frame's masks."""
+    """Yield what goes into an export, frame by frame. The tally counts what does not, with the reason.
+
+    Only the masks of one frame are in memory.
+    """
     total, done = sum(len(v.project.clip) for v in videos), 0
     for video in videos:
         for frame_index in range(len(video.project.clip)):

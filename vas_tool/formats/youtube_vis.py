@@ -1,8 +1,9 @@
-"""Video-level files in the style of YouTube-VIS, out and in: one annotation an object, its masks a list (spec.md 6.5).
+"""Writes and reads video-level files in the form of YouTube-VIS: one annotation per object, with a list of masks.
 
-``segmentations``, ``bboxes`` and ``areas`` are the amodal masks, cut to the picture; beside them, in the same order,
-lists of what ``coco`` says of each frame (spec.md 6.7). A frame without a mask is null in all of them. The id of an
-annotation is the object's track_id.
+``segmentations``, ``bboxes`` and ``areas`` describe the amodal masks, cut to the picture. Further lists hold the other
+keys
+of ``coco``, in the same order. A frame without a mask is null in every list. The id of an annotation is the object's
+track_id.
 """
 
 from __future__ import annotations
@@ -38,16 +39,19 @@ LISTS = {
     "engine": "engine",
     "review": "review",
 }
-"""List of an annotation -> what ``coco`` calls one item of it."""
+"""Name of a list -> the key of ``coco`` for one of its items."""
 
 SOMETIMES = {"needs_work": "needs_work", "hypotheses": "hypothesis", "given_boxes": "given_box"}
-"""The same, of what is null on a frame where there is nothing to say. Readers of ours pass over them."""
+"""Name of a list whose items may be null on frames with masks -> the key of ``coco``. Our reader ignores them."""
 
 
 def write_youtube_vis(
     projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
 ) -> ExportSummary:
-    """Write open projects as one video-level file; as ``write_coco`` otherwise, but holds one video's RLE."""
+    """Write open projects as one video-level file. Arguments and errors are those of ``write_coco``.
+
+    The RLE of one video are in memory.
+    """
     root, videos = numbered(projects)
     categories, tally = category_ids(videos), Tally()
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
@@ -100,9 +104,9 @@ def _track_json(sighting: Sighting, categories: Mapping[str, int]) -> dict[str, 
 
 
 def read_youtube_vis(path: Path) -> CocoFile:
-    """Read what ``write_youtube_vis`` wrote, frame by frame as ``read_coco`` does: ids are counted anew.
+    """Read a file of ``write_youtube_vis`` as image-level records, as ``read_coco`` returns them. Ids are new.
 
-    Raises FormatError when the file is missing, no JSON, or lacks something.
+    Raises FormatError when the file is missing, is not JSON, or lacks something.
     """
     try:
         return coco_file(as_coco(load_json(path)))
@@ -114,7 +118,7 @@ def read_youtube_vis(path: Path) -> CocoFile:
 
 
 def as_coco(data: Any) -> dict[str, list[dict[str, Any]]]:
-    """The image-level lists that say the same. Raises LookupError, TypeError or ValueError for what is no such file."""
+    """Return the equivalent image-level lists. Raises LookupError, TypeError or ValueError when the form is wrong."""
     images = [image for video in data["videos"] for image in _images(video)]
     numbered_images = [{"id": number, **image} for number, image in enumerate(images, 1)]
     of_frame = {(image["video_id"], image["frame_index"]): image for image in numbered_images}

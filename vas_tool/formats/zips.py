@@ -1,4 +1,4 @@
-"""A .zip of an export, unpacked for a while to be read like the folder; nothing of it is written elsewhere."""
+"""Unpacks a .zip of an export into a temporary folder, so that it can be read like a folder."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from pathlib import Path, PurePosixPath
 from vas_tool.errors import FormatError
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-"""How a .zip begins, and how one that holds nothing does."""
+"""First bytes of a .zip, and of an empty one."""
 
 MOST_FILES = 1_000_000
-"""In one .zip: six pictures a frame of two hours at 8 FPS are a third of it."""
+"""Most files in one .zip. Six pictures for each frame of two hours at 8 FPS are a third of this."""
 
 MOST_BYTES = 64 << 30
-"""Unpacked; what the disk has room for may be less."""
+"""Most bytes after unpacking. The free space on the disk may be less."""
 
 DEEPEST = 32
-"""Folders inside folders: an export has four."""
+"""Most levels of nested folders. An export has four."""
 
 ROOM_LEFT = 1 << 30
 """Bytes that stay free on the disk."""
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError)
-"""What zipfile raises for half a file, a damaged one, and one with a password."""
+"""Errors of zipfile for a truncated file, a damaged file, and a file with a password."""
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file is a .zip, by its first letters, or at least by its name."""
+    """Return whether a file is a .zip, by its first bytes or by its name."""
     try:
         with path.open("rb") as file:
             return file.read(4) in MAGIC or path.suffix.lower() == ".zip"
-    except OSError:  # a folder; or what cannot be read at all, as whoever reads it will say
+    except OSError:  # a folder, or an unreadable file, which the reader reports
         return False
 
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
-    """The folder that a .zip holds, in a temporary place that goes afterwards.
+    """Yield a temporary folder with the content of a .zip. The folder is removed afterwards.
 
-    Raises FormatError, before anything is written, when an entry would leave the folder, is a link, is there twice,
-    or all of them are too many or too large; and when the file does not read.
+    Raises FormatError, before anything is written, when an entry would leave the folder, is a link or is repeated, or
+    when there are too many entries or bytes; and when the file is unreadable.
     """
     with tempfile.TemporaryDirectory(prefix="vas-tool-") as place:
         try:
@@ -81,7 +81,7 @@ def _require_harmless(path: Path, entries: Sequence[zipfile.ZipInfo], *, room: i
 
 
 def _is_plain(entry: zipfile.ZipInfo) -> bool:
-    """Whether an entry is a file or folder below the place it is unpacked to, on every system."""
+    """Return whether an entry is a file or folder inside the target folder, on every system."""
     name = PurePosixPath(entry.filename)
     inside = 0 < len(name.parts) <= DEEPEST and not name.is_absolute() and ".." not in name.parts
     kind = stat.S_IFMT(entry.external_attr >> 16)
@@ -94,6 +94,6 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path) -> Non
         target.mkdir(parents=True, exist_ok=True)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    # zipfile gives no more bytes than the entry says it has, whatever is packed there.
+    # zipfile returns no more bytes than the entry states.
     with archive.open(entry) as source, target.open("xb") as file:
         shutil.copyfileobj(source, file)
