@@ -23,11 +23,10 @@ State = Mapping[str, Any]
 
 
 def require_packages() -> None:
-    """Raises PackageMissing, with the command that helps, when torch or sam2 is not installed."""
+    """Raises PackageMissing, with the command that helps, when torch, torchvision or sam2 is not installed."""
     for package in ("torch", "torchvision", "sam2"):
         if importlib.util.find_spec(package) is None:
-            extra = " --no-build-isolation" if package == "sam2" else ""  # it is built against the torch that is there
-            raise PackageMissing(f"the package {package} is not installed; get it with: pip install{extra} {package}")
+            raise PackageMissing(f"the package {package} is not installed; get it with: pip install sam2")
 
 
 def build_model(spec: ModelSpec, preset: Preset, *, device: str) -> Any:

@@ -29,7 +29,7 @@ def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatc
     use_fake_engines(monkeypatch)
     fakes = registry.ENGINES
     others = [replace(spec, name="other", note="another fake") for spec in fakes]
-    absent = [replace(spec, name="absent", packages=("nowhere",), install="pip install nowhere") for spec in fakes]
+    absent = [replace(spec, name="absent", packages=("nowhere",), extra="nowhere") for spec in fakes]
     monkeypatch.setattr(registry, "ENGINES", (*fakes, *others, *absent))
     session = Session(make_project(num_frames=FRAMES))
     yield session

@@ -71,7 +71,9 @@ def test_the_best_engine_for_this_computer_is_offered_first(
 def test_without_its_packages_an_engine_tells_the_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "missing_packages", lambda spec: list(spec.packages)[-1:])
     best = row("segment")[0]
-    assert best["weights"] is None and registry.INSTALL_SAM2 in best["get"] and "models download" in best["get"]
+    assert (
+        best["weights"] is None and "pip install 'vas-tool[sam2]'" in best["get"] and "models download" in best["get"]
+    )
 
 
 def test_what_is_offered_is_fetched(tmp_path: Path, hub: Hub) -> None:

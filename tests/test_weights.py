@@ -87,8 +87,8 @@ def test_without_the_packages_auto_is_builtin(tmp_path: Path, monkeypatch: pytes
     in_cache(tmp_path)
     monkeypatch.setattr(table, "missing_packages", lambda spec: list(spec.packages)[-1:])
     assert registry.spec_of("segment").name == "builtin"
-    assert registry.better_engines(registry.spec_of("segment"))[0].get.startswith("pip install torch")
-    with pytest.raises(EngineError, match=r"pip install --no-build-isolation sam2$"):
+    assert registry.better_engines(registry.spec_of("segment"))[0].get.startswith("pip install 'vas-tool[sam2]'")
+    with pytest.raises(EngineError, match=r"pip install 'vas-tool\[sam2\]'$"):
         registry.load("segment", "sam2.1-tiny")
 
 

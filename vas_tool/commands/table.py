@@ -115,7 +115,7 @@ def verify_(options: Namespace) -> int:
 
 def train_(options: Namespace) -> int:
     """``vas-tool train``."""
-    from vas_tool.commands.train import train  # scipy with it
+    from vas_tool.commands.train import train
 
     return train(options)
 

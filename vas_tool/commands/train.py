@@ -14,9 +14,15 @@ from vas_tool.training.eoras.plan import SCHEDULES, Plan, Schedule
 
 
 def train(options: Namespace) -> int:
-    """``vas-tool train eoras``: prints a line an epoch, and the last checkpoint."""
+    """``vas-tool train eoras``: prints a line an epoch, and the last checkpoint.
+
+    Raises InputError when the plan does not hold, or when packages for training are not installed.
+    """
     plan = plan_of(options)
-    from vas_tool.training.eoras.train import train as trained
+    try:
+        from vas_tool.training.eoras.train import train as trained
+    except ImportError as error:
+        raise InputError(f"training needs more packages ({error}); run: pip install 'vas-tool[train]'") from error
 
     bar = ProgressBar()
     path = trained(plan, progress=bar)

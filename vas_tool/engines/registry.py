@@ -21,7 +21,6 @@ from vas_tool.engines import table
 from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter
 from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, SettingValue
 from vas_tool.engines.table import ENGINES as ENGINES
-from vas_tool.engines.table import INSTALL_SAM2 as INSTALL_SAM2
 from vas_tool.engines.table import EngineSpec as EngineSpec
 from vas_tool.engines.table import has_weights as has_weights
 from vas_tool.engines.turns import Turns
@@ -202,4 +201,5 @@ def _load(spec: EngineSpec) -> LoadedEngine[object]:
         maker = getattr(importlib.import_module(spec.module), spec.attribute)
         return LoadedEngine(spec, cast(object, maker(**dict(spec.options))))
     except ImportError as error:
-        raise EngineError(f"the {spec.stage} engine {spec.name} needs a package: {error}; install it") from error
+        install = spec.install or "pip install vas-tool"
+        raise EngineError(f"the {spec.stage} engine {spec.name} lacks a package: {error}; run: {install}") from error

@@ -47,9 +47,9 @@ class EngineSpec:
     options: tuple[tuple[str, str], ...] = ()
     """Keyword arguments."""
     packages: tuple[str, ...] = ()
-    """What has to be installed beside this package, by the names of pip and import alike."""
-    install: str = ""
-    """The command that installs them."""
+    """What has to be installed beside what vas-tool itself needs, by the names of pip and import alike."""
+    extra: str = ""
+    """The extra of vas-tool that brings the packages."""
     weights: tuple[AnyWeights, ...] = ()
     """What it needs: any one of these does. The first is the one to download; none for an engine without weights."""
     needs_gpu: bool = False
@@ -67,6 +67,11 @@ class EngineSpec:
     windows: Windows | None = None
     """How it cuts a clip into windows (amodal, content): a result follows from what lies in the windows around it.
     None: from the whole clip."""
+
+    @property
+    def install(self) -> str:
+        """The command that installs the packages; empty for an engine that needs none."""
+        return f"pip install 'vas-tool[{self.extra}]'" if self.extra else ""
 
     @property
     def get(self) -> str:
@@ -109,10 +114,6 @@ def _looked(name: str, look: Callable[[], object]) -> bool:
     return looks[name]
 
 
-INSTALL_SAM2 = "pip install torch torchvision setuptools && pip install --no-build-isolation sam2"
-"""In two steps: sam2 is built from source against torch, and by itself pip would fetch a second torch for that."""
-
-
 SAM2_COSTS: dict[PresetName, str] = {
     "exact": "Looks at 1024 pixels, every detail. Without a GPU even the tiny model takes 13 s a frame (two cores).",
     "fast": "Looks at 448 pixels instead of 1024: without a GPU a tenth of the time; thin and small parts get lost.",
@@ -138,7 +139,7 @@ def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ..
             cost=SAM2_COSTS[preset],
             options=(("model", name), ("preset", preset)),
             packages=("torch", "torchvision", "sam2"),
-            install=INSTALL_SAM2,
+            extra="sam2",
             weights=(weights_of(models[name]),),
             needs_gpu=preset == "exact",
             at_once=True,
@@ -170,7 +171,7 @@ def _depth_anything(size: Size) -> EngineSpec:
         cost=DEPTH_ANYTHING_COSTS[size],
         options=(("size", size),),
         packages=("torch", "transformers"),
-        install="pip install torch transformers",
+        extra="depth",
         weights=depth_weights_of(size),
         needs_gpu=size != "small",
         parameters=DEPTH_ANYTHING_PARAMETERS,
@@ -197,8 +198,8 @@ def _eoras(variant: Variant) -> EngineSpec:
         size=f"{weights.num_megabytes} MB",
         note=f"{EORAS_NOTES[variant]} Answers frames on which something of the object is seen.",
         options=(("variant", variant),),
-        packages=("torch", "torchvision", "scipy"),
-        install="pip install torch torchvision scipy",
+        packages=("torch", "torchvision"),
+        extra="eoras",
         weights=(weights,),
         parameters=EORAS_PARAMETERS,
         uses_camera=variant != "kitti",  # trained with intrinsics by which it sees nothing
@@ -240,8 +241,8 @@ ENGINES: tuple[EngineSpec, ...] = (
         licence=AMODAL_WEIGHTS.licence,
         size=f"{AMODAL_WEIGHTS.num_megabytes} MB",
         note="The paper's video diffusion model: knows what things look like whole; each seed is another guess.",
-        packages=("torch", "diffusers", "transformers"),
-        install="pip install torch diffusers transformers accelerate",
+        packages=("torch", "diffusers", "transformers", "accelerate"),
+        extra="diffusion",
         weights=(AMODAL_WEIGHTS,),
         needs_gpu=True,
         parameters=AMODAL_PARAMETERS,
@@ -281,8 +282,8 @@ ENGINES: tuple[EngineSpec, ...] = (
         licence=CONTENT_WEIGHTS.licence,
         size=f"{CONTENT_WEIGHTS.num_megabytes} MB",
         note="The paper's video diffusion model: paints what no frame shows; each seed is another guess.",
-        packages=("torch", "diffusers", "transformers"),
-        install="pip install torch diffusers transformers accelerate",
+        packages=("torch", "diffusers", "transformers", "accelerate"),
+        extra="diffusion",
         weights=(CONTENT_WEIGHTS,),
         needs_gpu=True,
         parameters=CONTENT_PARAMETERS,

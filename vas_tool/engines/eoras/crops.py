@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from vas_tool.engines.eoras.options import CROP_SIDE, MASK_SIDE
 from vas_tool.types import Frame, Mask
@@ -60,11 +60,37 @@ def _doubled(first: int, last: int, limit: int) -> tuple[int, int]:
 def patch_of(frame: Frame, window: Window) -> Floats:
     """(H, W, 3) uint8 -> (3, 128, 128) in [0, 1], smoothed before it is made smaller (scikit-image's ``rescale``)."""
     crop = np.asarray(window.cut(frame), np.float32) / np.float32(255)
-    factors = np.array(crop.shape[:2]) / CROP_SIDE
-    sigmas = np.maximum(0, (factors - 1) / 2)
-    smooth = ndimage.gaussian_filter(crop, (*sigmas, 0), mode="mirror")
-    patch = ndimage.zoom(smooth, (*(1 / factors), 1), order=1, mode="mirror", grid_mode=True)
-    return np.ascontiguousarray(patch.transpose(2, 0, 1))
+    rows, columns = (_centres(count) for count in crop.shape[:2])
+    return np.ascontiguousarray(_between(_smoothed(crop), rows, columns).transpose(2, 0, 1))
+
+
+def _smoothed(crop: Floats) -> Floats:
+    """A Gaussian on each axis that is made smaller, as far as four standard deviations, mirrored at the borders."""
+    down, across = (_gaussian(max(0.0, (count / CROP_SIDE - 1) / 2)) for count in crop.shape[:2])
+    return np.asarray(cv2.sepFilter2D(crop, cv2.CV_32F, across, down, borderType=cv2.BORDER_REFLECT_101), np.float32)
+
+
+def _gaussian(sigma: float) -> Floats:
+    """(2 n + 1,) weights that sum to 1; ``sigma`` in pixels, 0 leaves a picture as it is."""
+    reach = int(4 * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-9)) ** 2)
+    return np.asarray(weights / weights.sum(), np.float32)
+
+
+def _centres(count: int) -> npt.NDArray[np.float64]:
+    """(CROP_SIDE,) where the patch's pixels have their middles on an axis of ``count`` pixels, mirrored at its ends."""
+    places = np.abs((np.arange(CROP_SIDE) + 0.5) * count / CROP_SIDE - 0.5)
+    return np.asarray(np.minimum(places, 2 * (count - 1) - places))
+
+
+def _between(picture: Floats, rows: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]) -> Floats:
+    """(h, w, ...) -> (rows, columns, ...): bilinear, at every pair of a row and a column, which lie in the picture."""
+    for axis, places in enumerate((rows, columns)):
+        low = np.clip(places.astype(np.intp), 0, max(0, picture.shape[axis] - 2))
+        high = np.minimum(low + 1, picture.shape[axis] - 1)
+        share = (places - low).astype(np.float32).reshape(-1, *(1,) * (picture.ndim - 1 - axis))
+        picture = picture.take(low, axis) * (1 - share) + picture.take(high, axis) * share
+    return picture
 
 
 def mask_patch_of(mask: Mask, window: Window) -> Mask:
@@ -89,6 +115,5 @@ def pasted(probability: Floats, window: Window, size_hw: tuple[int, int], *, thr
 
 def _enlarged(picture: Floats, size_hw: tuple[int, int]) -> Floats:
     """Bilinear, the corners on the corners (``align_corners=True`` of torch)."""
-    rows, columns = (np.linspace(0, MASK_SIDE - 1, count, dtype=np.float32) for count in size_hw)
-    x, y = np.meshgrid(columns, rows)
-    return np.asarray(ndimage.map_coordinates(picture, (y, x), order=1, output=np.float32), np.float32)
+    rows, columns = (np.linspace(0, MASK_SIDE - 1, count) for count in size_hw)
+    return _between(picture, rows, columns)
