@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from vas_tool.commands.box_figures import box_figures
+from vas_tool.commands.protocols import protocols_
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry
 from vas_tool.errors import InputError
@@ -33,6 +34,9 @@ from vas_tool.storage import write_atomically
 TAO_BOXES = "tao-amodal-boxes"
 """TAO-Amodal's own evaluation, of boxes alone."""
 
+PROTOCOLS = "protocols"
+"""One set of predictions under every protocol."""
+
 
 def evaluate_(options: Namespace) -> int:
     """``vas-tool evaluate``: 0 when nothing is wrong with the files, else 1 with every problem on a line."""
@@ -41,6 +45,8 @@ def evaluate_(options: Namespace) -> int:
             raise InputError(f"{path} does not exist; check the spelling")
     if options.benchmark == TAO_BOXES:
         return box_figures(options)
+    if options.benchmark == PROTOCOLS:
+        return protocols_(options)
     bar = ProgressBar()
     order = Order(
         options.truth,
@@ -147,7 +153,7 @@ def _told(compared: Compared, options: Namespace, *, frames: Path | None = None)
     if options.json:
         write_atomically(options.json, json.dumps(evaluation_json(evaluation), indent=1).encode())
     for path in options.figures:
-        write_figures(path, evaluation.tables)
+        write_figures(path, dict(evaluation.tables))
     if options.report:
         pictures = worst_pictures(compared, options.frames or frames)
         write_atomically(options.report, report_html(evaluation, pictures).encode())

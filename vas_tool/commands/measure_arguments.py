@@ -108,8 +108,9 @@ def add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     """``vas-tool evaluate``."""
     evaluate.add_argument(
         "benchmark",
-        choices=(*BENCHMARKS, "tao-amodal-boxes"),
-        help="tao-amodal-boxes: TAO-Amodal's own AP, of validation_lvis_v1.json and lists of predicted boxes",
+        choices=(*BENCHMARKS, "tao-amodal-boxes", "protocols"),
+        help="tao-amodal-boxes: TAO-Amodal's own AP, of validation_lvis_v1.json and lists of predicted boxes; "
+        "protocols: one set of masks under the protocols of Diffusion-VAS, EoRaS and TABE and strictly, rule by rule",
     )
     evaluate.add_argument("--truth", type=Path, required=True, help=TRUTH)
     evaluate.add_argument(

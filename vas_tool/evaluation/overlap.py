@@ -77,10 +77,11 @@ def reference_occluded_iou(frame: FrameMasks) -> float:
     It is 0 when nothing is left of one of them. ``averages.dropped_zeros`` then leaves such frames out, as
     metric_diffusion_vas_sailvos.py does.
     """
-    return reference_iou(_eroded(frame.hidden), _eroded(frame.predicted_hidden))
+    return reference_iou(eroded(frame.hidden), eroded(frame.predicted_hidden))
 
 
-def _eroded(mask: Mask) -> Mask:
+def eroded(mask: Mask) -> Mask:
+    """The (H, W) mask eroded by 5 x 5; the border of the picture does not erode it."""
     return cv2.erode(mask.astype(np.uint8), EROSION).view(np.bool_)
 
 
