@@ -153,7 +153,7 @@ def _told(compared: Compared, options: Namespace, *, frames: Path | None = None)
     if options.json:
         write_atomically(options.json, json.dumps(evaluation_json(evaluation), indent=1).encode())
     for path in options.figures:
-        write_figures(path, dict(evaluation.tables))
+        write_figures(path, {str(form): table for form, table in evaluation.tables.items()})
     if options.report:
         pictures = worst_pictures(compared, options.frames or frames)
         write_atomically(options.report, report_html(evaluation, pictures).encode())
