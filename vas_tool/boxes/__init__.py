@@ -1,1 +1,1 @@
-"""Amodal boxes: key frames and what lies between, crops around them, clips and masks seen through crops."""
+"""Amodal boxes: keyframes and the boxes between them, crops around boxes, and clips and masks cut to crops."""

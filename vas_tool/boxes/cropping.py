@@ -1,6 +1,6 @@
-"""A clip seen through crops around an object's boxes, and its masks brought back: what any amodal engine can run on.
+"""Cuts a clip to crops around an object's boxes, and maps masks of the crops back. Any amodal engine can run on crops.
 
-Nothing is cut before it is asked for, so that memory does not grow with the clip.
+A crop is cut when it is needed, so that memory does not grow with the clip.
 """
 
 from __future__ import annotations
@@ -29,28 +29,30 @@ from vas_tool.types import (
 )
 
 BEYOND_DEPTH = 1.0
-"""Depth beyond the picture: the nearest, because the picture's rim hides the object (Diffusion-VAS pads the same)."""
+"""Depth beyond the picture: the nearest, because the border of the picture hides the object. Diffusion-VAS pads with
+the
+same value (eval_diffusion_vas_tao_amodal.py)."""
 
 
 @dataclass(frozen=True)
 class CropPlan:
-    """Which crop is looked at on which frame. Every crop has the same size."""
+    """The crop of each frame. All crops have the same size."""
 
     boxes: Mapping[int, AmodalBox]
-    """The frames to be made, each with its box."""
+    """frame_index -> box, for the frames to be made."""
     crops: Mapping[int, Crop]
-    """A crop for those frames, and for others that show the object and may help."""
+    """frame_index -> crop, for the frames to be made and for others that show the object."""
     size_wh: SizeWH
 
     def crop_on(self, frame_index: int) -> Crop:
-        """The frame's crop; that of the nearest frame where it has none of its own."""
+        """Return the crop of a frame, or that of the nearest frame with a crop."""
         if frame_index in self.crops:
             return self.crops[frame_index]
         return self.crops[min(self.crops, key=lambda f: (abs(f - frame_index), f))]
 
     @property
     def span(self) -> range:
-        """From the first frame to be made to the last."""
+        """Return the frames from the first to the last that are to be made."""
         return range(min(self.boxes), max(self.boxes) + 1)
 
 
@@ -62,11 +64,14 @@ def plan_crops(
     size_wh: SizeWH | None = None,
     seen: Mapping[int, Corners] | None = None,
 ) -> CropPlan:
-    """The crops around the boxes, in clip pixels.
+    """Return the crops around the boxes, in clip pixels.
 
-    ``size_wh`` is the model's resolution; None for an engine that takes any: then the crop has about as many pixels as
-    the largest box with its margin, but no longer side than the frame's. ``seen`` are the boxes of what is seen of the
-    object, frame by frame: on frames without an amodal box the crop lies around that. Raises PromptError without boxes.
+    ``size_wh`` is the model's resolution, or None for an engine that takes any size. With None, the crop has about as
+    many
+    pixels as the largest box with its margin, and no side longer than the frame's. ``seen`` holds the boxes of the
+    modal
+    masks by frame_index: on a frame without an amodal box, the crop is around the modal box. Raises PromptError without
+    boxes.
     """
     boxes = boxes_by_frame(keyframes)
     if rule.span:
@@ -80,7 +85,7 @@ def plan_crops(
 def span_crop(
     keyframes: Sequence[BoxKeyframe], *, rule: CropRule, frame_wh: SizeWH, size_wh: SizeWH | None = None
 ) -> Crop:
-    """The one crop around all boxes (those between keyframes lie between them)."""
+    """Return one crop around all boxes. Interpolated boxes lie between the keyframes."""
     whole = union([box.corners for box in drawn(keyframes)])
     if size_wh is not None:
         return crop_around(whole, size_wh, rule)
@@ -90,8 +95,8 @@ def span_crop(
 
 
 def own_size(keyframes: Sequence[BoxKeyframe], *, rule: CropRule, frame_wh: SizeWH) -> SizeWH:
-    """Width and height of the largest box with its margin, in whole clip pixels; at most the frame's longer side."""
-    union([box.corners for box in drawn(keyframes)])  # refuses none
+    """Return width and height of the largest box with its margin, in clip pixels; at most the frame's longer side."""
+    union([box.corners for box in drawn(keyframes)])  # raises without boxes
     grown = 1 + 2 * rule.margin
     width = max(box.x1 - box.x0 for box in drawn(keyframes)) * grown
     height = max(box.y1 - box.y0 for box in drawn(keyframes)) * grown
@@ -105,19 +110,19 @@ def _limited(size: tuple[float, float], frame_wh: SizeWH) -> SizeWH:
 
 @dataclass(frozen=True, eq=False)
 class CroppedClip:
-    """A clip as its crops show it: the same frames, all of the plan's size; black beyond the picture."""
+    """A clip cut to its crops: the same frames, all of the plan's size, black beyond the picture."""
 
     clip: Clip
     plan: CropPlan
 
     @property
     def size_wh(self) -> SizeWH:
-        """Width and height of every crop."""
+        """Width and height of every crop, in pixels."""
         return self.plan.size_wh
 
     @property
     def fps(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return self.clip.fps
 
     def __len__(self) -> int:
@@ -133,7 +138,7 @@ class CroppedClip:
         return self.plan.crop_on(index).cut(self.clip[index])
 
     def intrinsics_on(self, frame_index: int) -> Intrinsics | None:
-        """Those of the clip, in pixels of the frame's crop."""
+        """Return the intrinsics of the clip, in pixels of the frame's crop."""
         known = intrinsics_on(self.clip, frame_index)
         return None if known is None else _in_crop(known, self.plan.crop_on(frame_index))
 
@@ -145,7 +150,7 @@ def _in_crop(camera: Intrinsics, crop: Crop) -> Intrinsics:
 
 @dataclass(frozen=True, eq=False)
 class CroppedMasks(Mapping[int, Mask]):
-    """Modal masks as the crops show them, on the frames that have a crop."""
+    """Modal masks cut to the crops, on the frames that have a crop."""
 
     masks: Mapping[int, Mask]
     plan: CropPlan
@@ -167,7 +172,7 @@ class CroppedMasks(Mapping[int, Mask]):
 
 @dataclass(frozen=True, eq=False)
 class CroppedDepths(Mapping[int, Depth]):
-    """Depth as the crops show it; ``BEYOND_DEPTH`` beyond the picture."""
+    """Depth cut to the crops; ``BEYOND_DEPTH`` beyond the picture."""
 
     depths: Mapping[int, Depth]
     plan: CropPlan
@@ -186,12 +191,12 @@ class CroppedDepths(Mapping[int, Depth]):
 
 
 def brought_back(mask: Mask, plan: CropPlan, frame_index: int, *, canvas: Canvas) -> Mask:
-    """A mask of the crop's size -> (canvas H, W), with nothing outside the frame's box."""
+    """Return a mask of the crop's size as (canvas H, W), with nothing outside the frame's box."""
     return cleared_outside(plan.crops[frame_index].paste(mask, canvas), plan.boxes[frame_index], canvas)
 
 
 def cleared_outside(mask: Mask, box: AmodalBox, canvas: Canvas) -> Mask:
-    """A mask on the canvas without the pixels whose middle lies outside the box."""
+    """Return a mask on the canvas without the pixels whose centre lies outside the box."""
     height, width = mask.shape
     x, y = np.arange(width) + 0.5 - canvas.pad_left, np.arange(height)[:, None] + 0.5 - canvas.pad_top
     x0, y0, x1, y1 = box.corners
@@ -199,16 +204,16 @@ def cleared_outside(mask: Mask, box: AmodalBox, canvas: Canvas) -> Mask:
 
 
 def agreement(mask: Mask, box: AmodalBox, canvas: Canvas) -> float:
-    """IoU of a box and the tight box of a mask on the canvas, 0..1; 0 for an empty mask.
+    """Return the IoU of a box and the tight box of a mask on the canvas, 0..1; 0 for an empty mask.
 
-    A box beyond the canvas is measured by its part on it: no mask can reach further.
+    Only the part of the box on the canvas counts, because no mask reaches further.
     """
     tight = box_xyxy(mask)
     return 0.0 if tight is None else box_agreement(mask_corners(tight, canvas), box, canvas)
 
 
 def box_agreement(tight: Corners, box: AmodalBox, canvas: Canvas) -> float:
-    """The same, from the mask's box in clip pixels."""
+    """Return the IoU of a box and ``tight``, the tight box of a mask in clip pixels, 0..1. See ``agreement``."""
     left, top, (width, height) = canvas.pad_left, canvas.pad_top, canvas.size_wh
     x0, y0 = max(box.x0, -left), max(box.y0, -top)
     x1, y1 = min(box.x1, width - left), min(box.y1, height - top)

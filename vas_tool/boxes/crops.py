@@ -1,6 +1,8 @@
-"""The crop around a box: which rectangle, the exact map to its pixels and back, cutting pictures, pasting masks.
+"""The crop around a box: its rectangle, the exact map to its pixels and back, cutting pictures, pasting masks.
 
-Clip pixels by their edges, as in ``keyframes``. ``ui/workbench/boxes.js`` computes the same rectangle for the preview.
+Coordinates are clip pixels by their edges, as in ``keyframes``. ``ui/workbench/boxes.js`` computes the same rectangle
+for
+the preview.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from vas_tool.types import Canvas, Mask, Scalar, SizeWH
 IntArray = npt.NDArray[np.int_]
 
 ROUNDING = 1e-9
-"""Scales this near to 1 are 1, and places this near to the border of a pixel are on it: a corner that is computed as
--1.4999999999999996 must not cut like -1.5 and paste unlike it."""
+"""Scales this close to 1 are 1, and positions this close to the border of a pixel are on it. Otherwise a corner that is
+computed as -1.4999999999999996 could be cut like -1.5 and pasted unlike it."""
 
 MARGIN_LIMIT = 4.0
-"""Beyond this a crop shows hardly anything of the object."""
+"""Largest margin. With a larger one, a crop shows hardly anything of the object."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,17 @@ class CropRule:
     """How a box becomes a crop."""
 
     margin: float = 0.25
-    """This part of the box's size is added on each side (``--pad``)."""
+    """Share of the box's size that is added on each side (``--pad``)."""
     keep_aspect: bool = True
-    """Grow the shorter side until the rectangle has the model's proportions; False stretches the box to them."""
+    """True grows the shorter side to the model's proportions; False stretches the box to them."""
     span: bool = False
-    """One rectangle around all boxes, the same on every frame, instead of a rectangle a frame."""
+    """True uses one rectangle around all boxes for every frame; False uses one rectangle per frame."""
     compare: bool = True
-    """Make the result without the crop as well, to be looked at beside it."""
+    """Whether the result without the crop is also made, for comparison."""
 
     @property
     def words(self) -> str:
-        """``25 % margin, proportions kept, one a frame``"""
+        """Return the rule as text, for example ``25 % margin, proportions kept, one a frame``."""
         how = "proportions kept" if self.keep_aspect else "stretched"
         return f"{self.margin:.0%} margin, {how}, {'one for all frames' if self.span else 'one a frame'}"
 
@@ -53,7 +55,7 @@ class CropRule:
 
 
 def crop_around(corners: Corners, size_wh: SizeWH, rule: CropRule) -> Crop:
-    """The crop of ``size_wh`` around a rectangle, with the rule's margin and proportions."""
+    """Return the crop of ``size_wh`` around a rectangle, with the rule's margin and proportions."""
     x0, y0, x1, y1 = corners
     width, height = (x1 - x0) * (1 + 2 * rule.margin), (y1 - y0) * (1 + 2 * rule.margin)
     if rule.keep_aspect:
@@ -65,9 +67,10 @@ def crop_around(corners: Corners, size_wh: SizeWH, rule: CropRule) -> Crop:
 
 @dataclass(frozen=True)
 class Crop:
-    """A rectangle of clip pixels shown as a picture of ``size_wh``; the map between them is exact and invertible.
+    """A rectangle of clip pixels that is shown as a picture of ``size_wh``. The map between them is exact and
+    invertible.
 
-    Crop pixel u covers clip pixels ``x0 + u * (x1 - x0) / width`` to the same for u + 1.
+    Crop pixel u covers the clip pixels from ``x0 + u * (x1 - x0) / width`` to ``x0 + (u + 1) * (x1 - x0) / width``.
     """
 
     x0: float
@@ -83,31 +86,31 @@ class Crop:
 
     @property
     def corners(self) -> Corners:
-        """x0, y0, x1, y1 in clip pixels."""
+        """x0, y0, x1, y1 of the rectangle, in clip pixels."""
         return self.x0, self.y0, self.x1, self.y1
 
     @property
     def scale_xy(self) -> tuple[float, float]:
-        """Crop pixels for one clip pixel, across and down."""
+        """Crop pixels per clip pixel, horizontally and vertically."""
         return self.size_wh[0] / (self.x1 - self.x0), self.size_wh[1] / (self.y1 - self.y0)
 
     def to_crop(self, x: float, y: float) -> tuple[float, float]:
-        """A place in clip pixels (by the edges) -> in crop pixels."""
+        """Return a position in clip pixels (by the edges) in crop pixels."""
         across, down = self.scale_xy
         return (x - self.x0) * across, (y - self.y0) * down
 
     def to_clip(self, u: float, v: float) -> tuple[float, float]:
-        """The reverse of ``to_crop``."""
+        """Return a position in crop pixels in clip pixels (by the edges)."""
         across, down = self.scale_xy
         return self.x0 + u / across, self.y0 + v / down
 
     def to_json(self) -> list[float]:
-        """[x0, y0, x1, y1, width, height]: all that the map is made of."""
+        """Return [x0, y0, x1, y1, width, height], which define the map."""
         return [*self.corners, *self.size_wh]
 
     @classmethod
     def from_json(cls, numbers: Sequence[float]) -> Crop:
-        """The reverse of ``to_json``. Raises PromptError when it is no crop."""
+        """Return the crop of ``to_json``'s numbers. Raises PromptError when they are no crop."""
         if len(numbers) != 6:
             raise PromptError(f"a crop is [x0, y0, x1, y1, width, height]; got {list(numbers)}")
         x0, y0, x1, y1, width, height = numbers
@@ -116,20 +119,21 @@ class Crop:
     def cut(
         self, array: npt.NDArray[Scalar], *, origin_xy: tuple[int, int] = (0, 0), fill: float = 0
     ) -> npt.NDArray[Scalar]:
-        """The crop of a picture (H, W) or (H, W, C): (height, width[, C]) of the same dtype, ``fill`` beyond its rim.
+        """Return the crop (height, width[, C]) of a picture (H, W) or (H, W, C), with the same dtype; ``fill`` beyond
+        it.
 
-        ``origin_xy`` is where the picture's left upper corner lies in clip pixels: (0, 0) for what has the frame's
-        size, (-pad_left, -pad_top) for what has the canvas's. bool is taken from the nearest pixel, everything else
-        linearly, averaged where the crop is the smaller. A crop of whole pixels at their own size is a plain copy.
+        ``origin_xy`` is the upper left corner of the picture in clip pixels: (0, 0) for a picture of the frame's size,
+        (-pad_left, -pad_top) for one of the canvas's size. bool uses the nearest pixel; everything else uses linear
+        interpolation, averaged where the crop is smaller. A crop of whole pixels at scale 1 is a copy.
         """
         if array.dtype == bool or self._is_whole:
             return self._nearest(array, origin_xy, fill)
-        # cv2.warpAffine takes one sample a pixel: draw larger first where pixels of the crop hold several of the clip's
+        # cv2.warpAffine samples once per pixel: draw larger first where a pixel of the crop covers several of the clip
         finer = int(np.ceil(max(1.0, *(1 / scale for scale in self.scale_xy)) - ROUNDING))
         width, height = self.size_wh[0] * finer, self.size_wh[1] * finer
         large = Crop(*self.corners, (width, height))
         (across, down), (left, top) = large.scale_xy, origin_xy
-        # + 0.5: cv2 counts from the middle of the first pixel
+        # + 0.5: cv2's coordinates start at the centre of the first pixel
         inverse = np.array(
             [[1 / across, 0, self.x0 - left + 0.5 / across - 0.5], [0, 1 / down, self.y0 - top + 0.5 / down - 0.5]]
         )
@@ -139,10 +143,11 @@ class Crop:
         return np.asarray(drawn if finer == 1 else cv2.resize(drawn, self.size_wh, interpolation=cv2.INTER_AREA))
 
     def paste(self, mask: Mask, canvas: Canvas) -> Mask:
-        """A mask of the crop's size, (height, width), laid back on the canvas: (canvas H, W), False outside the crop.
+        """Return a mask of the crop's size, (height, width), as (canvas H, W); False outside the crop.
 
-        Taken from the nearest pixel where the crop is the larger, so that ``paste`` undoes ``cut`` on whatever lies
-        inside the crop; linearly, half and more being the object, where it is the smaller.
+        Where the crop is larger than the clip, the nearest pixel is used, so that ``paste`` inverts ``cut`` inside the
+        crop.
+        Where it is smaller, linear interpolation is used, and values of a half or more are the object.
         """
         if min(self.scale_xy) < 1 - ROUNDING:
             soft = self._back(mask.astype(np.float32), canvas, linear=True)
@@ -156,7 +161,7 @@ class Crop:
 
     def _nearest(self, array: npt.NDArray[Scalar], origin_xy: tuple[int, int], fill: float) -> npt.NDArray[Scalar]:
         (width, height), (across, down) = self.size_wh, self.scale_xy
-        # Between two pixels the first is taken: paste takes the second, so that the two undo each other there too.
+        # Between two pixels the first is used, and paste uses the second, so that the two invert each other there, too.
         x = self.x0 - origin_xy[0] + (np.arange(width) + 0.5) / across
         y = self.y0 - origin_xy[1] + (np.arange(height) + 0.5) / down
         columns, rows = (np.ceil(at - ROUNDING).astype(int) - 1 for at in (x, y))
@@ -176,7 +181,7 @@ class Crop:
 
 
 def _taken(array: npt.NDArray[Scalar], rows: IntArray, columns: IntArray, *, fill: float) -> npt.NDArray[Scalar]:
-    """``array[rows][:, columns]``, and ``fill`` where there is no such row or column."""
+    """Return ``array[rows][:, columns]``, with ``fill`` where the row or column does not exist."""
     height, width = array.shape[:2]
     known_rows, known_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
     out = np.full((len(rows), len(columns), *array.shape[2:]), fill, array.dtype)
@@ -185,5 +190,5 @@ def _taken(array: npt.NDArray[Scalar], rows: IntArray, columns: IntArray, *, fil
 
 
 def _numbers(array: npt.NDArray[Scalar]) -> npt.NDArray[np.integer | np.floating]:
-    """For cv2, which takes any number but no bool."""
+    """Return the array with numbers in place of bool, which cv2 does not take."""
     return array  # type: ignore[return-value]

@@ -1,8 +1,9 @@
-"""Amodal boxes in a file of their own, for the command line: a JSON list of [frame_index, x0, y0, x1, y1].
+"""Reads a file of amodal boxes for the command line: a JSON list of [frame_index, x0, y0, x1, y1].
 
-Frames are those of the clip, corners are clip pixels and may lie outside the picture. Each entry is a keyframe; between
-two of them the box moves linearly, before the first and after the last there is none. [frame_index] alone says that
-there is no box from that frame on, until the next entry; the box before it is held.
+Frames are frames of the clip. Corners are clip pixels and may lie outside the picture. Each entry is a keyframe.
+Between two
+keyframes the box moves linearly; before the first and after the last there is no box. [frame_index] alone ends the box:
+from that frame to the next entry there is none, and the box before it keeps its place until then.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ FORM = "a JSON list of [frame_index, x0, y0, x1, y1], or [frame_index] where a b
 
 
 def read_boxes(file: Path, *, num_frames: int) -> tuple[BoxKeyframe, ...]:
-    """The keyframes, ascending. Raises InputError that lists everything that is wrong at once."""
+    """Return the keyframes, ascending. Raises one InputError that lists everything that is wrong."""
     try:
         data = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:

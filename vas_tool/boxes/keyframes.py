@@ -1,8 +1,10 @@
-"""Amodal boxes: keyframes, the boxes between them, and the padding they need. ``crops`` cuts pictures around one.
+"""Amodal boxes: keyframes, the boxes between them, and the padding that they need.
 
-A box is in *clip pixels* by its edges: pixel (i, j) covers i..i + 1 and j..j + 1, so a box of one pixel is one wide.
-It may leave the frame. ``ui/workbench/boxes.js`` holds the same interpolation for the browser; both are tested on
-``tests/box_cases.json``.
+A box is in *clip pixels* by its edges: pixel (i, j) covers i..i + 1 and j..j + 1, so a box of one pixel has width 1. It
+may
+leave the frame. ``ui/workbench/boxes.js`` computes the same interpolation in the browser; tests compare both on the
+same
+cases.
 """
 
 from __future__ import annotations
@@ -18,20 +20,20 @@ Corners = tuple[float, float, float, float]
 """x0, y0, x1, y1 in clip pixels, by the edges."""
 
 PADDINGS = (0.0, 0.25, 0.5)
-"""The usual canvases: this part of the frame is added on each side (TAO-Amodal's annotators had 0.5)."""
+"""Usual paddings: the share of the frame that is added on each side. TAO-Amodal's annotators used 0.5."""
 
 
 # --- keyframes --------------------------------------------------------------------------------------------------------
 
 
 def with_keyframe(keyframes: Sequence[BoxKeyframe], keyframe: BoxKeyframe) -> tuple[BoxKeyframe, ...]:
-    """The keyframes with this one in place of an earlier one on its frame, ascending."""
+    """Return the keyframes, ascending, with this one. It replaces an earlier keyframe on its frame."""
     others = [other for other in keyframes if other.frame_index != keyframe.frame_index]
     return tuple(sorted([*others, keyframe], key=lambda k: k.frame_index))
 
 
 def without_keyframe(keyframes: Sequence[BoxKeyframe], frame_index: int) -> tuple[BoxKeyframe, ...]:
-    """The keyframes without the one on a frame. Raises PromptError when there is none."""
+    """Return the keyframes without the one on a frame. Raises PromptError when the frame has none."""
     others = tuple(keyframe for keyframe in keyframes if keyframe.frame_index != frame_index)
     if len(others) == len(keyframes):
         raise PromptError(f"frame {frame_index} has no amodal box of its own to remove; go to a keyframe")
@@ -39,10 +41,11 @@ def without_keyframe(keyframes: Sequence[BoxKeyframe], frame_index: int) -> tupl
 
 
 def ended(keyframes: Sequence[BoxKeyframe], frame_index: int) -> tuple[BoxKeyframe, ...]:
-    """The keyframes with no box from a frame on, until the next keyframe.
+    """Return the keyframes with no box from a frame to the next keyframe.
 
-    The frames before keep the boxes they had: one that was computed on the frame before becomes a keyframe, or else
-    the last box is held until there. Raises PromptError when there is no box before that could end.
+    Earlier frames keep their boxes: an interpolated box on the frame before becomes a keyframe; otherwise the last box
+    is
+    held. Raises PromptError when there is no earlier box.
     """
     before = [keyframe for keyframe in keyframes if keyframe.frame_index < frame_index]
     if not before or isinstance(max(before, key=lambda k: k.frame_index), NoBox):
@@ -53,16 +56,18 @@ def ended(keyframes: Sequence[BoxKeyframe], frame_index: int) -> tuple[BoxKeyfra
 
 
 def drawn(keyframes: Sequence[BoxKeyframe]) -> list[AmodalBox]:
-    """The keyframes that are boxes."""
+    """Return the keyframes that are boxes."""
     return [keyframe for keyframe in keyframes if isinstance(keyframe, AmodalBox)]
 
 
 def box_on(keyframes: Sequence[BoxKeyframe], frame_index: int) -> AmodalBox | None:
-    """The box on a frame: a keyframe itself, or linearly between two; None before the first and after the last.
+    """Return the box on a frame: a keyframe, or interpolated between two; None before the first and after the last.
 
-    Each edge is ``a + (b - a) * t`` with ``t = (frame - frame_a) / (frame_b - frame_a)``, in this order of operations:
-    the browser computes the same number to the last bit. From a ``NoBox`` to the next keyframe there is no box; the
-    box before it is held as it is.
+    Each edge is ``a + (b - a) * t`` with ``t = (frame - frame_a) / (frame_b - frame_a)``. With this order of operations
+    the
+    browser computes the same bits. From a ``NoBox`` to the next keyframe there is no box, and the box before it does
+    not
+    move.
     """
     for keyframe in keyframes:
         if keyframe.frame_index == frame_index:
@@ -84,7 +89,7 @@ def _between(before: BoxKeyframe, after: BoxKeyframe, frame_index: int) -> Amoda
 
 
 def boxes_by_frame(keyframes: Sequence[BoxKeyframe]) -> dict[int, AmodalBox]:
-    """frame_index -> box, on every frame that has one, ascending."""
+    """Return frame_index -> box for every frame that has a box, ascending."""
     ascending = sorted(keyframes, key=lambda k: k.frame_index)
     found: dict[int, AmodalBox | None] = {}
     for before, after in pairwise(ascending):
@@ -96,7 +101,7 @@ def boxes_by_frame(keyframes: Sequence[BoxKeyframe]) -> dict[int, AmodalBox]:
 
 
 def is_interpolated(keyframes: Sequence[BoxKeyframe], frame_index: int) -> bool:
-    """Whether the box on a frame was computed rather than given."""
+    """Return whether the box on a frame is interpolated."""
     return box_on(keyframes, frame_index) is not None and all(k.frame_index != frame_index for k in keyframes)
 
 
@@ -104,7 +109,7 @@ def is_interpolated(keyframes: Sequence[BoxKeyframe], frame_index: int) -> bool:
 
 
 def box_iou(a: Corners, b: Corners) -> float:
-    """Intersection over union of two boxes by their areas, 0..1; 0 when both are empty."""
+    """Return the intersection over union of two boxes, 0..1; 0 when both are empty."""
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     shared = max(0.0, width) * max(0.0, height)
     total = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
@@ -112,12 +117,12 @@ def box_iou(a: Corners, b: Corners) -> float:
 
 
 def leaves_frame(box: AmodalBox, frame_wh: SizeWH) -> bool:
-    """Whether a part of the box lies outside the picture."""
+    """Return whether a part of the box lies outside the picture."""
     return box.x0 < 0 or box.y0 < 0 or box.x1 > frame_wh[0] or box.y1 > frame_wh[1]
 
 
 def padding_for(boxes: Sequence[AmodalBox], frame_wh: SizeWH) -> float:
-    """The least of PADDINGS whose canvas holds the boxes; the largest when none does."""
+    """Return the smallest of PADDINGS whose canvas contains the boxes; the largest when none does."""
     width, height = frame_wh
     needs = [max(-b.x0 / width, -b.y0 / height, b.x1 / width - 1, b.y1 / height - 1) for b in boxes]
     need = max(needs, default=0.0)
@@ -125,14 +130,14 @@ def padding_for(boxes: Sequence[AmodalBox], frame_wh: SizeWH) -> float:
 
 
 def canvas_for(boxes: Sequence[AmodalBox], frame_wh: SizeWH) -> Canvas:
-    """The frame, padded so that the boxes fit (see ``padding_for``)."""
+    """Return the frame's canvas, padded so that the boxes fit (see ``padding_for``)."""
     return Canvas.padded(frame_wh, padding_for(boxes, frame_wh))
 
 
 def beyond(box: AmodalBox, canvas: Canvas) -> float:
-    """How far a box reaches beyond the canvas, in pixels, on the side where it does most; 0 when that holds it.
+    """Return how far a box reaches beyond the canvas, in pixels, on the worst side; 0 when it is inside.
 
-    No mask lies beyond the canvas: what was drawn there is cut off.
+    Masks are cut at the border of the canvas.
     """
     width, height = canvas.frame_wh
     sides = (-canvas.pad_left - box.x0, -canvas.pad_top - box.y0)
@@ -141,13 +146,13 @@ def beyond(box: AmodalBox, canvas: Canvas) -> float:
 
 
 def mask_corners(box: tuple[int, int, int, int], canvas: Canvas) -> Corners:
-    """The tight box of a mask on the canvas (``masks.box_xyxy``) in clip pixels: it may be negative."""
+    """Return the tight box of a mask on the canvas (``masks.box_xyxy``) in clip pixels; it may be negative."""
     x0, y0, x1, y1 = box
     return x0 - canvas.pad_left, y0 - canvas.pad_top, x1 - canvas.pad_left, y1 - canvas.pad_top
 
 
 def union(boxes: Sequence[Corners]) -> Corners:
-    """The least box around several. Raises PromptError when there are none."""
+    """Return the smallest box around several boxes. Raises PromptError when there are none."""
     if not boxes:
         raise PromptError("there is no box to crop to; draw one")
     x0, y0, x1, y1 = zip(*boxes, strict=True)

@@ -1,1 +1,1 @@
-"""Projects made of other tools' files."""
+"""Makes projects from files of other tools."""

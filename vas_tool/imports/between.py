@@ -1,4 +1,4 @@
-"""Which files of a folder of frames make the clip, when only some of them are annotated. Pure functions."""
+"""Chooses the files of a clip from a folder of frames of which only some are annotated. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from statistics import median
 from vas_tool.errors import InputError
 
 SLOWER = 0.98
-"""A clip below this part of the rate asked for is a slower one."""
+"""A clip is slower than requested if its rate is below this share of the requested rate."""
 
 
 def seconds_of(frame_indices: Sequence[int | None], *, annotated_fps: float) -> list[float]:
-    """When the annotated frames are shown, the first at 0 seconds.
+    """Return the times of the annotated frames in seconds; the first is 0.
 
-    ``frame_indices`` counts at the video's own rate, and most annotated frames are ``1 / annotated_fps`` seconds
-    apart: the usual step between them is that long. Without indices, every step is. Raises InputError.
+    ``frame_indices`` count at the video's own rate. The usual step between annotated frames lasts ``1 / annotated_fps``
+    seconds. Without indices, every step lasts that long. Raises InputError.
     """
     if not annotated_fps > 0:
         raise InputError(f"the annotated frames a second must be more than 0, got {annotated_fps}; 1 is the usual one")
@@ -31,10 +31,11 @@ def seconds_of(frame_indices: Sequence[int | None], *, annotated_fps: float) -> 
 def between(
     places: Sequence[int], seconds: Sequence[float], *, fps: float, broken: Collection[int] = ()
 ) -> list[tuple[int, float]]:
-    """(place, seconds) of the clip's frames: every annotated one, and those nearest to the clip's rate between them.
+    """Return (place, seconds) of the clip's frames: every annotated frame, and those between that fit the clip's rate
+    best.
 
-    ``places`` are those of the annotated frames among all files, ascending; the files between two of them are taken
-    to be evenly spaced in time. No file comes twice; a file at one of the places ``broken`` gives way to another.
+    ``places`` are the indices of the annotated frames among all files, ascending. Files between two of them are evenly
+    spaced in time. No file is taken twice. Files at the places ``broken`` are replaced by others.
     """
     chosen: list[tuple[int, float]] = []
     for (first, last), (start, end) in zip(pairwise(places), pairwise(seconds), strict=True):
@@ -47,7 +48,7 @@ def between(
 
 
 def rate_of(seconds: Sequence[float], *, fps: float) -> float:
-    """Frames a second of the clip: what was asked for, or the average when there are fewer frames than that."""
+    """Return the frames per second of the clip: the requested rate, or the average rate if that is lower."""
     if len(seconds) < 2:
         return fps
     average = (len(seconds) - 1) / (seconds[-1] - seconds[0])

@@ -1,4 +1,4 @@
-"""Samples of 25 frames -> projects: masks as given modal masks, amodal boxes as keyframes."""
+"""Makes projects from samples of 25 frames: masks become given modal masks, amodal boxes become keyframes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from vas_tool.types import AmodalBox, FrameRecord
 from vas_tool.video import ListedImages
 
 SAMPLE_FPS = {"sail-vos": 8.0, "tao-amodal": 1.0}
-"""Frames a second of the samples, where nothing else is said: what the method is trained with, and how TAO is
-annotated (spec.md 3.3, 6.1)."""
+"""Default frames per second of the samples: the rate at which Diffusion-VAS is trained, and at which TAO is
+annotated."""
 
 
 @dataclass(frozen=True)
 class SampleChoice:
-    """Which samples to take; what is empty takes all."""
+    """Which samples to take. An empty field takes all."""
 
     videos: tuple[str, ...] = ()
-    """Ids."""
+    """Ids of videos."""
     tracks: tuple[str, ...] = ()
-    """Ids (``track_id``, ``obj_id``)."""
+    """Ids of tracks or objects (``track_id``, ``obj_id``)."""
 
     def takes(self, sample: Sample) -> bool:
-        """Whether the sample was asked for."""
+        """Return whether the sample is chosen."""
         return (not self.videos or str(sample.video_id) in self.videos) and (
             not self.tracks or str(sample.object_id) in self.tracks
         )
@@ -53,13 +53,14 @@ def import_samples(
     categories: Path | None = None,
     progress: Progress = silent,
 ) -> Imported:
-    """Make a project of every chosen sample, or of several that share their frames; ``frames`` is the files' root.
+    """Make a project from every chosen sample. Samples with the same frames share a project. ``frames`` is the files'
+    root.
 
-    ``with_amodal`` takes the amodal masks of a SAIL-VOS file over; else they are left to be made. ``categories`` is
-    a JSON file with a list of that name, to call the objects by. What is wrong is listed, the rest is imported.
+    ``with_amodal`` imports the amodal masks of a SAIL-VOS file, too. ``categories`` is a JSON file with a list
+    ``categories``, which names the objects. Wrong samples are listed; the others are imported.
 
-    Raises FormatError when a file cannot be read or nothing was chosen (with all that is wrong
-    in it); Cancelled.
+    Raises FormatError when a file cannot be read or no sample is chosen; the message lists everything that is wrong in
+    the file. Raises Cancelled.
     """
     file = read_samples(annotations)
     wanted = [sample for sample in file.samples if (choice or SampleChoice()).takes(sample)]
@@ -91,7 +92,7 @@ def _labels(path: Path) -> dict[int, str]:
 
 
 def _wrong_frames(sample: Sample, frames: Path) -> list[str]:
-    """What keeps the sample's pictures from being its clip."""
+    """Return why the sample's pictures cannot be its clip; empty if they can."""
     wrong = []
     for name in sample.file_names:
         path = PurePosixPath(name)
@@ -113,7 +114,9 @@ def _images(sample: Sample, frames: Path, *, fps: float) -> ListedImages:
 
 
 def _name(sample: Sample) -> str:
-    """The folder of its frames, and the first of them: one video may have several windows."""
+    """Return the name of the project: the folder of the frames and the first frame. A video may have several
+    windows.
+    """
     first = PurePosixPath(sample.file_names[0])
     return folder_name(f"{first.parent}/{first.stem}")
 

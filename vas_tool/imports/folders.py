@@ -1,4 +1,4 @@
-"""Folders of frames and masks -> projects: TABE's, and the sequences of Diffusion-VAS."""
+"""Makes projects from folders of frames and masks: those of TABE, and the sequences of Diffusion-VAS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name,
 from vas_tool.video.order import in_natural_order
 
 TABE_FPS = 15.0
-"""At which TABE-51 was sampled (spec.md 4.6)."""
+"""Frames per second at which TABE-51 was sampled."""
 
 
 def import_tabe(
@@ -28,13 +28,13 @@ def import_tabe(
     mask_values: MaskValues = "auto",
     progress: Progress = silent,
 ) -> Imported:
-    """Make a project of a video's folder of TABE, or of each of those in ``folder`` or in its folder ``data``, as the
-    data set has them; masks are given modal masks.
+    """Make a project from a video's folder of TABE, or from each such folder in ``folder`` or in its folder ``data``.
 
-    ``label`` is the object's category; without it, the folder's name. ``with_amodal`` takes the ground truth over as
-    amodal masks; else it stays outside, so that what is made can be measured against it. Masks of several values are
-    several objects; ``mask_values`` says what they mean where that is not seen. What is wrong is listed, the rest is
-    imported. Raises FormatError when there is no such folder; Cancelled.
+    Masks become given modal masks. ``label`` is the object's category name; the default is the folder's name.
+    ``with_amodal`` imports the ground truth as amodal masks; without it, new masks can be measured against the ground
+    truth.
+    Masks with several values are several objects; ``mask_values`` decides what values mean where the pictures do not.
+    Wrong folders are listed; the others are imported. Raises FormatError when there is no such folder; Cancelled.
     """
 
     def plan(inner: Path) -> Plan:
@@ -54,7 +54,10 @@ def import_sequence_folders(
     mask_values: MaskValues = "auto",
     progress: Progress = silent,
 ) -> Imported:
-    """The same for folders with ``rgbs`` and ``masks``."""
+    """Make a project from a folder with ``rgbs`` and ``masks``, or from each such folder in ``folder``.
+
+    Arguments and errors are those of ``import_tabe``.
+    """
 
     def plan(inner: Path) -> Plan:
         return _plan(inner, read_sequences(inner), fps=fps, label=label, values=mask_values)
@@ -111,7 +114,7 @@ def _plan(
 
 
 def _of_the_same(folder: Path, modal: MaskFolder, amodal: MaskFolder | None) -> dict[str, Mapping[int, ReadMask]]:
-    """Name of an object -> its amodal masks."""
+    """Return the name of an object -> its amodal masks."""
     if amodal is None or not any(given.read for given in amodal.objects):
         return {}
     if len(modal.objects) == len(amodal.objects) == 1:

@@ -1,4 +1,4 @@
-"""A project as it was planned from another tool's file: its frames, and what is known of each object."""
+"""Plans of projects that are imported from another tool's file, and the function that makes the projects."""
 
 from __future__ import annotations
 
@@ -24,58 +24,59 @@ from vas_tool.video import ListedImages
 from vas_tool.video.images import broken_images
 
 GIVEN = "given"
-"""Engine of an imported mask's stamp."""
+"""Engine name in the stamp of an imported mask."""
 
 ReadMask = Callable[[], Mask]
 
 
 @dataclass(frozen=True)
 class PlannedObject:
-    """One object, as far as the file tells of it."""
+    """One object with what the file states about it."""
 
     label: str
     boxes: tuple[Box, ...] = ()
-    """Around what is seen."""
+    """Boxes around the visible part."""
     amodal_boxes: tuple[BoxKeyframe, ...] = ()
     modal: Mapping[int, ReadMask] = field(default_factory=dict)
-    """frame_index -> what reads its modal mask, of the frame's size."""
+    """frame_index -> a function that reads the modal mask, of the frame's size."""
     amodal: Mapping[int, ReadMask] = field(default_factory=dict)
-    """frame_index -> what reads its amodal mask, of the frame's size too."""
+    """frame_index -> a function that reads the amodal mask, of the frame's size."""
     track: TrackOrigin | None = None
-    """The record it is made from."""
+    """The record that the object is made from."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One project."""
+    """One project that is to be made."""
 
     name: str
-    """Of its folder."""
+    """Name of the project's folder."""
     images: ListedImages
     fps: float
     objects: tuple[PlannedObject, ...]
     origin: Origin | None = None
-    """Without the tracks: those are the objects'."""
+    """The source records, without tracks, which the objects hold."""
     without: Callable[[Mapping[Path, str]], tuple[Plan | None, list[str]]] | None = None
-    """Plans it again without broken pictures (path -> what is wrong): None when nothing is left; and what to say of
-    them. None of its own where every picture is needed."""
+    """A function: broken pictures (path -> what is wrong) -> a new plan without them, None when nothing is left; and
+    notes.
+    None if the project needs every picture."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import made, and what it could not."""
+    """What an import made, and what it could not make."""
 
     projects: tuple[Path, ...]
     problems: tuple[str, ...] = ()
-    """What is wrong with the file or the frames: one sentence each, with the record's id."""
+    """One sentence for each error in the file or the frames, with the record's id."""
     notes: tuple[str, ...] = ()
-    """What was made, and what was there already."""
+    """Sentences about what was made, and what existed already."""
 
 
 def nothing_chosen(what: str, problems: Sequence[str]) -> FormatError:
-    """The error that says that a file has nothing to import, and all that is wrong in it, for that may be why.
+    """Return the error for a file with nothing to import. It lists everything that is wrong, which may be the reason.
 
-    ``what``: the file and how much is in it.
+    ``what`` names the file and the number of its records.
     """
     sentence = f"{what}, and nothing in it was chosen"
     wrong = [f"{sentence}; {counted(len(problems), 'problem')} in it:", *problems]
@@ -83,7 +84,7 @@ def nothing_chosen(what: str, problems: Sequence[str]) -> FormatError:
 
 
 def folder_name(name: str) -> str:
-    """A video's name as the name of a folder: ``val/LaSOT/clip`` -> ``val_LaSOT_clip``."""
+    """Return a video's name as the name of a folder: ``val/LaSOT/clip`` becomes ``val_LaSOT_clip``."""
     plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip("._")
     return plain or "project"
 
@@ -91,9 +92,9 @@ def folder_name(name: str) -> str:
 def make_all(
     plans: Iterable[Plan], projects: Path, *, problems: Sequence[str] = (), progress: Progress = silent
 ) -> Imported:
-    """Make every project below the folder ``projects``; those that are there already are left as they are.
+    """Make every project below the folder ``projects``. Existing projects stay as they are.
 
-    One that fails is a problem and leaves nothing; the others are made. Raises Cancelled.
+    If a project fails, it leaves nothing on disk and is listed as a problem; the others are made. Raises Cancelled.
     """
     made: list[Path] = []
     found, notes = list(problems), []
@@ -121,9 +122,10 @@ def make_all(
 
 
 def _make_what_is_good(plan: Plan, folder: Path, found: list[str], *, progress: Progress) -> Plan | None:
-    """Make a project, without its broken pictures if it can be planned so; the plan as it was made, None when none was.
+    """Make a project, without its broken pictures if the plan allows it. Returns the plan that was made; None when none
+    was.
 
-    What is wrong is added to ``found``. Raises what ``make`` raises.
+    Problems are added to ``found``. Raises what ``make`` raises.
     """
     try:
         make(plan, folder, progress=progress)
@@ -145,7 +147,7 @@ def _counted(objects: Sequence[PlannedObject]) -> str:
 
 
 def _cut(plan: Plan) -> str:
-    """What to say of boxes that no work area holds."""
+    """Return a note about boxes that no work area can contain; empty if there are none."""
     boxes, frame_wh = _amodal_boxes(plan), upright_size(plan.images.frames[0][0])
     cut = [box for box in boxes if beyond(box, canvas_for(boxes, frame_wh))]
     what = counted(len(cut), "amodal box reaches", "amodal boxes reach")
@@ -153,12 +155,12 @@ def _cut(plan: Plan) -> str:
 
 
 def make(plan: Plan, folder: Path, *, progress: Progress = silent) -> Path:
-    """Make one project; it takes its name when it is complete.
+    """Make one project. It gets its name when it is complete.
 
-    Raises ProjectError when it cannot be made, VideoError and FormatError for what is wrong with pictures, Cancelled.
+    Raises ProjectError when it cannot be made, VideoError and FormatError for errors in pictures, Cancelled.
     """
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    shutil.rmtree(beside, ignore_errors=True)  # of a process of this number that was killed
+    shutil.rmtree(beside, ignore_errors=True)  # left by a killed process with the same process id
     try:
         project = Project.create(beside, plan.images, fps=plan.fps, progress=progress)
         try:
@@ -179,7 +181,7 @@ def _fill(project: Project, plan: Plan) -> None:
     for object_id, planned in things.items():
         for frame_index, read in planned.modal.items():
             project.layers(object_id).given.put(frame_index, read(), Stamp(GIVEN))
-    # Only now, with every mask on disk, does the project rely on them.
+    # The project refers to the masks only now, when all of them are on disk.
     truth = replace(project.truth, canvas=canvas_for(_amodal_boxes(plan), project.clip.size_wh))
     for object_id, planned in things.items():
         truth = truth.with_object(_object(object_id, planned))

@@ -1,4 +1,4 @@
-"""The formats that can be imported, by name: what the command line calls."""
+"""The formats that can be imported, by name, for the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vas_tool.imports.planned import Imported
 from vas_tool.imports.tao_amodal import Choice, import_tao_amodal
 
 USUAL_FPS = 8.0
-"""Frames a second of a clip, where nothing else is said."""
+"""Default frames per second of a clip."""
 
 
 def _tao_amodal(options: Namespace, progress: Progress) -> Imported:
@@ -97,4 +97,4 @@ IMPORTS: dict[str, Callable[[Namespace, Progress], Imported]] = {
     "tabe": _tabe,
     "sequences": _sequences,
 }
-"""Format name -> what makes projects of it."""
+"""Name of a format -> the function that makes projects from it."""

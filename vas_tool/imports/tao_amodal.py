@@ -1,4 +1,6 @@
-"""TAO-Amodal annotations -> projects: one a video, with amodal boxes as keyframes and modal boxes as prompts."""
+"""Makes projects from TAO-Amodal annotations: one per video, with amodal boxes as keyframes and modal boxes as
+prompts.
+"""
 
 from __future__ import annotations
 
@@ -26,32 +28,32 @@ from vas_tool.video.images import image_paths, is_image
 from vas_tool.video.order import in_natural_order
 
 ANNOTATED_FPS = 1.0
-"""TAO is annotated once a second (spec.md 6.1)."""
+"""Annotated frames per second of TAO (Dave et al., ECCV 2020)."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which videos and tracks to take; what is empty or None takes all."""
+    """Which videos and tracks to take. An empty field, or None, takes all."""
 
     videos: tuple[str, ...] = ()
-    """Names, ends of names after a slash, ids, or patterns with * and ?."""
+    """Names of videos, ends of names after a slash, ids, or patterns with * and ?."""
     tracks: tuple[str, ...] = ()
-    """Ids."""
+    """Ids of tracks."""
     categories: tuple[str, ...] = ()
-    """Names."""
+    """Names of categories."""
     visibility: tuple[float, float] | None = None
-    """Lowest and highest: tracks that are in the band on some frame."""
+    """Lowest and highest visibility, 0..1. A track is taken if it is in this band on some frame."""
     out_of_frame: bool = False
-    """Only tracks with a box that leaves the frame."""
+    """Whether only tracks with a box that leaves the frame are taken."""
 
     def takes_video(self, video: TaoVideo) -> bool:
-        """Whether the video was asked for."""
+        """Return whether the video is chosen."""
         names = (video.name, str(video.id))
         asked = (n == w or fnmatchcase(n, w) or n.endswith(f"/{w}") for w in self.videos for n in names)
         return not self.videos or any(asked)
 
     def takes_track(self, track: TaoTrack, size_wh: SizeWH) -> bool:
-        """Whether the track was asked for."""
+        """Return whether the track is chosen."""
         if self.tracks and str(track.id) not in self.tracks:
             return False
         if self.categories and track.category not in self.categories:
@@ -63,7 +65,7 @@ class Choice:
 
 
 def leaves(xywh: Xywh, size_wh: SizeWH) -> bool:
-    """Whether a box reaches beyond the frame."""
+    """Return whether a box reaches beyond the frame."""
     x, y, width, height = xywh
     return x < 0 or y < 0 or x + width > size_wh[0] or y + height > size_wh[1]
 
@@ -78,13 +80,14 @@ def import_tao_amodal(
     annotated_fps: float = ANNOTATED_FPS,
     progress: Progress = silent,
 ) -> Imported:
-    """Make a project below ``projects`` of every chosen video; ``frames`` is the root of the files' names.
+    """Make a project below ``projects`` from every chosen video. ``frames`` is the root folder of the files' names.
 
-    Every annotated frame is in the clip, and the frames between two of them that come nearest to ``fps``, as far as
-    they are in the folder. What is wrong is listed, and the rest is imported.
+    The clip holds every annotated frame, and of the frames between, as far as they are in the folder, those that fit
+    ``fps`` best. Wrong records are listed; the others are imported.
 
-    Raises FormatError when the file cannot be read or nothing in it was chosen (with all that is wrong
-    in it); Cancelled.
+    Raises FormatError when the file cannot be read or nothing in it is chosen; the message lists everything that is
+    wrong
+    in the file. Raises Cancelled.
     """
     file = read_tao_amodal(annotations)
     chosen = _chosen(file, choice or Choice())
@@ -109,7 +112,7 @@ def _chosen(file: TaoAmodalFile, choice: Choice) -> list[tuple[TaoVideo, list[Ta
 
 @dataclass
 class _Planning:
-    """What is the same for all videos, and what was found wrong."""
+    """Plans the projects: settings that all videos share, and the problems found."""
 
     frames: Path
     fps: float
@@ -117,11 +120,11 @@ class _Planning:
     source: tuple[str, str]
     """Name and SHA-256 of the annotation file."""
     broken: Mapping[Path, str] = field(default_factory=dict)
-    """Pictures to do without, and what is wrong with each."""
+    """Pictures that are left out -> what is wrong with each."""
     problems: list[str] = field(default_factory=list)
 
     def plan(self, video: TaoVideo, tracks: Sequence[TaoTrack]) -> Plan | None:
-        """The project of one video; None, and why, when there is none."""
+        """Return the plan of one video; None, with a problem, when it cannot be made."""
         needed = {box.image_id for track in tracks for box in track.boxes}
         try:
             there = self._there(video, needed)
@@ -150,7 +153,7 @@ class _Planning:
     def _without(
         self, video: TaoVideo, tracks: Sequence[TaoTrack], broken: Mapping[Path, str]
     ) -> tuple[Plan | None, list[str]]:
-        """The project of a video without broken pictures, and what to say of them that was not said before."""
+        """Return the plan of a video without broken pictures, and new notes about them."""
         again = replace(self, broken={**self.broken, **broken}, problems=[])
         annotated = {self.frames / image.file_name for image in video.images}
         between_them = [what for file, what in broken.items() if file not in annotated]
@@ -159,7 +162,7 @@ class _Planning:
         return plan, [*news, *(f"video {video.id} ({video.name}): {what}" for what in between_them)]
 
     def _there(self, video: TaoVideo, needed: set[Id]) -> list[tuple[TaoImage, Path]]:
-        """The video's images with their files, in the files' order; what is missing is a problem."""
+        """Return the video's images with their files, in the files' order. Missing files are problems."""
         there: dict[Path, TaoImage] = {}
         missing: list[str] = []
         for image in video.images:
@@ -175,7 +178,7 @@ class _Planning:
                 there[file] = image
             elif image.id in needed:
                 missing.append(f"image {image.id}: {image.file_name} is not below {self.frames}")
-        if not there:  # one line for all of them: most likely it is the root that is wrong
+        if not there:  # one line for all of them: most likely the root folder is wrong
             example = f" ({missing[0]})" if missing else ""
             what = f"none of its annotated frames is there{example}; left out"
             self.problems.append(f"video {video.id} ({video.name}): {what}")
@@ -187,7 +190,7 @@ class _Planning:
         return [(image, file) for file, image in there.items()]
 
     def _frames(self, video: TaoVideo, there: list[tuple[TaoImage, Path]]) -> tuple[ListedImages, dict[Id, int]]:
-        """The clip's files, and where in the clip each annotated image is."""
+        """Return the clip's files, and the frame_index of each annotated image."""
         folder = there[0][1].parent
         files, notes = _files_in_order(folder, there)
         place_of = {path.name: place for place, path in enumerate(files)}
@@ -203,22 +206,22 @@ class _Planning:
         }
 
     def _seconds(self, video: TaoVideo, there: Sequence[TaoImage]) -> list[float]:
-        """When the annotated frames that are there are shown, the first at 0 seconds."""
-        listed = list({image.file_name: image for image in video.images}.values())  # those that are missing count, too
+        """Return the times of the annotated frames that exist, in seconds; the first is 0."""
+        listed = list({image.file_name: image for image in video.images}.values())  # missing files count, too
         when = seconds_of([image.frame_index for image in listed], annotated_fps=self.annotated_fps)
         second_of = {image.file_name: second for image, second in zip(listed, when, strict=True)}
         first = second_of[there[0].file_name]
         seconds = [second_of[image.file_name] - first for image in there]
         if all(before < after for before, after in pairwise(seconds)):
             return seconds
-        return [place / self.annotated_fps for place in range(len(there))]  # the names' order is another
+        return [place / self.annotated_fps for place in range(len(there))]  # the order of the names differs
 
     def _fits(self, video: TaoVideo, images: ListedImages) -> bool:
-        """Whether the pictures are as large as the annotations say: the first that can be read."""
+        """Return whether the first readable picture has the size that the annotations state."""
         for path, _ in images.frames:
             try:
                 size_wh = upright_size(path)
-            except FormatError:  # told when the project is made
+            except FormatError:  # reported when the project is made
                 continue
             break
         else:
@@ -243,8 +246,11 @@ class _Planning:
     def _keyframes(
         self, track: TaoTrack, boxes: Sequence[tuple[int, TaoBox]], frame_of: Mapping[Id, int]
     ) -> tuple[BoxKeyframe, ...]:
-        """The annotated boxes. Where the object is not on the next annotated frame, its box ends at once: when it left
-        is not told. A frame whose box did not read says nothing.
+        """Return the annotated boxes as keyframes.
+
+        If the object is absent on the next annotated frame, its box ends at once, because the file does not say when
+        the
+        object left. A frame with an unreadable box gives no keyframe.
         """
         keyframes: dict[int, BoxKeyframe] = {f: AmodalBox(f, *_corners(box.amodal_xywh)) for f, box in boxes}
         unclear = {frame_of[image] for image in track.unclear_images if image in frame_of}
@@ -256,7 +262,7 @@ class _Planning:
         return tuple(keyframes[f] for f in sorted(keyframes))
 
     def _prompt(self, frame_index: int, box: TaoBox, size_wh: SizeWH) -> Iterator[Box]:
-        """The modal box, cut to the frame; none where nothing is seen."""
+        """Yield the modal box, cut to the frame; nothing where no part is seen."""
         if box.modal_xywh is None:
             return
         x0, y0, x1, y1 = _corners(box.modal_xywh)
@@ -269,9 +275,11 @@ class _Planning:
 
 
 def _files_in_order(folder: Path, there: Sequence[tuple[TaoImage, Path]]) -> tuple[list[Path], tuple[str, ...]]:
-    """The clip's files as the annotations' ``frame_index`` orders them, and what a person should know of that.
+    """Return the clip's files in the order of the annotations' ``frame_index``, and notes for the user.
 
-    ``there`` is in that order where it is told. Names that sort otherwise do not say where files between belong.
+    ``there`` is in that order if the annotations state it. If the names sort differently, the places of the files
+    between
+    are unknown.
     """
     files = image_paths(folder)
     told = [image.frame_index for image, _ in there if image.frame_index is not None]

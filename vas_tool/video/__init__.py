@@ -1,9 +1,9 @@
-"""Videos in and out: a file or a folder of images -> a clip at 8 FPS by time stamp; frames -> a video file.
+"""Reads a video or a folder of images into a clip at 8 FPS by time stamp, and writes frames into a video file.
 
-import_frames    a video or a folder of images -> numbered frames on disk + where each comes from
-ListedImages     some images of a folder, chosen beforehand, to be made into a clip
-FolderClip       those frames as a Clip, read when asked for
-write_video      frames -> .mp4 or .gif
+import_frames    stores a video or a folder of images as numbered frames, and records the source of each
+ListedImages     a list of images of a folder for a clip
+FolderClip       the stored frames as a Clip, read when they are needed
+write_video      writes frames as .mp4 or .gif
 """
 
 from vas_tool.video.clip import FolderClip as FolderClip

@@ -19,24 +19,25 @@ from vas_tool.video.storing import frame_name
 
 CACHED_FRAMES = 32
 CACHED_BYTES = 128 << 20
-"""About 20 frames of 1080p or 5 of 2160p: the cache must not grow with the picture either."""
+"""Bytes of cached frames: about 20 frames of 1080p or 5 of 2160p. The limit does not grow with the picture."""
 FRAME_FILE = re.compile(r"(\d{5,})(\.jpg|\.png)")
 
 
 class FolderClip:
-    """The frames 00000.jpg (or .png), 00001.jpg, ... of a folder as a Clip; each is read when asked for.
+    """The frames 00000.jpg (or .png), 00001.jpg, ... of a folder as a Clip. A frame is read when it is needed.
 
-    Frames are (H, W, 3) uint8 RGB and read-only, because the cache shares them: copy one to change it. Any number
-    of threads may read. Two clips are equal only when they are the same object.
+    Frames are (H, W, 3) uint8 RGB and read-only, because the cache shares them: copy a frame to change it. Any number
+    of
+    threads may read. Two clips are equal only if they are the same Python object.
     """
 
     def __init__(self, frames_dir: Path, *, fps: float, size_wh: SizeWH) -> None:
-        """Raises VideoError when the folder cannot be read or holds no frame."""
+        """Open the folder. Raises VideoError when it cannot be read or holds no frame."""
         self._folder = Path(frames_dir)
         self._fps = fps
         self._size_wh = size_wh
         self.intrinsics: Intrinsics | None = None
-        """Of its camera, where they are known; whoever owns the clip sets them."""
+        """Intrinsics of the camera, if they are known. The owner of the clip sets them."""
         self._suffixes = _suffixes(self._folder)
         self._length = max(self._suffixes) + 1
         self._cache: OrderedDict[int, Frame] = OrderedDict()
@@ -47,12 +48,12 @@ class FolderClip:
 
     @property
     def size_wh(self) -> SizeWH:
-        """Width and height of every frame."""
+        """Width and height of every frame, in pixels."""
         return self._size_wh
 
     @property
     def fps(self) -> float:
-        """Frames a second of the clip."""
+        """Frames per second of the clip."""
         return self._fps
 
     def __len__(self) -> int:
@@ -68,7 +69,7 @@ class FolderClip:
         return self._frame(self._position(index))
 
     def frame_path(self, index: int) -> Path:
-        """The file of one frame (it may have gone missing). Raises IndexError outside the clip."""
+        """Return the path of one frame; the file may be missing. Raises IndexError outside the clip."""
         position = self._position(index)
         return self._folder / frame_name(position, self._suffixes.get(position, ".jpg"))
 
@@ -83,7 +84,7 @@ class FolderClip:
             if position in self._cache:
                 self._cache.move_to_end(position)
                 return self._cache[position]
-        # Decoding outside the lock: two threads may read the same frame twice, none waits for another's frame.
+        # Frames are decoded outside the lock: two threads may decode the same frame, but none waits for another frame.
         frame = read_frame(self.frame_path(position), self._size_wh)
         with self._lock:
             self._cache[position] = frame
@@ -94,9 +95,9 @@ class FolderClip:
 
 
 def read_frame(path: Path, size_wh: SizeWH) -> Frame:
-    """One frame file as a read-only (H, W, 3) RGB array.
+    """Return one frame file as a read-only (H, W, 3) uint8 RGB array.
 
-    Raises VideoError when it is missing, damaged or not of the size ``size_wh``.
+    Raises VideoError when it is missing, damaged or has another size than ``size_wh``.
     """
     remedy = "put it back from a copy of the project, or import the source again"
     try:
@@ -113,12 +114,12 @@ def read_frame(path: Path, size_wh: SizeWH) -> Frame:
 
 
 def as_rgb(image: Image.Image, *, white: float | None = None) -> Frame:
-    """A Pillow image as a read-only (H, W, 3) uint8 array; alpha is left out, deep grey is brought to 8 bits.
+    """Return a Pillow image as a read-only (H, W, 3) uint8 array. Alpha is dropped; deep grey is scaled to 8 bits.
 
-    ``white`` is the value that becomes 255; None: ``white_of`` the image.
+    ``white`` is the value that becomes 255; None takes ``white_of`` the image.
     """
     if is_deep(image):
-        # Pillow would clip such values at 255 instead of scaling them.
+        # Pillow would clip these values at 255 instead of scaling them.
         values = np.nan_to_num(np.asarray(image, np.float64)) * (255 / (white or white_of(image)))
         frame = np.repeat(values.round().clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
     else:
@@ -128,14 +129,14 @@ def as_rgb(image: Image.Image, *, white: float | None = None) -> Frame:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether a Pillow image is grey of more than 8 bits: I;16, I (32 bits), F (floating point)."""
+    """Return whether a Pillow image is grey with more than 8 bits: I;16, I (32 bits), F (floating point)."""
     return image.mode.startswith(("I", "F"))
 
 
 def white_of(image: Image.Image) -> float:
-    """The value of a deep image that is white: the highest one of 16 bits; of others 1, 255 or 65535, by what it holds.
+    """Return the value of white in a deep image: 65535 for 16 bits, else 1, 255 or 65535 depending on its values.
 
-    Values beyond have no such convention: the image's highest is white then.
+    Larger values follow no convention: then the image's highest value is white.
     """
     highest = float(np.nan_to_num(np.asarray(image, np.float64)).max())
     usual = [65535] if image.mode.startswith("I;16") else [255, 65535] if image.mode == "I" else [1, 255, 65535]
@@ -143,7 +144,7 @@ def white_of(image: Image.Image) -> float:
 
 
 def _suffixes(folder: Path) -> dict[int, str]:
-    """frame_index -> suffix of its file."""
+    """Return frame_index -> suffix of the frame's file."""
     try:
         names = [FRAME_FILE.fullmatch(path.name) for path in folder.iterdir()]
     except OSError as error:

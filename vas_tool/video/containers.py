@@ -1,4 +1,4 @@
-"""A video file -> an open container and the stream in it that is meant."""
+"""Opens a video file and chooses its video stream."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from PIL import Image
 from vas_tool.errors import VideoError
 
 NOT_PICTURES = frozenset({"tty", "bin", "xbin", "adf", "idf"})
-"""Demuxers that draw a text file as a picture."""
+"""FFmpeg demuxers that draw a text file as a picture."""
 STILL_ONLY = frozenset({"webp_pipe", "tiff_pipe"})
-"""Demuxers that take an animation, or a file of several pages, for one picture."""
+"""FFmpeg demuxers that read an animation, or a file of several pages, as one picture."""
 PLAYLISTS = frozenset({"hls", "dash", "concat", "sdp", "imf"})
-"""Files that name other files or addresses. They are refused: what opens is the one file that was chosen."""
+"""FFmpeg demuxers of files that name other files or addresses. They are refused: only the chosen file is opened."""
 CONVERT = "convert it to MP4 (ffmpeg -i IN -pix_fmt yuv420p OUT.mp4) and import that"
 
 
 def opened(path: Path) -> av.container.InputContainer:
-    """The open file; close it. Raises VideoError when it cannot be opened, or is a playlist or a text."""
+    """Return the open file, which the caller closes. Raises VideoError when it cannot be opened, or is a playlist
+    or text.
+    """
     try:
         with open(path, "rb") as file:
             head = file.read(12)
@@ -31,7 +33,7 @@ def opened(path: Path) -> av.container.InputContainer:
     if not head:
         raise VideoError(f"{path} is empty; copy it from its origin again")
     try:
-        # "file:" keeps a name such as "concat:a" or "http:x" from being taken for a protocol.
+        # Without "file:", FFmpeg would read a name such as "concat:a" or "http:x" as a protocol.
         container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
     except (FFmpegError, OSError, ValueError) as error:
         if head[4:8] == b"ftyp":
@@ -55,16 +57,16 @@ def opened(path: Path) -> av.container.InputContainer:
 
 
 def _num_pictures(path: Path) -> int:
-    # A damaged head raises whatever the bytes lead to; what is wrong with it, its decoder says.
+    # A damaged header can raise any exception; the decoder's message says what is wrong.
     with suppress(Exception), Image.open(path, formats=("WEBP", "TIFF")) as image:
         return int(getattr(image, "n_frames", 1))
     return 1
 
 
 def video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The stream that a player shows: of those that move, the first that is marked default, else the first.
+    """Return the stream that a player shows: of the moving streams, the first that is marked default, else the first.
 
-    Raises VideoError when there is none that can be decoded.
+    Raises VideoError when no stream can be decoded.
     """
     pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not pictures:
@@ -77,7 +79,7 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.Video
 
 
 def moves(stream: av.VideoStream) -> bool:
-    """Whether a stream is more than one picture, a cover for example, so far as its container says."""
+    """Return whether a stream has more than one picture, as far as its container states it. A cover has one."""
     return stream.frames != 1 and not stream.disposition & Disposition.attached_pic
 
 

@@ -1,4 +1,4 @@
-"""Whether a file stops before its own structure does: what was copied or recorded only in part."""
+"""Detects files whose end is missing because they were copied or recorded only in part."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from typing import BinaryIO
 from PIL import Image
 
 TAIL_BYTES = 4096
-"""In which the mark is looked for that ends a GIF."""
+"""Bytes at the end of a GIF in which its end mark is searched."""
 HEAD_BYTES = 1 << 16
-"""In which a file's own length is looked for."""
+"""Bytes at the start of a file in which its stated length is searched."""
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
-"""GUIDs: the object that an ASF file begins with, and that in it which tells the file's length."""
+"""GUIDs of the object at the start of an ASF file, and of the object in it that states the file's length."""
 LIVE_SIZES = frozenset({0, 0xFFFFFFFF})
-"""What a RIFF file says when its writer could not go back and fill in the length."""
+"""Lengths in a RIFF file whose writer could not fill in the length afterwards."""
 EBML_HEADER = 0x1A45DFA3
 SEGMENT = 0x18538067
-"""The EBML element that holds all of a Matroska or WebM file but its header."""
+"""EBML id of the segment, which holds all of a Matroska or WebM file but its header."""
 
 
 def is_cut(path: Path) -> bool:
-    """Whether bytes are missing at the end of an MP4, MOV, AVI, Matroska, WebM, ASF, FLV, GIF, PNG or JPEG.
+    """Return whether bytes are missing at the end of an MP4, MOV, AVI, Matroska, WebM, ASF, FLV, GIF, PNG or JPEG.
 
-    False for every other kind, and where the file does not say how long it is. Raises OSError.
+    False for every other kind, and for files that do not state their length. Raises OSError.
     """
     size = os.path.getsize(path)
     with open(path, "rb") as file:
@@ -40,7 +40,7 @@ def is_cut(path: Path) -> bool:
 
 
 def _boxes_missing(file: BinaryIO, size: int) -> bool:
-    """MP4 and MOV: boxes, each with its length (1: in the next 8 bytes; 0: to the end of the file) and its name."""
+    """Check an MP4 or MOV: boxes with a length (1: in the next 8 bytes; 0: to the end of the file) and a name."""
     place = 0
     while place + 8 <= size:
         file.seek(place)
@@ -55,7 +55,7 @@ def _boxes_missing(file: BinaryIO, size: int) -> bool:
 
 
 def _riff_missing(file: BinaryIO, size: int) -> bool:
-    """AVI (one RIFF chunk for each gigabyte)."""
+    """Check an AVI, which has one RIFF chunk per gigabyte."""
     place = 0
     while place + 8 <= size:
         file.seek(place)
@@ -70,7 +70,7 @@ def _riff_missing(file: BinaryIO, size: int) -> bool:
 
 
 def _ebml_missing(file: BinaryIO, size: int) -> bool:
-    """Matroska and WebM: the header, then the segment. A recording that was streamed does not tell its length."""
+    """Check a Matroska or WebM: the header, then the segment. A streamed recording does not state its length."""
     file.seek(0)
     data = file.read(HEAD_BYTES)
     place, name, length = _element(data, 0)
@@ -81,7 +81,9 @@ def _ebml_missing(file: BinaryIO, size: int) -> bool:
 
 
 def _element(data: bytes, place: int) -> tuple[int, int, int | None]:
-    """Where the contents of the EBML element at ``place`` begin, its name and its length; None where that is open."""
+    """Return the offset of the contents of the EBML element at ``place``, its id, and its length; None if it is
+    open.
+    """
     numbers = []
     for keeps_mark in (True, False):
         first = data[place] if place < len(data) else 0
@@ -94,7 +96,7 @@ def _element(data: bytes, place: int) -> tuple[int, int, int | None]:
 
 
 def _asf_missing(file: BinaryIO, size: int) -> bool:
-    """WMV and ASF: the File Properties object tells the length, unless it is a broadcast."""
+    """Check a WMV or ASF: the File Properties object states the length, except for a broadcast."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     place = head.find(ASF_PROPERTIES)
@@ -103,7 +105,7 @@ def _asf_missing(file: BinaryIO, size: int) -> bool:
 
 
 def _flv_missing(file: BinaryIO, size: int) -> bool:
-    """FLV: most writers tell the length in the metadata, as a number of floating point."""
+    """Check an FLV: most writers state the length in the metadata, as a floating point number."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     place = head.find(b"filesize\0")
@@ -111,13 +113,13 @@ def _flv_missing(file: BinaryIO, size: int) -> bool:
 
 
 def _gif_missing(file: BinaryIO, size: int) -> bool:
-    """GIF: ends with a semicolon; some writers fill up with zeros."""
+    """Check a GIF: it ends with a semicolon; some writers append zeros."""
     file.seek(max(0, size - TAIL_BYTES))
     return not file.read().rstrip(b"\0").endswith(b";")
 
 
 def _chunks_missing(file: BinaryIO, size: int) -> bool:
-    """PNG and APNG: chunks, each with its length and its name; the last is IEND. Cameras may write more behind it."""
+    """Check a PNG or APNG: chunks with a length and a name, the last is IEND. Cameras may append data."""
     place = 8
     while place + 12 <= size:
         file.seek(place)
@@ -129,7 +131,7 @@ def _chunks_missing(file: BinaryIO, size: int) -> bool:
 
 
 def _jpeg_missing(file: BinaryIO, _: int) -> bool:
-    """JPEG: only decoding tells, for its end mark is also that of the thumbnail in it."""
+    """Check a JPEG by decoding it, because its thumbnail has the same end mark."""
     file.seek(0)
     with suppress(Image.DecompressionBombError, SyntaxError, ValueError):
         try:
@@ -150,4 +152,4 @@ KINDS: tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO, int], bool]], ..
     (lambda head: head[:4] == b"\x89PNG", _chunks_missing),
     (lambda head: head[:3] == b"\xff\xd8\xff", _jpeg_missing),
 )
-"""What the first bytes of a kind of file are, and how it tells that some are missing."""
+"""(test of the first bytes, check for missing bytes) for each kind of file."""

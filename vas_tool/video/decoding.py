@@ -1,4 +1,4 @@
-"""A video file -> its frames, one after the other, whatever state the file is in."""
+"""Decodes a video file frame by frame, also when it is damaged or cut."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ from vas_tool.video.timeline import Jump, Timeline
 Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
 EARLY_SECONDS = Fraction(1, 10)
-"""A last frame that ends this much before the declared end, and at least three frames, is an early one."""
+"""Seconds: a file ends early if its last frame ends this long, and at least three frames, before the declared end."""
 COUNT_WHAT_IS_THERE = frozenset({"avi", "gif"})
-"""Demuxers whose duration, of a cut file, is that of what is left."""
+"""FFmpeg demuxers that state, for a cut file, the duration of the remaining part."""
 MAX_THREADS = 8
-"""That decode. Each of them holds a frame or two, and more are hardly faster."""
+"""Most decoding threads. Each holds one or two frames, and more threads are hardly faster."""
 
 
 @dataclass(frozen=True)
 class DecodedFrame:
-    """A frame as the decoder gave it, not converted yet."""
+    """A decoded frame that is not converted yet."""
 
     source_index: int
     picture: av.VideoFrame
 
 
 class VideoReader:
-    """Decodes the video stream of a file that a player shows, in order (use ``with``).
+    """Decodes, in order, the video stream that a player shows. Use it with ``with``.
 
-    Damaged packets are skipped and counted, a file that breaks off ends there; ``notes`` tells of both.
+    Damaged packets are skipped and counted; a cut file ends where it is cut. ``notes`` reports both.
     """
 
     def __init__(self, path: Path, *, tick: Callable[[], None]) -> None:
-        """Read the times of the whole file; ``tick`` is called meanwhile.
+        """Read the times of the whole file, and call ``tick`` repeatedly.
 
-        Raises VideoError when the file cannot be opened or has no pictures that can be decoded.
+        Raises VideoError when the file cannot be opened or has no picture that can be decoded.
         """
         self._container = opened(path)
         try:
             self.stream = video_stream(self._container, path)
-            """What is decoded."""
+            """The stream that is decoded."""
             context = self.stream.codec_context
             if context.width and context.height:
                 check_size((context.width, context.height), path.name)
             self.stream.thread_type = "AUTO"
             self.stream.thread_count = min(os.cpu_count() or 1, MAX_THREADS)
-            # Without it some decoders stop showing anything after one lost reference, to the end of the file.
+            # Without it some decoders return no further picture after one lost reference.
             context.flags |= Flags.output_corrupt
             self._scan: Scan = scan(path, tick=tick)
         except BaseException:
             self._container.close()
             raise
         self.num_decoded = 0
-        """Frames so far, those that were left out included."""
+        """Number of decoded frames, including those that were left out."""
         self._num_damaged_packets = 0
         self._num_damaged_frames = 0
         self._num_grey_frames = 0
@@ -87,23 +87,23 @@ class VideoReader:
 
     @property
     def timeline(self) -> Timeline:
-        """When the pictures are shown."""
+        """The times at which the pictures are shown."""
         return self._scan.timeline
 
     @property
     def _declared_seconds(self) -> Fraction | None:
-        """How long the video lasts, as the file declares it; None when it does not."""
+        """Return the duration of the video that the file declares; None when it declares none."""
         if self.stream.duration and self.stream.time_base:
             return self.stream.duration * self.stream.time_base
         return _tagged_seconds(self.stream.metadata.get("DURATION", ""))
 
     @property
     def _file_seconds(self) -> Fraction | None:
-        """How long the longest of the file's streams lasts, as it declares."""
+        """Return the declared duration of the longest stream of the file."""
         return Fraction(self._container.duration, av.time_base) if self._container.duration else None
 
     def frames(self, *, tick: Callable[[], None]) -> Iterator[tuple[Fraction | None, DecodedFrame]]:
-        """(presentation time in seconds or None, frame), in presentation order; ``tick`` is called between packets."""
+        """Yield (presentation time in seconds or None, frame) in presentation order; call ``tick`` between packets."""
         for packet in self._packets():
             tick()
             for picture in self._decode(packet):
@@ -121,17 +121,21 @@ class VideoReader:
         return time
 
     def _usable(self, picture: av.VideoFrame) -> bool:
-        """Count damage. A recording cut out of a longer one starts with grey pictures, up to its first whole one."""
+        """Return whether a picture is complete, and count damage.
+
+        A recording that was cut from a longer one starts with grey pictures, until its first complete picture.
+        """
         self._seen_whole |= not picture.is_corrupt
         self._num_damaged_frames += picture.is_corrupt and self._seen_whole
         self._num_grey_frames += not self._seen_whole
         return self._seen_whole
 
     def _packets(self) -> Iterator[Packet | None]:
-        """The stream's packets, then None to empty the decoder. Instead of times they carry their number.
+        """Yield the stream's packets, then None to flush the decoder. The packets carry their number in place of times.
 
-        The decoder passes it on, so it is known of which packet each frame is. Of a cut file, the half packet at its
-        end is left out: an error while the decoder is emptied would take whole frames with it.
+        The decoder copies the number, which identifies the packet of each frame. The incomplete packet at the end of a
+        cut file
+        is left out: an error while the decoder is flushed would lose complete frames.
         """
         latest: Packet | None = None
         number = 0
@@ -157,7 +161,9 @@ class VideoReader:
 
     @property
     def last_seconds(self) -> Fraction:
-        """For how long the last frame is shown, as far as the file tells, when all was read."""
+        """Return for how long the last frame is shown, as far as the file states it. Call it after reading
+        everything.
+        """
         usual, declared = self.timeline.interval, self._declared_seconds
         if declared is None or self._first_time is None or self.timeline.jumps:
             return usual
@@ -166,7 +172,7 @@ class VideoReader:
         return max(usual, declared - (self._latest_time - min(self._first_time, Fraction(0))))
 
     def notes(self) -> list[str]:
-        """What was wrong with what was read so far."""
+        """Return sentences about what is wrong with the part that was read."""
         notes = []
         if self._ends_early():
             notes.append(self._early_note())
@@ -200,22 +206,22 @@ class VideoReader:
             return self._broken_off
         if self._scan.is_cut:
             return True
-        # A file that lists its frames settles it: a last picture that is held for long is no cut file.
+        # A file that lists its frames decides it: a last picture that is held for long does not mean a cut file.
         if self.timeline.jumps or (self.stream.frames and self.num_decoded >= self.stream.frames):
             return False
         end, declared = self._latest_time + self.timeline.interval, self._declared_seconds
         if declared is None:
-            # The file is as long as its longest stream: a cut one has none that reaches its end.
+            # A file is as long as its longest stream. In a cut file no stream reaches the declared end.
             end, declared = max(end, self._scan.reach), self._file_seconds
         if declared is None or self._first_time is None:
             return False
-        # Some containers count their duration from 0, others from their first frame.
+        # Some containers measure their duration from 0, others from their first frame.
         missing = declared - (end - min(self._first_time, Fraction(0)))
         return missing > max(EARLY_SECONDS, 3 * self.timeline.interval)
 
 
 class _Clock:
-    """Tells when a frame is shown, by the number of its packet."""
+    """Finds the time of a frame by the number of its packet."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
@@ -223,11 +229,11 @@ class _Clock:
         self._place = -1
 
     def time(self, picture: av.VideoFrame) -> Fraction | None:
-        """Seconds on the source's clock of the next frame; None when it is not known."""
+        """Return the time of the next frame on the source's clock, in seconds; None when it is unknown."""
         if not self._timeline.by_output:
             return None if picture.pts is None else self._timeline.time(picture.pts)
-        # ``dts`` is the number of the packet upon which the decoder gave this frame: always so many after the frame's
-        # own place, also where a damaged one gave none. It is missing while the decoder is emptied.
+        # ``dts`` is the number of the packet after which the decoder returned this frame. Its distance from the frame's
+        # own packet is constant, also after a damaged packet without a frame. It is missing during the flush.
         if self._delay is None:
             self._delay = picture.dts or 0
         due = -1 if picture.dts is None else picture.dts - self._delay
@@ -244,6 +250,6 @@ def _jump_note(jumps: Sequence[Jump]) -> str:
 
 
 def _tagged_seconds(tag: str) -> Fraction | None:
-    """Of a Matroska track: ``00:00:02.040000000``."""
+    """Return the seconds of a Matroska track's duration tag, for example ``00:00:02.040000000``."""
     found = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", tag)
     return int(found[1]) * 3600 + int(found[2]) * 60 + Fraction(found[3]) if found else None

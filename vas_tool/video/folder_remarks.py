@@ -1,4 +1,4 @@
-"""What a person should know of the files of a folder of images: those that are left out, those that seem doubles."""
+"""Notes on the files of a folder of images: files that are left out, and files that look like duplicates."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ NOTES_AND_DATA = re.compile(
     r"\.(tar|gz|toml|tsv|txt|url|xml|ya?ml|zip)",
     re.IGNORECASE,
 )
-"""Endings of what nobody takes for a picture of a video; such files are left out without a word."""
+"""Suffixes of files that are clearly no pictures of a video. They are left out without a note."""
 NAMED = 3
-"""Files that a sentence names at most."""
+"""Most files that a sentence names."""
 
 
 def folder_remarks(folder: Path, taken: Sequence[Path]) -> list[str]:
-    """Sentences on the files of ``folder`` of which ``taken`` became frames; hidden files are nobody's."""
+    """Return sentences about the files of ``folder`` that are not in ``taken``, the frames. Hidden files are
+    ignored.
+    """
     names = {path.name for path in taken}
     left = sorted(path.name for path in folder.iterdir() if path.name not in names and _may_be_meant(path))
     by_stem: dict[str, list[str]] = defaultdict(list)
@@ -38,7 +40,7 @@ def folder_remarks(folder: Path, taken: Sequence[Path]) -> list[str]:
 
 
 def _may_be_meant(path: Path) -> bool:
-    """Broken links are meant, too."""
+    """Return whether a file could be a picture of the video. Broken links count."""
     return not (path.name.startswith(".") or path.is_dir() or NOTES_AND_DATA.fullmatch(path.suffix))
 
 

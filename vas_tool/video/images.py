@@ -1,4 +1,4 @@
-"""A folder of images -> numbered frames on disk."""
+"""Stores a folder of images as numbered frames on disk."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from vas_tool.video.source import ImportedClip, SourceInfo, check_size
 from vas_tool.video.storing import encode_jpeg, encode_png, frame_name, write_bytes
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-"""Lower case; other files of the folder are left alone."""
+"""Suffixes of images, in lower case. Other files of a folder are ignored."""
 STORED_AS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png"}
-"""Formats that are copied byte for byte. MPO is what some cameras call a JPEG with a second picture behind it."""
+"""Formats that are copied byte for byte. MPO is a JPEG with a second picture appended, which some cameras write."""
 PLAIN_MODES = frozenset({"1", "L", "P", "RGB"})
-"""Pillow's modes that browsers and engines see alike; the others (alpha, CMYK, more than 8 bits) are stored as RGB."""
+"""Pillow's modes that browsers and engines show equally. Others (alpha, CMYK, more than 8 bits) are stored as RGB."""
 DIM = 8
-"""Pictures whose brightest value is below this part of white are said to be dark."""
+"""A note reports pictures whose brightest value is below white divided by this."""
 EXIF_ORIENTATION = 0x0112
-"""The EXIF tag that says how a camera was held; 1 is upright."""
+"""EXIF tag of the camera's orientation; 1 is upright."""
 
 
 def import_images(source: Path, folder: Path, sampling: Sampling, *, progress: Progress) -> ImportedClip:
-    """Store the images of ``source`` that lie in the sampled range as frames in ``folder``.
+    """Store the images of ``source`` in the sampled range as frames in ``folder``.
 
-    Image i in the natural order of the names is shown at i / fps seconds. See ``import_frames`` for the rest.
+    Image i in the natural order of the names is shown at i / fps seconds. ``import_frames`` explains everything else.
     """
     paths = image_paths(source)
     chosen = _in_range(len(paths), sampling)
@@ -68,18 +68,18 @@ def import_images(source: Path, folder: Path, sampling: Sampling, *, progress: P
 
 @dataclass(frozen=True)
 class ListedImages:
-    """Some images of a folder, chosen beforehand, with where and when each stands in its source."""
+    """A list of images of a folder, with the index and time of each in its source."""
 
     folder: Path
-    """What the clip says it was made from."""
+    """The folder that the clip names as its source."""
     frames: tuple[tuple[Path, FrameRecord], ...]
-    """In their order."""
+    """The images and their records, in order."""
     notes: tuple[str, ...] = ()
-    """What the clip says of its source, beside what is seen while they are read."""
+    """Sentences about the source that are added to the clip's notes."""
 
 
 def import_listed(source: ListedImages, folder: Path, *, fps: float, progress: Progress) -> ImportedClip:
-    """Store listed images as frames in ``folder``, as ``import_images`` does with all of a folder."""
+    """Store listed images as frames in ``folder``, as ``import_images`` does with all images of a folder."""
     if not source.frames:
         raise VideoError(f"no image of {source.folder} was chosen; choose at least one")
     digest, reading = hashlib.sha256(), _Folder(folder)
@@ -96,7 +96,7 @@ def import_listed(source: ListedImages, folder: Path, *, fps: float, progress: P
 
 
 def broken_images(source: ListedImages) -> dict[Path, str]:
-    """Those of the listed images that cannot be decoded, each with what is wrong with it, in one sentence."""
+    """Return the listed images that cannot be decoded, each with a sentence that says what is wrong."""
     broken: dict[Path, str] = {}
     for path, _ in source.frames:
         try:
@@ -112,7 +112,7 @@ def _digest(digest: hashlib._Hash, path: Path, data: bytes) -> None:
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """The images of a folder in the natural order of their names. Raises VideoError when there are none."""
+    """Return the images of a folder in the natural order of their names. Raises VideoError when there are none."""
     try:
         visible = [path for path in folder.iterdir() if is_image(path)]
     except OSError as error:
@@ -125,7 +125,7 @@ def image_paths(folder: Path) -> list[Path]:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a folder's reader takes a file for an image: by its name; hidden files are left alone."""
+    """Return whether a file counts as an image of a folder, by its suffix. Hidden files do not count."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
@@ -145,7 +145,7 @@ def _read(path: Path) -> bytes:
 
 @contextmanager
 def _opened(path: Path, data: bytes) -> Iterator[Image.Image]:
-    """An image file's picture. Raises VideoError where it, or what the block decodes of it, cannot be read."""
+    """Yield the picture of an image file. Raises VideoError when it cannot be opened or decoded in the block."""
     try:
         with open_picture(io.BytesIO(data)) as image:
             check_size(image.size, path.name)
@@ -157,7 +157,7 @@ def _opened(path: Path, data: bytes) -> Iterator[Image.Image]:
 
 
 class _Folder:
-    """The frames stored so far: numbers them, keeps them to one size, remembers what was changed."""
+    """Stores frames: numbers them, checks that all have one size, and remembers what was changed."""
 
     def __init__(self, folder: Path) -> None:
         self.size_wh: SizeWH = (0, 0)
@@ -170,13 +170,13 @@ class _Folder:
         self._num_transparent = 0
         self._num_deep = 0
         self._white = 0.0
-        """Of the deep images: the first one's, for all, that none flickers."""
+        """White of the first deep image. It is used for all, so that the clip does not flicker."""
         self._brightest = 0.0
 
     def store(self, path: Path, data: bytes) -> None:
         """Store one image as the next frame."""
-        # Everything of the image is decoded, also where its bytes are copied: a broken one stops the import now,
-        # not the person in the middle of their work.
+        # The image is decoded even where its bytes are copied, so that a broken image stops the import now
+        # and not the user's work later.
         with _opened(path, data) as image:
             suffix, stored, size_wh = self._encode(image, data)
         self._check_same_size(path, size_wh)
@@ -184,7 +184,7 @@ class _Folder:
         self._count += 1
 
     def _encode(self, image: Image.Image, data: bytes) -> tuple[str, bytes, SizeWH]:
-        """Suffix, bytes and size of the frame file."""
+        """Return the suffix, bytes and (width, height) of the frame file."""
         suffix = STORED_AS.get(image.format or "", "")
         turned = image.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
         transparent = image.has_transparency_data
@@ -216,7 +216,7 @@ class _Folder:
             )
 
     def notes(self) -> Iterator[str]:
-        """What was done to the images beyond copying them."""
+        """Yield sentences about changes to the images beyond copying."""
         if self._num_turned:
             yield f"{_were(self._num_turned)} turned upright as their camera recorded, and stored anew"
         if self._num_converted:

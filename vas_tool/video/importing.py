@@ -1,4 +1,4 @@
-"""``import_frames``: a video or a folder of images -> numbered frames on disk."""
+"""``import_frames`` stores a video or a folder of images as numbered frames on disk."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from vas_tool.video.source import ImportedClip, SourceInfo, check_size, sha256_o
 from vas_tool.video.storing import FrameWriter, folder_in_place
 
 REPORT_SECONDS = 0.1
-"""Between two reports of progress."""
+"""Seconds between two reports of progress."""
 SLOWER = 0.98
-"""A source below this part of the rate asked for is a slower one; 7.99 frames a second are 8."""
+"""A source is slower than the clip if its rate is below this share of the clip's rate: 7.99 frames per second count
+as 8."""
 HELD = 2
-"""A picture that is shown for more than so many intervals of the clip is held."""
+"""A picture that is shown for more than this many intervals of the clip is held."""
 
 
 def import_frames(
@@ -40,24 +41,29 @@ def import_frames(
     end_seconds: float | None = None,
     progress: Progress = silent,
 ) -> ImportedClip:
-    """Make a clip of a video, or of a folder of images, as files 00000.jpg, 00001.jpg, ... in ``frames_dir``.
+    """Store a video or a folder of images as a clip: files 00000.jpg, 00001.jpg, ... in ``frames_dir``.
 
-    Of a video, the frames whose presentation times (counted from its first frame) are nearest to start, start +
-    1 / fps, ... before the end; none twice, so of a slower source each once. Frames are turned upright and stored
-    as JPEG. A jump of its clock is counted on from, and noted; so is that the clip is shorter, for pictures are held.
+    From a video, the frames are taken whose presentation times, relative to its first frame, are nearest to start,
+    start
+    + 1 / fps, ... before the end. No frame is taken twice, so each frame of a slower source is taken once. Frames are
+    turned upright and stored as JPEG. If the video's clock jumps, time continues from there, and a note says so. A note
+    also says if the clip is shorter than the video because pictures are held.
 
-    A folder counts as sampled already: all of its images in the natural order of their names (img2 before img10),
-    image i at i / fps seconds; upright JPEG and PNG files are copied byte for byte, others become PNG. Alpha is left
-    out, more than 8 bits are brought to 8; what is done, and which files are left out, is noted.
+    A folder is already sampled: all its images are taken in the natural order of their names (img2 before img10), image
+    i
+    at i / fps seconds. Upright JPEG and PNG files are copied byte for byte; others are stored as PNG. Alpha is dropped,
+    and more than 8 bits are scaled to 8. Notes list these changes and the files that are left out.
 
-    Of listed images, these and no others, with the times that are listed; the range does not apply.
+    Of listed images, exactly these are taken, with their listed times; the range does not apply.
 
-    The frames are written beside ``frames_dir``, which must not exist, and take its name when they are complete:
-    an import that fails or is cancelled leaves nothing. ``progress`` is told, at least twice a second, how many of
-    the source's steps of 1 / fps seconds were read; it may raise Cancelled. Memory does not grow with the length.
+    The frames are written beside ``frames_dir``, which must not exist, and moved there when they are complete: an
+    import
+    that fails or is cancelled leaves nothing. ``progress`` gets, at least twice per second, the number of steps of 1 /
+    fps
+    seconds that were read; it may raise Cancelled. Memory does not grow with the length.
 
-    Raises VideoError when the source cannot be read or has no usable pictures, the range or the rate makes no
-    sense, ``frames_dir`` exists, or the disk is full.
+    Raises VideoError when the source cannot be read or has no usable pictures, the range or the rate is invalid,
+    ``frames_dir`` exists, or the disk is full.
     """
     sampling = Sampling(fps, start_seconds, end_seconds)
     if isinstance(source, ListedImages):
@@ -105,7 +111,7 @@ def _import_video(source: Path, folder: Path, sampling: Sampling, *, progress: P
 
 
 def _holds(ledger: Sequence[FrameRecord], fps: float, *, end: Fraction) -> Iterator[str]:
-    """That the clip is shorter than its source, when it is: no frame comes twice in it, however long it is shown."""
+    """Yield a note if the clip is shorter than its source because a frame that is held is in the clip only once."""
     starts = [record.pts_seconds for record in ledger]
     steps = [after - before for before, after in pairwise([*starts, float(end)])]
     held = [step for step in steps if step * fps > HELD]
@@ -128,31 +134,33 @@ class _Steps:
         self._reported = monotonic()
 
     def expect(self, duration: Fraction) -> None:
-        """So many seconds the source lasts."""
+        """Set the duration of the source, in seconds."""
         end = self._sampling.end_seconds
         self._total = math.ceil((duration if end is None else min(duration, Fraction(end))) / self._step)
         self._reported = -math.inf
 
     def read_until(self, time: Fraction) -> None:
-        """The frame at ``time`` seconds was read."""
+        """Record that the frame at ``time`` seconds was read."""
         self._done = int(time / self._step)
         self.tick()
 
     def tick(self) -> None:
-        """Tell the progress where we are, unless it was told just now. A total that is not known stays one ahead."""
+        """Report progress, but not more often than ``REPORT_SECONDS``. An unknown total is reported as one step
+        more.
+        """
         now = monotonic()
         if now - self._reported >= REPORT_SECONDS:
             self._reported = now
             self._progress(self._done, max(self._total, self._done + 1), "reading frames")
 
     def finish(self) -> None:
-        """All of it was read."""
+        """Report that everything was read."""
         total = max(self._total, self._done)
         self._progress(total, total, "reading frames")
 
 
 class _Reading:
-    """One pass over a video: passes its frames on with their times, and remembers what it saw on the way."""
+    """One pass over a video. It yields the frames with their times, and collects facts about the source."""
 
     def __init__(self, source: Path, reader: VideoReader, *, progress: _Steps) -> None:
         self._source = source
@@ -166,7 +174,7 @@ class _Reading:
         self._resized_at: int | None = None
 
     def frames(self) -> Iterator[tuple[Fraction, DecodedFrame]]:
-        """The video's frames with their presentation times."""
+        """Yield the video's frames with their presentation times in seconds."""
         for time, frame in presentation_times(self._seen(), interval=self._reader.timeline.interval):
             self._num_timed += 1
             self._latest = time
@@ -190,7 +198,7 @@ class _Reading:
 
     @property
     def upright(self) -> UprightRgb:
-        """The conversion, set by the first picture. Raises VideoError when there was none."""
+        """The conversion to upright RGB, which the first picture sets. Raises VideoError when there was no picture."""
         if self._upright is None:
             raise VideoError(
                 f"no picture of {self._source} could be decoded; it is damaged or coded in an unusual way: "
@@ -200,11 +208,11 @@ class _Reading:
 
     @property
     def end(self) -> Fraction:
-        """When the last frame that was read ends, in seconds."""
+        """The end of the last frame that was read, in seconds."""
         return self._latest + self._reader.last_seconds
 
     def info(self) -> SourceInfo:
-        """What the pass found out, when it is over. Raises VideoError when there was no frame."""
+        """Return facts about the source after the pass. Raises VideoError when there was no frame."""
         upright = self.upright
         sha256 = sha256_of(self._source, tick=self._progress.tick)
         info = SourceInfo(

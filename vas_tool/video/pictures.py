@@ -1,4 +1,4 @@
-"""A decoded frame -> upright RGB: colour matrix, display matrix, one size for all."""
+"""Converts decoded frames to upright RGB: colour matrix, display matrix, one size for all frames."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from vas_tool.types import Frame, SizeWH
 from vas_tool.video.source import Rotation
 
 UNSPECIFIED = 2
-"""AVCOL_SPC_UNSPECIFIED, AVCOL_TRC_UNSPECIFIED: the file does not say."""
+"""AVCOL_SPC_UNSPECIFIED, AVCOL_TRC_UNSPECIFIED: the file does not state it."""
 HDR_TRANSFERS = frozenset({16, 18})
 """AVCOL_TRC_SMPTE2084 (PQ) and AVCOL_TRC_ARIB_STD_B67 (HLG)."""
 SD_MAX_HEIGHT = 576
-"""Lines. What says nothing is BT.601 up to here and BT.709 above, as players take it."""
+"""Lines: unspecified colours are BT.601 up to this height and BT.709 above, as in players."""
 
 DisplayMatrix = npt.NDArray[np.int32]
-"""(9,) the 3 x 3 matrix by which a picture is shown, row by row; (x', y') = (a x + c y, b x + d y)."""
+"""(9,) int32, the 3 x 3 display matrix row by row: (x', y') = (a x + c y, b x + d y)."""
 
 IDENTITY: DisplayMatrix = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], dtype=np.int32)
-"""Of a video that stands upright as it is stored."""
+"""Display matrix of a video that is stored upright."""
 
 
 def _unnamed(kind: type[Type], value: int) -> Type:
-    """A kind of side data that PyAV has no name for (EXIF: 31). Without it, one such hides all others of a picture."""
+    """Return a kind of side data that PyAV does not know (EXIF: 31). Without it, one unknown kind hides all others."""
     member = object.__new__(kind)
     member.__dict__.update(_name_=f"UNKNOWN_{value}", _value_=value)
     return member
@@ -39,11 +39,11 @@ Type._missing_ = classmethod(_unnamed)  # type: ignore[assignment, method-assign
 
 
 class UprightRgb:
-    """Turns a video's decoded pictures into upright RGB frames of the first one's size. Used by one thread.
+    """Converts a video's decoded pictures to upright RGB frames of the first picture's size. For one thread only.
 
-    The display matrix is read once: asking a picture for it ties the picture into a reference cycle, and the pictures
-    of a whole video would wait for Python's garbage collection. FFmpeg's converter is kept for the same reason: a
-    picture's own ``to_ndarray`` starts one with threads each time.
+    The display matrix is read once, because reading it from a picture creates a reference cycle, and the pictures of a
+    whole video would stay in memory until garbage collection. FFmpeg's converter is reused, because a picture's own
+    ``to_ndarray`` creates one with threads each time.
     """
 
     def __init__(self, first: av.VideoFrame) -> None:
@@ -56,13 +56,13 @@ class UprightRgb:
 
     @property
     def rotation(self) -> Rotation:
-        """Degrees clockwise, to the nearest quarter turn."""
+        """Rotation in degrees clockwise, to the nearest quarter turn."""
         quarter = round(math.degrees(math.atan2(int(self.matrix[1]), int(self.matrix[0]))) / 90) % 4
         return cast(Rotation, quarter * 90)
 
     @property
     def is_mirrored(self) -> bool:
-        """Whether the pictures are shown as in a mirror."""
+        """Whether the pictures are shown mirrored."""
         a, b, c, d = (int(self.matrix[i]) for i in (0, 1, 3, 4))
         return a * d - b * c < 0
 
@@ -72,7 +72,7 @@ class UprightRgb:
         return self._stored_wh if self.rotation % 180 == 0 else self._stored_wh[::-1]
 
     def convert(self, picture: av.VideoFrame) -> Frame:
-        """(H, W, 3) RGB, contiguous; scaled when the picture's size is not the first one's."""
+        """Return (H, W, 3) uint8 RGB, contiguous. A picture of another size is scaled to the first one's."""
         width, height = self._stored_wh
         colours = Colorspace.ITU709 if picture.colorspace == UNSPECIFIED and picture.height > SD_MAX_HEIGHT else None
         rgb = self._reformatter.reformat(picture, width, height, format="rgb24", src_colorspace=colours)
@@ -80,7 +80,7 @@ class UprightRgb:
 
 
 def upright(frame: Frame, matrix: DisplayMatrix) -> Frame:
-    """Turn and mirror (H, W, 3) as the display matrix says, by quarter turns; a view."""
+    """Return a view of an (H, W, 3) frame, turned by quarter turns and mirrored as the display matrix says."""
     a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))
     swapped = abs(b) > abs(a)
     if swapped:
@@ -93,7 +93,7 @@ def upright(frame: Frame, matrix: DisplayMatrix) -> Frame:
 
 
 def oddities(stream: av.VideoStream, first: av.VideoFrame) -> list[str]:
-    """What a person should know about a video's pictures; ``first`` is one of them."""
+    """Return sentences for the user about a video's pictures. ``first`` is one of them."""
     notes = []
     aspect = float(stream.sample_aspect_ratio or 1)
     if not math.isclose(aspect, 1, abs_tol=0.005):

@@ -1,6 +1,6 @@
-"""Which source frames make the clip: pure functions over presentation times.
+"""Chooses the source frames of the clip: pure functions of presentation times.
 
-Times are exact fractions of a second. Rounded ones would decide ties by chance: at 12 frames a second every
+Times are exact fractions of a second, because rounded times would decide ties at random: at 12 frames per second, every
 second target of an 8 FPS clip lies exactly between two frames.
 """
 
@@ -20,12 +20,12 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Sampling:
-    """The times a clip wants: start + k / fps, for k = 0, 1, ... while it is before the end."""
+    """The target times of a clip: start + k / fps, for k = 0, 1, ... before the end."""
 
     fps: float = 8.0
     start_seconds: float = 0.0
     end_seconds: float | None = None
-    """None: to the end of the source."""
+    """End of the range, in seconds; None for the end of the source."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.fps) and self.fps > 0):
@@ -45,23 +45,24 @@ class Sampling:
         return 1 / Fraction(self.fps)
 
     def target(self, k: int) -> Fraction | None:
-        """The k-th wanted time in seconds; None when the range has ended."""
+        """Return the k-th target in seconds; None beyond the range."""
         time = Fraction(self.start_seconds) + k * self.step
         return time if self.end_seconds is None or time < Fraction(self.end_seconds) else None
 
     def first_after(self, time: Fraction) -> int:
-        """The smallest k >= 0 whose target is later than ``time``."""
+        """Return the smallest k >= 0 whose target is later than ``time``."""
         return max(0, math.floor((time - Fraction(self.start_seconds)) / self.step) + 1)
 
 
 def sample(
     frames: Iterable[tuple[Fraction, Item]], sampling: Sampling, *, interval: Fraction
 ) -> Iterator[tuple[Fraction, Item]]:
-    """Of frames in presentation order, those nearest to the wanted times; of two as near, the earlier.
+    """Yield, from frames in presentation order, those nearest to the targets; of two equally near, the earlier.
 
-    No frame comes twice: where the source is slower than the clip, its frames come once each. The clip ends where
-    the source ends, half a frame interval after the last time. ``interval`` (seconds) is used for that when there
-    is only one frame. Only one frame is held back; frames after the range are not read.
+    No frame is yielded twice: if the source is slower than the clip, each of its frames is yielded once. The clip ends
+    half a frame interval after the last time of the source. ``interval`` (seconds) is that interval if there is only
+    one
+    frame. Only one frame is buffered; frames after the range are not read.
     """
     target = sampling.target(0)
     previous: tuple[Fraction, Item] | None = None
@@ -82,11 +83,13 @@ def sample(
 def presentation_times(
     frames: Iterable[tuple[Fraction | None, Item]], *, interval: Fraction
 ) -> Iterator[tuple[Fraction, Item]]:
-    """Strictly increasing times from 0, out of what a decoder reports.
+    """Yield strictly increasing times from 0, computed from the times that a decoder reports.
 
-    A frame without a time follows its predecessor by ``interval`` seconds. So does one whose time steps back by
-    more than ``CLOCK_RESTART`` (joined recordings), and the new clock counts on from there. A frame that steps back
-    by less, or not forward, is never shown by a player and is left out.
+    A frame without a time follows its predecessor by ``interval`` seconds. So does a frame whose time steps back by
+    more
+    than ``CLOCK_RESTART`` (joined recordings); the new clock continues from there. A frame whose time steps back by
+    less,
+    or does not advance, is left out, because no player shows it.
     """
     latest: Fraction | None = None
     offset: Fraction | None = None

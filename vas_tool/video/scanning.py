@@ -1,4 +1,4 @@
-"""One look at all of a video file's packets, before any is decoded: its times, its end."""
+"""Reads all packets of a video file before any is decoded, to find its times and its end."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from vas_tool.video.cuts import is_cut
 from vas_tool.video.timeline import UNKNOWN, Timeline, Told, timeline
 
 PATIENCE = Fraction(600)
-"""Seconds for which a picture may be held, on a screen recording for example; a longer hold is a jump of the clock."""
+"""Seconds for which a picture may be held, for example in a screen recording. A longer hold is a jump of the clock."""
 BROADCAST_PATIENCE = Fraction(10)
-"""The same in the containers that are made to be joined, whose clock may jump; players take the same."""
+"""Seconds for which a picture may be held in containers that can be joined, whose clock may jump, as in players."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What the packets of a file say."""
+    """Facts from the packets of a file."""
 
     timeline: Timeline
-    """Of the video stream that is meant."""
+    """Times of the chosen video stream."""
     reach: Fraction
-    """Seconds on the file's clock at which the last sound or picture ends."""
+    """End of the last sound or picture on the file's clock, in seconds."""
     is_cut: bool
-    """Whether the file stops before its own structure does."""
+    """Whether bytes are missing at the end of the file."""
 
 
 def scan(path: Path, *, tick: Callable[[], None]) -> Scan:
-    """Read all packets of a video file; ``tick`` is called at each. Raises VideoError when it cannot be opened."""
+    """Read all packets of a video file and call ``tick`` at each. Raises VideoError when it cannot be opened."""
     with opened(path) as container:
         stream = video_stream(container, path)
         reading = _Packets(stream)
-        # A file that breaks off says so when it is decoded.
+        # A cut file is reported when it is decoded.
         with suppress(FFmpegError, OSError):
             for packet in container.demux([stream, *container.streams.audio]):
                 tick()
@@ -51,7 +51,7 @@ def scan(path: Path, *, tick: Callable[[], None]) -> Scan:
 
 
 class _Packets:
-    """The times of the packets so far. Arrays of numbers, for there may be millions."""
+    """The times of the packets, in arrays of numbers because there may be millions."""
 
     def __init__(self, stream: av.VideoStream) -> None:
         self._stream = stream
@@ -59,7 +59,7 @@ class _Packets:
         self.reach = Fraction(0)
 
     def take(self, packet: av.Packet[av.stream.Stream]) -> None:
-        """Count the next one."""
+        """Add the next packet."""
         if not packet.size:
             return
         end = packet.dts if packet.pts is None else packet.pts
@@ -71,7 +71,7 @@ class _Packets:
             self._discarded.append(packet.is_discard)
 
     def timeline(self, patience: Fraction) -> Timeline:
-        """Of the video, when all were taken."""
+        """Return the timeline of the video after all packets were added."""
         stream = self._stream
         rates = (stream.guessed_rate, stream.average_rate, stream.base_rate)
         told = Told(

@@ -1,4 +1,4 @@
-"""What a clip was made from, and the limits of what can be made into one."""
+"""The source of a clip, and the limits of what can become a clip."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from vas_tool.errors import VideoError
 from vas_tool.types import FrameRecord, SizeWH
 
 MIN_SIDE = 16
-"""Pixels. Nothing smaller shows an object; such sizes come from broken headers and spacer images."""
+"""Pixels: smallest side. Smaller pictures show no object; they come from broken headers and spacer images."""
 MAX_SIDE = 16384
-"""Pixels. JPEG ends at 65535, browsers' canvases and many decoders at 16384."""
+"""Pixels: largest side. JPEG allows 65535; browsers' canvases and many decoders allow 16384."""
 MAX_PIXELS = 100_000_000
-"""One frame of this size takes 300 MB as RGB; an import holds a few of them at a time."""
+"""Most pixels of a frame. It takes 300 MB as RGB, and an import holds a few frames at a time."""
 HASH_BLOCK = 1 << 20
-"""Bytes read at once while hashing."""
+"""Bytes per read while hashing."""
 
 Rotation = Literal[0, 90, 180, 270]
-"""Degrees clockwise that the stored picture was turned by to stand upright."""
+"""Degrees clockwise by which the stored picture was turned to make it upright."""
 
 
 FOLDERS_OF_FRAMES = ("rgbs", "frames", "images", "jpegimages")
-"""Names that say what lies in a folder, not of what: the folder around it has the clip's name."""
+"""Folder names that do not name the clip. The parent folder has the clip's name."""
 
 
 def clip_name(source: Path) -> str:
-    """What a clip of this video or folder of images is called: ``horse`` for horse.mp4, horse/ and horse/rgbs/."""
+    """Return the name of the clip of a video or folder of images: ``horse`` for horse.mp4, horse/ and horse/rgbs/."""
     path = source.resolve()
     if not path.is_dir():
         return path.stem
@@ -42,30 +42,30 @@ class SourceInfo:
 
     path: str
     sha256: str
-    """Of the file; for a folder, of every image's name, length and bytes in their order."""
+    """SHA-256 of the file; for a folder, of the name, length and bytes of every image in order."""
     fps: float | None
-    """Frames a second of the source while it moves; None when it is not known (a folder, a single picture)."""
+    """Frames per second of the source, without holds; None when it is unknown (a folder, a single picture)."""
     size_wh: SizeWH
     """Width and height in pixels, after rotation."""
     rotation: Rotation
     kind: Literal["video", "images"]
     notes: tuple[str, ...] = ()
-    """Sentences for the person: what was odd about the source, and what was done about it."""
+    """Sentences for the user about unusual properties of the source, and how they were handled."""
 
 
 @dataclass(frozen=True)
 class ImportedClip:
-    """What ``import_frames`` made: ``ledger[i]`` says where frame i of the clip comes from."""
+    """The result of ``import_frames``. ``ledger[i]`` is the source of frame i of the clip."""
 
     source: SourceInfo
     ledger: tuple[FrameRecord, ...]
     fps: float
-    """Frames a second of the clip: the rate asked for, or the source's own when that is slower."""
+    """Frames per second of the clip: the requested rate, or that of a slower source."""
     size_wh: SizeWH
 
 
 def check_size(size_wh: SizeWH, name: str) -> None:
-    """Raise VideoError when a picture of this size cannot become a frame; ``name`` is what is being read."""
+    """Raise VideoError when a picture of this size cannot become a frame. ``name`` names the file in the message."""
     width, height = size_wh
     if min(size_wh) < MIN_SIDE:
         raise VideoError(f"{name}: {width} x {height} pixels is too small; each side must be at least {MIN_SIDE}")
@@ -77,7 +77,7 @@ def check_size(size_wh: SizeWH, name: str) -> None:
 
 
 def sha256_of(path: Path, *, tick: Callable[[], None]) -> str:
-    """The file's SHA-256, read in blocks; ``tick`` is called after each. Raises VideoError when it cannot be read."""
+    """Return the file's SHA-256. It is read in blocks, with a call of ``tick`` after each. Raises VideoError."""
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:

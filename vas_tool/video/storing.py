@@ -1,4 +1,4 @@
-"""Numbered frame files on disk, written beside and put in place when all of them are there."""
+"""Writes numbered frame files beside their place on disk, and moves them there when all are complete."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from vas_tool.files import sync_folder
 from vas_tool.types import Frame
 
 JPEG_QUALITY = 95
-"""With full colour resolution (4:4:4) this is visually lossless, and the borders of masks stay clean."""
+"""JPEG quality. With full colour resolution (4:4:4) it is visually lossless, and edges of objects stay sharp."""
 WRITERS = 2
-"""Threads that encode while the next frames are decoded."""
+"""Threads that encode frames while the next frames are decoded."""
 MAX_WAITING = 2 * WRITERS
-"""Frames handed over and not yet written: what bounds the memory of an import."""
+"""Most frames that wait to be written. It limits the memory of an import."""
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def frame_name(index: int, suffix: str) -> str:
-    """00000.jpg for 0; ``suffix`` with its dot."""
+    """Return the file name of a frame: 00000.jpg for 0 and ``.jpg``. ``suffix`` includes its dot."""
     return f"{index:05d}{suffix}"
 
 
 def encode_jpeg(frame: Frame) -> bytes:
-    """A (H, W, 3) RGB frame as JPEG."""
+    """Return a (H, W, 3) RGB frame as JPEG bytes."""
     sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
     _, data = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)
@@ -42,13 +42,13 @@ def encode_jpeg(frame: Frame) -> bytes:
 
 
 def encode_png(frame: Frame) -> bytes:
-    """A (H, W, 3) RGB frame as PNG."""
+    """Return a (H, W, 3) RGB frame as PNG bytes."""
     _, data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     return data.tobytes()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a new file, and have it on the disk before returning."""
+    """Write a new file and synchronise it to disk before returning."""
     with open(path, "xb") as file:
         file.write(data)
         file.flush()
@@ -56,7 +56,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_error(path: Path, error: OSError) -> VideoError:
-    """The error a person can act on, for one that the file system gave while ``path`` was written."""
+    """Return a VideoError that says what to do about a file system error while ``path`` was written."""
     if error.errno in DISK_FULL:
         return VideoError(
             f"the disk is full: {path} was not written and nothing is left of it; free some space, then try again"
@@ -67,9 +67,10 @@ def write_error(path: Path, error: OSError) -> VideoError:
 
 @contextmanager
 def folder_in_place(folder: Path) -> Iterator[Path]:
-    """A new folder beside ``folder`` to write into; it takes that name when the block ends well, else it is removed.
+    """Yield a new folder beside ``folder``. It becomes ``folder`` if the block ends without an error, else it is
+    removed.
 
-    Raises VideoError when ``folder`` is there already, its parent is not, or writing fails.
+    Raises VideoError when ``folder`` exists, its parent does not, or writing fails.
     """
     if folder.exists() or folder.is_symlink():
         raise VideoError(f"{folder} exists already; choose a new folder, or remove that one first")
@@ -89,7 +90,7 @@ def folder_in_place(folder: Path) -> Iterator[Path]:
 class FrameWriter:
     """Encodes frames to JPEG in the background and writes them as 00000.jpg, 00001.jpg, ... into a folder.
 
-    Leaving the block waits for the files; when it is left by an error, frames not yet begun are dropped.
+    The end of the block waits for the files. After an error, frames that were not started are dropped.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -111,7 +112,7 @@ class FrameWriter:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def add(self, frame: Frame) -> None:
-        """Take the next frame. Waits while too many are not yet written; raises what writing an earlier one raised."""
+        """Add the next frame. Waits while too many frames are unwritten; raises the error of an earlier write."""
         while len(self._waiting) >= MAX_WAITING:
             self._waiting.popleft().result()
         path = self._folder / frame_name(self._count, ".jpg")

@@ -1,8 +1,10 @@
-"""When each coded picture of a video is shown: pure functions over the times that its container tells.
+"""Computes when each coded picture of a video is shown: pure functions of the times in its container.
 
-What a container tells is not always so. Some have decode times only, clocks are set anew in the middle of a file, and
-single time stamps are wild. All of a file's times are looked at before the first frame is decoded, for one alone does
-not show what it is.
+A container's times can be wrong. Some containers have only decode times, some clocks restart in the middle of a file,
+and
+single time stamps can be far off. All times of a file are examined before the first frame is decoded, because a single
+time
+does not show whether it is right.
 """
 
 from __future__ import annotations
@@ -18,62 +20,63 @@ Ticks: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 UNKNOWN = int(np.iinfo(np.int64).min)
-"""The time of a picture of which the container tells none."""
+"""Time of a picture for which the container has none."""
 CREDIBLE = 1 << 60
-"""Ticks. Larger numbers come from damaged headers, and sums of them would overflow."""
+"""Ticks: larger times come from damaged headers, and their sums would overflow."""
 CLOCK_RESTART = Fraction(1, 2)
-"""Seconds. Pictures that step back by less are out of order; by more, the source's clock was set anew."""
+"""Seconds: a smaller step back means pictures out of order, a larger one means that the source's clock restarted."""
 REORDERED = 20
-"""Pictures that a coder may move one forward by: 16 in H.264 and HEVC, and a few to spare."""
+"""Most positions by which a coder reorders a picture: 16 in H.264 and HEVC, plus a margin."""
 WILD_RUN = 32
-"""A clock that goes forward and comes back within so many pictures was wild meanwhile."""
+"""Times are wrong if the clock jumps forward and returns within this many pictures."""
 STEADY = 50
-"""A step of fewer than so many usual ones is a pause of the source, never a jump of its clock."""
+"""A step shorter than this many usual steps is a pause of the source, never a jump of its clock."""
 HELD = 4
-"""A picture that is shown for more than so many usual intervals is held; holds do not count into the rate."""
+"""A picture that is shown for more than this many usual intervals is held. Holds do not count for the rate."""
 NEAR = 0.03
-"""A declared rate this near to the measured one is the exact one (30000/1001); one further off is a guess."""
+"""A declared rate is taken as exact (30000/1001) if it differs from the measured rate by less than this share."""
 ASSUMED_RATE = Fraction(25)
-"""Frames a second of a source that says nothing; FFmpeg assumes the same for raw streams."""
+"""Frames per second of a source without times. FFmpeg assumes the same for raw streams."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What a container tells of the pictures of one video, in the order in which they lie in the file."""
+    """The container's times of the pictures of one video, in file order."""
 
     pts: Ticks
-    """(N,) when each is shown; UNKNOWN where that is not said."""
+    """(N,) presentation time of each picture, in ticks; UNKNOWN where there is none."""
     dts: Ticks
-    """(N,) when each is decoded; UNKNOWN likewise."""
+    """(N,) decode time of each picture, in ticks; UNKNOWN where there is none."""
     base: Fraction
-    """Seconds of a tick."""
+    """Seconds per tick."""
     rates: tuple[Fraction, ...] = ()
-    """Frames a second that the file declares in one place or the other, the best first."""
+    """Frames per second that the file declares in different places, the most reliable first."""
     reorders: bool = False
-    """Whether the decoder gives the pictures in another order than they lie in the file."""
+    """Whether the decoder returns the pictures in another order than that of the file."""
 
 
 @dataclass(frozen=True, order=True)
 class Jump:
-    """A place at which the clock of a file was not believed."""
+    """A place where the times of a file are corrected."""
 
     index: int
-    """Of the coded picture, in file order."""
+    """Index of the coded picture, in file order."""
     seconds: float
-    """How far it went there."""
+    """Length of the jump."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """When the coded pictures of a video are shown, jumps of its clock taken out."""
+    """The times at which the coded pictures of a video are shown, without jumps of its clock."""
 
     ticks: Ticks
-    """(N,) by coded picture in file order, or by output (below). UNKNOWN: one interval after the frame before."""
+    """(N,) times by coded picture in file order, or by output (``by_output``). UNKNOWN: one interval after the
+    frame before."""
     base: Fraction
     rate: Fraction
-    """Frames a second while it moves: holds and jumps do not count."""
+    """Frames per second, without holds and jumps."""
     by_output: bool
-    """The container has decode times only: the k-th picture that the decoder gives is shown at the k-th time."""
+    """True when the container has only decode times: the k-th picture from the decoder is shown at the k-th time."""
     jumps: tuple[Jump, ...]
 
     def __len__(self) -> int:
@@ -81,31 +84,33 @@ class Timeline:
 
     @property
     def interval(self) -> Fraction:
-        """Seconds from one frame to the next, usually."""
+        """Usual seconds between two frames."""
         return 1 / self.rate
 
     @property
     def duration(self) -> Fraction:
-        """Seconds from the start of the first frame to the end of the last."""
+        """Seconds from the start of the first frame to the end of the last frame."""
         known = self.ticks[self.ticks != UNKNOWN]
         if len(known) < 2:
             return len(self) * self.interval
         return (int(known.max()) - int(known.min())) * self.base + self.interval
 
     def time(self, index: int) -> Fraction | None:
-        """Seconds on the source's clock; None when it is not known."""
+        """Return the time of a picture on the source's clock, in seconds; None when it is unknown."""
         if not 0 <= index < len(self) or self.ticks[index] == UNKNOWN:
             return None
         return int(self.ticks[index]) * self.base
 
 
 def timeline(told: Told, *, patience: Fraction, discarded: Flags | None = None) -> Timeline:
-    """The times at which the pictures are shown.
+    """Return the times at which the pictures are shown.
 
-    The clock is followed in decode order, in which it never steps back. Where it does, by more than
-    ``CLOCK_RESTART``, or goes forward by more than ``patience`` seconds (and ``STEADY`` usual steps), or goes forward
-    and comes back, it counts on from there with a usual step. A picture whose time is nowhere near the clock has none.
-    ``discarded`` pictures are decoded and not shown.
+    The clock is read in decode order, in which it must not step back. At a jump it continues with a usual step. A jump
+    is a
+    step back by more than ``CLOCK_RESTART``, a step forward by more than ``patience`` seconds and ``STEADY`` usual
+    steps,
+    or a step forward that is undone soon. A picture whose time is far from the clock gets no time. ``discarded`` marks
+    pictures that are decoded and not shown.
     """
     pts, dts = _credible(told.pts), _credible(told.dts)
     strict = 2 * int((dts != UNKNOWN).sum()) > len(dts)
@@ -120,7 +125,7 @@ def timeline(told: Told, *, patience: Fraction, discarded: Flags | None = None) 
     wild = _wild(shown, counted, bound=bound)
     shown[wild] = UNKNOWN
     by_output = told.reorders and _in_file_order(shown)
-    # Where all times of decoding are told, those of showing were made up from them.
+    # If all decode times are present, the presentation times were derived from them.
     ticks = counted if by_output and (dts != UNKNOWN).all() else shown
     if not told.reorders:
         ticks = _filled(ticks, usual)
@@ -141,7 +146,7 @@ def _moved(ticks: Ticks, offset: Ticks) -> Ticks:
 
 
 def _usual(steps: Ticks) -> int:
-    """The usual one of the steps forward; 0 when there is none."""
+    """Return the usual step forward; 0 when there is none."""
     forward = np.sort(steps[steps > 0])
     return int(forward[(len(forward) - 1) // 2]) if len(forward) else 0
 
@@ -151,7 +156,7 @@ def _declared(told: Told) -> Fraction:
 
 
 def _jumped(steps: Ticks, told: Told, *, patience: Fraction, usual: int, strict: bool) -> Flags:
-    """Which steps of the clock are jumps; it is ``strict`` when all of its times are decode times."""
+    """Return which steps of the clock are jumps. ``strict`` is True when all times are decode times."""
     back = max(float(CLOCK_RESTART / told.base), 0.0 if strict else float(REORDERED * usual))
     jumped: Flags = (steps > max(float(patience / told.base), float(STEADY * usual))) | (steps < -back)
     for place in np.flatnonzero(steps < -back):
@@ -163,18 +168,18 @@ def _jumped(steps: Ticks, told: Told, *, patience: Fraction, usual: int, strict:
 
 
 def _offsets(steps: Ticks, jumped: Flags, *, usual: int, places: Ticks) -> Ticks:
-    """What is added to the time of every picture, for the clock to count on at each jump."""
+    """Return the offset that is added to the time of every picture, so that the clock continues at each jump."""
     taken_out = np.concatenate([[0], np.cumsum(np.where(jumped, usual - steps, 0))]).astype(np.int64)
     offset: Ticks = taken_out[np.maximum(places, 0)]
     return offset
 
 
 def _wild(shown: Ticks, clock: Ticks, *, bound: float) -> Flags:
-    """Which pictures have a time that is further than ``bound`` from the clock, so that it cannot be theirs."""
+    """Return which pictures have a time that differs from the clock by more than ``bound`` and is therefore wrong."""
     known = (shown != UNKNOWN) & (clock != UNKNOWN)
     ahead = known & (shown - clock > bound)
-    # The clock of decoding lags behind: of a hold at the end of the file it knows nothing yet. What is shown after a
-    # hold lies behind it in the file, but for as many pictures as are moved forward elsewhere.
+    # Decode times lag behind, so they do not show a hold at the end of the file. Pictures that are shown after a
+    # hold come after it in the file, except as many as the coder moves forward.
     times, earlier = np.where(known, shown, CREDIBLE), np.zeros(len(shown), int)
     for ahead_by in range(1, min(REORDERED, len(times))):
         earlier[:-ahead_by] += times[ahead_by:] < times[:-ahead_by]
@@ -184,13 +189,13 @@ def _wild(shown: Ticks, clock: Ticks, *, bound: float) -> Flags:
 
 
 def _in_file_order(shown: Ticks) -> bool:
-    """Whether the pictures claim to be shown as they lie in the file, or say nothing."""
+    """Return whether the presentation times are in file order, or unknown."""
     known = shown[shown != UNKNOWN]
     return not len(known) or (2 * len(known) >= len(shown) and bool((np.diff(known) >= 0).all()))
 
 
 def _filled(ticks: Ticks, usual: int) -> Ticks:
-    """Pictures without a time stand evenly between their neighbours."""
+    """Return the times, with evenly spaced times for pictures that have none."""
     known = np.flatnonzero(ticks != UNKNOWN)
     if not len(known):
         return ticks

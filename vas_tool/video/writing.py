@@ -1,4 +1,4 @@
-"""Frames -> a video file."""
+"""Writes frames into a video file."""
 
 from __future__ import annotations
 
@@ -21,23 +21,27 @@ from vas_tool.types import Frame
 from vas_tool.video.storing import write_error
 
 MAX_DENOMINATOR = 1001
-"""Of a frame rate: 30000/1001 and its kin come out exact."""
+"""Largest denominator of a frame rate. 30000/1001 and similar rates are exact."""
 X264_OPTIONS = {"crf": "18", "preset": "veryfast", "x264-params": "mbtree=0"}
-"""Visually lossless, and fast enough for two cores. With x264's macroblock tree the same frames do not always give the
-same file: up to half of the writes of small ones came out otherwise, 23 of 10,000 at 426 x 240; without it, none."""
+"""Visually lossless, and fast enough for two cores. With x264's macroblock tree, the same frames do not always give the
+same file: up to half of the writes of small frames differed, and 23 of 10,000 at 426 x 240; without it, none."""
 BT709 = 1
-"""AVCOL_PRI_BT709, AVCOL_TRC_BT709, AVCOL_SPC_BT709: what players assume of a large picture, said for every size."""
+"""AVCOL_PRI_BT709, AVCOL_TRC_BT709, AVCOL_SPC_BT709. Players assume these for large pictures; the file states them
+always."""
 
 
 def write_video(path: Path, frames: Iterable[Frame], *, fps: float) -> None:
-    """Write (H, W, 3) uint8 RGB frames, all of one size, as .mp4 or .gif; an existing file is replaced at the end.
+    """Write (H, W, 3) uint8 RGB frames of one size as .mp4 or .gif. An existing file is replaced at the end.
 
-    .mp4 is H.264 with yuv420p, which every player shows; it has no odd sizes, so a frame of odd width or height gets
-    its last column or row once more. .gif has 256 colours a frame, and its times in hundredths of a second (on
-    average they are right). Frames are taken one by one; memory does not grow with their number.
+    .mp4 is H.264 with yuv420p, which every player shows. It allows no odd sizes, so the last column or row of a frame
+    of
+    odd width or height is repeated. .gif has 256 colours per frame and times in hundredths of a second, which are right
+    on
+    average. Frames are read one by one; memory does not grow with their number.
 
-    Raises VideoError when there are no frames, they differ in size, ``fps`` is not above 0, the suffix is another
-    one, or the file cannot be written; the old file is left then.
+    Raises VideoError when there are no frames, their sizes differ, ``fps`` is not above 0, the suffix is unknown, or
+    the
+    file cannot be written. After an error the old file remains.
     """
     path = Path(path)
     encode = ENCODERS.get(path.suffix.lower())
@@ -125,7 +129,9 @@ def _write_gif(path: Path, frames: Iterator[Frame], rate: Fraction) -> None:
 
 
 def _palette_graph(picture: av.VideoFrame) -> av.filter.Graph:
-    """A filter that gives every frame its own best 256 colours. Ordered dithering keeps still parts still."""
+    """Return a filter that gives every frame its own best 256 colours. Ordered dithering does not flicker in still
+    parts.
+    """
     graph = av.filter.Graph()
     source = graph.add_buffer(
         width=picture.width, height=picture.height, format=picture.format, time_base=picture.time_base
@@ -144,4 +150,4 @@ def _palette_graph(picture: av.VideoFrame) -> av.filter.Graph:
 
 
 ENCODERS: dict[str, Callable[[Path, Iterator[Frame], Fraction], None]] = {".mp4": _write_mp4, ".gif": _write_gif}
-"""Suffix -> what writes it."""
+"""Suffix -> the function that writes this kind of file."""
