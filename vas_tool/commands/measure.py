@@ -53,13 +53,19 @@ def evaluate_(options: Namespace) -> int:
         tuple(options.predictions),
         track_map=options.tracks,
         baselines=not options.no_baselines,
+        kins=options.kins,
         restricted=options.restricted,
         buckets=_visibilities(options.visibility),
         progress=bar,
     )
     compared = evaluate(options.benchmark, order)
     bar.close()
-    return _told(compared, options, frames=pictures_of(options.benchmark, options.truth))
+    return _told(compared, options, frames=_pictures(options))
+
+
+def _pictures(options: Namespace) -> Path | None:
+    """Return the folder of the truth's pictures, where it is known."""
+    return pictures_of("kitti" if options.benchmark == "kitti-savos" else options.benchmark, options.truth)
 
 
 def bench_(options: Namespace) -> int:

@@ -108,8 +108,9 @@ def add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     """``vas-tool evaluate``."""
     evaluate.add_argument(
         "benchmark",
-        choices=(*BENCHMARKS, "tao-amodal-boxes", "protocols"),
+        choices=(*BENCHMARKS, "kitti-savos", "tao-amodal-boxes", "protocols"),
         help="tao-amodal-boxes: TAO-Amodal's own AP, of validation_lvis_v1.json and lists of predicted boxes; "
+        "kitti-savos: KITTI as SaVos measures it; "
         "protocols: one set of masks under the protocols of Diffusion-VAS, EoRaS and TABE and strictly, rule by rule",
     )
     evaluate.add_argument("--truth", type=Path, required=True, help=TRUTH)
@@ -117,6 +118,9 @@ def add_evaluate(evaluate: argparse.ArgumentParser) -> None:
         "--predictions", type=Path, nargs="+", default=[], help="result files; of several the best of K is taken, too"
     )
     evaluate.add_argument("--tracks", type=Path, help="tao-amodal: the map from video id to first track id")
+    evaluate.add_argument(
+        "--kins", type=Path, metavar="FOLDER", help="kitti-savos: KINS's annotations and pictures, as the truth"
+    )
     evaluate.add_argument("--no-baselines", action="store_true", help="without the modal and the convex row")
     evaluate.add_argument(
         "--restricted", action="store_true", help="sail-vos: the row Convex^R, from the other objects of each picture"

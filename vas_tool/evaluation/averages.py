@@ -22,8 +22,9 @@ FORMS: tuple[Form, ...] = get_args(Form)
 About = Mapping[Form, Sequence[str]]
 """Form -> sentences that explain its measures."""
 
-Averaging = Literal["frames", "clips"]
-"""``frames``: each frame counts once, so a long clip counts more. ``clips``: each clip counts once."""
+Averaging = Literal["frames", "clips", "pictures"]
+"""``frames``: each object on a frame counts once, so a long clip counts more. ``clips``: each clip counts once.
+``pictures``: each picture counts once, however many objects it shows."""
 
 Numbers = npt.NDArray[np.float64]
 """(N,) float64: one number per frame; nan where the frame does not count."""
@@ -66,9 +67,9 @@ def clip_mean(values: Numbers, clips: npt.NDArray[np.int64]) -> float:
     return float((sums[counts > 0] / counts[counts > 0]).mean())
 
 
-def mean(values: Numbers, clips: npt.NDArray[np.int64], averaging: Averaging) -> float:
-    """Return ``frame_mean`` or ``clip_mean``, as ``averaging`` says."""
-    return frame_mean(values) if averaging == "frames" else clip_mean(values, clips)
+def mean(values: Numbers, groups: npt.NDArray[np.int64], averaging: Averaging) -> float:
+    """Return ``frame_mean``, or the mean over ``groups`` (N,), the clips or pictures, as ``averaging`` says."""
+    return frame_mean(values) if averaging == "frames" else clip_mean(values, groups)
 
 
 def best_of(answers: Sequence[Numbers], *, less_is_better: bool = False) -> Numbers:

@@ -11,6 +11,7 @@ import vas_tool.evaluation.kitti as kitti
 import vas_tool.evaluation.movi as movi
 import vas_tool.evaluation.restricted as restricted
 import vas_tool.evaluation.sail_vos as sail_vos
+import vas_tool.evaluation.savos as savos
 import vas_tool.evaluation.tabe51 as tabe51
 import vas_tool.evaluation.tao_amodal as tao_amodal
 from vas_tool.engines.base import Progress, silent
@@ -37,6 +38,8 @@ class Order:
     restricted: bool = False
     """Whether the baseline Convex^R is measured. Only for SAIL-VOS, because it needs the other objects of each
     picture."""
+    kins: Path | None = None
+    """kitti-savos: folder of KINS, whose annotations are the truth then."""
     buckets: Sequence[float] = VISIBILITIES
     """Borders of the visibility buckets, ascending from 0 to 1."""
     progress: Progress = silent
@@ -106,7 +109,7 @@ def evaluate_masks(
     measured = measure(truth, answers, protocol, progress=order.progress)
     evaluation = summarised(
         measured,
-        Rules(protocol.reference_averaging, protocol.finish, order.buckets),
+        Rules(protocol.reference_averaging, protocol.finish, protocol.picture_means, order.buckets),
         hypotheses=[p.name for p in predictions],
         benchmark=protocol.name,
         about=protocol.about,
@@ -199,12 +202,19 @@ def _kitti(order: Order) -> Compared:
     return _of_masks("kitti", kitti.PROTOCOL, order)
 
 
+def _kitti_savos(order: Order) -> Compared:
+    truth = savos.read_truth(order.truth, order.kins)
+    predictions = savos.corrected(read_predictions("kitti", order.predictions, truth), truth)
+    return evaluate_masks(truth, predictions, savos.PROTOCOL, order=order)
+
+
 BENCHMARKS: dict[str, Callable[[Order], Compared]] = {
     "sail-vos": _sail_vos,
     "tao-amodal": _tao_amodal,
     "tabe-51": _tabe,
     "movi": _movi,
     "kitti": _kitti,
+    "kitti-savos": _kitti_savos,
 }
 """Name of a benchmark -> the function that runs it."""
 

@@ -204,6 +204,10 @@ class TruthFrame:
     """TABE's level of occlusion; empty for other benchmarks."""
     image: str = ""
     """Path of the picture, relative to the folder of the frames."""
+    others: MaskSource | None = None
+    """What is seen of the other objects of the picture, where a measure looks at it."""
+    picture: str = ""
+    """Name of the picture for means over pictures; frames of several objects share it."""
     copies: int = 1
     """How often the reference form counts this frame: EoRaS pads short clips with copies of their last frame. The
     strict

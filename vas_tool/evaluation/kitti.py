@@ -50,8 +50,8 @@ def read_truth(path: Path, split: str = "test") -> Truth:
     The other frames are not annotated. They are left out, and the notes count them.
     """
     boxes: dict[Key, Any] = {}
-    seen, problems = _masks_in(found_in(path, f"{split}_data.pkl"), "VM", boxes)
-    whole, more = _masks_in(found_in(path, f"{split}_data_full_mask.pkl"), "FM")
+    seen, problems = masks_in(found_in(path, f"{split}_data.pkl"), "VM", boxes)
+    whole, more = masks_in(found_in(path, f"{split}_data_full_mask.pkl"), "FM")
     problems, unlabelled = [*problems, *more], set[str]()
     clips: dict[tuple[str, str], list[TruthFrame]] = {}
     copies = _copies(seen)
@@ -150,7 +150,7 @@ Key = tuple[str, str, int]
 """(video, object, time)."""
 
 
-def _masks_in(path: Path, mask: str, boxes: dict[Key, Any] | None = None) -> tuple[dict[Key, RleMask], list[Problem]]:
+def masks_in(path: Path, mask: str, boxes: dict[Key, Any] | None = None) -> tuple[dict[Key, RleMask], list[Problem]]:
     """Read {video: {object: {t: {mask: RLE}}}}; return the masks and all problems. Raises FormatError when no mask is
     right.
 
@@ -195,7 +195,7 @@ def _leaves(data: Any, problems: list[Problem], file: str) -> Iterator[tuple[str
 
 def read_predictions(path: Path) -> Predictions:
     """Read a pickle or JSON file in the form of the full masks. Raises FormatError when it is unreadable."""
-    found, problems = _masks_in(path, "FM")
+    found, problems = masks_in(path, "FM")
     masks: dict[str, MaskSource] = {key_of(*key): mask for key, mask in found.items()}
     return Predictions(path.stem, masks, problems=tuple(problems))
 

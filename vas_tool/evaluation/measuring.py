@@ -24,6 +24,9 @@ Measure = Callable[[FrameMasks], float]
 Seen = GivenMask
 """The modal mask of a frame, with its box."""
 
+TrueMasks = tuple[GivenMask, Seen, GivenMask | None]
+"""Amodal mask, modal mask, and the modal masks of the picture's other objects where the truth says them."""
+
 Answer = Callable[[TruthFrame, Seen], MaskSource | None]
 """A function: (frame, modal mask) -> the answer's mask, of any size; None when there is no answer."""
 
@@ -39,6 +42,8 @@ class Protocol:
     reference: Mapping[str, Measure]
     strict: Mapping[str, Measure]
     reference_averaging: Averaging
+    picture_means: frozenset[str] = frozenset()
+    """Reference measures that are averaged over pictures instead."""
     finish: Mapping[str, Callable[[Numbers], Numbers]] = field(default_factory=dict)
     """Reference measure -> a function that is applied to its numbers after the best of K was taken."""
     divided: frozenset[str] = frozenset()
@@ -68,6 +73,13 @@ class Frames:
     """(N,) True where both masks are empty. In the strict form such frames have no visibility."""
     copies: npt.NDArray[np.int64] | None = None
     """(N,) how often the reference form counts each frame; None counts each once."""
+
+    pictures: npt.NDArray[np.int64] | None = None
+    """(N,) number of the picture; frames of several objects share it. None where nothing is averaged over pictures."""
+
+    def groups(self, averaging: Averaging) -> npt.NDArray[np.int64]:
+        """Return (N,) the number of what counts once in a mean: the picture, or the clip."""
+        return self.clips if averaging != "pictures" or self.pictures is None else self.pictures
 
     def counted(self, chosen: npt.NDArray[np.bool_], form: Form) -> npt.NDArray[np.int64]:
         """Return the indices of the (N,) chosen frames, each as often as the form counts it."""
@@ -112,7 +124,8 @@ class _Sheet:
     def __init__(self, protocol: Protocol, answers: Mapping[str, Answer]) -> None:
         self.protocol, self.answers = protocol, answers
         self.looked_at = 0
-        self.heads: list[tuple[str, str, int, str, float, bool, int]] = []
+        self.heads: list[tuple[str, str, int, int, str, float, bool, int]] = []
+        self.pictures: dict[str, int] = {}
         self.problems: list[Problem] = []
         forms: dict[Form, Mapping[str, Measure]] = {"reference": protocol.reference, "strict": protocol.strict}
         self.values: dict[str, dict[Form, dict[str, list[float]]]] = {
@@ -122,27 +135,30 @@ class _Sheet:
     def add(self, frame: TruthFrame, clip: int, category: str) -> None:
         self.looked_at += 1
         try:
-            true, seen = _true_masks(frame)
+            truth = _true_masks(frame)
         except FormatError as error:
             self.problems.append(Problem(frame.key, f"truth: {error}", kind_of(error)))
             return
-        there = _cut([true, seen])
+        there = _cut(list(truth[:2]))
         absent = not (there[0] | there[1]).any()
-        self.heads.append((frame.key, frame.image, clip, category, reference_iou(*there), absent, frame.copies))
+        picture = self.pictures.setdefault(frame.picture or frame.key, len(self.pictures))
+        self.heads.append(
+            (frame.key, frame.image, clip, picture, category, reference_iou(*there), absent, frame.copies)
+        )
         other = _true_masks(_divided(frame)) if self.protocol.divided else None
         for name in self.answers:
-            masks = self._masks(name, frame, (true, seen))
+            masks = self._masks(name, frame, truth)
             again = self._masks(name, frame, other, view=divided) if other and masks else masks
             if masks and again:
                 self._add_answer(name, masks, again)
             else:
-                self._add_nothing(name, replace(_frame_masks(true, seen, None, unite=False), level=frame.level))
+                self._add_nothing(name, replace(_frame_masks(truth, None, unite=False), level=frame.level))
 
     def _masks(
         self,
         name: str,
         frame: TruthFrame,
-        truth: tuple[GivenMask, Seen],
+        truth: TrueMasks,
         *,
         view: Callable[[MaskSource], MaskSource] = lambda source: source,
     ) -> FrameMasks | None:
@@ -155,7 +171,7 @@ class _Sheet:
         except VasToolError as error:
             self.problems.append(Problem(frame.key, f"{name}: {error}", kind_of(error)))
             return None
-        return replace(_frame_masks(*truth, answered, unite=self.protocol.unites_with_modal), level=frame.level)
+        return replace(_frame_masks(truth, answered, unite=self.protocol.unites_with_modal), level=frame.level)
 
     def _add_answer(self, name: str, masks: FrameMasks, divided_masks: FrameMasks) -> None:
         values = self.values[name]
@@ -180,11 +196,12 @@ class _Sheet:
                 else ""
             )
             raise FormatError(f"the truth has no frame that can be measured{first}")
-        keys, images, clips, categories, visibility, absent, copies = zip(*self.heads, strict=True)
+        keys, images, clips, pictures, categories, visibility, absent, copies = zip(*self.heads, strict=True)
         frames = Frames(
             keys=keys,
             images=images,
             clips=np.array(clips, np.int64),
+            pictures=np.array(pictures, np.int64),
             clip_names=tuple(clip.name for clip in truth.clips),
             categories=categories,
             visibility=np.array(visibility, np.float64),
@@ -198,14 +215,14 @@ class _Sheet:
         return Measured(frames, rows, tuple(self.problems))
 
 
-def _true_masks(frame: TruthFrame) -> tuple[GivenMask, Seen]:
+def _true_masks(frame: TruthFrame) -> TrueMasks:
     if frame.amodal is None:
         raise FormatError("there is no amodal mask")
     true, seen = _given(frame.amodal), _given(frame.modal)
     if true.mask.shape != seen.mask.shape:
         sizes = f"the modal mask is {seen.mask.shape}, the amodal one {true.mask.shape} (height, width)"
         raise FrameError(sizes, "size differs")
-    return true, seen
+    return true, seen, _given(frame.others) if frame.others else None
 
 
 def _divided(frame: TruthFrame) -> TruthFrame:
@@ -241,12 +258,13 @@ def linear(mask: Mask, size_hw: tuple[int, int]) -> Mask:
     return cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR).view(np.bool_)
 
 
-def _frame_masks(true: GivenMask, seen: Seen, answered: GivenMask | None, *, unite: bool) -> FrameMasks:
+def _frame_masks(truth: TrueMasks, answered: GivenMask | None, *, unite: bool) -> FrameMasks:
     """Return the masks cut to the box that contains them, with a margin of ``MARGIN``. No measure changes by that."""
+    true, seen, others = truth
     predicted = answered or GivenMask(np.zeros_like(seen.mask), NOWHERE)
-    amodal, modal, guess = _cut([true, seen, predicted])
+    amodal, modal, guess, *more = _cut([true, seen, predicted, *([others] if others else [])])
     united = guess | modal if unite and answered else guess
-    return FrameMasks(amodal, modal, united, diagonal=math.hypot(*seen.mask.shape))
+    return FrameMasks(amodal, modal, united, math.hypot(*seen.mask.shape), others=more[0] if more else None)
 
 
 def _cut(masks: list[GivenMask]) -> list[Mask]:
@@ -261,4 +279,4 @@ def _cut(masks: list[GivenMask]) -> list[Mask]:
 
 def windowed(amodal: Mask, modal: Mask, predicted: Mask) -> FrameMasks:
     """Return three (H, W) bool masks as ``measure`` passes them to its measures: cut to the box that contains them."""
-    return _frame_masks(GivenMask(amodal), GivenMask(modal), GivenMask(predicted), unite=False)
+    return _frame_masks((GivenMask(amodal), GivenMask(modal), None), GivenMask(predicted), unite=False)

@@ -45,6 +45,8 @@ class FrameMasks:
     predicted: Mask
     diagonal: float = 0.0
     """Diagonal of the whole picture, in pixels; 0 takes that of the masks."""
+    others: Mask | None = None
+    """What is seen of the picture's other objects; None where the truth does not say."""
     level: str = ""
     """TABE's level of occlusion; empty for other benchmarks."""
 
@@ -124,6 +126,23 @@ def eoras_occluded_iou(frame: FrameMasks) -> float:
     ``averages.dropped_ones`` then leaves exact answers out, as EoRaS's test scripts do.
     """
     return eoras_iou(frame.hidden, frame.predicted_hidden)
+
+
+# --- SaVos ------------------------------------------------------------------------------------------------------------
+
+
+def savos_iou(first: Mask, second: Mask) -> float:
+    """Return (I + 1e-6) / (U + 1e-6): 1 when both masks are empty (SaVos's Kins_Car/eval.py)."""
+    return (_pixels(first & second) + EPSILON) / (_pixels(first | second) + EPSILON)
+
+
+def savos_hidden_iou(frame: FrameMasks) -> float:
+    """Return the same IoU of the parts where other objects are seen; 1 when both parts are empty.
+
+    ``dropped_ones`` removes exact answers, and frames without such a part, afterwards, as the script does.
+    """
+    others = np.zeros_like(frame.modal) if frame.others is None else frame.others
+    return savos_iou(frame.amodal & others, frame.predicted & others)
 
 
 # --- strict -----------------------------------------------------------------------------------------------------------

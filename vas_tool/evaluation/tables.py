@@ -53,11 +53,15 @@ class Rules:
 
     reference_averaging: Averaging = "frames"
     finish: Finish = field(default_factory=dict)
+    picture_means: frozenset[str] = frozenset()
+    """Reference measures that are averaged over pictures instead."""
     buckets: Sequence[float] = VISIBILITIES
     """Borders of the visibility buckets, ascending from 0 to 1."""
 
-    def averaging(self, form: Form) -> Averaging:
-        """Return whether frames or clips count once in a mean of this form."""
+    def averaging(self, form: Form, measure: str) -> Averaging:
+        """Return what counts once in the mean of a measure: frames, clips or pictures."""
+        if form == "reference" and measure in self.picture_means:
+            return "pictures"
         return self.reference_averaging if form == "reference" else "clips"
 
     def finished(self, form: Form, measure: str, values: Numbers) -> Numbers:
@@ -168,15 +172,18 @@ def _table(
     places = frames.counted(chosen, form)
     return {
         name: {
-            measure: _cell(rules.finished(form, measure, values)[places], frames.clips[places], rules.averaging(form))
+            measure: _cell(
+                rules.finished(form, measure, values), frames, places, averaging=rules.averaging(form, measure)
+            )
             for measure, values in row[form].items()
         }
         for name, row in rows.items()
     }
 
 
-def _cell(values: Numbers, clips: npt.NDArray[np.int64], averaging: Averaging) -> Cell:
-    return Cell(mean(values, clips, averaging), int(np.count_nonzero(~np.isnan(values))))
+def _cell(values: Numbers, frames: Frames, places: npt.NDArray[np.int64], *, averaging: Averaging) -> Cell:
+    chosen = values[places]
+    return Cell(mean(chosen, frames.groups(averaging)[places], averaging), int(np.count_nonzero(~np.isnan(chosen))))
 
 
 def _curves(rows: Mapping[str, Row], frames: Frames, rules: Rules, *, form: Form) -> dict[tuple[float, float], Table]:

@@ -1,0 +1,266 @@
+"""KITTI (KINS-Video-Car) as SaVos measures it (its Kins_Car/eval.py). Files are those of ``kitti``.
+
+Answers count only where another object of the picture is seen; elsewhere the visible mask stands for them. The truth
+is the full mask of the data, or KINS's own annotations: each of them is matched with the object whose visible mask has
+the largest IoU with its own, and left out when that is below 0.5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import vas_tool.evaluation.kitti as kitti
+from vas_tool.errors import FormatError
+from vas_tool.evaluation.averages import dropped_ones
+from vas_tool.evaluation.dataset import (
+    BoxXYXY,
+    MaskSource,
+    Predictions,
+    Problem,
+    RleMask,
+    Truth,
+    TruthClip,
+    TruthFrame,
+)
+from vas_tool.evaluation.eoras import key_of, parts_of
+from vas_tool.evaluation.measuring import Protocol
+from vas_tool.evaluation.overlap import FrameMasks, savos_hidden_iou, savos_iou
+from vas_tool.evaluation.records import load_dict, require_keys
+from vas_tool.evaluation.sail_vos import STRICT, STRICT_ABOUT
+from vas_tool.formats.polygons import from_polygons
+from vas_tool.masks import box_xyxy
+from vas_tool.types import Mask
+
+LEAST_IOU = 0.5
+"""Of the visible masks, for an annotation of KINS and an object of KITTI to be the same."""
+
+INSTANCES, PICTURES = "instances_train.json", "training/image_2"
+"""Annotations and pictures below the folder of KINS."""
+
+
+def _whole(frame: FrameMasks) -> float:
+    return savos_iou(frame.amodal, frame.predicted)
+
+
+PROTOCOL = Protocol(
+    name="kitti-savos",
+    reference={
+        "miou": _whole,
+        "miou_inv": savos_hidden_iou,
+        "miou_objects": _whole,
+        "miou_inv_objects": savos_hidden_iou,
+    },
+    strict=STRICT,
+    reference_averaging="frames",
+    picture_means=frozenset({"miou", "miou_inv"}),
+    finish=dict.fromkeys(("miou", "miou_inv", "miou_objects", "miou_inv_objects"), dropped_ones),
+    about={
+        "reference": (
+            "miou: (I + 1e-6) / (U + 1e-6); miou_inv: the same of the part where other objects are seen. Frames of "
+            "exactly 1 are dropped. A mean a picture, then over pictures; _objects: over all objects on all pictures.",
+            "Result files count where another object is seen; elsewhere the visible mask stands for them. The rows "
+            "modal and convex are measured as they are.",
+        ),
+        "strict": STRICT_ABOUT,
+    },
+)
+
+
+@dataclass(frozen=True)
+class SeenOthers:
+    """What is seen of the other objects of a picture."""
+
+    masks: tuple[RleMask, ...]
+    size_hw: tuple[int, int]
+
+    def read(self) -> Mask:
+        """Return (H, W) bool: the union of the masks. Raises FormatError when one is damaged or of another size."""
+        out = np.zeros(self.size_hw, np.bool_)
+        for mask in self.masks:
+            read = mask.read()
+            if read.shape != out.shape:
+                raise FormatError("the visible masks of its picture differ in size")
+            out |= read
+        return out
+
+    def box(self, mask: Mask) -> BoxXYXY | None:
+        """Return the tight box of the mask; None when it is empty."""
+        return box_xyxy(mask)
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """An answer where others are seen, the visible mask elsewhere."""
+
+    answer: MaskSource
+    seen: MaskSource
+    others: MaskSource
+
+    def read(self) -> Mask:
+        """Return (H, W) bool. Raises FormatError when a mask is damaged, or the sizes differ."""
+        answer, seen, others = self.answer.read(), self.seen.read(), self.others.read()
+        if answer.shape != seen.shape:
+            raise FormatError(f"the answer is {answer.shape} pixels, the truth {seen.shape} (height, width)")
+        return np.where(others, answer, seen)
+
+    def box(self, mask: Mask) -> BoxXYXY | None:
+        """Return the tight box of the mask; None when it is empty."""
+        return box_xyxy(mask)
+
+
+def corrected(predictions: Sequence[Predictions], truth: Truth) -> list[Predictions]:
+    """Return the predictions as SaVos's script corrects them by the visible masks of ``truth``."""
+    frames = {frame.key: frame for clip in truth.clips for frame in clip.frames}
+
+    def mask_of(key: str, answer: MaskSource) -> MaskSource:
+        frame = frames.get(key)
+        return Corrected(answer, frame.modal, frame.others) if frame and frame.others else answer
+
+    return [replace(p, masks={key: mask_of(key, mask) for key, mask in p.masks.items()}) for p in predictions]
+
+
+def read_truth(path: Path, kins: Path | None = None) -> Truth:
+    """Return KITTI's annotated frames with what is seen of the other objects; with ``kins``, the folder of KINS, its
+    annotations of the same pictures. Raises FormatError when a file is missing or unreadable.
+    """
+    masks, problems = kitti.masks_in(kitti.found_in(path, "test_data.pkl"), "VM")
+    seen: Seen = {}
+    for (video, thing, t), mask in masks.items():
+        seen.setdefault((video, t), {})[thing] = mask
+    if kins is not None:
+        return _kins_truth(path, kins, seen, problems=problems)
+    truth = kitti.read_truth(path)
+    clips = tuple(replace(clip, frames=tuple(_with_others(f, seen) for f in clip.frames)) for clip in truth.clips)
+    return replace(truth, clips=clips, notes=truth.notes[:1] if truth.unmeasured else ())
+
+
+Picture = tuple[str, int]
+"""(video, time)"""
+
+Seen = dict[Picture, dict[str, RleMask]]
+"""Picture -> object -> visible mask."""
+
+
+def _with_others(frame: TruthFrame, seen: Seen) -> TruthFrame:
+    video, thing, t = parts_of(frame.key)
+    here = seen[video, t]
+    others = tuple(mask for name, mask in here.items() if name != thing)
+    # SaVos's test script does not pad short clips.
+    return replace(frame, others=SeenOthers(others, here[thing].size_hw), picture=f"{video}/{t}", copies=1)
+
+
+# --- KINS's annotations -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FirstPolygon:
+    """A full mask of KINS. SaVos's script reads the first polygon alone."""
+
+    polygons: Any
+    size_hw: tuple[int, int]
+
+    def read(self) -> Mask:
+        """Return (H, W) bool. Raises FormatError when it is no polygon."""
+        if not isinstance(self.polygons, list):
+            raise FormatError("segmentation must be a list of polygons")
+        return from_polygons(self.polygons[:1], self.size_hw[::-1])
+
+    def box(self, mask: Mask) -> BoxXYXY | None:
+        """Return the tight box of the mask; None when it is empty."""
+        return box_xyxy(mask)
+
+
+def _kins_truth(path: Path, kins: Path, seen: Seen, *, problems: list[Problem]) -> Truth:
+    data = load_dict(kins / INSTANCES, "images and annotations")
+    by_image = _by_image(data, kins / INSTANCES)
+    clips: dict[str, list[TruthFrame]] = {}
+    unmatched = 0
+    for (video, t), name, image in _same_pictures(path, kins, seen):
+        for annotation in by_image.get(name, ()):
+            where = f"{INSTANCES}, annotation {annotation.get('id', '?')}"
+            try:
+                frame = _matched(annotation, (video, t), seen[video, t])
+            except FormatError as error:
+                problems.append(Problem(where, str(error), "bad record"))
+                continue
+            if frame is None:
+                unmatched += 1
+            else:
+                thing = parts_of(frame.key)[1]
+                clips.setdefault(f"{video}-{thing}", []).append(_with_others(replace(frame, image=image), seen))
+    note = f"{unmatched} annotations of KINS have no object of KITTI with an IoU of {LEAST_IOU} of what is seen."
+    found = tuple(TruthClip(name, "all", tuple(frames)) for name, frames in clips.items())
+    keys = {frame.key for clip in found for frame in clip.frames}
+    others = {key_of(video, thing, t) for (video, t), here in seen.items() for thing in here} - keys
+    return Truth(found, tuple(problems), (note,) if unmatched else (), frozenset(others))
+
+
+def _by_image(data: Mapping[str, Any], path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Name of the picture without ending -> annotations."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    try:
+        names = {image["id"]: Path(image["file_name"]).stem for image in data["images"]}
+        for annotation in data["annotations"]:
+            found.setdefault(names[annotation["image_id"]], []).append(annotation)
+    except (KeyError, TypeError) as error:
+        raise FormatError(f"{path} is no annotation file of KINS ({error!r}); name KINS's own folder") from error
+    return found
+
+
+def _matched(annotation: dict[str, Any], picture: Picture, here: Mapping[str, RleMask]) -> TruthFrame | None:
+    """Return the annotation as the truth of the object that it matches; None when it matches none."""
+    require_keys(annotation, ("inmodal_seg", "segmentation"))
+    own = RleMask.of(annotation["inmodal_seg"])
+    visible = own.read()
+    ious = {thing: _iou(visible, mask) for thing, mask in here.items()}
+    best = sorted(ious, key=lambda thing: ious[thing])[-1]  # of equal ones the last
+    if ious[best] < LEAST_IOU:
+        return None
+    return TruthFrame(
+        key_of(picture[0], best, picture[1]), here[best], FirstPolygon(annotation["segmentation"], own.size_hw)
+    )
+
+
+def _iou(visible: Mask, mask: RleMask) -> float:
+    other = mask.read()
+    if other.shape != visible.shape:
+        raise FormatError(f"inmodal_seg is {visible.shape}, the visible masks of KITTI {other.shape} (height, width)")
+    return savos_iou(visible, other)
+
+
+def _same_pictures(path: Path, kins: Path, seen: Seen) -> Iterator[tuple[Picture, str, str]]:
+    """Yield (picture, its name in KINS, its file below ``path``) for each picture of KITTI that KINS has, too.
+
+    The files are the same byte for byte. Raises FormatError when there is none.
+    """
+    by_size: dict[int, list[Path]] = {}
+    for file in sorted((kins / PICTURES).glob("*.png")):
+        by_size.setdefault(file.stat().st_size, []).append(file)
+    digests: dict[Path, bytes] = {}
+    found = False
+    for video in dict.fromkeys(video for video, _ in seen):
+        for name in kitti.pictures_of(path, video):
+            picture = video, int(Path(name).stem)
+            if picture in seen and (same := _same(path / name, by_size, digests)):
+                found = True
+                yield picture, same.stem, name
+    if not found:
+        raise FormatError(
+            f"no picture below {path} is one of {kins / PICTURES}; the folders must hold KITTI's raw_video and KINS's "
+            "training pictures as they were published"
+        )
+
+
+def _same(picture: Path, by_size: Mapping[int, Sequence[Path]], digests: dict[Path, bytes]) -> Path | None:
+    """Return the last of KINS's pictures with the same bytes."""
+    candidates = by_size.get(picture.stat().st_size, ())
+    for file in (picture, *candidates) if candidates else ():
+        if file not in digests:
+            digests[file] = hashlib.sha256(file.read_bytes()).digest()
+    return next((file for file in reversed(candidates) if digests[file] == digests[picture]), None)
