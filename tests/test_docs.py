@@ -41,6 +41,14 @@ def test_every_command_is_one() -> None:
         parser().parse_args(arguments)
 
 
+def test_every_command_has_a_section_with_its_options() -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text()
+    listed = {name.split()[0] for name in re.findall(r"^<!-- options of vas-tool ([\w -]+) -->$", text, re.M)}
+    sections = set(re.findall(r"^## ([\w-]+)$", text, re.M))
+    (commands,) = [action.choices for action in parser()._actions if isinstance(action.choices, dict)]
+    assert listed == sections == set(commands)
+
+
 def test_a_parameter_that_is_set_is_one_of_the_engine_that_is_chosen() -> None:
     setting = [arguments for arguments in commands() if "--set" in arguments]
     assert setting

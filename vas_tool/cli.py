@@ -1,4 +1,4 @@
-"""The command line: the same pipeline without a browser. Slow imports come after the arguments are read."""
+"""The command line. Slow imports come after the arguments are parsed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from vas_tool.commands.train_arguments import add_train
 from vas_tool.errors import VasToolError
 
 FORMATS = ("coco", "youtube-vis", "tao-amodal", "diffusion-vas", "kins", "cocoa", "tabe", "sequences", "layers")
-"""Of ``exports.EXPORTS``, which would import numpy."""
+"""Names of ``exports.EXPORTS``, repeated here because that module imports numpy."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit status: 0, 1 for an error that is told on one line, 130 when interrupted."""
+    """Run one command and return the exit status: 0, 1 after an error (printed on one line), 130 when interrupted."""
     options = parser().parse_args(arguments)
     try:
         from vas_tool.commands.table import COMMANDS
@@ -33,22 +33,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("vas-tool: stopped; what was finished is kept", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read the output has left, as `| head` does
+    except BrokenPipeError:  # the reader of the output has closed it, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be said on the command line."""
+    """Return the parser of all commands."""
     top = argparse.ArgumentParser(
         prog="vas-tool",
-        description="Click an object in a video; get its modal and amodal masks and its content, and a data set.",
+        description="Click an object in a video and get its modal masks, amodal masks and content, and a data set.",
     )
     top.add_argument("--version", action="version", version=f"vas-tool {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_open(commands.add_parser("open", help="open the tool in a browser"))
     _add_run(commands.add_parser("run", help="segment, track and complete objects without a browser"))
-    _add_import(commands.add_parser("import", help="make projects of another tool's annotations"))
+    _add_import(commands.add_parser("import", help="make projects from another tool's annotations"))
     _add_export(commands.add_parser("export", help="write a project's results for other tools"))
     verify = commands.add_parser("verify", help="read an export back and list what is wrong with it")
     verify.add_argument("file", type=Path, metavar="PATH", help="a file, a folder, or its .zip")
@@ -62,10 +62,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_models(models: argparse.ArgumentParser) -> None:
-    models.add_argument("--parameters", action="store_true", help="list what can be set of each engine")
+    models.add_argument("--parameters", action="store_true", help="list the parameters of each engine")
     actions = models.add_subparsers(dest="action", metavar="download")
-    download = actions.add_parser("download", help="fetch the weights of an engine")
-    download.add_argument("name", metavar="NAME", help="as the list shows it, for example sam2.1-tiny")
+    download = actions.add_parser("download", help="download the weights of an engine")
+    download.add_argument("name", metavar="NAME", help="a name from the list, for example sam2.1-tiny")
 
 
 def _add_open(open_: argparse.ArgumentParser) -> None:
@@ -79,7 +79,7 @@ def _add_open(open_: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME[:PORT]",
-        help="answer under this name, too, as a proxy or a browser elsewhere asks for it; can be given again",
+        help="also answer requests for this host name, for example that of a proxy; may be repeated",
     )
     open_.add_argument(
         "--auth",
@@ -91,13 +91,13 @@ def _add_open(open_: argparse.ArgumentParser) -> None:
     open_.add_argument(
         "--no-token",
         action="store_true",
-        help="no secret in the address: whoever can reach the port on this computer may do everything",
+        help="no secret in the address: everyone who can reach the port on this computer may do everything",
     )
     open_.add_argument(
         "--root-path",
         metavar="/PREFIX",
         default=os.environ.get("GRADIO_ROOT_PATH", ""),
-        help="where a proxy shows the page, such as /vas (default: $GRADIO_ROOT_PATH)",
+        help="path at which a proxy shows the page, such as /vas (default: $GRADIO_ROOT_PATH)",
     )
     _add_intrinsics(open_)
 
@@ -106,8 +106,8 @@ def _add_intrinsics(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--intrinsics",
         metavar="FX,FY,CX,CY|FILE",
-        help="of the camera, in clip pixels; FILE: JSON with fx, fy, cx and cy, a KITTI calibration, or Kubric's "
-        "metadata.json. EoRaS looks at them",
+        help="intrinsics of the camera in clip pixels, for EoRaS; FILE: JSON with fx, fy, cx and cy, a KITTI "
+        "calibration, or Kubric's metadata.json",
     )
 
 
@@ -115,33 +115,45 @@ def _add_boxes(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--amodal-boxes",
         metavar="FILE|project",
-        help="boxes around the whole object to crop to: a JSON list of [frame_index, x0, y0, x1, y1] in clip pixels "
-        "(keyframes; linear between), or those that the project has",
+        help="crop to boxes around the whole object: those of the project, or a JSON list of keyframes "
+        "[frame_index, x0, y0, x1, y1] in clip pixels",
     )
-    run.add_argument("--pad", type=float, metavar="PART", help="of the box, added on each side of it (default: 0.25)")
+    run.add_argument(
+        "--pad", type=float, metavar="PART", help="share of the box that is added on each side (default: 0.25)"
+    )
     run.add_argument("--stretch", action="store_true", help="stretch crops to the model's proportions")
-    run.add_argument("--one-crop", action="store_true", help="one crop around all boxes instead of one a frame")
-    run.add_argument("--no-uncropped", action="store_true", help="do not make the result without the crop as well")
+    run.add_argument("--one-crop", action="store_true", help="use one crop around all boxes instead of one per frame")
+    run.add_argument("--no-uncropped", action="store_true", help="do not also make the result without the crop")
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "source", type=Path, help="a video, a folder of images, a folder with rgbs/ and masks/, or a project"
     )
-    run.add_argument("--project", type=Path, help="the folder to make; needed unless the source is a project")
-    run.add_argument("--object", metavar="ID|all", help="which of a project's objects, when it has several")
-    run.add_argument("--click", action="append", default=[], metavar="FRAME,X,Y[,-]", help="a click; ,- is negative")
-    run.add_argument("--box", action="append", default=[], metavar="FRAME,X0,Y0,X1,Y1")
+    run.add_argument("--project", type=Path, help="folder of the new project; required unless the source is a project")
+    run.add_argument("--object", metavar="ID|all", help="which object of a project that has several")
+    run.add_argument(
+        "--click",
+        action="append",
+        default=[],
+        metavar="FRAME,X,Y[,-]",
+        help="a click in clip pixels; with ,- on a point that is not the object",
+    )
+    run.add_argument(
+        "--box", action="append", default=[], metavar="FRAME,X0,Y0,X1,Y1", help="a box around what is seen"
+    )
     run.add_argument(
         "--masks",
         type=Path,
-        help="a folder of modal masks, named like the frames of the source or with their numbers (of a video, its own)",
+        help="a folder of modal masks with the names or numbers of the source's frames",
     )
     add_mask_values(run)
     _add_boxes(run)
     run.add_argument("--label", help="the object's category name")
-    run.add_argument("--stages", default="segment,depth,amodal,content", help="default: %(default)s")
-    run.add_argument("--engine", action="append", default=[], metavar="STAGE=NAME")
+    run.add_argument("--stages", default="segment,depth,amodal,content", help="stages to run (default: %(default)s)")
+    run.add_argument(
+        "--engine", action="append", default=[], metavar="STAGE=NAME", help="engine of a stage (see vas-tool models)"
+    )
     run.add_argument(
         "--set",
         action="append",
@@ -151,56 +163,66 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         help="a parameter of the stage's engine (see vas-tool models --parameters)",
     )
     run.add_argument(
-        "--hypotheses", type=int, metavar="K", help="also make K amodal masks a frame, seeds from --seed on"
+        "--hypotheses", type=int, metavar="K", help="also make K amodal masks per frame, with seeds from --seed on"
     )
     run.add_argument(
-        "--pick", metavar="CHOICE", help="which of them holds on every frame: majority, union, or one of the seeds"
+        "--pick", metavar="CHOICE", help="which hypothesis to use on every frame: majority, union, or one of the seeds"
     )
-    run.add_argument("--seed", type=int, default=0)
-    run.add_argument("--fps", type=float, default=8.0, help="frames a second of the clip (default: 8)")
+    run.add_argument("--seed", type=int, default=0, help="seed of the engines (default: 0)")
+    run.add_argument("--fps", type=float, default=8.0, help="frames per second of the clip (default: 8)")
     _add_intrinsics(run)
-    run.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
-    run.add_argument("--end", type=float, metavar="SECONDS")
+    run.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="start in the video (default: 0)")
+    run.add_argument("--end", type=float, metavar="SECONDS", help="end in the video (default: its end)")
 
 
 def _add_import(import_: argparse.ArgumentParser) -> None:
     formats = import_.add_subparsers(dest="format", required=True, metavar="FORMAT")
-    tao = _import_parser(formats, "tao-amodal", "boxes of whole objects", source="ANNOTATIONS")
+    tao = _import_parser(formats, "tao-amodal", "amodal boxes", source="ANNOTATIONS")
     samples = _import_parser(formats, "diffusion-vas", "samples of 25 frames with masks", source="ANNOTATIONS")
     for listed in (tao, samples):
         listed.add_argument("--frames", type=Path, required=True, metavar="ROOT", help="the frames' root folder")
-        listed.add_argument("--video", action="append", default=[], metavar="NAME", help="name, pattern or id")
-        listed.add_argument("--track", action="append", default=[], metavar="ID")
-    tao.add_argument("--category", action="append", default=[], metavar="NAME")
-    tao.add_argument("--visibility", metavar="LOW,HIGH", help="tracks that are in this band (0..1) on some frame")
+        listed.add_argument(
+            "--video", action="append", default=[], metavar="NAME", help="only videos with this name, pattern or id"
+        )
+        listed.add_argument("--track", action="append", default=[], metavar="ID", help="only this track")
+    tao.add_argument("--category", action="append", default=[], metavar="NAME", help="only this category")
+    tao.add_argument(
+        "--visibility", metavar="LOW,HIGH", help="only tracks whose visibility (0..1) is in this band on some frame"
+    )
     tao.add_argument("--out-of-frame", action="store_true", help="only tracks with a box that leaves the frame")
-    tao.add_argument("--annotated-fps", type=float, default=1.0, help="annotated frames a second (default: 1)")
-    samples.add_argument("--categories", type=Path, help="a JSON file that names the categories, such as TAO-Amodal's")
+    tao.add_argument("--annotated-fps", type=float, default=1.0, help="annotated frames per second (default: 1)")
+    samples.add_argument(
+        "--categories", type=Path, help="a JSON file with the names of categories, such as TAO-Amodal's"
+    )
     tabe = _import_parser(formats, "tabe", "a video's folder of TABE, or a folder of them", source="FOLDER")
-    sequences = _import_parser(formats, "sequences", "rgbs/ and masks/, or a folder of such", source="FOLDER")
+    sequences = _import_parser(
+        formats, "sequences", "a folder with rgbs/ and masks/, or a folder of them", source="FOLDER"
+    )
     for folder in (tabe, sequences):
         folder.add_argument("--label", help="the object's category name (default: the folder's)")
         add_mask_values(folder)
     for truth in (samples, tabe):
-        truth.add_argument("--with-amodal", action="store_true", help="take the true amodal masks over as well")
+        truth.add_argument("--with-amodal", action="store_true", help="also import the true amodal masks")
 
 
 def _import_parser(formats: Any, name: str, what: str, *, source: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = formats.add_parser(name, help=what)
     parser.add_argument("source", type=Path, metavar=source)
-    parser.add_argument("--projects", type=Path, required=True, metavar="DIR", help="where the projects are made")
-    parser.add_argument("--fps", type=float, help="frames a second of the clips (default: the format's)")
+    parser.add_argument(
+        "--projects", type=Path, required=True, metavar="DIR", help="folder in which the projects are made"
+    )
+    parser.add_argument("--fps", type=float, help="frames per second of the clips (default: the format's)")
     _add_intrinsics(parser)
     return parser
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:
     export.add_argument(
-        "projects", nargs="+", type=Path, metavar="PROJECT", help="formats of one .json file hold several"
+        "projects", nargs="+", type=Path, metavar="PROJECT", help="projects; formats with one .json file take several"
     )
-    export.add_argument("--format", required=True, choices=FORMATS)
+    export.add_argument("--format", required=True, choices=FORMATS, help="the format")
     export.add_argument("--out", type=Path, required=True, help="the file or folder to write")
-    export.add_argument("--only-accepted", action="store_true", help="leave out what nobody has accepted")
+    export.add_argument("--only-accepted", action="store_true", help="leave out frames that nobody has accepted")
 
 
 if __name__ == "__main__":

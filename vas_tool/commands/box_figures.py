@@ -1,4 +1,4 @@
-"""``vas-tool evaluate tao-amodal-boxes``: TAO-Amodal's own figures of amodal boxes."""
+"""``vas-tool evaluate tao-amodal-boxes``: TAO-Amodal's own measures of amodal boxes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vas_tool.remarks import counted
 from vas_tool.storage import write_atomically
 
 NOTHING = "-"
-"""Where there is nothing to find."""
+"""Text where no truth passes the filter."""
 
 ABOUT = (
     "Detection AP over IoU .50 to .95, at most 300 boxes a picture; 3DmAP of whole tracks. In percent.\n"
@@ -27,7 +27,7 @@ ABOUT = (
 
 
 def box_figures(options: Namespace) -> int:
-    """0 when nothing is wrong with the files, else 1 with every problem on a line."""
+    """Run the command. Returns 0 when nothing is wrong with the files, else 1 after printing one problem per line."""
     from vas_tool.evaluation.tao_boxes import measure
     from vas_tool.evaluation.tao_boxes.reading import read_answers, read_truth
 
@@ -64,7 +64,7 @@ def _table(tables: Mapping[str, Mapping[str, Mapping[str, float | None]]], kind:
 
 
 def _lines(tables: Mapping[str, Mapping[str, Mapping[str, float | None]]], kind: str) -> Iterator[str]:
-    """A column a file of predictions, a row a figure."""
+    """Yield a table with one column per file of predictions and one row per number."""
     names = list(next(iter(tables.values()))[kind])
     rows = [(name, *(_told(table[kind][name]) for table in tables.values())) for name in names]
     yield from columns([(kind, *tables), *rows])

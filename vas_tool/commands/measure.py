@@ -1,4 +1,4 @@
-"""The commands that measure, each a function of the parsed arguments that gives the exit status."""
+"""The commands that measure: functions of the parsed arguments that return the exit status."""
 
 from __future__ import annotations
 
@@ -32,14 +32,16 @@ from vas_tool.remarks import counted, remarks
 from vas_tool.storage import write_atomically
 
 TAO_BOXES = "tao-amodal-boxes"
-"""TAO-Amodal's own evaluation, of boxes alone."""
+"""Name of TAO-Amodal's own evaluation of boxes."""
 
 PROTOCOLS = "protocols"
 """One set of predictions under every protocol."""
 
 
 def evaluate_(options: Namespace) -> int:
-    """``vas-tool evaluate``: 0 when nothing is wrong with the files, else 1 with every problem on a line."""
+    """Run ``vas-tool evaluate``. Returns 0 when nothing is wrong with the files, else 1 after printing every
+    problem.
+    """
     for path in (options.truth, *options.predictions):
         if not path.exists():
             raise InputError(f"{path} does not exist; check the spelling")
@@ -69,7 +71,7 @@ def _pictures(options: Namespace) -> Path | None:
 
 
 def bench_(options: Namespace) -> int:
-    """``vas-tool bench``: 0 when every engine answered, else 1."""
+    """Run ``vas-tool bench``. Returns 0 when every engine answered, else 1."""
     bar = ProgressBar()
     views = [view for folder in options.masks for view in views_in(folder, options.mask_values)] or list(silhouettes())
     cases = occlusion_cases(views, num_seeds=options.seeds)
@@ -80,7 +82,7 @@ def bench_(options: Namespace) -> int:
 
 
 def predict_(options: Namespace) -> int:
-    """``vas-tool predict``: 0 when every frame was answered, else 1."""
+    """Run ``vas-tool predict``. Returns 0 when every frame was answered, else 1."""
     bar = ProgressBar()
     form = RESULTS[options.benchmark]
     truth = read_truth(options.benchmark, options.truth, options.tracks)
@@ -108,7 +110,7 @@ def predict_(options: Namespace) -> int:
 
 
 def _answers(truth: Truth, task: Task, options: Namespace) -> Iterator[Answered]:
-    """By an engine; EoRaS answers its own benchmarks from their boxes and cameras, as its test scripts do."""
+    """Yield an engine's answers. EoRaS reads the boxes and cameras of its own benchmarks, as its test scripts do."""
     reads_itself = task.engine not in SIMPLE and registry.spec_of("amodal", task.engine).name in OWN_DATA
     if not reads_itself or options.benchmark not in ("movi", "kitti") or is_project_export(options.truth):
         return answered(truth, task)
@@ -120,11 +122,11 @@ def _answers(truth: Truth, task: Task, options: Namespace) -> Iterator[Answered]
 
 
 OWN_DATA = ("eoras-movi-b", "eoras-movi-d", "eoras-kitti")
-"""Engines that read MOVi's and KITTI's own files."""
+"""Engines that read the files of MOVi and KITTI themselves."""
 
 
 def _protocol(options: Namespace) -> EngineProtocol:
-    """How the engine answers: as its makers ran it, unless the person says otherwise; it is printed."""
+    """Return and print the engine's protocol: its authors', with the user's changes."""
     if options.engine in SIMPLE or options.project:
         if options.set:
             raise InputError("--set is for an engine of the amodal stage, and none is asked here; leave it out")

@@ -1,4 +1,4 @@
-"""``vas-tool models``: the engines, what can be set of them, where weights are looked for; and their download."""
+"""``vas-tool models``: lists the engines, their parameters and the places of their weights, and downloads weights."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from vas_tool.errors import InputError
 from vas_tool.remarks import counted
 
 NOT_PUBLISHED = "(not published on the hub)"
-"""In the place of a repository."""
+"""Text in place of a repository."""
 
 PIPE_WIDTH = 100
-"""Columns where there is no terminal."""
+"""Columns of the output without a terminal."""
 
 LEAST_WIDTH = 60
-"""Columns; a terminal that is narrower wraps by itself."""
+"""Least columns. A narrower terminal wraps lines itself."""
 
 INDENT = " " * 4
 
@@ -32,7 +32,7 @@ Said = TypeVar("Said")
 
 
 def models(options: Namespace) -> int:
-    """``vas-tool models``: the table of engines, and where weights are looked for; or a download."""
+    """Run ``vas-tool models``: print the table of engines and the places of their weights, or download weights."""
     if options.action == "download":
         return _download(options.name)
     lines = _parameters() if options.parameters else _engines()
@@ -71,7 +71,7 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
 
 
 def _said_once(said: Callable[[EngineSpec], Said]) -> Iterator[tuple[str, Said]]:
-    """What is said of engines, once each, behind the stage and the names of all of whom it is said."""
+    """Yield (stage and names of engines, fact) with engines that share a fact together."""
     groups: dict[tuple[str, Said], list[str]] = {}
     for spec in registry.ENGINES:
         groups.setdefault((spec.stage, said(spec)), []).append(spec.name)
@@ -95,7 +95,9 @@ def _wrapped(text: str, indent: str = "", *, hang: str = "") -> list[str]:
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Columns as wide as what is in them; the last one takes what is left, on several lines where need be."""
+    """Yield rows with columns as wide as their content. The last column gets the rest, on several lines if
+    necessary.
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     for row in rows:
         first = "".join(f"{cell.ljust(width)}  " for cell, width in zip(row, widths, strict=False))

@@ -1,4 +1,4 @@
-"""``vas-tool run``: one object through the stages without a browser."""
+"""``vas-tool run``: runs the stages for one or several objects without a browser."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from vas_tool.types import Box, BoxKeyframe, Canvas, Click, Stage
 
 
 def run(options: Namespace) -> int:
-    """``vas-tool run``: one object through the stages, or several that a project already has."""
+    """Run ``vas-tool run`` for one object, or for several objects of an existing project. Returns the exit status."""
     bar, seeds = ProgressBar(), seeds_of(options)
     stages, engines = stages_of(options.stages), engines_of(options.engine)
     recipe = recipe_of(options.pick, seeds) if options.pick else None
@@ -49,7 +49,9 @@ def run(options: Namespace) -> int:
     fresh = not is_project(options.project or options.source)
     camera = camera_of(options.intrinsics) if options.intrinsics else None
     if fresh:
-        with_settings(Truth(Canvas((1, 1)), engines=engines), options.settings)  # told before a long import
+        with_settings(
+            Truth(Canvas((1, 1)), engines=engines), options.settings
+        )  # errors are reported before a long import
     project = _project(options, bar)
     bar.close()
     for note in project.source.notes:
@@ -82,7 +84,7 @@ def run(options: Namespace) -> int:
 
 
 def is_project(folder: Path) -> bool:
-    """Whether a project lies there."""
+    """Return whether the folder is a project."""
     return (folder / "project.json").is_file()
 
 
@@ -107,7 +109,7 @@ def _project(options: Namespace, progress: Progress) -> Project:
 
 
 def _masks(project: Project, options: Namespace, progress: Progress) -> MaskFolder:
-    """The masks of ``--masks``; says what is to be known of them."""
+    """Return the masks of ``--masks``, and print the notes about them."""
     source: Path | None = options.source if options.source.is_dir() else None
     masks = masks_for(project, options.masks, source=source, mask_values=options.mask_values, progress=progress)
     for note in masks.notes:
@@ -118,8 +120,11 @@ def _masks(project: Project, options: Namespace, progress: Progress) -> MaskFold
 def _objects(
     project: Project, options: Namespace, marks: Sequence[Click | Box], *, masks: MaskFolder | None, fresh: bool
 ) -> list[AnnotatedObject]:
-    """The objects that are meant, with what was said added; a new one when the label is new, several for masks of
-    several. All of them when the project is ``fresh``: they came with it.
+    """Return the chosen objects, with the prompts of the command line.
+
+    A new label makes a new object, and masks of several objects make several. In a ``fresh`` project, which the import
+    of
+    the source made, all objects are chosen.
     """
     told = bool(marks or masks)
     things = list(project.truth.objects) if fresh and not told else []
@@ -136,7 +141,7 @@ def _objects(
 
 
 def _new_objects(project: Project, options: Namespace, masks: MaskFolder, *, alone: bool) -> list[AnnotatedObject]:
-    """One for each object of the masks, when they are ``alone`` in saying what is meant."""
+    """Return one new object for each object of the masks, if the masks ``alone`` determine the objects."""
     if not alone:
         names = ", ".join(given.name for given in masks.objects)
         raise InputError(
@@ -171,7 +176,7 @@ def _marked(thing: AnnotatedObject, marks: Sequence[Click | Box]) -> AnnotatedOb
 
 
 def _boxed(project: Project, options: Namespace, things: list[AnnotatedObject]) -> list[AnnotatedObject]:
-    """The objects with the amodal boxes that were given."""
+    """Return the objects with the amodal boxes of the command line."""
     if options.amodal_boxes is None:
         return things
     if options.amodal_boxes != "project":
@@ -188,7 +193,7 @@ def _boxed(project: Project, options: Namespace, things: list[AnnotatedObject]) 
 
 
 def _cropping(project: Project, options: Namespace, *, truth: Truth, boxes: Sequence[BoxKeyframe]) -> Truth:
-    """The truth with the way to crop that was asked for, and a canvas that holds the boxes."""
+    """Return the project's truth with the crop rule of the command line, and a canvas that contains the boxes."""
     crop = truth.crop if options.pad is None else replace(truth.crop, margin=options.pad)
     crop = replace(
         crop,

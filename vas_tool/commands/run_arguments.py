@@ -1,4 +1,4 @@
-"""What ``vas-tool run`` is told, from words to things; what cannot be meant is an InputError or PromptError."""
+"""Converts the arguments of ``vas-tool run`` to values. Raises InputError or PromptError for invalid ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vas_tool.types import STAGES, Box, Click, Stage
 
 
 def seeds_of(options: Namespace) -> list[int]:
-    """Of the hypotheses that are asked for."""
+    """Return the seeds of the requested hypotheses."""
     if options.seed < 0:
         raise InputError(f"--seed takes a whole number from 0, got {options.seed}")
     if options.hypotheses is None:
@@ -26,7 +26,7 @@ def seeds_of(options: Namespace) -> list[int]:
 
 
 def recipe_of(choice: str, seeds: list[int]) -> Recipe:
-    """``--pick``: majority, union or one of the seeds."""
+    """Return the choice of ``--pick``: majority, union or one of the seeds."""
     if choice in ("majority", "union"):
         return Recipe("majority" if choice == "majority" else "union", tuple(seeds))
     if choice not in map(str, seeds):
@@ -35,7 +35,7 @@ def recipe_of(choice: str, seeds: list[int]) -> Recipe:
 
 
 def stages_of(text: str) -> list[Stage]:
-    """``--stages``, in the order of the pipeline."""
+    """Return the stages of ``--stages`` in the order of the pipeline."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in STAGES]
     if unknown or not names:
@@ -44,17 +44,17 @@ def stages_of(text: str) -> list[Stage]:
 
 
 def engines_of(texts: list[str]) -> dict[str, str]:
-    """``--engine STAGE=NAME ...``: stage -> name, both known."""
+    """Return stage -> engine name of ``--engine STAGE=NAME ...``. Both are checked."""
     chosen: dict[str, str] = {}
     for text in texts:
         stage, _, name = text.partition("=")
-        registry.spec_of(stage, name)  # type: ignore[arg-type]  # it checks the name itself
+        registry.spec_of(stage, name)  # type: ignore[arg-type]  # spec_of checks the name
         chosen[stage] = name
     return chosen
 
 
 def with_settings(truth: Truth, texts: list[str]) -> Truth:
-    """The truth with ``STAGE.NAME=VALUE`` set of the engines that it chooses; what goes together is asked of all."""
+    """Return the truth with the parameters ``STAGE.NAME=VALUE`` of its engines. Their combination is checked, too."""
     chosen: set[registry.EngineSpec] = set()
     for text in texts:
         stage, _, rest = text.partition(".")
@@ -81,20 +81,20 @@ def _numbers(text: str, count: int, option: str) -> list[float]:
 
 
 def click_of(text: str) -> Click:
-    """``--click FRAME,X,Y`` or ``FRAME,X,Y,-``."""
+    """Return the click of ``--click FRAME,X,Y`` or ``FRAME,X,Y,-``."""
     positive = not text.endswith(",-")
     frame, x, y = _numbers(text.removesuffix(",-"), 3, "--click needs FRAME,X,Y or FRAME,X,Y,-")
     return Click(int(frame), x, y, positive)
 
 
 def box_of(text: str) -> Box:
-    """``--box FRAME,X0,Y0,X1,Y1``."""
+    """Return the box of ``--box FRAME,X0,Y0,X1,Y1``."""
     frame, x0, y0, x1, y1 = _numbers(text, 5, "--box needs FRAME,X0,Y0,X1,Y1")
     return Box(int(frame), x0, y0, x1, y1)
 
 
 def object_id_of(text: str) -> int:
-    """``--object ID``."""
+    """Return the id of ``--object ID``."""
     if not text.isdigit():
         raise InputError(f"--object takes an object's number or all, got {text!r}")
     return int(text)

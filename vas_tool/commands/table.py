@@ -1,4 +1,4 @@
-"""What the commands of the command line do, each a function of the parsed arguments that gives the exit status."""
+"""The commands of the command line by name: functions of the parsed arguments that return the exit status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vas_tool.remarks import counted
 
 
 def open_(options: Namespace) -> int:
-    """``vas-tool open``: the browser tool."""
+    """Run ``vas-tool open``: start the server and open the page."""
     from vas_tool.ui.access import Access
     from vas_tool.ui.collecting import kept_for_good
     from vas_tool.ui.opening import Opener
@@ -48,7 +48,7 @@ def open_(options: Namespace) -> int:
     if camera and source is None:
         raise InputError("--intrinsics are of one clip; name it as well: vas-tool open SOURCE --intrinsics ...")
     opener = Opener(Rooms(root), start=source, camera=camera)
-    opener.begin()  # while Gradio is imported, which takes longer
+    opener.begin()  # runs while Gradio is imported, which takes longer
 
     with kept_for_good():
         from vas_tool.ui.server import serve
@@ -58,7 +58,9 @@ def open_(options: Namespace) -> int:
 
 
 def import_(options: Namespace) -> int:
-    """``vas-tool import``: prints the projects; 1 when nothing was made and something is wrong."""
+    """Run ``vas-tool import`` and print the projects. Returns 1 when nothing was made and something is wrong, else
+    0.
+    """
     bar = ProgressBar()
     camera = camera_of(options.intrinsics) if options.intrinsics else None
     done = IMPORTS[options.format](options, bar)
@@ -84,7 +86,7 @@ def _give_camera(path: Path, camera: Camera) -> None:
 
 
 def export_(options: Namespace) -> int:
-    """``vas-tool export``."""
+    """Run ``vas-tool export``."""
     bar = ProgressBar()
     with ExitStack() as stack:
         projects = []
@@ -101,7 +103,7 @@ def export_(options: Namespace) -> int:
 
 
 def verify_(options: Namespace) -> int:
-    """``vas-tool verify``: 0 when nothing is wrong, else 1 with every problem on a line."""
+    """Run ``vas-tool verify``. Returns 0 when nothing is wrong, else 1 after printing one problem per line."""
     if not options.file.exists():
         raise InputError(f"{options.file} does not exist; check the spelling")
     report = verify(options.file)
@@ -114,7 +116,7 @@ def verify_(options: Namespace) -> int:
 
 
 def train_(options: Namespace) -> int:
-    """``vas-tool train``."""
+    """Run ``vas-tool train``."""
     from vas_tool.commands.train import train
 
     return train(options)
@@ -133,4 +135,4 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "predict": predict_,
     "train": train_,
 }
-"""Command name -> function."""
+"""Name of a command -> its function."""

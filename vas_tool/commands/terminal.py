@@ -1,4 +1,4 @@
-"""Progress on a terminal: one line that is written over, with time left; nothing in a pipe."""
+"""Progress on a terminal: one line with the time left, which is overwritten. Without a terminal nothing is printed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REDRAW_SECONDS = 0.1
 
 
 class ProgressBar:
-    """A ``Progress`` for people who watch a terminal."""
+    """A ``Progress`` that prints to a terminal."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr

@@ -1,4 +1,4 @@
-"""``vas-tool train``: train a method on a data set of its own format."""
+"""``vas-tool train``: trains a method on a data set in the method's own format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vas_tool.training.eoras.plan import SCHEDULES, Plan, Schedule
 
 
 def train(options: Namespace) -> int:
-    """``vas-tool train eoras``: prints a line an epoch, and the last checkpoint.
+    """Run ``vas-tool train eoras``: print one line per epoch, and the path of the last checkpoint.
 
     Raises InputError when the plan does not hold, or when packages for training are not installed.
     """
@@ -32,7 +32,7 @@ def train(options: Namespace) -> int:
 
 
 def plan_of(options: Namespace) -> Plan:
-    """The run that is meant; what was not said is the released script's. Raises InputError."""
+    """Return the run of the arguments, with the released script's defaults. Raises InputError."""
     data, root = options.data[0], Path(options.data[1])
     if data not in SCHEDULES:
         raise InputError(f"--data needs {' or '.join(SCHEDULES)} and a folder, got {data!r}")
