@@ -1,1 +1,1 @@
-"""Engines that need no weights, no GPU and no network: the embedded default of every stage."""
+"""Engines of all stages that need no download and no GPU: the defaults."""

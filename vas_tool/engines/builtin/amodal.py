@@ -1,6 +1,6 @@
-"""Amodal masks without a network: outlines from the frames where the object is clearest, brought over and voted.
+"""Amodal masks without a network: outlines of the frames where the object is clearest are registered, and they vote.
 
-Nothing is guessed that no frame shows. Where the clip never shows a part of the object, it stays missing.
+A part of the object that no frame shows stays missing.
 """
 
 from __future__ import annotations
@@ -22,49 +22,49 @@ from vas_tool.types import AmodalBox, Canvas, Depth, Mask
 from vas_tool.work import AmodalWork
 
 Soft = npt.NDArray[np.float32]
-"""(h, w) float32 in 0..1: how much of a pixel, or how sure."""
+"""(h, w) float32, 0..1: coverage of a pixel, or confidence."""
 
 REFERENCES = 6
-"""Outlines that vote on a frame."""
+"""Number of outlines that vote on a frame."""
 
 CANDIDATES = 24
-"""Of the clearest frames, spread over the clip, from which the voters are taken."""
+"""Number of clearest frames, spread over the clip, from which the voters are chosen."""
 
 NEAR_FRAMES = 10.0
-"""Distance in time at which an outline counts 1/e: things change their form as they move."""
+"""Frames: distance in time at which an outline's weight is 1/e. Objects change shape as they move."""
 
 AGREEMENT_POWER = 4.0
-"""How steeply an outline that does not cover what is seen here loses its vote."""
+"""Exponent by which an outline that does not cover the modal mask loses weight."""
 
 THRESHOLD = 0.5
 DEPTH_MARGIN = 0.03
-"""Depth is noisy: this much farther than the object may still hide it."""
+"""Depth is noisy: something that is farther than the object by this much may still hide it."""
 
 UNKNOWN = 0.08
-"""How much a frame's outline counts against a pixel that something may have hidden there."""
+"""Weight of an outline's absence at a pixel where something may have hidden the object in that frame."""
 
 UNTRUSTED_ABSENCE = 0.7
-"""The same for every pixel, when depth cannot say where that may be."""
+"""Weight of an outline's absence at every pixel, if depth cannot say where something may have hidden the object."""
 
 TRUST = 0.62
-"""Part of the strongly voted hidden pixels that must be nearer than the object before depth may forbid any."""
+"""Share of the hidden pixels with strong votes that must be nearer than the object before depth may exclude pixels."""
 
 TRIALS = 8
-"""At least so many frames, and less than twice as many, are asked about that, evenly over the clip."""
+"""This check uses at least this many frames, and less than twice as many, evenly over the clip."""
 
 SLIVER = 3
-"""Pixels (small): hidden parts thinner than this come from imprecise registration."""
+"""Small pixels: hidden parts thinner than this come from imprecise registration."""
 
 CARRY_FRAMES = 4
-"""Half a second at 8 FPS: how long an object that was going behind something is carried on after it was last seen."""
+"""Frames, half a second at 8 FPS: for how long the outline of an object that went behind something is continued."""
 
 GOING_HIDDEN = 0.75
-"""An object of which less than this part was seen last was going behind something."""
+"""An object went behind something if less than this share of it was seen last."""
 
 
 @dataclass(frozen=True)
 class _Scene:
-    """Everything the votes are made from."""
+    """The inputs of the votes."""
 
     small: SmallFrames
     modal: Mapping[int, Mask]
@@ -72,33 +72,37 @@ class _Scene:
     motion: Motion
     canvas: Canvas
     clearness: Mapping[int, float]
-    """Seen frame -> its modal area, at the size the object has on the first seen frame; relative to the largest."""
+    """Frame with a modal mask -> its modal area at the object's size on the first such frame, relative to the
+    largest."""
     candidates: Sequence[int]
     trusted: bool = False
-    """Whether depth may say what can hide the object (see ``_depth_is_trusted``)."""
+    """Whether depth decides what can hide the object (see ``_depth_is_trusted``)."""
 
     @property
     def padding(self) -> tuple[int, int]:
-        """Small pixels of canvas left of and above the frame."""
+        """Padding of the canvas left of and above the frame, in small pixels."""
         return round(self.canvas.pad_left * self.small.scale), round(self.canvas.pad_top * self.small.scale)
 
     @property
     def work_wh(self) -> tuple[int, int]:
-        """The canvas in small pixels."""
+        """(width, height) of the canvas, in small pixels."""
         width, height = self.canvas.size_wh
         return max(1, round(width * self.small.scale)), max(1, round(height * self.small.scale))
 
 
 class BuiltinAmodal:
-    """Registered voting of silhouettes. Deterministic: the seed changes nothing.
+    """Registered outlines that vote. Deterministic: the seed has no effect.
 
-    A frame on which nothing is seen between two on which something is gets the outline carried along the motion.
-    Before the first and after the last seen frame it is carried for at most half a second, and only when the object
-    was going behind something there; otherwise the mask is empty.
+    On a frame without a visible part between two frames with one, the outline follows the interpolated motion. Before
+    the
+    first and after the last visible frame it is continued for at most half a second, and only if the object went behind
+    something there; otherwise the mask is empty.
     """
 
     def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
-        """(frame_index, (canvas H, W) bool) in the order asked for; covers the modal mask. Raises Cancelled."""
+        """Yield (frame_index, (canvas H, W) bool) in the order of the work. Masks cover the modal masks. Raises
+        Cancelled.
+        """
         checked((), work.settings, engine="builtin")
         scene = _survey(work, self.follow(work, progress=progress))
         scene = replace(scene, trusted=_depth_is_trusted(scene))
@@ -107,13 +111,15 @@ class BuiltinAmodal:
             yield index, _whole(scene, index)
 
     def follow(self, work: AmodalWork, *, progress: Progress) -> Motion:
-        """How the object moves through the clip. Raises Cancelled."""
+        """Return the object's motion through the clip. Raises Cancelled."""
         return estimate_motion(work.clip, work.modal, progress=progress)
 
     def outlines(
         self, modal: Mapping[int, Mask], boxes: Mapping[int, AmodalBox], *, canvas: Canvas
     ) -> Callable[[int], Mask]:
-        """Outlines stretched from box to box, for frames on which registration went astray (``base.BoxReader``)."""
+        """Return outlines that are stretched from box to box, for frames with wrong registration
+        (``base.BoxReader``).
+        """
         return BoxOutlines(modal, boxes, canvas=canvas)
 
 
@@ -124,14 +130,16 @@ def _survey(work: AmodalWork, motion: Motion) -> _Scene:
 
 
 def clearness_of(small: SmallFrames, modal: Mapping[int, Mask], motion: Motion) -> dict[int, float]:
-    """Seen frame -> its modal area at the size the object has on the first seen frame, relative to the largest."""
+    """Return, for each frame with a modal mask, its area at the object's size on the first such frame, 0..1 of the
+    largest.
+    """
     areas = {f: float(small.soft(modal[f]).sum()) / motion.size_on(f) ** 2 for f in motion.seen}
     largest = max(areas.values(), default=1.0)
     return {f: area / largest for f, area in areas.items()}
 
 
 def _spread(clearness: Mapping[int, float]) -> list[int]:
-    """The clearest frame of each of CANDIDATES equal parts of the clip, and the clearest of all."""
+    """Return the clearest frame of each of CANDIDATES equal parts of the clip, and the clearest of all."""
     if not clearness:
         return []
     first, last = min(clearness), max(clearness) + 1
@@ -144,7 +152,7 @@ def _spread(clearness: Mapping[int, float]) -> list[int]:
 
 
 def _whole(scene: _Scene, index: int) -> Mask:
-    """(canvas H, W): the modal mask and what is hidden of the object."""
+    """Return (canvas H, W) the modal mask with the hidden part of the object."""
     full = np.zeros(scene.canvas.size_wh[::-1], dtype=bool)
     seen = index in scene.modal and index in scene.motion.poses
     if index in scene.modal:
@@ -158,7 +166,7 @@ def _whole(scene: _Scene, index: int) -> Mask:
 
 
 def may_be_there(motion: Motion, clearness: Mapping[int, float], index: int) -> bool:
-    """Between two seen frames, or just beyond one on which the object was going behind something."""
+    """Return whether the object may be present: between two visible frames, or soon after it went behind something."""
     seen = motion.seen
     if not seen:
         return False
@@ -167,7 +175,7 @@ def may_be_there(motion: Motion, clearness: Mapping[int, float], index: int) -> 
 
 
 def _votes(scene: _Scene, index: int) -> Soft:
-    """(canvas h, w) small: the weighted share of outlines that cover each pixel."""
+    """Return (canvas h, w), small: the weighted share of outlines that cover each pixel."""
     here = _placed(scene, scene.small.soft(scene.modal[index]))
     seen = here >= THRESHOLD
     total, weights = np.zeros_like(here), np.full_like(here, 1e-6)
@@ -182,7 +190,7 @@ def _votes(scene: _Scene, index: int) -> Soft:
 
 
 def _voters(scene: _Scene, index: int) -> list[int]:
-    """The candidates that are clear and near in time; never the frame itself."""
+    """Return the candidates that are clear and near in time, without the frame itself."""
 
     def worth(frame: int) -> float:
         return scene.clearness[frame] ** 2 * float(np.exp(-abs(frame - index) / NEAR_FRAMES))
@@ -192,9 +200,10 @@ def _voters(scene: _Scene, index: int) -> list[int]:
 
 
 def _brought(scene: _Scene, source: int, target: int) -> tuple[Soft, Soft]:
-    """The outline of one frame on another, and how much that frame knows of each pixel; on the small canvas.
+    """Return the outline of frame ``source`` registered on frame ``target``, and its weight at each pixel; small
+    canvas.
 
-    Where something may have hidden the object in the source frame, its outline says little.
+    The weight is low where something may have hidden the object in the source frame.
     """
     motion = _refined(scene, source, target)
     left, top = scene.padding
@@ -212,7 +221,7 @@ def _brought(scene: _Scene, source: int, target: int) -> tuple[Soft, Soft]:
 
 
 def _refined(scene: _Scene, source: int, target: int) -> Affine:
-    """The chained motion, corrected by features seen on both frames: chains drift."""
+    """Return the chained motion, corrected by features that both frames show, because chains drift."""
     guess = resized(scene.motion.between(source, target), scene.small.scale)
     masks = scene.small.mask(scene.modal[source]), scene.small.mask(scene.modal[target])
     if target not in scene.motion.seen or not masks[1].any():
@@ -226,19 +235,19 @@ def _refined(scene: _Scene, source: int, target: int) -> Affine:
 
 
 def _can_hide(scene: _Scene, index: int) -> Mask:
-    """(canvas h, w): nearer than the object, beyond the frame, or unknown."""
+    """Return (canvas h, w) where something can hide the object: nearer, beyond the frame, or unknown."""
     return _placed(scene, _hiding(scene, index).astype(np.float32), fill=1.0) > 0.5
 
 
 def _hiding(scene: _Scene, index: int) -> Mask:
-    """(h, w): where a frame's depth lets something be in front of the object."""
+    """Return (h, w) where the depth of a frame allows something in front of the object."""
     nearness = cv2.resize(scene.depth[index], scene.small.size_wh, interpolation=cv2.INTER_AREA)
     own = _own_depth(scene, index)
     return nearness > own - DEPTH_MARGIN if own is not None else np.ones(nearness.shape, bool)
 
 
 def _own_depth(scene: _Scene, index: int) -> float | None:
-    """Median depth of the object's seen pixels, from the nearest seen frames when it is hidden here."""
+    """Return the median depth of the modal mask; from the nearest visible frames if the object is hidden here."""
     seen = scene.motion.seen
     near = sorted((f for f in seen if f in scene.depth), key=lambda f: abs(f - index))
     use = near[:1] if near and near[0] == index else near[:2]
@@ -251,10 +260,10 @@ def _own_depth(scene: _Scene, index: int) -> float | None:
 
 
 def _depth_is_trusted(scene: _Scene) -> bool:
-    """Whether depth agrees with the votes: what they strongly call hidden must mostly be nearer.
+    """Return whether depth agrees with the votes: pixels that they strongly call hidden must mostly be nearer.
 
-    Depth that orders things wrongly would otherwise forbid every hidden part. Asked of some frames of the whole clip,
-    whichever are to be completed: a part of the clip is answered as the whole would be.
+    Otherwise depth in a wrong order would exclude every hidden part. The check uses frames of the whole clip, whichever
+    frames are completed, so that a part of the clip has the same result as the whole.
     """
     frames = [f for f in scene.motion.seen if f in scene.depth and scene.clearness[f] < 0.9]
     nearer, counted = 0, 0
@@ -271,11 +280,11 @@ def _depth_is_trusted(scene: _Scene) -> bool:
 
 
 def _hidden(scene: _Scene, index: int, votes: Soft) -> Mask:
-    """(canvas H, W): the voted outline at full size, without slivers along the modal mask."""
+    """Return (canvas H, W) the voted outline at full size, without slivers along the modal mask."""
     seen = _placed(scene, scene.small.soft(scene.modal[index])) >= THRESHOLD
     hidden = ((votes >= THRESHOLD) & ~seen).astype(np.uint8)
     solid = cv2.morphologyEx(hidden, cv2.MORPH_OPEN, np.ones((SLIVER, SLIVER), np.uint8))
-    # what the opening took from a solid part's rim comes back
+    # restore what the opening removed from the border of a solid part
     keep = cv2.dilate(solid, np.ones((SLIVER, SLIVER), np.uint8)) > 0
     wanted = np.where(keep | seen, np.maximum(votes, seen), 0).astype(np.float32)
     return (
@@ -286,7 +295,7 @@ def _hidden(scene: _Scene, index: int, votes: Soft) -> Mask:
 
 
 def _placed(scene: _Scene, frame: Soft, fill: float = 0.0) -> Soft:
-    """A small picture of the frame on the small canvas."""
+    """Return a small picture of the frame placed on the small canvas."""
     width, height = scene.work_wh
     left, top = scene.padding
     out = np.full((height, width), fill, np.float32)

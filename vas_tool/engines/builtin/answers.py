@@ -1,4 +1,4 @@
-"""Clicks and boxes on a frame to masks: a look at the whole frame, then closer ones around what was found."""
+"""Masks from clicks and boxes on one frame: the network sees the whole frame, then windows around the found object."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from vas_tool.engines.builtin.windows import Found, Window, around, box_around, 
 from vas_tool.types import Box, Click, Mask, SizeWH
 
 SHOWN = 1.25
-"""Times the longer side of the object (and of the latest click) that a closer look shows."""
+"""Side of a window, divided by the longer side of the object with the last click."""
 
 MOST_PIXELS = 384
-"""Of the frame that such a look shows in their own size, on a side."""
+"""Most pixels of the frame on a side of a window at full size."""
 
 WIDER = 2
-"""Looks at most that are made because what was found goes on beyond the window."""
+"""Most windows that are added because the object continues beyond the window."""
 
 SPECK = 0.03
-"""Share of the largest part of the answer to the first click below which a part without the click is dropped."""
+"""After the first click, a part that does not hold the click is dropped if it is smaller than this share of the
+largest."""
 
 OBEYED = 1.5
-"""Pixels of a window around a click that are as it says."""
+"""Pixels of a window: radius around a click within which the mask obeys the click."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the person said about a frame."""
+    """The prompts on a frame."""
 
     clicks: tuple[Click, ...] = ()
     box: Box | None = None
@@ -39,48 +40,48 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """A mask, and where it was made."""
+    """A mask, and the window in which it was made."""
 
     window: Window
     soft: npt.NDArray[np.float16]
-    """(height, width): the probability in the window; beyond it, nothing is the object."""
+    """(height, width) the probability in the window. Nothing beyond the window belongs to the object."""
     packed: npt.NDArray[np.uint8]
-    """At the frame's size, eight pixels a byte: many are kept."""
+    """The mask at the frame's size, eight pixels per byte, because many are kept."""
     size_wh: SizeWH
     drawn: bool = False
-    """Whether it rests on a mask of the person's: its pixels stay wherever no click changes them."""
+    """Whether the mask comes from a given mask, whose pixels stay where no click changes them."""
 
     @classmethod
     def of(cls, found: Found, mask: Mask, *, drawn: bool = False) -> Answer:
-        """From what the network found and the (H, W) mask that was made of it."""
+        """Return the answer of a network result and the (H, W) mask made from it."""
         return cls(found.window, found.soft.astype(np.float16), np.packbits(mask), mask.shape[::-1], drawn)
 
     @classmethod
     def given(cls, mask: Mask) -> Answer:
-        """An (H, W) mask of the person's."""
+        """Return the answer of a given (H, W) mask."""
         window = _closer(mask, ())
         return cls.of(Found(window, window.soft(mask)), mask, drawn=True)
 
     @classmethod
     def nothing(cls, size_wh: SizeWH) -> Answer:
-        """Before the first click."""
+        """Return the empty answer before the first click."""
         window = whole(size_wh)
         return cls.of(Found(window, np.zeros(window.shape, np.float32)), np.zeros(size_wh[::-1], bool))
 
     @property
     def found(self) -> Found:
-        """What the network found."""
+        """The network's result."""
         return Found(self.window, self.soft.astype(np.float32))
 
     @property
     def mask(self) -> Mask:
-        """(H, W)."""
+        """The (H, W) mask."""
         width, height = self.size_wh
         return np.unpackbits(self.packed, count=width * height).reshape(height, width).view(bool)
 
 
 def answered(frame: LookedAt, asked: Asked, before: Answer) -> Answer:
-    """To the last click, from the answer to all that was said before."""
+    """Return the answer to the last click, starting from the answer to all prompts before."""
     mask, found = before.mask, before.found
     if not mask.any():
         if asked.box is None and not any(click.positive for click in asked.clicks):
@@ -98,7 +99,7 @@ def answered(frame: LookedAt, asked: Asked, before: Answer) -> Answer:
 
 
 def boxed(frame: LookedAt, box: Box) -> Answer:
-    """What a box is around; all of it when nothing is found in it."""
+    """Return the object in a box; the whole box when nothing is found in it."""
     window = around((box.x0, box.y0, box.x1, box.y1), frame.size_wh, times=SHOWN, most=MOST_PIXELS)
     found = frame.look(window, box=box)
     found = frame.look(window, box=box, prior=found.soft)
@@ -111,7 +112,9 @@ def boxed(frame: LookedAt, box: Box) -> Answer:
 
 
 def _looked_closer(frame: LookedAt, asked: Asked, found: Found, *, mask: Mask) -> Found:
-    """In a window around an (H, W) mask and the last click, wider where what is found there goes on beyond it."""
+    """Return the result in a window around an (H, W) mask and the last click; wider if the object continues beyond
+    it.
+    """
     for _ in range(1 + WIDER):
         window = _closer(mask, asked.clicks)
         found = frame.look(window, clicks=asked.clicks, box=asked.box, prior=found.seen(window))
@@ -122,17 +125,18 @@ def _looked_closer(frame: LookedAt, asked: Asked, found: Found, *, mask: Mask) -
 
 
 def _closer(mask: Mask, clicks: Sequence[Click]) -> Window:
-    """A window around an (H, W) mask, the positive clicks and the last one."""
+    """Return a window around an (H, W) mask, the positive clicks and the last click."""
     size_wh = mask.shape[1], mask.shape[0]
     box = box_around(mask, [(c.x, c.y) for c in (*(c for c in clicks if c.positive), *clicks[-1:])])
     return whole(size_wh) if box is None else around(box, size_wh, times=SHOWN, most=MOST_PIXELS)
 
 
 def _without_specks(found: Found, click: Click) -> Found:
-    """The same without parts that are tiny beside the largest one and do not hold the click.
+    """Return ``found`` without parts that are tiny beside the largest part and do not hold the click.
 
-    What is seen of an object on both sides of something in front of it is larger; specks on things like it are not.
-    Only after the first click: from the second one on, a person has seen what is there, and most of it is right.
+    Visible parts on both sides of an occluder are larger; specks on similar objects are not. This applies only after
+    the
+    first click: from the second click on, the user has seen the mask, and most of it is right.
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats((found.soft >= 0.5).astype(np.uint8), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
@@ -143,7 +147,7 @@ def _without_specks(found: Found, click: Click) -> Found:
 
 
 def _obeying(mask: Mask, clicks: Sequence[Click], window: Window) -> Mask:
-    """(H, W): as the clicks say, on their pixels and a little around; a later click has the last word."""
+    """Return (H, W) the mask that obeys the clicks on their pixels and a little around; later clicks win."""
     out, radius = mask.astype(np.uint8), round(OBEYED / window.scale)
     for click in clicks:
         cv2.circle(out, (round(click.x), round(click.y)), radius, int(click.positive), cv2.FILLED)
@@ -153,7 +157,7 @@ def _obeying(mask: Mask, clicks: Sequence[Click], window: Window) -> Mask:
 
 
 def _changed_at(click: Click, before: Mask, after: Mask) -> Mask:
-    """(H, W): the mask before, with the connected change that the click is in."""
+    """Return (H, W) the mask before, with only the connected change that holds the click."""
     _, labels = cv2.connectedComponents((before ^ after).astype(np.uint8), connectivity=8)
     label = labels[round(click.y), round(click.x)]
     return np.where((labels == label) & (label > 0), after, before)

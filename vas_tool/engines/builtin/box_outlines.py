@@ -1,7 +1,8 @@
-"""The outline of an object from its amodal boxes alone: what is seen of it elsewhere, stretched from box to box.
+"""Outlines of an object from its amodal boxes alone: modal masks of other frames, stretched from box to box.
 
-With true boxes this needs no registration, so it stands in where registration has failed. It takes whatever changed the
-box (a step, a turn) for a stretch: where features can be followed, following them is better.
+This needs no registration, so it replaces the result where registration failed. It treats every change of the box (a
+step,
+a turn) as a stretch: where features can be followed, registration is better.
 """
 
 from __future__ import annotations
@@ -18,44 +19,44 @@ from vas_tool.masks import area, box_xyxy
 from vas_tool.types import AmodalBox, Canvas, Mask, SizeWH
 
 REFERENCES = 6
-"""Frames that vote."""
+"""Number of frames that vote."""
 
 NEAR_FRAMES = 10.0
-"""Distance in time at which a frame counts 1/e: things change their form as they move."""
+"""Frames: distance in time at which a frame's weight is 1/e. Objects change shape as they move."""
 
 CLEAR_POWER = 4
-"""How steeply a frame on which the seen part does not fill the box loses its vote."""
+"""Exponent by which a frame loses weight if the modal mask does not fill its box."""
 
 AGREEMENT_POWER = 4.0
 LEAST_AGREEMENT = 0.02
-"""An outline that covers little of what is seen here hardly votes."""
+"""Least weight factor of an outline that covers little of the modal mask here."""
 
 ABSENCE = 0.4
-"""How much a frame's outline counts against a pixel: something may have hidden it there. 0.4, 0.7 and 1 were tried on
-``assets/tao_made`` (mIoU of the hidden part 34.6, 33.5, 32.8)."""
+"""Weight of an outline's absence at a pixel, where something may have hidden the object. 0.4, 0.7 and 1 gave an mIoU of
+the hidden part of 34.6, 33.5 and 32.8 % on ``assets/tao_made``."""
 
 UNBOXED = 0.5
-"""What the vote of a frame without an amodal box is worth: nobody said how much of the object it shows."""
+"""Weight factor of a frame without an amodal box, because its visible share of the object is unknown."""
 
 
 @dataclass(frozen=True)
 class _Voter:
-    """A frame on which something of the object is seen."""
+    """A frame with a modal mask that votes."""
 
     box: Corners
-    """Around the whole object, as far as is known."""
+    """Box around the whole object, as far as it is known."""
     worth: float
 
 
 class BoxOutlines:
-    """frame_index -> the outline that fits the frame's box. Holds a few numbers a frame; masks are read when needed."""
+    """A function: frame_index -> the outline that fits the frame's box. Masks are read when they are needed."""
 
     def __init__(self, modal: Mapping[int, Mask], boxes: Mapping[int, AmodalBox], *, canvas: Canvas) -> None:
         self._modal, self._boxes, self._canvas = modal, boxes, canvas
         self._voters = _voters(modal, boxes)
 
     def __call__(self, frame_index: int) -> Mask:
-        """(canvas H, W) bool; empty where no other frame shows the object."""
+        """Return the (canvas H, W) bool outline; empty where no other frame shows the object."""
         corners = self._boxes[frame_index].corners
         size = math.ceil(corners[2] - corners[0]), math.ceil(corners[3] - corners[1])
         crop = Crop(*corners, size)
@@ -63,7 +64,7 @@ class BoxOutlines:
         return crop.paste(self._voted(frame_index, here, size), self._canvas)
 
     def _voted(self, frame_index: int, here: Mask, size_wh: SizeWH) -> Mask:
-        """Within the box, (height, width): what at least half of the votes call the object."""
+        """Return (height, width), inside the box, the pixels with at least half of the votes."""
         total, weights = np.zeros(here.shape), np.full(here.shape, 1e-6)
         for source in self._nearest(frame_index):
             voter = self._voters[source]
@@ -85,7 +86,7 @@ def _closeness(a: int, b: int) -> float:
 
 
 def _voters(modal: Mapping[int, Mask], boxes: Mapping[int, AmodalBox]) -> dict[int, _Voter]:
-    """The frames that show the object; worth more the more of its box is filled."""
+    """Return the frames that show the object. A frame weighs more if its mask fills more of its box."""
     found: dict[int, tuple[Corners, float, float]] = {}
     for frame_index in modal:
         mask = modal[frame_index]

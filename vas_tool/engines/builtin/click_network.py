@@ -1,6 +1,6 @@
-"""The click network: a picture once encoded, then clicks, a box, a prior mask and what resembles references to a mask.
+"""The click network. It encodes a picture once and then decodes masks from clicks, a box, a prior mask and references.
 
-Made by ``vas_tool.training.train_segmenter`` (its inputs are described there); here it runs without torch.
+``vas_tool.training.train_segmenter`` made it and describes its inputs. It runs here without torch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ENCODER = Path(__file__).parent / "segmenter_encoder.onnx"
 DECODER = Path(__file__).parent / "segmenter_decoder.onnx"
 
 STRIDE = 8
-"""Pixels of the picture on a side of a place: the embedding has one vector a place."""
+"""Pixels of the picture per embedding vector, on each axis."""
 
 NUM_MAPS, NUM_MATCHES = 4, 6
 
@@ -28,32 +28,35 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the encoder sees in a picture of (h, w) pixels."""
+    """The encoder's output for a picture of (h, w) pixels."""
 
     features: tuple[Floats, ...]
     embedding: Floats
-    """(channels, h / STRIDE, w / STRIDE): vectors of length 1."""
+    """(channels, h / STRIDE, w / STRIDE) vectors of length 1."""
 
 
 class ClickNetwork:
-    """Pictures whose sides are multiples of 32. The same input gives the same bits."""
+    """The network, for pictures whose sides are multiples of 32. The same input gives the same bits."""
 
     def __init__(self, encoder: Path = ENCODER, decoder: Path = DECODER) -> None:
-        """Raises EngineError when onnxruntime is missing or the weights, which are part of the package, do not read."""
+        """Load the weights, which are part of the package. Raises EngineError when they or onnxruntime cannot be
+        loaded.
+        """
         self._encoder, self._decoder = open_session(encoder), open_session(decoder)
         self._inputs = [one.name for one in self._decoder.get_inputs()]
 
     def encode(self, picture: Frame) -> Encoded:
-        """Of an (h, w, 3) RGB picture."""
+        """Encode an (h, w, 3) uint8 RGB picture."""
         planes = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
         *features, embedding = self._encoder.run(None, {self._encoder.get_inputs()[0].name: planes})
         return Encoded(tuple(features), embedding[0])
 
     def decode(self, encoded: Encoded, maps: Floats, matches: Floats) -> Floats:
-        """(h, w): the probability of the object, 0..1.
+        """Return (h, w) the probability of the object, 0..1.
 
-        ``maps``: (NUM_MAPS, h, w), discs on positive and on negative clicks, prior mask, box. ``matches``:
-        (NUM_MATCHES, h / STRIDE, w / STRIDE), see ``matching``.
+        ``maps`` is (NUM_MAPS, h, w): discs on positive clicks, discs on negative clicks, prior mask, box. ``matches``
+        is
+        (NUM_MATCHES, h / STRIDE, w / STRIDE): similarities with references (see ``matching``).
         """
         values = (*encoded.features, maps[None], matches[None])
         logits = self._decoder.run(None, dict(zip(self._inputs, values, strict=True)))[0][0, 0]
@@ -62,5 +65,5 @@ class ClickNetwork:
 
 @cache
 def shipped() -> ClickNetwork:
-    """The network that is part of the package, loaded once."""
+    """Return the network of the package. It is loaded once."""
     return ClickNetwork()

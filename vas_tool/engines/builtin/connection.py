@@ -1,4 +1,4 @@
-"""How one frame goes over into another, and whether it does at all: at a cut nothing of the one is on the other."""
+"""Optical flow between two frames in both directions, and detection of cuts, where the flow is inconsistent."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from vas_tool.engines.builtin.flow import Floats, flow_between, pulled
 from vas_tool.types import Frame, Mask
 
 LONGEST_SIDE = 480
-"""Pixels at which frames are compared."""
+"""Pixels: longest side at which frames are compared."""
 
 FLOW_TOLERANCE = 2.0
-"""Pixels by which the way there and back may miss: more is an occlusion or a mistake."""
+"""Pixels by which flow forwards and backwards may differ. More means an occlusion or an error."""
 
 CUT_TRUST = 0.25
-"""Part of the picture whose flow goes there and back, below which another scene begins. At cuts it was 0.00 to 0.18, on
-all other frames of 48 clips 0.39 and more; less when the camera turns fast, until its turn is taken out."""
+"""Share of the picture with consistent flow below which the frames belong to different scenes. At cuts it was 0.00 to
+0.18, on all other frames of 48 clips 0.39 or more. It is lower when the camera turns fast, until the turn is
+removed."""
 
 Grey = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Connection:
-    """Of one frame with one before it."""
+    """The flow between a frame and an earlier frame."""
 
     back: Floats
-    """(h, w, 2): how many pixels to the right and down each pixel was there."""
+    """(h, w, 2) offset in pixels, right and down, of each pixel's position in the earlier frame."""
     trust: Mask
-    """(h, w): where going there and back ends near the start."""
+    """(h, w) where the flow is consistent in both directions."""
 
 
 def compared(frame: Frame) -> Grey:
-    """(h, w) of an (H, W, 3) frame: grey, at most LONGEST_SIDE on a side."""
+    """Return an (H, W, 3) frame as (h, w) grey, reduced to at most LONGEST_SIDE."""
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     scale = LONGEST_SIDE / max(grey.shape)
     if scale >= 1:
@@ -45,9 +46,9 @@ def compared(frame: Frame) -> Grey:
 
 
 def connected(before: Grey, here: Grey, *, least: float = CUT_TRUST) -> Connection | None:
-    """How a frame comes from one before; None when less than ``least`` of it does: at a cut.
+    """Return the flow between a frame and an earlier one; None at a cut, if less than ``least`` of it is consistent.
 
-    By flow alone or, where that loses its way, with the camera's turn taken out first.
+    If the flow alone is inconsistent, the camera's turn is removed first.
     """
     found = _both_ways(here, before, np.zeros(2, np.float32))
     if found.trust.mean() < least:
@@ -57,7 +58,9 @@ def connected(before: Grey, here: Grey, *, least: float = CUT_TRUST) -> Connecti
 
 
 def _both_ways(here: Grey, before: Grey, shift_xy: Floats) -> Connection:
-    """``shift_xy``: how much farther to the right and down all of ``here`` was before."""
+    """Return the flow in both directions. ``shift_xy`` is the offset, right and down, of all of ``here`` in
+    ``before``.
+    """
     there = flow_between(here, _moved(before, -shift_xy)) + shift_xy
     back = flow_between(before, _moved(here, shift_xy)) - shift_xy
     returned = np.dstack([pulled(np.ascontiguousarray(back[..., c]), there) for c in range(2)]) + there
@@ -65,7 +68,7 @@ def _both_ways(here: Grey, before: Grey, shift_xy: Floats) -> Connection:
 
 
 def _shift(here: Grey, before: Grey) -> Floats:
-    """(x, y): whole pixels, by phase correlation."""
+    """Return (x, y) the shift in whole pixels, by phase correlation."""
     one, other = here.astype(np.float32), before.astype(np.float32)
     window = cv2.createHanningWindow(here.shape[::-1], cv2.CV_32F) if min(here.shape) > 1 else None
     return np.round(cv2.phaseCorrelate(one, other, window)[0]).astype(np.float32)

@@ -1,8 +1,9 @@
-"""Content without a network: the object's own pixels from frames where they were seen, the remainder filled in.
+"""Content without a network: the object's pixels from frames where they were seen; the rest is inpainted.
 
-Seen pixels keep their exact colours. What a frame hides comes from the clearest and nearest frames that show it, moved
-along the object's motion and matched in colour where both are seen. What no frame shows is inpainted from the object's
-own colours, never from what is in front of it or behind it.
+Visible pixels keep their exact colours. Hidden pixels come from the clearest and nearest frames that show them, moved
+along
+the object's motion and matched in colour where both frames show the object. What no frame shows is inpainted from the
+object's own colours, never from what is in front of it or behind it.
 """
 
 from __future__ import annotations
@@ -25,29 +26,29 @@ from vas_tool.types import Canvas, Clip, Content, Mask
 from vas_tool.work import ContentWork
 
 Colours = npt.NDArray[np.float32]
-"""(h, w, 3) float32, RGB, 0..255, of a crop."""
+"""(h, w, 3) float32 RGB, 0..255, of a crop."""
 
 SOURCES = 6
-"""Frames at most from which the hidden part of one frame is put together."""
+"""Most frames from which the hidden part of one frame is composed."""
 
 NEAR_FRAMES = 8.0
-"""Distance in time at which a source counts 1/e: light and form change."""
+"""Frames: distance in time at which a source's weight is 1/e, because light and shape change."""
 
 EDGE_PIXELS = 2
-"""The rim of a modal mask is mixed with what is beside the object: it is not brought over."""
+"""Pixels of a modal mask's border that are not copied, because they mix with the background."""
 
 BLEND_SIGMA = 12.0
-"""Pixels over which differences in colour at the seam fade into the hidden part."""
+"""Pixels over which colour differences at the seam fade into the hidden part."""
 
 MARGIN = 12
-"""Pixels around the amodal mask that a crop includes."""
+"""Margin of a crop around the amodal mask, in pixels."""
 
 INPAINT_SIDE = 256
-"""Longest side at which the remainder is inpainted: it is smooth anyway."""
+"""Pixels: longest side at which the rest is inpainted. The result is smooth at any size."""
 
 INPAINT_RADIUS = 4.0
 NEVER_SEEN = 128
-"""Mid-grey, for an object of which no frame shows anything."""
+"""Grey value of an object that no frame shows."""
 
 
 @dataclass(frozen=True)
@@ -58,27 +59,28 @@ class _Scene:
     motion: Motion
     small: SmallFrames
     areas: Mapping[int, float]
-    """Seen frame -> modal area at the size the object has on the first seen frame; relative to the largest."""
+    """Frame with a modal mask -> its modal area at the object's size on the first such frame, relative to the
+    largest."""
 
 
 @dataclass(frozen=True)
 class _Crop:
-    """A part of the canvas: x0, y0 in canvas pixels, and its size."""
+    """A rectangle of the canvas: x0, y0 and size in canvas pixels."""
 
     x0: int
     y0: int
     size_wh: tuple[int, int]
 
     def cut(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The crop of a canvas picture (a view)."""
+        """Return the crop of a picture of the canvas, as a view."""
         return picture[self.y0 : self.y0 + self.size_wh[1], self.x0 : self.x0 + self.size_wh[0]]
 
 
 class BuiltinContent:
-    """Registered pixels of other frames. Deterministic: the seed changes nothing."""
+    """Registered pixels of other frames. Deterministic: the seed has no effect."""
 
     def complete(self, work: ContentWork, *, progress: Progress = silent) -> Iterator[tuple[int, Content]]:
-        """(frame_index, (canvas H, W, 4) uint8 RGBA) in the order asked for. Raises Cancelled."""
+        """Yield (frame_index, (canvas H, W, 4) uint8 RGBA) in the order of the work. Raises Cancelled."""
         checked((), work.settings, engine="builtin")
         scene = _survey(work, estimate_motion(work.clip, work.modal, progress=progress))
         for done, index in enumerate(work.frame_indices):
@@ -122,7 +124,7 @@ def _around(box: tuple[int, int, int, int], canvas: Canvas) -> _Crop:
 def _completed(
     scene: _Scene, index: int, crop: _Crop, *, frame: npt.NDArray[np.uint8], masks: tuple[Mask, Mask]
 ) -> npt.NDArray[np.uint8]:
-    """(h, w, 3): the colours of the hidden part; elsewhere anything."""
+    """Return (h, w, 3) the colours of the hidden part; other pixels are undefined."""
     inside, seen = masks
     sure = _without_rim(seen)
     colours = np.where(seen[..., None], frame, 0).astype(np.float32)
@@ -139,7 +141,7 @@ def _completed(
 
 
 def _sources(scene: _Scene, index: int) -> list[int]:
-    """The frames to take pixels from, best first: they show much of the object, and not long before or after."""
+    """Return the frames to take pixels from, best first: they show much of the object and are near in time."""
 
     def worth(frame: int) -> float:
         return scene.areas[frame] ** 2 * float(np.exp(-abs(frame - index) / NEAR_FRAMES))
@@ -148,7 +150,7 @@ def _sources(scene: _Scene, index: int) -> list[int]:
 
 
 def _brought(scene: _Scene, source: int, index: int, *, crop: _Crop) -> tuple[Colours, Mask]:
-    """The object of one frame where it is on another, and where that is valid; on the crop."""
+    """Return the object of frame ``source`` registered on frame ``index``, and where it is valid; both on the crop."""
     motion = _refined(scene, source, index)
     placed = motion.copy()
     placed[:, 2] += (scene.canvas.pad_left - crop.x0, scene.canvas.pad_top - crop.y0)
@@ -159,7 +161,7 @@ def _brought(scene: _Scene, source: int, index: int, *, crop: _Crop) -> tuple[Co
 
 
 def _refined(scene: _Scene, source: int, target: int) -> Affine:
-    """The chained motion, corrected by features seen on both frames: clip pixels to clip pixels."""
+    """Return the chained motion (clip pixels to clip pixels), corrected by features that both frames show."""
     guess = scene.motion.between(source, target)
     if target not in scene.motion.seen:
         return guess
@@ -173,7 +175,7 @@ def _without_rim(mask: Mask) -> Mask:
 
 
 def _blended(brought: Colours, frame: Colours, common: Mask) -> Colours:
-    """The brought colours with the difference to the frame, where both are seen, carried smoothly over the seam."""
+    """Return the copied colours, corrected by the colour difference to the frame, which fades away from the seam."""
     if common.sum() < 16:
         return brought
     difference = np.where(common[..., None], frame - brought, 0).astype(np.float32)
@@ -185,7 +187,7 @@ def _blended(brought: Colours, frame: Colours, common: Mask) -> Colours:
 
 
 def _inpainted(colours: Colours, known: Mask, inside: Mask) -> Colours:
-    """Fill what is inside and not known from what is known of the object."""
+    """Return the colours with unknown pixels of ``inside`` filled from known pixels of the object."""
     missing = inside & ~known
     if not missing.any():
         return colours
@@ -196,7 +198,9 @@ def _inpainted(colours: Colours, known: Mask, inside: Mask) -> Colours:
     weight = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small = cv2.resize(colours * known[..., None], size, interpolation=cv2.INTER_AREA)
     small = small / np.maximum(weight, 1e-3)[..., None]
-    holes = (weight < 0.5).astype(np.uint8)  # what is outside the object is a hole too: nothing flows in from there
+    holes = (weight < 0.5).astype(
+        np.uint8
+    )  # pixels outside the object are holes, too, so that nothing flows in from there
     picture = np.clip(small, 0, 255).astype(np.uint8)
     healed = cv2.inpaint(picture, holes, INPAINT_RADIUS, cv2.INPAINT_TELEA).astype(np.float32)
     large = cv2.resize(healed, known.shape[::-1], interpolation=cv2.INTER_CUBIC)

@@ -1,8 +1,8 @@
 """Relative depth without a network: a heuristic, not a measurement.
 
-Things stand on the ground, and the ground rises towards the horizon: a region is as near as the lowest point of it in
-the picture. That is right for toys on a table and people in a street, and wrong for birds, ceilings, views from above
-and whatever hangs or flies. It orders things that stand; it knows no distances.
+Objects stand on the ground, and the ground rises towards the horizon in the picture: a region is as near as its lowest
+point. That is right for toys on a table and people in a street. It is wrong for birds, ceilings, views from above and
+everything that hangs or flies. It orders standing objects; it measures no distances.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
 from vas_tool.types import Clip, Depth, Frame
 
 WORKING_SIDE = 320
-"""Longest side, in pixels, of the pictures that are cut into regions."""
+"""Pixels: longest side of the pictures that are segmented into regions."""
 
 TONES = 10
-"""Levels of each colour channel that tell two regions apart after smoothing."""
+"""Levels of each colour channel, after smoothing, by which regions are separated."""
 
 GROUND_SHARE = 0.2
-"""A region larger than this part of the picture is taken for ground or backdrop: its pixels keep their own height."""
+"""A region larger than this share of the picture is ground or background: its pixels keep their own height."""
 
 EDGE_RADIUS = 6
 EDGE_EPSILON = 1e-3
-"""Of the guided filter (He et al. 2010) that lets depth edges fall on colour edges."""
+"""Epsilon of the guided filter (He et al., ECCV 2010) that aligns depth edges with colour edges."""
 
 MEMORY = 0.6
-"""Part of the depth before that is kept on the next frame, so that it does not flicker."""
+"""Share of the previous frame's depth that is kept, so that depth does not flicker."""
 
 
 class BuiltinDepth:
-    """Depth from height in the picture: 0 far (top) .. 1 near (bottom). A heuristic; see the module."""
+    """Depth from the height in the picture: 0 far (top) to 1 near (bottom). A heuristic, not a measurement."""
 
     def estimate(
         self, clip: Clip, frame_indices: range, *, settings: Settings = NO_SETTINGS, progress: Progress = silent
     ) -> Iterator[tuple[int, Depth]]:
-        """(frame_index, (H, W) float32 in 0..1, 1 = nearest) in the order asked for. Raises Cancelled."""
+        """Yield (frame_index, (H, W) float32 in 0..1, 1 = nearest) in the requested order. Raises Cancelled."""
         checked((), settings, engine="builtin")
         small = SmallFrames(clip, longest_side=WORKING_SIDE)
         before: Depth | None = None
@@ -54,7 +54,7 @@ class BuiltinDepth:
 
 
 def standing_depth(frame: Frame) -> Depth:
-    """(H, W) float32: each region as near as the lowest of its pixels, large ones pixel by pixel."""
+    """Return (H, W) float32: each region is as near as its lowest pixel; large regions pixel by pixel."""
     height, width = frame.shape[:2]
     labels, num_regions = regions(frame)
     rows = np.repeat(np.arange(height, dtype=np.float32), width)
@@ -67,7 +67,7 @@ def standing_depth(frame: Frame) -> Depth:
 
 
 def regions(frame: Frame) -> tuple[npt.NDArray[np.int32], int]:
-    """Connected regions of one smoothed colour: ((H, W) labels from 0, how many)."""
+    """Return connected regions of one smoothed colour: ((H, W) labels from 0, number of regions)."""
     flat = cv2.pyrMeanShiftFiltering(frame, 8, 18)
     tones = (cv2.cvtColor(flat, cv2.COLOR_RGB2LAB).astype(np.int32) * TONES) // 256
     colours = tones[..., 0] * TONES * TONES + tones[..., 1] * TONES + tones[..., 2]
@@ -81,7 +81,7 @@ def regions(frame: Frame) -> tuple[npt.NDArray[np.int32], int]:
 
 
 def _on_edges(frame: Frame, depth: Depth) -> Depth:
-    """Guided filter: smooth, but with the picture's edges."""
+    """Return the depth smoothed by a guided filter, with the picture's edges."""
     guide = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     size = (2 * EDGE_RADIUS + 1, 2 * EDGE_RADIUS + 1)
 

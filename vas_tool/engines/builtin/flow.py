@@ -9,11 +9,13 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 SHORTEST_SIDE = 32
-"""Pixels: OpenCV 5.0 crashes, the process with it, on wide pictures that are less tall than this."""
+"""Pixels: OpenCV 5.0 crashes the process on wide pictures that are less tall than this."""
 
 
 def flow_between(here: npt.NDArray[np.uint8], there: npt.NDArray[np.uint8]) -> Floats:
-    """(h, w, 2): how many pixels to the right and down each pixel of ``here`` went; both (h, w) grey, of any size."""
+    """Return (h, w, 2) the offset in pixels, right and down, of each pixel of ``here`` in ``there``; both (h, w)
+    grey.
+    """
     height, width = here.shape
     missing = [max(0, SHORTEST_SIDE - side) for side in (height, width)]
     one, other = (_continued(picture, *missing) for picture in (here, there))
@@ -22,14 +24,14 @@ def flow_between(here: npt.NDArray[np.uint8], there: npt.NDArray[np.uint8]) -> F
 
 
 def _continued(picture: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.uint8]:
-    """With its last row and column repeated so many times."""
+    """Return the picture with its last row and column repeated."""
     if not rows and not columns:
         return picture
     return cv2.copyMakeBorder(picture, 0, rows, 0, columns, cv2.BORDER_REPLICATE)
 
 
 def pulled(picture: Floats, flow: Floats) -> Floats:
-    """(h, w): ``picture`` of the frame before, seen through the flow from here to there."""
+    """Return (h, w) ``picture`` of another frame, warped by the flow from this frame to that frame."""
     height, width = picture.shape
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     return cv2.remap(picture, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR)

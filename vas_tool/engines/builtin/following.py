@@ -1,6 +1,8 @@
-"""The object on the next frame: where the flow brings it, as the references show it; or wherever it is found again.
+"""Finds the object on the next frame: near the position from the optical flow, or anywhere after it was lost.
 
-Two looks a frame: a wide one, which finds what leapt or comes out elsewhere, then a closer one around what was found.
+The network sees two windows per frame: a wide one, which finds an object that leapt or reappears elsewhere, then a
+closer
+one around the result.
 """
 
 from __future__ import annotations
@@ -18,30 +20,30 @@ from vas_tool.masks import box_xyxy, iou
 from vas_tool.types import Click
 
 SHRUNK = 0.75
-"""Part of the area that the object had where it was taught, below which it is also looked for without the last mask:
-what comes out on the other side of what hid it is nowhere near that."""
+"""If the object's area falls below this share of its area in the reference, it is also searched without the last mask,
+because it may reappear on the other side of an occluder, far from that mask."""
 
 LARGEST = 1.3
-"""Part of that area that both together have, at most."""
+"""Most area of both parts together, as a share of the area in the reference."""
 
 BROUGHT, MOSTLY = 0.2, 0.5
-"""Part of an island that the flow brings, at least, while such islands are most of what it brings."""
+"""An island is kept if the warped mask covers this share of it, and such islands are most of the warped mask."""
 
 NEAR = 0.25
-"""How far off, in the object's sizes (roots of its area), an island is still taken for a part of it."""
+"""Greatest distance of an island that counts as a part of the object, in square roots of the object's area."""
 
 GONE_SHARE = 0.02
-"""Part of that area below which what is left counts as nothing."""
+"""Share of the area in the reference below which the rest counts as empty."""
 
 LEAST_FOUND, MOST_FOUND = 0.05, 2.5
-"""Part of that area that something has which is found again."""
+"""Least and greatest area of a reappearing object, as shares of the area in the reference."""
 
 NOTHING_TO_SAY = 0.5
-"""Certainty of an empty mask where nothing was expected: it does not ask for a look."""
+"""Certainty of an empty mask on a frame where nothing was expected. The frame needs no check."""
 
 
 def followed(walk: Walk, looked: LookedAt, connection: Connection) -> tuple[Found | None, float]:
-    """Where the object is on the frame after the walk's last one, and the certainty; None where it is not seen."""
+    """Return the object on the frame after the walk's last frame, None if it is not seen; and the certainty, 0..1."""
     if walk.lost:
         found = searched(walk, looked)
         return found, NOTHING_TO_SAY if found is None else 0.0
@@ -60,15 +62,15 @@ def followed(walk: Walk, looked: LookedAt, connection: Connection) -> tuple[Foun
 
 
 def searched(walk: Walk, looked: LookedAt) -> Found | None:
-    """What the references show anywhere on the frame; None where it is not seen."""
+    """Return the object anywhere on the frame, by the references alone; None if it is not seen."""
     part = _surest(_alone(walk, looked, wide(walk.box, looked.size_wh, farther=walk.lost)), walk.area)
     return None if part is None else _closer(walk, looked, part, clicked=True)
 
 
 def _alone(walk: Walk, looked: LookedAt, window: Window) -> Found:
-    """What the references show in a window, wherever it was before.
+    """Return the object in a window, by the references alone, independent of its last position.
 
-    What is as much like something else is something else: it was there when the object was elsewhere.
+    Pixels that resemble other things as much are not the object: these things were there when the object was elsewhere.
     """
     found = looked.look(window, sure=walk.sure, recent=walk.recent)
     like, unlike = looked.resemblance(window, Reference.together([walk.sure, *walk.recents]))
@@ -76,7 +78,7 @@ def _alone(walk: Walk, looked: LookedAt, window: Window) -> Found:
 
 
 def _with_what_comes_out(walk: Walk, looked: LookedAt, rough: Found) -> Found:
-    """Together with what is no farther from it than the object is large, if that does not make it too large."""
+    """Return ``rough`` with parts no farther from it than the object's size, unless that makes it too large."""
     left, alone = (rough.soft >= 0.5).astype(np.uint8), _alone(walk, looked, rough.window)
     if not left.any():
         return rough
@@ -89,7 +91,7 @@ def _with_what_comes_out(walk: Walk, looked: LookedAt, rough: Found) -> Found:
 
 
 def _closer(walk: Walk, looked: LookedAt, rough: Found, *, clicked: bool = False) -> Found | None:
-    """The same in a window around it; ``clicked``: as if a person had pointed at its middle, too."""
+    """Return the object in a window around ``rough``. ``clicked`` adds a click on its middle."""
     box = box_xyxy(rough.mask(looked.size_wh))
     if box is None:
         return None
@@ -105,9 +107,10 @@ def _look(walk: Walk, looked: LookedAt, prior: Found, *, clicked: bool = False) 
 
 
 def _near(found: Found, prior: Floats) -> Found:
-    """Without islands that a (height, width) prior mask does not bring: they are something else.
+    """Return ``found`` without islands that the (height, width) prior mask does not cover, because they are other
+    objects.
 
-    Where it brings little, what is close to it stays as well: it comes out from behind what hid it.
+    If the prior mask covers little, nearby islands stay, too: the object is appearing from behind an occluder.
     """
     brought = (prior >= 0.5).astype(np.uint8)
     if not brought.any():
@@ -123,7 +126,7 @@ def _near(found: Found, prior: Floats) -> Found:
 
 
 def _surest(found: Found, area: float) -> Found | None:
-    """The part of a believable size that the network is most sure of; None when there is none."""
+    """Return the part of a plausible size with the highest probability; None when there is none."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats((found.soft >= 0.5).astype(np.uint8), connectivity=8)
     pixels = stats[:, cv2.CC_STAT_AREA]
     share = pixels / found.window.scale**2 / area
@@ -135,7 +138,7 @@ def _surest(found: Found, area: float) -> Found | None:
 
 
 def _in_the_middle(found: Found) -> list[Click]:
-    """A click on the deepest point."""
+    """Return a click on the point farthest from the border of the mask."""
     depth = cv2.distanceTransform(np.pad(found.soft >= 0.5, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
     x, y = found.window.place(float(column), float(row))

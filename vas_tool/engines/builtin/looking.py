@@ -1,4 +1,4 @@
-"""Frames looked at through windows: each window is encoded once, however often something is asked about it."""
+"""Encodes windows of a frame. Each window is encoded once and reused."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from vas_tool.engines.builtin.windows import Found, Window
 from vas_tool.types import Box, Click, Frame, SizeWH
 
 WINDOWS_KEPT = 6
-"""Encoded windows of a frame, about 2 MB each."""
+"""Encoded windows that are kept per frame, about 2 MB each."""
 
 CLICK_RADIUS = 4
-"""Pixels of a window: the disc that stands for a click, as in training."""
+"""Pixels of a window: radius of the disc of a click, as in training."""
 
 Floats = npt.NDArray[np.float32]
 
 
 class LookedAt:
-    """A frame, and what the network saw in the latest windows on it."""
+    """A frame, with the encodings of its latest windows."""
 
     def __init__(self, frame: Frame, network: ClickNetwork) -> None:
         self.frame, self._network = frame, network
@@ -32,11 +32,11 @@ class LookedAt:
 
     @property
     def size_wh(self) -> SizeWH:
-        """Of the frame."""
+        """(width, height) of the frame."""
         return self.frame.shape[1], self.frame.shape[0]
 
     def encoded(self, window: Window) -> Encoded:
-        """What the network sees there."""
+        """Return the encoding of a window."""
         if window not in self._encoded:
             self._encoded[window] = self._network.encode(window.picture(self.frame))
         self._encoded.move_to_end(window)
@@ -54,7 +54,9 @@ class LookedAt:
         sure: Reference | None = None,
         recent: Reference | None = None,
     ) -> Found:
-        """What clicks, a box, a (height, width) prior mask and what other frames teach mean there."""
+        """Return the object in a window from clicks, a box, a (height, width) prior mask and references of other
+        frames.
+        """
         maps, seen = np.zeros((NUM_MAPS, *window.shape), np.float32), self.encoded(window)
         points: tuple[list[tuple[float, float]], ...] = ([], [])
         for click in clicks:
@@ -72,10 +74,10 @@ class LookedAt:
         return Found(window, self._network.decode(seen, maps, alike))
 
     def resemblance(self, window: Window, reference: Reference) -> tuple[Floats, Floats]:
-        """(height, width) twice: how much each pixel is like a reference's object, and like what is not its object."""
+        """Return twice (height, width): similarity of each pixel with a reference's object, and with its background."""
         like, unlike = matches(self.encoded(window), sure=reference)[:2]
         return cv2.resize(like, window.size_wh), cv2.resize(unlike, window.size_wh)
 
     def reference(self, found: Found) -> Reference:
-        """What it teaches where it was found."""
+        """Return the reference of an object where it was found."""
         return Reference.of(self.encoded(found.window), found.soft)

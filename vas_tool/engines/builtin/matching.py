@@ -1,6 +1,6 @@
-"""How much each place of a window resembles places of reference frames that are known to be the object, or not.
+"""Similarity of each place of a window with places of reference frames that belong to the object, or do not.
 
-As in FEELVOS (Voigtlaender et al. 2019): the most similar of all known places counts, by its embedding.
+As in FEELVOS (Voigtlaender et al., CVPR 2019), the most similar known place counts, by its embedding.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import numpy.typing as npt
 from vas_tool.engines.builtin.click_network import NUM_MATCHES, STRIDE, Encoded
 
 SURELY, HARDLY = 0.8, 0.2
-"""The part of a place that is covered by the object, from which on it is the object, and up to which it is not."""
+"""Coverage from which a place belongs to the object, and coverage up to which it does not."""
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Places that are known."""
+    """Known places of reference frames."""
 
     inside: Floats
-    """(n, channels): embeddings of places of the object."""
+    """(n, channels) embeddings of places of the object."""
     outside: Floats
-    """(m, channels): of others."""
+    """(m, channels) embeddings of other places."""
 
     @classmethod
     def of(cls, encoded: Encoded, soft: Floats) -> Reference:
-        """From an (S, S) mask, 0..1, of the picture that was encoded."""
+        """Return the reference of an encoded picture and its (S, S) mask, 0..1."""
         channels, height, width = encoded.embedding.shape
         shares = cv2.resize(soft, (width, height), interpolation=cv2.INTER_AREA).ravel()
         places = encoded.embedding.reshape(channels, -1).T
@@ -39,7 +39,7 @@ class Reference:
 
     @classmethod
     def together(cls, references: Sequence[Reference]) -> Reference:
-        """All that several know."""
+        """Return the places of several references as one."""
         return cls(np.concatenate([r.inside for r in references]), np.concatenate([r.outside for r in references]))
 
 
@@ -50,10 +50,11 @@ def matches(
     recent: Reference | None = None,
     clicked: tuple[Iterable[tuple[float, float]], Iterable[tuple[float, float]]] = ((), ()),
 ) -> Floats:
-    """(NUM_MATCHES, h, w): cosine with the most similar place of each kind, 0 where there is none.
+    """Return (NUM_MATCHES, h, w): cosine with the most similar place of each kind; 0 where there is none.
 
-    ``sure``: of frames that the person answered for. ``recent``: of the latest frame. ``clicked``: positive and
-    negative clicks, (x, y) in pixels of the picture that was encoded.
+    ``sure`` comes from prompted frames, ``recent`` from the latest frames. ``clicked`` holds positive and negative
+    clicks,
+    (x, y) in pixels of the encoded picture.
     """
     channels, height, width = encoded.embedding.shape
     out = np.zeros((NUM_MATCHES, height, width), np.float32)

@@ -1,4 +1,4 @@
-"""The masks that tracking starts from: which of them, and what they teach."""
+"""The reference masks of tracking: which one to start from, and the embeddings they provide."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from vas_tool.masks import box_xyxy
 from vas_tool.types import Clip, Mask
 
 KEPT = 4
-"""Masks and lessons at hand: a mask may be the answer to many clicks."""
+"""Masks and references that are kept in memory, because a mask may be the answer to many clicks."""
 
 
 class References:
-    """Masks by frame. An empty one says that the object is not to be seen there: it teaches nothing."""
+    """Masks by frame. An empty mask says that the object is not visible there; it provides no reference."""
 
     def __init__(self, clip: Clip, masks: Mapping[int, Mask], network: ClickNetwork) -> None:
         self._clip, self._masks, self._network = clip, masks, network
@@ -33,7 +33,7 @@ class References:
         return index in self._masks
 
     def mask(self, index: int) -> Mask:
-        """(H, W)."""
+        """Return the (H, W) mask of a frame."""
         width, height = self._clip.size_wh
         if index in self._packed:
             return np.unpackbits(self._packed[index], count=width * height).reshape(height, width).view(bool)
@@ -45,26 +45,28 @@ class References:
         return mask
 
     def shows(self, index: int) -> bool:
-        """Whether anything of the object is seen there."""
+        """Return whether the mask of a frame is not empty."""
         if index not in self._shows:
             self.mask(index)
         return self._shows[index]
 
     def nearest(self, index: int, *, among: Iterable[int]) -> int | None:
-        """The frame nearest to ``index`` on which something of the object is seen."""
+        """Return the frame nearest to ``index`` whose mask is not empty; None without one."""
         return next((f for f in sorted(among, key=lambda f: abs(f - index)) if self.shows(f)), None)
 
     def beside(self, index: int, *, step: int, after: int | None = None) -> int | None:
-        """Where a walk to a frame starts: the nearest one behind it, by ``step``, and ``after`` another frame."""
+        """Return the nearest reference before ``index`` in the direction of ``step``, and beyond the frame
+        ``after``.
+        """
         behind = [f for f in self._masks if (index - f) * step > 0]
         return self.nearest(index, among=[f for f in behind if after is None or (f - after) * step > 0])
 
     def ahead(self, index: int, *, step: int) -> int | None:
-        """The nearest one that comes after ``index``, by ``step``."""
+        """Return the nearest reference after ``index`` in the direction of ``step``; None without one."""
         return self.beside(index, step=-step)
 
     def start(self, index: int, *, also: int | None) -> Walk:
-        """From one of them; what another one teaches counts the same."""
+        """Return the state of tracking at a reference. The reference ``also`` counts equally for the appearance."""
         looked, mask = LookedAt(self._clip[index], self._network), self.mask(index)
         lessons = [self._lesson(index, looked), *([self._lesson(also)] if also not in (None, index) else [])]
         return Walk(index, looked, found_in(mask), Reference.together(lessons), area=float(np.count_nonzero(mask)))
@@ -79,7 +81,7 @@ class References:
 
 
 def _taught(looked: LookedAt, mask: Mask) -> Reference:
-    """By a close window, and by a wide one: what is farther from the object must be known as something else."""
+    """Return the reference of a close and a wide window, so that the background farther away is known, too."""
     box = box_xyxy(mask)
     window = whole(looked.size_wh) if box is None else wide(box, looked.size_wh)
     return Reference.together([looked.reference(found_in(mask)), looked.reference(Found(window, window.soft(mask)))])

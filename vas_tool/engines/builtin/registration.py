@@ -1,7 +1,8 @@
-"""How an object's surface moves through a clip: a similarity (shift, turn, scale) from any frame to any other.
+"""Estimates how an object's surface moves: a similarity (shift, turn, scale) from any frame to any other.
 
-Seen frames are chained by features tracked inside the modal masks; where the object was hidden, both sides are matched
-directly and the motion between is interpolated. Held in memory: a few numbers a frame, and a few small frames.
+Visible frames are chained by features that are tracked inside the modal masks. Where the object was hidden, both sides
+are
+matched directly and the motion between is interpolated. A few numbers per frame, and a few small frames, are in memory.
 """
 
 from __future__ import annotations
@@ -19,32 +20,32 @@ from vas_tool.engines.builtin.small_frames import SmallFrames
 from vas_tool.types import Clip, Mask
 
 Affine = npt.NDArray[np.float64]
-"""(2, 3): maps (x, y, 1) in one frame's clip pixels to (x, y) in another's."""
+"""(2, 3) float64: maps (x, y, 1) in clip pixels of one frame to (x, y) in clip pixels of another."""
 
 MIN_AREA = 40
-"""Pixels of a small mask below which nothing can be followed."""
+"""Pixels: a smaller small mask cannot be tracked."""
 
 SLIVER = 0.06
-"""Part of the largest mask so far, below which a mask says too little about where the object is."""
+"""A mask smaller than this share of the largest mask so far does not determine the object's position."""
 
 MAX_POINTS = 160
 MIN_INLIERS = 8
-"""Fewer agreeing points than this are no evidence of a turn or a change of size: only the shift is taken."""
+"""With fewer agreeing points, only the shift is estimated, not turn and scale."""
 
 RANSAC_PIXELS = 1.5
 NEAR = 2
-"""Frames: over a longer gap the object's features are looked for anew instead of followed."""
+"""Frames: over a longer gap, features are detected again instead of tracked."""
 
 LOOK_BACK = 12
-"""Frames on either side of a gap among which the clearest are matched."""
+"""Frames on either side of a gap from which the clearest are matched."""
 
 DAMPING = 0.8
-"""Beyond the first and last seen frame each step of the motion is this much shorter than the one before."""
+"""Beyond the first and last visible frame, each step of the motion is shortened by this factor."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the object's surface is on a frame, relative to its first seen frame; in small pixels."""
+    """Position of the object's surface on a frame, relative to its first visible frame, in small pixels."""
 
     x: float
     y: float
@@ -52,18 +53,18 @@ class Pose:
     angle: float
 
     def matrix(self) -> Affine:
-        """(3, 3): from the first seen frame's centred coordinates to this frame's."""
+        """Return the (3, 3) matrix from the first visible frame's centred coordinates to this frame's."""
         scale, cos, sin = np.exp(self.log_scale), np.cos(self.angle), np.sin(self.angle)
         return np.array([[scale * cos, -scale * sin, self.x], [scale * sin, scale * cos, self.y], [0, 0, 1]])
 
     @classmethod
     def of(cls, matrix: Affine) -> Pose:
-        """The reverse of ``matrix`` for a similarity."""
+        """Return the pose of the matrix of a similarity."""
         angle = float(np.arctan2(matrix[1, 0], matrix[0, 0]))
         return cls(float(matrix[0, 2]), float(matrix[1, 2]), float(np.log(np.hypot(*matrix[:2, 0]))), angle)
 
     def towards(self, other: Pose, share: float) -> Pose:
-        """The pose ``share`` (0..1, or beyond) of the way to another; angles take the short way round."""
+        """Return the pose interpolated to another by ``share`` (0..1, or beyond). Angles turn the shorter way."""
         turn = (other.angle - self.angle + np.pi) % (2 * np.pi) - np.pi
         return Pose(
             self.x + share * (other.x - self.x),
@@ -75,30 +76,32 @@ class Pose:
 
 @dataclass(frozen=True)
 class Motion:
-    """The poses of every frame that was asked for."""
+    """The poses of the object on all requested frames."""
 
     poses: Mapping[int, Pose]
     scale: float
-    """Small pixels for one clip pixel."""
+    """Small pixels per clip pixel."""
     seen: tuple[int, ...]
-    """The frames on which something of the object is seen, ascending."""
+    """Frames with a visible part of the object, ascending."""
 
     def between(self, source: int, target: int) -> Affine:
-        """(2, 3) float64: clip pixels of frame ``source`` -> clip pixels of frame ``target``, for the surface."""
+        """Return (2, 3) float64, from clip pixels of frame ``source`` to clip pixels of frame ``target``, for the
+        surface.
+        """
         if not self.poses:
             return np.eye(2, 3)
         small = self.poses[target].matrix() @ np.linalg.inv(self.poses[source].matrix())
         return resized(small[:2], 1 / self.scale)
 
     def size_on(self, frame_index: int) -> float:
-        """How large the object appears there, relative to its first seen frame."""
+        """Return the object's size on a frame, relative to its first visible frame."""
         return float(np.exp(self.poses[frame_index].log_scale)) if self.poses else 1.0
 
 
 def resized(affine: Affine, factor: float) -> Affine:
-    """The same map between pictures ``factor`` times as large."""
+    """Return the same map between pictures that are ``factor`` times as large."""
     out = affine.copy()
-    # the centre of the top left pixel is (0, 0): corners, not centres, scale about the origin
+    # the centre of the top left pixel is (0, 0), but scaling keeps the corner of the picture in place
     half = 0.5 * (factor - 1)
     out[:, 2] = affine[:, 2] * factor + half - affine[:, :2] @ np.array([half, half])
     return out
@@ -107,7 +110,7 @@ def resized(affine: Affine, factor: float) -> Affine:
 def estimate_motion(
     clip: Clip, modal: Mapping[int, Mask], frame_indices: range | None = None, *, progress: Progress = silent
 ) -> Motion:
-    """Follow the object through ``frame_indices`` (None: the whole clip). Raises Cancelled when ``progress`` does."""
+    """Return the motion of the object through ``frame_indices`` (None: the whole clip). Raises Cancelled."""
     frames = frame_indices if frame_indices is not None else range(len(clip))
     ordered = sorted(frames)
     small = SmallFrames(clip)
@@ -131,7 +134,9 @@ def estimate_motion(
 def _next_pose(
     small: SmallFrames, modal: Mapping[int, Mask], index: int, *, mask: Mask, poses: Mapping[int, Pose]
 ) -> Pose:
-    """One frame on; without features to follow it goes on as it went before (a part's middle moves otherwise)."""
+    """Return the pose on the next frame. Without features it continues the last motion, not the motion of the
+    mask's middle.
+    """
     last = max(poses)
     steps = [f for f in poses if f < last]
     before = poses[max(steps)] if steps else poses[last]
@@ -143,7 +148,7 @@ def _next_pose(
 def _joined(
     small: SmallFrames, modal: Mapping[int, Mask], stretches: list[dict[int, Pose]], *, areas: Mapping[int, float]
 ) -> dict[int, Pose]:
-    """One set of poses: stretches between which the object was hidden are matched by their clearest frames."""
+    """Return all poses as one set. Stretches on both sides of a gap are matched by their clearest frames."""
     whole: dict[int, Pose] = {}
     for stretch in stretches:
         if whole:
@@ -162,7 +167,7 @@ def _joined(
 
 
 def follow(small: SmallFrames, pair: tuple[int, int], *, masks: tuple[Mask, Mask], guess: Affine) -> Affine:
-    """(2, 3) in small pixels from one seen frame to another: ``guess`` corrected by features found on both."""
+    """Return (2, 3) in small pixels from one visible frame to another: ``guess`` corrected by features of both."""
     start, end = paired(small, pair, masks=masks, guess=guess)
     answer = _similarity(start, end, guess=guess)
     return guess if answer is None else answer
@@ -171,7 +176,7 @@ def follow(small: SmallFrames, pair: tuple[int, int], *, masks: tuple[Mask, Mask
 def paired(
     small: SmallFrames, pair: tuple[int, int], *, masks: tuple[Mask, Mask], guess: Affine
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """(N, 2) points inside the mask of one seen frame, and where they are on another, inside its mask."""
+    """Return (N, 2) points inside the mask of one visible frame, and their positions inside the mask of another."""
     source, target = pair
     points = _trackable(small.grey(source), masks[0])
     if len(points) < 3:
@@ -186,12 +191,12 @@ def _square(affine: Affine) -> Affine:
 
 
 def transform(affine: Affine, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(N, 2) points through a (2, 3) map."""
+    """Return (N, 2) points mapped by a (2, 3) matrix."""
     return np.asarray(points @ affine[:, :2].T + affine[:, 2], np.float32)
 
 
 def centroid(mask: Mask) -> tuple[float, float]:
-    """(x, y) of the middle of a mask that is not empty."""
+    """Return (x, y) the centroid of a mask that is not empty."""
     rows, columns = np.nonzero(mask)
     return float(columns.mean()), float(rows.mean())
 
@@ -208,7 +213,7 @@ def _tracked(
     after: npt.NDArray[np.uint8],
     starts: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
-    """Lucas-Kanade from (points, guesses), kept where the way back ends where it began."""
+    """Track points by Lucas-Kanade from (points, guesses); keep those whose backward track returns to the start."""
     points, guesses = starts
     options = {"winSize": (15, 15), "maxLevel": 3, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
     ends, there, _ = cv2.calcOpticalFlowPyrLK(before, after, points, guesses.copy(), **options)
@@ -226,7 +231,7 @@ def _inside(mask: Mask, points: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_
 
 
 def _similarity(start: npt.NDArray[np.float32], end: npt.NDArray[np.float32], *, guess: Affine) -> Affine | None:
-    """The similarity most points agree on; few points only shift ``guess``, None from fewer than three."""
+    """Return the similarity that most points agree on. Few points only shift ``guess``; None with fewer than three."""
     if len(start) >= MIN_INLIERS:
         cv2.setRNGSeed(0)
         found, inliers = cv2.estimateAffinePartial2D(start, end, ransacReprojThreshold=RANSAC_PIXELS)
@@ -240,13 +245,13 @@ def _similarity(start: npt.NDArray[np.float32], end: npt.NDArray[np.float32], *,
 
 
 def _shifted(masks: tuple[Mask, Mask]) -> Affine:
-    """Without any feature: the shift between the masks' middles."""
+    """Return the shift between the centroids of the masks, for frames without features."""
     (x0, y0), (x1, y1) = centroid(masks[0]), centroid(masks[1])
     return np.array([[1.0, 0.0, x1 - x0], [0.0, 1.0, y1 - y0]])
 
 
 def matched(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], masks: tuple[Mask, Mask]) -> Affine | None:
-    """Between frames far apart: from SIFT features inside both masks; None when too few agree."""
+    """Return the map between distant frames from SIFT features inside both masks; None when too few agree."""
     sift = cv2.SIFT_create(400, contrastThreshold=0.01)
     (kp0, d0), (kp1, d1) = (
         sift.detectAndCompute(grey, mask.astype(np.uint8)) for grey, mask in zip((before, after), masks, strict=True)
@@ -261,7 +266,7 @@ def matched(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], masks: 
 
 
 def with_hidden(poses: Mapping[int, Pose], frames: Sequence[int]) -> dict[int, Pose]:
-    """Poses for every frame: interpolated where the object is hidden, damped beyond where it is seen."""
+    """Return poses for every frame: interpolated where the object is hidden, damped beyond its visible frames."""
     if not poses:
         return {}
     seen = sorted(poses)

@@ -1,4 +1,4 @@
-"""Clicks, boxes and masks to modal masks with one small network, see ``click_network``."""
+"""The builtin segment engine: modal masks from clicks, boxes and masks with one small network (``click_network``)."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from vas_tool.errors import PromptError
 from vas_tool.types import Click, Clip, Mask, Prompts, SizeWH
 
 PREPARED_KEPT = 4
-"""Frames ready for clicks, about 15 MB each at 720p."""
+"""Frames that are kept ready for clicks, about 15 MB each at 720p."""
 
 ANSWERS_KEPT = 64
-"""Masks after the first clicks of a frame, a bit a pixel: the next click goes on from there."""
+"""Masks after the clicks of a frame that are kept, one bit per pixel. The next click continues from there."""
 
 AnswerKey = tuple[int, int, bytes, Asked]
-"""Number of the clip, frame, the mask it starts from, what was said."""
+"""(number of the clip, frame, digest of the initial mask, prompts)."""
 
 
 class BuiltinSegmenter:
-    """See ``answers`` (one frame) and ``tracking`` (through the clip)."""
+    """A ``Segmenter`` that needs no download. ``answers`` segments one frame, ``tracking`` goes through the clip."""
 
     def __init__(self, network: ClickNetwork | None = None) -> None:
-        """Raises EngineError when the network does not load."""
+        """Use a network, by default the package's. Raises EngineError when it does not load."""
         self._network = network or shipped()
         self._clips: weakref.WeakKeyDictionary[Clip, int] = weakref.WeakKeyDictionary()
         self._numbers = itertools.count()
@@ -40,11 +40,11 @@ class BuiltinSegmenter:
         self._answers: OrderedDict[AnswerKey, Answer] = OrderedDict()
 
     def prepare(self, clip: Clip, frame_index: int) -> None:
-        """Look at the whole frame, if that has not been done."""
+        """Encode the whole frame, if that has not been done."""
         self._frame(clip, frame_index).encoded(whole(clip.size_wh))
 
     def segment(self, clip: Clip, frame_index: int, prompts: Prompts, *, quick: bool = False) -> Mask:
-        """(H, W) bool; the quick answer is the full one. Raises PromptError when the frame carries no prompt."""
+        """Return the (H, W) bool mask. ``quick`` has no effect. Raises PromptError when the frame has no prompt."""
         given = prompts.masks.get(frame_index)
         box = next((b for b in prompts.boxes if b.frame_index == frame_index), None)
         clicks = [_inside(c, clip.size_wh) for c in prompts.clicks if c.frame_index == frame_index]
@@ -62,7 +62,7 @@ class BuiltinSegmenter:
     def track(
         self, clip: Clip, prompts: Prompts, frame_indices: range, *, progress: Progress = silent
     ) -> Iterator[TrackedFrame]:
-        """See the Protocol. Raises PromptError when nothing is prompted, Cancelled when ``progress`` does."""
+        """Yield the mask on each of ``frame_indices``. Raises PromptError when nothing is prompted, and Cancelled."""
         if not prompts.frame_indices:
             raise PromptError("nothing is prompted; click the object on one frame first")
         return track_masks(
@@ -70,7 +70,7 @@ class BuiltinSegmenter:
         )
 
     def _answer(self, clip: Clip, frame_index: int, asked: Asked, *, start: Answer | None) -> Answer:
-        """To all that was said: to each click, going on from the answer to what was said before it."""
+        """Return the answer to all prompts. Each click continues from the answer to the prompts before it."""
         begun = b"" if start is None else hashlib.sha1(start.packed).digest()
         key = self._number(clip), frame_index, begun, asked
         if key in self._answers:
@@ -97,14 +97,16 @@ class BuiltinSegmenter:
         return self._prepared[key]
 
     def _number(self, clip: Clip) -> int:
-        """A number that no other clip has or had: what is kept of a clip outlives it, and ``id`` may be used again."""
+        """Return a number that no other clip has had. ``id`` could be reused while results of the clip are still
+        kept.
+        """
         if clip not in self._clips:
             self._clips[clip] = next(self._numbers)
         return self._clips[clip]
 
 
 class PromptedMasks(Mapping[int, Mask]):
-    """frame_index -> the mask of each prompted frame, made when asked for."""
+    """frame_index -> mask of each prompted frame, made when it is needed."""
 
     def __init__(self, segmenter: BuiltinSegmenter, clip: Clip, prompts: Prompts) -> None:
         self._segmenter, self._clip, self._prompts = segmenter, clip, prompts
@@ -127,6 +129,6 @@ class PromptedMasks(Mapping[int, Mask]):
 
 
 def _inside(click: Click, frame_wh: SizeWH) -> Click:
-    """A click on the outer half of the last pixels is on them."""
+    """Return the click moved inside the frame, if it is on the outer half of a border pixel."""
     width, height = frame_wh
     return replace(click, x=min(max(click.x, 0), width - 1), y=min(max(click.y, 0), height - 1))

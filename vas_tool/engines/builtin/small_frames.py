@@ -1,4 +1,4 @@
-"""Frames at the size the builtin engines think in: small, read when asked for, a few kept."""
+"""Frames at the small size that the builtin engines use. They are read when needed, and a few are kept."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy.typing as npt
 from vas_tool.types import Clip, Frame, Mask, SizeWH
 
 LONGEST_SIDE = 480
-"""Pixels: enough to follow things at 8 FPS, and fast."""
+"""Pixels: longest side. It suffices for tracking at 8 FPS, and it is fast."""
 
 FRAMES_KEPT = 24
 
 
 class SmallFrames:
-    """A clip at ``LONGEST_SIDE`` (or its own size when that is smaller)."""
+    """A clip reduced to ``LONGEST_SIDE``, or at its own size if that is smaller."""
 
     def __init__(self, clip: Clip, *, longest_side: int = LONGEST_SIDE) -> None:
         self.clip = clip
@@ -29,14 +29,14 @@ class SmallFrames:
         self._greys: OrderedDict[int, npt.NDArray[np.uint8]] = OrderedDict()
 
     def frame(self, frame_index: int) -> Frame:
-        """(h, w, 3) uint8, RGB."""
+        """Return (h, w, 3) uint8 RGB."""
         if frame_index not in self._frames:
             self._frames[frame_index] = self._shrunk(self.clip[frame_index])
             _forget_old(self._frames)
         return self._frames[frame_index]
 
     def grey(self, frame_index: int) -> npt.NDArray[np.uint8]:
-        """(h, w) uint8."""
+        """Return (h, w) uint8 grey."""
         if frame_index not in self._greys:
             grey: npt.NDArray[np.uint8] = cv2.cvtColor(self.frame(frame_index), cv2.COLOR_RGB2GRAY)
             self._greys[frame_index] = grey
@@ -44,11 +44,11 @@ class SmallFrames:
         return self._greys[frame_index]
 
     def mask(self, mask: Mask) -> Mask:
-        """A mask of the frame's size, shrunk: set where at least half of the pixel is."""
+        """Return a mask of the frame's size reduced to (h, w): True where at least half of the pixel is."""
         return self.soft(mask) >= 0.5
 
     def soft(self, mask: Mask) -> npt.NDArray[np.float32]:
-        """A mask of the frame's size, shrunk to (h, w) float32 in 0..1."""
+        """Return a mask of the frame's size reduced to (h, w) float32, 0..1."""
         return self._shrunk(mask.astype(np.float32))
 
     def _shrunk(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:

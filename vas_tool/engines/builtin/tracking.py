@@ -1,4 +1,4 @@
-"""A mask carried through a clip by optical flow, and made anew on each frame by the network and the references."""
+"""Tracks a mask through a clip: optical flow predicts it on each frame, and the network refines it with references."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vas_tool.masks import CocoRle, from_rle, to_rle
 from vas_tool.types import Clip, Mask
 
 BACK_TRUST = 0.5
-"""Part of the picture whose flow goes there and back, from which on the scene before a cut is shown again."""
+"""Share of the picture with consistent flow from which the scene before a cut counts as shown again."""
 
 Pulse = Callable[[], None]
 
@@ -30,11 +30,12 @@ def track_masks(
     network: ClickNetwork,
     progress: Progress = silent,
 ) -> Iterator[TrackedFrame]:
-    """The modal mask on each of ``frame_indices``, in their order; a reference frame is answered with its mask.
+    """Yield the modal mask on each of ``frame_indices``, in their order. A reference frame returns its own mask.
 
-    Each frame is reached from the nearest reference on the side that the range comes from, or else from the nearest
-    one. Between two references both teach how the object looks. An empty reference starts and teaches nothing: the
-    object is hidden there, and is looked for behind it. Raises Cancelled.
+    Tracking reaches each frame from the nearest reference on the side where the range starts, or else from the nearest
+    one. Between two references, both provide the object's appearance. An empty reference provides nothing: the object
+    is
+    hidden there, and it is searched on the frames after it. Raises Cancelled.
     """
     tracker = _Tracker(clip, References(clip, references, network), frame_indices, network=network)
     for done, index in enumerate(frame_indices):
@@ -47,16 +48,16 @@ def track_masks(
 
 
 class _Tracker:
-    """Walks from reference to reference."""
+    """Tracks from reference to reference."""
 
     def __init__(self, clip: Clip, references: References, frame_indices: range, *, network: ClickNetwork) -> None:
         self._clip, self._given, self._wanted, self._network = clip, references, frame_indices, network
         self._walk: Walk | None = None
         self._passed: dict[int, tuple[CocoRle, float]] = {}
-        """Answers that are not yet given: those on a way back to the range's first frame come before it."""
+        """Results that are not yielded yet, from frames that were tracked on the way to the range's first frame."""
 
     def answer(self, index: int, pulse: Pulse) -> TrackedFrame:
-        """On the next frame of the range; ``pulse`` is called before each frame that is looked at."""
+        """Return the result on the next frame of the range. ``pulse`` is called before each frame that is processed."""
         if index in self._given:
             return TrackedFrame(index, self._given.mask(index), 1.0)
         if index not in self._passed:
@@ -76,7 +77,7 @@ class _Tracker:
                 self._passed[walk.frame_index] = to_rle(self._shown(walk)), certainty
 
     def _begun(self, index: int) -> Walk | None:
-        """The walk that leads to a frame; None when the object is shown on no reference."""
+        """Return the walk that leads to a frame; None when all references are empty."""
         step, walk = self._wanted.step, self._walk
         start = self._given.beside(index, step=step, after=None if walk is None else walk.frame_index)
         ahead = self._given.ahead(index, step=step)
@@ -90,11 +91,11 @@ class _Tracker:
         return np.zeros(self._clip.size_wh[::-1], bool)
 
     def _shown(self, walk: Walk) -> Mask:
-        """(H, W)."""
+        """Return the walk's current (H, W) mask."""
         return walk.found.mask(self._clip.size_wh) if walk.shows else self._nothing()
 
     def _advance(self, walk: Walk, index: int) -> float:
-        """One frame on; gives the certainty."""
+        """Move the walk to a frame and return the certainty, 0..1."""
         if walk.over:
             walk.frame_index = index
             return NOTHING_TO_SAY
@@ -103,10 +104,10 @@ class _Tracker:
         least = CUT_TRUST if walk.before_cut is None else BACK_TRUST
         found = connected(walk.grey, grey, least=least)
         if found is None:
-            doubt = 0.0 if walk.before_cut is None else NOTHING_TO_SAY  # the first frame is the one to look at
+            doubt = 0.0 if walk.before_cut is None else NOTHING_TO_SAY  # only the first frame after a cut needs a check
             walk.cut(index)
             return doubt
-        if index in self._given:  # an empty one: a walk starts from the others
+        if index in self._given:  # an empty reference: tracking starts from the others
             walk.step(index, looked, grey)
             walk.lost += 1
             return 1.0

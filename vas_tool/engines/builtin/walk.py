@@ -1,4 +1,4 @@
-"""Where tracking is, and what is known of the object there."""
+"""The state of tracking: the current frame, and what is known of the object."""
 
 from __future__ import annotations
 
@@ -16,89 +16,90 @@ from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask, SizeWH
 
 SHOWN = 2.0
-"""Times the longer side of the object that a window shows while it is followed."""
+"""Side of the tracking window, divided by the longer side of the object."""
 
 WIDE, LEAST_SPAN = 5.0, 32
-"""Times as much that is looked at first for an object that spans fewer pixels of a window on the whole frame."""
+"""An object that spans fewer than 32 pixels in a window on the whole frame is first searched in a window 5 times
+its size."""
 
 RECENT = 3
-"""Frames that teach how it looks now."""
+"""Number of latest frames that provide the current appearance."""
 
 LOST_FRAMES = 24
-"""For how many frames (3 s at 8 FPS) an object that is gone is looked for, and a scene that was cut away waited for."""
+"""Frames (3 s at 8 FPS) for which a lost object is searched, and for which tracking waits for a scene after a cut."""
 
 
 @dataclass
 class Walk:
-    """From frame to frame."""
+    """The state of tracking from frame to frame."""
 
     frame_index: int
     looked: LookedAt
-    """The last frame of the scene that was looked at."""
+    """The last processed frame of the scene."""
     found: Found
-    """Where the object was seen last."""
+    """The object where it was seen last."""
     sure: Reference
-    """What the person's masks teach."""
+    """References of the prompted frames."""
     area: float
-    """Of the mask that it started from, in the frame's pixels."""
+    """Area of the initial mask, in pixels of the frame."""
     recents: list[Reference] = field(default_factory=list)
-    """What the latest frames on which it was seen teach."""
+    """References of the latest frames on which the object was seen."""
     before_cut: int | None = None
-    """The last frame of the scene, while another one is shown."""
+    """The last frame of the scene, while another scene is shown; else None."""
     lost: int = 0
-    """Frames on which the object was looked for in vain since it was seen."""
+    """Number of frames since the object was seen."""
     _grey: Grey | None = None
 
     @property
     def grey(self) -> Grey:
-        """(h, w), see ``connection``."""
+        """The (h, w) grey frame for ``connection``."""
         if self._grey is None:
             self._grey = compared(self.looked.frame)
         return self._grey
 
     @property
     def box(self) -> BoxXYXY:
-        """Around where the object was seen last."""
+        """Box of the object where it was seen last."""
         return box_xyxy(self.found.mask(self.looked.size_wh)) or self.found.window.box
 
     @property
     def shows(self) -> bool:
-        """Whether anything of the object is seen."""
+        """Whether the object is seen on the current frame."""
         return not self.lost and self.before_cut is None
 
     @property
     def over(self) -> bool:
-        """Whether the object is given up."""
+        """Whether the search for the object has ended."""
         return self.lost > LOST_FRAMES
 
     @property
     def came_from(self) -> int:
-        """The frame that ``looked`` is."""
+        """Index of the frame ``looked``."""
         return self.frame_index if self.before_cut is None else self.before_cut
 
     @property
     def recent(self) -> Reference | None:
-        """What the latest frames teach together."""
+        """The references of the latest frames as one; None without any."""
         return Reference.together(self.recents) if self.recents else None
 
     def seen(self, found: Found) -> None:
-        """On the frame that is looked at."""
+        """Record that the object was found on the current frame."""
         self.lost, self.found = 0, found
         self.recents = [*self.recents, self.looked.reference(found)][-RECENT:]
 
     def cut(self, index: int) -> None:
-        """Another scene is shown: nothing there is the object, whatever it looks like. This one may come back."""
+        """Record a cut: the other scene does not show the object, but this scene may return."""
         self.before_cut, self.frame_index = self.came_from, index
         if abs(index - self.before_cut) > LOST_FRAMES:
             self.before_cut, self.lost = None, LOST_FRAMES + 1
 
     def step(self, index: int, looked: LookedAt, grey: Grey) -> None:
-        """On to a frame of the same scene."""
+        """Move to a frame of the same scene."""
         self.frame_index, self.looked, self._grey, self.before_cut = index, looked, grey, None
 
 
 def wide(box: BoxXYXY, frame_wh: SizeWH, *, farther: int = 0) -> Window:
-    """All of a frame; for an object that is too small to be seen there, a part around its box, or ``farther``."""
+    """Return a window of the whole frame; for a small object, a window around its box, larger by ``farther``."""
     span = max(box[2] - box[0], box[3] - box[1])
     if span * WHOLE_SIZE >= LEAST_SPAN * max(frame_wh):
         return whole(frame_wh)
@@ -106,14 +107,14 @@ def wide(box: BoxXYXY, frame_wh: SizeWH, *, farther: int = 0) -> Window:
 
 
 def found_in(mask: Mask) -> Found:
-    """An (H, W) mask, as if it had been found."""
+    """Return an (H, W) mask as a result of the network."""
     box, size_wh = box_xyxy(mask), mask.shape[::-1]
     window = whole(size_wh) if box is None else around(box, size_wh, times=SHOWN)
     return Found(window, window.soft(mask))
 
 
 def carried(walk: Walk, found: Connection, window: Window) -> Floats:
-    """(height, width): the last mask, brought by the flow, in a window on the new frame."""
+    """Return (height, width) the last mask, warped by the flow, in a window on the new frame."""
     (height, width), frame_wh = found.trust.shape, walk.looked.size_wh
     across, down = width / frame_wh[0], height / frame_wh[1]
     x, y = window.place(*np.meshgrid(*(np.arange(side, dtype=np.float32) for side in window.size_wh)))

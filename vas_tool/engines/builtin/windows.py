@@ -1,4 +1,4 @@
-"""A part of a frame, at the size that the click network sees."""
+"""Windows: parts of a frame at the size of the click network's input."""
 
 from __future__ import annotations
 
@@ -15,88 +15,88 @@ from vas_tool.masks import box_xyxy
 from vas_tool.types import Frame, Mask, Scalar, SizeWH
 
 WHOLE_SIZE, SQUARE_SIZE = 384, 256
-"""Longer side of what the network sees of a whole frame, and the sides of a square window, at least."""
+"""Pixels: longer side of the network's input for a whole frame, and least side of a square window."""
 
 MULTIPLE = 32
-"""Of which both sides are."""
+"""Both sides of the network's input are multiples of this."""
 
 SMALLEST = 64.0
-"""Pixels of the frame on a side of a square window, at least."""
+"""Least pixels of the frame on a side of a square window."""
 
 BEYOND = (124, 116, 104)
-"""RGB beyond the frame: ImageNet's mean."""
+"""RGB value beyond the frame: ImageNet's mean."""
 
 SIDE = 2
-"""Pixels of a window at its sides, in which what is found may go on beyond it."""
+"""Pixels at the border of a window: an object that reaches into them may continue beyond the window."""
 
 TINY = 1e-6
-"""Pixels: sums of fractions are not exact."""
+"""Pixels: tolerance, because sums of fractions are not exact."""
 
 Floats = npt.NDArray[np.float32]
 Along = TypeVar("Along", float, Floats)
 BoxXYXY = tuple[float, float, float, float]
-"""(x0, y0, x1, y1) in the frame's pixels; x1 and y1 lie just outside."""
+"""(x0, y0, x1, y1) in pixels of the frame; x1 and y1 are exclusive."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A rectangle; it may reach beyond the frame."""
+    """A rectangle of the frame, shown at some scale. It may reach beyond the frame."""
 
     left: float
     top: float
-    """In the frame's pixels; the first one begins at 0."""
+    """Upper left corner in pixels of the frame, whose first pixel begins at 0."""
     scale: float
-    """The window's pixels a pixel of the frame."""
+    """Window pixels per pixel of the frame."""
     size_wh: SizeWH = (SQUARE_SIZE, SQUARE_SIZE)
-    """In the window's pixels."""
+    """(width, height) in window pixels."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width) in the window's pixels."""
+        """(height, width) in window pixels."""
         return self.size_wh[::-1]
 
     @property
     def box(self) -> BoxXYXY:
-        """Its corners on the frame."""
+        """The corners of the window on the frame."""
         width, height = self.size_wh
         return self.left, self.top, self.left + width / self.scale, self.top + height / self.scale
 
     @property
     def matrix(self) -> npt.NDArray[np.float64]:
-        """(2, 3): from the middles of the frame's pixels to the window's."""
+        """Return the (2, 3) matrix from centres of frame pixels to centres of window pixels."""
         (right, down), scale = self.point(0, 0), self.scale
         return np.array([[scale, 0, right], [0, scale, down]], np.float64)
 
     def point(self, x: Along, y: Along) -> tuple[Along, Along]:
-        """Where a point of the frame is in the window."""
+        """Return a point of the frame in window pixels."""
         return (x + 0.5 - self.left) * self.scale - 0.5, (y + 0.5 - self.top) * self.scale - 0.5
 
     def place(self, column: Along, row: Along) -> tuple[Along, Along]:
-        """Where a point of the window is on the frame."""
+        """Return a point of the window in frame pixels."""
         return (column + 0.5) / self.scale - 0.5 + self.left, (row + 0.5) / self.scale - 0.5 + self.top
 
     def holds(self, box: BoxXYXY) -> bool:
-        """Whether all of a box lies in the window."""
+        """Return whether a box lies inside the window."""
         left, top, right, bottom = self.box
         return left <= box[0] + TINY and top <= box[1] + TINY and box[2] <= right + TINY and box[3] <= bottom + TINY
 
     def picture(self, frame: Frame) -> Frame:
-        """(height, width, 3) of an (H, W, 3) frame."""
+        """Return the (height, width, 3) picture of the window from an (H, W, 3) frame."""
         return self._cut(frame, beyond=BEYOND)
 
     def soft(self, mask: Mask | Floats) -> Floats:
-        """(height, width) 0..1 of an (H, W) mask; 0 beyond the frame."""
+        """Return (height, width), 0..1, of an (H, W) mask in the window; 0 beyond the frame."""
         return self._cut(mask.astype(np.float32))
 
     def of(self, other: Window, picture: Floats) -> Floats:
-        """(height, width): what another window shows, here; 0 where it shows nothing."""
+        """Return (height, width): the picture of another window in this one; 0 where the other shows nothing."""
         if other == self:
             return picture
         there = np.vstack([cv2.invertAffineTransform(other.matrix), [0, 0, 1]])
         return np.asarray(cv2.warpAffine(picture, self.matrix @ there, self.size_wh, flags=cv2.INTER_LINEAR))
 
     def mask(self, soft: Floats, frame_wh: SizeWH) -> Mask:
-        """(H, W): where a (height, width) probability is at least one half; False beyond the window."""
+        """Return (H, W) where a (height, width) probability is at least 0.5; False beyond the window."""
         width, height = frame_wh
         out = np.zeros((height, width), bool)
         left, top, right, bottom = self.box
@@ -111,7 +111,7 @@ class Window:
         return out
 
     def _cut(self, picture: npt.NDArray[Scalar], beyond: tuple[int, ...] = ()) -> npt.NDArray[Scalar]:
-        """Enlarged linearly, or shrunk by areas: few pixels of many are no picture."""
+        """Return the window's part of a picture, enlarged linearly or reduced by area averages."""
         height, width = picture.shape[:2]
         small_wh = width, height
         if self.scale < 1:
@@ -129,27 +129,27 @@ class Window:
 
 @dataclass(frozen=True)
 class Found:
-    """What the network takes for the object in a window."""
+    """The network's result in a window."""
 
     window: Window
     soft: Floats
-    """(height, width): the probability; beyond the window nothing is the object."""
+    """(height, width) probability of the object. Nothing beyond the window belongs to the object."""
 
     @property
     def area(self) -> float:
-        """In pixels of the frame."""
+        """Area of the object, in pixels of the frame."""
         return float(np.count_nonzero(self.soft >= 0.5)) / self.window.scale**2
 
     def seen(self, window: Window) -> Floats:
-        """(height, width): the probability in another window."""
+        """Return (height, width) the probability in another window."""
         return window.of(self.window, self.soft)
 
     def mask(self, frame_wh: SizeWH) -> Mask:
-        """(H, W): where the probability is at least one half."""
+        """Return (H, W) where the probability is at least 0.5."""
         return self.window.mask(self.soft, frame_wh)
 
     def goes_on(self, frame_wh: SizeWH) -> bool:
-        """Whether it reaches a side of its window beyond which there is more of the frame."""
+        """Return whether the object reaches a side of its window beyond which the frame continues."""
         (left, top, right, bottom), (width, height) = self.window.box, frame_wh
         found = self.soft >= 0.5
         return bool(
@@ -161,7 +161,7 @@ class Found:
 
 
 def whole(frame_wh: SizeWH) -> Window:
-    """All of a frame, in the middle of a window."""
+    """Return a window with the whole frame in its middle."""
     width, height = frame_wh
     scale = WHOLE_SIZE / max(frame_wh)
     across, down = (math.ceil(round(side * scale, 3) / MULTIPLE) * MULTIPLE for side in frame_wh)
@@ -169,9 +169,10 @@ def whole(frame_wh: SizeWH) -> Window:
 
 
 def around(box: BoxXYXY, frame_wh: SizeWH, *, times: float, most: int = SQUARE_SIZE) -> Window:
-    """A square of ``times`` a box's longer side, the box in its middle unless the square would leave the frame.
+    """Return a square window of ``times`` a box's longer side. The box is in its middle unless that would leave the
+    frame.
 
-    The network sees it in the frame's own pixels where those are no more than ``most`` on a side.
+    The network sees it at full size if it has at most ``most`` pixels on a side.
     """
     (x0, y0, x1, y1), (width, height) = box, frame_wh
     side = min(max(times * max(x1 - x0, y1 - y0), SMALLEST), max(frame_wh))
@@ -181,7 +182,7 @@ def around(box: BoxXYXY, frame_wh: SizeWH, *, times: float, most: int = SQUARE_S
 
 
 def box_around(mask: Mask, points: Iterable[tuple[float, float]] = ()) -> BoxXYXY | None:
-    """Around what is set in an (H, W) mask, and some points; None when there is nothing."""
+    """Return the box around an (H, W) mask and some points; None when both are empty."""
     boxes = [(x, y, x + 1, y + 1) for x, y in points]
     found = box_xyxy(mask)
     boxes += [] if found is None else [found]
@@ -192,5 +193,5 @@ def box_around(mask: Mask, points: Iterable[tuple[float, float]] = ()) -> BoxXYX
 
 
 def _placed(middle: float, side: float, most: int) -> float:
-    """Where a side begins that lies in the frame if it can; in its middle if not."""
+    """Return the start of a side that lies inside the frame if it fits, and is centred on the frame if not."""
     return (most - side) / 2 if side > most else min(max(middle - side / 2, 0.0), most - side)
