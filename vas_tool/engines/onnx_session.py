@@ -1,4 +1,4 @@
-"""The shipped networks run on the CPU with onnxruntime: no torch is needed for them."""
+"""Runs the shipped networks on the CPU with onnxruntime, without torch."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from vas_tool.errors import EngineError
 
 MOST_THREADS = 4
-"""More do not make so small a network faster."""
+"""Most threads. More threads do not make such small networks faster."""
 
 
 def open_session(path: Path) -> Any:
-    """An ``onnxruntime.InferenceSession`` that gives the same bits for the same input.
+    """Return an ``onnxruntime.InferenceSession`` that gives the same bits for the same input.
 
-    Raises EngineError when onnxruntime is missing, or when the file, which is part of the package, does not read.
+    Raises EngineError when onnxruntime is missing, or when the file, which is part of the package, is unreadable.
     """
     try:
         import onnxruntime
@@ -27,7 +27,7 @@ def open_session(path: Path) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises its own kinds, all straight from Exception
+    except Exception as error:  # onnxruntime raises its own exceptions, which derive from Exception
         raise EngineError(
             f"{path} does not hold the network that it should ({error}); install vas-tool anew"
         ) from error

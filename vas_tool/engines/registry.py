@@ -1,6 +1,7 @@
-"""Engines by name (``table`` lists them): which is the best here, what is set of it, and loading it.
+"""Finds engines by name, chooses the best one for this computer, checks settings, and loads engines.
 
-Engines are imported on first use and shared by everybody in the process; whoever uses one holds its lock for one step.
+``table`` lists the engines. An engine is imported on first use and shared by the whole process. A caller holds its lock
+for one step of work.
 """
 
 from __future__ import annotations
@@ -31,25 +32,25 @@ from vas_tool.types import STAGES, SizeWH, Stage
 Engine = TypeVar("Engine", covariant=True)
 
 RESOLUTION = "resolution"
-"""The parameter, of an engine that has one, that says what size its model sees."""
+"""Name of the parameter for the size of the model's input, in engines that have it."""
 
 AUTO = "auto"
-"""The best engine that is present for a stage."""
+"""Name that stands for the best engine that is present for a stage."""
 
 
 LET_GO_AFTER = 60.0
-"""Seconds without work after which an engine is let go when another one of its stage is loaded."""
+"""Seconds without work after which an engine is unloaded when another engine of its stage is loaded."""
 
 _loaded: dict[EngineSpec, LoadedEngine[object]] = {}
-"""Changed only by whoever holds the lock of the stage below."""
+"""Loaded engines. Only a thread that holds the stage's lock in ``_LOADING`` changes them."""
 
 _LOADING = {stage: threading.Lock() for stage in STAGES}
-"""Two people asking at once must not load the same weights twice."""
+"""Lock of each stage, so that two requests do not load the same weights twice."""
 
 
 @dataclass(frozen=True)
 class LoadedEngine(Generic[Engine]):
-    """An engine that is ready, and the lock that everybody takes, in turn, for one step of work."""
+    """A loaded engine, and the lock that callers take in turn for one step of work."""
 
     spec: EngineSpec
     engine: Engine
@@ -57,7 +58,7 @@ class LoadedEngine(Generic[Engine]):
 
 
 def stage_named(name: str) -> Stage:
-    """A stage by its name. Raises EngineError, listing the stages, for any other."""
+    """Return the stage of a name. Raises EngineError that lists the stages for an unknown name."""
     for stage in STAGES:
         if stage == name:
             return stage
@@ -65,15 +66,15 @@ def stage_named(name: str) -> Stage:
 
 
 def engines_of(stage: Stage) -> list[EngineSpec]:
-    """The engines of one stage, best first."""
+    """Return the engines of one stage, best first."""
     return [spec for spec in ENGINES if spec.stage == stage]
 
 
 def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
-    """The table's line for a stage. Raises EngineError, listing what there is, when the name is unknown.
+    """Return the table's entry for an engine. Raises EngineError that lists the engines when the name is unknown.
 
-    A name that lacks its last part (``depth-anything-v2``, ``sam2.1``) stands for the best of that family that is
-    present, and for the first of the family when none is.
+    A name without its last part (``depth-anything-v2``, ``sam2.1``) stands for the best engine of that family that is
+    present, or for the first of the family when none is.
     """
     specs = engines_of(stage_named(stage))
     for spec in specs:
@@ -88,7 +89,9 @@ def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
 
 
 def checked_settings(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> dict[str, SettingValue]:
-    """What was set, each value of its parameter's kind. Raises EngineError, saying what there is and what it takes."""
+    """Return the settings, converted to the parameters' types. Raises EngineError that names the parameters or
+    values.
+    """
     checked = engine_settings.checked(spec.parameters, settings, engine=spec.name)
     if spec.together is not None:
         spec.together(_defaults(spec) | checked)
@@ -100,7 +103,9 @@ def _defaults(spec: EngineSpec) -> dict[str, SettingValue]:
 
 
 def parameter_of(spec: EngineSpec, name: str) -> Parameter:
-    """An engine's parameter by its name. Raises EngineError, naming those there are, and the engines that have it."""
+    """Return a parameter of an engine by name. Raises EngineError that lists its parameters, and engines with that
+    one.
+    """
     found = [parameter for parameter in spec.parameters if parameter.name == name]
     if not found:
         error = engine_settings.unknown(spec.parameters, [name], engine=spec.name)
@@ -109,18 +114,20 @@ def parameter_of(spec: EngineSpec, name: str) -> Parameter:
 
 
 def _elsewhere(stage: Stage, parameter: str) -> str:
-    """Which engines of the stage have a parameter, and how to choose one."""
+    """Return a sentence on which engines of the stage have a parameter, and how to choose one."""
     having = [spec.name for spec in engines_of(stage) if any(p.name == parameter for p in spec.parameters)]
     return f"; it is one of {', '.join(having)}: --engine {stage}={having[0]}" if having else ""
 
 
 def resolved_settings(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> dict[str, SettingValue]:
-    """A value for every parameter of the engine: what was set, else the default. Raises as ``checked_settings``."""
+    """Return a value for every parameter of the engine: the setting, else the default. Raises as
+    ``checked_settings``.
+    """
     return _defaults(spec) | checked_settings(spec, settings)
 
 
 def model_size(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> SizeWH | None:
-    """Width and height of what an engine's model sees: its parameter ``resolution`` ("256x512", height first).
+    """Return (width, height) of the model's input: the parameter ``resolution`` ("256x512", height first).
 
     None for an engine that takes pictures of any size.
     """
@@ -132,28 +139,28 @@ def model_size(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> SizeWH | N
 
 
 def all_weights() -> list[AnyWeights]:
-    """All weights that some engine can use, once each."""
+    """Return all weights that engines can use, once each."""
     return list({weights.name: weights for spec in ENGINES for weights in spec.weights}.values())
 
 
 def is_present(spec: EngineSpec) -> bool:
-    """Whether the engine's packages and weights are there."""
+    """Return whether the engine's packages and weights are present."""
     return has_weights(spec) and not table.missing_packages(spec)
 
 
 def is_fit(spec: EngineSpec) -> bool:
-    """Whether this computer runs the engine at a bearable speed."""
+    """Return whether this computer runs the engine at an acceptable speed."""
     return not spec.needs_gpu or has_gpu()
 
 
 @cache
 def has_gpu() -> bool:
-    """Whether there seems to be a GPU that torch can use. Asked without torch, which takes seconds to import."""
+    """Return whether there seems to be a GPU that torch can use, without importing torch, which takes seconds."""
     return shutil.which("nvidia-smi") is not None or (sys.platform == "darwin" and platform.machine() == "arm64")
 
 
 def better_engines(spec: EngineSpec) -> list[EngineSpec]:
-    """The better engines for the stage that are not all here and that this computer is fit for, best first."""
+    """Return better engines of the stage that are not present and that this computer could run, best first."""
     specs = engines_of(spec.stage)
     return [s for s in specs[: specs.index(spec)] if is_fit(s) and s.get]
 
@@ -167,9 +174,9 @@ def load(stage: Literal["amodal"], name: str = AUTO) -> LoadedEngine[AmodalCompl
 @overload
 def load(stage: Literal["content"], name: str = AUTO) -> LoadedEngine[ContentCompleter]: ...
 def load(stage: Stage, name: str = AUTO) -> LoadedEngine[object]:
-    """The engine of that name, loaded once while it is used. Raises EngineError when it is unknown or does not load.
+    """Return the engine of a name. It is loaded once. Raises EngineError when it is unknown or does not load.
 
-    Loading one lets those of the same stage go that have weights and have not worked for LET_GO_AFTER.
+    Loading an engine unloads engines of the same stage that have weights and have not worked for LET_GO_AFTER.
     """
     spec = spec_of(stage, name)
     with _LOADING[stage]:
@@ -180,7 +187,7 @@ def load(stage: Stage, name: str = AUTO) -> LoadedEngine[object]:
 
 
 def _let_idle_go(stage: Stage) -> None:
-    """Forget the stage's engines with weights that nobody uses: the next one may need their memory."""
+    """Unload the stage's engines with weights that are idle, because the next one may need their memory."""
     idle = [s for s in list(_loaded) if s.stage == stage and s.weights and _loaded[s].lock.idle_seconds > LET_GO_AFTER]
     for spec in idle:
         del _loaded[spec]
@@ -195,7 +202,7 @@ def _load(spec: EngineSpec) -> LoadedEngine[object]:
             f"the {spec.stage} engine {spec.name} is not complete: {lacks}; get the rest with: {spec.get}"
         )
     if sys.platform == "darwin":
-        # torch reads it when it is imported: what it lacks on MPS is then computed on the CPU, as in SAM2's examples.
+        # torch reads it when it is imported. Operations that MPS lacks then run on the CPU, as in SAM2's examples.
         os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     try:
         maker = getattr(importlib.import_module(spec.module), spec.attribute)

@@ -1,4 +1,4 @@
-"""SAM2 as segment engine: prompts in clip pixels -> modal masks, by way of ``sam_integration``.
+"""SAM2 as an engine of the stage ``segment``. ``sam_integration`` runs the model.
 
 torch is imported when the engine is loaded, not with this module.
 """
@@ -28,14 +28,14 @@ PRESETS = {"exact": EXACT, "fast": FAST}
 
 
 def weights_of(spec: ModelSpec) -> Weights:
-    """The file that a model needs."""
+    """Return the weights of a model."""
     return Weights(spec.name, spec.repo_id, spec.file_name, spec.num_megabytes, spec.licence)
 
 
 def open_sam2(*, model: str, preset: PresetName) -> Sam2Segmenter:
-    """A model of the zoo by its name, from the first place that has its weights, on the best device.
+    """Return the engine of a SAM2 model by name, with weights from the first place that has them, on the best device.
 
-    Raises EngineError, naming the file and the command, when something is missing or the file does not fit.
+    Raises EngineError that names the file and the command when something is missing or the file does not fit.
     """
     spec = next(spec for spec in MODELS if spec.name == model)
     weights = weights_of(spec)
@@ -47,17 +47,19 @@ def open_sam2(*, model: str, preset: PresetName) -> Sam2Segmenter:
 
 
 class Sam2Segmenter:
-    """A Segmenter (see ``engines.base``). Objects of one clip share what the picture encoder made of its frames."""
+    """A ``Segmenter``. Objects of one clip share the encodings of its frames."""
 
     def __init__(self, predictor: Predictor, *, remark: str = "") -> None:
-        """``remark``: what a person should know of every run."""
+        """``remark`` is a sentence for the user about every run."""
         self.predictor, self._remark = predictor, remark
 
     @classmethod
     def from_checkpoint(
         cls, spec: ModelSpec, checkpoint: Path, *, preset: PresetName = "exact", device: str | None = None
     ) -> Sam2Segmenter:
-        """``device``: cuda, mps or cpu; the best there is when None. Raises EngineError."""
+        """Return an engine from a checkpoint. ``device`` is cuda, mps or cpu; None takes the best. Raises
+        EngineError.
+        """
         try:
             require_packages()
             chosen = device or best_device()
@@ -73,19 +75,20 @@ class Sam2Segmenter:
         return cls(Predictor(model, bfloat16=bfloat16), remark=told)
 
     def prepare(self, clip: Clip, frame_index: int) -> None:
-        """Encode the frame and its neighbours in the background. Returns at once."""
+        """Start to encode the frame and its neighbours in the background."""
         self.predictor.prepare(clip, frame_index)
 
     def segment(self, clip: Clip, frame_index: int, prompts: Prompts, *, quick: bool = False) -> Mask:
-        """The object's mask on one frame, (H, W) bool.
+        """Return the object's (H, W) bool mask on one frame.
 
-        The quick answer is the full one: quick once the picture encoder has seen the frame (``prepare``), and each
-        further click on the frame is one short step.
+        ``quick`` has no effect. The result is quick once the frame is encoded (``prepare``); each further click on the
+        frame
+        is one short step.
         """
         return self.rated(clip, frame_index, prompts, quick=quick).mask
 
     def rated(self, clip: Clip, frame_index: int, prompts: Prompts, *, quick: bool = False) -> TrackedFrame:
-        """The same, with object score and predicted IoU. See ``SelfRating``."""
+        """Return the object's mask on one frame, with object score and predicted IoU (``base.SelfRating``)."""
         prompt = FramePrompts(prompts, clip).get(frame_index)
         if prompt is None:
             raise PromptError(f"nothing is prompted on frame {frame_index}; click the object there first")
@@ -97,7 +100,7 @@ class Sam2Segmenter:
     def track(
         self, clip: Clip, prompts: Prompts, frame_indices: range, *, progress: Progress = silent
     ) -> Iterator[TrackedFrame]:
-        """The object's mask on each of ``frame_indices``, in their order. See ``Segmenter.track``."""
+        """Yield the object's mask on each of ``frame_indices``, in their order (``base.Segmenter.track``)."""
         by_frame = FramePrompts(prompts, clip)
         if not by_frame:
             raise PromptError("nothing is prompted; click the object on one frame first")
@@ -116,13 +119,13 @@ class Sam2Segmenter:
 
 
 class FramePrompts(Mapping[int, FramePrompt]):
-    """frame_index -> what was said about one object there; frames in the order in which they were first named.
+    """frame_index -> prompts of one object there. Frames are in the order of their first prompt.
 
-    Masks are read when their frame is asked for: hundreds of accepted ones may lie on disk.
+    Masks are read when their frame is needed, because hundreds of accepted masks may be on disk.
     """
 
     def __init__(self, prompts: Prompts, clip: Clip) -> None:
-        """Raises PromptError for a prompt on a frame that the clip does not have."""
+        """Collect the prompts. Raises PromptError for a prompt on a frame that the clip does not have."""
         self._prompts, self._size_wh = prompts, clip.size_wh
         named = [c.frame_index for c in prompts.clicks] + [b.frame_index for b in prompts.boxes]
         self._frames = dict.fromkeys([*named, *prompts.masks])
@@ -153,12 +156,12 @@ class FramePrompts(Mapping[int, FramePrompt]):
 
 
 def is_given(prompt: FramePrompt) -> bool:
-    """Whether a mask was given and nothing corrects it."""
+    """Return whether the prompt is a given mask without corrections."""
     return prompt.mask is not None and not prompt.points and prompt.box_xyxy is None
 
 
 def given_mask(prompt: FramePrompt) -> Mask:
-    """The given mask, as it is: through the model it would come back with a softened border."""
+    """Return the given mask unchanged. The model would return it with a softer border."""
     assert prompt.mask is not None
     return prompt.mask.copy()
 
@@ -177,13 +180,13 @@ def _tracked(answer: Answer, prompt: FramePrompt | None) -> TrackedFrame:
 
 @contextmanager
 def _memory_errors() -> Iterator[None]:
-    """What a full GPU is called, for the person."""
+    """Within it, an error of a full GPU becomes an EngineError for the user."""
     import torch
 
     try:
         yield
     except RuntimeError as error:
-        # On MPS it has no class of its own.
+        # MPS has no exception class of its own for it.
         if not isinstance(error, torch.OutOfMemoryError) and "out of memory" not in str(error):
             raise
         raise EngineError(

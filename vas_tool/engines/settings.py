@@ -1,6 +1,7 @@
-"""What a person can set of an engine: parameters with their defaults and reasons, and checked values for them.
+"""Parameters of engines, with defaults and reasons, and checked values for them.
 
-Read without importing an engine. An engine gets only what the person set, and fills the rest in with ``resolved``.
+The module is read without importing an engine. An engine gets only the values that the user set; ``resolved`` adds the
+defaults.
 """
 
 from __future__ import annotations
@@ -13,40 +14,40 @@ from types import MappingProxyType
 from vas_tool.errors import EngineError
 
 SettingValue = int | float | str | bool
-"""What one parameter can be set to; JSON and the command line can both say it."""
+"""Type of a parameter's value. JSON and the command line can express all of them."""
 
 Settings = Mapping[str, SettingValue]
-"""Parameter name -> value. A name that is absent keeps the engine's default."""
+"""Parameter name -> value. An absent name keeps the default."""
 
 NO_SETTINGS: Settings = MappingProxyType({})
 """Every parameter at its default."""
 
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-"""How a switch is said on the command line."""
+"""Texts for true and false on the command line."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One thing that can be set of an engine. The kind of value it takes is the default's kind."""
+    """One parameter of an engine. Its values have the type of its default."""
 
     name: str
     default: SettingValue
     reason: str
-    """One sentence: what it does, and why the default is what it is."""
+    """One sentence: what the parameter does, and the reason for the default."""
     choices: tuple[SettingValue, ...] = ()
-    """The only values allowed; empty when anything in the range is."""
+    """Allowed values; empty when every value in the range is allowed."""
     lowest: float | None = None
     highest: float | None = None
     """The range of a number, both ends included; None: no limit."""
     afterwards: bool = False
-    """It changes only what is made of the model's answer: another value needs no new run of the model."""
+    """Whether the parameter only affects post-processing, so that another value needs no new run of the model."""
 
     def __post_init__(self) -> None:
         self.checked(self.default)
 
     @property
     def allowed(self) -> str:
-        """In words: ``256x512 or 512x1024``, ``a whole number from 1 to 100``."""
+        """Allowed values in words: ``256x512 or 512x1024``, ``a whole number from 1 to 100``."""
         if self.choices:
             return " or ".join(map(str, self.choices))
         if isinstance(self.default, bool):
@@ -58,7 +59,9 @@ class Parameter:
         return kind + low + (f" to {self.highest:g}" if self.highest is not None else "")
 
     def checked(self, value: SettingValue) -> SettingValue:
-        """The value, of the default's kind. Raises EngineError, saying what is allowed, for any other."""
+        """Return the value with the default's type. Raises EngineError that says what is allowed for any other
+        value.
+        """
         if isinstance(self.default, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(value) is not type(self.default) or not self._is_allowed(value):
@@ -75,11 +78,11 @@ class Parameter:
         return math.isfinite(value) and low <= value <= high
 
     def read(self, text: str) -> SettingValue:
-        """The value that a text means (``--set``, a form field). Raises EngineError, saying what is allowed."""
+        """Return the value of a text from ``--set`` or a form field. Raises EngineError that says what is allowed."""
         try:
             return self.checked(self._value_of(text.strip()))
         except ValueError:
-            return self.checked(text)  # raises: a text is no number
+            return self.checked(text)  # raises, because the text is no number
 
     def _value_of(self, text: str) -> SettingValue:
         if isinstance(self.default, bool):
@@ -90,15 +93,15 @@ class Parameter:
 
 
 def unknown(parameters: Sequence[Parameter], names: Sequence[str], *, engine: str) -> EngineError:
-    """The error that says which parameters there are."""
+    """Return the error for unknown parameters. It lists the engine's parameters."""
     known = f"it has {', '.join(p.name for p in parameters)}" if parameters else "it has none"
     return EngineError(f"the engine {engine} has no parameter {', '.join(names)}; {known}")
 
 
 def checked(parameters: Sequence[Parameter], settings: Settings, *, engine: str) -> dict[str, SettingValue]:
-    """The settings, each of its parameter's kind.
+    """Return the settings with the types of their parameters.
 
-    Raises EngineError, naming the parameters there are, for an unknown name, and for a value that is not allowed.
+    Raises EngineError for an unknown name, listing the parameters, and for a value that is not allowed.
     """
     by_name = {parameter.name: parameter for parameter in parameters}
     strange = sorted(set(settings) - set(by_name))
@@ -108,5 +111,5 @@ def checked(parameters: Sequence[Parameter], settings: Settings, *, engine: str)
 
 
 def resolved(parameters: Sequence[Parameter], settings: Settings, *, engine: str) -> dict[str, SettingValue]:
-    """A value for every parameter: what was set, else the default. Raises EngineError as ``checked`` does."""
+    """Return a value for every parameter: the setting, else the default. Raises EngineError as ``checked`` does."""
     return {p.name: p.default for p in parameters} | checked(parameters, settings, engine=engine)

@@ -1,4 +1,4 @@
-"""The table of engines: what there is for each stage, what it needs, and how to get it. Nothing is imported for it."""
+"""The table of engines: the engines of each stage, what they need, and how to get it. It imports no engine."""
 
 from __future__ import annotations
 
@@ -28,45 +28,46 @@ from vas_tool.types import Stage
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """One line of the table."""
+    """One engine in the table."""
 
     stage: Stage
     name: str
     module: str
     attribute: str
-    """The class or function in ``module`` that makes the engine; called with ``options``."""
+    """Class or function in ``module`` that makes the engine. It is called with ``options``."""
     revision: str
-    """Of the weights, or of the method when there are none. Changes when results change."""
+    """Revision of the weights, or of a method without weights. It changes when results change."""
     licence: str
     size: str
-    """Of the weights, in words."""
+    """Size of the weights, in words."""
     note: str
-    """One honest sentence for the person: what it is and what to expect."""
+    """One honest sentence for the user: what the engine is and what to expect."""
     cost: str = ""
-    """What it takes of the person's time or of the result's quality, in a sentence; empty when that is little."""
+    """One sentence on its cost in time or quality; empty when the cost is small."""
     options: tuple[tuple[str, str], ...] = ()
-    """Keyword arguments."""
+    """Keyword arguments for ``attribute``."""
     packages: tuple[str, ...] = ()
-    """What has to be installed beside what vas-tool itself needs, by the names of pip and import alike."""
+    """Required packages beyond those of vas-tool. pip and import use the same names."""
     extra: str = ""
-    """The extra of vas-tool that brings the packages."""
+    """Name of vas-tool's extra that installs the packages."""
     weights: tuple[AnyWeights, ...] = ()
-    """What it needs: any one of these does. The first is the one to download; none for an engine without weights."""
+    """Weights, any one of which suffices. The first is the one to download. Empty for an engine without weights."""
     needs_gpu: bool = False
-    """Whether it is so slow without a GPU that ``auto`` takes it only where there is one."""
+    """Whether ``auto`` chooses the engine only with a GPU, because it is too slow without one."""
     at_once: bool = False
-    """Whether its quick answer to a click is the full one (stage segment)."""
+    """Whether its quick result for a click is the full result (stage ``segment``)."""
     parameters: tuple[Parameter, ...] = ()
-    """What can be set of it (stages depth, amodal and content)."""
+    """Parameters of the engine (stages ``depth``, ``amodal`` and ``content``)."""
     together: Callable[[Settings], object] | None = None
-    """Raises EngineError for settings, each allowed by itself, that do not go together."""
+    """A function that raises EngineError for settings that are allowed singly but not together."""
     seeded: bool = False
-    """Whether another seed gives another answer."""
+    """Whether another seed gives another result."""
     uses_camera: bool = False
-    """Whether it looks at the clip's intrinsics: another camera gives another answer."""
+    """Whether it uses the clip's intrinsics, so that another camera gives another result."""
     windows: Windows | None = None
-    """How it cuts a clip into windows (amodal, content): a result follows from what lies in the windows around it.
-    None: from the whole clip."""
+    """How it divides a clip into windows (stages ``amodal``, ``content``). A result depends on the windows that hold
+    its frame;
+    with None, on the whole clip."""
 
     @property
     def install(self) -> str:
@@ -75,19 +76,19 @@ class EngineSpec:
 
     @property
     def get(self) -> str:
-        """The command that makes the engine available; empty when it is, or when nothing has to be fetched."""
+        """The command that makes the engine available; empty when it is available."""
         install = self.install if missing_packages(self) else ""
         fetch = "" if has_weights(self) else self.weights[0].get
         return " && ".join(filter(None, (install, fetch)))
 
 
 _looks: ContextVar[dict[str, bool] | None] = ContextVar("looks", default=None)
-"""What was found within ``looked_once``: by the name of the weights, or of the package."""
+"""Results of look-ups within ``looked_once``, by the name of the weights or of the package."""
 
 
 @contextmanager
 def looked_once() -> Iterator[None]:
-    """Within it, what has been looked for on this computer is not looked for again: one answer asks many times."""
+    """Within it, each package and each file of weights is looked up only once."""
     token = _looks.set({})
     try:
         yield
@@ -96,12 +97,12 @@ def looked_once() -> Iterator[None]:
 
 
 def has_weights(spec: EngineSpec) -> bool:
-    """Whether any of the weights that the engine can use are there, complete; True when it needs none."""
+    """Return whether any of the engine's weights is present and complete; True when it needs none."""
     return not spec.weights or any(_looked(f"weights {w.name}", w.find) for w in spec.weights)
 
 
 def missing_packages(spec: EngineSpec) -> list[str]:
-    """The packages that an engine needs and that are not installed. Imports none of them."""
+    """Return the packages that an engine needs and that are not installed. Imports none of them."""
     return [name for name in spec.packages if not _looked(f"package {name}", partial(importlib.util.find_spec, name))]
 
 
@@ -115,15 +116,16 @@ def _looked(name: str, look: Callable[[], object]) -> bool:
 
 
 SAM2_COSTS: dict[PresetName, str] = {
-    "exact": "Looks at 1024 pixels, every detail. Without a GPU even the tiny model takes 13 s a frame (two cores).",
-    "fast": "Looks at 448 pixels instead of 1024: without a GPU a tenth of the time; thin and small parts get lost.",
+    "exact": "Input of 1024 pixels, all details. Without a GPU even the tiny model takes 13 s per frame (two cores).",
+    "fast": "Input of 448 pixels instead of 1024: a tenth of the time without a GPU; thin and small parts are lost.",
 }
-"""The tiny model on two cores: 5.5 s a frame for the picture encoder and 7.6 s for the memory attention (exact); fast
-was 11.8 times as fast as the package in one run (``benchmarks/sam2_speed.py``)."""
+"""Measured with ``benchmarks/sam2_speed.py``, tiny model, two cores: exact takes 5.5 s per frame for the picture
+encoder and
+7.6 s for the memory attention; fast was 11.8 times as fast as the package in one run."""
 
 
 def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ...]:
-    """A line for every SAM2 model, in the order of their sizes given; the newer family first."""
+    """Return an entry for every SAM2 model, in the given order of sizes, the newer family first."""
     family = ("sam2.1", "sam2")
     models = {spec.name: spec for spec in MODELS}
     return tuple(
@@ -135,7 +137,7 @@ def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ..
             revision="1",
             licence=models[name].licence,
             size=f"{models[name].num_megabytes} MB",
-            note="SAM2: knows objects, and follows them through the video.",
+            note="SAM2: segments and tracks any object, far better than the builtin engine.",
             cost=SAM2_COSTS[preset],
             options=(("model", name), ("preset", preset)),
             packages=("torch", "torchvision", "sam2"),
@@ -149,16 +151,16 @@ def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ..
 
 
 DEPTH_ANYTHING_COSTS: dict[Size, str] = {  # large first: the amodal model was validated with it
-    "large": "What Diffusion-VAS was validated with. Made for a GPU.",
-    "giant": "The teacher of the others, not published by its authors. Made for a GPU.",
+    "large": "The size that Diffusion-VAS was validated with. Made for a GPU.",
+    "giant": "The teacher of the other sizes; its authors have not published it. Made for a GPU.",
     "base": "Between large and small. Made for a GPU.",
-    "small": "Without a GPU about 3 s a frame (two cores); coarser than large.",
+    "small": "About 3 s per frame without a GPU (two cores); coarser than large.",
 }
-"""The small one: 3.1 s of two cores at 512 x 256 (``benchmarks/depth_speed.py``)."""
+"""Measured with ``benchmarks/depth_speed.py``: the small model takes 3.1 s on two cores at 512 x 256."""
 
 
 def _depth_anything(size: Size) -> EngineSpec:
-    """A line for one size."""
+    """Return the entry of one size."""
     return EngineSpec(
         stage="depth",
         name=f"depth-anything-v2-{size}",
@@ -167,7 +169,7 @@ def _depth_anything(size: Size) -> EngineSpec:
         revision="1",
         licence=LICENCES[size],
         size=f"{num_megabytes(size)} MB",
-        note="Depth Anything V2: relative depth, frame by frame, from a network that has seen millions of pictures.",
+        note="Depth Anything V2: relative depth, frame by frame, from a network trained on millions of pictures.",
         cost=DEPTH_ANYTHING_COSTS[size],
         options=(("size", size),),
         packages=("torch", "transformers"),
@@ -179,14 +181,14 @@ def _depth_anything(size: Size) -> EngineSpec:
 
 
 EORAS_NOTES: dict[Variant, str] = {
-    "movi-d": "EoRaS trained on MOVi-D: made objects, up to 20 in a scene, seen by a moving camera.",
-    "movi-b": "EoRaS trained on MOVi-B: made blocks and balls, seen by a moving camera.",
+    "movi-d": "EoRaS trained on MOVi-D: rendered objects, up to 20 in a scene, with a moving camera.",
+    "movi-b": "EoRaS trained on MOVi-B: rendered blocks and balls, with a moving camera.",
     "kitti": "EoRaS trained on cars in KITTI.",
 }
 
 
 def _eoras(variant: Variant) -> EngineSpec:
-    """A line for one of the released checkpoints."""
+    """Return the entry of one released checkpoint."""
     weights = eoras_weights_of(variant)
     return EngineSpec(
         stage="amodal",
@@ -196,13 +198,13 @@ def _eoras(variant: Variant) -> EngineSpec:
         revision="1",
         licence=weights.licence,
         size=f"{weights.num_megabytes} MB",
-        note=f"{EORAS_NOTES[variant]} Answers frames on which something of the object is seen.",
+        note=f"{EORAS_NOTES[variant]} It completes only frames on which a part of the object is seen.",
         options=(("variant", variant),),
         packages=("torch", "torchvision"),
         extra="eoras",
         weights=(weights,),
         parameters=EORAS_PARAMETERS,
-        uses_camera=variant != "kitti",  # trained with intrinsics by which it sees nothing
+        uses_camera=variant != "kitti",  # trained with intrinsics that project no voxel into the picture
     )
 
 
@@ -217,8 +219,8 @@ ENGINES: tuple[EngineSpec, ...] = (
         revision="7",
         licence="MIT (ours)",
         size="10 MB, in the tool",
-        note="A small network that has learned from 2,750 labelled pictures what things are. SAM 2 has seen far more: "
-        "its masks are better, and it follows better.",
+        note="A small network that has learned from 2,751 labelled pictures. SAM 2 has learned from far more: its "
+        "masks and its tracking are better.",
         at_once=True,
     ),
     *(_depth_anything(size) for size in DEPTH_ANYTHING_COSTS),
@@ -230,7 +232,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         revision="1",
         licence="MIT (ours)",
         size="no weights",
-        note="A heuristic from how low things stand in the picture, not a measurement: often wrong.",
+        note="A guess from the height in the picture, not a measurement: often wrong.",
     ),
     EngineSpec(
         stage="amodal",
@@ -240,7 +242,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         revision="1",
         licence=AMODAL_WEIGHTS.licence,
         size=f"{AMODAL_WEIGHTS.num_megabytes} MB",
-        note="The paper's video diffusion model: knows what things look like whole; each seed is another guess.",
+        note="The paper's video diffusion model: knows the shapes of real objects; each seed gives another guess.",
         packages=("torch", "diffusers", "transformers", "accelerate"),
         extra="diffusion",
         weights=(AMODAL_WEIGHTS,),
@@ -270,7 +272,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         revision="1",
         licence="MIT (ours)",
         size="no weights",
-        note="Brings over the outline from frames where the object is clear; cannot guess what no frame shows.",
+        note="Copies the outline from frames where the object is clear; cannot guess what no frame shows.",
     ),
     *(_eoras(variant) for variant in EORAS_NOTES),
     EngineSpec(
@@ -281,7 +283,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         revision="1",
         licence=CONTENT_WEIGHTS.licence,
         size=f"{CONTENT_WEIGHTS.num_megabytes} MB",
-        note="The paper's video diffusion model: paints what no frame shows; each seed is another guess.",
+        note="The paper's video diffusion model: paints what no frame shows; each seed gives another guess.",
         packages=("torch", "diffusers", "transformers", "accelerate"),
         extra="diffusion",
         weights=(CONTENT_WEIGHTS,),
@@ -299,7 +301,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         revision="1",
         licence="MIT (ours)",
         size="no weights",
-        note="Brings over the object's own pixels from other frames; what none shows is smoothly filled in.",
+        note="Copies the object's pixels from other frames; fills the rest smoothly.",
     ),
 )
-"""Best first within a stage: ``auto`` takes the first that is present and that this computer is fit for."""
+"""All engines, best first within a stage. ``auto`` takes the first that is present and that this computer can run."""

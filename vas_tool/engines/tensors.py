@@ -1,6 +1,6 @@
-"""Files of tensors, read without trusting them: ``weights_only=True`` for pickles, safetensors as they are.
+"""Reads files of tensors safely: pickles with ``weights_only=True``, safetensors as they are.
 
-A model's tensors are one file, or several pieces ("shards") with an index that says which piece holds which tensor.
+A model's tensors are in one file, or in several shards with an index that says which shard holds which tensor.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ Tensors = Mapping[str, Any]
 """Parameter name -> tensor, on the CPU."""
 
 LFS_POINTER = b"version https://git-lfs"
-"""How a file begins that a ``git clone`` without git-lfs leaves in a weight's place."""
+"""First bytes of a git-lfs pointer, which a ``git clone`` without git-lfs leaves in place of weights."""
 
 
 INDEX = ".index."
-"""In the name of an index: ``model.safetensors.index.json``, ``model.safetensors.index.fp16.json``."""
+"""Part of the name of an index: ``model.safetensors.index.json``, ``model.safetensors.index.fp16.json``."""
 PICKLED_STEMS = {"model": "pytorch_model"}
-"""transformers calls its pickled files otherwise."""
+"""Stem of a file -> stem of transformers' pickled file."""
 
 
 def tensor_names(stem: str, *, half: bool) -> tuple[str, ...]:
-    """The names that a model's tensors go by in a folder of diffusers or transformers, the best first.
+    """Return the names of a model's file in a folder of diffusers or transformers, the best first.
 
-    Whole before in pieces, safetensors before pickled. ``half``: those of half precision.
+    A single file comes before shards, safetensors before pickles. ``half`` returns the names of half precision files.
     """
     names: list[str] = []
     for base, ending in ((stem, ".safetensors"), (PICKLED_STEMS.get(stem, stem), ".bin")):
@@ -43,10 +43,11 @@ def tensor_names(stem: str, *, half: bool) -> tuple[str, ...]:
 
 
 def read_tensors(path: Path) -> Tensors:
-    """The tensors in a ``.safetensors`` file, in what ``torch.save`` wrote, or in the pieces that an index names.
+    """Return the tensors of a ``.safetensors`` file, of a ``torch.save`` file, or of the shards that an index names.
 
-    Runs nothing that the files hold. Raises EngineError, naming the file, when one is missing, cut short, a git-lfs
-    pointer, or holds anything else.
+    No code in the files is run. Raises EngineError that names the file when one is missing, truncated, a git-lfs
+    pointer,
+    or holds anything else.
     """
     if INDEX in path.name and path.suffix == ".json":
         return _pieces(path)
@@ -59,7 +60,7 @@ def read_tensors(path: Path) -> Tensors:
 
 
 def _pieces(index: Path) -> Tensors:
-    """All tensors of the pieces beside an index, each from the piece that it is said to lie in."""
+    """Return all tensors of the shards beside an index, each from the shard that the index names."""
     pieces: dict[str, list[str]] = {}
     for tensor, piece in _table_of(index).items():
         pieces.setdefault(piece, []).append(tensor)
@@ -77,7 +78,7 @@ def _pieces(index: Path) -> Tensors:
 
 
 def _table_of(index: Path) -> dict[str, str]:
-    """Name of a tensor -> the file name of the piece that holds it."""
+    """Return the name of each tensor -> the file name of its shard."""
     try:
         table = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         if not table or any(Path(piece).name != piece for piece in table.values()):
@@ -99,17 +100,18 @@ def _safetensors(path: Path) -> object:
 
 
 def read_pickled(path: Path) -> object:
-    """What ``torch.save`` wrote: tensors, numbers, text and plain containers of them, on the CPU.
+    """Return the content of a ``torch.save`` file: tensors, numbers, text and plain containers, on the CPU.
 
-    Runs nothing that the file holds. Raises EngineError, naming the file, when it is missing, cut short, a git-lfs
-    pointer, or holds anything else.
+    No code in the file is run. Raises EngineError that names the file when it is missing, truncated, a git-lfs pointer,
+    or
+    holds anything else.
     """
     _check_file(path)
     import torch
 
     try:
         with warnings.catch_warnings():
-            # About a pickle's age: what is wrong with the file is said below.
+            # A warning about the pickle's protocol; errors in the file are reported below.
             warnings.filterwarnings("ignore", message="Detected pickle protocol")
             content: object = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

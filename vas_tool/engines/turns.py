@@ -1,4 +1,4 @@
-"""A lock that everybody gets in the order of asking: a long run lets others in between its steps."""
+"""A fair lock: threads get it in the order of their requests, so that a long run lets others work between its steps."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections import deque
 from types import TracebackType
 
 _waiting_since: dict[int, float] = {}
-"""Thread -> when it began to wait for its turn, at whichever engine (``time.monotonic``)."""
+"""Thread id -> ``time.monotonic`` when the thread began to wait for a lock."""
 
 
 def waiting_seconds(thread_id: int | None) -> float:
-    """How long a thread has been waiting for its turn; 0 when it does not wait."""
+    """Return how long a thread has been waiting for a lock, in seconds; 0 when it does not wait."""
     since = _waiting_since.get(thread_id) if thread_id is not None else None
     return 0.0 if since is None else time.monotonic() - since
 
 
 class Turns:
-    """Reentrant and fair. Python's own locks let the thread that just gave one back take it again at once."""
+    """A reentrant and fair lock. With Python's own locks, a thread that releases one can take it again at once."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -29,14 +29,14 @@ class Turns:
 
     @property
     def idle_seconds(self) -> float:
-        """How long nobody has had a turn; 0 while somebody has one or waits for it."""
+        """Seconds since the lock was last held; 0 while a thread holds it or waits for it."""
         with self._changed:
             busy = self._owner is not None or bool(self._queue)
             return 0.0 if busy else time.monotonic() - self._used
 
     @property
     def num_waiting(self) -> int:
-        """How many wait for their turn."""
+        """Number of waiting threads."""
         with self._changed:
             return len(self._queue)
 
@@ -55,7 +55,7 @@ class Turns:
         _waiting_since[threading.get_ident()] = time.monotonic()
         try:
             self._changed.wait_for(lambda: self._owner is None and self._queue[0] is ticket)
-        finally:  # an interrupt while waiting must not leave the ticket in front of the others
+        finally:  # an interrupt while waiting must not leave this thread's ticket in the queue
             del _waiting_since[threading.get_ident()]
             self._queue.remove(ticket)
             self._changed.notify_all()

@@ -1,9 +1,9 @@
-"""Weights: where they are looked for, and how they are fetched when a person asks for it.
+"""Weights: the places where they are searched, and their download on request.
 
-Weights are one file (``Weights``) or a folder of several (``WeightsFolder``). Both know their ``name``, ``licence`` and
-``num_megabytes``, tell where they are looked for (``places``), which of the places has them complete (``find``), what
-is missing when none has (``lack``), and the command that gets them (``get``).
-Looked for without importing anything, so that asking which engines there are stays quick.
+Weights are one file (``Weights``) or a folder of files (``WeightsFolder``). Both have ``name``, ``licence`` and
+``num_megabytes``. ``places`` lists where they are searched, ``find`` returns the first complete place, ``lack`` says
+what is
+missing, and ``get`` is the command that gets them. The search imports nothing, so that listing engines is quick.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from vas_tool.errors import EngineError, VasToolError
 FOLDER_VARIABLE = "VAS_TOOL_WEIGHTS"
 """Environment variable that names the folder of weights."""
 CHECKPOINTS = Path("checkpoints")
-"""In the working directory: where the sam2 and diffusion-vas repositories keep theirs."""
+"""Folder in the working directory, as in the repositories of sam2 and diffusion-vas."""
 MEGABYTE = 10**6
-"""Of progress: what the sizes of models are told in."""
+"""Bytes per megabyte, the unit of sizes and of progress."""
 READ_BYTES = 1 << 20
 MARKED = (".safetensors", ".bin", ".json")
-"""Files of a folder of weights that its answers follow from."""
+"""Suffixes of the files in a folder of weights that determine results."""
 SHA256_DIGITS = 64
-"""A hub's etag of this many hexadecimal digits is the file's sha256 (files kept in Git LFS)."""
+"""A hub's etag with this many hexadecimal digits is the file's SHA-256 (files in Git LFS)."""
 
 
 @dataclass(frozen=True)
@@ -38,40 +38,40 @@ class Weights:
     """One file of weights on the Hugging Face hub."""
 
     name: str
-    """What ``vas-tool models download`` calls it."""
+    """Name in ``vas-tool models download``."""
     repo_id: str
-    """Empty when it is not on the hub: then it is only looked for."""
+    """Repository on the hub; empty when there is none, so that the file is only searched locally."""
     file_name: str
     num_megabytes: int
-    """About."""
+    """Approximate size in megabytes."""
     licence: str
     other_names: tuple[str, ...] = ()
-    """Names that the same weights go by in one's own folders; never fetched."""
+    """Other names of the same file in local folders. They are never downloaded."""
 
     @property
     def get(self) -> str:
-        """The command that fetches it, or what to do when there is none."""
+        """The command that downloads the file, or what to do when it is not published."""
         if not self.repo_id:
             return f"put {self.file_name} into {weights_folder()}"
         return f"vas-tool models download {self.name}"
 
     def places(self) -> list[Path]:
-        """Where the file is looked for, in this order: folders of one's own first, then the hub's cache."""
+        """Return the paths where the file is searched, in order: local folders first, then the hub's cache."""
         names = (self.file_name, *self.other_names)
         own = [folder / name for folder in (weights_folder(), CHECKPOINTS) for name in names]
         return [*own, *(snapshot / self.file_name for snapshot in _snapshots(self.repo_id))]
 
     def find(self) -> Path | None:
-        """The file, or None when it is in none of the places."""
+        """Return the path of the file, or None when it is in none of the places."""
         return next((path for path in self.places() if path.is_file()), None)
 
     def mark(self) -> str:
-        """Another text for another file, without reading gigabytes; empty when there is none."""
+        """Return a text that differs for another file, without reading gigabytes; empty without a file."""
         path = self.find()
         return _mark_of([path], path.parent) if path else ""
 
     def lack(self) -> str:
-        """What is missing, for the person; empty when nothing is."""
+        """Return what is missing, for the user; empty when nothing is."""
         return "" if self.find() else f"{self.file_name} is in none of {_listed(self.places())}"
 
 
@@ -81,47 +81,47 @@ class Part:
 
     name: str
     other_names: tuple[str, ...] = ()
-    """What does as well: the plain name of a ``.fp16.`` file; better ones first."""
+    """Equivalent names: the plain name of a ``.fp16.`` file; better names first."""
     own_names: tuple[str, ...] = ()
-    """What does as well in a folder of one's own, and is never fetched: an index of pieces, a pickled file."""
+    """Equivalent names in local folders, which are never downloaded: an index of shards, a pickled file."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that it is fetched by, the best first."""
+        """Names under which the file is downloaded, the best first."""
         return self.name, *self.other_names
 
     def find(self, folder: Path) -> Path | None:
-        """The file in a folder, under the first of its names that is there; None when there is none."""
+        """Return the file in a folder under the first of its names that exists; None when none does."""
         names = (*self.names, *self.own_names)
         return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 @dataclass(frozen=True)
 class WeightsFolder:
-    """Weights of several files that lie in one repository of the Hugging Face hub, and in one folder on disk."""
+    """Weights of several files, in one repository of the Hugging Face hub and in one folder on disk."""
 
     name: str
-    """What ``vas-tool models download`` calls it."""
+    """Name in ``vas-tool models download``."""
     repo_id: str
     parts: tuple[Part, ...]
     num_megabytes: int
-    """About, of all parts together, each under its first name."""
+    """Approximate size in megabytes of all parts under their first names."""
     licence: str
 
     @property
     def folder_name(self) -> str:
-        """The repository's name without its owner: what a clone of it is called; its own name where no hub has it."""
+        """Name of the folder: the repository's name without its owner, or ``name`` when it is not published."""
         return self.repo_id.rpartition("/")[2] or self.name
 
     @property
     def get(self) -> str:
-        """The command that fetches what is missing; what to do by hand where no hub has it."""
+        """The command that downloads what is missing, or what to do by hand when it is not published."""
         if not self.repo_id:
             return f"put the files that you got from its authors into {weights_folder() / self.name}"
         return f"vas-tool models download {self.name}"
 
     def places(self) -> list[Path]:
-        """The folders that are looked at, in this order: one's own first, then the hub's cache."""
+        """Return the folders that are searched, in order: local folders first, then the hub's cache."""
         own = (folder / name for folder in (weights_folder(), CHECKPOINTS) for name in self._names)
         return [*own, *_snapshots(self.repo_id)]
 
@@ -130,20 +130,20 @@ class WeightsFolder:
         return (self.folder_name, self.repo_id) if self.repo_id else (self.folder_name,)
 
     def find(self) -> Path | None:
-        """The first folder that has every part, or None. Which files those are, says ``Part.find``."""
+        """Return the first folder that has every part, or None. ``Part.find`` finds the files."""
         return next((folder for folder in self.places() if not self.missing_in(folder)), None)
 
     def missing_in(self, folder: Path) -> list[Part]:
-        """The parts that a folder does not have under any of their names."""
+        """Return the parts that a folder has under none of their names."""
         return [part for part in self.parts if part.find(folder) is None]
 
     def mark(self) -> str:
-        """See ``folder_mark``; empty when no folder is complete."""
+        """Return a text that differs for other files (see ``folder_mark``); empty when no folder is complete."""
         folder = self.find()
         return folder_mark(folder) if folder else ""
 
     def lack(self) -> str:
-        """What is missing, for the person: of the folder that has the most parts. Empty when nothing is."""
+        """Return what is missing in the folder with the most parts, for the user; empty when nothing is."""
         folders = [folder for folder in self.places() if folder.is_dir()]
         best = min(folders, key=lambda folder: len(self.missing_in(folder)), default=None)
         if best is None:
@@ -156,7 +156,7 @@ AnyWeights = Weights | WeightsFolder
 
 
 def folder_mark(folder: Path) -> str:
-    """Another text for other files in a folder's parts: from names, sizes and times, without reading gigabytes."""
+    """Return a text that differs for other files, from names, sizes and times, without reading gigabytes."""
     return _mark_of(sorted(path for path in folder.glob("[!.]*/*") if path.suffix in MARKED), folder)
 
 
@@ -170,7 +170,7 @@ def _listed(things: list[Path] | list[str]) -> str:
 
 
 def _snapshots(repo_id: str) -> Iterator[Path]:
-    """The folder in the hub's cache that holds what was downloaded last; none for what no hub has."""
+    """Yield the folder of the latest download in the hub's cache; nothing for weights that are not published."""
     if not repo_id:
         return
     repository = hub_cache() / f"models--{repo_id.replace('/', '--')}"
@@ -182,13 +182,13 @@ def _snapshots(repo_id: str) -> Iterator[Path]:
 
 
 def weights_folder() -> Path:
-    """Where downloads go: the folder that VAS_TOOL_WEIGHTS names, or one in the user's cache."""
+    """Return the folder of downloads: the one that VAS_TOOL_WEIGHTS names, or one in the user's cache."""
     chosen = os.environ.get(FOLDER_VARIABLE) or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "vas-tool"
     return Path(chosen).expanduser()
 
 
 def hub_cache() -> Path:
-    """The Hugging Face hub's cache, found as its own client finds it."""
+    """Return the Hugging Face hub's cache, found as its own client finds it."""
     if folder := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
         return Path(folder).expanduser()
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
@@ -196,11 +196,11 @@ def hub_cache() -> Path:
 
 
 def download(weights: AnyWeights, *, progress: Progress = silent) -> Path:
-    """Fetch weights into the weights folder and check them; goes on where an earlier try stopped.
+    """Download weights into the weights folder, check them, and return the file or folder. It resumes an earlier try.
 
-    Gives the file or the folder. Of a folder, the parts that are there already are left alone, and a part that the hub
-    does not have under its first name is fetched under the next. The hub is HF_ENDPOINT's, or the public one.
-    Raises EngineError, saying what to do, and whatever ``progress`` raises to stop.
+    Parts of a folder that exist already are kept. A part that the hub does not have under its first name is downloaded
+    under the next. The hub is that of HF_ENDPOINT, or the public one. Raises EngineError that says what to do, and
+    whatever ``progress`` raises to stop.
     """
     if isinstance(weights, Weights):
         if not weights.repo_id:
@@ -215,7 +215,7 @@ def download(weights: AnyWeights, *, progress: Progress = silent) -> Path:
 
 
 def _fetch(weights: AnyWeights, names: tuple[str, ...], *, folder: Path, progress: Progress) -> Path:
-    """The first of a file's names that the hub has, at ``folder / name``."""
+    """Download a file under the first of its names that the hub has, to ``folder / name``, and return the path."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url  # slow to import
     from huggingface_hub.errors import EntryNotFoundError
     from huggingface_hub.file_download import http_get
@@ -224,12 +224,12 @@ def _fetch(weights: AnyWeights, names: tuple[str, ...], *, folder: Path, progres
     try:
         url = hf_hub_url(weights.repo_id, name, endpoint=os.environ.get("HF_ENDPOINT") or None)
         hub = get_hf_file_metadata(url)
-        # hf_hub_download throws away what an interrupted call had (since 1.0); a part of our own stays.
+        # hf_hub_download discards the data of an interrupted call (since 1.0); our own partial file stays.
         target = folder / name
         part = target.with_name(f"{target.name}.{(hub.etag or 'unknown')[:16]}.part")
         with _alone(target, weights):
             if hub.size is not None and part.is_file() and part.stat().st_size > hub.size:
-                part.unlink()  # no beginning of it: nothing could go on from there
+                part.unlink()  # not the start of the file, so that a download cannot resume from it
             with part.open("ab") as file:
                 what = weights.name if isinstance(weights, Weights) else f"{weights.name} {name}"
                 bar = cast(Any, _bar(progress, f"download {what}, MB"))
@@ -239,7 +239,7 @@ def _fetch(weights: AnyWeights, names: tuple[str, ...], *, folder: Path, progres
         return target
     except VasToolError:
         raise
-    except Exception as error:  # the hub's client raises those of its HTTP library, which changes with its version
+    except Exception as error:  # the hub's client raises exceptions of its HTTP library, which depends on its version
         if isinstance(error, EntryNotFoundError) and names[1:]:
             return _fetch(weights, names[1:], folder=folder, progress=progress)
         raise EngineError(
@@ -250,7 +250,7 @@ def _fetch(weights: AnyWeights, names: tuple[str, ...], *, folder: Path, progres
 
 @contextmanager
 def _alone(target: Path, weights: AnyWeights) -> Iterator[None]:
-    """Two downloads at once would both write into the same part. The second is told, and leaves it alone."""
+    """Within it, no other download writes the same file. A second one raises EngineError."""
     from filelock import FileLock, Timeout
 
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -265,7 +265,9 @@ def _alone(target: Path, weights: AnyWeights) -> Iterator[None]:
 
 
 def _check(part: Path, *, etag: str, weights: AnyWeights, progress: Progress) -> None:
-    """The file's sha256 against the hub's. A file that differs is removed, so that the next try starts anew."""
+    """Compare the file's SHA-256 with the hub's. A file that differs is removed, so that the next try starts from
+    zero.
+    """
     if len(etag) != SHA256_DIGITS:
         return
     digest, done, total = hashlib.sha256(), 0, part.stat().st_size
@@ -282,7 +284,7 @@ def _check(part: Path, *, etag: str, weights: AnyWeights, progress: Progress) ->
 
 
 def _bar(progress: Progress, what: str) -> type[object]:
-    """A class that huggingface_hub takes for a tqdm, and that tells ``progress``."""
+    """Return a class that huggingface_hub uses as its tqdm, and that reports to ``progress``."""
 
     class Bar:
         def __init__(self, *_: object, total: int | None = None, initial: int = 0, **__: object) -> None:
@@ -301,7 +303,7 @@ def _bar(progress: Progress, what: str) -> type[object]:
             progress(self.n // MEGABYTE, self.total // MEGABYTE, what)
 
         def set_description(self, *_: object, **__: object) -> None:
-            """The words are ours."""
+            """Ignore huggingface_hub's text."""
 
         refresh = close = reset = set_postfix_str = set_description
 

@@ -1,1 +1,3 @@
-"""The learned amodal engine: a small network that knows how outlines of drawn shapes go on behind things."""
+"""The learned amodal engine: a small network that has learned how outlines of drawn shapes continue behind
+occluders.
+"""

@@ -1,7 +1,8 @@
-"""How the camera moves: a similarity from each frame to the next, from what lies around the object.
+"""Estimates the camera's motion: a similarity from each frame to the next, from features around the object.
 
-Most things stand still in the world, or move on evenly in it. While an object is hidden, its way through the picture is
-therefore best told from the camera's.
+Most objects stand still in the world, or move evenly in it. The path of a hidden object through the picture is
+therefore
+best predicted from the camera's motion.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from vas_tool.types import Mask
 
 POINTS = 150
 LEAST_AGREEING = 16
-"""Points below which the camera is taken to stand still."""
+"""With fewer points the camera counts as standing still."""
 
 LEAST_SHARE = 0.35
-"""Of the points that must agree."""
+"""Share of the points that must agree."""
 
 RANSAC_PIXELS = 1.5
 AROUND = 9
-"""Pixels (small) around the object and things in front of it that are not looked at."""
+"""Small pixels around the object and its occluders that are left out."""
 
 
 def camera_paths(
@@ -37,9 +38,9 @@ def camera_paths(
     *,
     progress: Progress = silent,
 ) -> Mapping[int, Affine]:
-    """frame_index -> (3, 3): small pixels of the frame -> of the first one, for what stands still.
+    """Return frame_index -> (3, 3): small pixels of the frame to those of the first frame, for what stands still.
 
-    ``moving``: frame_index -> (h, w) what is not to be looked at: the object, and what is in front of it.
+    ``moving`` is a function: frame_index -> (h, w) pixels to leave out, the object and what is in front of it.
     """
     paths: dict[int, Affine] = {f: np.eye(3) for f in frames[:1]}
     for done, (before, after) in enumerate(pairwise(frames)):
@@ -50,7 +51,7 @@ def camera_paths(
 
 
 def _step(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], moving: Mask) -> Affine:
-    """(3, 3): small pixels of one frame -> of the next."""
+    """Return (3, 3): small pixels of one frame to those of the next."""
     around = cv2.dilate(moving.astype(np.uint8), np.ones((AROUND, AROUND), np.uint8))
     corners = cv2.goodFeaturesToTrack(before, POINTS, 0.01, 8, mask=1 - around)
     if corners is None or len(corners) < LEAST_AGREEING:
@@ -63,6 +64,6 @@ def _step(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], moving: M
     found, agree = cv2.estimateAffinePartial2D(corners[good], ends[good], ransacReprojThreshold=RANSAC_PIXELS)
     if found is None or agree.sum() < max(LEAST_AGREEING, LEAST_SHARE * good.sum()):
         return np.eye(3)
-    if not 0.5 < np.hypot(*found[:, 0]) < 2:  # no camera zooms so fast: a fit gone wrong
+    if not 0.5 < np.hypot(*found[:, 0]) < 2:  # no camera zooms so fast: the fit is wrong
         return np.eye(3)
     return np.vstack([found, [0, 0, 1]])

@@ -1,4 +1,4 @@
-"""A real clip as the network sees it: modal masks and depth at the builtin engines' small size, read when needed."""
+"""Provides a clip's modal masks and depth to the network, at the builtin engines' small size, read when needed."""
 
 from __future__ import annotations
 
@@ -21,48 +21,50 @@ from vas_tool.engines.learned.poses import world_motion
 from vas_tool.types import Clip, Depth, Mask, SizeWH
 
 KEPT = 48
-"""Frames whose small outline and depth are held: those that one frame looks at, and some."""
+"""Frames whose small outline and depth are kept: those that one frame uses, and a reserve."""
 
 DEPTH_RANGE = 0.2
-"""Of depth, from surely farther to surely nearer than the object."""
+"""Difference of depth from surely farther to surely nearer than the object."""
 
 IN_FRONT = 0.05
-"""Nearer than the object by this much: not part of what stands still in the world."""
+"""Pixels nearer than the object by this much are not used for the camera's motion."""
 
 OVER, BESIDE = 0.15, 0.45
-"""Depth is believed when at least so many pixels over the object are nearer than it, and at most so many beside it. On
-clips of the occlusion bench, depth in noisy layers has 0.08 to 0.41 nearer beside the object, the builtin depth 0.49
-to 0.70."""
+"""Depth is trusted when at least the first share of the pixels over the object, and at most the second share of those
+beside
+it, are nearer than the object. On clips of the occlusion bench, depth in noisy layers has 0.08 to 0.41 nearer beside
+the
+object, the builtin depth 0.49 to 0.70."""
 
 WHOLLY_CLEAR = 0.95
-"""Of an object of which so much is seen, nothing that hides it can be asked for."""
+"""An object of which this share is seen has no occluder that could be checked."""
 
 
 class Follow(Protocol):
-    """How an object is followed, see ``poses.world_motion``."""
+    """A function that estimates an object's motion; see ``poses.world_motion``."""
 
     def __call__(
         self, clip: Clip, modal: Mapping[int, Mask], moving: Callable[[int], Mask], /, *, progress: Progress
     ) -> Motion:
-        """The object's motion through the clip."""
+        """Return the object's motion through the clip."""
         ...
 
 
 @dataclass(frozen=True)
 class Source:
-    """A clip's frames, masks and depth at the small size. Nothing of it is held for long."""
+    """A clip's frames, masks and depth at the small size. Only a few are kept in memory."""
 
     small: SmallFrames
     modal: Mapping[int, Mask]
     depth: Mapping[int, Depth]
     own: dict[int, float]
-    """Frame -> median depth of the object's seen pixels; ascending."""
+    """frame_index -> median depth of the modal mask, ascending."""
 
     @classmethod
     def of(
         cls, clip: Clip, modal: Mapping[int, Mask], depth: Mapping[int, Depth], *, progress: Progress = silent
     ) -> Source:
-        """Look at the depth of the object on every frame. Raises Cancelled when ``progress`` does."""
+        """Read the depth of the object on every frame. Raises Cancelled."""
         source = cls(SmallFrames(clip), modal, depth, {})
         for done, index in enumerate(sorted(modal)):
             progress(done, len(modal), "depth of the object")
@@ -73,19 +75,21 @@ class Source:
         return source
 
     def depth_of(self, frame_index: int) -> Soft | None:
-        """(h, w); None where there is none."""
+        """Return the (h, w) depth of a frame; None where there is none."""
         if frame_index not in self.depth:
             return None
         return cv2.resize(self.depth[frame_index], self.small.size_wh, interpolation=cv2.INTER_AREA)
 
     def mask(self, frame_index: int) -> Mask:
-        """(h, w): the modal mask, nothing where there is none."""
+        """Return the (h, w) modal mask; empty where there is none."""
         if frame_index not in self.modal:
             return np.zeros(self.small.size_wh[::-1], bool)
         return self.small.mask(self.modal[frame_index])
 
     def own_depth(self, frame_index: int) -> float | None:
-        """The object's depth: on the frame, or between the nearest frames before and after on which it is seen."""
+        """Return the object's depth on a frame, interpolated between the nearest visible frames if it is hidden
+        there.
+        """
         if frame_index in self.own:
             return self.own[frame_index]
         known = list(self.own)
@@ -94,7 +98,7 @@ class Source:
         return float(np.mean([self.own[f] for f in near])) if near else None
 
     def moving(self, frame_index: int) -> Mask:
-        """(h, w): the object, and what is in front of it, hidden or not."""
+        """Return (h, w) the object, and what is in front of it."""
         depth, own, mask = self.depth_of(frame_index), self.own_depth(frame_index), self.mask(frame_index)
         if depth is None or own is None:
             return mask
@@ -102,7 +106,7 @@ class Source:
 
 
 class ClipViews:
-    """``evidence.Views`` of a clip. Memory does not grow with its length, but for a few numbers a frame."""
+    """``evidence.Views`` of a clip. Memory grows with its length only by a few numbers per frame."""
 
     def __init__(self, source: Source, motion: Motion) -> None:
         self._source, self._motion = source, motion
@@ -124,35 +128,37 @@ class ClipViews:
         follow: Follow = world_motion,
         progress: Progress = silent,
     ) -> ClipViews:
-        """Follow the object through the clip. Raises Cancelled when ``progress`` does."""
+        """Estimate the object's motion through the clip. Raises Cancelled."""
         source = Source.of(clip, modal, depth, progress=progress)
         return cls(source, follow(clip, modal, source.moving, progress=progress))
 
     def outline(self, frame_index: int) -> Soft:
-        """(h, w): the modal mask."""
+        """Return the (h, w) modal mask, 0..1."""
         modal = self._source.modal
         if frame_index not in modal:
             return np.zeros(self.size_wh[::-1], np.float32)
         return self._held("outline", frame_index, lambda: self._source.small.soft(modal[frame_index]))
 
     def nearer(self, frame_index: int) -> Soft:
-        """(h, w): see ``evidence.Views``; 0.5 everywhere where depth says nothing."""
+        """Return (h, w) the nearness (see ``evidence.Views``); 0.5 everywhere if there is no depth."""
         return self._held("nearer", frame_index, lambda: self._nearness(frame_index))
 
     def between(self, source: int, target: int) -> Affine:
-        """(2, 3): small pixels of one frame -> of another."""
+        """Return (2, 3): small pixels of one frame to those of another."""
         return resized(self._motion.between(source, target), self.scale)
 
     def inside(self, frame_index: int) -> Soft:
-        """(h, w): ones; beyond a real frame there is no picture at all."""
+        """Return (h, w) ones: beyond the frame of a real clip there are no pixels."""
         return np.ones(self.size_wh[::-1], np.float32)
 
     def may_tell(self, frame_index: int) -> bool:
-        """Whether somebody looked at the frame, and the object is seen there or may be hidden."""
+        """Return whether the frame has a modal mask, and the object is seen there or may be hidden."""
         return frame_index in self._source.modal and self.may_be_there(frame_index)
 
     def may_be_there(self, frame_index: int) -> bool:
-        """Between two seen frames, or just beyond one on which the object was going behind something."""
+        """Return whether the object may be present: between two visible frames, or soon after it went behind
+        something.
+        """
         return frame_index in self._motion.poses and may_be_there(self._motion, self.clearness, frame_index)
 
     def _nearness(self, frame_index: int) -> Soft:
@@ -172,10 +178,11 @@ class ClipViews:
         return self._kept[key].astype(np.float32) / 255
 
     def _depth_is_trusted(self) -> bool:
-        """Whether depth tells what hides the object: what lies over it is often nearer, what lies beside it seldom.
+        """Return whether depth shows what hides the object: pixels over it are often nearer, pixels beside it rarely.
 
-        Depth that orders things wrongly would otherwise forbid every hidden part. Asked of some frames of the whole
-        clip, whichever are to be completed: a part of the clip is answered as the whole would be.
+        Otherwise depth in a wrong order would exclude every hidden part. The check uses frames of the whole clip,
+        whichever
+        frames are completed, so that a part of the clip has the same result as the whole.
         """
         frames = [f for f in self.seen if f in self._source.own and self.clearness[f] < WHOLLY_CLEAR]
         over, beside = _Share(), _Share()
@@ -186,7 +193,7 @@ class ClipViews:
         return over.share >= OVER and beside.share <= BESIDE
 
     def _ask(self, frame_index: int, window: Window, *, over: _Share, beside: _Share) -> None:
-        """Count what is nearer: where the object was just seen or soon will be, and beside it, where it never is."""
+        """Count nearer pixels: where the object was just seen or soon will be, and beside it, where it never is."""
         known = evidence(self, frame_index, window)
         resolution = known.picture.shape[-1]
         there = cv2.warpAffine(self.nearer(frame_index), window.affine(resolution), (resolution, resolution))
@@ -199,7 +206,7 @@ class ClipViews:
 
 @dataclass
 class _Share:
-    """Of the pixels asked for, those that are."""
+    """Counts a share of pixels."""
 
     those: int = 0
     asked: int = 0

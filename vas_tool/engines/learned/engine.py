@@ -1,8 +1,9 @@
-"""The learned amodal engine: evidence -> network -> masks on the canvas.
+"""The learned amodal engine: a small network makes masks on the canvas from the inputs of ``evidence``.
 
-A small network trained on drawn shapes (``vas_tool/training``). It mixes the outlines of other frames pixel by pixel,
-and paints what none shows, as drawn shapes go on; it knows nothing of animals, people or things. One step where the
-paper's model takes 25: the counterpart of the paper's row "3D-UNet".
+The network is trained on drawn shapes (``vas_tool/training``). It mixes the outlines of other frames pixel by pixel and
+paints what none shows, as drawn shapes continue; it knows no real objects. It takes one step where the paper's model
+takes
+25, like the row "3D-UNet" of the Diffusion-VAS paper.
 """
 
 from __future__ import annotations
@@ -37,27 +38,31 @@ from vas_tool.work import AmodalWork
 WEIGHTS = Path(__file__).parent / "amodal.onnx"
 
 FINEST = 256
-"""Pixels of the window, at most, in which outlines are mixed."""
+"""Most pixels on a side of the window in which outlines are mixed."""
 
 THRESHOLD = 0.45
-"""Below a half: IoU forgives too much more than too little. On the occlusion bench 0.4, 0.45 and 0.5 differ little:
-puppets do best with 0.5 (hidden part 64.3; 64.2, 63.8), filmed outlines with 0.4 (72.9; 72.6, 72.0)."""
+"""Threshold of the probability. It is below 0.5, because IoU penalises missing pixels more than surplus ones. On the
+occlusion bench 0.4, 0.45 and 0.5 differ little in the hidden part's mIoU: on puppets 63.8, 64.2 and 64.3, on filmed
+outlines
+72.9, 72.6 and 72.0."""
 
 SLIVER = 3
-"""Pixels (small): hidden parts thinner than this come from imprecise registration."""
+"""Small pixels: hidden parts thinner than this come from imprecise registration."""
 
 CAN_HIDE = 0.2, 0.4
-"""Nearness below which nothing can hide the object, and from which depth has no objection."""
+"""Nearness below which nothing can hide the object, and nearness from which depth excludes nothing."""
 
 DROPPED = 0.3
-"""Chance that a guess does without one of the outlines that are brought over."""
+"""Probability that a guess leaves out one of the registered outlines."""
 
 THRESHOLD_STD, THRESHOLD_MOST = 0.12, 0.25
-"""How far guesses differ in how sure they want to be of a pixel."""
+"""Standard deviation and greatest deviation of the guesses' thresholds."""
 
 
 def can_hide(picture: Picture) -> Soft:
-    """(R, R): 0 where a trusted depth says that nothing can hide the object, 1 where something may; what is seen: 1."""
+    """Return (R, R): 0 where trusted depth says that nothing hides the object; 1 where something may, and on the
+    modal mask.
+    """
     seen, nearer, _, trusted = picture[:4]
     low, high = CAN_HIDE
     return np.maximum(seen, np.where(trusted > 0, np.clip((nearer - low) / (high - low), 0, 1), 1)).astype(np.float32)
@@ -65,15 +70,15 @@ def can_hide(picture: Picture) -> Soft:
 
 @dataclass(frozen=True)
 class Guess:
-    """How one seed deviates from the most probable answer (seed 0): what it does not look at, and how bold it is."""
+    """How one seed deviates from the most probable result (seed 0): which outlines it leaves out, and its threshold."""
 
     looked_at: tuple[bool, ...]
-    """Of each slot (``evidence.chosen``)."""
+    """For each slot of ``evidence.chosen``, whether it is used."""
     threshold: float
 
     @classmethod
     def of(cls, seed: int) -> Guess:
-        """The same for a seed every time, and for every frame: a guess does not flicker."""
+        """Return the guess of a seed. It is the same for every frame, so that a guess does not flicker."""
         if seed == 0:
             return cls((True,) * 2 * SLOTS, THRESHOLD)
         random = np.random.default_rng(seed)
@@ -83,39 +88,41 @@ class Guess:
 
 @dataclass(frozen=True)
 class Likely:
-    """What the network says of one frame."""
+    """The network's result for one frame."""
 
     window: Window
     probability: Soft
-    """(r, r): of the whole object, 0..1, in the window; r follows from how large the object is."""
+    """(r, r) probability of the whole object, 0..1, in the window. r depends on the object's size."""
 
 
 class LearnedAmodal:
     """``AmodalCompleter``, ``SamplingCompleter`` and ``BoxReader``. Deterministic: a seed gives the same bits.
 
-    A frame on which nothing is seen between two on which something is gets an answer; before the first and after the
-    last seen frame the object is carried for at most half a second, and only when it was going behind something there.
+    A frame without a visible part between two frames with one gets a mask. Before the first and after the last visible
+    frame the object is continued for at most half a second, and only if it went behind something there.
     """
 
     def __init__(
         self, weights: Path = WEIGHTS, *, motion: Follow = world_motion, limit: Callable[[Picture], Soft] = can_hide
     ) -> None:
-        """Raises EngineError when the weights, which are part of the package, do not read.
+        """Load the weights, which are part of the package. Raises EngineError when they are unreadable.
 
-        ``motion`` follows the object; ``limit``: (R, R) 0 where nothing can hide it (``benchmarks/learned_parts.py``
-        leaves out one or the other).
+        ``motion`` estimates the object's motion. ``limit`` returns (R, R), 0 where nothing can hide the object.
+        ``benchmarks/learned_parts.py`` replaces them.
         """
         self._motion, self._limit = motion, limit
         self._network = open_session(weights)
 
     def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
-        """(frame_index, (canvas H, W) bool) in the order asked for; covers the modal mask. Raises Cancelled."""
+        """Yield (frame_index, (canvas H, W) bool) in the order of the work. Masks cover the modal masks. Raises
+        Cancelled.
+        """
         return ((index, masks[0]) for index, masks in self.sample(work, (work.seed,), progress=progress))
 
     def sample(
         self, work: AmodalWork, seeds: Sequence[int], *, progress: Progress = silent
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
-        """(frame_index, one (canvas H, W) bool a seed); the clip is followed once for all of them."""
+        """Yield (frame_index, one (canvas H, W) bool per seed). The object's motion is estimated once for all seeds."""
         checked((), work.settings, engine="learned")
         modal, canvas, frame_indices = work.modal, work.canvas, work.frame_indices
         views = ClipViews.of(work.clip, modal, work.depth, follow=self._motion, progress=progress)
@@ -130,7 +137,9 @@ class LearnedAmodal:
     def probabilities(
         self, views: ClipViews, frame_indices: Sequence[int], guesses: Sequence[Guess]
     ) -> Iterator[tuple[int, tuple[Likely | None, ...]]]:
-        """(frame_index, what is likely for each guess) in order; None where nothing is known of the object."""
+        """Yield (frame_index, the network's result for each guess) in order; None where nothing is known of the
+        object.
+        """
         for index in frame_indices:
             window = window_around(views, index) if views.may_be_there(index) else None
             if window is None:
@@ -144,10 +153,12 @@ class LearnedAmodal:
             yield index, tuple(Likely(window, free * _mixed(*answer, candidates)) for answer, candidates in said)
 
     def _said(self, picture: Picture, guess: Guess) -> tuple[Picture, Soft]:
-        """The network's (CANDIDATES + 1, R, R) shares and (R, R) paint: the mean of what it says of both ways round.
+        """Return the network's (CANDIDATES + 1, R, R) shares and (R, R) paint: the mean over the picture and its mirror
+        image.
 
-        The mirrored look brings 0.2 points of the hidden part. One picture at a time: in larger batches processors sum
-        in another order, and a guess would not be the same to the bit alone and among others.
+        The mirror image adds 0.2 points of the hidden part's mIoU. Pictures run one at a time: in larger batches
+        processors
+        sum in another order, and a guess would depend on the others in its last bits.
         """
         shown = _unseen(picture, guess)[None]
         straight, mirrored = self._answers(shown), self._answers(shown[..., ::-1])
@@ -155,17 +166,19 @@ class LearnedAmodal:
         return shares, paint
 
     def _answers(self, shown: Picture) -> tuple[Picture, Picture]:
-        """(1, CHANNELS, R, R) -> (1, CANDIDATES + 1, R, R) shares and (1, R, R) paint."""
+        """Return (1, CANDIDATES + 1, R, R) shares and (1, R, R) paint for a (1, CHANNELS, R, R) input."""
         shares, paint = self._network.run(None, {"picture": np.ascontiguousarray(shown)})
         return shares, paint
 
     def outlines(self, modal: Mapping[int, Mask], boxes: Mapping[int, AmodalBox], *, canvas: Canvas) -> BoxOutlines:
-        """Outlines stretched from box to box, for frames on which registration went astray (``base.BoxReader``)."""
+        """Return outlines that are stretched from box to box, for frames with wrong registration
+        (``base.BoxReader``).
+        """
         return BoxOutlines(modal, boxes, canvas=canvas)
 
 
 def _unseen(picture: Picture, guess: Guess) -> Picture:
-    """What a guess is shown: nothing in the slots it does not look at."""
+    """Return the input with zeros in the slots that the guess leaves out."""
     out = picture.copy()
     for slot, looked_at in enumerate(guess.looked_at):
         if not looked_at:
@@ -180,7 +193,7 @@ def _without(candidates: Picture, guess: Guess) -> Picture:
 
 
 def _mixed(shares: Picture, paint: Soft, candidates: Picture) -> Soft:
-    """(r, r): the mixture, made with outlines as fine as the small pictures have them."""
+    """Return (r, r) the mixture of outlines, at the resolution of the small pictures."""
     size = candidates.shape[-2:]
     parts = cv2.resize(shares.transpose(1, 2, 0), size, interpolation=cv2.INTER_LINEAR)
     painted = cv2.resize(paint, size, interpolation=cv2.INTER_LINEAR)
@@ -189,9 +202,9 @@ def _mixed(shares: Picture, paint: Soft, candidates: Picture) -> Soft:
 
 
 def on_canvas(likely: Likely, seen: Mask, *, small_wh: SizeWH, canvas: Canvas, threshold: float) -> Mask:
-    """(canvas H, W): what is seen, and what is hidden of the object without slivers along it.
+    """Return (canvas H, W) the modal mask with the hidden part, without slivers along the modal mask.
 
-    ``small_wh``: of the frame in small pixels; its sides are rounded each for itself.
+    ``small_wh`` is the size of the frame in small pixels. Each side is rounded by itself.
     """
     across, down = small_wh[0] / canvas.frame_wh[0], small_wh[1] / canvas.frame_wh[1]
     left, top = 0.5 * (across - 1) - across * canvas.pad_left, 0.5 * (down - 1) - down * canvas.pad_top

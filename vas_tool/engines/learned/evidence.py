@@ -1,8 +1,7 @@
-"""What the network is shown of one frame: what is seen there, where something is nearer, and the outlines of other
-frames brought over. The same code for drawn shapes (``vas_tool.training``) and for real clips.
+"""Makes the network's input for one frame: the modal mask, the nearness, and the registered outlines of other frames.
 
-All pictures are of one square window around the object, ``RESOLUTION`` pixels wide; small pixels are those of the
-pictures the evidence comes from, of any size.
+The same code serves drawn shapes (``vas_tool.training``) and real clips. All pictures show one square window around the
+object, ``RESOLUTION`` pixels wide. Small pixels are the pixels of the frames that the input comes from, of any size.
 """
 
 from __future__ import annotations
@@ -21,102 +20,106 @@ from vas_tool.engines.builtin.registration import Affine
 from vas_tool.types import SizeWH
 
 Picture = npt.NDArray[np.float32]
-"""(C, RESOLUTION, RESOLUTION) float32: what the network is shown of one frame."""
+"""(C, RESOLUTION, RESOLUTION) float32: the network's input for one frame."""
 
 RESOLUTION = 64
-"""Pixels of the window on each side."""
+"""Width and height of the window, in pixels."""
 
 MARGIN = 0.18
-"""Of the object's longer side, around it in the window."""
+"""Margin around the object in the window, as a share of its longer side."""
 
 SLOTS = 4
-"""Frames before, and as many after, whose outlines are brought over one by one: the nearest, and the clearest."""
+"""Number of frames before, and after, whose outlines are single inputs: the nearest, and the clearest."""
 
 NEAREST = 2
-"""Of them are the nearest frames that show at least ``FAIRLY_CLEAR`` of the object."""
+"""How many of them are the nearest frames that show at least ``FAIRLY_CLEAR`` of the object."""
 
 FAIRLY_CLEAR = 0.35
 LOOKED_AT = 48
-"""Seen frames to either side among which the clearest are looked for: what is farther has no weight."""
+"""Number of visible frames on either side from which the clearest are chosen. Farther frames have no weight."""
 
 REACH = 14
-"""Frames to either side from which the last and the next thing known of each pixel are taken."""
+"""Number of frames on either side from which the last and the next known value of each pixel are taken."""
 
 REACH_FRAMES = 6.0
-"""Distance in time at which what is known of a pixel counts 1/e."""
+"""Frames: distance in time at which the weight of a known value is 1/e."""
 
 HIDING = 0.35, 0.5
-"""Nearness below which nothing can hide the object, and from which something does (see ``Views.nearer``)."""
+"""Nearness below which nothing hides the object, and nearness from which something does (see ``Views.nearer``)."""
 
 UNTRUSTED = 0.5
-"""Nearness everywhere, when depth is not to be trusted."""
+"""Nearness of all pixels when depth is not trusted."""
 
 UNTRUSTED_ABSENCE = 0.5
-"""How much a frame then knows of a pixel on which it does not show the object."""
+"""Weight of a frame, without trusted depth, at a pixel where it does not show the object."""
 
 CANDIDATES = 2 * SLOTS + 2
-"""Outlines the network mixes: those of the slots, and the last and the next thing known of each pixel."""
+"""Number of outlines that the network mixes: those of the slots, and the last and the next known value of each
+pixel."""
 
 FIRST_SLOT, SLOT_CHANNELS = 4, 3
 CHANNELS = FIRST_SLOT + SLOT_CHANNELS * 2 * SLOTS + 2 * 2
-"""Seen, nearness, beyond the frame, trust in depth; outline, knowledge and time of each slot; value and time of the
-last and of the next thing known."""
+"""Channels: modal mask, nearness, beyond the frame, trust in depth; outline, knowledge and time of each slot; value and
+time
+of the last and of the next known value."""
 
 
 def slot_channels(slot: int) -> slice:
-    """Where a slot's channels are in a picture."""
+    """Return the channels of a slot."""
     return slice(FIRST_SLOT + SLOT_CHANNELS * slot, FIRST_SLOT + SLOT_CHANNELS * (slot + 1))
 
 
 class Views(Protocol):
-    """An object in a clip, as the network sees it."""
+    """An object in a clip, as the source of the network's input."""
 
     size_wh: SizeWH
-    """Of the frames, in small pixels."""
+    """(width, height) of the frames, in small pixels."""
     trusted: bool
-    """Whether depth orders things rightly."""
+    """Whether depth has the right order."""
 
     @property
     def seen(self) -> Sequence[int]:
-        """The frames on which something of the object is seen, ascending."""
+        """Frames with a visible part of the object, ascending."""
         ...
 
     @property
     def clearness(self) -> Mapping[int, float]:
-        """Seen frame -> how much of the object it shows, relative to the clearest, 0..1."""
+        """Visible frame -> share of the object that it shows, relative to the clearest frame, 0..1."""
         ...
 
     def outline(self, frame_index: int) -> Soft:
-        """(h, w): the modal mask."""
+        """Return the (h, w) modal mask, 0..1."""
         ...
 
     def nearer(self, frame_index: int) -> Soft:
-        """(h, w): 0.5 at the object's own depth, 1 and 0 where things are 0.1 of the depth range nearer or farther."""
+        """Return (h, w) the nearness: 0.5 at the object's depth, 1 (0) where the depth is nearer (farther) by 0.1."""
         ...
 
     def between(self, source: int, target: int) -> Affine:
-        """(2, 3): small pixels of one frame -> of another, for the object's surface."""
+        """Return (2, 3): small pixels of one frame to those of another, for the object's surface."""
         ...
 
     def inside(self, frame_index: int) -> Soft:
-        """(h, w): 1 in the frame, 0 beyond it (drawn clips; a real frame ends where its pictures end)."""
+        """Return (h, w): 1 in the frame, 0 beyond it. Only drawn clips have pixels beyond the frame."""
         ...
 
     def may_tell(self, frame_index: int) -> bool:
-        """Whether somebody looked at the frame, and the object is seen there or may be hidden."""
+        """Return whether the frame has a modal mask, and the object is seen there or may be hidden."""
         ...
 
 
 @dataclass(frozen=True)
 class Window:
-    """A square part of a frame (it may leave it), in small pixels of that frame."""
+    """A square window of a frame, in small pixels. It may reach beyond the frame."""
 
     left: float
     top: float
     side: float
 
     def affine(self, resolution: int) -> Affine:
-        """(2, 3): small pixels -> pixels of the window, ``resolution`` wide; centres of pixels are at whole numbers."""
+        """Return (2, 3): small pixels to pixels of the window, ``resolution`` wide. Centres of pixels are whole
+        numbers.
+        """
         factor = resolution / self.side
         shift = 0.5 * (factor - 1)
         return np.array([[factor, 0, shift - factor * self.left], [0, factor, shift - factor * self.top]])
@@ -124,15 +127,15 @@ class Window:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of one frame."""
+    """The network's input for one frame."""
 
     picture: Picture
     candidates: Picture
-    """(CANDIDATES, R, R): the outlines that the network mixes, a part of ``picture``."""
+    """(CANDIDATES, R, R) the outlines that the network mixes, a part of ``picture``."""
 
 
 def evidence(views: Views, frame_index: int, window: Window, *, resolution: int = RESOLUTION) -> Evidence:
-    """What the network is shown of a frame."""
+    """Return the network's input for a frame."""
     here = _Brought(views, frame_index, window, resolution=resolution)
     own, inside = here.own()
     slots = [here.slot(source) for source in chosen(views, frame_index)]
@@ -146,7 +149,9 @@ def evidence(views: Views, frame_index: int, window: Window, *, resolution: int 
 
 
 def chosen(views: Views, frame_index: int) -> list[int | None]:
-    """The frames of the slots: before, then after; the nearest first, then the clearest. None where there is none."""
+    """Return the frames of the slots: before, then after; the nearest first, then the clearest. None for an empty
+    slot.
+    """
     out: list[int | None] = []
     for side in (-1, 1):
         there = _beside(views.seen, frame_index, side)
@@ -158,7 +163,7 @@ def chosen(views: Views, frame_index: int) -> list[int | None]:
 
 
 def _beside(seen: Sequence[int], frame_index: int, side: int) -> Sequence[int]:
-    """The LOOKED_AT nearest seen frames before (-1) or after (1) a frame, the nearest first."""
+    """Return the LOOKED_AT nearest visible frames before (-1) or after (1) a frame, the nearest first."""
     if side < 0:
         end = bisect_left(seen, frame_index)
         return seen[max(0, end - LOOKED_AT) : end][::-1]
@@ -167,12 +172,12 @@ def _beside(seen: Sequence[int], frame_index: int, side: int) -> Sequence[int]:
 
 
 def worth(views: Views, source: int, target: int) -> float:
-    """How much a frame's outline says about another's."""
+    """Return the weight of a frame's outline for another frame."""
     return views.clearness[source] ** 2 * float(np.exp(-abs(source - target) / NEAR_FRAMES))
 
 
 def knowledge(outline: Soft, nearer: Soft, *, trusted: bool) -> Soft:
-    """(h, w): how much a frame knows of each pixel; where something may hide the object, it knows nothing."""
+    """Return (h, w) the weight of a frame at each pixel; 0 where something may hide the object."""
     if not trusted:
         return np.maximum(outline, UNTRUSTED_ABSENCE)
     low, high = HIDING
@@ -181,7 +186,7 @@ def knowledge(outline: Soft, nearer: Soft, *, trusted: bool) -> Soft:
 
 
 class _Brought:
-    """Pictures of frames, brought over to one frame's window."""
+    """Pictures of frames, registered to one frame's window."""
 
     def __init__(self, views: Views, frame_index: int, window: Window, *, resolution: int) -> None:
         self._views, self._index, self._resolution = views, frame_index, resolution
@@ -189,7 +194,7 @@ class _Brought:
         self._done: dict[int, tuple[Soft, Soft]] = {}
 
     def own(self) -> tuple[tuple[Soft, Soft], Soft]:
-        """((modal mask, nearness), how much of a pixel lies inside the frame)."""
+        """Return ((modal mask, nearness), share of each pixel inside the frame)."""
         width, height = self._views.size_wh
         nearer = self._views.nearer(self._index) if self._views.trusted else np.full((height, width), UNTRUSTED)
         there = self._views.inside(self._index)
@@ -198,7 +203,7 @@ class _Brought:
         return (seen, near + (1 - inside)), inside
 
     def slot(self, source: int | None) -> tuple[Soft, Soft, Soft]:
-        """(outline, how much is known of each pixel, how near in time) of a frame; nothing for None."""
+        """Return (outline, weight of each pixel, nearness in time) of a frame; zeros for None."""
         shape = (self._resolution, self._resolution)
         if source is None:
             return (np.zeros(shape, np.float32),) * 3
@@ -206,7 +211,7 @@ class _Brought:
         return (*self._over(source), np.full(shape, time, np.float32))
 
     def known(self, side: int) -> tuple[Soft, Soft]:
-        """(value, how near in time) of the last (-1) or the next (1) thing known of each pixel."""
+        """Return (value, nearness in time) of the last (-1) or the next (1) known value of each pixel."""
         value = np.zeros((self._resolution,) * 2, np.float32)
         filled, near = value.copy(), value.copy()
         for source in filter(self._views.may_tell, range(self._index + side, self._index + side * (REACH + 1), side)):
@@ -230,7 +235,7 @@ class _Brought:
         return self._done[source]
 
     def _warped(self, layers: npt.NDArray[np.float32], motion: Affine) -> Sequence[Soft]:
-        """(h, w, C) of a frame through a (3, 3) motion into the window; nothing lies beyond the frame."""
+        """Return (h, w, C) layers of a frame, mapped into the window by a (3, 3) motion; 0 beyond the frame."""
         size = (self._resolution, self._resolution)
         out = cv2.warpAffine(layers, (self._cut @ motion)[:2], size, flags=cv2.INTER_LINEAR)
         return [np.ascontiguousarray(out[..., c]) for c in range(layers.shape[2])]
@@ -240,7 +245,7 @@ class _Brought:
 
 
 def window_around(views: Views, frame_index: int) -> Window | None:
-    """The square in which the whole object is likely to lie; None when nothing is known of it."""
+    """Return the square window that probably contains the whole object; None when nothing is known of it."""
     boxes = [_moved_box(views, f, frame_index) for f in chosen(views, frame_index) if f is not None]
     own = _box(views.outline(frame_index))
     found = [box for box in [own, *boxes] if box is not None]
@@ -253,7 +258,7 @@ def window_around(views: Views, frame_index: int) -> Window | None:
 
 
 def _box(outline: Soft) -> npt.NDArray[np.float64] | None:
-    """(2, 2): the corners of what is seen; None for nothing."""
+    """Return (2, 2) the corners of the visible part; None when nothing is seen."""
     rows, columns = np.flatnonzero(outline.max(axis=1) >= 0.5), np.flatnonzero(outline.max(axis=0) >= 0.5)
     if not len(rows) or not len(columns):
         return None

@@ -1,7 +1,8 @@
-"""Where the object's surface is on each frame, thought in the world: the camera's way is taken out first.
+"""Estimates the poses of the object's surface in the world: the camera's motion is removed first.
 
-As ``builtin.registration`` (whose features and matching it uses), but what cannot be followed goes on as it went in the
-world, not in the picture: over gaps, under few features, and before and after the object is seen.
+It uses the features and the matching of ``builtin.registration``. In contrast to it, motion that cannot be tracked
+continues
+as before in the world, not in the picture: over gaps, with few features, and before and after the visible frames.
 """
 
 from __future__ import annotations
@@ -22,30 +23,30 @@ from vas_tool.masks import iou
 from vas_tool.types import Clip, Mask
 
 AGREEING = 0.4
-"""Of the points that must agree on a similarity."""
+"""Share of the points that must agree on a similarity."""
 
 FEW = 3
-"""Points that may at least shift the guess, if they agree."""
+"""Number of agreeing points that may shift the guess."""
 
 NUDGE = 0.1
-"""Of the object's size: a larger shift is not believed of a few points."""
+"""Share of the object's size: a larger shift of few points is ignored."""
 
 WORSE = 0.03
-"""A correction after which the outline covers this much less of what is seen is none."""
+"""A correction is ignored if the outline then covers less of the modal mask by this share."""
 
 ALIKE = 0.35
-"""Likeness (see ``_likeness``) from which a pose behind a gap is believed; below, the object just went on."""
+"""Similarity (see ``_likeness``) from which a pose after a gap is accepted; below, the motion continues."""
 
 CLEAR = 0.7
-"""Of what was seen before a gap: with so much seen behind it, the outline's middle says where the object is."""
+"""If this share of the area before a gap is seen after it, the outline's middle gives the object's position."""
 
 PACE_FRAMES = 4
-"""Over so many frames the object's pace in the world is taken."""
+"""Number of frames over which the object's speed in the world is measured."""
 
 
 @dataclass(frozen=True)
 class _Known:
-    """What poses are found from."""
+    """The inputs for estimating poses."""
 
     small: SmallFrames
     modal: Mapping[int, Mask]
@@ -60,12 +61,12 @@ def world_motion(
     *,
     progress: Progress = silent,
 ) -> Motion:
-    """Follow the object through the clip. ``moving`` as in ``camera.camera_paths``. Raises Cancelled."""
+    """Return the object's motion through the clip. ``moving`` is that of ``camera.camera_paths``. Raises Cancelled."""
     small = SmallFrames(clip)
     frames = range(len(clip))
     known = _Known(small, modal, camera_paths(small, frames, moving, progress=progress), {})
     stretches: list[dict[int, Pose]] = []
-    unseen = 0  # frames in a row on which somebody looked, and nothing was seen
+    unseen = 0  # consecutive frames with an empty modal mask
     for done, index in enumerate(frames):
         progress(done, len(frames), "motion")
         mask = small.mask(modal[index]) if index in modal else None
@@ -78,7 +79,7 @@ def world_motion(
         alone = {index: Pose(*registration.centroid(mask), 0.0, 0.0)}
         if stretch is None:
             stretches.append(alone)
-        elif index - max(stretch) > registration.NEAR:  # nobody looked at the frames between
+        elif index - max(stretch) > registration.NEAR:  # the frames between have no modal mask
             stretch |= _joined(known, stretch, alone)
         else:
             guess = _expected(known, stretch, index)
@@ -95,7 +96,9 @@ def _least(areas: Mapping[int, float]) -> float:
 
 
 def _from_clear(known: _Known, stretch: Mapping[int, Pose]) -> dict[int, Pose]:
-    """The stretch followed anew, backwards, from its first clear frame: a sliver that comes out says little."""
+    """Return the stretch tracked again, backwards from its first clear frame, because a reappearing sliver is
+    unreliable.
+    """
     clear = max((f for f in stretch if f < min(stretch) + registration.LOOK_BACK), key=lambda f: known.areas[f])
     poses = {f: pose for f, pose in stretch.items() if f >= clear}
     for index in sorted((f for f in stretch if f < clear), reverse=True):
@@ -105,10 +108,14 @@ def _from_clear(known: _Known, stretch: Mapping[int, Pose]) -> dict[int, Pose]:
 
 
 def _joined(known: _Known, poses: Mapping[int, Pose], stretch: Mapping[int, Pose]) -> dict[int, Pose]:
-    """A stretch behind a gap, in the poses of what was before: the clearest frames of both sides are compared.
+    """Return a stretch after a gap in the poses of the frames before it, by comparing the clearest frames of both
+    sides.
 
-    The object went on as it did, or slowed down, or is where its outline is, or where features say: whichever looks
-    most like it. When none does, whichever outline fits best, if it is clear there; else it slowed down.
+    Candidates are: the motion continues, it slows down, the outline's middle, and matched features. The one with the
+    most
+    similar appearance is used. If none is similar, the outline that fits best is used if the frame is clear; otherwise
+    the
+    motion slows down.
     """
     source = max((f for f in poses if f > max(poses) - registration.LOOK_BACK), key=lambda f: known.areas[f])
     target = max((f for f in stretch if f < min(stretch) + registration.LOOK_BACK), key=lambda f: known.areas[f])
@@ -126,7 +133,9 @@ def _joined(known: _Known, poses: Mapping[int, Pose], stretch: Mapping[int, Pose
 def _guesses(
     known: _Known, poses: Mapping[int, Pose], stretch: Mapping[int, Pose], *, pair: tuple[int, int]
 ) -> list[Pose]:
-    """Poses on the second frame of a pair: gone on, slowed down, by the outline's middle, by features if they agree."""
+    """Return candidate poses on the second frame of a pair: continued, slowed down, by the middle, by matched
+    features.
+    """
     source, target = pair
     first = min(stretch)
     since = stretch[target].matrix() @ np.linalg.inv(stretch[first].matrix())
@@ -141,7 +150,7 @@ def _guesses(
 
 
 def _overlap(known: _Known, poses: Mapping[int, Pose], pair: tuple[int, int], *, pose: Pose) -> float:
-    """IoU of what is seen on the second frame and the outline of the first, brought over."""
+    """Return the IoU of the second frame's modal mask and the first frame's registered outline."""
     source, target = pair
     step = (pose.matrix() @ np.linalg.inv(poses[source].matrix()))[:2]
     masks = known.small.mask(known.modal[source]), known.small.mask(known.modal[target])
@@ -149,7 +158,7 @@ def _overlap(known: _Known, poses: Mapping[int, Pose], pair: tuple[int, int], *,
 
 
 def _likeness(known: _Known, poses: Mapping[int, Pose], pair: tuple[int, int], *, pose: Pose) -> float:
-    """-1..1: correlation of what both frames show of the object, times how much of it the outline covers."""
+    """Return the correlation of the object's pixels on both frames, -1..1, times the covered share of the outline."""
     source, target = pair
     step = (pose.matrix() @ np.linalg.inv(poses[source].matrix()))[:2]
     masks = known.small.mask(known.modal[source]), known.small.mask(known.modal[target])
@@ -164,7 +173,7 @@ def _likeness(known: _Known, poses: Mapping[int, Pose], pair: tuple[int, int], *
 
 
 def _corrected(known: _Known, poses: Mapping[int, Pose], pair: tuple[int, int], *, guess: Pose) -> Pose:
-    """A guessed pose on the second frame of a pair, corrected by features found on both."""
+    """Return a guessed pose on the second frame of a pair, corrected by features of both frames."""
     source, target = pair
     masks = known.small.mask(known.modal[source]), known.small.mask(known.modal[target])
     across = (guess.matrix() @ np.linalg.inv(poses[source].matrix()))[:2]
@@ -176,13 +185,15 @@ def _corrected(known: _Known, poses: Mapping[int, Pose], pair: tuple[int, int], 
 
 
 def _step(points: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]], guess: Affine, *, size: float) -> Affine:
-    """(2, 3): the similarity of the many, the shift of the few if it is small, else the guess."""
+    """Return (2, 3): the similarity of many agreeing points, the small shift of a few, or else the guess."""
     start, end = points
     if len(start) >= registration.MIN_INLIERS:
         cv2.setRNGSeed(0)
         found, agree = cv2.estimateAffinePartial2D(start, end, ransacReprojThreshold=registration.RANSAC_PIXELS)
         if found is not None and 0.5 < np.hypot(*found[:, 0]) < 2:
-            leap = 1 + (_apart(found, guess, start) > NUDGE * size)  # what is far from the guess needs twice as many
+            leap = 1 + (
+                _apart(found, guess, start) > NUDGE * size
+            )  # a result far from the guess needs twice as many points
             if agree.sum() >= leap * max(registration.MIN_INLIERS, AGREEING * len(start)):
                 return np.asarray(found, np.float64)
     if len(start) < FEW:
@@ -198,7 +209,7 @@ def _step(points: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]], guess
 
 
 def _covered(masks: tuple[Mask, Mask], step: Affine) -> float:
-    """Which part of what is seen on the second frame lies under the outline of the first, brought over."""
+    """Return the share of the second frame's modal mask that the first frame's registered outline covers."""
     return float((_brought(masks[0].astype(np.uint8), step) & masks[1]).sum() / masks[1].sum())
 
 
@@ -227,7 +238,9 @@ def _in_picture(known: _Known, pose: Pose, index: int) -> Pose:
 
 
 def _expected(known: _Known, poses: Mapping[int, Pose], index: int, *, damping: float = registration.DAMPING) -> Pose:
-    """In the picture, after all poses or before them: on in the world as it went, each step shorter by ``damping``."""
+    """Return the pose in the picture after or before all poses: the world motion continues, each step shortened by
+    ``damping``.
+    """
     after = index > max(poses)
     last = max(poses) if after else min(poses)
     here = _in_world(known, poses[last], last)
@@ -241,7 +254,7 @@ def _expected(known: _Known, poses: Mapping[int, Pose], index: int, *, damping: 
 
 
 def _everywhere(known: _Known, poses: Mapping[int, Pose], frames: Sequence[int]) -> dict[int, Pose]:
-    """Poses for every frame: interpolated and carried on in the world."""
+    """Return poses for every frame, interpolated and continued in the world."""
     world = {f: _in_world(known, pose, f) for f, pose in poses.items()}
     carried = registration.with_hidden(world, frames)
     return {f: poses.get(f) or _in_picture(known, pose, f) for f, pose in carried.items()}
