@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -10,26 +9,19 @@ from pathlib import Path
 from typing import cast
 
 from vas_tool.commands.box_figures import box_figures
+from vas_tool.commands.measured import told
 from vas_tool.commands.protocols import protocols_
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry
 from vas_tool.errors import InputError
-from vas_tool.evaluation import Compared, Order, evaluate
-from vas_tool.evaluation.bench import bench
+from vas_tool.evaluation import Order, evaluate
 from vas_tool.evaluation.dataset import Truth
 from vas_tool.evaluation.engine_protocols import EngineProtocol, protocol_of
-from vas_tool.evaluation.figure_files import write_figures
-from vas_tool.evaluation.occlusion import occlusion_cases, views_in
-from vas_tool.evaluation.pictures import worst_pictures
 from vas_tool.evaluation.predicting import SIMPLE, Answered, Taken, Task, answered, taken
 from vas_tool.evaluation.reading import pictures_of, read_truth
 from vas_tool.evaluation.records import is_project_export
-from vas_tool.evaluation.report import report_html
 from vas_tool.evaluation.results import RESULTS
-from vas_tool.evaluation.silhouettes import silhouettes
-from vas_tool.evaluation.text import evaluation_json, lines
 from vas_tool.remarks import counted, remarks
-from vas_tool.storage import write_atomically
 
 TAO_BOXES = "tao-amodal-boxes"
 """Name of TAO-Amodal's own evaluation of boxes."""
@@ -56,29 +48,19 @@ def evaluate_(options: Namespace) -> int:
         track_map=options.tracks,
         baselines=not options.no_baselines,
         kins=options.kins,
+        printed=options.printed,
         restricted=options.restricted,
         buckets=_visibilities(options.visibility),
         progress=bar,
     )
     compared = evaluate(options.benchmark, order)
     bar.close()
-    return _told(compared, options, frames=_pictures(options))
+    return told(compared, options, frames=_pictures(options))
 
 
 def _pictures(options: Namespace) -> Path | None:
     """Return the folder of the truth's pictures, where it is known."""
     return pictures_of("kitti" if options.benchmark == "kitti-savos" else options.benchmark, options.truth)
-
-
-def bench_(options: Namespace) -> int:
-    """Run ``vas-tool bench``. Returns 0 when every engine answered, else 1."""
-    bar = ProgressBar()
-    views = [view for folder in options.masks for view in views_in(folder, options.mask_values)] or list(silhouettes())
-    cases = occlusion_cases(views, num_seeds=options.seeds)
-    engines = [*options.engine] or None
-    compared = bench(cases, engines=engines, depth=options.depth, seed=options.seed, progress=bar)
-    bar.close()
-    return _told(compared, options)
 
 
 def predict_(options: Namespace) -> int:
@@ -150,19 +132,3 @@ def _number(text: str) -> int:
     if not text.isdigit():
         raise InputError(f"--project needs PROJECT OBJECT CLIP with the object's number, got {text!r}")
     return int(text)
-
-
-def _told(compared: Compared, options: Namespace, *, frames: Path | None = None) -> int:
-    """Prints the tables, then every problem on a line; writes what was asked for. ``frames``: where pictures may be."""
-    evaluation = compared.evaluation
-    print("\n".join(lines(evaluation)))
-    for problem in evaluation.problems:
-        print(problem, file=sys.stderr)
-    if options.json:
-        write_atomically(options.json, json.dumps(evaluation_json(evaluation), indent=1).encode())
-    for path in options.figures:
-        write_figures(path, {str(form): table for form, table in evaluation.tables.items()})
-    if options.report:
-        pictures = worst_pictures(compared, options.frames or frames)
-        write_atomically(options.report, report_html(evaluation, pictures).encode())
-    return 1 if evaluation.problems else 0

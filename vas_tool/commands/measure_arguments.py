@@ -59,6 +59,12 @@ def add_predict(predict: argparse.ArgumentParser) -> None:
     )
 
 
+MADE_SETS = ("occluders", "sail-vos", "movi", "tabe-51", "tao-amodal")
+"""Of ``evaluation.made_sets``."""
+
+PRINTED = "the numbers that the papers print beside, marked as theirs"
+
+
 def add_bench(bench: argparse.ArgumentParser) -> None:
     """Add the arguments of ``vas-tool bench``."""
     bench.add_argument(
@@ -70,6 +76,25 @@ def add_bench(bench: argparse.ArgumentParser) -> None:
         help="masks of objects in full view: images, or masks/ and rgbs/, or folders of those (default: drawn puppets)",
     )
     add_mask_values(bench)
+    bench.add_argument(
+        "--sets",
+        nargs="+",
+        choices=MADE_SETS,
+        default=["occluders"],
+        help="made sets, each with its own protocol: occluders (default), or in the manner of a benchmark",
+    )
+    bench.add_argument(
+        "--write", type=Path, metavar="FOLDER", help="write the sets for other tools, and measure nothing"
+    )
+    bench.add_argument(
+        "--answers",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="of other tools: <set>/<case>/00000.png for what --write wrote; each folder is a row",
+    )
+    bench.add_argument("--printed", action="store_true", help=PRINTED)
     bench.add_argument(
         "--seeds", type=int, default=1, help="occluders of each kind in front of each object (default: 1)"
     )
@@ -138,4 +163,5 @@ def add_evaluate(evaluate: argparse.ArgumentParser) -> None:
         default="0,0.2,0.4,0.6,0.8,1",
         help="borders of the visibility buckets of the curves (default: %(default)s)",
     )
+    evaluate.add_argument("--printed", action="store_true", help=PRINTED)
     _add_outputs(evaluate)

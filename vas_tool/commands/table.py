@@ -8,8 +8,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from vas_tool.commands.bench import bench_
 from vas_tool.commands.compare import compare_
-from vas_tool.commands.measure import bench_, evaluate_, predict_
+from vas_tool.commands.measure import evaluate_, predict_
 from vas_tool.commands.models import models
 from vas_tool.commands.run import run
 from vas_tool.commands.terminal import ProgressBar

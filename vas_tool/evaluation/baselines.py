@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -69,17 +69,16 @@ def convex_nearer(modal: Mask, depth: Depth) -> Mask:
     return np.asarray(modal | (convex_hull(modal) & nearer(modal, depth)))
 
 
-def convex_restricted(modals: Sequence[Mask]) -> list[Mask]:
+def convex_restricted(modals: Sequence[Mask], depth: Depth | None = None) -> list[Mask]:
     """Return the baseline Convex^R: every object's hull, cut to its own modal mask and those of the objects in front.
 
-    ``modals`` are the modal masks of all objects of one picture. Of two objects that border on each other, the one
-    whose
-    hull reaches further into the other stands behind. Objects in front of an object in front count, too. The order is
-    that
-    of the released code of PCNet-M (Zhan et al., CVPR 2020).
+    ``modals`` are the modal masks of all objects of one picture. Objects in front of an object in front count, too.
+    Without ``depth`` the order is that of the released code of PCNet-M (Zhan et al., CVPR 2020): of two objects that
+    border on each other, the one whose hull reaches further into the other stands behind. With ``depth`` (H, W),
+    1 = nearest, the one with the smaller median stands behind.
     """
     hulls = [convex_hull(mask) for mask in modals]
-    before = _in_front(modals, hulls)
+    before = _in_front(modals, _by_hulls(modals, hulls) if depth is None else _by_depth(modals, depth))
     answers = []
     for i, (modal, hull) in enumerate(zip(modals, hulls, strict=True)):
         allowed = modal.copy()
@@ -89,18 +88,32 @@ def convex_restricted(modals: Sequence[Mask]) -> list[Mask]:
     return answers
 
 
-def _in_front(modals: Sequence[Mask], hulls: Sequence[Mask]) -> list[set[int]]:
-    """Return, for each object, the objects directly in front of it."""
+Order = Callable[[int, int], float]
+"""(i, j) -> above 0 where object i stands behind object j, below 0 where it stands before it, 0 where neither."""
+
+
+def _by_hulls(modals: Sequence[Mask], hulls: Sequence[Mask]) -> Order:
+    def reach(i: int, j: int) -> int:
+        return area(hulls[i] & ~modals[i] & modals[j])
+
+    return lambda i, j: reach(i, j) - reach(j, i)
+
+
+def _by_depth(modals: Sequence[Mask], depth: Depth) -> Order:
+    medians = [float(np.median(depth[mask])) if mask.any() else 0.0 for mask in modals]
+    return lambda i, j: medians[j] - medians[i]
+
+
+def _in_front(modals: Sequence[Mask], order: Order) -> list[set[int]]:
+    """Return, for each object, the objects directly in front of it: those that border on it."""
     before: list[set[int]] = [set() for _ in modals]
     grown = [cv2.dilate(mask.astype(np.uint8), TOUCHING) > 0 for mask in modals]
     for i in range(len(modals)):
         for j in range(i):
-            if not (grown[i] & modals[j]).any():
-                continue
-            i_reaches, j_reaches = area(hulls[i] & ~modals[i] & modals[j]), area(hulls[j] & ~modals[j] & modals[i])
-            if i_reaches > j_reaches:
+            found = order(i, j) if (grown[i] & modals[j]).any() else 0
+            if found > 0:
                 before[i].add(j)
-            elif j_reaches > i_reaches:
+            elif found < 0:
                 before[j].add(i)
     return before
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
-import numpy as np
 
 import vas_tool.evaluation.sail_vos as sail_vos
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, EngineError, FormatError
-from vas_tool.evaluation.baselines import convex_hull, convex_nearer
+from vas_tool.evaluation.baselines import convex_hull, convex_nearer, convex_restricted
 from vas_tool.evaluation.benchmarks import Compared
+from vas_tool.evaluation.case_files import answers_in
 from vas_tool.evaluation.dataset import Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame
 from vas_tool.evaluation.measuring import Answer, Protocol, measure
 from vas_tool.evaluation.occlusion import OcclusionCase
 from vas_tool.evaluation.overlap import boundary_f
 from vas_tool.evaluation.tables import Rules, summarised
+from vas_tool.formats.tabe import level_of
+from vas_tool.masks import area
 from vas_tool.pipeline import amodal_masks, depth_maps
-from vas_tool.types import Canvas, Depth, Mask
+from vas_tool.types import Depth, Mask
 from vas_tool.work import AmodalWork
 
 KNOWN_DEPTH = "layers"
@@ -73,32 +76,37 @@ def bench(
     engines: Sequence[str] | None = None,
     depth: str = KNOWN_DEPTH,
     seed: int = 0,
+    protocol: Protocol = PROTOCOL,
+    folders: Mapping[str, Path] = {},
     progress: Progress = silent,
 ) -> Compared:
-    """Run the engines on the cases and measure them.
+    """Run the engines on the cases and measure them by ``protocol``.
 
     ``engines`` names amodal engines (default: all that are present). ``depth`` is ``layers`` or the name of a depth
-    engine. The categories of the evaluation are the kinds of occluders. If an engine fails on a case, its frames count
-    as
-    misses there and the problems name it. Raises EngineError for an unknown engine, FormatError when there is no case
-    or
-    when two cases have the same name, Cancelled.
+    engine. ``folders`` maps rows to folders with the answers of other tools, as ``case_files`` reads them. The
+    categories of the evaluation are the kinds of occluders. If an engine fails on a case, its frames count as misses
+    there and the problems name it. Raises EngineError for an unknown engine, FormatError when there is no case, when
+    two cases or two rows have the same name, Cancelled.
     """
     names = present_engines() if engines is None else list(engines)
     methods = SIMPLE | {name: _engine(name, seed) for name in names}
+    for name, folder in folders.items():
+        if name in methods:
+            raise FormatError(f"there is a row {name} already; give the folder {folder} another name")
+        methods[name] = answers_in(folder)
     kept = _Kept([], {name: {} for name in methods}, dict.fromkeys(methods, 0.0), {}, [])
     for number, case in enumerate(cases):
         progress(number, 0, f"bench: {case.name}")
         _run(case, methods, kept, depth=depth)
     truth = Truth(tuple(kept.clips))
     answers: dict[str, Answer] = {name: _found(masks) for name, masks in kept.answers.items()}
-    measured = measure(truth, answers, PROTOCOL, progress=progress)
+    measured = measure(truth, answers, protocol, progress=progress)
     evaluation = summarised(
         measured,
-        Rules(PROTOCOL.reference_averaging, PROTOCOL.finish),
+        Rules(protocol.reference_averaging, protocol.finish),
         hypotheses=names[:1],
-        benchmark=PROTOCOL.name,
-        about=PROTOCOL.about,
+        benchmark=protocol.name,
+        about=protocol.about,
     )
     times = {name: 1000 * spent / max(1, kept.num_frames) for name, spent in kept.seconds.items()}
     evaluation = replace(
@@ -137,8 +145,9 @@ def _run(case: OcclusionCase, methods: dict[str, Method], kept: _Kept, *, depth:
     kept.num_frames += len(case.clip)
     frames = []
     for i, modal in case.modal.items():
-        truth, seen = RleMask.from_mask(case.amodal[i]), RleMask.from_mask(modal)
-        frames.append(TruthFrame(_key(case, i), seen, truth, image=_key(case, i)))
+        truth, seen = RleMask.from_mask(case.amodal[i]), RleMask.from_mask(case.canvas.to_canvas(modal))
+        level = level_of(area(case.hidden(i)) / max(1, area(case.amodal[i])))
+        frames.append(TruthFrame(_key(case, i), seen, truth, image=_key(case, i), level=level))
         _, coded = cv2.imencode(".jpg", case.clip[i][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         kept.pictures[_key(case, i)] = coded.tobytes()
     kept.clips.append(TruthClip(case.name, case.occluder, tuple(frames)))
@@ -159,18 +168,28 @@ def _engine(name: str, seed: int) -> Method:
     registry.spec_of("amodal", name)
 
     def run(case: OcclusionCase, depth: dict[int, Depth]) -> dict[int, Mask]:
-        canvas = Canvas(case.clip.size_wh)
-        work = AmodalWork(case.clip, case.modal, depth, canvas=canvas, frame_indices=range(len(case.clip)), seed=seed)
+        frames = range(len(case.clip))
+        work = AmodalWork(case.clip, case.modal, depth, canvas=case.canvas, frame_indices=frames, seed=seed)
         return dict(amodal_masks(work, completer=registry.load("amodal", name)))
 
     return run
 
 
+def _of_frame(answer: Callable[[OcclusionCase, int, Depth], Mask]) -> Method:
+    """A method that looks at one frame at a time, and at nothing beyond the picture."""
+    return lambda case, depth: {i: case.canvas.to_canvas(answer(case, i, depth[i])) for i in case.modal}
+
+
+def _restricted(case: OcclusionCase, i: int, depth: Depth | None) -> Mask:
+    return convex_restricted([case.modal[i], *case.others.get(i, [])], depth)[0]
+
+
 SIMPLE: dict[str, Method] = {
-    "modal": lambda case, depth: case.modal,
-    "convex": lambda case, depth: {i: convex_hull(mask) for i, mask in case.modal.items()},
-    "convex, nearer": lambda case, depth: {
-        i: np.asarray(convex_nearer(mask, depth[i])) for i, mask in case.modal.items()
-    },
+    "modal": _of_frame(lambda case, i, depth: case.modal[i]),
+    "convex": _of_frame(lambda case, i, depth: convex_hull(case.modal[i])),
+    "convex, nearer": _of_frame(lambda case, i, depth: convex_nearer(case.modal[i], depth)),
+    "convex-restricted": _of_frame(lambda case, i, depth: _restricted(case, i, None)),
+    "convex-restricted, depth": _of_frame(_restricted),
 }
-"""Baselines that need no engine: the modal mask; its convex hull; the hull where something is nearer."""
+"""Baselines that need no engine: the modal mask; its convex hull; the hull where something is nearer; Convex^R, the
+hull within the modal masks of the things in front, in the order of the hulls and in the order of the depth."""

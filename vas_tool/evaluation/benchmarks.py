@@ -20,6 +20,7 @@ from vas_tool.evaluation.averages import VISIBILITIES
 from vas_tool.evaluation.baselines import convex_hull
 from vas_tool.evaluation.dataset import GivenMask, MaskSource, Predictions, Problem, Truth, TruthFrame, compared
 from vas_tool.evaluation.measuring import Answer, Measured, Protocol, Seen, measure
+from vas_tool.evaluation.printed import printed
 from vas_tool.evaluation.reading import read_predictions, read_truth
 from vas_tool.evaluation.tables import Evaluation, Rules, summarised
 
@@ -40,6 +41,8 @@ class Order:
     picture."""
     kins: Path | None = None
     """kitti-savos: folder of KINS, whose annotations are the truth then."""
+    printed: bool = False
+    """Whether the rows that the papers print are shown beside."""
     buckets: Sequence[float] = VISIBILITIES
     """Borders of the visibility buckets, ascending from 0 to 1."""
     progress: Progress = silent
@@ -71,7 +74,8 @@ def evaluate(benchmark: str, order: Order) -> Compared:
         raise InputError(f"the row {restricted.ROW} is for {', '.join(RESTRICTED)}; leave it out for {benchmark}")
     compared_ = BENCHMARKS[benchmark](order)
     sources = tuple(str(path) for path in (order.truth, *order.predictions))
-    return replace(compared_, evaluation=replace(compared_.evaluation, sources=sources))
+    beside = printed(benchmark) if order.printed else {}
+    return replace(compared_, evaluation=replace(compared_.evaluation, sources=sources, printed=beside))
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------

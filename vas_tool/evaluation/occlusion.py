@@ -8,8 +8,8 @@ layers with soft borders: a rising ground, a shape behind the object, the object
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -24,7 +24,7 @@ from vas_tool.formats.mask_names import FrameNames, pair
 from vas_tool.formats.mask_pixels import size_of
 from vas_tool.formats.mask_values import MaskValues
 from vas_tool.remarks import counted, remark
-from vas_tool.types import ArrayClip, Depth, Frame, Mask, SizeWH
+from vas_tool.types import ArrayClip, Canvas, Depth, Frame, Mask, SizeWH
 from vas_tool.video.clip import as_rgb
 from vas_tool.video.images import image_paths
 from vas_tool.video.order import in_natural_order
@@ -56,10 +56,19 @@ class OcclusionCase:
     depth: dict[int, Depth]
     whole: Frames
     """(T, H, W, 3) uint8, RGB: the clip without the occluder."""
+    others: dict[int, list[Mask]] = field(default_factory=dict)
+    """Frame index -> modal masks of the other things of the picture: what is in front, and the objects behind."""
+    padded: Canvas | None = None
+    """The canvas of the amodal masks, where it is larger than the frame."""
+
+    @property
+    def canvas(self) -> Canvas:
+        """The canvas of the amodal masks."""
+        return self.padded or Canvas(self.clip.size_wh)
 
     def hidden(self, frame_index: int) -> Mask:
-        """Return (H, W) the hidden part of the object."""
-        return np.asarray(self.amodal[frame_index] & ~self.modal[frame_index])
+        """Return (H, W) of the canvas: the hidden part of the object."""
+        return np.asarray(self.amodal[frame_index] & ~self.canvas.to_canvas(self.modal[frame_index]))
 
     @property
     def hidden_fraction(self) -> float:
@@ -97,14 +106,42 @@ def behind(view: FullView, kind: str, *, seed: int) -> OcclusionCase:
     if not view.masks.any():
         raise FormatError(f"{view.name} has no pixel of the object on any frame; give masks of it")
     layers = _fitting(view, OCCLUDERS[kind], random, may_be_gone=kind in HIDES_ALL)
-    frames, modal = view.frames.copy(), {}
     colours = [texture(random, _size_wh(view), random_colour(random), fine=8) for _ in layers]
+    front = [
+        FullView(kind, np.broadcast_to(colour, view.frames.shape), layer)
+        for layer, colour in zip(layers, colours, strict=True)
+    ]
+    return composed(f"{view.name} {kind} {seed}", view, front, random=random)
+
+
+def composed(
+    name: str, view: FullView, front: Sequence[FullView], *, random: Random, behind: Sequence[FullView] = ()
+) -> OcclusionCase:
+    """Return the object of ``view`` with other things in front of it, the farther first.
+
+    The pictures of ``view`` show the objects ``behind`` already. All views have one size and length.
+    """
+    frames = view.frames.copy()
+    modal, others = dict[int, Mask](), dict[int, list[Mask]]()
     for i in range(len(frames)):
-        for layer, colour in zip(layers, colours, strict=True):
-            frames[i][layer[i]] = colour[layer[i]]
-        modal[i] = np.asarray(view.masks[i] & ~np.logical_or.reduce([layer[i] for layer in layers]))
-    depth = {i: _depth(view.masks[i], [layer[i] for layer in layers], random) for i in range(len(frames))}
-    return OcclusionCase(f"{view.name} {kind} {seed}", kind, ArrayClip(frames), modal, view.masks, depth, view.frames)
+        for thing in front:
+            frames[i][thing.masks[i]] = thing.frames[i][thing.masks[i]]
+        seen = seen_parts([thing.masks[i] for thing in (*behind, view, *front)])
+        modal[i] = seen.pop(len(behind))
+        others[i] = seen
+    depth = {i: _depth(view.masks[i], [thing.masks[i] for thing in front], random) for i in range(len(frames))}
+    occluder = front[-1].name if front else "nothing"
+    return OcclusionCase(name, occluder, ArrayClip(frames), modal, view.masks, depth, view.frames, others)
+
+
+def seen_parts(masks: Sequence[Mask]) -> list[Mask]:
+    """Return what is seen of each of several (H, W) masks, the farthest first."""
+    nearer = np.zeros_like(masks[0])
+    seen = list[Mask]()
+    for mask in reversed(masks):
+        seen.insert(0, mask & ~nearer)
+        nearer = nearer | mask
+    return seen
 
 
 def _size_wh(view: FullView) -> tuple[int, int]:

@@ -12,8 +12,8 @@ from vas_tool import __version__
 from vas_tool.drawing import hex_of
 from vas_tool.evaluation.averages import FORMS, Form
 from vas_tool.evaluation.pictures import ANSWERED, MISSED, RIGHT, SURPLUS, WorstPicture
-from vas_tool.evaluation.tables import LESS_IS_BETTER, WORST_OF_A_CLIP, Evaluation, Table, WorstFrame, best_row
-from vas_tool.evaluation.text import FORM_WORDS, NOTHING, percent
+from vas_tool.evaluation.tables import LESS_IS_BETTER, WORST_OF_A_CLIP, Cell, Evaluation, Table, WorstFrame, best_row
+from vas_tool.evaluation.text import FORM_WORDS, NOTHING, PRINTED_WORDS, percent
 from vas_tool.remarks import counted
 
 MOST_CURVES = 4
@@ -103,6 +103,8 @@ def _forms(evaluation: Evaluation) -> Iterator[str]:
         yield table_html(evaluation.tables[form], evaluation)
         yield "</section>"
         yield from _charts(evaluation, form)
+    if evaluation.printed:
+        yield f"<h2>{escape(PRINTED_WORDS.capitalize())}</h2><section>{table_html(evaluation.printed)}</section>"
 
 
 def table_html(table: Table, evaluation: Evaluation | None = None) -> str:
@@ -116,7 +118,7 @@ def table_html(table: Table, evaluation: Evaluation | None = None) -> str:
     for name, row in table.items():
         cells = "".join(
             f"<td{' class=best' if row[m].mean == best.get(m) else ''}><b>{percent(row[m].mean)}</b>"
-            f"<small>{row[m].num_frames}</small></td>"
+            f"{_count(row[m])}</td>"
             for m in measures
         )
         spent = f"<td>{times[name]:.1f}</td>" if name in times else f"<td>{NOTHING}</td>" if times else ""
@@ -126,6 +128,11 @@ def table_html(table: Table, evaluation: Evaluation | None = None) -> str:
         '<div class="scroll"><table><thead><tr><th>percent <small class="quiet">frames</small></th>'
         f"{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _count(cell: Cell) -> str:
+    """The number of frames behind a mean; nothing where it is not one of frames here."""
+    return f"<small>{cell.num_frames}</small>" if cell.num_frames or math.isnan(cell.mean) else ""
 
 
 def _charts(evaluation: Evaluation, form: Form) -> Iterator[str]:

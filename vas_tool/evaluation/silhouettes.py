@@ -78,13 +78,19 @@ def silhouettes(seed: int = 0) -> Iterator[FullView]:
         yield full_view(name, make(), random=np.random.default_rng([seed, number]))
 
 
-def full_view(name: str, puppet: Puppet, *, random: Random, size_wh: SizeWH = SIZE_WH) -> FullView:
-    """Return a clip of the puppet moving across a ground. It never leaves the picture."""
+Path = Callable[[float], tuple[float, float, float]]
+"""Time 0..1 -> (x, y, pixels per unit)."""
+
+
+def full_view(
+    name: str, puppet: Puppet, *, random: Random, size_wh: SizeWH = SIZE_WH, path: Path | None = None
+) -> FullView:
+    """Return a clip of the puppet moving across a ground. Without ``path`` it never leaves the picture."""
     width, height = size_wh
     ground = texture(random, size_wh, random_colour(random), fine=9)
     patches = [_patch(limb, random) for limb in puppet.limbs]
     frames, masks = [], []
-    path = _path(random, size_wh)
+    path = path or _path(random, size_wh)
     for i in range(NUM_FRAMES):
         time = i / (NUM_FRAMES - 1)
         x, y, scale = path(time)
@@ -111,8 +117,8 @@ def random_colour(random: Random) -> Colour:
     return red, green, blue
 
 
-def _path(random: Random, size_wh: SizeWH) -> Callable[[float], tuple[float, float, float]]:
-    """Return a function: time 0..1 -> (x, y, pixels per unit)."""
+def _path(random: Random, size_wh: SizeWH) -> Path:
+    """Return a random path through the middle of the picture."""
     width, height = size_wh
     way = random.uniform(0.1, 0.2) * random.choice([-1, 1])
     bob, growth = random.uniform(0.0, 0.02), random.uniform(-0.12, 0.12)

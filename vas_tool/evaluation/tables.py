@@ -108,6 +108,8 @@ class Evaluation:
     """Names of the files that were compared."""
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     """Name of a row -> milliseconds per frame, where the answers were made during the evaluation."""
+    printed: Table = field(default_factory=dict)
+    """Rows that the papers print for this benchmark, with 0 frames each: nobody measured them here."""
     measured: Measured | None = None
     """The numbers of every frame, of which the tables are the means."""
 

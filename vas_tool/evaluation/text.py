@@ -8,7 +8,7 @@ from typing import Any
 
 from vas_tool.evaluation.averages import FORMS
 from vas_tool.evaluation.measuring import Measured
-from vas_tool.evaluation.tables import Evaluation, Table
+from vas_tool.evaluation.tables import Cell, Evaluation, Table
 from vas_tool.remarks import counted
 
 NOTHING = "-"
@@ -18,6 +18,9 @@ FORM_WORDS = {
     "reference": "reference: as the published scripts compute it",
     "strict": "strict: misses count, nothing is eroded or dropped; each object counts once",
 }
+
+
+PRINTED_WORDS = "printed in the papers, of the whole benchmark; not measured here"
 
 
 def percent(value: float) -> str:
@@ -32,6 +35,9 @@ def lines(evaluation: Evaluation) -> Iterator[str]:
     for form in FORMS:
         yield f"\n{FORM_WORDS[form]}"
         yield from columns(table_cells(evaluation.tables[form], evaluation.milliseconds))
+    if evaluation.printed:
+        yield f"\n{PRINTED_WORDS}"
+        yield from columns(table_cells(evaluation.printed))
     yield from (f"\n{note}" for note in evaluation.notes)
     if evaluation.left_out:
         yield f"\nwrong: {', '.join(f'{kind} {count}' for kind, count in evaluation.left_out.items())}"
@@ -46,8 +52,14 @@ def table_cells(table: Table, milliseconds: Mapping[str, float] | None = None) -
     rows = []
     for name, row in table.items():
         spent = (f"{times[name]:.1f}" if name in times else NOTHING,) if times else ()
-        rows.append((name, *(f"{percent(row[m].mean)} ({row[m].num_frames})" for m in measures), *spent))
+        rows.append((name, *(_cell_text(row[m]) for m in measures), *spent))
     return [("", *measures, *(("ms a frame",) if times else ())), *rows]
+
+
+def _cell_text(cell: Cell) -> str:
+    """Return the percent with the number of frames; without it where the mean is not one of frames here."""
+    counted_frames = "" if cell.num_frames == 0 and not math.isnan(cell.mean) else f" ({cell.num_frames})"
+    return f"{percent(cell.mean)}{counted_frames}"
 
 
 def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -67,6 +79,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "num_clips": evaluation.num_clips,
         "num_frames": evaluation.num_frames,
         "tables": {form: table_json(evaluation.tables[form]) for form in FORMS},
+        "printed": table_json(evaluation.printed),
         "visibility": {
             form: [
                 {"from": low, "to": high, "rows": table_json(table)}

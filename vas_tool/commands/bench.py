@@ -1,0 +1,79 @@
+"""``vas-tool bench``: the amodal engines and the baselines on made sets whose hidden part is known."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from vas_tool.commands.measured import told, written
+from vas_tool.commands.terminal import ProgressBar
+from vas_tool.errors import InputError
+from vas_tool.evaluation import Compared
+from vas_tool.evaluation.bench import bench
+from vas_tool.evaluation.case_files import write_cases
+from vas_tool.evaluation.figure_files import write_figures
+from vas_tool.evaluation.made_sets import MADE_SETS, side_by_side
+from vas_tool.evaluation.occlusion import OcclusionCase, occlusion_cases, views_in
+from vas_tool.evaluation.printed import printed
+from vas_tool.evaluation.silhouettes import silhouettes
+from vas_tool.evaluation.text import columns, table_cells
+from vas_tool.remarks import counted
+
+
+def bench_(options: Namespace) -> int:
+    """0 when every engine answered, else 1."""
+    if options.masks and options.sets != ["occluders"]:
+        raise InputError("--masks are put behind occluders; leave out --sets")
+    if options.write:
+        for name in options.sets:
+            count = write_cases(_cases(name, options), options.write / name)
+            print(f"{options.write / name}: {counted(count, 'case')}")
+        return 0
+    found = {name: _measured(name, options) for name in options.sets}
+    if len(found) == 1:
+        return told(next(iter(found.values())), options)
+    tables = side_by_side({name: compared.evaluation for name, compared in found.items()})
+    for kind, table in tables.items():
+        print("\n".join((kind, *columns(table_cells(table)), "")))
+    for path in options.figures:
+        write_figures(path, tables)
+    statuses = [written(compared, _own_files(options, name)) for name, compared in found.items()]
+    return max(statuses)
+
+
+def _measured(name: str, options: Namespace) -> Compared:
+    bar = ProgressBar()
+    compared = bench(
+        _cases(name, options),
+        engines=[*options.engine] or None,
+        depth=options.depth,
+        seed=options.seed,
+        protocol=MADE_SETS[name].protocol,
+        folders={folder.name: folder / name for folder in options.answers},
+        progress=bar,
+    )
+    bar.close()
+    shown = printed(name) if options.printed else {}
+    sources = (f"made set: {name}",) if not options.masks else tuple(map(str, options.masks))
+    return replace(compared, evaluation=replace(compared.evaluation, printed=shown, sources=sources))
+
+
+def _cases(name: str, options: Namespace) -> Iterator[OcclusionCase]:
+    if name == "occluders":
+        views = [view for folder in options.masks for view in views_in(folder, options.mask_values)]
+        yield from occlusion_cases(views or silhouettes(), num_seeds=options.seeds)
+        return
+    for seed in range(options.seeds):
+        for case in MADE_SETS[name].cases(seed):
+            yield replace(case, name=f"{case.name} ({seed})") if seed else case
+
+
+def _own_files(options: Namespace, name: str) -> Namespace:
+    """Return the options with a --json and a --report of the set's own: figures.json becomes figures-movi.json."""
+
+    def own(path: Path | None) -> Path | None:
+        return path and path.with_name(f"{path.stem}-{name}{path.suffix}")
+
+    return Namespace(**{**vars(options), "json": own(options.json), "report": own(options.report)})
