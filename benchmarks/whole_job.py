@@ -14,12 +14,11 @@ from pathlib import Path
 from clips import make_clip, sample_point
 
 from vas_tool.exports import export
+from vas_tool.planning.plan import Request
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
-from vas_tool.runs.completion import complete
-from vas_tool.runs.spans import frames_to_track
-from vas_tool.runs.tracking import segment_frame, track
-from vas_tool.types import Click
+from vas_tool.project_store import answer_click, carry_out
+from vas_tool.types import STAGES, Click
 
 
 def main(num_frames: int = 25, width: int = 1280, height: int = 720) -> None:
@@ -38,11 +37,9 @@ def main(num_frames: int = 25, width: int = 1280, height: int = 720) -> None:
         assert isinstance(project, Project)
         click = Click(0, *sample_point((width, height)))
         edit = project.edit("click", project.truth.with_object(AnnotatedObject(1, "car", clicks=(click,))))
-        timed("click", lambda: segment_frame(project, 1, 0, edit_id=edit))
-        spans = frames_to_track(project, 1, 0, direction="both")
-        timed("track", lambda: track(project, 1, spans, edit_id=edit))
-        for stage in ("depth", "amodal", "content"):
-            timed(stage, lambda stage=stage: complete(project, [1], edit_id=edit, stages=[stage]))
+        timed("click", lambda: answer_click(project, 1, 0, edit_id=edit))
+        for stage in STAGES:
+            timed(stage, lambda stage=stage: carry_out(project, Request((1,), (stage,)), edit_id=edit))
         timed("export coco", lambda: export([project], "coco", Path(folder) / "coco.json"))
         project.close()
     print(f"{num_frames} frames of {width} x {height}")

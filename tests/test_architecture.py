@@ -31,11 +31,11 @@ LAYERS = (
     | {"project.object_stamps"}
     | {"engines.base", "engines.settings"},
     {"engines"},
-    {"pipeline"},
     {"project"},
     {"planning"},
+    {"stores", "pipeline", "project_store"},
     {"formats", "evaluation"},
-    {"runs", "session", "exports", "imports", "batch", "training"},
+    {"session", "exports", "imports", "batch", "training"},
     {"cli", "commands", "sample", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""

@@ -26,7 +26,7 @@ from vas_tool.project.agreements import box_agreements
 from vas_tool.project.frame_facts import needs_look
 from vas_tool.project.truth import object_from_json, object_json
 from vas_tool.project.worktime import WorkClock, work_seconds
-from vas_tool.runs.crop_runs import crop_plan
+from vas_tool.project_store import crop_plan
 from vas_tool.session import Session
 from vas_tool.types import AmodalBox, Click, NoBox
 from vas_tool.ui.actions import perform

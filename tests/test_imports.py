@@ -28,9 +28,9 @@ from vas_tool.imports.between import between, rate_of, seconds_of
 from vas_tool.imports.diffusion_vas import SampleChoice, import_samples
 from vas_tool.imports.folders import import_sequence_folders, import_tabe
 from vas_tool.imports.tao_amodal import Choice, import_tao_amodal
+from vas_tool.planning.plan import Request
 from vas_tool.project import Project
-from vas_tool.runs.spans import frames_to_track
-from vas_tool.runs.tracking import segment_frame, track
+from vas_tool.project_store import carry_out
 from vas_tool.storage import Stamp
 from vas_tool.types import AmodalBox, Box, NoBox
 
@@ -184,9 +184,7 @@ def test_tracking_needs_no_click_and_answers_go_back(
     project = opened(done.projects[0])
     edit_id = project.edit("track")
     for thing in project.truth.objects:
-        for box in thing.boxes:
-            segment_frame(project, thing.id, box.frame_index, edit_id=edit_id)
-        track(project, thing.id, frames_to_track(project, thing.id, 0, direction="both"), edit_id=edit_id)
+        carry_out(project, Request((thing.id,), ("segment",), ask=True), edit_id=edit_id)
         assert list(project.modal(thing.id)) == [0, 1, 2, 3, 4]
     write_predictions([project], tmp_path / "prediction.json")
     predictions = read_predictions(tmp_path / "prediction.json")

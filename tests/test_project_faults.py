@@ -129,7 +129,7 @@ def test_a_damaged_click_mask_is_made_again_or_left_but_the_project_opens(
         assert 0 in session.project.modal(1), "what was clicked was answered again"
     path.write_bytes(b"")
     with monkeypatch.context() as patch:
-        patch.setattr("vas_tool.session.prompting.segment_frame", lambda *_, **__: 1 / 0)
+        patch.setattr("vas_tool.session.prompting.answer_click", lambda *_, **__: 1 / 0)
         with closing(Session(Project.open(folder))) as session:
             assert 0 not in session.project.layers(1).modal
     closed(folder)
@@ -560,7 +560,7 @@ def test_an_engine_that_leaves_at_a_click_is_told_and_the_click_is_kept(
         raise SystemExit(1)
 
     with closing(Session(Project.open(folder))) as session:
-        monkeypatch.setattr("vas_tool.session.prompting.segment_frame", leave)
+        monkeypatch.setattr("vas_tool.session.prompting.answer_click", leave)
         with pytest.raises(VasToolError, match="SystemExit"):
             session.click(Click(0, 8, 8), object_id=1)
         assert session.project.truth.object(1).clicks

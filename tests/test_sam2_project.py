@@ -15,9 +15,11 @@ from sam2_models import SIZE_WH, TINY, skip_without_sam2, write_checkpoint, writ
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.sam2 import Sam2Segmenter
+from vas_tool.planning.plan import Request, plan
+from vas_tool.planning.snapshot import snapshot_of
+from vas_tool.planning.spans import Direction
 from vas_tool.project import Project
 from vas_tool.project.object_layers import prompts_of
-from vas_tool.runs.spans import Direction, frames_to_track
 from vas_tool.session import Session
 from vas_tool.types import Click, Mask
 
@@ -113,13 +115,19 @@ def test_one_click_both_ways_is_one_track_each_way(session: Session, checkpoint:
     assert_same(session, object_id, before | one_track(session, object_id, checkpoint, FORWARD))
 
 
+def spans_to_track(session: Session, object_id: int) -> list[range]:
+    request = Request((object_id,), ("segment",), frame_index=FIRST, direction="forward")
+    (run,) = plan(snapshot_of(session.project, [object_id]), request)
+    return list(run.spans)
+
+
 def test_spans_are_bridged_over_settled_frames_alone(session: Session) -> None:
     object_id = clicked(session)
-    spans = frames_to_track(session.project, object_id, FIRST, direction="forward")
+    spans = spans_to_track(session, object_id)
     assert spans == [range(3, NUM_FRAMES)]
     tracked(session, object_id, FIRST, "forward")
     session.accept(object_id, 9)
     session.click(Click(4, 36, 25), object_id=object_id)
     session.settle()
     # 5 and 6 lie between the prompted 4 and 7; what follows from 7 and 9 is up to date.
-    assert frames_to_track(session.project, object_id, FIRST, direction="forward") == [range(3, 7)]
+    assert spans_to_track(session, object_id) == [range(3, 7)]

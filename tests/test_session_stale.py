@@ -10,8 +10,8 @@ from fake_engines import SAMPLED, WINDOWED, SampledAmodal, fake_specs, use_fake_
 from vas_tool.engines import registry
 from vas_tool.engines.settings import Parameter
 from vas_tool.planning.review import FrameState, frame_states
+from vas_tool.planning.spans import stretches, windows_with
 from vas_tool.project import Project
-from vas_tool.runs.spans import stretches, windows_with
 from vas_tool.session import Session
 from vas_tool.types import Click, Stroke
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vas_tool.runs.tracking import begun_beside
+from vas_tool.project_store import begun_beside
 
 
 class Areas(dict[int, int]):

@@ -21,11 +21,11 @@ from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS
 from vas_tool.engines.diffusion_vas.window_model import ONLY_AFTERWARDS, WindowModel
 from vas_tool.engines.weights import Weights
 from vas_tool.errors import Cancelled
+from vas_tool.planning import windows
+from vas_tool.planning.cost import in_words
 from vas_tool.project import Project
 from vas_tool.project.window_cache import WindowCache
 from vas_tool.remarks import remarks
-from vas_tool.runs import kept_windows
-from vas_tool.runs.costs import in_words
 from vas_tool.session import Session
 from vas_tool.types import AmodalBox, Canvas, Click, Stroke
 from vas_tool.work import AmodalWork, ContentWork, WindowKey
@@ -249,7 +249,7 @@ def test_windows_count_as_kept_only_for_the_weights_and_the_computer_that_made_t
         elsewhere.setattr(registry, "has_gpu", lambda: True)
         assert costs(session)["amodal"] == (FRAMES, 2)
     with monkeypatch.context() as later:
-        later.setattr(kept_windows, "_version", lambda package: "99.0")
+        later.setattr(windows, "_version", lambda package: "99.0")
         assert costs(session)["amodal"] == (FRAMES, 2)
     (tmp_path / "file").write_bytes(b"weights")
     weights = Weights("w", "", "file", 1, "MIT", other_names=(str(tmp_path / "file"),))

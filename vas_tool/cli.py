@@ -169,6 +169,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--pick", metavar="CHOICE", help="which hypothesis to use on every frame: majority, union, or one of the seeds"
     )
     run.add_argument("--seed", type=int, default=0, help="seed of the engines (default: 0)")
+    run.add_argument("--dry-run", action="store_true", help="print the plan and its cost, and change nothing")
     run.add_argument("--fps", type=float, default=8.0, help="frames per second of the clip (default: 8)")
     _add_intrinsics(run)
     run.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="start in the video (default: 0)")

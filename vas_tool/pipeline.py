@@ -1,57 +1,48 @@
 """The whole method in order, on one page: clicks -> modal masks -> depth -> amodal masks -> content.
 
-The browser, the command line and the batch runner all come through here. Each stage is a generator that gives one
-frame at a time, so that whoever reads it can store, show and stop.
+The page, the command line and Python all come through ``execute``: it runs a plan (``planning.plan``) stage by stage,
+and reads masks from a store and puts results there, a project (``project_store``) or memory (``stores``). Each stage is
+a generator that gives one frame at a time, so that every result is stored and shown as soon as it is there, and a run
+can be stopped.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
-from vas_tool.boxes.cropping import (
-    CroppedClip,
-    CroppedDepths,
-    CroppedMasks,
-    CropPlan,
-    agreement,
-    brought_back,
-    cleared_outside,
-)
+from vas_tool.boxes.cropped_work import CroppedWork
+from vas_tool.boxes.cropping import CropPlan
 from vas_tool.engines import registry
 from vas_tool.engines.base import (
     AmodalCompleter,
-    BoxReader,
     ContentCompleter,
     DepthEstimator,
     Progress,
     SamplingCompleter,
     Segmenter,
+    SelfRating,
     TrackedFrame,
     silent,
 )
-from vas_tool.engines.registry import AUTO, EngineSpec, LoadedEngine
+from vas_tool.engines.registry import LoadedEngine
 from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.errors import PromptError
+from vas_tool.planning import speeds
+from vas_tool.planning.plan import Plan, StageRun
+from vas_tool.stores import Layers, MemoryStore, Store, checked_settings, plan_whole_clip
 from vas_tool.types import STAGES, Canvas, Clip, Content, Depth, Mask, Prompts, Stage
 from vas_tool.work import AmodalWork, ContentWork
 
 Answer = TypeVar("Answer")
+OnFrame = Callable[[int], None]
+"""Told of every frame whose pictures changed."""
 
 
-@dataclass
-class Layers:
-    """What the stages made, frame by frame."""
-
-    modal: dict[int, Mask] = field(default_factory=dict)
-    """frame_index -> (H, W) bool."""
-    depth: dict[int, Depth] = field(default_factory=dict)
-    """frame_index -> (H, W) float32, 1 = nearest."""
-    amodal: dict[int, Mask] = field(default_factory=dict)
-    """frame_index -> (canvas H, W) bool."""
-    content: dict[int, Content] = field(default_factory=dict)
-    """frame_index -> (canvas H, W, 4) uint8 RGBA."""
+def ignore_frame(frame_index: int) -> None:
+    """For callers who do not follow along."""
 
 
 def run(
@@ -73,61 +64,110 @@ def run(
     (before anything is loaded), Cancelled when ``progress`` does.
     """
     names, wanted = engines or {}, set(stages)
-    chosen = _chosen_settings(names, settings or {})
-    canvas = canvas or Canvas(clip.size_wh)
-    frames = range(len(clip))
+    chosen = checked_settings(names, settings or {})
     layers = Layers(modal=dict(prompts.masks))
-
-    # 1. Clicks, boxes and given masks -> modal masks, forwards and backwards from the first prompted frame.
-    if "segment" in wanted:
-        segmenter = registry.load("segment", names.get("segment", AUTO))
-        for span in spans_of(prompts, len(clip)):
-            for tracked in modal_masks(clip, prompts, span, segmenter=segmenter, progress=progress):
-                layers.modal[tracked.frame_index] = tracked.mask
-
-    # 2. Frames -> relative depth.
-    if "depth" in wanted:
-        depth = registry.load("depth", names.get("depth", AUTO))
-        maps = depth_maps(clip, frames, estimator=depth, settings=chosen["depth"], progress=progress)
-        layers.depth.update(maps)
-
-    # 3. Modal masks and depth -> amodal masks, on the canvas.
-    if "amodal" in wanted:
-        amodal = registry.load("amodal", names.get("amodal", AUTO))
-        work = AmodalWork(
-            clip, layers.modal, layers.depth, canvas=canvas, frame_indices=frames, seed=seed, settings=chosen["amodal"]
-        )
-        layers.amodal.update(amodal_masks(work, completer=amodal, progress=progress))
-
-    # 4. The object's colours on the amodal masks.
-    if "content" in wanted:
-        content = registry.load("content", names.get("content", AUTO))
-        paint = ContentWork(
-            clip,
-            layers.modal,
-            layers.amodal,
-            canvas=canvas,
-            frame_indices=frames,
-            seed=seed,
-            settings=chosen["content"],
-        )
-        layers.content.update(content_pictures(paint, completer=content, progress=progress))
+    store = MemoryStore(clip, prompts, canvas or Canvas(clip.size_wh), seed=seed, set_of=chosen, layers=layers)
+    execute(plan_whole_clip(prompts, len(clip), stages=wanted, engines=names), store, progress=progress)
     return layers
 
 
-def _chosen_settings(names: Mapping[Stage, str], settings: Mapping[Stage, Settings]) -> dict[Stage, Settings]:
-    """Checked settings for every stage; also for stages that do not run: a misspelt one must not go unnoticed."""
-    given = {stage: (registry.spec_of(stage, names.get(stage, AUTO)), kept) for stage, kept in settings.items()}
-    checked = {stage: registry.checked_settings(spec, kept) for stage, (spec, kept) in given.items()}
-    return {stage: checked.get(stage, NO_SETTINGS) for stage in STAGES}
+# --- the plan, run by run -------------------------------------------------------------------------------------------
 
 
-def spans_of(prompts: Prompts, num_frames: int) -> list[range]:
-    """Forwards from the first prompted frame, then backwards from it. Raises PromptError when there is none."""
-    if not prompts.frame_indices:
-        raise PromptError("nothing is prompted; click the object on one frame first")
-    first = prompts.frame_indices[0]
-    return [span for span in (range(first, num_frames), range(first - 1, -1, -1)) if len(span)]
+def execute(plan: Plan, store: Store, *, on_frame: OnFrame = ignore_frame, progress: Progress = silent) -> None:
+    """Run a plan. Raises Cancelled when ``progress`` does, and what engines raise; finished frames are stored."""
+    for planned in plan:
+        run = store.now(planned)
+        for frame_index in store.take_kept(run, progress=progress):
+            on_frame(frame_index)
+        if not run.spans and not run.asked:
+            continue
+        loaded: LoadedEngine[Any] = registry.load(run.stage, run.engine)
+        start = time.monotonic()
+        for frame_index, answer in ANSWERS[run.stage](run, store, loaded, progress=progress):
+            if frame_index in run.frames and store.put(run, frame_index, answer):
+                on_frame(frame_index)
+        if run.cost.units:
+            speeds.remember(run.cost.work, (time.monotonic() - start) / run.cost.units)
+
+
+def _segment(
+    run: StageRun, store: Store, loaded: LoadedEngine[Segmenter], *, progress: Progress
+) -> Iterator[tuple[int, TrackedFrame]]:
+    """1. Clicks, boxes and given masks -> modal masks: on their own frames, then tracked away from them."""
+    for done, frame_index in enumerate(run.asked):
+        if run.spans:
+            progress(done, len(run.asked), "clicked frames")
+        with loaded.lock:
+            prompts = store.prompts_on(run, frame_index)
+            answer = answered(loaded.engine, store.clip, frame_index, prompts=prompts, quick=run.quick)
+        yield frame_index, answer
+    total, done = sum(map(len, run.spans)), 0
+
+    def step(_done: int, _total: int, _what: str) -> None:
+        progress(done, total, "modal masks")
+
+    for span in run.spans:
+        prompts = store.prompts(run, span)
+        for tracked in modal_masks(store.clip, prompts, span, segmenter=loaded, progress=step):
+            yield tracked.frame_index, tracked
+            done += 1
+            step(0, 0, "")
+
+
+def _depth(
+    run: StageRun, store: Store, loaded: LoadedEngine[DepthEstimator], *, progress: Progress
+) -> Iterator[tuple[int, Depth]]:
+    """2. Frames -> relative depth."""
+    settings = store.settings(run)
+    for span in run.spans:
+        yield from depth_maps(store.clip, span, estimator=loaded, settings=settings, progress=progress)
+
+
+def _amodal(
+    run: StageRun, store: Store, loaded: LoadedEngine[AmodalCompleter], *, progress: Progress
+) -> Iterator[tuple[int, Any]]:
+    """3. Modal masks and depth -> amodal masks on the canvas: one a frame, or one a seed (hypotheses)."""
+    for span in run.spans:
+        work, crops = store.amodal_work(run, span)
+        if run.layer == "hypotheses":
+            yield from amodal_hypotheses(work, run.seeds, completer=loaded, crops=crops, progress=progress)
+        else:
+            yield from amodal_masks(work, completer=loaded, crops=crops, progress=progress)
+
+
+def _content(
+    run: StageRun, store: Store, loaded: LoadedEngine[ContentCompleter], *, progress: Progress
+) -> Iterator[tuple[int, Content]]:
+    """4. The object's colours on the amodal masks."""
+    for span in run.spans:
+        yield from content_pictures(store.content_work(run, span), completer=loaded, progress=progress)
+
+
+ANSWERS: Mapping[Stage, Callable[..., Iterator[tuple[int, Any]]]] = {
+    "segment": _segment,
+    "depth": _depth,
+    "amodal": _amodal,
+    "content": _content,
+}
+"""By stage: frame_index and answer, one after the other."""
+
+
+# --- one engine at a time: what the stages ask ------------------------------------------------------------------------
+
+
+def answered(engine: Segmenter, clip: Clip, frame_index: int, *, prompts: Prompts, quick: bool = False) -> TrackedFrame:
+    """Stage 1 on one frame that carries clicks, a box or a mask; ``quick``: as ``Segmenter.segment`` says."""
+    if isinstance(engine, SelfRating):
+        return engine.rated(clip, frame_index, prompts, quick=quick)
+    return TrackedFrame(frame_index, engine.segment(clip, frame_index, prompts, quick=quick), certainty=1.0)
+
+
+def prepare(clip: Clip, frame_index: int, *, engine: str) -> None:
+    """Let a segment engine get ready for a click on a frame."""
+    loaded = registry.load("segment", engine)
+    with loaded.lock:
+        loaded.engine.prepare(clip, frame_index)
 
 
 def modal_masks(
@@ -150,69 +190,6 @@ def depth_maps(
     return locked(estimator, estimator.engine.estimate(clip, frame_indices, settings=checked, progress=progress))
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """The work of the amodal stage, and the crops around the object's amodal boxes through which it is looked at."""
-
-    work: AmodalWork
-    crops: CropPlan | None
-
-    def to(self, spec: EngineSpec) -> AmodalWork:
-        """What the engine is asked: the same work, or that on the crops; with checked settings."""
-        work = replace(self.work, settings=registry.checked_settings(spec, self.work.settings))
-        if self.crops is None:
-            return work
-        return replace(
-            work,
-            clip=CroppedClip(work.clip, self.crops),
-            modal=CroppedMasks(work.modal, self.crops),
-            depth=CroppedDepths(work.depth, self.crops),
-            canvas=Canvas(self.crops.size_wh),
-        )
-
-    def counts(self, frame_index: int) -> bool:
-        """Whether the engine's answer for a frame counts."""
-        return self.crops is None or frame_index in self.crops.boxes
-
-    def whole(self, frame_index: int, mask: Mask) -> Mask:
-        """An engine's answer on the canvas, with what is seen of the object in it.
-
-        From a crop it is brought back and cleared outside the box; what is seen stays, even beyond the box.
-        """
-        if self.crops is not None:
-            mask = brought_back(mask, self.crops, frame_index, canvas=self.work.canvas)
-        return self.covering(frame_index, mask)
-
-    def covering(self, frame_index: int, mask: Mask) -> Mask:
-        """A mask on the canvas, with what is seen of the object in it."""
-        if frame_index not in self.work.modal:
-            return mask
-        mask = mask.copy()
-        mask[self.work.canvas.window] |= self.work.modal[frame_index]
-        return mask
-
-
-BOXES_AGREE = 0.9
-"""IoU of the given box and the answer's from which an engine that reads boxes is believed without doing so. On
-``assets/tao_made`` and the sample 0.95 was better for it still, on filmed clips with things in front worse."""
-
-
-def _boxed(shown: _Shown, engine: AmodalCompleter) -> Callable[[int, Mask], Mask]:
-    """A function: frame_index, whole mask -> the same, or the outline from the boxes where the mask misses its box."""
-    if shown.crops is None or not isinstance(engine, BoxReader):
-        return lambda _, mask: mask
-    boxes, canvas = shown.crops.boxes, shown.work.canvas
-    outline = engine.outlines(shown.work.modal, boxes, canvas=canvas)
-
-    def better(frame_index: int, mask: Mask) -> Mask:
-        box = boxes[frame_index]
-        if agreement(mask, box, canvas) >= BOXES_AGREE:
-            return mask
-        return shown.covering(frame_index, cleared_outside(outline(frame_index), box, canvas))
-
-    return better
-
-
 def amodal_masks(
     work: AmodalWork,
     *,
@@ -227,12 +204,11 @@ def amodal_masks(
     answered. What is seen belongs to the whole object: every answer is united with the modal mask (Diffusion-VAS
     demo.py), but for benchmarks that want the engine's own word (``united``; there are no crops then).
     """
-    shown = _Shown(work, crops)
-    answers = completer.engine.complete(shown.to(completer.spec), progress=progress)
-    better = _boxed(shown, completer.engine)
-    for frame_index, mask in locked(completer, answers):
-        if shown.counts(frame_index):
-            yield frame_index, better(frame_index, shown.whole(frame_index, mask)) if united else mask
+    cropped = CroppedWork(replace(work, settings=registry.checked_settings(completer.spec, work.settings)), crops)
+    whole = cropped.bringing_back(completer.engine)
+    for frame_index, mask in locked(completer, completer.engine.complete(cropped.shown, progress=progress)):
+        if cropped.counts(frame_index):
+            yield frame_index, whole(frame_index, mask) if united else mask
 
 
 def amodal_hypotheses(
@@ -252,39 +228,33 @@ def amodal_hypotheses(
         raise PromptError(f"hypotheses need at least one seed, and each only once; got {list(seeds)}")
     engine = completer.engine
     if not isinstance(engine, SamplingCompleter):
-        yield from _one_run_a_seed(work, seeds, completer=completer, crops=crops, progress=progress)
+        bars = _shared(progress, len(seeds))
+        works = [replace(work, seed=seed) for seed in seeds]
+        runs = [
+            amodal_masks(one, completer=completer, crops=crops, progress=bar)
+            for one, bar in zip(works, bars, strict=True)
+        ]
+        yield from ((answers[0][0], tuple(mask for _, mask in answers)) for answers in zip(*runs, strict=True))
         return
-    shown = _Shown(work, crops)
-    answers = engine.sample(shown.to(completer.spec), seeds, progress=progress)
-    better = _boxed(shown, completer.engine)
-    for frame_index, masks in locked(completer, answers):
-        if shown.counts(frame_index):
-            yield frame_index, tuple(better(frame_index, shown.whole(frame_index, mask)) for mask in masks)
+    cropped = CroppedWork(replace(work, settings=registry.checked_settings(completer.spec, work.settings)), crops)
+    whole = cropped.bringing_back(completer.engine)
+    for frame_index, masks in locked(completer, engine.sample(cropped.shown, seeds, progress=progress)):
+        if cropped.counts(frame_index):
+            yield frame_index, tuple(whole(frame_index, mask) for mask in masks)
 
 
-def _one_run_a_seed(
-    work: AmodalWork,
-    seeds: Sequence[int],
-    *,
-    completer: LoadedEngine[AmodalCompleter],
-    crops: CropPlan | None,
-    progress: Progress,
-) -> Iterator[tuple[int, tuple[Mask, ...]]]:
-    counts = [0] * len(seeds)
+def _shared(progress: Progress, num_runs: int) -> list[Progress]:
+    """The progress of runs that go forward together, told as one."""
+    counts = [0] * num_runs
 
-    def share(run: int) -> Progress:
+    def of_run(run: int) -> Progress:
         def report(done: int, total: int, what: str, /) -> None:
             counts[run] = done
-            progress(sum(counts), total * len(seeds), what)
+            progress(sum(counts), total * num_runs, what)
 
         return report
 
-    runs = [
-        amodal_masks(replace(work, seed=seed), completer=completer, crops=crops, progress=share(run))
-        for run, seed in enumerate(seeds)
-    ]
-    for answers in zip(*runs, strict=True):
-        yield answers[0][0], tuple(mask for _, mask in answers)
+    return [of_run(run) for run in range(num_runs)]
 
 
 def content_pictures(

@@ -3,93 +3,137 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from vas_tool.boxes.files import read_boxes
-from vas_tool.boxes.keyframes import beyond, boxes_by_frame, canvas_for, drawn
-from vas_tool.commands.run_arguments import (
-    box_of,
-    click_of,
-    engines_of,
-    object_id_of,
-    recipe_of,
-    seeds_of,
-    stages_of,
-    with_settings,
-)
+from vas_tool.boxes.keyframes import beyond, boxes_by_frame
+from vas_tool.commands.run_arguments import RunArguments, with_settings
+from vas_tool.commands.run_objects import boxed, objects_meant, truth_with
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines.base import Progress
-from vas_tool.errors import InputError, PromptError
-from vas_tool.formats.cameras import camera_of
+from vas_tool.errors import InputError
 from vas_tool.formats.mask_folder import MaskFolder
 from vas_tool.formats.sequences import give_masks, import_sequences, is_sequences_folder, masks_for
+from vas_tool.pipeline import execute
+from vas_tool.planning.cost import duration, extent, in_words
+from vas_tool.planning.plan import COMPLETION, Request, StageRun, costs_of, distinct_seeds, plan, plan_and_outcome
+from vas_tool.planning.predicted import with_given
 from vas_tool.planning.setup import chosen_engine
+from vas_tool.planning.snapshot import snapshot_of
 from vas_tool.project import Project
+from vas_tool.project.head import is_project
 from vas_tool.project.object_layers import OCCLUDED_SHARE
-from vas_tool.project.object_stamps import asked_on
-from vas_tool.project.truth import AnnotatedObject, Pick, Truth
+from vas_tool.project.truth import Truth
+from vas_tool.project_store import ProjectStore
 from vas_tool.remarks import counted, ranges, remarks
-from vas_tool.runs.completion import complete, completion_costs, hypotheses_costs, hypothesize
-from vas_tool.runs.costs import StageCost, in_words
-from vas_tool.runs.hypothesis_runs import distinct_seeds
-from vas_tool.runs.spans import frames_to_track
-from vas_tool.runs.tracking import segment_frame, track
-from vas_tool.types import Box, BoxKeyframe, Canvas, Click, Stage
+from vas_tool.types import Canvas
 
 
 def run(options: Namespace) -> int:
     """Run ``vas-tool run`` for one object, or for several objects of an existing project. Returns the exit status."""
-    bar, seeds = ProgressBar(), seeds_of(options)
-    stages, engines = stages_of(options.stages), engines_of(options.engine)
-    recipe = recipe_of(options.pick, seeds) if options.pick else None
-    marks: list[Click | Box] = [*map(click_of, options.click), *map(box_of, options.box)]
+    bar, asked = ProgressBar(), RunArguments.of(options)
     fresh = not is_project(options.project or options.source)
-    camera = camera_of(options.intrinsics) if options.intrinsics else None
     if fresh:
-        with_settings(
-            Truth(Canvas((1, 1)), engines=engines), options.settings
-        )  # errors are reported before a long import
-    project = _project(options, bar)
-    bar.close()
-    for note in project.source.notes:
-        print(note, file=sys.stderr)
-    try:
+        with_settings(Truth(Canvas((1, 1)), engines=asked.engines), options.settings)  # told before a long import
+    with _opened(options, bar) as project:
+        bar.close()
+        for note in project.source.notes:
+            print(note, file=sys.stderr)
         masks = _masks(project, options, bar) if options.masks else None
-        things = _boxed(project, options, _objects(project, options, marks, masks=masks, fresh=fresh))
-        truth = replace(project.truth, engines={**project.truth.engines, **engines}, seed=options.seed)
-        truth = truth if camera is None else replace(truth, intrinsics=camera(project.clip.size_wh))
-        truth = _cropping(project, options, truth=truth, boxes=[b for thing in things for b in thing.amodal_boxes])
-        truth = with_settings(truth, options.settings)
-        for thing in things:
-            picked = thing.picking(Pick(0, len(project.clip) - 1, recipe)) if recipe is not None else thing
-            truth = truth.with_object(picked)
-        edit_id = project.edit(f"run on {', '.join(thing.label for thing in things)}", truth)
-        for thing, given in zip(things, masks.objects if masks else (), strict=False):
+        meant = objects_meant(project, options, asked.marks, masks=masks, fresh=fresh)
+        objects = boxed(project, options, meant)
+        truth = truth_with(project, options, asked, objects=objects)
+        requests = _requests([thing.id for thing in objects], asked)
+        if options.dry_run:
+            _show(project, truth, masks=masks, requests=requests)
+            return 0
+        edit_id = project.edit(f"run on {', '.join(thing.label for thing in objects)}", truth)
+        for thing, given in zip(objects, masks.objects if masks else (), strict=False):
             give_masks(project, thing, given, edit_id=edit_id, progress=bar)
-        for thing in things:
+        for thing in objects:
             with remarks() as heard:
-                if "segment" in stages:
-                    _segment(project, thing.id, edit_id=edit_id, progress=bar)
-                _complete(project, thing.id, stages, seeds=seeds, edit_id=edit_id, progress=bar)
+                for request in requests:
+                    _carry_out(project, replace(request, object_ids=(thing.id,)), edit_id=edit_id, progress=bar)
             bar.close()
             _report(project, thing.id)
             for words in heard.words:
                 print(f"{words}.")
-    finally:
-        project.close()
     return 0
 
 
-def is_project(folder: Path) -> bool:
-    """Return whether the folder is a project."""
-    return (folder / "project.json").is_file()
+def _requests(object_ids: Sequence[int], asked: RunArguments) -> list[Request]:
+    """What is to be made, in order: modal masks, hypotheses, and the rest."""
+    ids, requests = tuple(object_ids), []
+    if "segment" in asked.stages:
+        requests.append(Request(ids, ("segment",), ask=True))
+    if asked.seeds and "amodal" in asked.stages:
+        requests.append(Request(ids, ("depth", "amodal"), seeds=asked.seeds))
+    if rest := tuple(stage for stage in COMPLETION if stage in asked.stages):
+        requests.append(Request(ids, rest))
+    return requests
 
 
-def _project(options: Namespace, progress: Progress) -> Project:
-    folder, source = options.project or options.source, options.source
+def _carry_out(project: Project, request: Request, *, edit_id: int, progress: Progress) -> None:
+    """Run what one request needs; says on the error stream what it would cost before it starts."""
+    planned = plan(snapshot_of(project, request.object_ids, priced=True), request)
+    what = "to make"
+    if request.seeds:
+        spec = chosen_engine(project.truth, "amodal")
+        if not spec.seeded:
+            print(f"the amodal engine {spec.name} gives one answer, whatever the seed", file=sys.stderr)
+        what = counted(len(distinct_seeds(spec, request.seeds)), "hypothesis", "hypotheses")
+    if "segment" not in request.stages and (words := in_words(costs_of(planned))):
+        print(f"{what}: {words}", file=sys.stderr)
+    execute(planned, ProjectStore(project, edit_id), progress=progress)
+
+
+def _show(project: Project, truth: Truth, *, masks: MaskFolder | None, requests: list[Request]) -> None:
+    """Print what a run would make, and change nothing."""
+    ids = requests[0].object_ids
+    snapshot = snapshot_of(project, ids, truth=truth, priced=True)
+    for object_id, given in zip(ids, masks.objects if masks else (), strict=False):
+        snapshot = with_given(snapshot, object_id, given.read)
+    runs: list[StageRun] = []
+    for request in requests:
+        planned, snapshot = plan_and_outcome(snapshot, request)
+        runs += [run for run in planned if run.frames or run.kept]
+    for run in runs:
+        print(_line(run, truth))
+    known = [run.cost.seconds for run in runs if run.cost.seconds is not None]
+    if not runs:
+        print("nothing to make")
+    elif known:
+        print(f"in all: about {duration(sum(known))}{'' if len(known) == len(runs) else ' for what was timed here'}")
+
+
+def _line(run: StageRun, truth: Truth) -> str:
+    """One run of a dry run: ``car: amodal 36 frames by builtin (missing); about 40 s``."""
+    whose = "clip" if run.object_id is None else truth.object(run.object_id).label
+    taken_from = run.recipe.words if run.recipe else "what is there"
+    kept = f"{run.cost.name} {counted(len(run.kept), 'frame')} from {taken_from}"
+    made = f"{run.cost.name} {extent(run.cost)} by {run.engine}"
+    what = ", ".join([kept] * bool(run.kept) + [made] * bool(run.frames))
+    seconds = run.cost.seconds
+    time = "not yet timed at this size" if seconds is None else f"about {duration(seconds)}"
+    return f"{whose}: {what} ({run.reason})" + (f"; {time}" if run.frames else "")
+
+
+@contextmanager
+def _opened(options: Namespace, progress: Progress) -> Iterator[Project]:
+    """The project, closed at the end. A dry run imports into a folder that is removed again."""
+    folder = options.project or options.source
+    with ExitStack() as opened:
+        if options.dry_run and not is_project(folder):
+            folder = Path(opened.enter_context(tempfile.TemporaryDirectory())) / "project"
+        yield opened.enter_context(closing(_project(options, folder, progress)))
+
+
+def _project(options: Namespace, folder: Path, progress: Progress) -> Project:
+    source = options.source
     if is_project(folder):
         return Project.open(folder)
     if options.project is None:
@@ -115,135 +159,6 @@ def _masks(project: Project, options: Namespace, progress: Progress) -> MaskFold
     for note in masks.notes:
         print(f"{options.masks}: {note}", file=sys.stderr)
     return masks
-
-
-def _objects(
-    project: Project, options: Namespace, marks: Sequence[Click | Box], *, masks: MaskFolder | None, fresh: bool
-) -> list[AnnotatedObject]:
-    """Return the chosen objects, with the prompts of the command line.
-
-    A new label makes a new object, and masks of several objects make several. In a ``fresh`` project, which the import
-    of
-    the source made, all objects are chosen.
-    """
-    told = bool(marks or masks)
-    things = list(project.truth.objects) if fresh and not told else []
-    things = things or _chosen(project, options)
-    if len(things) > 1 and (told or options.amodal_boxes not in (None, "project")):
-        raise InputError("clicks, boxes and masks are of one object; choose it with --object ID")
-    if masks and len(masks.objects) > 1:
-        return _new_objects(project, options, masks, alone=not marks and things[0].id == project.truth.next_object_id)
-    if not told and not any(thing.prompted() for thing in things):
-        raise PromptError("nothing says which object is meant; give --click FRAME,X,Y, --box or --masks")
-    for mark in marks:
-        _require_inside(project, mark)
-    return [_marked(thing, marks) for thing in things if told or thing.prompted()]
-
-
-def _new_objects(project: Project, options: Namespace, masks: MaskFolder, *, alone: bool) -> list[AnnotatedObject]:
-    """Return one new object for each object of the masks, if the masks ``alone`` determine the objects."""
-    if not alone:
-        names = ", ".join(given.name for given in masks.objects)
-        raise InputError(
-            f"{options.masks} has masks of {len(masks.objects)} objects (values {names}), which become new ones; leave "
-            "out --object, clicks and boxes, give another --label, or say with --mask-values binary that it is one"
-        )
-    first = project.truth.next_object_id
-    ids = range(first, first + len(masks.objects))
-    return [AnnotatedObject(i, options.label or f"object {i}") for i in ids]
-
-
-def _chosen(project: Project, options: Namespace) -> list[AnnotatedObject]:
-    there = project.truth.objects
-    if options.object == "all":
-        return list(there)
-    if options.object is not None:
-        return [project.truth.object(object_id_of(options.object))]
-    named = [thing for thing in there if options.label in (None, thing.label)]
-    if len(named) > 1:
-        ids = ", ".join(f"{thing.id} ({thing.label})" for thing in named)
-        raise InputError(
-            f"{project.folder} has several objects that can be meant: {ids}; say --object ID or --object all"
-        )
-    fresh = project.truth.next_object_id
-    return named or [AnnotatedObject(fresh, options.label or f"object {fresh}")]
-
-
-def _marked(thing: AnnotatedObject, marks: Sequence[Click | Box]) -> AnnotatedObject:
-    clicks = tuple(mark for mark in marks if isinstance(mark, Click) and mark not in thing.clicks)
-    boxes = {box.frame_index: box for box in (*thing.boxes, *(mark for mark in marks if isinstance(mark, Box)))}
-    return replace(thing, clicks=(*thing.clicks, *clicks), boxes=tuple(boxes.values()))
-
-
-def _boxed(project: Project, options: Namespace, things: list[AnnotatedObject]) -> list[AnnotatedObject]:
-    """Return the objects with the amodal boxes of the command line."""
-    if options.amodal_boxes is None:
-        return things
-    if options.amodal_boxes != "project":
-        boxes = read_boxes(Path(options.amodal_boxes), num_frames=len(project.clip))
-        return [replace(thing, amodal_boxes=boxes) for thing in things]
-    without = [thing.label for thing in things if not drawn(thing.amodal_boxes)]
-    if len(without) == len(things):
-        raise InputError(
-            f"no amodal boxes of {', '.join(without)} in {project.folder}; give a FILE, or draw them in the tool"
-        )
-    if without:
-        print(f"{', '.join(without)}: no amodal boxes, so not cropped", file=sys.stderr)
-    return things
-
-
-def _cropping(project: Project, options: Namespace, *, truth: Truth, boxes: Sequence[BoxKeyframe]) -> Truth:
-    """Return the project's truth with the crop rule of the command line, and a canvas that contains the boxes."""
-    crop = truth.crop if options.pad is None else replace(truth.crop, margin=options.pad)
-    crop = replace(
-        crop,
-        keep_aspect=crop.keep_aspect and not options.stretch,
-        span=crop.span or options.one_crop,
-        compare=crop.compare and not options.no_uncropped,
-    )
-    wanted = canvas_for(drawn(boxes), project.clip.size_wh)
-    grows = wanted.size_wh > truth.canvas.size_wh
-    return replace(truth, crop=crop, canvas=wanted if grows else truth.canvas)
-
-
-def _require_inside(project: Project, mark: Click | Box) -> None:
-    width, height = project.clip.size_wh
-    x, y = (mark.x, mark.y) if isinstance(mark, Click) else (max(mark.x0, 0), max(mark.y0, 0))
-    if not (mark.frame_index < len(project.clip) and 0 <= x < width and 0 <= y < height):
-        raise PromptError(
-            f"{mark.words} lies outside the clip ({width} x {height} pixels, frames 0 to {len(project.clip) - 1}); "
-            "give one inside"
-        )
-
-
-def _segment(project: Project, object_id: int, *, edit_id: int, progress: Progress) -> None:
-    thing = project.truth.object(object_id)
-    for frame_index in sorted(asked_on(thing)):
-        segment_frame(project, object_id, frame_index, edit_id=edit_id)
-    spans = frames_to_track(project, object_id, 0, direction="both")
-    track(project, object_id, spans, edit_id=edit_id, progress=progress)
-
-
-def _complete(
-    project: Project, object_id: int, stages: list[Stage], *, seeds: list[int], edit_id: int, progress: Progress
-) -> None:
-    """The other stages; says on the error stream what they would cost before they start."""
-    if seeds and "amodal" in stages:
-        spec = chosen_engine(project.truth, "amodal")
-        if not spec.seeded:
-            print(f"the amodal engine {spec.name} gives one answer, whatever the seed", file=sys.stderr)
-        _tell_cost(
-            counted(len(distinct_seeds(spec, seeds)), "hypothesis", "hypotheses"),
-            hypotheses_costs(project, object_id, seeds),
-        )
-        hypothesize(project, object_id, seeds, edit_id=edit_id, progress=progress)
-    _tell_cost("to make", completion_costs(project, [object_id], stages))
-    complete(project, [object_id], edit_id=edit_id, progress=progress, stages=stages)
-
-
-def _tell_cost(what: str, costs: list[StageCost]) -> None:
-    if words := in_words(costs):
-        print(f"{what}: {words}", file=sys.stderr)
 
 
 def _report(project: Project, object_id: int) -> None:

@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from vas_tool.engines import registry
 from vas_tool.errors import InputError, PromptError
+from vas_tool.formats.cameras import Camera, camera_of
 from vas_tool.hypotheses import Recipe
-from vas_tool.project.truth import Truth
-from vas_tool.runs.hypothesis_runs import MOST_HYPOTHESES
+from vas_tool.project.truth import MOST_HYPOTHESES, Truth
 from vas_tool.types import STAGES, Box, Click, Stage
+
+
+@dataclass(frozen=True)
+class RunArguments:
+    """What was given to ``vas-tool run``, as far as it can be read before a project is open."""
+
+    stages: tuple[Stage, ...]
+    seeds: tuple[int, ...]
+    """Of the hypotheses that are asked for."""
+    engines: Mapping[str, str]
+    """stage -> name."""
+    recipe: Recipe | None
+    """The hypothesis that is chosen."""
+    marks: tuple[Click | Box, ...]
+    camera: Camera | None
+
+    @classmethod
+    def of(cls, options: Namespace) -> RunArguments:
+        """Read them. Raises InputError, PromptError and EngineError for what cannot be meant."""
+        seeds = seeds_of(options)
+        stages, engines = stages_of(options.stages), engines_of(options.engine)
+        recipe = recipe_of(options.pick, seeds) if options.pick else None
+        marks: tuple[Click | Box, ...] = (*map(click_of, options.click), *map(box_of, options.box))
+        camera = camera_of(options.intrinsics) if options.intrinsics else None
+        return cls(tuple(stages), tuple(seeds), engines, recipe, marks, camera)
 
 
 def seeds_of(options: Namespace) -> list[int]:

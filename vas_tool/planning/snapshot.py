@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from vas_tool.engines.registry import EngineSpec
+from vas_tool.planning import speeds
 from vas_tool.planning.fingerprint import Fingerprint, digest_of
 from vas_tool.planning.setup import SetupOf, chosen_engine, setups
 from vas_tool.project import Project
 from vas_tool.project.object_stamps import ObjectStamps
 from vas_tool.project.truth import Truth
+from vas_tool.project.window_cache import FOLDER, WindowCache
 from vas_tool.stamp_index import Stamps
 from vas_tool.types import SizeWH, Stage
 
@@ -75,10 +77,19 @@ def _text(made_from: Fingerprint) -> str:
     return "~".join((made_from.source, *made_from.setup))
 
 
-def snapshot_of(project: Project, object_ids: Iterable[int] | None = None) -> Snapshot:
-    """A project as it is now; only these objects, where they are named."""
+def snapshot_of(
+    project: Project, object_ids: Iterable[int] | None = None, *, truth: Truth | None = None, priced: bool = False
+) -> Snapshot:
+    """A project as it is now; only these objects, where they are named.
+
+    ``truth``: as it would be if that were its truth. ``priced``: with what costs are told from, the windows that are
+    kept and the speeds of this machine.
+    """
+    if priced:
+        kept, seconds = frozenset(WindowCache(project.folder / FOLDER).labelled()), speeds.all_seconds()
+        return replace(snapshot_of(project, object_ids, truth=truth), kept_windows=kept, seconds=seconds)
     with project.mutex:
-        truth = project.truth
+        truth = truth or project.truth
         ids = [thing.id for thing in truth.objects] if object_ids is None else object_ids
         objects = {i: project.layers(i).stamps(truth.object(i)) for i in ids}
         return Snapshot(truth, len(project.clip), project.source.sha256[:12], project.depth.stamps(), objects)

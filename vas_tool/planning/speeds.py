@@ -26,7 +26,7 @@ def speeds_file() -> Path:
 
 def seconds_for(work: str) -> float | None:
     """Seconds that one unit of a kind of work took the last time; None when it was never done here."""
-    return _read().get(work)
+    return all_seconds().get(work)
 
 
 def remember(work: str, seconds: float) -> None:
@@ -34,10 +34,11 @@ def remember(work: str, seconds: float) -> None:
     with _MUTEX, suppress(ProjectError, OSError):
         file = speeds_file()
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, json.dumps({**_read(), work: seconds}, indent=1).encode())
+        write_atomically(file, json.dumps({**all_seconds(), work: seconds}, indent=1).encode())
 
 
-def _read() -> dict[str, float]:
+def all_seconds() -> dict[str, float]:
+    """Kind of work -> seconds that one unit of it took the last time."""
     try:
         data = json.loads(speeds_file().read_bytes())
     except (OSError, ValueError):  # never written, or not worth a word

@@ -149,16 +149,23 @@ class Staleness:
 
     def hypothesis_is_ours(self, frame_index: int, seed: int) -> bool:
         """Whether a hypothesis holds and the engine that is chosen now made it."""
-        stamp, spec = self.hypothesis(frame_index, seed), self.snapshot.engine("amodal")
-        by_it = stamp is not None and (stamp.engine, stamp.revision) == (spec.name, spec.revision)
-        return by_it and self.hypothesis_holds(frame_index, seed)
+        stamp, recipe = self.hypothesis(frame_index, seed), Recipe.of_seed(seed)
+        return stamp is not None and self._is_ours(stamp, frame_index, self.amodal_inputs, recipe=recipe)
 
-    def is_uncropped_by_it(self, stamp: Stamp | None, frame_index: int) -> bool:
+    def is_uncropped(self, stamp: Stamp | None, frame_index: int) -> bool:
         """Whether the engine that is chosen now made a mask without the crop, from what holds now."""
+        return stamp is not None and stamp.crop is None and self._is_ours(stamp, frame_index, self.uncropped_inputs)
+
+    def amodal_is_of_seed(self, frame_index: int, seed: int) -> bool:
+        """Whether the amodal mask of a frame is what the chosen engine would make for a seed."""
+        stamp, recipe = self.stamps.amodal.get(frame_index), Recipe.of_seed(seed)
+        return stamp is not None and self._is_ours(stamp, frame_index, self.amodal_inputs, recipe=recipe)
+
+    def _is_ours(self, stamp: Stamp, frame_index: int, inputs: AmodalInputs, *, recipe: Recipe | None = None) -> bool:
         spec = self.snapshot.engine("amodal")
-        if stamp is None or (stamp.engine, stamp.revision, stamp.crop) != (spec.name, spec.revision, None):
+        if (stamp.engine, stamp.revision) != (spec.name, spec.revision):
             return False
-        return stamp.made_from == self.uncropped_inputs.like(stamp.made_from, frame_index, spec.name)
+        return stamp.made_from == inputs.like(stamp.made_from, frame_index, spec.name, recipe=recipe)
 
     # --- engines ----------------------------------------------------------------------------------------------------
 

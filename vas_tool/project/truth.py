@@ -35,6 +35,9 @@ MOST_PADDING = 4
 
 MOST_SEED = 2**63 - 1
 
+MOST_HYPOTHESES = 16
+"""Of one run: more cannot be told apart side by side."""
+
 MOST_OBJECTS = 1_000_000
 """Numbers of objects."""
 

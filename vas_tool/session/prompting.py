@@ -16,7 +16,7 @@ from vas_tool.project import Project
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.object_stamps import asked_on
 from vas_tool.project.truth import AnnotatedObject
-from vas_tool.runs.tracking import segment_frame
+from vas_tool.project_store import answer_click
 from vas_tool.session.desk import Desk
 from vas_tool.session.jobs import WAITING_SECONDS, LatestOnly, without_damaged
 from vas_tool.storage import Stamp
@@ -141,14 +141,14 @@ class Prompting(Desk):
 
     def _answer(self, object_id: int, frame_index: int, *, edit_id: int) -> None:
         with self._noticed():
-            without_damaged(lambda: segment_frame(self.project, object_id, frame_index, edit_id=edit_id, quick=True))
+            without_damaged(lambda: answer_click(self.project, object_id, frame_index, edit_id=edit_id, quick=True))
         self._frame_changed(frame_index)
         if chosen_engine(self.project.truth, "segment").at_once:
             return  # asked again, it would wait for another turn and answer the same
 
         def refine() -> None:
             with suppress(PromptError), self._noticed():  # taken back before its turn came
-                if segment_frame(self.project, object_id, frame_index, edit_id=edit_id):
+                if answer_click(self.project, object_id, frame_index, edit_id=edit_id):
                     self._frame_changed(frame_index)
 
         self._refiner.put((object_id, frame_index), refine)

@@ -17,6 +17,7 @@ from vas_tool.engines import registry
 from vas_tool.engines.settings import SettingValue
 from vas_tool.errors import EngineError, ProjectError, PromptError, VasToolError
 from vas_tool.files import from_json, read_plain, storable, write_atomically
+from vas_tool.pipeline import prepare
 from vas_tool.planning.setup import chosen_engine
 from vas_tool.project import Project
 from vas_tool.project.agreements import box_agreements
@@ -26,7 +27,6 @@ from vas_tool.project.object_layers import require_frame
 from vas_tool.project.truth import MOST_PADDING
 from vas_tool.project.worktime import WorkClock
 from vas_tool.remarks import counted
-from vas_tool.runs.tracking import prepare_frame
 from vas_tool.session.boxing import Boxing
 from vas_tool.session.jobs import LatestOnly
 from vas_tool.session.working import Working
@@ -253,7 +253,8 @@ class Session(Boxing, Working):
     def _get_ready(self) -> None:
         frame_index = self.place.get("frame", 0)
         if isinstance(frame_index, int) and 0 <= frame_index < len(self.project.clip):
-            self._preparer.put("frame", lambda: prepare_frame(self.project, frame_index))
+            engine = chosen_engine(self.project.truth, "segment").name
+            self._preparer.put("frame", lambda: prepare(self.project.clip, frame_index, engine=engine))
 
     def _read_place(self) -> dict[str, Any]:
         try:

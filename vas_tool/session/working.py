@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from vas_tool.engines import registry
-from vas_tool.engines.base import Progress
 from vas_tool.errors import NothingToDo, PromptError
 from vas_tool.hypotheses import Recipe
+from vas_tool.pipeline import execute
+from vas_tool.planning.cost import StageCost
+from vas_tool.planning.plan import Plan, Request, choice, costs_of, distinct_seeds, plan
 from vas_tool.planning.setup import chosen_engine
+from vas_tool.planning.snapshot import snapshot_of
+from vas_tool.planning.spans import Direction
 from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
 from vas_tool.project.object_layers import require_frame
-from vas_tool.project.truth import Pick
-from vas_tool.runs.completion import complete, completion_costs, hypotheses_costs, hypothesize
-from vas_tool.runs.costs import StageCost
-from vas_tool.runs.hypothesis_runs import MOST_HYPOTHESES, Tray, distinct_seeds, take_hypotheses
-from vas_tool.runs.rerun import make_again
-from vas_tool.runs.spans import Direction, frames_to_track
-from vas_tool.runs.tracking import track
+from vas_tool.project.truth import MOST_HYPOTHESES, Pick
+from vas_tool.project_store import ProjectStore
 from vas_tool.session.jobs import Job, JobStatus
 from vas_tool.session.prompting import Prompting
 
@@ -39,23 +38,19 @@ class Working(Prompting):
         """Track an object in the background. Raises PromptError when there is nothing to start from or to do."""
         self._require_idle()
         require_frame(frame_index, len(self.project.clip))
-        spans = frames_to_track(self.project, object_id, frame_index, direction=direction)
-        if not spans:
+        request = Request((object_id,), ("segment",), frame_index=frame_index, direction=direction)
+        planned = self._planned(request)
+        if not planned:
             raise NothingToDo("every frame there is up to date; click where a mask is wrong, then track again")
-        thing = self.project.truth.object(object_id)
-        edit_id = self._store(f"track {thing.label}", None)
-        return self._start(
-            JobStatus("track", object_id, "modal masks", total=sum(map(len, spans))),
-            lambda progress: track(
-                self.project, object_id, spans, edit_id=edit_id, on_frame=self._frame_changed, progress=progress
-            ),
-        )
+        edit_id = self._store(f"track {self.project.truth.object(object_id).label}", None)
+        total = sum(len(span) for run in planned for span in run.spans)
+        return self._start(JobStatus("track", object_id, "modal masks", total=total), lambda: planned, edit_id)
 
     # --- completion -----------------------------------------------------------------------------------------------
 
     def completion_cost(self, object_id: int | None = None) -> list[StageCost]:
         """What ``start_completing`` would make, by stage."""
-        return completion_costs(self.project, self._completable(object_id))
+        return costs_of(self._planned(Request(self._completable(object_id))))
 
     def start_completing(self, object_id: int | None = None) -> JobStatus:
         """Depth, amodal masks and content in the background, for one object or (None) for all with modal masks."""
@@ -65,16 +60,14 @@ class Working(Prompting):
             raise PromptError("nothing to complete yet; click an object and track it first")
         labels = ", ".join(self.project.truth.object(i).label for i in ids)
         edit_id = self._store(f"complete {labels}", None)
-        return self._start(
-            JobStatus("complete", object_id, "depth"),
-            lambda progress: complete(
-                self.project, ids, edit_id=edit_id, on_frame=self._frame_changed, progress=progress
-            ),
-        )
+        return self._start(JobStatus("complete", object_id, "depth"), lambda: self._planned(Request(ids)), edit_id)
 
-    def _completable(self, object_id: int | None) -> list[int]:
+    def _planned(self, request: Request) -> Plan:
+        return plan(snapshot_of(self.project, request.object_ids, priced=True), request)
+
+    def _completable(self, object_id: int | None) -> tuple[int, ...]:
         ids = [object_id] if object_id is not None else [o.id for o in self.project.truth.objects]
-        return [i for i in ids if len(self.project.modal(i))]
+        return tuple(i for i in ids if len(self.project.modal(i)))
 
     def start_again(self, object_id: int, stage: str) -> JobStatus:
         """Let the engine that is chosen now replace what others made of one stage, but no accepted frame.
@@ -87,12 +80,8 @@ class Working(Prompting):
         if not staleness_of(self.project, object_id).made_by_others(again):
             raise NothingToDo(f"nothing open of {thing.label} was made by another {stage} engine than the chosen one")
         edit_id = self._store(f"{stage} of {thing.label} again", None)
-        return self._start(
-            JobStatus("again", object_id, stage),
-            lambda progress: make_again(
-                self.project, object_id, again, edit_id=edit_id, on_frame=self._frame_changed, progress=progress
-            ),
-        )
+        request = Request((object_id,), (again,), again=True)
+        return self._start(JobStatus("again", object_id, stage), lambda: self._planned(request), edit_id)
 
     # --- hypotheses -----------------------------------------------------------------------------------------------
 
@@ -106,7 +95,7 @@ class Working(Prompting):
 
     def hypotheses_cost(self, object_id: int, seeds: Sequence[int] | int) -> list[StageCost]:
         """What ``start_hypotheses`` would make, by stage."""
-        return hypotheses_costs(self.project, object_id, self.seeds_of(seeds))
+        return costs_of(self._planned(self._hypotheses(object_id, self.seeds_of(seeds))))
 
     def start_hypotheses(self, object_id: int, seeds: Sequence[int] | int) -> JobStatus:
         """Make several amodal masks a frame (their seeds, or how many), beside those that hold. In the background.
@@ -118,12 +107,11 @@ class Working(Prompting):
         if not self._completable(object_id):
             raise PromptError(f"{thing.label} has no masks yet; click it and track it first")
         edit_id = self._store(f"hypotheses of {thing.label}, seeds {', '.join(map(str, wanted))}", None)
-        return self._start(
-            JobStatus("hypotheses", object_id, "depth"),
-            lambda progress: hypothesize(
-                self.project, object_id, wanted, edit_id=edit_id, on_frame=self._frame_changed, progress=progress
-            ),
-        )
+        request = self._hypotheses(object_id, wanted)
+        return self._start(JobStatus("hypotheses", object_id, "depth"), lambda: self._planned(request), edit_id)
+
+    def _hypotheses(self, object_id: int, seeds: tuple[int, ...]) -> Request:
+        return Request((object_id,), ("depth", "amodal"), seeds=seeds)
 
     def start_picking(self, object_id: int, recipe: Recipe, frames: range | None = None) -> JobStatus:
         """Choose a hypothesis, a majority or a union for a span of frames (None: all), and lay it down there.
@@ -137,35 +125,23 @@ class Working(Prompting):
         require_frame(span.start, len(self.project.clip))
         require_frame(span.stop - 1, len(self.project.clip))
         pick = Pick(span.start, span.stop - 1, recipe)
-        tray = Tray(self.project, object_id)
-        there = [f for f in span if all(tray.stamp(f, seed) for seed in recipe.seeds)]
-        if not there:
+        accepted = set(thing.accepted)
+        now = snapshot_of(self.project, [object_id])
+        if not choice(now, object_id, recipe, frames=span):
             raise PromptError(f"there is no hypothesis of {recipe.words} on these frames; make hypotheses first")
         where = f"frame {pick.first}" if pick.first == pick.last else f"frames {pick.first} to {pick.last}"
         edit_id = self._edit(f"{recipe.words} for {thing.label}, {where}", thing.picking(pick))
-        return self._start(
-            JobStatus("pick", object_id, "chosen hypothesis", total=len(there)),
-            lambda progress: self._lay_down(object_id, recipe, there, edit_id=edit_id, progress=progress),
-        )
-
-    def _lay_down(self, object_id: int, recipe: Recipe, frames: list[int], *, edit_id: int, progress: Progress) -> None:
-        accepted = set(self.project.truth.object(object_id).accepted)
-        open_frames = [f for f in frames if f not in accepted]
-        take_hypotheses(
-            self.project,
-            object_id,
-            open_frames,
-            recipe=recipe,
-            edit_id=edit_id,
-            on_frame=self._frame_changed,
-            progress=progress,
-        )
+        laid = choice(now, object_id, recipe, frames=[f for f in span if f not in accepted])
+        total = sum(len(run.kept) for run in laid)
+        return self._start(JobStatus("pick", object_id, "chosen hypothesis", total=total), lambda: laid, edit_id)
 
     # --- one job --------------------------------------------------------------------------------------------------
 
-    def _start(self, status: JobStatus, work: Callable[[Progress], None]) -> JobStatus:
+    def _start(self, status: JobStatus, planned: Callable[[], Plan], edit_id: int) -> JobStatus:
+        """Run a plan in the background; it is made there."""
+        store = ProjectStore(self.project, edit_id)
         self._job = Job(status)
-        self._job.start(work)
+        self._job.start(lambda progress: execute(planned(), store, on_frame=self._frame_changed, progress=progress))
         return status
 
     def cancel(self) -> None:

@@ -9,11 +9,11 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import Parameter
 from vas_tool.errors import ProjectDamaged, PromptError
 from vas_tool.masks import to_runs
+from vas_tool.planning.cost import in_words
 from vas_tool.planning.setup import settings_now
+from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
 from vas_tool.project.object_layers import require_frame
-from vas_tool.runs.costs import in_words
-from vas_tool.runs.hypothesis_runs import Tray
 from vas_tool.session import Session
 from vas_tool.storage import LayerFolder
 from vas_tool.types import Mask
@@ -54,9 +54,13 @@ def hypotheses_view(session: Session, object_id: int, frame_index: int) -> Json:
     require_frame(frame_index, len(project.clip))
     thing = project.truth.object(object_id)
     with project.mutex:
-        tray, pick = Tray(project, object_id), thing.pick_on(frame_index)
-        stamps = tray.layers.hypotheses_on(frame_index)
-        masks = {seed: _mask(tray.layers.hypothesis(seed), frame_index) for seed in stamps}
+        staleness, layers, pick = (
+            staleness_of(project, object_id),
+            project.layers(object_id),
+            thing.pick_on(frame_index),
+        )
+        stamps = staleness.stamps.hypotheses_on(frame_index)
+        masks = {seed: _mask(layers.hypothesis(seed), frame_index) for seed in stamps}
         return {
             "object": object_id,
             "frame": frame_index,
@@ -65,12 +69,12 @@ def hypotheses_view(session: Session, object_id: int, frame_index: int) -> Json:
                     "seed": seed,
                     "runs": to_runs(mask),
                     "engine": stamps[seed].engine,
-                    "holds": tray.holds(frame_index, seed),
+                    "holds": staleness.hypothesis_holds(frame_index, seed),
                 }
                 for seed, mask in masks.items()
                 if mask is not None
             ],
-            "disagreement": tray.layers.disagreement(frame_index),
+            "disagreement": layers.disagreement(frame_index),
             "picked": None if pick is None else {"how": pick.recipe.how, "seeds": list(pick.recipe.seeds)},
         }
 

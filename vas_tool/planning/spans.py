@@ -1,4 +1,4 @@
-"""Which frames tracking has to make, and in which order: spans that lead away from the masks beside them."""
+"""Which frames an engine is asked for, and in which order. Pure functions over frame numbers."""
 
 from __future__ import annotations
 
@@ -6,47 +6,11 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
-from vas_tool.errors import PromptError
-from vas_tool.planning.staleness import staleness_of
-from vas_tool.project import Project
-from vas_tool.project.object_layers import ModalMasks
-
 Direction = Literal["forward", "backward", "both"]
 """Of tracking: from the prompted frame nearest to where the person is, or over the whole clip."""
 
 BRIDGE_FRAMES = 16
 """As far as SAM2 looks back (its object pointers): over longer stretches of settled frames nothing is remembered."""
-
-
-def frames_to_track(project: Project, object_id: int, frame_index: int, *, direction: Direction) -> list[range]:
-    """The spans that tracking has to make: no mask yet, or a stale one; never prompted or accepted frames.
-
-    Raises PromptError when the object has no prompted frame to start from.
-    """
-    modal = project.modal(object_id)
-    anchors = sorted(f for f in modal.thing.prompted() if f in modal)
-    if not anchors:
-        raise PromptError(f"{modal.thing.label} has no mask to start from; click it on a frame where it is clear")
-    reach = _reach(anchors, frame_index, direction=direction, num_frames=len(project.clip))
-    stale = staleness_of(project, object_id).segment.frames
-    settled = modal.thing.prompted() | set(modal.thing.accepted)
-    made = set(modal)
-    needed = [f for f in reach if f not in settled and (f not in made or f in stale)]
-    return spans_over(modal, needed, direction=direction)
-
-
-def spans_over(modal: ModalMasks, needed: Iterable[int], *, direction: Direction) -> list[range]:
-    """Frames (ascending) as spans for ``track``: away from the masks that lie beside them."""
-    spans = [span for run in contiguous(needed) for span in _directed(run, modal, direction=direction)]
-    return _bridged(spans, modal.thing.prompted() | set(modal.thing.accepted))
-
-
-def _reach(anchors: list[int], frame_index: int, *, direction: Direction, num_frames: int) -> range:
-    if direction == "forward":
-        return range(max((a for a in anchors if a <= frame_index), default=anchors[0]) + 1, num_frames)
-    if direction == "backward":
-        return range(0, min((a for a in anchors if a >= frame_index), default=anchors[-1]))
-    return range(num_frames)
 
 
 def contiguous(frames: Iterable[int]) -> list[range]:
@@ -72,6 +36,8 @@ def stretches(needed: Collection[int], windows: Sequence[range]) -> list[range]:
 
     An engine without windows looks at the whole clip for any frame: it is asked once.
     """
+    if not needed:
+        return []
     if not windows:
         return [range(min(needed), max(needed) + 1)]
     ascending, pieces = sorted(needed), []
@@ -82,14 +48,34 @@ def stretches(needed: Collection[int], windows: Sequence[range]) -> list[range]:
     return pieces
 
 
-def _directed(run: range, modal: ModalMasks, *, direction: Direction) -> list[range]:
+def reach_of_tracking(anchors: list[int], frame_index: int, *, direction: Direction, num_frames: int) -> range:
+    """The frames that tracking goes over: from the anchor (ascending) nearest to a frame, or the whole clip."""
+    if direction == "forward":
+        return range(max((a for a in anchors if a <= frame_index), default=anchors[0]) + 1, num_frames)
+    if direction == "backward":
+        return range(0, min((a for a in anchors if a >= frame_index), default=anchors[-1]))
+    return range(num_frames)
+
+
+def tracking_spans(
+    needed: Iterable[int], *, made: Collection[int], settled: Collection[int], direction: Direction
+) -> list[range]:
+    """Frames (ascending) as spans for a tracker: away from the masks (``made``) that lie beside them.
+
+    Spans in one direction with nothing but a few ``settled`` frames between them are one.
+    """
+    spans = [span for run in contiguous(needed) for span in _directed(run, made, direction=direction)]
+    return _bridged(spans, set(settled))
+
+
+def _directed(run: range, made: Collection[int], *, direction: Direction) -> list[range]:
     """A run in the direction that was asked for; where masks lie at both ends, from each end to the middle.
 
     So tracking both ways differs, behind the middle, from one pass that starts at the first prompt: it goes forwards
     and backwards from every prompted frame, and each frame has the answer from the nearer one (the earlier one when
     both are equally near). ``tests/test_sam2_project.py`` holds what is equal to what.
     """
-    before, after = run[0] - 1 in modal, run[-1] + 1 in modal
+    before, after = run[0] - 1 in made, run[-1] + 1 in made
     if before and after and direction == "both" and len(run) > 1:
         middle = run.start + (len(run) + 1) // 2
         return [range(run.start, middle), range(middle, run.stop)[::-1]]
@@ -98,10 +84,7 @@ def _directed(run: range, modal: ModalMasks, *, direction: Direction) -> list[ra
 
 
 def _bridged(spans: list[range], settled: set[int]) -> list[range]:
-    """Spans in one direction with nothing but a few settled frames between them, as one.
-
-    An engine that remembers the frames before goes on over a prompted frame as if all had been asked at once.
-    """
+    """An engine that remembers the frames before goes on over a prompted frame as if all had been asked at once."""
     bridged: list[range] = []
     for span in spans:
         last = bridged[-1] if bridged else span

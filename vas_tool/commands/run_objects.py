@@ -1,0 +1,132 @@
+"""The objects that ``vas-tool run`` works on, and the project's truth with the arguments of the command line."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vas_tool.boxes.files import read_boxes
+from vas_tool.boxes.keyframes import canvas_for, drawn
+from vas_tool.commands.run_arguments import RunArguments, object_id_of, with_settings
+from vas_tool.errors import InputError, PromptError
+from vas_tool.formats.mask_folder import MaskFolder
+from vas_tool.project import Project
+from vas_tool.project.truth import AnnotatedObject, Pick, Truth
+from vas_tool.types import Box, BoxKeyframe, Click
+
+
+def truth_with(
+    project: Project, options: Namespace, asked: RunArguments, *, objects: Sequence[AnnotatedObject]
+) -> Truth:
+    """Return the project's truth with the engines, seed, camera, crops, settings and objects of the command line."""
+    truth = replace(project.truth, engines={**project.truth.engines, **asked.engines}, seed=options.seed)
+    if asked.camera is not None:
+        truth = replace(truth, intrinsics=asked.camera(project.clip.size_wh))
+    truth = _cropping(project, options, truth=truth, boxes=[b for thing in objects for b in thing.amodal_boxes])
+    truth = with_settings(truth, options.settings)
+    for thing in objects:
+        last = len(project.clip) - 1
+        picked = thing if asked.recipe is None else thing.picking(Pick(0, last, asked.recipe))
+        truth = truth.with_object(picked)
+    return truth
+
+
+def objects_meant(
+    project: Project, options: Namespace, marks: Sequence[Click | Box], *, masks: MaskFolder | None, fresh: bool
+) -> list[AnnotatedObject]:
+    """Return the chosen objects, with the prompts of the command line.
+
+    A new label makes a new object, and masks of several objects make several. In a ``fresh`` project, which the import
+    of the source made, all objects are chosen.
+    """
+    told = bool(marks or masks)
+    things = list(project.truth.objects) if fresh and not told else []
+    things = things or _chosen(project, options)
+    if len(things) > 1 and (told or options.amodal_boxes not in (None, "project")):
+        raise InputError("clicks, boxes and masks are of one object; choose it with --object ID")
+    if masks and len(masks.objects) > 1:
+        return _new_objects(project, options, masks, alone=not marks and things[0].id == project.truth.next_object_id)
+    if not told and not any(thing.prompted() for thing in things):
+        raise PromptError("nothing says which object is meant; give --click FRAME,X,Y, --box or --masks")
+    for mark in marks:
+        _require_inside(project, mark)
+    return [_marked(thing, marks) for thing in things if told or thing.prompted()]
+
+
+def _new_objects(project: Project, options: Namespace, masks: MaskFolder, *, alone: bool) -> list[AnnotatedObject]:
+    """Return one new object for each object of the masks, if the masks ``alone`` determine the objects."""
+    if not alone:
+        names = ", ".join(given.name for given in masks.objects)
+        raise InputError(
+            f"{options.masks} has masks of {len(masks.objects)} objects (values {names}), which become new ones; leave "
+            "out --object, clicks and boxes, give another --label, or say with --mask-values binary that it is one"
+        )
+    first = project.truth.next_object_id
+    ids = range(first, first + len(masks.objects))
+    return [AnnotatedObject(i, options.label or f"object {i}") for i in ids]
+
+
+def _chosen(project: Project, options: Namespace) -> list[AnnotatedObject]:
+    there = project.truth.objects
+    if options.object == "all":
+        return list(there)
+    if options.object is not None:
+        return [project.truth.object(object_id_of(options.object))]
+    named = [thing for thing in there if options.label in (None, thing.label)]
+    if len(named) > 1:
+        ids = ", ".join(f"{thing.id} ({thing.label})" for thing in named)
+        raise InputError(
+            f"{project.folder} has several objects that can be meant: {ids}; say --object ID or --object all"
+        )
+    fresh = project.truth.next_object_id
+    return named or [AnnotatedObject(fresh, options.label or f"object {fresh}")]
+
+
+def _marked(thing: AnnotatedObject, marks: Sequence[Click | Box]) -> AnnotatedObject:
+    clicks = tuple(mark for mark in marks if isinstance(mark, Click) and mark not in thing.clicks)
+    boxes = {box.frame_index: box for box in (*thing.boxes, *(mark for mark in marks if isinstance(mark, Box)))}
+    return replace(thing, clicks=(*thing.clicks, *clicks), boxes=tuple(boxes.values()))
+
+
+def boxed(project: Project, options: Namespace, things: list[AnnotatedObject]) -> list[AnnotatedObject]:
+    """Return the objects with the amodal boxes of the command line."""
+    if options.amodal_boxes is None:
+        return things
+    if options.amodal_boxes != "project":
+        boxes = read_boxes(Path(options.amodal_boxes), num_frames=len(project.clip))
+        return [replace(thing, amodal_boxes=boxes) for thing in things]
+    without = [thing.label for thing in things if not drawn(thing.amodal_boxes)]
+    if len(without) == len(things):
+        raise InputError(
+            f"no amodal boxes of {', '.join(without)} in {project.folder}; give a FILE, or draw them in the tool"
+        )
+    if without:
+        print(f"{', '.join(without)}: no amodal boxes, so not cropped", file=sys.stderr)
+    return things
+
+
+def _cropping(project: Project, options: Namespace, *, truth: Truth, boxes: Sequence[BoxKeyframe]) -> Truth:
+    """Return the project's truth with the crop rule of the command line, and a canvas that contains the boxes."""
+    crop = truth.crop if options.pad is None else replace(truth.crop, margin=options.pad)
+    crop = replace(
+        crop,
+        keep_aspect=crop.keep_aspect and not options.stretch,
+        span=crop.span or options.one_crop,
+        compare=crop.compare and not options.no_uncropped,
+    )
+    wanted = canvas_for(drawn(boxes), project.clip.size_wh)
+    grows = wanted.size_wh > truth.canvas.size_wh
+    return replace(truth, crop=crop, canvas=wanted if grows else truth.canvas)
+
+
+def _require_inside(project: Project, mark: Click | Box) -> None:
+    width, height = project.clip.size_wh
+    x, y = (mark.x, mark.y) if isinstance(mark, Click) else (max(mark.x0, 0), max(mark.y0, 0))
+    if not (mark.frame_index < len(project.clip) and 0 <= x < width and 0 <= y < height):
+        raise PromptError(
+            f"{mark.words} lies outside the clip ({width} x {height} pixels, frames 0 to {len(project.clip) - 1}); "
+            "give one inside"
+        )

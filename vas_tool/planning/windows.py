@@ -1,0 +1,64 @@
+"""Which windows of an object were computed already: they are taken from the project's cache, and cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from vas_tool.engines import registry
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.planning.fingerprint import digest_of
+from vas_tool.planning.setup import windows_of
+from vas_tool.planning.spans import windows_with
+from vas_tool.planning.staleness import Staleness
+
+LabelOf = Callable[[range, int], str]
+"""Window, seed -> what stands for all that the answer follows from, told without reading a pixel."""
+
+
+def label_of(staleness: Staleness, spec: EngineSpec, *, crops: bool) -> LabelOf:
+    """The labels under which an engine's windows of one object are kept; ``crops``: seen through crops."""
+    if spec.stage == "content":
+        inside = staleness.content_inputs.of_window
+    else:
+        inside = (staleness.amodal_inputs if crops else staleness.uncropped_inputs).of_window
+    made_by = _made_by(spec)
+
+    def label(window: range, seed: int) -> str:
+        made_from = digest_of([*made_by, inside(window, seed, engine=spec.name)])
+        return f"{spec.stage}-{staleness.object_id}-{made_from}"
+
+    return label
+
+
+def kept_numbers(
+    staleness: Staleness, spec: EngineSpec, seeds_on: Mapping[int, Collection[int]], *, crops: bool
+) -> frozenset[int]:
+    """The numbers of the windows that need not be computed to make the frames of ``seeds_on`` with their seeds."""
+    snapshot = staleness.snapshot
+    windows = windows_of(snapshot.truth, spec, snapshot.num_frames)
+    if not windows or not snapshot.kept_windows:
+        return frozenset()
+    label, kept = label_of(staleness, spec, crops=crops), set()
+    for number in windows_with(seeds_on, windows):
+        window = windows[number]
+        seeds = {seed for f in window if f in seeds_on for seed in seeds_on[f]}
+        if all((label(window, seed), seed) in snapshot.kept_windows for seed in seeds):
+            kept.add(number)
+    return frozenset(kept)
+
+
+def _made_by(spec: EngineSpec) -> list[Any]:
+    """What an answer follows from beside the project: engine, weights, packages, and what kind of computer it is."""
+    marks = [weights.mark() for weights in spec.weights]
+    return [spec.name, spec.revision, marks, [_version(name) for name in spec.packages], registry.has_gpu()]
+
+
+@cache
+def _version(package: str) -> str:
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(package)
+    return ""

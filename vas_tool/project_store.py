@@ -1,0 +1,321 @@
+"""A project as the place where runs read masks and put results: every result is stored at once, under one edit.
+
+So a stop keeps what is finished, and undo takes it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+from typing import Any, Protocol
+
+from vas_tool.boxes.cropping import CropPlan, plan_crops
+from vas_tool.boxes.keyframes import Corners, drawn
+from vas_tool.engines import registry
+from vas_tool.engines.base import Progress, TrackedFrame, silent
+from vas_tool.engines.registry import EngineSpec
+from vas_tool.engines.settings import Settings
+from vas_tool.errors import Cancelled
+from vas_tool.hypotheses import Recipe, disagreement
+from vas_tool.pipeline import OnFrame, execute, ignore_frame
+from vas_tool.planning.fingerprint import NOTHING, Fingerprint
+from vas_tool.planning.inputs import ModalInputs
+from vas_tool.planning.plan import Request, StageRun, answer_to_click, plan, trimmed
+from vas_tool.planning.setup import windows_of
+from vas_tool.planning.snapshot import snapshot_of
+from vas_tool.planning.staleness import Staleness
+from vas_tool.planning.windows import LabelOf, label_of
+from vas_tool.project import Project
+from vas_tool.project.object_layers import prompts_of
+from vas_tool.project.object_stamps import said_on
+from vas_tool.project.truth import AnnotatedObject
+from vas_tool.project.window_cache import FOLDER, WindowCache
+from vas_tool.storage import LayerFolder, Picture, Stamp
+from vas_tool.types import Clip, Mask, Prompts
+from vas_tool.work import AmodalWork, ContentWork, WindowAnswer, WindowKey, WindowStore
+
+
+def carry_out(
+    project: Project,
+    request: Request,
+    *,
+    edit_id: int,
+    on_frame: OnFrame = ignore_frame,
+    progress: Progress = silent,
+) -> None:
+    """Plan what a request needs as things are now, and run it under an edit. Raises as ``execute`` does."""
+    made = plan(snapshot_of(project, request.object_ids, priced=True), request)
+    execute(made, ProjectStore(project, edit_id), on_frame=on_frame, progress=progress)
+
+
+def answer_click(project: Project, object_id: int, frame_index: int, *, edit_id: int, quick: bool = False) -> bool:
+    """Answer what was said on one frame and store the mask; False when it was taken back in the meantime."""
+    run, stored = answer_to_click(project.truth, object_id, frame_index, quick=quick), list[int]()
+    with suppress(Cancelled):
+        execute((run,), ProjectStore(project, edit_id), on_frame=stored.append)
+    return bool(stored)
+
+
+class ProjectStore:
+    """A ``pipeline.Store`` over an open project. Results that were undone meanwhile end the run (Cancelled)."""
+
+    def __init__(self, project: Project, edit_id: int) -> None:
+        self.project, self.edit_id = project, edit_id
+        self._asked: dict[int, str] = {}
+        """Segment: frame_index -> what was said there when the engine was asked."""
+        self._staleness: Staleness | None = None
+        self._modal_inputs: ModalInputs | None = None
+        self._crops: CropPlan | None = None
+
+    @property
+    def clip(self) -> Clip:
+        """The project's frames."""
+        return self.project.clip
+
+    def now(self, run: StageRun) -> StageRun:
+        """See ``Store``. What its results are made from is what holds at this moment."""
+        self._asked = {}
+        if run.stage in ("segment", "depth"):
+            return run
+        self._staleness = Staleness(snapshot_of(self.project, [_object_of(run)], priced=True), _object_of(run))
+        self._crops = crop_plan(self.project, _object_of(run), _spec(run)) if run.crops else None
+        return trimmed(run, self._staleness)
+
+    @property
+    def _now(self) -> Staleness:
+        assert self._staleness is not None, "a run of these stages begins with ``now``"
+        return self._staleness
+
+    # --- what engines are asked -----------------------------------------------------------------------------------
+
+    def settings(self, run: StageRun) -> Settings:
+        """See ``Store``."""
+        return self.project.truth.settings_of(run.stage, run.engine)
+
+    def prompts(self, run: StageRun, span: range) -> Prompts:
+        """From all that the person said on any frame, a span is answered as the engine would answer it alone.
+
+        When it begins beside a tracked frame (a run was stopped there), that frame's mask counts as said too: it is all
+        that is left of what the engine remembered; when it is empty, the last one on which something was seen counts
+        too. A mask at its far end does not: errors would be handed on as truth.
+        """
+        modal = self.project.modal(_object_of(run))
+        self._asked, self._modal_inputs = {}, ModalInputs(modal.thing)
+        return prompts_of(modal, also=begun_beside(modal, span))
+
+    def prompts_on(self, run: StageRun, frame_index: int) -> Prompts:
+        """See ``Store``."""
+        modal = self.project.modal(_object_of(run))
+        self._asked[frame_index] = said_on(modal.thing, frame_index)
+        return prompts_of(modal, asking=frame_index)
+
+    def amodal_work(self, run: StageRun, span: range) -> tuple[AmodalWork, CropPlan | None]:
+        """See ``Store``."""
+        project = self.project
+        work = AmodalWork(
+            project.clip,
+            project.modal(_object_of(run)),
+            project.depth,
+            canvas=project.canvas,
+            frame_indices=span,
+            seed=run.seeds[0],
+            settings=self.settings(run),
+            store=self._windows(run),
+        )
+        return work, self._crops
+
+    def content_work(self, run: StageRun, span: range) -> ContentWork:
+        """See ``Store``."""
+        project, amodal = self.project, self.project.amodal(_object_of(run))
+        return ContentWork(
+            project.clip,
+            amodal.modal,
+            amodal,
+            canvas=project.canvas,
+            frame_indices=span,
+            seed=run.seeds[0],
+            settings=self.settings(run),
+            store=self._windows(run),
+        )
+
+    def _windows(self, run: StageRun) -> WindowStore | None:
+        """Where an engine keeps its windows of the object; None for one without windows."""
+        spec, project = _spec(run), self.project
+        if not windows_of(project.truth, spec, len(project.clip)):
+            return None
+        return ObjectWindows(WindowCache(project.folder / FOLDER), label_of(self._now, spec, crops=run.crops))
+
+    # --- results --------------------------------------------------------------------------------------------------
+
+    def put(self, run: StageRun, frame_index: int, answer: Any) -> bool:
+        """See ``Store``."""
+        if run.stage == "segment":
+            return self._put_modal(run, frame_index, answer)
+        if run.layer == "depth":
+            made_from = snapshot_of(self.project, []).depth_inputs(run.engine)
+            # Depth belongs to the clip, not to an edit: undo leaves it, unless it was asked for by name.
+            with self.project.under(self.edit_id) if run.again else nullcontext():
+                self.project.depth.put(frame_index, answer, stamp_by(_spec(run), made_from))
+            return True
+        if run.layer == "hypotheses":
+            stamp = self._with_crop(stamp_by(_spec(run), NOTHING), frame_index)
+            self._put_hypotheses(run, frame_index, dict(zip(run.seeds, answer, strict=True)), made_by=stamp)
+            return True
+        stamp = self._with_crop(stamp_by(_spec(run), self._made_from(run, frame_index), seed=run.seeds[0]), frame_index)
+        self._put(run, getattr(self._layers(run), run.layer), (frame_index, answer, stamp))
+        return True
+
+    def _made_from(self, run: StageRun, frame_index: int) -> Fingerprint:
+        if run.layer == "content":
+            return self._now.content_inputs.on(frame_index, run.engine)
+        inputs = self._now.uncropped_inputs if run.layer == "uncropped" else self._now.amodal_inputs
+        return inputs.on(frame_index, run.engine)
+
+    def _put_modal(self, run: StageRun, frame_index: int, answer: TrackedFrame) -> bool:
+        said = self._asked.get(frame_index)
+        if said is None:
+            assert self._modal_inputs is not None, "a span begins with ``prompts``"
+            made_from = self._modal_inputs.on(frame_index)
+        else:
+            made_from = Fingerprint(source=said)
+        stamp = stamp_by(_spec(run), made_from, certainty=answer.certainty)
+        stamp = replace(stamp, object_score=answer.object_score, predicted_iou=answer.predicted_iou)
+        with self.project.mutex:
+            thing = self._still_wanted(_object_of(run))
+            settled = thing.prompted() | set(thing.accepted)
+            if said_on(thing, frame_index) != said if said is not None else frame_index in settled:
+                return False  # the person said something else, or settled the frame, while the engine was on its way
+            with self.project.under(self.edit_id):
+                self._layers(run).modal.put(frame_index, answer.mask, stamp)
+        return True
+
+    def _put_hypotheses(self, run: StageRun, frame_index: int, made: dict[int, Mask], *, made_by: Stamp) -> None:
+        """Store new hypotheses of a frame (by seed), with how far all that hold there differ.
+
+        A hypothesis is stored as the engine made it, with what is seen of the object in it; strokes lie on top of
+        whichever is chosen.
+        """
+        layers, now = self._layers(run), self._now
+        others = [s for s in now.stamps.hypotheses_on(frame_index) if s not in made]
+        ours = [s for s in others if now.hypothesis_is_ours(frame_index, s)]
+        masks = [*made.values(), *(layers.hypothesis(s)[frame_index] for s in ours)]
+        difference = disagreement(masks)
+        for seed, mask in made.items():
+            made_from = now.amodal_inputs.on(frame_index, run.engine, recipe=Recipe.of_seed(seed))
+            stamp = replace(made_by, made_from=made_from, seed=seed, how="", seeds=(seed,))
+            stamp = replace(stamp, disagreement=difference, among=len(masks))
+            self._put(run, layers.hypothesis(seed), (frame_index, mask, stamp))
+
+    def take_kept(self, run: StageRun, *, progress: Progress) -> Iterator[int]:
+        """See ``Store``."""
+        for done, frame_index in enumerate(sorted(run.kept)):
+            progress(done, len(run.kept), "chosen hypothesis" if run.recipe else "kept masks")
+            layers, amodal = self._layers(run), self._layers(run).amodal
+            if run.recipe is not None:
+                if not self._take_hypothesis(run, run.recipe, frame_index):
+                    continue
+            elif run.layer == "hypotheses":
+                stamp = amodal.stamp(frame_index) or stamp_by(_spec(run), NOTHING)
+                self._put_hypotheses(run, frame_index, {run.seeds[0]: amodal[frame_index]}, made_by=stamp)
+            else:
+                stamp = stamp_by(_spec(run), self._made_from(run, frame_index), seed=run.seeds[0])
+                self._put(run, layers.uncropped, (frame_index, amodal[frame_index], stamp))
+            yield frame_index
+
+    def _take_hypothesis(self, run: StageRun, recipe: Recipe, frame_index: int) -> bool:
+        """An amodal mask from hypotheses. What comes of outdated ones is outdated itself, and says so."""
+        layers, now = self._layers(run), self._now
+        stamps = [now.hypothesis(frame_index, seed) for seed in recipe.seeds]
+        first = stamps[0]
+        if first is None or None in stamps:  # a run that should have made it was stopped
+            return False
+        hold = all(now.hypothesis_holds(frame_index, seed) for seed in recipe.seeds)
+        made_from = now.amodal_inputs.on(frame_index, first.engine, recipe=recipe) if hold else NOTHING
+        mask = recipe.mask([layers.hypothesis(seed)[frame_index] for seed in recipe.seeds])
+        stamp = replace(first, made_from=made_from, how=recipe.how, seeds=recipe.seeds, disagreement=None, among=0)
+        self._put(run, layers.amodal, (frame_index, mask, stamp))
+        return True
+
+    def _put(self, run: StageRun, layer: LayerFolder[Picture], item: tuple[int, Picture, Stamp]) -> None:
+        """Store (frame_index, picture, stamp). Raises Cancelled when it is not wanted any more."""
+        with self.project.mutex:
+            self._still_wanted(_object_of(run))
+            with self.project.under(self.edit_id):
+                layer.put(*item)
+
+    def _still_wanted(self, object_id: int) -> AnnotatedObject:
+        """The object as it is now. Raises Cancelled when the edit was undone or the object deleted under way."""
+        things = {thing.id: thing for thing in self.project.truth.objects}
+        if object_id not in things or not self.project.is_done(self.edit_id):
+            raise Cancelled("the run was undone")
+        return things[object_id]
+
+    def _layers(self, run: StageRun) -> Any:
+        return self.project.layers(_object_of(run))
+
+    def _with_crop(self, stamp: Stamp, frame_index: int) -> Stamp:
+        """The stamp of a mask with the numbers of the crop that it was made through."""
+        if self._crops is None:
+            return stamp
+        crop, box = self._crops.crops[frame_index], self._crops.boxes[frame_index]
+        return replace(stamp, crop=tuple(crop.to_json()), given_box=box.corners)
+
+
+def stamp_by(spec: EngineSpec, made_from: Fingerprint, *, seed: int = 0, certainty: float = 1.0) -> Stamp:
+    """The stamp of a picture that an engine made."""
+    return Stamp(engine=spec.name, revision=spec.revision, seed=seed, made_from=made_from, certainty=float(certainty))
+
+
+def crop_plan(project: Project, object_id: int, spec: EngineSpec) -> CropPlan | None:
+    """The crops of an object for an engine; None when it has no amodal box."""
+    modal = project.modal(object_id)
+    if not drawn(modal.thing.amodal_boxes):
+        return None
+    tight = {f: modal.box(f) for f in modal}
+    seen: dict[int, Corners] = {f: (*box,) for f, box in tight.items() if box is not None}
+    size = registry.model_size(spec, project.truth.settings_of("amodal", spec.name))
+    return plan_crops(
+        modal.thing.amodal_boxes, rule=project.truth.crop, frame_wh=project.clip.size_wh, size_wh=size, seen=seen
+    )
+
+
+class SeenAreas(Protocol):
+    """The frames of a track, and how much is seen on each; ``ModalMasks`` is one."""
+
+    def __contains__(self, frame_index: object) -> bool: ...
+    def area(self, frame_index: int) -> int:
+        """Pixels."""
+        ...
+
+
+def begun_beside(modal: SeenAreas, span: range) -> tuple[int, ...]:
+    """The tracked frame before a span and, behind frames on which nothing was seen, the last one with something."""
+    beside = behind = span[0] - span.step
+    while behind in modal and not modal.area(behind):
+        behind -= span.step
+    return (beside,) if behind not in modal else tuple({beside, behind})
+
+
+class ObjectWindows:
+    """A ``WindowStore`` for one object and stage, in the project's cache."""
+
+    def __init__(self, cache: WindowCache, label: LabelOf) -> None:
+        self._cache, self._label = cache, label
+
+    def read(self, key: WindowKey) -> WindowAnswer | None:
+        """See ``WindowStore``."""
+        return self._cache.read(key, label=self._label(key.window, key.seed))
+
+    def keep(self, key: WindowKey, answer: WindowAnswer) -> None:
+        """See ``WindowStore``."""
+        self._cache.keep(key, answer, label=self._label(key.window, key.seed))
+
+
+def _object_of(run: StageRun) -> int:
+    assert run.object_id is not None, "only depth belongs to no object"
+    return run.object_id
+
+
+def _spec(run: StageRun) -> EngineSpec:
+    return registry.spec_of(run.stage, run.engine)

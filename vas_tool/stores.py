@@ -1,0 +1,169 @@
+"""Where runs read what engines are asked, and put results; one such place: the memory, for ``pipeline.run``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from vas_tool.boxes.cropping import CropPlan
+from vas_tool.engines import registry
+from vas_tool.engines.base import Progress
+from vas_tool.engines.registry import AUTO
+from vas_tool.engines.settings import NO_SETTINGS, Settings
+from vas_tool.errors import PromptError
+from vas_tool.planning.cost import StageCost
+from vas_tool.planning.plan import Layer, Plan, StageRun
+from vas_tool.types import STAGES, Canvas, Clip, Content, Depth, Mask, Prompts, Stage
+from vas_tool.work import AmodalWork, ContentWork
+
+LAYERS: Mapping[Stage, Layer] = {"segment": "modal", "depth": "depth", "amodal": "amodal", "content": "content"}
+
+
+class Store(Protocol):
+    """Where runs read what engines are asked, and put results."""
+
+    @property
+    def clip(self) -> Clip:
+        """The frames."""
+        ...
+
+    def now(self, run: StageRun) -> StageRun:
+        """The run as it is when its turn comes: without what is up to date by then."""
+        ...
+
+    def take_kept(self, run: StageRun, *, progress: Progress) -> Iterator[int]:
+        """Store the results of ``run.kept``, which no engine makes; gives their frames."""
+        ...
+
+    def settings(self, run: StageRun) -> Settings:
+        """What is set of the engine."""
+        ...
+
+    def prompts(self, run: StageRun, span: range) -> Prompts:
+        """What was said about the object, for a span that is tracked."""
+        ...
+
+    def prompts_on(self, run: StageRun, frame_index: int) -> Prompts:
+        """What was said about the object, for a frame whose clicks are answered."""
+        ...
+
+    def amodal_work(self, run: StageRun, span: range) -> tuple[AmodalWork, CropPlan | None]:
+        """What the amodal stage is asked, and the crops that it looks through."""
+        ...
+
+    def content_work(self, run: StageRun, span: range) -> ContentWork:
+        """What the content stage is asked."""
+        ...
+
+    def put(self, run: StageRun, frame_index: int, answer: Any) -> bool:
+        """Store one answer; False when the person settled the frame meanwhile. Raises Cancelled after an undo."""
+        ...
+
+
+@dataclass
+class Layers:
+    """What the stages made, frame by frame."""
+
+    modal: dict[int, Mask] = field(default_factory=dict)
+    """frame_index -> (H, W) bool."""
+    depth: dict[int, Depth] = field(default_factory=dict)
+    """frame_index -> (H, W) float32, 1 = nearest."""
+    amodal: dict[int, Mask] = field(default_factory=dict)
+    """frame_index -> (canvas H, W) bool."""
+    content: dict[int, Content] = field(default_factory=dict)
+    """frame_index -> (canvas H, W, 4) uint8 RGBA."""
+
+
+@dataclass(frozen=True)
+class MemoryStore:
+    """What was said about one object, and what the stages made. A ``Store``."""
+
+    clip: Clip
+    said: Prompts
+    canvas: Canvas
+    seed: int
+    set_of: Mapping[Stage, Settings]
+    """What is set of the engine of a stage."""
+    layers: Layers
+
+    def now(self, run: StageRun) -> StageRun:
+        """Nothing is there before: every run is as it was planned."""
+        return run
+
+    def take_kept(self, run: StageRun, *, progress: Progress) -> Iterator[int]:
+        """Nothing is kept."""
+        return iter(())
+
+    def settings(self, run: StageRun) -> Settings:
+        """What is set of the engine."""
+        return self.set_of.get(run.stage, NO_SETTINGS)
+
+    def prompts(self, run: StageRun, span: range) -> Prompts:
+        """All that was said."""
+        return self.said
+
+    def prompts_on(self, run: StageRun, frame_index: int) -> Prompts:
+        """All that was said."""
+        return self.said
+
+    def amodal_work(self, run: StageRun, span: range) -> tuple[AmodalWork, CropPlan | None]:
+        """Masks and depth so far; no crops."""
+        made, settings = self.layers, self.settings(run)
+        work = AmodalWork(
+            self.clip,
+            made.modal,
+            made.depth,
+            canvas=self.canvas,
+            frame_indices=span,
+            seed=self.seed,
+            settings=settings,
+        )
+        return work, None
+
+    def content_work(self, run: StageRun, span: range) -> ContentWork:
+        """Masks so far."""
+        made, settings = self.layers, self.settings(run)
+        return ContentWork(
+            self.clip,
+            made.modal,
+            made.amodal,
+            canvas=self.canvas,
+            frame_indices=span,
+            seed=self.seed,
+            settings=settings,
+        )
+
+    def put(self, run: StageRun, frame_index: int, answer: Any) -> bool:
+        """Keep an answer."""
+        layer: dict[int, Any] = getattr(self.layers, run.layer)
+        layer[frame_index] = answer.mask if run.stage == "segment" else answer
+        return True
+
+
+def plan_whole_clip(
+    prompts: Prompts, num_frames: int, *, stages: Collection[Stage], engines: Mapping[Stage, str]
+) -> Plan:
+    """Every stage on all frames. Raises PromptError when there is nothing to track from, EngineError."""
+    runs = []
+    for stage in [stage for stage in STAGES if stage in stages]:
+        spec = registry.spec_of(stage, engines.get(stage, AUTO))
+        spans = spans_of(prompts, num_frames) if stage == "segment" else [range(num_frames)]
+        cost = StageCost(stage, spec.name, num_frames, None, None)
+        frames = frozenset(range(num_frames))
+        runs.append(StageRun(stage, spec.name, LAYERS[stage], cost, frames=frames, spans=tuple(spans)))
+    return tuple(runs)
+
+
+def spans_of(prompts: Prompts, num_frames: int) -> list[range]:
+    """Forwards from the first prompted frame, then backwards from it. Raises PromptError when there is none."""
+    if not prompts.frame_indices:
+        raise PromptError("nothing is prompted; click the object on one frame first")
+    first = prompts.frame_indices[0]
+    return [span for span in (range(first, num_frames), range(first - 1, -1, -1)) if len(span)]
+
+
+def checked_settings(engines: Mapping[Stage, str], settings: Mapping[Stage, Settings]) -> dict[Stage, Settings]:
+    """Checked settings by stage; also of stages that do not run: a misspelt one must not go unnoticed."""
+    given = {stage: (registry.spec_of(stage, engines.get(stage, AUTO)), kept) for stage, kept in settings.items()}
+    return {stage: registry.checked_settings(spec, kept) for stage, (spec, kept) in given.items()}
