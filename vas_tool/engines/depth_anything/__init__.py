@@ -1,28 +1,31 @@
-"""Depth Anything V2 as depth engine: frames -> relative depth, with the stock network of transformers.
+"""Depth Anything V2 as an engine of the stage ``depth``, with the network of transformers.
 
-    sizes        the four released models and where their weights are looked for
-    checkpoints  a ``.pth`` of the original, or a folder of transformers -> the network
-    positions    how the network knows where in the picture a patch lies
-    pictures     what goes into the network and what comes out, in pixels
-    engine       the DepthEstimator
+    sizes        the four released models, and the places where their weights are searched
+    checkpoints  loads a ``.pth`` of the original, or a folder of transformers
+    positions    the position embedding of the network
+    pictures     the input and the output of the network, in pixels
+    engine       the ``DepthEstimator``
 
 What the stored depth means
 ---------------------------
-The network's answer x is a relative disparity, x >= 0 (a ReLU closes it), larger = nearer, in a unit of its own. The
-released method normalises it by the minimum and maximum over the frames of one window. A window is a habit of the
-amodal model, so it does not show here: the engine answers
+The network's output x is a relative disparity, x >= 0 (the last layer is a ReLU), larger = nearer, in an unknown unit.
+The
+released method normalises it by the minimum and maximum over the frames of one window. Windows belong to the amodal
+model,
+so the engine returns
 
     depth = x / range        one number ``range`` for the whole clip
 
-which is affine in x and comparable across frames, whichever of them were asked for and in how many runs. Whoever
-wants the released normalisation takes minimum and maximum of the depth of its window's frames:
-``(d - d.min()) / (d.max() - d.min())`` is what the network's own answers would give, exactly but for rounding
-(float32 in memory; half of 1/65535 of the range once stored in 16 bits). A window without any difference in depth has
-``d.max() == d.min()``: that division is the caller's to guard.
+which is affine in x and comparable across frames, whichever frames were requested, in whatever number of runs. For the
+released normalisation, take the minimum and maximum of the depth of a window's frames: ``(d - d.min()) / (d.max() -
+d.min())`` equals that of the network's own output, except for rounding (float32 in memory; half of 1/65535 of the range
+after storing in 16 bits). A window with constant depth has ``d.max() == d.min()``; the caller must handle that.
 
-``range`` is ``HEADROOM`` times the largest answer on ``RANGE_FRAMES`` frames spread evenly over the clip; those are
-computed first and not computed again. Zero stays zero. A clip of no more frames than that cannot exceed its range and
-gets no headroom. In a longer one, a place that is nearer than HEADROOM times the nearest of the sampled frames is
-clipped to 1: its frame loses the differences among such places, and the outcome of the run says so (see
-``remarks``).
+``range`` is ``HEADROOM`` times the largest output on ``RANGE_FRAMES`` frames spread evenly over the clip, which are
+computed
+first, once. Zero stays zero. A clip with at most that many frames cannot exceed its range and gets no headroom. In a
+longer
+clip, values above the range are clipped to 1: such a frame loses differences among its nearest places, and the result
+of the
+run says so (see ``remarks``).
 """

@@ -1,4 +1,4 @@
-"""How many frames go through the network at once."""
+"""Chooses how many frames the network computes together."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from vas_tool.engines.depth_anything.pictures import SizeHW
 from vas_tool.engines.depth_anything.sizes import Architecture
 
 MOST = 16
-"""More does not keep a GPU busier, and whoever waits for the engine or cancels waits for a whole batch."""
+"""Largest batch. A larger one does not use a GPU better, and cancelling waits for a whole batch."""
 ON_CPU = 2
-"""An eighth less processor time than one frame at a time, on two cores (``benchmarks/depth_speed.py``, small model: 3.1
-instead of 3.6 s a frame); more would cost memory and make whoever cancels wait."""
+"""Batch on a CPU. It takes an eighth less processor time than single frames (``benchmarks/depth_speed.py``, small
+model, two
+cores: 3.1 instead of 3.6 s per frame). A larger batch would take more memory and delay cancelling."""
 SHARE = 0.5
-"""Of the free memory: the estimate below is no measurement, and others use the GPU too."""
+"""Usable share of the free memory, because the estimate is rough and other programs use the GPU, too."""
 
 
 def numbers_per_frame(architecture: Architecture, size_hw: SizeHW) -> int:
-    """About how many numbers the network holds at once for one frame, weights aside."""
+    """Return an estimate of how many numbers the network holds for one frame, without weights."""
     height, width = size_hw
     pixels, tokens = height * width, height * width / PATCH**2 + 1
     remembered = (architecture.num_blocks + 1) * tokens * architecture.width  # transformers keeps every block's answer
@@ -29,7 +30,7 @@ def numbers_per_frame(architecture: Architecture, size_hw: SizeHW) -> int:
 
 
 def batch_size(architecture: Architecture, size_hw: SizeHW, *, device: str, bytes_a_number: int) -> int:
-    """How many frames at once: as many as fit into SHARE of a CUDA device's free memory; ON_CPU elsewhere."""
+    """Return the batch size: what fits into SHARE of a CUDA device's free memory; ON_CPU elsewhere."""
     if not device.startswith("cuda"):
         return ON_CPU
     frame = numbers_per_frame(architecture, size_hw) * bytes_a_number
@@ -37,7 +38,7 @@ def batch_size(architecture: Architecture, size_hw: SizeHW, *, device: str, byte
 
 
 def _free_bytes(device: str) -> int:
-    """What is free on the device, with what torch keeps for itself without using it."""
+    """Return the free memory of the device in bytes, including torch's unused reserve."""
     import torch
 
     free, _ = torch.cuda.mem_get_info(device)

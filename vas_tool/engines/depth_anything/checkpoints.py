@@ -1,8 +1,10 @@
-"""A file or a folder of weights -> the stock network of transformers, ready to answer.
+"""Loads a file or a folder of weights into the network of transformers.
 
-Two forms are read: the original's own (``depth_anything_v2_vitl.pth``, also as ``.safetensors``), whose names are
-translated to those of the released transformers folders, and such a folder (``config.json``, ``model.safetensors``).
-transformers changes the names inside its network from version to version; the last step follows it.
+Two forms are read: the original's (``depth_anything_v2_vitl.pth``, also as ``.safetensors``), whose names are
+translated to
+those of the released transformers folders, and such a folder (``config.json``, ``model.safetensors``). transformers
+changes
+the names inside its network between versions; the last step follows it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from vas_tool.engines.tensors import Tensors, read_tensors
 from vas_tool.errors import EngineError
 
 HEAD_CHANNELS = 32
-"""Of the last layer but one, in every size."""
+"""Channels of the last layer but one, in every size."""
 
 FROM_ORIGINAL = (
     (r"^pretrained\.pos_embed$", "backbone.embeddings.position_embeddings"),
@@ -38,8 +40,9 @@ FROM_ORIGINAL = (
     (r"\.out_conv\.", ".projection."),
     (r"\.resConfUnit([12])\.conv([12])\.", r".residual_layer\1.convolution\2."),
 )
-"""(pattern in an original name, what stands there in a released transformers folder), all applied in this order. The
-levels of the head, which are counted from the other end, and the joint query, key and value are done beside."""
+"""(pattern in an original name, its replacement in a released transformers folder), all applied in this order. The
+levels of
+the head, which are numbered from the other end, and the joint query, key and value are handled separately."""
 
 TO_CURRENT = (
     (".attention.attention.query.", ".attention.q_proj."),
@@ -52,10 +55,11 @@ TO_CURRENT = (
 
 
 def load_network(path: Path, *, size: Size | None = None, architecture: Architecture | None = None) -> Any:
-    """The network with the weights at ``path``, on the CPU, in evaluation mode and in the weights' number format.
+    """Return the network with the weights at ``path``, on the CPU, in evaluation mode, in the weights' number format.
 
-    A folder says itself what it is; of an original file, ``size`` or ``architecture`` says it, or it is recognised by
-    its shapes. Raises EngineError, naming the file, when it is missing, damaged, or not what was asked for.
+    A folder states its architecture. For an original file, ``size`` or ``architecture`` gives it, or it is recognised
+    by
+    its shapes. Raises EngineError that names the file when it is missing, damaged, or another model.
     """
     wanted = ARCHITECTURES[size] if size else architecture
     if path.is_dir():
@@ -68,7 +72,7 @@ def load_network(path: Path, *, size: Size | None = None, architecture: Architec
 
 
 def config_of(architecture: Architecture) -> Any:
-    """The ``DepthAnythingConfig`` of an architecture, as the released folders state it."""
+    """Return the ``DepthAnythingConfig`` of an architecture, as the released folders state it."""
     from transformers import DepthAnythingConfig, Dinov2Config
 
     backbone = Dinov2Config(
@@ -92,7 +96,7 @@ def config_of(architecture: Architecture) -> Any:
 
 
 def architecture_of(config: Any) -> Architecture:
-    """What a ``DepthAnythingConfig`` describes."""
+    """Return the architecture of a ``DepthAnythingConfig``."""
     backbone = config.backbone_config
     return Architecture(
         width=backbone.hidden_size,
@@ -106,7 +110,7 @@ def architecture_of(config: Any) -> Architecture:
 
 
 def from_original(tensors: Tensors) -> dict[str, Any]:
-    """The original's tensors under the names of a released transformers folder; the joint qkv in its three parts."""
+    """Return the original's tensors under the names of a released transformers folder, with the joint qkv split."""
     found: dict[str, Any] = {}
     for name, tensor in tensors.items():
         new = _counted_from_the_other_end(name)
@@ -127,7 +131,7 @@ def _counted_from_the_other_end(name: str) -> str:
 
 
 def _to_current(tensors: Tensors, wanted: Tensors) -> dict[str, Any]:
-    """Tensors of a released folder under the names that this version of transformers uses (``wanted``)."""
+    """Return tensors of a released folder under the names of this version of transformers (``wanted``)."""
     found: dict[str, Any] = {}
     for name, tensor in tensors.items():
         new = name
@@ -153,14 +157,14 @@ def _assemble(config: Any, tensors: Tensors, *, source: Path) -> Any:
 
 
 def _empty_network(config: Any, source: Path) -> Any:
-    """The stock network without numbers: random ones would take time and memory and be replaced at once."""
+    """Return the network without weights, because random weights would take time and memory and be replaced at once."""
     import torch
     from transformers import DepthAnythingForDepthEstimation
 
     try:
         with torch.device("meta"):
             return DepthAnythingForDepthEstimation(config)
-    except Exception as error:  # whatever layer notices first that its sizes are none
+    except Exception as error:  # any layer can be the first to reject its sizes
         raise EngineError(f"{source} does not describe a network that can be built ({error}); get it again") from error
 
 
@@ -179,7 +183,7 @@ def _require_fit(wanted: Tensors, tensors: Tensors, *, source: Path, name: str) 
 
 
 def _read_folder(folder: Path, wanted: Architecture | None) -> tuple[Any, Tensors]:
-    """(config, tensors) of a transformers folder."""
+    """Return (config, tensors) of a transformers folder."""
     config_path, tensors_path = (part.find(folder) for part in (CONFIG, TENSORS))
     if config_path is None or tensors_path is None:
         names = " or ".join((CONFIG if config_path is None else TENSORS).names)
@@ -207,12 +211,12 @@ def _read_config(path: Path) -> Any:
         config = DepthAnythingConfig.from_dict(said)
         architecture_of(config)
         return config
-    except Exception as error:  # transformers checks fields in ways that differ from version to version
+    except Exception as error:  # transformers' checks of fields depend on its version
         raise EngineError(f"{path} does not describe a network ({error}); get the folder again") from error
 
 
 def _recognised(tensors: Tensors, path: Path) -> Architecture:
-    """The released model that an original file holds, by the width of its tokens."""
+    """Return the released model of an original file, by the width of its tokens."""
     positions = tensors.get("pretrained.pos_embed")
     width = None if positions is None else positions.shape[-1]
     for architecture in ARCHITECTURES.values():

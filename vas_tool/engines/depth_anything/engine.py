@@ -1,4 +1,4 @@
-"""The DepthEstimator. What its depth means, and how to come back to the released normalisation: see the package."""
+"""The engine. The package's docstring explains its depth, and how to get the released normalisation."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ from vas_tool.remarks import remark
 from vas_tool.types import Clip, Depth, Frame
 
 RANGE_FRAMES = 8
-"""Frames, spread evenly over the clip, that tell its range."""
+"""Number of frames, spread evenly over the clip, that determine its range."""
 HEADROOM = 1.5
-"""How much nearer than the nearest of those frames anything may come before it is clipped. Costs 0.6 of the 16 bits
-that are stored."""
+"""Factor by which a value may exceed the largest value on those frames before it is clipped. It costs 0.6 of the 16
+stored
+bits."""
 ROUNDING = 1e-2
-"""A frame that is over its range by less was computed in another batch or number format: nothing was lost."""
+"""A smaller excess over the range comes from another batch or number format; nothing is lost."""
 WHAT = "depth"
-"""The name of the work, for progress."""
+"""Name of the work in progress reports."""
 
 CLIPPED = "what is nearest is nearer than the clip's range of depth goes, so its depth is clipped"
 
 
 def open_depth_anything(*, size: Size) -> DepthAnything:
-    """A released model from the first place that has its weights, on the best device.
+    """Return the engine of a released model, with weights from the first place that has them, on the best device.
 
-    Raises EngineError, naming the file and the command, when something is missing or the file does not fit.
+    Raises EngineError that names the file and the command when something is missing or the file does not fit.
     """
     weights = weights_of(size)
     path = next(filter(None, (w.find() for w in weights)), None)
@@ -52,9 +53,9 @@ class DepthAnything:
     """Depth Anything V2 (see ``base.DepthEstimator``)."""
 
     def __init__(self, load: Callable[[], Any], *, device: str, batch: int | None = None) -> None:
-        """``load`` gives the network on the CPU (``load_network``); it is asked again for another number format.
+        """``load`` returns the network on the CPU (``load_network``). It is called again for another number format.
 
-        ``device``: cuda, mps or cpu. ``batch``: frames at once; None chooses by free memory.
+        ``device`` is cuda, mps or cpu. ``batch`` is the number of frames per batch; None chooses it by free memory.
         """
         self._load, self._device, self._chosen_batch = load, device, batch
         self._network = load()
@@ -73,7 +74,9 @@ class DepthAnything:
         device: str | None = None,
         batch: int | None = None,
     ) -> DepthAnything:
-        """From a file of the original or a folder of transformers (see ``load_network``). Raises EngineError."""
+        """Return an engine from an original file or a folder of transformers (see ``load_network``). Raises
+        EngineError.
+        """
         return cls(
             lambda: load_network(path, size=size, architecture=architecture),
             device=device or best_device(),
@@ -83,7 +86,9 @@ class DepthAnything:
     def estimate(
         self, clip: Clip, frame_indices: range, *, settings: Settings = NO_SETTINGS, progress: Progress = silent
     ) -> Iterator[tuple[int, Depth]]:
-        """(frame_index, (H, W) float32 in 0..1, 1 = nearest) in the order asked for. Raises Cancelled, EngineError."""
+        """Yield (frame_index, (H, W) float32 in 0..1, 1 = nearest) in the requested order. Raises Cancelled,
+        EngineError.
+        """
         options, total = options_of(settings), len(frame_indices)
         ranges = self._ranges.setdefault(clip, {})
         ready: dict[int, Any] = {}
@@ -101,15 +106,15 @@ class DepthAnything:
     def disparities(
         self, frames: Sequence[Frame], *, settings: Settings = NO_SETTINGS
     ) -> list[npt.NDArray[np.float32]]:
-        """The network's own answers for frames of one size: (H, W) float32, >= 0, larger = nearer, unit unknown.
+        """Return the network's output for frames of one size: (H, W) float32, >= 0, larger = nearer, unknown unit.
 
-        What the original's ``infer_image`` gives (it takes BGR; frames here are RGB, as everywhere).
+        It equals the original's ``infer_image``, which takes BGR; frames here are RGB.
         """
         answers = self._network_answers(frames, options_of(settings))
         return [from_network(answer, _size_hw(frames[0])).cpu().numpy() for answer in answers]
 
     def _measured(self, clip: Clip, options: Options, *, progress: Callable[[], None]) -> dict[int, Any]:
-        """The answers for the frames that tell the clip's range."""
+        """Return the output for the frames that determine the clip's range."""
         sampled, batch = range_frames(len(clip)), self._batch(clip, options)
         answers: dict[int, Any] = {}
         for first in range(0, len(sampled), batch):
@@ -129,7 +134,7 @@ class DepthAnything:
         return batch_size(self._architecture, size_hw, device=self._device, bytes_a_number=self._format.itemsize)
 
     def _prepare(self, options: Options) -> None:
-        """The network in the asked number format, with the asked positions: another call may have had others."""
+        """Set the number format and the positions of the network, which the last call may have changed."""
         import torch
 
         half = options.number_format == "float16" or (
@@ -137,14 +142,16 @@ class DepthAnything:
         )
         wanted = torch.float16 if half else torch.float32
         if self._format not in (None, wanted):
-            self._network = self._load()  # what was rounded to float16 does not come back
+            self._network = self._load()  # weights that were rounded to float16 cannot be restored
         if self._format != wanted:
             self._network = self._network.to(self._device, wanted)
             self._format = wanted
         use_positions(self._network, options.positions)
 
     def _network_answers(self, frames: Sequence[Frame], options: Options) -> list[Any]:
-        """For each frame, (h, w) in the network's size, on its device. In halves when the GPU's memory is full."""
+        """Return (h, w) for each frame, in the network's size, on its device. After a memory error the batch is
+        halved.
+        """
         import torch
 
         self._prepare(options)
@@ -175,15 +182,17 @@ class DepthAnything:
 
 
 def range_frames(num_frames: int) -> list[int]:
-    """The frames that tell a clip's range: all of a short clip, else RANGE_FRAMES spread evenly, ends included."""
+    """Return the frames that determine a clip's range: all of a short clip, else RANGE_FRAMES spread evenly, with
+    both ends.
+    """
     positions = np.linspace(0, num_frames - 1, min(num_frames, RANGE_FRAMES))
     return [int(position) for position in positions.round()]
 
 
 def range_of(largest: Sequence[float], *, num_frames: int) -> float:
-    """The number that a clip's answers are divided by, from the largest answer on each of ``range_frames``; > 0."""
+    """Return the divisor of a clip's output, above 0, from the largest output on each of ``range_frames``."""
     headroom = HEADROOM if num_frames > len(largest) else 1.0
-    return max(largest) * headroom or 1.0  # a network that answers 0 everywhere sees everything far away
+    return max(largest) * headroom or 1.0  # output of 0 everywhere means that everything is far
 
 
 def _depth(answer: Any, clip: Clip, *, reach: float, frame_index: int) -> Depth:

@@ -1,8 +1,9 @@
-"""What goes into the network and what comes out, in pixels. Sizes here are (height, width), as tensors have them.
+"""The input and the output of the network, in pixels. Sizes are (height, width), as in tensors.
 
-Colours are shown to the network ``true``: red, green, blue, as in Diffusion-VAS's training and evaluation (they read
-BGR and say so). Or as its ``demo`` does it, which hands over RGB where BGR is expected, so that red and blue come
-exchanged, and which cuts off fractions on its way back to 8 bits, so that most levels come one lower.
+Colours ``true`` are red, green, blue, as in Diffusion-VAS's training and evaluation. Colours ``demo`` are those of its
+demo.py, which passes RGB where BGR is expected, so that red and blue are exchanged, and truncates to 8 bits, so that
+most
+levels are lower by one.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ from vas_tool.types import Frame
 
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
-"""Of ImageNet's colours in 0..1, red first."""
+"""Standard deviation of ImageNet's colours in 0..1, red first."""
 
 SizeHW = tuple[int, int]
 """Height, width in pixels."""
 
 
 def network_size(picture_hw: SizeHW, *, short_side: int = SHORT_SIDE) -> SizeHW:
-    """The size at which the network sees a picture: aspect kept, both sides at least ``short_side`` and multiples of
-    PATCH. 256 x 512 -> 518 x 1036, 720 x 1280 -> 518 x 924. (The original's ``Resize``, ``lower_bound``.)
+    """Return the size of the network's input for a picture, as the original's ``Resize`` with ``lower_bound``.
+
+    The aspect is kept; both sides are multiples of PATCH and at least ``short_side``. 256 x 512 gives 518 x 1036, 720 x
+    1280
+    gives 518 x 924.
     """
     height, width = picture_hw
     scale = max(short_side / height, short_side / width)
@@ -40,10 +44,12 @@ def _multiple(side: float, at_least: int) -> int:
 
 
 def to_network(frame: Frame, size_hw: SizeHW, *, device: str, colours: Colours = "true") -> Any:
-    """(3, h, w) float32 on ``device``: resized (cubic, not antialiased), ImageNet's mean and deviation taken out.
+    """Return (3, h, w) float32 on ``device``: resized (cubic, not antialiased) and normalised by ImageNet's mean and
+    deviation.
 
-    On the CPU with OpenCV in float64, as the original does it. Elsewhere on the device, which would wait for that: the
-    difference is 0.02 of a level (of 255) at most, measured on three sizes.
+    On a CPU it uses OpenCV in float64, as the original does. On other devices it runs on the device, which is faster;
+    the
+    difference is at most 0.02 of 255 levels, measured on three sizes.
     """
     import torch
 
@@ -59,7 +65,7 @@ def to_network(frame: Frame, size_hw: SizeHW, *, device: str, colours: Colours =
 
 
 def from_network(disparity: Any, picture_hw: SizeHW) -> Any:
-    """(H, W) float32, on its device: the answer for one frame, (h, w), back in the picture's size."""
+    """Return (H, W) float32, on its device: the (h, w) output for one frame at the picture's size."""
     import torch
 
     whole = disparity.float()[None, None]
@@ -72,7 +78,7 @@ def _as_demo(frame: Frame) -> Frame:
 
 @cache
 def _demo_levels() -> npt.NDArray[np.uint8]:
-    """What demo.py makes of each of the 256 levels on its way 0..255 -> -1..1 -> 0..255, in float32, cut off."""
+    """Return what demo.py makes of each of 256 levels by 0..255 to -1..1 to 0..255, in float32, truncated."""
     half = np.float32(0.5)
     ranged = (np.arange(256, dtype=np.float32) / np.float32(255) - half) / half
     levels: npt.NDArray[np.uint8] = ((ranged + 1) / 2 * 255).astype(np.uint8)

@@ -1,7 +1,8 @@
-"""How the network knows where in the picture a patch lies: its position embedding, for any picture size.
+"""The position embedding of the network, for any picture size.
 
-``reference`` does it as the original, and as the released weights were trained and validated. ``transformers`` is what
-the stock network does: it takes its samples at another ratio, and the depth differs by 2 to 3 % of the range.
+``reference`` resizes it as the original, with which the released weights were trained and validated. ``transformers``
+samples
+it at another ratio; the depth differs by 2 to 3 % of the range.
 """
 
 from __future__ import annotations
@@ -12,20 +13,21 @@ from typing import Any
 from vas_tool.engines.depth_anything.options import Positions
 
 OFFSET = 0.1
-"""Added by the original (DINOv2's ``interpolate_offset``) to the number of patches before it is turned into a scale
-factor, which then is the exact ratio that samples are taken at: the grid is shifted by up to a tenth of a patch."""
+"""The original (DINOv2's ``interpolate_offset``) adds this to the number of patches before it computes the scale
+factor, which
+is the exact sampling ratio: the grid is shifted by up to a tenth of a patch."""
 
 
 def use_positions(network: Any, positions: Positions) -> None:
-    """Let a ``DepthAnythingForDepthEstimation`` place its patches in that way, from now on."""
+    """Set how a ``DepthAnythingForDepthEstimation`` resizes its position embedding."""
     embeddings = network.backbone.embeddings
-    vars(embeddings).pop("interpolate_pos_encoding", None)  # the class has the stock one
+    vars(embeddings).pop("interpolate_pos_encoding", None)  # the class has transformers' method
     if positions == "reference":
         embeddings.interpolate_pos_encoding = MethodType(_reference, embeddings)
 
 
 def _reference(embeddings: Any, tokens: Any, height: int, width: int) -> Any:  # noqa: PLR0917  # the stock signature
-    """(1, 1 + patches, width of a token): takes the place of the stock method of that name on one network."""
+    """Return (1, 1 + patches, width of a token). It replaces transformers' method of that name on one network."""
     import torch
 
     learnt = embeddings.position_embeddings  # (1, 1 + side * side, C)

@@ -1,4 +1,4 @@
-"""The released models: their architecture, and where their weights are looked for. Imports nothing heavy."""
+"""The released models: their architectures, and their weights. The module imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ TENSORS = Part(
     ("model.fp16.safetensors",),
     own_names=(*tensor_names("model", half=False)[1:], *tensor_names("model", half=True)[1:]),
 )
-"""Of a transformers folder. The network comes from the config; nothing else in the folder is needed."""
+"""The tensors of a transformers folder. The config gives the network; no other file is needed."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What tells the networks of one family apart."""
+    """The sizes of a network of the family."""
 
     width: int
-    """Of a token (the embedding's size)."""
+    """Width of a token (the embedding's size)."""
     num_blocks: int
     num_heads: int
     taps: tuple[int, ...]
-    """The four blocks, from 0, whose answers the head reads."""
+    """Numbers, from 0, of the four blocks whose outputs the head reads."""
     features: int
     """Channels of the head."""
     tap_channels: tuple[int, ...]
@@ -58,14 +58,14 @@ MILLION_PARAMETERS: dict[Size, float] = {"small": 24.8, "base": 97.5, "large": 3
 
 
 def num_megabytes(size: Size) -> int:
-    """About how large a model's file is: four bytes a parameter."""
+    """Return the approximate size of a model's file in megabytes: four bytes per parameter."""
     return round(MILLION_PARAMETERS[size] * 4)
 
 
 def weights_of(size: Size) -> tuple[AnyWeights, ...]:
-    """What holds the weights of a model: the folder of transformers, or the original file.
+    """Return the weights of a model: the folder of transformers, or the original file.
 
-    The giant is announced but not published (its README: "coming soon"): only a file of one's own is looked for.
+    The giant is announced but not published (README: "coming soon"): only a local file is searched.
     """
     title, file_stem = size.capitalize(), f"depth_anything_v2_vit{size[0]}"
     published = size != "giant"

@@ -1,4 +1,6 @@
-"""The amodal engine: modal masks and depth -> amodal masks, window by window, for one seed or several."""
+"""The engine of the stage ``amodal``: amodal masks from modal masks and depth, window by window, for one or more
+seeds.
+"""
 
 from __future__ import annotations
 
@@ -31,29 +33,29 @@ Floats = npt.NDArray[np.float32]
 
 
 def open_amodal() -> DiffusionVasAmodal:
-    """The engine with the released weights, from the first place that has them. Raises EngineError."""
+    """Return the engine with the released weights, from the first place that has them. Raises EngineError."""
     return DiffusionVasAmodal(DiffusionVasPipeline.load(found_folder(AMODAL_WEIGHTS)))
 
 
 class DiffusionVasAmodal:
-    """An AmodalCompleter and SamplingCompleter that keeps its windows in ``AmodalWork.store``.
+    """An ``AmodalCompleter`` and ``SamplingCompleter`` that stores its windows in ``AmodalWork.store``.
 
-    A window in which nothing of the object is seen has nothing to go by: it is answered with empty masks, unasked.
+    A window whose modal masks are all empty is not run: its amodal masks are empty.
     """
 
     def __init__(self, pipeline: DiffusionVasPipeline, defaults: DiffusionVasParameters = DEFAULT) -> None:
-        """``defaults``: what holds where ``settings`` say nothing."""
+        """``defaults`` holds the parameters that ``settings`` do not name."""
         self.encodings, self.defaults = Encodings(pipeline), defaults
 
     def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
-        """(frame_index, (canvas H, W) bool) in the order asked for. Raises Cancelled between steps."""
+        """Yield (frame_index, (canvas H, W) bool) in the order of the work. Raises Cancelled between steps."""
         for index, (mask,) in self.sample(work, (work.seed,), progress=progress):
             yield index, mask
 
     def sample(
         self, work: AmodalWork, seeds: Sequence[int], *, progress: Progress = silent
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
-        """(frame_index, one (canvas H, W) bool a seed). What the model is shown is encoded once for all seeds."""
+        """Yield (frame_index, one (canvas H, W) bool per seed). The conditions are encoded once for all seeds."""
         chosen = parameters_of(checked(AMODAL_PARAMETERS, work.settings, engine="diffusion-vas"), self.defaults)
         shown = _ShownWindows(work, chosen)
         windows = plan_windows(len(work.clip), length=chosen.window_length, overlap=chosen.window_overlap)
@@ -66,7 +68,7 @@ class DiffusionVasAmodal:
         model = WindowModel(self.encodings, windows, chosen, told)
 
         def answer(number: int) -> Floats | None:
-            """(T, K, h, w): the sums of the channels."""
+            """Return (T, K, h, w) the sums of the channels; None for a window that is not run."""
             told.next_window()
             window = windows[number]
             if not shown.is_seen(window):
@@ -79,7 +81,7 @@ class DiffusionVasAmodal:
 
 
 class _ShownWindows:
-    """What the model is shown of one object, and its answers as masks."""
+    """Makes the model's conditions for one object, and masks from its results."""
 
     def __init__(self, work: AmodalWork, parameters: DiffusionVasParameters) -> None:
         self.modal, self.depth, self.canvas, self.parameters = work.modal, work.depth, work.canvas, parameters
@@ -96,7 +98,7 @@ class _ShownWindows:
         return Shown(np.stack([small[index] for index in frames]), near)
 
     def masks(self, index: int, sums: Floats | None, *, num: int) -> Iterator[Mask]:
-        """``num`` masks of the canvas's size from the sums (K, h, w) of a frame; empty where nothing was said."""
+        """Yield ``num`` masks of the canvas's size from the sums (K, h, w) of a frame; empty masks without sums."""
         width, height = self.canvas.size_wh
         if sums is None:
             yield from (np.zeros((height, width), np.bool_) for _ in range(num))

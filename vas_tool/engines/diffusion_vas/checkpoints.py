@@ -1,4 +1,4 @@
-"""The two released checkpoints: where they come from and what they are made of. Imports no torch."""
+"""The two released checkpoints: their repositories and their files. The module imports no torch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from vas_tool.engines.weights import Part, WeightsFolder
 
 LICENCE = "Stable Video Diffusion Community License (its terms bind: not for every commercial use)"
 NUM_MEGABYTES = 4510
-"""In half precision: UNet 3050, CLIP 1264, VAE 196, as Stable Video Diffusion's."""
+"""Megabytes in half precision: UNet 3050, CLIP 1264, VAE 196, as in Stable Video Diffusion."""
 
 
 def _part(folder: str, name: str) -> Part:
-    """In half precision, or in full where only that is there."""
+    """Return a part in half precision, or in full precision where only that exists."""
     names = (f"{folder}/{one}" for half in (True, False) for one in tensor_names(name, half=half))
     first, plain = f"{folder}/{name}.fp16.safetensors", f"{folder}/{name}.safetensors"
     return Part(first, (plain,), own_names=tuple(one for one in names if one not in (first, plain)))

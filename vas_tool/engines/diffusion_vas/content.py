@@ -1,4 +1,4 @@
-"""The content engine: frames, modal and amodal masks -> the whole object's colours, window by window."""
+"""The engine of the stage ``content``: the object's colours from frames, modal and amodal masks, window by window."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ OPAQUE = 255
 
 
 def open_content() -> DiffusionVasContent:
-    """The engine with the released weights, from the first place that has them. Raises EngineError."""
+    """Return the engine with the released weights, from the first place that has them. Raises EngineError."""
     return DiffusionVasContent(DiffusionVasPipeline.load(found_folder(CONTENT_WEIGHTS)))
 
 
 class DiffusionVasContent:
-    """A ContentCompleter that keeps its windows in ``ContentWork.store``.
+    """A ``ContentCompleter`` that stores its windows in ``ContentWork.store``.
 
-    A window without an amodal pixel to paint is not run.
+    A window without a hidden pixel is not run.
     """
 
     def __init__(self, pipeline: DiffusionVasPipeline, defaults: DiffusionVasParameters = DEFAULT) -> None:
-        """``defaults``: what holds where ``settings`` say nothing."""
+        """``defaults`` holds the parameters that ``settings`` do not name."""
         self.encodings, self.defaults = Encodings(pipeline), defaults
 
     def complete(self, work: ContentWork, *, progress: Progress = silent) -> Iterator[tuple[int, Content]]:
-        """(frame_index, (canvas H, W, 4) uint8 RGBA) in the order asked for. Raises Cancelled between steps."""
+        """Yield (frame_index, (canvas H, W, 4) uint8 RGBA) in the order of the work. Raises Cancelled between steps."""
         chosen = parameters_of(checked(CONTENT_PARAMETERS, work.settings, engine="diffusion-vas"), self.defaults)
         shown = _ShownWindows(work, chosen)
         windows = plan_windows(len(work.clip), length=chosen.window_length, overlap=chosen.window_overlap)
@@ -59,7 +59,7 @@ class DiffusionVasContent:
         model = WindowModel(self.encodings, windows, chosen, told, is_second_stage=True)
 
         def answer(number: int) -> Floats | None:
-            """(T, h, w, 3) in 0..255"""
+            """Return (T, h, w, 3) colours in 0..255; None for a window that is not run."""
             told.next_window()
             window = windows[number]
             if not shown.is_wanted(window, work.frame_indices):
@@ -73,7 +73,7 @@ class DiffusionVasContent:
 
 
 class _ShownWindows:
-    """What the model is shown of one object, and its answers as content."""
+    """Makes the model's conditions for one object, and content from its results."""
 
     def __init__(self, work: ContentWork, parameters: DiffusionVasParameters) -> None:
         self.clip, self.modal, self.amodal = work.clip, work.modal, work.amodal
@@ -89,7 +89,9 @@ class _ShownWindows:
         return Shown(np.stack([seen[i] for i in frames]), np.stack([whole[i] for i in frames]))
 
     def content(self, index: int, colours: Floats | None) -> Content:
-        """RGBA on the canvas: the model's colours on the amodal mask, the frame's own where the object is seen."""
+        """Return (canvas H, W, 4) RGBA: the frame's colours on the modal mask, the model's on the rest of the
+        amodal mask.
+        """
         whole = self._whole(index)
         out = np.zeros((*whole.shape, 4), np.uint8)
         if colours is not None:
@@ -101,7 +103,7 @@ class _ShownWindows:
         return out
 
     def _seen(self, index: int) -> Floats:
-        """(3, h, w): the object's colours where it is seen, white elsewhere."""
+        """Return (3, h, w) the object's colours on the modal mask, white elsewhere."""
         size_hw = self.parameters.size_hw
         if index not in self.modal:
             return np.ones((3, *size_hw), np.float32)

@@ -1,6 +1,6 @@
-"""A checkpoint's folder -> its parts, each read by its own sub-folder.
+"""Loads the parts of a checkpoint, each from its own sub-folder.
 
-``model_index.json`` is not read: it names a module of the authors' repository. Nothing in a file is ever run.
+``model_index.json`` is not read, because it names a module of the authors' repository. No code in a file is run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vas_tool.errors import EngineError
 
 DIFFUSERS_FILE, TRANSFORMERS_FILE = "diffusion_pytorch_model", "model"
 SHOWN_NAMES = 3
-"""Of the tensors that do not fit, in a message."""
+"""Most names of wrong tensors in a message."""
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 State = dict[str, torch.Tensor]
@@ -31,7 +31,7 @@ State = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Parts:
-    """What a checkpoint consists of."""
+    """The parts of a checkpoint."""
 
     unet: DiffusionVasUNet
     vae: Any
@@ -45,9 +45,9 @@ class Parts:
 
 
 def load_parts(folder: Path, *, dtype: torch.dtype) -> Parts:
-    """The parts in ``folder`` with weights of ``dtype``, on the CPU.
+    """Return the parts in ``folder`` with weights of ``dtype``, on the CPU.
 
-    Raises EngineError, naming the file, when one is missing, damaged or of another model.
+    Raises EngineError that names the file when one is missing, damaged or of another model.
     """
     if not folder.is_dir():
         raise EngineError(f"{folder} does not exist; it should hold the checkpoint's sub-folders unet, vae, ...")
@@ -63,7 +63,9 @@ def load_parts(folder: Path, *, dtype: torch.dtype) -> Parts:
 
 
 def found_folder(weights: WeightsFolder) -> Path:
-    """Where a checkpoint lies, complete. Raises EngineError, naming what is missing and the command that gets it."""
+    """Return the folder of a complete checkpoint. Raises EngineError that names what is missing and the command to
+    get it.
+    """
     folder = weights.find()
     if folder is None:
         raise EngineError(f"{weights.lack()}; get it with: {weights.get}")
@@ -71,19 +73,19 @@ def found_folder(weights: WeightsFolder) -> Path:
 
 
 def load_unet(folder: Path, *, dtype: torch.dtype) -> UNetSpatioTemporalConditionModel:
-    """The stock network with the checkpoint's ``conv_in2`` as its input."""
+    """Return diffusers' network with the checkpoint's ``conv_in2`` as its input layer."""
     config = _config_of(folder, UNetSpatioTemporalConditionModel)
     path = weights_file(folder, DIFFUSERS_FILE, dtype=dtype)
     state = dict(read_tensors(path))
     if "conv_in2.weight" not in state:
         raise EngineError(f"{path} has no conv_in2: it is a Stable Video Diffusion UNet, not one of Diffusion-VAS")
-    # Its own in_channels says 8, of the conv_in that is not used; and latents have 4 channels, whatever it says.
+    # The config's in_channels is 8, for the unused conv_in. Latents have 4 channels, whatever the config states.
     config = {**config, "in_channels": INPUT_CHANNELS, "out_channels": LATENT_CHANNELS}
     return _filled(lambda: UNetSpatioTemporalConditionModel.from_config(config), stock_state(state), path, dtype=dtype)
 
 
 def load_vae(folder: Path, *, dtype: torch.dtype) -> AutoencoderKLTemporalDecoder:
-    """The stock autoencoder with a temporal decoder."""
+    """Return diffusers' autoencoder with a temporal decoder."""
     config = _config_of(folder, AutoencoderKLTemporalDecoder)
     path = weights_file(folder, DIFFUSERS_FILE, dtype=dtype)
     return _filled(
@@ -92,7 +94,7 @@ def load_vae(folder: Path, *, dtype: torch.dtype) -> AutoencoderKLTemporalDecode
 
 
 def load_image_encoder(folder: Path, *, dtype: torch.dtype) -> CLIPVisionModelWithProjection:
-    """The vision half of CLIP."""
+    """Return the vision model of CLIP."""
     config = read_config(folder / "config.json")
     architectures = config.get("architectures") or []
     if "CLIPVisionModelWithProjection" not in architectures:
@@ -103,7 +105,7 @@ def load_image_encoder(folder: Path, *, dtype: torch.dtype) -> CLIPVisionModelWi
 
 
 def load_scheduler(folder: Path) -> Mapping[str, object]:
-    """The configuration of the sampler's noise levels."""
+    """Return the configuration of the sampler's noise levels."""
     path = folder / "scheduler_config.json"
     config = read_config(path)
     if config.get("_class_name") != "EulerDiscreteScheduler" or config.get("prediction_type") != "v_prediction":
@@ -113,7 +115,7 @@ def load_scheduler(folder: Path) -> Mapping[str, object]:
 
 
 def weights_file(folder: Path, name: str, *, dtype: torch.dtype) -> Path:
-    """The part's weights, or the index of their pieces: of the precision that fits ``dtype`` first."""
+    """Return the file of a part's weights, or the index of its shards. The precision of ``dtype`` is preferred."""
     halves = (True, False) if dtype == torch.float16 else (False, True)
     names = [one for half in halves for one in tensor_names(name, half=half)]
     found = next((folder / one for one in names if (folder / one).is_file()), None)
@@ -126,7 +128,7 @@ def weights_file(folder: Path, name: str, *, dtype: torch.dtype) -> Path:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A part's JSON."""
+    """Return the JSON configuration of a part."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -147,7 +149,7 @@ def _config_of(folder: Path, part: type[Any]) -> dict[str, Any]:
 
 
 def _filled(make: Callable[[], Any], state: State, path: Path, *, dtype: torch.dtype) -> Any:
-    """The part with the weights of ``state``. Made without memory of its own: it is filled, not first made up."""
+    """Return the part with the weights of ``state``. It is created without memory for random initial weights."""
     with _no_memory():
         try:
             part = make()
@@ -155,7 +157,7 @@ def _filled(make: Callable[[], Any], state: State, path: Path, *, dtype: torch.d
             raise EngineError(f"{path.parent / 'config.json'} does not describe a network: {error}") from error
     _require_fit(part.state_dict(), state, path)
     part.load_state_dict({key: value.to(dtype) for key, value in state.items()}, strict=True, assign=True)
-    for module in part.modules():  # buffers that no file holds, as CLIP's position numbers, still have no memory
+    for module in part.modules():  # buffers that no file holds, such as CLIP's position ids, have no memory yet
         for name, buffer in module._buffers.items():
             if buffer is not None and buffer.is_meta:
                 module._buffers[name] = _recomputed(name, buffer)

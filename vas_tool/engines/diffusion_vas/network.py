@@ -1,8 +1,8 @@
-"""The UNet: diffusers' own of Stable Video Diffusion, with twelve input channels and a token for each frame.
+"""The UNet: diffusers' UNet of Stable Video Diffusion, with twelve input channels and a token for each frame.
 
-The released code differs from the stock network in two ways: ``conv_in2`` (12 channels) in the place of ``conv_in``,
-and cross-attention to one CLIP token a frame, where the stock one repeats a single token over all frames. The second
-is done by diffusers' own means, attention processors; no part of the network is copied.
+The released code differs from diffusers' network in two ways: ``conv_in2`` (12 channels) replaces ``conv_in``, and
+cross-attention uses one CLIP token per frame, where diffusers repeats a single token over all frames. The second uses
+diffusers' attention processors; no part of the network is copied.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from diffusers.models.attention_processor import AttnProcessor2_0
 from vas_tool.engines.diffusion_vas.shortcuts import skip_norms
 
 INPUT_CHANNELS = 12
-"""Four of the noisy latents, four of each condition."""
+"""Channels of the input: four of the noisy latents, four of each condition."""
 LATENT_CHANNELS = 4
 TEMPORAL = ".temporal_transformer_blocks."
 CROSS_ATTENTION = ".attn2.processor"
@@ -28,22 +28,22 @@ State = Mapping[str, torch.Tensor]
 
 @dataclass
 class Tokens:
-    """What the cross-attentions look at during one call of the UNet."""
+    """The tokens of the cross-attentions during one call of the UNet."""
 
     values: torch.Tensor | None = None
-    """(B, T, K, D): the K tokens that each frame of each sample sees."""
+    """(B, T, K, D) the K tokens that each frame of each sample sees."""
 
     @property
     def are_single(self) -> bool:
-        """Whether each frame sees only one."""
+        """Whether each frame sees only one token."""
         return self.values is not None and self.values.shape[2] == 1
 
 
 @dataclass(frozen=True)
 class TokenAttention:
-    """Cross-attention to the tokens in ``tokens``, whatever the stock network hands over.
+    """Cross-attention to the tokens in ``tokens``, independent of what diffusers' network passes.
 
-    With a single token its softmax is 1, so the attention is ``to_out(to_v(token))``, one row for all pixels of a
+    With a single token the softmax is 1, so the attention is ``to_out(to_v(token))``: one row for all pixels of a
     frame.
     """
 
@@ -54,7 +54,9 @@ class TokenAttention:
     def __call__(
         self, attn: Any, hidden_states: torch.Tensor, encoder_hidden_states: torch.Tensor, **_: object
     ) -> torch.Tensor:
-        """``hidden_states``: (B T, h w, C), or (B h w, T, C) in a temporal block (of the first frame's tokens)."""
+        """Return the attention for (B T, h w, C), or for (B h w, T, C) in a temporal block, which uses frame 0's
+        tokens.
+        """
         values = self.tokens.values
         assert values is not None
         rows = values[:, 0] if self.is_temporal else values.flatten(0, 1)  # (B, K, D) or (B T, K, D)
@@ -68,7 +70,7 @@ class DiffusionVasUNet:
     """The network of both stages."""
 
     def __init__(self, stock: UNetSpatioTemporalConditionModel) -> None:
-        """``stock`` has ``INPUT_CHANNELS`` input channels; its cross-attentions are set to the frames' tokens."""
+        """Wrap diffusers' network, which has ``INPUT_CHANNELS`` input channels. Its cross-attentions are replaced."""
         self.stock = stock
         self._tokens = Tokens()
         self._redirect()
@@ -85,26 +87,26 @@ class DiffusionVasUNet:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights."""
+        """Data type of the weights."""
         return self.stock.dtype
 
     def __call__(
         self, sample: torch.Tensor, timestep: torch.Tensor, *, tokens: torch.Tensor, added_time_ids: torch.Tensor
     ) -> torch.Tensor:
-        """The velocity, (B, T, 4, h, w), of ``sample`` (B, T, 12, h, w) with ``tokens`` (B, T, K, D).
+        """Return the velocity (B, T, 4, h, w) of ``sample`` (B, T, 12, h, w) with ``tokens`` (B, T, K, D).
 
-        ``timestep``: 0.25 ln(sigma). ``added_time_ids``: (B, 3), rate, motion and noise.
+        ``timestep`` is 0.25 ln(sigma). ``added_time_ids`` is (B, 3): rate, motion and noise.
         """
         self._tokens.values = tokens
         try:
-            unused = tokens[:, 0, :1]  # (B, 1, D): what the stock network repeats, and the processors do not read
+            unused = tokens[:, 0, :1]  # (B, 1, D): diffusers' network repeats it, and our processors do not read it
             return self.stock(sample, timestep, unused, added_time_ids, return_dict=False)[0]
         finally:
             self._tokens.values = None
 
 
 def stock_state(state: State) -> dict[str, torch.Tensor]:
-    """The released state with the stock network's names: ``conv_in2`` becomes ``conv_in``, whose own is not used."""
+    """Return the released state with diffusers' names: ``conv_in2`` replaces the unused ``conv_in``."""
     kept = {key: value for key, value in state.items() if not key.startswith("conv_in.")}
     return {
         key.replace("conv_in2.", "conv_in.", 1) if key.startswith("conv_in2.") else key: v for key, v in kept.items()

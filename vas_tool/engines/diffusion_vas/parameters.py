@@ -1,4 +1,4 @@
-"""What can be chosen about a run, each with its default and the reason for it. Imports no torch."""
+"""The parameters of a run, each with its default and the reason for it. The module imports no torch."""
 
 from __future__ import annotations
 
@@ -11,54 +11,58 @@ from vas_tool.errors import EngineError
 ClipLayout = Literal["reference", "aligned", "all_tokens"]
 """Which CLIP token each frame of the UNet sees.
 
-``reference``: as the released inference code lays them out, shifted against the frames (see ``conditioning.tokens``).
-``aligned``: every frame its own. ``all_tokens``: every frame the tokens of all frames, as in training.
+``reference``: as in the released inference code, shifted against the frames (see ``conditioning.tokens``). ``aligned``:
+every frame sees its own token. ``all_tokens``: every frame sees the tokens of all frames, as in training.
 """
 
 MaskEdges = Literal["soft", "hard", "linear"]
-"""``soft``: grey edges, from an antialiased resize, as in the paper's demo. ``hard``: -1 or 1, rounded from OpenCV's
-linear resize, as in training and the SAIL-VOS evaluation. ``linear``: the same with its greys, as for TAO-Amodal."""
+"""Edges of the resized modal mask. ``soft``: grey, from an antialiased resize, as in demo.py. ``hard``: -1 or 1,
+rounded from
+OpenCV's linear resize, as in training and the SAIL-VOS evaluation. ``linear``: grey, from OpenCV's linear resize, as in
+the
+TAO-Amodal evaluation."""
 
 ConditionNoise = Literal["shared", "by_seed"]
 DEMO_SEED = 23
-"""Of the paper's demo and evaluation."""
+"""Seed of the released demo and evaluation."""
 SIZE_MULTIPLE = 8
-"""The VAE halves three times."""
+"""Sides are multiples of this, because the VAE halves them three times."""
 MAX_CHANNEL_SUM = 3 * 255
 LONGEST_WINDOW = 64
-"""Nobody has run the released weights on longer windows (sam-body4d goes up to 64)."""
+"""Longest window. The longest known use of the released weights is 64 frames (sam-body4d)."""
 
 
 @dataclass(frozen=True)
 class SamplingParameters:
-    """Of one run of the model over one window."""
+    """Parameters of one run of the model on one window."""
 
     num_steps: int = 25
-    """Of denoising. 25 is what the paper's numbers were measured with; time grows with it."""
+    """Denoising steps. The paper's numbers were measured with 25. Time grows with the steps."""
     guidance: float = 1.5
-    """How far from the unconditional answer; 1 turns it off and halves the time. 1.5 in the paper's demo and
-    evaluation. The released code's ``max_guidance_scale``."""
+    """Guidance scale, 1.5 in the released demo and evaluation (``max_guidance_scale``). 1 turns guidance off and halves
+    the
+    time."""
     min_guidance: float = 0.0
-    """The released code's ``min_guidance_scale``: of a window's first frame, from where the guidance grows evenly to
-    ``guidance`` on the last. 0, no ramp: ``guidance`` on every frame, as both are equal in the demo and evaluation."""
+    """Guidance scale of a window's first frame (``min_guidance_scale``). It grows evenly to ``guidance`` on the last
+    frame. 0
+    uses ``guidance`` on every frame, as in the released demo and evaluation, where both are equal."""
     fps: int = 8
-    """What the model is told about the clip's rate. 8 in the demo, 2 in its TAO-Amodal evaluation (1 frame a
-    second)."""
+    """Frame rate that is passed to the model: 8 in the demo, 2 in the TAO-Amodal evaluation (1 frame per second)."""
     fps_minus_one: bool = True
-    """The released inference feeds ``fps - 1``, training fed ``fps``. True: what the released numbers were made
-    with."""
+    """Whether the model gets ``fps - 1``, as in the released inference. Training passed ``fps``."""
     motion_bucket: int = 127
-    """Of Stable Video Diffusion: how much things move. 127 in training and inference alike."""
+    """Stable Video Diffusion's amount of motion: 127 in training and inference."""
     noise_augmentation: float = 0.02
     """Strength of the noise on both conditions before they are encoded. 0.02 in the released inference."""
     decode_chunk: int = 8
-    """Frames decoded together. The temporal decoder makes the borders of chunks visible, so this changes results; 8 in
+    """Frames that are decoded together. It changes results, because the temporal decoder makes borders of chunks
+    visible. 8 in
     the demo and evaluation."""
     clip_layout: ClipLayout = "reference"
-    """The released weights were measured with ``reference``; nobody has measured them with the others."""
+    """Layout of CLIP tokens. The released weights were measured only with ``reference``."""
     guess_range: bool = True
-    """A condition frame without a negative number is taken for 0..1 and stretched to -1..1, as diffusers' VAE
-    pre-processing does. It darkens depth frames that are near all over. True: what the released numbers had."""
+    """Whether a condition frame without negative numbers counts as 0..1 and is stretched to -1..1, as in diffusers' VAE
+    pre-processing. It changes depth frames that are near everywhere. True in the released numbers."""
 
     def __post_init__(self) -> None:
         if self.num_steps < 1 or self.decode_chunk < 1 or self.fps < 1:
@@ -76,32 +80,38 @@ class SamplingParameters:
 
 @dataclass(frozen=True)
 class DiffusionVasParameters(SamplingParameters):
-    """Of a run of an engine over a clip."""
+    """Parameters of a run of an engine on a clip."""
 
     height: int = 256
-    """Of what the model sees, in pixels, a multiple of 8. 256 x 512 in the paper; 512 x 1024 shows finer parts and
-    costs over four times as much (the demo's authors: "can be better")."""
+    """Height of the model's input in pixels, a multiple of 8. 256 x 512 in the paper; 512 x 1024 shows finer parts and
+    takes
+    over four times as long (a comment in demo.py: "can be better")."""
     width: int = 512
-    """See ``height``."""
+    """Width of the model's input in pixels, a multiple of 8."""
     threshold: int = 600
-    """A pixel belongs to the object when its red, green and blue, 0..255 each, sum to more. 600 of 765 in the paper's
-    demo and evaluation; lower is fuller."""
+    """A pixel belongs to the object when the sum of red, green and blue, 0..255 each, exceeds this. 600 of 765 in the
+    released
+    demo and evaluation; lower values give larger masks."""
     mask_edges: MaskEdges = "soft"
-    """Of the modal mask at the model's size. ``soft`` in the demo, ``hard`` in training and the SAIL-VOS evaluation,
-    ``linear`` in that of TAO-Amodal."""
+    """Edges of the resized modal mask: ``soft`` in the demo, ``hard`` in training and the SAIL-VOS evaluation,
+    ``linear`` in
+    the TAO-Amodal evaluation."""
     union_with_modal: bool = True
-    """What is seen belongs to the whole object, as in the demo. False gives what the model says within its window; the
-    tool unites in any case."""
+    """Whether the amodal mask is united with the modal mask, as in the demo. False returns the model's own result; the
+    tool
+    unites them in any case."""
     padding_depth: float = 1.0
-    """Depth of the canvas beyond the frame, 1 = nearest: as if something hid it. 1 in the TAO-Amodal evaluation."""
+    """Depth of the canvas beyond the frame, 1 = nearest, as if something hid it. 1 in the TAO-Amodal evaluation."""
     window_length: int = WINDOW_LENGTH
-    """Frames in a window. See ``windows.WINDOW_LENGTH``."""
+    """Frames of a window. See ``windows.WINDOW_LENGTH``."""
     window_overlap: int = WINDOW_OVERLAP
-    """Frames that neighbouring windows share, at least. See ``windows.WINDOW_OVERLAP``."""
+    """Least number of frames that neighbouring windows share. See ``windows.WINDOW_OVERLAP``."""
     condition_noise: ConditionNoise = "shared"
-    """``shared``: the noise on the conditions is that of seed 23, the demo's, for every seed, so that the conditions
-    are encoded once for all; seed 23 gives the demo's answer. ``by_seed``: each seed draws its own, as the released
-    code does with another seed, and encodes anew."""
+    """Noise on the conditions. ``shared``: every seed uses the noise of seed 23, the demo's, so that the conditions are
+    encoded
+    once; seed 23 gives the demo's result. ``by_seed``: each seed draws its own noise, as the released code does, and
+    encodes
+    the conditions again."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,5 +137,5 @@ class DiffusionVasParameters(SamplingParameters):
 
     @property
     def size_hw(self) -> tuple[int, int]:
-        """Height and width of what the model sees."""
+        """(height, width) of the model's input."""
         return self.height, self.width

@@ -1,4 +1,4 @@
-"""The model by itself, for one window: two conditions -> latents and frames. The same class for both stages."""
+"""The model for one window: latents and frames from two conditions. Both stages use the same class."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ Pictures: TypeAlias = npt.NDArray[np.float32] | torch.Tensor
 """(T, 3, H, W) float32 in -1..1."""
 
 OnStep = Callable[[int, torch.Tensor], None]
-"""Told the number of steps done, and the latents (N, T, 4, h, w) then. May raise, to stop."""
+"""A function: (number of finished steps, latents (N, T, 4, h, w)) -> None. It may raise to stop."""
 
 
 def ignore_step(num_done: int, latents: torch.Tensor) -> None:
-    """For callers who do not follow along."""
+    """Do nothing: the default of ``OnStep``."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """A window's conditions, encoded: the same for all seeds."""
+    """The encoded conditions of a window, the same for all seeds."""
 
     tokens: torch.Tensor
     """(2, T, K, D), unconditional and conditional; (1, T, K, D) without guidance."""
@@ -54,19 +54,19 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Sampled:
-    """What came out."""
+    """The result of sampling."""
 
     latents: torch.Tensor
-    """(T, 4, H / 8, W / 8), as they are decoded."""
+    """(T, 4, H / 8, W / 8) latents that are decoded."""
     frames: npt.NDArray[np.float32]
-    """(T, H, W, 3) in 0..1."""
+    """(T, H, W, 3) frames in 0..1."""
 
 
 class DiffusionVasPipeline:
-    """Reference behaviour by default; every deviation is a field of ``SamplingParameters``."""
+    """The model. It reproduces the released code by default; every deviation is a field of ``SamplingParameters``."""
 
     def __init__(self, parts: Parts, *, device: str | torch.device = "cpu", weights_mark: str = "") -> None:
-        """``weights_mark``: tells these weights from all others; by default they are like none."""
+        """``weights_mark`` identifies these weights; by default they equal no others."""
         self.parts, self.device = parts, torch.device(device)
         self.weights_mark = weights_mark or uuid4().hex
         self.placement = Placement((parts.unet.stock, parts.vae, parts.image_encoder), self.device)
@@ -78,9 +78,11 @@ class DiffusionVasPipeline:
     def load(
         cls, folder: str | Path, *, device: str | None = None, dtype: torch.dtype | None = None
     ) -> DiffusionVasPipeline:
-        """A checkpoint's folder, as released. ``device``: the best there is; ``dtype``: float16 on CUDA, else float32.
+        """Return the model of a released checkpoint's folder.
 
-        Raises EngineError, naming the file that is missing, damaged or of another model.
+        ``device`` defaults to the best one, ``dtype`` to float16 on CUDA and float32 elsewhere. Raises EngineError that
+        names
+        the file that is missing, damaged or of another model.
         """
         chosen = torch.device(device or best_device())
         dtype = dtype or (torch.float16 if chosen.type == "cuda" else torch.float32)
@@ -98,12 +100,13 @@ class DiffusionVasPipeline:
         on_step: OnStep = ignore_step,
         **changed: Any,
     ) -> Sampled:
-        """One answer for a window.
+        """Return one result for a window.
 
-        ``first``, ``second``: (T, 3, H, W) in -1..1; modal mask and depth for the amodal stage, modal colours and
-        amodal mask for the content stage. ``generator``: of the CPU; the demo uses one with seed 23 for both stages,
-        one after the other. By default a new one with ``seed``. ``changed``: single fields of ``SamplingParameters``,
-        by name.
+        ``first`` and ``second`` are (T, 3, H, W) in -1..1: modal mask and depth for the amodal stage, modal colours and
+        amodal
+        mask for the content stage. ``generator`` is a CPU generator, by default a new one with ``seed``; the demo uses
+        one
+        with seed 23 for both stages in turn. ``changed`` names fields of ``SamplingParameters``.
         """
         chosen = replace(parameters or SamplingParameters(), **changed)
         one, other = _pictures(first), _pictures(second)
@@ -116,7 +119,7 @@ class DiffusionVasPipeline:
         return Sampled(latents, self.decode(latents, parameters=chosen))
 
     def encode(self, first: Pictures, second: Pictures, *, noise: Noise, parameters: SamplingParameters) -> Conditions:
-        """What the UNet is conditioned on. CLIP sees the first condition without noise."""
+        """Return the encoded conditions of the UNet. CLIP sees the first condition without noise."""
         tokens = self.tokens(first, parameters=parameters)
         latents = [
             self.condition_latents(pictures, drawn, parameters=parameters)
@@ -127,7 +130,7 @@ class DiffusionVasPipeline:
     def conditions(
         self, tokens: torch.Tensor, first: torch.Tensor, second: torch.Tensor, *, parameters: SamplingParameters
     ) -> Conditions:
-        """``tokens`` (B, T, K, D) and the latents (T, 4, h, w) of both conditions, put together for B samples."""
+        """Return ``tokens`` (B, T, K, D) and the latents (T, 4, h, w) of both conditions, combined for B samples."""
         conditional = torch.cat([first, second], dim=1)[None]
         is_guided = len(tokens) > 1
         latents = torch.cat([torch.zeros_like(conditional), conditional]) if is_guided else conditional
@@ -136,7 +139,7 @@ class DiffusionVasPipeline:
         return Conditions(tokens, latents, ids.to(latents).expand(len(tokens), -1))
 
     def tokens(self, first: Pictures, *, parameters: SamplingParameters) -> torch.Tensor:
-        """The CLIP tokens of each frame of each sample, (2, T, K, D); (1, T, K, D) without guidance."""
+        """Return the CLIP tokens of each frame of each sample, (2, T, K, D); (1, T, K, D) without guidance."""
         mean, std = self.parts.clip_mean, self.parts.clip_std
         with torch.inference_mode(), self.placement.at_work(self.parts.image_encoder) as encoder:
             pictures = conditioning.clip_pictures(_pictures(first).to(self.device), mean=mean, std=std)
@@ -147,7 +150,9 @@ class DiffusionVasPipeline:
     def condition_latents(
         self, pictures: Pictures, noise: torch.Tensor, *, parameters: SamplingParameters
     ) -> torch.Tensor:
-        """The latents (T, 4, h, w) of a condition with some noise on it. Encoded in float32, as its VAE asks for."""
+        """Return the latents (T, 4, h, w) of a condition with noise. They are encoded in float32, which the VAE
+        requires.
+        """
         shown = _pictures(pictures)
         if parameters.guess_range:
             shown = conditioning.guessed_range(shown)
@@ -164,7 +169,7 @@ class DiffusionVasPipeline:
         parameters: SamplingParameters,
         on_step: OnStep = ignore_step,
     ) -> torch.Tensor:
-        """The latents (N, T, 4, h, w) of N answers that start from ``noise`` (N, T, 4, h, w), standard normal."""
+        """Return the latents (N, T, 4, h, w) of N results from ``noise`` (N, T, 4, h, w), standard normal."""
         levels = noise_levels(self.parts.scheduler, parameters.num_steps)
         sigmas = levels.sigmas.tolist()
         latents = noise.to(self.device, self.dtype) * levels.initial_sigma
@@ -181,9 +186,9 @@ class DiffusionVasPipeline:
     def velocity(
         self, latents: torch.Tensor, conditions: Conditions, *, timestep: torch.Tensor, sigma: float
     ) -> torch.Tensor:
-        """What the UNet says of ``latents`` (N, T, 4, h, w): (N, 2, T, 4, h, w), unconditional and conditional.
+        """Return the UNet's (N, 2, T, 4, h, w) velocity, unconditional and conditional, of ``latents`` (N, T, 4, h, w).
 
-        As many answers at once as the GPU's memory has room for; in halves when that was too many.
+        As many results run together as fit into the GPU's memory; after a memory error, half as many.
         """
         done: list[torch.Tensor] = []
         num_done = 0
@@ -210,10 +215,12 @@ class DiffusionVasPipeline:
         return velocity.unflatten(0, (num, num_samples))
 
     def decode(self, latents: torch.Tensor, *, parameters: SamplingParameters) -> npt.NDArray[np.float32]:
-        """(T, 4, h, w) -> (T, H, W, 3) float32 in 0..1. Raises EngineError where that is not a number."""
+        """Return (T, 4, h, w) latents as (T, H, W, 3) float32 frames in 0..1. Raises EngineError when a value is
+        not finite.
+        """
         with torch.inference_mode(), self.placement.at_work(self.parts.vae) as vae:
             frames = conditioning.decoded(vae, latents, chunk=parameters.decode_chunk)
-        if not bool(torch.isfinite(frames).all()):  # it would pass for black: for an empty mask
+        if not bool(torch.isfinite(frames).all()):  # it would count as black, an empty mask
             raise EngineError(
                 f"the answer of Diffusion-VAS is not a number (computed in {self.dtype}); get its weights again, or "
                 "run it without a GPU, in float32"
@@ -223,19 +230,19 @@ class DiffusionVasPipeline:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the UNet, and of the latents between its steps."""
+        """Data type of the UNet, and of the latents between its steps."""
         return self.parts.unet.dtype
 
 
 def best_device() -> str:
-    """A GPU when there is one."""
+    """Return the best device: a GPU when there is one."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _pictures(given: Pictures) -> torch.Tensor:
-    """(T, 3, H, W) float32 on the CPU. Raises EngineError for another shape."""
+    """Return pictures as (T, 3, H, W) float32 on the CPU. Raises EngineError for another shape."""
     pictures = torch.as_tensor(given).to("cpu", torch.float32)
     if (
         pictures.ndim != 4

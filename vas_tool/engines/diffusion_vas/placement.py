@@ -1,4 +1,4 @@
-"""Where the parts lie while they do not work, and how much fits: a GPU's memory, and the CPU's exactness."""
+"""Places the parts of the model on the device, and finds how many results fit into a GPU's memory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ import torch
 from vas_tool.errors import EngineError
 
 ACTIVATION_BYTES = 5 * 2**30
-"""What the UNet needs beside its weights at 256 x 512: the paper's supplement tells of 8 GB with all other parts moved
-away, of which the weights are 3."""
+"""Memory of the UNet beside its weights at 256 x 512. The paper's supplement states 8 GB with all other parts moved
+away, of
+which the weights are 3 GB."""
 USED_SHARE = 0.8
-"""Of the free memory: the rest is lost between the blocks."""
+"""Usable share of the free memory. The rest is lost to fragmentation."""
 
 
 class Placement:
-    """Keeps every part on the device when the device has room for all, else brings each there to work."""
+    """Keeps all parts on the device if they fit, else moves each part there while it works."""
 
     def __init__(self, parts: tuple[Any, ...], device: torch.device) -> None:
         self.device = device
@@ -31,7 +32,7 @@ class Placement:
 
     @contextmanager
     def at_work(self, part: Any, *, upcast: bool = False) -> Iterator[Any]:
-        """The part on the device, in float32 when ``upcast``, as long as it lasts."""
+        """Within it, the part is on the device, in float32 with ``upcast``."""
         dtype, kept = part.dtype, torch.device("cpu") if self.offloads else self.device
         needed = torch.float32 if upcast else dtype
         try:
@@ -45,7 +46,7 @@ class Placement:
 
 
 def _moved(part: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    """The part itself. Moved by torch's own means: diffusers' ``to`` warns of every conversion."""
+    """Move a part and return it. torch's own method is used, because diffusers' ``to`` warns of every conversion."""
     if part.device.type != device.type or part.dtype != dtype:
         torch.nn.Module.to(part, device=device, dtype=dtype)
     return part
@@ -56,20 +57,20 @@ def _num_bytes(parts: tuple[Any, ...]) -> int:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Of a CUDA device, with what torch itself keeps in reserve."""
+    """Return the free memory of a CUDA device in bytes, including torch's own reserve."""
     free, _ = torch.cuda.mem_get_info(device)
     return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
 
 
 @dataclass
 class Tried:
-    """How a batch went."""
+    """The outcome of a batch."""
 
     fitted: bool = True
 
 
 class BatchSize:
-    """How many answers the UNet works on at once: learned from what one of them took."""
+    """The number of results that the UNet computes together. It is learned from the memory that one of them took."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -77,14 +78,14 @@ class BatchSize:
         self._most = sys.maxsize
 
     def limit(self) -> int:
-        """At least 1; on the CPU always 1, where a larger batch only takes more memory."""
+        """The number of results, at least 1. It is always 1 on a CPU, where larger batches only take more memory."""
         if self.device.type != "cuda" or not self._bytes_of_one:
             return 1
         return max(1, min(self._most, int(free_bytes(self.device) * USED_SHARE / self._bytes_of_one)))
 
     @contextmanager
     def learning(self, num_answers: int) -> Iterator[Tried]:
-        """Measures the peak of what happens inside. When memory is full, from now on half as many go at once."""
+        """Measure the peak memory of the block. After a memory error the limit is halved."""
         tried = Tried()
         if self.device.type != "cuda":
             yield tried
@@ -104,11 +105,11 @@ class BatchSize:
 
 @contextmanager
 def exact_convolutions() -> Iterator[None]:
-    """Without oneDNN, whose convolutions round a CPU's condition latents up to 1e-4 away from the reference's.
+    """Within it, oneDNN is off: its convolutions change a CPU's condition latents by up to 1e-4 from the reference's.
 
-    Half of that without it, on a CPU with AVX2. Does nothing on a GPU.
+    Without oneDNN the difference is half of that on a CPU with AVX2. It does nothing on a GPU.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the switch asks for settings of GPUs that are not there, and says so
+        warnings.simplefilter("ignore")  # the switch warns about settings of absent GPUs
         with torch.backends.mkldnn.flags(enabled=False):
             yield

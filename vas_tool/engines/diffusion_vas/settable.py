@@ -1,4 +1,4 @@
-"""What a person can set of the two engines, on the command line and in the page alike. Imports no torch."""
+"""Parameters of the two engines on the command line and the page. The module imports no torch."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from vas_tool.engines.settings import Parameter, Settings
 DEFAULT = DiffusionVasParameters()
 RESOLUTION = "resolution"
 MAX_GUIDANCE = 20
-"""Far beyond what anybody uses: pictures burn out."""
+"""Largest guidance. Pictures saturate far below it."""
 MAX_FPS = 120
 _RESOLUTIONS = ("256x512", "512x1024")
 _SHARED = (
     Parameter(
         RESOLUTION,
         _RESOLUTIONS[0],
-        "height x width of what the model sees; the paper measured 256x512, 512x1024 shows finer parts and takes over "
+        "height x width of the model's input. The paper measured 256x512; 512x1024 shows finer parts and takes over "
         "four times as long",
         choices=_RESOLUTIONS,
     ),
     Parameter(
         "num_steps",
         DEFAULT.num_steps,
-        "steps of denoising; time grows with them, and the paper measured 25",
+        "denoising steps. The paper measured 25; time grows with them",
         lowest=1,
         highest=200,
     ),
     Parameter(
         "guidance",
         DEFAULT.guidance,
-        "how far to go from the unconditional answer; 1.5 in the paper, 1 turns it off and halves the time",
+        "guidance scale: 1.5 in the paper; 1 turns guidance off and halves the time",
         lowest=0,
         highest=MAX_GUIDANCE,
     ),
     Parameter(
         "min_guidance",
         DEFAULT.min_guidance,
-        "guidance of a window's first frame, from where it grows evenly to guidance on the last; 0: guidance on every "
+        "guidance scale of a window's first frame; it grows evenly to guidance on the last. 0: guidance on every "
         "frame, as in the paper",
         lowest=0,
         highest=MAX_GUIDANCE,
@@ -47,23 +47,23 @@ _SHARED = (
     Parameter(
         "window_length",
         DEFAULT.window_length,
-        "frames that the model sees together; the weights were trained and measured with 25, and an even number "
-        "loses what the frames of a window are told in common",
+        "frames of a window. The weights were trained and measured with 25; an even number loses the context that the "
+        "frames of a window share",
         lowest=1,
         highest=LONGEST_WINDOW,
     ),
     Parameter(
         "window_overlap",
         DEFAULT.window_overlap,
-        "frames that neighbouring windows share, faded from one to the other; more is smoother and costs more, 5 of 25 "
-        "costs 1.25 times what 0 does",
+        "frames that neighbouring windows share, faded from one to the other. More is smoother and slower: 5 of 25 "
+        "takes 1.25 times as long as 0",
         lowest=0,
         highest=LONGEST_WINDOW - 1,
     ),
     Parameter(
         "noise_augmentation",
         DEFAULT.noise_augmentation,
-        "noise on what the model is shown; 0.02 in the released inference",
+        "noise on the model's conditions; 0.02 in the released inference",
         lowest=0,
         highest=1,
     ),
@@ -83,14 +83,14 @@ _SHARED = (
     Parameter(
         "fps",
         DEFAULT.fps,
-        "frames a second that the model is told of; 8 in the demo, 2 in the TAO-Amodal evaluation",
+        "frame rate that is passed to the model; 8 in the demo, 2 in the TAO-Amodal evaluation",
         lowest=1,
         highest=MAX_FPS,
     ),
     Parameter(
         "condition_noise",
         DEFAULT.condition_noise,
-        "shared: one noise on what the model is shown for all seeds, encoded once; by_seed: as the released code",
+        "noise on the conditions. shared: the same for all seeds, encoded once; by_seed: as the released code",
         choices=("shared", "by_seed"),
     ),
 )
@@ -100,7 +100,8 @@ AMODAL_PARAMETERS = (
     Parameter(
         "threshold",
         DEFAULT.threshold,
-        "a pixel belongs to the object when red + green + blue exceed it; 600 of 765 in the paper, lower is fuller",
+        "a pixel belongs to the object when red + green + blue exceed it; 600 of 765 in the paper; lower gives larger "
+        "masks",
         lowest=0,
         highest=MAX_CHANNEL_SUM - 1,
         afterwards=True,
@@ -108,7 +109,7 @@ AMODAL_PARAMETERS = (
     Parameter(
         "union_with_modal",
         DEFAULT.union_with_modal,
-        "what is seen belongs to the whole object, as in the demo",
+        "unite the amodal mask with the modal mask, as in the demo",
         afterwards=True,
     ),
 )
@@ -116,7 +117,7 @@ CONTENT_PARAMETERS = _SHARED
 
 
 def parameters_of(settings: Settings, defaults: DiffusionVasParameters = DEFAULT) -> DiffusionVasParameters:
-    """All parameters of a run. Raises EngineError for values that do not go together."""
+    """Return all parameters of a run. Raises EngineError for values that are not allowed together."""
     chosen: dict[str, Any] = dict(settings)
     if RESOLUTION in chosen:
         height, width = str(chosen.pop(RESOLUTION)).split("x")

@@ -1,4 +1,4 @@
-"""The model at work on the windows of a clip: noise, conditions encoded once, progress in windows and steps."""
+"""Runs the model on the windows of a clip: noise, cached conditions, progress in windows and steps."""
 
 from __future__ import annotations
 
@@ -24,15 +24,18 @@ Floats = npt.NDArray[np.float32]
 Key = tuple[object, ...]
 
 ONLY_AFTERWARDS = ("threshold", "union_with_modal", "padding_depth", "mask_edges")
-"""Parameters that change what is made of the model's answer, or that show in what it is shown."""
+"""Parameters that affect only post-processing, or that already show in the conditions."""
 KEPT = {"second": 128, "first": 16, "tokens": 16, "start": 64}
-"""What is kept, that used last. The second condition of the amodal stage is depth, which is the same for all objects:
-that of 128 windows, 2565 frames. One takes 0.4 MB (25 frames at 256 x 512 in float16), a seed's first latents 0.8."""
+"""Number of cached encodings of each kind, last used. The second condition of the amodal stage is depth, which is the
+same
+for all objects: 128 windows are 2565 frames. One encoding takes 0.4 MB (25 frames at 256 x 512 in float16), a seed's
+initial
+latents 0.8 MB."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What the model is shown of a window; three equal channels are told as none."""
+    """The conditions of a window. Three equal channels are stored as one without a channel axis."""
 
     first: Floats
     """(T, h, w) or (T, 3, h, w) in -1..1."""
@@ -41,26 +44,26 @@ class Shown:
 
     @cached_property
     def digests(self) -> tuple[bytes, bytes]:
-        """Of both, told once: 13 or 39 MB each at 256 x 512."""
+        """Digests of both conditions, computed once: they have 13 or 39 MB each at 256 x 512."""
         return _digest(self.first), _digest(self.second)
 
 
 class WindowNoise:
-    """The noise of one window and seed, drawn when somebody needs it."""
+    """The noise of one window and seed, drawn when it is needed."""
 
     def __init__(self, key: Key, draw: Callable[[], Noise]) -> None:
         self.key, self._draw = key, draw
 
     @cached_property
     def drawn(self) -> Noise:
-        """See ``window_noise``."""
+        """Return the noise (see ``window_noise``)."""
         return self._draw()
 
 
 class Encodings:
-    """The encodings of what was shown lately, found by its content: depth is encoded once for all objects and seeds.
+    """A cache of encoded conditions, by content, so that depth is encoded once for all objects and seeds.
 
-    And the latents that seeds start from: to get at them, all noise before them has to be drawn, 20 million numbers.
+    It also caches the initial latents of seeds, because drawing them needs all noise before them, 20 million numbers.
     """
 
     def __init__(self, pipeline: DiffusionVasPipeline) -> None:
@@ -68,7 +71,7 @@ class Encodings:
         self._kept: dict[str, OrderedDict[Key, torch.Tensor]] = {kind: OrderedDict() for kind in KEPT}
 
     def conditions(self, shown: Shown, noise: WindowNoise, *, parameters: DiffusionVasParameters) -> Conditions:
-        """What the UNet is conditioned on."""
+        """Return the encoded conditions of the UNet."""
         first, second = shown.digests
         tokens = self._once(
             "tokens",
@@ -88,7 +91,7 @@ class Encodings:
         return self.pipeline.conditions(tokens, *latents, parameters=parameters)
 
     def start(self, noise: WindowNoise) -> torch.Tensor:
-        """The latents (T, 4, h, w) of a window's noise."""
+        """Return the latents (T, 4, h, w) of a window's noise."""
         return self._once("start", noise.key, lambda: noise.drawn.latents)
 
     def _once(self, kind: str, key: Key, make: Callable[[], torch.Tensor]) -> torch.Tensor:
@@ -110,21 +113,21 @@ def _coloured(pictures: Floats) -> Floats:
 
 
 class WindowProgress:
-    """Progress in windows and steps. The windows that are skipped count as done."""
+    """Reports progress in windows and steps. Skipped windows count as done."""
 
     def __init__(self, progress: Progress, what: str, *, num_windows: int, num_steps: int) -> None:
-        """``num_steps``: of one window, for all seeds together."""
+        """``num_steps`` is the number of steps of one window for all seeds together."""
         self._progress, self._what = progress, what
         self._num_windows, self._num_steps = num_windows, num_steps
         self._window = self._step = 0
 
     def next_window(self) -> None:
-        """Told before a window's work begins. Raises Cancelled."""
+        """Report the start of a window. Raises Cancelled."""
         self._window, self._step = self._window + 1, 0
         self._tell()
 
     def steps(self, count: int) -> None:
-        """Told after ``count`` more steps. Raises Cancelled."""
+        """Report ``count`` more steps. Raises Cancelled."""
         self._step += count
         self._tell()
 
@@ -136,17 +139,19 @@ class WindowProgress:
 
 @dataclass(frozen=True)
 class WindowModel:
-    """One run over the windows of a clip."""
+    """One run of the model on the windows of a clip."""
 
     encodings: Encodings
     windows: Sequence[range]
     parameters: DiffusionVasParameters
     progress: WindowProgress
     is_second_stage: bool = False
-    """The content stage's noise goes on where the amodal stage's stopped."""
+    """Whether this is the content stage, whose noise continues after that of the amodal stage."""
 
     def made_from(self, number: int, shown: Shown, seed: int) -> str:
-        """A digest of all that ``frames`` follows from: weights, what is shown, noise, parameters, number format."""
+        """Return a digest of everything that ``frames`` depends on: weights, conditions, noise, parameters, number
+        format.
+        """
         pipeline = self.encodings.pipeline
         chosen = {name: value for name, value in asdict(self.parameters).items() if name not in ONLY_AFTERWARDS}
         said = (pipeline.weights_mark, pipeline.device.type, str(pipeline.dtype), sorted(chosen.items()))
@@ -156,7 +161,7 @@ class WindowModel:
         return digest.hexdigest()
 
     def frames(self, number: int, shown: Shown, seeds: Sequence[int]) -> list[Floats]:
-        """For each seed (T, h, w, 3) in 0..1: what the model makes of a window. Raises Cancelled between steps."""
+        """Return (T, h, w, 3) frames in 0..1 of a window for each seed. Raises Cancelled between steps."""
         if self.parameters.condition_noise == "shared":
             return self._frames(number, shown, seeds, condition_seed=DEMO_SEED)
         return [self._frames(number, shown, (seed,), condition_seed=seed)[0] for seed in seeds]
@@ -166,7 +171,7 @@ class WindowModel:
         noises = {seed: self._noise(number, seed) for seed in (condition_seed, *seeds)}
         conditions = self.encodings.conditions(shown, noises[condition_seed], parameters=parameters)
         start = torch.stack([self.encodings.start(noises[seed]) for seed in seeds])
-        noises.clear()  # a window's noise takes 79 MB a seed
+        noises.clear()  # a window's noise takes 79 MB per seed
 
         def tell(_num_done: int, _latents: torch.Tensor) -> None:
             self.progress.steps(len(seeds))

@@ -1,7 +1,7 @@
-"""The noise of every window of a clip: its own seed's, and the same on a frame in all windows that contain the frame.
+"""The noise of every window of a clip. A frame has the same noise in all windows that contain it.
 
-Windows that start from the same noise where they overlap agree better there: 0.16 apart instead of 0.30 (tiny random
-weights, ``benchmarks/diffusion_vas_windows.py``). The first window's is what the released code draws for that seed.
+Windows with the same noise in their overlap differ less there: by 0.16 instead of 0.30 (tiny random weights,
+``benchmarks/diffusion_vas_windows.py``). The first window has the noise that the released code draws for the seed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vas_tool.engines.diffusion_vas.sampling import Noise, draw_noise
 
 
 def generator_of(seed: int, window_number: int) -> torch.Generator:
-    """A private generator of the CPU: of the seed itself for the first window, derived from it for the others."""
+    """Return a CPU generator: with the seed itself for the first window, with one derived from it for the others."""
     if window_number:
         digest = hashlib.blake2b(f"{seed}/{window_number}".encode(), digest_size=8).digest()
         seed = int.from_bytes(digest) >> 1
@@ -27,7 +27,7 @@ def generator_of(seed: int, window_number: int) -> torch.Generator:
 def drawn(
     seed: int, window_number: int, *, num_frames: int, size_hw: tuple[int, int], is_second_stage: bool = False
 ) -> Noise:
-    """What the released code draws for a window; its second stage goes on where the first one stopped."""
+    """Return the noise that the released code draws for a window. Its second stage continues after the first."""
     generator = generator_of(seed, window_number)
     if is_second_stage:
         draw_noise(generator, num_frames=num_frames, size_hw=size_hw)
@@ -43,7 +43,7 @@ def window_noise(
     size_hw: tuple[int, int],
     is_second_stage: bool = False,
 ) -> Noise:
-    """For one window: each frame's noise is that of the first window that contains the frame. Fields (length, ...)."""
+    """Return the (length, ...) noise of a window. Each frame has the noise of the first window that contains it."""
     owners = first_windows(windows, window_number, length)
     noises = {
         number: drawn(seed, number, num_frames=length, size_hw=size_hw, is_second_stage=is_second_stage)
@@ -53,9 +53,9 @@ def window_noise(
 
 
 def first_windows(windows: Sequence[range], window_number: int, length: int) -> npt.NDArray[np.int64]:
-    """(length, 2): for each position of a window, the first window that contains its frame, and the position there."""
+    """Return (length, 2): for each position, the first window that contains its frame, and the position there."""
     window = windows[window_number]
-    if len(window) < length:  # a short clip: one window, filled up
+    if len(window) < length:  # a short clip: one padded window
         return np.array([(window_number, position) for position in range(length)], np.int64)
     first = [next(n for n, other in enumerate(windows) if index in other) for index in window]
     return np.array([(n, index - windows[n].start) for n, index in zip(first, window, strict=True)], np.int64)

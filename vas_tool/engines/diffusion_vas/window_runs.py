@@ -1,9 +1,11 @@
-"""Windows run one after the other; where they overlap, one answer fades into the next. Memory stays flat.
+"""Runs windows in turn and fades their results into each other where they overlap. Memory stays constant.
 
-Faded after decoding. Blending while denoising would tie every window to all others: nothing would be final before the
-whole clip is, and one changed frame would change all. Nor is its seam smaller: the pictures change from frame to frame
-0.90 times as much where windows meet as elsewhere when they are faded, 0.92 times when they are blended (tiny random
-weights, ``benchmarks/diffusion_vas_windows.py``).
+Results are faded after decoding. Blending during denoising would make every window depend on all others: no frame would
+be
+final before the whole clip is, and one changed frame would change all. Its seams are not smaller: where windows meet,
+pictures change from frame to frame 0.90 times as much as elsewhere when faded, and 0.92 times when blended during
+denoising
+(tiny random weights, ``benchmarks/diffusion_vas_windows.py``).
 """
 
 from __future__ import annotations
@@ -17,16 +19,16 @@ from vas_tool.engines.diffusion_vas.windows import fade, windows_with
 
 Floats = npt.NDArray[np.float32]
 Answer = Callable[[int], Floats | None]
-"""The number of a window -> (its length, ...), or None when there is nothing to say of its frames."""
+"""A function: number of a window -> (length, ...) result, or None for a window that is not run."""
 
 
 def run_windows(
     windows: Sequence[range], frame_indices: Sequence[int], answer: Answer
 ) -> Iterator[tuple[int, Floats | None]]:
-    """(frame_index, blended answer) for each of ``frame_indices``, in their order, as soon as its windows are done.
+    """Yield (frame_index, blended result) for each of ``frame_indices``, in their order, as soon as its windows are
+    done.
 
-    Runs only the windows that contain a frame that is asked for, in the order of the frames. None: no window said a
-    thing.
+    Only windows with a requested frame are run, in the order of the frames. The result is None if none of them was run.
     """
     order = windows_with(windows, frame_indices)
     if len(frame_indices) > 1 and frame_indices[0] > frame_indices[-1]:
@@ -45,7 +47,7 @@ def run_windows(
 
 
 def blended(parts: Sequence[tuple[float, Floats]]) -> Floats | None:
-    """The weighted mean; a single answer as it is, to the bit."""
+    """Return the weighted mean; a single result unchanged, bit for bit."""
     if len(parts) < 2:
         return parts[0][1] if parts else None
     total = sum(weight for weight, _ in parts)

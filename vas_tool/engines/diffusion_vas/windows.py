@@ -1,7 +1,7 @@
-"""A clip of any length in windows of a fixed one. Pure arithmetic.
+"""Divides a clip of any length into windows of a fixed length. Pure arithmetic.
 
-The layout follows from the number of frames alone, so a frame's answer depends on the windows that contain it and on
-nothing else: what was made stays valid when other frames change.
+The windows depend only on the number of frames. A frame's result depends only on the windows that contain it, and stays
+valid when other frames change.
 """
 
 from __future__ import annotations
@@ -14,23 +14,26 @@ import numpy.typing as npt
 from vas_tool.engines.settings import NO_SETTINGS, Settings
 
 WINDOW_LENGTH = 25
-"""Frames. The released weights were trained and measured with 25; with an even number the reference layout of tokens
-loses its temporal context."""
+"""Frames of a window. The released weights were trained and measured with 25. With an even number, the reference layout
+of
+tokens loses its temporal context."""
 WINDOW_OVERLAP = 5
-"""Frames that neighbouring windows share, faded from one to the other. More is smoother and costs more: with 5 a long
-clip costs 1.25 times what it would without."""
+"""Frames that neighbouring windows share, faded from one to the other. More is smoother and slower: 5 takes 1.25 times
+as
+long as 0 on a long clip."""
 
 
 def clip_windows(num_frames: int, settings: Settings = NO_SETTINGS) -> tuple[range, ...]:
-    """The windows of the engines, as their parameters ``window_length`` and ``window_overlap`` say."""
+    """Return the windows of a clip for the parameters ``window_length`` and ``window_overlap``."""
     length, overlap = settings.get("window_length", WINDOW_LENGTH), settings.get("window_overlap", WINDOW_OVERLAP)
     return plan_windows(num_frames, length=int(length), overlap=int(overlap))
 
 
 def plan_windows(num_frames: int, *, length: int, overlap: int) -> tuple[range, ...]:
-    """Windows of ``length`` frames that cover the clip, each at least ``overlap`` frames into the one before.
+    """Return windows of ``length`` frames that cover the clip. Each shares at least ``overlap`` frames with the one
+    before.
 
-    The last one is moved back to end with the clip. A clip of ``length`` frames or fewer is one window of its own
+    The last window is moved back to end with the clip. A clip of at most ``length`` frames is one window of its own
     length.
     """
     if num_frames <= length:
@@ -41,27 +44,28 @@ def plan_windows(num_frames: int, *, length: int, overlap: int) -> tuple[range, 
 
 
 def windows_with(windows: Sequence[range], frame_indices: Collection[int]) -> tuple[int, ...]:
-    """The numbers of the windows that contain any of ``frame_indices``, ascending."""
+    """Return the numbers of the windows that contain any of ``frame_indices``, ascending."""
     return tuple(n for n, window in enumerate(windows) if any(i in window for i in frame_indices))
 
 
 def touched_frames(windows: Sequence[range], frame_indices: Collection[int]) -> frozenset[int]:
-    """The frames whose answer depends on any of ``frame_indices``: all that share a window with one."""
+    """Return the frames whose results depend on any of ``frame_indices``: those that share a window with one."""
     return frozenset(i for n in windows_with(windows, frame_indices) for i in windows[n])
 
 
 def padded_frames(window: range, length: int) -> npt.NDArray[np.int64]:
-    """(length,): the frames to show the model, a short window mirrored back and forth until it is full.
+    """Return (length,) the frames of a window; a short window is mirrored back and forth until it is full.
 
-    0 1 2 -> 0 1 2 1 0 1 2 ...: nothing appears that is not in the clip and nothing jumps, so the object stays the same.
+    0 1 2 becomes 0 1 2 1 0 1 2 ...: every frame comes from the clip and nothing jumps.
     """
     there_and_back = [*window, *window[-2:0:-1]] if len(window) > 1 else list(window)
     return np.resize(np.array(there_and_back, np.int64), length)
 
 
 def fade(window: range, frame_index: int) -> float:
-    """The weight of a window's answer for a frame, > 0: it grows by one a frame from both ends of the window.
+    """Return the weight of a window's result for a frame, above 0. It grows by one per frame from both ends of the
+    window.
 
-    Divided by the sum over the windows that contain the frame, it fades one window's answer into the next one's.
+    Divided by the sum over the windows that contain the frame, the weights fade one window's result into the next.
     """
     return float(min(frame_index - window.start, window.stop - 1 - frame_index) + 1)

@@ -1,4 +1,4 @@
-"""What a person can set of EoRaS. Imports no torch."""
+"""Parameters of EoRaS. The module imports no torch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ PARAMETERS = (
     Parameter(
         "tilt",
         "weights",
-        "how the voxel grid is turned about the x axis; weights: as the released scripts did when these were trained. "
-        "MOVi-B's may have been trained with kubasic: score both, keep the better",
+        "rotation of the voxel grid about the x axis. weights: as in the released scripts when the weights were "
+        "trained. MOVi-B's may have been trained with kubasic: measure both",
         choices=("weights", "none", "movid", "kubasic"),
     ),
     Parameter(
         "hidden_frames",
         "empty",
-        "what to do where nothing of the object is seen; empty: such frames have no box, and the reference leaves them "
-        "out. interpolated: look where the boxes before and after lead",
+        "what to do on frames without a visible part. empty: such frames have no box, and the reference leaves them "
+        "out; interpolated: use a box between those before and after",
         choices=("empty", "interpolated"),
     ),
     Parameter(
@@ -30,7 +30,7 @@ PARAMETERS = (
     Parameter(
         "union_with_modal",
         True,
-        "what is seen belongs to the whole object; the reference's scores are without (false)",
+        "unite the amodal mask with the modal mask; the reference's scores are without (false)",
         afterwards=True,
     ),
 )
