@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from vas_tool.cli import parser
-from vas_tool.engines.table import ENGINES, EngineSpec
+from vas_tool.engines.specs import ENGINES, EngineSpec
 
 OPTIONS = re.compile(r"^<!-- options of vas-tool ([\w -]+) -->$", re.M)
 

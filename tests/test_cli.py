@@ -19,7 +19,7 @@ from video_files import make_video
 from vas_tool.cli import FORMATS, main
 from vas_tool.commands.measure_arguments import MASK_VALUES
 from vas_tool.commands.terminal import ProgressBar
-from vas_tool.engines import registry, table
+from vas_tool.engines import registry, specs
 from vas_tool.engines.settings import Settings
 from vas_tool.errors import EngineError
 from vas_tool.exports import EXPORTS
@@ -348,7 +348,7 @@ def test_models_lists_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
 def test_models_keeps_to_the_width_and_says_everything_once(
     columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(registry, "ENGINES", table.ENGINES)
+    monkeypatch.setattr(registry, "ENGINES", specs.ENGINES)
     monkeypatch.setenv("COLUMNS", str(columns))
     for arguments in (["models"], ["models", "--parameters"]):
         assert main(arguments) == 0
@@ -356,8 +356,8 @@ def test_models_keeps_to_the_width_and_says_everything_once(
         paths = [line for line in out.splitlines() if "/" in line]
         assert all(len(line) <= max(columns, 92) or line in paths for line in out.splitlines())
         told = " ".join(out.split())
-        assert all(told.count(text) <= 1 for text in {s.cost for s in table.ENGINES if s.cost})
-    assert all(spec.name in out for spec in table.ENGINES if spec.parameters)
+        assert all(told.count(text) <= 1 for text in {s.cost for s in specs.ENGINES if s.cost})
+    assert all(spec.name in out for spec in specs.ENGINES if spec.parameters)
 
 
 def test_output_that_nobody_reads_any_more_is_no_traceback() -> None:

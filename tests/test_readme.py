@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vas_tool.engines.table import ENGINES
+from vas_tool.engines.specs import ENGINES
 from vas_tool.formats import origin
 from vas_tool.project import worktime
 from vas_tool.project.object_layers import HYPOTHESES

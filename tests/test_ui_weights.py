@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from little_hub import Hub
 
-from vas_tool.engines import registry, table
+from vas_tool.engines import registry, specs
 from vas_tool.engines.base import Progress
 from vas_tool.engines.weights import FOLDER_VARIABLE, Weights
 from vas_tool.errors import EngineError
@@ -26,7 +26,7 @@ def _no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in (FOLDER_VARIABLE, "HF_HUB_CACHE"):
         monkeypatch.setenv(variable, str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(table, "missing_packages", lambda spec: [])
+    monkeypatch.setattr(specs, "missing_packages", lambda spec: [])
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_the_best_engine_for_this_computer_is_offered_first(
 
 
 def test_without_its_packages_an_engine_tells_the_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "missing_packages", lambda spec: list(spec.packages)[-1:])
+    monkeypatch.setattr(specs, "missing_packages", lambda spec: list(spec.packages)[-1:])
     best = row("segment")[0]
     assert (
         best["weights"] is None and "pip install 'vas-tool[sam2]'" in best["get"] and "models download" in best["get"]

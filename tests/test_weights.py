@@ -9,7 +9,7 @@ from little_hub import COMMIT, Hub
 
 from sam_integration.zoo import MODELS
 from vas_tool.cli import main
-from vas_tool.engines import registry, table
+from vas_tool.engines import registry, specs
 from vas_tool.engines.weights import FOLDER_VARIABLE, Part, Weights, WeightsFolder, download
 from vas_tool.errors import Cancelled, EngineError
 
@@ -58,11 +58,11 @@ def test_within_one_answer_weights_and_packages_are_looked_for_once(
     find = Weights.find
     monkeypatch.setattr(Weights, "find", lambda self: looked.append(self.name) or find(self))
     spec = next(spec for spec in registry.ENGINES if spec.name == TINY.name)
-    with table.looked_once():
-        assert not table.has_weights(spec)
+    with specs.looked_once():
+        assert not specs.has_weights(spec)
         in_cache(tmp_path)
-        assert not table.has_weights(spec) and looked == [TINY.name]
-    assert table.has_weights(spec), "what arrived meanwhile is seen by whoever looks next"
+        assert not specs.has_weights(spec) and looked == [TINY.name]
+    assert specs.has_weights(spec), "what arrived meanwhile is seen by whoever looks next"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_auto_is_the_best_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool, chosen: str, hint: str
 ) -> None:
     monkeypatch.setattr(registry, "has_gpu", lambda: gpu)
-    monkeypatch.setattr(table, "missing_packages", lambda spec: [])
+    monkeypatch.setattr(specs, "missing_packages", lambda spec: [])
     assert registry.spec_of("segment").name == "builtin"
     assert registry.better_engines(registry.spec_of("segment"))[0].get.startswith("vas-tool models download sam2.1-")
     in_cache(tmp_path)
@@ -85,7 +85,7 @@ def test_auto_is_the_best_that_is_there(
 
 def test_without_the_packages_auto_is_builtin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_cache(tmp_path)
-    monkeypatch.setattr(table, "missing_packages", lambda spec: list(spec.packages)[-1:])
+    monkeypatch.setattr(specs, "missing_packages", lambda spec: list(spec.packages)[-1:])
     assert registry.spec_of("segment").name == "builtin"
     assert registry.better_engines(registry.spec_of("segment"))[0].get.startswith("pip install 'vas-tool[sam2]'")
     with pytest.raises(EngineError, match=r"pip install 'vas-tool\[sam2\]'$"):

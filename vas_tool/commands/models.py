@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from vas_tool.commands.terminal import ProgressBar
-from vas_tool.engines import registry, table
+from vas_tool.engines import registry, specs
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import Parameter
 from vas_tool.engines.weights import Weights, download
@@ -123,7 +123,7 @@ def _download(name: str) -> int:
 
 
 def _state_of(spec: EngineSpec) -> str:
-    absent = table.missing_packages(spec)
+    absent = specs.missing_packages(spec)
     if not registry.has_weights(spec):
         absent = [*absent, "weights"]
     return f"needs {', '.join(absent)}" if absent else "ready"

@@ -1,6 +1,6 @@
 """Finds engines by name, chooses the best one for this computer, checks settings, and loads engines.
 
-``table`` lists the engines. An engine is imported on first use and shared by the whole process. A caller holds its lock
+``specs`` lists the engines. An engine is imported on first use and shared by the whole process. A caller holds its lock
 for one step of work.
 """
 
@@ -18,12 +18,12 @@ from functools import cache
 from typing import Generic, Literal, TypeVar, cast, overload
 
 from vas_tool.engines import settings as engine_settings
-from vas_tool.engines import table
+from vas_tool.engines import specs
 from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter
 from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, SettingValue
-from vas_tool.engines.table import ENGINES as ENGINES
-from vas_tool.engines.table import EngineSpec as EngineSpec
-from vas_tool.engines.table import has_weights as has_weights
+from vas_tool.engines.specs import ENGINES as ENGINES
+from vas_tool.engines.specs import EngineSpec as EngineSpec
+from vas_tool.engines.specs import has_weights as has_weights
 from vas_tool.engines.turns import Turns
 from vas_tool.engines.weights import AnyWeights
 from vas_tool.errors import EngineError
@@ -145,7 +145,7 @@ def all_weights() -> list[AnyWeights]:
 
 def is_present(spec: EngineSpec) -> bool:
     """Return whether the engine's packages and weights are present."""
-    return has_weights(spec) and not table.missing_packages(spec)
+    return has_weights(spec) and not specs.missing_packages(spec)
 
 
 def is_fit(spec: EngineSpec) -> bool:
@@ -197,7 +197,7 @@ def _let_idle_go(stage: Stage) -> None:
 
 def _load(spec: EngineSpec) -> LoadedEngine[object]:
     if not is_present(spec):
-        lacks = spec.weights[0].lack() if not has_weights(spec) else f"no {', '.join(table.missing_packages(spec))}"
+        lacks = spec.weights[0].lack() if not has_weights(spec) else f"no {', '.join(specs.missing_packages(spec))}"
         raise EngineError(
             f"the {spec.stage} engine {spec.name} is not complete: {lacks}; get the rest with: {spec.get}"
         )

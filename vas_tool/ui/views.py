@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
-from vas_tool.engines.table import looked_once
+from vas_tool.engines.specs import looked_once
 from vas_tool.errors import EngineError, ProjectDamaged
 from vas_tool.masks import to_runs
 from vas_tool.planning.review import review_of

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vas_tool.engines import registry, table
+from vas_tool.engines import registry, specs
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.weights import AnyWeights, download
 from vas_tool.errors import Cancelled, EngineError, VasToolError
@@ -123,7 +123,7 @@ def offers(spec: EngineSpec) -> list[Json]:
 
 
 def _offer(spec: EngineSpec) -> Json:
-    lacks_packages = bool(table.missing_packages(spec))
+    lacks_packages = bool(specs.missing_packages(spec))
     weights = None if lacks_packages or registry.has_weights(spec) else spec.weights[0]
     return {
         "engine": spec.name,
