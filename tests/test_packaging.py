@@ -62,8 +62,8 @@ TORCHLESS = "import sys; {}; found = [m for m in {!r} if m in sys.modules]; asse
     "code",
     [
         "from vas_tool.cli import parser; parser().format_help()",
-        "import vas_tool.commands.table, vas_tool.pipeline",
-        "from vas_tool.commands.table import COMMANDS; from vas_tool.cli import parser; "
+        "import vas_tool.commands.functions, vas_tool.pipeline",
+        "from vas_tool.commands.functions import COMMANDS; from vas_tool.cli import parser; "
         "COMMANDS['models'](parser().parse_args(['models']))",
     ],
 )

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 0, 1 after an error (printed on one line), 130 when interrupted."""
     options = parser().parse_args(arguments)
     try:
-        from vas_tool.commands.table import COMMANDS
+        from vas_tool.commands.functions import COMMANDS
 
         status = int(COMMANDS[options.command](options))
         sys.stdout.flush()
