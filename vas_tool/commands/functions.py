@@ -19,7 +19,7 @@ from vas_tool.exports import export
 from vas_tool.formats.cameras import Camera, camera_of, give_camera
 from vas_tool.formats.notes import worded
 from vas_tool.formats.verify import verify
-from vas_tool.imports.table import IMPORTS
+from vas_tool.imports.import_formats import IMPORTS
 from vas_tool.project import Project
 from vas_tool.remarks import counted
 
