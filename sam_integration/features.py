@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sam_integration.pictures import Frames, Picture
+from sam_integration.preprocessing import Frames, Picture
 
 Key = tuple[int, int]
 """The clip's number, the frame's index."""

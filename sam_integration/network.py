@@ -11,7 +11,7 @@ import numpy as np
 
 from sam_integration.features import FrameFeatures
 from sam_integration.memory import Remembered
-from sam_integration.pictures import Picture, model_input
+from sam_integration.preprocessing import Picture, model_input
 from sam_integration.prompts import Logits, Mask, Step
 
 TOP_LEFT, BOTTOM_RIGHT = 2, 3

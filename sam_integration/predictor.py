@@ -20,7 +20,7 @@ from typing import Any
 from sam_integration.features import Ahead, FeatureCache
 from sam_integration.memory import MAX_CONDITIONING_FRAMES, ObjectMemory, Remembered
 from sam_integration.network import Network, Place
-from sam_integration.pictures import Frames
+from sam_integration.preprocessing import Frames
 from sam_integration.prompts import Answer, FramePrompt, Step
 
 FEATURE_BYTES = 512 * 2**20
