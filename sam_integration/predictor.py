@@ -19,9 +19,9 @@ from typing import Any
 
 from sam_integration.features import Ahead, FeatureCache
 from sam_integration.memory import MAX_CONDITIONING_FRAMES, ObjectMemory, Remembered
-from sam_integration.network import Network, Place
 from sam_integration.preprocessing import Frames
 from sam_integration.prompts import Answer, FramePrompt, Step
+from sam_integration.sam2_network import Network, Place
 
 FEATURE_BYTES = 512 * 2**20
 """Bound of the kept features: thirty frames at 1024 (17 MB each)."""
