@@ -51,7 +51,7 @@ from diffusion_vas_random import (
 from torch.utils.flop_counter import FlopCounterMode
 
 from vas_tool.engines.depth_anything.engine import DepthAnything
-from vas_tool.engines.depth_anything.pictures import from_network, network_size, to_network
+from vas_tool.engines.depth_anything.resizing import from_network, network_size, to_network
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
 from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
 from vas_tool.engines.diffusion_vas.loading import CLIP_MEAN, CLIP_STD, Parts

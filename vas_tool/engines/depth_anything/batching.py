@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from vas_tool.engines.depth_anything.options import PATCH
-from vas_tool.engines.depth_anything.pictures import SizeHW
+from vas_tool.engines.depth_anything.resizing import SizeHW
 from vas_tool.engines.depth_anything.sizes import Architecture
 
 MOST = 16

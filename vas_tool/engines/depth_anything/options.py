@@ -10,7 +10,7 @@ from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, resolved
 Positions = Literal["reference", "transformers"]
 """How the network's position embedding is resized to the picture (see ``positions``)."""
 Colours = Literal["true", "demo"]
-"""Colours of the network's input (see ``pictures``)."""
+"""Colours of the network's input (see ``resizing``)."""
 NumberFormat = Literal["auto", "float16", "float32"]
 """Number format of the computation. ``auto``: float16 on CUDA, float32 elsewhere."""
 
