@@ -10,7 +10,7 @@ from scene import Scene, make_scene
 from tiny_diffusion_vas import SMALL, tiny_pipeline
 
 from vas_tool.engines.base import SamplingCompleter
-from vas_tool.engines.diffusion_vas import pictures, placement, window_model
+from vas_tool.engines.diffusion_vas import conversions, placement, window_model
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
 from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
 from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
@@ -236,15 +236,17 @@ def test_content_continues_the_noise_of_the_first_stage(pipeline: DiffusionVasPi
     engine = DiffusionVasContent(pipeline, SMALL)
     got = dict(engine.complete(ContentWork(small.clip, small.modal, small.amodal, canvas, span, seed=23)))
     size_hw = SMALL.size_hw
-    modal = [pictures.modal_condition(small.modal[i], canvas, size_hw) for i in span]
-    colours = [pictures.colour_condition(small.clip[i], canvas, size_hw) for i in span]
-    first = np.stack([pictures.modal_colours(c, m) for c, m in zip(colours, modal, strict=True)])
-    second = np.stack([pictures.amodal_condition(pictures.mask_for_model(small.amodal[i], size_hw)) for i in span])
+    modal = [conversions.modal_condition(small.modal[i], canvas, size_hw) for i in span]
+    colours = [conversions.colour_condition(small.clip[i], canvas, size_hw) for i in span]
+    first = np.stack([conversions.modal_colours(c, m) for c, m in zip(colours, modal, strict=True)])
+    second = np.stack(
+        [conversions.amodal_condition(conversions.mask_for_model(small.amodal[i], size_hw)) for i in span]
+    )
     generator = torch.Generator().manual_seed(23)
     for _ in range(2):
-        said = pipeline(first, pictures.three_channels(second), generator=generator, num_steps=SMALL.num_steps)
+        said = pipeline(first, conversions.three_channels(second), generator=generator, num_steps=SMALL.num_steps)
     for i in span:
         hidden = small.amodal[i] & ~small.modal[i]
         assert np.array_equal(
-            got[i][hidden][:, :3], pictures.colours_on_canvas(pictures.as_bytes(said.frames[i]), canvas)[hidden]
+            got[i][hidden][:, :3], conversions.colours_on_canvas(conversions.as_bytes(said.frames[i]), canvas)[hidden]
         )

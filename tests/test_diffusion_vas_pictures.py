@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from vas_tool.engines.diffusion_vas.pictures import (
+from vas_tool.engines.diffusion_vas.conversions import (
     amodal_condition,
     as_bytes,
     channel_sums,

@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS
-from vas_tool.engines.diffusion_vas.kept_windows import answers_of
-from vas_tool.engines.diffusion_vas.loading import found_folder
-from vas_tool.engines.diffusion_vas.parameters import MAX_CHANNEL_SUM, DiffusionVasParameters
-from vas_tool.engines.diffusion_vas.pictures import (
+from vas_tool.engines.diffusion_vas.conversions import (
     channel_sums,
     depth_conditions,
     mask_on_canvas,
     modal_condition,
 )
+from vas_tool.engines.diffusion_vas.kept_windows import answers_of
+from vas_tool.engines.diffusion_vas.loading import found_folder
+from vas_tool.engines.diffusion_vas.parameters import MAX_CHANNEL_SUM, DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress

@@ -9,10 +9,7 @@ import numpy.typing as npt
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.diffusion_vas.checkpoints import CONTENT_WEIGHTS
-from vas_tool.engines.diffusion_vas.kept_windows import answers_of
-from vas_tool.engines.diffusion_vas.loading import found_folder
-from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
-from vas_tool.engines.diffusion_vas.pictures import (
+from vas_tool.engines.diffusion_vas.conversions import (
     amodal_condition,
     as_bytes,
     colour_condition,
@@ -21,6 +18,9 @@ from vas_tool.engines.diffusion_vas.pictures import (
     modal_colours,
     modal_condition,
 )
+from vas_tool.engines.diffusion_vas.kept_windows import answers_of
+from vas_tool.engines.diffusion_vas.loading import found_folder
+from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.settable import CONTENT_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
