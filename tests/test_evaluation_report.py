@@ -16,8 +16,8 @@ from vas_tool.cli import main
 from vas_tool.evaluation import Order, evaluate
 from vas_tool.evaluation.charts import curves
 from vas_tool.evaluation.dataset import Problem
-from vas_tool.evaluation.pictures import ANSWERED, MISSED, RIGHT, SURPLUS, worst_pictures
 from vas_tool.evaluation.report import report_html
+from vas_tool.evaluation.worst_frames import ANSWERED, MISSED, RIGHT, SURPLUS, worst_pictures
 
 AMODAL = [square(10 + 4 * i, 10, 16) for i in range(4)]
 MODAL = [mask & (np.arange(60) < 26) for mask in AMODAL]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from vas_tool.evaluation import Compared, Evaluation
 from vas_tool.evaluation.figure_files import write_figures
-from vas_tool.evaluation.pictures import worst_pictures
 from vas_tool.evaluation.report import report_html
 from vas_tool.evaluation.tables import Table
 from vas_tool.evaluation.text import evaluation_json, lines
+from vas_tool.evaluation.worst_frames import worst_pictures
 from vas_tool.storage import write_atomically
 
 

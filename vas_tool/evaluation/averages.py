@@ -24,7 +24,7 @@ About = Mapping[Form, Sequence[str]]
 
 Averaging = Literal["frames", "clips", "pictures"]
 """``frames``: each object on a frame counts once, so a long clip counts more. ``clips``: each clip counts once.
-``pictures``: each picture counts once, however many objects it shows."""
+``worst_frames``: each picture counts once, however many objects it shows."""
 
 Numbers = npt.NDArray[np.float64]
 """(N,) float64: one number per frame; nan where the frame does not count."""

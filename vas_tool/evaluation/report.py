@@ -11,9 +11,9 @@ import vas_tool.evaluation.charts as charts
 from vas_tool import __version__
 from vas_tool.drawing import hex_of
 from vas_tool.evaluation.averages import FORMS, Form
-from vas_tool.evaluation.pictures import ANSWERED, MISSED, RIGHT, SURPLUS, WorstPicture
 from vas_tool.evaluation.tables import LESS_IS_BETTER, WORST_OF_A_CLIP, Cell, Evaluation, Table, WorstFrame, best_row
 from vas_tool.evaluation.text import FORM_WORDS, NOTHING, PRINTED_WORDS, percent
+from vas_tool.evaluation.worst_frames import ANSWERED, MISSED, RIGHT, SURPLUS, WorstPicture
 from vas_tool.remarks import counted
 
 MOST_CURVES = 4
