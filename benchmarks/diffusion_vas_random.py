@@ -13,7 +13,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, DepthA
 from vas_tool.engines.depth_anything.checkpoints import config_of
 from vas_tool.engines.depth_anything.sizes import ARCHITECTURES, Architecture
 from vas_tool.engines.diffusion_vas.loading import CLIP_MEAN, CLIP_STD, Parts
-from vas_tool.engines.diffusion_vas.network import INPUT_CHANNELS
+from vas_tool.engines.diffusion_vas.unet import INPUT_CHANNELS
 from vas_tool.engines.diffusion_vas.window_model import Shown
 from vas_tool.types import ArrayClip, Mask
 

@@ -16,7 +16,7 @@ import torch
 from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from vas_tool.engines.diffusion_vas.network import INPUT_CHANNELS, LATENT_CHANNELS, DiffusionVasUNet, stock_state
+from vas_tool.engines.diffusion_vas.unet import INPUT_CHANNELS, LATENT_CHANNELS, DiffusionVasUNet, stock_state
 from vas_tool.engines.tensors import read_tensors, tensor_names
 from vas_tool.engines.weights import WeightsFolder
 from vas_tool.errors import EngineError
