@@ -16,7 +16,7 @@ from diffusers import UNet2DConditionModel
 from torch.utils.flop_counter import FlopCounterMode
 
 from vas_tool.engines.tabe.generation import GUIDANCE, NUM_ROUNDS, NUM_STEPS
-from vas_tool.engines.tabe.network import INPUT_CHANNELS, TabeNetwork
+from vas_tool.engines.tabe.motion_unet import INPUT_CHANNELS, TabeNetwork
 from vas_tool.engines.tabe.samples import NUM_FRAMES, SIDE
 from vas_tool.engines.tabe.tuning import NUM_STEPS as TUNING_STEPS
 

@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from vas_tool.engines.tabe.network import TabeNetwork
+from vas_tool.engines.tabe.motion_unet import TabeNetwork
 
 WIDTHS = (16, 16, 16, 16)
 UNET = {

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from vas_tool.engines.diffusion_vas.loading import DIFFUSERS_FILE, TRANSFORMERS_FILE, read_config, weights_file
-from vas_tool.engines.tabe.network import INPUT_CHANNELS, TabeNetwork
+from vas_tool.engines.tabe.motion_unet import INPUT_CHANNELS, TabeNetwork
 from vas_tool.engines.tensors import read_tensors
 from vas_tool.errors import EngineError
 

@@ -14,7 +14,7 @@ from vas_tool.engines.tabe import lora
 from vas_tool.engines.tabe.latents import DOWN, NO_PROMPT, PROMPT, as_signed, encoded, noise_levels, places_of
 from vas_tool.engines.tabe.loader import epoch
 from vas_tool.engines.tabe.loading import Parts
-from vas_tool.engines.tabe.network import LATENT_CHANNELS
+from vas_tool.engines.tabe.motion_unet import LATENT_CHANNELS
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.samples import NUM_FRAMES, SIDE, Sample, TunedClip, draw_sample
 
