@@ -18,11 +18,11 @@ from vas_tool.engines.diffusion_vas.conversions import (
     modal_colours,
     modal_condition,
 )
-from vas_tool.engines.diffusion_vas.kept_windows import answers_of
 from vas_tool.engines.diffusion_vas.loading import found_folder
 from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.settable import CONTENT_PARAMETERS, DEFAULT, parameters_of
+from vas_tool.engines.diffusion_vas.stored_windows import answers_of
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
 from vas_tool.engines.diffusion_vas.windows import padded_frames, plan_windows, windows_with
