@@ -54,9 +54,9 @@ from vas_tool.engines.depth_anything.engine import DepthAnything
 from vas_tool.engines.depth_anything.resizing import from_network, network_size, to_network
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
 from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
+from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.loading import CLIP_MEAN, CLIP_STD, Parts
 from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
-from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.unet import DiffusionVasUNet
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
 from vas_tool.types import Canvas

@@ -15,8 +15,8 @@ from tiny_diffusion_vas import write_checkpoint
 
 from vas_tool.engines import registry
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
+from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.loading import load_parts
-from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
 from vas_tool.errors import EngineError
 
 UNET, VAE, CLIP = (

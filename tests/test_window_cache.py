@@ -16,7 +16,7 @@ from tiny_diffusion_vas import SMALL, tiny_pipeline
 from vas_tool.engines import registry
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
 from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
-from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
+from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS
 from vas_tool.engines.diffusion_vas.window_model import ONLY_AFTERWARDS, WindowModel
 from vas_tool.engines.weights import Weights

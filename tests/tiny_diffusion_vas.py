@@ -11,8 +11,8 @@ from diffusers import AutoencoderKLTemporalDecoder, UNetSpatioTemporalConditionM
 from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
+from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
-from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
 
 SMALL = DiffusionVasParameters(num_steps=2, height=32, width=32, window_length=7, window_overlap=1)
 """A run that takes a moment."""

@@ -3,5 +3,5 @@
     modal masks, depth --(pictures)--> conditions --(conditioning)--> tokens, latents --(sampling)--> frames --> masks
                                                                      network: the UNet
 A clip of any length is divided into windows (``windows``, ``window_runs``). ``amodal`` and ``content`` are the engines;
-``pipeline`` is the model itself, which takes the conditions of one window.
+``diffusion_pipeline`` is the model itself, which takes the conditions of one window.
 """
