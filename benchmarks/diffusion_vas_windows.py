@@ -24,9 +24,9 @@ from diffusion_vas_random import SIZES, make_parts
 from diffusion_vas_speed import Ours, Parts
 
 from vas_tool.engines.diffusion_vas.conversions import three_channels
+from vas_tool.engines.diffusion_vas.denoising import Noise, euler_step, guided, noise_levels
 from vas_tool.engines.diffusion_vas.diffusion_pipeline import Conditions, DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
-from vas_tool.engines.diffusion_vas.sampling import Noise, euler_step, guided, noise_levels
 from vas_tool.engines.diffusion_vas.window_noise import drawn, window_noise
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
 from vas_tool.engines.diffusion_vas.windows import clip_windows, fade

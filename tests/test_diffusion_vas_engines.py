@@ -13,9 +13,9 @@ from vas_tool.engines.base import SamplingCompleter
 from vas_tool.engines.diffusion_vas import conversions, placement, window_model
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
 from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
+from vas_tool.engines.diffusion_vas.denoising import draw_noise
 from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.placement import BatchSize
-from vas_tool.engines.diffusion_vas.sampling import draw_noise
 from vas_tool.engines.diffusion_vas.windows import plan_windows, touched_frames
 from vas_tool.errors import Cancelled, EngineError
 from vas_tool.project.window_cache import WindowCache

@@ -14,9 +14,9 @@ from tiny_diffusion_vas import EXTRACTOR, SCHEDULER, UNET, tiny_pipeline, write_
 from transformers import CLIPVisionModelWithProjection
 
 from vas_tool.engines.diffusion_vas.conditioning import clip_resize, guessed_range, tokens
+from vas_tool.engines.diffusion_vas.denoising import euler_step, noise_levels
 from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.parameters import SamplingParameters
-from vas_tool.engines.diffusion_vas.sampling import euler_step, noise_levels
 from vas_tool.engines.diffusion_vas.unet import INPUT_CHANNELS
 from vas_tool.engines.diffusion_vas.window_model import Floats
 from vas_tool.errors import EngineError

@@ -13,10 +13,7 @@ import numpy.typing as npt
 import torch
 
 from vas_tool.engines.diffusion_vas import conditioning
-from vas_tool.engines.diffusion_vas.loading import Parts, load_parts
-from vas_tool.engines.diffusion_vas.parameters import SamplingParameters
-from vas_tool.engines.diffusion_vas.placement import BatchSize, Placement, exact_convolutions
-from vas_tool.engines.diffusion_vas.sampling import (
+from vas_tool.engines.diffusion_vas.denoising import (
     Noise,
     draw_noise,
     euler_step,
@@ -25,6 +22,9 @@ from vas_tool.engines.diffusion_vas.sampling import (
     model_input,
     noise_levels,
 )
+from vas_tool.engines.diffusion_vas.loading import Parts, load_parts
+from vas_tool.engines.diffusion_vas.parameters import SamplingParameters
+from vas_tool.engines.diffusion_vas.placement import BatchSize, Placement, exact_convolutions
 from vas_tool.engines.diffusion_vas.shortcuts import take_shortcuts
 from vas_tool.engines.weights import folder_mark
 from vas_tool.errors import EngineError

@@ -15,9 +15,9 @@ import torch
 
 from vas_tool.engines.base import Progress
 from vas_tool.engines.diffusion_vas.conversions import three_channels
+from vas_tool.engines.diffusion_vas.denoising import Noise
 from vas_tool.engines.diffusion_vas.diffusion_pipeline import Conditions, DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.parameters import DEMO_SEED, DiffusionVasParameters
-from vas_tool.engines.diffusion_vas.sampling import Noise
 from vas_tool.engines.diffusion_vas.window_noise import window_noise
 
 Floats = npt.NDArray[np.float32]

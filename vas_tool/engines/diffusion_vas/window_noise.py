@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vas_tool.engines.diffusion_vas.sampling import Noise, draw_noise
+from vas_tool.engines.diffusion_vas.denoising import Noise, draw_noise
 
 
 def generator_of(seed: int, window_number: int) -> torch.Generator:
