@@ -28,8 +28,8 @@ from vas_tool.engines.diffusion_vas.denoising import Noise, euler_step, guided, 
 from vas_tool.engines.diffusion_vas.diffusion_pipeline import Conditions, DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.window_noise import drawn, window_noise
+from vas_tool.engines.diffusion_vas.window_plan import clip_windows, fade
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
-from vas_tool.engines.diffusion_vas.windows import clip_windows, fade
 
 Pictures = np.ndarray
 

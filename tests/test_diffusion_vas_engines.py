@@ -16,7 +16,7 @@ from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
 from vas_tool.engines.diffusion_vas.denoising import draw_noise
 from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.placement import BatchSize
-from vas_tool.engines.diffusion_vas.windows import plan_windows, touched_frames
+from vas_tool.engines.diffusion_vas.window_plan import plan_windows, touched_frames
 from vas_tool.errors import Cancelled, EngineError
 from vas_tool.project.window_cache import WindowCache
 from vas_tool.types import Canvas, Mask

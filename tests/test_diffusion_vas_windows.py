@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vas_tool.engines.diffusion_vas.window_noise import drawn, window_noise
-from vas_tool.engines.diffusion_vas.window_runs import run_windows
-from vas_tool.engines.diffusion_vas.windows import (
+from vas_tool.engines.diffusion_vas.window_plan import (
     clip_windows,
     padded_frames,
     plan_windows,
     touched_frames,
     windows_with,
 )
+from vas_tool.engines.diffusion_vas.window_runs import run_windows
 
 layouts = st.tuples(st.integers(1, 120), st.integers(1, 30), st.integers(0, 29)).filter(lambda one: one[2] < one[1])
 

@@ -2,6 +2,6 @@
 
     modal masks, depth --(pictures)--> conditions --(conditioning)--> tokens, latents --(sampling)--> frames --> masks
                                                                      network: the UNet
-A clip of any length is divided into windows (``windows``, ``window_runs``). ``amodal`` and ``content`` are the engines;
+A clip of any length is divided into windows (``window_plan``, ``window_runs``). ``amodal`` and ``content`` are the engines;
 ``diffusion_pipeline`` is the model itself, which takes the conditions of one window.
 """

@@ -23,8 +23,8 @@ from vas_tool.engines.diffusion_vas.parameters import MAX_CHANNEL_SUM, Diffusion
 from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.stored_windows import answers_of
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
+from vas_tool.engines.diffusion_vas.window_plan import padded_frames, plan_windows, windows_with
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
-from vas_tool.engines.diffusion_vas.windows import padded_frames, plan_windows, windows_with
 from vas_tool.engines.settings import checked
 from vas_tool.types import Mask
 from vas_tool.work import AmodalWork

@@ -24,8 +24,8 @@ from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.settable import CONTENT_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.stored_windows import answers_of
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
+from vas_tool.engines.diffusion_vas.window_plan import padded_frames, plan_windows, windows_with
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
-from vas_tool.engines.diffusion_vas.windows import padded_frames, plan_windows, windows_with
 from vas_tool.engines.settings import checked
 from vas_tool.types import Content, Mask
 from vas_tool.work import ContentWork

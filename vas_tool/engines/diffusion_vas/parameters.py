@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from vas_tool.engines.diffusion_vas.windows import WINDOW_LENGTH, WINDOW_OVERLAP
+from vas_tool.engines.diffusion_vas.window_plan import WINDOW_LENGTH, WINDOW_OVERLAP
 from vas_tool.errors import EngineError
 
 ClipLayout = Literal["reference", "aligned", "all_tokens"]
@@ -103,9 +103,9 @@ class DiffusionVasParameters(SamplingParameters):
     padding_depth: float = 1.0
     """Depth of the canvas beyond the frame, 1 = nearest, as if something hid it. 1 in the TAO-Amodal evaluation."""
     window_length: int = WINDOW_LENGTH
-    """Frames of a window. See ``windows.WINDOW_LENGTH``."""
+    """Frames of a window. See ``window_plan.WINDOW_LENGTH``."""
     window_overlap: int = WINDOW_OVERLAP
-    """Least number of frames that neighbouring windows share. See ``windows.WINDOW_OVERLAP``."""
+    """Least number of frames that neighbouring windows share. See ``window_plan.WINDOW_OVERLAP``."""
     condition_noise: ConditionNoise = "shared"
     """Noise on the conditions. ``shared``: every seed uses the noise of seed 23, the demo's, so that the conditions are
     encoded

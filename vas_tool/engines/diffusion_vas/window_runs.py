@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.diffusion_vas.windows import fade, windows_with
+from vas_tool.engines.diffusion_vas.window_plan import fade, windows_with
 
 Floats = npt.NDArray[np.float32]
 Answer = Callable[[int], Floats | None]
