@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.base import Progress, silent
-from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS
 from vas_tool.engines.diffusion_vas.conversions import (
     channel_sums,
     depth_conditions,
@@ -20,6 +19,7 @@ from vas_tool.engines.diffusion_vas.conversions import (
 from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.loading import found_folder
 from vas_tool.engines.diffusion_vas.parameters import MAX_CHANNEL_SUM, DiffusionVasParameters
+from vas_tool.engines.diffusion_vas.released import AMODAL_WEIGHTS
 from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.stored_windows import answers_of
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.base import Progress, silent
-from vas_tool.engines.diffusion_vas.checkpoints import CONTENT_WEIGHTS
 from vas_tool.engines.diffusion_vas.conversions import (
     amodal_condition,
     as_bytes,
@@ -21,6 +20,7 @@ from vas_tool.engines.diffusion_vas.conversions import (
 from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.loading import found_folder
 from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
+from vas_tool.engines.diffusion_vas.released import CONTENT_WEIGHTS
 from vas_tool.engines.diffusion_vas.settable import CONTENT_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.stored_windows import answers_of
 from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
