@@ -23,8 +23,8 @@ from sam_integration.presets import best_device
 from vas_tool.engines.depth_anything.checkpoints import config_of
 from vas_tool.engines.depth_anything.engine import DepthAnything
 from vas_tool.engines.depth_anything.positions import use_positions
+from vas_tool.engines.depth_anything.released import ARCHITECTURES
 from vas_tool.engines.depth_anything.resizing import from_network, network_size, to_network
-from vas_tool.engines.depth_anything.sizes import ARCHITECTURES
 from vas_tool.types import ArrayClip
 
 

@@ -11,7 +11,7 @@ from diffusers import AutoencoderKLTemporalDecoder, UNetSpatioTemporalConditionM
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, DepthAnythingForDepthEstimation
 
 from vas_tool.engines.depth_anything.checkpoints import config_of
-from vas_tool.engines.depth_anything.sizes import ARCHITECTURES, Architecture
+from vas_tool.engines.depth_anything.released import ARCHITECTURES, Architecture
 from vas_tool.engines.diffusion_vas.loading import CLIP_MEAN, CLIP_STD, Parts
 from vas_tool.engines.diffusion_vas.unet import INPUT_CHANNELS
 from vas_tool.engines.diffusion_vas.window_model import Shown

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vas_tool.engines.depth_anything.sizes import Architecture
+from vas_tool.engines.depth_anything.released import Architecture
 
 TINY = Architecture(24, 4, 2, (0, 1, 2, 3), features=16, tap_channels=(8, 12, 16, 20))
 TINY_GATED = Architecture(24, 4, 2, (0, 1, 2, 3), features=16, tap_channels=(8, 12, 16, 20), gated=True)

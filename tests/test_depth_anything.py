@@ -22,8 +22,8 @@ from depth_models import (
 from vas_tool.engines.depth_anything import batching
 from vas_tool.engines.depth_anything import engine as engine_module
 from vas_tool.engines.depth_anything.engine import CLIPPED, DepthAnything, range_frames, range_of
+from vas_tool.engines.depth_anything.released import ARCHITECTURES
 from vas_tool.engines.depth_anything.resizing import from_network, network_size, to_network
-from vas_tool.engines.depth_anything.sizes import ARCHITECTURES
 from vas_tool.errors import EngineError
 from vas_tool.remarks import remarks
 from vas_tool.types import ArrayClip, Frame

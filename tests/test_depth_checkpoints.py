@@ -15,7 +15,7 @@ from vas_tool.cli import main
 from vas_tool.engines import registry
 from vas_tool.engines.depth_anything.checkpoints import architecture_of, config_of, from_original, load_network
 from vas_tool.engines.depth_anything.engine import DepthAnything, open_depth_anything
-from vas_tool.engines.depth_anything.sizes import ARCHITECTURES, Size, weights_of
+from vas_tool.engines.depth_anything.released import ARCHITECTURES, Size, weights_of
 from vas_tool.engines.weights import FOLDER_VARIABLE
 from vas_tool.errors import EngineError
 from vas_tool.types import ArrayClip
