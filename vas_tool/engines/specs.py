@@ -17,9 +17,9 @@ from vas_tool.engines.depth_anything.released import weights_of as depth_weights
 from vas_tool.engines.diffusion_vas.released import AMODAL_WEIGHTS, CONTENT_WEIGHTS
 from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, CONTENT_PARAMETERS, parameters_of
 from vas_tool.engines.diffusion_vas.window_plan import clip_windows
+from vas_tool.engines.eoras.released import Variant
+from vas_tool.engines.eoras.released import weights_of as eoras_weights_of
 from vas_tool.engines.eoras.settable import PARAMETERS as EORAS_PARAMETERS
-from vas_tool.engines.eoras.weights import Variant
-from vas_tool.engines.eoras.weights import weights_of as eoras_weights_of
 from vas_tool.engines.sam2 import PresetName, weights_of
 from vas_tool.engines.settings import Parameter, Settings
 from vas_tool.engines.weights import AnyWeights

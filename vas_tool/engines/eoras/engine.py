@@ -16,8 +16,8 @@ from vas_tool.engines.eoras.clip_runs import ClipRun, Look
 from vas_tool.engines.eoras.crops import Floats, Window, pasted, patch_of, window_around
 from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.engines.eoras.options import Tilt
+from vas_tool.engines.eoras.released import RELEASED, Variant, weights_of
 from vas_tool.engines.eoras.settable import PARAMETERS
-from vas_tool.engines.eoras.weights import RELEASED, Variant, weights_of
 from vas_tool.engines.settings import SettingValue, resolved
 from vas_tool.errors import EngineError
 from vas_tool.masks import box_xyxy
