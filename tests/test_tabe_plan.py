@@ -6,7 +6,7 @@ import pytest
 from vas_tool.engines.tabe.levels import Level
 from vas_tool.engines.tabe.plan import SeenClip, plan_clip
 from vas_tool.engines.tabe.quirks import Quirks
-from vas_tool.engines.tabe.weights import COCOCO
+from vas_tool.engines.tabe.released import COCOCO
 from vas_tool.engines.weights import download
 from vas_tool.errors import EngineError
 from vas_tool.types import ArrayClip, Canvas
