@@ -16,7 +16,7 @@ from vas_tool.engines import registry, specs
 from vas_tool.engines.base import Progress
 from vas_tool.engines.weights import FOLDER_VARIABLE, Weights
 from vas_tool.errors import EngineError
-from vas_tool.ui.weights import Downloads, offers
+from vas_tool.ui.weight_downloads import Downloads, offers
 
 CONTENT = b"weights" * 1000
 
@@ -94,10 +94,10 @@ def test_a_download_is_told_of_stopped_and_gone_on_with(monkeypatch: pytest.Monk
             progress(done, 2, "download, MB")
             go_on.acquire(timeout=20)
 
-    monkeypatch.setattr("vas_tool.ui.weights.download", slow)
-    monkeypatch.setattr("vas_tool.ui.weights.TELL_SECONDS", 0.0)
+    monkeypatch.setattr("vas_tool.ui.weight_downloads.download", slow)
+    monkeypatch.setattr("vas_tool.ui.weight_downloads.TELL_SECONDS", 0.0)
     downloads = Downloads()
-    monkeypatch.setattr("vas_tool.ui.weights.DOWNLOADS", downloads)
+    monkeypatch.setattr("vas_tool.ui.weight_downloads.DOWNLOADS", downloads)
     downloads.start("sam2.1-tiny")
     downloads.start("sam2.1-tiny")  # a second page wants the same
     shown: dict[str, Any] = {}
@@ -126,7 +126,7 @@ def _offered(name: str) -> dict[str, Any]:
 def test_what_went_wrong_is_told_where_it_was_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     downloads = Downloads()
-    monkeypatch.setattr("vas_tool.ui.weights.DOWNLOADS", downloads)
+    monkeypatch.setattr("vas_tool.ui.weight_downloads.DOWNLOADS", downloads)
     downloads.start("sam2.1-tiny")
     until(lambda: not _offered("sam2.1-tiny")["runs"])
     assert "vas-tool models download sam2.1-tiny" in _offered("sam2.1-tiny")["error"]

@@ -13,7 +13,7 @@ from vas_tool.hypotheses import Recipe
 from vas_tool.session import Session
 from vas_tool.session.prompting import stroke_of
 from vas_tool.types import AmodalBox, Box, Click
-from vas_tool.ui.weights import DOWNLOADS
+from vas_tool.ui.weight_downloads import DOWNLOADS
 
 Arguments = dict[str, Any]
 Answer = dict[str, Any]

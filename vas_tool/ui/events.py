@@ -16,7 +16,7 @@ from vas_tool.session import Session
 from vas_tool.ui.reports import told
 from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.views import state_view
-from vas_tool.ui.weights import DOWNLOADS
+from vas_tool.ui.weight_downloads import DOWNLOADS
 
 logger = logging.getLogger(__name__)
 

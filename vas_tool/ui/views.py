@@ -22,7 +22,7 @@ from vas_tool.project.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.session import Session
 from vas_tool.types import STAGES, Mask, SizeWH, Stage
 from vas_tool.ui.choice_views import parameters_view
-from vas_tool.ui.weights import DOWNLOADS, offers
+from vas_tool.ui.weight_downloads import DOWNLOADS, offers
 
 Json = dict[str, Any]
 
