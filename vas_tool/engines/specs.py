@@ -11,9 +11,9 @@ from functools import partial
 
 from sam_integration.zoo import MODELS
 from vas_tool.engines.base import Windows
-from vas_tool.engines.depth_anything.options import PARAMETERS as DEPTH_ANYTHING_PARAMETERS
 from vas_tool.engines.depth_anything.released import LICENCES, Size, num_megabytes
 from vas_tool.engines.depth_anything.released import weights_of as depth_weights_of
+from vas_tool.engines.depth_anything.settable import PARAMETERS as DEPTH_ANYTHING_PARAMETERS
 from vas_tool.engines.diffusion_vas.released import AMODAL_WEIGHTS, CONTENT_WEIGHTS
 from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, CONTENT_PARAMETERS, parameters_of
 from vas_tool.engines.diffusion_vas.window_plan import clip_windows

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from vas_tool.engines.depth_anything.options import PATCH
 from vas_tool.engines.depth_anything.released import Architecture
 from vas_tool.engines.depth_anything.resizing import SizeHW
+from vas_tool.engines.depth_anything.settable import PATCH
 
 MOST = 16
 """Largest batch. A larger one does not use a GPU better, and cancelling waits for a whole batch."""

@@ -14,8 +14,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vas_tool.engines.depth_anything.options import PATCH, SHORT_SIDE
 from vas_tool.engines.depth_anything.released import ARCHITECTURES, CONFIG, TENSORS, Architecture, Size
+from vas_tool.engines.depth_anything.settable import PATCH, SHORT_SIDE
 from vas_tool.engines.tensors import Tensors, read_tensors
 from vas_tool.errors import EngineError
 

@@ -14,10 +14,10 @@ from sam_integration.presets import best_device
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.depth_anything.batching import batch_size
 from vas_tool.engines.depth_anything.checkpoints import architecture_of, load_network
-from vas_tool.engines.depth_anything.options import Options, options_of
 from vas_tool.engines.depth_anything.positions import use_positions
 from vas_tool.engines.depth_anything.released import Architecture, Size, weights_of
 from vas_tool.engines.depth_anything.resizing import from_network, network_size, to_network
+from vas_tool.engines.depth_anything.settable import Options, options_of
 from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.errors import EngineError
 from vas_tool.remarks import remark

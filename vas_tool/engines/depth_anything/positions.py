@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import MethodType
 from typing import Any
 
-from vas_tool.engines.depth_anything.options import Positions
+from vas_tool.engines.depth_anything.settable import Positions
 
 OFFSET = 0.1
 """The original (DINOv2's ``interpolate_offset``) adds this to the number of patches before it computes the scale

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.depth_anything.options import PATCH, SHORT_SIDE, Colours
+from vas_tool.engines.depth_anything.settable import PATCH, SHORT_SIDE, Colours
 from vas_tool.types import Frame
 
 MEAN = (0.485, 0.456, 0.406)
