@@ -23,7 +23,6 @@ from vas_tool.engines.tabe.generation import (
     shown_chunk,
 )
 from vas_tool.engines.tabe.latents import as_signed, decoded, noise_levels, places_of
-from vas_tool.engines.tabe.loading import load_network, load_parts
 from vas_tool.engines.tabe.motion import (
     FramesAttention,
     PlacesAttention,
@@ -32,6 +31,7 @@ from vas_tool.engines.tabe.motion import (
     small_size,
 )
 from vas_tool.engines.tabe.quirks import Quirks
+from vas_tool.engines.tabe.released_parts import load_network, load_parts
 from vas_tool.engines.tabe.tuning import Batch, StepNoise, Tuner, batch_of, drawn_steps, step_noise, tune
 from vas_tool.errors import EngineError
 
@@ -152,7 +152,7 @@ def test_weights_of_the_shards_win_and_tables_are_computed(folders) -> None:
 
 
 def test_a_tensor_in_two_shards_is_the_later_ones(folders, tmp_path) -> None:
-    from vas_tool.engines.tabe.loading import shards_state
+    from vas_tool.engines.tabe.released_parts import shards_state
 
     for number in range(4):
         name = "module.a" if number in (1, 3) else f"module.down.{number}"

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from vas_tool.engines.tabe.canvas import Shown
 from vas_tool.engines.tabe.latents import DOWN, NO_PROMPT, PROMPT, as_signed, decoded, encoded, noise_levels, places_of
-from vas_tool.engines.tabe.loading import Parts
 from vas_tool.engines.tabe.motion_unet import LATENT_CHANNELS
+from vas_tool.engines.tabe.released_parts import Parts
 
 NUM_STEPS = 50
 GUIDANCE = 20.0

@@ -13,9 +13,9 @@ from torch import Tensor
 from vas_tool.engines.tabe import lora
 from vas_tool.engines.tabe.latents import DOWN, NO_PROMPT, PROMPT, as_signed, encoded, noise_levels, places_of
 from vas_tool.engines.tabe.loader import epoch
-from vas_tool.engines.tabe.loading import Parts
 from vas_tool.engines.tabe.motion_unet import LATENT_CHANNELS
 from vas_tool.engines.tabe.quirks import Quirks
+from vas_tool.engines.tabe.released_parts import Parts
 from vas_tool.engines.tabe.samples import NUM_FRAMES, SIDE, Sample, TunedClip, draw_sample
 
 UNET_RATE, TEXT_RATE = 2e-4, 4e-5
