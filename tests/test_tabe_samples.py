@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from vas_tool.engines.tabe.levels import Level
-from vas_tool.engines.tabe.loader import epoch, worker_state
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.samples import TunedClip, draw_places, draw_sample
+from vas_tool.engines.tabe.window_order import epoch, worker_state
 from vas_tool.types import ArrayClip
 
 REFERENCE = Quirks()

@@ -34,7 +34,7 @@ SMALLEST_BOX, LARGEST_BOX = 0.03, 0.25
 
 
 class Draws(Protocol):
-    """Where chance comes from: three streams, as the reference has them (``loader``)."""
+    """Where chance comes from: three streams, as the reference has them (``window_order``)."""
 
     def chance(self) -> float:
         """In 0..1."""

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from vas_tool.engines.tabe import lora
 from vas_tool.engines.tabe.latents import DOWN, NO_PROMPT, PROMPT, as_signed, encoded, noise_levels, places_of
-from vas_tool.engines.tabe.loader import epoch
 from vas_tool.engines.tabe.motion_unet import LATENT_CHANNELS
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.released_parts import Parts
 from vas_tool.engines.tabe.samples import NUM_FRAMES, SIDE, Sample, TunedClip, draw_sample
+from vas_tool.engines.tabe.window_order import epoch
 
 UNET_RATE, TEXT_RATE = 2e-4, 4e-5
 BETAS, DECAY, EPSILON = (0.9, 0.999), 0.01, 1e-8
