@@ -17,8 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vas_tool.engines.tabe.generation import GUIDANCE, NUM_ROUNDS, NUM_STEPS
 from vas_tool.engines.tabe.motion_unet import INPUT_CHANNELS, TabeNetwork
-from vas_tool.engines.tabe.samples import NUM_FRAMES, SIDE
 from vas_tool.engines.tabe.tuning import NUM_STEPS as TUNING_STEPS
+from vas_tool.engines.tabe.tuning_samples import NUM_FRAMES, SIDE
 
 FULL = {"in_channels": INPUT_CHANNELS, "cross_attention_dim": 768, "attention_head_dim": 8, "layers_per_block": 2}
 TINY = {**FULL, "block_out_channels": (32, 32, 32, 32), "cross_attention_dim": 32}

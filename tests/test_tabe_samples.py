@@ -7,7 +7,7 @@ import torch
 
 from vas_tool.engines.tabe.levels import Level
 from vas_tool.engines.tabe.quirks import Quirks
-from vas_tool.engines.tabe.samples import TunedClip, draw_places, draw_sample
+from vas_tool.engines.tabe.tuning_samples import TunedClip, draw_places, draw_sample
 from vas_tool.engines.tabe.window_order import epoch, worker_state
 from vas_tool.types import ArrayClip
 

@@ -15,7 +15,7 @@ from vas_tool.engines.tabe.latents import DOWN, NO_PROMPT, PROMPT, as_signed, en
 from vas_tool.engines.tabe.motion_unet import LATENT_CHANNELS
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.released_parts import Parts
-from vas_tool.engines.tabe.samples import NUM_FRAMES, SIDE, Sample, TunedClip, draw_sample
+from vas_tool.engines.tabe.tuning_samples import NUM_FRAMES, SIDE, Sample, TunedClip, draw_sample
 from vas_tool.engines.tabe.window_order import epoch
 
 UNET_RATE, TEXT_RATE = 2e-4, 4e-5

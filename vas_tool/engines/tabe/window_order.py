@@ -12,7 +12,7 @@ import torch
 
 
 class LoaderDraws:
-    """See ``samples.Draws``: the streams of one epoch's worker."""
+    """See ``tuning_samples.Draws``: the streams of one epoch's worker."""
 
     def __init__(self, base_seed: int) -> None:
         self._python = random.Random(base_seed)
