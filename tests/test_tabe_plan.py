@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from vas_tool.engines.tabe.clip_plan import SeenClip, plan_clip
 from vas_tool.engines.tabe.levels import Level
-from vas_tool.engines.tabe.plan import SeenClip, plan_clip
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.released import COCOCO
 from vas_tool.engines.weights import download
