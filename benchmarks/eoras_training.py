@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from vas_tool.engines.eoras.checkpoints import load_network
-from vas_tool.engines.eoras.crops import pasted
 from vas_tool.engines.eoras.options import EorasOptions
+from vas_tool.engines.eoras.patches import pasted
 from vas_tool.evaluation.baselines import convex_hull
 from vas_tool.masks import iou
 from vas_tool.training.eoras.made_movi import write_made_movi

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from vas_tool.cli import main
 from vas_tool.engines import registry
-from vas_tool.engines.eoras.crops import Window, mask_patch_of, pasted, patch_of, window_around
 from vas_tool.engines.eoras.engine import EorasAmodal
+from vas_tool.engines.eoras.patches import Window, mask_patch_of, pasted, patch_of, window_around
 from vas_tool.engines.registry import LoadedEngine
 from vas_tool.errors import FormatError
 from vas_tool.training.eoras.kitti import KittiSamples

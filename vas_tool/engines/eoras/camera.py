@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vas_tool.engines.eoras.crops import Floats
+from vas_tool.engines.eoras.patches import Floats
 from vas_tool.types import Intrinsics
 
 KUBRIC_FOCAL = 35 / 32

@@ -15,8 +15,8 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
-from vas_tool.engines.eoras.crops import Floats
 from vas_tool.engines.eoras.network import EorasNetwork, FrameTokens
+from vas_tool.engines.eoras.patches import Floats
 
 BLOCK = 12
 """Frames that are decoded together: what the network was trained on."""

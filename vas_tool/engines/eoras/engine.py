@@ -13,9 +13,9 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.eoras.camera import GUESSED, guessed_intrinsics, kubric_matrix, pixel_matrix
 from vas_tool.engines.eoras.checkpoints import load_network
 from vas_tool.engines.eoras.clip_runs import ClipRun, Look
-from vas_tool.engines.eoras.crops import Floats, Window, pasted, patch_of, window_around
 from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.engines.eoras.options import Tilt
+from vas_tool.engines.eoras.patches import Floats, Window, pasted, patch_of, window_around
 from vas_tool.engines.eoras.released import RELEASED, Variant, weights_of
 from vas_tool.engines.eoras.settable import PARAMETERS
 from vas_tool.engines.settings import SettingValue, resolved

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from vas_tool.engines.eoras.crops import Floats
+from vas_tool.engines.eoras.patches import Floats
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.dataset import RleMask
 from vas_tool.evaluation.kitti import found_in, pictures_of

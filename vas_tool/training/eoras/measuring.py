@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from vas_tool.engines.base import Progress, silent
-from vas_tool.engines.eoras.crops import ANSWERED, Floats, pasted
 from vas_tool.engines.eoras.network import EorasNetwork
+from vas_tool.engines.eoras.patches import ANSWERED, Floats, pasted
 from vas_tool.evaluation.overlap import FrameMasks, eoras_iou, eoras_occluded_iou
 from vas_tool.training.eoras.losses import focal
 from vas_tool.training.eoras.samples import ObjectFrame, Sample, SampleSource

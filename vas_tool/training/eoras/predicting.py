@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vas_tool.engines.eoras.crops import Floats, pasted, patch_of
 from vas_tool.engines.eoras.engine import NAME, EorasAmodal
+from vas_tool.engines.eoras.patches import Floats, pasted, patch_of
 from vas_tool.engines.eoras.settable import PARAMETERS
 from vas_tool.engines.registry import LoadedEngine
 from vas_tool.engines.settings import SettingValue, resolved

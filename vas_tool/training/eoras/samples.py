@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.eoras.crops import Floats, Window, mask_patch_of, patch_of, window_around
+from vas_tool.engines.eoras.patches import Floats, Window, mask_patch_of, patch_of, window_around
 from vas_tool.types import Frame, Mask
 
 
