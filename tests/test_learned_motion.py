@@ -6,7 +6,7 @@ import pytest
 
 from vas_tool.engines.builtin.registration import estimate_motion
 from vas_tool.engines.builtin.small_frames import SmallFrames
-from vas_tool.engines.learned.camera import camera_paths
+from vas_tool.engines.learned.camera_motion import camera_paths
 from vas_tool.engines.learned.poses import world_motion
 from vas_tool.errors import Cancelled
 from vas_tool.types import ArrayClip, Mask

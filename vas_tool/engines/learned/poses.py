@@ -18,7 +18,7 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.builtin import registration
 from vas_tool.engines.builtin.registration import Affine, Motion, Pose
 from vas_tool.engines.builtin.small_frames import SmallFrames
-from vas_tool.engines.learned.camera import camera_paths
+from vas_tool.engines.learned.camera_motion import camera_paths
 from vas_tool.masks import iou
 from vas_tool.types import Clip, Mask
 
@@ -61,7 +61,7 @@ def world_motion(
     *,
     progress: Progress = silent,
 ) -> Motion:
-    """Return the object's motion through the clip. ``moving`` is that of ``camera.camera_paths``. Raises Cancelled."""
+    """Return the object's motion through the clip. ``moving`` is that of ``camera_motion.camera_paths``. Raises Cancelled."""
     small = SmallFrames(clip)
     frames = range(len(clip))
     known = _Known(small, modal, camera_paths(small, frames, moving, progress=progress), {})
