@@ -56,7 +56,7 @@ class ClickNetwork:
 
         ``maps`` is (NUM_MAPS, h, w): discs on positive clicks, discs on negative clicks, prior mask, box. ``matches``
         is
-        (NUM_MATCHES, h / STRIDE, w / STRIDE): similarities with references (see ``matching``).
+        (NUM_MATCHES, h / STRIDE, w / STRIDE): similarities with references (see ``feature_matching``).
         """
         values = (*encoded.features, maps[None], matches[None])
         logits = self._decoder.run(None, dict(zip(self._inputs, values, strict=True)))[0][0, 0]

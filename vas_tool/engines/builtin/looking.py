@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.builtin.click_network import NUM_MAPS, ClickNetwork, Encoded
-from vas_tool.engines.builtin.matching import Reference, matches
+from vas_tool.engines.builtin.feature_matching import Reference, matches
 from vas_tool.engines.builtin.windows import Found, Window
 from vas_tool.types import Box, Click, Frame, SizeWH
 
