@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vas_tool.engines.builtin.windows import (
+from vas_tool.engines.builtin.frame_windows import (
     MULTIPLE,
     SMALLEST,
     WHOLE_SIZE,

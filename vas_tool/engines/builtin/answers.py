@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool.engines.builtin.frame_windows import Found, Window, around, box_around, whole
 from vas_tool.engines.builtin.looking import LookedAt
-from vas_tool.engines.builtin.windows import Found, Window, around, box_around, whole
 from vas_tool.types import Box, Click, Mask, SizeWH
 
 SHOWN = 1.25

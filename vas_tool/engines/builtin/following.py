@@ -13,9 +13,9 @@ import numpy as np
 from vas_tool.engines.builtin.connection import Connection
 from vas_tool.engines.builtin.feature_matching import Reference
 from vas_tool.engines.builtin.flow import Floats
+from vas_tool.engines.builtin.frame_windows import Found, Window, around, whole
 from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.walk import SHOWN, Walk, carried, wide
-from vas_tool.engines.builtin.windows import Found, Window, around, whole
 from vas_tool.masks import box_xyxy, iou
 from vas_tool.types import Click
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vas_tool.engines.builtin.click_network import NUM_MAPS, ClickNetwork, Encoded
 from vas_tool.engines.builtin.feature_matching import Reference, matches
-from vas_tool.engines.builtin.windows import Found, Window
+from vas_tool.engines.builtin.frame_windows import Found, Window
 from vas_tool.types import Box, Click, Frame, SizeWH
 
 WINDOWS_KEPT = 6

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from vas_tool.engines.builtin.click_network import ClickNetwork
 from vas_tool.engines.builtin.feature_matching import Reference
+from vas_tool.engines.builtin.frame_windows import Found, whole
 from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.walk import Walk, found_in, wide
-from vas_tool.engines.builtin.windows import Found, whole
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Clip, Mask
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.builtin.answers import Answer, Asked, answered, boxed
 from vas_tool.engines.builtin.click_network import ClickNetwork, shipped
+from vas_tool.engines.builtin.frame_windows import whole
 from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.tracking import track_masks
-from vas_tool.engines.builtin.windows import whole
 from vas_tool.errors import PromptError
 from vas_tool.types import Click, Clip, Mask, Prompts, SizeWH
 

@@ -10,8 +10,8 @@ import numpy as np
 from vas_tool.engines.builtin.connection import Connection, Grey, compared
 from vas_tool.engines.builtin.feature_matching import Reference
 from vas_tool.engines.builtin.flow import Floats
+from vas_tool.engines.builtin.frame_windows import WHOLE_SIZE, BoxXYXY, Found, Window, around, whole
 from vas_tool.engines.builtin.looking import LookedAt
-from vas_tool.engines.builtin.windows import WHOLE_SIZE, BoxXYXY, Found, Window, around, whole
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask, SizeWH
 
