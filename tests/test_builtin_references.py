@@ -11,9 +11,9 @@ from test_builtin_searching import clip_of
 
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.builtin.click_network import ClickNetwork, shipped
+from vas_tool.engines.builtin.mask_tracking import track_masks
 from vas_tool.engines.builtin.references import References
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
-from vas_tool.engines.builtin.tracking import track_masks
 from vas_tool.engines.builtin.walk import Walk
 from vas_tool.errors import Cancelled, PromptError
 from vas_tool.masks import iou
