@@ -14,7 +14,7 @@ from vas_tool.engines.builtin.click_network import ClickNetwork, shipped
 from vas_tool.engines.builtin.mask_tracking import track_masks
 from vas_tool.engines.builtin.references import References
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
-from vas_tool.engines.builtin.walk import Walk
+from vas_tool.engines.builtin.tracking_state import TrackingState
 from vas_tool.errors import Cancelled, PromptError
 from vas_tool.masks import iou
 from vas_tool.types import Mask, Prompts
@@ -37,7 +37,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int | None]]:
     made: list[tuple[int, int | None]] = []
     original = References.start
 
-    def remember(self: References, index: int, *, also: int | None) -> Walk:
+    def remember(self: References, index: int, *, also: int | None) -> TrackingState:
         made.append((index, also))
         return original(self, index, also=also)
 

@@ -12,7 +12,7 @@ from vas_tool.engines.builtin.connection import CUT_TRUST, compared, connected
 from vas_tool.engines.builtin.following import NOTHING_TO_SAY, followed
 from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.references import References
-from vas_tool.engines.builtin.walk import Walk
+from vas_tool.engines.builtin.tracking_state import TrackingState
 from vas_tool.masks import CocoRle, from_rle, to_rle
 from vas_tool.types import Clip, Mask
 
@@ -52,7 +52,7 @@ class _Tracker:
 
     def __init__(self, clip: Clip, references: References, frame_indices: range, *, network: ClickNetwork) -> None:
         self._clip, self._given, self._wanted, self._network = clip, references, frame_indices, network
-        self._walk: Walk | None = None
+        self._walk: TrackingState | None = None
         self._passed: dict[int, tuple[CocoRle, float]] = {}
         """Results that are not yielded yet, from frames that were tracked on the way to the range's first frame."""
 
@@ -76,7 +76,7 @@ class _Tracker:
             if walk.frame_index in self._wanted:
                 self._passed[walk.frame_index] = to_rle(self._shown(walk)), certainty
 
-    def _begun(self, index: int) -> Walk | None:
+    def _begun(self, index: int) -> TrackingState | None:
         """Return the walk that leads to a frame; None when all references are empty."""
         step, walk = self._wanted.step, self._walk
         start = self._given.beside(index, step=step, after=None if walk is None else walk.frame_index)
@@ -90,11 +90,11 @@ class _Tracker:
     def _nothing(self) -> Mask:
         return np.zeros(self._clip.size_wh[::-1], bool)
 
-    def _shown(self, walk: Walk) -> Mask:
+    def _shown(self, walk: TrackingState) -> Mask:
         """Return the walk's current (H, W) mask."""
         return walk.found.mask(self._clip.size_wh) if walk.shows else self._nothing()
 
-    def _advance(self, walk: Walk, index: int) -> float:
+    def _advance(self, walk: TrackingState, index: int) -> float:
         """Move the walk to a frame and return the certainty, 0..1."""
         if walk.over:
             walk.frame_index = index

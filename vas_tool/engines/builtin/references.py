@@ -12,7 +12,7 @@ from vas_tool.engines.builtin.click_network import ClickNetwork
 from vas_tool.engines.builtin.feature_matching import Reference
 from vas_tool.engines.builtin.frame_windows import Found, whole
 from vas_tool.engines.builtin.looking import LookedAt
-from vas_tool.engines.builtin.walk import Walk, found_in, wide
+from vas_tool.engines.builtin.tracking_state import TrackingState, found_in, wide
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Clip, Mask
 
@@ -65,11 +65,13 @@ class References:
         """Return the nearest reference after ``index`` in the direction of ``step``; None without one."""
         return self.beside(index, step=-step)
 
-    def start(self, index: int, *, also: int | None) -> Walk:
+    def start(self, index: int, *, also: int | None) -> TrackingState:
         """Return the state of tracking at a reference. The reference ``also`` counts equally for the appearance."""
         looked, mask = LookedAt(self._clip[index], self._network), self.mask(index)
         lessons = [self._lesson(index, looked), *([self._lesson(also)] if also not in (None, index) else [])]
-        return Walk(index, looked, found_in(mask), Reference.together(lessons), area=float(np.count_nonzero(mask)))
+        return TrackingState(
+            index, looked, found_in(mask), Reference.together(lessons), area=float(np.count_nonzero(mask))
+        )
 
     def _lesson(self, index: int, looked: LookedAt | None = None) -> Reference:
         if index not in self._lessons:

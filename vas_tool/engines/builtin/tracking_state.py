@@ -30,7 +30,7 @@ LOST_FRAMES = 24
 
 
 @dataclass
-class Walk:
+class TrackingState:
     """The state of tracking from frame to frame."""
 
     frame_index: int
@@ -113,7 +113,7 @@ def found_in(mask: Mask) -> Found:
     return Found(window, window.soft(mask))
 
 
-def carried(walk: Walk, found: Connection, window: Window) -> Floats:
+def carried(walk: TrackingState, found: Connection, window: Window) -> Floats:
     """Return (height, width) the last mask, warped by the flow, in a window on the new frame."""
     (height, width), frame_wh = found.trust.shape, walk.looked.size_wh
     across, down = width / frame_wh[0], height / frame_wh[1]
