@@ -11,7 +11,7 @@ import pytest
 from scene import Scene, make_scene
 
 from vas_tool.engines.builtin.click_network import ClickNetwork, shipped
-from vas_tool.engines.builtin.looking import WINDOWS_KEPT
+from vas_tool.engines.builtin.encoded_frames import WINDOWS_KEPT
 from vas_tool.engines.builtin.segment import ANSWERS_KEPT, PREPARED_KEPT, BuiltinSegmenter
 from vas_tool.errors import EngineError, PromptError
 from vas_tool.masks import box_xyxy, centre_of, iou

@@ -10,7 +10,7 @@ import pytest
 from scene import Scene, make_scene, turning
 
 from vas_tool.engines.base import TrackedFrame
-from vas_tool.engines.builtin.looking import LookedAt
+from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
 from vas_tool.engines.builtin.small_frames import SmallFrames
 from vas_tool.masks import iou
@@ -125,14 +125,14 @@ class LongClip:
 def test_frames_are_read_once_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = make_scene(10, bar=None)
     clip = LongClip(scene, 40)
-    alive: weakref.WeakSet[LookedAt] = weakref.WeakSet()
-    original = LookedAt.__init__
+    alive: weakref.WeakSet[EncodedFrame] = weakref.WeakSet()
+    original = EncodedFrame.__init__
 
-    def remember(self: LookedAt, *arguments: object) -> None:
+    def remember(self: EncodedFrame, *arguments: object) -> None:
         alive.add(self)
         original(self, *arguments)
 
-    monkeypatch.setattr(LookedAt, "__init__", remember)
+    monkeypatch.setattr(EncodedFrame, "__init__", remember)
     engine, seen = BuiltinSegmenter(), 0
     mask = SmallFrames(scene.clip, longest_side=80).mask(scene.modal[0])
     for answer in engine.track(clip, Prompts(masks={0: mask}), range(40)):

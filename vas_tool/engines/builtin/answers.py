@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.frame_windows import Found, Window, around, box_around, whole
-from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.types import Box, Click, Mask, SizeWH
 
 SHOWN = 1.25
@@ -80,7 +80,7 @@ class Answer:
         return np.unpackbits(self.packed, count=width * height).reshape(height, width).view(bool)
 
 
-def answered(frame: LookedAt, asked: Asked, before: Answer) -> Answer:
+def answered(frame: EncodedFrame, asked: Asked, before: Answer) -> Answer:
     """Return the answer to the last click, starting from the answer to all prompts before."""
     mask, found = before.mask, before.found
     if not mask.any():
@@ -98,7 +98,7 @@ def answered(frame: LookedAt, asked: Asked, before: Answer) -> Answer:
     return Answer.of(found, mask, drawn=before.drawn)
 
 
-def boxed(frame: LookedAt, box: Box) -> Answer:
+def boxed(frame: EncodedFrame, box: Box) -> Answer:
     """Return the object in a box; the whole box when nothing is found in it."""
     window = around((box.x0, box.y0, box.x1, box.y1), frame.size_wh, times=SHOWN, most=MOST_PIXELS)
     found = frame.look(window, box=box)
@@ -111,7 +111,7 @@ def boxed(frame: LookedAt, box: Box) -> Answer:
     return Answer.of(found, mask)
 
 
-def _looked_closer(frame: LookedAt, asked: Asked, found: Found, *, mask: Mask) -> Found:
+def _looked_closer(frame: EncodedFrame, asked: Asked, found: Found, *, mask: Mask) -> Found:
     """Return the result in a window around an (H, W) mask and the last click; wider if the object continues beyond
     it.
     """

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from vas_tool.engines.builtin.connection import Connection
+from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.feature_matching import Reference
 from vas_tool.engines.builtin.flow import Floats
 from vas_tool.engines.builtin.frame_windows import Found, Window, around, whole
-from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.tracking_state import SHOWN, TrackingState, carried, wide
 from vas_tool.masks import box_xyxy, iou
 from vas_tool.types import Click
@@ -42,7 +42,7 @@ NOTHING_TO_SAY = 0.5
 """Certainty of an empty mask on a frame where nothing was expected. The frame needs no check."""
 
 
-def followed(walk: TrackingState, looked: LookedAt, connection: Connection) -> tuple[Found | None, float]:
+def followed(walk: TrackingState, looked: EncodedFrame, connection: Connection) -> tuple[Found | None, float]:
     """Return the object on the frame after the walk's last frame, None if it is not seen; and the certainty, 0..1."""
     if walk.lost:
         found = searched(walk, looked)
@@ -61,13 +61,13 @@ def followed(walk: TrackingState, looked: LookedAt, connection: Connection) -> t
     return found, iou(brought >= 0.5, found.soft >= 0.5)
 
 
-def searched(walk: TrackingState, looked: LookedAt) -> Found | None:
+def searched(walk: TrackingState, looked: EncodedFrame) -> Found | None:
     """Return the object anywhere on the frame, by the references alone; None if it is not seen."""
     part = _surest(_alone(walk, looked, wide(walk.box, looked.size_wh, farther=walk.lost)), walk.area)
     return None if part is None else _closer(walk, looked, part, clicked=True)
 
 
-def _alone(walk: TrackingState, looked: LookedAt, window: Window) -> Found:
+def _alone(walk: TrackingState, looked: EncodedFrame, window: Window) -> Found:
     """Return the object in a window, by the references alone, independent of its last position.
 
     Pixels that resemble other things as much are not the object: these things were there when the object was elsewhere.
@@ -77,7 +77,7 @@ def _alone(walk: TrackingState, looked: LookedAt, window: Window) -> Found:
     return Found(window, np.where(like > unlike, found.soft, np.float32(0)))
 
 
-def _with_what_comes_out(walk: TrackingState, looked: LookedAt, rough: Found) -> Found:
+def _with_what_comes_out(walk: TrackingState, looked: EncodedFrame, rough: Found) -> Found:
     """Return ``rough`` with parts no farther from it than the object's size, unless that makes it too large."""
     left, alone = (rough.soft >= 0.5).astype(np.uint8), _alone(walk, looked, rough.window)
     if not left.any():
@@ -90,7 +90,7 @@ def _with_what_comes_out(walk: TrackingState, looked: LookedAt, rough: Found) ->
     return both if both.area <= LARGEST * walk.area else rough
 
 
-def _closer(walk: TrackingState, looked: LookedAt, rough: Found, *, clicked: bool = False) -> Found | None:
+def _closer(walk: TrackingState, looked: EncodedFrame, rough: Found, *, clicked: bool = False) -> Found | None:
     """Return the object in a window around ``rough``. ``clicked`` adds a click on its middle."""
     box = box_xyxy(rough.mask(looked.size_wh))
     if box is None:
@@ -101,7 +101,7 @@ def _closer(walk: TrackingState, looked: LookedAt, rough: Found, *, clicked: boo
     return None if found.area < GONE_SHARE * walk.area else found
 
 
-def _look(walk: TrackingState, looked: LookedAt, prior: Found, *, clicked: bool = False) -> Found:
+def _look(walk: TrackingState, looked: EncodedFrame, prior: Found, *, clicked: bool = False) -> Found:
     clicks = _in_the_middle(prior) if clicked else []
     return looked.look(prior.window, clicks=clicks, prior=prior.soft, sure=walk.sure, recent=walk.recent)
 

@@ -9,8 +9,8 @@ import numpy as np
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.builtin.click_network import ClickNetwork
 from vas_tool.engines.builtin.connection import CUT_TRUST, compared, connected
+from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.following import NOTHING_TO_SAY, followed
-from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.references import References
 from vas_tool.engines.builtin.tracking_state import TrackingState
 from vas_tool.masks import CocoRle, from_rle, to_rle
@@ -99,7 +99,7 @@ class _Tracker:
         if walk.over:
             walk.frame_index = index
             return NOTHING_TO_SAY
-        looked = LookedAt(self._clip[index], self._network)
+        looked = EncodedFrame(self._clip[index], self._network)
         grey = compared(looked.frame)
         least = CUT_TRUST if walk.before_cut is None else BACK_TRUST
         found = connected(walk.grey, grey, least=least)

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.builtin.click_network import ClickNetwork
+from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.feature_matching import Reference
 from vas_tool.engines.builtin.frame_windows import Found, whole
-from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.tracking_state import TrackingState, found_in, wide
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Clip, Mask
@@ -67,22 +67,22 @@ class References:
 
     def start(self, index: int, *, also: int | None) -> TrackingState:
         """Return the state of tracking at a reference. The reference ``also`` counts equally for the appearance."""
-        looked, mask = LookedAt(self._clip[index], self._network), self.mask(index)
+        looked, mask = EncodedFrame(self._clip[index], self._network), self.mask(index)
         lessons = [self._lesson(index, looked), *([self._lesson(also)] if also not in (None, index) else [])]
         return TrackingState(
             index, looked, found_in(mask), Reference.together(lessons), area=float(np.count_nonzero(mask))
         )
 
-    def _lesson(self, index: int, looked: LookedAt | None = None) -> Reference:
+    def _lesson(self, index: int, looked: EncodedFrame | None = None) -> Reference:
         if index not in self._lessons:
-            looked = looked or LookedAt(self._clip[index], self._network)
+            looked = looked or EncodedFrame(self._clip[index], self._network)
             self._lessons[index] = _taught(looked, self.mask(index))
             while len(self._lessons) > KEPT:
                 self._lessons.popitem(last=False)
         return self._lessons[index]
 
 
-def _taught(looked: LookedAt, mask: Mask) -> Reference:
+def _taught(looked: EncodedFrame, mask: Mask) -> Reference:
     """Return the reference of a close and a wide window, so that the background farther away is known, too."""
     box = box_xyxy(mask)
     window = whole(looked.size_wh) if box is None else wide(box, looked.size_wh)

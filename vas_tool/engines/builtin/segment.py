@@ -12,8 +12,8 @@ from dataclasses import replace
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.builtin.answers import Answer, Asked, answered, boxed
 from vas_tool.engines.builtin.click_network import ClickNetwork, shipped
+from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.frame_windows import whole
-from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.engines.builtin.mask_tracking import track_masks
 from vas_tool.errors import PromptError
 from vas_tool.types import Click, Clip, Mask, Prompts, SizeWH
@@ -36,7 +36,7 @@ class BuiltinSegmenter:
         self._network = network or shipped()
         self._clips: weakref.WeakKeyDictionary[Clip, int] = weakref.WeakKeyDictionary()
         self._numbers = itertools.count()
-        self._prepared: OrderedDict[tuple[int, int], LookedAt] = OrderedDict()
+        self._prepared: OrderedDict[tuple[int, int], EncodedFrame] = OrderedDict()
         self._answers: OrderedDict[AnswerKey, Answer] = OrderedDict()
 
     def prepare(self, clip: Clip, frame_index: int) -> None:
@@ -87,10 +87,10 @@ class BuiltinSegmenter:
             self._answers.popitem(last=False)
         return answer
 
-    def _frame(self, clip: Clip, frame_index: int) -> LookedAt:
+    def _frame(self, clip: Clip, frame_index: int) -> EncodedFrame:
         key = self._number(clip), frame_index
         if key not in self._prepared:
-            self._prepared[key] = LookedAt(clip[frame_index], self._network)
+            self._prepared[key] = EncodedFrame(clip[frame_index], self._network)
         self._prepared.move_to_end(key)
         while len(self._prepared) > PREPARED_KEPT:
             self._prepared.popitem(last=False)

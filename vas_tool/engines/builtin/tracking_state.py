@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from vas_tool.engines.builtin.connection import Connection, Grey, compared
+from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.feature_matching import Reference
 from vas_tool.engines.builtin.flow import Floats
 from vas_tool.engines.builtin.frame_windows import WHOLE_SIZE, BoxXYXY, Found, Window, around, whole
-from vas_tool.engines.builtin.looking import LookedAt
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask, SizeWH
 
@@ -34,7 +34,7 @@ class TrackingState:
     """The state of tracking from frame to frame."""
 
     frame_index: int
-    looked: LookedAt
+    looked: EncodedFrame
     """The last processed frame of the scene."""
     found: Found
     """The object where it was seen last."""
@@ -93,7 +93,7 @@ class TrackingState:
         if abs(index - self.before_cut) > LOST_FRAMES:
             self.before_cut, self.lost = None, LOST_FRAMES + 1
 
-    def step(self, index: int, looked: LookedAt, grey: Grey) -> None:
+    def step(self, index: int, looked: EncodedFrame, grey: Grey) -> None:
         """Move to a frame of the same scene."""
         self.frame_index, self.looked, self._grey, self.before_cut = index, looked, grey, None
 

@@ -23,7 +23,7 @@ CLICK_RADIUS = 4
 Floats = npt.NDArray[np.float32]
 
 
-class LookedAt:
+class EncodedFrame:
     """A frame, with the encodings of its latest windows."""
 
     def __init__(self, frame: Frame, network: ClickNetwork) -> None:
