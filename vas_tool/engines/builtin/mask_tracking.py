@@ -10,7 +10,7 @@ from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.builtin.click_network import ClickNetwork
 from vas_tool.engines.builtin.connection import CUT_TRUST, compared, connected
 from vas_tool.engines.builtin.encoded_frames import EncodedFrame
-from vas_tool.engines.builtin.following import NOTHING_TO_SAY, followed
+from vas_tool.engines.builtin.propagation import NOTHING_TO_SAY, followed
 from vas_tool.engines.builtin.references import References
 from vas_tool.engines.builtin.tracking_state import TrackingState
 from vas_tool.masks import CocoRle, from_rle, to_rle
