@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from vas_tool.engines.base import Progress, TrackedFrame, silent
-from vas_tool.engines.builtin.answers import Answer, Asked, answered, boxed
 from vas_tool.engines.builtin.click_network import ClickNetwork, shipped
 from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.frame_windows import whole
 from vas_tool.engines.builtin.mask_tracking import track_masks
+from vas_tool.engines.builtin.prompted_masks import Answer, Asked, answered, boxed
 from vas_tool.errors import PromptError
 from vas_tool.types import Click, Clip, Mask, Prompts, SizeWH
 
@@ -29,7 +29,7 @@ AnswerKey = tuple[int, int, bytes, Asked]
 
 
 class BuiltinSegmenter:
-    """A ``Segmenter`` that needs no download. ``answers`` segments one frame, ``mask_tracking`` goes through the clip."""
+    """A ``Segmenter`` that needs no download. ``prompted_masks`` segments one frame, ``mask_tracking`` goes through the clip."""
 
     def __init__(self, network: ClickNetwork | None = None) -> None:
         """Use a network, by default the package's. Raises EngineError when it does not load."""
