@@ -2,20 +2,20 @@
 
 import threading
 
-from vas_tool.engines.turns import Turns, waiting_seconds
+from vas_tool.engines.fair_lock import FairLock, waiting_seconds
 from vas_tool.session.jobs import WAITING_SECONDS, Job, JobStatus
 
 TIMEOUT_SECONDS = 30
 
 
-def wait_until_waiting(turns: Turns, count: int) -> None:
+def wait_until_waiting(turns: FairLock, count: int) -> None:
     done = threading.Event()
     while turns.num_waiting < count:
         done.wait(0.001)
 
 
 def test_a_long_run_lets_others_in_between_its_steps() -> None:
-    turns, order = Turns(), []
+    turns, order = FairLock(), []
     begun = threading.Event()
 
     def run() -> None:
@@ -44,7 +44,7 @@ def test_a_long_run_lets_others_in_between_its_steps() -> None:
 
 
 def test_the_same_thread_may_take_it_again() -> None:
-    turns = Turns()
+    turns = FairLock()
     with turns, turns:
         pass
     other = threading.Thread(target=lambda: turns.__enter__().__exit__(None, None, None))
@@ -54,7 +54,7 @@ def test_the_same_thread_may_take_it_again() -> None:
 
 
 def test_an_error_gives_it_back() -> None:
-    turns = Turns()
+    turns = FairLock()
     try:
         with turns:
             raise ValueError
@@ -65,7 +65,7 @@ def test_an_error_gives_it_back() -> None:
 
 
 def test_a_job_that_waits_says_so() -> None:
-    turns, job = Turns(), Job(JobStatus("track", 1, "modal masks"))
+    turns, job = FairLock(), Job(JobStatus("track", 1, "modal masks"))
 
     def work(progress: object) -> None:
         with turns:

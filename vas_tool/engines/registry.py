@@ -20,11 +20,11 @@ from typing import Generic, Literal, TypeVar, cast, overload
 from vas_tool.engines import settings as engine_settings
 from vas_tool.engines import specs
 from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter
+from vas_tool.engines.fair_lock import FairLock
 from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, SettingValue
 from vas_tool.engines.specs import ENGINES as ENGINES
 from vas_tool.engines.specs import EngineSpec as EngineSpec
 from vas_tool.engines.specs import has_weights as has_weights
-from vas_tool.engines.turns import Turns
 from vas_tool.engines.weights import AnyWeights
 from vas_tool.errors import EngineError
 from vas_tool.types import STAGES, SizeWH, Stage
@@ -54,7 +54,7 @@ class LoadedEngine(Generic[Engine]):
 
     spec: EngineSpec
     engine: Engine
-    lock: Turns = field(default_factory=Turns)
+    lock: FairLock = field(default_factory=FairLock)
 
 
 def stage_named(name: str) -> Stage:

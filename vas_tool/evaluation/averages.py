@@ -1,4 +1,4 @@
-"""Turns one number per frame into the numbers of a table: means, best of K, visibility buckets.
+"""FairLock one number per frame into the numbers of a table: means, best of K, visibility buckets.
 
 nan marks a frame that does not count for a measure. ``clips`` gives the clip (the track of one object) of each frame.
 """

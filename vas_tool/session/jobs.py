@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from vas_tool.engines.base import Progress
-from vas_tool.engines.turns import waiting_seconds
+from vas_tool.engines.fair_lock import waiting_seconds
 from vas_tool.errors import Cancelled, ProjectDamaged, VasToolError
 from vas_tool.remarks import Remarks, remark, remarks
 from vas_tool.time_left import TimeLeft

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from vas_tool.engines.turns import waiting_seconds
+from vas_tool.engines.fair_lock import waiting_seconds
 from vas_tool.errors import EngineError, ProjectDamaged, PromptError
 from vas_tool.planning.setup import chosen_engine
 from vas_tool.project import Project

@@ -26,7 +26,7 @@ SAMPLE_NAME = "sample"
 
 
 class Opener:
-    """Turns what a person chose into a token of ``rooms``."""
+    """FairLock what a person chose into a token of ``rooms``."""
 
     def __init__(self, rooms: Rooms, *, start: Path | None = None, camera: Camera | None = None) -> None:
         """``start`` is what the first tab sees: a video, a folder, or a project; ``camera`` is that of its clip."""

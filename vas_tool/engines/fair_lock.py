@@ -17,7 +17,7 @@ def waiting_seconds(thread_id: int | None) -> float:
     return 0.0 if since is None else time.monotonic() - since
 
 
-class Turns:
+class FairLock:
     """A reentrant and fair lock. With Python's own locks, a thread that releases one can take it again at once."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Turns:
         with self._changed:
             return len(self._queue)
 
-    def __enter__(self) -> Turns:
+    def __enter__(self) -> FairLock:
         me = threading.get_ident()
         with self._changed:
             if self._owner != me:
