@@ -11,8 +11,8 @@ from annotating import annotate
 from conftest import write_images
 from fake_engines import fake_specs, use_fake_engines
 
+from vas_tool.boxes.box_files import read_boxes
 from vas_tool.boxes.crops import CropRule
-from vas_tool.boxes.files import read_boxes
 from vas_tool.cli import main
 from vas_tool.engines import registry
 from vas_tool.engines.settings import Parameter

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vas_tool.boxes.files import read_boxes
+from vas_tool.boxes.box_files import read_boxes
 from vas_tool.boxes.keyframes import canvas_for, drawn
 from vas_tool.commands.run_arguments import RunArguments, object_id_of, with_settings
 from vas_tool.errors import InputError, PromptError
