@@ -18,7 +18,7 @@ import numpy as np
 from truth import cases
 
 from vas_tool.engines.builtin.content import BuiltinContent
-from vas_tool.evaluation.occlusion import OcclusionCase
+from vas_tool.evaluation.occlusion_cases import OcclusionCase
 from vas_tool.types import Canvas, Frame
 from vas_tool.work import ContentWork
 

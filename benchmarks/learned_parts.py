@@ -23,7 +23,7 @@ from vas_tool.engines.learned.clip_views import Source
 from vas_tool.engines.learned.engine import LearnedAmodal
 from vas_tool.engines.learned.evidence import Picture, Soft
 from vas_tool.engines.learned.poses import world_motion
-from vas_tool.evaluation.occlusion import OcclusionCase, occlusion_cases, views_in
+from vas_tool.evaluation.occlusion_cases import OcclusionCase, occlusion_cases, views_in
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.masks import iou
 from vas_tool.types import Canvas, Clip, Mask

@@ -22,7 +22,7 @@ from truth import begun, bundled_clips
 
 from vas_tool.engines.base import TrackedFrame
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
-from vas_tool.evaluation.occlusion import OcclusionCase, occlusion_cases, views_in
+from vas_tool.evaluation.occlusion_cases import OcclusionCase, occlusion_cases, views_in
 from vas_tool.evaluation.silhouettes import FullView, silhouettes
 from vas_tool.masks import iou
 from vas_tool.types import ArrayClip, Frame, Mask, Prompts

@@ -12,7 +12,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from vas_tool.engines.builtin.depth import BuiltinDepth
-from vas_tool.evaluation.occlusion import OcclusionCase, occlusion_cases, views_in
+from vas_tool.evaluation.occlusion_cases import OcclusionCase, occlusion_cases, views_in
 from vas_tool.evaluation.silhouettes import FullView, Masks
 from vas_tool.sample import sample_clip
 from vas_tool.types import ArrayClip

@@ -13,7 +13,7 @@ from vas_tool.engines.learned.clip_views import ClipViews
 from vas_tool.engines.learned.engine import WEIGHTS, Guess, LearnedAmodal, Likely, can_hide, on_canvas
 from vas_tool.engines.learned.evidence import CHANNELS, Window
 from vas_tool.errors import EngineError
-from vas_tool.evaluation.occlusion import behind
+from vas_tool.evaluation.occlusion_cases import behind
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.masks import box_xyxy, iou
 from vas_tool.types import AmodalBox, Canvas, Mask, SizeWH

@@ -13,7 +13,7 @@ from vas_tool.errors import EngineError, FormatError
 from vas_tool.evaluation import bench as bench_module
 from vas_tool.evaluation.bench import SIMPLE, bench
 from vas_tool.evaluation.occluders import HIDES_ALL, OCCLUDERS, Course
-from vas_tool.evaluation.occlusion import (
+from vas_tool.evaluation.occlusion_cases import (
     LEAST_HIDDEN,
     MOST_GONE,
     MOST_HIDDEN,

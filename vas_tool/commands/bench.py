@@ -15,7 +15,7 @@ from vas_tool.evaluation.bench import bench
 from vas_tool.evaluation.case_files import write_cases
 from vas_tool.evaluation.figure_files import write_figures
 from vas_tool.evaluation.made_sets import MADE_SETS, side_by_side
-from vas_tool.evaluation.occlusion import OcclusionCase, occlusion_cases, views_in
+from vas_tool.evaluation.occlusion_cases import OcclusionCase, occlusion_cases, views_in
 from vas_tool.evaluation.printed import printed
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.evaluation.text import columns, table_cells

@@ -18,7 +18,7 @@ from vas_tool.evaluation.benchmarks import Compared
 from vas_tool.evaluation.case_files import answers_in
 from vas_tool.evaluation.dataset import Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame
 from vas_tool.evaluation.measuring import Answer, Protocol, measure
-from vas_tool.evaluation.occlusion import OcclusionCase
+from vas_tool.evaluation.occlusion_cases import OcclusionCase
 from vas_tool.evaluation.overlap import boundary_f
 from vas_tool.evaluation.tables import Rules, summarised
 from vas_tool.formats.tabe import level_of

@@ -19,7 +19,7 @@ from PIL import Image
 
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.dataset import ImageMask
-from vas_tool.evaluation.occlusion import OcclusionCase
+from vas_tool.evaluation.occlusion_cases import OcclusionCase
 from vas_tool.storage import DEPTH_LEVELS
 from vas_tool.types import Depth, Mask
 

@@ -18,7 +18,7 @@ import vas_tool.evaluation.tabe51 as tabe51
 import vas_tool.evaluation.tao_amodal as tao_amodal
 from vas_tool.evaluation.boxes_overlap import THRESHOLDS, box_iou
 from vas_tool.evaluation.measuring import Measure, Protocol
-from vas_tool.evaluation.occlusion import OcclusionCase, behind, composed, occlusion_cases
+from vas_tool.evaluation.occlusion_cases import OcclusionCase, behind, composed, occlusion_cases
 from vas_tool.evaluation.overlap import FrameMasks
 from vas_tool.evaluation.silhouettes import (
     PUPPETS,
