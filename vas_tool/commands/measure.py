@@ -20,7 +20,7 @@ from vas_tool.evaluation.engine_protocols import EngineProtocol, protocol_of
 from vas_tool.evaluation.predicting import SIMPLE, Answered, Taken, Task, answered, taken
 from vas_tool.evaluation.reading import pictures_of, read_truth
 from vas_tool.evaluation.records import is_project_export
-from vas_tool.evaluation.results import RESULTS
+from vas_tool.evaluation.result_files import RESULTS
 from vas_tool.remarks import counted, remarks
 
 TAO_BOXES = "tao-amodal-boxes"

@@ -1,6 +1,6 @@
 """Amodal masks for a benchmark's truth, from an engine or from a project, made as the reference's own scripts do.
 
-The modal masks are those of the truth, as in the benchmarks. ``results`` writes the result files.
+The modal masks are those of the truth, as in the benchmarks. ``result_files`` writes the result files.
 """
 
 from __future__ import annotations
