@@ -18,7 +18,7 @@ import numpy as np
 from import_memory import peak_memory_mb
 
 from vas_tool.evaluation.tao_boxes import measure
-from vas_tool.evaluation.tao_boxes.reading import read_answers, read_truth
+from vas_tool.evaluation.tao_boxes.tao_files import read_answers, read_truth
 
 IMAGES, TRACKS, SEEN_ON, NUM_CATEGORIES = 40, 6, 20, 833
 """Images and tracks of a video, boxes of a track, categories."""

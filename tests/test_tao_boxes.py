@@ -16,7 +16,7 @@ from tao_boxes_literal import KEEPS, THRESHOLDS, detection_ap, track_ap
 from vas_tool.cli import main
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.tao_boxes import columns, measure
-from vas_tool.evaluation.tao_boxes.reading import read_answers, read_truth
+from vas_tool.evaluation.tao_boxes.tao_files import read_answers, read_truth
 
 
 def made(seed: int, *, level: float = 4.0) -> tuple[dict[str, Any], list[dict[str, Any]]]:

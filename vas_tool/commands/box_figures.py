@@ -29,7 +29,7 @@ ABOUT = (
 def box_figures(options: Namespace) -> int:
     """Run the command. Returns 0 when nothing is wrong with the files, else 1 after printing one problem per line."""
     from vas_tool.evaluation.tao_boxes import measure
-    from vas_tool.evaluation.tao_boxes.reading import read_answers, read_truth
+    from vas_tool.evaluation.tao_boxes.tao_files import read_answers, read_truth
 
     if not options.predictions:
         raise InputError(
