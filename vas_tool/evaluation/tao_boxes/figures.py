@@ -8,7 +8,7 @@ from vas_tool.evaluation.tao_boxes.columns import AnsweredBoxes, TrueBoxes, Worl
 from vas_tool.evaluation.tao_boxes.detection import FILTERS, detection_precisions
 from vas_tool.evaluation.tao_boxes.matching import Doubles
 from vas_tool.evaluation.tao_boxes.precision import NOTHING_TO_FIND, average
-from vas_tool.evaluation.tao_boxes.tracking import TRACK_FILTERS, track_precisions
+from vas_tool.evaluation.tao_boxes.track_precision import TRACK_FILTERS, track_precisions
 
 FREQUENCIES = {"r": "APr", "c": "APc", "f": "APf"}
 PAPER_THRESHOLDS = {"": slice(None), "50": slice(0, 1), "75": slice(5, 6)}
