@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vas_tool.evaluation.tao_boxes.columns import AnsweredBoxes, TrueBoxes, World
-from vas_tool.evaluation.tao_boxes.detection import FILTERS, detection_precisions
+from vas_tool.evaluation.tao_boxes.detection_precision import FILTERS, detection_precisions
 from vas_tool.evaluation.tao_boxes.matching import Doubles
 from vas_tool.evaluation.tao_boxes.precision import NOTHING_TO_FIND, average
 from vas_tool.evaluation.tao_boxes.track_precision import TRACK_FILTERS, track_precisions
