@@ -11,7 +11,7 @@ from conftest import write_images
 from vas_tool.boxes.cropping import CroppedClip, CropPlan
 from vas_tool.boxes.crops import Crop
 from vas_tool.errors import FormatError, InputError
-from vas_tool.formats.cameras import camera_of, give_camera
+from vas_tool.formats.intrinsics import camera_of, give_camera
 from vas_tool.planning.setup import setups
 from vas_tool.project import Project
 from vas_tool.project.truth import Truth, truth_from_json, truth_json

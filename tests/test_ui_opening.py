@@ -20,7 +20,7 @@ from video_files import make_video
 from vas_tool import sample
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, ProjectBusy, ProjectError, VideoError
-from vas_tool.formats.cameras import camera_of
+from vas_tool.formats.intrinsics import camera_of
 from vas_tool.project import Project
 from vas_tool.session import Session
 from vas_tool.types import Click, Intrinsics

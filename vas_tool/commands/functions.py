@@ -16,7 +16,7 @@ from vas_tool.commands.run import run
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
 from vas_tool.exports import export
-from vas_tool.formats.cameras import Camera, camera_of, give_camera
+from vas_tool.formats.intrinsics import Camera, camera_of, give_camera
 from vas_tool.formats.notes import worded
 from vas_tool.formats.verify import verify
 from vas_tool.imports.import_formats import IMPORTS

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vas_tool.engines import registry
 from vas_tool.errors import InputError, PromptError
-from vas_tool.formats.cameras import Camera, camera_of
+from vas_tool.formats.intrinsics import Camera, camera_of
 from vas_tool.hypotheses import Recipe
 from vas_tool.project.truth import MOST_HYPOTHESES, Truth
 from vas_tool.types import STAGES, Box, Click, Stage

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import ProjectError, VideoError
-from vas_tool.formats.cameras import Camera, give_camera
+from vas_tool.formats.intrinsics import Camera, give_camera
 from vas_tool.formats.sequences import import_sequences, is_sequences_folder
 from vas_tool.project import Project
 from vas_tool.sample import is_sample, sample_clip
