@@ -24,10 +24,10 @@ from vas_tool.engines.learned.evidence import (
     slot_channels,
 )
 from vas_tool.masks import iou
-from vas_tool.training import cameras, scenes
+from vas_tool.training import drawn_camera, scenes
 from vas_tool.training import train as training
 from vas_tool.training.amodal_net import AmodalNet, mixed
-from vas_tool.training.cameras import World
+from vas_tool.training.drawn_camera import World
 from vas_tool.training.export_amodal import export
 from vas_tool.training.looks import DepthLook
 from vas_tool.training.losses import hidden_iou, loss
@@ -68,7 +68,7 @@ def test_a_camera_moves_pictures_and_poses_together(seed: int, monkeypatch: pyte
     still = np.repeat(np.eye(3)[None], NUM_FRAMES, axis=0)
     monkeypatch.setattr(scenes, "drift", lambda *_: still)
     monkeypatch.setattr(scenes, "drawn", lambda random: np.repeat(drawn(random)[:1], NUM_FRAMES, axis=0))
-    monkeypatch.setattr(cameras, "STILL", 0.0)
+    monkeypatch.setattr(drawn_camera, "STILL", 0.0)
     views = scene(np.random.default_rng(seed))
     moved = [views.between(0, i) - np.eye(3)[:2] for i in range(NUM_FRAMES)]
     assert max(np.abs(m).max() for m in moved) > 0.01

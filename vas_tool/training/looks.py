@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.learned.evidence import Soft
-from vas_tool.training.cameras import Poses, similarities
+from vas_tool.training.drawn_camera import Poses, similarities
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Path, Random
 
 Layer = tuple[float, npt.NDArray[np.bool_]]

@@ -10,7 +10,7 @@ import numpy as np
 
 from vas_tool.engines.builtin.registration import Affine
 from vas_tool.engines.learned.evidence import RESOLUTION, Evidence, Soft, Window, evidence, window_around
-from vas_tool.training.cameras import Poses, World
+from vas_tool.training.drawn_camera import Poses, World
 from vas_tool.training.looks import DepthLook, Layer, drift, tracked
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Random, drawn
 from vas_tool.training.things import Covered, Thing, course, farther, nearer

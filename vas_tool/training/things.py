@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.training.cameras import World
+from vas_tool.training.drawn_camera import World
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Path, Random, drawn, fill, smooth
 
 Covered = npt.NDArray[np.bool_]
