@@ -25,7 +25,7 @@ from vas_tool.engines.learned.evidence import (
 )
 from vas_tool.masks import iou
 from vas_tool.training import drawn_camera, scenes
-from vas_tool.training import train as training
+from vas_tool.training import train_amodal as training
 from vas_tool.training.amodal_net import AmodalNet, mixed
 from vas_tool.training.drawn_camera import World
 from vas_tool.training.export_amodal import export
@@ -36,7 +36,7 @@ from vas_tool.training.runs import pace
 from vas_tool.training.scenes import LEAST_HIDDEN, MOST_HIDDEN, samples, scene
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, drawn
 from vas_tool.training.things import farther, nearer
-from vas_tool.training.train import HELD_OUT, DrawnSteps, Plan, train
+from vas_tool.training.train_amodal import HELD_OUT, DrawnSteps, Plan, train
 
 
 @pytest.mark.parametrize("seed", range(12))

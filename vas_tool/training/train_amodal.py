@@ -1,4 +1,4 @@
-"""Train the learned amodal engine: ``accelerate launch -m vas_tool.training.train --out DIR``.
+"""Train the learned amodal engine: ``accelerate launch -m vas_tool.training.train_amodal --out DIR``.
 
 Runs on whatever accelerate finds (one command for a processor and for GPUs). What a step learns from is drawn from the
 seed and the step's number alone: a run that was stopped goes on behind its last checkpoint as if it never had.
