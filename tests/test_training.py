@@ -26,11 +26,11 @@ from vas_tool.engines.learned.evidence import (
 from vas_tool.masks import iou
 from vas_tool.training import drawn_camera, scenes
 from vas_tool.training import train_amodal as training
+from vas_tool.training.amodal_losses import hidden_iou, loss
 from vas_tool.training.amodal_net import AmodalNet, mixed
 from vas_tool.training.drawn_camera import World
 from vas_tool.training.export_amodal import export
 from vas_tool.training.looks import DepthLook
-from vas_tool.training.losses import hidden_iou, loss
 from vas_tool.training.onnx_files import weights_in
 from vas_tool.training.runs import pace
 from vas_tool.training.scenes import LEAST_HIDDEN, MOST_HIDDEN, samples, scene

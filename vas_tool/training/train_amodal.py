@@ -25,8 +25,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from vas_tool.training.amodal_losses import hidden_iou, loss
 from vas_tool.training.amodal_net import AmodalNet, mixed, num_parameters, probability
-from vas_tool.training.losses import hidden_iou, loss
 from vas_tool.training.runs import note, pace, resumed, save
 from vas_tool.training.scenes import Sample, samples
 
