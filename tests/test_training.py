@@ -30,7 +30,7 @@ from vas_tool.training.amodal_losses import hidden_iou, loss
 from vas_tool.training.amodal_net import AmodalNet, mixed
 from vas_tool.training.drawn_camera import World
 from vas_tool.training.export_amodal import export
-from vas_tool.training.looks import DepthLook
+from vas_tool.training.measurement_noise import DepthNoise
 from vas_tool.training.onnx_files import weights_in
 from vas_tool.training.runs import pace
 from vas_tool.training.scenes import LEAST_HIDDEN, MOST_HIDDEN, samples, scene
@@ -92,7 +92,7 @@ def test_depth_shows_what_is_before_and_behind() -> None:
     seen[40:70, 40:70] = 1
     left, right = covered.copy(), covered.copy()
     left[:, :50], right[:, 60:] = True, True
-    look = DepthLook(noise=0.0, blur=0.3, ground=np.full(SIDE, -0.3))
+    look = DepthNoise(noise=0.0, blur=0.3, ground=np.full(SIDE, -0.3))
     nearness = look.nearness(seen * ~right, ([(-0.1, left)], [(0.3, right)]), np.random.default_rng(0))
     assert nearness[55, 45] == pytest.approx(0.5) and nearness[55, 65] == 1  # the object; what is before it
     assert nearness[20, 20] == pytest.approx(0, abs=0.01) and nearness[20, 100] == 1

@@ -11,7 +11,7 @@ import numpy as np
 from vas_tool.engines.builtin.registration import Affine
 from vas_tool.engines.learned.evidence import RESOLUTION, Evidence, Soft, Window, evidence, window_around
 from vas_tool.training.drawn_camera import Poses, World
-from vas_tool.training.looks import DepthLook, Layer, drift, tracked
+from vas_tool.training.measurement_noise import DepthNoise, Layer, drift, tracked
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Random, drawn
 from vas_tool.training.things import Covered, Thing, course, farther, nearer
 from vas_tool.types import SizeWH
@@ -147,7 +147,7 @@ def _fits(truth: Masks, seen: Masks) -> bool:
 def _views(clip: _Drawn, random: Random) -> DrawnViews:
     trusted = bool(random.random() > UNTRUSTED)
     behind, front = clip.things
-    look = DepthLook.drawn(random)
+    look = DepthNoise.drawn(random)
     nearness = np.stack(
         [look.nearness(clip.seen[i], (_layers(behind, i), _layers(front, i)), random) for i in range(NUM_FRAMES)]
     )

@@ -21,7 +21,7 @@ GROUND_AHEAD = 0.35
 
 
 @dataclass(frozen=True)
-class DepthLook:
+class DepthNoise:
     """How depth looks in one clip."""
 
     noise: float
@@ -30,7 +30,7 @@ class DepthLook:
     """(SIDE,): of the ground, from the top to the bottom, in the depth range from the object."""
 
     @classmethod
-    def drawn(cls, random: Random) -> DepthLook:
+    def drawn(cls, random: Random) -> DepthNoise:
         """One clip's look, at random."""
         return cls(random.uniform(0.01, 0.05), random.uniform(0.3, 1.5), _ground(random))
 
