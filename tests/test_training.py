@@ -33,9 +33,9 @@ from vas_tool.training.export_amodal import export
 from vas_tool.training.measurement_noise import DepthNoise
 from vas_tool.training.onnx_files import weights_in
 from vas_tool.training.runs import pace
+from vas_tool.training.scene_objects import farther, nearer
 from vas_tool.training.scenes import LEAST_HIDDEN, MOST_HIDDEN, samples, scene
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, drawn
-from vas_tool.training.things import farther, nearer
 from vas_tool.training.train_amodal import HELD_OUT, DrawnSteps, Plan, train
 
 

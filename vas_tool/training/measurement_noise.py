@@ -37,7 +37,7 @@ class DepthNoise:
     def nearness(self, seen: Soft, things: tuple[list[Layer], list[Layer]], random: Random) -> Soft:
         """(h, w): 0.5 at the object, above it in front; soft borders and noise as estimated depth has them.
 
-        ``things``: the farther and the nearer ones of this frame.
+        ``scene_objects``: the farther and the nearer ones of this frame.
         """
         depth = np.repeat(self.ground[:, None], SIDE, axis=1)
         behind, front = things

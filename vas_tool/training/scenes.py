@@ -12,8 +12,8 @@ from vas_tool.engines.builtin.registration import Affine
 from vas_tool.engines.learned.evidence import RESOLUTION, Evidence, Soft, Window, evidence, window_around
 from vas_tool.training.drawn_camera import Poses, World
 from vas_tool.training.measurement_noise import DepthNoise, Layer, drift, tracked
+from vas_tool.training.scene_objects import Covered, SceneObject, course, farther, nearer
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Random, drawn
-from vas_tool.training.things import Covered, Thing, course, farther, nearer
 from vas_tool.types import SizeWH
 
 LEAST_HIDDEN, MOST_HIDDEN = 0.08, 0.75
@@ -128,13 +128,13 @@ class _Drawn:
     world: World
     truth: Masks
     seen: Masks
-    things: tuple[list[Thing], list[Thing]]
+    things: tuple[list[SceneObject], list[SceneObject]]
     """Farther, the farthest first, and nearer."""
     beyond: Covered
     """What lies beyond the frame."""
 
 
-def _covered(things: list[Thing]) -> Covered:
+def _covered(things: list[SceneObject]) -> Covered:
     return np.logical_or.reduce([thing.covered for thing in things])
 
 
@@ -156,7 +156,7 @@ def _views(clip: _Drawn, random: Random) -> DrawnViews:
     return DrawnViews(clip.truth, outlines, nearness, poses, trusted, (~clip.beyond).astype(np.float32))
 
 
-def _layers(things: list[Thing], frame_index: int) -> list[Layer]:
+def _layers(things: list[SceneObject], frame_index: int) -> list[Layer]:
     return [(thing.height, thing.covered[frame_index]) for thing in things]
 
 

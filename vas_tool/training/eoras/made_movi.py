@@ -27,7 +27,7 @@ FAR = 1e9
 
 
 @dataclass(frozen=True)
-class Thing:
+class SceneObject:
     """A box or an upright cylinder that stands on the floor."""
 
     round: bool
@@ -80,13 +80,13 @@ def write_made_movi(
         np.save(root / split / "instance_list.npy", np.array(names))
 
 
-def _things(random: np.random.Generator) -> list[Thing]:
-    things = list[Thing]()
+def _things(random: np.random.Generator) -> list[SceneObject]:
+    things = list[SceneObject]()
     for _ in range(int(random.integers(3, 5))):
         half = random.uniform(0.5, 1.1, 3)
         middle = random.uniform(-1.8, 1.8, 2)
         angle, colour = float(random.uniform(0, np.pi)), random.uniform(0.15, 0.95, 3)
-        things.append(Thing(bool(random.random() < 0.5), middle, half, angle, colour))
+        things.append(SceneObject(bool(random.random() < 0.5), middle, half, angle, colour))
     return things
 
 
@@ -98,7 +98,7 @@ def _looks(random: np.random.Generator, count: int) -> list[Look]:
     return [Look.at(place, np.array([0, 0, 0.6])) for place in places]
 
 
-def depths_of(thing: Thing, look: Look, side: int) -> tuple[Doubles, Doubles]:
+def depths_of(thing: SceneObject, look: Look, side: int) -> tuple[Doubles, Doubles]:
     """(side, side) distance along the view, ``FAR`` where a ray misses; (side, side, 3) outward normals, local."""
     cos, sin = np.cos(thing.angle), np.sin(thing.angle)
     turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
@@ -107,7 +107,7 @@ def depths_of(thing: Thing, look: Look, side: int) -> tuple[Doubles, Doubles]:
     return _round_depths(thing, origin, rays) if thing.round else _box_depths(thing, origin, rays)
 
 
-def _box_depths(thing: Thing, origin: Doubles, rays: Doubles) -> tuple[Doubles, Doubles]:
+def _box_depths(thing: SceneObject, origin: Doubles, rays: Doubles) -> tuple[Doubles, Doubles]:
     with np.errstate(divide="ignore"):
         first, second = (-thing.half - origin) / rays, (thing.half - origin) / rays
     near, far = np.minimum(first, second), np.maximum(first, second)
@@ -116,7 +116,7 @@ def _box_depths(thing: Thing, origin: Doubles, rays: Doubles) -> tuple[Doubles, 
     return np.where((entered < left) & (left > 0), entered, FAR), normals
 
 
-def _round_depths(thing: Thing, origin: Doubles, rays: Doubles) -> tuple[Doubles, Doubles]:
+def _round_depths(thing: SceneObject, origin: Doubles, rays: Doubles) -> tuple[Doubles, Doubles]:
     """The side of a cylinder, then its lid."""
     radius, half = thing.half[0], thing.half[2]
     a = (rays[..., :2] ** 2).sum(-1)
@@ -133,7 +133,7 @@ def _round_depths(thing: Thing, origin: Doubles, rays: Doubles) -> tuple[Doubles
     return np.minimum(sides, tops), normals
 
 
-def _write_video(folder: Path, things: Sequence[Thing], looks: Sequence[Look], *, side: int) -> list[int]:
+def _write_video(folder: Path, things: Sequence[SceneObject], looks: Sequence[Look], *, side: int) -> list[int]:
     """Gives the things of which something is seen on some frame."""
     folder.mkdir(parents=True, exist_ok=True)
     instances: list[dict[str, Any]] = [{"bboxes_3d": [], "bboxes": [], "bbox_frames": []} for _ in things]
@@ -165,7 +165,9 @@ def _note_box(instance: dict[str, Any], modal: npt.NDArray[np.bool_], t: int) ->
         instance["bbox_frames"].append(t)
 
 
-def _picture(things: Sequence[Thing], normals: Sequence[Doubles], ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _picture(
+    things: Sequence[SceneObject], normals: Sequence[Doubles], ids: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
     """(side, side, 4): each thing in its colour, lighter where it faces the light; a grey floor."""
     light = np.array([0.3, 0.5, 0.8])
     picture = np.full((*ids.shape, 3), 0.55)

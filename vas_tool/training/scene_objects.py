@@ -30,7 +30,7 @@ ALONE = np.zeros(1)
 
 
 @dataclass(frozen=True)
-class Thing:
+class SceneObject:
     """Something that is not the object."""
 
     height: float
@@ -41,31 +41,31 @@ class Thing:
 Shape = Callable[[Random, Way], Covered]
 
 
-def nearer(random: Random, world: World) -> list[Thing]:
+def nearer(random: Random, world: World) -> list[SceneObject]:
     """One to three things before the object, the nearest last; mostly such that they hide something of it."""
     return _by_height(_occluder(random, world) for _ in range(random.choice([1, 1, 1, 2, 3])))
 
 
-def _occluder(random: Random, world: World) -> Thing:
+def _occluder(random: Random, world: World) -> SceneObject:
     shapes: list[Shape] = [_bar, _bar, _fence, _ellipses, _leaves, _wide, _wide, _edge, _other]
     return _thing(random, world, shapes, heights=NEARER)
 
 
-def farther(random: Random, world: World) -> list[Thing]:
+def farther(random: Random, world: World) -> list[SceneObject]:
     """What is behind the object, the farthest first; nothing, in a third of the clips."""
     count = random.integers(1, MOST_FARTHER + 1) * (random.random() > 1 / 3)
     shapes: list[Shape] = [_bar, _fence, _ellipses, _leaves, _wide, _edge, _other]
     return _by_height(_thing(random, world, shapes, heights=FARTHER) for _ in range(count))
 
 
-def _by_height(things: Iterable[Thing]) -> list[Thing]:
+def _by_height(things: Iterable[SceneObject]) -> list[SceneObject]:
     return sorted(things, key=lambda thing: thing.height)
 
 
-def _thing(random: Random, world: World, shapes: list[Shape], *, heights: tuple[float, float]) -> Thing:
+def _thing(random: Random, world: World, shapes: list[Shape], *, heights: tuple[float, float]) -> SceneObject:
     height, shape = random.uniform(*heights), shapes[random.integers(len(shapes))]
     way = _standing(random, world.passing(height)) if random.random() < STANDS else _going(random)
-    return Thing(height, world.thing(shape(random, way)))
+    return SceneObject(height, world.thing(shape(random, way)))
 
 
 def _standing(random: Random, passing: Way) -> Way:
