@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 from vas_tool.training import train_segmenter as training
 from vas_tool.training.export_segmenter import DECODER, ENCODER, FEATURES, export
 from vas_tool.training.labelled_pictures import LabelledPictures
-from vas_tool.training.lessons import Lesson, deformed, lesson
 from vas_tool.training.segmenter_net import EMBEDDING, SegmenterNet, resemblance
+from vas_tool.training.segmenter_samples import SegmenterSample, deformed, lesson
 from vas_tool.training.teaching import Teaching, loss
-from vas_tool.training.train_segmenter import DrawnLessons, Plan, train
+from vas_tool.training.train_segmenter import DrawnSegmenterSamples, Plan, train
 
 SIZE = 64
 TINY = {"steps": 4, "batch": 2, "size": SIZE, "last_size": SIZE, "warmup": 1, "workers": 0, "every": 2}
@@ -47,7 +47,7 @@ def test_a_folder_without_pictures_says_what_to_give(tmp_path: Path) -> None:
 
 
 def test_a_lesson_is_drawn_alike_in_every_run(pictures: Path) -> None:
-    drawn = partial(DrawnLessons, Plan(Path(), pictures, **TINY))
+    drawn = partial(DrawnSegmenterSamples, Plan(Path(), pictures, **TINY))
     one, other, different = drawn()[3], drawn()[3], drawn(rank=1)[3]
     assert all(np.array_equal(a.picture, b.picture) for a, b in zip(one, other, strict=True))
     assert all(np.array_equal(a.maps, b.maps) and a.places == b.places for a, b in zip(one, other, strict=True))
@@ -70,7 +70,7 @@ def test_lessons_start_with_a_prompt_or_a_reference_and_some_are_hidden(pictures
 def test_a_correction_goes_into_the_deeper_error() -> None:
     truth, answer = np.zeros((2, SIZE, SIZE), bool)
     truth[10:40, 10:40] = answer[10:40, 10:22] = answer[50:56, 50:56] = True
-    shown = Lesson(
+    shown = SegmenterSample(
         np.zeros((SIZE, SIZE, 3), np.uint8), truth, np.zeros((4, SIZE, SIZE), np.float32), [None, None], True
     )
     shown.correct(answer, np.random.default_rng(0))
@@ -111,7 +111,7 @@ def test_steps_on_one_lesson_lower_its_loss(pictures: Path) -> None:
     torch.manual_seed(0)
     teaching = Teaching(SegmenterNet()).train()
     optimizer = torch.optim.AdamW(teaching.parameters(), lr=1e-3)
-    drawn = DrawnLessons(Plan(Path(), pictures, **TINY))
+    drawn = DrawnSegmenterSamples(Plan(Path(), pictures, **TINY))
     losses = []
     for _ in range(6):
         outcome = teaching(drawn[0], np.random.default_rng(0))

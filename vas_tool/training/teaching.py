@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vas_tool.training.lessons import Lesson
 from vas_tool.training.segmenter_net import MATCHES, STRIDE, SegmenterNet, resemblance
+from vas_tool.training.segmenter_samples import SegmenterSample
 
 ROUNDS = (0.30, 0.28, 0.20, 0.14, 0.08)
 """How often no to four rounds of clicks go before the answer that is learned from (RITM, section 3)."""
@@ -35,7 +35,7 @@ class Teaching(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, lessons: list[Lesson], random: np.random.Generator) -> Outcome:
+    def forward(self, lessons: list[SegmenterSample], random: np.random.Generator) -> Outcome:
         """Rounds of clicks, which go into the lessons, then the loss of what is answered last."""
         device = self.net.sharpness.device
         features, embedding = self.net.encoder(_pictures([x.picture for x in lessons], device))
@@ -59,7 +59,7 @@ class Teaching(nn.Module):
         follows = np.array([x.references != [None, None] for x in lessons])
         return Outcome(wrong, _mean(overlaps[~follows]), _mean(overlaps[follows]))
 
-    def _referred(self, lessons: list[Lesson], embedding: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    def _referred(self, lessons: list[SegmenterSample], embedding: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
         """Resemblance to the reference frames (channels 0 to 3), and the loss of what it says by itself."""
         match = embedding.new_zeros((len(lessons), len(MATCHES), *embedding.shape[2:]))
         entropy = self.net.sharpness.sum() * 0
@@ -79,7 +79,7 @@ class Teaching(nn.Module):
             entropy = entropy + F.binary_cross_entropy_with_logits(odds, shares[rows])
         return match, entropy
 
-    def _answered(self, features: tuple[Tensor, ...], lessons: list[Lesson], match: Tensor) -> np.ndarray:
+    def _answered(self, features: tuple[Tensor, ...], lessons: list[SegmenterSample], match: Tensor) -> np.ndarray:
         self.net.decoder.eval()
         with torch.no_grad(), torch.autocast(match.device.type, torch.bfloat16):
             logits, _ = self.net.decoder(features, _maps(lessons, match.device), match)
@@ -95,7 +95,7 @@ def _coarser(answer: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return cv2.resize(seen, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
-def _with_clicks(match: Tensor, embedding: Tensor, lessons: list[Lesson]) -> Tensor:
+def _with_clicks(match: Tensor, embedding: Tensor, lessons: list[SegmenterSample]) -> Tensor:
     """Channels 4 and 5: cosine with the most similar place clicked."""
     rows = []
     for lesson, seen in zip(lessons, embedding, strict=True):
@@ -114,7 +114,7 @@ def _pictures(pictures: list[np.ndarray], device: torch.device) -> Tensor:
     return (shown.float() / 255).contiguous(memory_format=torch.channels_last)
 
 
-def _maps(lessons: list[Lesson], device: torch.device) -> Tensor:
+def _maps(lessons: list[SegmenterSample], device: torch.device) -> Tensor:
     return torch.from_numpy(np.stack([x.maps for x in lessons])).to(device)
 
 

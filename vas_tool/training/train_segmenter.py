@@ -26,9 +26,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vas_tool.training.labelled_pictures import LabelledPictures
-from vas_tool.training.lessons import Lesson, lesson
 from vas_tool.training.runs import note, pace, resumed, save
 from vas_tool.training.segmenter_net import SegmenterNet, imagenet
+from vas_tool.training.segmenter_samples import SegmenterSample, lesson
 from vas_tool.training.teaching import Outcome, Teaching
 
 
@@ -62,13 +62,13 @@ class Plan:
     """Weights of an earlier run to start from instead."""
 
 
-class DrawnLessons(Dataset[list[Lesson]]):
+class DrawnSegmenterSamples(Dataset[list[SegmenterSample]]):
     """Item ``k`` is what step ``k`` learns from on one process: the same in every run, with any number of workers."""
 
     def __init__(self, plan: Plan, rank: int = 0) -> None:
         self._plan, self._rank, self._pictures = plan, rank, LabelledPictures(plan.pictures)
 
-    def __getitem__(self, step: int) -> list[Lesson]:
+    def __getitem__(self, step: int) -> list[SegmenterSample]:
         plan = self._plan
         random = np.random.default_rng([plan.seed, step, self._rank, 0])
         late = step >= plan.steps * (1 - plan.last_part)
@@ -157,15 +157,15 @@ def _groups(net: SegmenterNet, plan: Plan) -> list[dict[str, object]]:
     return [{"params": params, "lr": rate, "initial": rate} for params, rate in rates]
 
 
-def _lessons(plan: Plan, accelerator: Accelerator, done: int) -> Iterator[list[Lesson]]:
-    drawn = DrawnLessons(plan, accelerator.process_index)
+def _lessons(plan: Plan, accelerator: Accelerator, done: int) -> Iterator[list[SegmenterSample]]:
+    drawn = DrawnSegmenterSamples(plan, accelerator.process_index)
     order = range(done, plan.steps)
     yield from DataLoader(
         drawn, batch_size=None, sampler=order, num_workers=plan.workers, worker_init_fn=_one_thread, collate_fn=_same
     )
 
 
-def _same(lessons: list[Lesson]) -> list[Lesson]:
+def _same(lessons: list[SegmenterSample]) -> list[SegmenterSample]:
     return lessons
 
 
@@ -175,7 +175,7 @@ def _one_thread(_: int) -> None:
 
 def _step(
     taught: torch.nn.Module,
-    lessons: list[Lesson],
+    lessons: list[SegmenterSample],
     *,
     random: np.random.Generator,
     optimizer: torch.optim.Optimizer,

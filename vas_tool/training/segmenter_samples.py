@@ -20,7 +20,7 @@ RADIUS = 4
 
 
 @dataclass
-class Lesson:
+class SegmenterSample:
     """Everything at the size S that the network sees."""
 
     picture: Picture
@@ -55,12 +55,12 @@ class Lesson:
             self.click(error, random=random, positive=positive)
 
 
-def lesson(pictures: LabelledPictures, random: np.random.Generator, size: int) -> Lesson:
+def lesson(pictures: LabelledPictures, random: np.random.Generator, size: int) -> SegmenterSample:
     """One lesson; what it is depends on ``random`` alone."""
     return _to_follow(pictures, random, size) if random.random() < FOLLOWED else _to_click(pictures, random, size)
 
 
-def _to_click(pictures: LabelledPictures, random: np.random.Generator, size: int) -> Lesson:
+def _to_click(pictures: LabelledPictures, random: np.random.Generator, size: int) -> SegmenterSample:
     while True:
         shown = pictures.cutout(random, size)
         if random.random() < 0.45:
@@ -73,7 +73,7 @@ def _to_click(pictures: LabelledPictures, random: np.random.Generator, size: int
         _box(maps[3], shown.mask, random)
     elif kind < 0.27:
         maps[2] = deformed(shown.mask, random)
-    made = Lesson(_recoloured(shown.picture, random), shown.mask, maps, [None, None], clicked=True)
+    made = SegmenterSample(_recoloured(shown.picture, random), shown.mask, maps, [None, None], clicked=True)
     if kind > 0.27 or random.random() < 0.25:
         made.click(shown.mask, random=random, positive=True)
         if random.random() < MANY:
@@ -81,7 +81,7 @@ def _to_click(pictures: LabelledPictures, random: np.random.Generator, size: int
     return made
 
 
-def _click_more(made: Lesson, random: np.random.Generator) -> None:
+def _click_more(made: SegmenterSample, random: np.random.Generator) -> None:
     """Up to ten more, at random places (RITM, section 3): on the object, near it, and anywhere beside it."""
     near = cv2.dilate(made.truth.astype(np.uint8), np.ones((31, 31), np.uint8)) > 0
     places = (made.truth, near & ~made.truth, ~made.truth)
@@ -143,7 +143,7 @@ def _recoloured(picture: Picture, random: np.random.Generator, strength: float =
     return np.clip(shown, 0, 255).astype(np.uint8)
 
 
-def _to_follow(pictures: LabelledPictures, random: np.random.Generator, size: int) -> Lesson:
+def _to_follow(pictures: LabelledPictures, random: np.random.Generator, size: int) -> SegmenterSample:
     """A reference frame, perhaps a recent one, and the frame asked about, all made of one cutout."""
     clip = _Scene(pictures, random, size)
     sure, recent, now = clip.frame(0.0), clip.frame(random.uniform(0.5, 0.95)), clip.frame(1.0)
@@ -159,7 +159,9 @@ def _to_follow(pictures: LabelledPictures, random: np.random.Generator, size: in
     if random.random() < 0.5 or (kind >= 0.8 and random.random() < 0.5):
         torn = deformed(recent.mask, random, 0.4) > 0.5
         references[1] = Cutout(recent.picture, torn)
-    return Lesson(now.picture, now.mask, maps, references, clicked=bool(now.mask.any()) and random.random() < 0.3)
+    return SegmenterSample(
+        now.picture, now.mask, maps, references, clicked=bool(now.mask.any()) and random.random() < 0.3
+    )
 
 
 class _Scene:
