@@ -15,7 +15,7 @@ from vas_tool.training.export_segmenter import DECODER, ENCODER, FEATURES, expor
 from vas_tool.training.labelled_pictures import LabelledPictures
 from vas_tool.training.segmenter_net import EMBEDDING, SegmenterNet, resemblance
 from vas_tool.training.segmenter_samples import SegmenterSample, deformed, lesson
-from vas_tool.training.teaching import Teaching, loss
+from vas_tool.training.segmenter_step import SegmenterStep, loss
 from vas_tool.training.train_segmenter import DrawnSegmenterSamples, Plan, train
 
 SIZE = 64
@@ -109,7 +109,7 @@ def test_the_loss_is_least_for_the_truth() -> None:
 
 def test_steps_on_one_lesson_lower_its_loss(pictures: Path) -> None:
     torch.manual_seed(0)
-    teaching = Teaching(SegmenterNet()).train()
+    teaching = SegmenterStep(SegmenterNet()).train()
     optimizer = torch.optim.AdamW(teaching.parameters(), lr=1e-3)
     drawn = DrawnSegmenterSamples(Plan(Path(), pictures, **TINY))
     losses = []

@@ -29,7 +29,7 @@ from vas_tool.training.labelled_pictures import LabelledPictures
 from vas_tool.training.runs import note, pace, resumed, save
 from vas_tool.training.segmenter_net import SegmenterNet, imagenet
 from vas_tool.training.segmenter_samples import SegmenterSample, lesson
-from vas_tool.training.teaching import Outcome, Teaching
+from vas_tool.training.segmenter_step import Outcome, SegmenterStep
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def train(plan: Plan) -> Path:
     if plan.threads:
         torch.set_num_threads(plan.threads)
     set_seed(plan.seed)
-    teaching = Teaching(_fresh(plan)).to(memory_format=torch.channels_last)
+    teaching = SegmenterStep(_fresh(plan)).to(memory_format=torch.channels_last)
     mean = torch.optim.swa_utils.AveragedModel(teaching.net, avg_fn=_Mean(plan.decay), use_buffers=True)
     mean.to(accelerator.device)
     optimizer = torch.optim.AdamW(_groups(teaching.net, plan), weight_decay=1e-4)

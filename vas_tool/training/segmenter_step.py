@@ -28,7 +28,7 @@ class Outcome:
     followed: float
 
 
-class Teaching(nn.Module):
+class SegmenterStep(nn.Module):
     """The network and how it is taught, as one module, so that accelerate may wrap it."""
 
     def __init__(self, net: SegmenterNet) -> None:
