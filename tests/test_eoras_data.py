@@ -19,7 +19,7 @@ from vas_tool.engines.eoras.engine import EorasAmodal
 from vas_tool.engines.eoras.patches import Window, mask_patch_of, pasted, patch_of, window_around
 from vas_tool.engines.registry import LoadedEngine
 from vas_tool.errors import FormatError
-from vas_tool.training.eoras.kitti import KittiSamples
+from vas_tool.training.eoras.kitti_samples import KittiSamples
 from vas_tool.training.eoras.made_movi import write_made_movi
 from vas_tool.training.eoras.measuring import measured, network_answer
 from vas_tool.training.eoras.movi import MoviSamples
