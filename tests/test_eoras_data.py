@@ -21,9 +21,9 @@ from vas_tool.engines.registry import LoadedEngine
 from vas_tool.errors import FormatError
 from vas_tool.training.eoras.kitti_samples import KittiSamples
 from vas_tool.training.eoras.made_movi import write_made_movi
-from vas_tool.training.eoras.measuring import measured, network_answer
 from vas_tool.training.eoras.movi_samples import MoviSamples
 from vas_tool.training.eoras.samples import ObjectFrame, Sample, training_part
+from vas_tool.training.eoras.split_totals import measured, network_answer
 
 NOTHING = np.random.RandomState(0)
 

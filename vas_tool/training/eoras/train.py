@@ -29,9 +29,9 @@ from vas_tool.engines.tensors import read_pickled
 from vas_tool.errors import InputError
 from vas_tool.storage import write_atomically
 from vas_tool.training.eoras.losses import eoras_losses
-from vas_tool.training.eoras.measuring import measured, network_answer
 from vas_tool.training.eoras.plan import Plan
 from vas_tool.training.eoras.samples import Sample, SampleSource
+from vas_tool.training.eoras.split_totals import measured, network_answer
 
 WEIGHT_DECAY = 5e-4
 
