@@ -97,7 +97,7 @@ def _answers(truth: Truth, task: Task, options: Namespace) -> Iterator[Answered]
     if not reads_itself or options.benchmark not in ("movi", "kitti") or is_project_export(options.truth):
         return answered(truth, task)
     from vas_tool.engines.eoras.engine import EorasAmodal
-    from vas_tool.training.eoras.predicting import answers_to_samples
+    from vas_tool.training.eoras.split_answers import answers_to_samples
 
     engine = cast(registry.LoadedEngine[EorasAmodal], registry.load("amodal", task.engine))
     return answers_to_samples(options.benchmark, options.truth, truth, engine=engine, task=task)
