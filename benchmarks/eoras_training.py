@@ -27,10 +27,10 @@ from vas_tool.evaluation.baselines import convex_hull
 from vas_tool.masks import iou
 from vas_tool.training.eoras.made_movi import write_made_movi
 from vas_tool.training.eoras.movi_samples import MoviSamples
-from vas_tool.training.eoras.plan import Plan, Schedule
 from vas_tool.training.eoras.samples import Sample, SampleSource
 from vas_tool.training.eoras.split_totals import hidden_overlap, network_answer
 from vas_tool.training.eoras.train import METRICS, last_checkpoint, train
+from vas_tool.training.eoras.training_plan import Plan, Schedule
 from vas_tool.types import Mask
 
 SMALL = EorasOptions(

@@ -18,8 +18,8 @@ from vas_tool.engines.eoras.checkpoints import load_network
 from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.errors import InputError
 from vas_tool.training.eoras.made_movi import write_made_movi
-from vas_tool.training.eoras.plan import Plan, Schedule
 from vas_tool.training.eoras.train import EpochClips, begin_with, train
+from vas_tool.training.eoras.training_plan import Plan, Schedule
 
 SIZES = "--d-model 16 --num-layers 1 --num-slots 3 --feedforward 32 --feature-channels 8 --blocks 1 1 1 1"
 SMALL = [*SIZES.split(), *["--decoder-channels", "8", "4", "--length", "2", "--every", "1"]]

@@ -10,7 +10,7 @@ from typing import Any
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines.eoras.options import EorasOptions, reference_tilt
 from vas_tool.errors import InputError
-from vas_tool.training.eoras.plan import SCHEDULES, Plan, Schedule
+from vas_tool.training.eoras.training_plan import SCHEDULES, Plan, Schedule
 
 
 def train(options: Namespace) -> int:

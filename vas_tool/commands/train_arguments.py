@@ -24,7 +24,7 @@ SCHEDULE = (
     ("every", int, "epochs between checkpoints and tests; default: movi 10, kitti 5"),
     ("length", int, "frames of a training clip; default: 12"),
 )
-"""(name, type, help) of each option. ``training.eoras.plan.SCHEDULES`` has the default values."""
+"""(name, type, help) of each option. ``training.eoras.training_plan.SCHEDULES`` has the default values."""
 
 SIZES = (
     ("d_model", "width of slots and tokens"),

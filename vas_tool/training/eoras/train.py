@@ -29,9 +29,9 @@ from vas_tool.engines.tensors import read_pickled
 from vas_tool.errors import InputError
 from vas_tool.storage import write_atomically
 from vas_tool.training.eoras.losses import eoras_losses
-from vas_tool.training.eoras.plan import Plan
 from vas_tool.training.eoras.samples import Sample, SampleSource
 from vas_tool.training.eoras.split_totals import measured, network_answer
+from vas_tool.training.eoras.training_plan import Plan
 
 WEIGHT_DECAY = 5e-4
 
@@ -42,7 +42,7 @@ METRICS = "metrics.jsonl"
 
 
 def train(plan: Plan, *, progress: Progress = silent) -> Path:
-    """Train, and give the last checkpoint. Goes on behind the last one in ``plan.out``.
+    """Train, and give the last checkpoint. Goes on behind the last one in ``training_plan.out``.
 
     Raises InputError when there is nothing to learn from, FormatError and EngineError for files that do not read.
     """
