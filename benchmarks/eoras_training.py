@@ -25,9 +25,9 @@ from vas_tool.engines.eoras.options import EorasOptions
 from vas_tool.engines.eoras.patches import pasted
 from vas_tool.evaluation.baselines import convex_hull
 from vas_tool.masks import iou
+from vas_tool.training.eoras.clip_samples import Sample, SampleSource
 from vas_tool.training.eoras.made_movi import write_made_movi
 from vas_tool.training.eoras.movi_samples import MoviSamples
-from vas_tool.training.eoras.samples import Sample, SampleSource
 from vas_tool.training.eoras.split_totals import hidden_overlap, network_answer
 from vas_tool.training.eoras.train import METRICS, last_checkpoint, train
 from vas_tool.training.eoras.training_plan import Plan, Schedule

@@ -19,10 +19,10 @@ from vas_tool.engines.eoras.engine import EorasAmodal
 from vas_tool.engines.eoras.patches import Window, mask_patch_of, pasted, patch_of, window_around
 from vas_tool.engines.registry import LoadedEngine
 from vas_tool.errors import FormatError
+from vas_tool.training.eoras.clip_samples import ObjectFrame, Sample, training_part
 from vas_tool.training.eoras.kitti_samples import KittiSamples
 from vas_tool.training.eoras.made_movi import write_made_movi
 from vas_tool.training.eoras.movi_samples import MoviSamples
-from vas_tool.training.eoras.samples import ObjectFrame, Sample, training_part
 from vas_tool.training.eoras.split_totals import measured, network_answer
 
 NOTHING = np.random.RandomState(0)

@@ -22,7 +22,7 @@ from vas_tool.errors import FormatError
 from vas_tool.evaluation.dataset import ImageMask
 from vas_tool.evaluation.movi import instances_in, split_of
 from vas_tool.formats.json_files import load_json
-from vas_tool.training.eoras.samples import ObjectFrame, Sample, training_part
+from vas_tool.training.eoras.clip_samples import ObjectFrame, Sample, training_part
 from vas_tool.video.clip import read_frame
 
 Split = Literal["train", "test"]

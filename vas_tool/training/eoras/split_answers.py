@@ -19,9 +19,9 @@ from vas_tool.evaluation.dataset import Problem, Truth, TruthClip
 from vas_tool.evaluation.eoras import parts_of
 from vas_tool.evaluation.predicting import Answered, Task
 from vas_tool.pipeline import locked
+from vas_tool.training.eoras.clip_samples import Sample
 from vas_tool.training.eoras.kitti_samples import KittiSamples
 from vas_tool.training.eoras.movi_samples import MoviSamples
-from vas_tool.training.eoras.samples import Sample
 from vas_tool.training.eoras.training_plan import KITTI_TEST_LENGTH
 from vas_tool.types import Canvas, Mask
 

@@ -12,8 +12,8 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.engines.eoras.patches import ANSWERED, Floats, pasted
 from vas_tool.evaluation.overlap import FrameMasks, eoras_iou, eoras_occluded_iou
+from vas_tool.training.eoras.clip_samples import ObjectFrame, Sample, SampleSource
 from vas_tool.training.eoras.losses import focal
-from vas_tool.training.eoras.samples import ObjectFrame, Sample, SampleSource
 from vas_tool.types import Mask
 
 Answer = Callable[[Sample], Floats]

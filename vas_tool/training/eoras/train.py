@@ -28,8 +28,8 @@ from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.engines.tensors import read_pickled
 from vas_tool.errors import InputError
 from vas_tool.storage import write_atomically
+from vas_tool.training.eoras.clip_samples import Sample, SampleSource
 from vas_tool.training.eoras.losses import eoras_losses
-from vas_tool.training.eoras.samples import Sample, SampleSource
 from vas_tool.training.eoras.split_totals import measured, network_answer
 from vas_tool.training.eoras.training_plan import Plan
 

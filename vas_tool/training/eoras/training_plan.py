@@ -8,9 +8,9 @@ from typing import Literal
 
 from vas_tool.engines.eoras.options import EorasOptions
 from vas_tool.errors import InputError
+from vas_tool.training.eoras.clip_samples import SampleSource
 from vas_tool.training.eoras.kitti_samples import KittiSamples
 from vas_tool.training.eoras.movi_samples import MoviSamples
-from vas_tool.training.eoras.samples import SampleSource
 
 Data = Literal["movi", "kitti"]
 
