@@ -13,7 +13,7 @@ import torch
 from tiny_eoras import TINY, tiny_network, write_released
 
 from vas_tool.cli import main, parser
-from vas_tool.commands.train import plan_of
+from vas_tool.commands.training import plan_of
 from vas_tool.engines.eoras.checkpoints import load_network
 from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.errors import InputError

@@ -118,7 +118,7 @@ def verify_(options: Namespace) -> int:
 
 def train_(options: Namespace) -> int:
     """Run ``vas-tool train``."""
-    from vas_tool.commands.train import train
+    from vas_tool.commands.training import train
 
     return train(options)
 
