@@ -34,7 +34,7 @@ from vas_tool.storage import MASKS, LayerFolder, Stamp, read_stamp
 from vas_tool.types import Click, Stroke
 from vas_tool.ui.actions import perform
 from vas_tool.ui.exporting import export_session
-from vas_tool.ui.rooms import Rooms
+from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.views import masks_view, state_view
 
 SIZE = (64, 48)
@@ -140,7 +140,7 @@ def test_a_session_that_fails_lets_go_of_the_project(folder: Path, monkeypatch: 
     with pytest.raises(ZeroDivisionError):
         Session(Project.open(folder))
     closed(folder)
-    rooms = Rooms(folder.parent)
+    rooms = OpenProjects(folder.parent)
     with pytest.raises(ZeroDivisionError):
         rooms.enter(folder)
     closed(folder)
@@ -476,7 +476,7 @@ def test_a_project_that_cannot_be_written_says_so_and_can_be_exported(
 
 
 def test_a_project_that_was_moved_says_so_and_opens_where_it_is(folder: Path) -> None:
-    rooms = Rooms(folder.parent)
+    rooms = OpenProjects(folder.parent)
     token = rooms.enter(folder)
     session = rooms.session(token)
     there = folder.with_name("moved")
@@ -592,10 +592,10 @@ Project.create(Path(sys.argv[1]), Path(sys.argv[2]), progress=die)
     alive = root / ".other.1.2.import"
     alive.mkdir()
     held = files.FolderLock(alive)
-    Rooms(root).close()
+    OpenProjects(root).close()
     assert sorted(p.name for p in root.iterdir()) == [".notes.12345.new", ".other.1.2.import"]
     held.release()
-    Rooms(root).close()
+    OpenProjects(root).close()
     assert [p.name for p in root.iterdir()] == [".notes.12345.new"]
 
 

@@ -23,8 +23,8 @@ from vas_tool.project import Project
 from vas_tool.types import Click
 from vas_tool.ui.access import Access, Place
 from vas_tool.ui.gate import BODY_LIMIT
+from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.opening import Opener
-from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.secret import kept_secret, secret_file
 from vas_tool.ui.server import make_app
 from vas_tool.ui.uploads import UPLOAD_ROUTE as UPLOAD
@@ -36,7 +36,7 @@ JOIN = "/gradio_api/queue/join"
 SECRET = "a-secret-of-this-test"
 
 
-def app_of(rooms: Rooms, access: Access) -> FastAPI:
+def app_of(rooms: OpenProjects, access: Access) -> FastAPI:
     """``make_app``, in an event loop: without one Gradio makes several, and leaves them open."""
 
     async def make() -> FastAPI:
@@ -57,14 +57,14 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooms]:
-    rooms = Rooms(tmp_path_factory.mktemp("root"))
+def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenProjects]:
+    rooms = OpenProjects(tmp_path_factory.mktemp("root"))
     yield rooms
     rooms.close()
 
 
 @pytest.fixture(scope="module")
-def web(rooms: Rooms, sent: Path) -> Iterator[TestClient]:
+def web(rooms: OpenProjects, sent: Path) -> Iterator[TestClient]:
     """A server without a secret: what holds for who is let in."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(sent))
@@ -72,7 +72,7 @@ def web(rooms: Rooms, sent: Path) -> Iterator[TestClient]:
             yield web
 
 
-def client(rooms: Rooms, access: Access) -> TestClient:
+def client(rooms: OpenProjects, access: Access) -> TestClient:
     """Of a server that has not run up: its events do not work."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir()))
@@ -126,7 +126,7 @@ def test_no_address_is_fetched_as_an_upload(web: TestClient, path: Any) -> None:
         assert send(web, "upload", value).status_code == 403
 
 
-def test_an_upload_is_used_once_and_only_it_is_deleted(web: TestClient, rooms: Rooms, sent: Path) -> None:
+def test_an_upload_is_used_once_and_only_it_is_deleted(web: TestClient, rooms: OpenProjects, sent: Path) -> None:
     path = web.post(UPLOAD, files={"files": ("../../Birds.MTS", b"no video")}).json()[0]
     assert Path(path).name == "Birds.MTS" and Path(path).is_relative_to(sent)
     beside = Path(path).with_name("beside")
@@ -137,7 +137,7 @@ def test_an_upload_is_used_once_and_only_it_is_deleted(web: TestClient, rooms: R
     assert not any(name.startswith("Birds") for name in rooms.projects())
 
 
-def test_the_same_video_from_three_tabs_at_once(web: TestClient, rooms: Rooms, tmp_path: Path) -> None:
+def test_the_same_video_from_three_tabs_at_once(web: TestClient, rooms: OpenProjects, tmp_path: Path) -> None:
     video = make_video(tmp_path / "three.mp4", 3).read_bytes()
     paths = [web.post(UPLOAD, files={"files": ("three.mp4", video)}).json()[0] for _ in range(3)]
     outputs = [send(web, "upload", as_file(path), tab=f"tab{i}") for i, path in enumerate(paths)]
@@ -148,7 +148,7 @@ def test_the_same_video_from_three_tabs_at_once(web: TestClient, rooms: Rooms, t
 
 def test_uploads_are_private_and_gone_when_the_server_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "sent"))
-    with TestClient(app_of(Rooms(tmp_path / "root"), Access()), base_url=HERE) as web:
+    with TestClient(app_of(OpenProjects(tmp_path / "root"), Access()), base_url=HERE) as web:
         path = Path(web.post(UPLOAD, files={"files": ("a.mp4", b"0")}).json()[0])
         assert path.is_relative_to(tmp_path / "sent") and path.parent.stat().st_mode & 0o077 == 0
     assert list((tmp_path / "sent").iterdir()) == []
@@ -213,7 +213,7 @@ FOREIGN_PAGES: list[dict[str, str]] = [
 ]
 
 
-def test_pages_of_other_sites_change_nothing(web: TestClient, rooms: Rooms) -> None:
+def test_pages_of_other_sites_change_nothing(web: TestClient, rooms: OpenProjects) -> None:
     for headers in FOREIGN_PAGES:
         answers = [
             web.post(UPLOAD, files={"files": ("a.mp4", b"0")}, headers=headers),
@@ -281,7 +281,7 @@ def test_rules_that_are_none_are_refused(rules: dict[str, Any]) -> None:
         Access(**rules)
 
 
-def test_nothing_is_given_without_the_secret(rooms: Rooms) -> None:
+def test_nothing_is_given_without_the_secret(rooms: OpenProjects) -> None:
     web = client(rooms, Access(token=SECRET))
     page = web.get("/?project=a")
     assert page.status_code == 401 and "command line printed" in page.text and SECRET not in page.text
@@ -304,7 +304,7 @@ def test_nothing_is_given_without_the_secret(rooms: Rooms) -> None:
     assert web.get("/").status_code == web.get("/config").status_code == 200
 
 
-def test_a_ticket_lets_one_browser_in(rooms: Rooms) -> None:
+def test_a_ticket_lets_one_browser_in(rooms: OpenProjects) -> None:
     access = Access(token=SECRET)
     app = client(rooms, access).app
     once = access.ticket()
@@ -312,7 +312,7 @@ def test_a_ticket_lets_one_browser_in(rooms: Rooms) -> None:
     assert answers == [200, 401]
 
 
-def test_name_and_password_hold_for_every_route(rooms: Rooms) -> None:
+def test_name_and_password_hold_for_every_route(rooms: OpenProjects) -> None:
     web = client(rooms, Access(login="me:pass:wörd", token=SECRET))
     for path in ("/", f"/?token={SECRET}", "/config", "/api/a/events", "/workbench/main.js"):
         answer = web.get(path)
@@ -377,7 +377,7 @@ def _full_disk(*_: Any, **__: Any) -> None:
     raise OSError(28, "No space left on device", "/disk/project.json")
 
 
-def test_behind_a_proxy_with_a_prefix(rooms: Rooms) -> None:
+def test_behind_a_proxy_with_a_prefix(rooms: OpenProjects) -> None:
     web = client(rooms, Access(token=SECRET, root_path="/vas/"))
     for path in ("/", "/vas/", "/vas"):  # some proxies take the prefix off
         assert web.get(path).status_code == 401
@@ -393,11 +393,11 @@ def test_behind_a_proxy_with_a_prefix(rooms: Rooms) -> None:
 
 
 @pytest.fixture
-def token(rooms: Rooms, tmp_path: Path) -> str:
+def token(rooms: OpenProjects, tmp_path: Path) -> str:
     return rooms.create(write_images(tmp_path / "source" / "clip", 3, (64, 48)))
 
 
-def test_exports_are_fetched_by_name_only(web: TestClient, rooms: Rooms, token: str, tmp_path: Path) -> None:
+def test_exports_are_fetched_by_name_only(web: TestClient, rooms: OpenProjects, token: str, tmp_path: Path) -> None:
     exports = rooms.session(token).exports
     exports.mkdir()
     (exports / "coco.json").write_text("{}")
@@ -409,7 +409,7 @@ def test_exports_are_fetched_by_name_only(web: TestClient, rooms: Rooms, token: 
     assert web.get("/api/nobody/exports/coco.json").status_code == 404
 
 
-def test_nothing_is_exported_through_a_link(rooms: Rooms, token: str, tmp_path: Path) -> None:
+def test_nothing_is_exported_through_a_link(rooms: OpenProjects, token: str, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "sequences").mkdir(parents=True)
     (rooms.session(token).project.folder / "exports").symlink_to(elsewhere)
@@ -420,7 +420,7 @@ def test_nothing_is_exported_through_a_link(rooms: Rooms, token: str, tmp_path: 
 
 
 def test_what_cannot_be_written_into_the_project_is_still_there_to_download(
-    web: TestClient, rooms: Rooms, token: str, monkeypatch: pytest.MonkeyPatch
+    web: TestClient, rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rooms.session(token).click(Click(0, 8, 8))
     refused = ProjectError("the disk is read-only")  # root may write everywhere
@@ -437,7 +437,7 @@ def test_what_cannot_be_written_into_the_project_is_still_there_to_download(
 
 
 def test_a_failing_disk_is_told_in_words(
-    web: TestClient, rooms: Rooms, token: str, monkeypatch: pytest.MonkeyPatch
+    web: TestClient, rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(rooms.session(token)), "undo", _full_disk)
     monkeypatch.setattr("vas_tool.ui.routes.cost_view", _full_disk)
@@ -459,14 +459,14 @@ def test_odd_numbers_of_requests_are_no_key(web: TestClient, token: str) -> None
 
 @pytest.mark.parametrize("path", ["~nobody-of-that-name/a", "a\x00b", "x" * 5000, "ring"])
 def test_what_cannot_be_a_path_is_told(tmp_path: Path, path: str) -> None:
-    rooms = Rooms(tmp_path)
+    rooms = OpenProjects(tmp_path)
     (rooms.root / "ring").symlink_to(rooms.root / "ring")
     with pytest.raises((ProjectError, InputError, OSError)):  # the page tells each of them
         Opener(rooms).path(path, lambda *_: None)
 
 
 def test_links_do_not_lead_out_of_the_root(tmp_path: Path) -> None:
-    rooms = Rooms(tmp_path / "root")
+    rooms = OpenProjects(tmp_path / "root")
     outside = write_images(tmp_path / "private", 2, (64, 48))
     (rooms.root / "link").symlink_to(outside)
     (rooms.root / "album").mkdir()

@@ -20,7 +20,7 @@ from vas_tool.session import Session
 from vas_tool.types import Click
 from vas_tool.ui import events
 from vas_tool.ui.events import BEAT, state_events
-from vas_tool.ui.rooms import Rooms
+from vas_tool.ui.open_projects import OpenProjects
 
 LINGER_SECONDS = 0.3
 
@@ -28,19 +28,19 @@ Steps = Callable[[AsyncIterator[str]], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
-def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rooms]:
+def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenProjects]:
     use_fake_engines(monkeypatch)
-    rooms = Rooms(tmp_path / "root", linger_seconds=LINGER_SECONDS)
+    rooms = OpenProjects(tmp_path / "root", linger_seconds=LINGER_SECONDS)
     yield rooms
     rooms.close()
 
 
 @pytest.fixture
-def token(rooms: Rooms) -> str:
+def token(rooms: OpenProjects) -> str:
     return rooms.create(write_images(rooms.root / "clip", 4, (64, 48)))
 
 
-def follow(rooms: Rooms, token: str, steps: Steps, *, since: int | None = None) -> None:
+def follow(rooms: OpenProjects, token: str, steps: Steps, *, since: int | None = None) -> None:
     """Run ``steps`` with the stream of a page."""
 
     async def run() -> None:
@@ -59,7 +59,7 @@ async def told(stream: AsyncIterator[str]) -> dict[str, Any]:
     return dict(json.loads(event[6:]))
 
 
-def test_everything_first_and_then_what_changes(rooms: Rooms, token: str) -> None:
+def test_everything_first_and_then_what_changes(rooms: OpenProjects, token: str) -> None:
     session = rooms.session(token)
 
     async def steps(stream: AsyncIterator[str]) -> None:
@@ -77,7 +77,7 @@ def test_everything_first_and_then_what_changes(rooms: Rooms, token: str) -> Non
     follow(rooms, token, steps)
 
 
-def test_progress_and_the_end_of_a_job_are_told(rooms: Rooms, token: str) -> None:
+def test_progress_and_the_end_of_a_job_are_told(rooms: OpenProjects, token: str) -> None:
     session: Session = rooms.session(token)
     session.click(Click(0, 8, 8))
     session.settle()
@@ -91,7 +91,7 @@ def test_progress_and_the_end_of_a_job_are_told(rooms: Rooms, token: str) -> Non
     follow(rooms, token, steps)
 
 
-def test_a_long_first_look_is_not_silence(rooms: Rooms, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_first_look_is_not_silence(rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     state_view = events.state_view
 
     def slow(session: Session, since: int | None) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def test_a_long_first_look_is_not_silence(rooms: Rooms, token: str, monkeypatch:
 
 
 def test_beats_follow_while_nothing_changes_and_what_no_version_tells_is_seen(
-    rooms: Rooms, token: str, monkeypatch: pytest.MonkeyPatch
+    rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "BEAT_SECONDS", 0.05)
     session = rooms.session(token)
@@ -125,7 +125,7 @@ def test_beats_follow_while_nothing_changes_and_what_no_version_tells_is_seen(
 
 
 def test_what_goes_wrong_is_told_once_and_the_stream_goes_on(
-    rooms: Rooms, token: str, monkeypatch: pytest.MonkeyPatch
+    rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state_view, session = events.state_view, rooms.session(token)
 
@@ -145,7 +145,9 @@ def test_what_goes_wrong_is_told_once_and_the_stream_goes_on(
     follow(rooms, token, steps)
 
 
-def test_a_page_is_there_as_long_as_its_stream(rooms: Rooms, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_is_there_as_long_as_its_stream(
+    rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(events, "BEAT_SECONDS", 0.05)
     rooms.leave(token)
 
@@ -163,7 +165,7 @@ def test_a_page_is_there_as_long_as_its_stream(rooms: Rooms, token: str, monkeyp
         time.sleep(0.01)
 
 
-def test_it_ends_with_the_server_and_with_the_project(rooms: Rooms, token: str) -> None:
+def test_it_ends_with_the_server_and_with_the_project(rooms: OpenProjects, token: str) -> None:
     async def steps(stream: AsyncIterator[str]) -> None:
         await told(stream)
         rooms.stopping.set()

@@ -25,8 +25,8 @@ from vas_tool.project import Project
 from vas_tool.session import Session
 from vas_tool.types import Click, Intrinsics
 from vas_tool.ui import opening
+from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.opening import Opener
-from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.views import state_view
 
 LINGER_SECONDS = 0.1
@@ -38,17 +38,17 @@ def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def rooms(tmp_path: Path) -> Iterator[Rooms]:
-    rooms = Rooms(tmp_path / "root", linger_seconds=LINGER_SECONDS)
+def rooms(tmp_path: Path) -> Iterator[OpenProjects]:
+    rooms = OpenProjects(tmp_path / "root", linger_seconds=LINGER_SECONDS)
     yield rooms
     rooms.close()
 
 
-def pictures(rooms: Rooms, name: str) -> Path:
+def pictures(rooms: OpenProjects, name: str) -> Path:
     return write_images(rooms.root / "sources" / name, 4, (64, 48))
 
 
-def name_of(rooms: Rooms, token: str) -> str:
+def name_of(rooms: OpenProjects, token: str) -> str:
     return rooms.session(token).project.name
 
 
@@ -59,7 +59,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_a_camera_that_was_said_is_that_of_the_first_clip(rooms: Rooms) -> None:
+def test_a_camera_that_was_said_is_that_of_the_first_clip(rooms: OpenProjects) -> None:
     opener = Opener(rooms, start=pictures(rooms, "clip"), camera=camera_of("700,710,32,24"))
     project = rooms.session(opener.arrive("", silent)).project
     assert project.truth.intrinsics == project.clip.intrinsics == Intrinsics(700, 710, 32, 24)
@@ -67,7 +67,7 @@ def test_a_camera_that_was_said_is_that_of_the_first_clip(rooms: Rooms) -> None:
     assert other.truth.intrinsics is None
 
 
-def test_tabs_that_arrive_during_the_first_import_see_its_clip(rooms: Rooms) -> None:
+def test_tabs_that_arrive_during_the_first_import_see_its_clip(rooms: OpenProjects) -> None:
     opener = Opener(rooms, start=pictures(rooms, "clip"))
     Project.create(rooms.root / "older", pictures(rooms, "older")).close()
     begun, go_on = threading.Event(), threading.Event()
@@ -88,7 +88,7 @@ def test_tabs_that_arrive_during_the_first_import_see_its_clip(rooms: Rooms) -> 
     assert rooms.session(tokens[0]) is rooms.session(tokens[1])
 
 
-def test_a_start_that_fails_is_not_tried_again(rooms: Rooms) -> None:
+def test_a_start_that_fails_is_not_tried_again(rooms: OpenProjects) -> None:
     broken = rooms.root / "broken.mp4"
     broken.write_bytes(b"no video")
     opener = Opener(rooms, start=broken)
@@ -97,7 +97,7 @@ def test_a_start_that_fails_is_not_tried_again(rooms: Rooms) -> None:
     assert opener.arrive("", silent) == ""
 
 
-def test_a_start_begun_ahead_is_there_for_the_first_tab(rooms: Rooms) -> None:
+def test_a_start_begun_ahead_is_there_for_the_first_tab(rooms: OpenProjects) -> None:
     opener = Opener(rooms, start=pictures(rooms, "clip"))
     opener.begin()
     until(lambda: "clip" in rooms.projects())  # nobody has arrived yet
@@ -107,11 +107,11 @@ def test_a_start_begun_ahead_is_there_for_the_first_tab(rooms: Rooms) -> None:
 
 
 def test_a_start_begun_ahead_tells_how_far_it_is_and_can_be_stopped(
-    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+    rooms: OpenProjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create, heard, go_on = Rooms.create, [], threading.Event()
+    create, heard, go_on = OpenProjects.create, [], threading.Event()
 
-    def slow_create(self: Rooms, source: Path, *, progress: Progress, **options: Any) -> str:
+    def slow_create(self: OpenProjects, source: Path, *, progress: Progress, **options: Any) -> str:
         def slow(done: int, total: int, what: str, /) -> None:
             progress(done, total, what)
             assert go_on.wait(20)
@@ -124,7 +124,7 @@ def test_a_start_begun_ahead_tells_how_far_it_is_and_can_be_stopped(
         go_on.set()
         raise Cancelled("stop")
 
-    monkeypatch.setattr(Rooms, "create", slow_create)
+    monkeypatch.setattr(OpenProjects, "create", slow_create)
     opener = Opener(rooms, start=pictures(rooms, "clip"))
     opener.begin()
     with pytest.raises(Cancelled, match="stop"):
@@ -134,7 +134,7 @@ def test_a_start_begun_ahead_tells_how_far_it_is_and_can_be_stopped(
     assert rooms.projects() == [] and opener.arrive("", silent) == ""
 
 
-def test_a_start_begun_ahead_that_fails_says_so_to_the_first_tab(rooms: Rooms) -> None:
+def test_a_start_begun_ahead_that_fails_says_so_to_the_first_tab(rooms: OpenProjects) -> None:
     broken = rooms.root / "broken.mp4"
     broken.write_bytes(b"no video")
     opener = Opener(rooms, start=broken)
@@ -144,7 +144,7 @@ def test_a_start_begun_ahead_that_fails_says_so_to_the_first_tab(rooms: Rooms) -
     assert opener.arrive("", silent) == ""
 
 
-def test_the_last_work_is_what_a_tab_without_a_wish_sees(rooms: Rooms) -> None:
+def test_the_last_work_is_what_a_tab_without_a_wish_sees(rooms: OpenProjects) -> None:
     opener = Opener(rooms)
     for name in ("one", "two"):
         opener.source(pictures(rooms, name), silent)
@@ -152,7 +152,7 @@ def test_the_last_work_is_what_a_tab_without_a_wish_sees(rooms: Rooms) -> None:
     assert name_of(rooms, opener.arrive("", silent)) == "one"
 
 
-def test_the_same_name_twice_at_once_makes_two_projects(rooms: Rooms) -> None:
+def test_the_same_name_twice_at_once_makes_two_projects(rooms: OpenProjects) -> None:
     source = pictures(rooms, "clip")
     together = threading.Barrier(2)
 
@@ -166,7 +166,7 @@ def test_the_same_name_twice_at_once_makes_two_projects(rooms: Rooms) -> None:
     assert names == {"clip", "clip-2"} == set(rooms.projects())
 
 
-def test_two_tabs_that_ask_for_the_sample_share_it(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_tabs_that_ask_for_the_sample_share_it(rooms: OpenProjects, monkeypatch: pytest.MonkeyPatch) -> None:
     source = pictures(rooms, "clip")
     monkeypatch.setattr(opening, "sample_clip", lambda: source)
     opener = Opener(rooms)
@@ -175,7 +175,7 @@ def test_two_tabs_that_ask_for_the_sample_share_it(rooms: Rooms, monkeypatch: py
     assert {name_of(rooms, token) for token in tokens} == {"sample"} == set(rooms.projects())
 
 
-def test_a_start_needs_no_sample(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_needs_no_sample(rooms: OpenProjects, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "PLACES", ())
     opener = Opener(rooms, start=pictures(rooms, "clip"))
     assert name_of(rooms, opener.arrive("", silent)) == "clip"
@@ -183,7 +183,7 @@ def test_a_start_needs_no_sample(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) 
         opener.sample(silent)
 
 
-def test_a_cancelled_import_leaves_nothing_and_its_name_is_free(rooms: Rooms) -> None:
+def test_a_cancelled_import_leaves_nothing_and_its_name_is_free(rooms: OpenProjects) -> None:
     source = pictures(rooms, "clip")
 
     def stop(done: int, total: int, what: str, /) -> None:
@@ -195,7 +195,7 @@ def test_a_cancelled_import_leaves_nothing_and_its_name_is_free(rooms: Rooms) ->
     assert name_of(rooms, rooms.create(source)) == "clip"
 
 
-def test_a_slow_opening_keeps_nobody_else_waiting(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_opening_keeps_nobody_else_waiting(rooms: OpenProjects, monkeypatch: pytest.MonkeyPatch) -> None:
     here = rooms.create(pictures(rooms, "here"))
     Project.create(rooms.root / "slow", pictures(rooms, "slow")).close()
     begun, go_on = threading.Event(), threading.Event()
@@ -215,7 +215,7 @@ def test_a_slow_opening_keeps_nobody_else_waiting(rooms: Rooms, monkeypatch: pyt
         assert name_of(rooms, slow.result(20)) == "slow"
 
 
-def test_a_project_is_let_go_of_some_time_after_its_last_tab(rooms: Rooms) -> None:
+def test_a_project_is_let_go_of_some_time_after_its_last_tab(rooms: OpenProjects) -> None:
     first = rooms.create(pictures(rooms, "clip"))
     folder = rooms.session(first).project.folder
     second = rooms.enter(folder)
@@ -228,7 +228,7 @@ def test_a_project_is_let_go_of_some_time_after_its_last_tab(rooms: Rooms) -> No
     Project.open(folder).close()
 
 
-def test_a_tab_that_comes_back_in_time_finds_the_same_session(rooms: Rooms) -> None:
+def test_a_tab_that_comes_back_in_time_finds_the_same_session(rooms: OpenProjects) -> None:
     token = rooms.create(pictures(rooms, "clip"))
     session = rooms.session(token)
     rooms.leave(token)
@@ -240,7 +240,7 @@ def test_a_tab_that_comes_back_in_time_finds_the_same_session(rooms: Rooms) -> N
 
 
 def test_a_tab_whose_line_was_down_goes_on_with_its_token(tmp_path: Path) -> None:
-    rooms = Rooms(tmp_path / "root", linger_seconds=60)
+    rooms = OpenProjects(tmp_path / "root", linger_seconds=60)
     token = rooms.create(pictures(rooms, "clip"))
     session = rooms.session(token)
     rooms.leave(token)  # so it seemed
@@ -255,7 +255,7 @@ def test_a_tab_whose_line_was_down_goes_on_with_its_token(tmp_path: Path) -> Non
     rooms.close()
 
 
-def test_a_job_goes_on_without_a_tab(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_goes_on_without_a_tab(rooms: OpenProjects, monkeypatch: pytest.MonkeyPatch) -> None:
     use_fake_engines(monkeypatch, step_seconds=0.15)
     token = rooms.create(pictures(rooms, "clip"))
     session: Session = rooms.session(token)
@@ -269,14 +269,14 @@ def test_a_job_goes_on_without_a_tab(rooms: Rooms, monkeypatch: pytest.MonkeyPat
     with_all.close()
 
 
-def test_who_opens_annotations_is_told_how_to_import_them(rooms: Rooms) -> None:
+def test_who_opens_annotations_is_told_how_to_import_them(rooms: OpenProjects) -> None:
     rooms.root.mkdir(parents=True, exist_ok=True)
     (rooms.root / "validation.json").write_text("{}")
     with pytest.raises(VideoError, match=r"vas-tool import tao-amodal .*validation\.json --frames FOLDER"):
         Opener(rooms).path("validation.json", silent)
 
 
-def test_two_exports_from_the_page_are_the_same_bytes(rooms: Rooms) -> None:
+def test_two_exports_from_the_page_are_the_same_bytes(rooms: OpenProjects) -> None:
     opener = Opener(rooms)
     token = opener.source(pictures(rooms, "clip"), silent)
     assert rooms.session(token).click(Click(0, 5, 5)) == 1
@@ -294,18 +294,20 @@ def test_two_exports_from_the_page_are_the_same_bytes(rooms: Rooms) -> None:
 
 
 @pytest.mark.parametrize("path", ["/etc", "../other", "a/../../b"])
-def test_nothing_outside_the_root_is_opened(rooms: Rooms, path: str) -> None:
+def test_nothing_outside_the_root_is_opened(rooms: OpenProjects, path: str) -> None:
     with pytest.raises(ProjectError, match="outside the folder"):
         Opener(rooms).path(path, silent)
 
 
 @pytest.mark.parametrize("path", ["/etc/nowhere.mp4", "/etc", "../elsewhere.mp4"])
-def test_of_a_path_outside_the_root_it_is_not_told_whether_it_exists(rooms: Rooms, path: str) -> None:
+def test_of_a_path_outside_the_root_it_is_not_told_whether_it_exists(rooms: OpenProjects, path: str) -> None:
     with pytest.raises(ProjectError, match=rf"^{re.escape(path)} is outside the folder .*; check the spelling"):
         Opener(rooms).path(path, silent)
 
 
-def test_an_upload_is_known_by_its_own_name(rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_is_known_by_its_own_name(
+    rooms: OpenProjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = tmp_path / "gradio" / "52b6"
     place.mkdir(parents=True)
     make_video(place / "birdcage.mp4", 4)
@@ -324,7 +326,7 @@ def test_an_upload_is_known_by_its_own_name(rooms: Rooms, tmp_path: Path, monkey
     assert name_of(rooms, Opener(rooms).path("birdcage.mp4", silent)) == "birdcage-2"
 
 
-def test_what_is_wrong_with_an_upload_names_no_temporary_place(rooms: Rooms, tmp_path: Path) -> None:
+def test_what_is_wrong_with_an_upload_names_no_temporary_place(rooms: OpenProjects, tmp_path: Path) -> None:
     place = tmp_path / "gradio" / "52b6"
     place.mkdir(parents=True)
     (place / "broken.mp4").write_bytes(b"no video")
@@ -334,7 +336,7 @@ def test_what_is_wrong_with_an_upload_names_no_temporary_place(rooms: Rooms, tmp
 
 
 @pytest.mark.parametrize("folder", ["rgbs", "frames", "images", "JPEGImages"])
-def test_a_folder_that_is_only_called_frames_gives_the_name_of_what_it_is_in(rooms: Rooms, folder: str) -> None:
+def test_a_folder_that_is_only_called_frames_gives_the_name_of_what_it_is_in(rooms: OpenProjects, folder: str) -> None:
     source = write_images(rooms.root / "sources" / "horse.1" / folder, 4, (64, 48))
     assert name_of(rooms, Opener(rooms).source(source, silent)) == "horse.1"
 
@@ -353,7 +355,7 @@ NAMES = [
 ]
 
 
-def test_the_same_source_opens_the_same_project_whatever_its_name(rooms: Rooms, tmp_path: Path) -> None:
+def test_the_same_source_opens_the_same_project_whatever_its_name(rooms: OpenProjects, tmp_path: Path) -> None:
     video = make_video(tmp_path / "made.mp4", 2)
     opened = {}
     for name in NAMES:
@@ -365,7 +367,9 @@ def test_the_same_source_opens_the_same_project_whatever_its_name(rooms: Rooms, 
     assert len(set(opened.values())) == len(NAMES) == len(rooms.projects())
 
 
-def test_the_same_folder_opens_the_same_project(rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_folder_opens_the_same_project(
+    rooms: OpenProjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = write_images(tmp_path / "pictures [1]", 2, (64, 48))
     name = name_of(rooms, Opener(rooms).source(folder, silent))
     (tmp_path / "link").symlink_to(folder)
@@ -376,7 +380,7 @@ def test_the_same_folder_opens_the_same_project(rooms: Rooms, tmp_path: Path, mo
     assert name_of(rooms, Opener(rooms).source(other, silent)) != name
 
 
-def test_a_folder_with_masks_opens_the_same_project(rooms: Rooms, tmp_path: Path) -> None:
+def test_a_folder_with_masks_opens_the_same_project(rooms: OpenProjects, tmp_path: Path) -> None:
     frames = write_images(tmp_path / "car" / "rgbs", 2, (64, 48))
     alone = name_of(rooms, Opener(rooms).source(frames, silent))
     masks = write_images(tmp_path / "car" / "masks", 2, (64, 48))
@@ -388,7 +392,7 @@ def test_a_folder_with_masks_opens_the_same_project(rooms: Rooms, tmp_path: Path
 
 
 def test_a_relative_path_is_known_again_from_elsewhere(
-    rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rooms: OpenProjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_video(tmp_path / "a.mp4", 2)
     monkeypatch.chdir(tmp_path)

@@ -54,10 +54,10 @@ from pathlib import Path
 import gradio as gr
 from vas_tool.ui.access import Access
 from vas_tool.ui.opening import Opener
-from vas_tool.ui.rooms import Rooms
+from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.server import make_app
 from gradio.utils import MatplotlibBackendMananger
-app = make_app(Opener(Rooms(Path({str(tmp_path)!r}))), Access())
+app = make_app(Opener(OpenProjects(Path({str(tmp_path)!r}))), Access())
 with MatplotlibBackendMananger():
     pass
 print(sorted({HEAVY} & set(sys.modules)))

@@ -28,8 +28,8 @@ def open_(options: Namespace) -> int:
     """Run ``vas-tool open``: start the server and open the page."""
     from vas_tool.ui.access import Access
     from vas_tool.ui.collecting import kept_for_good
+    from vas_tool.ui.open_projects import OpenProjects
     from vas_tool.ui.opening import Opener
-    from vas_tool.ui.rooms import Rooms
     from vas_tool.ui.secret import kept_secret
 
     access = Access(
@@ -48,7 +48,7 @@ def open_(options: Namespace) -> int:
     camera = camera_of(options.intrinsics) if options.intrinsics else None
     if camera and source is None:
         raise InputError("--intrinsics are of one clip; name it as well: vas-tool open SOURCE --intrinsics ...")
-    opener = Opener(Rooms(root), start=source, camera=camera)
+    opener = Opener(OpenProjects(root), start=source, camera=camera)
     opener.begin()  # runs while Gradio is imported, which takes longer
 
     with kept_for_good():

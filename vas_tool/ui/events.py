@@ -13,8 +13,8 @@ from starlette.concurrency import run_in_threadpool
 
 from vas_tool.errors import VasToolError
 from vas_tool.session import Session
+from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.reports import told
-from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.views import state_view
 from vas_tool.ui.weight_downloads import DOWNLOADS
 
@@ -39,7 +39,7 @@ BEAT = ": beat\n\n"
 Telling = tuple[object, ...]
 
 
-async def state_events(rooms: Rooms, token: str, since: int | None) -> AsyncIterator[str]:
+async def state_events(rooms: OpenProjects, token: str, since: int | None) -> AsyncIterator[str]:
     """``data: {"state": ...}`` (``views.state_view``) at once and after every change, ``data: {"error": words}`` where
     it cannot be made, and a comment at least every ``BEAT_SECONDS``, also while a large project's first state is made.
 
@@ -59,7 +59,7 @@ async def state_events(rooms: Rooms, token: str, since: int | None) -> AsyncIter
 class _Stream:
     """What one page was told, and when it is to be told more."""
 
-    def __init__(self, rooms: Rooms, token: str, since: int | None) -> None:
+    def __init__(self, rooms: OpenProjects, token: str, since: int | None) -> None:
         self._rooms, self._token, self._since = rooms, token, since
         self._signs: Telling | None = None
         self._said = ""

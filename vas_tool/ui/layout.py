@@ -12,9 +12,9 @@ import gradio as gr
 
 from vas_tool.errors import Cancelled, VasToolError
 from vas_tool.exports import EXPORTS
+from vas_tool.ui.open_projects import ImportOptions, OpenProjects
 from vas_tool.ui.opening import Opener
 from vas_tool.ui.reports import report_html, told
-from vas_tool.ui.rooms import ImportOptions, Rooms
 from vas_tool.ui.routes import WORKBENCH
 from vas_tool.ui.uploads import Uploads
 
@@ -77,7 +77,7 @@ name => {
 class Page:
     """Builds the page and holds what belongs to open tabs: their token, and the flag that stops an import."""
 
-    def __init__(self, rooms: Rooms, opener: Opener, uploads: Uploads) -> None:
+    def __init__(self, rooms: OpenProjects, opener: Opener, uploads: Uploads) -> None:
         self.rooms = rooms
         self.uploads = uploads
         self.opener = opener
@@ -217,7 +217,7 @@ class Page:
         return report_html(str(report.folder), links, notes=report.notes, lines=report.by_object)
 
 
-def _opening_bar(rooms: Rooms) -> tuple[Any, ...]:
+def _opening_bar(rooms: OpenProjects) -> tuple[Any, ...]:
     project = gr.Dropdown(
         rooms.projects(), value=None, label="Project", show_label=False, container=False, elem_id="project"
     )

@@ -14,8 +14,8 @@ from vas_tool.project import Project
 from vas_tool.sample import is_sample, sample_clip
 from vas_tool.ui.ahead import Ahead
 from vas_tool.ui.exporting import ExportReport, export_session
+from vas_tool.ui.open_projects import ImportOptions, OpenProjects
 from vas_tool.ui.reopening import made_from
-from vas_tool.ui.rooms import ImportOptions, Rooms
 from vas_tool.video.source import clip_name
 
 LONGEST_UPLOAD = 57_600
@@ -26,9 +26,9 @@ SAMPLE_NAME = "sample"
 
 
 class Opener:
-    """FairLock what a person chose into a token of ``rooms``."""
+    """FairLock what a person chose into a token of ``open_projects``."""
 
-    def __init__(self, rooms: Rooms, *, start: Path | None = None, camera: Camera | None = None) -> None:
+    def __init__(self, rooms: OpenProjects, *, start: Path | None = None, camera: Camera | None = None) -> None:
         """``start`` is what the first tab sees: a video, a folder, or a project; ``camera`` is that of its clip."""
         self.rooms, self._camera = rooms, camera
         self._start: Path | Ahead[str] | None = start

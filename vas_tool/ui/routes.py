@@ -38,8 +38,8 @@ from vas_tool.types import Content
 from vas_tool.ui.actions import perform
 from vas_tool.ui.choice_views import cost_view, hypotheses_view
 from vas_tool.ui.events import HEADERS, state_events
+from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.reports import told
-from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.views import masks_view, state_view
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-store"}
 
 
-def add_routes(app: FastAPI, rooms: Rooms) -> None:
+def add_routes(app: FastAPI, rooms: OpenProjects) -> None:
     """Serve the workbench's files and its routes on ``app``."""
     router = APIRouter(prefix="/api/{token}")
     repeats = Repeats()

@@ -21,8 +21,8 @@ from vas_tool.ui.access import Access
 from vas_tool.ui.collecting import kept_for_good
 from vas_tool.ui.gate import Gate
 from vas_tool.ui.layout import PAGE_HEAD, Page, dark_theme
+from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.opening import Opener
-from vas_tool.ui.rooms import Rooms
 from vas_tool.ui.routes import add_routes
 from vas_tool.ui.uploads import UPLOAD_LIMIT_GB, Uploads, add_upload_route
 
@@ -96,7 +96,7 @@ def serve(opener: Opener, access: Access, *, port: int | None = None, browser: b
 class _Server(uvicorn.Server):
     """Ends the streams of events of open pages when it stops: they would never end by themselves."""
 
-    def __init__(self, config: uvicorn.Config, rooms: Rooms) -> None:
+    def __init__(self, config: uvicorn.Config, rooms: OpenProjects) -> None:
         super().__init__(config)
         self._rooms = rooms
 

@@ -36,7 +36,7 @@ LINGER_SECONDS = 60.0
 """How long a tab that seems to have gone is waited for: a reload, or a line that was down, comes back within it."""
 
 
-class Rooms:
+class OpenProjects:
     """Thread-safe. Every token is unguessable and is the only key to its project's pictures."""
 
     def __init__(self, root: Path, *, linger_seconds: float = LINGER_SECONDS) -> None:
