@@ -135,7 +135,7 @@ class FeatureCache:
         self._num_bytes -= self._held.pop(key).num_bytes
 
 
-class Ahead:
+class EarlyStart:
     """Encodes the frames somebody will soon ask for, in a thread that ends when there is nothing left to do."""
 
     def __init__(self, cache: FeatureCache) -> None:

@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sam_integration.features import Ahead, FeatureCache
+from sam_integration.features import EarlyStart, FeatureCache
 from sam_integration.memory import MAX_CONDITIONING_FRAMES, ObjectMemory, Remembered
 from sam_integration.preprocessing import Frames
 from sam_integration.prompts import Answer, FramePrompt, Step
@@ -48,7 +48,7 @@ class Predictor:
         model.max_cond_frames_in_attn = max_conditioning_frames
         self._network = Network(model, bfloat16=bfloat16)
         self._features = FeatureCache(self._network.encode, max_bytes=feature_bytes, max_frames=FEATURE_FRAMES)
-        self._ahead = Ahead(self._features)
+        self._ahead = EarlyStart(self._features)
         self._asked: OrderedDict[tuple[object, ...], Remembered] = OrderedDict()
 
     def prepare(self, frames: Frames, frame_index: int) -> None:

@@ -12,7 +12,7 @@ from vas_tool.formats.intrinsics import Camera, give_camera
 from vas_tool.formats.sequences import import_sequences, is_sequences_folder
 from vas_tool.project import Project
 from vas_tool.sample import is_sample, sample_clip
-from vas_tool.ui.ahead import Ahead
+from vas_tool.ui.early_start import EarlyStart
 from vas_tool.ui.exporting import ExportReport, export_session
 from vas_tool.ui.open_projects import ImportOptions, OpenProjects
 from vas_tool.ui.reopening import made_from
@@ -31,7 +31,7 @@ class Opener:
     def __init__(self, rooms: OpenProjects, *, start: Path | None = None, camera: Camera | None = None) -> None:
         """``start`` is what the first tab sees: a video, a folder, or a project; ``camera`` is that of its clip."""
         self.rooms, self._camera = rooms, camera
-        self._start: Path | Ahead[str] | None = start
+        self._start: Path | EarlyStart[str] | None = start
         self._starting = threading.Lock()
         """Held while the start is imported: everybody who arrives may want it at once."""
         self._sampling = threading.Lock()
@@ -41,7 +41,7 @@ class Opener:
         """Import the start now, in the background, for the first tab that arrives."""
         if isinstance(self._start, Path):
             path = self._start
-            self._start = Ahead(lambda report: self._first(path, report))
+            self._start = EarlyStart(lambda report: self._first(path, report))
 
     def arrive(self, wanted: str, progress: Progress) -> str:
         """A tab arrives: the project its address names, else the start, else where the last work was. Or ``""``.
@@ -53,7 +53,7 @@ class Opener:
         with self._starting:
             start, self._start = self._start, None
             if start is not None:
-                return start.result(progress) if isinstance(start, Ahead) else self._first(start, progress)
+                return start.result(progress) if isinstance(start, EarlyStart) else self._first(start, progress)
         names = self.rooms.projects()
         return self.project(names[0]) if names else ""
 

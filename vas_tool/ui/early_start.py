@@ -16,7 +16,7 @@ LOOK_SECONDS = 0.02
 """How often whoever waits passes the progress on: soon enough to open at once, seldom enough to cost nothing."""
 
 
-class Ahead(Generic[Answer]):
+class EarlyStart(Generic[Answer]):
     """``make`` runs in a thread of its own from now on; ``result`` waits for it."""
 
     def __init__(self, make: Callable[[Progress], Answer]) -> None:
