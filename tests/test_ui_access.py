@@ -22,7 +22,7 @@ from vas_tool.errors import InputError, ProjectError
 from vas_tool.project import Project
 from vas_tool.types import Click
 from vas_tool.ui.access import Access, Place
-from vas_tool.ui.gate import BODY_LIMIT
+from vas_tool.ui.access_middleware import BODY_LIMIT
 from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.opening import Opener
 from vas_tool.ui.secret import kept_secret, secret_file
@@ -111,7 +111,7 @@ def test_no_path_that_a_client_invents_is_touched(
     victim.mkdir()
     (victim / "words.txt").write_text("precious")
     if not ours:
-        monkeypatch.setattr("vas_tool.ui.gate._paths", lambda event: [])
+        monkeypatch.setattr("vas_tool.ui.access_middleware._paths", lambda event: [])
     for path in (victim / "words.txt", victim / "none.mp4", victim):
         answer = send(web, component, as_file(path))
         refused = answer.status_code == 403 if ours else "not uploaded by a user" in answer["error"]

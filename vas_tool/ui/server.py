@@ -18,8 +18,8 @@ from fastapi import FastAPI
 
 from vas_tool.errors import VasToolError
 from vas_tool.ui.access import Access
+from vas_tool.ui.access_middleware import AccessMiddleware
 from vas_tool.ui.collecting import kept_for_good
-from vas_tool.ui.gate import Gate
 from vas_tool.ui.layout import PAGE_HEAD, Page, dark_theme
 from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.opening import Opener
@@ -48,7 +48,7 @@ def make_app(opener: Opener, access: Access) -> FastAPI:
     app = FastAPI(title="vas-tool", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, rooms)
     add_upload_route(app, uploads)
-    app.add_middleware(Gate, access=access, knows_upload=uploads.knows)
+    app.add_middleware(AccessMiddleware, access=access, knows_upload=uploads.knows)
     blocks = Page(rooms, opener, uploads).build()
     mounted: FastAPI = gr.mount_gradio_app(
         app,

@@ -62,7 +62,7 @@ this computer can use your projects. Or paste the secret here:</p>
 """
 
 
-class Gate:
+class AccessMiddleware:
     """ASGI middleware."""
 
     def __init__(self, app: ASGIApp, *, access: Access, knows_upload: Callable[[str], bool]) -> None:
