@@ -31,7 +31,7 @@ from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
 from vas_tool.types import FrameRecord, Mask, SizeWH
 from vas_tool.video import ListedImages
-from vas_tool.video.folder_remarks import folder_remarks
+from vas_tool.video.folder_notes import folder_notes
 from vas_tool.video.images import image_paths
 from vas_tool.video.picture_files import loaded_picture
 
@@ -213,7 +213,7 @@ def listed_frames(source: SequencesSource, masks: MaskFolder, *, fps: float) -> 
     """
     paths = image_paths(source.rgbs)
     frames = tuple((path, FrameRecord(i, i / fps)) for i, path in enumerate(paths))
-    return ListedImages(source.rgbs, frames, (*source.notes, *folder_remarks(source.rgbs, paths), *masks.notes))
+    return ListedImages(source.rgbs, frames, (*source.notes, *folder_notes(source.rgbs, paths), *masks.notes))
 
 
 def import_masks(

@@ -19,7 +19,7 @@ from vas_tool.errors import VideoError
 from vas_tool.remarks import counted
 from vas_tool.types import Frame, FrameRecord, SizeWH
 from vas_tool.video.clip import as_rgb, is_deep, white_of
-from vas_tool.video.folder_remarks import folder_remarks
+from vas_tool.video.folder_notes import folder_notes
 from vas_tool.video.order import in_natural_order
 from vas_tool.video.picture_files import open_picture
 from vas_tool.video.sampling import Sampling
@@ -60,7 +60,7 @@ def import_images(source: Path, folder: Path, sampling: Sampling, *, progress: P
             reading.store(path, data)
     progress(len(paths), len(paths), "reading frames")
     size_wh = reading.size_wh
-    notes = (*reading.notes(), *folder_remarks(source, paths))
+    notes = (*reading.notes(), *folder_notes(source, paths))
     info = SourceInfo(str(source), digest.hexdigest(), None, size_wh, 0, "images", notes)
     ledger = tuple(FrameRecord(index, float(index * sampling.step), paths[index].name) for index in chosen)
     return ImportedClip(info, ledger, sampling.fps, size_wh)

@@ -19,7 +19,7 @@ NAMED = 3
 """Most files that a sentence names."""
 
 
-def folder_remarks(folder: Path, taken: Sequence[Path]) -> list[str]:
+def folder_notes(folder: Path, taken: Sequence[Path]) -> list[str]:
     """Return sentences about the files of ``folder`` that are not in ``taken``, the frames. Hidden files are
     ignored.
     """
