@@ -15,8 +15,8 @@ from av.error import FFmpegError
 from av.format import Flags
 
 from vas_tool.video.containers import opened, video_stream
-from vas_tool.video.cuts import is_cut
 from vas_tool.video.timeline import UNKNOWN, Timeline, Told, timeline
+from vas_tool.video.truncation import is_cut
 
 PATIENCE = Fraction(600)
 """Seconds for which a picture may be held, for example in a screen recording. A longer hold is a jump of the clock."""
