@@ -24,9 +24,9 @@ from vas_tool.formats.diffusion_vas import write_samples
 from vas_tool.formats.origin import TrackOrigin, read_origin
 from vas_tool.formats.tabe import write_tabe
 from vas_tool.formats.tao_predictions import read_predictions, write_predictions
-from vas_tool.imports.between import between, rate_of, seconds_of
 from vas_tool.imports.diffusion_vas import SampleChoice, import_samples
 from vas_tool.imports.folders import import_sequence_folders, import_tabe
+from vas_tool.imports.frame_choice import between, rate_of, seconds_of
 from vas_tool.imports.tao_amodal import Choice, import_tao_amodal
 from vas_tool.planning.plan import Request
 from vas_tool.project import Project

@@ -19,7 +19,7 @@ from vas_tool.formats.sequences import upright_size
 from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrack, TaoVideo, Xywh
 from vas_tool.formats.tao_predictions import FORMAT
 from vas_tool.formats.tao_reading import read_tao_amodal
-from vas_tool.imports.between import between, rate_of, seconds_of
+from vas_tool.imports.frame_choice import between, rate_of, seconds_of
 from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all, nothing_chosen
 from vas_tool.remarks import counted
 from vas_tool.types import AmodalBox, Box, BoxKeyframe, FrameRecord, NoBox, SizeWH
