@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from depth_models import TINY, original_shapes, original_state, skip_without_transformers, write_folder, write_original
-from little_hub import Hub
+from fake_hub import Hub
 from sharded import shard
 
 from vas_tool.cli import main

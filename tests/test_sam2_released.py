@@ -6,7 +6,7 @@ import weakref
 from pathlib import Path
 
 import pytest
-from little_hub import Hub
+from fake_hub import Hub
 from sam2_models import skip_without_sam2, write_checkpoint, write_clip
 
 from sam_integration.zoo import MODELS

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from little_hub import Hub
+from fake_hub import Hub
 
 from vas_tool.engines import registry, specs
 from vas_tool.engines.base import Progress

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from little_hub import COMMIT, Hub
+from fake_hub import COMMIT, Hub
 
 from sam_integration.zoo import MODELS
 from vas_tool.cli import main
