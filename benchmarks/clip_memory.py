@@ -1,4 +1,4 @@
-"""Whether memory stays flat with the clip's length: ``python benchmarks/memory.py [SHORT LONG [WIDTH HEIGHT]]``.
+"""Whether memory stays flat with the clip's length: ``python benchmarks/clip_memory.py [SHORT LONG [WIDTH HEIGHT]]``.
 
 Runs ``whole_job.py`` in a process of its own on a short and on a long clip, and prints the peak memory of each.
 Measured on 320 x 180 with the engines of a computer without weights and GPU, import to COCO file; about 500 MB of it is
