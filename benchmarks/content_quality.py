@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from truth import cases
+from true_clips import cases
 
 from vas_tool.engines.builtin.content import BuiltinContent
 from vas_tool.evaluation.occlusion_cases import OcclusionCase

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from truth import bundled_clips, clips_in
+from true_clips import bundled_clips, clips_in
 
 from vas_tool.engines.builtin.segment import BuiltinSegmenter
 from vas_tool.evaluation.silhouettes import FullView

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from truth import begun, bundled_clips
+from true_clips import begun, bundled_clips
 
 from vas_tool.engines.base import TrackedFrame
 from vas_tool.engines.builtin.segment import BuiltinSegmenter

@@ -115,7 +115,7 @@ class Corrected:
 
 
 def corrected(predictions: Sequence[Predictions], truth: Truth) -> list[Predictions]:
-    """Return the predictions as SaVos's script corrects them by the visible masks of ``truth``."""
+    """Return the predictions as SaVos's script corrects them by the visible masks of ``true_clips``."""
     frames = {frame.key: frame for clip in truth.clips for frame in clip.frames}
 
     def mask_of(key: str, answer: MaskSource) -> MaskSource:

@@ -25,7 +25,7 @@ from vas_tool.project.worktime import work_seconds
 
 @dataclass(frozen=True)
 class ExportVideo:
-    """One project in an export. It holds ``truth``, so that an edit during the export does not change it."""
+    """One project in an export. It holds ``true_clips``, so that an edit during the export does not change it."""
 
     id: int
     name: str

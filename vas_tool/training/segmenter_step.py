@@ -131,7 +131,7 @@ def iou(found: Tensor, truth: Tensor) -> Tensor:
 def loss(logits: Tensor, truth: Tensor) -> Tensor:
     """Normalised focal loss (Sofiiuk et al., 2019), dice, and cross entropy within three pixels of the border.
 
-    Both (N, H, W); ``truth`` is 0 or 1. A number.
+    Both (N, H, W); ``true_clips`` is 0 or 1. A number.
     """
     p = logits.sigmoid()
     entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
