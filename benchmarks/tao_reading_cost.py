@@ -1,6 +1,6 @@
 """What it takes to read a TAO-Amodal annotation file with as many videos, objects and boxes as the real ones have.
 
-    python benchmarks/tao_reading.py [--videos 2907] [--boxes 331000]
+    python benchmarks/tao_reading_cost.py [--videos 2907] [--boxes 331000]
 
 Prints seconds by the wall and of processor time, and the peak memory of the process that reads. The boxes are drawn at
 random, 20 an object as in TAO (17,000 objects); the real files say more of each box and are larger.
