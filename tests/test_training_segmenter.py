@@ -1,4 +1,4 @@
-"""Training of the builtin segmenter: lessons, resemblance, loss, a run that stops and goes on, and what is exported."""
+"""Training of the builtin segmenter: samples, resemblance, loss, a run that stops and goes on, and what is exported."""
 
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from vas_tool.training import train_segmenter as training
 from vas_tool.training.export_segmenter import DECODER, ENCODER, FEATURES, export
 from vas_tool.training.labelled_pictures import LabelledPictures
 from vas_tool.training.segmenter_net import EMBEDDING, SegmenterNet, resemblance
-from vas_tool.training.segmenter_samples import SegmenterSample, deformed, lesson
+from vas_tool.training.segmenter_samples import SegmenterSample, deformed, sample
 from vas_tool.training.segmenter_step import SegmenterStep, loss
 from vas_tool.training.train_segmenter import DrawnSegmenterSamples, Plan, train
 
@@ -56,7 +56,7 @@ def test_a_lesson_is_drawn_alike_in_every_run(pictures: Path) -> None:
 
 def test_lessons_start_with_a_prompt_or_a_reference_and_some_are_hidden(pictures: Path) -> None:
     held, random = LabelledPictures(pictures), np.random.default_rng(1)
-    drawn = [lesson(held, random, SIZE) for _ in range(150)]
+    drawn = [sample(held, random, SIZE) for _ in range(150)]
     for one in drawn:
         assert one.picture.shape == (SIZE, SIZE, 3) and one.truth.shape == (SIZE, SIZE) and one.maps.shape[0] == 4
         assert one.maps.any() or any(one.references)
@@ -109,12 +109,12 @@ def test_the_loss_is_least_for_the_truth() -> None:
 
 def test_steps_on_one_lesson_lower_its_loss(pictures: Path) -> None:
     torch.manual_seed(0)
-    teaching = SegmenterStep(SegmenterNet()).train()
-    optimizer = torch.optim.AdamW(teaching.parameters(), lr=1e-3)
+    training_step = SegmenterStep(SegmenterNet()).train()
+    optimizer = torch.optim.AdamW(training_step.parameters(), lr=1e-3)
     drawn = DrawnSegmenterSamples(Plan(Path(), pictures, **TINY))
     losses = []
     for _ in range(6):
-        outcome = teaching(drawn[0], np.random.default_rng(0))
+        outcome = training_step(drawn[0], np.random.default_rng(0))
         outcome.loss.backward()
         optimizer.step()
         optimizer.zero_grad()

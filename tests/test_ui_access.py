@@ -36,11 +36,11 @@ JOIN = "/gradio_api/queue/join"
 SECRET = "a-secret-of-this-test"
 
 
-def app_of(rooms: OpenProjects, access: Access) -> FastAPI:
+def app_of(open_projects: OpenProjects, access: Access) -> FastAPI:
     """``make_app``, in an event loop: without one Gradio makes several, and leaves them open."""
 
     async def make() -> FastAPI:
-        return make_app(Opener(rooms), access)
+        return make_app(Opener(open_projects), access)
 
     return asyncio.run(make())
 
@@ -57,26 +57,26 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenProjects]:
-    rooms = OpenProjects(tmp_path_factory.mktemp("root"))
-    yield rooms
-    rooms.close()
+def open_projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenProjects]:
+    open_projects = OpenProjects(tmp_path_factory.mktemp("root"))
+    yield open_projects
+    open_projects.close()
 
 
 @pytest.fixture(scope="module")
-def web(rooms: OpenProjects, sent: Path) -> Iterator[TestClient]:
+def web(open_projects: OpenProjects, sent: Path) -> Iterator[TestClient]:
     """A server without a secret: what holds for who is let in."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(sent))
-        with TestClient(app_of(rooms, Access()), base_url=HERE) as web:
+        with TestClient(app_of(open_projects, Access()), base_url=HERE) as web:
             yield web
 
 
-def client(rooms: OpenProjects, access: Access) -> TestClient:
+def client(open_projects: OpenProjects, access: Access) -> TestClient:
     """Of a server that has not run up: its events do not work."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir()))
-        return TestClient(app_of(rooms, access), base_url=HERE)
+        return TestClient(app_of(open_projects, access), base_url=HERE)
 
 
 def event_id(web: TestClient, component: str) -> int:
@@ -126,7 +126,9 @@ def test_no_address_is_fetched_as_an_upload(web: TestClient, path: Any) -> None:
         assert send(web, "upload", value).status_code == 403
 
 
-def test_an_upload_is_used_once_and_only_it_is_deleted(web: TestClient, rooms: OpenProjects, sent: Path) -> None:
+def test_an_upload_is_used_once_and_only_it_is_deleted(
+    web: TestClient, open_projects: OpenProjects, sent: Path
+) -> None:
     path = web.post(UPLOAD, files={"files": ("../../Birds.MTS", b"no video")}).json()[0]
     assert Path(path).name == "Birds.MTS" and Path(path).is_relative_to(sent)
     beside = Path(path).with_name("beside")
@@ -134,15 +136,15 @@ def test_an_upload_is_used_once_and_only_it_is_deleted(web: TestClient, rooms: O
     assert "Birds.MTS" in send(web, "upload", as_file(path))["data"][1]  # what is wrong with it
     assert not Path(path).exists() and beside.exists()
     assert send(web, "upload", as_file(path)).status_code == 403
-    assert not any(name.startswith("Birds") for name in rooms.projects())
+    assert not any(name.startswith("Birds") for name in open_projects.projects())
 
 
-def test_the_same_video_from_three_tabs_at_once(web: TestClient, rooms: OpenProjects, tmp_path: Path) -> None:
+def test_the_same_video_from_three_tabs_at_once(web: TestClient, open_projects: OpenProjects, tmp_path: Path) -> None:
     video = make_video(tmp_path / "three.mp4", 3).read_bytes()
     paths = [web.post(UPLOAD, files={"files": ("three.mp4", video)}).json()[0] for _ in range(3)]
     outputs = [send(web, "upload", as_file(path), tab=f"tab{i}") for i, path in enumerate(paths)]
     assert [output["data"][1] for output in outputs] == [""] * 3
-    assert {"three", "three-2", "three-3"} <= set(rooms.projects())
+    assert {"three", "three-2", "three-3"} <= set(open_projects.projects())
     assert not any(Path(path).exists() for path in paths)
 
 
@@ -213,7 +215,7 @@ FOREIGN_PAGES: list[dict[str, str]] = [
 ]
 
 
-def test_pages_of_other_sites_change_nothing(web: TestClient, rooms: OpenProjects) -> None:
+def test_pages_of_other_sites_change_nothing(web: TestClient, open_projects: OpenProjects) -> None:
     for headers in FOREIGN_PAGES:
         answers = [
             web.post(UPLOAD, files={"files": ("a.mp4", b"0")}, headers=headers),
@@ -281,8 +283,8 @@ def test_rules_that_are_none_are_refused(rules: dict[str, Any]) -> None:
         Access(**rules)
 
 
-def test_nothing_is_given_without_the_secret(rooms: OpenProjects) -> None:
-    web = client(rooms, Access(token=SECRET))
+def test_nothing_is_given_without_the_secret(open_projects: OpenProjects) -> None:
+    web = client(open_projects, Access(token=SECRET))
     page = web.get("/?project=a")
     assert page.status_code == 401 and "command line printed" in page.text and SECRET not in page.text
     for path in (
@@ -304,16 +306,16 @@ def test_nothing_is_given_without_the_secret(rooms: OpenProjects) -> None:
     assert web.get("/").status_code == web.get("/config").status_code == 200
 
 
-def test_a_ticket_lets_one_browser_in(rooms: OpenProjects) -> None:
+def test_a_ticket_lets_one_browser_in(open_projects: OpenProjects) -> None:
     access = Access(token=SECRET)
-    app = client(rooms, access).app
+    app = client(open_projects, access).app
     once = access.ticket()
     answers = [TestClient(app, base_url=HERE).get(f"/?token={once}").status_code for _ in range(2)]
     assert answers == [200, 401]
 
 
-def test_name_and_password_hold_for_every_route(rooms: OpenProjects) -> None:
-    web = client(rooms, Access(login="me:pass:wörd", token=SECRET))
+def test_name_and_password_hold_for_every_route(open_projects: OpenProjects) -> None:
+    web = client(open_projects, Access(login="me:pass:wörd", token=SECRET))
     for path in ("/", f"/?token={SECRET}", "/config", "/api/a/events", "/workbench/main.js"):
         answer = web.get(path)
         assert answer.status_code == 401 and answer.headers["www-authenticate"].startswith("Basic")
@@ -377,8 +379,8 @@ def _full_disk(*_: Any, **__: Any) -> None:
     raise OSError(28, "No space left on device", "/disk/project.json")
 
 
-def test_behind_a_proxy_with_a_prefix(rooms: OpenProjects) -> None:
-    web = client(rooms, Access(token=SECRET, root_path="/vas/"))
+def test_behind_a_proxy_with_a_prefix(open_projects: OpenProjects) -> None:
+    web = client(open_projects, Access(token=SECRET, root_path="/vas/"))
     for path in ("/", "/vas/", "/vas"):  # some proxies take the prefix off
         assert web.get(path).status_code == 401
     answer = web.get(f"/vas/?token={SECRET}", follow_redirects=False)
@@ -393,12 +395,14 @@ def test_behind_a_proxy_with_a_prefix(rooms: OpenProjects) -> None:
 
 
 @pytest.fixture
-def token(rooms: OpenProjects, tmp_path: Path) -> str:
-    return rooms.create(write_images(tmp_path / "source" / "clip", 3, (64, 48)))
+def token(open_projects: OpenProjects, tmp_path: Path) -> str:
+    return open_projects.create(write_images(tmp_path / "source" / "clip", 3, (64, 48)))
 
 
-def test_exports_are_fetched_by_name_only(web: TestClient, rooms: OpenProjects, token: str, tmp_path: Path) -> None:
-    exports = rooms.session(token).exports
+def test_exports_are_fetched_by_name_only(
+    web: TestClient, open_projects: OpenProjects, token: str, tmp_path: Path
+) -> None:
+    exports = open_projects.session(token).exports
     exports.mkdir()
     (exports / "coco.json").write_text("{}")
     (tmp_path / "words").write_text("precious")
@@ -409,45 +413,45 @@ def test_exports_are_fetched_by_name_only(web: TestClient, rooms: OpenProjects, 
     assert web.get("/api/nobody/exports/coco.json").status_code == 404
 
 
-def test_nothing_is_exported_through_a_link(rooms: OpenProjects, token: str, tmp_path: Path) -> None:
+def test_nothing_is_exported_through_a_link(open_projects: OpenProjects, token: str, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "sequences").mkdir(parents=True)
-    (rooms.session(token).project.folder / "exports").symlink_to(elsewhere)
-    rooms.session(token).click(Click(0, 8, 8))
-    report = Opener(rooms).export(token, "coco", only_accepted=False, progress=lambda *_: None)
+    (open_projects.session(token).project.folder / "exports").symlink_to(elsewhere)
+    open_projects.session(token).click(Click(0, 8, 8))
+    report = Opener(open_projects).export(token, "coco", only_accepted=False, progress=lambda *_: None)
     assert "link" in report.notes[0] and report.folder.resolve() != elsewhere
     assert [path.name for path in elsewhere.rglob("*")] == ["sequences"]
 
 
 def test_what_cannot_be_written_into_the_project_is_still_there_to_download(
-    web: TestClient, rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
+    web: TestClient, open_projects: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rooms.session(token).click(Click(0, 8, 8))
+    open_projects.session(token).click(Click(0, 8, 8))
     refused = ProjectError("the disk is read-only")  # root may write everywhere
 
     def refuse(_: object) -> None:
         raise refused
 
     monkeypatch.setattr("vas_tool.project.Project.require_writable", refuse)
-    report = Opener(rooms).export(token, "coco", only_accepted=False, progress=lambda *_: None)
+    report = Opener(open_projects).export(token, "coco", only_accepted=False, progress=lambda *_: None)
     assert re.search("cannot be written", " ".join(report.notes))
     assert web.get(f"/api/{token}/exports/coco.json").json()["annotations"]
-    rooms.close()
+    open_projects.close()
     assert not report.folder.exists()  # temporary
 
 
 def test_a_failing_disk_is_told_in_words(
-    web: TestClient, rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
+    web: TestClient, open_projects: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(rooms.session(token)), "undo", _full_disk)
+    monkeypatch.setattr(type(open_projects.session(token)), "undo", _full_disk)
     monkeypatch.setattr("vas_tool.ui.routes.cost_view", _full_disk)
     wanted = "/disk/project.json: No space left on device; free some space on that disk"
     assert web.post(f"/api/{token}/do", json={"action": "undo"}).json()["error"] == wanted
     answer = web.get(f"/api/{token}/cost")
     assert answer.status_code == 500 and answer.json()["detail"] == wanted
     monkeypatch.setattr(Project, "open", _full_disk)
-    (rooms.root / "other").mkdir()
-    (rooms.root / "other" / "project.json").write_text("{}")
+    (open_projects.root / "other").mkdir()
+    (open_projects.root / "other" / "project.json").write_text("{}")
     assert wanted in send(web, "path", "other")["data"][1]
 
 
@@ -459,21 +463,21 @@ def test_odd_numbers_of_requests_are_no_key(web: TestClient, token: str) -> None
 
 @pytest.mark.parametrize("path", ["~nobody-of-that-name/a", "a\x00b", "x" * 5000, "ring"])
 def test_what_cannot_be_a_path_is_told(tmp_path: Path, path: str) -> None:
-    rooms = OpenProjects(tmp_path)
-    (rooms.root / "ring").symlink_to(rooms.root / "ring")
+    open_projects = OpenProjects(tmp_path)
+    (open_projects.root / "ring").symlink_to(open_projects.root / "ring")
     with pytest.raises((ProjectError, InputError, OSError)):  # the page tells each of them
-        Opener(rooms).path(path, lambda *_: None)
+        Opener(open_projects).path(path, lambda *_: None)
 
 
 def test_links_do_not_lead_out_of_the_root(tmp_path: Path) -> None:
-    rooms = OpenProjects(tmp_path / "root")
+    open_projects = OpenProjects(tmp_path / "root")
     outside = write_images(tmp_path / "private", 2, (64, 48))
-    (rooms.root / "link").symlink_to(outside)
-    (rooms.root / "album").mkdir()
-    (rooms.root / "album" / "0.png").symlink_to(outside / "00000.png")
-    (rooms.root / "pair" / "masks").mkdir(parents=True)
-    (rooms.root / "pair" / "rgbs").symlink_to(outside)
+    (open_projects.root / "link").symlink_to(outside)
+    (open_projects.root / "album").mkdir()
+    (open_projects.root / "album" / "0.png").symlink_to(outside / "00000.png")
+    (open_projects.root / "pair" / "masks").mkdir(parents=True)
+    (open_projects.root / "pair" / "rgbs").symlink_to(outside)
     for name in ("link", "album", "pair", "link/00000.png"):
         with pytest.raises(ProjectError, match="outside the folder"):
-            Opener(rooms).path(name, lambda *_: None)
-    assert rooms.projects() == []
+            Opener(open_projects).path(name, lambda *_: None)
+    assert open_projects.projects() == []

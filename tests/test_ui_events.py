@@ -28,23 +28,23 @@ Steps = Callable[[AsyncIterator[str]], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
-def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenProjects]:
+def open_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenProjects]:
     use_fake_engines(monkeypatch)
-    rooms = OpenProjects(tmp_path / "root", linger_seconds=LINGER_SECONDS)
-    yield rooms
-    rooms.close()
+    open_projects = OpenProjects(tmp_path / "root", linger_seconds=LINGER_SECONDS)
+    yield open_projects
+    open_projects.close()
 
 
 @pytest.fixture
-def token(rooms: OpenProjects) -> str:
-    return rooms.create(write_images(rooms.root / "clip", 4, (64, 48)))
+def token(open_projects: OpenProjects) -> str:
+    return open_projects.create(write_images(open_projects.root / "clip", 4, (64, 48)))
 
 
-def follow(rooms: OpenProjects, token: str, steps: Steps, *, since: int | None = None) -> None:
+def follow(open_projects: OpenProjects, token: str, steps: Steps, *, since: int | None = None) -> None:
     """Run ``steps`` with the stream of a page."""
 
     async def run() -> None:
-        stream = state_events(rooms, token, since)
+        stream = state_events(open_projects, token, since)
         await steps(stream)
         await stream.aclose()  # type: ignore[attr-defined]
 
@@ -59,8 +59,8 @@ async def told(stream: AsyncIterator[str]) -> dict[str, Any]:
     return dict(json.loads(event[6:]))
 
 
-def test_everything_first_and_then_what_changes(rooms: OpenProjects, token: str) -> None:
-    session = rooms.session(token)
+def test_everything_first_and_then_what_changes(open_projects: OpenProjects, token: str) -> None:
+    session = open_projects.session(token)
 
     async def steps(stream: AsyncIterator[str]) -> None:
         first = (await told(stream))["state"]
@@ -74,11 +74,11 @@ def test_everything_first_and_then_what_changes(rooms: OpenProjects, token: str)
             changed |= set(state["changed"])
         assert changed == {2} and state["ledger"] is None and state["version"] == session.version
 
-    follow(rooms, token, steps)
+    follow(open_projects, token, steps)
 
 
-def test_progress_and_the_end_of_a_job_are_told(rooms: OpenProjects, token: str) -> None:
-    session: Session = rooms.session(token)
+def test_progress_and_the_end_of_a_job_are_told(open_projects: OpenProjects, token: str) -> None:
+    session: Session = open_projects.session(token)
     session.click(Click(0, 8, 8))
     session.settle()
 
@@ -88,10 +88,12 @@ def test_progress_and_the_end_of_a_job_are_told(rooms: OpenProjects, token: str)
         while not ((await told(stream))["state"]["job"] or {}).get("finished"):
             pass
 
-    follow(rooms, token, steps)
+    follow(open_projects, token, steps)
 
 
-def test_a_long_first_look_is_not_silence(rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_first_look_is_not_silence(
+    open_projects: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state_view = events.state_view
 
     def slow(session: Session, since: int | None) -> dict[str, Any]:
@@ -106,14 +108,14 @@ def test_a_long_first_look_is_not_silence(rooms: OpenProjects, token: str, monke
         assert beats == [BEAT] * 3
         assert (await told(stream))["state"]["project"]["frame_count"] == 4
 
-    follow(rooms, token, steps)
+    follow(open_projects, token, steps)
 
 
 def test_beats_follow_while_nothing_changes_and_what_no_version_tells_is_seen(
-    rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
+    open_projects: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "BEAT_SECONDS", 0.05)
-    session = rooms.session(token)
+    session = open_projects.session(token)
 
     async def steps(stream: AsyncIterator[str]) -> None:
         await told(stream)
@@ -121,13 +123,13 @@ def test_beats_follow_while_nothing_changes_and_what_no_version_tells_is_seen(
         session.place = {"frame": 3}  # stands for weights that arrive on disk: nothing was done in the project
         assert (await told(stream))["state"]["place"] == {"frame": 3}
 
-    follow(rooms, token, steps)
+    follow(open_projects, token, steps)
 
 
 def test_what_goes_wrong_is_told_once_and_the_stream_goes_on(
-    rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
+    open_projects: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state_view, session = events.state_view, rooms.session(token)
+    state_view, session = events.state_view, open_projects.session(token)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "/disk/project.json")
@@ -142,44 +144,44 @@ def test_what_goes_wrong_is_told_once_and_the_stream_goes_on(
         monkeypatch.setattr(events, "state_view", state_view)
         assert (await told(stream))["state"]["version"] == session.version
 
-    follow(rooms, token, steps)
+    follow(open_projects, token, steps)
 
 
 def test_a_page_is_there_as_long_as_its_stream(
-    rooms: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
+    open_projects: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "BEAT_SECONDS", 0.05)
-    rooms.leave(token)
+    open_projects.leave(token)
 
     async def steps(stream: AsyncIterator[str]) -> None:
         await told(stream)
         end = time.monotonic() + 3 * LINGER_SECONDS
         while time.monotonic() < end:
             await anext(stream)
-        assert rooms.knows(token)
+        assert open_projects.knows(token)
 
-    follow(rooms, token, steps)
+    follow(open_projects, token, steps)
     deadline = time.monotonic() + 20
-    while rooms.knows(token):
+    while open_projects.knows(token):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def test_it_ends_with_the_server_and_with_the_project(rooms: OpenProjects, token: str) -> None:
+def test_it_ends_with_the_server_and_with_the_project(open_projects: OpenProjects, token: str) -> None:
     async def steps(stream: AsyncIterator[str]) -> None:
         await told(stream)
-        rooms.stopping.set()
+        open_projects.stopping.set()
         with pytest.raises(StopAsyncIteration):
             await told(stream)
 
-    follow(rooms, token, steps)
-    rooms.stopping.clear()
+    follow(open_projects, token, steps)
+    open_projects.stopping.clear()
 
     async def others(stream: AsyncIterator[str]) -> None:
         with pytest.raises(StopAsyncIteration):
             await told(stream)
 
-    follow(rooms, "nobody", others)
+    follow(open_projects, "nobody", others)
 
 
 @pytest.mark.slow

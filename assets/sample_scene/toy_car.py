@@ -9,8 +9,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from . import looks, shapes
-from .shapes import Points
+from . import materials, meshes
+from .meshes import Points
 
 WHEEL_RADIUS = 0.165
 WHEEL_WIDTH = 0.115
@@ -102,8 +102,8 @@ def _panes(points: Points) -> NDArray[np.float64]:
 
 
 def _body() -> Any:
-    corners, quads = shapes.skin(_car_field, (-0.75, -0.4, 0.05), (0.75, 0.4, 0.75), step=BODY_STEP)
-    body = shapes.add_mesh("body", corners, quads, look=looks.car_paint("enamel", "#b3261a", "#f1e6cf"))
+    corners, quads = meshes.skin(_car_field, (-0.75, -0.4, 0.05), (0.75, 0.4, 0.75), step=BODY_STEP)
+    body = meshes.add_mesh("body", corners, quads, look=materials.car_paint("enamel", "#b3261a", "#f1e6cf"))
     x, _, z = corners.T
     pane = _panes(corners)
     marks = {
@@ -120,9 +120,9 @@ def _body() -> Any:
 
 def _trim() -> list[Any]:
     """Lamps and bumpers."""
-    chrome = looks.plain("chrome", "#d9d9d6", 0.12, metallic=1.0)
-    glass = looks.plain("lamp", "#fff3d0", 0.1, coat_weight=1.0)
-    tail = looks.plain("tail", "#5c0a08", 0.15, coat_weight=1.0)
+    chrome = materials.plain("chrome", "#d9d9d6", 0.12, metallic=1.0)
+    glass = materials.plain("lamp", "#fff3d0", 0.1, coat_weight=1.0)
+    tail = materials.plain("tail", "#5c0a08", 0.15, coat_weight=1.0)
     made = []
     for side in (-1, 1):
         made += [
@@ -131,7 +131,7 @@ def _trim() -> list[Any]:
         ]
         made.append(_lamp((-0.63, side * 0.17, 0.31), 0.042, look=tail))
     for end in (-1, 1):
-        made.append(shapes.tube("bumper", _bumper_path(end), radius=0.024, look=chrome))
+        made.append(meshes.tube("bumper", _bumper_path(end), radius=0.024, look=chrome))
     return made
 
 
@@ -141,8 +141,8 @@ def _bumper_path(end: int) -> Points:
 
 
 def _lamp(place: tuple[float, float, float], radius: float, *, look: Any) -> Any:
-    bulge = shapes.smooth_profile([(0.0, 0.035), (radius * 0.6, 0.033), (radius, 0.018), (radius, -0.03), (0.0, -0.03)])
-    lamp = shapes.lathe("lamp", bulge, look=look, segments=32)
+    bulge = meshes.smooth_profile([(0.0, 0.035), (radius * 0.6, 0.033), (radius, 0.018), (radius, -0.03), (0.0, -0.03)])
+    lamp = meshes.lathe("lamp", bulge, look=look, segments=32)
     lamp.location, lamp.rotation_euler = place, (0.0, np.pi / 2 if place[0] > 0 else -np.pi / 2, 0.0)
     return lamp
 
@@ -171,8 +171,8 @@ def _wheel(x: float, side: int) -> Any:
         (0.108, half * 0.9),
     ]
     parts = [
-        shapes.lathe("tyre", shapes.smooth_profile(tyre, 2), look=looks.plain("rubber", "#26241f", 0.7)),
-        shapes.lathe("disc", shapes.smooth_profile(disc, 1), look=looks.plain("hub", "#f1e6cf", 0.3, coat_weight=0.6)),
+        meshes.lathe("tyre", meshes.smooth_profile(tyre, 2), look=materials.plain("rubber", "#26241f", 0.7)),
+        meshes.lathe("disc", meshes.smooth_profile(disc, 1), look=materials.plain("hub", "#f1e6cf", 0.3, coat_weight=0.6)),
         *(_stud(turn, half) for turn in np.arange(5) * (2 * np.pi / 5)),
     ]
     for part in parts:
@@ -183,8 +183,8 @@ def _wheel(x: float, side: int) -> Any:
 
 
 def _stud(turn: float, half: float) -> Any:
-    stud = shapes.lathe(
-        "stud", [(0.0, 0.006), (0.012, 0.004), (0.014, -0.02)], look=looks.plain("stud", "#8c1d15", 0.3)
+    stud = meshes.lathe(
+        "stud", [(0.0, 0.006), (0.012, 0.004), (0.014, -0.02)], look=materials.plain("stud", "#8c1d15", 0.3)
     )
     stud.location = (0.065 * np.cos(turn), 0.065 * np.sin(turn), half * 0.8)
     return stud

@@ -82,7 +82,8 @@ def snapshot_of(
 ) -> Snapshot:
     """A project as it is now; only these objects, where they are named.
 
-    ``true_clips``: as it would be if that were its truth. ``priced``: with what costs are told from, the windows that are
+    ``true_clips``: as it would be if that were its truth. ``priced``: with what costs are told from, the windows that
+    are
     kept and the speeds of this machine.
     """
     if priced:

@@ -18,7 +18,7 @@ SHARES = {
     "caltech_animals": 0.07, "rf_road": 0.07, "rf_food": 0.04, "rf_mushrooms": 0.015, "rf_pipes": 0.015,
     "rf_stones": 0.02,
 }  # fmt: skip
-"""How often a lesson comes from each folder."""
+"""How often a sample comes from each folder."""
 TOGETHER = 0.25
 """How often two objects that touch are one, as a rider and a horse are to whoever clicks them."""
 BEYOND = (124, 116, 104)

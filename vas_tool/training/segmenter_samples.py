@@ -12,7 +12,7 @@ from vas_tool.training.labelled_pictures import Cutout, LabelledPictures, Mask, 
 
 Map = npt.NDArray[np.float32]
 FOLLOWED = 0.45
-"""The part of the lessons that follow an object from a reference frame."""
+"""The part of the samples that follow an object from a reference frame."""
 MANY = 0.4
 """How often the first click is not the only one that no answer of the network was seen for."""
 RADIUS = 4
@@ -55,8 +55,8 @@ class SegmenterSample:
             self.click(error, random=random, positive=positive)
 
 
-def lesson(pictures: LabelledPictures, random: np.random.Generator, size: int) -> SegmenterSample:
-    """One lesson; what it is depends on ``random`` alone."""
+def sample(pictures: LabelledPictures, random: np.random.Generator, size: int) -> SegmenterSample:
+    """One sample; what it is depends on ``random`` alone."""
     return _to_follow(pictures, random, size) if random.random() < FOLLOWED else _to_click(pictures, random, size)
 
 

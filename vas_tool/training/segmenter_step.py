@@ -35,36 +35,36 @@ class SegmenterStep(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, lessons: list[SegmenterSample], random: np.random.Generator) -> Outcome:
-        """Rounds of clicks, which go into the lessons, then the loss of what is answered last."""
+    def forward(self, samples: list[SegmenterSample], random: np.random.Generator) -> Outcome:
+        """Rounds of clicks, which go into the samples, then the loss of what is answered last."""
         device = self.net.sharpness.device
-        features, embedding = self.net.encoder(_pictures([x.picture for x in lessons], device))
-        truth = torch.from_numpy(np.stack([x.truth for x in lessons])).to(device).float()
+        features, embedding = self.net.encoder(_pictures([x.picture for x in samples], device))
+        truth = torch.from_numpy(np.stack([x.truth for x in samples])).to(device).float()
         shares = F.avg_pool2d(truth[:, None], STRIDE)
-        match, matched = self._referred(lessons, embedding, shares)
+        match, matched = self._referred(samples, embedding, shares)
         frozen = tuple(x.detach() for x in features)
         rounds = int(random.choice(len(ROUNDS), p=ROUNDS))
         for k in range(rounds):
             only_looked_again = k == rounds - 1 and random.random() < 0.2
-            answers = self._answered(frozen, lessons, _with_clicks(match.detach(), embedding.detach(), lessons))
-            for lesson, answer in zip(lessons, answers, strict=True):
-                if lesson.clicked:
-                    lesson.maps[2] = _coarser(answer, random) if only_looked_again else answer
+            answers = self._answered(frozen, samples, _with_clicks(match.detach(), embedding.detach(), samples))
+            for sample, answer in zip(samples, answers, strict=True):
+                if sample.clicked:
+                    sample.maps[2] = _coarser(answer, random) if only_looked_again else answer
                     if not only_looked_again:
-                        lesson.correct(answer > 0.5, random)
-        logits, coarse = self.net.decoder(features, _maps(lessons, device), _with_clicks(match, embedding, lessons))
+                        sample.correct(answer > 0.5, random)
+        logits, coarse = self.net.decoder(features, _maps(samples, device), _with_clicks(match, embedding, samples))
         wrong = loss(logits[:, 0], truth) + MATCHED * matched
         wrong = wrong + COARSE * F.binary_cross_entropy_with_logits(coarse, shares)
         overlaps = iou(logits[:, 0].detach() > 0, truth > 0.5).cpu().numpy()
-        follows = np.array([x.references != [None, None] for x in lessons])
+        follows = np.array([x.references != [None, None] for x in samples])
         return Outcome(wrong, _mean(overlaps[~follows]), _mean(overlaps[follows]))
 
-    def _referred(self, lessons: list[SegmenterSample], embedding: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    def _referred(self, samples: list[SegmenterSample], embedding: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
         """Resemblance to the reference frames (channels 0 to 3), and the loss of what it says by itself."""
-        match = embedding.new_zeros((len(lessons), len(MATCHES), *embedding.shape[2:]))
+        match = embedding.new_zeros((len(samples), len(MATCHES), *embedding.shape[2:]))
         entropy = self.net.sharpness.sum() * 0
         for slot in (0, 1):
-            found = [(i, x.references[slot]) for i, x in enumerate(lessons)]
+            found = [(i, x.references[slot]) for i, x in enumerate(samples)]
             held = [(i, r) for i, r in found if r is not None]
             if not held:
                 continue
@@ -79,10 +79,10 @@ class SegmenterStep(nn.Module):
             entropy = entropy + F.binary_cross_entropy_with_logits(odds, shares[rows])
         return match, entropy
 
-    def _answered(self, features: tuple[Tensor, ...], lessons: list[SegmenterSample], match: Tensor) -> np.ndarray:
+    def _answered(self, features: tuple[Tensor, ...], samples: list[SegmenterSample], match: Tensor) -> np.ndarray:
         self.net.decoder.eval()
         with torch.no_grad(), torch.autocast(match.device.type, torch.bfloat16):
-            logits, _ = self.net.decoder(features, _maps(lessons, match.device), match)
+            logits, _ = self.net.decoder(features, _maps(samples, match.device), match)
         self.net.decoder.train()
         return logits[:, 0].float().sigmoid().cpu().numpy()
 
@@ -95,12 +95,12 @@ def _coarser(answer: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return cv2.resize(seen, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
-def _with_clicks(match: Tensor, embedding: Tensor, lessons: list[SegmenterSample]) -> Tensor:
+def _with_clicks(match: Tensor, embedding: Tensor, samples: list[SegmenterSample]) -> Tensor:
     """Channels 4 and 5: cosine with the most similar place clicked."""
     rows = []
-    for lesson, seen in zip(lessons, embedding, strict=True):
+    for sample, seen in zip(samples, embedding, strict=True):
         for positive in (True, False):
-            cells = [(y // STRIDE, x // STRIDE) for x, y, sign in lesson.places if sign == positive]
+            cells = [(y // STRIDE, x // STRIDE) for x, y, sign in sample.places if sign == positive]
             if cells:
                 places = torch.stack([seen[:, y, x] for y, x in cells])
                 rows.append(torch.einsum("kc,chw->khw", places, seen).amax(0))
@@ -114,8 +114,8 @@ def _pictures(pictures: list[np.ndarray], device: torch.device) -> Tensor:
     return (shown.float() / 255).contiguous(memory_format=torch.channels_last)
 
 
-def _maps(lessons: list[SegmenterSample], device: torch.device) -> Tensor:
-    return torch.from_numpy(np.stack([x.maps for x in lessons])).to(device)
+def _maps(samples: list[SegmenterSample], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.stack([x.maps for x in samples])).to(device)
 
 
 def _mean(values: np.ndarray) -> float:

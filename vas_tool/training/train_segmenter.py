@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 from vas_tool.training.labelled_pictures import LabelledPictures
 from vas_tool.training.runs import note, pace, resumed, save
 from vas_tool.training.segmenter_net import SegmenterNet, imagenet
-from vas_tool.training.segmenter_samples import SegmenterSample, lesson
+from vas_tool.training.segmenter_samples import SegmenterSample, sample
 from vas_tool.training.segmenter_step import Outcome, SegmenterStep
 
 
@@ -43,7 +43,7 @@ class Plan:
     size: int = 224
     """Of what the network sees, in pixels; a multiple of 32."""
     last_size: int = 288
-    """Of the last part of the run, with as many fewer lessons a step as they are larger."""
+    """Of the last part of the run, with as many fewer samples a step as they are larger."""
     last_part: float = 0.15
     learning_rate: float = 1e-3
     """Of the decoder; the encoder's is a tenth."""
@@ -74,7 +74,7 @@ class DrawnSegmenterSamples(Dataset[list[SegmenterSample]]):
         late = step >= plan.steps * (1 - plan.last_part)
         size = plan.last_size if late else plan.size
         count = max(1, round(plan.batch * (plan.size / size) ** 2))
-        return [lesson(self._pictures, random, size) for _ in range(count)]
+        return [sample(self._pictures, random, size) for _ in range(count)]
 
 
 def main() -> None:
@@ -96,21 +96,21 @@ def train(plan: Plan) -> Path:
     if plan.threads:
         torch.set_num_threads(plan.threads)
     set_seed(plan.seed)
-    teaching = SegmenterStep(_fresh(plan)).to(memory_format=torch.channels_last)
-    mean = torch.optim.swa_utils.AveragedModel(teaching.net, avg_fn=_Mean(plan.decay), use_buffers=True)
+    training_step = SegmenterStep(_fresh(plan)).to(memory_format=torch.channels_last)
+    mean = torch.optim.swa_utils.AveragedModel(training_step.net, avg_fn=_Mean(plan.decay), use_buffers=True)
     mean.to(accelerator.device)
-    optimizer = torch.optim.AdamW(_groups(teaching.net, plan), weight_decay=1e-4)
-    taught, optimizer = accelerator.prepare(teaching, optimizer)
+    optimizer = torch.optim.AdamW(_groups(training_step.net, plan), weight_decay=1e-4)
+    taught, optimizer = accelerator.prepare(training_step, optimizer)
     accelerator.register_for_checkpointing(mean)
     done = resumed(accelerator, plan.out)
     accelerator.print(f"from step {done} on {accelerator.device}", flush=True)
     path = plan.out / "segmenter.safetensors"
     started, outcomes = time.monotonic(), list[tuple[float, float, float]]()
-    for step, lessons in zip(range(done + 1, plan.steps + 1), _lessons(plan, accelerator, done), strict=False):
+    for step, samples in zip(range(done + 1, plan.steps + 1), _lessons(plan, accelerator, done), strict=False):
         for group in optimizer.param_groups:
             group["lr"] = group["initial"] * pace(step - 1, steps=plan.steps, warmup=plan.warmup)
         random = np.random.default_rng([plan.seed, step, accelerator.process_index, 1])
-        outcomes.append(_step(taught, lessons, random=random, optimizer=optimizer, accelerator=accelerator))
+        outcomes.append(_step(taught, samples, random=random, optimizer=optimizer, accelerator=accelerator))
         mean.update_parameters(accelerator.unwrap_model(taught).net)
         if step % plan.every == 0 or step == plan.steps:
             save(accelerator, plan.out, step)
@@ -165,8 +165,8 @@ def _lessons(plan: Plan, accelerator: Accelerator, done: int) -> Iterator[list[S
     )
 
 
-def _same(lessons: list[SegmenterSample]) -> list[SegmenterSample]:
-    return lessons
+def _same(samples: list[SegmenterSample]) -> list[SegmenterSample]:
+    return samples
 
 
 def _one_thread(_: int) -> None:
@@ -175,13 +175,13 @@ def _one_thread(_: int) -> None:
 
 def _step(
     taught: torch.nn.Module,
-    lessons: list[SegmenterSample],
+    samples: list[SegmenterSample],
     *,
     random: np.random.Generator,
     optimizer: torch.optim.Optimizer,
     accelerator: Accelerator,
 ) -> tuple[float, float, float]:
-    outcome: Outcome = taught(lessons, random)
+    outcome: Outcome = taught(samples, random)
     accelerator.backward(outcome.loss)
     accelerator.clip_grad_norm_(taught.parameters(), 3.0)
     optimizer.step()

@@ -39,14 +39,14 @@ BEAT = ": beat\n\n"
 Telling = tuple[object, ...]
 
 
-async def state_events(rooms: OpenProjects, token: str, since: int | None) -> AsyncIterator[str]:
+async def state_events(open_projects: OpenProjects, token: str, since: int | None) -> AsyncIterator[str]:
     """``data: {"state": ...}`` (``views.state_view``) at once and after every change, ``data: {"error": words}`` where
     it cannot be made, and a comment at least every ``BEAT_SECONDS``, also while a large project's first state is made.
 
     ``since`` is the version that the page knows (None: nothing yet). Ends when the token is not known any more, and
     when the server stops. While it runs the token counts as in use.
     """
-    stream = _Stream(rooms, token, since)
+    stream = _Stream(open_projects, token, since)
     while (session := stream.session) is not None:
         if stream.is_due(session):
             making = asyncio.create_task(run_in_threadpool(stream.text, session))
@@ -59,8 +59,8 @@ async def state_events(rooms: OpenProjects, token: str, since: int | None) -> As
 class _Stream:
     """What one page was told, and when it is to be told more."""
 
-    def __init__(self, rooms: OpenProjects, token: str, since: int | None) -> None:
-        self._rooms, self._token, self._since = rooms, token, since
+    def __init__(self, open_projects: OpenProjects, token: str, since: int | None) -> None:
+        self._rooms, self._token, self._since = open_projects, token, since
         self._signs: Telling | None = None
         self._said = ""
         self._beat_at = self._rest_until = 0.0

@@ -77,8 +77,8 @@ name => {
 class Page:
     """Builds the page and holds what belongs to open tabs: their token, and the flag that stops an import."""
 
-    def __init__(self, rooms: OpenProjects, opener: Opener, uploads: Uploads) -> None:
-        self.rooms = rooms
+    def __init__(self, open_projects: OpenProjects, opener: Opener, uploads: Uploads) -> None:
+        self.open_projects = open_projects
         self.uploads = uploads
         self.opener = opener
         self._tokens: dict[str, str] = {}
@@ -91,7 +91,7 @@ class Page:
         with gr.Blocks(title="vas-tool", analytics_enabled=False) as blocks:
             with gr.Row(elem_id="topbar"):
                 gr.Markdown("vas-tool", elem_id="brand")
-                project, sample, upload, path, open_path, stop = _opening_bar(self.rooms)
+                project, sample, upload, path, open_path, stop = _opening_bar(self.open_projects)
                 export_format, only_accepted, export = _export_bar()
             options = _options_panel()
             message = gr.Markdown(elem_id="message")
@@ -188,11 +188,11 @@ class Page:
             self._stops.pop(tab, None)
         if not token:
             return gr.skip(), "", gr.skip()
-        project = self.rooms.session(token).project
-        known = {other: old for other, old in list(self._tokens.items()) if self.rooms.knows(old)}
+        project = self.open_projects.session(token).project
+        known = {other: old for other, old in list(self._tokens.items()) if self.open_projects.knows(old)}
         self._tokens = {**known, tab: token}
-        self.rooms.leave(token)  # unless its page speaks: it may have been closed while the clip was made
-        choices = gr.Dropdown(choices=self.rooms.projects(), value=project.name)
+        self.open_projects.leave(token)  # unless its page speaks: it may have been closed while the clip was made
+        choices = gr.Dropdown(choices=self.open_projects.projects(), value=project.name)
         return {"token": token, "base": ""}, "", choices
 
     # --- exporting ------------------------------------------------------------------------------------------------
@@ -217,14 +217,14 @@ class Page:
         return report_html(str(report.folder), links, notes=report.notes, lines=report.by_object)
 
 
-def _opening_bar(rooms: OpenProjects) -> tuple[Any, ...]:
+def _opening_bar(open_projects: OpenProjects) -> tuple[Any, ...]:
     project = gr.Dropdown(
-        rooms.projects(), value=None, label="Project", show_label=False, container=False, elem_id="project"
+        open_projects.projects(), value=None, label="Project", show_label=False, container=False, elem_id="project"
     )
     sample = gr.Button("Open the sample", elem_id="open-sample")
     upload = gr.UploadButton("Upload a video", elem_id="upload")  # of any suffix: what opens by its path
     path = gr.Textbox(
-        label=f"Path of a video, an image folder, or a folder with rgbs/ and masks/, under {rooms.root}",
+        label=f"Path of a video, an image folder, or a folder with rgbs/ and masks/, under {open_projects.root}",
         show_label=False,
         container=False,
         placeholder="Path of a video or folder",

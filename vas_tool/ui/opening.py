@@ -26,11 +26,11 @@ SAMPLE_NAME = "sample"
 
 
 class Opener:
-    """FairLock what a person chose into a token of ``open_projects``."""
+    """Turns what a person chose into a token of ``open_projects``."""
 
-    def __init__(self, rooms: OpenProjects, *, start: Path | None = None, camera: Camera | None = None) -> None:
+    def __init__(self, open_projects: OpenProjects, *, start: Path | None = None, camera: Camera | None = None) -> None:
         """``start`` is what the first tab sees: a video, a folder, or a project; ``camera`` is that of its clip."""
-        self.rooms, self._camera = rooms, camera
+        self.open_projects, self._camera = open_projects, camera
         self._start: Path | EarlyStart[str] | None = start
         self._starting = threading.Lock()
         """Held while the start is imported: everybody who arrives may want it at once."""
@@ -54,54 +54,54 @@ class Opener:
             start, self._start = self._start, None
             if start is not None:
                 return start.result(progress) if isinstance(start, EarlyStart) else self._first(start, progress)
-        names = self.rooms.projects()
+        names = self.open_projects.projects()
         return self.project(names[0]) if names else ""
 
     def _first(self, start: Path, progress: Progress) -> str:
         token = self.sample(progress) if is_sample(start) else self.source(start, progress)
         if self._camera is not None:
-            give_camera(self.rooms.session(token).project, self._camera)
+            give_camera(self.open_projects.session(token).project, self._camera)
         return token
 
     def project(self, name: str) -> str:
         """A project under the root, by its name."""
         if not name:
             raise ProjectError("choose a project in the list, or open a video")
-        return self.rooms.enter(self.rooms.inside(name))
+        return self.open_projects.enter(self.open_projects.inside(name))
 
     def sample(self, progress: Progress) -> str:
         """The bundled sample; the project that was made from it before, if there is one."""
-        folder = self.rooms.root / SAMPLE_NAME
+        folder = self.open_projects.root / SAMPLE_NAME
         with self._sampling:
             if (folder / "project.json").is_file():
-                return self.rooms.enter(folder)
-            return self.rooms.create(sample_clip(), name=SAMPLE_NAME, progress=progress)
+                return self.open_projects.enter(folder)
+            return self.open_projects.create(sample_clip(), name=SAMPLE_NAME, progress=progress)
 
     def path(self, path: str, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A video, folder or project at a path under the root."""
         if not path.strip():
-            raise ProjectError(f"type the path of a video or folder under {self.rooms.root}")
-        return self.source(self.rooms.source(path.strip()), progress, options=options)
+            raise ProjectError(f"type the path of a video or folder under {self.open_projects.root}")
+        return self.source(self.open_projects.source(path.strip()), progress, options=options)
 
     def source(self, path: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A project folder is entered, anything else imported."""
         if (path / "project.json").is_file():
-            return self.rooms.enter(path)
+            return self.open_projects.enter(path)
         if not path.exists():
             raise VideoError(f"{path} does not exist; check the spelling")
         if path.suffix.lower() == ".json":
             raise VideoError(
                 f"{path} holds annotations, no pictures: `vas-tool import tao-amodal {path} --frames FOLDER "
-                f"--projects {self.rooms.root}` makes projects of it (see vas-tool import --help), to be opened here"
+                f"--projects {self.open_projects.root}` makes projects of it (vas-tool import --help); open those"
             )
-        made = made_from(self.rooms.root, path) if options in (None, ImportOptions()) else None
+        made = made_from(self.open_projects.root, path) if options in (None, ImportOptions()) else None
         if made:
-            return self.rooms.enter(made)
+            return self.open_projects.enter(made)
         if path.is_dir() and is_sequences_folder(path):
-            with self.rooms.new_folder(path.name) as folder:
+            with self.open_projects.new_folder(path.name) as folder:
                 import_sequences(path, folder, progress=progress).close()
-                return self.rooms.enter(folder)
-        return self.rooms.create(path, name=clip_name(path), options=options, progress=progress)
+                return self.open_projects.enter(folder)
+        return self.open_projects.create(path, name=clip_name(path), options=options, progress=progress)
 
     def upload(self, file: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
         """A file from the browser; the uploaded copy is deleted once the clip is made, and only its name is recorded.
@@ -118,10 +118,10 @@ class Opener:
             progress(done, total, what)
 
         try:
-            with self.rooms.new_folder(file.stem) as folder:
+            with self.open_projects.new_folder(file.stem) as folder:
                 how = asdict(options or ImportOptions())
                 Project.create(folder, file, source_name=file.name, progress=limited, **how).close()
-                return self.rooms.enter(folder)
+                return self.open_projects.enter(folder)
         except VideoError as error:
             raise VideoError(str(error).replace(str(file), file.name)) from error
         finally:
@@ -132,4 +132,4 @@ class Opener:
 
         Raises FormatError when there is nothing to write.
         """
-        return export_session(self.rooms.session(token), name, only_accepted=only_accepted, progress=progress)
+        return export_session(self.open_projects.session(token), name, only_accepted=only_accepted, progress=progress)

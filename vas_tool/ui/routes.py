@@ -54,21 +54,23 @@ FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-store"}
 
 
-def add_routes(app: FastAPI, rooms: OpenProjects) -> None:
+def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
     """Serve the workbench's files and its routes on ``app``."""
     router = APIRouter(prefix="/api/{token}")
     repeats = Repeats()
 
     def session_of(token: str) -> Session:
         try:
-            return rooms.session(token)
+            return open_projects.session(token)
         except KeyError:
             raise HTTPException(404, "this tab is not known any more; reload the page") from None
 
     @router.get("/events")
     async def events(token: str, since: int | None = None) -> StreamingResponse:
         session_of(token)
-        return StreamingResponse(state_events(rooms, token, since), media_type="text/event-stream", headers=HEADERS)
+        return StreamingResponse(
+            state_events(open_projects, token, since), media_type="text/event-stream", headers=HEADERS
+        )
 
     @router.get("/frames/{frame_index}.jpg")
     def frame(token: str, frame_index: int, w: int | None = None) -> Response:

@@ -36,20 +36,20 @@ STOP_SECONDS = 3
 
 
 def make_app(opener: Opener, access: Access) -> FastAPI:
-    """The whole tool as an ASGI application that serves the projects under the root of ``opener``'s rooms."""
-    rooms, uploads = opener.rooms, Uploads()
+    """The whole tool as an ASGI application that serves the projects under the root of ``opener``'s open_projects."""
+    open_projects, uploads = opener.open_projects, Uploads()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        rooms.close()
+        open_projects.close()
         uploads.close()
 
     app = FastAPI(title="vas-tool", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    add_routes(app, rooms)
+    add_routes(app, open_projects)
     add_upload_route(app, uploads)
     app.add_middleware(AccessMiddleware, access=access, knows_upload=uploads.knows)
-    blocks = Page(rooms, opener, uploads).build()
+    blocks = Page(open_projects, opener, uploads).build()
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         blocks,
@@ -73,7 +73,7 @@ def serve(opener: Opener, access: Access, *, port: int | None = None, browser: b
         app = make_app(opener, access)
     address = _address(access, chosen)
     secret = f"?token={access.token}" if access.token else ""
-    print(f"vas-tool is at {address}{secret}  (projects in {opener.rooms.root}; Ctrl+C stops it)", flush=True)
+    print(f"vas-tool is at {address}{secret}  (projects in {opener.open_projects.root}; Ctrl+C stops it)", flush=True)
     if browser:
         once = f"?token={access.ticket()}" if access.token else ""
         threading.Thread(target=_open_when_up, args=(address + once, chosen), daemon=True).start()
@@ -86,7 +86,7 @@ def serve(opener: Opener, access: Access, *, port: int | None = None, browser: b
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    server = _Server(config, opener.rooms)
+    server = _Server(config, opener.open_projects)
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
@@ -96,9 +96,9 @@ def serve(opener: Opener, access: Access, *, port: int | None = None, browser: b
 class _Server(uvicorn.Server):
     """Ends the streams of events of open pages when it stops: they would never end by themselves."""
 
-    def __init__(self, config: uvicorn.Config, rooms: OpenProjects) -> None:
+    def __init__(self, config: uvicorn.Config, open_projects: OpenProjects) -> None:
         super().__init__(config)
-        self._rooms = rooms
+        self._rooms = open_projects
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._rooms.stopping.set()

@@ -116,7 +116,7 @@ def offers(spec: EngineSpec) -> list[Json]:
     """The better engines for a stage that are not complete here and that this computer is fit for, best first.
 
     Each with what it is and costs, the command that gets all it lacks, and, unless it lacks packages (then the command
-    is the way) or its weights are there, what a button could fetch: ``weight_downloads`` with megabytes and licence, and how far
+    is the way) or its weights are there, what a button could fetch: ``weights`` with megabytes and licence, and how far
     that is.
     """
     return [_offer(better) for better in registry.better_engines(spec)]

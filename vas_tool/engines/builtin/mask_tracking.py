@@ -52,7 +52,7 @@ class _Tracker:
 
     def __init__(self, clip: Clip, references: References, frame_indices: range, *, network: ClickNetwork) -> None:
         self._clip, self._given, self._wanted, self._network = clip, references, frame_indices, network
-        self._walk: TrackingState | None = None
+        self._state: TrackingState | None = None
         self._passed: dict[int, tuple[CocoRle, float]] = {}
         """Results that are not yielded yet, from frames that were tracked on the way to the range's first frame."""
 
@@ -66,55 +66,57 @@ class _Tracker:
         return TrackedFrame(index, from_rle(mask), certainty)
 
     def _go(self, index: int, pulse: Pulse) -> None:
-        walk = self._begun(index)
-        if walk is None:
+        state = self._begun(index)
+        if state is None:
             self._passed[index] = to_rle(self._nothing()), 0.0
             return
-        while walk.frame_index != index:
+        while state.frame_index != index:
             pulse()
-            certainty = self._advance(walk, walk.frame_index + (1 if index > walk.frame_index else -1))
-            if walk.frame_index in self._wanted:
-                self._passed[walk.frame_index] = to_rle(self._shown(walk)), certainty
+            certainty = self._advance(state, state.frame_index + (1 if index > state.frame_index else -1))
+            if state.frame_index in self._wanted:
+                self._passed[state.frame_index] = to_rle(self._shown(state)), certainty
 
     def _begun(self, index: int) -> TrackingState | None:
-        """Return the walk that leads to a frame; None when all references are empty."""
-        step, walk = self._wanted.step, self._walk
-        start = self._given.beside(index, step=step, after=None if walk is None else walk.frame_index)
+        """Return the state that leads to a frame; None when all references are empty."""
+        step, state = self._wanted.step, self._state
+        start = self._given.beside(index, step=step, after=None if state is None else state.frame_index)
         ahead = self._given.ahead(index, step=step)
-        if start is None and walk is None:
+        if start is None and state is None:
             start = ahead
         if start is not None:
-            self._walk = self._given.start(start, also=ahead)
-        return self._walk
+            self._state = self._given.start(start, also=ahead)
+        return self._state
 
     def _nothing(self) -> Mask:
         return np.zeros(self._clip.size_wh[::-1], bool)
 
-    def _shown(self, walk: TrackingState) -> Mask:
-        """Return the walk's current (H, W) mask."""
-        return walk.found.mask(self._clip.size_wh) if walk.shows else self._nothing()
+    def _shown(self, state: TrackingState) -> Mask:
+        """Return the state's current (H, W) mask."""
+        return state.found.mask(self._clip.size_wh) if state.shows else self._nothing()
 
-    def _advance(self, walk: TrackingState, index: int) -> float:
-        """Move the walk to a frame and return the certainty, 0..1."""
-        if walk.over:
-            walk.frame_index = index
+    def _advance(self, state: TrackingState, index: int) -> float:
+        """Move the state to a frame and return the certainty, 0..1."""
+        if state.over:
+            state.frame_index = index
             return NOTHING_TO_SAY
         looked = EncodedFrame(self._clip[index], self._network)
         grey = compared(looked.frame)
-        least = CUT_TRUST if walk.before_cut is None else BACK_TRUST
-        found = connected(walk.grey, grey, least=least)
+        least = CUT_TRUST if state.before_cut is None else BACK_TRUST
+        found = connected(state.grey, grey, least=least)
         if found is None:
-            doubt = 0.0 if walk.before_cut is None else NOTHING_TO_SAY  # only the first frame after a cut needs a check
-            walk.cut(index)
+            doubt = (
+                0.0 if state.before_cut is None else NOTHING_TO_SAY
+            )  # only the first frame after a cut needs a check
+            state.cut(index)
             return doubt
         if index in self._given:  # an empty reference: tracking starts from the others
-            walk.step(index, looked, grey)
-            walk.lost += 1
+            state.step(index, looked, grey)
+            state.lost += 1
             return 1.0
-        seen, certainty = followed(walk, looked, found)
-        walk.step(index, looked, grey)
+        seen, certainty = followed(state, looked, found)
+        state.step(index, looked, grey)
         if seen is None:
-            walk.lost += 1
+            state.lost += 1
         else:
-            walk.seen(seen)
+            state.seen(seen)
         return certainty

@@ -42,68 +42,68 @@ NOTHING_TO_SAY = 0.5
 """Certainty of an empty mask on a frame where nothing was expected. The frame needs no check."""
 
 
-def followed(walk: TrackingState, looked: EncodedFrame, connection: Connection) -> tuple[Found | None, float]:
-    """Return the object on the frame after the walk's last frame, None if it is not seen; and the certainty, 0..1."""
-    if walk.lost:
-        found = searched(walk, looked)
+def followed(state: TrackingState, looked: EncodedFrame, connection: Connection) -> tuple[Found | None, float]:
+    """Return the object on the frame after the state's last frame, None if it is not seen; and the certainty, 0..1."""
+    if state.lost:
+        found = searched(state, looked)
         return found, NOTHING_TO_SAY if found is None else 0.0
     first = whole(looked.size_wh)
-    box = box_xyxy(Found(first, carried(walk, connection, first)).mask(looked.size_wh)) or walk.box
+    box = box_xyxy(Found(first, carried(state, connection, first)).mask(looked.size_wh)) or state.box
     first = wide(box, looked.size_wh)
-    brought = carried(walk, connection, first)
-    rough = _near(_look(walk, looked, Found(first, brought)), brought)
-    if rough.area < SHRUNK * walk.area:
-        rough = _with_what_comes_out(walk, looked, rough)
-    found = _closer(walk, looked, rough)
+    brought = carried(state, connection, first)
+    rough = _near(_look(state, looked, Found(first, brought)), brought)
+    if rough.area < SHRUNK * state.area:
+        rough = _with_what_comes_out(state, looked, rough)
+    found = _closer(state, looked, rough)
     if found is None:
-        return searched(walk, looked), 0.0
-    brought = carried(walk, connection, found.window)
+        return searched(state, looked), 0.0
+    brought = carried(state, connection, found.window)
     return found, iou(brought >= 0.5, found.soft >= 0.5)
 
 
-def searched(walk: TrackingState, looked: EncodedFrame) -> Found | None:
+def searched(state: TrackingState, looked: EncodedFrame) -> Found | None:
     """Return the object anywhere on the frame, by the references alone; None if it is not seen."""
-    part = _surest(_alone(walk, looked, wide(walk.box, looked.size_wh, farther=walk.lost)), walk.area)
-    return None if part is None else _closer(walk, looked, part, clicked=True)
+    part = _surest(_alone(state, looked, wide(state.box, looked.size_wh, farther=state.lost)), state.area)
+    return None if part is None else _closer(state, looked, part, clicked=True)
 
 
-def _alone(walk: TrackingState, looked: EncodedFrame, window: Window) -> Found:
+def _alone(state: TrackingState, looked: EncodedFrame, window: Window) -> Found:
     """Return the object in a window, by the references alone, independent of its last position.
 
     Pixels that resemble other things as much are not the object: these things were there when the object was elsewhere.
     """
-    found = looked.look(window, sure=walk.sure, recent=walk.recent)
-    like, unlike = looked.resemblance(window, Reference.together([walk.sure, *walk.recents]))
+    found = looked.look(window, sure=state.sure, recent=state.recent)
+    like, unlike = looked.resemblance(window, Reference.together([state.sure, *state.recents]))
     return Found(window, np.where(like > unlike, found.soft, np.float32(0)))
 
 
-def _with_what_comes_out(walk: TrackingState, looked: EncodedFrame, rough: Found) -> Found:
+def _with_what_comes_out(state: TrackingState, looked: EncodedFrame, rough: Found) -> Found:
     """Return ``rough`` with parts no farther from it than the object's size, unless that makes it too large."""
-    left, alone = (rough.soft >= 0.5).astype(np.uint8), _alone(walk, looked, rough.window)
+    left, alone = (rough.soft >= 0.5).astype(np.uint8), _alone(state, looked, rough.window)
     if not left.any():
         return rough
-    reach = float(np.sqrt(walk.area)) * rough.window.scale
+    reach = float(np.sqrt(state.area)) * rough.window.scale
     near = cv2.distanceTransform(1 - left, cv2.DIST_L2, 3) <= reach
     _, labels = cv2.connectedComponents((alone.soft >= 0.5).astype(np.uint8), connectivity=8)
     meant = np.isin(labels, np.setdiff1d(np.unique(labels[near]), [0]))
     both = Found(rough.window, np.maximum(rough.soft, np.where(meant, alone.soft, np.float32(0))))
-    return both if both.area <= LARGEST * walk.area else rough
+    return both if both.area <= LARGEST * state.area else rough
 
 
-def _closer(walk: TrackingState, looked: EncodedFrame, rough: Found, *, clicked: bool = False) -> Found | None:
+def _closer(state: TrackingState, looked: EncodedFrame, rough: Found, *, clicked: bool = False) -> Found | None:
     """Return the object in a window around ``rough``. ``clicked`` adds a click on its middle."""
     box = box_xyxy(rough.mask(looked.size_wh))
     if box is None:
         return None
     window = around(box, looked.size_wh, times=SHOWN)
     prior = Found(window, rough.seen(window))
-    found = _near(_look(walk, looked, prior, clicked=clicked), prior.soft)
-    return None if found.area < GONE_SHARE * walk.area else found
+    found = _near(_look(state, looked, prior, clicked=clicked), prior.soft)
+    return None if found.area < GONE_SHARE * state.area else found
 
 
-def _look(walk: TrackingState, looked: EncodedFrame, prior: Found, *, clicked: bool = False) -> Found:
+def _look(state: TrackingState, looked: EncodedFrame, prior: Found, *, clicked: bool = False) -> Found:
     clicks = _in_the_middle(prior) if clicked else []
-    return looked.look(prior.window, clicks=clicks, prior=prior.soft, sure=walk.sure, recent=walk.recent)
+    return looked.look(prior.window, clicks=clicks, prior=prior.soft, sure=state.sure, recent=state.recent)
 
 
 def _near(found: Found, prior: Floats) -> Found:

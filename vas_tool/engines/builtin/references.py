@@ -68,12 +68,12 @@ class References:
     def start(self, index: int, *, also: int | None) -> TrackingState:
         """Return the state of tracking at a reference. The reference ``also`` counts equally for the appearance."""
         looked, mask = EncodedFrame(self._clip[index], self._network), self.mask(index)
-        lessons = [self._lesson(index, looked), *([self._lesson(also)] if also not in (None, index) else [])]
+        shown = [self._shown_on(index, looked), *([self._shown_on(also)] if also not in (None, index) else [])]
         return TrackingState(
-            index, looked, found_in(mask), Reference.together(lessons), area=float(np.count_nonzero(mask))
+            index, looked, found_in(mask), Reference.together(shown), area=float(np.count_nonzero(mask))
         )
 
-    def _lesson(self, index: int, looked: EncodedFrame | None = None) -> Reference:
+    def _shown_on(self, index: int, looked: EncodedFrame | None = None) -> Reference:
         if index not in self._lessons:
             looked = looked or EncodedFrame(self._clip[index], self._network)
             self._lessons[index] = _taught(looked, self.mask(index))

@@ -29,7 +29,10 @@ AnswerKey = tuple[int, int, bytes, Asked]
 
 
 class BuiltinSegmenter:
-    """A ``Segmenter`` that needs no download. ``prompted_masks`` segments one frame, ``mask_tracking`` goes through the clip."""
+    """A ``Segmenter`` that needs no download.
+
+    ``prompted_masks`` segments one frame, ``mask_tracking`` goes through the clip.
+    """
 
     def __init__(self, network: ClickNetwork | None = None) -> None:
         """Use a network, by default the package's. Raises EngineError when it does not load."""

@@ -113,12 +113,12 @@ def found_in(mask: Mask) -> Found:
     return Found(window, window.soft(mask))
 
 
-def carried(walk: TrackingState, found: Connection, window: Window) -> Floats:
+def carried(state: TrackingState, found: Connection, window: Window) -> Floats:
     """Return (height, width) the last mask, warped by the flow, in a window on the new frame."""
-    (height, width), frame_wh = found.trust.shape, walk.looked.size_wh
+    (height, width), frame_wh = found.trust.shape, state.looked.size_wh
     across, down = width / frame_wh[0], height / frame_wh[1]
     x, y = window.place(*np.meshgrid(*(np.arange(side, dtype=np.float32) for side in window.size_wh)))
     small_x, small_y = (((at + 0.5) * scale - 0.5).astype(np.float32) for at, scale in ((x, across), (y, down)))
     flow = cv2.remap(found.back, small_x, small_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    u, v = walk.found.window.point(x + flow[..., 0] / across, y + flow[..., 1] / down)
-    return np.asarray(cv2.remap(walk.found.soft, np.float32(u), np.float32(v), cv2.INTER_LINEAR))
+    u, v = state.found.window.point(x + flow[..., 0] / across, y + flow[..., 1] / down)
+    return np.asarray(cv2.remap(state.found.soft, np.float32(u), np.float32(v), cv2.INTER_LINEAR))

@@ -1,6 +1,6 @@
 """Depth Anything V2 as an engine of the stage ``depth``, with the network of transformers.
 
-    sizes        the four released models, and the places where their weights are searched
+    released     the four released models, and the places where their weights are searched
     checkpoints  loads a ``.pth`` of the original, or a folder of transformers
     positions    the position embedding of the network
     pictures     the input and the output of the network, in pixels

@@ -1,7 +1,7 @@
 """Diffusion-VAS (CVPR 2025): amodal masks and content of a window of 25 frames, by two video diffusion models.
 
-    modal masks, depth --(pictures)--> conditions --(conditioning)--> tokens, latents --(sampling)--> frames --> masks
-                                                                     network: the UNet
-A clip of any length is divided into windows (``window_plan``, ``window_runs``). ``amodal`` and ``content`` are the engines;
+    masks, depth --(conversions)--> conditions --(conditioning)--> tokens, latents --(denoising)--> frames --> masks
+A clip of any length is divided into windows (``window_plan``, ``window_runs``). ``amodal`` and ``content`` are the
+engines;
 ``diffusion_pipeline`` is the model itself, which takes the conditions of one window.
 """

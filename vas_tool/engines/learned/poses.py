@@ -61,7 +61,7 @@ def world_motion(
     *,
     progress: Progress = silent,
 ) -> Motion:
-    """Return the object's motion through the clip. ``moving`` is that of ``camera_motion.camera_paths``. Raises Cancelled."""
+    """Return the object's motion; ``moving`` is that of ``camera_motion.camera_paths``. Raises Cancelled."""
     small = SmallFrames(clip)
     frames = range(len(clip))
     known = _Known(small, modal, camera_paths(small, frames, moving, progress=progress), {})

@@ -1,8 +1,8 @@
 """A miniature MOVi set made by code: boxes and cylinders on a floor, a camera that goes around them, exact truth.
 
-Written in the layout that ``movi_samples`` reads. Pictures are drawn by casting a ray through every pixel at each thing, so
-that modal and amodal masks and the camera are exact. Things hide each other; frames on which nothing is seen of an
-object exist, and have no box, as in MOVi.
+Written in the layout that ``movi_samples`` reads. Pictures are drawn by casting a ray through every pixel at each
+object, so that modal and amodal masks and the camera are exact. Objects hide each other; frames on which nothing is
+seen of an object exist, and have no box, as in MOVi.
 """
 
 from __future__ import annotations
