@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool import __version__
-from vas_tool.commands.measure_arguments import add_bench, add_compare, add_evaluate, add_mask_values, add_predict
+from vas_tool.commands.measure_arguments import (
+    add_agreement,
+    add_bench,
+    add_compare,
+    add_evaluate,
+    add_mask_values,
+    add_predict,
+)
 from vas_tool.commands.train_arguments import add_train
 from vas_tool.errors import VasToolError
 
@@ -54,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("file", type=Path, metavar="PATH", help="a file, a folder, or its .zip")
     _add_models(commands.add_parser("models", help="list the engines and the weights they need; download weights"))
     add_evaluate(commands.add_parser("evaluate", help="measure amodal masks or boxes as the papers do, and strictly"))
+    add_agreement(commands.add_parser("agreement", help="how far several answers to the hidden parts agree"))
     add_compare(commands.add_parser("compare", help="put two runs of evaluate or bench side by side, frame by frame"))
     add_bench(commands.add_parser("bench", help="measure the amodal engines on objects whose hidden part is known"))
     add_predict(commands.add_parser("predict", help="write a benchmark's result file, for its own scripts too"))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from vas_tool.commands.agreement import agreement_
 from vas_tool.commands.bench import bench_
 from vas_tool.commands.compare import compare_
 from vas_tool.commands.measure import evaluate_, predict_
@@ -133,6 +134,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "evaluate": evaluate_,
     "bench": bench_,
     "compare": compare_,
+    "agreement": agreement_,
     "predict": predict_,
     "train": train_,
 }

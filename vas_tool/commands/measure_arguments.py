@@ -124,6 +124,22 @@ def add_compare(compare: argparse.ArgumentParser) -> None:
     compare.add_argument("--figures", type=Path, nargs="+", default=[], metavar="FILE", help=FIGURES)
 
 
+def add_agreement(agreement: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``vas-tool agreement``."""
+    agreement.add_argument(
+        "projects",
+        type=Path,
+        nargs="+",
+        metavar="PROJECT",
+        help="one project: its hypotheses are compared; several of one clip: their amodal masks",
+    )
+    agreement.add_argument(
+        "--truth", type=Path, metavar="PROJECT", help="a project whose masks are true (default: each answer in turn)"
+    )
+    agreement.add_argument("--json", type=Path, help="a file for the numbers of every frame")
+    agreement.add_argument("--figures", type=Path, nargs="+", default=[], metavar="FILE", help=FIGURES)
+
+
 def _add_outputs(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", type=Path, help="a file for all numbers, also of single frames, and all problems")
     command.add_argument("--figures", type=Path, nargs="+", default=[], metavar="FILE", help=FIGURES)
