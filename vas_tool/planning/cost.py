@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.planning.fingerprint import digest_of
@@ -31,6 +31,8 @@ class StageCost:
     """From how long it took here the last time; None when that is not known."""
     beside: bool = False
     """Made without the crops, to be looked at beside what holds."""
+    windows: frozenset[int] = NO_WINDOWS
+    """The numbers of those windows."""
     work: str = ""
     """The kind of work whose speed is remembered."""
     units: int = 0
@@ -53,7 +55,8 @@ def cost_of(
 ) -> StageCost:
     """What it would cost to make these frames by an engine, but for the windows whose numbers are ``kept``."""
     windows = windows_of(snapshot.truth, spec, snapshot.num_frames)
-    num_windows = len({*windows_with(frames, windows)} - kept) if windows else None
+    computed = frozenset(windows_with(frames, windows)) - kept if windows else NO_WINDOWS
+    num_windows = len(computed) if windows else None
     units, work = (len(frames) if num_windows is None else num_windows) * num_seeds, _work(snapshot, spec)
     known = snapshot.seconds.get(work)
     seconds = 0.0 if not units else None if known is None else known * units
@@ -64,6 +67,7 @@ def cost_of(
         num_windows,
         seconds,
         beside=beside,
+        windows=computed,
         work=work,
         units=units,
     )
@@ -82,6 +86,13 @@ def total(costs: Iterable[StageCost]) -> list[StageCost]:
         by_name.setdefault(cost.name, []).append(cost)
     summed = [_sum(same) for same in by_name.values()]
     return sorted(summed, key=lambda cost: (STAGES.index(cost.stage), cost.beside))
+
+
+def of_one_object(costs: Sequence[StageCost]) -> StageCost:
+    """The costs of one stage of one object: a window that is computed for several seeds is one window."""
+    added = _sum(costs)
+    windows = frozenset[int]().union(*(cost.windows for cost in costs))
+    return added if added.num_windows is None else replace(added, num_windows=len(windows))
 
 
 def _sum(same: Sequence[StageCost]) -> StageCost:

@@ -13,7 +13,7 @@ from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
 from vas_tool.planning.completion import amodal_runs, content_runs, engine_run, taken
 from vas_tool.planning.completion import distinct_seeds as distinct_seeds
-from vas_tool.planning.cost import StageCost, cost_of, total
+from vas_tool.planning.cost import StageCost, cost_of, of_one_object, total
 from vas_tool.planning.predicted import with_depth, with_results
 from vas_tool.planning.setup import chosen_engine
 from vas_tool.planning.snapshot import Snapshot
@@ -86,7 +86,10 @@ def choice(snapshot: Snapshot, object_id: int, recipe: Recipe, *, frames: Iterab
 
 def costs_of(runs: Iterable[StageRun]) -> list[StageCost]:
     """What a plan costs, by stage."""
-    return total(run.cost for run in runs)
+    by_object: dict[tuple[int | None, str], list[StageCost]] = {}
+    for run in runs:
+        by_object.setdefault((run.object_id, run.cost.name), []).append(run.cost)
+    return total(map(of_one_object, by_object.values()))
 
 
 # --- the clip's stages --------------------------------------------------------------------------------------------
