@@ -1,14 +1,14 @@
-"""Clicks to modal masks with SAM2. Knows numpy, torch and sam2; nothing of vas_tool.
+"""Modal masks from clicks with SAM2. The package uses numpy, torch and sam2, and nothing of vas_tool.
 
     zoo            the released models: names, files, sizes, licence
     presets        exact or fast: picture size and number format
-    checkpoints    a file of weights -> the package's model
-    preprocessing  a frame -> what the model sees
-    features       what the picture encoder made of frames, kept within a bound, made ahead
-    prompts        what is said about one object on one frame
-    memory         what tracking remembers of one object
-    sam2_network   the package's networks, one call each
-    predictor      prompts -> masks, on one frame and along any length of video: read this first
+    checkpoints    loads a file of weights into sam2's model
+    preprocessing  converts a frame to the model's input
+    features       a bounded cache of encoded frames, filled in advance
+    prompts        the prompts for one object on one frame
+    memory         the memory of tracking one object
+    sam2_network   sam2's networks, one call each
+    predictor      masks from prompts, on one frame and along a video of any length: read this first
 
-Nothing is imported here, so that asking for the zoo does not load torch.
+The package imports nothing here, so that importing the zoo does not load torch.
 """

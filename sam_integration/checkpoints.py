@@ -1,4 +1,4 @@
-"""A file of weights -> the sam2 package's model, ready to answer. Files are never trusted: weights_only=True."""
+"""Loads a file of weights into sam2's model. Files are not trusted: they are read with weights_only=True."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from sam_integration.presets import Preset
 from sam_integration.zoo import MODELS, ModelSpec
 
 BLOCKS_OF_SIZE = {12: "tiny", 16: "small", 24: "base-plus", 48: "large"}
-"""Number of blocks of the picture encoder -> the model's size (the package's configs, ``trunk.stages`` summed)."""
+"""Number of blocks of the picture encoder -> size of the model (the sum of ``trunk.stages`` in sam2's configs)."""
 NEWER_FAMILY_KEY = "obj_ptr_tpos_proj.weight"
-"""Only sam2.1 has it (its configs set ``proj_tpos_enc_in_obj_ptrs``)."""
+"""A key that only sam2.1 has (its configs set ``proj_tpos_enc_in_obj_ptrs``)."""
 
 State = Mapping[str, Any]
 """Parameter name -> tensor."""
 
 
 def require_packages() -> None:
-    """Raises PackageMissing, with the command that helps, when torch, torchvision or sam2 is not installed."""
+    """Raise PackageMissing with the command that installs them when torch, torchvision or sam2 is missing."""
     for package in ("torch", "torchvision", "sam2"):
         if importlib.util.find_spec(package) is None:
             raise PackageMissing(f"the package {package} is not installed; get it with: pip install sam2")
 
 
 def build_model(spec: ModelSpec, preset: Preset, *, device: str) -> Any:
-    """The model of ``spec`` with random weights, as the package builds it, with its post-processing."""
+    """Return the model of ``spec`` with random weights, as sam2 builds it, with its post-processing."""
     require_packages()
     from sam2.build_sam import build_sam2_video_predictor
 
@@ -46,9 +46,9 @@ def build_model(spec: ModelSpec, preset: Preset, *, device: str) -> Any:
 
 
 def load_model(spec: ModelSpec, checkpoint: Path, preset: Preset, *, device: str) -> Any:
-    """The model of ``spec`` with the weights in ``checkpoint`` (the released form: ``{"model": state}``).
+    """Return the model of ``spec`` with the weights in ``checkpoint`` (the released form: ``{"model": state}``).
 
-    Raises CheckpointError, naming the file and what is wrong with it, and PackageMissing.
+    Raises CheckpointError that names the file and what is wrong with it, and PackageMissing.
     """
     require_packages()
     state = read_checkpoint(checkpoint)
@@ -56,19 +56,19 @@ def load_model(spec: ModelSpec, checkpoint: Path, preset: Preset, *, device: str
     _require_fit(model.state_dict(), state, spec=spec, checkpoint=checkpoint)
     model.load_state_dict(state)
     if not device.startswith("cuda"):
-        model.fill_hole_area = 0  # the extension is for CUDA alone: elsewhere it would fail, and warn, on every frame
+        model.fill_hole_area = 0  # the extension needs CUDA: elsewhere it would fail, and warn, on every frame
     return model.to(device).eval()
 
 
 def read_checkpoint(checkpoint: Path) -> State:
-    """The state in a file of the released form. Raises CheckpointError; runs nothing that the file holds."""
+    """Return the state in a file of the released form. No code in the file is run. Raises CheckpointError."""
     import torch
 
     if not checkpoint.is_file():
         raise CheckpointError(f"{checkpoint} does not exist")
     try:
         with warnings.catch_warnings():
-            # About a pickle's age: what is wrong with the file is said below.
+            # A warning about the pickle's protocol; errors in the file are reported below.
             warnings.filterwarnings("ignore", message="Detected pickle protocol")
             content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -97,7 +97,7 @@ def _require_fit(wanted: State, state: State, *, spec: ModelSpec, checkpoint: Pa
 
 
 def recognise(state: State) -> str | None:
-    """The name of the released model that a state belongs to, by its encoder's depth; None when it is none."""
+    """Return the name of the released model of a state, by its encoder's depth; None when it is none."""
     prefix = "image_encoder.trunk.blocks."
     blocks = {key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)}
     family = "sam2.1" if NEWER_FAMILY_KEY in state else "sam2"

@@ -1,4 +1,4 @@
-"""What this package raises on purpose.
+"""The exceptions of this package.
 
 SamError                  catch this to catch them all
 ├── CheckpointError       a file of weights that is missing, damaged, or another model's
@@ -7,11 +7,11 @@ SamError                  catch this to catch them all
 
 
 class SamError(Exception):
-    """The root of all errors of this package. ``str(error)`` is meant for the person."""
+    """Base class of all errors of this package. ``str(error)`` is meant for the user."""
 
 
 class CheckpointError(SamError):
-    """A file of weights that is missing, damaged, or another model's. The message names the file."""
+    """A file of weights is missing, damaged, or belongs to another model. The message names the file."""
 
 
 class PackageMissing(SamError):

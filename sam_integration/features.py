@@ -1,4 +1,4 @@
-"""What the picture encoder made of frames: kept within a bound of bytes, shared by all objects, made ahead."""
+"""Encoded frames: a cache with a bounded size that all objects share, filled in advance."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 from sam_integration.preprocessing import Frames, Picture
 
 Key = tuple[int, int]
-"""The clip's number, the frame's index."""
+"""(number of the clip, frame_index)."""
 
 
 @dataclass(frozen=True)
 class FrameFeatures:
-    """One frame after the picture encoder, as the package's tracking step takes it."""
+    """One encoded frame, in the form of sam2's tracking step."""
 
     levels: tuple[Any, ...]
     """Tensors (height x width, 1, channels), finest first."""
@@ -30,12 +30,12 @@ class FrameFeatures:
 
     @property
     def num_bytes(self) -> int:
-        """What the frame itself takes."""
+        """Bytes of the frame's tensors."""
         return sum(level.numel() * level.element_size() for level in self.levels)
 
 
 class ClipNumbers:
-    """A number for every clip alive. Clips are known by identity and not kept alive."""
+    """Numbers the clips that are alive. Clips are known by identity and are not kept alive."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[weakref.ref[Any], int]] = {}
@@ -43,7 +43,7 @@ class ClipNumbers:
         self._gone: deque[int] = deque()
 
     def of(self, frames: Frames) -> int:
-        """The clip's number; never used again for another clip."""
+        """Return the clip's number, which is never reused."""
         known = self._known.get(id(frames))
         if known is None or known[0]() is not frames:
             known = (weakref.ref(frames, self._forget(id(frames), self._next)), self._next)
@@ -52,14 +52,14 @@ class ClipNumbers:
         return known[1]
 
     def gone(self) -> set[int]:
-        """The numbers of clips that ended since this was last asked."""
+        """Return the numbers of clips that were deleted since the last call."""
         found = set()
         while self._gone:
             found.add(self._gone.popleft())
         return found
 
     def _forget(self, identity: int, number: int) -> Callable[[object], None]:
-        # Runs inside garbage collection, at any moment of any thread: it takes no lock and only leaves a note.
+        # This runs in garbage collection, at any moment in any thread, so it takes no lock and only records the number.
         def forget(_: object) -> None:
             self._gone.append(number)
             known = self._known.get(identity)
@@ -70,7 +70,7 @@ class ClipNumbers:
 
 
 class FeatureCache:
-    """The features of the frames used last. Any thread may ask; a frame is never encoded twice at the same time."""
+    """A cache of the last used frames. Thread-safe; a frame is never encoded twice at the same time."""
 
     def __init__(self, encode: Callable[[Picture], FrameFeatures], *, max_bytes: int, max_frames: int) -> None:
         self._encode, self._max_bytes, self._max_frames = encode, max_bytes, max_frames
@@ -82,21 +82,21 @@ class FeatureCache:
 
     @property
     def num_bytes(self) -> int:
-        """What is held now."""
+        """Bytes in the cache."""
         return self._num_bytes
 
     def number_of(self, frames: Frames) -> int:
-        """The clip's number, for other caches of things that follow from a clip."""
+        """Return the clip's number, for other caches."""
         with self._lock:
             return self._numbers.of(frames)
 
     def holds(self, frames: Frames, frame_index: int) -> bool:
-        """Whether the frame is there at once."""
+        """Return whether the frame is in the cache."""
         with self._lock:
             return (self._numbers.of(frames), frame_index) in self._held
 
     def get(self, frames: Frames, frame_index: int) -> FrameFeatures:
-        """The frame's features: held, awaited from the thread that makes them, or made now."""
+        """Return the frame's features: from the cache, from the thread that encodes them, or encoded now."""
         with self._lock:
             key = (self._numbers.of(frames), frame_index)
             held = self._held.get(key)
@@ -136,7 +136,7 @@ class FeatureCache:
 
 
 class EarlyStart:
-    """Encodes the frames somebody will soon ask for, in a thread that ends when there is nothing left to do."""
+    """Encodes frames in advance, in a thread that ends when nothing is left to do."""
 
     def __init__(self, cache: FeatureCache) -> None:
         self._cache = cache
@@ -146,9 +146,9 @@ class EarlyStart:
         self._num_in_front = 0
 
     def want(self, frames: Frames, frame_indices: list[int]) -> None:
-        """Encode these frames, in this order, in place of what was wanted of this clip before. Returns at once.
+        """Start to encode these frames, in this order. They replace former requests for this clip.
 
-        What is wanted of other clips, by other people, comes after them.
+        Requests for other clips come after them.
         """
         with self._changed:
             others = [item for item in self._wanted if item[0] is not frames]
@@ -160,7 +160,7 @@ class EarlyStart:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """While somebody waits for an answer, no further frame is begun: the processor is theirs."""
+        """Within it, no further frame is started, so that a waiting caller gets the processor."""
         with self._changed:
             self._num_in_front += 1
         try:
@@ -171,7 +171,7 @@ class EarlyStart:
                 self._changed.notify_all()
 
     def join(self, timeout_seconds: float) -> bool:
-        """Wait until there is nothing left to do; False when it took longer."""
+        """Wait until nothing is left to do. Returns False after the timeout."""
         thread = self._thread
         if thread is not None:
             thread.join(timeout_seconds)
@@ -182,7 +182,7 @@ class EarlyStart:
             try:
                 self._cache.get(*item)
             except Exception:
-                # Nobody waits here. Whoever asks for the frame meets the same error and can tell the person.
+                # Nobody waits here. A request for the frame raises the same error, and its caller can report it.
                 continue
 
     def _next(self) -> tuple[Frames, int] | None:

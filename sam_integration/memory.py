@@ -1,4 +1,4 @@
-"""What tracking remembers of one object: the prompted frames near, and the frames just passed. Nothing older."""
+"""The memory of tracking one object: the nearest prompted frames and the latest frames, nothing older."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_CONDITIONING_FRAMES = 16
-"""Of more prompted frames, the nearest count. The package takes all; with hundreds of accepted frames its memory and
-time for one frame would grow with their number. Up to this many the answer is the package's own."""
+"""With more prompted frames, only the nearest count. sam2 uses all, so that memory and time per frame would grow with
+hundreds
+of accepted frames. Up to this number the result equals sam2's own."""
 
 
 @dataclass
 class Remembered:
-    """One frame of one object, as the memory attention reads it."""
+    """One frame of one object in the memory, as the memory attention reads it."""
 
     low_res_logits: Any
     """(1, 1, size / 4, size / 4) float32 tensor."""
@@ -22,28 +23,29 @@ class Remembered:
     object_score: Any
     """(1, 1) tensor, a logit."""
     predicted_iou: Any
-    """(1,) tensor, 0..1. Read only with the answer: a number taken earlier would make a GPU wait under way."""
+    """(1,) tensor, 0..1. It is read only with the result, because reading it earlier would make the GPU wait."""
     spatial: Any = None
     """(1, channels, height, width) bfloat16 tensor; None until encoded, or when out of reach."""
     position: Any = None
-    """Positional encoding of ``spatial``: the same for every frame."""
+    """Positional encoding of ``spatial``, the same for every frame."""
 
     def as_package_output(self) -> dict[str, Any]:
-        """Under the keys of the package's state.
+        """Return the frame under the keys of sam2's state.
 
-        In float32: the package hands over bfloat16, which becomes the same float32 next to a pointer, and fails
-        without one (on frames before the first prompt).
+        It is float32. sam2 passes bfloat16, which becomes the same float32 next to a pointer, and fails without one, on
+        frames
+        before the first prompt.
         """
         spatial = None if self.spatial is None else self.spatial.float()
         return {"maskmem_features": spatial, "maskmem_pos_enc": self.position, "obj_ptr": self.pointer}
 
 
 class ObjectMemory:
-    """One object on its way through the frames, in one direction."""
+    """The memory of one object that is tracked in one direction."""
 
     def __init__(self, model: Any, *, prompted: Sequence[int], recall: Callable[[int], Remembered]) -> None:
-        """``recall`` gives a prompted frame, with its spatial memory; it is called when the frame comes near."""
-        # Seen from the frame just passed, so that it can be asked for again; the next one needs one frame less.
+        """``recall`` returns a prompted frame with its spatial memory. It is called when the frame is near."""
+        # Relative to the last frame, so that it can be requested again; the next frame needs one frame less.
         stride = model.memory_temporal_stride_for_eval
         self._spatial_reach = max(1, (model.num_maskmem - 2) * stride + 2)
         self._pointer_reach = max(self._spatial_reach, model.max_obj_ptrs_in_encoder)
@@ -53,9 +55,9 @@ class ObjectMemory:
         self._passed: dict[int, Remembered] = {}
 
     def view(self, frame_index: int) -> dict[str, dict[int, dict[str, Any]]]:
-        """What the package's tracking step looks back to from a frame: its ``output_dict``."""
+        """Return the ``output_dict`` of sam2's tracking step for a frame."""
         near = self._near(frame_index)
-        # In the order of the prompts: the package adds up attention in that order, and floats feel it.
+        # In the order of the prompts: sam2 sums attention in that order, which affects rounding.
         self._conditioning = {
             i: self._conditioning[i] if i in self._conditioning else self._recall(i)
             for i in self._prompted
@@ -67,7 +69,7 @@ class ObjectMemory:
         }
 
     def _near(self, frame_index: int) -> set[int]:
-        """The prompted frames that the step selects, and those within its reach that it takes as passed frames."""
+        """Return the prompted frames that the step selects, and those in its range that it uses as latest frames."""
         if self._limit < 0 or len(self._prompted) <= self._limit:
             return set(self._prompted)
         from sam2.modeling.sam2_utils import select_closest_cond_frames
@@ -76,7 +78,7 @@ class ObjectMemory:
         return set(selected) | {i for i in others if abs(i - frame_index) <= self._pointer_reach}
 
     def remember(self, frame_index: int, remembered: Remembered) -> None:
-        """Add the frame just passed and let go of what no later frame reaches back to."""
+        """Add the last frame, and remove frames that no later frame needs."""
         self._passed[frame_index] = remembered
         for i in list(self._passed):
             if abs(i - frame_index) >= self._spatial_reach:

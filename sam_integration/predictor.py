@@ -1,13 +1,15 @@
-"""Prompts -> masks, on one frame and along any length of video, with the sam2 package's model.
+"""Masks from prompts, on one frame and along a video of any length, with sam2's model.
 
-The package's own video predictor reads every frame before the first click and keeps every frame's memory. This one
-reads a frame when it is needed and keeps what the model looks back to. The networks, and the order in which they are
-asked, are the package's: in float32 on a CPU the answers are the same, bit for bit (tests/test_sam2_exact.py).
+sam2's own video predictor reads every frame before the first click and keeps every frame's memory. This one reads a
+frame
+when it is needed and keeps only what the model looks back to. The networks and the order of their calls are sam2's: in
+float32 on a CPU the results are equal, bit for bit (tests/test_sam2_exact.py).
 
-Each direction is answered as a fresh state of the package is that goes this way alone. The package, sent back after it
-went forth, also looks at what it saw on the way forth; here an answer does not depend on what was asked before it.
+Each direction equals that of a new state of sam2. In sam2, tracking backwards after tracking forwards also uses the
+memory of
+the first pass; here a result does not depend on earlier requests.
 
-A frame that was prompted is a reference for all others, in both directions, whether it was tracked before or not.
+A prompted frame is a reference for all others, in both directions, whether it was tracked before or not.
 """
 
 from __future__ import annotations
@@ -24,17 +26,19 @@ from sam_integration.prompts import Answer, FramePrompt, Step
 from sam_integration.sam2_network import Network, Place
 
 FEATURE_BYTES = 512 * 2**20
-"""Bound of the kept features: thirty frames at 1024 (17 MB each)."""
+"""Most bytes of cached features: thirty frames at 1024 (17 MB each)."""
 FEATURE_FRAMES = 64
-"""Bound of their number, for small pictures: what is kept must not follow the clip's length."""
+"""Most cached frames, for small pictures, so that the cache does not grow with the clip's length."""
 MAX_ASKED = 64
-"""Answers to prompts that are kept, so that one more click is one more step: about 1 MB each at 1024."""
+"""Most cached results of prompts, about 1 MB each at 1024, so that one more click is one more step."""
 AHEAD = (0, 1, -1)
-"""What is encoded ahead, seen from the frame on screen."""
+"""Frames that are encoded in advance, relative to the frame on the screen."""
 
 
 class Predictor:
-    """One model at work. Calls to ``answer`` and ``track`` must not overlap; ``prepare`` may be called at any time."""
+    """A predictor with one model. Calls to ``answer`` and ``track`` must not overlap; ``prepare`` may be called at
+    any time.
+    """
 
     def __init__(
         self,
@@ -44,7 +48,7 @@ class Predictor:
         feature_bytes: int = FEATURE_BYTES,
         max_conditioning_frames: int = MAX_CONDITIONING_FRAMES,
     ) -> None:
-        """``model`` comes from ``checkpoints``; ``bfloat16`` computes in it where torch finds it safe (autocast)."""
+        """``model`` comes from ``checkpoints``. ``bfloat16`` uses bfloat16 where torch's autocast allows it."""
         model.max_cond_frames_in_attn = max_conditioning_frames
         self._network = Network(model, bfloat16=bfloat16)
         self._features = FeatureCache(self._network.encode, max_bytes=feature_bytes, max_frames=FEATURE_FRAMES)
@@ -52,28 +56,29 @@ class Predictor:
         self._asked: OrderedDict[tuple[object, ...], Remembered] = OrderedDict()
 
     def prepare(self, frames: Frames, frame_index: int) -> None:
-        """Let the picture encoder run ahead for a frame and its neighbours, in the background. Returns at once."""
+        """Start to encode a frame and its neighbours in the background."""
         wanted = [frame_index + step for step in AHEAD if 0 <= frame_index + step < len(frames)]
         self._ahead.want(frames, wanted)
 
     def is_ready(self, frames: Frames, frame_index: int) -> bool:
-        """Whether an answer on the frame need not wait for the picture encoder."""
+        """Return whether the frame is encoded."""
         return self._features.holds(frames, frame_index)
 
     def finish(self, timeout_seconds: float = 60.0) -> bool:
-        """Wait until nothing is encoded ahead any more; False when that takes longer."""
+        """Wait until the background has nothing left to encode. Returns False after the timeout."""
         return self._ahead.join(timeout_seconds)
 
     def answer(self, frames: Frames, frame_index: int, prompt: FramePrompt) -> Answer:
-        """The object's mask on one frame, from what was said there alone."""
+        """Return the object's mask on one frame from its prompts alone."""
         with self._ahead.paused():
             return self._to_answer(self._ask(frames, frame_index, prompt), frame_index, frames)
 
     def track(self, frames: Frames, prompts: Mapping[int, FramePrompt], frame_indices: range) -> Iterator[Answer]:
-        """The object's mask on each of ``frame_indices``, in their order (a negative step tracks backwards).
+        """Yield the object's mask on each of ``frame_indices``, in their order (a negative step tracks backwards).
 
-        ``prompts`` maps frame indices to what was said there; its order is the order of the prompts, and its values
-        are read when the tracker comes near. Raises ValueError when it is empty.
+        ``prompts`` maps frame indices to prompts. Its order is that of the prompts, and its values are read when
+        tracking is
+        near. Raises ValueError when it is empty.
         """
         if not prompts:
             raise ValueError("nothing is prompted")
@@ -93,7 +98,7 @@ class Predictor:
             yield answer
 
     def _ask(self, frames: Frames, frame_index: int, prompt: FramePrompt) -> Remembered:
-        """A prompted frame: one step for each thing said, each correcting the one before."""
+        """Return the result on a prompted frame: one step for each prompt, which corrects the one before."""
         place = Place(frame_index, len(frames), size_wh=frames.size_wh)
         key: tuple[object, ...] = (self._features.number_of(frames), frame_index)
         found: Remembered | None = None
@@ -114,14 +119,14 @@ class Predictor:
             self._asked.popitem(last=False)
 
     def _reference(self, frames: Frames, frame_index: int, prompt: FramePrompt) -> Remembered:
-        """A prompted frame with its spatial memory, for the frames that look back to it."""
+        """Return a prompted frame with its spatial memory, for frames that look back to it."""
         found = self._ask(frames, frame_index, prompt)
         if found.spatial is None:
             self._network.memorise(found, self._features.get(frames, frame_index))
         return found
 
     def _to_answer(self, found: Remembered, frame_index: int, frames: Frames) -> Answer:
-        """Comes last: here the work of a GPU is waited for."""
+        """Return the result as an answer. It comes last, because it waits for the GPU."""
         return Answer(
             frame_index,
             self._network.logits(found, frames.size_wh),

@@ -1,4 +1,4 @@
-"""Exact or fast: the picture size and the number format that a model works with."""
+"""Presets: the picture size and the number format of a model, exact or fast."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 FAST_IMAGE_SIZE = 448
-"""The released models' own is 1024. At 448 every stage of the picture encoder divides into its windows (8, 4, 14, 7
-patches) without padding: at 512 the third stage would do 72 % more work for nothing."""
+"""Side of the input of fast models. That of the released models is 1024. At 448, every stage of the picture encoder
+divides
+into its windows (8, 4, 14, 7 patches) without padding. At 512, padding would add 72 % to the work of the third
+stage."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """How a model is run. ``EXACT`` gives the sam2 package's own answers."""
+    """How a model is run. ``EXACT`` gives sam2's own results."""
 
     name: str
     image_size: int | None
-    """Side of the square that frames are scaled to, in pixels; None keeps the model's own (1024)."""
+    """Side of the square input in pixels; None keeps the model's own (1024)."""
     bfloat16_on_cpu: bool
-    """Whether to compute in bfloat16 where the processor has instructions for it."""
+    """Whether to compute in bfloat16 on processors with instructions for it."""
 
 
 EXACT = Preset("exact", image_size=None, bfloat16_on_cpu=False)
@@ -26,10 +28,10 @@ FAST = Preset("fast", image_size=FAST_IMAGE_SIZE, bfloat16_on_cpu=True)
 
 
 def uses_bfloat16(preset: Preset, device_type: str) -> bool:
-    """Whether a model of this preset computes in bfloat16 on ``cuda``, ``mps`` or ``cpu``.
+    """Return whether a model of this preset computes in bfloat16 on ``cuda``, ``mps`` or ``cpu``.
 
-    On CUDA wherever the GPU has it, as in the package's own examples; on MPS never (its numbers drift:
-    facebookresearch/sam2 #34).
+    On CUDA it does if the GPU supports it, as in sam2's own examples; on MPS never, because results drift there
+    (facebookresearch/sam2 #34).
     """
     if device_type == "cuda":
         return _gpu_has_bfloat16()
@@ -45,13 +47,13 @@ def _gpu_has_bfloat16() -> bool:
 def _processor_has_bfloat16() -> bool:
     import torch
 
-    # Both are private in torch; where they are gone, the slower float32 is the safe answer.
+    # Both functions are private in torch. If they are missing, the slower float32 is used.
     checks: list[Any] = [getattr(torch.cpu, n, None) for n in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
     return any(check() for check in checks if check is not None)
 
 
 def best_device() -> str:
-    """``cuda`` where there is one, else ``mps``, else ``cpu``."""
+    """Return the best device: ``cuda``, else ``mps``, else ``cpu``."""
     import torch
 
     if torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""What is said about one object on one frame, and the order in which the model hears it."""
+"""The prompts for one object on one frame, and the order in which the model gets them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Logits = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Point:
-    """A click in the frame's pixels; x to the right, y down."""
+    """A click in pixels of the frame, x to the right, y down."""
 
     x: float
     y: float
@@ -25,7 +25,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Step:
-    """What the model is asked at once: a mask to take as it is, or a box and points that correct what it said last."""
+    """The prompts of one step: a mask that is used unchanged, or a box and points that correct the last result."""
 
     points: tuple[Point, ...] = ()
     box_xyxy: tuple[float, float, float, float] | None = None
@@ -34,22 +34,22 @@ class Step:
 
 @dataclass(frozen=True)
 class FramePrompt:
-    """Everything said about one object on one frame."""
+    """All prompts for one object on one frame."""
 
     points: tuple[Point, ...] = ()
-    """In the order they were made."""
+    """Clicks in the order in which they were made."""
     box_xyxy: tuple[float, float, float, float] | None = None
     mask: Mask | None = None
-    """(H, W) bool: taken as it is where there is nothing else, else the start that box and points correct."""
+    """(H, W) bool mask. It is used unchanged if there is no other prompt; otherwise the box and points correct it."""
 
     def __post_init__(self) -> None:
         if not self.points and self.box_xyxy is None and self.mask is None:
             raise ValueError("a prompt needs a point, a box or a mask")
 
     def steps(self) -> Iterator[Step]:
-        """As a person works with the package: the mask, the box, then one point after the other.
+        """Yield the steps: the mask, the box, then one point after the other.
 
-        Every step repeats the points so far, and the model sees its last answer with it.
+        Every step repeats the earlier points, and the model gets its last result with it.
         """
         if self.mask is not None:
             yield Step(mask=self.mask)
@@ -61,23 +61,23 @@ class FramePrompt:
 
 @dataclass(frozen=True)
 class Answer:
-    """The model's mask on one frame, and what it thinks of it."""
+    """The model's mask on one frame, with its scores."""
 
     frame_index: int
     logits: Logits
     object_score: float
-    """Logit: > 0 when the model sees the object on the frame. -10 or 10 for a mask that was given."""
+    """Logit, above 0 when the model sees the object on the frame; -10 or 10 for a given mask."""
     predicted_iou: float
-    """0..1: how well the model believes the mask to fit; 1 for a mask that was given."""
+    """The model's estimate of the mask's IoU, 0..1; 1 for a given mask."""
 
     @property
     def mask(self) -> Mask:
-        """(H, W) bool."""
+        """The (H, W) bool mask."""
         found: Mask = self.logits > 0
         return found
 
     @property
     def certainty(self) -> float:
-        """0..1: the chance that the object is where the mask says; that it is hidden, when the mask is empty."""
+        """Probability, 0..1, that the object is where the mask is; for an empty mask, that it is hidden."""
         present = 1.0 / (1.0 + float(np.exp(-self.object_score)))
         return present * min(1.0, max(0.0, self.predicted_iou)) if self.object_score > 0 else 1.0 - present

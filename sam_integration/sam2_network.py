@@ -1,4 +1,4 @@
-"""The sam2 package's networks, one call each: the only place that knows the names and shapes inside the package."""
+"""sam2's networks, one call each. Only this module knows the names and shapes inside sam2."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from sam_integration.preprocessing import Picture, model_input
 from sam_integration.prompts import Logits, Mask, Step
 
 TOP_LEFT, BOTTOM_RIGHT = 2, 3
-"""The package's labels for the corners of a box; a click is 1 or 0."""
+"""sam2's labels of the corners of a box. A click has the label 1 or 0."""
 LOGIT_BOUND = 32.0
-"""Of an earlier answer that is corrected (sam2_video_predictor.add_new_points_or_box)."""
+"""Bound of the logits of a result that is corrected (sam2_video_predictor.add_new_points_or_box)."""
 
 SizeWH = tuple[int, int]
 """Width, height in pixels."""
 Memories = dict[str, dict[int, dict[str, Any]]]
-"""The package's ``output_dict``: what a step looks back to."""
+"""sam2's ``output_dict``: the frames in the memory of a step."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """The frame that a step is about."""
+    """The frame of a step."""
 
     frame_index: int
     num_frames: int
@@ -36,7 +36,7 @@ class Place:
 
 
 class Network:
-    """One model. No call changes another's answer, so any thread may call at any time."""
+    """One model. Calls do not affect each other, so any thread may call at any time."""
 
     def __init__(self, model: Any, *, bfloat16: bool) -> None:
         self.model = model
@@ -46,7 +46,7 @@ class Network:
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """No gradients, and bfloat16 where torch's autocast finds it safe, if that was asked for."""
+        """Within it, there are no gradients, and, if requested, bfloat16 where torch's autocast allows it."""
         import torch
 
         kind = self.model.device.type
@@ -55,16 +55,16 @@ class Network:
             yield
 
     def encode(self, picture: Picture) -> FrameFeatures:
-        """The picture encoder: by far the most work of a first click."""
+        """Run the picture encoder, which is most of the work of a first click."""
         with self.computing():
             tensor = model_input(picture, self.model.image_size).to(self.model.device)
             _, levels, positions, sizes_hw = self.model._prepare_backbone_features(self.model.forward_image(tensor))
             if self._picture_position is None:
-                self._picture_position = positions[-1]  # depends on the size only; one copy serves every frame
+                self._picture_position = positions[-1]  # depends only on the size; all frames share one copy
             return FrameFeatures(tuple(levels), self._picture_position, tuple(sizes_hw))
 
     def ask(self, features: FrameFeatures, step: Step, place: Place, *, before: Remembered | None) -> Remembered:
-        """The mask for what was said on a frame, without any memory; ``before`` is the answer that it corrects."""
+        """Return the mask from the prompts of a frame, without memory. ``before`` is the result that they correct."""
         with self.computing():
             outputs = self._step(
                 features,
@@ -78,7 +78,7 @@ class Network:
             return self._remembered(outputs)
 
     def follow(self, features: FrameFeatures, memories: Memories, place: Place) -> Remembered:
-        """The mask on a frame that nobody said anything about, with its spatial memory."""
+        """Return the mask on a frame without prompts, with its spatial memory."""
         with self.computing():
             outputs = self._step(features, place, memories=memories, is_init_cond_frame=False)
             found = self._remembered(outputs)
@@ -86,14 +86,14 @@ class Network:
         return found
 
     def memorise(self, found: Remembered, features: FrameFeatures) -> None:
-        """Add the spatial memory to the answer on a prompted frame."""
+        """Add the spatial memory to the result on a prompted frame."""
         size = (self.model.image_size, self.model.image_size)
         with self.computing():
             logits = _scaled(found.low_res_logits, size_hw=size)
             self._add_memory(found, features, high_res_logits=logits, from_person=True)
 
     def logits(self, found: Remembered, size_wh: SizeWH) -> Logits:
-        """(H, W) float32 of the frame's size."""
+        """Return (H, W) float32 logits of the frame's size."""
         with self.computing():
             scaled = found.low_res_logits
             if tuple(scaled.shape[-2:]) != size_wh[::-1]:
@@ -101,7 +101,9 @@ class Network:
             return np.asarray(scaled[0, 0].float().cpu().numpy(), dtype=np.float32)
 
     def _step(self, features: FrameFeatures, place: Place, *, memories: Memories, **inputs: Any) -> Any:
-        """(multimasks, _, ious, low_res_masks, high_res_masks, pointer, object_score) of ``_forward_sam_heads``."""
+        """Return ``_forward_sam_heads``' (multimasks, _, ious, low_res_masks, high_res_masks, pointer,
+        object_score).
+        """
         absent = dict.fromkeys(("point_inputs", "mask_inputs", "prev_sam_mask_logits"))
         _, outputs, _, _ = self.model._track_step(
             frame_idx=place.frame_index,
@@ -121,7 +123,7 @@ class Network:
             from sam2.utils.misc import fill_holes_in_mask_scores
 
             low_res_logits = fill_holes_in_mask_scores(low_res_logits, self.model.fill_hole_area)
-        # Of several masks the package takes the one of the highest predicted IoU.
+        # Of several masks sam2 uses the one with the highest predicted IoU.
         return Remembered(low_res_logits, pointer, object_score, predicted_iou=ious.amax(dim=-1))
 
     def _add_memory(
@@ -141,20 +143,20 @@ class Network:
         found.spatial, found.position = spatial.to(torch.bfloat16), self._memory_position
 
     def _points(self, step: Step, size_wh: SizeWH) -> dict[str, Any]:
-        """Box and points as the package takes them: in pixels of the square it looks at."""
+        """Return the box and points in sam2's form: in pixels of its square input."""
         import torch
 
         corners = [] if step.box_xyxy is None else [step.box_xyxy[:2], step.box_xyxy[2:]]
         labels = [TOP_LEFT, BOTTOM_RIGHT][: len(corners)] + [int(point.positive) for point in step.points]
         points = torch.tensor([*corners, *((p.x, p.y) for p in step.points)], dtype=torch.float32)[None]
-        points = points / torch.tensor(size_wh) * self.model.image_size  # the order of operations is the package's
+        points = points / torch.tensor(size_wh) * self.model.image_size  # the order of operations is sam2's
         return {
             "point_coords": points.to(self.model.device),
             "point_labels": torch.tensor(labels, dtype=torch.int32)[None].to(self.model.device),
         }
 
     def _mask(self, mask: Mask) -> Any:
-        """(1, 1, size, size) float32 of 0 and 1."""
+        """Return (1, 1, size, size) float32 of 0 and 1."""
         import torch
 
         size = (self.model.image_size, self.model.image_size)

@@ -1,11 +1,11 @@
-"""The released models: what they are called, where their weights are, what they weigh."""
+"""The released models: names, places of the weights, sizes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 LICENCE = "Apache-2.0"
-"""Of code and checkpoints alike (facebookresearch/sam2, README, section License)."""
+"""Licence of the code and the checkpoints (facebookresearch/sam2, README, section License)."""
 
 
 @dataclass(frozen=True)
@@ -16,17 +16,17 @@ class ModelSpec:
     config: str
     """Configuration inside the sam2 package."""
     repo_id: str
-    """On the Hugging Face hub."""
+    """Repository on the Hugging Face hub."""
     file_name: str
     million_parameters: float
-    """From the table in facebookresearch/sam2's README."""
+    """Millions of parameters, from the table in facebookresearch/sam2's README."""
     overrides: tuple[str, ...] = ()
-    """Changes to the configuration, as hydra takes them; the released models need none."""
+    """Changes to the configuration in hydra's form. The released models need none."""
     licence: str = LICENCE
 
     @property
     def num_megabytes(self) -> int:
-        """About how large the file is: four bytes a parameter."""
+        """Approximate size of the file in megabytes: four bytes per parameter."""
         return round(self.million_parameters * 4)
 
 
@@ -50,4 +50,4 @@ MODELS: tuple[ModelSpec, ...] = (
     _model("sam2", "small", "s", million_parameters=46.0),
     _model("sam2", "tiny", "t", million_parameters=38.9),
 )
-"""Best first: the newer family, then by size."""
+"""The models, best first: the newer family, then by size."""

@@ -1,7 +1,7 @@
-"""The browser tool: Gradio blocks, the workbench, and the routes that feed it. Holds no logic.
+"""The browser tool: Gradio blocks, the workbench, and its routes. It holds no logic.
 
-What has to be said to Gradio and to what it pulls in is said here: any module of this package may be the first to
-import it.
+Settings for Gradio and its dependencies are made here, because any module of this package may be the first to import
+it.
 """
 
 import os
@@ -9,6 +9,6 @@ import os
 from vas_tool.ui.gradio_stubs import leave_stubs_alone
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-# Around every event Gradio asks matplotlib for its backend; unless told, that imports pyplot: 0.7 s for nothing.
+# Gradio asks matplotlib for its backend at every event. Without this setting, that imports pyplot, which takes 0.7 s.
 os.environ.setdefault("MPLBACKEND", "agg")
 leave_stubs_alone()

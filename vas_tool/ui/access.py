@@ -1,4 +1,4 @@
-"""Who may come in: under a known name only, nothing that another web site asks for, and only with the secret."""
+"""Access rules: only under a known host name, not for pages of other sites, and only with the secret."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from starlette.requests import HTTPConnection
 from vas_tool.errors import InputError
 
 ANY_ADDRESS = ("", "0.0.0.0", "::")
-"""As a host to listen on: all addresses of this computer."""
+"""Hosts to listen on that mean all addresses of this computer."""
 
 USUAL_PORTS = {80: None, 443: None}
-"""Browsers leave them out."""
+"""Default ports, which browsers omit."""
 
 PLACE = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]\\,]+)(?::(?P<port>\d{1,5}))?")
 LEADS_NOWHERE = "cross-site", "same-site"
-"""What ``Sec-Fetch-Site`` says of requests that another site's page makes. No script can write that header."""
+"""Values of ``Sec-Fetch-Site`` in requests from another site's page. No script can set that header."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A host as ``Host`` and ``Origin`` name it. ``port`` is None for the usual ones."""
+    """A host as in ``Host`` and ``Origin``. ``port`` is None for the default ports."""
 
     name: str
     port: int | None
 
     @classmethod
     def read(cls, text: str) -> Place | None:
-        """``example.org:8080``, ``[::1]:7860``; None when it is none."""
+        """Return the host of a text such as ``example.org:8080`` or ``[::1]:7860``; None when it is none."""
         found = PLACE.fullmatch(text.strip())
         if found is None:
             return None
@@ -43,21 +43,21 @@ class Place:
 
     @classmethod
     def of_origin(cls, origin: str) -> Place | None:
-        """``http://example.org``; None for ``null`` and all else."""
+        """Return the host of an origin such as ``http://example.org``; None for ``null`` and everything else."""
         scheme, _, place = origin.partition("://")
         return cls.read(place) if scheme in ("http", "https") else None
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request is not answered, in words that say what to do."""
+    """The reason why a request is refused, in words that say what to do."""
 
     status: int
     words: str
 
 
 class Access:
-    """The rules, the same for every route. Thread-safe."""
+    """The access rules of every route. Thread-safe."""
 
     def __init__(
         self,
@@ -68,10 +68,12 @@ class Access:
         login: str | None = None,
         root_path: str = "",
     ) -> None:
-        """``allowed`` are further names of this server; ``token`` the secret, None for no secret; ``login`` is
-        ``USER:PASSWORD`` instead of a token; ``root_path`` is where a proxy shows the page, such as ``/vas``.
+        """Set the rules.
 
-        Raises InputError for what is none of that.
+        ``allowed`` are further host names of this server. ``token`` is the secret; None means no secret. ``login`` is
+        ``USER:PASSWORD`` instead of a token. ``root_path`` is the path at which a proxy shows the page, such as
+        ``/vas``. Raises
+        InputError for invalid values.
         """
         self.host, self.login = host, login
         self.token = None if login else token
@@ -86,9 +88,9 @@ class Access:
     # --- under which name it was asked ----------------------------------------------------------------------------
 
     def refusal(self, request: HTTPConnection) -> Refusal | None:
-        """Why nothing is answered at all: an unknown name, or another site's page. None when all is well.
+        """Return why a request is refused: an unknown host name, or another site's page. None when it is allowed.
 
-        A page of another site can be given a name that leads here (DNS rebinding); its requests tell that name.
+        Another site can make its name resolve to this server (DNS rebinding); its requests carry that name.
         """
         asked = [request.headers.getlist("host"), request.headers.getlist("x-forwarded-host")]
         if len(asked[0]) != 1:
@@ -105,10 +107,10 @@ class Access:
         return None
 
     def knows(self, name: str) -> bool:
-        """Whether it is a name of this server."""
+        """Return whether a host name is one of this server."""
         if self._is_loopback(name) or name in (self.host.lower(), *(place.name for place in self._allowed)):
             return True
-        return self.host in ANY_ADDRESS and _address(name) is not None  # a number cannot be made to lead elsewhere
+        return self.host in ANY_ADDRESS and _address(name) is not None  # a numeric address cannot be rebound
 
     @staticmethod
     def _is_loopback(name: str) -> bool:
@@ -117,7 +119,7 @@ class Access:
 
     def _is_foreign(self, request: HTTPConnection) -> bool:
         headers, site = request.headers, request.headers.get("sec-fetch-site")
-        if site in LEADS_NOWHERE:  # a link to the page may be followed, nothing else
+        if site in LEADS_NOWHERE:  # only a link to the page may be followed
             followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
             return not (followed and request.scope["method"] in ("GET", "HEAD") and request.scope["path"] == "/")
         if "origin" not in headers:
@@ -133,27 +135,27 @@ class Access:
     # --- with which secret ----------------------------------------------------------------------------------------
 
     def admits(self, request: HTTPConnection) -> bool:
-        """Whether the request brings the secret: as a password, or in the cookie that the address was changed for."""
+        """Return whether the request carries the secret, as a password or in the cookie."""
         if self.login is not None:
             return _same(_basic(request.headers.get("authorization", "")), self.login)
         return self.token is None or _same(request.cookies.get(self.cookie(request), ""), self.token)
 
     def takes(self, token: str) -> bool:
-        """Whether it is the secret, or a ticket; a ticket is taken once."""
+        """Return whether a token is the secret or an unused ticket. A ticket is valid once."""
         if token in self._tickets:
             self._tickets.discard(token)
             return True
         return self.token is not None and _same(token, self.token)
 
     def ticket(self) -> str:
-        """A secret that is good for one visit: a browser's command line can be read by others of this computer."""
+        """Return a secret for one visit, because other users of this computer can read a browser's command line."""
         made = secrets.token_urlsafe(32)
         self._tickets.add(made)
         return made
 
     @staticmethod
     def cookie(request: HTTPConnection) -> str:
-        """The cookie's name. Cookies are the same for all ports of a host: two servers must not overwrite theirs."""
+        """Return the cookie's name. It holds the port, because all ports of a host share their cookies."""
         place = Place.read(request.headers.get("host", ""))
         return f"vas-tool-{place.port if place and place.port else 'page'}"
 

@@ -1,4 +1,4 @@
-"""The gate before every route, ours and Gradio's: see ``Access`` for who is let in. No answer may be framed."""
+"""Checks every request, to our routes and Gradio's, by the rules of ``Access``. No answer may be framed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from vas_tool.ui.access import Access
 from vas_tool.ui.uploads import UPLOAD_ROUTE
 
 BODY_LIMIT = 4 << 20
-"""Bytes of a request; the longest strokes take a tenth of it. Uploads have their own limit."""
+"""Most bytes of a request. The longest strokes take a tenth of it. Uploads have their own limit."""
 
 ICON = "/favicon.ico"
-"""Browsers ask for it beside the prefix as well, without a cookie; it is Gradio's, and tells nothing."""
+"""Path of the icon, which browsers request without prefix and cookie. It is Gradio's and reveals nothing."""
 
 COOKIE_SECONDS = 30 * 24 * 3600
 
@@ -47,10 +47,10 @@ SERVED_BELOW = (
     "/svelte/",
     "/gradio_api/run/",
 )
-"""What this page needs. Gradio has more routes (files, proxies, recordings, monitoring): they are shut."""
+"""Routes that this page needs. Gradio's other routes (files, proxies, recordings, monitoring) are closed."""
 
 EVENTS = ("/gradio_api/queue/join", "/gradio_api/run/")
-"""Gradio's routes that take the values of components."""
+"""Gradio's routes that receive the values of components."""
 
 ENTRANCE = """<!doctype html><title>vas-tool</title>
 <body style="font: 16px system-ui, sans-serif; max-width: 34em; margin: 12vh auto; padding: 0 1em">
@@ -63,15 +63,15 @@ this computer can use your projects. Or paste the secret here:</p>
 
 
 class AccessMiddleware:
-    """ASGI middleware."""
+    """ASGI middleware that refuses requests without access."""
 
     def __init__(self, app: ASGIApp, *, access: Access, knows_upload: Callable[[str], bool]) -> None:
-        """``knows_upload`` tells whether a path is that of a file this server was sent."""
+        """``knows_upload`` returns whether a path is that of a file that was uploaded to this server."""
         self._app, self._access, self._knows_upload = app, access, knows_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, or say why not."""
-        if scope["type"] == "websocket":  # the page uses none
+        """Pass the request on, or answer with the reason for the refusal."""
+        if scope["type"] == "websocket":  # the page uses no websockets
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -81,7 +81,7 @@ class AccessMiddleware:
                 await self._answer(Request(scope, receive), _Framed(send))
 
     def _without_prefix(self, scope: Scope) -> Scope:
-        """As behind a proxy that takes the prefix off; some leave it on."""
+        """Return the request without the prefix, which some proxies remove and others leave."""
         prefix, path = self._access.root_path, str(scope["path"])
         if not prefix or not f"{path}/".startswith(f"{prefix}/"):
             return scope
@@ -105,7 +105,7 @@ class AccessMiddleware:
         await (answer or self._app)(scope, receive, send)
 
     def _entrance(self, request: Request) -> Response | None:
-        """What whoever has no secret sees; the secret in the address is changed for a cookie. None: come in."""
+        """Return the answer to a visitor without the secret; None with it. A secret in the address becomes a cookie."""
         token = request.query_params.get("token")
         if token is not None and request.url.path == "/" and self._access.takes(token):
             return self._cookie(request)
@@ -120,7 +120,7 @@ class AccessMiddleware:
 
     def _cookie(self, request: Request) -> Response:
         others = urlencode(list(_others(request)))
-        # Relative to what the browser asked for, whatever the prefix.
+        # Relative to the requested address, for any prefix.
         answer = RedirectResponse(f"./?{others}" if others else "./", 303)
         if self._access.token is not None:
             name, path = self._access.cookie(request), self._access.root_path or "/"
@@ -136,7 +136,9 @@ class AccessMiddleware:
         return None if path in SERVED or path.startswith(SERVED_BELOW) else PlainTextResponse("not found", 404)
 
     def _checked(self, body: bytes) -> bytes | None:
-        """The event as it was read here, so that nobody reads it otherwise; None when it names a foreign file."""
+        """Return the event as it was parsed here, so that it is not parsed differently later; None if it names a
+        foreign file.
+        """
         try:
             event = json.loads(body)
         except (ValueError, RecursionError):
@@ -145,14 +147,14 @@ class AccessMiddleware:
 
 
 def _said(request: Request, words: str, status: int) -> Response:
-    """An answer in the form in which the page's scripts look for words."""
+    """Return an answer with words in the form that the page's scripts expect."""
     if request.scope["path"].startswith(("/api/", *EVENTS)):
         return JSONResponse({"detail": words}, status)
     return PlainTextResponse(words, status)
 
 
 class _Framed:
-    """Sends answers with the headers that every answer has."""
+    """Sends answers with the headers of every answer."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -170,7 +172,7 @@ def _others(request: Request) -> Iterator[tuple[str, str]]:
 
 
 async def _body(request: Request) -> bytes | None:
-    """The whole body, or None when it is too long."""
+    """Return the whole body, or None when it is too long."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
@@ -181,7 +183,7 @@ async def _body(request: Request) -> bytes | None:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """``receive`` for an application that has not seen the body yet."""
+    """Return a ``receive`` that delivers the body again."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
@@ -191,7 +193,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 
 def _paths(value: Any) -> Iterator[str]:
-    """Everything in a JSON value that Gradio could take for the path of a file."""
+    """Yield all texts in a JSON value that Gradio could use as the path of a file."""
     waiting = [value]
     while waiting:
         item = waiting.pop()

@@ -1,4 +1,4 @@
-"""What the browser can ask for: a name and plain arguments -> a method of the session -> a few plain values."""
+"""The actions of the browser: each calls a method of the session with plain arguments and returns plain values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Answer = dict[str, Any]
 
 
 def perform(session: Session, name: str, arguments: Arguments) -> Answer:
-    """Do one thing. Raises PromptError for an unknown name or missing arguments, and what the session raises."""
+    """Perform an action. Raises PromptError for an unknown name or missing arguments, and errors of the session."""
     if name not in ACTIONS:
         raise PromptError(f"there is no action {name!r}; reload the page")
     try:
@@ -71,11 +71,11 @@ def _place(session: Session, a: Arguments) -> Answer:
 
 
 ENVELOPE = frozenset(("action", "seq", "client", "since", "frame"))
-"""What every request may hold beside its arguments."""
+"""Keys that every request may hold beside its arguments."""
 
 
 def _known(arguments: Arguments, *names: str) -> Arguments:
-    """Those of the arguments. Raises PromptError for others: they would be dropped in silence."""
+    """Return the named arguments. Raises PromptError for others, which would otherwise be ignored."""
     if strange := sorted(set(arguments) - ENVELOPE - set(names)):
         raise PromptError(f"the action {arguments.get('action')} does not take {', '.join(strange)}; reload the page")
     return {name: arguments[name] for name in names if name in arguments}
@@ -90,7 +90,7 @@ def _span(a: Arguments) -> range:
 
 
 def _quiet(act: Callable[[Session, Arguments], object]) -> Callable[[Session, Arguments], Answer]:
-    """An action that answers with the new state alone."""
+    """Return an action whose answer is only the new state."""
 
     def run(session: Session, arguments: Arguments) -> Answer:
         act(session, arguments)
@@ -131,4 +131,4 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "canvas": _quiet(lambda s, a: s.set_canvas(float(a["fraction"]))),
     "place": _place,
 }
-"""Every action of the workbench, by the name in the browser's request."""
+"""Name of an action in the browser's request -> its function."""

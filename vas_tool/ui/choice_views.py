@@ -1,4 +1,4 @@
-"""What the browser is told of things to choose: parameters, hypotheses, and what a run would cost."""
+"""JSON for the browser on choices: parameters, hypotheses, and the cost of a run."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _STRANGE: Json = {
     "reason": "Set in another version of the engine; this one has no such parameter, and does not run before it is "
     "taken back.",
 }
-"""Of a parameter that the engine does not have."""
+"""View of a parameter that the engine does not have."""
 
 
 def parameters_view(project: Project, spec: EngineSpec) -> list[Json]:
-    """Every parameter of an engine with its default, its reason, and what holds now."""
+    """Return every parameter of an engine with its default, its reason, and its current value."""
     now = settings_now(project.truth, spec)
     known = [{**_parameter_view(parameter), "value": now[parameter.name]} for parameter in spec.parameters]
     strange = sorted(set(now) - {parameter.name for parameter in spec.parameters})
@@ -49,7 +49,9 @@ def _parameter_view(parameter: Parameter) -> Json:
 
 
 def hypotheses_view(session: Session, object_id: int, frame_index: int) -> Json:
-    """An object's hypotheses on one frame: seed, mask as row-major runs of the canvas, and whether it still holds."""
+    """Return an object's hypotheses on one frame: seed, mask as row-major runs of the canvas, and whether it is
+    current.
+    """
     project = session.project
     require_frame(frame_index, len(project.clip))
     thing = project.truth.object(object_id)
@@ -80,15 +82,15 @@ def hypotheses_view(session: Session, object_id: int, frame_index: int) -> Json:
 
 
 def _mask(layer: LayerFolder[Mask], frame_index: int) -> Mask | None:
-    with suppress(ProjectDamaged):  # it counts as absent from now on, and is named among the notes
+    with suppress(ProjectDamaged):  # it counts as absent from now on, and the notes name it
         return layer[frame_index]
     return None
 
 
 def cost_view(session: Session, object_id: int | None, count: int | None) -> Json:
-    """What completing would make, or (``count``) that many hypotheses of one object, in words; "" for nothing.
+    """Return in words what completing would make, or ``count`` hypotheses of one object; "" for nothing.
 
-    An object that is deleted before, or while it is counted, would make nothing: that is no error.
+    An object that was deleted meanwhile makes nothing, without an error.
     """
     try:
         if count is not None and object_id is not None:

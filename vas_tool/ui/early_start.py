@@ -1,4 +1,4 @@
-"""Work begun before anybody asks for its answer: the first clip is imported while Gradio is still being imported."""
+"""Starts work in the background before its result is requested: the first clip is imported while Gradio is imported."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from vas_tool.errors import Cancelled
 Answer = TypeVar("Answer")
 
 LOOK_SECONDS = 0.02
-"""How often whoever waits passes the progress on: soon enough to open at once, seldom enough to cost nothing."""
+"""Seconds between two reports of progress to a waiting caller."""
 
 
 class EarlyStart(Generic[Answer]):
-    """``make`` runs in a thread of its own from now on; ``result`` waits for it."""
+    """Runs ``make`` in its own thread. ``result`` waits for it."""
 
     def __init__(self, make: Callable[[Progress], Answer]) -> None:
         self._make = make
@@ -27,7 +27,9 @@ class EarlyStart(Generic[Answer]):
         threading.Thread(target=self._run, daemon=True, name="ahead").start()
 
     def result(self, progress: Progress) -> Answer:
-        """What ``make`` gave or raised. ``progress`` hears how far it is, and stops it by raising."""
+        """Return the result of ``make``, or raise its error. ``progress`` gets the progress, and stops the work by
+        raising.
+        """
         try:
             while not self._future.done():
                 if self._reached:
@@ -41,7 +43,7 @@ class EarlyStart(Generic[Answer]):
     def _run(self) -> None:
         try:
             self._future.set_result(self._make(self._note))
-        except BaseException as error:  # whoever asks for the answer is told
+        except BaseException as error:  # ``result`` raises it
             self._future.set_exception(error)
 
     def _note(self, done: int, total: int, what: str, /) -> None:

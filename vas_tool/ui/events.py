@@ -1,4 +1,4 @@
-"""The state of a project, sent to a page whenever it changes (server-sent events), until the page is closed."""
+"""Server-sent events: sends the state of a project to a page whenever it changes, until the page is closed."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from vas_tool.ui.weight_downloads import DOWNLOADS
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.05
-"""Between two looks at whether anything changed; they read a few attributes."""
+"""Seconds between two checks for changes, which read a few attributes."""
 
 BEAT_SECONDS = 5.0
-"""A page that hears nothing for several of these takes the connection for lost. As often the whole state is compared:
-weights may arrive on disk without anything being done in the project."""
+"""Seconds between two comments. A page without events for several of them reports a lost connection. The whole state is
+compared as often, because weights may appear on disk without any action in the project."""
 
 REST = 4
-"""Times as long as the last state took: a long clip's state costs the processor time that the work needs."""
+"""Pause after a state, in multiples of the time to make it, so that states of long clips leave processor time for
+the work."""
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-"""``X-Accel-Buffering``: nginx would hold events back until a buffer is full."""
+"""Headers of the stream. Without ``X-Accel-Buffering``, nginx would delay events until a buffer is full."""
 
 BEAT = ": beat\n\n"
-"""A comment: it says only that the server is there."""
+"""A comment in the stream, which says only that the server is alive."""
 
 Telling = tuple[object, ...]
 
@@ -57,7 +58,7 @@ async def state_events(open_projects: OpenProjects, token: str, since: int | Non
 
 
 class _Stream:
-    """What one page was told, and when it is to be told more."""
+    """The stream to one page: what was sent, and when to send more."""
 
     def __init__(self, open_projects: OpenProjects, token: str, since: int | None) -> None:
         self._rooms, self._token, self._since = open_projects, token, since
@@ -67,7 +68,7 @@ class _Stream:
 
     @property
     def session(self) -> Session | None:
-        """None: nothing more will be told."""
+        """The session; None when the stream has ended."""
         if self._rooms.stopping.is_set():
             return None
         try:
@@ -80,7 +81,7 @@ class _Stream:
         return now >= self._beat_at or (now >= self._rest_until and self._signs != _signs_of(session))
 
     def text(self, session: Session) -> str:
-        """The event to send now; ``BEAT`` when the state says nothing new."""
+        """Return the event to send now; ``BEAT`` when the state has not changed."""
         begun, self._signs = time.monotonic(), _signs_of(session)
         said, event = self._event(session)
         now = time.monotonic()
@@ -91,13 +92,13 @@ class _Stream:
         return event
 
     def _event(self, session: Session) -> tuple[str, str]:
-        """What is compared with what was said before, and the event."""
+        """Return the value that is compared with the last event's, and the event."""
         try:
             state = state_view(session, self._since)
         except (VasToolError, OSError) as error:
             logger.warning("the state could not be made: %s", error)
             words = told(error)
-        except Exception as error:  # a stream that broke off would look like a lost connection
+        except Exception as error:  # a broken stream would look like a lost connection
             logger.exception("the state could not be made")
             words = f"the state could not be made ({type(error).__name__}: {error}); see the log"
         else:
@@ -112,5 +113,5 @@ def _event_of(value: dict[str, Any]) -> str:
 
 
 def _signs_of(session: Session) -> Telling:
-    """Cheap to read; while they are equal the state most likely is, too."""
+    """Return values that are cheap to read. While they are equal, the state most probably is, too."""
     return session.version, session.saved, session.refining, session.waits, session.job, DOWNLOADS.serial

@@ -1,4 +1,4 @@
-"""Exports from the page: whole or not there, into the project's folder, or elsewhere when that cannot be written."""
+"""Exports from the page, complete or not at all: into the project's folder, or elsewhere if that cannot be written."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from vas_tool.session.session import EXPORTS
 from vas_tool.ui.reports import split_by_object
 
 PLAIN_FILE = 0o100644
-"""Of what kind a file in a .zip is, and who may do what with it."""
+"""Type and permissions of a file in a .zip."""
 
 BESIDE = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.(?P<kind>part|former)")
-"""What is being written, and what it is about to replace."""
+"""Matches names of exports that are being written, or about to be replaced."""
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export from the page left behind."""
+    """The result of an export from the page."""
 
     folder: Path
     files: list[str]
-    """Names in ``folder`` that can be downloaded; folders come as .zip."""
+    """Names in ``folder`` that can be downloaded. Folders are .zip files."""
     notes: list[str]
-    """What is to be known of the whole export."""
+    """Sentences about the whole export."""
     by_object: list[str]
-    """A line for each object of which something is to be known: left out, unreviewed."""
+    """One line for each object with notes: left out, not reviewed."""
 
 
 def export_session(session: Session, name: str, *, only_accepted: bool, progress: Progress) -> ExportReport:
-    """Write a format; what was exported before is replaced when the new one is whole. One export at a time.
+    """Write a format. It replaces a former export when it is complete. Exports run one at a time.
 
-    Into the project's folder; where that cannot be written (read-only, full) to a folder beside the system's temporary
-    files, which goes when the session is closed, and the report says so. Raises FormatError when there is nothing to
-    write or no place is left.
+    It is written into the project's folder. If that is read-only or full, it is written to a temporary folder, which is
+    removed when the session is closed, and the report says so. Raises FormatError when there is nothing to write or no
+    space is left.
     """
     inside = session.project.folder / EXPORTS
     with session.exporting:
@@ -91,7 +91,7 @@ def _written(session: Session, folder: Path, name: str, *, only_accepted: bool, 
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed exports left; an export that was moved away for one that never came is put back."""
+    """Remove incomplete files of killed exports, and restore exports that they had moved away."""
     for path in folder.iterdir():
         match = BESIDE.fullmatch(path.name)
         if match is None or path.is_symlink():
@@ -106,7 +106,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _replace(new: Path, old: Path) -> None:
-    """Put a file or folder in the place of an older one, which is there until the new one is."""
+    """Replace an older file or folder. It exists until the new one does."""
     former = old.with_name(f".{old.name}.{secrets.token_hex(4)}.former")
     with suppress(FileNotFoundError):
         if new.is_dir() or old.is_dir():
@@ -120,11 +120,11 @@ def _replace(new: Path, old: Path) -> None:
 
 
 def _zipped(folder: Path) -> Path:
-    """A folder as one file to download, beside it: the same bytes for the same files, whenever they were written."""
+    """Return a .zip of a folder, beside it. The same files give the same bytes at any time."""
     path = folder.with_name(f"{folder.name}.zip")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(inner for inner in folder.rglob("*") if inner.is_file()):
-            entry = zipfile.ZipInfo(file.relative_to(folder.parent).as_posix())  # with a date that is always the same
+            entry = zipfile.ZipInfo(file.relative_to(folder.parent).as_posix())  # with a fixed date
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, PLAIN_FILE << 16
             with file.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
                 shutil.copyfileobj(source, target)

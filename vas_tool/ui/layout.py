@@ -1,4 +1,4 @@
-"""The page: Gradio blocks for opening and exporting, and the one workbench. Handlers hold no logic."""
+"""The page: Gradio blocks for opening and exporting, and the workbench. Handlers hold no logic."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ NOTHING_OPEN = {"token": "", "base": ""}
 """The workbench's value before a clip is open."""
 
 OURS: dict[str, Any] = {"api_visibility": "private"}
-"""Events are for this page alone. As an API for others Gradio would describe each of them at every first load."""
+"""Events are private to this page. Gradio would describe public events at every first load."""
 
 ARRIVALS = 16
-"""Tabs that come at once: one whose clip takes long to import must not keep the others out."""
+"""Tabs that may load at the same time, so that a long import in one does not block the others."""
 
 MOUNT = """
 import(new URL('workbench/main.js', document.baseURI).href)
   .then(module => module.mount(element, props, watch))
   .catch(error => { element.textContent = 'The workbench did not load (' + error + '). Reload the page.'; });
 """
-"""Runs once in the browser: the page's own modules take over the workbench's element."""
+"""Runs once in the browser: the page's own modules fill the workbench's element."""
 
 PAGE_HEAD = '<link rel="stylesheet" href="workbench/page.css">'
-"""The style sheet goes past Gradio's templates, which would evaluate backticks and braces in it."""
+"""The style sheet is linked, because Gradio's templates would evaluate backticks and braces in it."""
 
 
 def dark_theme() -> gr.themes.Base:
-    """A calm dark page, whatever the browser prefers: pictures are judged against a dark neutral ground."""
+    """Return a dark theme for every browser, because pictures are judged best on a dark neutral ground."""
     both = {
         "body_background_fill": "#0e1014",
         "background_fill_primary": "#14171d",
@@ -71,11 +71,11 @@ name => {
   history.replaceState(null, '', here);
 }
 """
-"""The address names the open project, so that a reload or a bookmark comes back to it."""
+"""Writes the open project into the address, so that a reload or a bookmark returns to it."""
 
 
 class Page:
-    """Builds the page and holds what belongs to open tabs: their token, and the flag that stops an import."""
+    """Builds the page, and holds the token and the stop flag of each open tab."""
 
     def __init__(self, open_projects: OpenProjects, opener: Opener, uploads: Uploads) -> None:
         self.open_projects = open_projects
@@ -86,7 +86,7 @@ class Page:
         """Of the tabs that import now."""
 
     def build(self) -> gr.Blocks:
-        """The page as Gradio blocks."""
+        """Return the page as Gradio blocks."""
         blocks: gr.Blocks
         with gr.Blocks(title="vas-tool", analytics_enabled=False) as blocks:
             with gr.Row(elem_id="topbar"):
@@ -170,7 +170,9 @@ class Page:
     def _opened(
         self, request: gr.Request, enter: Callable[[Any], str], progress: gr.Progress | None
     ) -> tuple[Any, ...]:
-        """Open something for this tab: (workbench, message, project list). What was open stays when it fails."""
+        """Open something for this tab. Returns (workbench, message, project list). After an error the open project
+        stays.
+        """
         tab = str(request.session_hash)
         stop = self._stops[tab] = threading.Event()
 
@@ -222,7 +224,7 @@ def _opening_bar(open_projects: OpenProjects) -> tuple[Any, ...]:
         open_projects.projects(), value=None, label="Project", show_label=False, container=False, elem_id="project"
     )
     sample = gr.Button("Open the sample", elem_id="open-sample")
-    upload = gr.UploadButton("Upload a video", elem_id="upload")  # of any suffix: what opens by its path
+    upload = gr.UploadButton("Upload a video", elem_id="upload")  # any suffix that opens by path
     path = gr.Textbox(
         label=f"Path of a video, an image folder, or a folder with rgbs/ and masks/, under {open_projects.root}",
         show_label=False,
@@ -247,7 +249,7 @@ def _options_panel() -> list[Any]:
 
 
 def _options(fps: float | None, start: float | None, end: float | None) -> ImportOptions:
-    """An emptied field means its default; 0 as an end means to the end, as Gradio sends an empty number."""
+    """Return the options of the fields. An empty field means its default, which Gradio sends as 0 for a number."""
     return ImportOptions(fps or 8.0, start or 0.0, end or None)
 
 
@@ -261,7 +263,7 @@ def _export_bar() -> tuple[Any, ...]:
 
 
 def _exporting() -> tuple[Any, str]:
-    """While an export runs another cannot be asked for; the last one's report would lie under the progress."""
+    """Disable the button and remove the last report while an export runs."""
     return gr.Button("Exporting…", interactive=False), ""
 
 

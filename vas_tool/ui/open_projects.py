@@ -1,4 +1,4 @@
-"""Who is in which project: tokens for browser tabs, one session a project, all of them under one root folder."""
+"""Tokens of browser tabs, and one session per open project, for the projects under one root folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """How a video becomes a clip, as the page asks for it."""
+    """The page's options for an import: rate, start and end of the clip."""
 
     fps: float = 8.0
     start_seconds: float = 0.0
@@ -33,11 +33,11 @@ class ImportOptions:
 
 
 LINGER_SECONDS = 60.0
-"""How long a tab that seems to have gone is waited for: a reload, or a line that was down, comes back within it."""
+"""Seconds to wait for a tab that seems to be closed. A reload, or a lost connection, returns within them."""
 
 
 class OpenProjects:
-    """Thread-safe. Every token is unguessable and is the only key to its project's pictures."""
+    """The open projects and their tabs. A token cannot be guessed and is the only key to its project. Thread-safe."""
 
     def __init__(self, root: Path, *, linger_seconds: float = LINGER_SECONDS) -> None:
         root.mkdir(parents=True, exist_ok=True)
@@ -45,31 +45,32 @@ class OpenProjects:
         sweep(self.root)
         self._linger = linger_seconds
         self._mutex = threading.RLock()
-        """Never held while a project is opened or closed: everybody's pictures wait for it."""
+        """Never held while a project is opened or closed, because all requests for pictures need it."""
         self._doors: dict[Path, threading.Lock] = {}
         self._promised: set[str] = set()
         self._sessions: dict[Path, Session] = {}
         self._tokens: dict[str, Path] = {}
         self._seen: dict[str, float] = {}
-        """Token -> when its page last asked for something (monotonic seconds)."""
+        """Token -> time of its page's last request (monotonic seconds)."""
         self._watched: set[str] = set()
-        """Tokens that are dropped when their page stays silent."""
+        """Tokens that are removed when their page sends no requests."""
         self.stopping = threading.Event()
-        """Set when the server stops: nothing more is told to open pages."""
+        """Set when the server stops. Streams to open pages then end."""
 
     def projects(self) -> list[str]:
-        """Names of the projects under the root, last used first."""
+        """Return the names of the projects under the root, last used first."""
         found = [f.parent for f in self.root.glob("*/project.json") if not f.parent.name.startswith(".")]
         return [p.name for p in sorted(found, key=_last_used, reverse=True)]
 
     def inside(self, path: str | Path) -> Path:
-        """``path``, relative to the root or absolute. Raises ProjectError when it leads out of the root.
+        """Return ``path``, relative to the root or absolute, as a path. Raises ProjectError when it is outside the
+        root.
 
-        Whether anything is there is not told: whoever reaches the page is not to learn what lies elsewhere.
+        The error does not reveal whether the path exists.
         """
         try:
             resolved = (self.root / Path(path).expanduser()).resolve()
-        except (OSError, RuntimeError, ValueError):  # links in a ring, ~nobody, no characters of a path
+        except (OSError, RuntimeError, ValueError):  # cyclic links, ~nobody, characters that no path has
             raise ProjectError(f"{str(path)[:200]!r} cannot be a path; check the spelling") from None
         if not resolved.is_relative_to(self.root):
             raise ProjectError(
@@ -79,7 +80,9 @@ class OpenProjects:
         return resolved
 
     def source(self, path: str) -> Path:
-        """``inside``, for what is to be imported: what links in a folder of images lead to must be inside as well."""
+        """Return ``path`` for an import, as ``inside``. Targets of links in a folder of images must be inside the
+        root, too.
+        """
         source = self.inside(path)
         for folder in (source, source / "rgbs", source / "masks"):
             for entry in folder.iterdir() if os.path.isdir(folder) else ():
@@ -89,7 +92,9 @@ class OpenProjects:
 
     @contextmanager
     def new_folder(self, name: str) -> Iterator[Path]:
-        """A folder for a new project, named after its source, not yet there; nobody else is given it meanwhile."""
+        """Yield the path of a new project's folder, named after its source. No other request gets it within the
+        block.
+        """
         plain = re.sub(r"[^\w.-]+", "_", name).strip("._") or "clip"
         with self._mutex:
             taken = {p.name for p in self.root.iterdir()} | self._promised
@@ -110,13 +115,15 @@ class OpenProjects:
         options: ImportOptions | None = None,
         progress: Progress = silent,
     ) -> str:
-        """Import a source into a new project; gives a token. Raises VideoError, ProjectError, Cancelled."""
+        """Import a source into a new project and return a token. Raises VideoError, ProjectError, Cancelled."""
         with self.new_folder(name or source.stem) as folder:
             project = Project.create(folder, source, progress=progress, **asdict(options or ImportOptions()))
             return self._seated(folder, Session(project))
 
     def enter(self, folder: Path) -> str:
-        """A new tab on a project that exists; gives its token. Raises ProjectError, ProjectBusy, ProjectDamaged."""
+        """Open an existing project in a new tab and return its token. Raises ProjectError, ProjectBusy,
+        ProjectDamaged.
+        """
         folder = self.inside(folder)
         with self._door(folder):
             with self._mutex:
@@ -125,7 +132,7 @@ class OpenProjects:
             return self._seated(folder, session or Session(Project.open(folder)))
 
     def _let_go_of_moved(self) -> None:
-        """A project whose folder was moved or removed is closed: it can be opened where it is now."""
+        """Close projects whose folders were moved or removed, so that they can be opened at their new place."""
         for folder, session in list(self._sessions.items()):
             if session.project.gone:
                 del self._sessions[folder]
@@ -133,14 +140,14 @@ class OpenProjects:
                 session.close()
 
     def session(self, token: str) -> Session:
-        """The session behind a token. Raises KeyError when the tab has left or the server was restarted."""
+        """Return the session of a token. Raises KeyError when the tab was closed or the server was restarted."""
         with self._mutex:
             session = self._sessions[self._tokens[token]]
             self._seen[token] = time.monotonic()
             return session
 
     def knows(self, token: str) -> bool:
-        """Whether the token still opens a project."""
+        """Return whether the token still belongs to an open project."""
         with self._mutex:
             return token in self._tokens
 
@@ -158,7 +165,7 @@ class OpenProjects:
         self._later(self._drop_if_silent, token)
 
     def close(self) -> None:
-        """Close every project: jobs stop, finished frames are kept."""
+        """Close every project. Jobs stop; finished frames are kept."""
         with self._mutex:
             for session in self._sessions.values():
                 session.close()
@@ -168,7 +175,7 @@ class OpenProjects:
             self._watched.clear()
 
     def _door(self, folder: Path) -> threading.Lock:
-        """Held by whoever opens or closes a project: one at a time."""
+        """Return the lock of a project's folder, which is held while the project is opened or closed."""
         with self._mutex:
             return self._doors.setdefault(folder, threading.Lock())
 
@@ -214,4 +221,4 @@ class OpenProjects:
 
 def _last_used(folder: Path) -> float:
     files = (folder / "project.json", folder / "place.json")
-    return max((p.stat().st_mtime for p in files if p.exists()), default=0.0)  # none: it was deleted just now
+    return max((p.stat().st_mtime for p in files if p.exists()), default=0.0)  # none: the folder was deleted meanwhile

@@ -1,4 +1,4 @@
-"""The ways into a project and out of it, for the page: sample, upload, path, project name; export into its folder."""
+"""Opens projects for the page, from the sample, an upload, a path or a name, and exports into their folders."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ from vas_tool.ui.reopening import made_from
 from vas_tool.video.source import clip_name
 
 LONGEST_UPLOAD = 57_600
-"""Frames of an uploaded clip: two hours at 8 FPS."""
+"""Most frames of an uploaded clip: two hours at 8 FPS."""
 
 SAMPLE_NAME = "sample"
-"""The project that the bundled sample becomes."""
+"""Name of the sample's project."""
 
 
 class Opener:
-    """Turns what a person chose into a token of ``open_projects``."""
+    """Opens what the user chose and returns a token of ``open_projects``."""
 
     def __init__(self, open_projects: OpenProjects, *, start: Path | None = None, camera: Camera | None = None) -> None:
-        """``start`` is what the first tab sees: a video, a folder, or a project; ``camera`` is that of its clip."""
+        """``start`` is what the first tab shows: a video, a folder, or a project. ``camera`` is that of its clip."""
         self.open_projects, self._camera = open_projects, camera
         self._start: Path | EarlyStart[str] | None = start
         self._starting = threading.Lock()
-        """Held while the start is imported: everybody who arrives may want it at once."""
+        """Held while the start is imported, because several tabs may request it."""
         self._sampling = threading.Lock()
-        """The same for the sample."""
+        """Held while the sample is imported."""
 
     def begin(self) -> None:
-        """Import the start now, in the background, for the first tab that arrives."""
+        """Start to import the start in the background for the first tab."""
         if isinstance(self._start, Path):
             path = self._start
             self._start = EarlyStart(lambda report: self._first(path, report))
 
     def arrive(self, wanted: str, progress: Progress) -> str:
-        """A tab arrives: the project its address names, else the start, else where the last work was. Or ``""``.
+        """Open a new tab's project: the one in its address, else the start, else that of the last work. Returns a token
+        or "".
 
-        While the start is being imported, others (the same tab, reloaded) wait for it and see it then.
+        While the start is imported, other tabs, or a reload of the same tab, wait for it.
         """
         if wanted:
             return self.project(wanted)
@@ -64,13 +65,13 @@ class Opener:
         return token
 
     def project(self, name: str) -> str:
-        """A project under the root, by its name."""
+        """Open a project under the root by its name and return a token."""
         if not name:
             raise ProjectError("choose a project in the list, or open a video")
         return self.open_projects.enter(self.open_projects.inside(name))
 
     def sample(self, progress: Progress) -> str:
-        """The bundled sample; the project that was made from it before, if there is one."""
+        """Open the bundled sample, or the project that was made from it, and return a token."""
         folder = self.open_projects.root / SAMPLE_NAME
         with self._sampling:
             if (folder / "project.json").is_file():
@@ -78,13 +79,13 @@ class Opener:
             return self.open_projects.create(sample_clip(), name=SAMPLE_NAME, progress=progress)
 
     def path(self, path: str, progress: Progress, *, options: ImportOptions | None = None) -> str:
-        """A video, folder or project at a path under the root."""
+        """Open a video, folder or project at a path under the root and return a token."""
         if not path.strip():
             raise ProjectError(f"type the path of a video or folder under {self.open_projects.root}")
         return self.source(self.open_projects.source(path.strip()), progress, options=options)
 
     def source(self, path: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
-        """A project folder is entered, anything else imported."""
+        """Open a project folder, or import anything else, and return a token."""
         if (path / "project.json").is_file():
             return self.open_projects.enter(path)
         if not path.exists():
@@ -104,7 +105,7 @@ class Opener:
         return self.open_projects.create(path, name=clip_name(path), options=options, progress=progress)
 
     def upload(self, file: Path, progress: Progress, *, options: ImportOptions | None = None) -> str:
-        """A file from the browser; the uploaded copy is deleted once the clip is made, and only its name is recorded.
+        """Import an uploaded file and return a token. The copy is deleted after the import; only its name is stored.
 
         Raises VideoError when the clip would have more than LONGEST_UPLOAD frames.
         """
@@ -128,7 +129,7 @@ class Opener:
             file.unlink(missing_ok=True)
 
     def export(self, token: str, name: str, *, only_accepted: bool, progress: Progress) -> ExportReport:
-        """Write a format into the project's ``exports`` folder, or to where the report says it went instead.
+        """Write a format into the project's ``exports`` folder, or to the folder that the report names.
 
         Raises FormatError when there is nothing to write.
         """

@@ -1,4 +1,4 @@
-"""Which project an earlier opening of a source made: opening it again comes back to the work."""
+"""Finds the project that was made from a source before, so that opening the source again returns to it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from vas_tool.formats.sequences import is_sequences_folder
 from vas_tool.video.source import sha256_of
 
 HEAD_BYTES = 1 << 16
-"""Of a project.json, in which its source is told."""
+"""First bytes of a project.json, which hold its source."""
 
 
 def made_from(root: Path, source: Path) -> Path | None:
-    """The folder under ``root`` of the project that was made of a video or folder, by whatever name it is reached."""
+    """Return the folder under ``root`` of the project that was made from a video or folder, under any of its paths."""
     with_masks = source.is_dir() and is_sequences_folder(source)
     frames = source / "rgbs" if with_masks else source
     for file in sorted(root.glob("[!.]*/project.json")):
-        with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged project says so when it is opened
+        with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged project is reported when it is opened
             same = _is_of(_recorded_source(file), frames)
             if same and (not with_masks or any(file.parent.glob("objects/*/given"))):
                 return file.parent
@@ -27,7 +27,7 @@ def made_from(root: Path, source: Path) -> Path | None:
 
 
 def _recorded_source(file: Path) -> dict[str, Any]:
-    """What a project.json says of its source. It stands at the file's beginning; the rest, which may be long, is left.
+    """Return the source in a project.json. Only the beginning of the file is read.
 
     Raises OSError, ValueError.
     """
@@ -40,6 +40,6 @@ def _is_of(recorded: dict[str, Any], source: Path) -> bool:
     path = Path(recorded["path"])
     if not (path.exists() and path.samefile(source)):
         return False
-    # A bare name may be that of an upload, from another computer.
+    # A bare name may come from an upload from another computer.
     bare = path.name == recorded["path"] and recorded["kind"] == "video"
     return not bare or sha256_of(source, tick=lambda: None) == recorded["sha256"]

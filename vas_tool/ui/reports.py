@@ -1,4 +1,4 @@
-"""What the page says of an export: where it is, what it holds, and a line for each object that needs a word."""
+"""The page's report on an export: its place, its content, and one line for each object with notes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vas_tool.errors import VasToolError
 from vas_tool.formats.notes import Note, named, said_of_object, worded
 
 SHORT = 3
-"""Lines that are shown as they are; more are folded."""
+"""Most lines that are shown unfolded."""
 
 ADVICE = {
     errno.ENOSPC: "free some space on that disk",
@@ -20,11 +20,11 @@ ADVICE = {
     errno.EPERM: "make it writable for you",
     errno.ENOENT: "was the project moved or deleted? Open it where it is now",
 }
-"""What to do when a file cannot be read or written."""
+"""Error number -> what to do when a file cannot be read or written."""
 
 
 def told(error: VasToolError | OSError) -> str:
-    """What went wrong, for the person: our own errors say it themselves."""
+    """Return the message of an error for the user."""
     if isinstance(error, VasToolError):
         return str(error)
     where = f"{error.filename}: " if error.filename else ""
@@ -33,7 +33,7 @@ def told(error: VasToolError | OSError) -> str:
 
 
 def report_html(folder: str, links: Iterable[tuple[str, str]], *, notes: Sequence[str], lines: Sequence[str]) -> str:
-    """The report. ``links`` are (name, address); ``notes`` are said in the first line, ``lines`` below it."""
+    """Return the report as HTML. ``links`` are (name, address). ``notes`` are in the first line, ``lines`` below it."""
     files = " · ".join(f'<a href="{escape(address)}">{escape(name)}</a>' for name, address in links)
     head = f"<p><strong>Exported</strong> to <code>{escape(folder)}</code>: {files}. {escape(' '.join(notes))}</p>"
     rows = "".join(f"<li>{escape(line)}</li>" for line in lines)

@@ -11,8 +11,9 @@
     GET  /api/{token}/exports/{name}           a file that was exported
     POST /api/{token}/do                       {"action", "seq", "since", ...} -> {"ok", "seq", "state", "masks", ...}
 
-An action that fails answers ``{"ok": false, "error": "what to do", "calm": nothing is wrong}``; an unknown token
-answers 404.
+A failed action answers ``{"ok": false, "error": "what to do", "calm": whether nothing is wrong}``. An unknown token
+answers
+404.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ WORKBENCH = Path(__file__).parent / "workbench"
 """The page's own JavaScript, style sheet and markup."""
 
 ANSWERS_KEPT = 128
-"""Of actions, for requests that are sent again."""
+"""Number of actions whose answers are kept for repeated requests."""
 
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-store"}
@@ -119,7 +120,7 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
 
 
 def _tell_failures(app: FastAPI) -> None:
-    """Errors that a person can do something about reach the page as words."""
+    """Send errors that the user can act on to the page as words."""
 
     @app.exception_handler(VasToolError)
     @app.exception_handler(OSError)
@@ -129,7 +130,7 @@ def _tell_failures(app: FastAPI) -> None:
 
 
 class Repeats:
-    """Answers a request that comes again (a line was lost on the way back) with what the first one got."""
+    """Answers a repeated request, after a lost connection, with the answer to the first one."""
 
     def __init__(self) -> None:
         self._answers: OrderedDict[Hashable, dict[str, Any]] = OrderedDict()
@@ -137,7 +138,7 @@ class Repeats:
         self._mutex = threading.Lock()
 
     def once(self, key: tuple[str, Any, Any], act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """``act()``, or its earlier answer for the same key. A key without client or number is never remembered."""
+        """Return ``act()``, or its earlier answer for the same key. A key without client or number is not stored."""
         if None in key:
             return act()
         with self._mutex:
@@ -195,7 +196,7 @@ def _depth_response(session: Session, frame_index: int) -> Response:
         raise HTTPException(404, "no depth here yet")
     try:
         near = depth[frame_index]
-    except (KeyError, VasToolError) as error:  # damaged: told among the notes
+    except (KeyError, VasToolError) as error:  # damaged: the notes report it
         raise HTTPException(404, str(error)) from error
     _, data = cv2.imencode(".png", np.round(near * 255).astype(np.uint8))
     return Response(data.tobytes(), media_type="image/png", headers=FRESH)

@@ -1,5 +1,5 @@
-"""The secret in the printed address: the user's own, the same at every start, so that an open page and a bookmark
-outlive the server.
+"""The secret in the printed address. It belongs to the user and stays the same, so that pages and bookmarks remain
+valid.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ FILE_VARIABLE = "VAS_TOOL_TOKEN_FILE"
 """Environment variable that names the file."""
 
 WRITTEN = re.compile(r"[\w-]{32,200}")
-"""What a secret of ours looks like."""
+"""Matches our secrets."""
 
 
 def secret_file() -> Path:
-    """The file that VAS_TOOL_TOKEN_FILE names, or one in the user's cache."""
+    """Return the file of the secret: the one that VAS_TOOL_TOKEN_FILE names, or one in the user's cache."""
     chosen = os.environ.get(FILE_VARIABLE)
     return Path(chosen or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "vas-tool" / "token").expanduser()
 
 
 def kept_secret() -> str:
-    """The secret that the file holds. One that others could have read or written is replaced.
+    """Return the secret of the file. A secret that others could have read or written is replaced.
 
-    Where no file can be written it is a new one at every start.
+    If no file can be written, the secret is new at every start.
     """
     file = secret_file()
     try:
@@ -57,7 +57,7 @@ def _made(file: Path) -> str:
     secret = _new()
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another server has started in this moment
+    except FileExistsError:  # another server started at the same moment
         return _read(file) or secret
     with open(descriptor, "w", encoding="ascii") as opened:
         opened.write(secret)

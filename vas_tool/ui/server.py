@@ -29,14 +29,14 @@ from vas_tool.ui.uploads import UPLOAD_LIMIT_GB, Uploads, add_upload_route
 logger = logging.getLogger(__name__)
 
 PORT = 7860
-"""The first one tried; the next free one is taken."""
+"""First port to try. The next free port is used."""
 
 STOP_SECONDS = 3
-"""What a stopped server waits for requests that it is answering."""
+"""Seconds that a stopped server waits for running requests."""
 
 
 def make_app(opener: Opener, access: Access) -> FastAPI:
-    """The whole tool as an ASGI application that serves the projects under the root of ``opener``'s open_projects."""
+    """Return the tool as an ASGI application for the projects under the root of ``opener``."""
     open_projects, uploads = opener.open_projects, Uploads()
 
     @asynccontextmanager
@@ -62,12 +62,12 @@ def make_app(opener: Opener, access: Access) -> FastAPI:
         footer_links=[],
         show_error=True,
     )
-    blocks.has_launched = True  # Gradio checks paths of files only then, and a mounted page is never launched
+    blocks.has_launched = True  # Gradio checks paths of files only after a launch, and a mounted page is never launched
     return mounted
 
 
 def serve(opener: Opener, access: Access, *, port: int | None = None, browser: bool = True) -> None:
-    """Run the tool until Ctrl+C. Prints the address with its secret; opens it in a browser where there is one."""
+    """Run the tool until Ctrl+C. It prints the address with the secret, and opens it in a browser if there is one."""
     chosen = free_port(access.host, port)
     with kept_for_good():
         app = make_app(opener, access)
@@ -90,7 +90,7 @@ def serve(opener: Opener, access: Access, *, port: int | None = None, browser: b
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
-        raise SystemExit(1)  # it has said why
+        raise SystemExit(1)  # the reason was printed
 
 
 class _Server(uvicorn.Server):
@@ -106,13 +106,13 @@ class _Server(uvicorn.Server):
 
 
 def _address(access: Access, port: int) -> str:
-    """Where a browser on this computer finds the page."""
+    """Return the address of the page for a browser on this computer."""
     host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(access.host, access.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{access.root_path}/"
 
 
 def free_port(host: str, port: int | None) -> int:
-    """``port``, or (None) the first free one from PORT on. Raises VasToolError when it is taken."""
+    """Return ``port``, or, with None, the first free port from PORT on. Raises VasToolError when it is in use."""
     wanted = range(PORT, PORT + 50) if port is None else [port]
     for candidate in wanted:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
@@ -126,7 +126,7 @@ def free_port(host: str, port: int | None) -> int:
 
 
 def _import_ahead() -> None:
-    """What the first event would import, while the browser still reads the page."""
+    """Import what the first event needs, while the browser loads the page."""
     with suppress(ImportError):
         importlib.import_module("matplotlib")  # Gradio's, where it is installed
 

@@ -1,6 +1,6 @@
-"""Files that browsers send: each in a folder of its own, known until it is taken. No other path is one of them.
+"""Uploaded files: each is in a folder of its own and known until it is taken. No other path counts as an upload.
 
-It stands in for Gradio's route, which gives the same file the same path: two tabs would take it from each other.
+It replaces Gradio's route, which gives equal files the same path, so that two tabs would take the file from each other.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from vas_tool.errors import InputError
 from vas_tool.ui.reports import told
 
 UPLOAD_ROUTE = "/gradio_api/upload"
-"""Where Gradio's part of the page sends files."""
+"""Route to which Gradio's part of the page sends files."""
 
 UPLOAD_LIMIT_GB = 4
-"""Of one uploaded video; larger ones are opened by their path."""
+"""Most gigabytes of an uploaded video. Larger videos are opened by path."""
 
 FORM_BYTES = 1 << 16
-"""What a form may add to its file."""
+"""Most bytes of a form beside its file."""
 
 LONGEST_NAME = 120
-"""Characters; names on disk end at 255 bytes."""
+"""Most characters of a file name. File systems allow 255 bytes."""
 
 GRADIO_FOLDER = "GRADIO_TEMP_DIR"
 """Gradio's environment variable for the folder in which it accepts files."""
 
 
 class Uploads:
-    """The files that were sent and not taken yet. Thread-safe."""
+    """The uploaded files that are not taken yet. Thread-safe."""
 
     def __init__(self) -> None:
-        """Makes a folder that only this user can read, in the one that GRADIO_TEMP_DIR names or the usual one."""
+        """Make a folder that only this user can read, in the one that GRADIO_TEMP_DIR names or the system's."""
         self._before = os.environ.get(GRADIO_FOLDER)
         if self._before:
             Path(self._before).mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ class Uploads:
         self._mutex = threading.Lock()
 
     def place(self, name: str) -> Path:
-        """A new path for a file of that name; known from now on."""
+        """Return a new path for a file of this name. It is known from now on."""
         plain = re.sub(r"[\x00-\x1f\x7f/\\]", "_", name.replace("\\", "/").rpartition("/")[2]).strip(". ")
         stem, dot, suffix = plain.rpartition(".")
         short = f"{stem[: LONGEST_NAME - 10]}{dot}{suffix[:10]}" if dot else plain[:LONGEST_NAME]
@@ -62,12 +62,12 @@ class Uploads:
         return path
 
     def knows(self, path: str) -> bool:
-        """Whether it is the very path of a file that was sent and not taken."""
+        """Return whether this is exactly the path of an uploaded file that is not taken."""
         with self._mutex:
             return path in self._known
 
     def take(self, path: str | None) -> Path:
-        """The file is the caller's now, to delete as well. Raises InputError for any other path."""
+        """Hand the file over to the caller, who also deletes it. Raises InputError for any other path."""
         with self._mutex:
             if path is None or path not in self._known:
                 raise InputError("this file was not uploaded here, or is open already: upload it again")
@@ -75,7 +75,7 @@ class Uploads:
         return Path(path)
 
     def close(self) -> None:
-        """Delete what nobody took."""
+        """Delete the files that were not taken."""
         if os.environ.get(GRADIO_FOLDER) == str(self.folder):
             os.environ.pop(GRADIO_FOLDER)
             if self._before:
@@ -84,7 +84,9 @@ class Uploads:
 
 
 def add_upload_route(app: FastAPI, uploads: Uploads, *, limit: int = UPLOAD_LIMIT_GB << 30) -> None:
-    """Take one file a request, of at most ``limit`` bytes; the answer is what Gradio's page expects: ``[path]``."""
+    """Add the route. It takes one file per request of at most ``limit`` bytes and answers ``[path]``, as Gradio
+    expects.
+    """
 
     @app.post(UPLOAD_ROUTE)
     async def upload(request: Request) -> Response:
@@ -124,11 +126,11 @@ def _too_large(limit: int) -> str:
 
 
 class _TooLarge(Exception):
-    """More came than may."""
+    """The request is larger than allowed."""
 
 
 class _Bounded:
-    """Passes on what comes, up to a number of bytes."""
+    """Passes data on up to a number of bytes."""
 
     def __init__(self, request: Request, limit: int) -> None:
         self._receive, self._left = request.receive, limit

@@ -1,4 +1,4 @@
-"""What the browser is told: plain JSON made from a session. The contract is written at the head of ``routes``."""
+"""JSON for the browser from a session. The docstring of ``routes`` describes the contract."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from vas_tool.ui.weight_downloads import DOWNLOADS, offers
 Json = dict[str, Any]
 
 MEASURING_SECONDS = 0.5
-"""Spent on pixels that nobody has measured before the page is answered; the rest is measured in the background."""
+"""Seconds for measuring pixels before the page is answered. The rest is measured in the background."""
 
 UNKNOWN_ENGINE = "This installation has no engine of that name: choose another one."
-"""Of a project that comes from elsewhere."""
+"""Note on an engine of a project from another installation."""
 
 
 def state_view(session: Session, since: int | None, *, hurried: bool = False) -> Json:
-    """Everything but pictures. ``since`` is the version the browser knows (None: nothing yet).
+    """Return the state without pictures. ``since`` is the version that the browser has (None: nothing yet).
 
     ``hurried``: a picture waits for it; weights that arrived a moment ago may be told of by the next view.
     """
@@ -64,7 +64,7 @@ _DEPTH_SPANS: WeakKeyDictionary[Session, tuple[int, list[list[int]]]] = WeakKeyD
 
 
 def _depth_spans(session: Session) -> list[list[int]]:
-    """The frames that have depth, as [first, last] of each stretch: what the page may ask for."""
+    """Return the frames with depth as [first, last] of each stretch."""
     depth = session.project.depth
     changes, spans = _DEPTH_SPANS.get(session, (-1, []))
     if changes != depth.changes:
@@ -102,12 +102,12 @@ def _project_view(session: Session) -> Json:
 
 
 def _model_wh(session: Session) -> SizeWH | None:
-    """Width and height of what the amodal stage's model sees; None for one that takes pictures of any size."""
+    """Return (width, height) of the amodal model's input; None for a model that takes any size."""
     project = session.project
     try:
         spec = chosen_engine(project.truth, "amodal")
         return registry.model_size(spec, project.truth.settings_of("amodal", spec.name))
-    except EngineError:  # told where the engine is chosen
+    except EngineError:  # reported where the engine is chosen
         return None
 
 
@@ -148,7 +148,7 @@ def _engine_views(session: Session, *, hurried: bool) -> list[Json]:
 
 
 def _engine_view(session: Session, stage: Stage) -> Json:
-    """The engine that runs now, what the person chose (a name or ``auto``), and what there is to choose from."""
+    """Return the current engine, the user's choice (a name or ``auto``), and the available engines of a stage."""
     chosen = session.project.truth.engines.get(stage, registry.AUTO)
     best = registry.spec_of(stage)
     here = [s for s in registry.engines_of(stage) if registry.is_present(s) or s.name == chosen]
@@ -166,13 +166,13 @@ def _engine_view(session: Session, stage: Stage) -> Json:
 
 
 def _choice_view(name: str, spec: EngineSpec) -> Json:
-    """``lacks`` is the command that gets what is missing of an engine that was chosen when it was still there."""
+    """Return one choice. ``lacks`` is the command that gets what is missing of a chosen engine."""
     about = {"engine": spec.name, "note": spec.note, "cost": spec.cost}
     return {"name": name, **about, "licence": spec.licence, "size": spec.size, "lacks": spec.get}
 
 
 def masks_view(session: Session, frame_index: int) -> Json:
-    """Every object's masks on one frame, as row-major runs: modal in the frame's size, amodal in the canvas's."""
+    """Return every object's masks on one frame as row-major runs: modal in the frame's size, amodal in the canvas's."""
     project = session.project
     require_frame(frame_index, len(project.clip))
     objects = {}
@@ -185,7 +185,7 @@ def masks_view(session: Session, frame_index: int) -> Json:
 
 
 def _runs(masks: Mapping[int, Mask], frame_index: int) -> list[int] | None:
-    """A mask as runs; None where there is none. One that does not read counts as absent from then on."""
+    """Return a mask as runs; None where there is none. An unreadable mask counts as absent from then on."""
     while frame_index in masks:
         with suppress(ProjectDamaged):
             return to_runs(masks[frame_index])

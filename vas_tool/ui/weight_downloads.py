@@ -1,4 +1,4 @@
-"""Weights from the page: what an engine's row offers, and downloads in the background with progress and a stop."""
+"""Weights on the page: the offers in an engine's row, and downloads in the background with progress and a stop."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ logger = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 TELL_SECONDS = 0.25
-"""Between two reports of how far a download is; each makes the state of every open page anew."""
+"""Seconds between two reports of a download. Each makes a new state for every open page."""
 
 
 @dataclass(frozen=True)
 class Fetching:
-    """A download: running, stopped or failed. One that is done is forgotten: its weights are there."""
+    """A download: running, stopped or failed. A finished download is removed."""
 
     done: int = 0
     total: int = 0
-    """Of ``done``; 0 while unknown."""
+    """Total of ``done``; 0 while it is unknown."""
     what: str = ""
-    """What is counted: ``download sam2.1-tiny, MB``."""
+    """What is counted, for example ``download sam2.1-tiny, MB``."""
     runs: bool = True
     error: str = ""
-    """In words, for the person."""
+    """Error message for the user; empty without an error."""
 
 
 class Downloads:
-    """The downloads that pages have begun: one of each weights at a time, for all pages together. Thread-safe."""
+    """The downloads of all pages, at most one for each weights at a time. Thread-safe."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._fetching: dict[str, Fetching] = {}
         self._stops: dict[str, threading.Event] = {}
         self.serial = 0
-        """Grows with everything that can be told."""
+        """Number of changes; it grows with each."""
 
     def of(self, name: str) -> Fetching | None:
-        """The download of the weights of that name, if there is something to tell of it."""
+        """Return the download of the weights of a name; None without one."""
         with self._mutex:
             return self._fetching.get(name)
 
@@ -67,7 +67,7 @@ class Downloads:
         threading.Thread(target=self._run, args=(weights, stop), daemon=True, name=f"download-{name}").start()
 
     def stop(self, name: str) -> None:
-        """Stop a download at its next step. What has arrived is kept: the next start goes on from there."""
+        """Stop a download at its next step. The partial file is kept, and the next start resumes it."""
         with self._mutex:
             if name in self._stops:
                 self._stops[name].set()
@@ -109,11 +109,11 @@ class Downloads:
 
 
 DOWNLOADS = Downloads()
-"""Of this process: weights are for all projects alike."""
+"""The downloads of this process, which all projects share."""
 
 
 def offers(spec: EngineSpec) -> list[Json]:
-    """The better engines for a stage that are not complete here and that this computer is fit for, best first.
+    """Return better engines of a stage that are not complete here and that this computer can run, best first.
 
     Each with what it is and costs, the command that gets all it lacks, and, unless it lacks packages (then the command
     is the way) or its weights are there, what a button could fetch: ``weights`` with megabytes and licence, and how far
