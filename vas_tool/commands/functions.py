@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from vas_tool.commands.agreement import agreement_
@@ -27,8 +29,19 @@ from vas_tool.remarks import counted
 
 def open_(options: Namespace) -> int:
     """Run ``vas-tool open``: start the server and open the page."""
+    gc.disable()  # what is imported now stays: to look for garbage in it again and again costs half a second
+    try:
+        serve = _page(options)
+    finally:
+        gc.enable()
+    serve()
+    return 0
+
+
+def _page(options: Namespace) -> Callable[[], None]:
+    """Make the page, and give the function that serves it until Ctrl+C."""
     from vas_tool.ui.access import Access
-    from vas_tool.ui.collecting import kept_for_good
+    from vas_tool.ui.address import Address
     from vas_tool.ui.open_projects import OpenProjects
     from vas_tool.ui.opening import Opener
     from vas_tool.ui.secret import kept_secret
@@ -49,14 +62,15 @@ def open_(options: Namespace) -> int:
     camera = camera_of(options.intrinsics) if options.intrinsics else None
     if camera and source is None:
         raise InputError("--intrinsics are of one clip; name it as well: vas-tool open SOURCE --intrinsics ...")
+    address = Address.take(access, options.port)
     opener = Opener(OpenProjects(root), start=source, camera=camera)
     opener.begin()  # runs while Gradio is imported, which takes longer
+    if not options.no_browser:
+        address.open_browser()
 
-    with kept_for_good():
-        from vas_tool.ui.server import serve
+    from vas_tool.ui.server import make_app, serve
 
-    serve(opener, access, port=options.port, browser=not options.no_browser)
-    return 0
+    return partial(serve, make_app(opener, access), opener.open_projects, address)
 
 
 def import_(options: Namespace) -> int:

@@ -6,9 +6,6 @@ it.
 
 import os
 
-from vas_tool.ui.gradio_stubs import leave_stubs_alone
-
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Gradio asks matplotlib for its backend at every event. Without this setting, that imports pyplot, which takes 0.7 s.
 os.environ.setdefault("MPLBACKEND", "agg")
-leave_stubs_alone()
