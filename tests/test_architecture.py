@@ -10,6 +10,7 @@ LAYERS = (
     {"errors", "types"},
     {
         "masks",
+        "opencv",
         "work",
         "hypotheses",
         "boxes",

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool import opencv
 from vas_tool.engines.builtin.registration import Affine
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Path, Random, smooth
 
@@ -54,7 +55,7 @@ class World:
         if not (self.poses - np.eye(3)).any():
             return masks
         borders = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
-        shown = [cv2.warpAffine(m, p[:2], (SIDE, SIDE), **borders) for m, p in zip(masks, self.poses, strict=True)]
+        shown = [opencv.warp_affine(m, p[:2], (SIDE, SIDE), **borders) for m, p in zip(masks, self.poses, strict=True)]
         return np.stack(shown).astype(np.float32)
 
     def thing(self, thing: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool import opencv
+
 Picture = npt.NDArray[np.uint8]
 """(H, W, 3), RGB."""
 Mask = npt.NDArray[np.bool_]
@@ -81,7 +83,7 @@ class LabelledPictures:
 
 
 def _decoded(content: bytes, flags: int) -> Picture:
-    return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    return opencv.decoded(content, flags)
 
 
 def _objects(numbers: Picture) -> npt.NDArray[np.intp]:
@@ -121,6 +123,6 @@ def _window(picture: Picture, mask: Mask, *, random: np.random.Generator, size: 
     if random.random() < 0.5:
         matrix = np.array([[-1, 0, size - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
     return Cutout(
-        cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=BEYOND),
+        opencv.warp_affine(picture, matrix, (size, size), borderValue=BEYOND),
         cv2.warpAffine(mask.astype(np.float32), matrix, (size, size), flags=cv2.INTER_LINEAR) > 0.5,
     )

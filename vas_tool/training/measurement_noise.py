@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.learned.evidence import Soft
+from vas_tool.engines.builtin.amodal import Soft
 from vas_tool.training.drawn_camera import Poses, similarities
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Path, Random
 

@@ -70,12 +70,12 @@ def _thing(random: Random, world: World, shapes: list[Shape], *, heights: tuple[
 
 def _standing(random: Random, passing: Way) -> Way:
     """It is about at the object on one of the frames."""
-    return passing - passing[random.integers(NUM_FRAMES)] + random.normal(0, 0.4 * SIZE, 2)
+    return np.asarray(passing - passing[random.integers(NUM_FRAMES)] + random.normal(0, 0.4 * SIZE, 2))
 
 
 def _going(random: Random) -> Way:
     angle = random.normal(0, 0.25) + (random.random() < 0.3) * random.uniform(0, np.pi)
-    return course(random, 1.3 * SIZE)[:, None] * np.array([np.cos(angle), np.sin(angle)])
+    return np.asarray(course(random, 1.3 * SIZE)[:, None] * np.array([np.cos(angle), np.sin(angle)]))
 
 
 def course(random: Random, reach: float) -> Path:

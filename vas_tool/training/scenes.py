@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from vas_tool.engines.builtin.amodal import Soft
 from vas_tool.engines.builtin.registration import Affine
-from vas_tool.engines.learned.evidence import RESOLUTION, Evidence, Soft, Window, evidence, window_around
+from vas_tool.engines.learned.evidence import RESOLUTION, Evidence, Window, evidence, window_around
 from vas_tool.training.drawn_camera import Poses, World
 from vas_tool.training.measurement_noise import DepthNoise, Layer, drift, tracked
 from vas_tool.training.scene_objects import Covered, SceneObject, course, farther, nearer
@@ -52,11 +53,11 @@ class DrawnViews:
 
     def outline(self, frame_index: int) -> Soft:
         """(h, w): the modal mask."""
-        return self.outlines[frame_index]
+        return np.asarray(self.outlines[frame_index])
 
     def nearer(self, frame_index: int) -> Soft:
         """(h, w): see ``evidence.Views``."""
-        return self.nearness[frame_index]
+        return np.asarray(self.nearness[frame_index])
 
     def between(self, source: int, target: int) -> Affine:
         """(2, 3): what registration would say."""
@@ -69,7 +70,7 @@ class DrawnViews:
 
     def inside(self, frame_index: int) -> Soft:
         """(h, w): see ``evidence.Views``."""
-        return self.within[frame_index]
+        return np.asarray(self.within[frame_index])
 
     def may_tell(self, frame_index: int) -> bool:
         """Between the first and the last seen frame."""
@@ -135,7 +136,7 @@ class _Drawn:
 
 
 def _covered(things: list[SceneObject]) -> Covered:
-    return np.logical_or.reduce([thing.covered for thing in things])
+    return np.asarray(np.logical_or.reduce([thing.covered for thing in things]))
 
 
 def _fits(truth: Masks, seen: Masks) -> bool:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool import opencv
 from vas_tool.training.labelled_pictures import Cutout, LabelledPictures, Mask, Picture
 
 Map = npt.NDArray[np.float32]
@@ -139,7 +140,7 @@ def _recoloured(picture: Picture, random: np.random.Generator, strength: float =
     if strength == 1.0 and random.random() < 0.08:
         shown = np.repeat(shown.mean(2, keepdims=True), 3, 2)
     if random.random() < 0.2:
-        shown = cv2.GaussianBlur(shown, (0, 0), random.uniform(0.5, 2))
+        shown = np.asarray(cv2.GaussianBlur(shown, (0, 0), random.uniform(0.5, 2)), np.float32)
     return np.clip(shown, 0, 255).astype(np.uint8)
 
 
@@ -203,7 +204,7 @@ class _Scene:
         turn, growth, across, down = (float(v) * time for v in step)
         ys, xs = np.nonzero(self._object.mask)
         centre = (float(xs.mean()), float(ys.mean()))
-        matrix = cv2.getRotationMatrix2D(centre, turn, float(np.exp(growth)))
+        matrix = np.asarray(cv2.getRotationMatrix2D(centre, turn, float(np.exp(growth))), np.float64)
         matrix[:, 2] += across, down
         return _moved(layer, matrix, None if bend is None else bend * time)
 
@@ -238,23 +239,24 @@ def _moved(layer: Cutout, matrix: npt.NDArray[np.float64], bend: Map | None) -> 
     size = len(layer.mask)
     mask = layer.mask.astype(np.float32)
     if bend is None:
-        picture = cv2.warpAffine(layer.picture, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+        picture = opencv.warp_affine(layer.picture, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
         return Cutout(picture, cv2.warpAffine(mask, matrix, (size, size)) > 0.5)
     back = cv2.invertAffineTransform(matrix)
     xs, ys = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
     x, y = xs + bend[..., 0], ys + bend[..., 1]
     across = (back[0, 0] * x + back[0, 1] * y + back[0, 2]).astype(np.float32)
     down = (back[1, 0] * x + back[1, 1] * y + back[1, 2]).astype(np.float32)
-    picture = cv2.remap(layer.picture, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return Cutout(picture, cv2.remap(mask, across, down, cv2.INTER_LINEAR) > 0.5)
+    picture = opencv.remap(layer.picture, across, down, border=cv2.BORDER_REPLICATE)
+    return Cutout(picture, opencv.remap(mask, across, down) > 0.5)
 
 
 def _blurred_by_motion(picture: Picture, random: np.random.Generator) -> Picture:
     length, turn = int(random.uniform(0.01, 0.05) * len(picture)) * 2 + 3, random.uniform(0, 180)
     line = np.zeros((length, length), np.float32)
     line[length // 2] = 1 / length
-    kernel = cv2.warpAffine(line, cv2.getRotationMatrix2D((length // 2, length // 2), turn, 1.0), (length, length))
-    return cv2.filter2D(picture, -1, kernel / max(float(kernel.sum()), 1e-3))
+    turned = np.asarray(cv2.getRotationMatrix2D((length // 2, length // 2), turn, 1.0))
+    kernel = opencv.warp_affine(line, turned, (length, length))
+    return np.asarray(cv2.filter2D(picture, -1, kernel / np.float32(max(float(kernel.sum()), 1e-3))), np.uint8)
 
 
 def deformed(mask: Mask, random: np.random.Generator, strength: float = 1.0) -> Map:
@@ -262,7 +264,8 @@ def deformed(mask: Mask, random: np.random.Generator, strength: float = 1.0) -> 
     size = len(mask)
     extent = max(8.0, float(np.sqrt(mask.sum())))
     centre = (size / 2, size / 2)
-    matrix = cv2.getRotationMatrix2D(centre, strength * random.uniform(-8, 8), 1 + strength * random.uniform(-0.1, 0.1))
+    turn, growth = strength * random.uniform(-8, 8), 1 + strength * random.uniform(-0.1, 0.1)
+    matrix = np.asarray(cv2.getRotationMatrix2D(centre, turn, growth), np.float64)
     matrix[:, 2] += strength * random.uniform(-0.1, 0.1, 2) * extent
     soft = cv2.warpAffine(mask.astype(np.float32), matrix, (size, size))
     noise = cv2.resize(random.normal(size=(9, 9)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
@@ -286,4 +289,5 @@ def _box(channel: Map, mask: Mask, random: np.random.Generator) -> None:
 
 def depths(error: Mask) -> Map:
     """Each pixel's distance to what is no error, the picture's edge included; (H, W), in pixels."""
-    return cv2.distanceTransform(np.pad(error, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    distances = cv2.distanceTransform(np.pad(error, 1).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(distances[1:-1, 1:-1], np.float32)

@@ -84,7 +84,7 @@ class SegmenterStep(nn.Module):
         with torch.no_grad(), torch.autocast(match.device.type, torch.bfloat16):
             logits, _ = self.net.decoder(features, _maps(samples, match.device), match)
         self.net.decoder.train()
-        return logits[:, 0].float().sigmoid().cpu().numpy()
+        return np.asarray(logits[:, 0].float().sigmoid().cpu().numpy())
 
 
 def _coarser(answer: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -88,7 +88,7 @@ def _creature(random: Random) -> Masks:
         phase = tempo * i / (NUM_FRAMES - 1)
         for limb in limbs:
             limb(picture, middle, (angle, phase))
-    return out.astype(np.float32) / 255
+    return out.astype(np.float32) / np.float32(255)
 
 
 def _limb(random: Random, body_length: float) -> Callable[[npt.NDArray[np.uint8], Path, tuple[float, float]], None]:
@@ -126,7 +126,7 @@ def _blob(random: Random) -> Masks:
         radius = SIZE * (1 + sum(sizes[k][i] * np.cos(k * angles + phases[k][i]) for k in waves)).clip(0.15, 1.5)
         points = np.stack([radius * np.cos(angles), stretch * radius * np.sin(angles)], axis=1)
         fill(picture, points + SIDE / 2)
-    return out.astype(np.float32) / 255
+    return out.astype(np.float32) / np.float32(255)
 
 
 def _compound(random: Random) -> Masks:

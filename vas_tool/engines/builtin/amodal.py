@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool import opencv
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.builtin.box_outlines import BoxOutlines
 from vas_tool.engines.builtin.registration import Affine, Motion, estimate_motion, follow, resized
@@ -215,9 +216,8 @@ def _brought(scene: _Scene, source: int, target: int) -> tuple[Soft, Soft]:
         hiding = _hiding(scene, source)
         known[cv2.dilate(hiding.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = UNKNOWN
     known = np.maximum(known, outline)
-    warped = (cv2.warpAffine(picture, motion, scene.work_wh, flags=cv2.INTER_LINEAR) for picture in (outline, known))
-    brought, sure = warped
-    return brought, np.maximum(sure, UNKNOWN)
+    brought, sure = (opencv.warp_affine(picture, motion, scene.work_wh) for picture in (outline, known))
+    return brought, np.maximum(sure, np.float32(UNKNOWN))
 
 
 def _refined(scene: _Scene, source: int, target: int) -> Affine:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool import opencv
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.builtin.amodal import clearness_of
 from vas_tool.engines.builtin.registration import Affine, Motion, estimate_motion, follow, resized
@@ -156,8 +157,9 @@ def _brought(scene: _Scene, source: int, index: int, *, crop: _Crop) -> tuple[Co
     placed[:, 2] += (scene.canvas.pad_left - crop.x0, scene.canvas.pad_top - crop.y0)
     picture = scene.clip[source].astype(np.float32)
     mask = _without_rim(scene.modal[source]).astype(np.float32)
-    brought = cv2.warpAffine(picture, placed, crop.size_wh, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return brought, cv2.warpAffine(mask, placed, crop.size_wh, flags=cv2.INTER_LINEAR) > 0.99
+    cubic = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
+    brought = opencv.warp_affine(picture, placed, crop.size_wh, **cubic)
+    return brought, opencv.warp_affine(mask, placed, crop.size_wh) > 0.99
 
 
 def _refined(scene: _Scene, source: int, target: int) -> Affine:

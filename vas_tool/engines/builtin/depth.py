@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool import opencv
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.builtin.small_frames import SmallFrames
 from vas_tool.engines.settings import NO_SETTINGS, Settings, checked
@@ -50,7 +51,7 @@ class BuiltinDepth:
             frame = small.frame(index)
             raw = standing_depth(frame)
             before = raw if before is None else MEMORY * before + (1 - MEMORY) * raw
-            yield index, cv2.resize(_on_edges(frame, before), clip.size_wh, interpolation=cv2.INTER_LINEAR)
+            yield index, opencv.resize(_on_edges(frame, before), clip.size_wh, cv2.INTER_LINEAR)
 
 
 def standing_depth(frame: Frame) -> Depth:
@@ -63,7 +64,7 @@ def standing_depth(frame: Frame) -> Depth:
     np.maximum.at(lowest, flat, rows)
     large = np.bincount(flat, minlength=num_regions) > GROUND_SHARE * flat.size
     nearness = np.where(large[flat], rows, lowest[flat]) / max(1, height - 1)
-    return nearness.reshape(height, width).astype(np.float32)
+    return np.asarray(nearness.reshape(height, width), np.float32)
 
 
 def regions(frame: Frame) -> tuple[npt.NDArray[np.int32], int]:
@@ -82,11 +83,11 @@ def regions(frame: Frame) -> tuple[npt.NDArray[np.int32], int]:
 
 def _on_edges(frame: Frame, depth: Depth) -> Depth:
     """Return the depth smoothed by a guided filter, with the picture's edges."""
-    guide = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    guide = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(255)
     size = (2 * EDGE_RADIUS + 1, 2 * EDGE_RADIUS + 1)
 
     def mean(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return cv2.boxFilter(picture, -1, size)
+        return np.asarray(cv2.boxFilter(picture, -1, size), np.float32)
 
     mean_guide, mean_depth = mean(guide), mean(depth)
     slope = (mean(guide * depth) - mean_guide * mean_depth) / (mean(guide * guide) - mean_guide**2 + EDGE_EPSILON)

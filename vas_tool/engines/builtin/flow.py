@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool import opencv
+
 Floats = npt.NDArray[np.float32]
 
 SHORTEST_SIDE = 32
@@ -19,19 +21,18 @@ def flow_between(here: npt.NDArray[np.uint8], there: npt.NDArray[np.uint8]) -> F
     height, width = here.shape
     missing = [max(0, SHORTEST_SIDE - side) for side in (height, width)]
     one, other = (_continued(picture, *missing) for picture in (here, there))
-    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    return np.ascontiguousarray(method.calc(one, other, None)[:height, :width])
+    return np.ascontiguousarray(opencv.dense_flow(one, other)[:height, :width])
 
 
 def _continued(picture: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray[np.uint8]:
     """Return the picture with its last row and column repeated."""
     if not rows and not columns:
         return picture
-    return cv2.copyMakeBorder(picture, 0, rows, 0, columns, cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.copyMakeBorder(picture, 0, rows, 0, columns, cv2.BORDER_REPLICATE), np.uint8)
 
 
 def pulled(picture: Floats, flow: Floats) -> Floats:
     """Return (h, w) ``picture`` of another frame, warped by the flow from this frame to that frame."""
     height, width = picture.shape
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    return cv2.remap(picture, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR)
+    return opencv.remap(picture, columns + flow[..., 0], rows + flow[..., 1])

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool import opencv
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Frame, Mask, Scalar, SizeWH
 
@@ -116,7 +117,7 @@ class Window:
         small_wh = width, height
         if self.scale < 1:
             small_wh = max(1, round(width * self.scale)), max(1, round(height * self.scale))
-            picture = cv2.resize(picture, small_wh, interpolation=cv2.INTER_AREA)
+            picture = opencv.resize(picture, small_wh, cv2.INTER_AREA)
         across, down = small_wh[0] / width, small_wh[1] / height
         matrix = np.array(
             [
@@ -124,7 +125,7 @@ class Window:
                 [0, self.scale / down, (0.5 / down - self.top) * self.scale - 0.5],
             ]
         )
-        return cv2.warpAffine(picture, matrix, self.size_wh, flags=cv2.INTER_LINEAR, borderValue=beyond or 0)
+        return opencv.warp_affine(picture, matrix, self.size_wh, borderValue=beyond or 0)
 
 
 @dataclass(frozen=True)

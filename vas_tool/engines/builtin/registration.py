@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool import opencv
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.builtin.small_frames import SmallFrames
 from vas_tool.types import Clip, Mask
@@ -204,8 +205,7 @@ def centroid(mask: Mask) -> tuple[float, float]:
 def _trackable(grey: npt.NDArray[np.uint8], mask: Mask) -> npt.NDArray[np.float32]:
     inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
     where = inner if inner.sum() >= MIN_AREA else mask.astype(np.uint8)
-    corners = cv2.goodFeaturesToTrack(grey, MAX_POINTS, 0.005, 4, mask=where)
-    return np.zeros((0, 2), np.float32) if corners is None else corners.reshape(-1, 2)
+    return opencv.good_corners(grey, MAX_POINTS, quality=0.005, apart=4, where=where)
 
 
 def _tracked(
@@ -215,11 +215,9 @@ def _tracked(
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
     """Track points by Lucas-Kanade from (points, guesses); keep those whose backward track returns to the start."""
     points, guesses = starts
-    options = {"winSize": (15, 15), "maxLevel": 3, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
-    ends, there, _ = cv2.calcOpticalFlowPyrLK(before, after, points, guesses.copy(), **options)
-    back, again, _ = cv2.calcOpticalFlowPyrLK(after, before, ends, points.copy(), **options)
-    closed = np.linalg.norm(back - points, axis=1) < 1.0
-    return (there.ravel() == 1) & (again.ravel() == 1) & closed, ends
+    ends, there = opencv.tracked_points(before, after, points, guesses=guesses, winSize=(15, 15), maxLevel=3)
+    back, again = opencv.tracked_points(after, before, ends, guesses=points, winSize=(15, 15), maxLevel=3)
+    return there & again & (np.linalg.norm(back - points, axis=1) < 1.0), ends
 
 
 def _inside(mask: Mask, points: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -227,7 +225,7 @@ def _inside(mask: Mask, points: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_
     grown = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
     columns = np.clip(np.round(points[:, 0]).astype(int), 0, width - 1)
     rows = np.clip(np.round(points[:, 1]).astype(int), 0, height - 1)
-    return grown[rows, columns] > 0
+    return np.asarray(grown[rows, columns] > 0)
 
 
 def _similarity(start: npt.NDArray[np.float32], end: npt.NDArray[np.float32], *, guess: Affine) -> Affine | None:
@@ -252,7 +250,7 @@ def _shifted(masks: tuple[Mask, Mask]) -> Affine:
 
 def matched(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], masks: tuple[Mask, Mask]) -> Affine | None:
     """Return the map between distant frames from SIFT features inside both masks; None when too few agree."""
-    sift = cv2.SIFT_create(400, contrastThreshold=0.01)
+    sift = opencv.sift(400, contrast=0.01)
     (kp0, d0), (kp1, d1) = (
         sift.detectAndCompute(grey, mask.astype(np.uint8)) for grey, mask in zip((before, after), masks, strict=True)
     )

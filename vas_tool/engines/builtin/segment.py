@@ -58,9 +58,9 @@ class BuiltinSegmenter:
             raise PromptError(f"the mask of frame {frame_index} is {sizes}; give one of the clip's size")
         if given is not None and box is None and not clicks:
             return given
-        drawn = given is not None and given.any()
-        asked = Asked(tuple(clicks), None if drawn else box)
-        return self._answer(clip, frame_index, asked, start=Answer.given(given) if drawn else None).mask
+        start = Answer.given(given) if given is not None and given.any() else None
+        asked = Asked(tuple(clicks), box if start is None else None)
+        return self._answer(clip, frame_index, asked, start=start).mask
 
     def track(
         self, clip: Clip, prompts: Prompts, frame_indices: range, *, progress: Progress = silent
@@ -74,7 +74,7 @@ class BuiltinSegmenter:
 
     def _answer(self, clip: Clip, frame_index: int, asked: Asked, *, start: Answer | None) -> Answer:
         """Return the answer to all prompts. Each click continues from the answer to the prompts before it."""
-        begun = b"" if start is None else hashlib.sha1(start.packed).digest()
+        begun = b"" if start is None else hashlib.sha1(start.packed.tobytes()).digest()
         key = self._number(clip), frame_index, begun, asked
         if key in self._answers:
             return self._answers[key]

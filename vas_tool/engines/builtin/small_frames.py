@@ -38,7 +38,7 @@ class SmallFrames:
     def grey(self, frame_index: int) -> npt.NDArray[np.uint8]:
         """Return (h, w) uint8 grey."""
         if frame_index not in self._greys:
-            grey: npt.NDArray[np.uint8] = cv2.cvtColor(self.frame(frame_index), cv2.COLOR_RGB2GRAY)
+            grey = np.asarray(cv2.cvtColor(self.frame(frame_index), cv2.COLOR_RGB2GRAY), np.uint8)
             self._greys[frame_index] = grey
             _forget_old(self._greys)
         return self._greys[frame_index]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from vas_tool import opencv
 from vas_tool.engines.builtin.connection import Connection, Grey, compared
 from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.feature_matching import Reference
@@ -121,4 +122,4 @@ def carried(state: TrackingState, found: Connection, window: Window) -> Floats:
     small_x, small_y = (((at + 0.5) * scale - 0.5).astype(np.float32) for at, scale in ((x, across), (y, down)))
     flow = cv2.remap(found.back, small_x, small_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     u, v = state.found.window.point(x + flow[..., 0] / across, y + flow[..., 1] / down)
-    return np.asarray(cv2.remap(state.found.soft, np.float32(u), np.float32(v), cv2.INTER_LINEAR))
+    return opencv.remap(state.found.soft, np.asarray(u, np.float32), np.asarray(v, np.float32))

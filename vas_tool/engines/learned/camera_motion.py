@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool import opencv
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.builtin.registration import Affine
 from vas_tool.engines.builtin.small_frames import SmallFrames
@@ -53,11 +54,10 @@ def camera_paths(
 def _step(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], moving: Mask) -> Affine:
     """Return (3, 3): small pixels of one frame to those of the next."""
     around = cv2.dilate(moving.astype(np.uint8), np.ones((AROUND, AROUND), np.uint8))
-    corners = cv2.goodFeaturesToTrack(before, POINTS, 0.01, 8, mask=1 - around)
-    if corners is None or len(corners) < LEAST_AGREEING:
+    corners = opencv.good_corners(before, POINTS, quality=0.01, apart=8, where=1 - around)
+    if len(corners) < LEAST_AGREEING:
         return np.eye(3)
-    ends, there, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, winSize=(13, 13), maxLevel=3)
-    good = there.ravel() == 1
+    ends, good = opencv.tracked_points(before, after, corners, winSize=(13, 13), maxLevel=3)
     if good.sum() < LEAST_AGREEING:
         return np.eye(3)
     cv2.setRNGSeed(0)

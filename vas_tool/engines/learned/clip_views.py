@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool import opencv
 from vas_tool.engines.base import Progress, silent
-from vas_tool.engines.builtin.amodal import TRIALS, clearness_of, may_be_there
+from vas_tool.engines.builtin.amodal import TRIALS, Soft, clearness_of, may_be_there
 from vas_tool.engines.builtin.registration import Affine, Motion, resized
 from vas_tool.engines.builtin.small_frames import SmallFrames
-from vas_tool.engines.learned.evidence import HIDING, Soft, Window, evidence, window_around
+from vas_tool.engines.learned.evidence import HIDING, Window, evidence, window_around
 from vas_tool.engines.learned.poses import world_motion
 from vas_tool.types import Clip, Depth, Mask, SizeWH
 
@@ -78,7 +79,7 @@ class Source:
         """Return the (h, w) depth of a frame; None where there is none."""
         if frame_index not in self.depth:
             return None
-        return cv2.resize(self.depth[frame_index], self.small.size_wh, interpolation=cv2.INTER_AREA)
+        return opencv.resize(self.depth[frame_index], self.small.size_wh, cv2.INTER_AREA)
 
     def mask(self, frame_index: int) -> Mask:
         """Return the (h, w) modal mask; empty where there is none."""
@@ -175,7 +176,7 @@ class ClipViews:
             while len(self._kept) > 2 * KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
-        return self._kept[key].astype(np.float32) / 255
+        return self._kept[key].astype(np.float32) / np.float32(255)
 
     def _depth_is_trusted(self) -> bool:
         """Return whether depth shows what hides the object: pixels over it are often nearer, pixels beside it rarely.

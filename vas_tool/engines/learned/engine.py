@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 
 from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.builtin.amodal import Soft
 from vas_tool.engines.builtin.box_outlines import BoxOutlines
 from vas_tool.engines.learned.clip_views import ClipViews, Follow
 from vas_tool.engines.learned.evidence import (
     RESOLUTION,
     SLOTS,
     Picture,
-    Soft,
     Window,
     evidence,
     slot_channels,
@@ -65,7 +65,8 @@ def can_hide(picture: Picture) -> Soft:
     """
     seen, nearer, _, trusted = picture[:4]
     low, high = CAN_HIDE
-    return np.maximum(seen, np.where(trusted > 0, np.clip((nearer - low) / (high - low), 0, 1), 1)).astype(np.float32)
+    free = np.where(trusted > 0, np.clip((nearer - low) / (high - low), 0, 1), 1)
+    return np.asarray(np.maximum(seen, free), np.float32)
 
 
 @dataclass(frozen=True)

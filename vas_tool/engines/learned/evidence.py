@@ -182,7 +182,7 @@ def knowledge(outline: Soft, nearer: Soft, *, trusted: bool) -> Soft:
         return np.maximum(outline, UNTRUSTED_ABSENCE)
     low, high = HIDING
     free = np.clip((high - nearer) / (high - low), 0, 1)
-    return np.maximum(outline, free)
+    return np.asarray(np.maximum(outline, free), np.float32)
 
 
 class _Brought:

@@ -192,7 +192,7 @@ def _step(points: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]], guess
         found, agree = cv2.estimateAffinePartial2D(start, end, ransacReprojThreshold=registration.RANSAC_PIXELS)
         if found is not None and 0.5 < np.hypot(*found[:, 0]) < 2:
             leap = 1 + (
-                _apart(found, guess, start) > NUDGE * size
+                _apart(np.asarray(found, np.float64), guess, start) > NUDGE * size
             )  # a result far from the guess needs twice as many points
             if agree.sum() >= leap * max(registration.MIN_INLIERS, AGREEING * len(start)):
                 return np.asarray(found, np.float64)
