@@ -1,4 +1,4 @@
-"""The formats by name, with one way to call them: for the command line and for the page."""
+"""Exports by the name of the format, for the command line and the page."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from vas_tool.project import Project
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export wrote."""
+    """The result of an export."""
 
     paths: tuple[Path, ...]
-    """Files, or folders with many of them."""
+    """The written files or folders."""
     notes: tuple[Note, ...] = ()
-    """What the person should know: counts, what was left out, what nobody has reviewed."""
+    """Notes for the user: counts, what was left out, what nobody has reviewed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class _FolderWriter(Protocol):
 def export(
     projects: Sequence[Project], name: str, out: Path, *, only_accepted: bool = False, progress: Progress = silent
 ) -> Exported:
-    """Write open projects in the format ``name`` to ``out``: a .json file (see ``FILES``), else a folder.
+    """Write open projects in the format ``name`` to ``out``, a .json file for formats in ``FILES``, else a folder.
 
     Raises FormatError when the format is unknown or there is nothing to write.
     """
@@ -65,14 +65,16 @@ def export(
         raise FormatError(f"there is no format {name!r}; choose one of {', '.join(EXPORTS)}")
     if name not in FILES and len({project.name for project in projects}) < len(projects):
         raise FormatError("two projects have the same name and would replace one another; export them one by one")
-    if name != "layers" and not any(project.truth.objects for project in projects):  # layers: the depth may be there
+    if name != "layers" and not any(
+        project.truth.objects for project in projects
+    ):  # layers: a project without objects may have depth
         raise FormatError(
             f"{', '.join(p.name for p in projects)}: there is no object to write; click one and track it first"
         )
     order = _Order(projects, out, only_accepted, progress)
     try:
         done = EXPORTS[name](order)
-    except ProjectDamaged:  # it counts as absent from now on; others may be damaged, too
+    except ProjectDamaged:  # the picture counts as absent from now on; others may be damaged, too
         for project in projects:
             project.look_through(progress)
         done = EXPORTS[name](order)
@@ -86,12 +88,12 @@ def export(
 
 
 def default_out(name: str, folder: Path) -> Path:
-    """Where the page puts an export inside a project's ``exports`` folder."""
+    """Return the path of the page's export inside a project's ``exports`` folder."""
     return folder / (f"{name}.json" if name in FILES else name)
 
 
 def _file(name: str, write: _FileWriter) -> Callable[[_Order], Exported]:
-    """A format of one file for all projects."""
+    """Return the export of a format with one file for all projects."""
 
     def run(order: _Order) -> Exported:
         path = order.out if order.out.suffix and not order.out.is_dir() else order.out / f"{name}.json"
@@ -108,7 +110,7 @@ def _notes(summary: ExportSummary) -> tuple[Note, ...]:
 
 
 def _folders(write: _FolderWriter) -> Callable[[_Order], Exported]:
-    """A format of one folder an object."""
+    """Return the export of a format with one folder per object."""
 
     def run(order: _Order) -> Exported:
         notes: list[Note] = []
@@ -146,7 +148,7 @@ def _layers(order: _Order) -> Exported:
 
 
 def _shorter(order: _Order) -> Iterator[Note]:
-    """Of which projects a video does not last as long as what it was made from."""
+    """Yield a note for each project whose videos are shorter than its source."""
     for project in order.projects:
         lasts, step = len(project.ledger) / project.clip.fps, 1 / project.clip.fps
         source = project.ledger[-1].pts_seconds - project.ledger[0].pts_seconds + step
@@ -162,7 +164,7 @@ FILES: dict[str, Callable[[_Order], Exported]] = {
     "kins": _file("kins", write_kins),
     "cocoa": _file("cocoa", write_cocoa),
 }
-"""Format name -> writer, of those that hold several projects in one .json file."""
+"""Name of a format -> its writer, for formats that hold several projects in one .json file."""
 
 EXPORTS: dict[str, Callable[[_Order], Exported]] = {
     **FILES,
@@ -170,4 +172,4 @@ EXPORTS: dict[str, Callable[[_Order], Exported]] = {
     "sequences": _folders(write_sequences),
     "layers": _layers,
 }
-"""Format name -> writer."""
+"""Name of a format -> its writer."""

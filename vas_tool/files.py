@@ -1,6 +1,6 @@
-"""Files that are never half written, folders that one process holds, and nothing that a link leads to.
+"""Atomic writes, locks of folders, and reading without following links.
 
-A project may come from a stranger. What is a link in it, a pipe or a device, is neither read nor written through.
+A project may come from an unknown source, so links, pipes and devices in it are neither read nor written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from vas_tool.errors import ProjectBusy, ProjectError, PromptError
 
 LOCK = ".lock"
-"""The file in a folder that its process holds."""
+"""Name of the file that locks a folder."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -31,19 +31,19 @@ PART = re.compile(
     r"\.(\d{5,}\.png|\.stamps\.json|(project|place|work|origin|areas|boxes)\.json(\.damaged-history)?)"
     r"\.(\d+(-\d+)?\.part|restore)"
 )
-"""A file of a project that a process was killed over while it wrote it."""
+"""Matches files of a project that a killed process had not finished."""
 
 HALF_MADE = re.compile(r"\..+\.\d+\.(\d+\.import|new)")
-"""A project folder that an import had not finished."""
+"""Matches project folders that an import had not finished."""
 
 HALF_MADE_INSIDE = re.compile(
     r"frames|\.frames\.[0-9a-f]+\.partial|(\.?(project|origin|place|work)\.json(\..*\.part)?)|depth|objects|history|\.lock"
 )
-"""What such a folder may hold."""
+"""Matches the content of such folders."""
 
 
 def remedy(error: OSError) -> str:
-    """What to do when the disk refuses, for the end of a message."""
+    """Return what to do about a disk error, for the end of a message."""
     if error.errno in FULL:
         return "make room and try again"
     if error.errno in READ_ONLY:
@@ -54,10 +54,11 @@ def remedy(error: OSError) -> str:
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write beside, flush to the disk, then replace: the file is the old one or the new one, never between.
+    """Write a file beside its place, synchronise it, then replace: the file is always the old or the new one.
 
-    ``durable`` False leaves it to the system when it reaches the disk. Raises ProjectError when the disk refuses (full,
-    read-only, the folder gone); the old file is then untouched.
+    With ``durable`` False, the system decides when it reaches the disk. Raises ProjectError when the disk refuses
+    (full,
+    read-only, folder missing); the old file then stays.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
@@ -76,8 +77,8 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have a folder's names on the disk: a file that was renamed in it keeps its new name when the power goes."""
-    with suppress(OSError):  # not every file system can; what was renamed is there all the same
+    """Synchronise a folder to disk, so that renamed files keep their new names after a power failure."""
+    with suppress(OSError):  # not every file system supports it; renamed files are visible anyway
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
@@ -86,12 +87,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def open_plain(path: Path) -> BinaryIO:
-    """A file to read. Raises OSError when it is not there or is a link, a pipe, a device or a folder."""
+    """Open a file for reading. Raises OSError when it is missing, or is a link, a pipe, a device or a folder."""
     return os.fdopen(_plain(path), "rb")
 
 
 def read_plain(path: Path, most_bytes: int | None = None) -> bytes:
-    """The bytes of a file (or the first of them), as ``open_plain`` opens it."""
+    """Return the bytes of a file, or its first ``most_bytes``. Raises OSError as ``open_plain``."""
     if most_bytes is None:
         with open_plain(path) as file:
             return file.read()
@@ -111,14 +112,16 @@ def _plain(path: Path) -> int:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether a file is there that is no link, pipe or device."""
+    """Return whether a path is a file that is no link, pipe or device."""
     with suppress(OSError):
         return stat.S_ISREG(path.lstat().st_mode)
     return False
 
 
 def storable(value: Any) -> bytes:
-    """A value as JSON. Raises PromptError for what could not be read back: NaN, infinity, halves of characters."""
+    """Return a value as JSON. Raises PromptError for values that cannot be read back: NaN, infinity, lone
+    surrogates.
+    """
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
@@ -129,7 +132,7 @@ def storable(value: Any) -> bytes:
 
 
 def from_json(data: bytes) -> Any:
-    """The reverse of ``storable``. Raises ValueError, also for what ``storable`` would refuse."""
+    """Return the value of ``storable``'s JSON. Raises ValueError, also for values that ``storable`` refuses."""
     value = json.loads(data)
     try:
         storable(value)
@@ -139,7 +142,7 @@ def from_json(data: bytes) -> Any:
 
 
 def refuse_links(paths: Iterable[Path]) -> None:
-    """Raises ProjectError when one of these files or folders is a link; what is not there is none."""
+    """Raise ProjectError when one of these paths is a link. Missing paths are allowed."""
     for path in paths:
         if path.is_symlink():
             raise ProjectError(
@@ -149,7 +152,7 @@ def refuse_links(paths: Iterable[Path]) -> None:
 
 
 def inner_folders(folder: Path, *, depth: int) -> list[Path]:
-    """The folders and links in a folder, and those in these, that many levels deep; links are not followed."""
+    """Return the folders and links in a folder, down to ``depth`` levels. Links are not followed."""
     try:
         with os.scandir(folder) as entries:
             found = [Path(e.path) for e in entries if e.is_symlink() or e.is_dir(follow_symlinks=False)]
@@ -160,13 +163,15 @@ def inner_folders(folder: Path, *, depth: int) -> list[Path]:
 
 
 class FolderLock:
-    """Holds a folder for this process until released; the system lets go of it when the process dies."""
+    """Locks a folder for this process until it is released or the process ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises ProjectBusy, naming the other process, when the folder is held; ProjectError when it cannot be."""
+        """Lock the folder. Raises ProjectBusy that names the other process, and ProjectError when it cannot be
+        locked.
+        """
         self.folder = folder
         self.cannot_write = ""
-        """Why nothing can be written in the folder; "" when it can. It may be read then."""
+        """Why the folder cannot be written; "" when it can. A folder that cannot be written may still be read."""
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._file = -1
         try:
@@ -192,7 +197,7 @@ class FolderLock:
         return -1
 
     def _hold(self) -> None:
-        if self._file < 0:  # nothing to hold: it is only read
+        if self._file < 0:  # no lock file: the folder is only read
             return
         ours = os.fstat(self._file)
         if not stat.S_ISREG(ours.st_mode) or ours.st_nlink > 1:
@@ -205,12 +210,12 @@ class FolderLock:
                 f"{self.folder} is open in another process (pid {holder}); close it there, or open another project"
             ) from error
         if not self.cannot_write:
-            with suppress(OSError):  # on a full disk nobody is told who holds it
+            with suppress(OSError):  # on a full disk the lock file does not name its process
                 os.ftruncate(self._file, 0)
                 os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def check(self) -> None:
-        """Raises ProjectError when the folder cannot be written, or is not where it was when it was locked."""
+        """Raise ProjectError when the folder cannot be written, or was moved since it was locked."""
         if self.cannot_write:
             raise ProjectError(self.cannot_write)
         if self.moved:
@@ -221,7 +226,7 @@ class FolderLock:
 
     @property
     def moved(self) -> bool:
-        """Whether another folder, or none, is where this one was."""
+        """Return whether the path now holds another folder, or none."""
         if self._folder < 0:
             return False
         ours = os.fstat(self._folder)
@@ -232,7 +237,7 @@ class FolderLock:
         return (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino)
 
     def release(self) -> None:
-        """Let others open the folder."""
+        """Release the lock."""
         held, self._file, self._folder = (self._file, self._folder), -1, -1
         for descriptor in held:
             if descriptor >= 0:
@@ -240,9 +245,9 @@ class FolderLock:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed imports left in a folder of projects: only what has our names, and nobody holds."""
+    """Remove incomplete projects of killed imports: only folders with our names that no process has locked."""
     for path in _half_made(folder):
-        with suppress(OSError, ProjectError):  # held: that import runs
+        with suppress(OSError, ProjectError):  # locked: the import is running
             if is_plain(path / LOCK):
                 lock = FolderLock(path)
                 try:
@@ -250,7 +255,7 @@ def sweep(folder: Path) -> None:
                 finally:
                     lock.release()
             elif not _runs(int(path.name.split(".")[-3 if path.suffix == ".import" else -2])):
-                shutil.rmtree(path, ignore_errors=True)  # killed before it held the folder
+                shutil.rmtree(path, ignore_errors=True)  # killed before it locked the folder
 
 
 def _half_made(folder: Path) -> list[Path]:
@@ -273,7 +278,7 @@ def _runs(process_id: int) -> bool:
 
 
 def sweep_parts(folder: Path) -> None:
-    """Remove files in a folder that a process was killed over while it wrote them. Only for who holds the folder."""
+    """Remove incomplete files of a killed process in a folder. The caller must hold the folder's lock."""
     with suppress(OSError):
         for path in folder.iterdir():
             if PART.fullmatch(path.name) and is_plain(path):

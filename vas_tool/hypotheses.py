@@ -1,4 +1,4 @@
-"""Several answers for one hidden part: what they agree on, how far they differ, and which one was chosen. Pure."""
+"""Hypotheses of one hidden part: their combination, and how far they differ. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from vas_tool.masks import iou
 from vas_tool.types import Mask
 
 How = Literal["seed", "majority", "union"]
-"""One hypothesis as it is; what more than half of several have; what any of them has."""
+"""``seed``: one hypothesis. ``majority``: the pixels of more than half of several. ``union``: the pixels of any."""
 
 WAYS: tuple[How, ...] = get_args(How)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an amodal mask follows from hypotheses."""
+    """How an amodal mask is made from hypotheses."""
 
     how: How
     seeds: tuple[int, ...]
-    """One for ``seed``, at least two for the others; ascending."""
+    """Seeds, ascending: one for ``seed``, at least two for the others."""
 
     def __post_init__(self) -> None:
         if self.how not in WAYS:
@@ -38,18 +38,18 @@ class Recipe:
 
     @classmethod
     def of_seed(cls, seed: int) -> Recipe:
-        """The hypothesis of one seed."""
+        """Return the recipe of one seed."""
         return cls("seed", (seed,))
 
     @property
     def words(self) -> str:
-        """``seed 3``, ``majority of seeds 0, 1, 2``"""
+        """Return the recipe in words: ``seed 3``, ``majority of seeds 0, 1, 2``."""
         if self.how == "seed":
             return f"seed {self.seeds[0]}"
         return f"{self.how} of seeds {', '.join(map(str, self.seeds))}"
 
     def mask(self, masks: Sequence[Mask]) -> Mask:
-        """(H, W) bool: one mask from those of ``seeds``, in their order."""
+        """Return the (H, W) bool mask made from the masks of ``seeds``, in their order."""
         if self.how == "seed":
             return masks[0]
         votes = covering(masks)
@@ -57,21 +57,21 @@ class Recipe:
 
 
 def covering(masks: Sequence[Mask]) -> npt.NDArray[np.float64]:
-    """(H, W): the part of the masks, 0..1, that has each pixel. At least one mask."""
+    """Return (H, W) the share of the masks, 0..1, that has each pixel. Needs at least one mask."""
     part: npt.NDArray[np.float64] = np.mean(np.stack(masks), axis=0, dtype=np.float64)
     return part
 
 
 def disagreement(masks: Sequence[Mask]) -> float:
-    """1 - the mean IoU over all pairs: 0 when all masks are the same, 1 when no two of them meet.
+    """Return 1 - the mean IoU over all pairs: 0 when all masks are equal, 1 when no two of them overlap.
 
-    Two empty masks are the same. A single mask disagrees with nobody.
+    Two empty masks are equal. A single mask gives 0.
     """
     pairs = [iou(a, b) for a, b in combinations(masks, 2)]
     return 1 - sum(pairs) / len(pairs) if pairs else 0.0
 
 
 def heat(masks: Sequence[Mask]) -> npt.NDArray[np.float64]:
-    """(H, W): four times the variance at each pixel: 0 where all masks agree, 1 where half of them say otherwise."""
+    """Return (H, W) four times the variance at each pixel: 0 where all masks agree, 1 where half of them differ."""
     part = covering(masks)
     return 4 * part * (1 - part)

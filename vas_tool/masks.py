@@ -1,4 +1,4 @@
-"""Mask algebra: RLE, boxes, overlap measures, strokes. numpy in, numpy out."""
+"""Mask algebra on numpy arrays: RLE, boxes, overlap measures, strokes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from vas_tool.errors import FormatError
 from vas_tool.types import Mask, SizeWH, Stroke
 
 MOST_RLE_DIGITS = 10
-"""Places after the first of one number in RLE text: beyond that 64 bits overflow."""
+"""Most digits after the first of a number in RLE text. More would overflow 64 bits."""
 
 
 MOST_PIXELS = 225_000_000
-"""Of a mask in a file: the largest frame of a clip (100 million pixels) with half of its sides added to it, as results
-of TAO-Amodal have it. A few letters of RLE can claim any size; nobody gets memory for more than this."""
+"""Most pixels of a mask in a file: the largest frame of a clip (100 million pixels) with half of its sides added, as in
+results
+of TAO-Amodal. A few letters of RLE can claim any size, so no memory is allocated for more."""
 
 
 class CocoRle(TypedDict):
@@ -31,7 +32,7 @@ class CocoRle(TypedDict):
 
 
 def to_rle(mask: Mask) -> CocoRle:
-    """Exact COCO RLE of a (H, W) bool mask, with ``counts`` as text so that it goes into JSON."""
+    """Return the exact COCO RLE of a (H, W) bool mask, with ``counts`` as text for JSON."""
     from pycocotools import mask as coco
 
     encoded = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
@@ -39,17 +40,17 @@ def to_rle(mask: Mask) -> CocoRle:
 
 
 def from_rle(rle: CocoRle) -> Mask:
-    """(H, W) bool mask of a COCO RLE. Raises FormatError when ``checked_rle`` does."""
+    """Return the (H, W) bool mask of a COCO RLE. Raises FormatError as ``checked_rle``."""
     from pycocotools import mask as coco
 
     return np.asarray(coco.decode(checked_rle(rle)), dtype=bool)
 
 
 def checked_rle(rle: Any) -> dict[str, Any]:
-    """Run lengths of a file, which may be anything, as pycocotools takes them without harm.
+    """Return the run lengths of an untrusted file in a form that is safe for pycocotools.
 
     Raises FormatError unless the size is [height, width] of at most ``MOST_PIXELS`` and the runs of the text fill it
-    exactly. What it takes grows with the text, not with the size that is claimed.
+    exactly. Time and memory grow with the text, not with the claimed size.
     """
     if not isinstance(rle, Mapping) or not {"size", "counts"} <= set(rle):
         raise FormatError('a mask must be {"size": [height, width], "counts": text}')
@@ -63,7 +64,7 @@ def checked_rle(rle: Any) -> dict[str, Any]:
 
 
 def checked_size(size: Any) -> tuple[int, int]:
-    """Height and width of a mask in a file. Raises FormatError when they are none, or of too large a mask."""
+    """Return height and width of a mask in a file. Raises FormatError when they are invalid or too large."""
     if not (isinstance(size, list | tuple) and len(size) == 2 and all(type(n) is int and n >= 0 for n in size)):
         raise FormatError(f"the mask's size must be [height, width], got {reprlib.repr(size)}")
     height, width = size
@@ -76,9 +77,10 @@ def checked_size(size: Any) -> tuple[int, int]:
 
 
 def run_lengths(counts: Any) -> npt.NDArray[np.int64]:
-    """(N,) run lengths behind COCO's text: 5 bits a character, delta to the run before last from the fourth on.
+    """Return (N,) the run lengths of COCO's text: 5 bits per character; from the fourth on, differences to the run
+    before last.
 
-    The first run is of False pixels. Raises FormatError when the text is no such thing.
+    The first run has False pixels. Raises FormatError when the text is invalid.
     """
     if not isinstance(counts, str):
         raise FormatError(f"RLE counts must be text (compressed), got {type(counts).__name__}")
@@ -86,7 +88,7 @@ def run_lengths(counts: Any) -> npt.NDArray[np.int64]:
     if len(digits) and not (digits.min() >= 0 and digits.max() < 64):
         wrong = next(c for c in counts if not 48 <= ord(c) < 112)
         raise FormatError(f"RLE text holds {wrong!r}, which is no RLE character")
-    ends = np.flatnonzero(digits < 32)  # bit 5 says that the number goes on
+    ends = np.flatnonzero(digits < 32)  # bit 5 means that the number continues
     if len(digits) and (not len(ends) or ends[-1] != len(digits) - 1):
         raise FormatError("RLE text ends in the middle of a number; write the mask again")
     starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
@@ -103,13 +105,13 @@ def run_lengths(counts: Any) -> npt.NDArray[np.int64]:
 
 
 def to_runs(mask: Mask) -> list[int]:
-    """Row-major runs [start, end, start, end, ...) of the True pixels: the browser's form of a mask."""
+    """Return row-major runs [start, end, start, end, ...) of the True pixels, the browser's form of a mask."""
     padded = np.concatenate(([False], mask.ravel(), [False]))
     return [int(n) for n in np.flatnonzero(padded[1:] != padded[:-1])]
 
 
 def from_runs(runs: Iterable[int], size_wh: SizeWH) -> Mask:
-    """The mask behind ``to_runs``."""
+    """Return the mask of ``to_runs``' runs."""
     flat = np.zeros(size_wh[0] * size_wh[1] + 1, dtype=np.int8)
     edges = np.fromiter(runs, dtype=np.int64)
     flat[edges[0::2]] += 1
@@ -118,18 +120,18 @@ def from_runs(runs: Iterable[int], size_wh: SizeWH) -> Mask:
 
 
 def area(mask: Mask) -> int:
-    """Number of True pixels."""
+    """Return the number of True pixels."""
     return int(np.count_nonzero(mask))
 
 
 def iou(first: Mask, second: Mask) -> float:
-    """Intersection over union in 0..1; 1 when both are empty."""
+    """Return the intersection over union, 0..1; 1 when both masks are empty."""
     union = area(first | second)
     return area(first & second) / union if union else 1.0
 
 
 def recentred(mask: Mask, size_wh: SizeWH) -> Mask:
-    """A mask with room added, or cut off, so that it has that size: the same on opposite sides."""
+    """Return a mask padded or cut to a size, equally on opposite sides."""
     out = np.zeros(size_wh[::-1], np.bool_)
     room = [(wanted - there) // 2 for wanted, there in zip(out.shape, mask.shape, strict=True)]
     target = tuple(slice(max(0, r), max(0, r + n)) for r, n in zip(room, mask.shape, strict=True))
@@ -139,7 +141,7 @@ def recentred(mask: Mask, size_wh: SizeWH) -> Mask:
 
 
 def box_xyxy(mask: Mask) -> tuple[int, int, int, int] | None:
-    """Tight box (x0, y0, x1, y1), x1 and y1 just outside; None for an empty mask."""
+    """Return the tight box (x0, y0, x1, y1), x1 and y1 exclusive; None for an empty mask."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
@@ -147,13 +149,15 @@ def box_xyxy(mask: Mask) -> tuple[int, int, int, int] | None:
 
 
 def box_xywh(mask: Mask) -> list[int]:
-    """Tight box [x, y, width, height] as COCO writes it; zeros for an empty mask."""
+    """Return the tight box [x, y, width, height] as in COCO; zeros for an empty mask."""
     box = box_xyxy(mask)
     return [box[0], box[1], box[2] - box[0], box[3] - box[1]] if box else [0, 0, 0, 0]
 
 
 def stroke_mask(stroke: Stroke, size_wh: SizeWH, offset_xy: tuple[int, int] = (0, 0)) -> Mask:
-    """(H, W) bool: the pixels a round brush covers along the stroke; ``offset_xy`` is added to its points."""
+    """Return (H, W) bool the pixels that a round brush covers along the stroke. ``offset_xy`` is added to its
+    points.
+    """
     canvas = np.zeros((size_wh[1], size_wh[0]), np.uint8)
     shift = 4  # cv2 draws in 1/16 pixels
     points = (np.asarray(stroke.points, np.float64) + offset_xy) * (1 << shift)
@@ -166,7 +170,7 @@ def stroke_mask(stroke: Stroke, size_wh: SizeWH, offset_xy: tuple[int, int] = (0
 
 
 def apply_strokes(mask: Mask, strokes: Iterable[Stroke], offset_xy: tuple[int, int] = (0, 0)) -> Mask:
-    """The mask after the strokes, in their order. The input is not changed."""
+    """Return the mask after the strokes, in their order. The input is not changed."""
     out = mask.copy()
     for stroke in strokes:
         out[stroke_mask(stroke, (mask.shape[1], mask.shape[0]), offset_xy)] = stroke.adds
@@ -174,7 +178,7 @@ def apply_strokes(mask: Mask, strokes: Iterable[Stroke], offset_xy: tuple[int, i
 
 
 def centre_of(mask: Mask) -> tuple[int, int] | None:
-    """(x, y) of the pixel farthest from the mask's border (the deepest inside); None for an empty mask."""
+    """Return (x, y) of the pixel farthest from the mask's border; None for an empty mask."""
     if not mask.any():
         return None
     padded = np.pad(mask, 1).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""How masks, depth and content become PNG files and come back."""
+"""Encodes masks, depth and content as PNG files, and decodes them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from vas_tool.types import Content, Depth, Mask
 Picture = TypeVar("Picture")
 
 DEPTH_LEVELS = 65535
-"""Depth is stored in 16 bit."""
+"""Largest value of stored depth: 16 bits."""
 
 
 @dataclass(frozen=True)
 class Codec(Generic[Picture]):
-    """How one kind of picture becomes a PNG, and how much of it is set."""
+    """How one kind of picture is encoded as a PNG, and how its area is measured."""
 
     encode: Callable[[Picture], Image.Image]
     decode: Callable[[Image.Image], Picture]

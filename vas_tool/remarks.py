@@ -1,6 +1,6 @@
-"""What a person should know of a run that went well all the same: told by whoever notices, read at the end of the run.
+"""Remarks on a successful run that the user should know. Code adds them during the run; they are read at its end.
 
-Without a listener it is logged as a warning.
+Without a listener, a remark is logged as a warning.
 """
 
 from __future__ import annotations
@@ -14,20 +14,22 @@ logger = logging.getLogger(__name__)
 
 
 class Remarks:
-    """What was remarked during a run, each thing once, with the frames that it is true of."""
+    """The remarks of a run, each once, with the frames that it applies to."""
 
     def __init__(self) -> None:
         self._frames: dict[str, set[int]] = {}
 
     def add(self, what: str, frame_index: int | None = None) -> None:
-        """Once more."""
+        """Add a remark."""
         frames = self._frames.setdefault(what, set())
         if frame_index is not None:
             frames.add(frame_index)
 
     @property
     def words(self) -> tuple[str, ...]:
-        """``frames 3-5, 9: depth is clipped ...``, in the order in which they were first told."""
+        """Return the remarks in the order of their first occurrence, for example ``frames 3-5, 9: depth is clipped
+        ...``.
+        """
         return tuple(f"{_on(sorted(frames))}{what}" for what, frames in self._frames.items())
 
 
@@ -38,12 +40,12 @@ def _on(frames: Sequence[int]) -> str:
 
 
 def counted(number: int, one: str, several: str = "") -> str:
-    """(1, "problem") -> ``1 problem``; (2, "problem") -> ``2 problems``."""
+    """Return a number with its noun: (1, "problem") gives ``1 problem``, (2, "problem") gives ``2 problems``."""
     return f"{number} {one if number == 1 else several or f'{one}s'}"
 
 
 def ranges(ascending: Sequence[int]) -> str:
-    """[0, 1, 2, 7] -> ``0-2, 7``."""
+    """Return ascending numbers as ranges: [0, 1, 2, 7] gives ``0-2, 7``."""
     there = set(ascending)
     starts = [i for i in ascending if i - 1 not in there]
     ends = [i for i in ascending if i + 1 not in there]
@@ -55,7 +57,7 @@ _LISTENING: ContextVar[Remarks | None] = ContextVar("listening", default=None)
 
 @contextmanager
 def remarks() -> Iterator[Remarks]:
-    """Listen to what is remarked inside, in this thread."""
+    """Within it, collect the remarks of this thread."""
     heard = Remarks()
     token = _LISTENING.set(heard)
     try:
@@ -65,7 +67,7 @@ def remarks() -> Iterator[Remarks]:
 
 
 def remark(what: str, *, frame_index: int | None = None, detail: str = "") -> None:
-    """Tell the person: ``what``, the same words for all frames. ``detail``: of this one, for the log alone."""
+    """Add a remark: ``what`` is the same text for all frames. ``detail``, for this frame, only goes to the log."""
     heard = _LISTENING.get()
     where = "" if frame_index is None else f"frame {frame_index}: "
     level = logging.WARNING if heard is None else logging.INFO

@@ -1,4 +1,4 @@
-"""Where the bundled sample lies: inside the package when installed from a wheel, beside it in a checkout."""
+"""Finds the bundled sample: inside the package of a wheel, or beside it in a checkout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PLACES = (PACKAGE / "assets" / "sample" / "clip.mp4", PACKAGE.parent / "assets" 
 
 
 def sample_clip() -> Path:
-    """The sample video. Raises VideoError when the installation lacks it."""
+    """Return the path of the sample video. Raises VideoError when the installation lacks it."""
     for place in PLACES:
         if place.is_file():
             return place
@@ -19,5 +19,5 @@ def sample_clip() -> Path:
 
 
 def is_sample(path: Path) -> bool:
-    """Whether that is the sample video: no installation needs to have it."""
+    """Return whether a path is the sample video."""
     return path.resolve() in PLACES

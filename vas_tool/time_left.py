@@ -1,22 +1,23 @@
-"""How long work will still take, from the pace of its last steps."""
+"""Estimates the remaining time of work from the speed of its last steps."""
 
 from __future__ import annotations
 
 from collections import deque
 
 STEPS_BEFORE_ESTIMATE = 2
-"""The first steps warm caches up: what is left is told from the third on."""
+"""The estimate starts after this many steps, because the first steps fill caches."""
 
 RECENT = 50
-"""Reports that the pace is taken from: two windows of Diffusion-VAS at 25 steps, so that what lies between the steps
-(encoding, decoding) counts, and steps that took no time, because their window was kept, are soon forgotten."""
+"""Number of reports for the speed: two windows of Diffusion-VAS at 25 steps. It includes the time between steps
+(encoding,
+decoding), and steps of cached windows, which take no time, soon drop out."""
 
 
 class TimeLeft:
-    """Told every report of a ``Progress``.
+    """Estimates the remaining time from the reports of a ``Progress``.
 
-    Work is another one as soon as its total changes or it starts from less; its words may change on the way, as those
-    of windows do.
+    New work begins when the total changes or the count falls. The text may change during the work, as it does for
+    windows.
     """
 
     def __init__(self) -> None:
@@ -24,7 +25,7 @@ class TimeLeft:
         self._reports: deque[tuple[float, int]] = deque(maxlen=RECENT)
 
     def seconds(self, done: int, total: int, *, now: float) -> float | None:
-        """What is left, at ``now`` of a monotonic clock; None while unknown."""
+        """Return the remaining seconds at ``now`` of a monotonic clock; None while they are unknown."""
         if total != self._total or (self._reports and done < self._reports[-1][1]):
             self._reports.clear()
             self._total = total

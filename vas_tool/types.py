@@ -1,4 +1,4 @@
-"""The nouns: arrays with their axes, clips, prompts, the canvas.
+"""The types of the package: arrays with their axes, clips, prompts, the canvas.
 
 Everything is in *clip pixels*: the source's own size after its rotation tag, x to the right, y down,
 the centre of the top left pixel at (0, 0).
@@ -44,16 +44,16 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 @runtime_checkable
 class Clip(Protocol):
-    """The frames of a video at the clip's rate, read when asked for. Never holds them all in memory."""
+    """The frames of a video at the clip's rate. A frame is read when it is needed; they are never all in memory."""
 
     @property
     def size_wh(self) -> SizeWH:
-        """Width and height of every frame."""
+        """Width and height of every frame, in pixels."""
         ...
 
     @property
     def fps(self) -> float:
-        """Frames a second of the clip (8 unless asked otherwise)."""
+        """Frames per second of the clip (8 by default)."""
         ...
 
     def __len__(self) -> int: ...
@@ -64,15 +64,15 @@ class Clip(Protocol):
     def __getitem__(self, index: slice, /) -> Sequence[Frame]: ...
 
 
-@dataclass(frozen=True, eq=False)  # clips are told apart by identity, as keys too: arrays have no hash
+@dataclass(frozen=True, eq=False)  # clips are compared by identity, also as keys, because arrays have no hash
 class ArrayClip:
-    """A clip held in memory, for tests and for callers that already have their frames."""
+    """A clip in memory, for tests and for callers that already have the frames."""
 
     frames: npt.NDArray[np.uint8]
     """(T, H, W, 3) uint8, RGB."""
     fps: float = 8.0
     intrinsics: Intrinsics | None = None
-    """Of its camera, where they are known."""
+    """Intrinsics of the camera; None when they are unknown."""
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 4 or self.frames.shape[-1] != 3 or self.frames.dtype != np.uint8:
@@ -80,7 +80,7 @@ class ArrayClip:
 
     @property
     def size_wh(self) -> SizeWH:
-        """Width and height of every frame."""
+        """Width and height of every frame, in pixels."""
         return self.frames.shape[2], self.frames.shape[1]
 
     def __len__(self) -> int:
@@ -100,10 +100,10 @@ class Intrinsics:
 
     fx: float
     fy: float
-    """Focal lengths."""
+    """Focal lengths in pixels."""
     cx: float
     cy: float
-    """Principal point, from the left and upper edge of the picture."""
+    """Principal point in pixels from the left and upper edge of the picture."""
 
     def __post_init__(self) -> None:
         numbers = (self.fx, self.fy, self.cx, self.cy)
@@ -113,15 +113,15 @@ class Intrinsics:
 
 @runtime_checkable
 class ChangingCamera(Protocol):
-    """A clip whose intrinsics differ from frame to frame, as those of crops do."""
+    """A clip whose intrinsics differ from frame to frame, for example a cropped clip."""
 
     def intrinsics_on(self, frame_index: int) -> Intrinsics | None:
-        """Those of one frame; None where they are not known."""
+        """Return the intrinsics of one frame; None when they are unknown."""
         ...
 
 
 def intrinsics_on(clip: Clip, frame_index: int) -> Intrinsics | None:
-    """What is known of a clip's camera on a frame: of most clips nothing, or their ``intrinsics``."""
+    """Return the intrinsics of a clip on a frame; None for most clips, whose camera is unknown."""
     if isinstance(clip, ChangingCamera):
         return clip.intrinsics_on(frame_index)
     known = getattr(clip, "intrinsics", None)
@@ -130,18 +130,18 @@ def intrinsics_on(clip: Clip, frame_index: int) -> Intrinsics | None:
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """Where a frame of the clip comes from: one line of the frame ledger."""
+    """The source of a frame of the clip: one entry of the frame ledger."""
 
     source_index: int
-    """0-based position among the frames the decoder gives (for a folder: among the images in natural order)."""
+    """0-based index among the decoded frames, or among a folder's images in natural order."""
     pts_seconds: float
     """Presentation time in the source, in seconds; for a folder, index / fps."""
     name: str = ""
-    """Of its file, in a folder; empty for a frame of a video."""
+    """Name of the file in a folder; empty for a frame of a video."""
 
 
 FARTHEST = 1e7
-"""Pixels from the corner beyond which nothing is: far beyond any picture, and near enough to be drawn."""
+"""Largest coordinate in pixels: far beyond any picture, and near enough to be drawn."""
 
 
 def _is_frame(value: object) -> bool:
@@ -149,7 +149,7 @@ def _is_frame(value: object) -> bool:
 
 
 def _near(*numbers: float) -> bool:
-    return all(abs(number) <= FARTHEST for number in numbers)  # no NaN is
+    return all(abs(number) <= FARTHEST for number in numbers)  # False for NaN
 
 
 @dataclass(frozen=True)
@@ -167,13 +167,13 @@ class Click:
 
     @property
     def words(self) -> str:
-        """For a person: ``the click at x 9, y 5 on frame 0``."""
+        """The click in words: ``the click at x 9, y 5 on frame 0``."""
         return f"the click at x {self.x:g}, y {self.y:g} on frame {self.frame_index}"
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle around what is seen of the object. x1, y1 lie just outside (x1 - x0 is the width)."""
+    """A rectangle around the visible part of the object. x1 and y1 are exclusive (x1 - x0 is the width)."""
 
     frame_index: int
     x0: float
@@ -189,16 +189,17 @@ class Box:
 
     @property
     def words(self) -> str:
-        """For a person: ``the box from x 3, y 5 to x 9, y 7 on frame 0``."""
+        """The box in words: ``the box from x 3, y 5 to x 9, y 7 on frame 0``."""
         corners = f"from x {self.x0:g}, y {self.y0:g} to x {self.x1:g}, y {self.y1:g}"
         return f"the box {corners} on frame {self.frame_index}"
 
 
 @dataclass(frozen=True)
 class AmodalBox:
-    """A rectangle around the whole object, hidden part included; it may lie partly or all outside the frame.
+    """A rectangle around the whole object, hidden part included. It may lie partly or wholly outside the frame.
 
-    A keyframe: between two of them the box moves linearly (``boxes.keyframes.box_on``). x1, y1 lie just outside.
+    It is a keyframe: between two keyframes the box moves linearly (``boxes.keyframes.box_on``). x1 and y1 are
+    exclusive.
     """
 
     frame_index: int
@@ -221,7 +222,7 @@ class AmodalBox:
 
 @dataclass(frozen=True)
 class NoBox:
-    """A keyframe that ends a box: from this frame on there is none, until the next box. The one before is held."""
+    """A keyframe that ends a box: there is none from this frame to the next box. The box before it does not move."""
 
     frame_index: int
 
@@ -231,7 +232,7 @@ class NoBox:
 
 
 BoxKeyframe = AmodalBox | NoBox
-"""What a person says about the whole object's box on one frame."""
+"""A keyframe of an amodal box: a box, or its end."""
 
 
 @dataclass(frozen=True)
@@ -243,9 +244,9 @@ class Stroke:
     adds: bool
     """True paints, False erases."""
     radius: float
-    """Of the round brush, in clip pixels."""
+    """Radius of the round brush, in clip pixels."""
     points: tuple[tuple[float, float], ...]
-    """(x, y) along the drag, in clip pixels, in the frame's coordinates (negative when on the canvas's padding)."""
+    """(x, y) along the drag, in clip pixels of the frame; negative on the canvas's padding."""
 
     def __post_init__(self) -> None:
         numbers = (self.radius, *(number for point in self.points for number in point))
@@ -261,18 +262,18 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Prompts:
-    """Everything a person said about one object's modal masks, over all frames."""
+    """All prompts for one object's modal masks, on all frames."""
 
     clicks: tuple[Click, ...] = ()
-    """In the order they were made."""
+    """Clicks in the order in which they were made."""
     boxes: tuple[Box, ...] = ()
-    """At most one a frame."""
+    """Boxes, at most one per frame."""
     masks: Mapping[int, Mask] = field(default_factory=dict)
-    """frame_index -> a mask to be taken as true (painted, accepted, imported)."""
+    """frame_index -> (H, W) mask that is used unchanged (painted, accepted, imported)."""
 
     @property
     def frame_indices(self) -> list[int]:
-        """The frames that carry any prompt, ascending."""
+        """The frames with any prompt, ascending."""
         return sorted({c.frame_index for c in self.clicks} | {b.frame_index for b in self.boxes} | set(self.masks))
 
 
@@ -296,13 +297,13 @@ class Canvas:
 
     @classmethod
     def padded(cls, frame_wh: SizeWH, fraction: float) -> Canvas:
-        """The frame with ``fraction`` of its size (0.25 = 25 %) added on each side."""
+        """Return the canvas of a frame with ``fraction`` of its size (0.25 = 25 %) added on each side."""
         x, y = round(frame_wh[0] * fraction), round(frame_wh[1] * fraction)
         return cls(frame_wh, x, y, x, y)
 
     @property
     def size_wh(self) -> SizeWH:
-        """Width and height of the canvas."""
+        """Width and height of the canvas, in pixels."""
         width, height = self.frame_wh
         return width + self.pad_left + self.pad_right, height + self.pad_top + self.pad_bottom
 
@@ -313,12 +314,12 @@ class Canvas:
         return slice(self.pad_top, self.pad_top + height), slice(self.pad_left, self.pad_left + width)
 
     def to_canvas(self, frame_array: npt.NDArray[Scalar], fill: int = 0) -> npt.NDArray[Scalar]:
-        """Place an array of the frame's size, (H, W) or (H, W, C), on the canvas; ``fill`` around it."""
+        """Return an array of the frame's size, (H, W) or (H, W, C), on the canvas, with ``fill`` around it."""
         width, height = self.size_wh
         out = np.full((height, width, *frame_array.shape[2:]), fill, dtype=frame_array.dtype)
         out[self.window] = frame_array
         return out
 
     def to_frame(self, canvas_array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-        """Cut the frame out of an array of the canvas's size (a view)."""
+        """Return the frame's part of an array of the canvas's size, as a view."""
         return canvas_array[self.window]
