@@ -29,7 +29,7 @@ from vas_tool.training.eoras.clip_samples import Sample, SampleSource
 from vas_tool.training.eoras.made_movi import write_made_movi
 from vas_tool.training.eoras.movi_samples import MoviSamples
 from vas_tool.training.eoras.split_totals import hidden_overlap, network_answer
-from vas_tool.training.eoras.train import METRICS, last_checkpoint, train
+from vas_tool.training.eoras.train import last_checkpoint, train
 from vas_tool.training.eoras.training_plan import Plan, Schedule
 from vas_tool.types import Mask
 
@@ -66,7 +66,7 @@ def main() -> None:
     if not options.report:
         schedule = replace(SCHEDULE, epochs=options.epochs, learning_rate=options.learning_rate)
         train(Plan("movi", data, out, schedule, SMALL))
-    write_curve(out / METRICS, options.run / "curve.csv")
+    write_curve(out / "metrics.jsonl", options.run / "curve.csv")
     print_table(MoviSamples(data, "test"), out)
 
 

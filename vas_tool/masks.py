@@ -46,6 +46,11 @@ def from_rle(rle: CocoRle) -> Mask:
     return np.asarray(coco.decode(checked_rle(rle)), dtype=bool)
 
 
+def rle_area(rle: CocoRle) -> int:
+    """Its number of pixels, counted without drawing it. Raises FormatError when the runs are none."""
+    return int(run_lengths(rle["counts"])[1::2].sum())
+
+
 def checked_rle(rle: Any) -> dict[str, Any]:
     """Return the run lengths of an untrusted file in a form that is safe for pycocotools.
 

@@ -133,9 +133,14 @@ def verify_(options: Namespace) -> int:
 
 def train_(options: Namespace) -> int:
     """Run ``vas-tool train``."""
-    from vas_tool.commands.training import train
+    if options.method == "eoras":
+        from vas_tool.commands.training import train
 
-    return train(options)
+
+        return train(options)
+    from vas_tool.commands.tune import prepare, tune
+
+    return prepare(options) if options.method == "prepare" else tune(options)
 
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {

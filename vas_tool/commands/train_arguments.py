@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from vas_tool.commands.tuning_arguments import add_tuning
 from vas_tool.engines.eoras.options import EorasOptions
 
 DATA = ("movi", "kitti")
@@ -40,6 +41,7 @@ read it."""
 def add_train(train: argparse.ArgumentParser) -> None:
     """Add the methods that can be trained."""
     methods = train.add_subparsers(dest="method", required=True, metavar="METHOD")
+    add_tuning(methods)
     eoras = methods.add_parser(
         "eoras",
         help="EoRaS, as its released scripts do",

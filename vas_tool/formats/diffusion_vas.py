@@ -208,15 +208,17 @@ def is_samples(data: Any) -> bool:
     return isinstance(first, dict) and bool({"rles", "image_file_names", "visible_mask"} & first.keys())
 
 
-def read_samples(path: Path) -> SampleFile:
+def read_samples(path: Path, *, in_depth: bool = True) -> SampleFile:
     """Read a file of either form. Wrong samples are listed in the problems; the others are returned.
 
+    ``in_depth`` decodes every mask; False looks at the fields alone, for whoever reads the masks later anyway: files
+    for training have a million of them, and may name a frame twice.
     Raises FormatError when it cannot be read or is no list.
     """
-    return samples_of(load_json(path, allow_nan=True), path)
+    return samples_of(load_json(path, allow_nan=True), path, in_depth=in_depth)
 
 
-def samples_of(data: Any, path: Path) -> SampleFile:
+def samples_of(data: Any, path: Path, *, in_depth: bool = True) -> SampleFile:
     """Return the samples of a parsed file."""
     if not isinstance(data, list):
         raise FormatError(f"{path} holds no list of samples; name the .json of Diffusion-VAS's data, or our export")
@@ -232,7 +234,7 @@ def samples_of(data: Any, path: Path) -> SampleFile:
         if wrong:
             continue
         sample = _SAMPLES[form](name, item)
-        odd = list(_odd(sample))
+        odd = list(_odd(sample)) if in_depth else []
         problems += [f"{name}: {what}" for what, _ in odd]
         if not any(fatal for _, fatal in odd):
             samples.append(sample)

@@ -65,13 +65,19 @@ class Sampled:
 class DiffusionVasPipeline:
     """The model. It reproduces the released code by default; every deviation is a field of ``SamplingParameters``."""
 
-    def __init__(self, parts: Parts, *, device: str | torch.device = "cpu", weights_mark: str = "") -> None:
-        """``weights_mark`` identifies these weights; by default they equal no others."""
+    def __init__(
+        self, parts: Parts, *, device: str | torch.device = "cpu", weights_mark: str = "", borrowed: bool = False
+    ) -> None:
+        """``weights_mark`` identifies these weights; by default they equal no others.
+
+        ``borrowed``: the parts are being trained: they stay on their device, and are not changed.
+        """
         self.parts, self.device = parts, torch.device(device)
         self.weights_mark = weights_mark or uuid4().hex
-        self.placement = Placement((parts.unet.stock, parts.vae, parts.image_encoder), self.device)
+        lent = () if borrowed else (parts.unet.stock, parts.vae, parts.image_encoder)
+        self.placement = Placement(lent, self.device)
         self.batch = BatchSize(self.device)
-        for network in (parts.unet.stock, parts.vae):
+        for network in () if borrowed else (parts.unet.stock, parts.vae):
             take_shortcuts(network, self.device)
 
     @classmethod

@@ -74,14 +74,24 @@ def found_folder(weights: WeightsFolder) -> Path:
 
 def load_unet(folder: Path, *, dtype: torch.dtype) -> UNetSpatioTemporalConditionModel:
     """Return diffusers' network with the checkpoint's ``conv_in2`` as its input layer."""
-    config = _config_of(folder, UNetSpatioTemporalConditionModel)
     path = weights_file(folder, DIFFUSERS_FILE, dtype=dtype)
     state = dict(read_tensors(path))
     if "conv_in2.weight" not in state:
         raise EngineError(f"{path} has no conv_in2: it is a Stable Video Diffusion UNet, not one of Diffusion-VAS")
+    return filled_unet(folder, stock_state(state), path, dtype=dtype)
+
+
+def filled_unet(
+    folder: Path, state: State, path: Path, *, dtype: torch.dtype, num_channels: int = INPUT_CHANNELS
+) -> UNetSpatioTemporalConditionModel:
+    """Return diffusers' network of the folder's configuration with the tensors of ``state``, read from ``path``.
+
+    ``num_channels``: of its input layer.
+    """
+    config = _config_of(folder, UNetSpatioTemporalConditionModel)
     # The config's in_channels is 8, for the unused conv_in. Latents have 4 channels, whatever the config states.
-    config = {**config, "in_channels": INPUT_CHANNELS, "out_channels": LATENT_CHANNELS}
-    return _filled(lambda: UNetSpatioTemporalConditionModel.from_config(config), stock_state(state), path, dtype=dtype)
+    config = {**config, "in_channels": num_channels, "out_channels": LATENT_CHANNELS}
+    return _filled(lambda: UNetSpatioTemporalConditionModel.from_config(config), state, path, dtype=dtype)
 
 
 def load_vae(folder: Path, *, dtype: torch.dtype) -> AutoencoderKLTemporalDecoder:

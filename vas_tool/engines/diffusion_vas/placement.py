@@ -26,7 +26,9 @@ class Placement:
 
     def __init__(self, parts: tuple[Any, ...], device: torch.device) -> None:
         self.device = device
-        self.offloads = device.type == "cuda" and _num_bytes(parts) + ACTIVATION_BYTES > free_bytes(device)
+        self.offloads = (
+            bool(parts) and device.type == "cuda" and _num_bytes(parts) + ACTIVATION_BYTES > free_bytes(device)
+        )
         for part in parts:
             part.to("cpu" if self.offloads else device)
 

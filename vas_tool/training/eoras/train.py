@@ -8,7 +8,6 @@ run that was stopped ends with the same bits on the CPU. ``metrics.jsonl`` holds
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -27,18 +26,16 @@ from vas_tool.engines.eoras.checkpoints import PREFIX, model_tensors
 from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.engines.tensors import read_pickled
 from vas_tool.errors import InputError
-from vas_tool.storage import write_atomically
 from vas_tool.training.eoras.clip_samples import Sample, SampleSource
 from vas_tool.training.eoras.losses import eoras_losses
 from vas_tool.training.eoras.split_totals import measured, network_answer
 from vas_tool.training.eoras.training_plan import Plan
+from vas_tool.training.runs import Metrics
 
 WEIGHT_DECAY = 5e-4
 
 PATIENCE = timedelta(hours=12)
 """How long the other processes wait while the first one goes through the test split."""
-
-METRICS = "metrics.jsonl"
 
 
 def train(plan: Plan, *, progress: Progress = silent) -> Path:
@@ -94,7 +91,7 @@ class _Run:
 
     def __init__(self, plan: Plan, accelerator: Accelerator, network: Any) -> None:
         self.plan, self.accelerator, self.network, self.iterations = plan, accelerator, network, 0
-        self.source, schedule = plan.source("train"), plan.schedule
+        self.source, schedule, self.metrics = plan.source("train"), plan.schedule, Metrics(plan.out, "epoch")
         if not len(self.source):
             raise InputError(f"{plan.root} has no clips to train on; name the root of the data")
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=WEIGHT_DECAY)
@@ -189,20 +186,13 @@ class _Run:
                 f"{path} does not go on with these sizes ({' '.join(str(error).split())[:200]}); say the same sizes as "
                 "before, or another --out"
             ) from error
-        self._forget_after(done)
+        if self.accelerator.is_main_process:
+            self.metrics.forget_after(done)
         return done
-
-    def _forget_after(self, epoch: int) -> None:
-        """Lines of epochs that come again."""
-        file = self.plan.out / METRICS
-        if self.accelerator.is_main_process and file.exists():
-            lines = [line for line in file.read_text().splitlines() if json.loads(line)["epoch"] <= epoch]
-            write_atomically(file, "".join(f"{line}\n" for line in lines).encode())
 
     def _note(self, line: Mapping[str, float]) -> None:
         if self.accelerator.is_main_process:
-            with (self.plan.out / METRICS).open("a") as file:
-                file.write(json.dumps({name: round(value, 6) for name, value in line.items()}) + "\n")
+            self.metrics.add(line)
             self.accelerator.print(" ".join(f"{name} {value:.4g}" for name, value in line.items()), flush=True)
 
 

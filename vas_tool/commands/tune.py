@@ -1,0 +1,99 @@
+"""``vas-tool train amodal``, ``content`` and ``prepare``: fine-tuning of Diffusion-VAS."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import fields, replace
+from pathlib import Path
+
+from vas_tool.commands.terminal import ProgressBar
+from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS, CONTENT_WEIGHTS
+from vas_tool.errors import InputError
+from vas_tool.training.diffusion_vas.plan import Plan
+from vas_tool.training.diffusion_vas.recipe import Recipe, read_config, recipe_of
+from vas_tool.training.diffusion_vas.sources import Data
+
+SECOND_RATE = 3e-6
+"""Learning rate of the paper's second stage."""
+
+
+def tune(options: Namespace) -> int:
+    """``vas-tool train amodal`` and ``content``: prints the folder of the result."""
+    plan = plan_of(options, options.method)
+    from vas_tool.training.diffusion_vas.train import train
+
+    bar = ProgressBar()
+    for one in two_stages(plan, options) if getattr(options, "two_stage", False) else [plan]:
+        path = train(one, progress=bar)
+    bar.close()
+    print(path)
+    return 0
+
+
+def prepare(options: Namespace) -> int:
+    """``vas-tool train prepare``: prints the folder of the cache."""
+    plan = plan_of(options, options.stage or Recipe.stage)
+    import torch
+
+    from vas_tool.engines.diffusion_vas.pipeline import best_device
+    from vas_tool.training.diffusion_vas.encoders import Encoders
+    from vas_tool.training.diffusion_vas.preparing import make_cache
+    from vas_tool.training.diffusion_vas.sources import split_of
+
+    bar, device = ProgressBar(), best_device()
+    dtype = torch.float16 if device == "cuda" else torch.float32
+    encoders = Encoders(plan.start, dtype=dtype, device=device)
+    split = split_of(plan.data, plan.recipe)
+    made = make_cache(plan, split, encoders, kept_draws=options.kept_draws, part=_part(options.part), progress=bar)
+    bar.close()
+    print(f"{plan.cache}: {len(split.learned)} clips, {made} new shards")
+    return 0
+
+
+def plan_of(options: Namespace, stage: str) -> Plan:
+    """The run that is meant. Raises InputError, and EngineError where the weights are not there."""
+    said = read_config(options.config) if options.config else {}
+    names = {field.name for field in fields(Recipe)}
+    said |= {name: value for name, value in vars(options).items() if name in names and value is not None}
+    recipe = recipe_of(said | {"stage": stage})
+    if not 0 <= options.hold_out < 1:
+        raise InputError(f"--hold-out must be 0 or more and below 1; got {options.hold_out:g}")
+    data = Data(
+        tuple(options.data), options.frames, tuple(options.validation), options.hold_out, tuple(options.occluder_data)
+    )
+    return Plan(
+        getattr(options, "out", Path()),
+        options.start or _released(recipe),
+        data,
+        recipe,
+        depth_engine=options.depth,
+        cache=options.cache,
+        resume=getattr(options, "resume", False),
+    )
+
+
+def two_stages(plan: Plan, options: Namespace) -> list[Plan]:
+    """The paper's recipe as two runs: RUN/masks, and RUN from there. What is done already is not begun again."""
+    if plan.cache is not None:
+        raise InputError("--two-stage has two kinds of samples, a cache has one; run the two commands by themselves")
+    masks, first = plan.out / "masks", replace(plan.recipe, conditions="first")
+    rate = options.learning_rate or SECOND_RATE
+    second = replace(plan, start=masks / "final", recipe=replace(plan.recipe, learning_rate=rate))
+    begun = (plan.out / "run.json").exists()
+    if begun and plan.resume:
+        return [second]
+    one = replace(plan, out=masks, recipe=first, resume=plan.resume and (masks / "run.json").exists())
+    return [one, replace(second, resume=False)]
+
+
+def _released(recipe: Recipe) -> Path:
+    from vas_tool.engines.diffusion_vas.loading import found_folder
+
+    return found_folder(AMODAL_WEIGHTS if recipe.stage == "amodal" else CONTENT_WEIGHTS)
+
+
+def _part(text: str) -> tuple[int, int]:
+    number, _, total = text.partition("/")
+    if not (number.isdigit() and total.isdigit() and int(number) < int(total)):
+        raise InputError(f"--part must be I/N with I from 0 to N - 1, as 0/4; got {text!r}")
+    return int(number), int(total)

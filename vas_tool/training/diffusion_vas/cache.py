@@ -1,0 +1,216 @@
+"""What a step needs and does not change, computed once: depth, latents and tokens in shards of safetensors.
+
+``cache.json`` names what the cache was made from; every shard carries the same fingerprint. A shard that is there is
+not made again, so a run that was stopped goes on, and several processes or machines may make parts of one cache.
+
+Two kinds. Without kept draws a cache holds, for each sample, depth, the target's mean and deviation, and in the amodal
+stage the tokens: a step encodes the two noisy conditions alone, and learns from the same numbers as without a cache.
+With K kept draws it also holds K noisy versions of both conditions (mean and deviation): neither VAE nor CLIP is needed
+then, and a step chooses one of the K. Samples of the latents are drawn anew at every step in both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import InputError
+from vas_tool.storage import write_atomically
+from vas_tool.training.diffusion_vas.draws import draws_of
+from vas_tool.training.diffusion_vas.examples import FreshExamples
+from vas_tool.training.diffusion_vas.step import (
+    CONDITION_LEVELS,
+    Gaussian,
+    Pictures,
+    log_normal,
+    noisy_conditions,
+)
+
+CARD = "cache.json"
+SHARD_SAMPLES = 16
+OPEN_SHARDS = 64
+OF_THE_SAMPLES = ("stage", "width", "height", "num_frames", "conditions", "seed", "occluders", "occlude_hidden")
+"""Fields of the recipe that a cache follows from."""
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class CacheCard:
+    """What a cache is made from."""
+
+    samples: str
+    """The mark of the source."""
+    num_samples: int
+    weights: str
+    """The mark of the frozen parts' folder."""
+    depth_engine: str
+    number_format: str
+    kept_draws: int
+    """K; 0: the conditions are encoded at every step."""
+    recipe: Mapping[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """Another text for another cache."""
+        return hashlib.blake2b(json.dumps(asdict(self), sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def card_of(fresh: FreshExamples, *, depth_engine: str, kept_draws: int) -> CacheCard:
+    """Of the cache that ``fresh`` would make."""
+    encoders = fresh.encoders
+    occluders = fresh.occluders.mark() if fresh.occluders is not None else ""
+    recipe = {name: value for name, value in asdict(fresh.recipe).items() if name in OF_THE_SAMPLES}
+    return CacheCard(
+        f"{fresh.source.mark()} {occluders}".strip(),
+        len(fresh),
+        _frozen_mark(encoders.folder),
+        depth_engine,
+        str(encoders.dtype),
+        kept_draws,
+        recipe,
+    )
+
+
+def _frozen_mark(folder: Path) -> str:
+    """Of the parts that a cache follows from: their files' names and sizes. Copies of them are the same."""
+    files = sorted(path for part in ("vae", "image_encoder") for path in (folder / part).glob("*.*"))
+    return repr([(path.relative_to(folder).as_posix(), path.stat().st_size) for path in files])
+
+
+def prepare(
+    fresh: FreshExamples, folder: Path, card: CacheCard, *, part: tuple[int, int] = (0, 1), progress: Progress = silent
+) -> int:
+    """Make the shards that are not there, or every N-th of them from the I-th on (``part`` = I, N); how many were made.
+
+    Raises InputError where ``folder`` holds another cache, or cannot be written.
+    """
+    begin(folder, card)
+    numbers = range(part[0], num_shards(card), part[1])
+    made = 0
+    for done, number in enumerate(numbers):
+        progress(done, len(numbers), "computing depth, latents and tokens")
+        path = shard(folder, number)
+        if is_of(path, card):
+            continue
+        tensors: Tensors = {}
+        for index in range(number * SHARD_SAMPLES, min(card.num_samples, (number + 1) * SHARD_SAMPLES)):
+            found = computed(fresh, index, kept_draws=card.kept_draws)
+            tensors |= {f"{index}.{name}": value.contiguous().cpu() for name, value in found.items()}
+        _write(path, tensors, card)
+        made += 1
+    progress(len(numbers), len(numbers), "computing depth, latents and tokens")
+    return made
+
+
+def computed(fresh: FreshExamples, index: int, *, kept_draws: int) -> Tensors:
+    """What a cache holds of one sample, by name. The k-th noisy version is that of the run's draws at index K + k."""
+    recipe, encoders, found = fresh.recipe, fresh.encoders, dict[str, Tensor]()
+    sample = fresh.source.sample(index)
+    depth = None
+    if recipe.stage == "amodal" and recipe.conditions == "both":
+        depth = fresh.depth_of(sample)
+        if sample.depth is None and not kept_draws:
+            found["depth"] = torch.from_numpy(depth)
+    pictures = fresh.pictures(index, Random(0), depth=depth)
+    found |= _named("target", encoders.gaussian(pictures.target))
+    if recipe.stage == "amodal":
+        found["tokens"] = encoders.embeddings(pictures.first)
+    if pictures.weights is not None:
+        found["weights"] = pictures.weights
+    for k in range(kept_draws):
+        position = index * kept_draws + k
+        if recipe.stage == "content":
+            pictures = fresh.pictures(index, Random(f"{recipe.seed}/{position}"))
+        found |= {f"{k}.{name}": value for name, value in _noisy(fresh, pictures, position).items()}
+    return found
+
+
+def _noisy(fresh: FreshExamples, pictures: Pictures, position: int) -> Tensors:
+    """One noisy version of the conditions."""
+    draws = draws_of(fresh.recipe, position, dropout=1.0)
+    sigma = log_normal(draws.condition_level, *CONDITION_LEVELS).to(fresh.encoders.dtype)
+    both = fresh.recipe.conditions == "both"
+    gaussians = noisy_conditions(pictures, draws, sigma=sigma, encoders=fresh.encoders, both=both)
+    found = {"sigma": sigma}
+    for name, one in zip(("first", "second"), gaussians, strict=False):
+        found |= _named(name, one)
+    if fresh.recipe.stage == "content":
+        found["tokens"] = fresh.encoders.embeddings(pictures.first)
+    return found
+
+
+def _named(name: str, gaussian: Gaussian) -> Tensors:
+    return {f"{name}.mean": gaussian.mean, f"{name}.deviation": gaussian.deviation}
+
+
+def begin(folder: Path, card: CacheCard) -> None:
+    """Write the card, or find the same one. Raises InputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / CARD).exists():
+            require(folder, card)
+        write_atomically(folder / CARD, json.dumps(asdict(card), indent=2).encode())
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror}); name another folder") from error
+
+
+def require(folder: Path, card: CacheCard) -> None:
+    """Raise InputError, naming what differs, unless the cache in ``folder`` is of ``card``."""
+    try:
+        there = json.loads((folder / CARD).read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder} holds no cache that reads; make one with vas-tool train prepare") from error
+    wanted = asdict(card)
+    other = [name for name in wanted if there.get(name) != json.loads(json.dumps(wanted[name]))]
+    if other:
+        raise InputError(
+            f"the cache in {folder} was made with other {', '.join(other)}; make one with vas-tool train prepare for "
+            "this run, in another folder"
+        )
+
+
+def shard(folder: Path, number: int) -> Path:
+    """The file of a shard."""
+    return folder / f"shard-{number:05d}.safetensors"
+
+
+def num_shards(card: CacheCard) -> int:
+    """Of the whole cache."""
+    return -(-card.num_samples // SHARD_SAMPLES)
+
+
+def is_of(path: Path, card: CacheCard) -> bool:
+    """Whether a shard is there, whole, and of this cache."""
+    if not path.is_file():
+        return False
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return (file.metadata() or {}).get("fingerprint") == card.fingerprint
+    except (SafetensorError, OSError):  # what a full disk or a kill left
+        return False
+
+
+def _write(path: Path, tensors: Tensors, card: CacheCard) -> None:
+    new = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        save_file(tensors, new, metadata={"fingerprint": card.fingerprint})
+        new.replace(path)
+    except (OSError, SafetensorError) as error:
+        new.unlink(missing_ok=True)
+        raise InputError(
+            f"{path} could not be written ({' '.join(str(error).split())[:200]}); make room on the disk, and run the "
+            "same command again: it goes on where it stopped"
+        ) from error

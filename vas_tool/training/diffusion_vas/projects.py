@@ -1,0 +1,165 @@
+"""Our own projects as samples: what a person accepted, in windows as the ``diffusion-vas`` export cuts them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vas_tool.boxes.cropping import CropPlan, plan_crops
+from vas_tool.boxes.keyframes import drawn
+from vas_tool.errors import FormatError
+from vas_tool.masks import area
+from vas_tool.project import Project
+from vas_tool.training.diffusion_vas.recipe import Recipe
+from vas_tool.training.diffusion_vas.sail_vos import resized_like_opencv
+from vas_tool.training.diffusion_vas.samples import Floats, Masks, Sample
+from vas_tool.types import Mask
+
+WHITE, NEAREST = 255, 1.0
+"""Of frames and of depth beyond the picture: as the engine shows them to the model."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Frames in a row of one object."""
+
+    project: Project
+    object_id: int
+    frames: range
+    accepted: frozenset[int]
+    plan: CropPlan | None
+    """The crops around its amodal boxes, where every frame has one."""
+
+
+class ProjectSamples:
+    """The windows of every object of the projects."""
+
+    def __init__(self, projects: Sequence[Project], recipe: Recipe) -> None:
+        """Accepted frames alone, or all that have masks when ``pseudo_weight`` is not 0.
+
+        Raises FormatError when there is not one window.
+        """
+        self.recipe = recipe
+        self.windows = [window for project in projects for window in windows_of(project, recipe)]
+        if not self.windows:
+            raise FormatError(
+                f"no object of {', '.join(p.name for p in projects)} has {recipe.num_frames} frames in a row that are "
+                "accepted and show the object; accept more, or set pseudo_weight above 0"
+            )
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def video(self, index: int) -> str:
+        """By the content of the source: two projects of one video are one video."""
+        return self.windows[index].project.source.sha256
+
+    def name(self, index: int) -> str:
+        """Project, object and frames."""
+        window = self.windows[index]
+        return f"{window.project.name}, object {window.object_id}, frames {window.frames.start}-{window.frames[-1]}"
+
+    def mark(self) -> str:
+        """Of everything that samples are made from, by the stamps of the masks."""
+        digest = hashlib.blake2b(digest_size=8)
+        for index, window in enumerate(self.windows):
+            layers = window.project.layers(window.object_id)
+            thing = window.project.truth.object(window.object_id)
+            stamps = [(layers.modal_stamp(thing, f), layers.amodal_stamp(thing, f)) for f in window.frames]
+            said = (self.name(index), self.video(index), stamps, thing.amodal_boxes, sorted(window.accepted))
+            digest.update(repr(said).encode())
+        return digest.hexdigest()
+
+    def seen(self, index: int) -> float:
+        """See ``SampleSource``."""
+        window = self.windows[index]
+        modal, amodal = window.project.modal(window.object_id), window.project.amodal(window.object_id)
+        seen, whole = (sum(area(masks[f]) for f in window.frames) for masks in (modal, amodal))
+        return min(1.0, seen / whole) if whole else 0.0
+
+    def sample(self, index: int) -> Sample:
+        """On the canvas, or in crops around the amodal boxes."""
+        window = self.windows[index]
+        modal, amodal = window.project.modal(window.object_id), window.project.amodal(window.object_id)
+        depth: Mapping[int, Floats] = window.project.depth
+        frames, view = window.frames, _View(window, self.recipe.size_hw)
+        weight = np.float32(self.recipe.pseudo_weight)
+        accepted = [f in window.accepted for f in frames]
+        return Sample(
+            modal=np.stack([view.frame_mask(f, modal[f]) for f in frames]),
+            amodal=np.stack([view.canvas_mask(f, amodal[f]) for f in frames]),
+            frames=np.stack([view.colours(f) for f in frames]),
+            depth=np.stack([view.depth(f, depth[f]) for f in frames]) if all(f in depth for f in frames) else None,
+            weights=None if all(accepted) else np.where(accepted, np.float32(1), weight),
+        )
+
+    def occluder(self, index: int) -> Masks:
+        """(T, H, W): its amodal masks at the model's size."""
+        return self.sample(index).amodal
+
+
+def windows_of(project: Project, recipe: Recipe) -> Iterator[Window]:
+    """As early as they can begin, none overlapping another; on no frame is either mask empty."""
+    for thing in project.truth.objects:
+        modal, amodal = project.modal(thing.id), project.amodal(thing.id)
+        accepted = frozenset(thing.accepted)
+        wanted = {f for f in amodal if f in modal and (f in accepted or recipe.pseudo_weight > 0)}
+        plan = None
+        if drawn(thing.amodal_boxes):
+            plan = plan_crops(
+                thing.amodal_boxes,
+                rule=project.truth.crop,
+                frame_wh=project.clip.size_wh,
+                size_wh=recipe.size_hw[::-1],
+            )
+        row: list[int] = []
+        for f in range(len(project.clip)):
+            usable = f in wanted and modal[f].any() and project.canvas.to_frame(amodal[f]).any()
+            row = [*row, f] if usable else []
+            if len(row) == recipe.num_frames:
+                boxed = plan if plan is not None and all(f in plan.boxes for f in row) else None
+                yield Window(project, thing.id, range(row[0], row[-1] + 1), accepted & {*row}, boxed)
+                row = []
+
+
+class _View:
+    """How the model sees one window: the canvas, or the crops."""
+
+    def __init__(self, window: Window, size_hw: tuple[int, int]) -> None:
+        self.window, self.size_hw, self.canvas = window, size_hw, window.project.canvas
+
+    def frame_mask(self, frame: int, mask: Mask) -> Mask:
+        """Of a mask of the frame's size."""
+        if self.window.plan is not None:
+            return self.window.plan.crops[frame].cut(mask)
+        return resized_like_opencv(self.canvas.to_canvas(mask), self.size_hw)
+
+    def canvas_mask(self, frame: int, mask: Mask) -> Mask:
+        """Of a mask of the canvas's size."""
+        if self.window.plan is not None:
+            return self.window.plan.crops[frame].cut(mask, origin_xy=(-self.canvas.pad_left, -self.canvas.pad_top))
+        return resized_like_opencv(mask, self.size_hw)
+
+    def colours(self, frame: int) -> np.ndarray:
+        """Of the frame."""
+        picture = self.window.project.clip[frame]
+        if self.window.plan is not None:
+            return self.window.plan.crops[frame].cut(picture, fill=WHITE)
+        return np.asarray(cv2.resize(self.canvas.to_canvas(picture, fill=WHITE), self.size_hw[::-1]), np.uint8)
+
+    def depth(self, frame: int, depth: Floats) -> Floats:
+        """Of the frame's depth."""
+        if self.window.plan is not None:
+            return self.window.plan.crops[frame].cut(depth, fill=NEAREST)
+        whole = self.canvas.to_canvas(depth, fill=NEAREST)
+        return np.asarray(cv2.resize(whole, self.size_hw[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def opened(folders: Sequence[Path]) -> list[Project]:
+    """The projects; they stay open. Raises ProjectError."""
+    return [Project.open(folder) for folder in folders]

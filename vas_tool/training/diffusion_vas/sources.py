@@ -1,0 +1,157 @@
+"""What a run learns from, by what was said on the command line; and what is held out: whole videos, never frames."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from vas_tool.errors import InputError
+from vas_tool.project.head import is_project
+from vas_tool.training.diffusion_vas.projects import ProjectSamples, opened
+from vas_tool.training.diffusion_vas.recipe import Recipe
+from vas_tool.training.diffusion_vas.sail_vos import SailVosSamples
+from vas_tool.training.diffusion_vas.samples import Masks, Part, Sample
+
+SEEN = 0.95
+"""Objects that are seen to more than this part are whole: what the content stage learns from, and hides."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where samples come from."""
+
+    sources: tuple[Path, ...]
+    """Annotation files (.json) and project folders."""
+    frames: Path | None = None
+    """The folder that the files' pictures are relative to; None: each file's own."""
+    held_out: tuple[Path, ...] = ()
+    """Sources that are only looked at."""
+    hold_out: float = 0.1
+    """Without those: the part of the videos that is only looked at."""
+    occluders: tuple[Path, ...] = ()
+    """Content: whose masks are pasted over an object; none: those of ``sources``."""
+
+
+class Together:
+    """Several sources as one."""
+
+    def __init__(self, sources: Sequence[Any]) -> None:
+        self.sources = tuple(sources)
+        self._ends = list(accumulate(len(source) for source in self.sources))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def _at(self, index: int) -> tuple[Any, int]:
+        place = bisect_right(self._ends, index)
+        return self.sources[place], index - (self._ends[place - 1] if place else 0)
+
+    def video(self, index: int) -> str:
+        """See ``SampleSource``."""
+        source, own = self._at(index)
+        return str(source.video(own))
+
+    def name(self, index: int) -> str:
+        """See ``SampleSource``."""
+        source, own = self._at(index)
+        return str(source.name(own))
+
+    def mark(self) -> str:
+        """See ``SampleSource``."""
+        return " ".join(source.mark() for source in self.sources)
+
+    def sample(self, index: int) -> Sample:
+        """See ``SampleSource``."""
+        source, own = self._at(index)
+        found: Sample = source.sample(own)
+        return found
+
+    def seen(self, index: int) -> float:
+        """See ``SampleSource``."""
+        source, own = self._at(index)
+        return float(source.seen(own))
+
+    def occluder(self, index: int) -> Masks:
+        """See ``occluders.OccluderSource``."""
+        source, own = self._at(index)
+        masks: Masks = source.occluder(own)
+        return masks
+
+
+@dataclass(frozen=True)
+class Split:
+    """What is learned from, and what is only looked at."""
+
+    learned: Together | SomeOf
+    held_out: Together | SomeOf | None
+    occluders: Any = None
+
+
+def split_of(data: Data, recipe: Recipe) -> Split:
+    """Raises InputError (FormatError among them) when there is nothing to learn from."""
+    everything = read(data.sources, data.frames, recipe)
+    learned: Together | SomeOf = everything
+    held_out: Together | SomeOf | None = None
+    if data.held_out:
+        held_out = read(data.held_out, data.frames, recipe)
+    elif data.hold_out > 0:
+        learned, held_out = by_video(everything, data.hold_out, seed=recipe.seed)
+    if recipe.stage != "content":
+        return Split(learned, held_out)
+    occluders = read(data.occluders, data.frames, recipe) if data.occluders else _whole(learned)
+    return Split(learned if recipe.occlude_hidden else _whole(learned), held_out, occluders)
+
+
+def read(sources: Sequence[Path], frames: Path | None, recipe: Recipe) -> Together:
+    """The samples of files and projects. Raises FormatError, ProjectError."""
+    found: list[Any] = []
+    folders = [path for path in sources if is_project(path)]
+    for path in sources:
+        if path in folders:
+            continue
+        if path.suffix != ".json" or not path.is_file():
+            raise InputError(f"{path} is neither a project nor a .json file of samples; check the spelling")
+        found.append(SailVosSamples(path, frames or path.parent, size_hw=recipe.size_hw))
+    if folders:
+        found.append(ProjectSamples(opened(folders), recipe))
+    return Together(found)
+
+
+def by_video(source: Together, share: float, *, seed: int) -> tuple[SomeOf, SomeOf | None]:
+    """Hold out the samples of ``share`` of the videos, at least one video; none when there is only one."""
+    videos = sorted({source.video(i) for i in range(len(source))}, key=lambda name: _rank(name, seed))
+    held = set(videos[: max(1, round(share * len(videos)))] if len(videos) > 1 else ())
+    numbers = [(i, source.video(i) in held) for i in range(len(source))]
+    learned, out = (tuple(i for i, is_held in numbers if is_held == wanted) for wanted in (False, True))
+    return SomeOf(source, learned), SomeOf(source, out) if out else None
+
+
+def _rank(name: str, seed: int) -> bytes:
+    return hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
+
+
+def _whole(source: Any) -> SomeOf:
+    """The samples that are seen to more than ``SEEN`` of their area over the clip."""
+    whole = tuple(i for i in range(len(source)) if source.seen(i) > SEEN)
+    if not whole:
+        raise InputError(
+            f"none of the {len(source)} samples is seen to more than {SEEN:.0%}; the content stage learns from whole "
+            "objects and hides them by others: give it some"
+        )
+    return SomeOf(source, whole)
+
+
+@dataclass(frozen=True)
+class SomeOf(Part):
+    """A part of what was read, whose samples also serve as occluders."""
+
+    def occluder(self, index: int) -> Masks:
+        """See ``occluders.OccluderSource``."""
+        source: Any = self.source
+        masks: Masks = source.occluder(self.numbers[index])
+        return masks

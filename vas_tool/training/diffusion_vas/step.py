@@ -1,0 +1,201 @@
+"""One step's arithmetic: conditions with noise on them, noisy latents, what the UNet is given, and the loss.
+
+Source: the released training scripts (Kaihua-Chen/diffusion-vas), which follow EDM (Karras et al. 2022, table 1) as
+Stable Video Diffusion does (Blattmann et al. 2023, section D.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vas_tool.engines.diffusion_vas.conditioning import added_time_ids
+from vas_tool.training.diffusion_vas.draws import Draws
+from vas_tool.training.diffusion_vas.recipe import Recipe
+
+CONDITION_LEVELS, LEVELS = (-3.0, 0.5), (0.7, 1.6)
+"""Mean and deviation of ln(sigma): of the noise on the conditions, and of that on the target."""
+EDGE = 1e-7
+"""Kept away from 0 and 1, where the normal distribution's inverse is infinite."""
+
+Network = Callable[..., Tensor]
+"""(sample (1, T, C, h, w), timestep, tokens= (1, T, D), added_time_ids= (1, 3)) -> velocity (1, T, 4, h, w)."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What one clip shows, (T, 3, H, W) float32 in -1..1, contiguous."""
+
+    first: Tensor
+    """Modal masks, or modal colours on white."""
+    second: Tensor
+    """Depth, or amodal masks."""
+    target: Tensor
+    """Amodal masks, or the whole object's colours on white."""
+    weights: Tensor | None = None
+    """(T, 1, h, w) of the loss, at the latents' size; None: 1 everywhere, as in the reference."""
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """What a VAE says of a picture: (T, 4, h, w) mean and deviation, not scaled."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """One of its samples."""
+        return self.mean + self.deviation * noise.to(self.mean)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A clip as the step needs it."""
+
+    target: Tensor
+    """(T, 4, h, w): the latents to be learned, scaled."""
+    conditions: Tensor
+    """(T, 8, h, w): of both conditions, unscaled."""
+    tokens: Tensor
+    """(T, D): CLIP's embedding of each frame of the first condition, without noise."""
+    condition_sigma: Tensor
+    """(1,): the strength of the noise on both conditions, in the latents' number format."""
+    weights: Tensor | None = None
+    """See ``Pictures``."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the UNet is given, and what its answer is measured against."""
+
+    noisy: Tensor
+    """(T, 4, h, w) float32."""
+    sample: Tensor
+    """(T, C, h, w): the noisy latents, scaled to about unit variance, and the conditions."""
+    tokens: Tensor
+    """(T, D), zeros where they are left out."""
+    sigma: Tensor
+    """(1,) float32."""
+    timestep: Tensor
+    """(1,): ln(sigma) / 4."""
+    ids: Tensor
+    """(3,): rate, motion, strength of the conditions' noise."""
+    tokens_dropped: bool
+    conditions_dropped: bool
+
+
+def log_normal(uniform: Tensor, mean: float, deviation: float) -> Tensor:
+    """Exp of the normal distribution's inverse at ``uniform`` in 0..1."""
+    inside = uniform * (1 - 2 * EDGE) + EDGE
+    return torch.distributions.Normal(mean, deviation).icdf(inside).exp()
+
+
+def encode(
+    pictures: Pictures,
+    draws: Draws,
+    *,
+    encoders: Any,
+    both: bool = True,
+    target: Gaussian | None = None,
+    tokens: Tensor | None = None,
+) -> Encoded:
+    """With ``encoders`` (see ``encoders.Encoders``), which says the number format as well.
+
+    ``both``: whether the second condition is looked at; zeros else. ``target``, ``tokens``: where they are known.
+    """
+    sigma = log_normal(draws.condition_level, *CONDITION_LEVELS).to(encoders.dtype)
+    wanted = (encoders.gaussian(pictures.target) if target is None else target).sample(draws.target)
+    conditions = noisy_conditions(pictures, draws, sigma=sigma, encoders=encoders, both=both)
+    samples = [g.sample(n) for g, n in zip(conditions, (draws.first, draws.second), strict=False)]
+    samples += [] if both else [torch.zeros_like(samples[0])]
+    return encoded(
+        wanted * encoders.scale,
+        samples,
+        tokens=encoders.embeddings(pictures.first) if tokens is None else tokens,
+        sigma=sigma,
+        scale=encoders.scale,
+        weights=pictures.weights,
+    )
+
+
+def noisy_conditions(
+    pictures: Pictures, draws: Draws, *, sigma: Tensor, encoders: Any, both: bool = True
+) -> list[Gaussian]:
+    """What the VAE says of both conditions, or of the first alone, with noise of strength ``sigma`` on them."""
+    pixels = [(pictures.first, draws.first_pixels), (pictures.second, draws.second_pixels)][: 1 + both]
+    return [encoders.gaussian(shown.to(encoders.dtype) + sigma * noise.to(encoders.dtype)) for shown, noise in pixels]
+
+
+def encoded(
+    target: Tensor,
+    samples: list[Tensor],
+    *,
+    tokens: Tensor,
+    sigma: Tensor,
+    scale: float,
+    weights: Tensor | None = None,
+) -> Encoded:
+    """Put together. The reference multiplies the conditions with ``scale`` and divides again: in half precision that
+    rounds twice.
+    """
+    return Encoded(target, torch.cat([one * scale / scale for one in samples], dim=1), tokens, sigma, weights)
+
+
+def given(clip: Encoded, draws: Draws, recipe: Recipe) -> Given:
+    """Noise on the target, and what is left out of the conditions."""
+    device = clip.target.device
+    sigma = log_normal(draws.level, *LEVELS).to(device)
+    noisy = clip.target + sigma * draws.latents.to(clip.target)
+    tokens_dropped, conditions_dropped = dropped(draws.dropout, recipe)
+    conditions = torch.zeros_like(clip.conditions) if conditions_dropped else clip.conditions
+    conditions = conditions[:, : recipe.input_channels - noisy.shape[1]]
+    fps = recipe.fps - 1 if recipe.fps_minus_one else recipe.fps
+    ids = added_time_ids(fps, recipe.motion_bucket, 0.0).to(clip.condition_sigma)
+    ids[-1] = clip.condition_sigma[0]
+    return Given(
+        noisy,
+        torch.cat([noisy / (sigma**2 + 1) ** 0.5, conditions.to(device)], dim=1),
+        torch.zeros_like(clip.tokens) if tokens_dropped else clip.tokens,
+        sigma,
+        0.25 * sigma.log(),
+        ids,
+        tokens_dropped,
+        conditions_dropped,
+    )
+
+
+def dropped(p: float, recipe: Recipe) -> tuple[bool, bool]:
+    """Whether the tokens, and whether the conditions' latents, are left out. Compared in float32, as on a tensor."""
+    drawn, d = torch.tensor(p, dtype=torch.float32), recipe.conditioning_dropout_prob
+    if recipe.dropout == "together":
+        both = bool(drawn < d)
+        return both, both
+    return bool(drawn < 2 * d), bool((drawn >= d) & (drawn < 3 * d))
+
+
+def denoised(velocity: Tensor, noisy: Tensor, sigma: Tensor) -> Tensor:
+    """What the UNet's answer says the clean latents are."""
+    return velocity * (-sigma / (sigma**2 + 1) ** 0.5) + noisy / (sigma**2 + 1)
+
+
+def loss_of(velocity: Tensor, shown: Given, clip: Encoded) -> Tensor:
+    """The mean of the squared error, weighted by (1 + sigma^2) / sigma^2, in float32."""
+    clean = denoised(velocity.float(), shown.noisy.float(), shown.sigma)
+    wrong = (1 + shown.sigma**2) / shown.sigma**2 * (clean - clip.target.float()) ** 2
+    return wrong.mean() if clip.weights is None else (wrong * clip.weights.to(wrong)).mean()
+
+
+def answered(network: Network, shown: Given) -> Tensor:
+    """The UNet's velocity (T, 4, h, w)."""
+    answer = network(shown.sample[None], shown.timestep, tokens=shown.tokens[None], added_time_ids=shown.ids[None])
+    return answer[0]
+
+
+def to_device(clip: Encoded, device: torch.device) -> Encoded:
+    """Every tensor there."""
+    moved = {name: value.to(device) for name, value in vars(clip).items() if isinstance(value, Tensor)}
+    return replace(clip, **moved)

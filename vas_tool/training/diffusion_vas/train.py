@@ -1,0 +1,298 @@
+"""Fine-tune a stage of Diffusion-VAS; ``vas-tool train amodal`` and ``vas-tool train content``.
+
+One clip a process at a time. What a step learns from follows from the seed and the step's number alone, so that a run
+that was stopped ends with the same bits on a CPU. ``metrics.jsonl`` and ``run.html`` tell how it goes;
+``checkpoint-N/`` is what it goes on from (``unet/`` in the released layout), ``final/`` the result.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+import numpy as np
+import torch
+from accelerate import Accelerator, InitProcessGroupKwargs
+from diffusers.optimization import get_scheduler
+from diffusers.training_utils import EMAModel
+from torch import Tensor
+
+from vas_tool import __version__
+from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.diffusion_vas.loading import DIFFUSERS_FILE, read_config, weights_file
+from vas_tool.engines.tensors import read_tensors
+from vas_tool.errors import EngineError, InputError
+from vas_tool.training.diffusion_vas.draws import DropoutDraws, draws_of
+from vas_tool.training.diffusion_vas.encoders import Encoders
+from vas_tool.training.diffusion_vas.examples import Examples
+from vas_tool.training.diffusion_vas.network import TrainedUnet, load_network
+from vas_tool.training.diffusion_vas.plan import Plan, begin
+from vas_tool.training.diffusion_vas.preparing import examples_of
+from vas_tool.training.diffusion_vas.recipe import Recipe
+from vas_tool.training.diffusion_vas.released import require_start, write_final, write_unet
+from vas_tool.training.diffusion_vas.sources import split_of
+from vas_tool.training.diffusion_vas.step import answered, given, loss_of, to_device
+from vas_tool.training.diffusion_vas.validation import Validation
+from vas_tool.training.diffusion_vas.watching import Watched
+from vas_tool.training.runs import Metrics, checkpoints, resumed, save
+
+PATIENCE = 12 * 3600.0
+"""Seconds that other processes wait while the first one looks at the validation clips."""
+FULL = (
+    "the GPU's memory is full; try gradient_checkpointing, frozen_half or use_8bit_adam, or compute latents and "
+    "tokens before with vas-tool train prepare"
+)
+
+OnStep = Callable[[int, TrainedUnet], None]
+"""Told after each step; for tests."""
+
+
+def train(plan: Plan, *, progress: Progress = silent, on_step: OnStep | None = None) -> Path:
+    """Train, and give the folder of the result. Goes on behind the last checkpoint when the plan says ``resume``.
+
+    Raises InputError when there is nothing to learn from, the plan does not go on, the loss is not a number, or
+    the disk is full; EngineError for weights that do not fit and when memory is full; Cancelled from ``progress``.
+    """
+    require_start(plan.start)
+    accelerator = _accelerator(plan.recipe)
+    if accelerator.is_main_process:
+        begin(plan)
+    accelerator.wait_for_everyone()
+    try:
+        return _Run(plan, accelerator).whole(progress, on_step)
+    except torch.OutOfMemoryError as error:
+        last = max(checkpoints(plan.out), default=0)
+        raise EngineError(f"{FULL}; then go on from step {last} with --resume") from error
+    finally:
+        accelerator.end_training()
+
+
+def precision_of(recipe: Recipe) -> str:
+    """fp16, bf16 or no."""
+    if recipe.mixed_precision == "auto":
+        return "fp16" if torch.cuda.is_available() else "no"
+    return recipe.mixed_precision
+
+
+def dtype_of(recipe: Recipe) -> torch.dtype:
+    """What the frozen parts compute in."""
+    return {"fp16": torch.float16, "bf16": torch.bfloat16, "no": torch.float32}[precision_of(recipe)]
+
+
+def _accelerator(recipe: Recipe) -> Accelerator:
+    from datetime import timedelta
+
+    torch.backends.cuda.matmul.allow_tf32 = recipe.allow_tf32
+    patient = InitProcessGroupKwargs(timeout=timedelta(seconds=PATIENCE))
+    return Accelerator(mixed_precision=precision_of(recipe), kwargs_handlers=[patient])
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One clip of one step on one process."""
+
+    index: int
+    """Of the sample."""
+    position: int
+    """Of its draws."""
+
+
+class Order:
+    """Which sample is learned from when: every epoch in an order of its own."""
+
+    def __init__(self, num_samples: int, recipe: Recipe, *, num_processes: int) -> None:
+        self.num_samples, self.recipe, self.num_processes = num_samples, recipe, num_processes
+        self.at_once = recipe.gradient_accumulation_steps * num_processes
+        self.steps_an_epoch = -(-num_samples // self.at_once)
+
+    @property
+    def num_steps(self) -> int:
+        """Of the whole run."""
+        return self.recipe.max_train_steps or self.recipe.num_train_epochs * self.steps_an_epoch
+
+    def turns(self, step: int, process: int) -> Iterator[Turn]:
+        """Those of a step (from 0) on a process. The first samples come again where an epoch's last step is not full.
+
+        With ``noise=own``, N processes with one clip each have the turns of one process with N clips.
+        """
+        epoch, place = divmod(step, self.steps_an_epoch)
+        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.num_samples)
+        for number in range(self.recipe.gradient_accumulation_steps):
+            slot = place * self.at_once + number * self.num_processes + process
+            own = step * self.at_once + number * self.num_processes + process
+            same = step * self.recipe.gradient_accumulation_steps + number
+            yield Turn(int(order[slot % self.num_samples]), own if self.recipe.noise == "own" else same)
+
+
+class _Run:
+    """What a run carries from step to step."""
+
+    def __init__(self, plan: Plan, accelerator: Accelerator) -> None:
+        recipe = plan.recipe
+        self.plan, self.recipe, self.accelerator = plan, recipe, accelerator
+        split = split_of(plan.data, recipe)
+        self.examples: Examples = examples_of(plan, split, dtype=dtype_of(recipe), device=accelerator.device)
+        self.order = Order(len(self.examples), recipe, num_processes=accelerator.num_processes)
+        self.dropout = DropoutDraws(recipe.seed)
+        self.network = load_network(plan.start, recipe)
+        learning = list(self.network.learning().values())
+        self.optimiser = _optimiser(learning, recipe)
+        self.schedule = get_scheduler(
+            recipe.lr_scheduler,
+            self.optimiser,
+            num_warmup_steps=recipe.lr_warmup_steps,
+            num_training_steps=self.order.num_steps,
+        )
+        self.mean = EMAModel(learning, decay=recipe.ema_decay) if recipe.use_ema else None
+        self.validation = Validation(split.held_out, recipe, encoders=self._encoders, depth_engine=plan.depth_engine)
+        self.metrics, self.watched = Metrics(plan.out, "step"), Watched(plan.out, plan.json())
+
+    def whole(self, progress: Progress, on_step: OnStep | None) -> Path:
+        """All steps, and the result."""
+        done = self._prepared()
+        started, first = time.monotonic(), done
+        for step in range(done, self.order.num_steps):
+            progress(step, self.order.num_steps, "training")
+            line = {"step": step + 1, "loss": self._step(step), "learning_rate": self.schedule.get_last_lr()[0]}
+            self.schedule.step()
+            pace = (time.monotonic() - started) / (step + 1 - first)
+            line |= {"seconds": pace, "seconds_left": pace * (self.order.num_steps - step - 1)}
+            if on_step is not None:
+                on_step(step + 1, self.network)
+            self._look_and_keep(step + 1, line)
+        progress(self.order.num_steps, self.order.num_steps, "training")
+        return self._finished()
+
+    def _prepared(self) -> int:
+        """Onto the device, wrapped where there are several processes; the steps done before."""
+        accelerator = self.accelerator
+        self.wrapped, self.optimiser = accelerator.prepare(self.network, self.optimiser)
+        accelerator.register_for_checkpointing(self.schedule)
+        if self.mean is not None:
+            self.mean.to(accelerator.device)
+            accelerator.register_for_checkpointing(self.mean)
+        accelerator.register_save_state_pre_hook(self._save_unet)
+        accelerator.register_load_state_pre_hook(self._load_unet)
+        done = resumed(accelerator, self.plan.out) if self.plan.resume else 0
+        if accelerator.is_main_process:
+            self.metrics.forget_after(done)
+        count = sum(p.numel() for p in self.network.learning().values())
+        accelerator.print(f"{count} numbers learn, from step {done} of {self.order.num_steps}, on {accelerator.device}")
+        return done
+
+    def _step(self, step: int) -> float:
+        """The mean loss over all processes. Raises InputError when it is not a number."""
+        turns, losses = list(self.order.turns(step, self.accelerator.process_index)), list[Tensor]()
+        for number, turn in enumerate(turns):
+            is_last = number == len(turns) - 1
+            with nullcontext() if is_last else self.accelerator.no_sync(self.wrapped):
+                loss = self._loss(turn)
+                self.accelerator.backward(loss / len(turns))
+            losses.append(loss.detach())
+        mean = float(self.accelerator.reduce(torch.stack(losses).mean(), "mean"))
+        if not math.isfinite(mean):
+            last = max(checkpoints(self.plan.out), default=0)
+            raise InputError(
+                f"the loss of step {step + 1} is not a number; the checkpoint of step {last} is whole: go on from it "
+                "with --resume and a smaller learning_rate, max_grad_norm 1.0, or mixed_precision bf16"
+            )
+        if self.recipe.max_grad_norm:
+            self.accelerator.clip_grad_norm_(self.network.learning().values(), self.recipe.max_grad_norm)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        if self.mean is not None:
+            self.mean.step(self.network.learning().values())
+        return mean
+
+    def _loss(self, turn: Turn) -> Tensor:
+        draws = draws_of(self.recipe, turn.position, dropout=self.dropout[turn.position])
+        random = Random(f"{self.recipe.seed}/{turn.position}")
+        clip = to_device(self.examples.encoded(turn.index, draws, random), self.accelerator.device)
+        shown = given(clip, draws, self.recipe)
+        with self.accelerator.autocast():
+            velocity = answered(self.wrapped, shown)
+        return loss_of(velocity, shown, clip)
+
+    def _look_and_keep(self, step: int, line: dict[str, float]) -> None:
+        """Checkpoint, validation clips and log, where it is time."""
+        recipe, is_last = self.recipe, step == self.order.num_steps
+        if step % recipe.checkpointing_steps == 0 or is_last:
+            save(self.accelerator, self.plan.out, step, keep=recipe.checkpoints_total_limit)
+        is_time = recipe.validation_steps and (step == 1 or step % recipe.validation_steps == 0 or is_last)
+        if self.accelerator.is_main_process:
+            if is_time:
+                with self.accelerator.autocast(), self._mean_weights():
+                    seen = self.validation.look(self.network, self.plan.out / "validation", step)
+                line |= seen.numbers
+                self.watched.show(step, seen.pictures)
+            self.metrics.add(line)
+            self.watched.add(line)
+            if is_time or is_last:
+                self.watched.write(self.metrics.lines())
+        if is_time:
+            self.accelerator.wait_for_everyone()
+
+    def _finished(self) -> Path:
+        accelerator, final = self.accelerator, self.plan.out / "final"
+        if accelerator.is_main_process:
+            card = self.plan.json() | {"steps": self.order.num_steps, "vas_tool": __version__}
+            with self._mean_weights():
+                write_final(self.plan.out, self.network.released_state(), start=self.plan.start, card=card)
+            self.watched.close()
+        accelerator.wait_for_everyone()
+        return final
+
+    def _mean_weights(self) -> Any:
+        """Inside, the running mean is in the place of the weights, where there is one."""
+        return nullcontext() if self.mean is None else _Swapped(self.mean, self.network)
+
+    def _encoders(self) -> Encoders:
+        held = getattr(self.examples, "encoders", None)
+        if held is not None:
+            return cast(Encoders, held)
+        return Encoders(self.plan.start, dtype=dtype_of(self.recipe), device=self.accelerator.device)
+
+    def _save_unet(self, models: list[Any], weights: list[Any], folder: str) -> None:
+        """The weights in the released layout, in place of accelerate's own file."""
+        weights.clear()
+        if self.accelerator.is_main_process:
+            config = read_config(self.plan.start / "unet" / "config.json")
+            write_unet(Path(folder) / "unet", self.network.released_state(), config, half=False)
+
+    def _load_unet(self, models: list[Any], folder: str) -> None:
+        models.clear()
+        path = weights_file(Path(folder) / "unet", DIFFUSERS_FILE, dtype=torch.float32)
+        self.network.load_released(read_tensors(path))
+
+
+class _Swapped:
+    def __init__(self, mean: EMAModel, network: TrainedUnet) -> None:
+        self._mean, self._learning = mean, list(network.learning().values())
+
+    def __enter__(self) -> None:
+        self._mean.store(self._learning)
+        self._mean.copy_to(self._learning)
+
+    def __exit__(self, *_: object) -> None:
+        self._mean.restore(self._learning)
+
+
+def _optimiser(learning: list[Any], recipe: Recipe) -> torch.optim.Optimizer:
+    make: Any = torch.optim.AdamW
+    if recipe.use_8bit_adam:
+        try:
+            make = importlib.import_module("bitsandbytes.optim").AdamW8bit
+        except ImportError as error:
+            raise InputError("use_8bit_adam needs bitsandbytes: pip install bitsandbytes") from error
+    betas = (recipe.adam_beta1, recipe.adam_beta2)
+    optimiser: torch.optim.Optimizer = make(
+        learning, lr=recipe.learning_rate, betas=betas, weight_decay=recipe.adam_weight_decay, eps=recipe.adam_epsilon
+    )
+    return optimiser
