@@ -132,15 +132,17 @@ def verify_(options: Namespace) -> int:
 
 
 def train_(options: Namespace) -> int:
-    """Run ``vas-tool train``."""
-    if options.method == "eoras":
-        from vas_tool.commands.training import train
+    """Run ``vas-tool train``. Raises InputError where the packages for training are not installed."""
+    try:
+        if options.method == "eoras":
+            from vas_tool.commands.training import train
 
+            return train(options)
+        from vas_tool.commands.tune import prepare, tune
 
-        return train(options)
-    from vas_tool.commands.tune import prepare, tune
-
-    return prepare(options) if options.method == "prepare" else tune(options)
+        return prepare(options) if options.method == "prepare" else tune(options)
+    except ImportError as error:
+        raise InputError(f"training needs more packages ({error}); run: pip install 'vas-tool[train]'") from error
 
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {

@@ -16,13 +16,10 @@ from vas_tool.training.eoras.training_plan import SCHEDULES, Plan, Schedule
 def train(options: Namespace) -> int:
     """Run ``vas-tool train eoras``: print one line per epoch, and the path of the last checkpoint.
 
-    Raises InputError when the plan does not hold, or when packages for training are not installed.
+    Raises InputError when the plan does not hold.
     """
     plan = plan_of(options)
-    try:
-        from vas_tool.training.eoras.train import train as trained
-    except ImportError as error:
-        raise InputError(f"training needs more packages ({error}); run: pip install 'vas-tool[train]'") from error
+    from vas_tool.training.eoras.train import train as trained
 
     bar = ProgressBar()
     path = trained(plan, progress=bar)

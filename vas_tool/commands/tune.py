@@ -33,20 +33,12 @@ def tune(options: Namespace) -> int:
 def prepare(options: Namespace) -> int:
     """``vas-tool train prepare``: prints the folder of the cache."""
     plan = plan_of(options, options.stage or Recipe.stage)
-    import torch
-
-    from vas_tool.engines.diffusion_vas.pipeline import best_device
-    from vas_tool.training.diffusion_vas.encoders import Encoders
     from vas_tool.training.diffusion_vas.preparing import make_cache
-    from vas_tool.training.diffusion_vas.sources import split_of
 
-    bar, device = ProgressBar(), best_device()
-    dtype = torch.float16 if device == "cuda" else torch.float32
-    encoders = Encoders(plan.start, dtype=dtype, device=device)
-    split = split_of(plan.data, plan.recipe)
-    made = make_cache(plan, split, encoders, kept_draws=options.kept_draws, part=_part(options.part), progress=bar)
+    bar = ProgressBar()
+    num_clips, made = make_cache(plan, kept_draws=options.kept_draws, part=_part(options.part), progress=bar)
     bar.close()
-    print(f"{plan.cache}: {len(split.learned)} clips, {made} new shards")
+    print(f"{plan.cache}: {num_clips} clips, {made} new shards")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""One run: where it goes, what it starts from, what it learns from, how. No torch."""
+"""One run: where it goes, what it starts from, what it learns from, how."""
 
 from __future__ import annotations
 
