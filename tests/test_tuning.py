@@ -10,20 +10,20 @@ import pytest
 import torch
 from tiny_tuning import unet_of, write_samples, write_svd
 
-from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline
+from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.errors import EngineError, InputError
 from vas_tool.training import runs
-from vas_tool.training.diffusion_vas import step as steps
 from vas_tool.training.diffusion_vas import train as training
-from vas_tool.training.diffusion_vas.draws import DropoutDraws, draw
-from vas_tool.training.diffusion_vas.network import load_network
-from vas_tool.training.diffusion_vas.occluders import hidden
-from vas_tool.training.diffusion_vas.plan import Plan
+from vas_tool.training.diffusion_vas import training_step as steps
+from vas_tool.training.diffusion_vas.data_sources import Data, by_video, read
+from vas_tool.training.diffusion_vas.object_samples import resized_like_torch
+from vas_tool.training.diffusion_vas.pasted_occluders import hidden
 from vas_tool.training.diffusion_vas.recipe import Recipe, read_config, recipe_of
-from vas_tool.training.diffusion_vas.sail_vos import SailVosSamples
-from vas_tool.training.diffusion_vas.samples import resized_like_torch
-from vas_tool.training.diffusion_vas.sources import Data, by_video, read
+from vas_tool.training.diffusion_vas.sail_vos_samples import SailVosSamples
+from vas_tool.training.diffusion_vas.step_draws import DropoutDraws, draw
 from vas_tool.training.diffusion_vas.train import Order, train
+from vas_tool.training.diffusion_vas.trained_unet import load_network
+from vas_tool.training.diffusion_vas.tuning_plan import Plan
 
 SMALL = Recipe(
     width=32,

@@ -1,6 +1,6 @@
-"""Fine-tuning of Diffusion-VAS: the amodal stage and the content stage share one step.
+"""Fine-tuning of Diffusion-VAS: the amodal stage and the content stage share one training step.
 
-    sources --> pictures (first, second, target) --> step: noise, latents, the UNet, the loss --> train
-                       cache: depth, latents and tokens computed once
-``recipe`` says what can be chosen. ``released`` writes the result: a folder that the engines load.
+    data_sources --> object_samples (first, second, target) --> training_step: noise, latents, the UNet, loss --> train
+                            sample_cache: depth, latents and tokens computed once
+``recipe`` holds the settings. ``result_folder`` writes the result: a folder that the engines load.
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from vas_tool.engines.diffusion_vas.parameters import SIZE_MULTIPLE, ClipLayout
-from vas_tool.engines.diffusion_vas.windows import WINDOW_LENGTH
+from vas_tool.engines.diffusion_vas.window_plan import WINDOW_LENGTH
 from vas_tool.errors import InputError
 
 Stage = Literal["amodal", "content"]

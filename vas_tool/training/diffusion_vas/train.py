@@ -29,18 +29,18 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.diffusion_vas.loading import DIFFUSERS_FILE, read_config, weights_file
 from vas_tool.engines.tensors import read_tensors
 from vas_tool.errors import EngineError, InputError
-from vas_tool.training.diffusion_vas.draws import DropoutDraws, draws_of
-from vas_tool.training.diffusion_vas.encoders import Encoders
-from vas_tool.training.diffusion_vas.examples import Examples
-from vas_tool.training.diffusion_vas.network import TrainedUnet, load_network
-from vas_tool.training.diffusion_vas.plan import Plan, begin
-from vas_tool.training.diffusion_vas.preparing import examples_of
+from vas_tool.training.diffusion_vas.data_sources import split_of
+from vas_tool.training.diffusion_vas.fresh_examples import Examples
+from vas_tool.training.diffusion_vas.frozen_encoders import Encoders
 from vas_tool.training.diffusion_vas.recipe import Recipe
-from vas_tool.training.diffusion_vas.released import require_start, write_final, write_unet
-from vas_tool.training.diffusion_vas.sources import split_of
-from vas_tool.training.diffusion_vas.step import answered, given, loss_of, to_device
-from vas_tool.training.diffusion_vas.validation import Validation
-from vas_tool.training.diffusion_vas.watching import Watched
+from vas_tool.training.diffusion_vas.result_folder import require_start, write_final, write_unet
+from vas_tool.training.diffusion_vas.run_examples import examples_of
+from vas_tool.training.diffusion_vas.run_page import Watched
+from vas_tool.training.diffusion_vas.step_draws import DropoutDraws, draws_of
+from vas_tool.training.diffusion_vas.trained_unet import TrainedUnet, load_network
+from vas_tool.training.diffusion_vas.training_step import answered, given, loss_of, to_device
+from vas_tool.training.diffusion_vas.tuning_plan import Plan, begin
+from vas_tool.training.diffusion_vas.validation_clips import Validation
 from vas_tool.training.runs import Metrics, checkpoints, resumed, save
 
 PATIENCE = 12 * 3600.0

@@ -12,7 +12,7 @@ from vas_tool.errors import FormatError
 from vas_tool.formats.diffusion_vas import Sample as Record
 from vas_tool.formats.diffusion_vas import read_samples
 from vas_tool.masks import from_rle, rle_area
-from vas_tool.training.diffusion_vas.samples import Masks, Sample
+from vas_tool.training.diffusion_vas.object_samples import Masks, Sample
 
 
 class SailVosSamples:

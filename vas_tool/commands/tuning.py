@@ -7,11 +7,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from vas_tool.commands.terminal import ProgressBar
-from vas_tool.engines.diffusion_vas.checkpoints import AMODAL_WEIGHTS, CONTENT_WEIGHTS
+from vas_tool.engines.diffusion_vas.released import AMODAL_WEIGHTS, CONTENT_WEIGHTS
 from vas_tool.errors import InputError
-from vas_tool.training.diffusion_vas.plan import Plan
+from vas_tool.training.diffusion_vas.data_sources import Data
 from vas_tool.training.diffusion_vas.recipe import Recipe, read_config, recipe_of
-from vas_tool.training.diffusion_vas.sources import Data
+from vas_tool.training.diffusion_vas.tuning_plan import Plan
 
 SECOND_RATE = 3e-6
 """Learning rate of the paper's second stage."""
@@ -33,7 +33,7 @@ def tune(options: Namespace) -> int:
 def prepare(options: Namespace) -> int:
     """``vas-tool train prepare``: prints the folder of the cache."""
     plan = plan_of(options, options.stage or Recipe.stage)
-    from vas_tool.training.diffusion_vas.preparing import make_cache
+    from vas_tool.training.diffusion_vas.run_examples import make_cache
 
     bar = ProgressBar()
     num_clips, made = make_cache(plan, kept_draws=options.kept_draws, part=_part(options.part), progress=bar)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vas_tool.engines.diffusion_vas import conditioning
 from vas_tool.engines.diffusion_vas.loading import CLIP_MEAN, CLIP_STD, load_image_encoder, load_vae, read_config
-from vas_tool.training.diffusion_vas.step import Gaussian
+from vas_tool.training.diffusion_vas.training_step import Gaussian
 
 BATCH = 8
 """Frames that are encoded together on a GPU; on a CPU one at a time is quicker (its caches)."""

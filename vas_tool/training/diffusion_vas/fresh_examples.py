@@ -11,11 +11,8 @@ import numpy as np
 
 from vas_tool.engines import registry
 from vas_tool.errors import FormatError
-from vas_tool.training.diffusion_vas.draws import Draws
-from vas_tool.training.diffusion_vas.encoders import Encoders
-from vas_tool.training.diffusion_vas.occluders import OccluderSource, hidden
-from vas_tool.training.diffusion_vas.recipe import Recipe
-from vas_tool.training.diffusion_vas.samples import (
+from vas_tool.training.diffusion_vas.frozen_encoders import Encoders
+from vas_tool.training.diffusion_vas.object_samples import (
     Colours,
     Floats,
     Sample,
@@ -23,7 +20,10 @@ from vas_tool.training.diffusion_vas.samples import (
     amodal_pictures,
     content_pictures,
 )
-from vas_tool.training.diffusion_vas.step import Encoded, Pictures, encode
+from vas_tool.training.diffusion_vas.pasted_occluders import OccluderSource, hidden
+from vas_tool.training.diffusion_vas.recipe import Recipe
+from vas_tool.training.diffusion_vas.step_draws import Draws
+from vas_tool.training.diffusion_vas.training_step import Encoded, Pictures, encode
 from vas_tool.types import ArrayClip
 
 DepthOf = Callable[[Colours], Floats]

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from vas_tool.engines.diffusion_vas.conditioning import added_time_ids
-from vas_tool.training.diffusion_vas.draws import Draws
 from vas_tool.training.diffusion_vas.recipe import Recipe
+from vas_tool.training.diffusion_vas.step_draws import Draws
 
 CONDITION_LEVELS, LEVELS = (-3.0, 0.5), (0.7, 1.6)
 """Mean and deviation of ln(sigma): of the noise on the conditions, and of that on the target."""

@@ -12,10 +12,10 @@ from typing import Any
 
 from vas_tool.errors import InputError
 from vas_tool.project.head import is_project
-from vas_tool.training.diffusion_vas.projects import ProjectSamples, opened
+from vas_tool.training.diffusion_vas.object_samples import Masks, Part, Sample
+from vas_tool.training.diffusion_vas.project_samples import ProjectSamples, opened
 from vas_tool.training.diffusion_vas.recipe import Recipe
-from vas_tool.training.diffusion_vas.sail_vos import SailVosSamples
-from vas_tool.training.diffusion_vas.samples import Masks, Part, Sample
+from vas_tool.training.diffusion_vas.sail_vos_samples import SailVosSamples
 
 SEEN = 0.95
 """Objects that are seen to more than this part are whole: what the content stage learns from, and hides."""

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
+from vas_tool.training.diffusion_vas.object_samples import Masks, resized_like_torch
 from vas_tool.training.diffusion_vas.recipe import Occluders
-from vas_tool.training.diffusion_vas.samples import Masks, resized_like_torch
 
 MOST_ROUNDS = 5
 ENOUGH = 0.7

@@ -11,11 +11,11 @@ from safetensors import safe_open
 from torch import Tensor
 
 from vas_tool.errors import InputError
-from vas_tool.training.diffusion_vas.cache import SHARD_SAMPLES, CacheCard, is_of, num_shards, require, shard
-from vas_tool.training.diffusion_vas.draws import Draws
-from vas_tool.training.diffusion_vas.examples import FreshExamples
+from vas_tool.training.diffusion_vas.fresh_examples import FreshExamples
 from vas_tool.training.diffusion_vas.recipe import Recipe
-from vas_tool.training.diffusion_vas.step import Encoded, Gaussian, encode, encoded
+from vas_tool.training.diffusion_vas.sample_cache import SHARD_SAMPLES, CacheCard, is_of, num_shards, require, shard
+from vas_tool.training.diffusion_vas.step_draws import Draws
+from vas_tool.training.diffusion_vas.training_step import Encoded, Gaussian, encode, encoded
 
 OPEN_SHARDS = 64
 

@@ -15,9 +15,9 @@ from vas_tool.boxes.keyframes import drawn
 from vas_tool.errors import FormatError
 from vas_tool.masks import area
 from vas_tool.project import Project
+from vas_tool.training.diffusion_vas.object_samples import Floats, Masks, Sample
 from vas_tool.training.diffusion_vas.recipe import Recipe
-from vas_tool.training.diffusion_vas.sail_vos import resized_like_opencv
-from vas_tool.training.diffusion_vas.samples import Floats, Masks, Sample
+from vas_tool.training.diffusion_vas.sail_vos_samples import resized_like_opencv
 from vas_tool.types import Mask
 
 WHITE, NEAREST = 255, 1.0

@@ -9,15 +9,15 @@ import torch
 
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.diffusion_vas.diffusion_pipeline import best_device
 from vas_tool.engines.diffusion_vas.loading import read_config
-from vas_tool.engines.diffusion_vas.pipeline import best_device
 from vas_tool.errors import InputError
-from vas_tool.training.diffusion_vas.cache import CARD, card_of, prepare
-from vas_tool.training.diffusion_vas.cached import CachedExamples
-from vas_tool.training.diffusion_vas.encoders import Encoders
-from vas_tool.training.diffusion_vas.examples import Colours, DepthOf, Examples, Floats, FreshExamples, depth_by
-from vas_tool.training.diffusion_vas.plan import Plan
-from vas_tool.training.diffusion_vas.sources import Split, split_of
+from vas_tool.training.diffusion_vas.cached_examples import CachedExamples
+from vas_tool.training.diffusion_vas.data_sources import Split, split_of
+from vas_tool.training.diffusion_vas.fresh_examples import Colours, DepthOf, Examples, Floats, FreshExamples, depth_by
+from vas_tool.training.diffusion_vas.frozen_encoders import Encoders
+from vas_tool.training.diffusion_vas.sample_cache import CARD, card_of, prepare
+from vas_tool.training.diffusion_vas.tuning_plan import Plan
 
 
 def examples_of(plan: Plan, split: Split, *, dtype: torch.dtype, device: torch.device) -> Examples:

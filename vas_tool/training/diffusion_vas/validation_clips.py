@@ -11,15 +11,21 @@ import numpy as np
 import torch
 from PIL import Image
 
+from vas_tool.engines.diffusion_vas.conversions import as_bytes, channel_sums
+from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline, Parts
 from vas_tool.engines.diffusion_vas.loading import load_scheduler
 from vas_tool.engines.diffusion_vas.parameters import DEMO_SEED, DiffusionVasParameters
-from vas_tool.engines.diffusion_vas.pictures import as_bytes, channel_sums
-from vas_tool.engines.diffusion_vas.pipeline import DiffusionVasPipeline, Parts
-from vas_tool.training.diffusion_vas.encoders import Encoders
-from vas_tool.training.diffusion_vas.examples import DepthOf, depth_by
-from vas_tool.training.diffusion_vas.network import TrainedUnet
+from vas_tool.training.diffusion_vas.fresh_examples import DepthOf, depth_by
+from vas_tool.training.diffusion_vas.frozen_encoders import Encoders
+from vas_tool.training.diffusion_vas.object_samples import (
+    Floats,
+    Sample,
+    SampleSource,
+    amodal_pictures,
+    content_pictures,
+)
 from vas_tool.training.diffusion_vas.recipe import Recipe
-from vas_tool.training.diffusion_vas.samples import Floats, Sample, SampleSource, amodal_pictures, content_pictures
+from vas_tool.training.diffusion_vas.trained_unet import TrainedUnet
 
 FRAME_MILLISECONDS = 125
 SHOWN_FRAMES = 5

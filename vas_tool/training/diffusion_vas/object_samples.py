@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from vas_tool.training.diffusion_vas.draws import SHRINKING
-from vas_tool.training.diffusion_vas.step import Pictures
+from vas_tool.training.diffusion_vas.step_draws import SHRINKING
+from vas_tool.training.diffusion_vas.training_step import Pictures
 
 Masks = npt.NDArray[np.bool_]
 Colours = npt.NDArray[np.uint8]

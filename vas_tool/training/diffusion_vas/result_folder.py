@@ -14,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vas_tool.engines.diffusion_vas.checkpoints import PARTS
 from vas_tool.engines.diffusion_vas.loading import DIFFUSERS_FILE, TRANSFORMERS_FILE, read_config, weights_file
+from vas_tool.engines.diffusion_vas.released import PARTS
 from vas_tool.engines.tensors import read_tensors
 from vas_tool.errors import EngineError, InputError
 from vas_tool.storage import write_atomically

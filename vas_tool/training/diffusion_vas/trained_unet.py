@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from vas_tool.engines.diffusion_vas import conditioning
 from vas_tool.engines.diffusion_vas.loading import DIFFUSERS_FILE, filled_unet, weights_file
-from vas_tool.engines.diffusion_vas.network import INPUT_CHANNELS, DiffusionVasUNet
+from vas_tool.engines.diffusion_vas.unet import INPUT_CHANNELS, DiffusionVasUNet
 from vas_tool.engines.tensors import read_tensors
 from vas_tool.errors import EngineError
 from vas_tool.training.diffusion_vas.recipe import Recipe

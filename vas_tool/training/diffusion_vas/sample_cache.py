@@ -28,9 +28,9 @@ from torch import Tensor
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import InputError
 from vas_tool.storage import write_atomically
-from vas_tool.training.diffusion_vas.draws import draws_of
-from vas_tool.training.diffusion_vas.examples import FreshExamples
-from vas_tool.training.diffusion_vas.step import (
+from vas_tool.training.diffusion_vas.fresh_examples import FreshExamples
+from vas_tool.training.diffusion_vas.step_draws import draws_of
+from vas_tool.training.diffusion_vas.training_step import (
     CONDITION_LEVELS,
     Gaussian,
     Pictures,

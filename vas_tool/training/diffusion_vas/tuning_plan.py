@@ -10,8 +10,8 @@ from typing import Any
 
 from vas_tool.errors import InputError
 from vas_tool.storage import write_atomically
+from vas_tool.training.diffusion_vas.data_sources import Data
 from vas_tool.training.diffusion_vas.recipe import Recipe
-from vas_tool.training.diffusion_vas.sources import Data
 
 RUN = "run.json"
 """What a run was begun with, in its folder."""
