@@ -71,7 +71,7 @@ def decoded(path: Path) -> list[np.ndarray]:
 
 def test_every_layer_in_every_kind(complete: Project, tmp_path: Path) -> None:
     files = write_layers(complete, tmp_path / "out")
-    names = [f"001_fire_engine_red_{layer}" for layer in LAYERS if layer != "depth"] + ["depth"]
+    names = [f"001_fire_engine_red_{layer}" for layer in LAYERS if layer not in ("depth", "probability")] + ["depth"]
     wanted = {f"{n}.{kind}" for n in names for kind in ("mp4", "gif")}
     wanted |= {f"{n}/{i:05d}.png" for n in names for i in range(4)} | {"provenance.json"}
     assert {f.relative_to(tmp_path / "out").as_posix() for f in files} == wanted

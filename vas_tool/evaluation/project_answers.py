@@ -12,7 +12,6 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import InputError
 from vas_tool.evaluation.agreement import Agreement, FrameAgreement, frame_agreement
 from vas_tool.evaluation.predicting import moved
-from vas_tool.masks import recentred
 from vas_tool.project import Project
 from vas_tool.types import Canvas, Mask
 
@@ -85,9 +84,8 @@ class _Answers:
         """Return the hypotheses of the only project."""
         (project,) = self.projects
         with project.mutex:
-            layers = project.layers(object_id)
-            made = [layers.hypothesis(seed)[frame_index] for seed in layers.hypotheses_on(frame_index)]
-        return [moved(recentred(mask, project.canvas.size_wh), project.canvas, self.canvas) for mask in made]
+            made = project.layers(object_id).hypothesis_masks(frame_index, project.canvas.size_wh)
+        return [moved(mask, project.canvas, self.canvas) for mask in made]
 
     def seen(self, project: Project, object_id: int, frame_index: int) -> Mask:
         """Return the modal mask on the canvas; empty where the project has none."""

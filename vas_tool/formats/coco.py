@@ -24,6 +24,10 @@ There is one annotation per object and frame. Masks of different objects may ove
     review                         "accepted" when the user accepted the frame; else "needs_work" when the user marked
     it
                                    or something stands out (see ``project.attention``); else "unseen"
+    amodal_probability             where the frame has two hypotheses or more: the probability of each pixel, as levels
+                                   (``soft_masks``), cut to the picture
+    training_weight                how much a loss should trust the amodal mask, 0..1: 1 accepted, 0 not made, else the
+                                   mean IoU of the hidden parts of the hypotheses, else the engine's certainty
     occluder_ids                   obj_id of the video's objects that are seen where this one is hidden
 
 ``work_seconds`` of a video holds the seconds of work on each object, by obj_id.
@@ -101,6 +105,7 @@ def annotation_json(sighting: Sighting, categories: Mapping[str, int], *, kins: 
         "video_id": video.id,
         "track_id": sighting.track_id,
         **masks.json(kins=kins),
+        **masks.soft_json(),
         "occluder_ids": list(sighting.occluder_ids),
         **video.origin_json(masks.frame_index),
     }

@@ -11,6 +11,7 @@ from typing import Any
 from vas_tool.errors import FormatError
 from vas_tool.formats.coco_fields import FIELDS, name_of, wrong_fields
 from vas_tool.formats.masks_on_frame import DIGITS
+from vas_tool.formats.soft_masks import check_levels
 from vas_tool.masks import CocoRle, area, box_xywh, from_rle
 from vas_tool.types import Mask
 from vas_tool.video.source import MAX_PIXELS
@@ -143,6 +144,8 @@ def _check_annotation(annotation: Record, by_id: dict[str, dict[int, Record]]) -
         yield from _decode(annotation, [image["height"], image["width"]], masks)
         yield from _check_masks(annotation, masks)
         yield from _check_extent(annotation, masks, image)
+        if "amodal_probability" in annotation:
+            yield from check_levels(annotation["amodal_probability"], [image["height"], image["width"]])
 
 
 def _differing(record: Record, other: Record, *keys: str, of: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 001_car_modal/00000.png           8 bit mask, 0 or 255, of the frame's size
 001_car_amodal/00000.png          8 bit mask, 0 or 255, of the canvas's size
+001_car_probability/00000.png     8 bit, 255 * the share of the hypotheses that have a pixel, of the canvas's size
 001_car_content/00000.png         RGBA, of the canvas's size
 001_car_modal_overlay/00000.png   the frame with the modal mask tinted; amodal_overlay also hatches the hidden part
 depth/00000.png                   16 bit, 65535 = nearest
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from vas_tool import drawing
@@ -27,6 +29,7 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.provenance import write_provenance
+from vas_tool.formats.soft_masks import grey
 from vas_tool.formats.videos import numbered
 from vas_tool.project import Project
 from vas_tool.project.object_layers import AmodalMasks, ModalMasks
@@ -37,7 +40,7 @@ from vas_tool.video import write_video
 from vas_tool.video.order import in_natural_order
 from vas_tool.video.picture_files import CANVAS_PIXELS, open_picture
 
-LayerName = Literal["modal", "amodal", "content", "modal_overlay", "amodal_overlay", "depth"]
+LayerName = Literal["modal", "amodal", "probability", "content", "modal_overlay", "amodal_overlay", "depth"]
 """Names of layers. The clip has one ``depth``; each object has the others."""
 
 LAYERS: tuple[LayerName, ...] = get_args(LayerName)
@@ -165,6 +168,7 @@ def _object_layers(project: Project, thing: AnnotatedObject) -> dict[LayerName, 
     return {
         "modal": _mask_layer(f"{prefix}_modal", modal),
         "amodal": _mask_layer(f"{prefix}_amodal", amodal),
+        "probability": _probability_layer(f"{prefix}_probability", project, amodal),
         "content": _content_layer(f"{prefix}_content", project, thing),
         "modal_overlay": _modal_overlay(f"{prefix}_modal_overlay", project, modal),
         "amodal_overlay": _amodal_overlay(f"{prefix}_amodal_overlay", project, amodal),
@@ -183,6 +187,25 @@ def _mask_layer(name: str, masks: ModalMasks | AmodalMasks) -> _Layer:
         made=lambda i: i in masks,
         image=lambda i: Image.fromarray(masks[i].astype(np.uint8) * np.uint8(255)),
         picture=lambda i: drawing.mask_picture(masks[i]),
+        bare=lambda i: drawing.mask_picture(_nothing(size_wh)),
+    )
+
+
+def _probability_layer(name: str, project: Project, amodal: AmodalMasks) -> _Layer:
+    """The layer of the frames that have two hypotheses or more."""
+    layers, size_wh = amodal.layers, amodal.canvas.size_wh
+
+    def pixels(i: int) -> npt.NDArray[np.uint8]:
+        with project.mutex:
+            answers = layers.hypothesis_masks(i, size_wh)
+            seen = amodal.canvas.to_canvas(amodal.modal[i]) if i in amodal.modal else _nothing(size_wh)
+        return grey([answer | seen for answer in answers])
+
+    return _Layer(
+        name,
+        made=lambda i: len(layers.hypotheses_on(i)) > 1,
+        image=lambda i: Image.fromarray(pixels(i)),
+        picture=lambda i: np.repeat(pixels(i)[..., None], 3, axis=2),
         bare=lambda i: drawing.mask_picture(_nothing(size_wh)),
     )
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, is_dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from vas_tool.boxes.keyframes import beyond, box_iou, box_on, is_interpolated
+from vas_tool.formats.soft_masks import levels_json
+from vas_tool.hypotheses import disagreement
 from vas_tool.masks import area, box_xywh, to_rle
 from vas_tool.project import Project
 from vas_tool.project.object_layers import AmodalMasks, ModalMasks
@@ -51,6 +54,7 @@ class MasksOnFrame:
         needs_work: str | None = None,
         unsure: bool = False,
     ) -> None:
+        self._project = project
         layers = project.layers(thing.id)
         self.canvas, self.thing, self.frame_index = canvas, thing, frame_index
         self.needs_work, self.unsure = needs_work, unsure
@@ -173,6 +177,32 @@ class MasksOnFrame:
             **why,
             **self._given_box_json(),
         }
+
+    @cached_property
+    def answers(self) -> list[Mask]:
+        """The hypotheses of the frame, (canvas H, W) each, with the modal mask; empty where there are not two."""
+        with self._project.mutex:
+            found = self._project.layers(self.thing.id).hypothesis_masks(self.frame_index, self.canvas.size_wh)
+        return [mask | self.canvas.to_canvas(self.modal) for mask in found] if len(found) > 1 else []
+
+    @property
+    def training_weight(self) -> float:
+        """How much a loss should trust the amodal mask, 0..1.
+
+        1 when the user accepted it, 0 when no amodal mask was made. Otherwise the mean IoU of the hidden parts over all
+        pairs of hypotheses, or the engine's certainty where there are not two.
+        """
+        if self.accepted or self.amodal_stamp is None:
+            return float(self.accepted)
+        seen = self.canvas.to_canvas(self.modal)
+        hidden = [answer & ~seen for answer in self.answers]
+        return round(1 - disagreement(hidden), DIGITS) if hidden else self.certainty
+
+    def soft_json(self) -> dict[str, Any]:
+        """Return the keys for training on soft masks; ``amodal_probability`` is absent without two hypotheses."""
+        inside = [self.canvas.to_frame(answer) for answer in self.answers]
+        probability = {"amodal_probability": levels_json(inside)} if inside else {}
+        return {"training_weight": self.training_weight, **probability}
 
     def json(self, *, kins: bool = False) -> dict[str, Any]:
         """Return the annotation without its ids and without the source of its frame."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vas_tool.masks import recentred
 from vas_tool.project.measured import Measured
 from vas_tool.project.object_stamps import PAINTED, ObjectStamps
 from vas_tool.project.truth import AnnotatedObject
@@ -94,6 +95,10 @@ class ObjectLayers:
         """Seed -> stamp of the hypotheses of a frame, by seed."""
         found = {seed: layer.stamp(frame_index) for seed, layer in sorted(self._hypotheses.items())}
         return {seed: stamp for seed, stamp in found.items() if stamp is not None}
+
+    def hypothesis_masks(self, frame_index: int, size_wh: SizeWH) -> list[Mask]:
+        """The hypotheses of a frame, by seed, each (H, W) of a canvas of that size."""
+        return [recentred(self._hypotheses[seed][frame_index], size_wh) for seed in self.hypotheses_on(frame_index)]
 
     def disagreement(self, frame_index: int) -> float | None:
         """0..1, how far the hypotheses of a frame differ (see ``hypotheses``); None when there are not two."""

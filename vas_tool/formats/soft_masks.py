@@ -1,0 +1,65 @@
+"""The probability of each pixel that several answers (hypotheses) give, as run lengths and as a grey picture.
+
+    {"num_answers": 5, "levels": [RLE, RLE, RLE, RLE, RLE]}
+
+The k-th level is the mask of the pixels that at least k answers have, so that each level lies within the one before.
+The probability of a pixel is the number of levels that have it, by ``num_answers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.errors import FormatError
+from vas_tool.hypotheses import covering
+from vas_tool.masks import from_rle, to_rle
+from vas_tool.types import Mask
+
+WHITE = 255
+"""Grey value of a pixel that every answer has."""
+
+
+def levels_json(answers: Sequence[Mask]) -> dict[str, Any]:
+    """Return the record of two or more (H, W) masks."""
+    votes = np.sum(np.stack(answers), axis=0)
+    return {"num_answers": len(answers), "levels": [to_rle(votes >= k) for k in range(1, len(answers) + 1)]}
+
+
+def probability_of(record: Any) -> npt.NDArray[np.float64]:
+    """Return (H, W) float64, 0..1, from such a record. Raises FormatError when it is none."""
+    levels = _levels(record)
+    return np.asarray(np.sum(levels, axis=0) / len(levels), dtype=np.float64)
+
+
+def check_levels(record: Any, size_hw: Sequence[int]) -> Iterator[str]:
+    """Yield what is wrong with a record of an image of that size."""
+    try:
+        levels = _levels(record)
+    except FormatError as error:
+        yield f"amodal_probability does not read: {error}"
+        return
+    if levels[0].shape != tuple(size_hw):
+        yield f"amodal_probability has the size {list(levels[0].shape)}, its image is {list(size_hw)} (height, width)"
+    if any((inner & ~outer).any() for outer, inner in pairwise(levels)):
+        yield "amodal_probability has a level that does not lie within the one before"
+
+
+def _levels(record: Any) -> list[Mask]:
+    if not isinstance(record, Mapping) or not isinstance(record.get("levels"), list) or not record["levels"]:
+        raise FormatError("it must have num_answers and levels, a list of masks")
+    if record.get("num_answers") != len(record["levels"]):
+        raise FormatError(f"num_answers is {record.get('num_answers')!r}, there are {len(record['levels'])} levels")
+    masks = [from_rle(level) for level in record["levels"]]
+    if len({mask.shape for mask in masks}) > 1:
+        raise FormatError("its levels differ in size")
+    return masks
+
+
+def grey(answers: Sequence[Mask]) -> npt.NDArray[np.uint8]:
+    """Return (H, W) uint8: the probability times 255, rounded."""
+    return np.round(covering(answers) * WHITE).astype(np.uint8)
