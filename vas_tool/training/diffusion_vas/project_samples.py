@@ -20,7 +20,7 @@ from vas_tool.training.diffusion_vas.recipe import Recipe
 from vas_tool.training.diffusion_vas.sail_vos_samples import resized_like_opencv
 from vas_tool.types import Mask
 
-WHITE, NEAREST = 255, 1.0
+WHITE, NEAREST = 255, 1
 """Of frames and of depth beyond the picture: as the engine shows them to the model."""
 
 

@@ -14,8 +14,9 @@ from vas_tool.engines.diffusion_vas.loading import read_config
 from vas_tool.errors import InputError
 from vas_tool.training.diffusion_vas.cached_examples import CachedExamples
 from vas_tool.training.diffusion_vas.data_sources import Split, split_of
-from vas_tool.training.diffusion_vas.fresh_examples import Colours, DepthOf, Examples, Floats, FreshExamples, depth_by
+from vas_tool.training.diffusion_vas.fresh_examples import DepthOf, Examples, FreshExamples, depth_by
 from vas_tool.training.diffusion_vas.frozen_encoders import Encoders
+from vas_tool.training.diffusion_vas.object_samples import Colours, Floats
 from vas_tool.training.diffusion_vas.sample_cache import CARD, card_of, prepare
 from vas_tool.training.diffusion_vas.tuning_plan import Plan
 
@@ -25,11 +26,10 @@ def examples_of(plan: Plan, split: Split, *, dtype: torch.dtype, device: torch.d
     if plan.cache is None:
         return fresh_examples(plan, split, Encoders(plan.start, dtype=dtype, device=device))
     kept = kept_draws_in(plan.cache)
-    encoders = _Absent(plan.start, dtype) if kept else Encoders(plan.start, dtype=dtype, device=device)
-    fresh = fresh_examples(plan, split, encoders)
-    card = card_of(fresh, depth_engine=depth_mark(plan), kept_draws=kept)
+    card = card_of(plan.recipe, split, folder=plan.start, dtype=dtype, depth_engine=depth_mark(plan), kept_draws=kept)
+    fresh = None if kept else fresh_examples(plan, split, Encoders(plan.start, dtype=dtype, device=device))
     scale = float(read_config(plan.start / "vae" / "config.json").get("scaling_factor", SCALE))
-    return CachedExamples(plan.cache, card, recipe=plan.recipe, scale=scale, fresh=None if kept else fresh)
+    return CachedExamples(plan.cache, card, recipe=plan.recipe, scale=scale, fresh=fresh)
 
 
 SCALE = 0.18215
@@ -47,8 +47,11 @@ def make_cache(
         raise InputError("name the folder of the cache")
     device = best_device()
     dtype = torch.float16 if device == "cuda" else torch.float32
-    fresh = fresh_examples(plan, split_of(plan.data, plan.recipe), Encoders(plan.start, dtype=dtype, device=device))
-    card = card_of(fresh, depth_engine=depth_mark(plan), kept_draws=kept_draws)
+    split = split_of(plan.data, plan.recipe)
+    fresh = fresh_examples(plan, split, Encoders(plan.start, dtype=dtype, device=device))
+    card = card_of(
+        plan.recipe, split, folder=plan.start, dtype=dtype, depth_engine=depth_mark(plan), kept_draws=kept_draws
+    )
     return len(fresh), prepare(fresh, plan.cache, card, part=part, progress=progress)
 
 
@@ -84,10 +87,3 @@ class Later:
         """(T, H, W)."""
         self._depth = self._depth or depth_by(self._engine)
         return self._depth(frames)
-
-
-class _Absent:
-    """Stands where encoders would: a cache with kept draws needs none in memory."""
-
-    def __init__(self, folder: Path, dtype: torch.dtype) -> None:
-        self.folder, self.dtype = folder, dtype

@@ -11,7 +11,7 @@ import numpy as np
 from vas_tool.errors import FormatError
 from vas_tool.formats.diffusion_vas import Sample as Record
 from vas_tool.formats.diffusion_vas import read_samples
-from vas_tool.masks import from_rle, rle_area
+from vas_tool.masks import CocoRle, from_rle, rle_area
 from vas_tool.training.diffusion_vas.object_samples import Masks, Sample
 
 
@@ -71,7 +71,7 @@ class SailVosSamples:
         """(T, H, W): its amodal masks at their own size."""
         return np.stack([from_rle(rle) for rle in self.records[index].amodal_rles or ()])
 
-    def _masks(self, rles: tuple[object, ...]) -> Masks:
+    def _masks(self, rles: tuple[CocoRle, ...]) -> Masks:
         return np.stack([resized_like_opencv(from_rle(rle), self._size_hw) for rle in rles])
 
     def _frame(self, record: Record, name: str) -> np.ndarray:

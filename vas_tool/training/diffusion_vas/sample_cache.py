@@ -28,7 +28,9 @@ from torch import Tensor
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import InputError
 from vas_tool.storage import write_atomically
+from vas_tool.training.diffusion_vas.data_sources import Split
 from vas_tool.training.diffusion_vas.fresh_examples import FreshExamples
+from vas_tool.training.diffusion_vas.recipe import Recipe
 from vas_tool.training.diffusion_vas.step_draws import draws_of
 from vas_tool.training.diffusion_vas.training_step import (
     CONDITION_LEVELS,
@@ -68,19 +70,15 @@ class CacheCard:
         return hashlib.blake2b(json.dumps(asdict(self), sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def card_of(fresh: FreshExamples, *, depth_engine: str, kept_draws: int) -> CacheCard:
-    """Of the cache that ``fresh`` would make."""
-    encoders = fresh.encoders
-    occluders = fresh.occluders.mark() if fresh.occluders is not None else ""
-    recipe = {name: value for name, value in asdict(fresh.recipe).items() if name in OF_THE_SAMPLES}
+def card_of(
+    recipe: Recipe, split: Split, *, folder: Path, dtype: torch.dtype, depth_engine: str, kept_draws: int
+) -> CacheCard:
+    """Return the card of the cache that a run needs: ``folder`` holds the frozen parts, ``dtype`` is their format."""
+    occluders = split.occluders.mark() if split.occluders is not None else ""
+    told = {name: value for name, value in asdict(recipe).items() if name in OF_THE_SAMPLES}
+    samples = f"{split.learned.mark()} {occluders}".strip()
     return CacheCard(
-        f"{fresh.source.mark()} {occluders}".strip(),
-        len(fresh),
-        _frozen_mark(encoders.folder),
-        depth_engine,
-        str(encoders.dtype),
-        kept_draws,
-        recipe,
+        samples, len(split.learned), _frozen_mark(folder), depth_engine, str(dtype), kept_draws=kept_draws, recipe=told
     )
 
 

@@ -147,4 +147,5 @@ def _halve_frozen(network: Any) -> None:
 
 
 def _path_of(network: Any, module: nn.Module) -> str:
-    return next(name for name, other in network.named_modules() if other is module)
+    names = {id(other): str(name) for name, other in network.named_modules()}
+    return names[id(module)]

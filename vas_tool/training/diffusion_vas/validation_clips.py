@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from vas_tool.engines.diffusion_vas.conversions import as_bytes, channel_sums
-from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline, Parts
-from vas_tool.engines.diffusion_vas.loading import load_scheduler
+from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
+from vas_tool.engines.diffusion_vas.loading import Parts, load_scheduler
 from vas_tool.engines.diffusion_vas.parameters import DEMO_SEED, DiffusionVasParameters
 from vas_tool.training.diffusion_vas.fresh_examples import DepthOf, depth_by
 from vas_tool.training.diffusion_vas.frozen_encoders import Encoders
