@@ -1,4 +1,4 @@
-"""Where the whole object would be on each frame: boxes that are moved along with what is still seen of it."""
+"""Estimates the box of the whole object on each frame: the last whole box moves with the visible part."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from vas_tool.errors import EngineError
 from vas_tool.types import Mask
 
 CORNER_RADIUS = 3
-"""Pixels around a corner in which something in front hides it."""
+"""Pixels: a corner is hidden if something in front is within this radius."""
 SMALLEST_AREA = 5
-"""Of the seen part's box, above which it is followed."""
+"""Area of the visible part's box above which its motion is used."""
 FAR = 1e9
-"""The distance of a corner that is not followed."""
+"""Distance of a corner that is not used."""
 
 
 def front_of(mask: Mask, depth: DepthImage) -> Mask:
-    """What is nearer than the object's mean, outside it; nothing where nothing of the object is seen."""
+    """Return the pixels outside the object that are nearer than its mean depth; empty if nothing of the object is
+    seen.
+    """
     if not mask.any():
         return np.zeros(mask.shape, np.bool_)
     found: Mask = (depth > depth[mask].mean()) & ~mask
@@ -32,9 +34,9 @@ def front_of(mask: Mask, depth: DepthImage) -> Mask:
 
 
 def moved_boxes(masks: Sequence[Mask], fronts: Sequence[Mask], levels: Sequence[Level], *, quirks: Quirks) -> list[Box]:
-    """Of all frames: the seen part's own box where the object is whole, else the last one moved along.
+    """Return the boxes of all frames: the visible part's box where the object is whole, else the last box, moved.
 
-    Raises EngineError when the object is called whole where nothing of it is seen.
+    Raises EngineError when the object counts as whole on a frame where nothing of it is seen.
     """
     found: list[Box] = []
     for index, (mask, front, level) in enumerate(zip(masks, fronts, levels, strict=True)):
@@ -54,7 +56,7 @@ def _next_box(found: Sequence[Box], seen: Box | None, front: Mask, *, quirks: Qu
 
 
 def _last_motion(found: Sequence[Box]) -> tuple[int, int]:
-    """Rows and columns between the last two boxes: of each pair of edges the smaller motion."""
+    """Return the motion (rows, columns) between the last two boxes: the smaller motion of each pair of edges."""
     if len(found) < 2:
         return 0, 0
     top, left, bottom, right = (now - then for now, then in zip(found[-1], found[-2], strict=True))
@@ -62,7 +64,7 @@ def _last_motion(found: Sequence[Box]) -> tuple[int, int]:
 
 
 def _corner_motion(before: Box, seen: Box, front: Mask, *, quirks: Quirks) -> tuple[int, int] | None:
-    """Rows and columns by which the corner moved that is followed; None when none is."""
+    """Return the motion (rows, columns) of the corner that is used; None when none is."""
     corners = list(zip(_corners(before), _corners(seen), strict=True))
     hidden = [_is_hidden(now, front) for _, now in corners]
     if all(hidden) and quirks.corner_distances == "repaired":
@@ -92,21 +94,21 @@ def _shifted(box: Box, motion: tuple[int, int]) -> Box:
 
 
 def union(first: Sequence[float], second: Sequence[float]) -> Box:
-    """The smallest box around both, truncated toward zero."""
+    """Return the smallest box around both, truncated toward zero."""
     top, left = (int(min(first[side], second[side])) for side in (0, 1))
     bottom, right = (int(max(first[side], second[side])) for side in (2, 3))
     return top, left, bottom, right
 
 
 def smoothed_boxes(boxes: Sequence[Box], masks: Sequence[Mask]) -> list[Box]:
-    """Straight ways where nothing is seen, then every frame joined with the middle of its neighbours."""
+    """Return boxes that are interpolated where nothing is seen, and then united with the middle of their neighbours."""
     return widened(interpolated(boxes, [bool(mask.any()) for mask in masks]))
 
 
 def interpolated(boxes: Sequence[Box], seen: Sequence[bool]) -> list[Box]:
-    """Every run of frames on which nothing is seen: equal steps from the box before it to the one after it.
+    """Return boxes with every run of frames without a visible part interpolated in equal steps.
 
-    A run up to the last frame leads towards that frame's own box, and does not reach it.
+    A run up to the last frame moves towards that frame's own box and does not reach it.
     """
     found = list(boxes)
     index = 0
@@ -123,7 +125,7 @@ def interpolated(boxes: Sequence[Box], seen: Sequence[bool]) -> list[Box]:
 
 
 def widened(boxes: Sequence[Box]) -> list[Box]:
-    """Each box but the first and last, joined with the middle of its neighbours, one after the other in place."""
+    """Return boxes, each but the first and last united with the middle of its neighbours, in order and in place."""
     found = list(boxes)
     for index in range(1, len(found) - 1):
         middle = [(a + b) / 2 for a, b in zip(found[index - 1], found[index + 1], strict=True)]
@@ -132,7 +134,7 @@ def widened(boxes: Sequence[Box]) -> list[Box]:
 
 
 def grown(box: Box, height_percent: float, width_percent: float, *, quirks: Quirks) -> Box:
-    """The box, larger by a part of its height and width on each side."""
+    """Return the box, larger on each side by percentages of its height and width."""
     top, left, bottom, right = box
     by_row, by_column = height_percent, width_percent
     if quirks.growth_axes == "reference":
@@ -142,7 +144,7 @@ def grown(box: Box, height_percent: float, width_percent: float, *, quirks: Quir
 
 
 def filled(box: Box, size_hw: tuple[int, int]) -> Mask:
-    """(H, W): the box, both ends included, moved into the picture: at least one pixel."""
+    """Return (H, W) the box, both ends included, clipped to the picture: at least one pixel."""
     top, bottom = (min(max(side, 0), size_hw[0] - 1) for side in (box[0], box[2]))
     left, right = (min(max(side, 0), size_hw[1] - 1) for side in (box[1], box[3]))
     mask = np.zeros(size_hw, np.bool_)

@@ -1,4 +1,4 @@
-"""What the model is shown of a frame: the object on white, and where it is to be painted."""
+"""The model's input for a frame: the object on white, and the mask of the pixels to paint."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ from vas_tool.engines.tabe.levels import Box, Level
 from vas_tool.types import Frame, Mask
 
 SIDE = 512
-"""Of the square that the model is shown; the picture's shape is lost."""
+"""Side of the model's square input in pixels. The picture's aspect is not kept."""
 SMALLEST_OBJECT = 250
-"""Pixels up to which an object is thickened."""
+"""Pixels: a smaller object is dilated."""
 WHITE = 255
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One frame before the model."""
+    """The model's input for one frame."""
 
     image: Frame
-    """(side, side, 3): the object where it is seen, white elsewhere."""
+    """(side, side, 3) the object on its modal mask, white elsewhere."""
     mask: Mask
-    """(side, side): where it is to be painted."""
+    """(side, side) the pixels to paint."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What is known of one frame."""
+    """The known facts of one frame."""
 
     frame: Frame
     modal: Mask
     front: Mask
-    """What is nearer than the object (``boxes.front_of``)."""
+    """Pixels nearer than the object (``boxes.front_of``)."""
     box: Box
     level: Level
 
 
 def shown(seen: Seen, *, side: int = SIDE, leaves_canvas: bool = False) -> Shown:
-    """``leaves_canvas``: the canvas is larger than the picture, so objects that leave the picture are painted, too."""
+    """Return the model's input. With ``leaves_canvas``, the canvas is larger than the picture, and objects that
+    leave it are painted.
+    """
     box = filled(seen.box, (seen.modal.shape[0], seen.modal.shape[1]))
     place = np.zeros((side, side), np.bool_)
     if seen.level not in ((Level.NO,) if leaves_canvas else (Level.NO, Level.NONE)):
@@ -52,7 +54,7 @@ def shown(seen: Seen, *, side: int = SIDE, leaves_canvas: bool = False) -> Shown
 
 
 def object_on_white(frame: Frame, modal: Mask, box: Mask, *, side: int) -> Frame:
-    """(side, side, 3). A mask that vanishes when it is made small is replaced by the box, a tiny one is thickened."""
+    """Return (side, side, 3). A mask that vanishes by resizing is replaced by the box; a tiny one is dilated."""
     if not modal.any():
         return np.full((side, side, 3), WHITE, np.uint8)
     mask = _bicubic(modal.view(np.uint8), side) > 0
@@ -61,14 +63,14 @@ def object_on_white(frame: Frame, modal: Mask, box: Mask, *, side: int) -> Frame
 
 
 def thickened(mask: Mask) -> Mask:
-    """One pixel at a time until it is large enough."""
+    """Return the mask dilated pixel by pixel until it is large enough."""
     while np.count_nonzero(mask) < min(SMALLEST_OBJECT, mask.size):
         mask = cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return mask
 
 
 def nearest(mask: Mask, size_hw: tuple[int, int]) -> Mask:
-    """Another size, by the nearest pixel."""
+    """Return the mask at another size, by nearest neighbour."""
     return np.asarray(Image.fromarray(mask.view(np.uint8)).resize(size_hw[::-1], Image.Resampling.NEAREST)) > 0
 
 

@@ -1,4 +1,4 @@
-"""Which frames are painted together: each chunk begins and ends with frames on which the object is whole."""
+"""Chunks of frames that are painted together. Each begins and ends with frames that show the whole object."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ Chunk = list[int]
 """Frame indices, ascending."""
 
 ONE_CHUNK = 35
-"""Frames of a clip that is not cut."""
+"""Most frames of a clip that stays one chunk."""
 WHOLE_LENGTH = 14
-"""At which a run of whole frames is cut."""
+"""Length at which a run of whole frames is divided."""
 WANTED_LENGTH = 30
-"""Up to which a chunk is filled with whole frames from beside it."""
+"""Length up to which a chunk is extended by neighbouring whole frames."""
 MERGED_LENGTH = 31
-"""Up to which neighbours become one."""
+"""Length up to which neighbouring chunks are joined."""
 LONGEST = 64
-"""Frames that the model can tell apart: rows of its tables of positions."""
+"""Most frames of a chunk: the rows of the model's position embeddings."""
 
 
 def plan_chunks(levels: Sequence[Level]) -> list[Chunk]:
-    """The chunks of a clip; together they cover it, and neighbours may share frames.
+    """Return the chunks of a clip. They cover it, and neighbours may share frames.
 
-    Raises EngineError when the object is hidden for longer than the model can look.
+    Raises EngineError when the object is hidden for longer than the model's chunks.
     """
     found = joined_chunks(first_chunks(levels), levels)
     for chunk in found:
@@ -39,7 +39,9 @@ def plan_chunks(levels: Sequence[Level]) -> list[Chunk]:
 
 
 def first_chunks(levels: Sequence[Level]) -> list[Chunk]:
-    """Cut behind the first whole frame after hidden ones, which both chunks get, and every 14 whole frames."""
+    """Return chunks that end with the first whole frame after hidden ones, which both chunks share, or after 14
+    whole frames.
+    """
     if len(levels) <= ONE_CHUNK:
         return [list(range(len(levels)))]
     chunks: list[Chunk] = []
@@ -59,7 +61,7 @@ def first_chunks(levels: Sequence[Level]) -> list[Chunk]:
 
 
 def joined_chunks(chunks: Sequence[Chunk], levels: Sequence[Level]) -> list[Chunk]:
-    """Short chunks filled with whole frames from beside them, neighbours joined while they stay short."""
+    """Return short chunks extended by neighbouring whole frames, and joined while they stay short."""
     joined: list[Chunk] = []
     for chunk in (_filled(chunk, levels) for chunk in chunks):
         if joined and len(joined[-1]) + len(chunk) <= MERGED_LENGTH:
@@ -70,7 +72,7 @@ def joined_chunks(chunks: Sequence[Chunk], levels: Sequence[Level]) -> list[Chun
 
 
 def _filled(chunk: Chunk, levels: Sequence[Level]) -> Chunk:
-    """With at most half of what is missing on either side. The first frame of the clip is never added."""
+    """Return a chunk extended on either side by at most half of what is missing, without the clip's first frame."""
     half = max(WANTED_LENGTH - len(chunk), 0) // 2
     before = takewhile(lambda index: levels[index] == Level.NO, range(chunk[0] - 1, 0, -1))
     behind = takewhile(lambda index: levels[index] == Level.NO, range(chunk[-1] + 1, len(levels)))

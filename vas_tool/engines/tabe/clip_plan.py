@@ -1,4 +1,4 @@
-"""What is known of an object before the network is asked: levels, boxes, chunks, and whether it can be learned."""
+"""Plans an object before the network runs: levels, boxes, chunks, and whether the model can be tuned on it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from vas_tool.errors import EngineError
 from vas_tool.types import Canvas, Clip, Depth, Mask
 
 FEWEST_WHOLE = 3
-"""Frames on which the object must be whole: each begins a window, and one or two would be learned by heart."""
+"""Least number of whole frames. Each begins a window; the model would memorise one or two."""
 WHITE = NEAREST = 255
-"""Of pictures and depths beyond the frame."""
+"""Value of pictures and depths beyond the frame."""
 
 
 @dataclass(frozen=True)
 class SeenClip:
-    """One object of a clip, from the first frame on which it is seen. Frames are read when asked for."""
+    """One object of a clip, from its first visible frame on. Frames are read when they are needed."""
 
     clip: Clip
     modal: Mapping[int, Mask]
@@ -34,31 +34,31 @@ class SeenClip:
 
     @property
     def frames(self) -> range:
-        """Empty where nothing is seen on any frame."""
+        """The frames; empty when the object is seen on none."""
         first = next((index for index in range(len(self.clip)) if self.mask(index).any()), len(self.clip))
         return range(first, len(self.clip))
 
     def mask(self, index: int) -> Mask:
-        """(H, W) of the frame; empty where nobody has looked."""
+        """Return the (H, W) modal mask of a frame; empty for a frame without one."""
         if index in self.modal:
             return self.modal[index]
         return np.zeros(self.clip.size_wh[::-1], np.bool_)
 
     def depth_image(self, index: int) -> DepthImage:
-        """(H, W) of the frame. Raises EngineError where there is no depth."""
+        """Return the (H, W) depth of a frame. Raises EngineError where there is none."""
         if index not in self.depth:
             raise EngineError(f"there is no depth on frame {index}; run the depth stage first")
         return depth_image(self.depth[index])
 
     def front(self, index: int) -> Mask:
-        """On the canvas: what is nearer than the object; beyond the frame all is."""
+        """Return the pixels of the canvas that are nearer than the object. All pixels beyond the frame are."""
         near = self.canvas.to_canvas(self.depth_image(index), NEAREST)
         return front_of(self.canvas.to_canvas(self.mask(index)), near)
 
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """Positions count from the first frame of ``seen.frames``; boxes are on the canvas."""
+    """The plan of an object. Positions count from the first of ``seen.frames``; boxes are on the canvas."""
 
     seen: SeenClip
     levels: Sequence[Level]
@@ -66,7 +66,7 @@ class ClipPlan:
     chunks: Sequence[Chunk]
 
     def shown(self, position: int, *, side: int = SIDE) -> Shown:
-        """One frame as the network is shown it."""
+        """Return the network's input for one frame."""
         index, canvas = self.seen.frames[position], self.seen.canvas
         frame = canvas.to_canvas(self.seen.clip[index], WHITE)
         mask, front = canvas.to_canvas(self.seen.mask(index)), self.seen.front(index)
@@ -75,10 +75,11 @@ class ClipPlan:
 
 
 def plan_clip(seen: SeenClip, *, quirks: Quirks, box_percent: float = 0.0) -> ClipPlan:
-    """All that is decided before the network is loaded.
+    """Return the plan of an object. It does not need the network.
 
-    ``box_percent``: by how much of their sides boxes grow. Raises EngineError, saying what to do, where the object is
-    whole on too few frames, hidden for too long, or where depth is missing.
+    ``box_percent`` is the percentage of their sides by which boxes grow. Raises EngineError that says what to do when
+    the
+    object is whole on too few frames or hidden for too long, or when depth is missing.
     """
     frames, canvas = seen.frames, seen.canvas
     masks = [seen.mask(index) for index in frames]
@@ -102,7 +103,7 @@ def _require_whole(num_whole: int) -> None:
 
 
 class _Each(Sequence[Mask]):
-    """Masks that are made when asked for."""
+    """A sequence of masks that are made when they are needed."""
 
     def __init__(self, length: int, make: Callable[[int], Mask]) -> None:
         self._length, self._make = length, make
@@ -111,7 +112,7 @@ class _Each(Sequence[Mask]):
         return self._length
 
     def __getitem__(self, position: Any) -> Any:
-        """One mask; slices are never asked for."""
+        """Return one mask. Slices are not supported."""
         if not 0 <= position < self._length:
             raise IndexError(position)
         return self._make(position)

@@ -1,4 +1,4 @@
-"""The object is painted where it is hidden: 50 steps of DDIM from noise, far along the prompt (4.4 of the facts)."""
+"""Paints the hidden part of the object: 50 DDIM steps from noise, with strong guidance by the prompt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vas_tool.engines.tabe.released_parts import Parts
 NUM_STEPS = 50
 GUIDANCE = 20.0
 NUM_ROUNDS = 5
-"""Generations of the reference; together they share one stream of noise."""
+"""Number of generations of the reference, which share one stream of noise."""
 SEED = 42
 
 Pulse = Callable[[int], None]
@@ -28,26 +28,26 @@ Pulse = Callable[[int], None]
 
 @dataclass(frozen=True)
 class GenerationOptions:
-    """How a chunk is painted; the defaults are the reference's, but for the batch."""
+    """Options for painting a chunk. The defaults are the reference's, except for the batch."""
 
     num_steps: int = NUM_STEPS
     guidance: float = GUIDANCE
     at_once: int = 2
-    """Samples in one call of the network; each generation needs two. More are quicker and take more memory."""
+    """Samples per call of the network. Each generation needs two. More are faster and take more memory."""
 
 
 @dataclass(frozen=True)
 class ShownChunk:
-    """What the network is shown of a chunk."""
+    """The network's input for a chunk."""
 
     latents: Tensor
-    """(1, 4, F, h, w): of the object on white, grey where it is to be painted."""
+    """(1, 4, F, h, w) latents of the object on white, grey where pixels are to be painted."""
     places: Tensor
-    """(1, 1, F, h, w)"""
+    """(1, 1, F, h, w) the pixels to paint."""
 
 
 def shown_chunk(parts: Parts, frames: Sequence[Shown], noise: Tensor) -> ShownChunk:
-    """``noise``: (F, 4, h, w), of the latents."""
+    """Return the network's input for a chunk. ``noise`` is (F, 4, h, w), for the latents."""
     masks = np.stack([frame.mask for frame in frames])[:, None]
     pictures = as_signed(np.stack([frame.image for frame in frames]).transpose(0, 3, 1, 2))
     latents = encoded(parts.vae, pictures * torch.from_numpy(~masks), noise)
@@ -55,16 +55,17 @@ def shown_chunk(parts: Parts, frames: Sequence[Shown], noise: Tensor) -> ShownCh
 
 
 def chunk_noise(num_frames: int, size_hw: tuple[int, int]) -> Tensor:
-    """(F, 4, h, w): of the shown latents. The reference draws it from a stream that all that came before has moved."""
+    """Return (F, 4, h, w) noise for the input's latents. The reference's depends on everything that it drew before."""
     size = (num_frames, LATENT_CHANNELS, size_hw[0] // DOWN, size_hw[1] // DOWN)
     return torch.randn(size, generator=torch.Generator().manual_seed(SEED))
 
 
 def round_noise(seed: int, num_frames: int, size_hw: tuple[int, int]) -> Tensor:
-    """(1, 4, F, h, w), float32: what a generation begins with.
+    """Return (1, 4, F, h, w) float32, the initial noise of a generation.
 
-    Seeds 0 to 4 are the reference's five rounds: each next from the stream of 42. The next five are those of 43.
-    Drawn on the CPU, so that all devices begin with the same; the reference draws on the device.
+    Seeds 0 to 4 are the reference's five generations, drawn in turn from the stream of seed 42; the next five are those
+    of
+    43. Noise is drawn on the CPU, so that it is equal on all devices; the reference draws on the device.
     """
     stream = torch.Generator().manual_seed(SEED + seed // NUM_ROUNDS)
     size = (1, LATENT_CHANNELS, num_frames, size_hw[0] // DOWN, size_hw[1] // DOWN)
@@ -74,7 +75,9 @@ def round_noise(seed: int, num_frames: int, size_hw: tuple[int, int]) -> Tensor:
 
 
 def prompt_tokens(parts: Parts) -> Tensor:
-    """(2, 77, D): without a prompt, and with it. Computed once: the reference does it every round."""
+    """Return (2, 77, D) tokens without and with the prompt. They are computed once; the reference repeats it every
+    generation.
+    """
     ids = torch.cat([parts.ids(NO_PROMPT), parts.ids(PROMPT)]).to(parts.text_encoder.device)
     with torch.no_grad():
         return parts.text(ids)
@@ -82,15 +85,15 @@ def prompt_tokens(parts: Parts) -> Tensor:
 
 @dataclass(frozen=True)
 class Painter:
-    """Tuned parts, ready to paint."""
+    """Paints with the tuned parts."""
 
     parts: Parts
     text: Tensor
-    """(2, 77, D): see ``prompt_tokens``."""
+    """(2, 77, D) tokens of ``prompt_tokens``."""
     options: GenerationOptions = GenerationOptions()
 
     def painted(self, shown: ShownChunk, noises: Sequence[Tensor], pulse: Pulse = lambda _: None) -> list[Tensor]:
-        """One (4, F, h, w) of latents a noise (1, 4, F, h, w), as many together as fit."""
+        """Return (4, F, h, w) latents for each noise (1, 4, F, h, w). As many as fit run together."""
         num_together = max(self.options.at_once // 2, 1)
         found: list[Tensor] = []
         for first in range(0, len(noises), num_together):
@@ -100,16 +103,16 @@ class Painter:
         return found
 
     def frames(self, latents: Tensor) -> npt.NDArray[np.uint8]:
-        """(4, F, h, w) -> (F, H, W, 3)."""
+        """Return (4, F, h, w) latents as (F, H, W, 3) frames."""
         return decoded(self.parts.vae, latents)
 
     def guided(self, noisy: Tensor, timestep: Tensor, shown: ShownChunk) -> Tensor:
-        """(R, 4, F, h, w) -> the noise in it, away from what it would be without the prompt."""
+        """Return the guided noise in (R, 4, F, h, w) latents."""
         without, with_prompt = self.both(noisy, timestep, shown)
         return without + self.options.guidance * (with_prompt - without)
 
     def both(self, noisy: Tensor, timestep: Tensor, shown: ShownChunk) -> tuple[Tensor, Tensor]:
-        """The noise without the prompt, and with it: in one call, or in two."""
+        """Return the noise without and with the prompt, in one or two calls of the network."""
         num = len(noisy)
         beside = torch.cat([shown.places, shown.latents], 1).expand(num, -1, -1, -1, -1)
         seen = torch.cat([noisy, beside], 1)

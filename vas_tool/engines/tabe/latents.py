@@ -1,4 +1,4 @@
-"""Pictures <-> latents, and the levels of noise: what tuning and generation share."""
+"""Converts pictures to latents and back, and defines the noise levels, for tuning and generation."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 from torch.nn import functional
 
 SCALE = 0.18215
-"""Of latents, in Stable Diffusion 1."""
+"""Scale of latents in Stable Diffusion 1."""
 DOWN = 8
-"""Pixels of a latent's side."""
+"""Pixels per latent on each axis."""
 PROMPT, NO_PROMPT = "a video of sks", ""
 
 
 def noise_levels() -> DDIMScheduler:
-    """1000 levels, linear betas; sampled from the level 981 (for 50 steps) down to 1."""
+    """Return the scheduler: 1000 levels, linear betas; 50 steps go from level 981 down to 1."""
     return DDIMScheduler(
         num_train_timesteps=1000,
         beta_start=0.00085,
@@ -32,12 +32,12 @@ def noise_levels() -> DDIMScheduler:
 
 
 def as_signed(images: npt.NDArray[np.uint8]) -> Tensor:
-    """0..255 -> -1..1, float32."""
+    """Return pictures of 0..255 as float32 in -1..1."""
     return (torch.from_numpy(np.ascontiguousarray(images)).float() / 255 - 0.5) / 0.5
 
 
 def encoded(vae: AutoencoderKL, pictures: Tensor, noise: Tensor, *, at_once: int = 8) -> Tensor:
-    """(F, 3, H, W) in -1..1, standard normal (F, 4, h, w) -> a sample of their latents (1, 4, F, h, w)."""
+    """Return a sample of latents (1, 4, F, h, w) of (F, 3, H, W) in -1..1, with standard normal noise (F, 4, h, w)."""
     device, dtype = vae.device, vae.dtype
     found = []
     for some, random in zip(pictures.split(at_once), noise.split(at_once), strict=True):
@@ -48,13 +48,13 @@ def encoded(vae: AutoencoderKL, pictures: Tensor, noise: Tensor, *, at_once: int
 
 
 def places_of(masks: npt.NDArray[np.bool_] | Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """(F, 1, H, W) -> (1, 1, F, h, w): 1 where it is to be painted, by the nearest pixel."""
+    """Return (F, 1, H, W) masks as (1, 1, F, h, w), by nearest neighbour: 1 where pixels are to be painted."""
     small = functional.interpolate(torch.as_tensor(masks).float(), size=size_hw, mode="nearest")
     return small.transpose(0, 1)[None]
 
 
 def decoded(vae: AutoencoderKL, latents: Tensor) -> npt.NDArray[np.uint8]:
-    """(4, F, h, w) -> (F, H, W, 3), one frame after the other; truncated, as in the reference."""
+    """Return (4, F, h, w) latents as (F, H, W, 3), frame by frame, truncated as in the reference."""
     found = []
     for latent in latents.transpose(0, 1):
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""How hidden the object is on each frame: SEVERE, SLIGHT, NO or NONE (it has left the picture)."""
+"""Levels of occlusion: SEVERE, SLIGHT, NO or NONE (the object has left the picture)."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Level(IntEnum):
 
 
 Box = tuple[int, int, int, int]
-"""First row, first column, last row, last column; it may reach beyond the picture."""
+"""First row, first column, last row, last column. It may reach beyond the picture."""
 
 GROUP = 10
-"""Frames whose sizes are compared with one another."""
+"""Number of frames whose object sizes are compared."""
 SEVERE_PART = 3
-"""SEVERE is less than one third of the size when whole."""
+"""SEVERE means less than one third of the whole object's size."""
 
 
 def box_of(mask: Mask) -> Box | None:
-    """Around what is seen; None where nothing is."""
+    """Return the box around the visible part; None when nothing is seen."""
     found = box_xyxy(mask)
     if found is None:
         return None
@@ -42,7 +42,7 @@ def box_of(mask: Mask) -> Box | None:
 
 
 def occlusion_levels(masks: Sequence[Mask], occluded: Sequence[bool], *, quirks: Quirks) -> list[Level]:
-    """Of all frames. The first one is where the person named the object: it counts as whole."""
+    """Return the levels of all frames. The first frame, with the query mask, counts as whole."""
     sums = np.array([255 * np.count_nonzero(mask) for mask in masks], np.int64)
     levels = levels_by_size(sums, np.asarray(occluded, np.bool_), quirks=quirks)
     levels = [Level.NONE if gone else level for level, gone in zip(levels, leaving(masks), strict=True)]
@@ -50,9 +50,9 @@ def occlusion_levels(masks: Sequence[Mask], occluded: Sequence[bool], *, quirks:
 
 
 def levels_by_size(sums: npt.NDArray[np.int64], occluded: npt.NDArray[np.bool_], *, quirks: Quirks) -> list[Level]:
-    """From the sums of the masks (0 or 255 a pixel), before the object's leaving is looked at.
+    """Return the levels from the sums of the masks (0 or 255 per pixel), before checking whether the object leaves.
 
-    A frame on which the object is much smaller than on the whole ones of its ten is SEVERE, occluded or not.
+    A frame is SEVERE, occluded or not, if the object is much smaller than on the whole frames of its group of ten.
     """
     levels = np.where(occluded, Level.SLIGHT, Level.NO)
     whole = 0.0
@@ -67,9 +67,9 @@ def levels_by_size(sums: npt.NDArray[np.int64], occluded: npt.NDArray[np.bool_],
 
 
 def leaving(masks: Sequence[Mask]) -> list[bool]:
-    """Whether the object is leaving the picture, or has left it, on each frame.
+    """Return for each frame whether the object is leaving the picture or has left it.
 
-    An object that is on the border from the first frame on counts as leaving until it first lets go of it.
+    An object that touches the border on the first frame counts as leaving until it no longer touches it.
     """
     boxes = [box_of(mask) for mask in masks]
     touches = [box is None or _touches(box, mask.shape) for box, mask in zip(boxes, masks, strict=True)]

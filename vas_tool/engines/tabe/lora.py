@@ -1,4 +1,4 @@
-"""The part of the model that is tuned: low-rank additions to its attentions, by peft."""
+"""The tuned part of the model: low-rank additions to its attentions, by peft."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ State = dict[str, Tensor]
 
 
 def add_lora(model: nn.Module, layers: list[str]) -> None:
-    """In place; all else is frozen, and the dropout is off.
+    """Add the low-rank layers in place. Everything else is frozen, and the dropout is off.
 
-    Names stay those of the plain model, with ``lora_A`` and ``lora_B`` behind.
+    Names are those of the plain model with the suffixes ``lora_A`` and ``lora_B``.
     """
     inject_adapter_in_model(
         LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=DROPOUT, bias="none", target_modules=layers), model
@@ -30,12 +30,12 @@ def add_lora(model: nn.Module, layers: list[str]) -> None:
 
 
 def factors(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """All that is tuned, by name."""
+    """Yield all tuned parameters with their names."""
     return ((name, parameter) for name, parameter in model.named_parameters() if ".lora_" in name)
 
 
 def reset(model: nn.Module, random_state: torch.Generator) -> None:
-    """As untuned: the first factors as peft draws them, the second ones 0."""
+    """Reset the tuned parameters: the first factors as peft draws them, the second factors 0."""
     for name, parameter in factors(model):
         if ".lora_A." in name:
             drawn = torch.empty(parameter.shape)
@@ -46,18 +46,18 @@ def reset(model: nn.Module, random_state: torch.Generator) -> None:
 
 
 def state_of(model: nn.Module) -> State:
-    """Copies of all that is tuned, float32, on the CPU."""
+    """Return copies of all tuned parameters, float32, on the CPU."""
     return {name: parameter.detach().float().cpu().clone() for name, parameter in factors(model)}
 
 
 def restore(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Raises KeyError when the state is of another model."""
+    """Load the tuned parameters. Raises KeyError when the state is of another model."""
     for name, parameter in factors(model):
         parameter.data.copy_(state[name])
 
 
 def set_dropout(model: nn.Module, *, on: bool) -> None:
-    """Of the additions alone: nothing else in the model drops anything."""
+    """Turn the dropout of the low-rank layers on or off. The model has no other dropout."""
     for module in model.modules():
         if isinstance(module, LoraLayer):
             dropouts: Any = module.lora_dropout

@@ -1,4 +1,4 @@
-"""The masks of the chunks, joined to one a frame."""
+"""Joins the masks of the chunks to one mask per frame."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.types import Mask
 
 StoredMask = npt.NDArray[np.uint8]
-"""(H, W) uint8, as it is stored: 0 outside, 255 (or 1, see ``Quirks.whole_chunk_values``) inside."""
+"""(H, W) uint8 as it is stored: 0 outside, 255 (or 1, see ``Quirks.whole_chunk_values``) inside."""
 
 INSIDE = 255
 
 
 def is_whole(chunk: Chunk, levels: Sequence[Level]) -> bool:
-    """Whether nothing is hidden in a chunk: it is not painted, what is seen is the answer."""
+    """Return whether nothing is hidden in a chunk. Such a chunk is not painted; its masks are the modal masks."""
     return all(levels[index] == Level.NO for index in chunk)
 
 
 def merged(
     chunks: Sequence[Chunk], found: Sequence[Sequence[Mask] | None], modal: Sequence[Mask], *, quirks: Quirks
 ) -> list[StoredMask]:
-    """One mask a frame. ``found``: of each chunk one mask a frame, or None where nothing was painted.
+    """Return one mask per frame. ``found`` holds for each chunk one mask per frame, or None if nothing was painted.
 
-    What is seen belongs to every mask. Of frames that chunks share, the later one has its say.
+    Every mask is united with the modal mask. On frames that chunks share, the later chunk counts.
     """
     stored = [mask * np.uint8(INSIDE) for mask in modal]
     # 255 * 255 is 1 in eight bits.

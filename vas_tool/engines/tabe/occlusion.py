@@ -18,33 +18,33 @@ Points = npt.NDArray[np.int64]
 """(N, 2): rows and columns, in row-major order."""
 
 UNKNOWN_AMOUNT = 1e9
-"""The amount of a frame that is called occluded without an outline that says so."""
+"""Amount of a frame that counts as occluded without a usable outline."""
 MIN_OUTLINE = 20
-"""Pixels below which the frame before decides."""
+"""Pixels of the outline below which the frame before decides."""
 MARGIN = 3
-"""How much nearer, in 1/255 of the frame's depths, counts as in front."""
+"""Difference of depth, in 1/255 of the frame's range, from which something counts as in front."""
 THRESHOLD = 0.01
-"""Part of the outline with something in front, above which the object is occluded."""
+"""Share of the outline with something in front above which the object is occluded."""
 CANNY = (100, 200)
 BLOCK = 1024
-"""Outline pixels that are compared at once: bounds the memory at large frames."""
+"""Number of outline pixels that are compared together. It limits the memory for large frames."""
 
 NO_QUIRKS = Quirks()
 
 
 @dataclass(frozen=True)
 class Occlusion:
-    """What is said of one frame."""
+    """The occlusion of one frame."""
 
     occluded: bool
     amount: float
-    """Part of the outline, 0..1; ``UNKNOWN_AMOUNT``; NaN where the frame has no outline to go by."""
+    """Hidden share of the outline, 0..1; ``UNKNOWN_AMOUNT``; NaN where the frame has no outline."""
 
 
 def depth_image(depth: npt.NDArray[np.floating]) -> DepthImage:
-    """Depth of one frame, any scale, larger nearer -> 0..255 over the frame's own range, truncated.
+    """Return the depth of one frame (any scale, larger = nearer) as 0..255 over the frame's own range, truncated.
 
-    As transformers' depth pipeline (4.47 and later). A frame of one depth is 0 everywhere.
+    It equals transformers' depth pipeline (4.47 and later). A frame of constant depth is 0 everywhere.
     """
     low, high = depth.min(), depth.max()
     if high == low:
@@ -54,7 +54,7 @@ def depth_image(depth: npt.NDArray[np.floating]) -> DepthImage:
 
 
 def occlusions(masks: Iterable[Mask], depths: Iterable[DepthImage], *, quirks: Quirks = NO_QUIRKS) -> list[Occlusion]:
-    """Of all frames in their order. A frame on which nothing is seen does not count as "the frame before"."""
+    """Return the occlusions of all frames in order. A frame without a visible part does not count as a frame before."""
     found: list[Occlusion] = []
     before = False
     for mask, depth in zip(masks, depths, strict=True):
@@ -64,9 +64,9 @@ def occlusions(masks: Iterable[Mask], depths: Iterable[DepthImage], *, quirks: Q
 
 
 def occlusion(mask: Mask, depth: DepthImage, *, before: bool, quirks: Quirks = NO_QUIRKS) -> Occlusion:
-    """Of one frame. ``before``: whether the last frame on which something was seen is occluded.
+    """Return the occlusion of one frame. ``before`` is whether the last frame with a visible part is occluded.
 
-    A mask over the whole frame has no outline outside; the reference stops there, here it is whole.
+    A mask of the whole frame has no outline outside it. The reference fails there; here the object counts as whole.
     """
     if not mask.any():
         return Occlusion(True, UNKNOWN_AMOUNT)
@@ -83,7 +83,7 @@ def occlusion(mask: Mask, depth: DepthImage, *, before: bool, quirks: Quirks = N
 
 
 def _shrunk(mask: Mask) -> Mask:
-    """Pixels that are set together with those above, to the left, and above to the left."""
+    """Return the pixels that are set together with their upper, left and upper left neighbours."""
     padded = np.pad(mask, ((1, 0), (1, 0)))
     return padded[1:, 1:] & padded[:-1, 1:] & padded[1:, :-1] & padded[:-1, :-1]
 
@@ -93,13 +93,13 @@ def _expanded(mask: Mask) -> Mask:
 
 
 def _outline(mask: Mask, depth: DepthImage) -> Points:
-    """The outline's pixels whose depth is not 0."""
+    """Return the pixels of the outline whose depth is not 0."""
     edges = cv2.Canny(mask.view(np.uint8) * np.uint8(255), *CANNY)
     return np.argwhere((edges > 0) & (depth > 0))
 
 
 def _nearest(points: Points, others: Points) -> npt.NDArray[np.int64]:
-    """For each point the index of the nearest of ``others``; of equally near ones the first."""
+    """Return, for each point, the index of the nearest of ``others``; of equally near points the first."""
     far = others.astype(np.float64)
     squares = (far**2).sum(1)
     blocks = (points[first : first + BLOCK].astype(np.float64) for first in range(0, len(points), BLOCK))

@@ -1,4 +1,4 @@
-"""What the released code does and nobody meant: each a named option, as the reference has it unless repaired."""
+"""Unintended effects of the released code. Each is a named option, by default as in the reference."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 Quirk = Literal["reference", "repaired"]
-"""``reference``: as the released code. ``repaired``: as it was meant."""
+"""``reference``: as in the released code. ``repaired``: as intended."""
 
 
 @dataclass(frozen=True)
 class Quirks:
-    """The defaults are the reference's, with which the published numbers were made."""
+    """The options. The defaults are the reference's, with which the published numbers were made."""
 
     depth_wrap: Quirk = "reference"
     """"Nearer by more than 3" is computed in eight bits: a depth of 253, 254 or 255 becomes 0, 1 or 2, so the nearest
@@ -40,5 +40,5 @@ class Quirks:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Of all options."""
+        """Return the names of all options."""
         return tuple(field.name for field in fields(cls))

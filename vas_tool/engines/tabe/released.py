@@ -1,4 +1,4 @@
-"""Where TABE's weights are looked for. Imports no torch."""
+"""The weights of TABE. The module imports no torch."""
 
 from __future__ import annotations
 
@@ -37,4 +37,4 @@ COCOCO = WeightsFolder(
     6000,  # not seen: two to four bytes for each of 1465 million weights
     "not stated by their authors: ask them before you use these; we neither ship nor fetch them",
 )
-"""The four shards that the person brings; no hub has them."""
+"""The four shards of CoCoCo, which no hub has; the user provides them."""

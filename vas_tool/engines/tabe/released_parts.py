@@ -1,6 +1,6 @@
-"""Weights as they are published -> the parts of TABE: a folder of Stable Diffusion, four shards of CoCoCo.
+"""Loads the parts of TABE from the published weights: a folder of Stable Diffusion, four shards of CoCoCo.
 
-Nothing in a file is run. Every tensor is rounded to half precision, as the reference does.
+No code in a file is run. Every tensor is rounded to half precision, as in the reference.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Parts:
-    """What TABE consists of, before it is tuned."""
+    """The parts of TABE before tuning."""
 
     network: TabeNetwork
     vae: AutoencoderKL
@@ -60,9 +60,9 @@ class Parts:
 
 
 def load_parts(stable_diffusion: Path, cococo: Path, *, dtype: torch.dtype, rounded: bool = True) -> Parts:
-    """On the CPU, with weights of ``dtype``. ``rounded``: they go through half precision.
+    """Return the parts on the CPU with weights of ``dtype``. ``rounded`` rounds them to half precision.
 
-    Raises EngineError, naming the file, when one is missing, damaged or of another model.
+    Raises EngineError that names the file when one is missing, damaged or of another model.
     """
     return Parts(
         load_network(stable_diffusion / "unet", cococo, dtype=dtype, rounded=rounded),
@@ -73,7 +73,7 @@ def load_parts(stable_diffusion: Path, cococo: Path, *, dtype: torch.dtype, roun
 
 
 def load_network(folder: Path, cococo: Path, *, dtype: torch.dtype, rounded: bool = True) -> TabeNetwork:
-    """Stable Diffusion's weights, over them those of the shards."""
+    """Return the network with Stable Diffusion's weights, overwritten by those of the shards."""
     config = read_config(folder / "config.json")
     if config.get("in_channels") != INPUT_CHANNELS:
         raise EngineError(f"{folder} is no inpainting network (it has {config.get('in_channels')} input channels)")
@@ -86,7 +86,7 @@ def load_network(folder: Path, cococo: Path, *, dtype: torch.dtype, rounded: boo
 
 
 def shards_state(folder: Path) -> State:
-    """What the four shards hold; of a tensor in several the last counts. Tables of positions are left out."""
+    """Return the tensors of the four shards, without position embeddings. Of a repeated tensor the last counts."""
     found: State = {}
     for number in range(NUM_SHARDS):
         tensors = read_tensors(folder / f"model_{number}.pth")
@@ -95,7 +95,7 @@ def shards_state(folder: Path) -> State:
 
 
 def load_vae(folder: Path, *, dtype: torch.dtype, rounded: bool = True) -> AutoencoderKL:
-    """The stock autoencoder, from names old or new."""
+    """Return diffusers' autoencoder, from old or new names."""
     path = weights_file(folder, DIFFUSERS_FILE, dtype=torch.float32)
     state = {_renamed(name): tensor for name, tensor in read_tensors(path).items()}
     config = read_config(folder / "config.json")
@@ -103,7 +103,7 @@ def load_vae(folder: Path, *, dtype: torch.dtype, rounded: bool = True) -> Autoe
 
 
 def load_text_encoder(folder: Path, *, dtype: torch.dtype, rounded: bool = True) -> CLIPTextModel:
-    """CLIP's text half."""
+    """Return CLIP's text model."""
     path = weights_file(folder, TRANSFORMERS_FILE, dtype=torch.float32)
     config = CLIPTextConfig(**read_config(folder / "config.json"))
     state = {name: tensor for name, tensor in read_tensors(path).items() if not name.endswith("position_ids")}

@@ -1,4 +1,4 @@
-"""The model is tuned on one object of one clip: 500 steps on windows where it is whole (4.3 of the facts, C)."""
+"""Tunes the model on one object of one clip: 500 steps on windows with the whole object (TABE's RuntimeConfig)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from vas_tool.engines.tabe.window_order import epoch
 UNET_RATE, TEXT_RATE = 2e-4, 4e-5
 BETAS, DECAY, EPSILON = (0.9, 0.999), 0.01, 1e-8
 LARGEST_GRADIENT = 1.0
-"""Norm of all gradients together, above which they are made smaller."""
+"""Norm of all gradients above which they are clipped."""
 NUM_STEPS = 500
 SEED = 42
 STEP_SEEDS = 1_000_003
-"""Seeds of one run's steps lie next to one another, those of two runs apart."""
+"""Distance between the step seeds of two runs. Seeds of one run's steps are consecutive."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Batch:
     images: Tensor
     """(F, 3, H, W) in -1..1."""
     shown: Tensor
-    """The same, 0 (grey) where it is to be painted."""
+    """(F, 3, H, W) in -1..1, 0 (grey) where pixels are to be painted."""
     places: Tensor
-    """(F, 1, H, W): 1 where it is to be painted."""
+    """(F, 1, H, W): 1 where pixels are to be painted."""
     weights: Tensor
     """(F,)"""
     ids: Tensor
@@ -46,7 +46,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class StepNoise:
-    """All chance of one step but the dropout."""
+    """All random numbers of one step except the dropout's."""
 
     images: Tensor
     """(F, 4, h, w): of the images' latents."""
@@ -58,7 +58,7 @@ class StepNoise:
 
 
 class Tuner:
-    """The parts with what is tuned in them, and the optimiser. All numbers are float32."""
+    """The parts with their tuned parameters, and the optimiser. All numbers are float32."""
 
     def __init__(self, parts: Parts, *, quirks: Quirks) -> None:
         """``parts`` have their additions (``lora.add_lora``)."""
@@ -70,7 +70,7 @@ class Tuner:
         self.optimizer = torch.optim.AdamW(groups, betas=BETAS, weight_decay=DECAY, eps=EPSILON)
 
     def predicted(self, batch: Batch, noise: StepNoise) -> Tensor:
-        """The noise that the network sees in the window, (1, 4, F, h, w)."""
+        """Return the network's (1, 4, F, h, w) prediction of the noise in a window."""
         network, vae = self.parts.network, self.parts.vae
         latents = encoded(vae, batch.images, noise.images)
         shown = encoded(vae, batch.shown, noise.shown)
@@ -82,20 +82,20 @@ class Tuner:
         return network(torch.cat([noisy, places, shown], 1), timestep, text)
 
     def loss(self, predicted: Tensor, batch: Batch, noise: StepNoise) -> Tensor:
-        """Mean square error, of the frames on which the object is whole."""
+        """Return the mean squared error on the frames with the whole object."""
         weights = batch.weights.to(predicted.device)[None, None, :, None, None]
         mean = (weights * (predicted - noise.target.to(predicted.device)) ** 2).mean()
         return mean if self.quirks.loss_mean == "reference" else mean / weights.mean().clamp(min=1 / len(batch.weights))
 
     def step(self, batch: Batch, noise: StepNoise) -> float:
-        """One step; the loss before it."""
+        """Do one step and return the loss before it."""
         loss = self.loss(self.predicted(batch, noise), batch, noise)
         loss.backward()
         self.apply()
         return float(loss.detach())
 
     def apply(self) -> float:
-        """The gradients, clipped together, into the weights. Their norm before that."""
+        """Clip the gradients, update the weights, and return the norm before clipping."""
         norm = torch.nn.utils.clip_grad_norm_([p for some in self._tuned for p in some], LARGEST_GRADIENT)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -103,12 +103,12 @@ class Tuner:
         return float(norm)
 
     def state(self) -> dict[str, Any]:
-        """All that a tuning that was stopped goes on from: tensors, numbers, lists and tables of these."""
+        """Return everything that is needed to resume: tensors, numbers, lists and dictionaries."""
         unet, text = (lora.state_of(model) for model in self._models)
         return {"num_steps": self.num_steps, "unet": unet, "text": text, "optimizer": self.optimizer.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """See ``state``. Raises KeyError or ValueError when it is of another model."""
+        """Load a ``state``. Raises KeyError or ValueError when it is of another model."""
         for model, name in zip(self._models, ("unet", "text"), strict=True):
             lora.restore(model, state[name])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -124,9 +124,9 @@ def drawn_steps(
     side: int = SIDE,
     num_frames: int = NUM_FRAMES,
 ) -> Iterator[tuple[Sample, int]]:
-    """Window and timestep of each step from ``first`` on, endless.
+    """Yield window and timestep of each step from ``first`` on, without end.
 
-    A step's draws depend on the seed and its number alone: to go on, those before it in its epoch are drawn again.
+    They depend only on the seed and the number of the step. To resume, the earlier steps of the epoch are drawn again.
     """
     source, starts = torch.Generator().manual_seed(seed), tuned.starts
     for number in count():
@@ -145,7 +145,7 @@ def drawn_steps(
 
 
 def batch_of(sample: Sample, parts: Parts) -> Batch:
-    """The window as the network is shown it."""
+    """Return a window as the network's input."""
     images, places = as_signed(sample.images), torch.from_numpy(sample.places).float()
     return Batch(
         images,
@@ -157,7 +157,7 @@ def batch_of(sample: Sample, parts: Parts) -> Batch:
 
 
 def step_noise(batch: Batch, timestep: int, random_state: torch.Generator) -> StepNoise:
-    """Drawn in the reference's order."""
+    """Return the noise of a step, drawn in the reference's order."""
     num_frames, _, height, width = batch.images.shape
     size = (height // DOWN, width // DOWN)
     images, shown = (torch.randn(num_frames, LATENT_CHANNELS, *size, generator=random_state) for _ in range(2))
@@ -175,9 +175,9 @@ def tune(
     num_frames: int = NUM_FRAMES,
     told: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """From where the tuner is up to ``num_steps``. ``told`` gets the steps done, and may stop it by raising.
+    """Tune up to ``num_steps``. ``told`` gets the number of finished steps, and may stop the tuning by raising.
 
-    A tuning that was stopped and goes on gives the same as one that was not (on the same device).
+    A resumed tuning gives the same result as an uninterrupted one on the same device.
     """
     steps = drawn_steps(tuned, quirks=tuner.quirks, seed=seed, first=tuner.num_steps, side=side, num_frames=num_frames)
     models = (tuner.parts.network.unet, tuner.parts.text_encoder)

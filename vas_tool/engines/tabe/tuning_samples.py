@@ -1,7 +1,8 @@
-"""What the model is tuned on: windows that begin where the object is whole, with places drawn to be painted.
+"""The samples for tuning: windows that begin with a whole object, with random pixels to paint.
 
-Its frames come back as the object on white. What it is asked for is known there, so it learns what this object is
-like. (TABE, arXiv 2411.19210.)
+The frames show the object on white. The true pixels are known there, so the model learns the object's appearance (TABE,
+arXiv
+2411.19210).
 """
 
 from __future__ import annotations

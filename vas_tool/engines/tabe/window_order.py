@@ -1,6 +1,6 @@
-"""The order of the windows and all chance in them, as torch's loader with one worker gives it in the reference.
+"""The order of the windows and their random numbers, as from torch's loader with one worker in the reference.
 
-All streams are private: nobody else's draws move them.
+All random streams are private.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class LoaderDraws:
 
 
 def worker_state(base_seed: int) -> list[int]:
-    """Four numbers of 32 bits from which the reference's worker seeds numpy."""
+    """Return four 32 bit numbers with which the reference's worker seeds numpy."""
     from torch.utils.data._utils.worker import _generate_state  # numpy's SeedSequence by hand: torch's own
 
     return list(_generate_state(base_seed, 0))
 
 
 def epoch(num_samples: int, random_state: torch.Generator) -> tuple[list[int], LoaderDraws]:
-    """The samples in the order of one epoch, and its streams. Two numbers are drawn of ``random_state``."""
+    """Return the samples in the order of one epoch, and its streams. It draws two numbers from ``random_state``."""
     base_seed, sampler_seed = (_seed(random_state) for _ in range(2))
     order = torch.randperm(num_samples, generator=torch.Generator().manual_seed(sampler_seed))
     return order.tolist(), LoaderDraws(base_seed)
