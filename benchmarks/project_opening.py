@@ -71,7 +71,7 @@ def look(folder: Path) -> tuple[float, float, float]:
         times.append(time.process_time())
         state_view(session, None)
         times.append(time.process_time())
-        state_view(session, session.version)
+        state_view(session, session.changes.version)
         times.append(time.process_time())
     return times[1] - times[0], times[2] - times[1], times[3] - times[2]
 

@@ -93,7 +93,7 @@ def tried(session: Session) -> str:
         return "refused"
     except Exception:
         return f"crashed: {traceback.format_exc()}"
-    job = session.job
+    job = session.runs.job
     return "refused" if job is not None and job.error else "confirmed"
 
 

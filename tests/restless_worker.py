@@ -54,13 +54,17 @@ def click(session: Session) -> None:
     frame = random.randrange(len(session.project.clip))
     rows, columns = square_at(frame, session.project.clip.size_wh)
     objects = [o.id for o in session.project.truth.objects]
-    session.click(Click(frame, columns.start + 3, rows.start + 3), object_id=random.choice([*objects[:2], None]))
+    session.prompts.click(
+        Click(frame, columns.start + 3, rows.start + 3), object_id=random.choice([*objects[:2], None])
+    )
 
 
 def stroke(session: Session) -> None:
     for thing in session.project.truth.objects[:1]:
         points = tuple((random.uniform(0, 64), random.uniform(0, 48)) for _ in range(30))
-        session.stroke(Stroke(random.randrange(8), "modal", adds=True, radius=2, points=points), object_id=thing.id)
+        session.prompts.stroke(
+            Stroke(random.randrange(8), "modal", adds=True, radius=2, points=points), object_id=thing.id
+        )
 
 
 def accept(session: Session) -> None:
@@ -74,14 +78,14 @@ def track(session: Session) -> None:
     for thing in session.project.truth.objects[:1]:
         if any(f in session.project.modal(thing.id) for f in thing.prompted()):
             with suppress(NothingToDo):
-                session.start_tracking(thing.id, 0)
-            session.wait()
+                session.runs.track(thing.id, 0)
+            session.runs.wait()
 
 
 def complete(session: Session) -> None:
     if any(len(session.project.modal(o.id)) for o in session.project.truth.objects):
-        session.start_completing()
-        session.wait()
+        session.runs.complete()
+        session.runs.wait()
 
 
 def undo(session: Session) -> None:

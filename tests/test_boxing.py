@@ -50,15 +50,15 @@ def block(project: Project) -> np.ndarray:
 
 def tracked(session: Session) -> int:
     width, height = session.project.clip.size_wh
-    object_id = session.click(Click(0, width // 2, height // 2))
-    session.start_tracking(object_id, 0)
-    session.wait()
+    object_id = session.prompts.click(Click(0, width // 2, height // 2))
+    session.runs.track(object_id, 0)
+    session.runs.wait()
     return object_id
 
 
 def completed(session: Session) -> None:
-    session.start_completing()
-    status = session.wait()
+    session.runs.complete()
+    status = session.runs.wait()
     assert status is not None and status.error is None
 
 
@@ -75,25 +75,25 @@ def stale(session: Session, object_id: int) -> list[int]:
 
 
 def test_a_box_is_stored_undone_and_removed(session: Session) -> None:
-    object_id = session.set_amodal_box(AmodalBox(1, 2, 3, 12, 13))
-    session.set_amodal_box(AmodalBox(3, 4, 3, 14, 13), object_id=object_id)
-    session.set_amodal_box(AmodalBox(1, 0, 0, 5, 5), object_id=object_id)
+    object_id = session.amodal_boxes.set(AmodalBox(1, 2, 3, 12, 13))
+    session.amodal_boxes.set(AmodalBox(3, 4, 3, 14, 13), object_id=object_id)
+    session.amodal_boxes.set(AmodalBox(1, 0, 0, 5, 5), object_id=object_id)
     thing = session.project.truth.object(object_id)
     assert [b.frame_index for b in thing.amodal_boxes] == [1, 3] and thing.amodal_boxes[0].x1 == 5
     assert session.undo() == f"amodal box on {thing.label}, frame 1"
     assert session.project.truth.object(object_id).amodal_boxes[0].x1 == 12
-    session.remove_amodal_box(object_id, 3)
+    session.amodal_boxes.remove(object_id, 3)
     assert len(session.project.truth.object(object_id).amodal_boxes) == 1
     with pytest.raises(PromptError, match="no amodal box of its own"):
-        session.remove_amodal_box(object_id, 2)
+        session.amodal_boxes.remove(object_id, 2)
     with pytest.raises(PromptError, match="frame 99"):
-        session.set_amodal_box(AmodalBox(99, 0, 0, 1, 1))
+        session.amodal_boxes.set(AmodalBox(99, 0, 0, 1, 1))
 
 
 def test_where_a_box_ends_no_crop_is_made_and_it_is_kept_and_undone(session: Session) -> None:
     object_id = tracked(session)
     for f in (0, 3):
-        session.set_amodal_box(box_around(session, object_id, f), object_id=object_id)
+        session.amodal_boxes.set(box_around(session, object_id, f), object_id=object_id)
     perform(session, "end_amodal_box", {"object": object_id, "frame": 2})
     thing = session.project.truth.object(object_id)
     assert [k.frame_index for k in thing.amodal_boxes] == [0, 1, 2, 3]
@@ -114,18 +114,18 @@ def test_where_a_box_ends_no_crop_is_made_and_it_is_kept_and_undone(session: Ses
     perform(session, "remove_amodal_box", {"object": object_id, "frame": 3})
     assert len(session.project.truth.object(object_id).amodal_boxes) == 2  # frame 2 has become a keyframe
     with pytest.raises(PromptError, match="draw one first"):
-        session.end_amodal_box(object_id, 0)
+        session.amodal_boxes.end(object_id, 0)
 
 
 def test_the_canvas_grows_with_a_box_until_masks_lie_on_it(session: Session) -> None:
     width = session.project.clip.size_wh[0]
-    session.set_amodal_box(AmodalBox(0, -width * 0.2, 0, 9, 9))
+    session.amodal_boxes.set(AmodalBox(0, -width * 0.2, 0, 9, 9))
     assert session.project.canvas.pad_left == round(width * 0.25)
     session.undo()
     assert session.project.canvas.pad_left == 0
     tracked(session)
     completed(session)
-    session.set_amodal_box(AmodalBox(0, -width * 0.4, 0, 9, 9))
+    session.amodal_boxes.set(AmodalBox(0, -width * 0.4, 0, 9, 9))
     assert session.project.canvas.pad_left == 0  # masks lie on it: the page says that the box is cut, and what to do
     session.set_canvas(0.5)
     assert session.project.canvas.pad_left == round(width * 0.5)
@@ -135,7 +135,7 @@ def test_what_is_cut_is_said(session: Session, tmp_path: Path, capsys: pytest.Ca
     object_id = tracked(session)
     width, height = session.project.clip.size_wh
     for f in (1, 3):
-        session.set_amodal_box(AmodalBox(f, -width, 0, width / 2, height), object_id=object_id)
+        session.amodal_boxes.set(AmodalBox(f, -width, 0, width / 2, height), object_id=object_id)
     assert session.project.canvas.pad_left == width / 2  # the largest work area
     completed(session)
     report = export([session.project], "coco", tmp_path / "out.json")
@@ -168,7 +168,7 @@ def test_the_page_says_the_same(session: Session) -> None:
 def test_boxed_frames_are_made_through_crops_and_say_so(session: Session) -> None:
     object_id = tracked(session)
     for f in (1, 3):
-        session.set_amodal_box(box_around(session, object_id, f), object_id=object_id)
+        session.amodal_boxes.set(box_around(session, object_id, f), object_id=object_id)
     completed(session)
     layers = session.project.layers(object_id)
     stamps = {f: layers.amodal.stamp(f) for f in range(len(session.project.clip))}
@@ -186,7 +186,7 @@ def test_boxed_frames_are_made_through_crops_and_say_so(session: Session) -> Non
 def test_what_comparing_costs_is_told_by_itself(session: Session) -> None:
     object_id = tracked(session)
     for f in (1, 3):
-        session.set_amodal_box(box_around(session, object_id, f), object_id=object_id)
+        session.amodal_boxes.set(box_around(session, object_id, f), object_id=object_id)
     words = cost_view(session, object_id, None)["words"]
     assert "amodal 5 frames, amodal without the crop 3 frames" in words
     perform(session, "crop", {"compare": False})
@@ -199,7 +199,7 @@ def test_the_uncropped_result_that_was_there_is_kept_not_made_again(session: Ses
     object_id = tracked(session)
     completed(session)
     before = session.project.layers(object_id).amodal[2].copy()
-    session.set_amodal_box(box_around(session, object_id, 2, grow=1), object_id=object_id)
+    session.amodal_boxes.set(box_around(session, object_id, 2, grow=1), object_id=object_id)
     assert stale(session, object_id) == [2]
     completed(session)
     layers = session.project.layers(object_id)
@@ -211,13 +211,13 @@ def test_the_uncropped_result_that_was_there_is_kept_not_made_again(session: Ses
 def test_a_moved_box_outdates_only_the_frames_it_touches(session: Session) -> None:
     object_id = tracked(session)
     for f in (0, 1, 3):
-        session.set_amodal_box(box_around(session, object_id, f), object_id=object_id)
+        session.amodal_boxes.set(box_around(session, object_id, f), object_id=object_id)
     completed(session)
-    session.set_amodal_box(box_around(session, object_id, 3, grow=9), object_id=object_id)
+    session.amodal_boxes.set(box_around(session, object_id, 3, grow=9), object_id=object_id)
     assert stale(session, object_id) == [2, 3]
-    session.set_crop(CropRule(margin=0.5))
+    session.amodal_boxes.set_crop(CropRule(margin=0.5))
     assert stale(session, object_id) == [0, 1, 2, 3]
-    session.set_crop(replace(CropRule(margin=0.5), compare=False))
+    session.amodal_boxes.set_crop(replace(CropRule(margin=0.5), compare=False))
     completed(session)
     assert stale(session, object_id) == []
 
@@ -273,7 +273,7 @@ def test_the_frames_that_miss_their_box_come_worst_first(small_project: Project)
 def test_agreement_and_crop_are_exported(session: Session, tmp_path: Path) -> None:
     object_id = tracked(session)
     for f in (1, 3):
-        session.set_amodal_box(box_around(session, object_id, f), object_id=object_id)
+        session.amodal_boxes.set(box_around(session, object_id, f), object_id=object_id)
     completed(session)
     session.clock.tick(object_id, 0)
     session.clock.tick(object_id, 12)

@@ -22,10 +22,10 @@ def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatc
     use_fake_engines(monkeypatch, first=(SAMPLED,))
     session = Session(make_project(num_frames=4))
     rows, columns = square_at(0, SIZE)
-    session.click(Click(0, columns.start + 4, rows.start + 4))
-    session.settle()
-    session.start_tracking(1, 0)
-    session.wait()
+    session.prompts.click(Click(0, columns.start + 4, rows.start + 4))
+    session.prompts.settle()
+    session.runs.track(1, 0)
+    session.runs.wait()
     yield session
     session.close()
 
@@ -50,8 +50,8 @@ def test_what_another_version_had_is_shown_and_can_be_taken_back(session: Sessio
     session.project.edit("from elsewhere", truth)
     strange = amodal_engine(session)["parameters"][-1]  # type: ignore[index]
     assert (strange["name"], strange["value"]) == ("gone", 3) and "taken back" in strange["reason"]
-    session.start_completing()
-    job = session.wait()
+    session.runs.complete()
+    job = session.runs.wait()
     assert job is not None and "no parameter gone" in (job.error or "")
     perform(session, "parameter", {"stage": "amodal", "name": "gone", "value": None})
     assert [p["name"] for p in amodal_engine(session)["parameters"]] == ["stretch", "size"]  # type: ignore[index]
@@ -62,7 +62,7 @@ def test_hypotheses_are_asked_for_shown_and_picked(session: Session) -> None:
     assert (thing["differ"], thing["picks"]) == ("", [])
     assert cost_view(session, 1, 3) == {"words": "depth 4 frames, amodal 4 frames; not yet timed at this size"}
     perform(session, "hypotheses", {"object": 1, "count": 3})
-    session.wait()
+    session.runs.wait()
     shown = hypotheses_view(session, 1, 2)
     assert [(h["seed"], h["holds"]) for h in shown["hypotheses"]] == [(0, True), (1, True), (2, True)]
     areas = [sum(b - a for a, b in zip(h["runs"][::2], h["runs"][1::2], strict=True)) for h in shown["hypotheses"]]
@@ -72,7 +72,7 @@ def test_hypotheses_are_asked_for_shown_and_picked(session: Session) -> None:
 
     pick = {"object": 1, "how": "majority", "seeds": [2, 0, 1], "first": 1, "last": 2}
     perform(session, "pick", pick)
-    session.wait()
+    session.runs.wait()
     assert hypotheses_view(session, 1, 2)["picked"] == {"how": "majority", "seeds": [0, 1, 2]}
     assert state_view(session, None)["objects"][0]["picks"] == [[1, 2, "majority", [0, 1, 2]]]
     session.set_parameter("amodal", "stretch", 2)
@@ -81,8 +81,8 @@ def test_hypotheses_are_asked_for_shown_and_picked(session: Session) -> None:
 
 def test_what_completing_would_cost_is_told_by_the_last_run(session: Session) -> None:
     assert "not yet timed" in cost_view(session, None, None)["words"]
-    session.start_completing()
-    session.wait()
+    session.runs.complete()
+    session.runs.wait()
     assert cost_view(session, 1, None) == {"words": ""}
     assert cost_view(session, 99, None) == cost_view(session, 99, 3) == {"words": ""}, "deleted in the meantime"
     session.set_parameter("amodal", "size", "large")

@@ -29,7 +29,7 @@ from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.session import Session
 from vas_tool.session.jobs import Job, JobStatus, LatestOnly
-from vas_tool.session.prompting import stroke_of
+from vas_tool.session.prompt_edits import stroke_of
 from vas_tool.storage import MASKS, LayerFolder, Stamp, read_stamp
 from vas_tool.types import Click, Stroke
 from vas_tool.ui.actions import perform
@@ -121,15 +121,15 @@ def test_a_damaged_click_mask_is_made_again_or_left_but_the_project_opens(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(Session(Project.open(folder))) as session:
-        session.click(Click(0, 8, 8), object_id=1)
-        session.settle()
+        session.prompts.click(Click(0, 8, 8), object_id=1)
+        session.prompts.settle()
     path = folder / "objects/001/modal/00000.png"
     path.write_bytes(b"")
     with closing(Session(Project.open(folder))) as session:
         assert 0 in session.project.modal(1), "what was clicked was answered again"
     path.write_bytes(b"")
     with monkeypatch.context() as patch:
-        patch.setattr("vas_tool.session.prompting.answer_click", lambda *_, **__: 1 / 0)
+        patch.setattr("vas_tool.session.prompt_edits.answer_click", lambda *_, **__: 1 / 0)
         with closing(Session(Project.open(folder))) as session:
             assert 0 not in session.project.layers(1).modal
     closed(folder)
@@ -159,8 +159,8 @@ def test_a_job_goes_on_without_a_damaged_picture(folder: Path) -> None:
     with closing(Session(Project.open(folder))) as session:
         path = session.project.layers(1).modal.path(4)
         path.write_bytes(path.read_bytes()[:-30])
-        session.start_completing(1)
-        done = session.wait(60)
+        session.runs.complete(1)
+        done = session.runs.wait(60)
         assert done is not None and done.error is None and any("does not read" in said for said in done.remarks)
 
 
@@ -242,9 +242,9 @@ def test_what_nobody_has_measured_is_estimated_at_first_and_then_told(folder: Pa
     with closing(Session(Project.open(folder))) as session:
         first = review_of(session.project, 1, until=0.0)
         assert first.estimates == 5
-        version = session.version
+        version = session.changes.version
         session.measure_soon()
-        assert session._measurer.join(20) and session.version > version
+        assert session._measurer.join(20) and session.changes.version > version
         assert review_of(session.project, 1, until=0.0).estimates == 0
 
 
@@ -462,7 +462,11 @@ def test_a_project_that_cannot_be_written_says_so_and_can_be_exported(
     with closing(Session(Project.open(folder))) as session:
         refusing(number)
         session.set_place({"frame": 3})  # not worth a word
-        for act in (lambda: session.rename(1, "dog"), lambda: session.click(Click(0, 8, 8), object_id=1), session.undo):
+        for act in (
+            lambda: session.rename(1, "dog"),
+            lambda: session.prompts.click(Click(0, 8, 8), object_id=1),
+            session.undo,
+        ):
             with pytest.raises(ProjectError, match=remedy):
                 act()
         assert session.project.truth.object(1).label == "car"
@@ -515,7 +519,7 @@ def test_an_export_that_fails_leaves_the_one_before(folder: Path, name: str) -> 
         (first.folder / "mine.txt").write_text("mine")
         session.delete_object(1)
         session.new_object("other")
-        session.click(Click(0, 8, 8), object_id=2)
+        session.prompts.click(Click(0, 8, 8), object_id=2)
         second = export_session(session, name, only_accepted=False, progress=silent)
         names = sorted(p.name for p in second.folder.rglob("*"))
         assert not [n for n in names if n.startswith(".")] and "mine.txt" in names
@@ -560,9 +564,9 @@ def test_an_engine_that_leaves_at_a_click_is_told_and_the_click_is_kept(
         raise SystemExit(1)
 
     with closing(Session(Project.open(folder))) as session:
-        monkeypatch.setattr("vas_tool.session.prompting.answer_click", leave)
+        monkeypatch.setattr("vas_tool.session.prompt_edits.answer_click", leave)
         with pytest.raises(VasToolError, match="SystemExit"):
-            session.click(Click(0, 8, 8), object_id=1)
+            session.prompts.click(Click(0, 8, 8), object_id=1)
         assert session.project.truth.object(1).clicks
 
 

@@ -60,12 +60,12 @@ def remarking(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_outcome_of_a_job_says_it(make_project: Callable[..., Project]) -> None:
     session = Session(make_project(num_frames=4))
     rows, columns = square_at(0, SIZE)
-    session.click(Click(0, columns.start + 4, rows.start + 4))
-    session.settle()
-    session.start_tracking(1, 0)
-    assert (tracked := session.wait()) is not None and tracked.remarks == ()
-    session.start_completing(1)
-    completed = session.wait()
+    session.prompts.click(Click(0, columns.start + 4, rows.start + 4))
+    session.prompts.settle()
+    session.runs.track(1, 0)
+    assert (tracked := session.runs.wait()) is not None and tracked.remarks == ()
+    session.runs.complete(1)
+    completed = session.runs.wait()
     assert completed is not None and completed.error is None
     assert completed.remarks == ("frames 1-2: its depth is clipped",)
     session.close()

@@ -57,15 +57,15 @@ def session(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -
 def clicked(session: Session) -> int:
     object_id = None
     for click in CLICKS:
-        object_id = session.click(click, object_id=object_id)
-    session.settle()
+        object_id = session.prompts.click(click, object_id=object_id)
+    session.prompts.settle()
     assert object_id is not None
     return object_id
 
 
 def tracked(session: Session, object_id: int, frame_index: int, direction: Direction) -> None:
-    session.start_tracking(object_id, frame_index, direction=direction)
-    status = session.wait()
+    session.runs.track(object_id, frame_index, direction=direction)
+    status = session.runs.wait()
     assert status is not None and status.error is None
 
 
@@ -108,8 +108,8 @@ def test_both_ways_meets_in_the_middle(session: Session, checkpoint: Path) -> No
 
 
 def test_one_click_both_ways_is_one_track_each_way(session: Session, checkpoint: Path) -> None:
-    object_id = session.click(CLICKS[0])
-    session.settle()
+    object_id = session.prompts.click(CLICKS[0])
+    session.prompts.settle()
     tracked(session, object_id, FIRST, "both")
     before = one_track(session, object_id, checkpoint, range(FIRST, -1, -1))
     assert_same(session, object_id, before | one_track(session, object_id, checkpoint, FORWARD))
@@ -127,7 +127,7 @@ def test_spans_are_bridged_over_settled_frames_alone(session: Session) -> None:
     assert spans == [range(3, NUM_FRAMES)]
     tracked(session, object_id, FIRST, "forward")
     session.accept(object_id, 9)
-    session.click(Click(4, 36, 25), object_id=object_id)
-    session.settle()
+    session.prompts.click(Click(4, 36, 25), object_id=object_id)
+    session.prompts.settle()
     # 5 and 6 lie between the prompted 4 and 7; what follows from 7 and 9 is up to date.
     assert spans_to_track(session, object_id) == [range(3, 7)]

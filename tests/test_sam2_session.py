@@ -54,9 +54,9 @@ def session(
 
 
 def track(session: Session, object_id: int, frame_index: int) -> None:
-    session.settle()
-    session.start_tracking(object_id, frame_index)
-    job = session.wait(60)
+    session.prompts.settle()
+    session.runs.track(object_id, frame_index)
+    job = session.runs.wait(60)
     assert job is not None and job.finished and job.error is None
 
 
@@ -69,7 +69,7 @@ def changed(before: dict[int, Mask], after: dict[int, Mask]) -> set[int]:
 
 
 def test_one_click_tracked_both_ways_is_what_the_model_says(session: Session, checkpoint: Path) -> None:
-    object_id = session.click(Click(4, 30, 20))
+    object_id = session.prompts.click(Click(4, 30, 20))
     track(session, object_id, 4)
     found = masks(session, object_id)
     assert list(found) == list(range(NUM_FRAMES))
@@ -86,19 +86,21 @@ def test_one_click_tracked_both_ways_is_what_the_model_says(session: Session, ch
 
 
 def test_objects_and_corrections_come_later_and_touch_only_what_they_can_change(session: Session) -> None:
-    first = session.click(Click(1, 30, 20))
+    first = session.prompts.click(Click(1, 30, 20))
     track(session, first, 1)
     session.accept(first, 8)
     before = masks(session, first)
 
-    second = session.click(Click(6, 60, 40))  # an object after tracking
-    session.stroke(Stroke(3, layer="modal", adds=True, radius=6, points=((20.0, 20.0), (40.0, 30.0))), object_id=second)
+    second = session.prompts.click(Click(6, 60, 40))  # an object after tracking
+    session.prompts.stroke(
+        Stroke(3, layer="modal", adds=True, radius=6, points=((20.0, 20.0), (40.0, 30.0))), object_id=second
+    )
     track(session, second, 6)
     assert not changed(before, masks(session, first)), "the other object was touched"
     assert set(masks(session, second)) == set(range(NUM_FRAMES))
 
-    session.click(Click(4, 34, 24, positive=False), object_id=first)  # a correction after tracking
-    session.settle()
+    session.prompts.click(Click(4, 34, 24, positive=False), object_id=first)  # a correction after tracking
+    session.prompts.settle()
     corrected = masks(session, first)
     assert changed(before, corrected) <= {4}, "a click must not take tracked masks away"
     stale = {i for i, state in enumerate(frame_states(session.project, first)) if state & FrameState.STALE}
@@ -123,10 +125,10 @@ def same(found: dict[int, Mask], wanted: dict[int, Mask]) -> bool:
 
 
 def test_what_was_erased_is_not_brought_back_by_the_click_before_it(session: Session, checkpoint: Path) -> None:
-    object_id = session.click(Click(4, 30, 20))
-    session.settle()
+    object_id = session.prompts.click(Click(4, 30, 20))
+    session.prompts.settle()
     y, x = np.argwhere(masks(session, object_id)[4])[0].tolist()
-    session.stroke(Stroke(4, layer="modal", adds=False, radius=14, points=((x, y),)), object_id=object_id)
+    session.prompts.stroke(Stroke(4, layer="modal", adds=False, radius=14, points=((x, y),)), object_id=object_id)
     track(session, object_id, 4)
     found = masks(session, object_id)
     assert found[4].any() and not found[4][y, x]
@@ -137,11 +139,11 @@ def test_what_was_erased_is_not_brought_back_by_the_click_before_it(session: Ses
 
 
 def test_an_accepted_frame_is_a_prompt_for_the_frames_around_it(session: Session, checkpoint: Path) -> None:
-    object_id = session.click(Click(1, 30, 20))
+    object_id = session.prompts.click(Click(1, 30, 20))
     track(session, object_id, 1)
     session.accept(object_id, 6)
     accepted = masks(session, object_id)[6]
-    session.click(Click(3, 60, 40), object_id=object_id)
+    session.prompts.click(Click(3, 60, 40), object_id=object_id)
     track(session, object_id, 3)
     found = masks(session, object_id)
     assert np.array_equal(found[6], accepted)
@@ -155,7 +157,7 @@ def test_an_accepted_frame_is_a_prompt_for_the_frames_around_it(session: Session
 
 
 def test_what_the_model_knows_of_itself_is_there_after_reopening(session: Session) -> None:
-    object_id = session.click(Click(4, 30, 20))
+    object_id = session.prompts.click(Click(4, 30, 20))
     track(session, object_id, 4)
     stamp = session.project.layers(object_id).modal.stamp(7)
     session.close()
@@ -167,13 +169,13 @@ def test_what_the_model_knows_of_itself_is_there_after_reopening(session: Sessio
 
 @pytest.mark.parametrize("session", [60], indirect=True)
 def test_a_stop_keeps_the_frames_that_are_done(session: Session) -> None:
-    object_id = session.click(Click(0, 30, 20))
-    session.settle()
-    session.start_tracking(object_id, 0)
-    while session.job is not None and session.job.done < 2:
-        session.wait(0.005)
-    session.cancel()
-    job = session.wait(60)
+    object_id = session.prompts.click(Click(0, 30, 20))
+    session.prompts.settle()
+    session.runs.track(object_id, 0)
+    while session.runs.job is not None and session.runs.job.done < 2:
+        session.runs.wait(0.005)
+    session.runs.cancel()
+    job = session.runs.wait(60)
     assert job is not None and job.cancelled
     done = set(masks(session, object_id))
     assert {0, 1, 2} <= done and len(done) < 60

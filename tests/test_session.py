@@ -39,10 +39,10 @@ def on_square(frame_index: int, *, positive: bool = True) -> Click:
 
 def tracked(session: Session) -> int:
     """An object clicked on frame 0 and tracked through the clip."""
-    object_id = session.click(on_square(0))
-    session.settle()
-    session.start_tracking(object_id, 0)
-    session.wait()
+    object_id = session.prompts.click(on_square(0))
+    session.prompts.settle()
+    session.runs.track(object_id, 0)
+    session.runs.wait()
     return object_id
 
 
@@ -55,23 +55,23 @@ def area(session: Session, object_id: int, frame_index: int) -> int:
 
 
 def test_a_click_makes_an_object_with_a_mask(session: Session) -> None:
-    object_id = session.click(on_square(0))
+    object_id = session.prompts.click(on_square(0))
     assert abs(area(session, object_id, 0) - AREA) < 20
     assert session.project.truth.object(object_id).clicks == (on_square(0),)
 
 
 def test_a_click_outside_the_picture_is_refused_and_changes_nothing(session: Session) -> None:
     with pytest.raises(PromptError, match="outside the picture"):
-        session.click(Click(0, 64, 5))
+        session.prompts.click(Click(0, 64, 5))
     assert session.project.truth.objects == ()
 
 
 def test_undo_takes_a_wrong_click_back_with_its_mask(session: Session) -> None:
-    object_id = session.click(on_square(0))
-    session.settle()
+    object_id = session.prompts.click(on_square(0))
+    session.prompts.settle()
     before = session.project.modal(object_id)[0]
-    session.click(on_square(0, positive=False), object_id=object_id)
-    session.settle()
+    session.prompts.click(on_square(0, positive=False), object_id=object_id)
+    session.prompts.settle()
     assert area(session, object_id, 0) < before.sum()
     assert session.undo() == f"negative click on object {object_id}, frame 0"
     assert np.array_equal(session.project.modal(object_id)[0], before)
@@ -81,11 +81,11 @@ def test_undo_takes_a_wrong_click_back_with_its_mask(session: Session) -> None:
 
 def test_undoing_everything_and_redoing_it_is_the_identity(session: Session) -> None:
     object_id = tracked(session)
-    session.stroke(dot(3), object_id=object_id)
+    session.prompts.stroke(dot(3), object_id=object_id)
     session.accept(object_id, 2)
     session.rename(object_id, "car")
-    session.start_completing()
-    session.wait()
+    session.runs.complete()
+    session.runs.wait()
     truth = session.project.truth
     masks = {f: m.copy() for f, m in session.project.amodal(object_id).items()}
     steps = 0
@@ -108,23 +108,23 @@ def test_tracking_fills_every_frame_and_is_undone_as_one(session: Session) -> No
 def test_a_click_on_a_tracked_frame_corrects_its_mask_and_taking_it_away_brings_that_back(session: Session) -> None:
     object_id = tracked(session)
     was = session.project.modal(object_id)[5]
-    session.click(on_square(5, positive=False), object_id=object_id)
-    session.settle()
+    session.prompts.click(on_square(5, positive=False), object_id=object_id)
+    session.prompts.settle()
     assert area(session, object_id, 5) < was.sum()
-    session.remove_click(object_id, 1)
+    session.prompts.remove_click(object_id, 1)
     assert np.array_equal(session.project.modal(object_id)[5], was)
     assert session.project.truth.object(object_id).given == ()
 
 
 def test_a_second_track_touches_only_what_the_new_click_can_change(session: Session) -> None:
     object_id = tracked(session)
-    session.click(on_square(2), object_id=object_id)
-    session.click(on_square(4), object_id=object_id)
-    session.settle()
-    session.start_tracking(object_id, 0)
-    session.wait()
-    session.click(on_square(5, positive=False), object_id=object_id)
-    session.settle()
+    session.prompts.click(on_square(2), object_id=object_id)
+    session.prompts.click(on_square(4), object_id=object_id)
+    session.prompts.settle()
+    session.runs.track(object_id, 0)
+    session.runs.wait()
+    session.prompts.click(on_square(5, positive=False), object_id=object_id)
+    session.prompts.settle()
     stale = [f for f, s in enumerate(frame_states(session.project, object_id)) if FrameState.STALE in s]
     assert stale == [6, 7]  # nothing lies between 4 and 5, and 0 to 4 do not follow from frame 5
 
@@ -132,53 +132,53 @@ def test_a_second_track_touches_only_what_the_new_click_can_change(session: Sess
 def test_tracking_again_with_nothing_new_says_so(session: Session) -> None:
     object_id = tracked(session)
     with pytest.raises(PromptError, match="up to date"):
-        session.start_tracking(object_id, 0)
+        session.runs.track(object_id, 0)
 
 
 def test_tracking_without_a_mask_says_what_to_do(session: Session) -> None:
     with pytest.raises(PromptError, match="click it"):
-        session.start_tracking(session.new_object(), 0)
+        session.runs.track(session.new_object(), 0)
 
 
 def test_accepted_frames_are_left_alone(session: Session) -> None:
     object_id = tracked(session)
     session.accept(object_id, 6)
     was = session.project.layers(object_id).modal.path(6).read_bytes()
-    session.click(on_square(4), object_id=object_id)
-    session.settle()
-    session.start_tracking(object_id, 4)
-    session.wait()
+    session.prompts.click(on_square(4), object_id=object_id)
+    session.prompts.settle()
+    session.runs.track(object_id, 4)
+    session.runs.wait()
     assert session.project.layers(object_id).modal.path(6).read_bytes() == was
 
 
 def test_changing_an_accepted_frame_opens_it_again(session: Session) -> None:
     object_id = tracked(session)
     session.accept(object_id, 3)
-    session.stroke(dot(3), object_id=object_id)
+    session.prompts.stroke(dot(3), object_id=object_id)
     assert session.project.truth.object(object_id).accepted == ()
 
 
 def test_strokes_mend_modal_and_amodal_masks_and_survive_a_new_run(session: Session) -> None:
     object_id = tracked(session)
-    session.stroke(dot(2), object_id=object_id)
-    session.start_completing()
-    session.wait()
-    session.stroke(dot(4, "amodal"), object_id=object_id)
+    session.prompts.stroke(dot(2), object_id=object_id)
+    session.runs.complete()
+    session.runs.wait()
+    session.prompts.stroke(dot(4, "amodal"), object_id=object_id)
     assert session.project.modal(object_id)[2][44, 60]
     assert session.project.amodal(object_id)[4][44, 60] and not session.project.modal(object_id)[4][44, 60]
-    session.click(on_square(0), object_id=object_id)
-    session.settle()
-    session.start_completing()
-    session.wait()
+    session.prompts.click(on_square(0), object_id=object_id)
+    session.prompts.settle()
+    session.runs.complete()
+    session.runs.wait()
     assert session.project.modal(object_id)[2][44, 60] and session.project.amodal(object_id)[4][44, 60]
 
 
 def test_an_eraser_cannot_make_the_whole_object_smaller_than_what_is_seen(session: Session) -> None:
     object_id = tracked(session)
-    session.start_completing()
-    session.wait()
+    session.runs.complete()
+    session.runs.wait()
     rows, columns = square_at(1, SIZE)
-    session.stroke(
+    session.prompts.stroke(
         Stroke(1, "amodal", adds=False, radius=20, points=((columns.start, rows.start),)), object_id=object_id
     )
     amodal, modal = session.project.amodal(object_id)[1], session.project.modal(object_id)[1]
@@ -190,17 +190,17 @@ def test_a_cancelled_job_keeps_what_is_finished(
 ) -> None:
     use_fake_engines(monkeypatch, step_seconds=0.05)
     session = Session(make_project(num_frames=40))
-    object_id = session.click(on_square(0))
-    session.start_tracking(object_id, 0)
+    object_id = session.prompts.click(on_square(0))
+    session.runs.track(object_id, 0)
     while len(session.project.modal(object_id)) < 4:
         time.sleep(0.01)
-    session.cancel()
-    status = session.wait()
+    session.runs.cancel()
+    status = session.runs.wait()
     made = len(session.project.modal(object_id))
     assert status is not None and status.cancelled and status.error is None
     assert 4 <= made < 40
-    session.start_tracking(object_id, 0)
-    assert session.wait() and len(session.project.modal(object_id)) == 40
+    session.runs.track(object_id, 0)
+    assert session.runs.wait() and len(session.project.modal(object_id)) == 40
     session.close()
 
 
@@ -209,11 +209,11 @@ def test_a_click_while_tracking_is_not_overwritten(
 ) -> None:
     use_fake_engines(monkeypatch, step_seconds=0.02)
     session = Session(make_project(num_frames=20))
-    object_id = session.click(on_square(0))
-    session.start_tracking(object_id, 0)
-    session.click(on_square(15, positive=False), object_id=object_id)
-    session.wait()
-    session.settle()
+    object_id = session.prompts.click(on_square(0))
+    session.runs.track(object_id, 0)
+    session.prompts.click(on_square(15, positive=False), object_id=object_id)
+    session.runs.wait()
+    session.prompts.settle()
     stamp = session.project.layers(object_id).modal.stamp(15)
     assert stamp is not None and area(session, object_id, 15) < area(session, object_id, 14)
     session.close()
@@ -221,32 +221,32 @@ def test_a_click_while_tracking_is_not_overwritten(
 
 def test_completion_makes_depth_amodal_and_content_once(session: Session) -> None:
     object_id = tracked(session)
-    session.start_completing()
-    status = session.wait()
+    session.runs.complete()
+    status = session.runs.wait()
     assert status is not None and status.error is None
     layers = session.project.layers(object_id)
     assert len(session.project.depth) == len(layers.amodal) == len(layers.content) == 8
     states = frame_states(session.project, object_id)
     assert all(FrameState.OCCLUDED in s and FrameState.STALE not in s for s in states)
     times = {p: p.stat().st_mtime_ns for p in session.project.folder.rglob("*.png")}
-    session.start_completing()
-    session.wait()
+    session.runs.complete()
+    session.runs.wait()
     assert times == {p: p.stat().st_mtime_ns for p in session.project.folder.rglob("*.png")}
 
 
 def test_a_stroke_hatches_its_own_frame_and_a_new_run_uses_it_everywhere(session: Session) -> None:
     object_id = tracked(session)
-    session.start_completing()
-    session.wait()
-    session.stroke(dot(2), object_id=object_id)
+    session.runs.complete()
+    session.runs.wait()
+    session.prompts.stroke(dot(2), object_id=object_id)
     states = frame_states(session.project, object_id)
     assert all(FrameState.AMODAL in s for s in states)
     assert [f for f, s in enumerate(states) if FrameState.STALE in s] == [2]
     assert review_of(session.project, object_id).gains == {"segment": 6, "amodal": 7, "content": 7}  # 0 was clicked
-    session.start_tracking(object_id, 0)
-    session.wait()
-    session.start_completing()
-    session.wait()
+    session.runs.track(object_id, 0)
+    session.runs.wait()
+    session.runs.complete()
+    session.runs.wait()
     assert review_of(session.project, object_id).gains == {}
     assert not any(FrameState.STALE in s for s in frame_states(session.project, object_id))
 
@@ -254,10 +254,10 @@ def test_a_stroke_hatches_its_own_frame_and_a_new_run_uses_it_everywhere(session
 def test_a_box_can_be_set_replaced_and_removed(session: Session) -> None:
     rows, columns = square_at(0, SIZE)
     box = Box(0, columns.start, rows.start, columns.stop, rows.stop)
-    object_id = session.box(box)
-    session.box(Box(0, 0, 0, 500, 500), object_id=object_id)
+    object_id = session.prompts.box(box)
+    session.prompts.box(Box(0, 0, 0, 500, 500), object_id=object_id)
     assert session.project.truth.object(object_id).boxes == (Box(0, 0, 0, 64, 48),)
-    session.remove_box(object_id, 0)
+    session.prompts.remove_box(object_id, 0)
     assert 0 not in session.project.modal(object_id)
 
 
@@ -271,7 +271,7 @@ def test_deleting_an_object_is_undone_with_its_masks_and_its_id_is_not_reused(se
 
 def test_the_next_frame_that_needs_a_look_says_why(session: Session) -> None:
     object_id = tracked(session)
-    session.stroke(Stroke(6, "modal", adds=False, radius=40, points=((30.0, 20.0),)), object_id=object_id)
+    session.prompts.stroke(Stroke(6, "modal", adds=False, radius=40, points=((30.0, 20.0),)), object_id=object_id)
     assert session.next_look(0, object_id=object_id) is None  # the person has just been there
     layers = session.project.layers(object_id)
     stamp = layers.modal.stamp(2)
@@ -289,7 +289,7 @@ def test_a_frame_marked_for_later_is_found_exported_so_and_taken_back(session: S
     assert FrameState.NEEDS_LOOK in states[5] and FrameState.ACCEPTED not in states[5]
     found = session.next_look(0)
     assert found is not None and found[:2] == (object_id, 5) and "marked as needing work" in found[2]
-    session.click(Click(5, 30.0, 20.0), object_id=object_id)  # being at work on it does not finish it
+    session.prompts.click(Click(5, 30.0, 20.0), object_id=object_id)  # being at work on it does not finish it
     assert session.accept_all(object_id) == 7 and session.project.truth.object(object_id).needs_work == (5,)
     summary = write_coco([session.project], tmp_path / "out.json")
     written = {a["frame_index"]: a for a in json.loads((tmp_path / "out.json").read_text())["annotations"]}
@@ -306,7 +306,7 @@ def test_a_frame_marked_for_later_is_found_exported_so_and_taken_back(session: S
 
 
 def test_a_frame_without_a_mask_can_be_marked(session: Session, tmp_path: Path) -> None:
-    object_id = session.click(Click(0, 30.0, 20.0))
+    object_id = session.prompts.click(Click(0, 30.0, 20.0))
     session.mark(object_id, 3)
     found = session.next_look(0)
     assert found is not None and found[1] == 3
@@ -333,14 +333,14 @@ def test_a_parameter_is_set_and_undone_and_refused_when_wrong(
 
 
 def test_changes_are_told_by_version(session: Session) -> None:
-    known = session.version
-    object_id = session.click(on_square(3))
-    session.settle()
-    assert session.changes_since(known) == {3}
-    assert session.changes_since(session.version) == set()
+    known = session.changes.version
+    object_id = session.prompts.click(on_square(3))
+    session.prompts.settle()
+    assert session.changes.since(known) == {3}
+    assert session.changes.since(session.changes.version) == set()
     session.undo()
-    assert session.changes_since(known) is None
-    assert session.changes_since(session.version + 7) is None
+    assert session.changes.since(known) is None
+    assert session.changes.since(session.changes.version + 7) is None
     assert object_id == 1
 
 
@@ -357,11 +357,11 @@ def test_reopening_brings_everything_back_and_undo_goes_on(session: Session) -> 
 
 
 def test_a_click_whose_mask_was_lost_in_a_crash_is_answered_at_the_next_start(session: Session) -> None:
-    object_id = session.click(on_square(0))
+    object_id = session.prompts.click(on_square(0))
     session.close()
     session.project.layers(object_id).modal.path(0).unlink()
     again = Session(Project.open(session.project.folder))
-    again.settle()
+    again.prompts.settle()
     assert abs(area(again, object_id, 0) - AREA) < 20
     again.close()
 
@@ -369,8 +369,8 @@ def test_a_click_whose_mask_was_lost_in_a_crash_is_answered_at_the_next_start(se
 def test_the_canvas_grows_under_amodal_masks_and_does_not_shrink(session: Session) -> None:
     object_id = tracked(session)
     session.set_canvas(0.25)
-    session.start_completing()
-    session.wait()
+    session.runs.complete()
+    session.runs.wait()
     project = session.project
     small, box = project.amodal(object_id)[0], project.amodal(object_id).box(0)
     colours = project.layers(object_id).content[0]
@@ -388,8 +388,8 @@ def test_the_canvas_grows_under_amodal_masks_and_does_not_shrink(session: Sessio
     session.close()
     again = Session(Project.open(project.folder))
     assert np.array_equal(again.project.amodal(object_id)[0], grown)
-    again.start_completing()
-    again.wait()
+    again.runs.complete()
+    again.runs.wait()
     assert again.project.layers(object_id).amodal.png(1) == again.project.layers(object_id).amodal.path(1).read_bytes()
     for _ in range(2):
         again.undo()
@@ -399,4 +399,4 @@ def test_the_canvas_grows_under_amodal_masks_and_does_not_shrink(session: Sessio
 
 def test_the_saved_line_calls_the_work_area_so(session: Session) -> None:
     session.set_canvas(0.25)
-    assert session.saved.what == "work area + 25%"
+    assert session.changes.saved.what == "work area + 25%"

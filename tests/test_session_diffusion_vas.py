@@ -58,9 +58,9 @@ def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatc
     use_fake_engines(monkeypatch, first=(tiny("amodal", tmp_path / "tiny"), tiny("content", tmp_path / "tiny")))
     session = Session(make_project(num_frames=FRAMES))
     rows, columns = square_at(0, SIZE)
-    session.click(Click(0, columns.start + 4, rows.start + 4))
-    session.settle()
-    session.start_tracking(1, 0)
+    session.prompts.click(Click(0, columns.start + 4, rows.start + 4))
+    session.prompts.settle()
+    session.runs.track(1, 0)
     done(session)
     session.set_parameter("amodal", "threshold", 380)  # random weights paint grey
     yield session
@@ -68,7 +68,7 @@ def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatc
 
 
 def done(session: Session) -> None:
-    status = session.wait()
+    status = session.runs.wait()
     assert status is not None and status.error is None and not status.cancelled
 
 
@@ -77,17 +77,17 @@ def stale(session: Session) -> list[int]:
 
 
 def test_hypotheses_settings_and_windows_from_the_first_run_to_the_content(session: Session) -> None:
-    (_, cost) = session.hypotheses_cost(1, 2)
+    (_, cost) = session.runs.hypotheses_cost(1, 2)
     assert (cost.num_frames, cost.num_windows, cost.seconds) == (13, 2, None)
-    session.start_hypotheses(1, 2)
+    session.runs.make_hypotheses(1, 2)
     done(session)
     layers = session.project.layers(1)
     assert all((layers.disagreement(f) or 0) > 0 for f in range(FRAMES))
 
     # one is chosen for a part; the others are taken from the tray, and only content is computed
-    session.start_picking(1, Recipe.of_seed(1), range(3, 8))
+    session.runs.choose_hypothesis(1, Recipe.of_seed(1), range(3, 8))
     done(session)
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
     assert stale(session) == [] and len(layers.content) == FRAMES
     for frame_index, seed in ((2, 0), (5, 1)):
@@ -95,11 +95,11 @@ def test_hypotheses_settings_and_windows_from_the_first_run_to_the_content(sessi
 
     # a changed mask makes its window stale; the run that mends it makes that again, by what was chosen where
     before = {f: layers.amodal.path(f).stat().st_mtime_ns for f in range(FRAMES)}
-    session.stroke(Stroke(10, layer="modal", adds=True, radius=4, points=((50.0, 40.0),)), object_id=1)
-    amodal = {c.stage: c for c in session.completion_cost(1)}["amodal"]
+    session.prompts.stroke(Stroke(10, layer="modal", adds=True, radius=4, points=((50.0, 40.0),)), object_id=1)
+    amodal = {c.stage: c for c in session.runs.completion_cost(1)}["amodal"]
     assert (amodal.num_frames, amodal.num_windows) == (7, 1)  # frame 6 is blended with what the first one gave: kept
     assert amodal.seconds is not None
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
     touched = {f for f in range(FRAMES) if layers.amodal.path(f).stat().st_mtime_ns != before[f]}
     assert touched == set(range(6, FRAMES)) and stale(session) == []
@@ -107,31 +107,31 @@ def test_hypotheses_settings_and_windows_from_the_first_run_to_the_content(sessi
 
 
 def test_a_cancelled_run_keeps_its_finished_windows_and_the_next_goes_on(session: Session) -> None:
-    session.start_hypotheses(1, 1)
+    session.runs.make_hypotheses(1, 1)
     layers = session.project.layers(1)
-    while len(layers.hypothesis(0)) < 6 and not session.job.finished:  # type: ignore[union-attr]
-        session.wait(0.005)
-    session.cancel()
-    session.wait()
+    while len(layers.hypothesis(0)) < 6 and not session.runs.job.finished:  # type: ignore[union-attr]
+        session.runs.wait(0.005)
+    session.runs.cancel()
+    session.runs.wait()
     kept = sorted(layers.hypothesis(0))
     assert kept[:6] == list(range(6))
-    session.start_hypotheses(1, 1)
+    session.runs.make_hypotheses(1, 1)
     done(session)
     assert sorted(layers.hypothesis(0)) == list(range(FRAMES))
 
 
 def test_the_windows_are_those_that_are_set(session: Session) -> None:
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
     session.set_parameter("amodal", "window_length", 5)
-    (amodal,) = [c for c in session.completion_cost(1) if c.stage == "amodal"]
+    (amodal,) = [c for c in session.runs.completion_cost(1) if c.stage == "amodal"]
     assert (amodal.num_frames, amodal.num_windows) == (FRAMES, 3)  # 0..4, 4..8, 8..12
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
     assert stale(session) == []
-    session.stroke(Stroke(10, layer="modal", adds=True, radius=4, points=((50.0, 40.0),)), object_id=1)
+    session.prompts.stroke(Stroke(10, layer="modal", adds=True, radius=4, points=((50.0, 40.0),)), object_id=1)
     assert {f for f in stale(session) if f >= 8} == set(range(8, FRAMES))
-    (amodal,) = [c for c in session.completion_cost(1) if c.stage == "amodal"]
+    (amodal,) = [c for c in session.runs.completion_cost(1) if c.stage == "amodal"]
     assert (amodal.num_frames, amodal.num_windows) == (5, 1)
 
 

@@ -38,18 +38,18 @@ def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatc
 
 def click_on(session: Session, frame_index: int, object_id: int | None = None) -> int:
     rows, columns = square_at(frame_index, SIZE)
-    object_id = session.click(Click(frame_index, columns.start + 4, rows.start + 4), object_id=object_id)
-    session.settle()
+    object_id = session.prompts.click(Click(frame_index, columns.start + 4, rows.start + 4), object_id=object_id)
+    session.prompts.settle()
     return object_id
 
 
 def completed(session: Session) -> int:
     """An object clicked on frame 0, tracked and completed."""
     object_id = click_on(session, 0)
-    session.start_tracking(object_id, 0)
-    session.wait()
-    session.start_completing()
-    session.wait()
+    session.runs.track(object_id, 0)
+    session.runs.wait()
+    session.runs.complete()
+    session.runs.wait()
     return object_id
 
 
@@ -103,8 +103,8 @@ def test_another_engine_leaves_what_is_made_as_it_is(session: Session) -> None:
     for stage in STAGES:
         session.choose_engine(stage, "other")
     assert stale(session, object_id) == []
-    session.start_completing()
-    session.wait()
+    session.runs.complete()
+    session.runs.wait()
     assert all(set(engines_of(session, object_id, stage)) == {"fake"} for stage in STAGES)
     assert review_of(session.project, object_id).others == {
         "segment": {"fake": 8},
@@ -125,22 +125,22 @@ def test_made_again_is_all_but_what_is_accepted(session: Session) -> None:
     session.accept(object_id, 5)
     for stage in STAGES:
         session.choose_engine(stage, "other")
-        session.start_again(object_id, stage)
-        status = session.wait()
+        session.runs.make_again(object_id, stage)
+        status = session.runs.wait()
         assert status is not None and status.error is None and status.finished
         wanted = {f: "other" for f in range(FRAMES)} | ({} if stage == "depth" else {5: "fake"})
         assert engines_of(session, object_id, stage) == list(wanted.values())
     assert review_of(session.project, object_id).others == {}
     with pytest.raises(PromptError, match="another content engine"):
-        session.start_again(object_id, "content")
+        session.runs.make_again(object_id, "content")
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_making_again_is_undone_as_one(session: Session, stage: Stage) -> None:
     object_id = completed(session)
     session.choose_engine(stage, "other")
-    session.start_again(object_id, stage)
-    session.wait()
+    session.runs.make_again(object_id, stage)
+    session.runs.wait()
     assert "other" in engines_of(session, object_id, stage)
     session.undo()
     assert set(engines_of(session, object_id, stage)) == {"fake"} and stale(session, object_id) == []
@@ -150,8 +150,8 @@ def test_depths_of_two_engines_are_not_mixed(session: Session) -> None:
     object_id = completed(session)
     session.choose_engine("depth", "other")
     session.project.depth.pop(3)
-    session.start_completing()
-    session.wait()
+    session.runs.complete()
+    session.runs.wait()
     assert engines_of(session, object_id, "depth") == ["other"] * FRAMES
 
 

@@ -33,27 +33,27 @@ def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatc
 
 def tracked(session: Session) -> int:
     rows, columns = square_at(0, SIZE)
-    object_id = session.click(Click(0, columns.start + 4, rows.start + 4))
-    session.settle()
-    session.start_tracking(object_id, 0)
+    object_id = session.prompts.click(Click(0, columns.start + 4, rows.start + 4))
+    session.prompts.settle()
+    session.runs.track(object_id, 0)
     done(session)
     return object_id
 
 
 def done(session: Session) -> None:
-    status = session.wait()
+    status = session.runs.wait()
     assert status is not None and status.error is None and not status.cancelled
 
 
 def with_hypotheses(session: Session, *seeds: int) -> int:
     object_id = tracked(session)
-    session.start_hypotheses(object_id, seeds or 3)
+    session.runs.make_hypotheses(object_id, seeds or 3)
     done(session)
     return object_id
 
 
 def pick(session: Session, object_id: int, recipe: Recipe, frames: range | None = None) -> None:
-    session.start_picking(object_id, recipe, frames)
+    session.runs.choose_hypothesis(object_id, recipe, frames)
     done(session)
 
 
@@ -80,12 +80,12 @@ def test_they_are_made_in_one_run_and_lie_beside_the_amodal_masks(session: Sessi
 
 def test_what_is_there_is_not_made_again(session: Session) -> None:
     object_id = with_hypotheses(session)
-    session.start_hypotheses(object_id, (1, 5))
+    session.runs.make_hypotheses(object_id, (1, 5))
     done(session)
     assert SampledAmodal.runs == [(0, 1, 2), (5,)]
-    assert {c.stage: c.num_frames for c in session.completion_cost(object_id)}["amodal"] == 0
+    assert {c.stage: c.num_frames for c in session.runs.completion_cost(object_id)}["amodal"] == 0
     assert {s.among for s in session.project.layers(object_id).hypotheses_on(2).values()} == {3, 4}
-    session.start_completing(object_id)
+    session.runs.complete(object_id)
     done(session)
     assert SampledAmodal.runs == [(0, 1, 2), (5,)] and reach(session, object_id, 2) == 0
     session.undo()
@@ -98,9 +98,9 @@ def test_what_is_there_is_not_made_again(session: Session) -> None:
 
 def test_an_amodal_mask_that_was_made_before_is_one_of_them(session: Session) -> None:
     object_id = tracked(session)
-    session.start_completing(object_id)
+    session.runs.complete(object_id)
     done(session)
-    session.start_hypotheses(object_id, 2)
+    session.runs.make_hypotheses(object_id, 2)
     done(session)
     assert SampledAmodal.runs == [(0,), (1,)]
     assert session.project.layers(object_id).disagreement(0) == pytest.approx(1 / 13, abs=0.01)
@@ -134,7 +134,7 @@ def test_accepted_frames_and_strokes_stay(session: Session) -> None:
     object_id = with_hypotheses(session)
     pick(session, object_id, Recipe.of_seed(1))
     session.accept(object_id, 3)
-    session.stroke(Stroke(4, layer="amodal", adds=True, radius=3, points=((60.0, 44.0),)), object_id=object_id)
+    session.prompts.stroke(Stroke(4, layer="amodal", adds=True, radius=3, points=((60.0, 44.0),)), object_id=object_id)
     pick(session, object_id, Recipe.of_seed(2))
     assert [reach(session, object_id, f) for f in (2, 3)] == [2, 1]
     assert session.project.amodal(object_id)[4][44, 60]
@@ -146,7 +146,7 @@ def test_a_later_change_is_made_again_by_what_was_chosen(session: Session) -> No
     pick(session, object_id, Recipe.of_seed(4), range(3, 4))
     session.set_parameter("amodal", "stretch", 2)
     assert stale(session, object_id) == [2, 3]
-    session.start_completing(object_id)
+    session.runs.complete(object_id)
     done(session)
     assert [reach(session, object_id, f) for f in range(FRAMES)] == [0, 0, 4, 8, 0, 0]
     assert stale(session, object_id) == []
@@ -179,11 +179,11 @@ def test_what_cannot_be_chosen_is_refused_and_changes_nothing(session: Session) 
     object_id = with_hypotheses(session)
     label = session.project.undo_label
     with pytest.raises(PromptError, match="make hypotheses first"):
-        session.start_picking(object_id, Recipe.of_seed(9))
+        session.runs.choose_hypothesis(object_id, Recipe.of_seed(9))
     with pytest.raises(PromptError, match="not in the clip"):
-        session.start_picking(object_id, Recipe.of_seed(1), range(0, 99))
+        session.runs.choose_hypothesis(object_id, Recipe.of_seed(1), range(0, 99))
     with pytest.raises(PromptError, match="1 to 16"):
-        session.start_hypotheses(object_id, 0)
+        session.runs.make_hypotheses(object_id, 0)
     assert session.project.undo_label == label
 
 
@@ -204,7 +204,7 @@ def test_they_are_there_after_reopening(session: Session) -> None:
 
 def test_the_choice_is_exported(session: Session, tmp_path: Path) -> None:
     object_id = with_hypotheses(session)
-    session.start_completing(object_id)
+    session.runs.complete(object_id)
     done(session)
     pick(session, object_id, Recipe.of_seed(2), range(1, 2))
     pick(session, object_id, Recipe("majority", (0, 1, 2)), range(2, 3))

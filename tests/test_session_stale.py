@@ -39,17 +39,17 @@ def make_session(
 
 def completed(session: Session) -> int:
     rows, columns = square_at(0, SIZE)
-    object_id = session.click(Click(0, columns.start + 4, rows.start + 4))
-    session.settle()
-    session.start_tracking(object_id, 0)
-    session.wait()
+    object_id = session.prompts.click(Click(0, columns.start + 4, rows.start + 4))
+    session.prompts.settle()
+    session.runs.track(object_id, 0)
+    session.runs.wait()
     complete(session)
     return object_id
 
 
 def complete(session: Session) -> None:
-    session.start_completing()
-    status = session.wait()
+    session.runs.complete()
+    status = session.runs.wait()
     assert status is not None and status.error is None
 
 
@@ -65,11 +65,11 @@ def test_one_changed_mask_outdates_its_windows_and_a_run_makes_only_them(make_se
     session = make_session(WINDOWED)  # windows 0-3, 3-6, 6-9
     object_id = completed(session)
     assert SampledAmodal.asked == [range(10)]
-    session.stroke(dot(1), object_id=object_id)
+    session.prompts.stroke(dot(1), object_id=object_id)
     assert stale(session, object_id) == [0, 1, 2, 3]
     complete(session)
     assert SampledAmodal.asked[1:] == [range(0, 4)] and stale(session, object_id) == []
-    session.stroke(dot(6), object_id=object_id)
+    session.prompts.stroke(dot(6), object_id=object_id)
     assert stale(session, object_id) == [3, 4, 5, 6, 7, 8, 9]
     session.undo()
     assert stale(session, object_id) == []
@@ -78,7 +78,7 @@ def test_one_changed_mask_outdates_its_windows_and_a_run_makes_only_them(make_se
 def test_without_windows_other_frames_hold_but_are_made_again(make_session: Callable[..., Session]) -> None:
     session = make_session(SAMPLED)
     object_id = completed(session)
-    session.stroke(dot(1), object_id=object_id)
+    session.prompts.stroke(dot(1), object_id=object_id)
     assert stale(session, object_id) == [1]
     complete(session)
     assert SampledAmodal.asked == [range(10), range(10)]
@@ -109,7 +109,7 @@ def test_a_changed_parameter_of_the_depth_is_made_again_with_what_follows_from_i
     before = [session.project.depth.stamp(f) for f in range(FRAMES)]
     session.set_parameter("depth", "size", 1036)
     assert stale(session, object_id) == list(range(FRAMES))
-    costs = {cost.stage: cost.num_frames for cost in session.completion_cost(object_id)}
+    costs = {cost.stage: cost.num_frames for cost in session.runs.completion_cost(object_id)}
     assert costs == {"depth": FRAMES, "amodal": FRAMES, "content": FRAMES}
     complete(session)
     assert stale(session, object_id) == [] and len(SampledAmodal.asked) == 2
@@ -117,7 +117,7 @@ def test_a_changed_parameter_of_the_depth_is_made_again_with_what_follows_from_i
     session.undo()
     session.undo()
     assert stale(session, object_id) == []  # the depth belongs to the clip: it stays, and is stale itself
-    assert {cost.stage: cost.num_frames for cost in session.completion_cost(object_id)}["depth"] == FRAMES
+    assert {cost.stage: cost.num_frames for cost in session.runs.completion_cost(object_id)}["depth"] == FRAMES
 
 
 WINDOWS = [range(0, 4), range(3, 7), range(6, 10)]

@@ -417,7 +417,7 @@ def test_nothing_is_exported_through_a_link(open_projects: OpenProjects, token: 
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "sequences").mkdir(parents=True)
     (open_projects.session(token).project.folder / "exports").symlink_to(elsewhere)
-    open_projects.session(token).click(Click(0, 8, 8))
+    open_projects.session(token).prompts.click(Click(0, 8, 8))
     report = Opener(open_projects).export(token, "coco", only_accepted=False, progress=lambda *_: None)
     assert "link" in report.notes[0] and report.folder.resolve() != elsewhere
     assert [path.name for path in elsewhere.rglob("*")] == ["sequences"]
@@ -426,7 +426,7 @@ def test_nothing_is_exported_through_a_link(open_projects: OpenProjects, token: 
 def test_what_cannot_be_written_into_the_project_is_still_there_to_download(
     web: TestClient, open_projects: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_projects.session(token).click(Click(0, 8, 8))
+    open_projects.session(token).prompts.click(Click(0, 8, 8))
     refused = ProjectError("the disk is read-only")  # root may write everywhere
 
     def refuse(_: object) -> None:

@@ -65,26 +65,26 @@ def test_everything_first_and_then_what_changes(open_projects: OpenProjects, tok
     async def steps(stream: AsyncIterator[str]) -> None:
         first = (await told(stream))["state"]
         assert first["changed"] is None and len(first["ledger"]) == 4 and first["objects"] == []
-        session.click(Click(2, 8, 8))
-        session.settle()
+        session.prompts.click(Click(2, 8, 8))
+        session.prompts.settle()
         state: dict[str, Any] = {"refining": True}
         changed: set[int] = set()
         while state["refining"] or not state["objects"]:
             state = (await told(stream))["state"]
             changed |= set(state["changed"])
-        assert changed == {2} and state["ledger"] is None and state["version"] == session.version
+        assert changed == {2} and state["ledger"] is None and state["version"] == session.changes.version
 
     follow(open_projects, token, steps)
 
 
 def test_progress_and_the_end_of_a_job_are_told(open_projects: OpenProjects, token: str) -> None:
     session: Session = open_projects.session(token)
-    session.click(Click(0, 8, 8))
-    session.settle()
+    session.prompts.click(Click(0, 8, 8))
+    session.prompts.settle()
 
     async def steps(stream: AsyncIterator[str]) -> None:
         await told(stream)
-        session.start_tracking(1, 0)
+        session.runs.track(1, 0)
         while not ((await told(stream))["state"]["job"] or {}).get("finished"):
             pass
 
@@ -142,7 +142,7 @@ def test_what_goes_wrong_is_told_once_and_the_stream_goes_on(
         assert said == {"error": "/disk/project.json: No space left on device; free some space on that disk"}
         assert await anext(stream) == BEAT
         monkeypatch.setattr(events, "state_view", state_view)
-        assert (await told(stream))["state"]["version"] == session.version
+        assert (await told(stream))["state"]["version"] == session.changes.version
 
     follow(open_projects, token, steps)
 

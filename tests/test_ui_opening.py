@@ -263,9 +263,9 @@ def test_a_job_goes_on_without_a_tab(open_projects: OpenProjects, monkeypatch: p
     use_fake_engines(monkeypatch, step_seconds=0.15)
     token = open_projects.create(pictures(open_projects, "clip"))
     session: Session = open_projects.session(token)
-    session.click(Click(0, 8, 8))
-    session.settle()
-    session.start_tracking(1, 0)
+    session.prompts.click(Click(0, 8, 8))
+    session.prompts.settle()
+    session.runs.track(1, 0)
     open_projects.leave(token)
     until(lambda: session.project.folder not in open_projects._sessions)
     with_all = Project.open(session.project.folder)
@@ -283,7 +283,7 @@ def test_who_opens_annotations_is_told_how_to_import_them(open_projects: OpenPro
 def test_two_exports_from_the_page_are_the_same_bytes(open_projects: OpenProjects) -> None:
     opener = Opener(open_projects)
     token = opener.source(pictures(open_projects, "clip"), silent)
-    assert open_projects.session(token).click(Click(0, 5, 5)) == 1
+    assert open_projects.session(token).prompts.click(Click(0, 5, 5)) == 1
     downloads = []
     for _ in range(2):
         done = opener.export(token, "sequences", only_accepted=False, progress=silent)

@@ -194,9 +194,9 @@ def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatc
     use_fake_engines(monkeypatch, first=(tiny("amodal", tmp_path / "tiny"), tiny("content", tmp_path / "tiny")))
     session = Session(make_project(num_frames=FRAMES))
     rows, columns = square_at(0, SIZE)
-    session.click(Click(0, columns.start + 4, rows.start + 4))
-    session.settle()
-    session.start_tracking(1, 0)
+    session.prompts.click(Click(0, columns.start + 4, rows.start + 4))
+    session.prompts.settle()
+    session.runs.track(1, 0)
     done(session)
     session.set_parameter("amodal", "threshold", 380)
     yield session
@@ -204,13 +204,13 @@ def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatc
 
 
 def costs(session: Session) -> dict[str, tuple[int, int | None]]:
-    return {c.stage: (c.num_frames, c.num_windows) for c in session.completion_cost(1) if c.num_frames}
+    return {c.stage: (c.num_frames, c.num_windows) for c in session.runs.completion_cost(1) if c.num_frames}
 
 
 def test_a_changed_mask_costs_its_windows_alone(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two windows, 0..6 and 6..12: the frame that both share is made again, the first amodal window is not."""
     assert costs(session)["amodal"] == (FRAMES, 2)
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
     assert costs(session) == {}
     ran: list[tuple[str, int]] = []
@@ -221,16 +221,16 @@ def test_a_changed_mask_costs_its_windows_alone(session: Session, monkeypatch: p
         return frames(self, number, shown, seeds)
 
     monkeypatch.setattr(WindowModel, "frames", count)
-    session.stroke(Stroke(10, layer="modal", adds=True, radius=4, points=((50.0, 40.0),)), object_id=1)
+    session.prompts.stroke(Stroke(10, layer="modal", adds=True, radius=4, points=((50.0, 40.0),)), object_id=1)
     assert costs(session)["amodal"] == (7, 1)
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
     assert ran == [("amodal", 1), ("content", 0), ("content", 1)]  # the shared frame's new amodal mask is in both
     session.set_parameter("amodal", "threshold", 400)
     assert costs(session)["amodal"] == (FRAMES, 0)
-    assert f"amodal {FRAMES} frames from windows that are kept" in in_words(session.completion_cost(1))
+    assert f"amodal {FRAMES} frames from windows that are kept" in in_words(session.runs.completion_cost(1))
     ran.clear()
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
     assert costs(session) == {} and not any(stage == "amodal" for stage, _ in ran)
     session.set_parameter("amodal", "num_steps", 3)
@@ -240,7 +240,7 @@ def test_a_changed_mask_costs_its_windows_alone(session: Session, monkeypatch: p
 def test_windows_count_as_kept_only_for_the_weights_and_the_computer_that_made_them(
     session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
     assert list((session.project.folder / "windows").glob("amodal-1-*.npz"))
     session.set_parameter("amodal", "threshold", 400)
@@ -259,15 +259,15 @@ def test_windows_count_as_kept_only_for_the_weights_and_the_computer_that_made_t
 
 
 def test_a_damaged_window_is_told_in_the_outcome_of_the_run(session: Session) -> None:
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
-    assert session.job is not None and session.job.remarks == ()
+    assert session.runs.job is not None and session.runs.job.remarks == ()
     for file in (session.project.folder / "windows").iterdir():
         file.write_bytes(b"PK")
     session.set_parameter("amodal", "threshold", 400)
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
-    assert any("is damaged, and was computed again" in words for words in session.job.remarks)
+    assert any("is damaged, and was computed again" in words for words in session.runs.job.remarks)
 
 
 @pytest.mark.parametrize("after", [1, 3])
@@ -282,14 +282,14 @@ def test_a_stopped_job_and_the_next_one_compute_each_window_once(
         answers = frames(self, number, shown, seeds)
         finished.append((self.is_second_stage, number))
         if len(finished) == after:
-            session.cancel()
+            session.runs.cancel()
         return answers
 
     monkeypatch.setattr(WindowModel, "frames", count)
-    session.start_completing(1)
-    stopped = session.wait()
+    session.runs.complete(1)
+    stopped = session.runs.wait()
     assert stopped is not None and stopped.cancelled and len(finished) == after
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
     assert costs(session) == {} and finished == [(False, 0), (False, 1), (True, 0), (True, 1)]
 
@@ -305,18 +305,18 @@ def test_windows_seen_through_crops_are_kept_too_and_apart_from_those_on_the_pic
         return frames(self, number, shown, seeds)
 
     monkeypatch.setattr(WindowModel, "frames", count)
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
     ran.clear()
     for frame_index in (0, FRAMES - 1):
-        session.set_amodal_box(AmodalBox(frame_index, 2, 8, 40, 44), object_id=1)
-    session.start_completing(1)
+        session.amodal_boxes.set(AmodalBox(frame_index, 2, 8, 40, 44), object_id=1)
+    session.runs.complete(1)
     done(session)
     stamp = session.project.layers(1).amodal.stamp(3)
     assert stamp is not None and stamp.crop is not None
     assert [number for is_second, number in ran if not is_second] == [0, 1]  # through crops; without them, kept
     ran.clear()
     session.set_parameter("amodal", "threshold", 400)
-    session.start_completing(1)
+    session.runs.complete(1)
     done(session)
     assert costs(session) == {} and not [number for is_second, number in ran if not is_second]

@@ -203,6 +203,14 @@ class Truth:
                 return thing
         raise PromptError(f"there is no object {object_id}; choose one of {[o.id for o in self.objects]}")
 
+    def new_object(self, label: str | None = None) -> AnnotatedObject:
+        """An object that nothing is said about yet, with the next number; it is not in the truth."""
+        return AnnotatedObject(self.next_object_id, label or f"object {self.next_object_id}")
+
+    def object_or_new(self, object_id: int | None) -> AnnotatedObject:
+        """The object of that id; a new one for None."""
+        return self.new_object() if object_id is None else self.object(object_id)
+
     def with_object(self, thing: AnnotatedObject) -> Truth:
         """Replaces the object of the same id, or appends a new one."""
         if any(o.id == thing.id for o in self.objects):

@@ -27,9 +27,11 @@ from vas_tool.project.object_layers import require_frame
 from vas_tool.project.truth import MOST_PADDING
 from vas_tool.project.worktime import WorkClock
 from vas_tool.remarks import counted
-from vas_tool.session.boxing import Boxing
+from vas_tool.session.amodal_box_edits import AmodalBoxEdits
+from vas_tool.session.background_runs import BackgroundRuns
+from vas_tool.session.change_log import ChangeLog
 from vas_tool.session.jobs import LatestOnly
-from vas_tool.session.working import Working
+from vas_tool.session.prompt_edits import PromptEdits
 from vas_tool.types import Canvas, Stage
 
 PLACE = "place.json"
@@ -42,13 +44,17 @@ CANCEL_SECONDS = 30.0
 """How long undo waits for a running job to stop before it says so."""
 
 
-class Session(Boxing, Working):
+class Session:
     """One open project and the person (in one browser tab or several) at work on it."""
 
     def __init__(self, project: Project) -> None:
         """The project is closed when this raises: nobody else would let go of it."""
+        self.project = project
+        self.changes = ChangeLog(project)
+        self.amodal_boxes = AmodalBoxEdits(self.changes)
+        self.runs = BackgroundRuns(self.changes)
         try:
-            super().__init__(project)
+            self.prompts = PromptEdits(self.changes)
             self.place: dict[str, Any] = self._read_place()
             self.clock = WorkClock(project.folder, may_write=project.require_writable)
         except BaseException:
@@ -64,10 +70,9 @@ class Session(Boxing, Working):
 
     def close(self) -> None:
         """Stop what runs, keep what is finished, let go of the project."""
-        if self._job is not None:
-            self._job.cancel()
-            self._job.wait(CANCEL_SECONDS)
-        for worker in (self._refiner, self._preparer, self._measurer):
+        self.runs.stop(CANCEL_SECONDS)
+        self.prompts.close(CANCEL_SECONDS)
+        for worker in (self._preparer, self._measurer):
             worker.close()
             worker.join(CANCEL_SECONDS)  # what it writes is the project's; and a process ends badly while it computes
         self.clock.write()
@@ -80,8 +85,8 @@ class Session(Boxing, Working):
     def new_object(self, label: str | None = None) -> int:
         """An object with nothing said about it yet; gives its id."""
         with self.project.mutex:
-            thing = self._fresh(label)
-            self._edit(f"new {thing.label}", thing)
+            thing = self.project.truth.new_object(label)
+            self.changes.edit(f"new {thing.label}", thing)
         return thing.id
 
     def rename(self, object_id: int, label: str) -> None:
@@ -90,13 +95,13 @@ class Session(Boxing, Working):
         if not label:
             raise PromptError("a label needs at least one letter")
         thing = self.project.truth.object(object_id)
-        self._edit(f"rename {thing.label} to {label}", replace(thing, label=label))
+        self.changes.edit(f"rename {thing.label} to {label}", replace(thing, label=label))
 
     def delete_object(self, object_id: int) -> None:
         """Take an object out of the project; undo brings it back with all its masks."""
         thing = self.project.truth.object(object_id)
-        self._store(f"delete {thing.label}", self.project.truth.without_object(object_id))
-        self._everything_changed()
+        self.changes.store(f"delete {thing.label}", self.project.truth.without_object(object_id))
+        self.changes.everything()
 
     def accept(self, object_id: int, frame_index: int, *, accepted: bool = True) -> None:
         """Accept what an object shows on a frame: no engine replaces it from now on. Or take that back."""
@@ -105,7 +110,7 @@ class Session(Boxing, Working):
         if accepted and frame_index not in self.project.modal(object_id):
             raise PromptError(f"{thing.label} has no mask on frame {frame_index} to accept; click it or track it first")
         verb = "accept" if accepted else "reopen"
-        self._edit(f"{verb} {thing.label}, frame {frame_index}", thing.accepting(frame_index, accepted))
+        self.changes.edit(f"{verb} {thing.label}, frame {frame_index}", thing.accepting(frame_index, accepted))
 
     def mark(self, object_id: int, frame_index: int, *, needs_work: bool = True) -> None:
         """Mark a frame of an object for later: it needs work, with or without a mask. Or take that back.
@@ -116,14 +121,14 @@ class Session(Boxing, Working):
         thing = self.project.truth.object(object_id)
         verb = "mark" if needs_work else "unmark"
         what = f"{verb} {thing.label}, frame {frame_index}, as needing work"
-        self._edit(what, thing.marking(frame_index, needs_work))
+        self.changes.edit(what, thing.marking(frame_index, needs_work))
 
     def accept_all(self, object_id: int) -> int:
         """Accept every frame that has a mask and needs no look; gives how many that were."""
         thing = self.project.truth.object(object_id)
         doubtful = set(needs_look(self.project, object_id))
         fine = {f for f in self.project.modal(object_id) if f not in doubtful}
-        self._edit(f"accept {counted(len(fine), 'frame')} of {thing.label}", thing.accepting_all(fine))
+        self.changes.edit(f"accept {counted(len(fine), 'frame')} of {thing.label}", thing.accepting_all(fine))
         return len(fine)
 
     def next_look(self, frame_index: int, *, object_id: int | None = None) -> tuple[int, int, str] | None:
@@ -162,8 +167,8 @@ class Session(Boxing, Working):
         smaller = canvas.pad_left < before.pad_left or canvas.pad_top < before.pad_top
         if smaller and any(len(self.project.layers(o.id).amodal) for o in self.project.truth.objects):
             raise PromptError("a smaller work area would cut amodal masks; undo the completion first, then change it")
-        self._store(f"work area + {fraction:.0%}", replace(self.project.truth, canvas=canvas))
-        self._everything_changed()
+        self.changes.store(f"work area + {fraction:.0%}", replace(self.project.truth, canvas=canvas))
+        self.changes.everything()
 
     # --- engines --------------------------------------------------------------------------------------------------
 
@@ -180,7 +185,7 @@ class Session(Boxing, Working):
         if name != registry.AUTO:
             engines[stage] = name
         if engines != truth.engines:
-            self._store(f"{stage} engine: {name}", replace(truth, engines=engines))
+            self.changes.store(f"{stage} engine: {name}", replace(truth, engines=engines))
             self._get_ready()
 
     def set_parameter(self, stage: Stage, name: str, value: SettingValue | None) -> None:
@@ -199,8 +204,8 @@ class Session(Boxing, Working):
             known = {p.name for p in spec.parameters}
             registry.checked_settings(spec, {n: v for n, v in settings.items() if n in known})
         said = settings.get(name, "default")
-        self._store(f"{stage} {name}: {said}", truth.setting(stage, spec.name, settings))
-        self._everything_changed()
+        self.changes.store(f"{stage} {name}: {said}", truth.setting(stage, spec.name, settings))
+        self.changes.everything()
 
     # --- what is yet to be measured -------------------------------------------------------------------------------
 
@@ -213,7 +218,7 @@ class Session(Boxing, Working):
         for thing in self.project.truth.objects:
             with suppress(VasToolError):  # deleted meanwhile
                 self.project.amodal(thing.id).hidden_areas()
-            self._log(frozenset())
+            self.changes.add(frozenset())
 
     # --- undo -----------------------------------------------------------------------------------------------------
 
@@ -226,14 +231,12 @@ class Session(Boxing, Working):
         return self._travel(self.project.redo, "redid")
 
     def _travel(self, go: Callable[[], Any], verb: str) -> str | None:
-        if self._job is not None and not self._job.status.finished:
-            self._job.cancel()
-            self._job.wait(CANCEL_SECONDS)
+        self.runs.stop(CANCEL_SECONDS)
         edit = go()
         if edit is None:
             return None
-        self._note(f"{verb}: {edit.what}")
-        self._everything_changed()
+        self.changes.note(f"{verb}: {edit.what}")
+        self.changes.everything()
         return str(edit.what)
 
     # --- where the person is --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from vas_tool.engines.registry import stage_named
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
 from vas_tool.session import Session
-from vas_tool.session.prompting import stroke_of
+from vas_tool.session.prompt_edits import stroke_of
 from vas_tool.types import AmodalBox, Box, Click
 from vas_tool.ui.weight_downloads import DOWNLOADS
 
@@ -35,27 +35,27 @@ def perform(session: Session, name: str, arguments: Arguments) -> Answer:
 
 def _click(session: Session, a: Arguments) -> Answer:
     click = Click(int(a["frame"]), float(a["x"]), float(a["y"]), bool(a["positive"]))
-    return {"object": session.click(click, object_id=a["object"])}
+    return {"object": session.prompts.click(click, object_id=a["object"])}
 
 
 def _box(session: Session, a: Arguments) -> Answer:
     corners = {key: float(a[key]) for key in ("x0", "y0", "x1", "y1")}
-    return {"object": session.box(Box(int(a["frame"]), **corners), object_id=a["object"])}
+    return {"object": session.prompts.box(Box(int(a["frame"]), **corners), object_id=a["object"])}
 
 
 def _stroke(session: Session, a: Arguments) -> Answer:
     stroke = stroke_of(a["layer"], int(a["frame"]), adds=a["adds"], radius=a["radius"], points=a["points"])
-    return {"object": session.stroke(stroke, object_id=a["object"])}
+    return {"object": session.prompts.stroke(stroke, object_id=a["object"])}
 
 
 def _amodal_box(session: Session, a: Arguments) -> Answer:
     corners = {key: float(a[key]) for key in ("x0", "y0", "x1", "y1")}
-    return {"object": session.set_amodal_box(AmodalBox(int(a["frame"]), **corners), object_id=a["object"])}
+    return {"object": session.amodal_boxes.set(AmodalBox(int(a["frame"]), **corners), object_id=a["object"])}
 
 
 def _crop(session: Session, a: Arguments) -> Answer:
     given = _known(a, "margin", "keep_aspect", "span", "compare")
-    session.set_crop(replace(session.project.truth.crop, **given))
+    session.amodal_boxes.set_crop(replace(session.project.truth.crop, **given))
     return {}
 
 
@@ -103,25 +103,25 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "click": _click,
     "box": _box,
     "stroke": _stroke,
-    "remove_click": _quiet(lambda s, a: s.remove_click(int(a["object"]), int(a["index"]))),
-    "remove_box": _quiet(lambda s, a: s.remove_box(int(a["object"]), int(a["frame"]))),
+    "remove_click": _quiet(lambda s, a: s.prompts.remove_click(int(a["object"]), int(a["index"]))),
+    "remove_box": _quiet(lambda s, a: s.prompts.remove_box(int(a["object"]), int(a["frame"]))),
     "amodal_box": _amodal_box,
-    "remove_amodal_box": _quiet(lambda s, a: s.remove_amodal_box(int(a["object"]), int(a["frame"]))),
-    "end_amodal_box": _quiet(lambda s, a: s.end_amodal_box(int(a["object"]), int(a["frame"]))),
+    "remove_amodal_box": _quiet(lambda s, a: s.amodal_boxes.remove(int(a["object"]), int(a["frame"]))),
+    "end_amodal_box": _quiet(lambda s, a: s.amodal_boxes.end(int(a["object"]), int(a["frame"]))),
     "crop": _crop,
     "new_object": lambda s, a: {"object": s.new_object(a.get("label"))},
     "rename": _quiet(lambda s, a: s.rename(int(a["object"]), str(a["label"]))),
     "delete_object": _quiet(lambda s, a: s.delete_object(int(a["object"]))),
-    "track": _quiet(lambda s, a: s.start_tracking(int(a["object"]), int(a["frame"]), direction=a["direction"])),
-    "complete": _quiet(lambda s, a: s.start_completing(a["object"])),
+    "track": _quiet(lambda s, a: s.runs.track(int(a["object"]), int(a["frame"]), direction=a["direction"])),
+    "complete": _quiet(lambda s, a: s.runs.complete(a["object"])),
     "engine": _quiet(lambda s, a: s.choose_engine(str(a["stage"]), str(a["name"]))),
     "get_weights": _quiet(lambda _, a: DOWNLOADS.start(str(a["name"]))),
     "stop_weights": _quiet(lambda _, a: DOWNLOADS.stop(str(a["name"]))),
     "parameter": _quiet(lambda s, a: s.set_parameter(stage_named(str(a["stage"])), str(a["name"]), a["value"])),
-    "hypotheses": _quiet(lambda s, a: s.start_hypotheses(int(a["object"]), int(a["count"]))),
-    "pick": _quiet(lambda s, a: s.start_picking(int(a["object"]), _recipe(a), _span(a))),
-    "again": _quiet(lambda s, a: s.start_again(int(a["object"]), str(a["stage"]))),
-    "cancel": _quiet(lambda s, a: s.cancel()),
+    "hypotheses": _quiet(lambda s, a: s.runs.make_hypotheses(int(a["object"]), int(a["count"]))),
+    "pick": _quiet(lambda s, a: s.runs.choose_hypothesis(int(a["object"]), _recipe(a), _span(a))),
+    "again": _quiet(lambda s, a: s.runs.make_again(int(a["object"]), str(a["stage"]))),
+    "cancel": _quiet(lambda s, a: s.runs.cancel()),
     "undo": _quiet(lambda s, a: s.undo()),
     "redo": _quiet(lambda s, a: s.redo()),
     "accept": _quiet(lambda s, a: s.accept(int(a["object"]), int(a["frame"]), accepted=bool(a["accepted"]))),

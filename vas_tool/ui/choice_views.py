@@ -94,8 +94,8 @@ def cost_view(session: Session, object_id: int | None, count: int | None) -> Jso
     """
     try:
         if count is not None and object_id is not None:
-            return {"words": in_words(session.hypotheses_cost(object_id, count))}
-        return {"words": in_words(session.completion_cost(object_id))}
+            return {"words": in_words(session.runs.hypotheses_cost(object_id, count))}
+        return {"words": in_words(session.runs.completion_cost(object_id))}
     except (PromptError, KeyError):
         if object_id is None or object_id in {thing.id for thing in session.project.truth.objects}:
             raise

@@ -114,4 +114,11 @@ def _event_of(value: dict[str, Any]) -> str:
 
 def _signs_of(session: Session) -> Telling:
     """Return values that are cheap to read. While they are equal, the state most probably is, too."""
-    return session.version, session.saved, session.refining, session.waits, session.job, DOWNLOADS.serial
+    return (
+        session.changes.version,
+        session.changes.saved,
+        session.prompts.refining,
+        session.prompts.waits,
+        session.runs.job,
+        DOWNLOADS.serial,
+    )

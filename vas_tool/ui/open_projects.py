@@ -212,7 +212,7 @@ class OpenProjects:
                 session = self._sessions.get(folder)
                 if session is None or folder in self._tokens.values():
                     return
-                if session.job is not None and not session.job.finished:
+                if session.runs.job is not None and not session.runs.job.finished:
                     self._later(self._close_if_empty, folder)
                     return
                 del self._sessions[folder]

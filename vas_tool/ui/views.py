@@ -40,9 +40,9 @@ def state_view(session: Session, since: int | None, *, hurried: bool = False) ->
     """
     project, until = session.project, time.monotonic() + MEASURING_SECONDS
     with project.mutex, looked_once():
-        changed = None if since is None else session.changes_since(since)
+        changed = None if since is None else session.changes.since(since)
         return {
-            "version": session.version,
+            "version": session.changes.version,
             "changed": None if changed is None else sorted(changed),
             "project": _project_view(session),
             "ledger": None if since is not None else [[r.source_index, r.pts_seconds] for r in project.ledger],
@@ -50,11 +50,11 @@ def state_view(session: Session, since: int | None, *, hurried: bool = False) ->
             "objects": [_object_view(session, thing, until=until) for thing in project.truth.objects],
             "undo": project.undo_label,
             "redo": project.redo_label,
-            "saved": {"what": session.saved.what, "at": session.saved.at_seconds},
+            "saved": {"what": session.changes.saved.what, "at": session.changes.saved.at_seconds},
             "depth": _depth_spans(session),
-            "refining": session.refining,
-            "waits": session.waits,
-            "job": asdict(session.job) if session.job else None,
+            "refining": session.prompts.refining,
+            "waits": session.prompts.waits,
+            "job": asdict(session.runs.job) if session.runs.job else None,
             "engines": _engine_views(session, hurried=hurried),
         }
 
@@ -139,7 +139,7 @@ _ENGINE_VIEWS: WeakKeyDictionary[Session, tuple[Truth, tuple[int, int, int], lis
 
 def _engine_views(session: Session, *, hurried: bool) -> list[Json]:
     """One a stage; looked up again when something was done, or a second later, or, ``hurried``, another was chosen."""
-    truth, now = session.project.truth, (session.version, int(time.monotonic()), DOWNLOADS.serial)
+    truth, now = session.project.truth, (session.changes.version, int(time.monotonic()), DOWNLOADS.serial)
     kept = _ENGINE_VIEWS.get(session)
     chosen = kept is not None and (kept[0].engines, kept[0].settings) == (truth.engines, truth.settings)
     if kept is None or not (chosen if hurried else kept[0] is truth and kept[1] == now):

@@ -8,38 +8,41 @@ from vas_tool.boxes.crops import CropRule
 from vas_tool.boxes.keyframes import ended, padding_for, with_keyframe, without_keyframe
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.truth import Truth
-from vas_tool.session.desk import Desk
+from vas_tool.session.change_log import ChangeLog
 from vas_tool.types import AmodalBox, Canvas
 
 
-class Boxing(Desk):
-    """Amodal boxes and how they become crops."""
+class AmodalBoxEdits:
+    """Edits of amodal boxes, and of how they become crops."""
 
-    def set_amodal_box(self, box: AmodalBox, *, object_id: int | None = None) -> int:
+    def __init__(self, changes: ChangeLog) -> None:
+        self.changes, self.project = changes, changes.project
+
+    def set(self, box: AmodalBox, *, object_id: int | None = None) -> int:
         """A keyframe around the whole object (None: a new one), in place of an earlier one; gives the object's id.
 
         The canvas grows with a box beyond it, unless amodal masks lie on the present one.
         """
         require_frame(box.frame_index, len(self.project.clip))
         with self.project.mutex:
-            thing = self._object_or_new(object_id)
+            thing = self.project.truth.object_or_new(object_id)
             boxed = replace(thing, amodal_boxes=with_keyframe(thing.amodal_boxes, box))
             truth = self._holding(self.project.truth.with_object(boxed), box)
             grown = truth.canvas != self.project.canvas
-            self._store(f"amodal box on {thing.label}, frame {box.frame_index}", truth)
+            self.changes.store(f"amodal box on {thing.label}, frame {box.frame_index}", truth)
         if grown:
-            self._everything_changed()
+            self.changes.everything()
         return thing.id
 
-    def remove_amodal_box(self, object_id: int, frame_index: int) -> None:
+    def remove(self, object_id: int, frame_index: int) -> None:
         """Take the keyframe on a frame away. Raises PromptError where there is none."""
         with self.project.mutex:
             thing = self.project.truth.object(object_id)
             boxes = without_keyframe(thing.amodal_boxes, frame_index)
             what = f"remove amodal box of {thing.label}, frame {frame_index}"
-            self._edit(what, replace(thing, amodal_boxes=boxes))
+            self.changes.edit(what, replace(thing, amodal_boxes=boxes))
 
-    def end_amodal_box(self, object_id: int, frame_index: int) -> None:
+    def end(self, object_id: int, frame_index: int) -> None:
         """No box from this frame on, until the next keyframe: the object is not there. Frames before keep theirs.
 
         Raises PromptError when there is no box before that could end.
@@ -48,13 +51,13 @@ class Boxing(Desk):
         with self.project.mutex:
             thing = self.project.truth.object(object_id)
             what = f"no amodal box of {thing.label} from frame {frame_index} on"
-            self._edit(what, replace(thing, amodal_boxes=ended(thing.amodal_boxes, frame_index)))
+            self.changes.edit(what, replace(thing, amodal_boxes=ended(thing.amodal_boxes, frame_index)))
 
     def set_crop(self, rule: CropRule) -> None:
         """How boxes become crops from now on; masks made through other crops become stale."""
         truth = self.project.truth
         if rule != truth.crop:
-            self._store(f"crops: {rule.words}", replace(truth, crop=rule))
+            self.changes.store(f"crops: {rule.words}", replace(truth, crop=rule))
 
     def _holding(self, truth: Truth, box: AmodalBox) -> Truth:
         frame_wh = self.project.clip.size_wh

@@ -12,12 +12,11 @@ from typing import Any
 from vas_tool.engines.fair_lock import waiting_seconds
 from vas_tool.errors import EngineError, ProjectDamaged, PromptError
 from vas_tool.planning.setup import chosen_engine
-from vas_tool.project import Project
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.object_stamps import asked_on
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.project_store import answer_click
-from vas_tool.session.desk import Desk
+from vas_tool.session.change_log import ChangeLog
 from vas_tool.session.jobs import WAITING_SECONDS, LatestOnly, without_damaged
 from vas_tool.storage import Stamp
 from vas_tool.types import Box, Click, MaskLayer, Stroke
@@ -28,11 +27,11 @@ ANSWER_SECONDS = 0.05
 """Until a quick answer is on its way to the browser: the better one, begun at once, would slow it down."""
 
 
-class Prompting(Desk):
-    """What a person says about an object's masks."""
+class PromptEdits:
+    """Edits of what a person says about an object's masks, and the answers to them."""
 
-    def __init__(self, project: Project) -> None:
-        super().__init__(project)
+    def __init__(self, changes: ChangeLog) -> None:
+        self.changes, self.project = changes, changes.project
         self._refiner = LatestOnly("refine-clicks", pause_seconds=ANSWER_SECONDS)
         self._answering: set[int] = set()
         self._answer_what_was_asked()
@@ -46,6 +45,11 @@ class Prompting(Desk):
     def waits(self) -> bool:
         """Whether the answer to a click has been waiting a while for its turn: something else uses the engine."""
         return any(waiting_seconds(thread_id) >= WAITING_SECONDS for thread_id in tuple(self._answering))
+
+    def close(self, timeout_seconds: float) -> None:
+        """Forget the better masks that are not begun, and wait for the one that is."""
+        self._refiner.close()
+        self._refiner.join(timeout_seconds)
 
     def settle(self, timeout_seconds: float = 60.0) -> bool:
         """Wait for the better masks of recent clicks; False when they took longer."""
@@ -99,10 +103,10 @@ class Prompting(Desk):
         require_frame(stroke.frame_index, len(self.project.clip))
         verb = "brush" if stroke.adds else "eraser"
         with self.project.mutex:
-            thing = self._object_or_new(object_id)
+            thing = self.project.truth.object_or_new(object_id)
             painted = replace(thing, strokes=(*thing.strokes, stroke)).accepting(stroke.frame_index, False)
-            self._edit(f"{verb} on {thing.label}, frame {stroke.frame_index}", painted)
-        self._frame_changed(stroke.frame_index)
+            self.changes.edit(f"{verb} on {thing.label}, frame {stroke.frame_index}", painted)
+        self.changes.frame(stroke.frame_index)
         return thing.id
 
     def _ask(
@@ -115,12 +119,12 @@ class Prompting(Desk):
     ) -> int:
         """Store something said about a frame, answer it quickly, and refine the answer in the background."""
         with self.project.mutex:
-            thing = self._object_or_new(object_id)
+            thing = self.project.truth.object_or_new(object_id)
             start = self._tracked_start(thing, frame_index)
             asked = change(thing).accepting(frame_index, False)
             if start is not None:
                 asked = replace(asked, given=tuple(sorted({*asked.given, frame_index})))
-            edit_id = self._edit(f"{what} on {thing.label}, frame {frame_index}", asked)
+            edit_id = self.changes.edit(f"{what} on {thing.label}, frame {frame_index}", asked)
             if start is not None:
                 with self.project.under(edit_id):
                     self.project.layers(thing.id).given.put(frame_index, *start)
@@ -142,14 +146,14 @@ class Prompting(Desk):
     def _answer(self, object_id: int, frame_index: int, *, edit_id: int) -> None:
         with self._noticed():
             without_damaged(lambda: answer_click(self.project, object_id, frame_index, edit_id=edit_id, quick=True))
-        self._frame_changed(frame_index)
+        self.changes.frame(frame_index)
         if chosen_engine(self.project.truth, "segment").at_once:
             return  # asked again, it would wait for another turn and answer the same
 
         def refine() -> None:
             with suppress(PromptError), self._noticed():  # taken back before its turn came
                 if answer_click(self.project, object_id, frame_index, edit_id=edit_id):
-                    self._frame_changed(frame_index)
+                    self.changes.frame(frame_index)
 
         self._refiner.put((object_id, frame_index), refine)
 
@@ -180,7 +184,7 @@ class Prompting(Desk):
             was_tracked = start is not None and start.engine != "given"
             if not remains and was_tracked:
                 thing = replace(thing, given=tuple(f for f in thing.given if f != frame_index))
-            edit_id = self._edit(f"{what} on {thing.label}, frame {frame_index}", thing)
+            edit_id = self.changes.edit(f"{what} on {thing.label}, frame {frame_index}", thing)
             with self.project.under(edit_id):
                 if not remains and was_tracked and start is not None:
                     layers.modal.put(frame_index, layers.given[frame_index], start)
@@ -188,7 +192,7 @@ class Prompting(Desk):
                     del layers.modal[frame_index]
         if remains:
             self._answer(thing.id, frame_index, edit_id=edit_id)
-        self._frame_changed(frame_index)
+        self.changes.frame(frame_index)
 
     def _answer_what_was_asked(self) -> None:
         """After a crash between a click and its mask, or for a damaged one: make the masks that are missing.

@@ -14,19 +14,18 @@ from vas_tool.planning.setup import chosen_engine
 from vas_tool.planning.snapshot import snapshot_of
 from vas_tool.planning.spans import Direction
 from vas_tool.planning.staleness import staleness_of
-from vas_tool.project import Project
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.truth import MOST_HYPOTHESES, Pick
 from vas_tool.project_store import ProjectStore
+from vas_tool.session.change_log import ChangeLog
 from vas_tool.session.jobs import Job, JobStatus
-from vas_tool.session.prompting import Prompting
 
 
-class Working(Prompting):
-    """What takes long."""
+class BackgroundRuns:
+    """Runs of plans in the background, one at a time."""
 
-    def __init__(self, project: Project) -> None:
-        super().__init__(project)
+    def __init__(self, changes: ChangeLog) -> None:
+        self.changes, self.project = changes, changes.project
         self._job: Job | None = None
 
     @property
@@ -34,7 +33,7 @@ class Working(Prompting):
         """The job that runs, or the last one that did."""
         return self._job.now if self._job else None
 
-    def start_tracking(self, object_id: int, frame_index: int, *, direction: Direction = "both") -> JobStatus:
+    def track(self, object_id: int, frame_index: int, *, direction: Direction = "both") -> JobStatus:
         """Track an object in the background. Raises PromptError when there is nothing to start from or to do."""
         self._require_idle()
         require_frame(frame_index, len(self.project.clip))
@@ -42,24 +41,24 @@ class Working(Prompting):
         planned = self._planned(request)
         if not planned:
             raise NothingToDo("every frame there is up to date; click where a mask is wrong, then track again")
-        edit_id = self._store(f"track {self.project.truth.object(object_id).label}", None)
+        edit_id = self.changes.store(f"track {self.project.truth.object(object_id).label}", None)
         total = sum(len(span) for run in planned for span in run.spans)
         return self._start(JobStatus("track", object_id, "modal masks", total=total), lambda: planned, edit_id)
 
     # --- completion -----------------------------------------------------------------------------------------------
 
     def completion_cost(self, object_id: int | None = None) -> list[StageCost]:
-        """What ``start_completing`` would make, by stage."""
+        """What ``complete`` would make, by stage."""
         return costs_of(self._planned(Request(self._completable(object_id))))
 
-    def start_completing(self, object_id: int | None = None) -> JobStatus:
+    def complete(self, object_id: int | None = None) -> JobStatus:
         """Depth, amodal masks and content in the background, for one object or (None) for all with modal masks."""
         self._require_idle()
         ids = self._completable(object_id)
         if not ids:
             raise PromptError("nothing to complete yet; click an object and track it first")
         labels = ", ".join(self.project.truth.object(i).label for i in ids)
-        edit_id = self._store(f"complete {labels}", None)
+        edit_id = self.changes.store(f"complete {labels}", None)
         return self._start(JobStatus("complete", object_id, "depth"), lambda: self._planned(Request(ids)), edit_id)
 
     def _planned(self, request: Request) -> Plan:
@@ -69,7 +68,7 @@ class Working(Prompting):
         ids = [object_id] if object_id is not None else [o.id for o in self.project.truth.objects]
         return tuple(i for i in ids if len(self.project.modal(i)))
 
-    def start_again(self, object_id: int, stage: str) -> JobStatus:
+    def make_again(self, object_id: int, stage: str) -> JobStatus:
         """Let the engine that is chosen now replace what others made of one stage, but no accepted frame.
 
         Raises PromptError when there is nothing of the kind.
@@ -79,7 +78,7 @@ class Working(Prompting):
         thing = self.project.truth.object(object_id)
         if not staleness_of(self.project, object_id).made_by_others(again):
             raise NothingToDo(f"nothing open of {thing.label} was made by another {stage} engine than the chosen one")
-        edit_id = self._store(f"{stage} of {thing.label} again", None)
+        edit_id = self.changes.store(f"{stage} of {thing.label} again", None)
         request = Request((object_id,), (again,), again=True)
         return self._start(JobStatus("again", object_id, stage), lambda: self._planned(request), edit_id)
 
@@ -94,10 +93,10 @@ class Working(Prompting):
         return distinct_seeds(chosen_engine(self.project.truth, "amodal"), wanted)
 
     def hypotheses_cost(self, object_id: int, seeds: Sequence[int] | int) -> list[StageCost]:
-        """What ``start_hypotheses`` would make, by stage."""
+        """What ``make_hypotheses`` would make, by stage."""
         return costs_of(self._planned(self._hypotheses(object_id, self.seeds_of(seeds))))
 
-    def start_hypotheses(self, object_id: int, seeds: Sequence[int] | int) -> JobStatus:
+    def make_hypotheses(self, object_id: int, seeds: Sequence[int] | int) -> JobStatus:
         """Make several amodal masks a frame (their seeds, or how many), beside those that hold. In the background.
 
         An engine whose answers do not depend on the seed gives one. Raises PromptError when there is no modal mask.
@@ -106,14 +105,14 @@ class Working(Prompting):
         thing, wanted = self.project.truth.object(object_id), self.seeds_of(seeds)
         if not self._completable(object_id):
             raise PromptError(f"{thing.label} has no masks yet; click it and track it first")
-        edit_id = self._store(f"hypotheses of {thing.label}, seeds {', '.join(map(str, wanted))}", None)
+        edit_id = self.changes.store(f"hypotheses of {thing.label}, seeds {', '.join(map(str, wanted))}", None)
         request = self._hypotheses(object_id, wanted)
         return self._start(JobStatus("hypotheses", object_id, "depth"), lambda: self._planned(request), edit_id)
 
     def _hypotheses(self, object_id: int, seeds: tuple[int, ...]) -> Request:
         return Request((object_id,), ("depth", "amodal"), seeds=seeds)
 
-    def start_picking(self, object_id: int, recipe: Recipe, frames: range | None = None) -> JobStatus:
+    def choose_hypothesis(self, object_id: int, recipe: Recipe, frames: range | None = None) -> JobStatus:
         """Choose a hypothesis, a majority or a union for a span of frames (None: all), and lay it down there.
 
         Accepted frames stay. Frames of the span that lack a hypothesis become stale: the next completion makes it.
@@ -130,7 +129,7 @@ class Working(Prompting):
         if not choice(now, object_id, recipe, frames=span):
             raise PromptError(f"there is no hypothesis of {recipe.words} on these frames; make hypotheses first")
         where = f"frame {pick.first}" if pick.first == pick.last else f"frames {pick.first} to {pick.last}"
-        edit_id = self._edit(f"{recipe.words} for {thing.label}, {where}", thing.picking(pick))
+        edit_id = self.changes.edit(f"{recipe.words} for {thing.label}, {where}", thing.picking(pick))
         laid = choice(now, object_id, recipe, frames=[f for f in span if f not in accepted])
         total = sum(len(run.kept) for run in laid)
         return self._start(JobStatus("pick", object_id, "chosen hypothesis", total=total), lambda: laid, edit_id)
@@ -141,13 +140,19 @@ class Working(Prompting):
         """Run a plan in the background; it is made there."""
         store = ProjectStore(self.project, edit_id)
         self._job = Job(status)
-        self._job.start(lambda progress: execute(planned(), store, on_frame=self._frame_changed, progress=progress))
+        self._job.start(lambda progress: execute(planned(), store, on_frame=self.changes.frame, progress=progress))
         return status
 
     def cancel(self) -> None:
         """Stop the running job at its next step; finished frames stay."""
         if self._job is not None:
             self._job.cancel()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Stop the running job and wait until it has ended."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job.wait(timeout_seconds)
 
     def wait(self, timeout_seconds: float | None = None) -> JobStatus | None:
         """Wait for the running job to end; gives how it ended."""

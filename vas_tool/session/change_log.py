@@ -1,4 +1,4 @@
-"""What changed and what was saved: the ground under a session."""
+"""Which frames changed when, and what was saved last."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Saved:
     """Since the epoch."""
 
 
-class Desk:
-    """A project, the number of its last change, and which frames changed when. Thread-safe."""
+class ChangeLog:
+    """The changes of one session to a project: it stores every edit and notes every changed frame. Thread-safe."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -30,7 +30,7 @@ class Desk:
         self.saved = Saved("opened", time.time())
         self._changes: list[tuple[int, frozenset[int] | None]] = []
 
-    def changes_since(self, version: int) -> set[int] | None:
+    def since(self, version: int) -> set[int] | None:
         """The frames whose pictures changed after ``version``; None when any may have."""
         with self.project.mutex:
             if version > self.version or (self._changes and version < self._changes[0][0] - 1):
@@ -38,33 +38,31 @@ class Desk:
             later = [frames for number, frames in self._changes if number > version]
             return None if None in later else {f for frames in later if frames for f in frames}
 
-    def _log(self, frames: frozenset[int] | None) -> None:
+    def add(self, frames: frozenset[int] | None) -> None:
+        """Note a change of the pictures of these frames (None: of any; empty: of no picture)."""
         with self.project.mutex:
             self.version += 1
             self._changes = [*self._changes[-CHANGES_KEPT:], (self.version, frames)]
 
-    def _everything_changed(self) -> None:
-        self._log(None)
+    def everything(self) -> None:
+        """Note that any frame may have changed."""
+        self.add(None)
 
-    def _frame_changed(self, frame_index: int) -> None:
-        self._log(frozenset({frame_index}))
+    def frame(self, frame_index: int) -> None:
+        """Note that the pictures of a frame changed."""
+        self.add(frozenset({frame_index}))
 
-    def _edit(self, what: str, thing: AnnotatedObject) -> int:
-        return self._store(what, self.project.truth.with_object(thing))
+    def edit(self, what: str, thing: AnnotatedObject) -> int:
+        """Store one object as it is now, as one undoable edit; returns the edit's id."""
+        return self.store(what, self.project.truth.with_object(thing))
 
-    def _store(self, what: str, truth: Truth | None) -> int:
-        """One undoable edit, on disk when this returns; gives its id."""
+    def store(self, what: str, truth: Truth | None) -> int:
+        """Store a truth (None: as it is) as one undoable edit, on disk when this returns; returns the edit's id."""
         edit_id = self.project.edit(what, truth)
-        self._note(what)
-        self._log(frozenset())
+        self.note(what)
+        self.add(frozenset())
         return edit_id
 
-    def _note(self, what: str) -> None:
+    def note(self, what: str) -> None:
+        """Note what was saved."""
         self.saved = Saved(what, time.time())
-
-    def _object_or_new(self, object_id: int | None) -> AnnotatedObject:
-        return self._fresh(None) if object_id is None else self.project.truth.object(object_id)
-
-    def _fresh(self, label: str | None) -> AnnotatedObject:
-        number = self.project.truth.next_object_id
-        return AnnotatedObject(number, label or f"object {number}")
