@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+SCRIPTS := node_modules/.package-lock.json
 
 .PHONY: help run test wheel-test check docs clean
 
@@ -18,16 +19,17 @@ test: $(STAMP)  ## run every test
 wheel-test: $(STAMP)  ## build the wheel, install it elsewhere, and use it there
 	$(BIN)/python -m pytest tests/installed
 
-check: $(STAMP)  ## format, lint and types
+check: $(STAMP) $(SCRIPTS)  ## format, lint and types, of Python and of the page's scripts (needs Node with npm)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	node_modules/.bin/tsc
 
 docs: $(STAMP)  ## build the documentation into build/docs; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 clean:  ## remove the environment
-	rm -rf $(VENV)
+	rm -rf $(VENV) node_modules
 
 # sam2 is built from source against torch: by itself pip would fetch a second torch for that.
 $(STAMP): pyproject.toml constraints.txt
@@ -38,3 +40,8 @@ $(STAMP): pyproject.toml constraints.txt
 	SAM2_BUILD_CUDA=0 $(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation sam2
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev,docs]'
 	touch $(STAMP)
+
+# The compiler that checks the page's scripts. The page itself needs no Node: the browser runs the files as they are.
+$(SCRIPTS): package.json package-lock.json
+	npm ci --silent
+	touch $@

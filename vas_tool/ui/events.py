@@ -95,15 +95,15 @@ class _Stream:
         """Return the value that is compared with the last event's, and the event."""
         try:
             state = state_view(session, self._since)
+            said, event = _event_of({**state, "changed": None, "ledger": None}), _event_of({"state": state})
+            self._since = state["version"]
+            return said, event
         except (VasToolError, OSError) as error:
             logger.warning("the state could not be made: %s", error)
             words = told(error)
         except Exception as error:  # a broken stream would look like a lost connection
             logger.exception("the state could not be made")
             words = f"the state could not be made ({type(error).__name__}: {error}); see the log"
-        else:
-            self._since = state["version"]
-            return _event_of({**state, "changed": None, "ledger": None}), _event_of({"state": state})
         event = _event_of({"error": words})
         return event, event
 

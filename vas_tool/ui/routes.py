@@ -112,7 +112,7 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
         session = session_of(token)
         client, seq = request.get("client"), request.get("seq")
         known = isinstance(client, str) and isinstance(seq, int)
-        return repeats.once((token, client, seq) if known else (token, None, None), lambda: _answer(session, request))
+        return repeats.once((token, client, seq) if known else (token, None, None), lambda: answer_to(session, request))
 
     _tell_failures(app)
     app.include_router(router)
@@ -160,7 +160,8 @@ def _or_404(view: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         raise HTTPException(404, str(error)) from error
 
 
-def _answer(session: Session, request: dict[str, Any]) -> dict[str, Any]:
+def answer_to(session: Session, request: dict[str, Any]) -> dict[str, Any]:
+    """What ``do`` answers: what was done, or why not."""
     name, seq = str(request.get("action")), request.get("seq")
     try:
         extras = perform(session, name, request)

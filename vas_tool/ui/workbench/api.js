@@ -1,11 +1,14 @@
+// @ts-check
 // Talking to the server. What a person does is sent one POST at a time, in order, and kept until it is answered:
 // a lost connection delays it, nothing drops it.
+/** @import { Address, Answer, Args, Click, DoneAnswer, Handle, Listener, Queued, RefusedAnswer, StreamEvent } from "./types.d.ts" */
 
 const RETRY_MS = [300, 800, 1500, 3000, 5000];
 const DO_TIMEOUT_MS = 60000;
 const GATEWAY_STATUS = [502, 503, 504]; // a tunnel or proxy whose far end is away: the same as no connection
 const GONE_STATUS = [401, 404]; // another secret, or another run of the server: a reload says which
 
+/** @type {(ms: number) => Promise<void>} */
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The server knows no such session: it was restarted. */
@@ -14,19 +17,21 @@ export class GoneError extends Error {}
 /** Nobody answered. */
 export class LostError extends Error {}
 
+/** @param {string} url @param {RequestInit} options */
 async function fetchOrLost(url, options) {
-  let response;
-  try {
-    response = await fetch(url, options);
-  } catch (error) {
-    if (options?.signal?.aborted && error.name === "AbortError") throw error;
+  const response = await fetch(url, options).catch((error) => {
+    if (options.signal?.aborted && error.name === "AbortError") throw error;
     throw new LostError(`no answer from the server (${error.message})`);
-  }
+  });
   if (GATEWAY_STATUS.includes(response.status)) throw new LostError(`no answer from the server (${response.status})`);
   return response;
 }
 
-/** Throw for an answer that is none: in the server's own words, where it has some. */
+/**
+ * Throw for an answer that is none: in the server's own words, where it has some.
+ * @param {Response} response
+ * @param {string} otherwise
+ */
 async function refuse(response, otherwise) {
   if (GONE_STATUS.includes(response.status)) throw new GoneError(otherwise);
   if (response.ok) return;
@@ -34,28 +39,31 @@ async function refuse(response, otherwise) {
   throw new Error(typeof answer?.detail === "string" ? answer.detail : otherwise);
 }
 
-/** Server-sent events as they arrive: the JSON of each, null for a comment. */
+/**
+ * Server-sent events as they arrive: the JSON of each, null for a comment.
+ * @param {ReadableStream<BufferSource>} body
+ * @returns {AsyncGenerator<StreamEvent | null>}
+ */
 async function* eventsOf(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   for (let rest = ""; ; ) {
     const { value, done } = await reader.read().catch((error) => { throw new LostError(error.message); });
     if (done) return;
     const events = (rest + value).split("\n\n");
-    rest = events.pop();
+    rest = events.pop() ?? "";
     for (const event of events) yield event.startsWith("data: ") ? JSON.parse(event.slice(6)) : null;
   }
 }
 
 export class Api {
   /**
-   * @param {{token: string, base: string}} address
-   * @param {{since: () => number|null, state: (state, order: number) => void, trouble: (words: string) => void,
-   *          lost: (waiting: number) => void, back: () => void, gone: () => void, queue: () => void}} on
-   *   what to do with what comes back
+   * @param {Address} address
+   * @param {Listener} on  what to do with what comes back
    */
   constructor({ token, base }, on) {
     this.root = `${base}/api/${token}`;
     this.on = on;
+    /** @type {Queued[]} */
     this.queue = [];
     this.sending = false;
     this.seq = 0;
@@ -71,10 +79,12 @@ export class Api {
     this.queue.length = 0;
   }
 
+  /** @param {string} path */
   url(path) {
     return `${this.root}/${path}`;
   }
 
+  /** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
   async getJson(path, signal) {
     const response = await fetchOrLost(this.url(path), { signal, cache: "no-store" });
     await refuse(response, `${path}: the server answered ${response.status}`);
@@ -85,12 +95,15 @@ export class Api {
   /**
    * Hear of the state after every change, for as long as the server and the page are there; throws when it ends.
    * `heard` is called whenever the server says anything, at least every few seconds.
+   * @param {AbortSignal} signal
+   * @param {() => void} heard
    */
   async listen(signal, heard) {
     const since = this.on.since();
     const path = since === null ? "events" : `events?since=${since}`;
     const response = await fetchOrLost(this.url(path), { signal, cache: "no-store" });
     await refuse(response, `${path}: the server answered ${response.status}`);
+    if (!response.body) throw new LostError("the answer has no body");
     for await (const event of eventsOf(response.body)) {
       if (this.closed) return;
       heard();
@@ -105,6 +118,9 @@ export class Api {
    * Queue an action. `build` is called when its turn comes, so it can name an object that an earlier action makes;
    * `settle` gets the answer ({ok: true | false, …}, or null when the session is gone) before the next one is built.
    * `handle` is the object it is about, `click` the one it removes: a reload keeps them (see kept.js).
+   * @param {string} action
+   * @param {() => Args} build
+   * @param {{settle: Queued["settle"], handle?: Handle | null, click?: Click | null}} how
    */
   do(action, build, { settle, handle = null, click = null }) {
     const last = this.queue.at(-1);
@@ -134,6 +150,7 @@ export class Api {
     this.sending = false;
   }
 
+  /** @param {Queued} item @returns {Promise<Answer | null>} */
   async deliver(item) {
     const order = ++this.order;
     const body = { action: item.action, seq: ++this.seq, client: this.client, since: this.on.since(), ...item.build() };
@@ -145,7 +162,7 @@ export class Api {
           this.on.gone();
           return null;
         }
-        if (!(error instanceof LostError)) return { ok: false, error: error.message };
+        if (!(error instanceof LostError)) return { ok: false, error: error instanceof Error ? error.message : String(error) };
         this.missed();
         await sleep(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
       }
@@ -153,6 +170,7 @@ export class Api {
     return null;
   }
 
+  /** @param {{action: string}} body @param {number} order @returns {Promise<Answer>} */
   async post(body, order) {
     const response = await fetchOrLost(this.url("do"), {
       method: "POST",
@@ -161,13 +179,13 @@ export class Api {
       signal: AbortSignal.timeout(DO_TIMEOUT_MS),
     });
     await refuse(response, `“${body.action}” failed: the server answered ${response.status}. Its log says why.`);
+    /** @type {Omit<DoneAnswer, "order"> | RefusedAnswer} */
     const answer = await response.json();
     this.reached();
-    answer.order = order;
-    return answer;
+    return answer.ok ? { ...answer, order } : answer;
   }
 
-  /** Send without waiting for an answer: the page is going away. */
+  /** Send without waiting for an answer: the page is going away. @param {string} action @param {Args} args */
   farewell(action, args) {
     const body = JSON.stringify({ action, seq: ++this.seq, client: this.client, since: this.on.since(), ...args });
     fetch(this.url("do"), { method: "POST", headers: { "content-type": "application/json" }, body, keepalive: true })

@@ -1,3 +1,5 @@
+// @ts-check
+/** @import { Point } from "./types.d.ts" */
 const MAX_SCALE = 24;
 const MARGIN = 8; // css pixels kept free around the picture when it is fitted
 const KEEP = 60; // css pixels of the picture that can never be pushed off the stage
@@ -8,16 +10,21 @@ export class Camera {
     this.view = { width: 1, height: 1 };
     this.area = { left: 0, top: 0, width: 1, height: 1 };
     this.fitted = true;
+    this.scale = 1;
+    this.x = 0;
+    this.y = 0;
     this.fit();
   }
 
-  /** @param {{left, top, width, height}} area  the project's canvas in frame pixels */
+  /** @param {{left: number, top: number, width: number, height: number}} area  the project's canvas in frame pixels */
   setArea(area) {
-    const same = ["left", "top", "width", "height"].every((side) => this.area[side] === area[side]);
+    const { left, top, width, height } = this.area;
+    const same = left === area.left && top === area.top && width === area.width && height === area.height;
     this.area = area;
     if (!same) this.fit();
   }
 
+  /** @param {number} width @param {number} height */
   setView(width, height) {
     this.view = { width, height };
     if (this.fitted) this.fit();
@@ -37,7 +44,7 @@ export class Camera {
     this.y = (this.view.height - this.area.height * this.scale) / 2 - this.area.top * this.scale;
   }
 
-  /** Zoom so that what is at the screen point stays there. */
+  /** Zoom so that what is at the screen point stays there. @param {Point} point @param {number} factor */
   zoomAt(point, factor) {
     const scale = Math.min(MAX_SCALE, Math.max(this.fitScale / 2, this.scale * factor));
     const ratio = scale / this.scale;
@@ -48,10 +55,12 @@ export class Camera {
     this.keepInSight();
   }
 
+  /** @param {number} factor */
   zoom(factor) {
     this.zoomAt({ x: this.view.width / 2, y: this.view.height / 2 }, factor);
   }
 
+  /** @param {number} dx @param {number} dy */
   pan(dx, dy) {
     this.x += dx;
     this.y += dy;
@@ -62,15 +71,18 @@ export class Camera {
   keepInSight() {
     const left = this.area.left * this.scale;
     const top = this.area.top * this.scale;
+    /** @type {(value: number, low: number, high: number) => number} */
     const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
     this.x = clamp(this.x, KEEP - this.area.width * this.scale - left, this.view.width - KEEP - left);
     this.y = clamp(this.y, KEEP - this.area.height * this.scale - top, this.view.height - KEEP - top);
   }
 
+  /** @param {Point} point */
   toClip({ x, y }) {
     return { x: (x - this.x) / this.scale, y: (y - this.y) / this.scale };
   }
 
+  /** @param {Point} point */
   toScreen({ x, y }) {
     return { x: x * this.scale + this.x, y: y * this.scale + this.y };
   }

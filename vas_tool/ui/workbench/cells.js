@@ -1,6 +1,9 @@
+// @ts-check
 // The signs of one timeline row. Each state has its own shape, so that colour is never needed to read it.
+import { penOf } from "./elements.js";
 import { BIT } from "./store.js";
 import { cssOf } from "./colours.js";
+/** @import { Column, Point } from "./types.d.ts" */
 
 export const ROW_HEIGHT = 26;
 const MODAL = { top: 9, height: 7 };
@@ -10,8 +13,14 @@ const MARK_TOP = 1; // check and triangle stand above the bars
 const MARK = 6;
 const CHECK_FROM = 9; // css pixels of a cell from which each accepted frame has its own check
 
-/** Merge frames into columns when there are more frames than pixels: [{from, to (exclusive), any, all}]. */
+/**
+ * Merge frames into columns when there are more frames than pixels: [{from, to (exclusive), any, all}].
+ * @param {Uint8Array} bits
+ * @param {{count: number, width: number}} room
+ * @returns {Column[]}
+ */
 export function columnsOf(bits, { count, width }) {
+  /** @type {Column[]} */
   const columns = [];
   const number = Math.min(count, Math.max(1, Math.floor(width)));
   for (let c = 0; c < number; c++) {
@@ -28,26 +37,40 @@ export function columnsOf(bits, { count, width }) {
   return columns;
 }
 
-/** Stretches of columns for which test(column) holds, as [fromFrame, toFrame]. */
+/**
+ * Stretches of columns for which test(column) holds, as [fromFrame, toFrame].
+ * @param {Column[]} columns
+ * @param {Test} test
+ */
 function spans(columns, test) {
+  /** @type {[number, number][]} */
   const found = [];
+  /** @type {[number, number] | null} */
   let open = null;
   for (const column of columns) {
     if (!test(column)) open = null;
     else if (open) open[1] = column.to;
-    else found.push((open = [column.from, column.to]));
+    else {
+      open = [column.from, column.to];
+      found.push(open);
+    }
   }
   return found;
 }
 
-let hatches = null;
+/** @type {Map<string, CanvasPattern | string>} */
+const hatches = new Map();
 
-/** Diagonal patterns, made once for each look. */
+/**
+ * Diagonal patterns, made once for each look.
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} kind  a colour, or "stale"
+ */
 function hatch(context, kind) {
-  hatches ??= {};
-  if (hatches[kind]) return hatches[kind];
+  const known = hatches.get(kind);
+  if (known) return known;
   const tile = new OffscreenCanvas(6, 6);
-  const pen = tile.getContext("2d");
+  const pen = penOf(tile);
   pen.strokeStyle = kind === "stale" ? "#14171c" : kind;
   pen.lineWidth = kind === "stale" ? 2.2 : 1.8;
   for (const shift of [-6, 0, 6]) {
@@ -56,14 +79,22 @@ function hatch(context, kind) {
     pen.lineTo(shift + 6, 0);
     pen.stroke();
   }
-  hatches[kind] = context.createPattern(tile, "repeat");
-  return hatches[kind];
+  const pattern = context.createPattern(tile, "repeat") ?? kind;
+  hatches.set(kind, pattern);
+  return pattern;
 }
 
-/** Draw a row's states. `place(frame)` gives the x of a frame's left edge. */
+/**
+ * A row on its canvas: `place(frame)` gives the x of a frame's left edge.
+ * @typedef {{columns: Column[], place: (frame: number) => number, top: number}} Row
+ * @typedef {(column: Column) => boolean} Test
+ */
+
+/** Draw a row's states. @param {CanvasRenderingContext2D} context @param {Row & {id: number}} row */
 export function drawRow(context, { columns, place, top, id }) {
   const cell = place(1) - place(0);
   const colour = cssOf(id);
+  /** @type {(test: Test, place: {top: number, height: number}, style: string | CanvasPattern) => void} */
   const bar = (test, { top: offset, height }, style) => {
     context.fillStyle = style;
     for (const [from, to] of spans(columns, test)) {
@@ -72,18 +103,23 @@ export function drawRow(context, { columns, place, top, id }) {
       context.fillRect(x, top + offset, Math.max(1, place(to) - x), height);
     }
   };
-  bar(({ any }) => any & BIT.modal, MODAL, cssOf(id, 0.55));
-  bar(({ all }) => all & BIT.modal, MODAL, colour);
-  bar(({ any }) => any & BIT.amodal && !(any & BIT.occluded), { top: AMODAL.top + 1, height: 2 }, colour);
-  bar(({ any }) => any & BIT.occluded, { top: AMODAL.top - 1, height: AMODAL.height + 2 }, hatch(context, colour));
-  bar(({ any }) => any & BIT.stale, { top: MODAL.top - 1, height: 15 }, hatch(context, "stale"));
+  bar(({ any }) => Boolean(any & BIT.modal), MODAL, cssOf(id, 0.55));
+  bar(({ all }) => Boolean(all & BIT.modal), MODAL, colour);
+  bar(({ any }) => Boolean(any & BIT.amodal) && !(any & BIT.occluded), { top: AMODAL.top + 1, height: 2 }, colour);
+  bar(({ any }) => Boolean(any & BIT.occluded), { top: AMODAL.top - 1, height: AMODAL.height + 2 }, hatch(context, colour));
+  bar(({ any }) => Boolean(any & BIT.stale), { top: MODAL.top - 1, height: 15 }, hatch(context, "stale"));
   if (cell >= 6) drawGaps(context, { columns, place, top });
   drawMarks(context, { columns, place, top, cell });
 }
 
-/** How far hypotheses differ (a byte a frame, see Store.differ), as a line at the foot of the row: higher is more. */
+/**
+ * How far hypotheses differ (a byte a frame, see Store.differ), as a line at the foot of the row: higher is more.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Row & {levels: Uint8Array | undefined}} row
+ */
 export function drawDiffer(context, { levels, columns, place, top }) {
-  for (const { from, to } of levels ? columns : []) {
+  if (!levels) return;
+  for (const { from, to } of columns) {
     const part = (Math.max(...levels.subarray(from, to)) - 1) / 254;
     if (part <= 0) continue;
     const height = DIFFER.lowest + (DIFFER.highest - DIFFER.lowest) * part;
@@ -92,12 +128,15 @@ export function drawDiffer(context, { levels, columns, place, top }) {
   }
 }
 
+/** @param {CanvasRenderingContext2D} context @param {Row} row */
 function drawGaps(context, { columns, place, top }) {
   context.fillStyle = "#171a20";
   for (const { from } of columns) context.fillRect(Math.round(place(from)) - 0.5, top + MODAL.top, 1, MODAL.height);
 }
 
+/** @param {CanvasRenderingContext2D} context @param {Row & {cell: number}} row */
 function drawMarks(context, { columns, place, top, cell }) {
+  /** @param {Column} column */
   const middle = ({ from, to }) => (place(from) + place(to)) / 2;
   for (const column of columns) {
     if (column.any & BIT.prompted) diamond(context, { x: middle(column), y: top + MODAL.top + MODAL.height / 2 });
@@ -114,9 +153,13 @@ function drawMarks(context, { columns, place, top, cell }) {
   }
 }
 
-/** Cells too narrow for a check each: one line over the stretch, a check at its start. */
+/**
+ * Cells too narrow for a check each: one line over the stretch, a check at its start.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Row} row
+ */
 function drawAcceptedSpans(context, { columns, place, top }) {
-  for (const [from, to] of spans(columns, ({ all }) => all & BIT.accepted)) {
+  for (const [from, to] of spans(columns, ({ all }) => Boolean(all & BIT.accepted))) {
     const [x0, x1] = [place(from), place(to)];
     context.fillStyle = "#e8ecf2";
     context.fillRect(x0, top + 6, Math.max(1, x1 - x0), 1.5);
@@ -124,6 +167,7 @@ function drawAcceptedSpans(context, { columns, place, top }) {
   }
 }
 
+/** @param {CanvasRenderingContext2D} context @param {Point} at */
 function diamond(context, { x, y }) {
   context.beginPath();
   context.moveTo(x, y - 5.5);
@@ -138,6 +182,7 @@ function diamond(context, { x, y }) {
   context.stroke();
 }
 
+/** @param {CanvasRenderingContext2D} context @param {Point} at */
 function check(context, { x, y }) {
   context.beginPath();
   context.moveTo(x - 3, y + 3.5);
@@ -148,6 +193,7 @@ function check(context, { x, y }) {
   context.stroke();
 }
 
+/** @param {CanvasRenderingContext2D} context @param {Point} at */
 function triangle(context, { x, y }) {
   context.beginPath();
   context.moveTo(x, y);
@@ -160,7 +206,10 @@ function triangle(context, { x, y }) {
   context.fillRect(x - 0.6, y + 2.4, 1.2, 2.4);
 }
 
-/** The signs with their words, for the foot of the page and the help. */
+/**
+ * The signs with their words, for the foot of the page and the help: word, bits, how far hypotheses differ.
+ * @type {[string, number, number?][]}
+ */
 const SIGNS = [
   ["click", BIT.prompted | BIT.modal],
   ["modal", BIT.modal],
@@ -172,15 +221,18 @@ const SIGNS = [
   ["hypotheses differ", BIT.modal | BIT.amodal, 160],
 ];
 
+/** @param {number} frame */
+const atTwenty = (frame) => 20 * frame;
+
 /** A legend made with the same pen as the timeline. */
 export function makeLegend() {
   const legend = Object.assign(document.createElement("span"), { className: "vas-signs" });
   const ratio = window.devicePixelRatio || 1;
   for (const [word, bits, level = 0] of SIGNS) {
     const canvas = Object.assign(document.createElement("canvas"), { width: 20 * ratio, height: ROW_HEIGHT * ratio });
-    const context = canvas.getContext("2d");
+    const context = penOf(canvas);
     context.scale(ratio, ratio);
-    const row = { columns: [{ from: 0, to: 1, any: bits, all: bits }], place: (frame) => 20 * frame, top: 0, id: 2 };
+    const row = { columns: [{ from: 0, to: 1, any: bits, all: bits }], place: atTwenty, top: 0, id: 2 };
     drawRow(context, row);
     if (level) drawDiffer(context, { ...row, levels: Uint8Array.of(level) });
     const item = document.createElement("span");

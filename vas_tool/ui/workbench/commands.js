@@ -1,14 +1,18 @@
+// @ts-check
 // Everything a key or a button can do: one table for the keys, the buttons, their tooltips and the help page.
 // keys are as keys.js names them; `when` says whether the command can act now; `on` whether it is switched on.
 import { keyframesOf } from "./amodal_box.js";
 import { isBox } from "./boxes.js";
-import { BIT, LAYERS } from "./store.js";
+import { BIT, BRUSH_RANGE, LAYERS } from "./store.js";
+/** @import { App, Command, CommandLine, LayerName, Tool } from "./types.d.ts" */
+/** @import { Store } from "./store.js" */
 
 const ZOOM_STEP = 1.25;
 const BRUSH_STEP = 1.2;
-const BRUSH_RANGE = [1, 400]; // clip pixels
 
+/** @type {Record<LayerName, string>} */
 const LAYER_KEYS = { modal: "q", hidden: "w", content: "c", depth: "d", differ: "y", others: "x" };
+/** @type {Record<LayerName, [string, string]>} name, what it shows */
 export const LAYER_WORDS = {
   modal: ["Modal mask", "what is seen of the object"],
   hidden: ["Hidden part", "amodal mask where the modal mask is not"],
@@ -18,7 +22,7 @@ export const LAYER_WORDS = {
   others: ["Other objects", "masks of the objects not chosen"],
 };
 
-/** @param {{store, actions, view, tools, dialog: {toggle: () => void}}} app */
+/** @param {App} app @returns {Record<string, Command>} */
 export function makeCommands(app) {
   return Object.fromEntries(
     [...moving(app), ...working(app), ...reviewing(app), ...tooling(app), ...looking(app)].map((command) => [
@@ -28,11 +32,14 @@ export function makeCommands(app) {
   );
 }
 
+/** @param {App} app @returns {CommandLine[]} */
 function moving({ store, actions }) {
+  /** @param {number} frames */
   const step = (frames) => () => actions.go(store.frame + frames);
-  const second = () => Math.max(1, Math.round(store.project.fps));
+  const second = () => Math.max(1, Math.round(store.project?.fps ?? 1));
   const before = () => store.frame > 0;
   const after = () => store.frame < store.frameCount - 1;
+  /** @param {number} sign */
   const jump = (sign) => () => actions.go(store.frame + sign * second());
   return [
     { name: "previous", repeats: true, keys: ["ArrowLeft"], label: "Step one frame back", run: step(-1), when: before },
@@ -48,6 +55,7 @@ function moving({ store, actions }) {
   ];
 }
 
+/** @param {App} app @returns {CommandLine[]} */
 function working({ store, actions, tools, tray, status }) {
   const free = () => !store.jobRuns && !store.pending.some((item) => item.kind === "job");
   const canTrack = () => free() && Boolean(store.chosenObject) && hasSomething(store, store.chosen.id);
@@ -55,6 +63,7 @@ function working({ store, actions, tools, tray, status }) {
   const canCompleteAll = () => free() && (store.state?.objects ?? []).some(({ id }) => store.anyBits(id, BIT.modal));
   const canUndo = () => Boolean(store.state?.undo || store.waiting); // what is on its way can be undone too
   const canRedo = () => Boolean(store.state?.redo);
+  /** @param {"forward" | "backward" | "both"} direction */
   const track = (direction) => () => actions.track(direction);
   return [
     { name: "track-forward", keys: ["f"], label: "Track forwards from this frame", run: track("forward"), when: canTrack },
@@ -81,27 +90,31 @@ function working({ store, actions, tools, tray, status }) {
   ];
 }
 
+/** @param {Pick<App, "store" | "actions" | "tools" | "status">} app */
 function cancel({ store, actions, tools, status }) {
   if (tools.cancel()) return;
   status.clearAlert();
   if (store.jobRuns) actions.cancelJob();
 }
 
+/** @param {Store} store @param {number | null} id */
 function hasSomething(store, id) {
-  const { clicks, boxes, strokes } = store.object(id);
+  const { clicks = [], boxes = [], strokes = [] } = store.object(id) ?? {};
   return clicks.length + boxes.length + strokes.length > 0 || store.anyBits(id, BIT.modal);
 }
 
+/** @param {App} app @returns {CommandLine[]} */
 function reviewing({ store, actions, tools, view }) {
   const hereMasked = () => Boolean(store.frameBits(store.chosen.id, store.frame) & (BIT.modal | BIT.amodal));
   const accepted = () => Boolean(store.frameBits(store.chosen.id, store.frame) & BIT.accepted);
   const marked = () => store.chosenObject?.needs_work.includes(store.frame) ?? false;
   const several = () => (store.state?.objects.length ?? 0) > 1;
   // By place in the list: numbers of objects are never given twice, so they soon have two digits.
+  /** @param {number} index */
   const inRow = (index) => store.state?.objects[index];
   const digits = Array.from({ length: 9 }, (_, index) => ({
     name: `object-${index + 1}`, keys: [String(index + 1)], label: `Choose the object in row ${index + 1}`,
-    run: () => actions.choose({ id: inRow(index).id }), when: () => Boolean(inRow(index)),
+    run: () => actions.choose({ id: inRow(index)?.id ?? null }), when: () => Boolean(inRow(index)),
   }));
   return [
     {
@@ -137,49 +150,62 @@ function reviewing({ store, actions, tools, view }) {
   ];
 }
 
-/** The next object of the list, or the one before; from the last to the first. */
+/**
+ * The next object of the list, or the one before; from the last to the first.
+ * @param {Pick<App, "store" | "actions">} app
+ * @param {1 | -1} step
+ */
 function chooseNext({ store, actions }, step) {
-  const ids = store.state.objects.map(({ id }) => id);
-  const place = ids.indexOf(store.chosen.id);
+  const ids = (store.state?.objects ?? []).map(({ id }) => id);
+  const place = ids.findIndex((id) => id === store.chosen.id);
   actions.choose({ id: ids[place < 0 ? 0 : (place + step + ids.length) % ids.length] });
 }
 
+/** @param {Pick<App, "store" | "view" | "actions">} app */
 function removeHovered({ store, view, actions }) {
-  const { hotDot, hotBox } = view.pointer;
+  const { shown, pointer: { hotDot, hotBox } } = view;
+  if (shown === null) return true;
   if (store.tool === "amodal" && keyframesOf(store).length) {
-    if (keyframesOf(store).some((box) => box.frame === view.shown)) actions.boxes.remove(view.shown);
+    if (keyframesOf(store).some((box) => box.frame === shown)) actions.boxes.remove(shown);
     return true; // never the object with its boxes
   }
   if (hotDot) actions.removeClick(hotDot);
-  else if (hotBox) actions.removeBox(view.shown);
+  else if (hotBox) actions.removeBox(shown);
   return Boolean(hotDot || hotBox);
 }
 
-/** What the chosen object's keyframes say on the shown frame. */
+/**
+ * What the chosen object's keyframes say on the shown frame.
+ * @param {Pick<App, "store" | "view" | "actions">} app
+ * @returns {CommandLine}
+ */
 function boxEnds({ store, actions, view }) {
   const isEnd = () => keyframesOf(store).some((keyframe) => keyframe.frame === view.shown && !isBox(keyframe));
-  const canEnd = () => isBox(keyframesOf(store).filter(({ frame }) => frame < view.shown).sort((a, b) => a.frame - b.frame).at(-1) ?? {});
+  const canEnd = () => {
+    const before = keyframesOf(store).filter(({ frame }) => frame < (view.shown ?? 0)).sort((a, b) => a.frame - b.frame).at(-1);
+    return before !== undefined && isBox(before);
+  };
   return {
     name: "box-end", keys: ["k"], label: "No amodal box from this frame on: the object is not there",
-    run: () => actions.boxes.end(view.shown, isEnd()), on: isEnd,
+    run: () => actions.boxes.end(view.shown ?? 0, isEnd()), on: isEnd,
     when: () => Boolean(store.chosenObject) && view.shown !== null && (isEnd() || canEnd()),
   };
 }
 
+/** @param {App} app @returns {CommandLine[]} */
 function tooling({ store, actions, tools, view }) {
+  /** @type {(name: Tool, key: string, label: string) => CommandLine} */
   const tool = (name, key, label) => ({
     name: `tool-${name}`, keys: [key], label, on: () => store.tool === name,
-    run: () => { actions.setTool(name); tools.hover(); },
+    run: () => { store.setTool(name); tools.hover(); },
   });
+  /** @param {number} factor */
   const size = (factor) => () => {
-    const wanted = store.radius * factor;
-    store.radius = Math.round(Math.min(Math.max(wanted, BRUSH_RANGE[0]), BRUSH_RANGE[1]) * 10) / 10;
-    store.touch("tool");
+    store.scaleBrush(factor);
     tools.hover();
   };
   const otherLayer = () => {
-    store.paintLayer = store.paintLayer === "modal" ? "amodal" : "modal";
-    store.touch("tool");
+    store.togglePaintLayer();
     tools.hover();
   };
   return [
@@ -190,7 +216,7 @@ function tooling({ store, actions, tools, view }) {
     boxEnds({ store, actions, view }),
     {
       name: "crop-large", keys: ["z"], label: "The crop larger, or small again",
-      run: () => { store.cropIsLarge = !store.cropIsLarge; store.touch("tool"); }, on: () => store.cropIsLarge,
+      run: () => store.toggleCropSize(), on: () => store.cropIsLarge,
     },
     tool("hand", "g", "Hand: moves the view"),
     {
@@ -208,15 +234,13 @@ function tooling({ store, actions, tools, view }) {
   ];
 }
 
+/** @param {App} app @returns {CommandLine[]} */
 function looking({ store, actions, view, dialog }) {
+  /** @param {() => void} change */
   const zoom = (change) => () => {
     change();
     actions.viewMoved();
     view.request();
-  };
-  const hideAll = () => {
-    store.hideAll = !store.hideAll;
-    store.touch("layers");
   };
   const layers = LAYERS.map((name) => ({
     name: `layer-${name}`, keys: [LAYER_KEYS[name]], label: `${LAYER_WORDS[name][0]} on or off`,
@@ -224,7 +248,7 @@ function looking({ store, actions, view, dialog }) {
   }));
   return [
     ...layers,
-    { name: "hide-all", keys: ["h"], label: "Hide everything drawn over the picture", run: hideAll, on: () => store.hideAll },
+    { name: "hide-all", keys: ["h"], label: "Hide everything drawn over the picture", run: () => store.toggleAll(), on: () => store.hideAll },
     { name: "zoom-in", repeats: true, keys: ["+", "="], label: "Zoom in", run: zoom(() => view.camera.zoom(ZOOM_STEP)) },
     { name: "zoom-out", repeats: true, keys: ["-"], label: "Zoom out", run: zoom(() => view.camera.zoom(1 / ZOOM_STEP)) },
     { name: "zoom-fit", keys: ["0"], label: "Fit the picture", run: zoom(() => view.camera.fit()) },

@@ -1,7 +1,11 @@
+// @ts-check
 // One project's line to the server: hears of the state whenever it changes, and says so when nobody speaks any more.
 import { Api, GoneError, LostError } from "./api.js";
 import { plural } from "./hint.js";
 import { keep } from "./kept.js";
+/** @import { Address, Listener, State } from "./types.d.ts" */
+/** @import { StatusLines } from "./status.js" */
+/** @import { Store } from "./store.js" */
 
 const LOST_MS = [1000, 1500, 2500, 4000, 6000]; // a server that is down is asked less and less often
 const BROKEN_MS = 1000; // after an answer that is none
@@ -12,17 +16,33 @@ const RELOAD_MARK = "vas-reloaded"; // sessionStorage: the page was reloaded bec
 
 export class Connection {
   /**
-   * @param {{root, store, status, onState: (first: boolean) => void, onLine: (isThere: boolean) => void}} parts
-   *   onState is told of each newer state, onLine when the line is lost and when it is back
+   * @param {object} parts
+   * @param {HTMLElement} parts.root
+   * @param {Store} parts.store
+   * @param {StatusLines} parts.status
+   * @param {(first: boolean) => void} parts.onState  told of each newer state
+   * @param {() => void} parts.onLine  told when the line is lost and when it is back
    */
   constructor({ root, store, status, onState, onLine }) {
-    Object.assign(this, { root, store, status, onState, onLine, api: null, timer: 0, quiet: 0, stream: null, spoke: false });
+    this.root = root;
+    this.store = store;
+    this.status = status;
+    this.onState = onState;
+    this.onLine = onLine;
+    /** @type {Api | null} */
+    this.api = null;
+    /** @type {AbortController | null} what ends the stream that is listened to */
+    this.stream = null;
+    this.spoke = false; // has that stream said anything?
+    this.timer = 0;
+    this.quiet = 0;
     window.addEventListener("pagehide", () => this.api?.isLost && keep({ store, queue: this.api.queue }));
     document.addEventListener("visibilitychange", () => !document.hidden && this.api?.isLost && this.listenIn(0));
   }
 
-  /** Open a line; returns its Api. */
+  /** Open a line; returns its Api. @param {Address} address */
   open(address) {
+    /** @type {Api} */
     const api = new Api(address, this.answersOf(() => this.api === api));
     this.api = api;
     this.listenIn(0);
@@ -36,9 +56,14 @@ export class Connection {
     this.status.lost(null);
   }
 
-  /** What the Api reports back; nothing of a project that is no longer open. */
+  /**
+   * What the Api reports back; nothing of a project that is no longer open.
+   * @param {() => boolean} isCurrent
+   * @returns {Listener}
+   */
   answersOf(isCurrent) {
-    const guarded = (act) => (...values) => isCurrent() && act(...values);
+    /** @type {<Values extends unknown[]>(act: (...values: Values) => void) => (...values: Values) => void} */
+    const guarded = (act) => (...values) => void (isCurrent() && act(...values));
     return {
       since: () => this.store.version,
       state: guarded((state, order) => this.takeState(state, order)),
@@ -51,11 +76,13 @@ export class Connection {
   }
 
   queueChanged() {
-    this.store.waiting = this.api.waiting;
+    if (!this.api) return;
+    this.store.setWaiting(this.api.waiting);
     if (this.api.isLost) this.tellLost(this.store.waiting);
     this.status.renderSaved();
   }
 
+  /** @param {State} state @param {number} order */
   takeState(state, order) {
     const first = this.store.state === null;
     if (!this.store.apply(state, order)) return;
@@ -64,21 +91,24 @@ export class Connection {
     this.onState(first);
   }
 
+  /** @param {number} waiting */
   tellLost(waiting) {
     const kept = waiting ? ` ${plural(waiting, "change")} ${waiting === 1 ? "waits" : "wait"} here and will be sent when it is back.` : "";
     this.status.lost(`Connection lost. Trying again…${kept}`);
   }
 
+  /** @param {number} waiting */
   lineLost(waiting) {
     this.tellLost(waiting);
-    this.listenIn(LOST_MS[Math.min(this.api.misses, LOST_MS.length) - 1]);
-    if (this.api.misses === 1) this.onLine(false);
+    const misses = this.api?.misses ?? 1;
+    this.listenIn(LOST_MS[Math.min(misses, LOST_MS.length) - 1]);
+    if (misses === 1) this.onLine();
   }
 
   lineBack() {
     this.status.lost(null);
     if (!this.stream) this.listenIn(0);
-    this.onLine(true);
+    this.onLine();
   }
 
   /** The server no longer knows this session: reload once, which opens the same project again. */
@@ -90,7 +120,7 @@ export class Connection {
       return;
     }
     sessionStorage.setItem(RELOAD_MARK, "yes");
-    keep({ store: this.store, queue: this.api.queue });
+    if (this.api) keep({ store: this.store, queue: this.api.queue });
     this.close();
     this.status.say("The server was restarted. Reloading the page…", { calm: true });
     setTimeout(() => location.reload(), RELOAD_AFTER_MS);
@@ -103,12 +133,14 @@ export class Connection {
     this.stream = null;
   }
 
-  /** Listen after `ms`, in place of what is listened to now. */
+  /** Listen after `ms`, in place of what is listened to now. @param {number} ms */
   listenIn(ms) {
     this.stopListening();
-    if (this.api) this.timer = setTimeout(() => this.listen(this.api), ms);
+    const { api } = this;
+    if (api) this.timer = setTimeout(() => this.listen(api), ms);
   }
 
+  /** @param {Api} api */
   async listen(api) {
     if (api !== this.api || !this.root.isConnected) return;
     const stream = new AbortController();
@@ -125,27 +157,30 @@ export class Connection {
     }
   }
 
-  /** From now on the server may be silent for a while, not longer. */
+  /** From now on the server may be silent for a while, not longer. @param {AbortController} stream */
   waitForWord(stream) {
     clearTimeout(this.quiet);
     this.quiet = setTimeout(() => stream === this.stream && this.failed(new LostError("nothing was heard")), QUIET_MS);
   }
 
+  /** @param {unknown} error */
   failed(error) {
     const { spoke } = this;
     this.stopListening();
     if (error instanceof GoneError) return this.gone();
-    if (error instanceof LostError) return spoke ? this.listenIn(AGAIN_MS) : this.api.missed();
-    this.status.say(error.message);
+    if (error instanceof LostError) return spoke ? this.listenIn(AGAIN_MS) : this.api?.missed();
+    this.status.say(String(error instanceof Error ? error.message : error));
     return this.listenIn(BROKEN_MS);
   }
 
-  /** A picture or mask did not come. */
+  /** A picture or mask did not come. @param {unknown} error */
   loadFailed(error) {
-    if (!this.api) return undefined;
-    if (error instanceof LostError) return this.api.isLost || this.api.missed(); // several fail at once: one miss
-    this.status.say(error.message);
+    if (!this.api) return;
+    if (error instanceof LostError) {
+      if (!this.api.isLost) this.api.missed(); // several fail at once: one miss
+      return;
+    }
+    this.status.say(error instanceof Error ? error.message : String(error));
     if (error instanceof GoneError) this.listenIn(0); // tells whether it is this picture or the whole session
-    return undefined;
   }
 }

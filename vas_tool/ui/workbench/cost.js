@@ -1,12 +1,21 @@
+// @ts-check
 // What completing the chosen object would cost, told before anybody starts it.
+
+import { found } from "./elements.js";
+/** @import { CostAnswer } from "./types.d.ts" */
+/** @import { Api } from "./api.js" */
+/** @import { Store } from "./store.js" */
 
 const AFTER_MS = 500; // a person who clicks on does not ask yet
 
 export class CostLine {
+  /** @param {{root: HTMLElement, store: Store}} parts */
   constructor({ root, store }) {
-    Object.assign(this, { store });
-    this.line = root.querySelector('[data-testid="cost"]');
+    this.store = store;
+    this.line = found(root, '[data-testid="cost"]', HTMLElement);
+    /** @type {Api | null} */
     this.api = null;
+    this.timer = 0;
     this.asked = "";
     this.words = "";
   }
@@ -20,9 +29,9 @@ export class CostLine {
     const { store } = this;
     const { id } = store.chosen;
     const key = `${id}/${store.version}`;
-    const idle = this.api && store.chosenObject && !store.jobRuns;
+    const idle = Boolean(this.api && store.chosenObject && !store.jobRuns);
     if (store.jobRuns) this.clear(); // what was to be made is made when it ends
-    if (idle && key !== this.asked) {
+    if (idle && id !== null && key !== this.asked) {
       this.asked = key;
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.ask(id, key), AFTER_MS);
@@ -31,11 +40,13 @@ export class CostLine {
     if (this.line.textContent !== shown) this.line.textContent = shown;
   }
 
+  /** @param {number} id @param {string} key */
   async ask(id, key) {
     const { store } = this;
     // What waits may delete the object or start what was to be told of: then it is asked for anew when that is done.
-    if (store.waiting || !store.object(id) || this.api?.isLost !== false) return void (this.asked = "");
+    if (store.waiting || !store.object(id) || !this.api || this.api.isLost) return void (this.asked = "");
     try {
+      /** @type {CostAnswer} */
       const { words } = await this.api.getJson(`cost?object_id=${id}`);
       if (key !== this.asked) return;
       this.words = words;

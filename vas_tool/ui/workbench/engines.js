@@ -1,12 +1,21 @@
+// @ts-check
 // Which engine makes each stage: what runs, what there is to choose from, what it costs, and what others have made.
-import { make } from "./elements.js";
+import { found, make, partOf } from "./elements.js";
 import { plural } from "./hint.js";
 import { Offers } from "./offers.js";
+/** @import { EngineView, Stage } from "./types.d.ts" */
+/** @import { Actions } from "./actions.js" */
+/** @import { Store } from "./store.js" */
 
-const STAGE_WORDS = { segment: "Modal masks", depth: "Depth", amodal: "Amodal masks", content: "Content" };
+/** @type {Record<Stage, string>} */
+export const STAGE_WORDS = { segment: "Modal masks", depth: "Depth", amodal: "Amodal masks", content: "Content" };
 const FROM_NOW_ON = "auto takes the best engine that is present. A change counts for what is made from now on; what is made stays as it is.";
 
-/** "12 frames of car were made by builtin, 3 by sam2.1-tiny-fast." */
+/**
+ * "12 frames of car were made by builtin, 3 by sam2.1-tiny-fast."
+ * @param {string} label
+ * @param {Record<string, number>} counts
+ */
 function madeBy(label, counts) {
   const [[engine, number], ...more] = Object.entries(counts);
   const first = `${plural(number, "frame")} of ${label} ${number === 1 ? "was" : "were"} made by ${engine}`;
@@ -14,15 +23,18 @@ function madeBy(label, counts) {
 }
 
 export class EnginePanel {
+  /** @param {{root: HTMLElement, store: Store, actions: Actions}} parts */
   constructor({ root, store, actions }) {
-    Object.assign(this, { store, actions });
-    this.sum = root.querySelector('[data-part="engine-sum"]');
-    this.better = root.querySelector('[data-part="engine-better"]');
-    this.list = root.querySelector('[data-part="engines"]');
-    const box = root.querySelector(".vas-engines");
+    this.store = store;
+    this.actions = actions;
+    this.sum = partOf(root, "engine-sum");
+    this.better = partOf(root, "engine-better");
+    this.list = partOf(root, "engines");
+    const box = found(root, ".vas-engines", HTMLDetailsElement);
     box.addEventListener("toggle", () => box.open && box.scrollIntoView({ block: "start" })); // what opened is seen
     this.offers = new Offers(actions, () => this.render());
-    this.again = new Map(); // stage -> where it says what other engines made
+    /** @type {Map<Stage, HTMLElement>} where it says what other engines made */
+    this.again = new Map();
     this.made = "";
   }
 
@@ -35,11 +47,12 @@ export class EnginePanel {
     if (!this.store.waiting) this.showChosen(engines);
   }
 
-  /** After a choice that the server refused. */
+  /** After a choice that the server refused. @param {EngineView[]} engines */
   showChosen(engines) {
-    for (const { stage, chosen } of engines) this.list.querySelector(`[data-testid="engine-${stage}"]`).value = chosen;
+    for (const { stage, chosen } of engines) found(this.list, `[data-testid="engine-${stage}"]`, HTMLSelectElement).value = chosen;
   }
 
+  /** @param {EngineView[]} engines */
   renderRows(engines) {
     this.sum.textContent = [...new Set(engines.map(({ name }) => name))].join(", ");
     this.better.hidden = !engines.some(({ offers }) => offers.length);
@@ -47,6 +60,7 @@ export class EnginePanel {
     if (engines.length) this.list.append(make("dd", { textContent: FROM_NOW_ON }));
   }
 
+  /** @param {EngineView} engine */
   row(engine) {
     const { stage, chosen, choices, offers } = engine;
     const { note, cost, licence, size, lacks } = choices.find(({ name }) => name === chosen) ?? choices[0];
@@ -58,16 +72,17 @@ export class EnginePanel {
     if (lacks) body.append(make("p", { className: "vas-better" }, "Not complete: ", make("code", { textContent: lacks })));
     if (offers.length) body.append(this.offers.box(stage, offers));
     body.append(again);
-    return [make("dt", {}, STAGE_WORDS[stage] ?? stage, this.chooser(engine)), body];
+    return [make("dt", {}, STAGE_WORDS[stage], this.chooser(engine)), body];
   }
 
+  /** @param {EngineView} engine */
   chooser({ stage, chosen, choices }) {
     const options = choices.map(({ name, engine }) => {
       const words = name === "auto" ? `auto: ${engine}` : name;
       return make("option", { value: name, textContent: words, selected: name === chosen });
     });
     const select = make("select", { data: { testid: `engine-${stage}` } }, ...options);
-    select.setAttribute("aria-label", `Engine for: ${STAGE_WORDS[stage] ?? stage}`);
+    select.setAttribute("aria-label", `Engine for: ${STAGE_WORDS[stage]}`);
     select.title = FROM_NOW_ON;
     select.onchange = () => {
       this.actions.chooseEngine(stage, select.value);
@@ -76,14 +91,19 @@ export class EnginePanel {
     return select;
   }
 
-  /** What other engines made of the chosen object, and a button that makes it again. */
+  /**
+   * What other engines made of the chosen object, and a button that makes it again.
+   * @param {Stage} stage
+   * @param {string} engine
+   */
   renderAgain(stage, engine) {
     const { store } = this;
     const box = this.again.get(stage);
     const object = store.chosenObject;
-    const counts = object?.others?.[stage];
+    const counts = object?.others[stage];
+    if (!box) return undefined;
     box.hidden = !counts;
-    if (!counts) return box.replaceChildren();
+    if (!object || !counts) return box.replaceChildren();
     const text = madeBy(object.label, counts);
     const title = `Accepted frames stay. Takes the place of what other engines made; Ctrl+Z brings that back.`;
     const button = make("button", { type: "button", className: "vas-text", textContent: `Make again with ${engine}`, title });

@@ -1,5 +1,8 @@
+// @ts-check
 // Several hypotheses of one frame: their outlines, and how far they differ at each pixel, as a picture.
-import { outline, rowsOf } from "./trace.js";
+import { penOf } from "./elements.js";
+import { boundsOf, outline, rowsOf } from "./trace.js";
+/** @import { DrawnHypotheses, HypothesesAnswer, Rect, Rows, Size } from "./types.d.ts" */
 
 const MARGIN = 0.2; // of the object's size, around it in a tile
 const LEAST_MARGIN = 8; // canvas pixels
@@ -8,19 +11,11 @@ const COLD = [255, 224, 90];
 const HOT = [255, 70, 70];
 const HEAT_ALPHA = 0.85;
 
-/** Smallest rectangle around all rows, or null. */
-function boundsOf(maps) {
-  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const [y, row] of maps.flatMap((rows) => [...rows])) {
-    top = Math.min(top, y);
-    bottom = Math.max(bottom, y + 1);
-    left = Math.min(left, row[0]);
-    right = Math.max(right, row.at(-1));
-  }
-  return right > left ? { left, top, right, bottom } : null;
-}
-
-/** The part of the canvas that a tile shows: the object with some room around it. */
+/**
+ * The part of the canvas that a tile shows: the object with some room around it.
+ * @param {Rect} bounds
+ * @param {Size} canvasSize
+ */
 function cropOf(bounds, [width, height]) {
   const room = Math.max(LEAST_MARGIN, MARGIN * Math.max(bounds.right - bounds.left, bounds.bottom - bounds.top));
   const x = Math.max(0, Math.floor(bounds.left - room));
@@ -28,7 +23,11 @@ function cropOf(bounds, [width, height]) {
   return { x, y, width: Math.min(width, Math.ceil(bounds.right + room)) - x, height: Math.min(height, Math.ceil(bounds.bottom + room)) - y };
 }
 
-/** 4 p (1 - p) at each pixel of the bounds, where p is the part of the hypotheses that have it. */
+/**
+ * 4 p (1 - p) at each pixel of the bounds, where p is the part of the hypotheses that have it.
+ * @param {Rows[]} maps
+ * @param {Rect} bounds
+ */
 function heatPicture(maps, bounds) {
   const width = bounds.right - bounds.left;
   const image = new ImageData(width, bounds.bottom - bounds.top);
@@ -50,17 +49,19 @@ function heatPicture(maps, bounds) {
     image.data.set([...mixed, Math.round(255 * HEAT_ALPHA * (0.35 + 0.65 * heat))], 4 * index);
   });
   const canvas = new OffscreenCanvas(image.width, image.height);
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  penOf(canvas).putImageData(image, 0, 0);
   return canvas;
 }
 
 /**
  * What a frame's hypotheses look like, in canvas pixels; null when none shows anything.
- * @returns {{tiles: {seed, path, holds}[], crop, bounds, heat: OffscreenCanvas|null}}
+ * @param {HypothesesAnswer} answer
+ * @param {Size} canvasSize
+ * @returns {DrawnHypotheses | null}
  */
 export function drawnHypotheses({ hypotheses }, canvasSize) {
   const maps = hypotheses.map(({ runs }) => rowsOf(runs, canvasSize[0]));
-  const bounds = boundsOf(maps);
+  const bounds = boundsOf(maps.flatMap((rows) => [...rows]));
   if (!bounds) return null;
   const tiles = hypotheses.map(({ seed, holds }, index) => ({ seed, holds, path: outline(maps[index], canvasSize[0]) }));
   return { tiles, bounds, crop: cropOf(bounds, canvasSize), heat: maps.length > 1 ? heatPicture(maps, bounds) : null };

@@ -1,6 +1,10 @@
+// @ts-check
 // The page of keys and signs behind "?".
+import { make } from "./elements.js";
 import { wordOf } from "./keys.js";
+/** @import { Command } from "./types.d.ts" */
 
+/** @type {[string, string[]][]} */
 const GROUPS = [
   ["Move", ["previous", "next", "second-back", "second-on", "first", "last", "play"]],
   ["View", ["zoom-in", "zoom-out", "zoom-fit", "help"]],
@@ -10,6 +14,7 @@ const GROUPS = [
   ["See", ["layer-modal", "layer-hidden", "layer-content", "layer-depth", "layer-differ", "layer-others", "hide-all"]],
 ];
 
+/** @type {[string, string][]} */
 const MOUSE = [
   ["Left click", "adds to the object"],
   ["Right click, Shift+click", "does not belong to it"],
@@ -20,26 +25,22 @@ const MOUSE = [
   ["Middle drag", "moves the view"],
 ];
 
-const element = (tag, text, className = "") => Object.assign(document.createElement(tag), { textContent: text, className });
-
+/** @param {string[]} keys @param {string} text */
 function row(keys, text) {
-  const line = element("div", "", "vas-key");
-  const cell = element("span", "");
-  keys.forEach((key) => cell.append(element("kbd", key)));
-  line.append(cell, element("span", text));
-  return line;
+  const cell = make("span", {}, ...keys.map((key) => make("kbd", { textContent: key })));
+  return make("div", { className: "vas-key" }, cell, make("span", { textContent: text }));
 }
 
+/** @param {string} title @param {HTMLElement[]} rows */
 function section(title, rows) {
-  const part = element("section", "");
-  part.append(element("h4", title), ...rows);
-  return part;
+  return make("section", {}, make("h4", { textContent: title }), ...rows);
 }
 
 export class HelpDialog {
+  /** @param {HTMLDialogElement} dialog */
   constructor(dialog) {
     this.dialog = dialog;
-    this.more = element("div", "↓ more below", "vas-more");
+    this.more = make("div", { textContent: "↓ more below", className: "vas-more" });
     dialog.addEventListener("scroll", () => this.sayMore());
     window.addEventListener("resize", () => this.sayMore());
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
@@ -49,12 +50,15 @@ export class HelpDialog {
     return this.dialog.open;
   }
 
-  /** Fill the dialog from the commands, so that it can never tell of a key that is not there. */
+  /**
+   * Fill the dialog from the commands, so that it can never tell of a key that is not there.
+   * @param {Record<string, Command>} commands
+   * @param {HTMLElement} legend
+   */
   fill(commands, legend) {
-    const head = element("header", "");
-    const close = Object.assign(element("button", "Close"), { type: "button", onclick: () => this.dialog.close() });
-    head.append(element("h3", "Keys and signs"), close);
-    const columns = element("div", "", "vas-help-columns");
+    const close = make("button", { type: "button", textContent: "Close", onclick: () => this.dialog.close() });
+    const head = make("header", {}, make("h3", { textContent: "Keys and signs" }), close);
+    const columns = make("div", { className: "vas-help-columns" });
     columns.append(section("Mouse", MOUSE.map(([key, text]) => row([key], text))));
     for (const [title, names] of GROUPS) {
       const rows = names.map((name) => row(commands[name].keys.map(wordOf), commands[name].label));
@@ -78,7 +82,7 @@ export class HelpDialog {
     this.more.hidden = scrollTop + clientHeight >= scrollHeight - this.more.offsetHeight - 2;
   }
 
-  /** While the page of keys is open, keys only close it. */
+  /** While the page of keys is open, keys only close it. @param {KeyboardEvent} event @param {string} name */
   key(event, name) {
     if (name !== "?" && name !== "Escape") return;
     event.preventDefault();

@@ -1,8 +1,12 @@
+// @ts-check
 // The one line that says what to do next.
 import { BIT } from "./store.js";
+/** @import { Hint, Reason, Tool } from "./types.d.ts" */
+/** @import { Store } from "./store.js" */
 
 const TRACKED_FROM = 0.9; // part of the frames with a modal mask from which tracking counts as done
 
+/** @type {Partial<Record<Tool, string>>} */
 const PAINTING = {
   brush: "paints on",
   eraser: "erases",
@@ -12,10 +16,14 @@ const HAND = "Drag to move the view, wheel to zoom, 0 fits the picture. V goes b
 
 const AMODAL = "Drag around the whole object, beyond the picture if need be. Between two such frames the box moves by itself.";
 
-/** The sentence for the present state, and whether it deserves notice. */
+/**
+ * The sentence for the present state, and whether it deserves notice.
+ * @param {Store} store
+ * @returns {Hint}
+ */
 export function hintFor(store) {
   if (!store.state) return { text: "" };
-  if (store.reason && store.reason.frame === store.frame) return reasonHint(store);
+  if (store.reason?.frame === store.frame) return reasonHint(store.reason, store);
   if (store.tool in PAINTING) return { text: paintHint(store) };
   if (store.tool === "hand") return { text: HAND };
   if (store.tool === "amodal") return { text: AMODAL };
@@ -23,36 +31,44 @@ export function hintFor(store) {
   return { text: [nextStep(store), gain(store)].filter(Boolean).join(" ") };
 }
 
-/** What another run would make better without anything being stale: something was changed on other frames. */
+/**
+ * What another run would make better without anything being stale: something was changed on other frames.
+ * @param {Store} store
+ */
 function gain(store) {
   const object = store.chosenObject;
   if (!object || store.anyBits(object.id, BIT.stale)) return "";
   const { segment = 0, amodal = 0, content = 0 } = object.gains ?? {};
   if (segment) return `T would track ${plural(segment, "frame")} again from what you painted.`;
   const number = Math.max(amodal, content);
-  const { seeded } = store.state.engines.find(({ stage }) => stage === "amodal") ?? {};
+  const { seeded } = store.engineOf("amodal") ?? {};
   if (!number && seeded && !object.differ && store.anyBits(object.id, BIT.occluded)) return "U makes other answers for the hidden part.";
   return number ? `A would complete ${plural(number, "frame")} again with what changed on others.` : "";
 }
 
-function reasonHint({ reason, state }) {
+/** @param {Reason} reason @param {Store} store @returns {Hint} */
+function reasonHint(reason, { state }) {
   if (reason.object === null) return { text: "No frame needs a look. When it is right, export at the top." };
-  const label = state.objects.find(({ id }) => id === reason.object)?.label ?? "object";
+  const label = state?.objects.find(({ id }) => id === reason.object)?.label ?? "object";
   const why = reason.why.replace(/\.$/, "");
   const text = `${label}, frame ${reason.frame}: ${why}. Correct it, or Enter accepts it; N goes on.`;
   return { text, notice: true };
 }
 
+/** @param {Store} store */
 function paintHint({ tool, paintLayer }) {
   const meaning = paintLayer === "modal" ? "what is seen" : "the whole object, hidden part included";
   const keys = "M changes the mask, [ and ] the size, V goes back to clicking.";
   return `The ${tool} ${PAINTING[tool]} the ${paintLayer} mask (${meaning}). ${keys}`;
 }
 
+/** @param {Store} store */
 function nextStep(store) {
   const { state, chosen, chosenObject: object } = store;
   if (!object) return "Click the object you want. Shift-click or right-click what does not belong to it.";
+  /** @param {number} bit */
   const has = (bit) => store.anyBits(chosen.id, bit);
+  /** @param {number} bit */
   const count = (bit) => store.countBits(chosen.id, bit);
   if (!has(BIT.modal)) return `Click ${object.label} in the picture. Shift-click or right-click what does not belong to it.`;
   if (count(BIT.modal) < TRACKED_FROM * store.frameCount && !has(BIT.amodal)) {
@@ -62,7 +78,7 @@ function nextStep(store) {
   if (has(BIT.stale)) {
     return `${plural(count(BIT.stale), "frame")} changed since: press T or A to bring the hatched ones up to date.`;
   }
-  const look = state.objects.reduce((sum, { id }) => sum + store.countBits(id, BIT.look), 0);
+  const look = (state?.objects ?? []).reduce((sum, { id }) => sum + store.countBits(id, BIT.look), 0);
   if (look) return `Check the marked frames: N shows the next of ${look} and says why, Enter accepts.`;
   if (count(BIT.accepted) < store.frameCount) {
     return "Look it through: Enter accepts a frame and goes on. When it is right, export at the top.";
@@ -70,4 +86,5 @@ function nextStep(store) {
   return "All frames accepted. Export at the top, or press O for another object.";
 }
 
+/** @type {(number: number, word: string) => string} */
 export const plural = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;

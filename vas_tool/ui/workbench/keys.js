@@ -1,7 +1,11 @@
+// @ts-check
 // One listener for the whole page. Typing is never touched, and only keys that do something are taken.
+/** @import { Command } from "./types.d.ts" */
+/** @import { HelpDialog } from "./help.js" */
 const PRESSED_INPUTS = "[type=range], [type=checkbox], [type=radio], [type=button]";
 const TYPING = `textarea, select, [contenteditable]:not([contenteditable='false']), input:not(${PRESSED_INPUTS})`;
 const PRESSABLE = "button, a[href], summary, input, [role=button], [role=tab]";
+/** @type {Record<string, string>} */
 const WORDS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", Delete: "Del", Escape: "Esc" };
 
 const SELECT_ALL = "Ctrl+a"; // of the page: nobody means that here
@@ -11,15 +15,22 @@ let lastTyped = -Infinity;
 /** Is somebody in the middle of typing into a field? */
 export const typesNow = () => performance.now() - lastTyped < TYPES_MS;
 
-/** On many keyboards [ and ] are typed with AltGr, which reports itself as Ctrl+Alt. */
+/**
+ * On many keyboards [ and ] are typed with AltGr, which reports itself as Ctrl+Alt.
+ * @type {(event: KeyboardEvent) => boolean}
+ */
 const isAltGraph = (event) => event.getModifierState?.("AltGraph") ?? false;
 
 const OTHER_SCRIPT = /^(?!\p{Script=Latin})[\p{L}\p{M}]+$|^(?![0-9])\p{Nd}$/u;
 const OF_INPUT_METHOD = ["Process", "Unidentified"]; // what an input method says instead of the key
+/** @type {Record<string, string>} */
 const SIGNS = { BracketLeft: "[", BracketRight: "]" };
 let typesOtherScript = false; // by the last letter: Greek and Hebrew have signs where others have letters
 
-/** What is pressed, as a Latin keyboard has it: Cyrillic, Greek, Korean, ... ones have other letters on the same keys. */
+/**
+ * What is pressed, as a Latin keyboard has it: Cyrillic, Greek, Korean, ... ones have other letters on the same keys.
+ * @param {KeyboardEvent} event
+ */
 function keyOf({ key, code }) {
   const isOther = OTHER_SCRIPT.test(key) || OF_INPUT_METHOD.includes(key);
   if (isOther || /^\p{Script=Latin}$/u.test(key)) typesOtherScript = isOther;
@@ -28,7 +39,10 @@ function keyOf({ key, code }) {
   return /^(?:Key([A-Z])|Digit([0-9]))$/.exec(code)?.slice(1).find(Boolean)?.toLowerCase() ?? SIGNS[code] ?? key;
 }
 
-/** A keyboard event as commands name it: "Ctrl+Shift+z", "Shift+ArrowLeft", "?". */
+/**
+ * A keyboard event as commands name it: "Ctrl+Shift+z", "Shift+ArrowLeft", "?".
+ * @param {KeyboardEvent} event
+ */
 function nameOf(event) {
   const pressed = keyOf(event);
   const isChar = pressed.length === 1;
@@ -40,17 +54,22 @@ function nameOf(event) {
   return ctrl + shift + key;
 }
 
-/** "Ctrl+Shift+z" -> "Ctrl+Shift+Z", for people. */
+/** "Ctrl+Shift+z" -> "Ctrl+Shift+Z", for people. @param {string} key */
 export function wordOf(key) {
   const parts = key === "+" ? ["+"] : key.split(/\+(?=.)/);
   return parts.map((part) => WORDS[part] ?? (part.length === 1 ? part.toUpperCase() : part)).join("+");
 }
 
-/** Listen until the workbench leaves the page. */
+/**
+ * Listen until the workbench leaves the page.
+ * @param {{root: HTMLElement, commands: Record<string, Command>, dialog: HelpDialog}} parts
+ */
 export function listenToKeys({ root, commands, dialog }) {
+  /** @type {Map<string, Command>} */
   const byKey = new Map();
   for (const command of Object.values(commands)) for (const key of command.keys) byKey.set(key, command);
 
+  /** @param {KeyboardEvent} event */
   const listener = (event) => {
     if (!root.isConnected) return document.removeEventListener("keydown", listener);
     const isOthers = event.defaultPrevented || event.isComposing || (event.altKey && !isAltGraph(event));
@@ -77,6 +96,7 @@ export function listenToKeys({ root, commands, dialog }) {
   document.addEventListener("keydown", listener);
 }
 
+/** @param {HTMLElement} root */
 function otherDialogOpen(root) {
   const open = document.querySelector("dialog[open], [role=dialog][aria-modal=true]");
   return Boolean(open && !root.contains(open));

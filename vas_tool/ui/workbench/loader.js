@@ -1,16 +1,22 @@
+// @ts-check
+/** @import { Task } from "./types.d.ts" */
 const MAX_PARALLEL = 4; // browsers open six connections to one host; two stay free for clicks and the state
 const RETRY_AFTER_MS = 1500;
 
 /** Runs the most wanted loads first, a few at a time, and stops those nobody wants any more. */
 export class Loader {
+  /** @param {(error: unknown) => void} onFail */
   constructor(onFail) {
     this.onFail = onFail;
+    /** @type {Task[]} */
     this.wanted = [];
-    this.running = new Map(); // key -> AbortController
-    this.failed = new Map(); // key -> when
+    /** @type {Map<string, AbortController>} */
+    this.running = new Map();
+    /** @type {Map<string, number>} key -> when */
+    this.failed = new Map();
   }
 
-  /** @param {{key: string, run: (signal: AbortSignal) => Promise}[]} tasks  most wanted first; replaces the last list */
+  /** @param {Task[]} tasks  most wanted first; replaces the last list */
   want(tasks) {
     this.wanted = tasks;
     const keys = new Set(tasks.map((task) => task.key));
@@ -32,10 +38,12 @@ export class Loader {
     }
   }
 
+  /** @param {string} key */
   restsAfterFailure(key) {
     return performance.now() - (this.failed.get(key) ?? -Infinity) < RETRY_AFTER_MS;
   }
 
+  /** @param {Task} task */
   async start({ key, run }) {
     const control = new AbortController();
     this.running.set(key, control);

@@ -1,17 +1,27 @@
-/** A map that forgets what was used longest ago once its contents weigh more than `limit`. */
+// @ts-check
+/**
+ * A map that forgets what was used longest ago once its contents weigh more than `limit`.
+ * @template K, V
+ */
 export class Lru {
-  /** @param {number} limit total weight kept  @param {(value) => void} [dispose] called for everything dropped */
+  /**
+   * @param {number} limit  total weight kept
+   * @param {(value: V) => void} [dispose]  called for everything dropped
+   */
   constructor(limit, dispose = () => {}) {
     this.limit = limit;
     this.dispose = dispose;
     this.weight = 0;
+    /** @type {Map<K, {value: V, weight: number}>} */
     this.items = new Map();
   }
 
+  /** @param {K} key */
   has(key) {
     return this.items.has(key);
   }
 
+  /** @param {K} key @returns {V | undefined} */
   get(key) {
     const item = this.items.get(key);
     if (!item) return undefined;
@@ -20,6 +30,7 @@ export class Lru {
     return item.value;
   }
 
+  /** @param {K} key @param {V} value */
   set(key, value, weight = 1) {
     this.delete(key);
     this.items.set(key, { value, weight });
@@ -30,6 +41,7 @@ export class Lru {
     }
   }
 
+  /** @param {K} key */
   delete(key) {
     const item = this.items.get(key);
     if (!item) return;

@@ -1,3 +1,4 @@
+// @ts-check
 // The workbench, put together: mount() is called once by the page and follows its value from then on.
 import { Actions } from "./actions.js";
 import { makeLegend } from "./cells.js";
@@ -6,6 +7,7 @@ import { Connection } from "./connection.js";
 import { CropPanel } from "./crop_panel.js";
 import { CostLine } from "./cost.js";
 import { Pictures } from "./frames.js";
+import { found, partOf, targetOf } from "./elements.js";
 import { HelpDialog } from "./help.js";
 import { Hypotheses } from "./hypotheses.js";
 import { resume } from "./kept.js";
@@ -23,50 +25,67 @@ import { Tools } from "./tools.js";
 import { Tray } from "./tray.js";
 import { View } from "./view.js";
 import { keepFromDragging, keepHeight, loadStyle, showOptionsOverThePicture, takeFocusBack, tellPathInFull } from "./page.js";
+/** @import { Address, Change, DoneAnswer, DrawnHypotheses, HypothesisTile, MasksEntry, Painting, Probe, Props, Say, Watch } from "./types.d.ts" */
+/** @import { Api } from "./api.js" */
 
 const LOAD_AGAIN_MS = 1600; // after a picture or mask did not come
 
+/** @type {(act: () => void) => void} */
 const whenIdle = window.requestIdleCallback ?? ((act) => setTimeout(act, 1)); // Safari has none
 
+/** @param {Set<Change>} kinds @param {Change[]} some */
+const hasAny = (kinds, ...some) => some.some((kind) => kinds.has(kind));
+
 class Workbench {
+  /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
-    this.store = new Store();
-    this.masks = new Masks(this.store);
-    this.status = new StatusLines({ root, store: this.store });
-    const say = (text, options) => this.status.say(text, options);
-    const refused = () => this.store.touch("state"); // what a field or list shows may not hold
-    const succeeded = () => this.status.passOn();
-    this.actions = new Actions({ store: this.store, say, take: (answer) => this.take(answer), refused, succeeded });
-    const canvas = root.querySelector(".vas-canvas");
-    const { store, masks } = this;
-    this.hypotheses = new Hypotheses({ store, onLoaded: () => store.touch("hypotheses") });
-    this.view = new View({ canvas, store, masks, hypotheses: this.hypotheses, onPaint: (...painted) => this.painted(...painted) });
-    this.tools = new Tools({ canvas, store: this.store, view: this.view, actions: this.actions, say });
-    this.timeline = new Timeline({ root: root.querySelector(".vas-timeline"), store: this.store, actions: this.actions });
+    this.canvas = found(root, ".vas-canvas", HTMLCanvasElement);
+    const { canvas } = this;
+    const store = this.store = new Store();
+    const masks = this.masks = new Masks(store);
+    const status = this.status = new StatusLines({ root, store });
+    /** @type {Say} */
+    const say = this.say = (text, how) => status.say(text, how);
+    const actions = this.actions = new Actions({
+      store, say, take: (answer) => this.take(answer), refused: () => store.touch("state"), succeeded: () => status.passOn(),
+    });
+    const hypotheses = this.hypotheses = new Hypotheses({ store, onLoaded: () => store.touch("hypotheses") });
+    const view = this.view = new View({ canvas, store, masks, hypotheses, onPaint: (frame, entry) => this.painted(frame, entry) });
+    this.tools = new Tools({ canvas, store, view, actions, say });
+    this.timeline = new Timeline({ root: found(root, ".vas-timeline", HTMLElement), store, actions });
     this.cost = new CostLine({ root, store });
-    this.tray = new Tray({ root, store, actions: this.actions, hypotheses: this.hypotheses, paint: (...tile) => this.paintTile(...tile) });
-    this.dialog = new HelpDialog(root.querySelector(".vas-help"));
+    this.tray = new Tray({ root, store, actions, hypotheses, paint: (tileCanvas, drawn, tile) => this.paintTile(tileCanvas, drawn, tile) });
+    this.dialog = new HelpDialog(found(root, ".vas-help", HTMLDialogElement));
     this.commands = makeCommands(this);
-    this.side = new SidePanel({ root, store: this.store, actions: this.actions, commands: this.commands });
-    this.crop = new CropPanel({ root, store, view: this.view, masks, actions: this.actions });
+    this.side = new SidePanel({ root, store, actions, commands: this.commands });
+    this.crop = new CropPanel({ root, store, view, masks, actions });
     this.playback = new Playback(this);
     this.loader = new Loader((error) => this.loadFailed(error));
-    this.line = new Connection({ root, store: this.store, status: this.status, onState: (first) => first && this.firstState(), onLine: () => this.loadMore() });
+    this.line = new Connection({ root, store, status, onState: (first) => first && this.firstState(), onLine: () => this.loadMore() });
     this.address = { token: "", base: "" };
+    /** @type {Api | null} */
+    this.api = null;
+    /** @type {Pictures | null} */
+    this.pictures = null;
+    /** @type {Painting | null} what was painted last */
+    this.painting = null;
+    this.rendering = 0;
+    this.sideChanged = false;
+    this.loadTimer = 0;
     this.wire();
   }
 
   wire() {
     this.dialog.fill(this.commands, makeLegend());
-    this.root.querySelector('[data-part="legend"]').append(makeLegend());
-    for (const button of this.root.querySelectorAll("[data-command]")) this.wireButton(button);
+    partOf(this.root, "legend").append(makeLegend());
+    for (const button of this.buttons) this.wireButton(button);
     // Pressing a button with the mouse must not take the keys away from the picture.
-    this.root.addEventListener("mousedown", (event) => event.target.closest("button, summary, label") && event.preventDefault());
+    this.root.addEventListener("mousedown", (event) => targetOf(event)?.closest("button, summary, label") && event.preventDefault());
     keepFromDragging(this.root);
     showOptionsOverThePicture();
     tellPathInFull();
-    takeFocusBack(this.root.querySelector(".vas-canvas"));
+    takeFocusBack(this.canvas);
     listenToKeys({ root: this.root, commands: this.commands, dialog: this.dialog });
     this.store.on((kinds) => this.changed(kinds));
     window.addEventListener("pagehide", () => this.actions.leave());
@@ -74,17 +93,29 @@ class Workbench {
     window.addEventListener("beforeunload", (event) => this.line.api?.waiting && event.preventDefault());
   }
 
+  /** Everything that a press makes do a command. @returns {NodeListOf<HTMLButtonElement>} */
+  get buttons() {
+    return this.root.querySelectorAll("[data-command]");
+  }
+
+  /** The command that a button does. @param {HTMLElement} button */
+  commandOf(button) {
+    const command = this.commands[button.dataset.command ?? ""];
+    if (!command) throw new Error(`the page has a button for ${button.dataset.command}, which is no command: reload it`);
+    return command;
+  }
+
+  /** @param {HTMLButtonElement} button */
   wireButton(button) {
-    const command = this.commands[button.dataset.command];
+    const command = this.commandOf(button);
     button.title = `${command.label} (${command.keys.map(wordOf).join(" or ")})`;
     button.setAttribute("aria-label", command.label);
     button.onclick = () => command.when() && command.run();
   }
 
-  /** Follow the page's value: another token is another project. */
-  open({ token, base }) {
-    token ||= "";
-    base ||= OWN_BASE;
+  /** Follow the page's value: another token is another project. @param {Partial<Address>} value */
+  open({ token = "", base: given = "" }) {
+    const base = given || OWN_BASE;
     if (token === this.address.token && base === this.address.base) return;
     this.address = { token, base };
     this.actions.leave();
@@ -110,24 +141,27 @@ class Workbench {
     this.painting = null;
     this.status.clearAlert();
     this.status.empty("Open a video above, or the sample, to begin.");
-    this.store.touch("state", "tool");
   }
 
   firstState() {
     this.status.empty(null);
     this.view.camera.fit();
-    resume({ store: this.store, actions: this.actions, say: (...words) => this.status.say(...words) });
+    resume({ store: this.store, actions: this.actions, say: this.say });
     // The field or list it was opened with still has the keys; the picture needs them now.
-    if (!typesNow()) this.root.querySelector(".vas-canvas").focus({ preventScroll: true });
+    if (!typesNow()) this.canvas.focus({ preventScroll: true });
   }
 
-  /** Take an action's answer: the state first, then the masks it brought. */
+  /**
+   * Take an action's answer: the state first, then the masks it brought.
+   * @param {DoneAnswer & {order: number}} answer
+   */
   take({ state, masks, order }) {
     if (masks) this.masks.put(masks.frame, masks.objects, state.version);
     this.line.takeState(state, order);
     this.view.request();
   }
 
+  /** @param {unknown} error */
   loadFailed(error) {
     this.line.loadFailed(error);
     clearTimeout(this.loadTimer);
@@ -135,9 +169,10 @@ class Workbench {
   }
 
   loadMore() {
-    if (!this.api || !this.store.state) return;
-    if (this.api.isLost) return this.loader.want([]); // a server that is down is not asked for pictures, too
     const { store, api, pictures, masks } = this;
+    if (!api || !pictures || !store.state) return;
+    if (api.isLost) return this.loader.want([]); // a server that is down is not asked for pictures, too
+    /** @param {number} frame */
     const onLoaded = (frame) => {
       if (frame === store.frame || frame === this.view.shown) this.view.request();
       else whenIdle(() => this.view.prepare(frame));
@@ -145,16 +180,16 @@ class Workbench {
     this.loader.want(loadList({ store, api, pictures, masks, width: this.view.frameWidth, onLoaded }));
   }
 
-  /** Something changed: redraw what shows it. */
+  /** Something changed: redraw what shows it. @param {Set<Change>} kinds */
   changed(kinds) {
     this.view.request();
-    if (["state", "frame", "chosen"].some((kind) => kinds.has(kind))) this.timeline.request();
-    if (["state", "frame", "layers", "chosen", "zoom", "play"].some((kind) => kinds.has(kind))) this.loadMore();
+    if (hasAny(kinds, "state", "frame", "chosen")) this.timeline.request();
+    if (hasAny(kinds, "state", "frame", "layers", "chosen", "zoom", "play")) this.loadMore();
     if (kinds.has("chosen")) this.timeline.scrollToChosen();
     if (kinds.has("chosen") || kinds.has("frame")) this.status.passOn();
     if (kinds.has("zoom") && kinds.size === 1) return;
-    if (!this.rendering) this.rendering = requestAnimationFrame(() => this.render(kinds));
-    this.sideChanged ||= ["state", "chosen", "layers"].some((kind) => kinds.has(kind));
+    if (!this.rendering) this.rendering = requestAnimationFrame(() => this.render());
+    this.sideChanged ||= hasAny(kinds, "state", "chosen", "layers");
   }
 
   render() {
@@ -166,35 +201,35 @@ class Workbench {
     this.status.render();
     this.renderButtons();
     const { store } = this;
-    const part = (name) => this.root.querySelector(`[data-part="${name}"]`);
-    part("radius").textContent = Math.round(2 * store.radius);
-    part("paint-layer").textContent = store.paintLayer;
-    part("brush").classList.toggle("vas-off", !["brush", "eraser"].includes(store.tool));
+    partOf(this.root, "radius").textContent = String(Math.round(2 * store.radius));
+    partOf(this.root, "paint-layer").textContent = store.paintLayer;
+    partOf(this.root, "brush").classList.toggle("vas-off", !["brush", "eraser"].includes(store.tool));
     this.root.classList.toggle("vas-playing", store.playing);
     this.tools.hover();
   }
 
   renderButtons() {
-    for (const button of this.root.querySelectorAll("[data-command]")) {
-      const command = this.commands[button.dataset.command];
+    for (const button of this.buttons) {
+      const command = this.commandOf(button);
       button.disabled = !command.when();
       if (command.on()) button.setAttribute("aria-pressed", "true");
       else button.removeAttribute("aria-pressed");
     }
-    const { undo, redo } = this.store.state ?? {};
-    this.root.querySelector("[data-command=undo]").title = `Undo${undo ? `: ${undo}` : ""} (Ctrl+Z)`;
-    this.root.querySelector("[data-command=redo]").title = `Redo${redo ? `: ${redo}` : ""} (Ctrl+Y)`;
+    const { undo = null, redo = null } = this.store.state ?? {};
+    found(this.root, "[data-command=undo]", HTMLElement).title = `Undo${undo ? `: ${undo}` : ""} (Ctrl+Z)`;
+    found(this.root, "[data-command=redo]", HTMLElement).title = `Redo${redo ? `: ${redo}` : ""} (Ctrl+Y)`;
   }
 
+  /** @param {HTMLCanvasElement} canvas @param {DrawnHypotheses} drawn @param {HypothesisTile | null} tile */
   paintTile(canvas, drawn, tile) {
-    const { store, view } = this;
-    const picture = view.pictureOf(store.frame);
-    paintTile(canvas, { picture, project: store.project, drawn, tile, id: store.chosen.id });
+    const { project, frame, chosen } = this.store;
+    if (project) paintTile(canvas, { picture: this.view.pictureOf(frame), project, drawn, tile, id: chosen.id });
   }
 
+  /** @param {number} frame @param {MasksEntry | undefined} entry */
   painted(frame, entry) {
     const { camera } = this.view;
-    this.root.querySelector('[data-part="zoom"]').textContent = camera.fitted ? "fit" : `${Math.round(camera.scale * 100)} %`;
+    partOf(this.root, "zoom").textContent = camera.fitted ? "fit" : `${Math.round(camera.scale * 100)} %`;
     const masks = !mayHaveMasks(this.store, frame) || !this.masks.needs(frame); // everything there is is painted
     // Some buttons depend on what the stage shows, which comes later than what is asked for.
     if (frame !== this.painting?.frame) this.rendering ||= requestAnimationFrame(() => this.render());
@@ -203,7 +238,7 @@ class Workbench {
     this.crop.paint(frame);
   }
 
-  /** For tests and for looking at the page from its console. */
+  /** For tests and for looking at the page from its console. @returns {Probe} */
   get probe() {
     const bench = this;
     return {
@@ -223,12 +258,12 @@ const OWN_BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 /**
  * @param {HTMLElement} element  holds the html of workbench.html
- * @param {{value: {token: string, base: string}}} props  the page's value
- * @param {(name: string, changed: () => void) => void} watch  calls back when the page's value changes
+ * @param {Props} props  the page's value
+ * @param {Watch} watch  calls back when the page's value changes
  */
 export async function mount(element, props, watch) {
   const root = element.querySelector(".vas");
-  if (!root || root.dataset.mounted) return;
+  if (!(root instanceof HTMLElement) || root.dataset.mounted) return;
   root.dataset.mounted = "yes";
   await loadStyle(new URL("./workbench.css", import.meta.url));
   keepHeight(root);

@@ -1,31 +1,48 @@
+// @ts-check
 // The side panel: objects, layers, work area, engines, notes on the clip.
 import { BIT, LAYERS } from "./store.js";
 import { cssOf } from "./colours.js";
 import { LAYER_WORDS } from "./commands.js";
-import { icon, make } from "./elements.js";
+import { found, icon, make, partOf, targetOf } from "./elements.js";
 import { EnginePanel } from "./engines.js";
 import { wordOf } from "./keys.js";
 import { ParameterPanel } from "./parameters.js";
+/** @import { Command, Project, Thing } from "./types.d.ts" */
+/** @import { Actions } from "./actions.js" */
+/** @import { Store } from "./store.js" */
 
 const DIGITS = 9; // rows with a key of their own
 
+/** @param {Project} project */
 const clipLine = ({ source, size_wh: size, frame_count: count, fps }) =>
   `${source}, ${size.join(" × ")}, ${count} frames at ${fps} a second`;
 
+/** A row of the list. @typedef {ReturnType<SidePanel["numbersOf"]> & {chosen: boolean, digit: string, colour: string}} Row */
+
 export class SidePanel {
+  /** @param {{root: HTMLElement, store: Store, actions: Actions, commands: Record<string, Command>}} parts */
   constructor({ root, store, actions, commands }) {
-    Object.assign(this, { root, store, actions, commands });
-    this.list = root.querySelector(".vas-objects");
-    this.part = (name) => root.querySelector(`[data-part="${name}"]`);
+    this.root = root;
+    this.store = store;
+    this.actions = actions;
+    this.commands = commands;
+    this.list = found(root, ".vas-objects", HTMLElement);
+    /** @type {number | null} the object whose name is being typed */
     this.renaming = null;
     this.engines = new EnginePanel({ root, store, actions });
     this.parameters = new ParameterPanel({ root, store, actions });
-    this.made = {}; // what each part was last made from: parts are rebuilt only when that changes
+    /** @type {Record<string, string>} what each part was last made from: parts are rebuilt only when that changes */
+    this.made = {};
     this.makeLayers();
     this.part("padding").addEventListener("click", (event) => {
-      const fraction = event.target.closest("button")?.dataset.fraction;
+      const fraction = targetOf(event)?.closest("button")?.dataset.fraction;
       if (fraction !== undefined) this.actions.setPadding(Number(fraction));
     });
+  }
+
+  /** @param {string} name */
+  part(name) {
+    return partOf(this.root, name);
   }
 
   render() {
@@ -37,6 +54,7 @@ export class SidePanel {
     this.renderNotes();
   }
 
+  /** @param {string} name @param {unknown} value */
   changed(name, value) {
     const text = JSON.stringify(value);
     if (this.made[name] === text) return false;
@@ -57,15 +75,19 @@ export class SidePanel {
     this.list.querySelector(".vas-chosen")?.scrollIntoView({ block: "nearest" });
   }
 
+  /** @param {Thing} thing */
   numbersOf({ id, label }) {
+    /** @param {number} mask */
     const count = (mask) => this.store.countBits(id, mask);
-    const names = ["modal", "amodal", "accepted", "look", "stale"];
-    return { id, label, ...Object.fromEntries(names.map((name) => [name, count(BIT[name])])) };
+    return {
+      id, label, modal: count(BIT.modal), amodal: count(BIT.amodal), accepted: count(BIT.accepted), look: count(BIT.look), stale: count(BIT.stale),
+    };
   }
 
+  /** @param {Row} row */
   objectRow(row) {
     const item = make("li", { className: row.chosen ? "vas-chosen" : "", data: { testid: `object-row-${row.id}` } });
-    const chip = make("span", { className: "vas-chip", textContent: row.id });
+    const chip = make("span", { className: "vas-chip", textContent: String(row.id) });
     chip.style.background = row.colour;
     const name = make("span", { className: "vas-name", textContent: row.label });
     const counts = make("small", { textContent: this.countsText(row) });
@@ -79,10 +101,12 @@ export class SidePanel {
     return item;
   }
 
+  /** @param {Row} row */
   chooseTitle({ digit, label }) {
     return `${label}${digit && ` (${digit})`}. Double-click to rename.`;
   }
 
+  /** @param {Row} row */
   countsText({ modal, amodal, accepted, look, stale }) {
     if (!modal && !amodal) return "no mask yet";
     const parts = [`${modal} modal`, `${amodal} amodal`];
@@ -92,7 +116,9 @@ export class SidePanel {
     return parts.join(" · ");
   }
 
+  /** @param {Row} row @param {HTMLElement} name */
   rowTools(row, name) {
+    /** @type {(testid: string, title: string, picture: string, act: () => void) => HTMLButtonElement} */
     const button = (testid, title, picture, act) => {
       const node = make("button", { type: "button", title, data: { testid } }, icon(picture));
       node.setAttribute("aria-label", title);
@@ -108,10 +134,12 @@ export class SidePanel {
       button(`delete-${row.id}`, `Delete ${row.label} (Del)`, "trash", () => this.actions.deleteObject(row.id)));
   }
 
+  /** @param {Row} row @param {HTMLElement} name */
   rename(row, name) {
     const field = make("input", { type: "text", value: row.label, maxLength: 80, className: "vas-rename" });
     field.setAttribute("aria-label", "Name of the object");
     this.renaming = row.id;
+    /** @param {boolean} save */
     const close = (save) => {
       if (this.renaming === null) return; // removing the field blurs it a second time
       this.renaming = null;
@@ -125,7 +153,7 @@ export class SidePanel {
       else if (event.key === "Escape") close(false);
     };
     field.onblur = () => close(true);
-    name.closest("button").replaceWith(field); // a field inside a button would press it with Space
+    name.closest("button")?.replaceWith(field); // a field inside a button would press it with Space
     field.focus();
     field.select();
   }
@@ -133,9 +161,9 @@ export class SidePanel {
   makeLayers() {
     const rows = LAYERS.map((name) => {
       const [word, title] = LAYER_WORDS[name];
-      const box = make("input", { type: "checkbox", data: { testid: `layer-${name}`, layer: name } });
+      const box = make("input", { type: "checkbox", data: { testid: `layer-${name}` } });
       box.onchange = () => this.actions.setLayer(name, box.checked);
-      const key = make("kbd", { textContent: wordOf(this.commands[`layer-${name}`].keys[0]) });
+      const key = make("kbd", { textContent: wordOf(this.commands[`layer-${name}`]?.keys[0] ?? "") });
       const swatch = make("i", { className: `vas-swatch vas-swatch-${name}` });
       return make("label", { title: `${word}: ${title}` }, box, swatch, word, key);
     });
@@ -143,8 +171,9 @@ export class SidePanel {
   }
 
   renderLayers() {
-    for (const box of this.part("layers").querySelectorAll("input")) {
-      box.checked = this.store.layers[box.dataset.layer];
+    for (const name of LAYERS) {
+      const box = found(this.root, `[data-testid="layer-${name}"]`, HTMLInputElement);
+      box.checked = this.store.layers[name];
       box.disabled = !this.store.state;
     }
     this.part("hidden-all").hidden = !this.store.hideAll;
@@ -153,7 +182,7 @@ export class SidePanel {
   renderPadding() {
     const { project } = this.store;
     const ratio = project ? project.canvas.left / project.size_wh[0] : -1;
-    for (const button of this.part("padding").children) {
+    for (const button of this.part("padding").querySelectorAll("button")) {
       button.disabled = !project || this.store.jobRuns;
       // Padding is rounded to whole pixels, so the fraction comes back only nearly.
       button.setAttribute("aria-pressed", String(Math.abs(ratio - Number(button.dataset.fraction)) < 0.05));
@@ -165,6 +194,7 @@ export class SidePanel {
     const notes = project ? [clipLine(project), project.path, ...project.notes] : [];
     if (!this.changed("notes", notes)) return;
     const box = this.part("notes").closest("details");
+    if (!box) return;
     box.hidden = !notes.length;
     box.open = (project?.notes.length ?? 0) > 0;
     this.part("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));

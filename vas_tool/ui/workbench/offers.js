@@ -1,17 +1,25 @@
+// @ts-check
 // Better engines than the one that runs: what they are, and the button or the command that gets them.
 import { make } from "./elements.js";
+/** @import { Offer, OfferedWeights, Stage } from "./types.d.ts" */
+/** @import { Actions } from "./actions.js" */
 
 export class Offers {
+  /** @param {Actions} actions @param {() => void} onChoice */
   constructor(actions, onChoice) {
     this.actions = actions;
     this.onChoice = onChoice;
-    this.chosen = new Map(); // stage -> name of the offered engine that the person looks at
+    /** @type {Map<Stage, string>} the offered engine that the person looks at */
+    this.chosen = new Map();
   }
 
-  /** The offer of a stage's row: the best engine, or the one that was chosen of several. */
+  /**
+   * The offer of a stage's row: the best engine, or the one that was chosen of several.
+   * @param {Stage} stage
+   * @param {Offer[]} offers
+   */
   box(stage, offers) {
-    const offer = offers.find(({ engine }) => engine === this.chosen.get(stage)) ?? offers[0];
-    const { engine, note, cost, get, weights } = offer;
+    const { engine, note, cost, get, weights } = offers.find((offer) => offer.engine === this.chosen.get(stage)) ?? offers[0];
     const box = make("div", { className: "vas-offer", data: { testid: `offer-${stage}` } });
     const head = offers.length > 1 ? this.chooser(stage, offers, engine) : make("b", { textContent: engine });
     box.append(make("p", {}, "Better: ", head), make("p", { textContent: `${note} ${cost}` }));
@@ -21,6 +29,7 @@ export class Offers {
     return box;
   }
 
+  /** @param {Stage} stage @param {Offer[]} offers @param {string} engine */
   chooser(stage, offers, engine) {
     const options = offers.map((offer) => make("option", { value: offer.engine, textContent: offer.engine, selected: offer.engine === engine }));
     const select = make("select", { data: { testid: `offers-${stage}` } }, ...options);
@@ -33,6 +42,7 @@ export class Offers {
     return select;
   }
 
+  /** @param {Stage} stage @param {OfferedWeights} weights */
   button(stage, { name, megabytes, licence, done, error }) {
     const verb = done && !error ? "Go on with" : "Get";
     const text = `${verb} ${name}, ${megabytes} MB, ${licence}`;
@@ -42,6 +52,7 @@ export class Offers {
     return [...words, button];
   }
 
+  /** @param {Stage} stage @param {OfferedWeights} weights */
   progress(stage, { name, done, total, what }) {
     const share = total ? `${done} of ${total}` : "asking";
     const bar = make("progress", { max: 1, data: { testid: `getting-${stage}` } });

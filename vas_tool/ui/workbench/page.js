@@ -1,19 +1,25 @@
+// @ts-check
 // The workbench's place on the page: its style sheet and its height.
+import { targetOf } from "./elements.js";
+
 const MIN_HEIGHT = 500; // css pixels below which the picture would be too small to work on
 const LOOK_AGAIN_MS = 400;
 const MARGIN = 12;
 
-/** Load the style sheet before anything is shown. */
+/** Load the style sheet before anything is shown. @param {URL} url */
 export function loadStyle(url) {
   return new Promise((resolve, reject) => {
     const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: url.href });
-    link.onload = resolve;
+    link.onload = () => resolve(undefined);
     link.onerror = () => reject(new Error(`the style sheet ${url.pathname} could not be loaded: reload the page`));
     document.head.append(link);
   });
 }
 
-/** Fill what is left of the window below the workbench's top, or a whole window if too little is left. */
+/**
+ * Fill what is left of the window below the workbench's top, or a whole window if too little is left.
+ * @param {HTMLElement} root
+ */
 export function keepHeight(root) {
   const fit = () => {
     if (!root.isConnected || root.offsetParent === null) return;
@@ -34,26 +40,34 @@ export function keepHeight(root) {
 const LISTS = "#project, #export-format"; // Gradio's, above the workbench
 const DONE_KEYS = ["Escape", "Enter"];
 
-/** Who has chosen in a list above, or thought better of it, goes on in the picture: the keys must not stay there. */
+/**
+ * Who has chosen in a list above, or thought better of it, goes on in the picture: the keys must not stay there.
+ * @param {HTMLElement} canvas
+ */
 export function takeFocusBack(canvas) {
   const back = () => setTimeout(() => canvas.isConnected && canvas.focus({ preventScroll: true }));
-  const isDone = ({ key, target }) => DONE_KEYS.includes(key) && target.closest?.(LISTS);
+  /** @param {KeyboardEvent} event */
+  const isDone = (event) => DONE_KEYS.includes(event.key) && targetOf(event)?.closest(LISTS);
   document.addEventListener("keydown", (event) => isDone(event) && back(), true);
-  document.addEventListener("click", ({ target }) => target.closest?.("[role=option]") && back());
+  document.addEventListener("click", (event) => targetOf(event)?.closest("[role=option]") && back());
 }
 
-/** A press on selected text (all of it, after Ctrl+A) begins a drag of the browser's own and takes the pointer from us. */
+/**
+ * A press on selected text (all of it, after Ctrl+A) begins a drag of the browser's own and takes the pointer from us.
+ * @param {HTMLElement} root
+ */
 export function keepFromDragging(root) {
-  const isOurs = ({ target }) => target.closest("canvas, .vas-timeline");
-  root.addEventListener("pointerdown", (event) => isOurs(event) && getSelection().removeAllRanges(), true);
+  /** @param {Event} event */
+  const isOurs = (event) => targetOf(event)?.closest("canvas, .vas-timeline");
+  root.addEventListener("pointerdown", (event) => isOurs(event) && getSelection()?.removeAllRanges(), true);
   root.addEventListener("dragstart", (event) => event.preventDefault());
 }
 
 /** Gradio's row of options, over the picture while its button is pressed; it goes with Escape or a press elsewhere. */
 export function showOptionsOverThePicture() {
-  const button = document.querySelector("#import-options");
-  const panel = document.querySelector("#options");
-  if (!button || !panel) return;
+  const [button, panel] = ["#import-options", "#options"].map((place) => document.querySelector(place));
+  if (!(button instanceof HTMLElement && panel instanceof HTMLElement)) return;
+  /** @param {boolean} isOpen */
   const show = (isOpen) => {
     panel.classList.toggle("vas-open", isOpen);
     button.setAttribute("aria-expanded", String(isOpen));
@@ -66,7 +80,10 @@ export function showOptionsOverThePicture() {
   button.setAttribute("aria-controls", panel.id);
   show(false);
   button.addEventListener("click", () => show(!isOpen()));
-  document.addEventListener("pointerdown", ({ target }) => isOpen() && !panel.contains(target) && !button.contains(target) && show(false), true);
+  document.addEventListener("pointerdown", (event) => {
+    const target = targetOf(event);
+    if (isOpen() && !panel.contains(target) && !button.contains(target)) show(false);
+  }, true);
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !isOpen()) return;
     event.stopPropagation();
@@ -78,5 +95,5 @@ export function showOptionsOverThePicture() {
 /** The path field has room for a short hint; its label, which Gradio hides, says all. */
 export function tellPathInFull() {
   const field = document.querySelector("#path input, #path textarea");
-  if (field) field.title = field.closest("label")?.innerText ?? "";
+  if (field instanceof HTMLElement) field.title = field.closest("label")?.innerText ?? "";
 }

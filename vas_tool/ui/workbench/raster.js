@@ -1,6 +1,9 @@
+// @ts-check
 // Row runs -> a small offscreen canvas (only the mask's bounding box) plus its outlines.
 import { pixelOf } from "./colours.js";
-import { outline, rowsOf, subtractRows } from "./trace.js";
+import { penOf } from "./elements.js";
+import { boundsOf, outline, rowsOf, subtractRows } from "./trace.js";
+/** @import { FillLayers, ObjectMasks, Project, Raster, Rect, Rows } from "./types.d.ts" */
 
 const MODAL_ALPHA = 0.45;
 const HATCH_STRONG = 0.7;
@@ -8,26 +11,18 @@ const HATCH_WEAK = 0.14;
 /** Hatch lines across the clip's width: the same look at every clip size. */
 const HATCHES = 110;
 
-/** Smallest rectangle around all rows, or null when there is nothing. */
-function boundsOf(rows) {
-  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const [y, row] of rows) {
-    top = Math.min(top, y);
-    bottom = Math.max(bottom, y + 1);
-    left = Math.min(left, row[0]);
-    right = Math.max(right, row.at(-1));
-  }
-  return right > left ? { left, top, right, bottom } : null;
-}
-
-/** Frame rows -> canvas rows. */
+/** Frame rows -> canvas rows. @param {Rows} rows @param {number} dx @param {number} dy @returns {Rows} */
 function shiftRows(rows, dx, dy) {
   const shifted = new Map();
   for (const [y, row] of rows) shifted.set(y + dy, row.map((x) => x + dx));
   return shifted;
 }
 
-/** One row of diagonal hatching, long enough to be cut at any phase. */
+/**
+ * One row of diagonal hatching, long enough to be cut at any phase.
+ * @param {number} id
+ * @param {{length: number, period: number}} how
+ */
 function hatchRow(id, { length, period }) {
   const row = new Uint32Array(length + period);
   const strong = pixelOf(id, HATCH_STRONG);
@@ -38,8 +33,9 @@ function hatchRow(id, { length, period }) {
 
 /**
  * Draw one object's masks of one frame.
- * @returns {{canvas, x, y, bounds, modalPath, hiddenPath, bytes}} x, y in frame pixels (negative on the padding);
+ * @returns {Raster} x, y in frame pixels (negative on the padding);
  *   the paths in canvas pixels
+ * @param {{id: number, masks: ObjectMasks, layers: FillLayers, project: Project}} what
  */
 export function rasterize({ id, masks, layers, project }) {
   const { left, top, size_wh: canvasSize } = project.canvas;
@@ -58,6 +54,7 @@ export function rasterize({ id, masks, layers, project }) {
   };
 }
 
+/** @param {{id: number, modal: Rows, amodal: Rows, box: Rect, layers: FillLayers, period: number}} what */
 function fill({ id, modal, amodal, box, layers, period }) {
   const width = box.right - box.left;
   const image = new ImageData(width, box.bottom - box.top);
@@ -66,10 +63,11 @@ function fill({ id, modal, amodal, box, layers, period }) {
   // What is seen is painted over the whole: what stays hatched is the hidden part.
   fillPlain({ pixels, width, rows: modal, box, colour: layers.modal ? pixelOf(id, MODAL_ALPHA) : 0 });
   const canvas = new OffscreenCanvas(image.width, image.height);
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  penOf(canvas).putImageData(image, 0, 0);
   return canvas;
 }
 
+/** @param {{pixels: Uint32Array, width: number, rows: Rows, box: Rect, id: number, period: number}} what */
 function fillHatched({ pixels, width, rows, box, id, period }) {
   const hatch = hatchRow(id, { length: width, period });
   for (const [y, row] of rows) {
@@ -81,6 +79,7 @@ function fillHatched({ pixels, width, rows, box, id, period }) {
   }
 }
 
+/** @param {{pixels: Uint32Array, width: number, rows: Rows, box: Rect, colour: number}} what */
 function fillPlain({ pixels, width, rows, box, colour }) {
   for (const [y, row] of rows) {
     const offset = (y - box.top) * width - box.left;

@@ -1,6 +1,11 @@
+// @ts-check
 // The lines that tell: frame counter, hint, running work, what was saved, what went wrong.
+import { found, partOf } from "./elements.js";
 import { hintFor } from "./hint.js";
+/** @import { Job } from "./types.d.ts" */
+/** @import { Store } from "./store.js" */
 
+/** @type {Record<Job["kind"], string>} */
 const JOB_WORDS = { track: "Tracking", complete: "Completing", again: "Making again:", hypotheses: "Hypotheses of", pick: "Choosing for" };
 const LABEL_LENGTH = 18;
 const JUST_NOW_SECONDS = 2;
@@ -8,7 +13,7 @@ const READ_MS = 1500; // a message is not taken away before it can be read
 const CALM_MS = 6000; // how long a message that is no error stays
 const WAIT_SHOWN_AFTER_MS = 200; // a picture that comes sooner needs no "loading"
 
-/** 75 -> "1 min 15 s". */
+/** 75 -> "1 min 15 s". @param {number} seconds */
 function durationWords(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
@@ -16,21 +21,40 @@ function durationWords(seconds) {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** A long name must not push the numbers out of the line. */
+/** A long name must not push the numbers out of the line. @param {string} label */
 const shorten = (label) => (label.length > LABEL_LENGTH ? `${label.slice(0, LABEL_LENGTH - 1)}…` : label);
 
 export class StatusLines {
+  /** @param {{root: HTMLElement, store: Store}} parts */
   constructor({ root, store }) {
-    Object.assign(this, { root, store });
-    this.part = (name) => root.querySelector(`[data-part="${name}"]`);
-    this.test = (name) => root.querySelector(`[data-testid="${name}"]`);
+    this.root = root;
+    this.store = store;
+    this.bar = found(root, '[data-part="job-bar"]', HTMLProgressElement);
+    this.passesFrom = Infinity; // when the message that is shown may go
+    this.calmTimer = 0;
+    this.waitTimer = 0;
+    /** @type {string | null} the failure of a job that was told last */
     this.toldJob = null;
     this.clockSkew = 0; // server clock minus ours, seconds: a laptop's clock may be wrong
     this.part("alert-close").onclick = () => this.clearAlert();
     setInterval(() => root.isConnected && this.renderSaved(), 1000);
   }
 
-  /** Show a message until it is dismissed; a calm one goes by itself, one that `passes` with the next thing that is done. */
+  /** @param {string} name */
+  part(name) {
+    return partOf(this.root, name);
+  }
+
+  /** @param {string} name */
+  test(name) {
+    return found(this.root, `[data-testid="${name}"]`, HTMLElement);
+  }
+
+  /**
+   * Show a message until it is dismissed; a calm one goes by itself, one that `passes` with the next thing that is done.
+   * @param {string} text
+   * @param {{calm?: boolean, passes?: boolean}} [how]
+   */
   say(text, { calm = false, passes = false } = {}) {
     clearTimeout(this.calmTimer);
     this.part("alert").textContent = text.charAt(0).toUpperCase() + text.slice(1);
@@ -55,12 +79,13 @@ export class StatusLines {
     this.part("alert").textContent = "";
   }
 
-  /** The connection is gone (text) or back (null). */
+  /** The connection is gone (text) or back (null). @param {string | null} text */
   lost(text) {
     this.test("lost").hidden = text === null;
     this.test("lost").textContent = text ?? "";
   }
 
+  /** @param {string | null} text */
   empty(text) {
     this.test("empty").hidden = text === null;
     this.part("empty").textContent = text ?? "";
@@ -76,7 +101,7 @@ export class StatusLines {
   renderCounter() {
     const { store } = this;
     this.part("frame").textContent = store.state ? `frame ${store.frame}` : "";
-    const [source, seconds] = store.ledger?.[store.frame] ?? [];
+    const [source, seconds] = store.ledger?.[store.frame] ?? [undefined, undefined];
     const words = store.state ? [`/ ${store.frameCount - 1}`] : [];
     if (seconds !== undefined) words.push(`${seconds.toFixed(3)} s`);
     this.part("when").textContent = words.join("  ·  ");
@@ -96,21 +121,22 @@ export class StatusLines {
     const box = this.test("job");
     const text = job ? this.jobText(job) : "";
     box.hidden = !text;
-    if (!text) return;
+    if (!job || !text) return;
     box.classList.toggle("vas-finished", job.finished);
     this.test("cancel").hidden = job.finished;
-    this.part("job-bar").hidden = job.finished;
-    if (job.total) this.part("job-bar").value = job.done / job.total;
-    else this.part("job-bar").removeAttribute("value");
+    this.bar.hidden = job.finished;
+    if (job.total) this.bar.value = job.done / job.total;
+    else this.bar.removeAttribute("value");
     this.part("job-text").textContent = text;
     box.title = job.finished ? job.remarks.join("\n") : "Cancel keeps the frames that are finished.";
     this.tellJobError(job);
   }
 
+  /** @param {Job} job */
   jobText(job) {
     const what = job.object_id === null ? "all objects" : shorten(this.store.labels.get(job.object_id) ?? "");
     if (!what) return ""; // of an object that was deleted before this page came
-    const doing = `${JOB_WORDS[job.kind] ?? job.kind} ${what}`;
+    const doing = `${JOB_WORDS[job.kind]} ${what}`;
     const more = job.remarks.map((words) => `; ${words}`).join("");
     if (job.error) return `${doing} stopped after ${job.done} of ${job.total}${more}`;
     if (job.cancelled) return `${doing}: cancelled, ${job.done} of ${job.total} finished and kept${more}`;
@@ -120,7 +146,7 @@ export class StatusLines {
     return `${doing}: ${job.what} ${job.done} of ${job.total}${left}`;
   }
 
-  /** A failed job is told once, not at every look at the state. */
+  /** A failed job is told once, not at every look at the state. @param {Job} job */
   tellJobError(job) {
     if (!job.finished) this.toldJob = null;
     if (!job.error || this.toldJob === job.error) return;
@@ -129,7 +155,7 @@ export class StatusLines {
   }
 
   noteClock() {
-    const { saved } = this.store.state;
+    const saved = this.store.state?.saved;
     const now = Date.now() / 1000;
     // A thing cannot have been saved in the future: then the clocks differ by at least that much.
     if (saved) this.clockSkew = Math.max(this.clockSkew, saved.at - now);
@@ -151,7 +177,7 @@ export class StatusLines {
     line.classList.toggle("vas-saving", store.waiting > 0);
   }
 
-  /** Say so when the wanted frame's picture is slow to come. */
+  /** Say so when the wanted frame's picture is slow to come. @param {number} shown */
   renderWait(shown) {
     const { store } = this;
     const waits = Boolean(store.state) && shown !== store.frame;

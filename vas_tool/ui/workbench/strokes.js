@@ -1,25 +1,35 @@
+// @ts-check
 // Brush strokes shown before the server has answered.
 import { cssOf } from "./colours.js";
+import { penOf } from "./elements.js";
+/** @import { Canvas, Raster, Size, Stroke } from "./types.d.ts" */
+/** @import { Store } from "./store.js" */
 
 const FILL_ALPHA = { modal: 0.45, amodal: 0.3 };
+/** @type {OffscreenCanvas | null} */
 let scratch = null;
 
-/** Unanswered strokes and the one being drawn, for one object on one frame. `id` null: an object not yet made. */
+/**
+ * Unanswered strokes and the one being drawn, for one object on one frame. `id` null: an object not yet made.
+ * @param {{store: Store, active: Stroke | null, frame: number, id: number | null}} what
+ */
 export function strokesFor({ store, active, frame, id }) {
   const waiting = store.pending.filter((item) => item.kind === "stroke");
   const all = active ? [...waiting, active] : waiting;
   return all.filter((stroke) => stroke.frame === frame && stroke.handle.id === id);
 }
 
+/** @param {Size} size */
 function scratchFor([width, height]) {
   if (scratch?.width !== width || scratch?.height !== height) scratch = new OffscreenCanvas(width, height);
-  const context = scratch.getContext("2d");
+  const context = penOf(scratch);
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.globalCompositeOperation = "source-over";
   context.clearRect(0, 0, width, height);
   return context;
 }
 
+/** @param {Stroke} stroke */
 function pathOf({ points }) {
   const path = new Path2D();
   const [first, ...rest] = points;
@@ -30,6 +40,7 @@ function pathOf({ points }) {
   return path;
 }
 
+/** @param {OffscreenCanvasRenderingContext2D} context @param {Stroke} stroke @param {number | null} id */
 function applyStroke(context, stroke, id) {
   const path = pathOf(stroke);
   context.lineWidth = 2 * stroke.radius;
@@ -44,7 +55,11 @@ function applyStroke(context, stroke, id) {
   context.stroke(path);
 }
 
-/** Draw an object's mask with its unanswered strokes applied, into a context in clip pixels. */
+/**
+ * Draw an object's mask with its unanswered strokes applied, into a context in clip pixels.
+ * @param {CanvasRenderingContext2D} target
+ * @param {{raster: Raster | null, strokes: Stroke[], id: number | null, canvas: Canvas}} what
+ */
 export function paintStrokes(target, { raster, strokes, id, canvas }) {
   const context = scratchFor(canvas.size_wh);
   context.translate(canvas.left, canvas.top);

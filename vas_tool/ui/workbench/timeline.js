@@ -1,8 +1,13 @@
+// @ts-check
 // The timeline under the picture: a ruler and one row an object, on canvas, for 25 frames as for 2,500.
 import { drawKeyframes } from "./amodal_box.js";
+import { found, penOf } from "./elements.js";
 import { BIT } from "./store.js";
 import { cssOf } from "./colours.js";
 import { ROW_HEIGHT, columnsOf, drawDiffer, drawRow } from "./cells.js";
+/** @import { Thing } from "./types.d.ts" */
+/** @import { Actions } from "./actions.js" */
+/** @import { Store } from "./store.js" */
 
 const GUTTER = 112; // css pixels for the objects' names
 const RIGHT = 10;
@@ -13,6 +18,7 @@ const KEYFRAME_AT = 5; // css pixels from a row's top
 const FRAMED_FROM = 11; // css pixels of a cell
 const HEAD_COLOUR = "#ff5a5f";
 const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+/** @type {[number, string][]} */
 const STATE_WORDS = [
   [BIT.prompted, "clicks"], [BIT.modal, "modal mask"], [BIT.amodal, "amodal mask"], [BIT.occluded, "occluded"],
   [BIT.content, "content"], [BIT.accepted, "accepted"], [BIT.stale, "stale: made before something changed"],
@@ -20,14 +26,20 @@ const STATE_WORDS = [
 ];
 
 export class Timeline {
+  /** @param {{root: HTMLElement, store: Store, actions: Actions}} parts */
   constructor({ root, store, actions }) {
-    Object.assign(this, { root, store, actions });
-    this.ruler = root.querySelector(".vas-ruler");
-    this.rows = root.querySelector(".vas-rows canvas");
-    this.scroller = root.querySelector(".vas-rows");
+    this.root = root;
+    this.store = store;
+    this.actions = actions;
+    this.ruler = found(root, ".vas-ruler", HTMLCanvasElement);
+    this.rows = found(root, ".vas-rows canvas", HTMLCanvasElement);
+    this.scroller = found(root, ".vas-rows", HTMLElement);
     this.still = document.createElement("canvas"); // the rows without the playhead
     this.stillKey = "";
     this.requested = 0;
+    this.width = 0; // css pixels
+    this.ratio = 1; // device pixels for each of them
+    this.dragging = false;
     new ResizeObserver(() => this.resize()).observe(this.scroller);
     root.addEventListener("pointerdown", (event) => this.down(event));
     root.addEventListener("pointermove", (event) => this.moved(event));
@@ -48,20 +60,24 @@ export class Timeline {
     return (this.width - GUTTER - RIGHT) / Math.max(1, this.store.frameCount);
   }
 
+  /** @param {number} frame */
   place(frame) {
     return GUTTER + frame * this.cell;
   }
 
+  /** @param {number} x */
   frameAt(x) {
     return Math.min(Math.max(0, Math.floor((x - GUTTER) / this.cell)), this.store.frameCount - 1);
   }
 
+  /** @param {PointerEvent} event */
   objectAt(event) {
     const y = event.clientY - this.rows.getBoundingClientRect().top;
     const inside = event.clientY >= this.scroller.getBoundingClientRect().top;
-    return inside ? this.store.state.objects[Math.floor(y / ROW_HEIGHT)] ?? null : null;
+    return inside ? this.store.state?.objects[Math.floor(y / ROW_HEIGHT)] ?? null : null;
   }
 
+  /** @param {PointerEvent} event */
   down(event) {
     if (!this.store.state || event.button !== 0) return;
     const x = event.clientX - this.rows.getBoundingClientRect().left;
@@ -74,6 +90,7 @@ export class Timeline {
     this.actions.stopAt(this.frameAt(x));
   }
 
+  /** @param {PointerEvent} event */
   moved(event) {
     if (!this.store.state) return;
     const frame = this.frameAt(event.clientX - this.rows.getBoundingClientRect().left);
@@ -81,7 +98,11 @@ export class Timeline {
     else this.tell(frame, this.objectAt(event));
   }
 
-  /** The tooltip says in words what the signs under the pointer mean. */
+  /**
+   * The tooltip says in words what the signs under the pointer mean.
+   * @param {number} frame
+   * @param {Thing | null} object
+   */
   tell(frame, object) {
     const bits = object ? this.store.frameBits(object.id, frame) : 0;
     const words = STATE_WORDS.filter(([bit]) => bits & bit).map(([, word]) => word);
@@ -107,6 +128,7 @@ export class Timeline {
     this.describe();
   }
 
+  /** @param {HTMLCanvasElement} canvas @param {number} height */
   size(canvas, height) {
     const [width, pixels] = [Math.round(this.width * this.ratio), Math.round(height * this.ratio)];
     if (canvas.width !== width || canvas.height !== pixels) {
@@ -116,8 +138,9 @@ export class Timeline {
     }
   }
 
+  /** @param {HTMLCanvasElement} canvas */
   pen(canvas) {
-    const context = canvas.getContext("2d");
+    const context = penOf(canvas);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.font = FONT;
@@ -125,9 +148,10 @@ export class Timeline {
     return context;
   }
 
+  /** @param {CanvasRenderingContext2D} context */
   drawRuler(context) {
-    if (!this.store.state) return;
     const { frameCount: count, frame, project } = this.store;
+    if (!project) return;
     const step = tickStep(count, { cell: this.cell, fps: project.fps });
     const head = this.place(frame) + this.cell / 2;
     for (let tick = 0; tick < count; tick += step) {
@@ -140,7 +164,11 @@ export class Timeline {
     this.drawHead(context, frame);
   }
 
-  /** The playhead's flag on the ruler, with the frame's number. */
+  /**
+   * The playhead's flag on the ruler, with the frame's number.
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} frame
+   */
   drawHead(context, frame) {
     const text = String(frame);
     const middle = this.place(frame) + this.cell / 2;
@@ -153,6 +181,7 @@ export class Timeline {
     context.fillText(text, left + 5, 10);
   }
 
+  /** @param {number} height */
   drawStill(height) {
     const { state, chosen } = this.store;
     const key = `${state?.version}/${this.store.order}/${chosen.id}/${this.width}/${height}`;
@@ -165,12 +194,14 @@ export class Timeline {
     return undefined;
   }
 
+  /** @param {CanvasRenderingContext2D} context */
   drawNoRows(context) {
     if (!this.store.state) return;
     context.fillStyle = "#77818f";
     context.fillText("no object yet", 10, ROW_HEIGHT / 2);
   }
 
+  /** @param {CanvasRenderingContext2D} context @param {{object: Thing, top: number}} what */
   drawObject(context, { object, top }) {
     const isChosen = object.id === this.store.chosen.id;
     context.fillStyle = isChosen ? "#232832" : "#171a20";
@@ -179,20 +210,25 @@ export class Timeline {
     context.fillRect(0, top, isChosen ? 4 : 2, ROW_HEIGHT - 1);
     context.fillStyle = isChosen ? "#fff" : "#b8c0cc";
     context.fillText(shorten(context, `${object.id}  ${object.label}`), 10, top + ROW_HEIGHT / 2);
-    const bits = this.store.bits.get(object.id);
+    const bits = this.store.bits.get(object.id) ?? new Uint8Array();
     const columns = columnsOf(bits, { count: this.store.frameCount, width: (this.width - GUTTER - RIGHT) * this.ratio });
     context.save();
     context.beginPath();
     context.rect(GUTTER - 6, top, this.width, ROW_HEIGHT);
     context.clip();
+    /** @param {number} frame */
     const place = (frame) => this.place(frame);
     drawRow(context, { columns, place, top, id: object.id });
     drawDiffer(context, { levels: this.store.differ.get(object.id), columns, place, top });
-    drawKeyframes(context, { boxes: object.amodal_boxes, place: (frame) => this.place(frame), cell: this.cell, middle: top + KEYFRAME_AT });
+    drawKeyframes(context, { boxes: object.amodal_boxes, place, cell: this.cell, middle: top + KEYFRAME_AT });
     context.restore();
   }
 
-  /** A frame around a wide cell, so that the signs in it stay readable; a line when there is no room for one. */
+  /**
+   * A frame around a wide cell, so that the signs in it stay readable; a line when there is no room for one.
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} height
+   */
   drawPlayhead(context, height) {
     const x = this.place(this.store.frame);
     if (this.cell < FRAMED_FROM) {
@@ -224,13 +260,18 @@ export class Timeline {
   }
 }
 
-/** Frames between two ticks: whole seconds once there is no room for less. */
+/**
+ * Frames between two ticks: whole seconds once there is no room for less.
+ * @param {number} count
+ * @param {{cell: number, fps: number}} how
+ */
 function tickStep(count, { cell, fps }) {
   const second = Math.max(1, Math.round(fps));
   const steps = [1, 2, 5, 10, ...[1, 2, 5, 10, 30, 60, 120, 300, 600].map((seconds) => seconds * second)];
   return steps.filter((step) => step * cell >= TICK_ROOM).sort((a, b) => a - b)[0] ?? count;
 }
 
+/** @param {CanvasRenderingContext2D} context @param {string} text */
 function shorten(context, text) {
   if (context.measureText(text).width <= GUTTER - 20) return text;
   let short = text;

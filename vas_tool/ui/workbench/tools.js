@@ -1,43 +1,61 @@
+// @ts-check
 // The pointer on the stage: clicks, boxes, brush, eraser, hand. Each gesture lives from pointerdown to pointerup.
 import { AmodalBoxGesture, cursorOf, handleAt } from "./amodal_box.js";
 import { HIT, boxHandle, boxOf, dotsOf } from "./overlays.js";
+/** @import { Box, Click, Corners, Point, Say, Size, Stroke } from "./types.d.ts" */
+/** @import { Actions } from "./actions.js" */
+/** @import { Store } from "./store.js" */
+/** @import { View } from "./view.js" */
 
 const DRAG_FROM = 5; // css pixels before a click becomes a box
 const WHEEL_STEP = 1.0015; // zoom factor for one unit of wheel movement
 const POINTS_PER_RADIUS = 6; // a stroke's polyline needs no more points than this
+/** @type {(a: Point, b: Point, reach: number) => boolean} */
 const near = (a, b, reach) => Math.hypot(a.x - b.x, a.y - b.y) <= reach;
 const STILL = 3; // css pixels within which the pointer still rests on the dot it has just set
+/** @type {(value: number) => number} */
 const round = (value) => Math.round(value * 10) / 10;
 
 class PanGesture {
+  /** @param {Tools} tools @param {Point} at */
   constructor(tools, at) {
-    Object.assign(this, { tools, at });
+    this.tools = tools;
+    this.at = at;
   }
 
+  /** @param {Point} at */
   move(at) {
     this.tools.view.camera.pan(at.x - this.at.x, at.y - this.at.y);
     this.at = at;
   }
 
   end() {}
+
+  cancel() {}
 }
 
 /** A click, or a box once the pointer has moved far enough. */
 class PointGesture {
+  /** @param {Tools} tools @param {Point} at @param {PointerEvent} event */
   constructor(tools, at, event) {
-    Object.assign(this, { tools, start: at, frame: tools.view.shown });
+    this.tools = tools;
+    this.start = at;
+    this.frame = tools.view.shown ?? 0;
     this.positive = !(event.button === 2 || event.shiftKey);
     this.hit = tools.hitAt(at);
     this.isBox = false;
   }
 
+  /** @param {Point} at */
   move(at) {
     if (this.positive && !near(at, this.start, DRAG_FROM)) this.isBox = true;
     if (this.isBox) this.tools.view.pointer.box = this.boxTo(at);
   }
 
+  /** @param {Point} at @returns {Corners} */
   boxTo(at) {
-    const [width, height] = this.tools.store.project.size_wh;
+    const [width, height] = this.tools.clipSize;
+    /** @type {(value: number, high: number) => number} */
     const limit = (value, high) => Math.min(Math.max(round(value), 0), high);
     const [a, b] = [this.tools.view.camera.toClip(this.start), this.tools.view.camera.toClip(at)];
     return {
@@ -48,6 +66,7 @@ class PointGesture {
     };
   }
 
+  /** @param {Point} at */
   end(at) {
     const { actions, view } = this.tools;
     view.pointer.box = null;
@@ -57,6 +76,7 @@ class PointGesture {
     else this.endClick();
   }
 
+  /** @param {Corners} box */
   endBox(box) {
     if (box.x1 - box.x0 >= 2 && box.y1 - box.y0 >= 2) this.tools.actions.box(this.frame, box);
     else this.tools.say("That box holds nothing: drag it over the object, inside the picture.", { calm: true });
@@ -64,7 +84,7 @@ class PointGesture {
 
   endClick() {
     const { x, y } = this.tools.view.camera.toClip(this.start);
-    const [width, height] = this.tools.store.project.size_wh;
+    const [width, height] = this.tools.clipSize;
     if (x < 0 || y < 0 || x >= width || y >= height) {
       this.tools.say("Click inside the picture. Around it only the brush works, on the amodal mask.", { calm: true });
       return;
@@ -79,16 +99,19 @@ class PointGesture {
 }
 
 class StrokeGesture {
+  /** @param {Tools} tools @param {Point} at @param {PointerEvent} event */
   constructor(tools, at, event) {
     const { store, view } = tools;
     const erases = (store.tool === "eraser") !== (event.button === 2 || event.shiftKey);
-    const stroke = { kind: "stroke", frame: view.shown, handle: store.chosen, layer: store.paintLayer, adds: !erases };
-    this.stroke = { ...stroke, radius: store.radius, points: [] };
+    const { chosen: handle, paintLayer: layer, radius } = store;
+    /** @type {Stroke} */
+    this.stroke = { kind: "stroke", frame: view.shown ?? 0, handle, layer, adds: !erases, radius, points: [] };
     this.tools = tools;
     view.pointer.stroke = this.stroke;
     this.move(at);
   }
 
+  /** @param {Point} at */
   move(at) {
     const { x, y } = this.tools.view.camera.toClip(at);
     const last = this.stroke.points.at(-1);
@@ -107,10 +130,18 @@ class StrokeGesture {
 }
 
 export class Tools {
+  /** @param {{canvas: HTMLCanvasElement, store: Store, view: View, actions: Actions, say: Say}} parts */
   constructor({ canvas, store, view, actions, say }) {
-    Object.assign(this, { canvas, store, view, actions, say });
+    this.canvas = canvas;
+    this.store = store;
+    this.view = view;
+    this.actions = actions;
+    this.say = say;
+    /** @type {PanGesture | PointGesture | StrokeGesture | AmodalBoxGesture | null} */
     this.gesture = null;
+    /** @type {Point | null} where the pointer is */
     this.at = null;
+    /** @type {Point | null} where it has just set a dot */
     this.justSet = null;
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.moved(event));
@@ -123,11 +154,18 @@ export class Tools {
     canvas.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault());
   }
 
+  /** Width and height of the frame. @returns {Size} */
+  get clipSize() {
+    return this.store.project?.size_wh ?? [0, 0];
+  }
+
+  /** @param {MouseEvent} event @returns {Point} */
   place(event) {
     const box = this.canvas.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
 
+  /** @param {PointerEvent} event */
   down(event) {
     this.canvas.focus({ preventScroll: true });
     if (this.gesture || this.view.shown === null || event.button > 2) return;
@@ -137,6 +175,7 @@ export class Tools {
     this.view.request();
   }
 
+  /** @param {Point} at @param {PointerEvent} event */
   begin(at, event) {
     if (event.button === 1 || this.store.tool === "hand") return new PanGesture(this, at);
     if (this.store.tool === "point") return new PointGesture(this, at, event);
@@ -145,24 +184,26 @@ export class Tools {
     return new StrokeGesture(this, at, event);
   }
 
+  /** @param {PointerEvent} event */
   moved(event) {
     this.at = this.place(event);
     // Coalesced events are the pointer's path between two frames: without them a fast stroke has corners.
     const events = this.gesture ? event.getCoalescedEvents?.() ?? [] : [];
-    for (const each of events.length ? events : [event]) this.gesture?.move(this.place(each), each);
+    for (const each of events.length ? events : [event]) this.gesture?.move(this.place(each));
     this.hover(event.shiftKey);
   }
 
+  /** @param {PointerEvent} event */
   up(event) {
     const gesture = this.gesture;
     this.gesture = null;
-    gesture?.end(this.place(event), event);
+    gesture?.end(this.place(event));
     this.hover(event.shiftKey);
   }
 
   cancel() {
     if (!this.gesture) return false;
-    this.gesture.cancel?.();
+    this.gesture.cancel();
     this.gesture = null;
     this.view.request();
     return true;
@@ -174,6 +215,7 @@ export class Tools {
     this.view.request();
   }
 
+  /** @param {WheelEvent} event */
   wheel(event) {
     if (this.view.shown === null) return;
     event.preventDefault();
@@ -183,14 +225,18 @@ export class Tools {
     this.hover(event.shiftKey);
   }
 
-  /** The dot or box handle under a screen point, if the tool can act on it. */
+  /**
+   * The dot or box handle under a screen point, if the tool can act on it.
+   * @param {Point} at
+   * @returns {{dot?: Click, box?: Box} | null}
+   */
   hitAt(at) {
     if (this.store.tool !== "point" || this.store.hideAll || this.view.shown === null) return null;
     const { camera, shown } = this.view;
     const dot = dotsOf(this.store, shown).findLast((each) => near(at, camera.toScreen(each), HIT));
-    if (dot) return dot.kind ? null : { dot }; // one on its way cannot be removed yet
+    if (dot) return dot.waits ? null : { dot }; // one on its way cannot be removed yet
     const box = boxOf(this.store, shown);
-    return box && !box.kind && near(at, boxHandle(camera, box), HIT) ? { box } : null;
+    return box && !box.waits && near(at, boxHandle(camera, box), HIT) ? { box } : null;
   }
 
   /** Show what a press would do here. */
@@ -208,6 +254,7 @@ export class Tools {
     this.view.request();
   }
 
+  /** @param {object | null} hit @param {boolean} paints */
   cursor(hit, paints) {
     if (hit) return "pointer";
     if (this.gesture instanceof PanGesture) return "grabbing";

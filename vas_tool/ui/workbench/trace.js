@@ -1,7 +1,14 @@
+// @ts-check
 // Outlines from rows of runs: boundary edges chained into closed loops, so that dashes flow and lines stay crisp at
 // any zoom. Coordinates are pixel corners; the object lies to the right of each edge.
+/** @import { Edges, Rect, Rows, Runs } from "./types.d.ts" */
 
-/** Flat runs [start, end, …) over rows of `width` -> for each row its [x0, x1, …]. Runs may span rows. */
+/**
+ * Flat runs [start, end, …) over rows of `width` -> for each row its [x0, x1, …]. Runs may span rows.
+ * @param {Runs} runs
+ * @param {number} width
+ * @returns {Rows}
+ */
 export function rowsOf(runs, width) {
   const rows = new Map();
   for (let k = 0; k < runs.length; k += 2) {
@@ -18,7 +25,28 @@ export function rowsOf(runs, width) {
   return rows;
 }
 
-/** Call add(x0, x1) for each stretch that is in row `a` and not in row `b`. */
+/**
+ * Smallest rectangle around rows, or null when there is nothing.
+ * @param {Iterable<[number, number[]]>} rows
+ * @returns {Rect | null}
+ */
+export function boundsOf(rows) {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const [y, row] of rows) {
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y + 1);
+    left = Math.min(left, row[0]);
+    right = Math.max(right, row[row.length - 1]);
+  }
+  return right > left ? { left, top, right, bottom } : null;
+}
+
+/**
+ * Call add(x0, x1) for each stretch that is in row `a` and not in row `b`.
+ * @param {number[]} a
+ * @param {number[]} b
+ * @param {(x0: number, x1: number) => void} add
+ */
 function difference(a, b, add) {
   let j = 0;
   for (let i = 0; i < a.length; i += 2) {
@@ -32,12 +60,14 @@ function difference(a, b, add) {
   }
 }
 
+/** @type {number[]} */
 const NO_ROW = [];
 
-/** Rows that are in `a` and not in `b`. */
+/** Rows that are in `a` and not in `b`. @param {Rows} a @param {Rows} b @returns {Rows} */
 export function subtractRows(a, b) {
   const rows = new Map();
   for (const [y, row] of a) {
+    /** @type {number[]} */
     const rest = [];
     difference(row, b.get(y) ?? NO_ROW, (x0, x1) => rest.push(x0, x1));
     if (rest.length) rows.set(y, rest);
@@ -45,8 +75,10 @@ export function subtractRows(a, b) {
   return rows;
 }
 
+/** @param {Rows} rows @param {number} stride @returns {Map<number, number[]>} */
 function boundaryEdges(rows, stride) {
   const edges = new Map(); // start corner -> end corners
+  /** @type {(from: number, to: number) => void} */
   const add = (from, to) => {
     const known = edges.get(from);
     if (known) known.push(to);
@@ -65,7 +97,12 @@ function boundaryEdges(rows, stride) {
   return edges;
 }
 
-/** Put one edge on the path. Cutting half a pixel off each end turns pixel stairs into slopes. */
+/**
+ * Put one edge on the path. Cutting half a pixel off each end turns pixel stairs into slopes.
+ * @param {Path2D} path
+ * @param {Edges} edge  x0, y0, x1, y1
+ * @param {boolean} first
+ */
 function lineAlong(path, edge, first) {
   const [x0, y0, x1, y1] = edge;
   const length = Math.abs(x1 - x0) + Math.abs(y1 - y0);
@@ -76,22 +113,32 @@ function lineAlong(path, edge, first) {
   if (length > 1) path.lineTo(x1 - dx, y1 - dy);
 }
 
-/** The outline of rows as a Path2D in the rows' own pixel coordinates; no row reaches beyond `width`. */
+/**
+ * The outline of rows as a Path2D in the rows' own pixel coordinates; no row reaches beyond `width`.
+ * @param {Rows} rows
+ * @param {number} width
+ */
 export function outline(rows, width) {
   const stride = width + 1; // a row has one corner more than pixels
   const edges = boundaryEdges(rows, stride);
   const path = new Path2D();
   for (const start of edges.keys()) {
-    while (edges.get(start).length) traceLoop(path, edges, { start, stride });
+    while (edges.get(start)?.length) traceLoop(path, edges, { start, stride });
   }
   return path;
 }
 
+/**
+ * @param {Path2D} path
+ * @param {Map<number, number[]>} edges  start corner -> end corners
+ * @param {{start: number, stride: number}} where
+ */
 function traceLoop(path, edges, { start, stride }) {
   let corner = start;
   let first = true;
   do {
-    const next = edges.get(corner).pop();
+    const next = edges.get(corner)?.pop() ?? start; // every corner that is reached is left again
+    /** @type {Edges} */
     const edge = [corner % stride, Math.floor(corner / stride), next % stride, Math.floor(next / stride)];
     lineAlong(path, edge, first);
     first = false;
