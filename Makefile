@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 SCRIPTS := node_modules/.package-lock.json
 
-.PHONY: help run test wheel-test check docs clean
+.PHONY: help run test wheel-test check docs pictures clean
 
 help:  ## show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -27,6 +27,9 @@ check: $(STAMP) $(SCRIPTS)  ## format, lint and types, of Python and of the page
 
 docs: $(STAMP)  ## build the documentation into build/docs; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+pictures: $(STAMP)  ## take the pictures of the page anew (needs Chromium): look at them before you keep them
+	$(BIN)/python assets/take_pictures.py
 
 clean:  ## remove the environment
 	rm -rf $(VENV) node_modules

@@ -14,7 +14,7 @@ import pytest
 from fake_engines import SAMPLED, use_fake_engines
 
 import vas_tool.ui
-from vas_tool.engines import table
+from vas_tool.engines import specs
 from vas_tool.hypotheses import Recipe
 from vas_tool.project import Project
 from vas_tool.session import Session
@@ -57,8 +57,8 @@ def test_what_runs_without_a_page() -> None:
 
 @pytest.fixture
 def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch) -> Session:
-    offered = next(spec for spec in table.ENGINES if spec.name == "sam2.1-tiny-fast")
-    monkeypatch.setattr(table, "missing_packages", lambda spec: [])
+    offered = next(spec for spec in specs.ENGINES if spec.name == "sam2.1-tiny-fast")
+    monkeypatch.setattr(specs, "missing_packages", lambda spec: [])
     use_fake_engines(monkeypatch, first=(SAMPLED, offered))
     return Session(make_project(num_frames=4))
 

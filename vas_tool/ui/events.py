@@ -61,7 +61,7 @@ class _Stream:
     """The stream to one page: what was sent, and when to send more."""
 
     def __init__(self, open_projects: OpenProjects, token: str, since: int | None) -> None:
-        self._rooms, self._token, self._since = open_projects, token, since
+        self._open_projects, self._token, self._since = open_projects, token, since
         self._signs: Telling | None = None
         self._said = ""
         self._beat_at = self._rest_until = 0.0
@@ -69,10 +69,10 @@ class _Stream:
     @property
     def session(self) -> Session | None:
         """The session; None when the stream has ended."""
-        if self._rooms.stopping.is_set():
+        if self._open_projects.stopping.is_set():
             return None
         try:
-            return self._rooms.session(self._token)
+            return self._open_projects.session(self._token)
         except KeyError:
             return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -131,7 +132,16 @@ class Page:
     # --- opening --------------------------------------------------------------------------------------------------
 
     def _choose(self, name: str, request: gr.Request) -> tuple[Any, ...]:
+        if name and name == self._open_name(request):
+            return gr.skip(), gr.skip(), gr.skip()  # nothing is closed and opened again under the person's hands
         return self._opened(request, lambda report: self.opener.project(name), None)
+
+    def _open_name(self, request: gr.Request) -> str:
+        """The name of the project that is open in this tab; empty: none is."""
+        with suppress(KeyError):
+            name: str = self.open_projects.session(self._tokens[str(request.session_hash)]).project.name
+            return name
+        return ""
 
     def _sample(self, request: gr.Request, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
         return self._opened(request, self.opener.sample, progress)

@@ -82,10 +82,10 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, open_projects: OpenProjects) -> None:
         super().__init__(config)
-        self._rooms = open_projects
+        self._open_projects = open_projects
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._rooms.stopping.set()
+        self._open_projects.stopping.set()
         await super().shutdown(sockets)
 
 
