@@ -1,1 +1,1 @@
-"""Training of the learned amodal engine, on shapes drawn here from numbers."""
+"""Training of the shipped networks and of EoRaS."""

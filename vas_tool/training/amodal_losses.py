@@ -1,4 +1,4 @@
-"""What the network is asked for: the right probability a pixel, and a hidden part that overlaps the true one."""
+"""The loss: the right probability for each pixel, and overlap of the hidden part with the true one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from torch.nn import functional
 
 OVERLAP_WEIGHT = 0.5
 LEAST_SIZE = 30.0
-"""Pixels of the object's area that its cross entropy is at least divided by."""
+"""Pixels: least divisor of the cross entropy, which is divided by the object's area."""
 
 LEAST_HIDDEN_PIXELS = 6.0
-"""Pixels of hidden object from which its overlap is asked for."""
+"""Pixels of the hidden part from which its overlap counts."""
 
 
 def loss(found: Tensor, truth: Tensor, modal: Tensor) -> Tensor:
-    """A number: cross entropy where the object is not seen, and 1 - soft IoU of the hidden part.
+    """Return the loss: cross entropy outside the modal mask, and 1 - soft IoU of the hidden part.
 
     All three are (N, R, R) in 0..1; ``found`` in (0, 1).
     """
@@ -28,7 +28,7 @@ def loss(found: Tensor, truth: Tensor, modal: Tensor) -> Tensor:
 
 
 def hidden_iou(found: Tensor, truth: Tensor, modal: Tensor) -> tuple[Tensor, Tensor]:
-    """((N,) soft IoU of the hidden part, (N,) 1 where anything is hidden)."""
+    """Return ((N,) soft IoU of the hidden part, (N,) 1 where anything is hidden)."""
     wanted, given = truth * (1 - modal), found * (1 - modal)
     both = (wanted * given).sum(dim=(1, 2))
     either = (wanted + given - wanted * given).sum(dim=(1, 2))

@@ -1,7 +1,8 @@
-"""The network: a small U-Net that says, for each pixel, which of the outlines brought over to believe, or what else.
+"""The network of the learned engine: a small U-Net that mixes registered outlines at each pixel, or paints.
 
-Its answer is a mixture: shares of the candidates, and a share of what it paints itself. So what many frames show
-crisply stays crisp, and only what none shows is guessed. One step, no sampling.
+The result is a mixture of the candidates and of the network's own paint. Sharp outlines that many frames show stay
+sharp, and
+only what none shows is guessed. It takes one step, without sampling.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ GROUPS = 8
 
 
 class _Block(nn.Module):
-    """Two convolutions and a way past them."""
+    """A residual block of two convolutions."""
 
     def __init__(self, channels_in: int, channels: int) -> None:
         super().__init__()
@@ -36,7 +37,7 @@ class _Block(nn.Module):
 
 
 class AmodalNet(nn.Module):
-    """(N, CHANNELS, R, R) evidence -> shares and paint; R divides by 8."""
+    """The network: shares and paint from (N, CHANNELS, R, R) evidence. R is a multiple of 8."""
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ class AmodalNet(nn.Module):
         self.head = nn.Conv2d(widths[0], CANDIDATES + 2, 1)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """((N, CANDIDATES + 1, R, R) shares that sum to 1, the last the paint's; (N, R, R) paint in 0..1)."""
+        """Return ((N, CANDIDATES + 1, R, R) shares that sum to 1, the last for the paint; (N, R, R) paint in 0..1)."""
         x = self.stem(picture)
         skips: list[Tensor] = []
         for level, block in enumerate(self.down):
@@ -64,16 +65,16 @@ class AmodalNet(nn.Module):
 
 
 def mixed(shares: Tensor, paint: Tensor, candidates: Tensor) -> Tensor:
-    """(N, R, R): the probability of the whole object; ``candidates`` (N, CANDIDATES, R, R)."""
+    """Return (N, R, R) the probability of the whole object. ``candidates`` is (N, CANDIDATES, R, R)."""
     return (shares[:, :-1] * candidates).sum(dim=1) + shares[:, -1] * paint
 
 
 def probability(net: AmodalNet, picture: Tensor, candidates: Tensor) -> Tensor:
-    """(N, R, R) in 0..1."""
+    """Return (N, R, R) the probability of the whole object, 0..1."""
     shares, paint = net(picture)
     return mixed(shares, paint, candidates).clamp(1e-4, 1 - 1e-4)
 
 
 def num_parameters(net: nn.Module) -> int:
-    """How many numbers it has learned."""
+    """Return the number of parameters of a network."""
     return sum(p.numel() for p in net.parameters())

@@ -1,7 +1,8 @@
-"""A camera that goes along with a drawn object, and what it makes of the things around.
+"""A camera that follows a drawn object, and its effect on the objects around.
 
-Drawn shapes are in coordinates of the object (registration has taken its way out), so a camera shows in two ways:
-things that stand still pass by, nearer ones faster; and the pictures are turned and zoomed.
+Drawn shapes are in coordinates of the object, because registration removes its motion. A camera therefore shows in two
+ways:
+objects that stand still pass by, nearer ones faster; and the pictures are turned and zoomed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from vas_tool.engines.builtin.registration import Affine
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Path, Random, smooth
 
 STILL = 0.4
-"""Part of the clips whose camera neither turns nor zooms."""
+"""Share of the clips whose camera neither turns nor zooms."""
 
 SMALLEST, LARGEST = 0.6, 1.4
 """Zoom, relative to the middle of its range."""
@@ -28,18 +29,18 @@ Poses = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class World:
-    """What stands still, and the camera that looks at it."""
+    """The object's path through the world, and the camera."""
 
     way: npt.NDArray[np.float64]
-    """(T, 2): of the object through the world, in pixels."""
+    """(T, 2) path of the object through the world, in pixels."""
     parallax: float
-    """By how much more things pass by that are nearer by the whole depth range."""
+    """How much faster objects pass by that are nearer by the whole depth range."""
     poses: Poses
-    """Object -> picture: how the camera turns and zooms about the middle."""
+    """Maps from the object to the picture: how the camera turns and zooms about the middle."""
 
     @classmethod
     def drawn(cls, random: Random) -> World:
-        """One clip's camera, at random."""
+        """Return a random camera for one clip."""
         angle = random.normal(0, 0.3) + np.pi * (random.random() < 0.5) + (random.random() < 0.2) * np.pi / 2
         along = np.linspace(-1, 1, NUM_FRAMES) * random.uniform(0, 2.0) * SIZE + smooth(random, 0.2 * SIZE, pace=8.0)
         shake = np.stack([smooth(random, random.uniform(0, 1.0), pace=2.5) for _ in "xy"], axis=1)
@@ -47,11 +48,13 @@ class World:
         return cls(way, random.uniform(0, 1.5), _poses(random))
 
     def passing(self, height: float) -> npt.NDArray[np.float64]:
-        """(T, 2): the way of something that stands still, seen from the object; ``height`` is nearer than it."""
+        """Return (T, 2) the path, relative to the object, of something that stands still and is nearer by
+        ``height``.
+        """
         return -self.way * (1 + self.parallax * height)
 
     def seen(self, masks: Masks) -> Masks:
-        """(T, SIDE, SIDE) as the camera shows it; what touches the border goes on beyond it."""
+        """Return (T, SIDE, SIDE) masks in the camera's picture. Masks that touch the border continue beyond it."""
         if not (self.poses - np.eye(3)).any():
             return masks
         borders = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
@@ -59,7 +62,7 @@ class World:
         return np.stack(shown).astype(np.float32)
 
     def thing(self, thing: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """The same for something that is there or not."""
+        """Return the bool masks of an object in the camera's picture."""
         return self.seen(thing.astype(np.float32)) > 0.5
 
 
@@ -73,7 +76,7 @@ def _poses(random: Random) -> Poses:
 
 
 def similarities(shifts: npt.NDArray[np.float64], turns: Path, log_sizes: Path) -> Poses:
-    """About the middle of the picture: (T, 2) pixels, radians, logarithms of sizes."""
+    """Return similarities about the middle of the picture from (T, 2) pixels, radians and logarithms of sizes."""
     return np.stack([_similarity(s, t, z) for s, t, z in zip(shifts, turns, log_sizes, strict=True)])
 
 

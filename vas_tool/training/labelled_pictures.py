@@ -1,4 +1,4 @@
-"""Pictures with object masks, from folders, and windows cut out of them."""
+"""Pictures with object masks from folders, and windows of them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SHARES = {
     "caltech_animals": 0.07, "rf_road": 0.07, "rf_food": 0.04, "rf_mushrooms": 0.015, "rf_pipes": 0.015,
     "rf_stones": 0.02,
 }  # fmt: skip
-"""How often a sample comes from each folder."""
+"""Probability of each folder."""
 TOGETHER = 0.25
-"""How often two objects that touch are one, as a rider and a horse are to whoever clicks them."""
+"""Probability that two objects that touch count as one, for example a rider and a horse."""
 BEYOND = (124, 116, 104)
-"""What a window shows beyond the picture: the mean colour, so that nothing is seen twice."""
+"""Colour of a window beyond the picture: the mean colour."""
 SMALLEST, LARGEST = 250, 0.85
-"""An object's pixels, and its part of the picture."""
+"""Least pixels of an object, and its greatest share of the picture."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class LabelledPictures:
         self._names, self._shares = list(self._files), shares / shares.sum()
 
     def folder(self, random: np.random.Generator) -> str:
-        """One of the folders."""
+        """Return a random folder."""
         return str(random.choice(self._names, p=self._shares))
 
     def instance(self, random: np.random.Generator, folder: str = "") -> tuple[Picture, Mask]:
-        """A picture and one object in it."""
+        """Return a random picture and one object in it."""
         while True:
             files = self._files[folder or self.folder(random)]
             image, labels = files[random.integers(len(files))]
@@ -74,7 +74,7 @@ class LabelledPictures:
             return np.ascontiguousarray(_decoded(image, cv2.IMREAD_COLOR)[..., ::-1]), mask
 
     def cutout(self, random: np.random.Generator, size: int, folder: str = "") -> Cutout:
-        """A window around an object, from close-up to the whole picture, mirrored or not."""
+        """Return a window around an object, from close-up to the whole picture, mirrored or not."""
         while True:
             picture, mask = self.instance(random, folder)
             found = _window(picture, mask, random=random, size=size)
@@ -99,7 +99,9 @@ def _with_a_neighbour(numbers: Picture, mask: Mask, random: np.random.Generator)
 
 
 def _window(picture: Picture, mask: Mask, *, random: np.random.Generator, size: int) -> Cutout:
-    """Whole (.25), close up on a part of the border (.1), else 1.05 to 3 times as large as the object."""
+    """Return the whole picture (25 %), a close-up of the border (10 %), or a window of 1.05 to 3 times the object's
+    size.
+    """
     height, width = mask.shape
     ys, xs = np.nonzero(mask)
     low, high = np.array([xs.min(), ys.min()]), np.array([xs.max() + 1, ys.max() + 1])

@@ -1,4 +1,4 @@
-"""How tracking, depth and registration see a drawn scene: not quite exactly."""
+"""Noise of tracking, depth and registration on drawn scenes."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from vas_tool.training.drawn_camera import Poses, similarities
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Path, Random
 
 Layer = tuple[float, npt.NDArray[np.bool_]]
-"""How much nearer than the object, and (SIDE, SIDE) where."""
+"""How much nearer than the object, and the (SIDE, SIDE) mask."""
 
 
 GROUND_AHEAD = 0.35
-"""Part of the clips in which the ground before the object's feet is nearer than it."""
+"""Share of the clips in which the ground in front of the object is nearer than the object."""
 
 
 @dataclass(frozen=True)
 class DepthNoise:
-    """How depth looks in one clip."""
+    """The noise of depth in one clip."""
 
     noise: float
     blur: float
     ground: Path
-    """(SIDE,): of the ground, from the top to the bottom, in the depth range from the object."""
+    """(SIDE,) depth of the ground from top to bottom, relative to the object."""
 
     @classmethod
     def drawn(cls, random: Random) -> DepthNoise:
-        """One clip's look, at random."""
+        """Return random noise for one clip."""
         return cls(random.uniform(0.01, 0.05), random.uniform(0.3, 1.5), _ground(random))
 
     def nearness(self, seen: Soft, things: tuple[list[Layer], list[Layer]], random: Random) -> Soft:
-        """(h, w): 0.5 at the object, above it in front; soft borders and noise as estimated depth has them.
+        """Return (h, w) the nearness: 0.5 at the object, more in front, with the soft borders and noise of estimated
+        depth.
 
-        ``scene_objects``: the farther and the nearer ones of this frame.
+        ``things`` holds the farther and the nearer objects of this frame.
         """
         depth = np.repeat(self.ground[:, None], SIDE, axis=1)
         behind, front = things
@@ -60,7 +61,7 @@ def _ground(random: Random) -> Path:
 
 
 def tracked(seen: Masks, random: Random) -> Masks:
-    """The modal masks as a tracker gives them: soft or hard, some a little too small or too large."""
+    """Return the modal masks with a tracker's errors: soft or hard, some slightly too small or too large."""
     hard = (seen > 0.5).astype(np.uint8)
     if random.random() < 0.7:
         return seen.astype(np.float32) if random.random() < 0.5 else hard.astype(np.float32)
@@ -70,7 +71,10 @@ def tracked(seen: Masks, random: Random) -> Masks:
 
 
 def drift(truth: Masks, hiding: npt.NDArray[np.bool_], random: Random) -> Poses:
-    """(T, 3, 3): a slow walk of shift, turn and size; faster where little is seen, with leaps where nothing is."""
+    """Return (T, 3, 3) the drift of registration: slow changes of shift, turn and size.
+
+    They are faster where little of the object is seen, and jump where nothing is.
+    """
     hidden = 1 - (truth * ~hiding).sum(axis=(1, 2)) / np.maximum(truth.sum(axis=(1, 2)), 1)
     level = np.exp(random.uniform(np.log(0.03), np.log(0.7)))
     pace = level * (0.3 + 3 * hidden**2)
@@ -82,7 +86,9 @@ def drift(truth: Masks, hiding: npt.NDArray[np.bool_], random: Random) -> Poses:
 
 
 def _bump(gone: npt.NDArray[np.bool_], random: Random) -> npt.NDArray[np.float64]:
-    """(T, 2): where nothing is seen the way is taken to be straight, and is not."""
+    """Return (T, 2) the error where nothing is seen: registration assumes a straight path, and the true path is
+    curved.
+    """
     out, start = np.zeros((NUM_FRAMES, 2)), 0
     height = random.normal(0, 3.0, 2)
     for i in range(NUM_FRAMES + 1):

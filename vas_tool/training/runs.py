@@ -1,4 +1,4 @@
-"""What every run of training needs: pace, checkpoints, and the log."""
+"""The learning rate, checkpoints and log of all training runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHECKPOINT = "checkpoint-"
 
 
 def pace(step: int, *, steps: int, warmup: int) -> float:
-    """The part of the learning rate at a step: a rise, then half a cosine to a hundredth."""
+    """Return the factor of the learning rate at a step: a rise, then half a cosine to a hundredth."""
     if step < warmup:
         return (step + 1) / warmup
     share = min(1.0, (step - warmup) / max(1, steps - warmup))
@@ -33,7 +33,7 @@ def checkpoints(out: Path) -> dict[int, Path]:
 
 
 def resumed(accelerator: Accelerator, out: Path) -> int:
-    """Load the last checkpoint, if any; the steps done so far."""
+    """Load the last checkpoint, if any, and return the number of finished steps."""
     found = checkpoints(out)
     if not found:
         return 0

@@ -1,4 +1,4 @@
-"""Things around a drawn object, nearer or farther: bars, fences, walls, leaves, round things, others of its kind."""
+"""Objects around a drawn object, nearer or farther: bars, fences, walls, leaves, round objects, similar objects."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Covered = npt.NDArray[np.bool_]
 """(T, SIDE, SIDE)."""
 
 Way = npt.NDArray[np.float64]
-"""(T, 2) pixels: where something's middle is, from the picture's."""
+"""(T, 2) pixels: the middle of something, relative to the middle of the picture."""
 
 NEARER, FARTHER = (0.08, 0.4), (-0.35, -0.02)
-"""Of the depth range, from the object."""
+"""Differences of depth from the object, as shares of the depth range."""
 
 STANDS = 0.5
-"""Part of the things that stand still in the world; the others go their own way."""
+"""Share of the objects that stand still in the world. The others move."""
 
 MOST_FARTHER = 4
 ALONE = np.zeros(1)
@@ -31,10 +31,10 @@ ALONE = np.zeros(1)
 
 @dataclass(frozen=True)
 class SceneObject:
-    """Something that is not the object."""
+    """Another object than the drawn one."""
 
     height: float
-    """By how much of the depth range it is nearer than the object; below 0 it is farther."""
+    """How much nearer than the object it is, as a share of the depth range; below 0 it is farther."""
     covered: Covered
 
 
@@ -42,7 +42,7 @@ Shape = Callable[[Random, Way], Covered]
 
 
 def nearer(random: Random, world: World) -> list[SceneObject]:
-    """One to three things before the object, the nearest last; mostly such that they hide something of it."""
+    """Return one to three objects in front, the nearest last. Most of them hide a part of the object."""
     return _by_height(_occluder(random, world) for _ in range(random.choice([1, 1, 1, 2, 3])))
 
 
@@ -52,7 +52,7 @@ def _occluder(random: Random, world: World) -> SceneObject:
 
 
 def farther(random: Random, world: World) -> list[SceneObject]:
-    """What is behind the object, the farthest first; nothing, in a third of the clips."""
+    """Return the objects behind, the farthest first; none in a third of the clips."""
     count = random.integers(1, MOST_FARTHER + 1) * (random.random() > 1 / 3)
     shapes: list[Shape] = [_bar, _fence, _ellipses, _leaves, _wide, _edge, _other]
     return _by_height(_thing(random, world, shapes, heights=FARTHER) for _ in range(count))
@@ -69,7 +69,7 @@ def _thing(random: Random, world: World, shapes: list[Shape], *, heights: tuple[
 
 
 def _standing(random: Random, passing: Way) -> Way:
-    """It is about at the object on one of the frames."""
+    """Return the path of something that stands still and is near the object on one frame."""
     return np.asarray(passing - passing[random.integers(NUM_FRAMES)] + random.normal(0, 0.4 * SIZE, 2))
 
 
@@ -79,7 +79,7 @@ def _going(random: Random) -> Way:
 
 
 def course(random: Random, reach: float) -> Path:
-    """Offsets along one direction: passing by, coming and going, or staying."""
+    """Return offsets along one direction: passing by, coming and going, or staying."""
     time = np.linspace(-1, 1, NUM_FRAMES) * random.choice([-1, 1])
     kind = random.random()
     if kind < 0.6:
@@ -95,7 +95,7 @@ def course(random: Random, reach: float) -> Path:
 
 
 def _bands(random: Random, way: Way, *, widths: Path, offsets: Path = ALONE) -> Covered:
-    """Parallel endless bands through the picture, mostly across their way; all move together."""
+    """Return parallel bands through the picture, mostly across their path, which move together."""
     heading = way[-1] - way[0]
     across_way = np.arctan2(heading[1], heading[0]) if np.hypot(*heading) > 1 else 0.0
     angle = across_way + random.normal(0, 0.15) + (random.random() < 0.15) * random.uniform(-1.2, 1.2)
@@ -124,7 +124,7 @@ def _fence(random: Random, way: Way) -> Covered:
 
 
 def _edge(random: Random, way: Way) -> Covered:
-    """A wall: everything on one side of a line."""
+    """Return a wall: everything on one side of a line."""
     side = random.choice([-1, 1])
     return _bands(random, way, widths=np.array([6 * SIZE]), offsets=np.array([side * 3 * SIZE]))
 
@@ -138,7 +138,7 @@ def _leaves(random: Random, way: Way) -> Covered:
 
 
 def _heap(random: Random, way: Way, *, count: int, size: tuple[float, float], spread: float) -> Covered:
-    """Round things that move together."""
+    """Return round objects that move together."""
     places = random.normal(0, spread * SIZE, (count, 2))
     shapes = [_leaf(random, random.uniform(*size) * SIZE) for _ in range(count)]
     out = np.zeros((NUM_FRAMES, SIDE, SIDE), np.uint8)
@@ -155,7 +155,7 @@ def _leaf(random: Random, size: float) -> npt.NDArray[np.float64]:
 
 
 def _other(random: Random, way: Way) -> Covered:
-    """Another creature, blob or compound, of about the object's size."""
+    """Return another creature, blob or compound of about the object's size."""
     size, out = random.uniform(0.6, 1.6), np.zeros((NUM_FRAMES, SIDE, SIDE), bool)
     for i, (mask, at) in enumerate(zip(drawn(random), way, strict=True)):
         place = np.array([[size, 0, (1 - size) * SIDE / 2 + at[0]], [0, size, (1 - size) * SIDE / 2 + at[1]]])

@@ -1,4 +1,4 @@
-"""Drawn objects behind drawn things, seen as registration, tracking and depth see real ones: not quite exactly."""
+"""Drawn objects behind drawn occluders, with the errors of registration, tracking and depth on real clips."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Random, draw
 from vas_tool.types import SizeWH
 
 LEAST_HIDDEN, MOST_HIDDEN = 0.08, 0.75
-"""Of an object over its clip."""
+"""Least and greatest hidden share of an object over its clip."""
 
 TRIES = 12
 MOST_GONE = 12
-"""Frames that show nothing of it."""
+"""Most frames that show nothing of the object."""
 
 UNTRUSTED = 0.2
-"""Part of the clips whose depth is of no use."""
+"""Share of the clips with useless depth."""
 
 TARGETS = 5
-"""Frames that are learned from, of each clip."""
+"""Number of frames of each clip that are used for training."""
 
 
 @dataclass
@@ -39,10 +39,10 @@ class DrawnViews:
     outlines: Masks
     nearness: Masks
     poses: Poses
-    """Object -> picture as registration finds them: the camera's, gone astray."""
+    """Maps from the object to the picture as registration finds them: those of the camera, with drift."""
     trusted: bool
     within: Masks
-    """Where the frame is."""
+    """The pixels inside the frame."""
     size_wh: SizeWH = (SIDE, SIDE)
     clearness: dict[int, float] = field(default_factory=dict)
 
@@ -52,7 +52,7 @@ class DrawnViews:
         self.clearness = {i: float(a / largest) for i, a in enumerate(areas) if a > max(20, 0.03 * largest)}
 
     def outline(self, frame_index: int) -> Soft:
-        """(h, w): the modal mask."""
+        """Return the (h, w) modal mask, 0..1."""
         return np.asarray(self.outlines[frame_index])
 
     def nearer(self, frame_index: int) -> Soft:
@@ -60,12 +60,12 @@ class DrawnViews:
         return np.asarray(self.nearness[frame_index])
 
     def between(self, source: int, target: int) -> Affine:
-        """(2, 3): what registration would say."""
+        """Return (2, 3) the map that registration would find."""
         return np.asarray((self.poses[target] @ np.linalg.inv(self.poses[source]))[:2])
 
     @property
     def seen(self) -> list[int]:
-        """The frames on which something of the object is seen, ascending."""
+        """Frames with a visible part of the object, ascending."""
         return list(self.clearness)
 
     def inside(self, frame_index: int) -> Soft:
@@ -73,7 +73,7 @@ class DrawnViews:
         return np.asarray(self.within[frame_index])
 
     def may_tell(self, frame_index: int) -> bool:
-        """Between the first and the last seen frame."""
+        """Return whether the frame is between the first and the last visible frame."""
         return bool(self.clearness) and min(self.clearness) <= frame_index <= max(self.clearness)
 
 
@@ -83,11 +83,11 @@ class Sample:
 
     evidence: Evidence
     truth: Soft
-    """(R, R): the whole object in the window."""
+    """(R, R) the whole object in the window."""
 
 
 def samples(random: Random) -> Iterator[Sample]:
-    """TARGETS frames of one drawn clip."""
+    """Yield TARGETS frames of one drawn clip."""
     views = scene(random)
     hidden = (views.truth - views.outlines).sum(axis=(1, 2))
     gone = np.array([i not in views.clearness for i in range(NUM_FRAMES)])
@@ -102,14 +102,16 @@ def samples(random: Random) -> Iterator[Sample]:
 
 
 def _unsteady(window: Window, random: Random) -> Window:
-    """The same place, a little larger or smaller: real windows come from real boxes."""
+    """Return the window slightly larger or smaller, because real windows vary with their boxes."""
     side = window.side * random.uniform(0.92, 1.15)
     shift = (window.side - side) / 2 + random.normal(0, 0.02 * side, 2)
     return Window(window.left + shift[0], window.top + shift[1], side)
 
 
 def scene(random: Random) -> DrawnViews:
-    """An object of which 8 to 75 % is hidden, with things before and behind it, as a camera shows them."""
+    """Return a clip with an object of which 8 to 75 % is hidden, with objects in front and behind, in a camera's
+    picture.
+    """
     while True:
         world = World.drawn(random)
         truth = world.seen(drawn(random))
@@ -124,7 +126,7 @@ def scene(random: Random) -> DrawnViews:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A clip as it is, before anybody looks at it."""
+    """A drawn clip without errors of measurement."""
 
     world: World
     truth: Masks
@@ -132,7 +134,7 @@ class _Drawn:
     things: tuple[list[SceneObject], list[SceneObject]]
     """Farther, the farthest first, and nearer."""
     beyond: Covered
-    """What lies beyond the frame."""
+    """The pixels beyond the frame."""
 
 
 def _covered(things: list[SceneObject]) -> Covered:
@@ -162,7 +164,7 @@ def _layers(things: list[SceneObject], frame_index: int) -> list[Layer]:
 
 
 def _frame_edge(random: Random) -> Covered:
-    """(T, SIDE, SIDE): what lies beyond the frame; mostly nothing."""
+    """Return (T, SIDE, SIDE) the pixels beyond the frame; mostly none."""
     beyond = np.zeros((NUM_FRAMES, SIDE, SIDE), bool)
     if random.random() < 0.8:
         return beyond

@@ -1,9 +1,10 @@
-"""The network of the builtin segmenter, as it is trained.
+"""The network of the builtin segmenter for training.
 
 The encoder is EfficientNet-Lite0 (Tan and Le, 2019; the Lite variant by Google, 2020), with batch normalisation folded
-into its convolutions; it sees the picture alone. The decoder sees its features, the prompts, and how much each place
-resembles reference places. So a picture is encoded once however often somebody clicks, and features can be compared
-between frames.
+into its convolutions. Its input is the picture alone. The decoder's inputs are the features, the prompts, and the
+similarity
+of each place with reference places. A picture is therefore encoded once for any number of clicks, and features can be
+compared between frames.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 MAPS = ("positive clicks", "negative clicks", "prior mask", "box")
-"""Channels of the prompts at full size."""
+"""Channels of the prompts, at full size."""
 MATCHES = ("sure object", "sure background", "recent object", "recent background", "positive clicks", "negative clicks")
-"""Channels of the resemblance at an eighth of the size: cosines, 0 where there is no such reference."""
+"""Channels of the similarity, at an eighth of the size: cosines, 0 where there is no such reference."""
 EMBEDDING, STRIDE = 64, 8
 TAPS = {0: 16, 2: 24, 4: 40, 10: 112, 15: 320}
 """Block of the encoder whose output is kept -> its channels; the strides are 2, 4, 8, 16 and 32."""
 FROZEN = 5
-"""Blocks that keep their ImageNet weights. Of the others, depthwise convolutions do: their gradient is slow."""
+"""Number of blocks that keep their ImageNet weights. Depthwise convolutions of the others keep theirs, too, because
+their gradient is slow."""
 
 _STAGES = ((1, 32, 16, 3, 1, 1), (2, 16, 24, 3, 2, 6), (2, 24, 40, 5, 2, 6), (3, 40, 80, 3, 2, 6),
            (3, 80, 112, 5, 1, 6), (4, 112, 192, 5, 2, 6), (1, 192, 320, 3, 1, 6))  # fmt: skip
@@ -30,7 +32,7 @@ Features = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 class _Same(nn.Conv2d):
-    """TensorFlow's "same" padding: the odd pixel goes right and below."""
+    """A convolution with TensorFlow's "same" padding: the odd pixel is right and below."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.stride[0] == 1:
@@ -43,7 +45,7 @@ class _Same(nn.Conv2d):
 
 
 class _Block(nn.Module):
-    """Mobile inverted bottleneck."""
+    """A mobile inverted bottleneck block."""
 
     def __init__(self, channels: tuple[int, int], *, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -122,7 +124,7 @@ class _Residual(nn.Module):
 
 
 class _Level(nn.Module):
-    """Joins what comes from below, the encoder's features and the prompts at one stride."""
+    """Joins the coarser level, the encoder's features and the prompts at one stride."""
 
     def __init__(self, *, channels: int, lateral: int, prompt: int, below: int, blocks: int) -> None:
         super().__init__()
@@ -172,7 +174,7 @@ class Decoder(nn.Module):
 
 
 class SegmenterNet(nn.Module):
-    """Encoder, decoder, and the scale that turns resemblance into log odds while learning."""
+    """Encoder, decoder, and the scale that converts similarity to log odds in training."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -196,7 +198,7 @@ def resemblance(embedding: Tensor, reference: Tensor, shares: Tensor) -> Tensor:
 
 
 def imagenet(encoder: Encoder, weights: dict[str, Tensor]) -> None:
-    """Put the published weights in, batch normalisation folded into the convolutions."""
+    """Load the published weights, with batch normalisation folded into the convolutions."""
     _fold(encoder.stem, weights, convolution="_conv_stem", norm="_bn0")
     for i, block in enumerate(encoder.blocks):
         if block.expand is not None:

@@ -1,4 +1,4 @@
-"""What the segmenter learns from: one picture to click in, or frames made of one picture to follow through."""
+"""The segmenter's training samples: a picture with clicks, or frames made from one picture for tracking."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from vas_tool.training.labelled_pictures import Cutout, LabelledPictures, Mask, 
 
 Map = npt.NDArray[np.float32]
 FOLLOWED = 0.45
-"""The part of the samples that follow an object from a reference frame."""
+"""Share of the samples that track an object from a reference frame."""
 MANY = 0.4
-"""How often the first click is not the only one that no answer of the network was seen for."""
+"""Probability of more than one click before the network's first answer."""
 RADIUS = 4
-"""Of a click's disc, in pixels of what the network sees, whatever its size."""
+"""Radius of a click's disc, in pixels of the network's input."""
 
 
 @dataclass
 class SegmenterSample:
-    """Everything at the size S that the network sees."""
+    """One sample, at the size S of the network's input."""
 
     picture: Picture
     truth: Mask
     maps: Map
     """(4, S, S): see ``segmenter_net.MAPS``."""
     references: list[Cutout | None]
-    """The sure one and the recent one."""
+    """The sure and the recent reference."""
     clicked: bool
-    """Whether clicks on the errors follow."""
+    """Whether clicks on the network's errors follow."""
     places: list[tuple[int, int, bool]] = field(default_factory=list)
-    """What was clicked so far: x, y, whether positive."""
+    """The clicks so far: x, y, whether positive."""
 
     def click(self, error: Mask, *, random: np.random.Generator, positive: bool) -> None:
         """Click deep inside the error, mostly in its middle."""
@@ -43,12 +43,12 @@ class SegmenterSample:
         self.put(int(xs[k]), int(ys[k]), positive=positive)
 
     def put(self, x: int, y: int, *, positive: bool) -> None:
-        """A click at a place."""
+        """Add a click at a place."""
         cv2.circle(self.maps[0 if positive else 1], (x, y), RADIUS, 1.0, -1)
         self.places.append((x, y, positive))
 
     def correct(self, answer: Mask, random: np.random.Generator) -> None:
-        """Click on the deeper of the two kinds of error, as a person does; nothing where there is none."""
+        """Click on the deeper of the two kinds of error, as a person does; nothing without an error."""
         missing, surplus = self.truth & ~answer, answer & ~self.truth
         positive = float(depths(missing).max()) >= float(depths(surplus).max())
         error = missing if positive else surplus
@@ -57,7 +57,7 @@ class SegmenterSample:
 
 
 def sample(pictures: LabelledPictures, random: np.random.Generator, size: int) -> SegmenterSample:
-    """One sample; what it is depends on ``random`` alone."""
+    """Return one sample. It depends only on ``random``."""
     return _to_follow(pictures, random, size) if random.random() < FOLLOWED else _to_click(pictures, random, size)
 
 
@@ -83,7 +83,7 @@ def _to_click(pictures: LabelledPictures, random: np.random.Generator, size: int
 
 
 def _click_more(made: SegmenterSample, random: np.random.Generator) -> None:
-    """Up to ten more, at random places (RITM, section 3): on the object, near it, and anywhere beside it."""
+    """Add up to ten clicks at random places (RITM, section 3): on the object, near it, and anywhere beside it."""
     near = cv2.dilate(made.truth.astype(np.uint8), np.ones((31, 31), np.uint8)) > 0
     places = (made.truth, near & ~made.truth, ~made.truth)
     for kind in random.choice(3, size=random.integers(1, 11), p=(0.5, 0.35, 0.15)):
@@ -95,7 +95,7 @@ def _click_more(made: SegmenterSample, random: np.random.Generator) -> None:
 
 
 def _pasted(pictures: LabelledPictures, shown: Cutout, random: np.random.Generator) -> Cutout:
-    """Something in front, or the object in front of another picture."""
+    """Return the cutout with something in front of it, or with the object in front of another picture."""
     size = len(shown.mask)
     other = pictures.cutout(random, size)
     if random.random() < 0.65:
@@ -108,7 +108,7 @@ def _pasted(pictures: LabelledPictures, shown: Cutout, random: np.random.Generat
 
 
 def _in_front(other: Cutout, random: np.random.Generator) -> Cutout:
-    """An object pushed aside, or branches and poles that show the other picture."""
+    """Return a shifted object, or branches and poles filled with the other picture."""
     size = len(other.mask)
     if random.random() < 0.7:
         return _shifted(other, random.integers(-size // 2, size // 2, 2))
@@ -145,14 +145,14 @@ def _recoloured(picture: Picture, random: np.random.Generator, strength: float =
 
 
 def _to_follow(pictures: LabelledPictures, random: np.random.Generator, size: int) -> SegmenterSample:
-    """A reference frame, perhaps a recent one, and the frame asked about, all made of one cutout."""
+    """Return a reference frame, perhaps a recent one, and the frame to segment, all made from one cutout."""
     clip = _Scene(pictures, random, size)
     sure, recent, now = clip.frame(0.0), clip.frame(random.uniform(0.5, 0.95)), clip.frame(1.0)
     maps = np.zeros((4, size, size), np.float32)
     kind = random.random()
     if kind < 0.8:
         maps[2] = deformed(clip.whole if random.random() < 0.6 or not now.mask.any() else now.mask, random)
-        if kind > 0.72:  # flow that was wrong
+        if kind > 0.72:  # wrong flow
             away = random.normal(size=2) * 0.4 * np.sqrt(now.mask.sum())
             maps[2] = cv2.warpAffine(maps[2], np.array([[1, 0, away[0]], [0, 1, away[1]]]), (size, size))
     alone = kind < 0.15
@@ -181,10 +181,12 @@ class _Scene:
         self._hidden = bool(self._behind) and random.random() < 0.12
         self._object = Cutout(_recoloured(self._object.picture, random), self._object.mask)
         self.whole: Mask = self._object.mask
-        """The object with what is hidden of it, in the last frame made."""
+        """The whole object, hidden part included, in the last frame."""
 
     def _path(self, strength: float) -> tuple[Map, Map | None]:
-        """Where the layer is at time 1: turn, growth, shift as a (4,) vector, and a smooth bending (S, S, 2)."""
+        """Return the layer's motion to time 1: turn, growth, shift as a (4,) vector, and a smooth deformation (S,
+        S, 2).
+        """
         size, random = self._size, self._random
         extent = np.sqrt(max(1, self._object.mask.sum()))
         strength *= 1.7 if random.random() < 0.25 else 1.0
@@ -209,7 +211,7 @@ class _Scene:
         return _moved(layer, matrix, None if bend is None else bend * time)
 
     def frame(self, time: float) -> Cutout:
-        """The picture at a time, and what is seen of the object."""
+        """Return the picture at a time, and the object's modal mask."""
         random = self._random
         front = self._at(self._object, 0, time)
         self.whole = front.mask
@@ -260,7 +262,7 @@ def _blurred_by_motion(picture: Picture, random: np.random.Generator) -> Picture
 
 
 def deformed(mask: Mask, random: np.random.Generator, strength: float = 1.0) -> Map:
-    """The mask moved, bent, eaten at the border, perhaps torn: what flow makes of the last one. 0 or 1."""
+    """Return the mask moved, bent, eroded at the border, perhaps torn, as optical flow would warp it; 0 or 1."""
     size = len(mask)
     extent = max(8.0, float(np.sqrt(mask.sum())))
     centre = (size / 2, size / 2)
@@ -288,6 +290,6 @@ def _box(channel: Map, mask: Mask, random: np.random.Generator) -> None:
 
 
 def depths(error: Mask) -> Map:
-    """Each pixel's distance to what is no error, the picture's edge included; (H, W), in pixels."""
+    """Return (H, W) each pixel's distance in pixels to the nearest pixel without an error, or to the picture's edge."""
     distances = cv2.distanceTransform(np.pad(error, 1).astype(np.uint8), cv2.DIST_L2, 3)
     return np.asarray(distances[1:-1, 1:-1], np.float32)

@@ -1,4 +1,4 @@
-"""One step of learning: clicks on the network's own errors, then the loss of its answer."""
+"""One training step: clicks on the network's own errors, then the loss of its result."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vas_tool.training.segmenter_net import MATCHES, STRIDE, SegmenterNet, resem
 from vas_tool.training.segmenter_samples import SegmenterSample
 
 ROUNDS = (0.30, 0.28, 0.20, 0.14, 0.08)
-"""How often no to four rounds of clicks go before the answer that is learned from (RITM, section 3)."""
+"""Probabilities of zero to four rounds of clicks before the result that is used for the loss (RITM, section 3)."""
 COARSE, MATCHED, BORDER = 0.3, 0.3, 1.0
-"""Weights of the side losses."""
+"""Weights of the additional losses."""
 
 
 @dataclass
 class Outcome:
-    """A step's loss, and the overlap of its answers: of those clicked for, and of those followed."""
+    """A step's loss, and the overlap of its results: with clicks, and in tracking."""
 
     loss: Tensor
     clicked: float
@@ -29,14 +29,14 @@ class Outcome:
 
 
 class SegmenterStep(nn.Module):
-    """The network and how it is taught, as one module, so that accelerate may wrap it."""
+    """The network and its loss as one module, so that accelerate can wrap it."""
 
     def __init__(self, net: SegmenterNet) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, samples: list[SegmenterSample], random: np.random.Generator) -> Outcome:
-        """Rounds of clicks, which go into the samples, then the loss of what is answered last."""
+        """Add rounds of clicks to the samples, and return the loss of the last result."""
         device = self.net.sharpness.device
         features, embedding = self.net.encoder(_pictures([x.picture for x in samples], device))
         truth = torch.from_numpy(np.stack([x.truth for x in samples])).to(device).float()
@@ -60,7 +60,7 @@ class SegmenterStep(nn.Module):
         return Outcome(wrong, _mean(overlaps[~follows]), _mean(overlaps[follows]))
 
     def _referred(self, samples: list[SegmenterSample], embedding: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-        """Resemblance to the reference frames (channels 0 to 3), and the loss of what it says by itself."""
+        """Return the similarity with the reference frames (channels 0 to 3), and the loss of the similarity itself."""
         match = embedding.new_zeros((len(samples), len(MATCHES), *embedding.shape[2:]))
         entropy = self.net.sharpness.sum() * 0
         for slot in (0, 1):
@@ -88,7 +88,7 @@ class SegmenterStep(nn.Module):
 
 
 def _coarser(answer: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """As the answer of a window that shows more of the picture is, seen in one that shows less."""
+    """Return the result as that of a window that shows more of the picture would look in one that shows less."""
     size = len(answer)
     small = max(8, int(size / random.uniform(1, 4)))
     seen = cv2.resize(answer, (small, small), interpolation=cv2.INTER_AREA)
@@ -96,7 +96,7 @@ def _coarser(answer: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _with_clicks(match: Tensor, embedding: Tensor, samples: list[SegmenterSample]) -> Tensor:
-    """Channels 4 and 5: cosine with the most similar place clicked."""
+    """Return the similarity with channels 4 and 5: cosine with the most similar clicked place."""
     rows = []
     for sample, seen in zip(samples, embedding, strict=True):
         for positive in (True, False):
@@ -123,7 +123,7 @@ def _mean(values: np.ndarray) -> float:
 
 
 def iou(found: Tensor, truth: Tensor) -> Tensor:
-    """(N,) overlap of (N, H, W) masks; 1 where both are empty."""
+    """Return (N,) the overlap of (N, H, W) masks; 1 where both are empty."""
     both, either = (found & truth).flatten(1).sum(1), (found | truth).flatten(1).sum(1)
     return torch.where(either > 0, both / either.clamp(min=1), torch.ones_like(both, dtype=torch.float32))
 
@@ -131,7 +131,7 @@ def iou(found: Tensor, truth: Tensor) -> Tensor:
 def loss(logits: Tensor, truth: Tensor) -> Tensor:
     """Normalised focal loss (Sofiiuk et al., 2019), dice, and cross entropy within three pixels of the border.
 
-    Both (N, H, W); ``true_clips`` is 0 or 1. A number.
+    Both are (N, H, W); ``truth`` is 0 or 1.
     """
     p = logits.sigmoid()
     entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")

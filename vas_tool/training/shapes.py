@@ -1,7 +1,7 @@
-"""Silhouettes that move: creatures with limbs, soft blobs and stiff compounds, drawn from random numbers.
+"""Moving silhouettes: creatures with limbs, soft blobs and stiff compounds, drawn from random numbers.
 
-Nothing of anyone else's is in them. Coordinates are those of the object: its own way through the picture is taken out,
-as registration does it in real clips.
+They use no pictures of others. Coordinates are those of the object: its own motion through the picture is removed, as
+registration does in real clips.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SIDE = 112
 
 NUM_FRAMES = 25
 SIZE = 30.0
-"""Pixels from the middle to about where an object ends."""
+"""Approximate radius of an object in pixels."""
 
 SHIFT = 4
 """OpenCV draws in sixteenths of a pixel."""
 
 
 def smooth(random: Random, std: float, *, pace: float = 6.0, length: int = NUM_FRAMES) -> Path:
-    """A random path that turns about every ``pace`` frames; standard deviation ``std``."""
+    """Return a random path that turns about every ``pace`` frames, with standard deviation ``std``."""
     knots = max(3, round(length / pace) + 2)
     values = random.normal(0, std, knots)
     at = np.linspace(0, knots - 1, length)
@@ -40,7 +40,7 @@ def smooth(random: Random, std: float, *, pace: float = 6.0, length: int = NUM_F
 
 
 def drawn(random: Random) -> Masks:
-    """One object through NUM_FRAMES frames, its kind drawn at random."""
+    """Return one object of a random kind on NUM_FRAMES frames."""
     kind: Callable[[Random], Masks] = random.choice(np.array([_creature, _creature, _blob, _compound], object))
     masks = _turned(kind(random), random)
     if random.random() < 0.35:
@@ -57,7 +57,7 @@ def fill(picture: npt.NDArray[np.uint8], points: npt.NDArray[np.float64], value:
 
 
 def capsule(picture: npt.NDArray[np.uint8], ends: tuple[Path, Path], widths: tuple[float, float]) -> None:
-    """A limb from one end to the other, of two widths."""
+    """Draw a limb between two ends, with a width at each."""
     (a, b), across = ends, ends[1] - ends[0]
     length = max(1e-6, float(np.hypot(*across)))
     normal = np.array([-across[1], across[0]]) / length / 2
@@ -153,7 +153,7 @@ def _piece(random: Random, size: float) -> npt.NDArray[np.float64]:
 
 
 def _turned(masks: Masks, random: Random) -> Masks:
-    """Turned and mirrored for good, and as if turning in depth a little from frame to frame."""
+    """Return the masks turned and mirrored, and slightly turned in depth from frame to frame."""
     base = random.uniform(-0.3, 0.3) if random.random() < 0.7 else random.uniform(0, 2 * np.pi)
     deep = random.uniform(0, 0.25) * (random.random() < 0.6)
     squeeze = np.exp(smooth(random, deep, pace=10.0))
@@ -168,7 +168,7 @@ def _turned(masks: Masks, random: Random) -> Masks:
 
 
 def _bitten(masks: Masks, random: Random) -> Masks:
-    """Annotated silhouettes are often cut by something that was always there, and is not in the depth of the case."""
+    """Return the masks with cuts, because annotated silhouettes are often cut by something that is not in the depth."""
     x, y = (SIDE / 2 + random.normal(0, 0.5 * SIZE) + np.cumsum(smooth(random, random.uniform(0, 1.2))) for _ in "xy")
     width, height = random.uniform(0.12, 0.5) * SIZE, random.uniform(0.4, 2.5) * SIZE
     lean = random.normal(0, 0.2) + smooth(random, 0.1)
@@ -183,7 +183,7 @@ def _bitten(masks: Masks, random: Random) -> Masks:
 
 
 def _ragged(masks: Masks, random: Random) -> Masks:
-    """Outlines of real masks tremble."""
+    """Return the masks with noisy outlines, like real masks."""
     amount = random.uniform(0.3, 1.6)
     rows, columns = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
     out = np.empty_like(masks)

@@ -1,9 +1,10 @@
 """Train the learned amodal engine: ``accelerate launch -m vas_tool.training.train_amodal --out DIR``.
 
-Runs on whatever accelerate finds (one command for a processor and for GPUs). What a step learns from is drawn from the
-seed and the step's number alone: a run that was stopped goes on behind its last checkpoint as if it never had.
-``curve.csv`` holds the loss, and the hidden part's IoU on shapes that are never learned from. How the shipped weights
-were made: ``vas_tool/training/RECIPE.md``.
+It runs on any device that accelerate finds. The data of a step depend only on the seed and the step's number: a run
+that was
+stopped continues after its last checkpoint as if it had not stopped. ``curve.csv`` holds the loss, and the hidden
+part's IoU
+on shapes that are not used for training. ``vas_tool/training/RECIPE.md`` says how the shipped weights were made.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ Batch = tuple[Tensor, Tensor, Tensor]
 """((N, CHANNELS, R, R) pictures, (N, CANDIDATES, R, R) candidates, (N, R, R) truth)."""
 
 LEARNED_FROM, HELD_OUT = 0, 1
-"""Streams of random numbers that never meet."""
+"""Numbers of independent random streams."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run goes; the defaults made the shipped weights."""
+    """The options of a run. The defaults made the shipped weights."""
 
     out: Path
     steps: int = 6_000
@@ -51,13 +52,13 @@ class Plan:
     every: int = 500
     """Steps between checkpoints and lines of the curve."""
     held_out: int = 6
-    """Batches that are measured on; the same for every seed."""
+    """Batches for measuring, the same for every seed."""
     decay: float = 0.999
-    """Of the running mean of the weights, which is what is kept."""
+    """Decay of the running mean of the weights, which is the result."""
 
 
 class DrawnSteps(Dataset[Batch]):
-    """Item ``k`` is what step ``k`` learns from on one process: the same in every run, with any number of workers."""
+    """Item ``k`` is the data of step ``k`` on one process, the same in every run with any number of workers."""
 
     def __init__(self, seed: int, batch: int, *, rank: int = 0, stream: int = LEARNED_FROM) -> None:
         self._seed, self._batch, self._rank, self._stream = seed, batch, rank, stream
@@ -93,7 +94,7 @@ def main() -> None:
 
 
 def train(plan: Plan) -> Path:
-    """Train, and return the file of weights. Goes on behind the last checkpoint in ``plan.out``."""
+    """Train and return the file of weights. Resumes after the last checkpoint in ``plan.out``."""
     accelerator = Accelerator()
     set_seed(plan.seed)
     net = AmodalNet()
@@ -147,7 +148,7 @@ def _step(net: AmodalNet, batch: Batch, *, optimizer: torch.optim.Optimizer, acc
 
 
 def measured(net: torch.nn.Module, plan: Plan, device: torch.device) -> dict[str, float]:
-    """Hidden part's IoU, hard, on shapes never learned from: the network's, and of the last or next thing known."""
+    """Return the hidden part's IoU on unused shapes: the network's, and that of the last or next known value."""
     overlaps: dict[str, list[Tensor]] = {"net": [], "known": []}
     held_out = DrawnSteps(0, plan.batch, stream=HELD_OUT)
     for step in range(plan.held_out):
@@ -162,7 +163,7 @@ def measured(net: torch.nn.Module, plan: Plan, device: torch.device) -> dict[str
 
 
 def _keep(mean: torch.nn.Module, path: Path) -> None:
-    """The running mean of the weights in half precision."""
+    """Write the running mean of the weights in half precision."""
     weights = {k.removeprefix("module."): v for k, v in mean.state_dict().items() if k != "n_averaged"}
     save_file({k: v.half().contiguous().cpu() for k, v in weights.items()}, path)
     path.chmod(0o644)

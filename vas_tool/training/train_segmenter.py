@@ -2,10 +2,10 @@
 
     accelerate launch -m vas_tool.training.train_segmenter --pictures DIR --out DIR
 
-Runs on whatever accelerate finds (one command for a processor and for GPUs). What a step learns from is drawn from the
-seed and the step's number alone: a run that was stopped goes on behind its last checkpoint as if it never had.
-``curve.csv`` holds loss and overlap of the answers learned from. How the shipped weights were made:
-``vas_tool/training/SEGMENTER.md``.
+It runs on any device that accelerate finds. The data of a step depend only on the seed and the step's number: a run
+that was
+stopped continues after its last checkpoint as if it had not stopped. ``curve.csv`` holds loss and overlap in training.
+``vas_tool/training/SEGMENTER.md`` says how the shipped weights were made.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ from vas_tool.training.segmenter_step import Outcome, SegmenterStep
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run goes; ``SEGMENTER.md`` has the two plans that made the shipped weights."""
+    """The options of a run. ``SEGMENTER.md`` has the two runs that made the shipped weights."""
 
     out: Path
     pictures: Path
     steps: int = 2_400
     batch: int = 12
     size: int = 224
-    """Of what the network sees, in pixels; a multiple of 32."""
+    """Side of the network's input in pixels; a multiple of 32."""
     last_size: int = 288
-    """Of the last part of the run, with as many fewer samples a step as they are larger."""
+    """Side of the input in the last part of the run, with proportionally fewer samples per step."""
     last_part: float = 0.15
     learning_rate: float = 1e-3
-    """Of the decoder; the encoder's is a tenth."""
+    """Learning rate of the decoder. That of the encoder is a tenth."""
     warmup: int = 100
     seed: int = 0
     workers: int = 1
     every: int = 50
     """Steps between checkpoints and lines of the curve."""
     decay: float = 0.998
-    """Of the running mean of the weights, which is what is kept."""
+    """Decay of the running mean of the weights, which is the result."""
     threads: int = 0
-    """Of PyTorch on a processor; 0: as many as it likes."""
+    """Threads of PyTorch on a CPU; 0 for its default."""
     imagenet: bool = True
     """Whether the encoder starts from the published weights."""
     begin: Path | None = None
@@ -63,7 +63,7 @@ class Plan:
 
 
 class DrawnSegmenterSamples(Dataset[list[SegmenterSample]]):
-    """Item ``k`` is what step ``k`` learns from on one process: the same in every run, with any number of workers."""
+    """Item ``k`` is the data of step ``k`` on one process, the same in every run with any number of workers."""
 
     def __init__(self, plan: Plan, rank: int = 0) -> None:
         self._plan, self._rank, self._pictures = plan, rank, LabelledPictures(plan.pictures)
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def train(plan: Plan) -> Path:
-    """Train, and return the file of weights. Goes on behind the last checkpoint in ``plan.out``."""
+    """Train and return the file of weights. Resumes after the last checkpoint in ``plan.out``."""
     accelerator = Accelerator()
     if plan.threads:
         torch.set_num_threads(plan.threads)
@@ -127,7 +127,7 @@ def train(plan: Plan) -> Path:
 
 
 class _Mean:
-    """Running mean that follows closely at first."""
+    """A running mean of weights with less decay at first."""
 
     def __init__(self, decay: float) -> None:
         self._decay = decay

@@ -1,9 +1,11 @@
 """Train EoRaS as its released scripts do; ``vas-tool train eoras``.
 
-One clip of one object a process and step; the network goes through it frame by frame. Checkpoints are in the released
-format (``checkpoint-%04d.pth.gz``): the reference's ``test_*.py`` read ours, and this reads theirs. A run that is there
-goes on behind its last checkpoint; what a step learns from follows from the seed, the epoch and its number, so that a
-run that was stopped ends with the same bits on the CPU. ``metrics.jsonl`` holds the losses and the test loop's totals.
+Each process takes one clip of one object per step; the network goes through it frame by frame. Checkpoints are in the
+released format (``checkpoint-%04d.pth.gz``): the reference's ``test_*.py`` read ours, and this reads theirs. An
+existing run
+resumes after its last checkpoint. The data of a step depend only on the seed, the epoch and its number, so that a
+resumed run
+ends with the same bits on a CPU. ``metrics.jsonl`` holds the losses and the test loop's totals.
 """
 
 from __future__ import annotations
@@ -35,13 +37,13 @@ from vas_tool.training.runs import Metrics
 WEIGHT_DECAY = 5e-4
 
 PATIENCE = timedelta(hours=12)
-"""How long the other processes wait while the first one goes through the test split."""
+"""How long other processes wait while the first one runs the test split."""
 
 
 def train(plan: Plan, *, progress: Progress = silent) -> Path:
-    """Train, and give the last checkpoint. Goes on behind the last one in ``training_plan.out``.
+    """Train and return the last checkpoint. Resumes after the last one in ``plan.out``.
 
-    Raises InputError when there is nothing to learn from, FormatError and EngineError for files that do not read.
+    Raises InputError when there is no training data, FormatError and EngineError for unreadable files.
     """
     patient = InitProcessGroupKwargs(timeout=PATIENCE)
     accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True), patient])
@@ -61,15 +63,15 @@ def train(plan: Plan, *, progress: Progress = silent) -> Path:
 
 
 class EpochClips:
-    """The clips of one pass of one epoch, in an order of their own."""
+    """The clips of one pass of one epoch, in random order."""
 
     def __init__(self, source: SampleSource, *, seed: int, epoch: int, number: int) -> None:
-        """``number``: of the pass."""
+        """``number`` is the number of the pass."""
         self._source, self._key = source, [seed, epoch, number]
         self._order = np.random.default_rng(self._key).permutation(len(source))
 
     def share(self, process: int, num_processes: int) -> Iterator[Sample]:
-        """Every ``num_processes``-th clip. The first ones come again where the last round would not be full."""
+        """Yield every ``num_processes``-th clip. The first clips are repeated if the last round is not full."""
         for number in range(process, -(-len(self._order) // num_processes) * num_processes, num_processes):
             number %= len(self._order)
             yield self._source.sample(int(self._order[number]), np.random.RandomState([*self._key, number]))
@@ -87,7 +89,7 @@ def tensors_of(sample: Sample) -> dict[str, Tensor]:
 
 
 class _Run:
-    """What a run carries from epoch to epoch."""
+    """The state of a run."""
 
     def __init__(self, plan: Plan, accelerator: Accelerator, network: Any) -> None:
         self.plan, self.accelerator, self.network, self.iterations = plan, accelerator, network, 0
@@ -98,11 +100,11 @@ class _Run:
         self.scheduler = torch.optim.lr_scheduler.ExponentialLR(self.optimiser, schedule.gamma)
 
     def prepare(self) -> None:
-        """Onto the device, and wrapped where there are several processes."""
+        """Move the network to the device, and wrap it if there are several processes."""
         self.network, self.optimiser = self.accelerator.prepare(self.network, self.optimiser)
 
     def epoch(self, epoch: int, *, progress: Progress) -> None:
-        """Learn from every clip, then test and save where it is time."""
+        """Train on every clip, then test and save if it is due."""
         started, told, schedule = time.monotonic(), list[tuple[float, float]](), self.plan.schedule
         self.network.train()
         for number in range(schedule.passes):
@@ -116,7 +118,7 @@ class _Run:
         self._note(line)
 
     def _passed(self, epoch: int, number: int, *, progress: Progress) -> Iterator[tuple[float, float]]:
-        """The losses of each step of a pass."""
+        """Yield the losses of each step of a pass."""
         accelerator, seed = self.accelerator, self.plan.seed
         own = np.random.default_rng([seed, epoch, number, accelerator.process_index])
         torch.manual_seed(int(own.integers(1 << 31)))  # of dropout
@@ -137,7 +139,7 @@ class _Run:
         masks = self.network(clip["crops"], clip["intrinsics"])
         truth = {name: clip[name] for name in ("full", "visible", "labelled")}
         losses = eoras_losses(masks, **truth, visible_weight=self.plan.visible_weight)
-        # Without a label there is nothing to learn, but other processes wait for the gradient: one of zero.
+        # Without a label there is no loss, but other processes wait for the gradient, so it is zero.
         total = losses.total if clip["labelled"].any() else 0 * sum(mask.sum() for mask in masks.values())
         self.optimiser.zero_grad()
         self.accelerator.backward(total)
@@ -145,14 +147,14 @@ class _Run:
         return float(losses.full.detach()), float(losses.visible.detach())
 
     def _measured(self, progress: Progress) -> dict[str, float]:
-        """The test loop, in the first process alone: the totals are those of one process."""
+        """Run the test loop in the first process, so that the totals are those of one process."""
         if not self.accelerator.is_main_process:
             return {}
         answer = network_answer(self.accelerator.unwrap_model(self.network))
         return asdict(measured(self.plan.source("test"), answer, progress=progress))
 
     def _save(self, epoch: int) -> None:
-        """In the released format; written beside, then renamed."""
+        """Write a checkpoint in the released format, beside its place, then rename it."""
         if self.accelerator.is_main_process:
             model = self.accelerator.unwrap_model(self.network).state_dict()
             content = {
@@ -168,7 +170,7 @@ class _Run:
         self.accelerator.wait_for_everyone()
 
     def resumed(self) -> int:
-        """The epochs that are done."""
+        """Load the last checkpoint and return the number of finished epochs."""
         self.plan.out.mkdir(parents=True, exist_ok=True)
         path = last_checkpoint(self.plan.out)
         if path is None:
@@ -197,7 +199,7 @@ class _Run:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The last by name, as the reference resumes; None when there is none."""
+    """Return the last checkpoint by name, as the reference does; None when there is none."""
     return max(folder.glob("*.pth.gz"), default=None, key=lambda path: path.name)
 
 
