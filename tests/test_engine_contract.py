@@ -313,11 +313,21 @@ def eoras_amodal(_: Path) -> AmodalCompleter:
     return EorasAmodal(tiny_network())
 
 
+def tabe_amodal(folder: Path) -> AmodalCompleter:
+    """Random weights, small pictures, no tuning, any number of whole frames."""
+    from tiny_tabe import SMALL, not_white, tiny_model
+
+    from vas_tool.engines.tabe.engine import TabeAmodal
+
+    return TabeAmodal(tiny_model(folder), replace(SMALL, num_tuning_steps=0), segmenters=not_white)
+
+
 AMODAL_ENGINES: dict[str, Callable[[Path], AmodalCompleter]] = {
     "learned": learned_amodal,
     "builtin": lambda _: BuiltinAmodal(),
     "diffusion-vas": diffusion_amodal,
     "eoras": eoras_amodal,
+    "tabe": tabe_amodal,
 }
 
 
@@ -396,9 +406,18 @@ def diffusion_content(folder: Path) -> ContentCompleter:
     return DiffusionVasContent(tiny_pipeline(folder, seed=2), SMALL)
 
 
+def tabe_content(folder: Path) -> ContentCompleter:
+    from tiny_tabe import SMALL, tiny_model
+
+    from vas_tool.engines.tabe.engine import TabeContent
+
+    return TabeContent(tiny_model(folder), replace(SMALL, num_tuning_steps=0))
+
+
 CONTENT_ENGINES: dict[str, Callable[[Path], ContentCompleter]] = {
     "builtin": lambda _: BuiltinContent(),
     "diffusion-vas": diffusion_content,
+    "tabe": tabe_content,
 }
 
 

@@ -9,7 +9,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.embeddings import SinusoidalPositionalEmbedding
 from test_tabe_samples import tuned
-from tiny_tabe import write_tiny
+from tiny_tabe import UNET, write_tiny
 from torch.nn import functional
 
 from vas_tool.engines.tabe import lora
@@ -51,6 +51,15 @@ def parts(folders):
     for model in (parts.network.unet, parts.text_encoder):
         lora.reset(model, torch.Generator().manual_seed(1))
     return parts
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory):
+    """A network with all parts of the real one, with its additions."""
+    folders = write_tiny(tmp_path_factory.mktemp("deep"), UNET)
+    network = load_network(folders[0] / "unet", folders[1], dtype=torch.float32)
+    lora.add_lora(network.unet, lora.UNET_LAYERS)
+    return network
 
 
 def by_hand(attention, queries, memory):
@@ -117,9 +126,9 @@ def test_without_motion_it_is_the_stock_network_frame_by_frame(folders) -> None:
     torch.testing.assert_close(found[1:, :, 2], frame, rtol=1e-3, atol=1e-4)
 
 
-def test_motion_follows_attentions_or_residual_parts(parts) -> None:
+def test_motion_follows_attentions_or_residual_parts(deep) -> None:
     """In front of the samplers: what the skip connections take has moved."""
-    unet, seen = parts.network.unet, {}
+    unet, seen = deep.unet, {}
     for name in ("down_blocks.0.attentions.1", "down_blocks.3.resnets.0", "mid_block.attentions.0"):
         block, _, number = name.rpartition(".")
         owner = block.rpartition(".")[0]
@@ -129,7 +138,7 @@ def test_motion_follows_attentions_or_residual_parts(parts) -> None:
             lambda _, __, output, name=name: seen.__setitem__(f"{name} out", output)
         )
     with torch.no_grad():
-        parts.network(torch.randn(1, 9, 2, 16, 8), 1, torch.randn(1, 77, 16))
+        deep(torch.randn(1, 9, 2, 16, 8), 1, torch.randn(1, 77, 16))
     for name in list(seen)[::2]:
         out = seen[f"{name} out"]
         assert (out[0] if isinstance(out, tuple) else out) is seen[name]
@@ -142,13 +151,13 @@ def test_samples_of_a_batch_do_not_see_one_another(parts) -> None:
         torch.testing.assert_close(parts.network(shown[1:], 9, text[1:]), both[1:], rtol=1e-3, atol=1e-4)
 
 
-def test_weights_of_the_shards_win_and_tables_are_computed(folders) -> None:
-    unet = load_network(folders[0] / "unet", folders[1], dtype=torch.float32).unet
+def test_weights_of_the_shards_win_and_tables_are_computed(deep) -> None:
+    unet = deep.unet
     assert (unet.conv_in.bias == 7).all()
     tables = [m for m in unet.modules() if isinstance(m, SinusoidalPositionalEmbedding)]
     assert len(tables) == 84
     assert tables[0].pe[0, 1, 0].item() == torch.tensor(math.sin(1)).half().item()
-    assert all((p == p.half()).all() for p in unet.parameters())
+    assert all((p == p.half()).all() for name, p in unet.named_parameters() if ".lora_" not in name)
 
 
 def test_a_tensor_in_two_shards_is_the_later_ones(folders, tmp_path) -> None:
@@ -171,11 +180,11 @@ def test_missing_tensors_and_other_networks_are_errors(folders, tmp_path) -> Non
         load_network(folders[0] / "vae", folders[1], dtype=torch.float32)
 
 
-def test_only_the_attentions_are_tuned(parts) -> None:
-    names = [name for name, _ in lora.factors(parts.network.unet)]
+def test_only_the_attentions_are_tuned(deep, parts) -> None:
+    names = [name for name, _ in lora.factors(deep.unet)]
     assert len(names) == 2 * 464
     assert len(list(lora.factors(parts.text_encoder))) == 2 * 4
-    assert {n for n, p in parts.network.unet.named_parameters() if p.requires_grad} == set(names)
+    assert {n for n, p in deep.unet.named_parameters() if p.requires_grad} == set(names)
 
 
 def test_the_loss_counts_frames_of_weight_0_unless_repaired(parts) -> None:

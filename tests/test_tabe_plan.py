@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from vas_tool.engines.tabe.clip_plan import SeenClip, plan_clip
+from vas_tool.engines.tabe.clip_plan import NO_DEPTH, SeenClip, plan_clip
 from vas_tool.engines.tabe.levels import Level
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.released import COCOCO
 from vas_tool.engines.weights import download
 from vas_tool.errors import EngineError
+from vas_tool.remarks import remarks
 from vas_tool.types import ArrayClip, Canvas
 
 SIZE_WH = (60, 40)
@@ -56,10 +57,26 @@ def test_an_object_that_is_whole_on_too_few_frames_is_an_error_that_says_what_to
         plan_clip(seen_clip(Canvas(SIZE_WH), hidden=range(2, 10)), quirks=Quirks())
 
 
-def test_depth_is_needed() -> None:
+def test_where_depth_is_missing_nothing_is_taken_to_be_in_front() -> None:
     seen = seen_clip(Canvas(SIZE_WH))
-    with pytest.raises(EngineError, match="no depth on frame 4"):
-        plan_clip(SeenClip(seen.clip, seen.modal, {i: seen.depth[i] for i in range(4)}, seen.canvas), quirks=Quirks())
+    without = SeenClip(seen.clip, seen.modal, {i: seen.depth[i] for i in range(6)}, seen.canvas)
+    with remarks() as heard:
+        plan = plan_clip(without, quirks=Quirks())
+    assert heard.words == (f"frames 6-9: {NO_DEPTH}",)
+    assert not without.front(6).any() and all(level == Level.NO for level in plan.levels)
+
+
+def test_an_object_that_nothing_hides_needs_no_whole_frames() -> None:
+    plan = plan_clip(seen_clip(Canvas(SIZE_WH), hidden=()), quirks=Quirks(), fewest_whole=100)
+    assert all(level == Level.NO for level in plan.levels)
+
+
+def test_the_model_is_tuned_on_the_frames_from_the_first_one_on() -> None:
+    seen = seen_clip(Canvas.padded(SIZE_WH, 0.25))
+    tuned = plan_clip(seen, quirks=Quirks()).tuned
+    assert len(tuned.clip) == len(tuned.modal) == len(tuned.levels) == 9
+    assert (tuned.modal[2] == seen.modal[3]).all() and (tuned.clip[2:4][1] == seen.clip[4]).all()
+    assert tuned.clip.size_wh == SIZE_WH and tuned.clip.fps == seen.clip.fps
 
 
 def test_the_shards_are_the_persons_own_to_bring(tmp_path, monkeypatch) -> None:

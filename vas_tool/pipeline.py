@@ -66,7 +66,9 @@ def run(
     names, wanted = engines or {}, set(stages)
     chosen = checked_settings(names, settings or {})
     layers = Layers(modal=dict(prompts.masks))
-    store = MemoryStore(clip, prompts, canvas or Canvas(clip.size_wh), seed=seed, set_of=chosen, layers=layers)
+    store = MemoryStore(
+        clip, prompts, canvas or Canvas(clip.size_wh), seed=seed, set_of=chosen, layers=layers, engines=names
+    )
     execute(plan_whole_clip(prompts, len(clip), stages=wanted, engines=names), store, progress=progress)
     return layers
 

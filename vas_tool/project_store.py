@@ -128,6 +128,7 @@ class ProjectStore:
     def content_work(self, run: StageRun, span: range) -> ContentWork:
         """See ``Store``."""
         project, amodal = self.project, self.project.amodal(_object_of(run))
+        truth, thing = project.truth, amodal.thing
         return ContentWork(
             project.clip,
             amodal.modal,
@@ -137,12 +138,15 @@ class ProjectStore:
             seed=run.seeds[0],
             settings=self.settings(run),
             store=self._windows(run),
+            depth=project.depth,
+            amodal_settings=truth.settings_of("amodal", run.engine),
+            hypotheses={index: truth.recipe_on(thing, index).seeds[0] for index in span},
         )
 
     def _windows(self, run: StageRun) -> WindowStore | None:
-        """Where an engine keeps its windows of the object; None for one without windows."""
+        """Where an engine keeps its windows of the object; None for one that keeps nothing."""
         spec, project = _spec(run), self.project
-        if not windows_of(project.truth, spec, len(project.clip)):
+        if not spec.keeps_work and not windows_of(project.truth, spec, len(project.clip)):
             return None
         return ObjectWindows(WindowCache(project.folder / FOLDER), label_of(self._now, spec, crops=run.crops))
 

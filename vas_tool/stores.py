@@ -86,6 +86,8 @@ class MemoryStore:
     set_of: Mapping[Stage, Settings]
     """What is set of the engine of a stage."""
     layers: Layers
+    engines: Mapping[Stage, str] = field(default_factory=dict)
+    """Names of the engines, as they were asked for."""
 
     def now(self, run: StageRun) -> StageRun:
         """Nothing is there before: every run is as it was planned."""
@@ -124,6 +126,7 @@ class MemoryStore:
     def content_work(self, run: StageRun, span: range) -> ContentWork:
         """Masks so far."""
         made, settings = self.layers, self.settings(run)
+        is_same = self.engines.get("amodal") == self.engines.get("content")
         return ContentWork(
             self.clip,
             made.modal,
@@ -132,6 +135,8 @@ class MemoryStore:
             frame_indices=span,
             seed=self.seed,
             settings=settings,
+            depth=made.depth,
+            amodal_settings=self.set_of.get("amodal", NO_SETTINGS) if is_same else NO_SETTINGS,
         )
 
     def put(self, run: StageRun, frame_index: int, answer: Any) -> bool:

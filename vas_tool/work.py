@@ -80,3 +80,10 @@ class ContentWork:
     settings: Settings = field(default_factory=dict)
     store: WindowStore | None = None
     """Store of finished windows for engines with windows; None for no store. Other engines ignore it."""
+    depth: Mapping[int, Depth] = field(default_factory=dict)
+    """frame_index -> (H, W) float32, as ``AmodalWork.depth``."""
+    amodal_settings: Settings = field(default_factory=dict)
+    """Settings of the amodal engine of the same name. With them and with ``depth``, an engine of both stages finds the
+    results of its amodal stage."""
+    hypotheses: Mapping[int, int] = field(default_factory=dict)
+    """frame_index -> seed of the hypothesis that the amodal mask follows from. Other frames use ``seed``."""

@@ -66,7 +66,7 @@ def _parameters() -> Iterator[str]:
 
 
 def _parameter(parameter: Parameter) -> Iterator[str]:
-    yield f"{INDENT}{parameter.name} = {parameter.default} ({parameter.allowed})"
+    yield from _wrapped(f"{parameter.name} = {parameter.default} ({parameter.allowed})", INDENT, hang="  ")
     yield from _wrapped(parameter.reason, INDENT * 2)
 
 

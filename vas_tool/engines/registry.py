@@ -140,7 +140,7 @@ def model_size(spec: EngineSpec, settings: Settings = NO_SETTINGS) -> SizeWH | N
 
 def all_weights() -> list[AnyWeights]:
     """Return all weights that engines can use, once each."""
-    return list({weights.name: weights for spec in ENGINES for weights in spec.weights}.values())
+    return list({weights.name: weights for spec in ENGINES for weights in (*spec.weights, *spec.also)}.values())
 
 
 def is_present(spec: EngineSpec) -> bool:
@@ -197,7 +197,7 @@ def _let_idle_go(stage: Stage) -> None:
 
 def _load(spec: EngineSpec) -> LoadedEngine[object]:
     if not is_present(spec):
-        lacks = spec.weights[0].lack() if not has_weights(spec) else f"no {', '.join(specs.missing_packages(spec))}"
+        lacks = "; ".join(w.lack() for w in spec.lacking) or f"no {', '.join(specs.missing_packages(spec))}"
         raise EngineError(
             f"the {spec.stage} engine {spec.name} is not complete: {lacks}; get the rest with: {spec.get}"
         )

@@ -22,6 +22,8 @@ from vas_tool.engines.eoras.released import weights_of as eoras_weights_of
 from vas_tool.engines.eoras.settable import PARAMETERS as EORAS_PARAMETERS
 from vas_tool.engines.sam2 import PresetName, weights_of
 from vas_tool.engines.settings import Parameter, Settings
+from vas_tool.engines.tabe.released import COCOCO, STABLE_DIFFUSION
+from vas_tool.engines.tabe.settable import PARAMETERS as TABE_PARAMETERS
 from vas_tool.engines.weights import AnyWeights
 from vas_tool.types import Stage
 
@@ -52,6 +54,8 @@ class EngineSpec:
     """Name of vas-tool's extra that installs the packages."""
     weights: tuple[AnyWeights, ...] = ()
     """Weights, any one of which suffices. The first is the one to download. Empty for an engine without weights."""
+    also: tuple[AnyWeights, ...] = ()
+    """Further weights, all of which it needs beside one of ``weights``."""
     needs_gpu: bool = False
     """Whether ``auto`` chooses the engine only with a GPU, because it is too slow without one."""
     at_once: bool = False
@@ -68,6 +72,15 @@ class EngineSpec:
     """How it divides a clip into windows (stages ``amodal``, ``content``). A result depends on the windows that hold
     its frame;
     with None, on the whole clip."""
+    keeps_work: bool = False
+    """Whether it keeps parts of its work in the store of ``AmodalWork`` and ``ContentWork`` although ``windows`` is
+    None."""
+
+    @property
+    def lacking(self) -> list[AnyWeights]:
+        """The weights that must be fetched before the engine can run."""
+        first = [] if not self.weights or any(map(_is_found, self.weights)) else [self.weights[0]]
+        return first + [weights for weights in self.also if not _is_found(weights)]
 
     @property
     def install(self) -> str:
@@ -78,8 +91,7 @@ class EngineSpec:
     def get(self) -> str:
         """The command that makes the engine available; empty when it is available."""
         install = self.install if missing_packages(self) else ""
-        fetch = "" if has_weights(self) else self.weights[0].get
-        return " && ".join(filter(None, (install, fetch)))
+        return " && ".join(filter(None, (install, *(weights.get for weights in self.lacking))))
 
 
 _looks: ContextVar[dict[str, bool] | None] = ContextVar("looks", default=None)
@@ -97,8 +109,12 @@ def looked_once() -> Iterator[None]:
 
 
 def has_weights(spec: EngineSpec) -> bool:
-    """Return whether any of the engine's weights is present and complete; True when it needs none."""
-    return not spec.weights or any(_looked(f"weights {w.name}", w.find) for w in spec.weights)
+    """Return whether the engine's weights are present and complete; True when it needs none."""
+    return not spec.lacking
+
+
+def _is_found(weights: AnyWeights) -> bool:
+    return _looked(f"weights {weights.name}", weights.find)
 
 
 def missing_packages(spec: EngineSpec) -> list[str]:
@@ -208,6 +224,31 @@ def _eoras(variant: Variant) -> EngineSpec:
     )
 
 
+def _tabe(
+    stage: Stage, attribute: str, *, note: str, cost: str = "", parameters: tuple[Parameter, ...] = ()
+) -> EngineSpec:
+    """A line for one of its two stages."""
+    return EngineSpec(
+        stage=stage,
+        name="tabe",
+        module="vas_tool.engines.tabe.engine",
+        attribute=attribute,
+        revision="1",
+        licence=f"{STABLE_DIFFUSION.licence}; CoCoCo: {COCOCO.licence}",
+        size=f"{STABLE_DIFFUSION.num_megabytes + COCOCO.num_megabytes} MB",
+        note=note,
+        cost=cost,
+        packages=("torch", "diffusers", "transformers", "accelerate", "peft"),
+        extra="diffusion",
+        weights=(STABLE_DIFFUSION,),
+        also=(COCOCO,),
+        needs_gpu=True,
+        parameters=parameters,
+        seeded=True,
+        keeps_work=True,
+    )
+
+
 ENGINES: tuple[EngineSpec, ...] = (
     *_sam2("exact", order=("large", "base-plus", "small", "tiny")),
     *_sam2("fast", order=("tiny", "small", "base-plus", "large")),  # without a GPU the lightest is the best
@@ -275,6 +316,15 @@ ENGINES: tuple[EngineSpec, ...] = (
         note="Copies the outline from frames where the object is clear; cannot guess what no frame shows.",
     ),
     *(_eoras(variant) for variant in EORAS_NOTES),
+    _tabe(
+        "amodal",
+        "open_amodal",
+        note="TABE: a video inpainting model learns the object from frames that show it whole, and paints it where it "
+        "is hidden; each seed is another guess.",
+        cost="Needs a GPU with 12 GB or more. An A40 takes at least 4 minutes to learn an object (computed, not "
+        "measured).",
+        parameters=TABE_PARAMETERS,
+    ),
     EngineSpec(
         stage="content",
         name="diffusion-vas",
@@ -302,6 +352,11 @@ ENGINES: tuple[EngineSpec, ...] = (
         licence="MIT (ours)",
         size="no weights",
         note="Copies the object's pixels from other frames; fills the rest smoothly.",
+    ),
+    _tabe(
+        "content",
+        "open_content",
+        note="TABE: the colours of what the amodal stage's TABE painted, of the guess that was chosen.",
     ),
 )
 """All engines, best first within a stage. ``auto`` takes the first that is present and that this computer can run."""

@@ -27,7 +27,7 @@ CHECKPOINTS = Path("checkpoints")
 MEGABYTE = 10**6
 """Bytes per megabyte, the unit of sizes and of progress."""
 READ_BYTES = 1 << 20
-MARKED = (".safetensors", ".bin", ".json")
+MARKED = (".safetensors", ".bin", ".json", ".pth")
 """Suffixes of the files in a folder of weights that determine results."""
 SHA256_DIGITS = 64
 """A hub's etag with this many hexadecimal digits is the file's SHA-256 (files in Git LFS)."""
@@ -107,6 +107,8 @@ class WeightsFolder:
     num_megabytes: int
     """Approximate size in megabytes of all parts under their first names."""
     licence: str
+    other_names: tuple[str, ...] = ()
+    """Names that a folder of one's own with the same weights goes by; never fetched."""
 
     @property
     def folder_name(self) -> str:
@@ -127,7 +129,7 @@ class WeightsFolder:
 
     @property
     def _names(self) -> tuple[str, ...]:
-        return (self.folder_name, self.repo_id) if self.repo_id else (self.folder_name,)
+        return (self.folder_name, *filter(None, (self.repo_id,)), *self.other_names)
 
     def find(self) -> Path | None:
         """Return the first folder that has every part, or None. ``Part.find`` finds the files."""
@@ -157,7 +159,8 @@ AnyWeights = Weights | WeightsFolder
 
 def folder_mark(folder: Path) -> str:
     """Return a text that differs for other files, from names, sizes and times, without reading gigabytes."""
-    return _mark_of(sorted(path for path in folder.glob("[!.]*/*") if path.suffix in MARKED), folder)
+    files = [*folder.glob("*"), *folder.glob("[!.]*/*")]
+    return _mark_of(sorted(path for path in files if path.suffix in MARKED), folder)
 
 
 def _mark_of(files: list[Path], folder: Path) -> str:

@@ -20,6 +20,8 @@ class EngineProtocol:
     """Settings of the amodal engine that differ from its defaults."""
     depth_wh: SizeWH | None = None
     """Width and height to which frames are resized before their depth is estimated; None keeps their size."""
+    num_generations: int = 1
+    """Answers with the seeds from ``seed`` on, all of which are written. A seed of the user's is the only one."""
     chosen: frozenset[str] = field(default_factory=frozenset)
     """What the user set instead: ``seed``, and names of settings."""
 
@@ -37,11 +39,19 @@ class EngineProtocol:
             settings[name] = registry.parameter_of(spec, name).read(value)
         whole = registry.checked_settings(spec, {**self.settings, **settings})
         chosen = frozenset(settings) | (frozenset() if seed is None else {"seed"})
-        return replace(self, seed=self.seed if seed is None else seed, settings=whole, chosen=chosen)
+        if seed is not None:
+            return replace(self, seed=seed, num_generations=1, settings=whole, chosen=chosen)
+        return replace(self, settings=whole, chosen=chosen)
+
+    @property
+    def seeds(self) -> range:
+        """The seed of each generation."""
+        return range(self.seed, self.seed + self.num_generations)
 
     def words(self) -> Iterator[str]:
         """Yield ``seed 23``, ``mask_edges hard``, ...; settings of the user end with ``(as you said)``."""
-        values = {"seed": self.seed, **self.settings}
+        seeds = {"seed": self.seed} if self.num_generations == 1 else {"seeds": f"{self.seed} to {self.seeds[-1]}"}
+        values = {**seeds, **self.settings}
         for name, value in values.items():
             shown = str(value).lower() if isinstance(value, bool) else str(value)
             yield f"{name} {shown}{' (as you said)' if name in self.chosen else ''}"
@@ -58,6 +68,7 @@ PROTOCOLS: dict[tuple[str, str], EngineProtocol] = {
     ),
     ("tao-amodal", "diffusion-vas"): EngineProtocol(DEMO_SEED, {"fps": 2, "mask_edges": "linear"}),
     **{(name, "diffusion-vas"): EngineProtocol(DEMO_SEED) for name in ("tabe-51", "movi", "kitti")},
+    ("tabe-51", "tabe"): EngineProtocol(num_generations=5),
     **{
         (name, f"eoras-{variant}"): EngineProtocol(settings={"union_with_modal": False})
         for name in ("movi", "kitti")
@@ -67,7 +78,7 @@ PROTOCOLS: dict[tuple[str, str], EngineProtocol] = {
 """(benchmark, amodal engine) -> the authors' protocol, from eval_diffusion_vas_sailvos.py,
 eval_diffusion_vas_tao_amodal.py and EoRaS's test scripts. The authors of Diffusion-VAS published none for the last
 three
-benchmarks: theirs is that of demo.py."""
+benchmarks: theirs is that of demo.py. TABE's authors average five generations (runner.py)."""
 
 
 def protocol_of(benchmark: str, engine: str) -> EngineProtocol:

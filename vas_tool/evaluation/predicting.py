@@ -20,7 +20,7 @@ from vas_tool.errors import Cancelled, FormatError, InputError
 from vas_tool.evaluation.baselines import convex_hull, convex_nearer
 from vas_tool.evaluation.dataset import Problem, Truth, TruthClip, kind_of
 from vas_tool.evaluation.engine_protocols import EngineProtocol
-from vas_tool.pipeline import amodal_masks, depth_maps
+from vas_tool.pipeline import amodal_hypotheses, amodal_masks, depth_maps
 from vas_tool.project import Project
 from vas_tool.types import Canvas, Clip, Depth, Frame, Mask, SizeWH
 from vas_tool.video.clip import read_frame
@@ -40,6 +40,8 @@ class Answered:
     """Index in ``clip.frames`` -> (H, W) bool."""
     amodal: Mapping[int, Mask]
     """Index in ``clip.frames`` -> (canvas H, W) bool."""
+    generation: int = 0
+    """Number from 0 of the answer, where the protocol asks for several (``EngineProtocol.num_generations``)."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def answered(truth: Truth, task: Task) -> Iterator[Answered]:
         try:
             modal = _modal_masks(clip, task)
             if modal:
-                yield _answer(clip, modal, task)
+                yield from _answers(clip, modal, task)
         except InputError as error:
             task.problems.append(Problem(clip.name, str(error), "bad record"))
         except Cancelled:
@@ -160,12 +162,13 @@ def _modal_masks(clip: TruthClip, task: Task) -> dict[int, Mask]:
     return masks
 
 
-def _answer(clip: TruthClip, modal: dict[int, Mask], task: Task) -> Answered:
+def _answers(clip: TruthClip, modal: dict[int, Mask], task: Task) -> list[Answered]:
+    """Return one answer for each generation of the protocol."""
     height, width = next(iter(modal.values())).shape
     canvas = task.padding((width, height))
     if task.engine in ("modal", "convex"):
         whole = modal if task.engine == "modal" else {i: convex_hull(mask) for i, mask in modal.items()}
-        return Answered(clip, canvas, modal, {i: canvas.to_canvas(mask) for i, mask in whole.items()})
+        return [Answered(clip, canvas, modal, {i: canvas.to_canvas(mask) for i, mask in whole.items()})]
     unknown = [frame.key for frame in clip.frames if not frame.image]
     if unknown:
         raise InputError(
@@ -176,7 +179,7 @@ def _answer(clip: TruthClip, modal: dict[int, Mask], task: Task) -> Answered:
     depth = _depth(pictures, task)
     if task.engine == "convex-nearer":
         nearer = {i: canvas.to_canvas(convex_nearer(mask, depth[i])) for i, mask in modal.items()}
-        return Answered(clip, canvas, modal, nearer)
+        return [Answered(clip, canvas, modal, nearer)]
     settings = task.protocol.settings
     work = AmodalWork(
         pictures,
@@ -187,9 +190,15 @@ def _answer(clip: TruthClip, modal: dict[int, Mask], task: Task) -> Answered:
         seed=task.protocol.seed,
         settings=settings,
     )
+    completer = registry.load("amodal", task.engine)
+    if task.protocol.num_generations > 1:
+        seeds = task.protocol.seeds
+        found = [*amodal_hypotheses(work, seeds, completer=completer, progress=task.progress)]
+        each = [{i: masks[n] for i, masks in found if i in modal} for n in range(len(seeds))]
+        return [Answered(clip, canvas, modal, amodal, n) for n, amodal in enumerate(each)]
     united = bool(settings.get("union_with_modal", True))
-    masks = amodal_masks(work, completer=registry.load("amodal", task.engine), united=united)
-    return Answered(clip, canvas, modal, {i: mask for i, mask in masks if i in modal})
+    masks = amodal_masks(work, completer=completer, united=united)
+    return [Answered(clip, canvas, modal, {i: mask for i, mask in masks if i in modal})]
 
 
 def _depth(pictures: Clip, task: Task) -> dict[int, Depth]:

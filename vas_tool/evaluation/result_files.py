@@ -77,15 +77,15 @@ def tao_record(amodal: Mask, modal: Mask, canvas: Canvas) -> Mapping[str, Any]:
 
 
 def _write_tabe(answers: Iterable[Answered], path: Path) -> int:
-    """Write the next generation into the folder ``vis``. Generations of other seeds stay."""
-    count, generation = 0, _next_generation(path)
+    """Write the next generations into the folder ``vis``. Generations of other seeds stay."""
+    count, first = 0, _next_generation(path)
     for answer in answers:
         masks = {
             (answer.clip.name, int(answer.clip.frames[i].key.rpartition("/")[2])): answer.canvas.to_frame(mask)
             for i, mask in answer.amodal.items()
         }
-        tabe51.write_results(path, masks, generation=generation)
-        count += len(masks)
+        tabe51.write_results(path, masks, generation=first + answer.generation)
+        count += len(masks) if answer.generation == 0 else 0
     return count
 
 

@@ -53,7 +53,7 @@ def kept_numbers(
 
 def _made_by(spec: EngineSpec) -> list[Any]:
     """What an answer follows from beside the project: engine, weights, packages, and what kind of computer it is."""
-    marks = [weights.mark() for weights in spec.weights]
+    marks = [weights.mark() for weights in (*spec.weights, *spec.also)]
     return [spec.name, spec.revision, marks, [_version(name) for name in spec.packages], registry.has_gpu()]
 
 

@@ -38,8 +38,13 @@ class WindowCache:
     most_bytes: int = MOST_BYTES
 
     def read(self, key: WindowKey, *, label: str = "") -> WindowAnswer | None:
-        """What was kept; None when nothing was, or when the file is damaged: that is remarked, and the file removed."""
+        """What was kept; None when nothing was, or when the file is damaged: that is remarked, and the file removed.
+
+        What was kept under another label does as well: ``made_from`` tells all that the answer depends on.
+        """
         path = self._path(key, label)
+        if not path.exists():
+            path = next(self.folder.glob(f"*-{key.seed}-{key.made_from}.npz"), path)
         try:
             with open_plain(path) as opened, np.load(opened, allow_pickle=False) as file:
                 answer: WindowAnswer = file["answer"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -14,13 +14,16 @@ from vas_tool.engines.tabe.chunks import Chunk, plan_chunks
 from vas_tool.engines.tabe.levels import Box, Level, occlusion_levels
 from vas_tool.engines.tabe.occlusion import DepthImage, depth_image, occlusions
 from vas_tool.engines.tabe.quirks import Quirks
+from vas_tool.engines.tabe.tuning_samples import TunedClip
 from vas_tool.errors import EngineError
-from vas_tool.types import Canvas, Clip, Depth, Mask
+from vas_tool.remarks import remark
+from vas_tool.types import Canvas, Clip, Depth, Frame, Mask, SizeWH
 
 FEWEST_WHOLE = 3
 """Least number of whole frames. Each begins a window; the model would memorise one or two."""
 WHITE = NEAREST = 255
 """Value of pictures and depths beyond the frame."""
+NO_DEPTH = "there is no depth, so TABE takes nothing to be in front of the object"
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,9 @@ class SeenClip:
         return np.zeros(self.clip.size_wh[::-1], np.bool_)
 
     def depth_image(self, index: int) -> DepthImage:
-        """Return the (H, W) depth of a frame. Raises EngineError where there is none."""
+        """Return the (H, W) depth of a frame: 0 everywhere, for unknown, where there is none."""
         if index not in self.depth:
-            raise EngineError(f"there is no depth on frame {index}; run the depth stage first")
+            return np.zeros(self.clip.size_wh[::-1], np.uint8)
         return depth_image(self.depth[index])
 
     def front(self, index: int) -> Mask:
@@ -65,6 +68,13 @@ class ClipPlan:
     boxes: Sequence[Box]
     chunks: Sequence[Chunk]
 
+    @property
+    def tuned(self) -> TunedClip:
+        """What the model is tuned on: the frames of ``seen.frames``, without the canvas's padding."""
+        frames = self.seen.frames
+        masks = _Each(len(frames), lambda position: self.seen.mask(frames[position]))
+        return TunedClip(_Later(self.seen.clip, frames), masks, self.levels)
+
     def shown(self, position: int, *, side: int = SIDE) -> Shown:
         """Return the network's input for one frame."""
         index, canvas = self.seen.frames[position], self.seen.canvas
@@ -74,18 +84,27 @@ class ClipPlan:
         return shown(known, side=side, leaves_canvas=canvas.size_wh != canvas.frame_wh)
 
 
-def plan_clip(seen: SeenClip, *, quirks: Quirks, box_percent: float = 0.0) -> ClipPlan:
+def plan_clip(
+    seen: SeenClip,
+    *,
+    quirks: Quirks,
+    box_percent: float = 0.0,
+    fewest_whole: int = FEWEST_WHOLE,
+    told: Callable[[], None] = lambda: None,
+) -> ClipPlan:
     """Return the plan of an object. It does not need the network.
 
-    ``box_percent`` is the percentage of their sides by which boxes grow. Raises EngineError that says what to do when
-    the
-    object is whole on too few frames or hidden for too long, or when depth is missing.
+    ``box_percent`` is the percentage of their sides by which boxes grow. ``told`` is called before each frame and may
+    raise Cancelled. Raises EngineError that says what to do when something is hidden and the object is whole on fewer
+    than ``fewest_whole`` frames, or when it is hidden for too long.
     """
     frames, canvas = seen.frames, seen.canvas
-    masks = [seen.mask(index) for index in frames]
-    found = occlusions(masks, (seen.depth_image(index) for index in frames), quirks=quirks)
+    masks = _Each(len(frames), lambda position: seen.mask(frames[position]))
+    found = occlusions(masks, _depths(seen, told), quirks=quirks)
     levels = occlusion_levels(masks, [one.occluded for one in found], quirks=quirks)
-    _require_whole(sum(level == Level.NO and not one.occluded for level, one in zip(levels, found, strict=True)))
+    if any(level != Level.NO for level in levels):
+        num_whole = sum(level == Level.NO and not one.occluded for level, one in zip(levels, found, strict=True))
+        _require_whole(num_whole, fewest_whole)
     wide = _Each(len(frames), lambda position: canvas.to_canvas(masks[position]))
     fronts = _Each(len(frames), lambda position: seen.front(frames[position]))
     boxes = smoothed_boxes(moved_boxes(wide, fronts, levels, quirks=quirks), wide)
@@ -93,13 +112,50 @@ def plan_clip(seen: SeenClip, *, quirks: Quirks, box_percent: float = 0.0) -> Cl
     return ClipPlan(seen, levels, boxes, plan_chunks(levels))
 
 
-def _require_whole(num_whole: int) -> None:
-    if num_whole < FEWEST_WHOLE:
+def _depths(seen: SeenClip, told: Callable[[], None]) -> Iterator[DepthImage]:
+    for index in seen.frames:
+        told()
+        if index not in seen.depth:
+            remark(NO_DEPTH, frame_index=index)
+        yield seen.depth_image(index)
+
+
+def _require_whole(num_whole: int, fewest_whole: int) -> None:
+    if num_whole < fewest_whole:
         frames = "no frame" if not num_whole else f"{num_whole} of its frames"
         raise EngineError(
-            f"the object is seen whole on {frames}, and TABE learns it from at least {FEWEST_WHOLE}: take more of the "
-            "video, where nothing is in front of it, or choose another engine"
+            f"the object is seen whole on {frames}, and TABE learns it from at least {fewest_whole}: take more of the "
+            "video, where nothing is in front of it, set fewest_whole lower, or choose another engine"
         )
+
+
+class _Later:
+    """A part of a clip, as a clip of its own."""
+
+    def __init__(self, clip: Clip, frames: range) -> None:
+        self._clip, self._frames = clip, frames
+
+    @property
+    def size_wh(self) -> SizeWH:
+        """Width and height of every frame."""
+        return self._clip.size_wh
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return self._clip.fps
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, index: int, /) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Sequence[Frame]: ...
+    def __getitem__(self, index: int | slice, /) -> Frame | Sequence[Frame]:
+        if isinstance(index, slice):
+            return [self._clip[one] for one in self._frames[index]]
+        return self._clip[self._frames[index]]
 
 
 class _Each(Sequence[Mask]):

@@ -23,6 +23,11 @@ def is_whole(chunk: Chunk, levels: Sequence[Level]) -> bool:
     return all(levels[index] == Level.NO for index in chunk)
 
 
+def owners(chunks: Sequence[Chunk]) -> dict[int, int]:
+    """Frame -> number of the chunk whose answer it gets: of those that share a frame, the later one."""
+    return {index: number for number, chunk in enumerate(chunks) for index in chunk}
+
+
 def merged(
     chunks: Sequence[Chunk], found: Sequence[Sequence[Mask] | None], modal: Sequence[Mask], *, quirks: Quirks
 ) -> list[StoredMask]:
@@ -33,10 +38,10 @@ def merged(
     stored = [mask * np.uint8(INSIDE) for mask in modal]
     # 255 * 255 is 1 in eight bits.
     value = np.uint8(1 if quirks.whole_chunk_values == "reference" else INSIDE)
-    for chunk, masks in zip(chunks, found, strict=True):
-        for position, index in enumerate(chunk):
-            if masks is None:
-                stored[index] = modal[index] * value
-            else:
-                stored[index] = (masks[position] | modal[index]) * np.uint8(INSIDE)
+    for index, number in owners(chunks).items():
+        masks = found[number]
+        if masks is None:
+            stored[index] = modal[index] * value
+        else:
+            stored[index] = (masks[chunks[number].index(index)] | modal[index]) * np.uint8(INSIDE)
     return stored

@@ -28,6 +28,7 @@ STABLE_DIFFUSION = WeightsFolder(
     ),
     4270,
     "CreativeML OpenRAIL-M (its terms bind: not for every use)",
+    other_names=("stable-diffusion-v1-5-inpainting",),
 )
 
 COCOCO = WeightsFolder(

@@ -55,7 +55,7 @@ class TunedClip:
     """One object of a clip, to be learned."""
 
     clip: Clip
-    modal: Mapping[int, Mask]
+    modal: Mapping[int, Mask] | Sequence[Mask]
     levels: Sequence[Level]
 
     @property

@@ -1,0 +1,214 @@
+"""The model in memory: its parts, the numbers that they compute in, and the tuned weights that are in them now.
+
+The amodal and the content stage share one model while both are in use: it takes about 7 GB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+from weakref import WeakValueDictionary
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from diffusers.models.attention_processor import AttnProcessor2_0
+from torch import Tensor
+
+from vas_tool.engines.diffusion_vas.diffusion_pipeline import best_device
+from vas_tool.engines.diffusion_vas.loading import found_folder
+from vas_tool.engines.diffusion_vas.placement import BatchSize
+from vas_tool.engines.fair_lock import FairLock
+from vas_tool.engines.tabe import lora
+from vas_tool.engines.tabe.canvas import Shown
+from vas_tool.engines.tabe.generation import (
+    SEED,
+    GenerationOptions,
+    Painter,
+    ShownChunk,
+    chunk_noise,
+    prompt_tokens,
+    round_noise,
+    shown_chunk,
+)
+from vas_tool.engines.tabe.latents import decoded
+from vas_tool.engines.tabe.memory import SlicedAttention, memory_plan
+from vas_tool.engines.tabe.quirks import Quirks
+from vas_tool.engines.tabe.recent import Recent
+from vas_tool.engines.tabe.released import COCOCO, STABLE_DIFFUSION
+from vas_tool.engines.tabe.released_parts import Parts, load_parts
+from vas_tool.engines.tabe.settable import TabeOptions
+from vas_tool.engines.tabe.tuned_weights import State
+from vas_tool.engines.tabe.tuning import Tuner
+from vas_tool.errors import EngineError
+from vas_tool.remarks import remark
+
+Latents = npt.NDArray[np.uint16]
+"""(4, F, h, w): numbers of half precision, as their bits. What is kept of a generation; a chunk of 30 frames of 512 x
+512 takes 1 MB."""
+Pulse = Callable[[int], None]
+"""Called with the number of steps done, for all seeds together. May raise Cancelled."""
+FULL = "the GPU's memory is full; close what else uses it, or run again: finished parts are kept"
+
+_models: WeakValueDictionary[tuple[Path, Path], TabeModel] = WeakValueDictionary()
+_opening = Lock()
+
+
+def open_model() -> TabeModel:
+    """The model with the weights of the first places that have them. Raises EngineError when any are missing."""
+    folders = found_folder(STABLE_DIFFUSION), found_folder(COCOCO)
+    with _opening:
+        model = _models.get(folders)
+        if model is None:
+            parts = load_parts(*folders, dtype=torch.float32)
+            mark = STABLE_DIFFUSION.mark() + COCOCO.mark()
+            model = _models[folders] = TabeModel(parts, device=best_device(), mark=mark)
+        return model
+
+
+class TabeModel:
+    """Whoever uses it holds ``turns``: it has the tuned weights of one object at a time."""
+
+    def __init__(self, parts: Parts, *, device: str | torch.device = "cpu", mark: str = "") -> None:
+        """``parts``: as loaded, in float32. ``mark`` tells the weights from all others; by default they are like none.
+
+        Raises EngineError when too little memory is free.
+        """
+        self.parts, self.device, self.turns = parts, torch.device(device), FairLock()
+        self.recent, self.memory = Recent(), memory_plan(self.device)
+        lora.add_lora(parts.network.unet, lora.UNET_LAYERS)
+        lora.add_lora(parts.text_encoder, lora.TEXT_LAYERS)
+        parts.network.unet.set_attn_processor(SlicedAttention() if self.memory.slices else AttnProcessor2_0())
+        self.batch = BatchSize(self.device)
+        self.painted_dtype = torch.float16 if self.device.type == "cuda" else torch.float32
+        self.made_by = f"{mark or uuid4().hex} {self.device.type} {self.painted_dtype}"
+
+    @contextmanager
+    def tuning(self, quirks: Quirks, state: State | None) -> Iterator[Tuner]:
+        """A tuner in float32, at the beginning or where ``state`` was left. Raises EngineError when memory is full."""
+        if self.memory.words:
+            remark(self.memory.words)
+        for part in self._all:
+            _moved(part, self.device, torch.float32)
+        for model in self._tuned:
+            lora.reset(model, torch.Generator().manual_seed(SEED))
+        self.parts.network.keep(all_of_it=self.memory.keeps_all)
+        tuner = Tuner(self.parts, quirks=quirks)
+        if state is not None:
+            tuner.restore(state)
+        try:
+            yield tuner
+        except torch.OutOfMemoryError as error:
+            # What was reached is kept by then, so the next try goes on, with less memory.
+            self.memory = replace(self.memory, keeps_all=False)
+            raise EngineError(FULL) from error
+        finally:
+            tuner.optimizer.zero_grad(set_to_none=True)
+            self.parts.network.keep(all_of_it=True)
+
+    def paint(
+        self, state: State, frames: Sequence[Shown], seeds: Sequence[int], *, options: TabeOptions, pulse: Pulse
+    ) -> Iterator[tuple[int, Latents]]:
+        """(seed, latents), with the weights of ``state``; as many seeds together as the GPU's memory has room for."""
+        self._prepare(state)
+        size_hw = (options.sizes.shown, options.sizes.shown)
+        with self.at_work(self.parts.vae):
+            shown = shown_chunk(self.parts, frames, chunk_noise(len(frames), size_hw))
+        noises = {seed: round_noise(seed, len(frames), size_hw) for seed in seeds}
+        keeps_dropout = options.quirks.lora_dropout == "reference"
+        waiting = list(seeds)
+        while waiting:
+            some = waiting[: 1 if keeps_dropout else self.batch.limit()]
+            told = partial(_told, pulse, (len(seeds) - len(waiting)) * options.num_steps)
+            with self.batch.learning(len(some)) as tried, self._dropout(some[0], on=keeps_dropout):
+                found = self._painted(shown, [noises[seed] for seed in some], options=options, pulse=told)
+            if tried.fitted:
+                waiting = waiting[len(some) :]
+                yield from zip(some, map(_bits, found), strict=True)
+
+    def _painted(self, shown: ShownChunk, noises: list[Tensor], *, options: TabeOptions, pulse: Pulse) -> list[Tensor]:
+        with self.at_work(self.parts.text_encoder):
+            text = prompt_tokens(self.parts)
+        with self.at_work(self.parts.network.unet):
+            for at_once in (2 * len(noises), 1):
+                chosen = GenerationOptions(options.num_steps, options.guidance, at_once)
+                try:
+                    return Painter(self.parts, text, chosen).painted(shown, noises, pulse)
+                except torch.OutOfMemoryError as error:
+                    if len(noises) > 1:  # fewer seeds are tried first
+                        raise
+                    if at_once == 1:
+                        raise EngineError(FULL) from error
+        raise AssertionError("one of the two returns or raises")
+
+    def pictures(self, latents: Latents) -> npt.NDArray[np.uint8]:
+        """(4, F, h, w) -> (F, H, W, 3): the painted frames. Raises EngineError where they are not numbers."""
+        numbers = torch.from_numpy(latents.view(np.float16))
+        if not bool(torch.isfinite(numbers).all()):
+            raise EngineError(
+                f"the answer of TABE contains NaN (computed in {self.painted_dtype}); get its weights again"
+            )
+        _moved(self.parts.vae, torch.device("cpu") if self.memory.offloads else self.device, self.painted_dtype)
+        with self.at_work(self.parts.vae) as vae:
+            return decoded(vae, numbers.to(self.device))
+
+    @contextmanager
+    def at_work(self, part: Any) -> Iterator[Any]:
+        """The part on the device as long as it lasts."""
+        try:
+            yield _moved(part, self.device, part.dtype)
+        finally:
+            if self.memory.offloads:
+                _moved(part, torch.device("cpu"), part.dtype)
+
+    def _prepare(self, state: State) -> None:
+        """The tuned weights in, all in the numbers that are painted with."""
+        home = torch.device("cpu") if self.memory.offloads else self.device
+        for part in self._all:
+            _moved(part, home, self.painted_dtype)
+        for model, name in zip(self._tuned, ("unet", "text"), strict=True):
+            lora.restore(model, state[name])
+
+    @contextmanager
+    def _dropout(self, seed: int, *, on: bool) -> Iterator[None]:
+        """The dropout of the tuned layers as it is in the released code, drawn anew for each seed."""
+        with torch.random.fork_rng() if on else nullcontext():
+            if on:
+                torch.manual_seed(SEED + seed)
+            for model in self._tuned:
+                lora.set_dropout(model, on=on)
+            try:
+                yield
+            finally:
+                for model in self._tuned:
+                    lora.set_dropout(model, on=False)
+
+    @property
+    def _tuned(self) -> tuple[Any, Any]:
+        return self.parts.network.unet, self.parts.text_encoder
+
+    @property
+    def _all(self) -> tuple[Any, Any, Any]:
+        return *self._tuned, self.parts.vae
+
+
+def _told(pulse: Pulse, before: int, num_done: int) -> None:
+    pulse(before + num_done)
+
+
+def _bits(latents: Tensor) -> Latents:
+    found: Latents = latents.to("cpu", torch.float16).numpy().view(np.uint16)
+    return found
+
+
+def _moved(part: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """The part itself. Moved by torch's own means: diffusers' ``to`` warns of every conversion."""
+    if part.device.type != device.type or part.dtype != dtype:
+        torch.nn.Module.to(part, device=device, dtype=dtype)
+    return part
