@@ -18,7 +18,7 @@ def square(x: int, y: int, side: int, size_hw: tuple[int, int] = (40, 60)) -> Ma
 
 
 def sail_sample(amodal: list[Mask], modal: list[Mask], obj_id: int = 7, first_image: int = 100) -> dict[str, Any]:
-    """One sample of SAIL-VOS (spec.md 2.2)."""
+    """One sample of SAIL-VOS (the list that eval_diffusion_vas_sailvos.py of Diffusion-VAS reads)."""
     images = list(range(first_image, first_image + len(amodal)))
     return {
         "segmentation": [to_rle(m) for m in amodal],
@@ -32,12 +32,12 @@ def sail_sample(amodal: list[Mask], modal: list[Mask], obj_id: int = 7, first_im
 
 
 def sail_results(masks: list[Mask], obj_id: int = 7, first_image: int = 100) -> dict[str, Any]:
-    """A result file of SAIL-VOS (spec.md 2.3)."""
+    """A result file of SAIL-VOS (as eval_diffusion_vas_sailvos.py writes it)."""
     return {str((first_image + i, obj_id)): {"diffvas_res_rle": to_rle(m)} for i, m in enumerate(masks)}
 
 
 def tao_sample(modal: list[Mask], boxes: list[list[float]], track_id: int = 5123, video_id: int = 88) -> dict[str, Any]:
-    """One sample of TAO-Amodal (spec.md 2.5)."""
+    """One sample of TAO-Amodal (diffusion_vas_tao_amodal_val.json)."""
     return {
         "track_id": track_id,
         "category_id": 805,
@@ -51,7 +51,7 @@ def tao_sample(modal: list[Mask], boxes: list[list[float]], track_id: int = 5123
 
 
 def tao_results(boxes: list[list[float]], relative: int = 4, video_id: int = 88) -> dict[str, Any]:
-    """A result file of TAO-Amodal (spec.md 2.6)."""
+    """A result file of TAO-Amodal (as eval_diffusion_vas_tao_amodal.py writes it)."""
     keys = [str((video_id, f"frame{i:04d}.jpg", str(relative))) for i in range(len(boxes))]
     return {key: {"diffvas_res_bbox": box} for key, box in zip(keys, boxes, strict=True)}
 

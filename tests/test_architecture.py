@@ -1,6 +1,8 @@
-"""The layers of the design, read from the imports."""
+"""The layers of the design, read from the imports; and what no file of the repository may cite."""
 
 import ast
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,25 @@ def test_no_import_cycles() -> None:
     while leaves := {n for n, needs in graph.items() if not needs}:
         graph = {n: needs - leaves for n, needs in graph.items() if n not in leaves}
     assert not graph, f"import cycle among {sorted(graph)}"
+
+
+ABSENT = re.compile(r"\b(spec|ux|style)\.md\b|\bgoldens?/|\.\./shared\b|/work/")
+"""What is not in the repository: a reader of a comment could not look it up."""
+
+
+@pytest.mark.parametrize("top", ["vas_tool", "sam_integration", "tests", "benchmarks", "docs", "assets"])
+def test_nothing_cites_a_file_that_is_not_here(top: str) -> None:
+    files = [p for suffix in ("py", "js", "md", "css", "html") for p in (ROOT / top).rglob(f"*.{suffix}")]
+    citing = {str(p.relative_to(ROOT)) for p in files if ABSENT.search(p.read_text())} - {"tests/test_architecture.py"}
+    assert not citing
+
+
+NAMED_BY_ROLE = {"amodal", "content", "engine", "checkpoints", "released", "settable", "errors"}
+"""Modules that do the same for several engines."""
+NAMED_BY_FORMAT = {"diffusion_vas", "kitti", "tao_amodal", "movi"}
+NAMED_BY_COMMAND = {"agreement", "bench", "protocols"}
+
+
+def test_no_two_modules_have_one_name() -> None:
+    names = Counter(name.rpartition(".")[2] for name, path in modules().items() if path.name != "__init__.py")
+    assert {name for name, count in names.items() if count > 1} <= NAMED_BY_ROLE | NAMED_BY_FORMAT | NAMED_BY_COMMAND

@@ -41,7 +41,7 @@ def test_soft_edges_are_pils_and_hard_ones_have_no_grey() -> None:
 
 @pytest.mark.parametrize("size_hw", [(5, 7), (6, 8), (11, 16)])
 def test_hard_and_linear_edges_are_those_of_the_published_loaders(size_hw: tuple[int, int]) -> None:
-    """spec.md, appendix B: cv2.resize of 0 and 1, in whole numbers for SAIL-VOS, in fractions for TAO-Amodal."""
+    """The loaders of Diffusion-VAS resize 0 and 1: as whole numbers for SAIL-VOS, as fractions for TAO-Amodal."""
     mask = np.random.default_rng(1).random((12, 20)) < 0.6
     hard = modal_condition(mask, CANVAS, size_hw, edges="hard")
     loaded = cv2.resize(mask.astype(np.uint8), size_hw[::-1])

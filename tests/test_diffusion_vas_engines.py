@@ -228,7 +228,7 @@ def test_settings_that_do_not_exist_are_named(pipeline: DiffusionVasPipeline, sc
 
 
 def test_content_continues_the_noise_of_the_first_stage(pipeline: DiffusionVasPipeline, scene: Scene) -> None:
-    """As the demo does, whose one generator serves both stages: the golden numbers' order."""
+    """As the demo does, whose one random generator serves both stages, the amodal stage first."""
     import torch
 
     span, canvas = range(7), Canvas(scene.clip.size_wh)

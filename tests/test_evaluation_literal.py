@@ -1,4 +1,4 @@
-"""The published scripts, read literally from spec.md on whole arrays, against ours, on files of random masks.
+"""The formulas of the published scripts, literally, on whole arrays, against ours, on files of random masks.
 
 Slow, plain, and independent of the code under test: only the reading of pixels is shared, by pycocotools and Pillow.
 """
@@ -67,7 +67,7 @@ def average(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else math.nan
 
 
-# --- SAIL-VOS (spec.md 2.4, 2.8) --------------------------------------------------------------------------------------
+# --- SAIL-VOS: Diffusion-VAS, metric_diffusion_vas_sailvos.py ---------------------------------------------------------
 
 BORDERS = (0.0, 0.55, 0.7, 0.8, 1.0)
 
@@ -120,7 +120,7 @@ def test_sail_vos(tmp_path: Path, seed: int) -> None:
         agree(evaluation.categories["reference"][str(category)]["k0"], sail_literal(chosen, answers[:1]))
 
 
-# --- TAO-Amodal (spec.md 2.7, 2.8) ------------------------------------------------------------------------------------
+# --- TAO-Amodal: Diffusion-VAS, metric_diffusion_vas_tao_amodal.py ----------------------------------------------------
 
 
 def box_iou(first: Sequence[float], second: Sequence[float]) -> float:
@@ -186,7 +186,7 @@ def test_tao_amodal(tmp_path: Path, seed: int) -> None:
     assert sum(filled) >= 2, "clips of more than one bucket"
 
 
-# --- TABE-51 (spec.md 4.5) --------------------------------------------------------------------------------------------
+# --- TABE-51: the evaluation of TABE (arXiv 2411.19210) ---------------------------------------------------------------
 
 LEVELS = ("NO_OCCLUSION", "SLIGHT_OCCLUSION", "SEVERE_OCCLUSION", "NONE")
 SPELT: dict[str, list[Any]] = {
@@ -263,7 +263,7 @@ def test_tabe_51(tmp_path: Path, seed: int) -> None:
         agree(table[row], dict(zip(names, values, strict=True)))
 
 
-# --- EoRaS (spec.md 5.4) ----------------------------------------------------------------------------------------------
+# --- MOVi and KITTI: the test scripts of EoRaS ------------------------------------------------------------------------
 
 
 def eoras_iou(first: np.ndarray, second: np.ndarray) -> np.float32:
@@ -312,7 +312,7 @@ def save_picture(path: Path, pixels: np.ndarray) -> None:
 
 
 def crop_of(box: Sequence[int]) -> tuple[slice, slice]:
-    """spec.md 5.2, of [row_min, row_max, col_min, col_max]."""
+    """EoRaS's crop, twice the modal box, of [row_min, row_max, col_min, col_max] (data/dataloader_MOViD.py)."""
     sides = []
     for first, last, size in zip(box[::2], box[1::2], SIZE_HW, strict=True):
         centre, length = (first + last) // 2, int((last - first) * 2.0)

@@ -40,7 +40,8 @@ def test_reference_iou_adds_a_little_to_the_union() -> None:
 
 
 def test_erosion_spares_the_border_of_the_picture() -> None:
-    # spec.md 11: an all-ones 6 x 6 image stays intact. Hidden = everything, answered = everything.
+    # Erosion keeps the picture's edge (OpenCV's default border): an all-ones 6 x 6 image stays intact.
+    # Hidden = everything, answered = everything.
     assert overlap.reference_occluded_iou(frame(FULL, EMPTY, FULL)) == 36 / (36 + 1e-6)
 
 

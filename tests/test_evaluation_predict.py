@@ -40,7 +40,7 @@ def as_the_script(record: Any) -> np.ndarray:
 def naive_metric(
     truth: Path, predictions: Path, size_wh: tuple[int, int], read: Callable[[Any], np.ndarray] = as_the_script
 ) -> dict[str, float]:
-    """spec.md 2.4 read literally, on whole arrays: slow, and independent of the code under test."""
+    """metric_diffusion_vas_sailvos.py, literally, on whole arrays: slow, and independent of the code under test."""
     answers = json.loads(predictions.read_text())
     whole, hidden = [], []
     for sample in json.loads(truth.read_text()):

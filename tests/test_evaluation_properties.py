@@ -46,7 +46,7 @@ def literal_iou(first: Mask, second: Mask, epsilon: float) -> float:
 @many
 @given(SOLID_TRIPLES)
 def test_diffusion_vas(frame: FrameMasks) -> None:
-    """spec.md 2.4: 5 x 5 of ones, one iteration, OpenCV's own border."""
+    """metric_diffusion_vas_sailvos.py: 5 x 5 of ones, one iteration, OpenCV's own border."""
     a, m, p = (mask.astype(np.uint8) for mask in (frame.amodal, frame.modal, frame.predicted))
     kernel = np.ones((5, 5), np.uint8)
     true, answered = (cv2.erode(x & (1 - m), kernel, iterations=1) for x in (a, p))
@@ -57,7 +57,7 @@ def test_diffusion_vas(frame: FrameMasks) -> None:
 @many
 @given(TRIPLES)
 def test_tabe(frame: FrameMasks) -> None:
-    """spec.md 4.5: 8 bit, subtracted, then asked for what is not zero."""
+    """TABE's evaluation: 8 bit, subtracted, then asked for what is not zero."""
     a, m, p = (mask.astype(np.uint8) for mask in (frame.amodal, frame.modal, frame.predicted))
     true, answered = (a - m) != 0, (p - m) != 0
     union = np.logical_or(true, answered).sum()
@@ -68,7 +68,7 @@ def test_tabe(frame: FrameMasks) -> None:
 @many
 @given(TRIPLES)
 def test_eoras(frame: FrameMasks) -> None:
-    """spec.md 5.4: 32 bit, thresholds above a half."""
+    """EoRaS's test scripts: 32 bit, thresholds above a half."""
     a, m, p = (mask.astype(np.float32) for mask in (frame.amodal, frame.modal, frame.predicted))
     true, answered = (a - m) > 0.5, (p - m) > 0.5
     inter, union = (np.float32(f(true, answered).sum()) for f in (np.logical_and, np.logical_or))

@@ -193,7 +193,7 @@ def test_samples_are_read_back(long_video: Project, tmp_path: Path) -> None:
 
 
 def tao_sample(**changes: Any) -> dict[str, Any]:
-    """One in the form of diffusion_vas_tao_amodal_val.json (spec.md, Appendix A)."""
+    """One in the form of diffusion_vas_tao_amodal_val.json of Diffusion-VAS."""
     counts = to_rle(rectangle(SIZE, 5, 5, 20, 20))["counts"]
     names = [f"val/LaSOT/clip/frame{i:04d}.jpg" for i in range(25)]
     sample = {"track_id": 5123, "category_id": 805, "video_id": 88, "file_names": names, "rles": [counts] * 25}

@@ -29,7 +29,7 @@ FOUR_NUMBERS = "it needs four numbers, width and height more than 0"
 
 
 def tao_data() -> Data:
-    """One video with two annotated frames and two tracks, as spec.md 6.1 has them."""
+    """One video with two annotated frames and two tracks, in the form of TAO-Amodal's annotations."""
     ids = {"video_id": 88, "category_id": 805}
     name = "val/LaSOT/clip"
     return {

@@ -76,7 +76,7 @@ def test_supervision(projects: list[Project], tmp_path: Path) -> None:
 
 
 def test_kins_as_its_loaders_read_it(projects: list[Project], tmp_path: Path) -> None:
-    """The amodal mask by frPyObjects of ``segmentation``, the modal one by decoding ``inmodal_seg`` (spec.md 6.6)."""
+    """As readers of KINS do: frPyObjects of ``segmentation`` is the amodal mask; ``inmodal_seg`` is decoded."""
     from pycocotools import mask as coco
     from pycocotools.coco import COCO
 
