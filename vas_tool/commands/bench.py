@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from vas_tool.commands.measured import told, written
+from vas_tool.commands.evaluation_output import told, written
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
 from vas_tool.evaluation import Compared

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from vas_tool.commands.box_figures import box_figures
-from vas_tool.commands.measured import told
+from vas_tool.commands.evaluation_output import told
 from vas_tool.commands.protocols import protocols_
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry
