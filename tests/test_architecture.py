@@ -29,7 +29,7 @@ LAYERS = (
         "project.history",
         "project.truth",
     }
-    | {"project.measured", "project.layer_folders"}
+    | {"project.mask_measurements", "project.layer_folders"}
     | {"project.object_layers", "project.window_cache", "project.worktime", "project.attention"}
     | {"project.object_stamps"}
     | {"engines.base", "engines.settings"},
