@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.masks import recentred
-from vas_tool.project.measured import Measured
+from vas_tool.project.mask_measurements import Measured
 from vas_tool.project.object_stamps import PAINTED, ObjectStamps
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import CONTENTS, MASKS, Bounds, LayerFolder, Stamp
