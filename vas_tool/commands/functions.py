@@ -138,7 +138,7 @@ def train_(options: Namespace) -> int:
             from vas_tool.commands.training import train
 
             return train(options)
-        from vas_tool.commands.tuning import prepare, tune
+        from vas_tool.commands.fine_tuning import prepare, tune
 
         return prepare(options) if options.method == "prepare" else tune(options)
     except ImportError as error:
