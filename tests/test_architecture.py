@@ -113,7 +113,7 @@ def test_nothing_cites_a_file_that_is_not_here(top: str) -> None:
     assert not citing
 
 
-NAMED_BY_ROLE = {"amodal", "content", "engine", "checkpoints", "released", "settable", "errors"}
+NAMED_BY_ROLE = {"train", "amodal", "content", "engine", "checkpoints", "released", "settable", "errors"}
 """Modules that do the same for several engines."""
 NAMED_BY_FORMAT = {"diffusion_vas", "kitti", "tao_amodal", "movi"}
 NAMED_BY_COMMAND = {"agreement", "bench", "protocols"}
