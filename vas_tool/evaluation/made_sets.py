@@ -202,17 +202,17 @@ MADE_SETS: dict[str, MadeSet] = {
 def side_by_side(found: Mapping[str, Evaluation]) -> dict[str, Table]:
     """Return one table of all sets: a row a method, a column a set and measure. Name of the set -> its evaluation.
 
-    ``reference`` has the measures of the papers' tables, ``strict`` the strict ones, ``printed`` the numbers that the
-    papers print of the real benchmarks, where an evaluation has them.
+    ``reference`` has the measures of the papers' tables, ``strict`` the strict ones. A table more for each set whose
+    evaluation has printed rows holds what the papers print of the real benchmark.
     """
-    tables = {"reference": dict[str, Column](), "strict": dict[str, Column](), "printed": dict[str, Column]()}
+    tables = {"reference": dict[str, Column](), "strict": dict[str, Column]()}
     for name, evaluation in found.items():
         shown = MADE_SETS[name].shown
         strict = shown if name == "tao-amodal" else ("miou", "miou_occ")
         tables["reference"] |= _columns(name, evaluation.tables["reference"], shown)
         tables["strict"] |= _columns(name, evaluation.tables["strict"], strict)
-        tables["printed"] |= _columns(name, evaluation.printed, shown)
-    return {kind: _rows(columns) for kind, columns in tables.items() if any(columns.values())}
+    beside = {f"printed in the papers, {name}": e.printed for name, e in found.items() if e.printed}
+    return {kind: _rows(columns) for kind, columns in tables.items()} | beside
 
 
 Column = dict[str, Cell]

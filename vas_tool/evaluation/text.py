@@ -57,9 +57,8 @@ def table_cells(table: Table, milliseconds: Mapping[str, float] | None = None) -
 
 
 def _cell_text(cell: Cell) -> str:
-    """Return the percent with the number of frames; without it where the mean is not one of frames here."""
-    counted_frames = "" if cell.num_frames == 0 and not math.isnan(cell.mean) else f" ({cell.num_frames})"
-    return f"{percent(cell.mean)}{counted_frames}"
+    """Return the percent with the number of frames; without it where no frame here is behind the mean."""
+    return f"{percent(cell.mean)} ({cell.num_frames})" if cell.num_frames else percent(cell.mean)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
