@@ -8,8 +8,7 @@ from typing import Any
 
 MAX_CONDITIONING_FRAMES = 16
 """With more prompted frames, only the nearest count. sam2 uses all, so that memory and time per frame would grow with
-hundreds
-of accepted frames. Up to this number the result equals sam2's own."""
+hundreds of accepted frames. Up to this number the result equals sam2's own."""
 
 
 @dataclass
@@ -33,8 +32,7 @@ class Remembered:
         """Return the frame under the keys of sam2's state.
 
         It is float32. sam2 passes bfloat16, which becomes the same float32 next to a pointer, and fails without one, on
-        frames
-        before the first prompt.
+        frames before the first prompt.
         """
         spatial = None if self.spatial is None else self.spatial.float()
         return {"maskmem_features": spatial, "maskmem_pos_enc": self.position, "obj_ptr": self.pointer}

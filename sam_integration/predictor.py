@@ -1,13 +1,11 @@
 """Masks from prompts, on one frame and along a video of any length, with sam2's model.
 
 sam2's own video predictor reads every frame before the first click and keeps every frame's memory. This one reads a
-frame
-when it is needed and keeps only what the model looks back to. The networks and the order of their calls are sam2's: in
-float32 on a CPU the results are equal, bit for bit (tests/test_sam2_exact.py).
+frame when it is needed and keeps only what the model looks back to. The networks and the order of their calls are
+sam2's: in float32 on a CPU the results are equal, bit for bit (tests/test_sam2_exact.py).
 
 Each direction equals that of a new state of sam2. In sam2, tracking backwards after tracking forwards also uses the
-memory of
-the first pass; here a result does not depend on earlier requests.
+memory of the first pass; here a result does not depend on earlier requests.
 
 A prompted frame is a reference for all others, in both directions, whether it was tracked before or not.
 """
@@ -77,8 +75,7 @@ class Predictor:
         """Yield the object's mask on each of ``frame_indices``, in their order (a negative step tracks backwards).
 
         ``prompts`` maps frame indices to prompts. Its order is that of the prompts, and its values are read when
-        tracking is
-        near. Raises ValueError when it is empty.
+        tracking is near. Raises ValueError when it is empty.
         """
         if not prompts:
             raise ValueError("nothing is prompted")

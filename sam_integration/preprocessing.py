@@ -33,8 +33,7 @@ def model_input(picture: Picture, image_size: int) -> Any:
     """Return a (1, 3, image_size, image_size) float32 tensor, scaled without keeping the aspect, as in training.
 
     It equals, bit for bit, that of ``sam2.utils.misc`` for the same picture in a JPEG folder: Pillow's bicubic on
-    bytes,
-    division in float64, the rest in float32.
+    bytes, division in float64, the rest in float32.
     """
     import torch
 

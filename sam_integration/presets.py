@@ -7,8 +7,7 @@ from typing import Any
 
 FAST_IMAGE_SIZE = 448
 """Side of the input of fast models. That of the released models is 1024. At 448, every stage of the picture encoder
-divides
-into its windows (8, 4, 14, 7 patches) without padding. At 512, padding would add 72 % to the work of the third
+divides into its windows (8, 4, 14, 7 patches) without padding. At 512, padding would add 72 % to the work of the third
 stage."""
 
 

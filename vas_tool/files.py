@@ -57,8 +57,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file beside its place, synchronise it, then replace: the file is always the old or the new one.
 
     With ``durable`` False, the system decides when it reaches the disk. Raises ProjectError when the disk refuses
-    (full,
-    read-only, folder missing); the old file then stays.
+    (full, read-only, folder missing); the old file then stays.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:

@@ -19,8 +19,7 @@ MOST_RLE_DIGITS = 10
 
 MOST_PIXELS = 225_000_000
 """Most pixels of a mask in a file: the largest frame of a clip (100 million pixels) with half of its sides added, as in
-results
-of TAO-Amodal. A few letters of RLE can claim any size, so no memory is allocated for more."""
+results of TAO-Amodal. A few letters of RLE can claim any size, so no memory is allocated for more."""
 
 
 class CocoRle(TypedDict):

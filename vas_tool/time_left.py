@@ -9,8 +9,7 @@ STEPS_BEFORE_ESTIMATE = 2
 
 RECENT = 50
 """Number of reports for the speed: two windows of Diffusion-VAS at 25 steps. It includes the time between steps
-(encoding,
-decoding), and steps of cached windows, which take no time, soon drop out."""
+(encoding, decoding), and steps of cached windows, which take no time, soon drop out."""
 
 
 class TimeLeft:

@@ -1,7 +1,7 @@
 """The types of the package: arrays with their axes, clips, prompts, the canvas.
 
-Everything is in *clip pixels*: the source's own size after its rotation tag, x to the right, y down,
-the centre of the top left pixel at (0, 0).
+Everything is in *clip pixels*: the source's own size after its rotation tag, x to the right, y down, the centre of the
+top left pixel at (0, 0).
 """
 
 from __future__ import annotations

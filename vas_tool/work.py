@@ -51,8 +51,7 @@ class AmodalWork:
     clip: Clip
     modal: Mapping[int, Mask]
     """frame_index -> (H, W) bool. It may hold more frames than are requested. A missing frame was never segmented; an
-    empty
-    mask means that nothing of the object is seen there."""
+    empty mask means that nothing of the object is seen there."""
     depth: Mapping[int, Depth]
     """frame_index -> (H, W) float32 in 0..1, 1 = nearest. Frames may be missing."""
     canvas: Canvas

@@ -1,9 +1,8 @@
 """Reads a file of amodal boxes for the command line: a JSON list of [frame_index, x0, y0, x1, y1].
 
 Frames are frames of the clip. Corners are clip pixels and may lie outside the picture. Each entry is a keyframe.
-Between two
-keyframes the box moves linearly; before the first and after the last there is no box. [frame_index] alone ends the box:
-from that frame to the next entry there is none, and the box before it keeps its place until then.
+Between two keyframes the box moves linearly; before the first and after the last there is no box. [frame_index] alone
+ends the box: from that frame to the next entry there is none, and the box before it keeps its place until then.
 """
 
 from __future__ import annotations

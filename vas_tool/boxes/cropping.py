@@ -30,8 +30,7 @@ from vas_tool.types import (
 
 BEYOND_DEPTH = 1.0
 """Depth beyond the picture: the nearest, because the border of the picture hides the object. Diffusion-VAS pads with
-the
-same value (eval_diffusion_vas_tao_amodal.py)."""
+the same value (eval_diffusion_vas_tao_amodal.py)."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +66,9 @@ def plan_crops(
     """Return the crops around the boxes, in clip pixels.
 
     ``size_wh`` is the model's resolution, or None for an engine that takes any size. With None, the crop has about as
-    many
-    pixels as the largest box with its margin, and no side longer than the frame's. ``seen`` holds the boxes of the
-    modal
-    masks by frame_index: on a frame without an amodal box, the crop is around the modal box. Raises PromptError without
-    boxes.
+    many pixels as the largest box with its margin, and no side longer than the frame's. ``seen`` holds the boxes of the
+    modal masks by frame_index: on a frame without an amodal box, the crop is around the modal box. Raises PromptError
+    without boxes.
     """
     boxes = boxes_by_frame(keyframes)
     if rule.span:

@@ -1,8 +1,7 @@
 """The crop around a box: its rectangle, the exact map to its pixels and back, cutting pictures, pasting masks.
 
 Coordinates are clip pixels by their edges, as in ``keyframes``. ``ui/workbench/boxes.js`` computes the same rectangle
-for
-the preview.
+for the preview.
 """
 
 from __future__ import annotations
@@ -146,8 +145,7 @@ class Crop:
         """Return a mask of the crop's size, (height, width), as (canvas H, W); False outside the crop.
 
         Where the crop is larger than the clip, the nearest pixel is used, so that ``paste`` inverts ``cut`` inside the
-        crop.
-        Where it is smaller, linear interpolation is used, and values of a half or more are the object.
+        crop. Where it is smaller, linear interpolation is used, and values of a half or more are the object.
         """
         if min(self.scale_xy) < 1 - ROUNDING:
             soft = self._back(mask.astype(np.float32), canvas, linear=True)

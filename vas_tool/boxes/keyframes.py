@@ -1,10 +1,8 @@
 """Amodal boxes: keyframes, the boxes between them, and the padding that they need.
 
 A box is in *clip pixels* by its edges: pixel (i, j) covers i..i + 1 and j..j + 1, so a box of one pixel has width 1. It
-may
-leave the frame. ``ui/workbench/boxes.js`` computes the same interpolation in the browser; tests compare both on the
-same
-cases.
+may leave the frame. ``ui/workbench/boxes.js`` computes the same interpolation in the browser; tests compare both on the
+same cases.
 """
 
 from __future__ import annotations
@@ -44,8 +42,7 @@ def ended(keyframes: Sequence[BoxKeyframe], frame_index: int) -> tuple[BoxKeyfra
     """Return the keyframes with no box from a frame to the next keyframe.
 
     Earlier frames keep their boxes: an interpolated box on the frame before becomes a keyframe; otherwise the last box
-    is
-    held. Raises PromptError when there is no earlier box.
+    is held. Raises PromptError when there is no earlier box.
     """
     before = [keyframe for keyframe in keyframes if keyframe.frame_index < frame_index]
     if not before or isinstance(max(before, key=lambda k: k.frame_index), NoBox):
@@ -64,10 +61,8 @@ def box_on(keyframes: Sequence[BoxKeyframe], frame_index: int) -> AmodalBox | No
     """Return the box on a frame: a keyframe, or interpolated between two; None before the first and after the last.
 
     Each edge is ``a + (b - a) * t`` with ``t = (frame - frame_a) / (frame_b - frame_a)``. With this order of operations
-    the
-    browser computes the same bits. From a ``NoBox`` to the next keyframe there is no box, and the box before it does
-    not
-    move.
+    the browser computes the same bits. From a ``NoBox`` to the next keyframe there is no box, and the box before it
+    does not move.
     """
     for keyframe in keyframes:
         if keyframe.frame_index == frame_index:

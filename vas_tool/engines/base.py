@@ -1,13 +1,11 @@
 """The Protocols of the four stages: the methods that an engine must have.
 
 An engine has no base class. ``registry.ENGINES`` lists it and ``tests/test_engine_contract.py`` tests it. All arrays
-are in
-clip pixels (see ``types``); a model's own resolution, window or scaling stays inside its engine. Results come frame by
-frame, as they are ready: the caller may stop at any time and keeps the earlier results. The whole process shares an
-engine.
-Calls never overlap in time, but between two results of one call another call (for another clip or object) may be made.
-``settings`` holds values of the engine's parameters (``registry.EngineSpec.parameters``); an unknown name raises
-EngineError.
+are in clip pixels (see ``types``); a model's own resolution, window or scaling stays inside its engine. Results come
+frame by frame, as they are ready: the caller may stop at any time and keeps the earlier results. The whole process
+shares an engine. Calls never overlap in time, but between two results of one call another call (for another clip or
+object) may be made. ``settings`` holds values of the engine's parameters (``registry.EngineSpec.parameters``); an
+unknown name raises EngineError.
 """
 
 from __future__ import annotations
@@ -66,8 +64,7 @@ class Segmenter(Protocol):
         """Return the object's (H, W) modal mask on one frame that has a click, a box or a mask.
 
         ``quick`` requests a result within about 100 ms; the full result may take a second. Clicks on the frame correct
-        a mask
-        that is given for it. Raises PromptError when the frame has no prompt.
+        a mask that is given for it. Raises PromptError when the frame has no prompt.
         """
         ...
 
@@ -77,8 +74,7 @@ class Segmenter(Protocol):
         """Yield the modal mask on each of ``frame_indices``, in their order (``range(9, -1, -1)`` tracks backwards).
 
         Every prompted frame is a reference, inside ``frame_indices`` or not. The mask on a prompted frame comes from
-        its own
-        prompts. Raises PromptError when nothing is prompted.
+        its own prompts. Raises PromptError when nothing is prompted.
         """
         ...
 
@@ -113,8 +109,7 @@ class AmodalCompleter(Protocol):
         """Yield (frame_index, (canvas H, W) bool) for each of ``work.frame_indices``, in their order.
 
         The amodal mask covers the modal mask. If all modal masks are empty, so are the amodal masks. The same seed
-        gives the
-        same result.
+        gives the same result.
         """
         ...
 
@@ -155,7 +150,6 @@ class ContentCompleter(Protocol):
         """Yield (frame_index, (canvas H, W, 4) uint8 RGBA) for each of ``work.frame_indices``, in their order.
 
         Alpha is 255 exactly on the amodal mask. The modal mask keeps the frame's own colours. All values outside the
-        amodal
-        mask are 0.
+        amodal mask are 0.
         """
         ...

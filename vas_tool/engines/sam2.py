@@ -82,8 +82,7 @@ class Sam2Segmenter:
         """Return the object's (H, W) bool mask on one frame.
 
         ``quick`` has no effect. The result is quick once the frame is encoded (``prepare``); each further click on the
-        frame
-        is one short step.
+        frame is one short step.
         """
         return self.rated(clip, frame_index, prompts, quick=quick).mask
 

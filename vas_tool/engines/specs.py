@@ -70,8 +70,7 @@ class EngineSpec:
     """Whether it uses the clip's intrinsics, so that another camera gives another result."""
     windows: Windows | None = None
     """How it divides a clip into windows (stages ``amodal``, ``content``). A result depends on the windows that hold
-    its frame;
-    with None, on the whole clip."""
+    its frame; with None, on the whole clip."""
     keeps_work: bool = False
     """Whether it keeps parts of its work in the store of ``AmodalWork`` and ``ContentWork`` although ``windows`` is
     None."""
@@ -136,8 +135,7 @@ SAM2_COSTS: dict[PresetName, str] = {
     "fast": "Input of 448 pixels instead of 1024: a tenth of the time without a GPU; thin and small parts are lost.",
 }
 """Measured with ``benchmarks/sam2_speed.py``, tiny model, two cores: exact takes 5.5 s per frame for the picture
-encoder and
-7.6 s for the memory attention; fast was 11.8 times as fast as the package in one run."""
+encoder and 7.6 s for the memory attention; fast was 11.8 times as fast as the package in one run."""
 
 
 def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ...]:

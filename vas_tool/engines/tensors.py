@@ -46,8 +46,7 @@ def read_tensors(path: Path) -> Tensors:
     """Return the tensors of a ``.safetensors`` file, of a ``torch.save`` file, or of the shards that an index names.
 
     No code in the files is run. Raises EngineError that names the file when one is missing, truncated, a git-lfs
-    pointer,
-    or holds anything else.
+    pointer, or holds anything else.
     """
     if INDEX in path.name and path.suffix == ".json":
         return _pieces(path)
@@ -103,8 +102,7 @@ def read_pickled(path: Path) -> object:
     """Return the content of a ``torch.save`` file: tensors, numbers, text and plain containers, on the CPU.
 
     No code in the file is run. Raises EngineError that names the file when it is missing, truncated, a git-lfs pointer,
-    or
-    holds anything else.
+    or holds anything else.
     """
     _check_file(path)
     import torch

@@ -2,8 +2,8 @@
 
 Weights are one file (``Weights``) or a folder of files (``WeightsFolder``). Both have ``name``, ``licence`` and
 ``num_megabytes``. ``places`` lists where they are searched, ``find`` returns the first complete place, ``lack`` says
-what is
-missing, and ``get`` is the command that gets them. The search imports nothing, so that listing engines is quick.
+what is missing, and ``get`` is the command that gets them. The search imports nothing, so that listing engines is
+quick.
 """
 
 from __future__ import annotations

@@ -210,8 +210,7 @@ class TruthFrame:
     """Name of the picture for means over pictures; frames of several objects share it."""
     copies: int = 1
     """How often the reference form counts this frame: EoRaS pads short clips with copies of their last frame. The
-    strict
-    form counts it once."""
+    strict form counts it once."""
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,7 @@ PROTOCOLS: dict[tuple[str, str], EngineProtocol] = {
 }
 """(benchmark, amodal engine) -> the authors' protocol, from eval_diffusion_vas_sailvos.py,
 eval_diffusion_vas_tao_amodal.py and EoRaS's test scripts. The authors of Diffusion-VAS published none for the last
-three
-benchmarks: theirs is that of demo.py. TABE's authors average five generations (runner.py)."""
+three benchmarks: theirs is that of demo.py. TABE's authors average five generations (runner.py)."""
 
 
 def protocol_of(benchmark: str, engine: str) -> EngineProtocol:

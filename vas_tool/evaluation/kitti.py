@@ -1,6 +1,5 @@
 """KITTI (KINS-Video-Car) as EoRaS measures it. EoRaS has no result files for it, so ours have the form of the truth's
-full
-masks.
+full masks.
 
 truth        test_data.pkl {video: {object: {t: {"VM", "VM_bbox"}}}} and test_data_full_mask.pkl {... {t: {"FM"}}}, RLE
 predictions  a file like test_data_full_mask.pkl, or the same as JSON

@@ -1,6 +1,5 @@
 """MOVi-B and MOVi-D as EoRaS measures them. EoRaS has no result files for them, so ours have the form of the truth's
-amodal
-masks.
+amodal masks.
 
 truth        <root>/test/instance_list.npy ("video-object"), <video>/segmentation_full_%05d.png (object + 1),
              <video>/segmentation_<object>_%05d.png (amodal), <video>/metadata.json (frames with anything seen)

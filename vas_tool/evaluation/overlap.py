@@ -1,9 +1,8 @@
 """How well two masks agree on one frame, in two forms that are never mixed.
 
-``reference``: as the published scripts compute it, quirks included, for comparison with the papers.
-``strict``: as the name of the measure says. A total miss counts as 0, an empty frame has a defined value, and nothing
-is
-eroded or dropped.
+``reference``: as the published scripts compute it, quirks included, for comparison with the papers. ``strict``: as the
+name of the measure says. A total miss counts as 0, an empty frame has a defined value, and nothing is eroded or
+dropped.
 
 All masks are (H, W) bool of one size. They may be cut to a window that contains all their True pixels and a margin of
 ``MARGIN`` pixels (less only at the border of the picture): every function returns the same number for the window.
@@ -101,8 +100,7 @@ def tabe_occluded_iou(frame: FrameMasks) -> float:
     eval_tabe51.py).
 
     A pixel of the modal mask outside the other mask becomes -1, which is not zero and counts as hidden. The subtraction
-    is
-    therefore an exclusive or. ``NOT_COUNTED`` where the truth minus the modal mask has no pixels.
+    is therefore an exclusive or. ``NOT_COUNTED`` where the truth minus the modal mask has no pixels.
     """
     hidden = frame.amodal ^ frame.modal
     return tabe_iou(hidden, frame.predicted ^ frame.modal) if hidden.any() else NOT_COUNTED
@@ -179,8 +177,7 @@ def boundary_f(frame: FrameMasks) -> float:
     """Return the F measure of the outlines, 2PR / (P + R), 0..1 (Perazzi et al., DAVIS, CVPR 2016).
 
     A boundary pixel is right when a pixel of the other outline lies within 0.8 % of the picture's diagonal. It is 1
-    when
-    both masks are empty, and 0 when one is.
+    when both masks are empty, and 0 when one is.
     """
     if not frame.amodal.any() and not frame.predicted.any():
         return 1.0

@@ -62,8 +62,7 @@ def tao_record(amodal: Mask, modal: Mask, canvas: Canvas) -> Mapping[str, Any]:
     """Return the record of one frame in the results of eval_diffusion_vas_tao_amodal.py.
 
     The box is united with the modal box and is in the frame's coordinates. The masks are on the padded canvas; the
-    amodal
-    mask is united with the modal mask.
+    amodal mask is united with the modal mask.
     """
     padded = canvas.to_canvas(modal)
     united = np.asarray(amodal | padded)

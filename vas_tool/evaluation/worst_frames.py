@@ -43,8 +43,7 @@ ROOM = 0.35
 
 PADDING = 0.5
 """Share of the frame that is shown on each side where boxes may leave it: TAO-Amodal's annotation canvas is twice as
-wide
-and high as the picture."""
+wide and high as the picture."""
 
 
 @dataclass(frozen=True)

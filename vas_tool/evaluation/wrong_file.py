@@ -1,8 +1,7 @@
 """Errors for TAO-Amodal's own files where the samples or results of a benchmark are needed. They name the right file.
 
 Diffusion-VAS measures on samples with masks that its authors made from TAO-Amodal. TAO-Amodal's own annotations are
-boxes,
-and its own results are scored boxes, which its own toolkit measures.
+boxes, and its own results are scored boxes, which its own toolkit measures.
 """
 
 from __future__ import annotations

@@ -8,22 +8,19 @@ There is one annotation per object and frame. Masks of different objects may ove
     invisible_mask                 segmentation without visible_mask
     occlude_rate                   area of invisible_mask / area; 0 when nothing lies in the picture
     visibility                     seen pixels / all pixels of the amodal mask, those beyond the picture included
-    amodal_bbox                    box of the whole amodal mask, in the picture's coordinates: may reach beyond the
-    picture
+    amodal_bbox                    box of the whole amodal mask, in the picture's coordinates: may reach beyond it
     out_of_frame                   whether amodal_bbox reaches beyond the picture
     amodal_is_uncertain            true when no amodal mask was made, or when nobody accepted it and its engine, or the
                                    annotator of an imported box, was unsure
     engine                         {"modal": ..., "amodal": ...}: how each mask was made (engine, revision, seed,
-    certainty,
-                                   number of strokes over it, and, if they apply, the hypotheses or the crop); null for
-                                   a mask that was not made
+                                   certainty, number of strokes over it, and, if they apply, the hypotheses or the
+                                   crop); null for a mask that was not made
     hypothesis                     the hypothesis that the user chose: a seed, {"majority": [seed, ...]} or
                                    {"union": [seed, ...]}; null when nothing was chosen (``engine`` has the seed)
     given_box                      the amodal box that the user drew or imported, whether it was interpolated between
                                    keyframes, and its IoU with amodal_bbox; absent where there is none
     review                         "accepted" when the user accepted the frame; else "needs_work" when the user marked
-    it
-                                   or something stands out (see ``project.attention``); else "unseen"
+                                   it or something stands out (see ``project.attention``); else "unseen"
     amodal_probability             where the frame has two hypotheses or more: the probability of each pixel, as levels
                                    (``soft_masks``), cut to the picture
     training_weight                how much a loss should trust the amodal mask, 0..1: 1 accepted, 0 not made, else the
@@ -60,9 +57,9 @@ def write_coco(
 ) -> ExportSummary:
     """Write open projects as one COCO file. An existing file is replaced when the new one is complete.
 
-    ``only_accepted`` leaves out frames that are not accepted. ``kins`` adds the keys of KINS 2020
-    (i_segm, i_bbox, i_area, a_segm, a_bbox, a_area). The same projects give the same bytes, whatever their order.
-    Names of frames are relative to the projects' common parent folder. Memory does not grow with length.
+    ``only_accepted`` leaves out frames that are not accepted. ``kins`` adds the keys of KINS 2020 (i_segm, i_bbox,
+    i_area, a_segm, a_bbox, a_area). The same projects give the same bytes, whatever their order. Names of frames are
+    relative to the projects' common parent folder. Memory does not grow with length.
 
     Raises FormatError when there is no project, one is listed twice, or the file cannot be written; Cancelled.
     """

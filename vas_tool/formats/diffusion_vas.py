@@ -212,8 +212,8 @@ def read_samples(path: Path, *, in_depth: bool = True) -> SampleFile:
     """Read a file of either form. Wrong samples are listed in the problems; the others are returned.
 
     ``in_depth`` decodes every mask; False looks at the fields alone, for whoever reads the masks later anyway: files
-    for training have a million of them, and may name a frame twice.
-    Raises FormatError when it cannot be read or is no list.
+    for training have a million of them, and may name a frame twice. Raises FormatError when it cannot be read or is no
+    list.
     """
     return samples_of(load_json(path, allow_nan=True), path, in_depth=in_depth)
 

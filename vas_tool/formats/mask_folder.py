@@ -78,10 +78,8 @@ def read_masks(
     """Read masks (frame_index -> file), and decide for all of them together what their values mean.
 
     Several ids are several objects. Each has a mask on every frame, which is empty where the object is absent. A
-    picture
-    with only void gives no mask. Raises FormatError that names the file or the values when a picture is unreadable or
-    has
-    another size than ``size_wh``, or when it is undecided which values are an object.
+    picture with only void gives no mask. Raises FormatError that names the file or the values when a picture is
+    unreadable or has another size than ``size_wh``, or when it is undecided which values are an object.
     """
     found = Found()
     for done, path in enumerate(masks.values()):

@@ -40,9 +40,8 @@ def pair(folder: Path, paths: Sequence[Path], frames: FrameNames) -> Paired:
 
     Masks are assigned by name (without suffix) or, when no name fits, by number: frame_7 and mask_007, or the frame
     numbers of a video. There may be fewer masks than frames. They are assigned in order only when there are as many
-    masks
-    as frames and no name fits; a note says so. Masks of frames of the source that are not in the clip are left out; a
-    note says so.
+    masks as frames and no name fits; a note says so. Masks of frames of the source that are not in the clip are left
+    out; a note says so.
 
     Raises FormatError that names the file for everything else, because a guess could assign a mask to a wrong frame.
     """
@@ -139,8 +138,7 @@ def _of_video(paths: Sequence[Path], stems: Stems) -> Paired | None:
     """Return the masks of a video whose numbers are not all frames of the clip.
 
     The numbers may start at 1, count the frames of the clip, or belong to frames between those of the clip. None when a
-    few
-    small numbers could mean frames of the video as well as frames of the clip.
+    few small numbers could mean frames of the video as well as frames of the clip.
     """
     columns = _columns([path.stem for path in paths])
     if len(columns) != 1:

@@ -40,8 +40,7 @@ class MasksOnFrame:
     """The masks of one object on one frame, and how they were made.
 
     ``needs_work`` is the reason why the frame needs a check. ``unsure`` is true when the annotator of an imported box
-    was
-    unsure.
+    was unsure.
     """
 
     def __init__(
@@ -113,8 +112,7 @@ class MasksOnFrame:
         """Whether the amodal mask is uncertain.
 
         True when no amodal mask was made (the modal mask is used), or when nobody accepted it and its engine, or the
-        annotator
-        of an imported box, was unsure.
+        annotator of an imported box, was unsure.
         """
         if self.amodal_stamp is None:
             return True

@@ -1,8 +1,7 @@
 """Converts masks to polygons that rasterise back to exactly the same masks, for formats without run lengths.
 
 Corners of polygons are corners of pixels: the polygon of one pixel (x, y) goes through x, y and x + 1, y + 1. COCO's
-own
-rasteriser (pycocotools frPyObjects), which uses the even-odd rule, returns every pixel of such outlines.
+own rasteriser (pycocotools frPyObjects), which uses the even-odd rule, returns every pixel of such outlines.
 """
 
 from __future__ import annotations

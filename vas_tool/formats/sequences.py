@@ -73,10 +73,8 @@ def write_sequences(
 
     It is named ``<project>``, or ``<project>_object<id>`` if the project has several objects. A former export is
     replaced. Frames are copied byte for byte. A frame without a modal mask gets a black mask, because readers assign
-    the
-    files by their order; ``frames_without_mask`` lists these frames. ``only_accepted`` leaves out the pictures and
-    masks of
-    frames that are not accepted.
+    the files by their order; ``frames_without_mask`` lists these frames. ``only_accepted`` leaves out the pictures and
+    masks of frames that are not accepted.
 
     Raises PromptError when there is no such object, FormatError when no frame is left, the folder holds something
     else or the disk refuses, Cancelled.
@@ -142,8 +140,7 @@ def read_sequences(folder: Path) -> SequencesSource:
     """Check a sequence: find the frame of each mask, and compare all sizes.
 
     Masks are assigned by name (without suffix) or number, and there may be fewer masks than frames. They are assigned
-    in
-    order only if no name fits and there are as many masks as frames. See ``mask_names.pair``.
+    in order only if no name fits and there are as many masks as frames. See ``mask_names.pair``.
 
     Raises FormatError that names the file when a folder is missing or empty, or names, counts or sizes do not agree.
     """
@@ -228,8 +225,7 @@ def import_masks(
     """Give an object the modal masks in a folder of images. Returns sentences for the user about how they were read.
 
     Masks are assigned to frames by the frames' names in the project's source: the names of the files of a folder, or
-    the
-    frame numbers of a video. See ``mask_names.pair``. Masks that were given before stay on other frames. With
+    the frame numbers of a video. See ``mask_names.pair``. Masks that were given before stay on other frames. With
     ``edit_id``, undoing that edit restores the masks that were replaced. Raises PromptError when the object is unknown;
     FormatError when a file is unreadable, names, counts or sizes do not agree, the masks show several objects, or it is
     undecided which values are the object. After an error nothing is changed.

@@ -118,8 +118,7 @@ def write_tabe(
 
     JPEG frames are copied byte for byte; others are converted to JPEG, which readers look for. Where no amodal mask was
     made, the modal mask is written; where there is neither, masks are black. ``only_accepted`` leaves out frames that
-    are
-    not accepted.
+    are not accepted.
 
     Raises PromptError when there is no such object, FormatError when no frame is left, the folder holds something
     else or the disk refuses, Cancelled.
@@ -233,8 +232,7 @@ def level_said(value: Any) -> Level | None:
     """Return the level as TABE reads it; None when the value is no level.
 
     A level is a number from 0 to 3, its digit as text, a text that begins with ``severe``, ``slight`` or ``no`` in any
-    case,
-    or null, ``None`` or ``NONE`` for an object that is leaving the picture.
+    case, or null, ``None`` or ``NONE`` for an object that is leaving the picture.
     """
     if value in (None, "None", "NONE"):
         return "NONE"
@@ -250,8 +248,7 @@ def check_tabe(source: TabeSource) -> Iterator[str]:
     """Yield one sentence for each error that the files' headers do not show.
 
     These are unreadable pictures, masks with other values, amodal masks that do not cover the modal masks, and levels
-    that
-    do not follow from the amounts.
+    that do not follow from the amounts.
     """
     yield from odd_files(source.as_sequence("visible"), every_frame=False)
     yield from odd_files(source.as_sequence("amodal"), every_frame=bool(source.amodal), frames_too=False)

@@ -1,5 +1,5 @@
-"""The records of a TAO-Amodal annotation file, and its writer: amodal boxes at about one frame per second
-(Hsieh et al., arXiv 2312.12433).
+"""The records of a TAO-Amodal annotation file, and its writer: amodal boxes at about one frame per second (Hsieh et
+al., arXiv 2312.12433).
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ def verify(path: Path) -> VerifyReport:
 
     Every mask is decoded and compared with its image's size, its area, boxes and rates; ids and file names must be
     unique, references must exist, amodal masks must cover modal ones. Files in the form of COCO are loaded with
-    pycocotools. Every picture of a folder is decoded.
-    It never raises for errors in the file: ``problems`` lists all of them.
+    pycocotools. Every picture of a folder is decoded. It never raises for errors in the file: ``problems`` lists all of
+    them.
     """
     if is_zip(path):
         return _verify_zip(path)

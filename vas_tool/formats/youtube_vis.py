@@ -1,9 +1,8 @@
 """Writes and reads video-level files in the form of YouTube-VIS: one annotation per object, with a list of masks.
 
 ``segmentations``, ``bboxes`` and ``areas`` describe the amodal masks, cut to the picture. Further lists hold the other
-keys
-of ``coco``, in the same order. A frame without a mask is null in every list. The id of an annotation is the object's
-track_id.
+keys of ``coco``, in the same order. A frame without a mask is null in every list. The id of an annotation is the
+object's track_id.
 """
 
 from __future__ import annotations

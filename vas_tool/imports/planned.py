@@ -58,8 +58,7 @@ class Plan:
     """The source records, without tracks, which the objects hold."""
     without: Callable[[Mapping[Path, str]], tuple[Plan | None, list[str]]] | None = None
     """A function: broken pictures (path -> what is wrong) -> a new plan without them, None when nothing is left; and
-    notes.
-    None if the project needs every picture."""
+    notes. None if the project needs every picture."""
 
 
 @dataclass(frozen=True)

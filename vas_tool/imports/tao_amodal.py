@@ -86,8 +86,7 @@ def import_tao_amodal(
     ``fps`` best. Wrong records are listed; the others are imported.
 
     Raises FormatError when the file cannot be read or nothing in it is chosen; the message lists everything that is
-    wrong
-    in the file. Raises Cancelled.
+    wrong in the file. Raises Cancelled.
     """
     file = read_tao_amodal(annotations)
     chosen = _chosen(file, choice or Choice())
@@ -249,8 +248,7 @@ class _Planning:
         """Return the annotated boxes as keyframes.
 
         If the object is absent on the next annotated frame, its box ends at once, because the file does not say when
-        the
-        object left. A frame with an unreadable box gives no keyframe.
+        the object left. A frame with an unreadable box gives no keyframe.
         """
         keyframes: dict[int, BoxKeyframe] = {f: AmodalBox(f, *_corners(box.amodal_xywh)) for f, box in boxes}
         unclear = {frame_of[image] for image in track.unclear_images if image in frame_of}
@@ -278,8 +276,7 @@ def _files_in_order(folder: Path, there: Sequence[tuple[TaoImage, Path]]) -> tup
     """Return the clip's files in the order of the annotations' ``frame_index``, and notes for the user.
 
     ``there`` is in that order if the annotations state it. If the names sort differently, the places of the files
-    between
-    are unknown.
+    between are unknown.
     """
     files = image_paths(folder)
     told = [image.frame_index for image, _ in there if image.frame_index is not None]

@@ -1,8 +1,7 @@
 """The network of the learned engine: a small U-Net that mixes registered outlines at each pixel, or paints.
 
 The result is a mixture of the candidates and of the network's own paint. Sharp outlines that many frames show stay
-sharp, and
-only what none shows is guessed. It takes one step, without sampling.
+sharp, and only what none shows is guessed. It takes one step, without sampling.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A camera that follows a drawn object, and its effect on the objects around.
 
 Drawn shapes are in coordinates of the object, because registration removes its motion. A camera therefore shows in two
-ways:
-objects that stand still pass by, nearer ones faster; and the pictures are turned and zoomed.
+ways: objects that stand still pass by, nearer ones faster; and the pictures are turned and zoomed.
 """
 
 from __future__ import annotations

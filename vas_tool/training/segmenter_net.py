@@ -2,9 +2,8 @@
 
 The encoder is EfficientNet-Lite0 (Tan and Le, 2019; the Lite variant by Google, 2020), with batch normalisation folded
 into its convolutions. Its input is the picture alone. The decoder's inputs are the features, the prompts, and the
-similarity
-of each place with reference places. A picture is therefore encoded once for any number of clicks, and features can be
-compared between frames.
+similarity of each place with reference places. A picture is therefore encoded once for any number of clicks, and
+features can be compared between frames.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Train the learned amodal engine: ``accelerate launch -m vas_tool.training.train_amodal --out DIR``.
 
 It runs on any device that accelerate finds. The data of a step depend only on the seed and the step's number: a run
-that was
-stopped continues after its last checkpoint as if it had not stopped. ``curve.csv`` holds the loss, and the hidden
-part's IoU
-on shapes that are not used for training. ``vas_tool/training/RECIPE.md`` says how the shipped weights were made.
+that was stopped continues after its last checkpoint as if it had not stopped. ``curve.csv`` holds the loss, and the
+hidden part's IoU on shapes that are not used for training. ``vas_tool/training/RECIPE.md`` says how the shipped weights
+were made.
 """
 
 from __future__ import annotations

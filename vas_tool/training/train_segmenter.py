@@ -3,9 +3,8 @@
     accelerate launch -m vas_tool.training.train_segmenter --pictures DIR --out DIR
 
 It runs on any device that accelerate finds. The data of a step depend only on the seed and the step's number: a run
-that was
-stopped continues after its last checkpoint as if it had not stopped. ``curve.csv`` holds loss and overlap in training.
-``vas_tool/training/SEGMENTER.md`` says how the shipped weights were made.
+that was stopped continues after its last checkpoint as if it had not stopped. ``curve.csv`` holds loss and overlap in
+training. ``vas_tool/training/SEGMENTER.md`` says how the shipped weights were made.
 """
 
 from __future__ import annotations

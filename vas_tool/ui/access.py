@@ -72,8 +72,7 @@ class Access:
 
         ``allowed`` are further host names of this server. ``token`` is the secret; None means no secret. ``login`` is
         ``USER:PASSWORD`` instead of a token. ``root_path`` is the path at which a proxy shows the page, such as
-        ``/vas``. Raises
-        InputError for invalid values.
+        ``/vas``. Raises InputError for invalid values.
         """
         self.host, self.login = host, login
         self.token = None if login else token

@@ -12,8 +12,7 @@
     POST /api/{token}/do                       {"action", "seq", "since", ...} -> {"ok", "seq", "state", "masks", ...}
 
 A failed action answers ``{"ok": false, "error": "what to do", "calm": whether nothing is wrong}``. An unknown token
-answers
-404.
+answers 404.
 """
 
 from __future__ import annotations

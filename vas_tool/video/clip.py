@@ -27,8 +27,7 @@ class FolderClip:
     """The frames 00000.jpg (or .png), 00001.jpg, ... of a folder as a Clip. A frame is read when it is needed.
 
     Frames are (H, W, 3) uint8 RGB and read-only, because the cache shares them: copy a frame to change it. Any number
-    of
-    threads may read. Two clips are equal only if they are the same Python object.
+    of threads may read. Two clips are equal only if they are the same Python object.
     """
 
     def __init__(self, frames_dir: Path, *, fps: float, size_wh: SizeWH) -> None:

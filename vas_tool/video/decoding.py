@@ -134,8 +134,7 @@ class VideoReader:
         """Yield the stream's packets, then None to flush the decoder. The packets carry their number in place of times.
 
         The decoder copies the number, which identifies the packet of each frame. The incomplete packet at the end of a
-        cut file
-        is left out: an error while the decoder is flushed would lose complete frames.
+        cut file is left out: an error while the decoder is flushed would lose complete frames.
         """
         latest: Packet | None = None
         number = 0

@@ -44,23 +44,19 @@ def import_frames(
     """Store a video or a folder of images as a clip: files 00000.jpg, 00001.jpg, ... in ``frames_dir``.
 
     From a video, the frames are taken whose presentation times, relative to its first frame, are nearest to start,
-    start
-    + 1 / fps, ... before the end. No frame is taken twice, so each frame of a slower source is taken once. Frames are
-    turned upright and stored as JPEG. If the video's clock jumps, time continues from there, and a note says so. A note
-    also says if the clip is shorter than the video because pictures are held.
+    start + 1 / fps, ... before the end. No frame is taken twice, so each frame of a slower source is taken once. Frames
+    are turned upright and stored as JPEG. If the video's clock jumps, time continues from there, and a note says so. A
+    note also says if the clip is shorter than the video because pictures are held.
 
     A folder is already sampled: all its images are taken in the natural order of their names (img2 before img10), image
-    i
-    at i / fps seconds. Upright JPEG and PNG files are copied byte for byte; others are stored as PNG. Alpha is dropped,
-    and more than 8 bits are scaled to 8. Notes list these changes and the files that are left out.
+    i at i / fps seconds. Upright JPEG and PNG files are copied byte for byte; others are stored as PNG. Alpha is
+    dropped, and more than 8 bits are scaled to 8. Notes list these changes and the files that are left out.
 
     Of listed images, exactly these are taken, with their listed times; the range does not apply.
 
     The frames are written beside ``frames_dir``, which must not exist, and moved there when they are complete: an
-    import
-    that fails or is cancelled leaves nothing. ``progress`` gets, at least twice per second, the number of steps of 1 /
-    fps
-    seconds that were read; it may raise Cancelled. Memory does not grow with the length.
+    import that fails or is cancelled leaves nothing. ``progress`` gets, at least twice per second, the number of steps
+    of 1 / fps seconds that were read; it may raise Cancelled. Memory does not grow with the length.
 
     Raises VideoError when the source cannot be read or has no usable pictures, the range or the rate is invalid,
     ``frames_dir`` exists, or the disk is full.

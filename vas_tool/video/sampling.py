@@ -61,8 +61,7 @@ def sample(
 
     No frame is yielded twice: if the source is slower than the clip, each of its frames is yielded once. The clip ends
     half a frame interval after the last time of the source. ``interval`` (seconds) is that interval if there is only
-    one
-    frame. Only one frame is buffered; frames after the range are not read.
+    one frame. Only one frame is buffered; frames after the range are not read.
     """
     target = sampling.target(0)
     previous: tuple[Fraction, Item] | None = None
@@ -86,10 +85,8 @@ def presentation_times(
     """Yield strictly increasing times from 0, computed from the times that a decoder reports.
 
     A frame without a time follows its predecessor by ``interval`` seconds. So does a frame whose time steps back by
-    more
-    than ``CLOCK_RESTART`` (joined recordings); the new clock continues from there. A frame whose time steps back by
-    less,
-    or does not advance, is left out, because no player shows it.
+    more than ``CLOCK_RESTART`` (joined recordings); the new clock continues from there. A frame whose time steps back
+    by less, or does not advance, is left out, because no player shows it.
     """
     latest: Fraction | None = None
     offset: Fraction | None = None

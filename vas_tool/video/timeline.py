@@ -1,10 +1,8 @@
 """Computes when each coded picture of a video is shown: pure functions of the times in its container.
 
 A container's times can be wrong. Some containers have only decode times, some clocks restart in the middle of a file,
-and
-single time stamps can be far off. All times of a file are examined before the first frame is decoded, because a single
-time
-does not show whether it is right.
+and single time stamps can be far off. All times of a file are examined before the first frame is decoded, because a
+single time does not show whether it is right.
 """
 
 from __future__ import annotations
@@ -106,11 +104,9 @@ def timeline(told: Told, *, patience: Fraction, discarded: Flags | None = None) 
     """Return the times at which the pictures are shown.
 
     The clock is read in decode order, in which it must not step back. At a jump it continues with a usual step. A jump
-    is a
-    step back by more than ``CLOCK_RESTART``, a step forward by more than ``patience`` seconds and ``STEADY`` usual
-    steps,
-    or a step forward that is undone soon. A picture whose time is far from the clock gets no time. ``discarded`` marks
-    pictures that are decoded and not shown.
+    is a step back by more than ``CLOCK_RESTART``, a step forward by more than ``patience`` seconds and ``STEADY`` usual
+    steps, or a step forward that is undone soon. A picture whose time is far from the clock gets no time. ``discarded``
+    marks pictures that are decoded and not shown.
     """
     pts, dts = _credible(told.pts), _credible(told.dts)
     strict = 2 * int((dts != UNKNOWN).sum()) > len(dts)

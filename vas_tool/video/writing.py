@@ -34,14 +34,11 @@ def write_video(path: Path, frames: Iterable[Frame], *, fps: float) -> None:
     """Write (H, W, 3) uint8 RGB frames of one size as .mp4 or .gif. An existing file is replaced at the end.
 
     .mp4 is H.264 with yuv420p, which every player shows. It allows no odd sizes, so the last column or row of a frame
-    of
-    odd width or height is repeated. .gif has 256 colours per frame and times in hundredths of a second, which are right
-    on
-    average. Frames are read one by one; memory does not grow with their number.
+    of odd width or height is repeated. .gif has 256 colours per frame and times in hundredths of a second, which are
+    right on average. Frames are read one by one; memory does not grow with their number.
 
     Raises VideoError when there are no frames, their sizes differ, ``fps`` is not above 0, the suffix is unknown, or
-    the
-    file cannot be written. After an error the old file remains.
+    the file cannot be written. After an error the old file remains.
     """
     path = Path(path)
     encode = ENCODERS.get(path.suffix.lower())

@@ -95,9 +95,8 @@ class BuiltinAmodal:
     """Registered outlines that vote. Deterministic: the seed has no effect.
 
     On a frame without a visible part between two frames with one, the outline follows the interpolated motion. Before
-    the
-    first and after the last visible frame it is continued for at most half a second, and only if the object went behind
-    something there; otherwise the mask is empty.
+    the first and after the last visible frame it is continued for at most half a second, and only if the object went
+    behind something there; otherwise the mask is empty.
     """
 
     def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:

@@ -1,8 +1,7 @@
 """Outlines of an object from its amodal boxes alone: modal masks of other frames, stretched from box to box.
 
 This needs no registration, so it replaces the result where registration failed. It treats every change of the box (a
-step,
-a turn) as a stretch: where features can be followed, registration is better.
+step, a turn) as a stretch: where features can be followed, registration is better.
 """
 
 from __future__ import annotations

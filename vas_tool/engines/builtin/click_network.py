@@ -55,8 +55,7 @@ class ClickNetwork:
         """Return (h, w) the probability of the object, 0..1.
 
         ``maps`` is (NUM_MAPS, h, w): discs on positive clicks, discs on negative clicks, prior mask, box. ``matches``
-        is
-        (NUM_MATCHES, h / STRIDE, w / STRIDE): similarities with references (see ``feature_matching``).
+        is (NUM_MATCHES, h / STRIDE, w / STRIDE): similarities with references (see ``feature_matching``).
         """
         values = (*encoded.features, maps[None], matches[None])
         logits = self._decoder.run(None, dict(zip(self._inputs, values, strict=True)))[0][0, 0]

@@ -1,9 +1,8 @@
 """Content without a network: the object's pixels from frames where they were seen; the rest is inpainted.
 
 Visible pixels keep their exact colours. Hidden pixels come from the clearest and nearest frames that show them, moved
-along
-the object's motion and matched in colour where both frames show the object. What no frame shows is inpainted from the
-object's own colours, never from what is in front of it or behind it.
+along the object's motion and matched in colour where both frames show the object. What no frame shows is inpainted from
+the object's own colours, never from what is in front of it or behind it.
 """
 
 from __future__ import annotations

@@ -53,8 +53,7 @@ def matches(
     """Return (NUM_MATCHES, h, w): cosine with the most similar place of each kind; 0 where there is none.
 
     ``sure`` comes from prompted frames, ``recent`` from the latest frames. ``clicked`` holds positive and negative
-    clicks,
-    (x, y) in pixels of the encoded picture.
+    clicks, (x, y) in pixels of the encoded picture.
     """
     channels, height, width = encoded.embedding.shape
     out = np.zeros((NUM_MATCHES, height, width), np.float32)

@@ -34,8 +34,7 @@ def track_masks(
 
     Tracking reaches each frame from the nearest reference on the side where the range starts, or else from the nearest
     one. Between two references, both provide the object's appearance. An empty reference provides nothing: the object
-    is
-    hidden there, and it is searched on the frames after it. Raises Cancelled.
+    is hidden there, and it is searched on the frames after it. Raises Cancelled.
     """
     tracker = _Tracker(clip, References(clip, references, network), frame_indices, network=network)
     for done, index in enumerate(frame_indices):

@@ -135,8 +135,7 @@ def _without_specks(found: Found, click: Click) -> Found:
     """Return ``found`` without parts that are tiny beside the largest part and do not hold the click.
 
     Visible parts on both sides of an occluder are larger; specks on similar objects are not. This applies only after
-    the
-    first click: from the second click on, the user has seen the mask, and most of it is right.
+    the first click: from the second click on, the user has seen the mask, and most of it is right.
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats((found.soft >= 0.5).astype(np.uint8), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]

@@ -1,8 +1,7 @@
 """Finds the object on the next frame: near the position from the optical flow, or anywhere after it was lost.
 
 The network sees two windows per frame: a wide one, which finds an object that leapt or reappears elsewhere, then a
-closer
-one around the result.
+closer one around the result.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Estimates how an object's surface moves: a similarity (shift, turn, scale) from any frame to any other.
 
 Visible frames are chained by features that are tracked inside the modal masks. Where the object was hidden, both sides
-are
-matched directly and the motion between is interpolated. A few numbers per frame, and a few small frames, are in memory.
+are matched directly and the motion between is interpolated. A few numbers per frame, and a few small frames, are in
+memory.
 """
 
 from __future__ import annotations

@@ -12,8 +12,7 @@ MOST = 16
 """Largest batch. A larger one does not use a GPU better, and cancelling waits for a whole batch."""
 ON_CPU = 2
 """Batch on a CPU. It takes an eighth less processor time than single frames (``benchmarks/depth_speed.py``, small
-model, two
-cores: 3.1 instead of 3.6 s per frame). A larger batch would take more memory and delay cancelling."""
+model, two cores: 3.1 instead of 3.6 s per frame). A larger batch would take more memory and delay cancelling."""
 SHARE = 0.5
 """Usable share of the free memory, because the estimate is rough and other programs use the GPU, too."""
 

@@ -1,10 +1,8 @@
 """Loads a file or a folder of weights into the network of transformers.
 
 Two forms are read: the original's (``depth_anything_v2_vitl.pth``, also as ``.safetensors``), whose names are
-translated to
-those of the released transformers folders, and such a folder (``config.json``, ``model.safetensors``). transformers
-changes
-the names inside its network between versions; the last step follows it.
+translated to those of the released transformers folders, and such a folder (``config.json``, ``model.safetensors``).
+transformers changes the names inside its network between versions; the last step follows it.
 """
 
 from __future__ import annotations
@@ -41,8 +39,7 @@ FROM_ORIGINAL = (
     (r"\.resConfUnit([12])\.conv([12])\.", r".residual_layer\1.convolution\2."),
 )
 """(pattern in an original name, its replacement in a released transformers folder), all applied in this order. The
-levels of
-the head, which are numbered from the other end, and the joint query, key and value are handled separately."""
+levels of the head, which are numbered from the other end, and the joint query, key and value are handled separately."""
 
 TO_CURRENT = (
     (".attention.attention.query.", ".attention.q_proj."),
@@ -58,8 +55,7 @@ def load_network(path: Path, *, size: Size | None = None, architecture: Architec
     """Return the network with the weights at ``path``, on the CPU, in evaluation mode, in the weights' number format.
 
     A folder states its architecture. For an original file, ``size`` or ``architecture`` gives it, or it is recognised
-    by
-    its shapes. Raises EngineError that names the file when it is missing, damaged, or another model.
+    by its shapes. Raises EngineError that names the file when it is missing, damaged, or another model.
     """
     wanted = ARCHITECTURES[size] if size else architecture
     if path.is_dir():

@@ -27,8 +27,7 @@ RANGE_FRAMES = 8
 """Number of frames, spread evenly over the clip, that determine its range."""
 HEADROOM = 1.5
 """Factor by which a value may exceed the largest value on those frames before it is clipped. It costs 0.6 of the 16
-stored
-bits."""
+stored bits."""
 ROUNDING = 1e-2
 """A smaller excess over the range comes from another batch or number format; nothing is lost."""
 WHAT = "depth"

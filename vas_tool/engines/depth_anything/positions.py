@@ -1,8 +1,7 @@
 """The position embedding of the network, for any picture size.
 
 ``reference`` resizes it as the original, with which the released weights were trained and validated. ``transformers``
-samples
-it at another ratio; the depth differs by 2 to 3 % of the range.
+samples it at another ratio; the depth differs by 2 to 3 % of the range.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ from vas_tool.engines.depth_anything.settable import Positions
 
 OFFSET = 0.1
 """The original (DINOv2's ``interpolate_offset``) adds this to the number of patches before it computes the scale
-factor, which
-is the exact sampling ratio: the grid is shifted by up to a tenth of a patch."""
+factor, which is the exact sampling ratio: the grid is shifted by up to a tenth of a patch."""
 
 
 def use_positions(network: Any, positions: Positions) -> None:

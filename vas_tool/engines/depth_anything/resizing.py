@@ -2,8 +2,7 @@
 
 Colours ``true`` are red, green, blue, as in Diffusion-VAS's training and evaluation. Colours ``demo`` are those of its
 demo.py, which passes RGB where BGR is expected, so that red and blue are exchanged, and truncates to 8 bits, so that
-most
-levels are lower by one.
+most levels are lower by one.
 """
 
 from __future__ import annotations
@@ -30,8 +29,7 @@ def network_size(picture_hw: SizeHW, *, short_side: int = SHORT_SIDE) -> SizeHW:
     """Return the size of the network's input for a picture, as the original's ``Resize`` with ``lower_bound``.
 
     The aspect is kept; both sides are multiples of PATCH and at least ``short_side``. 256 x 512 gives 518 x 1036, 720 x
-    1280
-    gives 518 x 924.
+    1280 gives 518 x 924.
     """
     height, width = picture_hw
     scale = max(short_side / height, short_side / width)
@@ -48,8 +46,7 @@ def to_network(frame: Frame, size_hw: SizeHW, *, device: str, colours: Colours =
     deviation.
 
     On a CPU it uses OpenCV in float64, as the original does. On other devices it runs on the device, which is faster;
-    the
-    difference is at most 0.02 of 255 levels, measured on three sizes.
+    the difference is at most 0.02 of 255 levels, measured on three sizes.
     """
     import torch
 

@@ -1,8 +1,7 @@
 """Encodes a window's two conditions into the inputs of the UNet: CLIP tokens and latents.
 
 Conditions are (T, 3, H, W) float32 in -1..1. The first is the modal mask or the modal colours, the second the depth or
-the
-amodal mask.
+the amodal mask.
 """
 
 from __future__ import annotations
@@ -67,11 +66,9 @@ def tokens(embeddings: torch.Tensor, *, layout: ClipLayout, is_guided: bool = Tr
     guidance.
 
     ``embeddings`` is (T, D). The released code interleaves zeros and embeddings, z p0 z p1 ..., and takes the first T
-    rows
-    for the unconditional frames and the last T for the conditional ones. With T = 25, unconditional frame 2 k + 1 sees
-    p[k], conditional
-    frame 2 k sees p[12 + k], and all others see zeros. In temporal attention, all frames of a sample see what its
-    frame 0 sees.
+    rows for the unconditional frames and the last T for the conditional ones. With T = 25, unconditional frame 2 k + 1
+    sees p[k], conditional frame 2 k sees p[12 + k], and all others see zeros. In temporal attention, all frames of a
+    sample see what its frame 0 sees.
     """
     num_frames = len(embeddings)
     conditional = embeddings[None].expand(num_frames, -1, -1) if layout == "all_tokens" else embeddings[:, None]

@@ -56,8 +56,7 @@ def depth_conditions(
     """Return (T, h, w) in -1..1, 1 = nearest, stretched so that these frames together fill the range.
 
     ``padding``, 0..1, is the depth of the canvas beyond the frame. A frame without depth uses that of the nearest frame
-    with
-    depth. If all depth is equal or unknown, everything is far.
+    with depth. If all depth is equal or unknown, everything is far.
     """
     lowest, highest = np.inf, -np.inf
     inside = _resized(canvas.to_canvas(np.ones(canvas.frame_wh[::-1], np.float32)), size_hw)

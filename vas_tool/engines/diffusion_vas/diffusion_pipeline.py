@@ -87,8 +87,7 @@ class DiffusionVasPipeline:
         """Return the model of a released checkpoint's folder.
 
         ``device`` defaults to the best one, ``dtype`` to float16 on CUDA and float32 elsewhere. Raises EngineError that
-        names
-        the file that is missing, damaged or of another model.
+        names the file that is missing, damaged or of another model.
         """
         chosen = torch.device(device or best_device())
         dtype = dtype or (torch.float16 if chosen.type == "cuda" else torch.float32)
@@ -109,10 +108,8 @@ class DiffusionVasPipeline:
         """Return one result for a window.
 
         ``first`` and ``second`` are (T, 3, H, W) in -1..1: modal mask and depth for the amodal stage, modal colours and
-        amodal
-        mask for the content stage. ``generator`` is a CPU generator, by default a new one with ``seed``; the demo uses
-        one
-        with seed 23 for both stages in turn. ``changed`` names fields of ``SamplingParameters``.
+        amodal mask for the content stage. ``generator`` is a CPU generator, by default a new one with ``seed``; the
+        demo uses one with seed 23 for both stages in turn. ``changed`` names fields of ``SamplingParameters``.
         """
         chosen = replace(parameters or SamplingParameters(), **changed)
         one, other = _pictures(first), _pictures(second)

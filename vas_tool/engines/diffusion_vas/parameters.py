@@ -17,10 +17,8 @@ every frame sees its own token. ``all_tokens``: every frame sees the tokens of a
 
 MaskEdges = Literal["soft", "hard", "linear"]
 """Edges of the resized modal mask. ``soft``: grey, from an antialiased resize, as in demo.py. ``hard``: -1 or 1,
-rounded from
-OpenCV's linear resize, as in training and the SAIL-VOS evaluation. ``linear``: grey, from OpenCV's linear resize, as in
-the
-TAO-Amodal evaluation."""
+rounded from OpenCV's linear resize, as in training and the SAIL-VOS evaluation. ``linear``: grey, from OpenCV's linear
+resize, as in the TAO-Amodal evaluation."""
 
 ConditionNoise = Literal["shared", "by_seed"]
 DEMO_SEED = 23
@@ -40,12 +38,10 @@ class SamplingParameters:
     """Denoising steps. The paper's numbers were measured with 25. Time grows with the steps."""
     guidance: float = 1.5
     """Guidance scale, 1.5 in the released demo and evaluation (``max_guidance_scale``). 1 turns guidance off and halves
-    the
-    time."""
+    the time."""
     min_guidance: float = 0.0
     """Guidance scale of a window's first frame (``min_guidance_scale``). It grows evenly to ``guidance`` on the last
-    frame. 0
-    uses ``guidance`` on every frame, as in the released demo and evaluation, where both are equal."""
+    frame. 0 uses ``guidance`` on every frame, as in the released demo and evaluation, where both are equal."""
     fps: int = 8
     """Frame rate that is passed to the model: 8 in the demo, 2 in the TAO-Amodal evaluation (1 frame per second)."""
     fps_minus_one: bool = True
@@ -56,8 +52,7 @@ class SamplingParameters:
     """Strength of the noise on both conditions before they are encoded. 0.02 in the released inference."""
     decode_chunk: int = 8
     """Frames that are decoded together. It changes results, because the temporal decoder makes borders of chunks
-    visible. 8 in
-    the demo and evaluation."""
+    visible. 8 in the demo and evaluation."""
     clip_layout: ClipLayout = "reference"
     """Layout of CLIP tokens. The released weights were measured only with ``reference``."""
     guess_range: bool = True
@@ -84,22 +79,18 @@ class DiffusionVasParameters(SamplingParameters):
 
     height: int = 256
     """Height of the model's input in pixels, a multiple of 8. 256 x 512 in the paper; 512 x 1024 shows finer parts and
-    takes
-    over four times as long (a comment in demo.py: "can be better")."""
+    takes over four times as long (a comment in demo.py: "can be better")."""
     width: int = 512
     """Width of the model's input in pixels, a multiple of 8."""
     threshold: int = 600
     """A pixel belongs to the object when the sum of red, green and blue, 0..255 each, exceeds this. 600 of 765 in the
-    released
-    demo and evaluation; lower values give larger masks."""
+    released demo and evaluation; lower values give larger masks."""
     mask_edges: MaskEdges = "soft"
     """Edges of the resized modal mask: ``soft`` in the demo, ``hard`` in training and the SAIL-VOS evaluation,
-    ``linear`` in
-    the TAO-Amodal evaluation."""
+    ``linear`` in the TAO-Amodal evaluation."""
     union_with_modal: bool = True
     """Whether the amodal mask is united with the modal mask, as in the demo. False returns the model's own result; the
-    tool
-    unites them in any case."""
+    tool unites them in any case."""
     padding_depth: float = 1.0
     """Depth of the canvas beyond the frame, 1 = nearest, as if something hid it. 1 in the TAO-Amodal evaluation."""
     window_length: int = WINDOW_LENGTH
@@ -108,10 +99,8 @@ class DiffusionVasParameters(SamplingParameters):
     """Least number of frames that neighbouring windows share. See ``window_plan.WINDOW_OVERLAP``."""
     condition_noise: ConditionNoise = "shared"
     """Noise on the conditions. ``shared``: every seed uses the noise of seed 23, the demo's, so that the conditions are
-    encoded
-    once; seed 23 gives the demo's result. ``by_seed``: each seed draws its own noise, as the released code does, and
-    encodes
-    the conditions again."""
+    encoded once; seed 23 gives the demo's result. ``by_seed``: each seed draws its own noise, as the released code
+    does, and encodes the conditions again."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,8 +15,7 @@ from vas_tool.errors import EngineError
 
 ACTIVATION_BYTES = 5 * 2**30
 """Memory of the UNet beside its weights at 256 x 512. The paper's supplement states 8 GB with all other parts moved
-away, of
-which the weights are 3 GB."""
+away, of which the weights are 3 GB."""
 USED_SHARE = 0.8
 """Usable share of the free memory. The rest is lost to fragmentation."""
 

@@ -27,10 +27,8 @@ ONLY_AFTERWARDS = ("threshold", "union_with_modal", "padding_depth", "mask_edges
 """Parameters that affect only post-processing, or that already show in the conditions."""
 KEPT = {"second": 128, "first": 16, "tokens": 16, "start": 64}
 """Number of cached encodings of each kind, last used. The second condition of the amodal stage is depth, which is the
-same
-for all objects: 128 windows are 2565 frames. One encoding takes 0.4 MB (25 frames at 256 x 512 in float16), a seed's
-initial
-latents 0.8 MB."""
+same for all objects: 128 windows are 2565 frames. One encoding takes 0.4 MB (25 frames at 256 x 512 in float16), a
+seed's initial latents 0.8 MB."""
 
 
 @dataclass(frozen=True)

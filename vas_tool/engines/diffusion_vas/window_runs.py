@@ -1,11 +1,9 @@
 """Runs windows in turn and fades their results into each other where they overlap. Memory stays constant.
 
 Results are faded after decoding. Blending during denoising would make every window depend on all others: no frame would
-be
-final before the whole clip is, and one changed frame would change all. Its seams are not smaller: where windows meet,
-pictures change from frame to frame 0.90 times as much as elsewhere when faded, and 0.92 times when blended during
-denoising
-(tiny random weights, ``benchmarks/diffusion_vas_windows.py``).
+be final before the whole clip is, and one changed frame would change all. Its seams are not smaller: where windows
+meet, pictures change from frame to frame 0.90 times as much as elsewhere when faded, and 0.92 times when blended during
+denoising (tiny random weights, ``benchmarks/diffusion_vas_windows.py``).
 """
 
 from __future__ import annotations

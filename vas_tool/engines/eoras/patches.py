@@ -1,7 +1,7 @@
 """The square that EoRaS looks at: around an object, twice its box, brought to the network's size and back.
 
-Boxes are (row_min, row_max, column_min, column_max), as in the reference's loaders
-(``data/dataloader_MOViD.py``). The last row and column belong to the box.
+Boxes are (row_min, row_max, column_min, column_max), as in the reference's loaders (``data/dataloader_MOViD.py``). The
+last row and column belong to the box.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Estimates the camera's motion: a similarity from each frame to the next, from features around the object.
 
 Most objects stand still in the world, or move evenly in it. The path of a hidden object through the picture is
-therefore
-best predicted from the camera's motion.
+therefore best predicted from the camera's motion.
 """
 
 from __future__ import annotations

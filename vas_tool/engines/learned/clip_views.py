@@ -32,10 +32,8 @@ IN_FRONT = 0.05
 
 OVER, BESIDE = 0.15, 0.45
 """Depth is trusted when at least the first share of the pixels over the object, and at most the second share of those
-beside
-it, are nearer than the object. On clips of the occlusion bench, depth in noisy layers has 0.08 to 0.41 nearer beside
-the
-object, the builtin depth 0.49 to 0.70."""
+beside it, are nearer than the object. On clips of the occlusion bench, depth in noisy layers has 0.08 to 0.41 nearer
+beside the object, the builtin depth 0.49 to 0.70."""
 
 WHOLLY_CLEAR = 0.95
 """An object of which this share is seen has no occluder that could be checked."""
@@ -182,8 +180,7 @@ class ClipViews:
         """Return whether depth shows what hides the object: pixels over it are often nearer, pixels beside it rarely.
 
         Otherwise depth in a wrong order would exclude every hidden part. The check uses frames of the whole clip,
-        whichever
-        frames are completed, so that a part of the clip has the same result as the whole.
+        whichever frames are completed, so that a part of the clip has the same result as the whole.
         """
         frames = [f for f in self.seen if f in self._source.own and self.clearness[f] < WHOLLY_CLEAR]
         over, beside = _Share(), _Share()

@@ -2,8 +2,7 @@
 
 The network is trained on drawn shapes (``vas_tool/training``). It mixes the outlines of other frames pixel by pixel and
 paints what none shows, as drawn shapes continue; it knows no real objects. It takes one step where the paper's model
-takes
-25, like the row "3D-UNet" of the Diffusion-VAS paper.
+takes 25, like the row "3D-UNet" of the Diffusion-VAS paper.
 """
 
 from __future__ import annotations
@@ -43,8 +42,7 @@ FINEST = 256
 THRESHOLD = 0.45
 """Threshold of the probability. It is below 0.5, because IoU penalises missing pixels more than surplus ones. On the
 occlusion bench 0.4, 0.45 and 0.5 differ little in the hidden part's mIoU: on puppets 63.8, 64.2 and 64.3, on filmed
-outlines
-72.9, 72.6 and 72.0."""
+outlines 72.9, 72.6 and 72.0."""
 
 SLIVER = 3
 """Small pixels: hidden parts thinner than this come from imprecise registration."""
@@ -158,8 +156,7 @@ class LearnedAmodal:
         image.
 
         The mirror image adds 0.2 points of the hidden part's mIoU. Pictures run one at a time: in larger batches
-        processors
-        sum in another order, and a guess would depend on the others in its last bits.
+        processors sum in another order, and a guess would depend on the others in its last bits.
         """
         shown = _unseen(picture, guess)[None]
         straight, mirrored = self._answers(shown), self._answers(shown[..., ::-1])

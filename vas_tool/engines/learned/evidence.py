@@ -60,8 +60,7 @@ pixel."""
 FIRST_SLOT, SLOT_CHANNELS = 4, 3
 CHANNELS = FIRST_SLOT + SLOT_CHANNELS * 2 * SLOTS + 2 * 2
 """Channels: modal mask, nearness, beyond the frame, trust in depth; outline, knowledge and time of each slot; value and
-time
-of the last and of the next known value."""
+time of the last and of the next known value."""
 
 
 def slot_channels(slot: int) -> slice:

@@ -1,8 +1,8 @@
 """Estimates the poses of the object's surface in the world: the camera's motion is removed first.
 
 It uses the features and the matching of ``builtin.registration``. In contrast to it, motion that cannot be tracked
-continues
-as before in the world, not in the picture: over gaps, with few features, and before and after the visible frames.
+continues as before in the world, not in the picture: over gaps, with few features, and before and after the visible
+frames.
 """
 
 from __future__ import annotations
@@ -112,10 +112,8 @@ def _joined(known: _Known, poses: Mapping[int, Pose], stretch: Mapping[int, Pose
     sides.
 
     Candidates are: the motion continues, it slows down, the outline's middle, and matched features. The one with the
-    most
-    similar appearance is used. If none is similar, the outline that fits best is used if the frame is clear; otherwise
-    the
-    motion slows down.
+    most similar appearance is used. If none is similar, the outline that fits best is used if the frame is clear;
+    otherwise the motion slows down.
     """
     source = max((f for f in poses if f > max(poses) - registration.LOOK_BACK), key=lambda f: known.areas[f])
     target = max((f for f in stretch if f < min(stretch) + registration.LOOK_BACK), key=lambda f: known.areas[f])

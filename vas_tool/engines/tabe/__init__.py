@@ -2,8 +2,7 @@
 whole object.
 
 The model then paints the object where it is hidden, and a segmenter finds the mask in the painted frames. No training
-set is
-needed.
+set is needed.
 
 The modules are the steps of the method, in this order: ``occlusion`` and ``levels`` (how hidden the object is on each
 frame), ``boxes`` and ``box_paths`` (where it would be), ``chunks`` (frames that are painted together), ``canvas`` (the
@@ -11,6 +10,5 @@ pictures that the model is shown), ``tuning_samples`` (what it is tuned on), ``m
 ``tuning``, ``generation``, ``readback`` (the painted frames before the segmenter) and ``merge``.
 
 The results equal those of the released code (TABE 110ebd7 and its fork of CoCoCo b66a11c). Where that code has an
-unintended
-effect, ``quirks`` has a named option with the reason.
+unintended effect, ``quirks`` has a named option with the reason.
 """

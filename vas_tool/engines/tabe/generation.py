@@ -64,8 +64,7 @@ def round_noise(seed: int, num_frames: int, size_hw: tuple[int, int]) -> Tensor:
     """Return (1, 4, F, h, w) float32, the initial noise of a generation.
 
     Seeds 0 to 4 are the reference's five generations, drawn in turn from the stream of seed 42; the next five are those
-    of
-    43. Noise is drawn on the CPU, so that it is equal on all devices; the reference draws on the device.
+    of 43. Noise is drawn on the CPU, so that it is equal on all devices; the reference draws on the device.
     """
     stream = torch.Generator().manual_seed(SEED + seed // NUM_ROUNDS)
     size = (1, LATENT_CHANNELS, num_frames, size_hw[0] // DOWN, size_hw[1] // DOWN)

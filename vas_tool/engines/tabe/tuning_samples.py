@@ -1,8 +1,7 @@
 """The samples for tuning: windows that begin with a whole object, with random pixels to paint.
 
 The frames show the object on white. The true pixels are known there, so the model learns the object's appearance (TABE,
-arXiv
-2411.19210).
+arXiv 2411.19210).
 """
 
 from __future__ import annotations

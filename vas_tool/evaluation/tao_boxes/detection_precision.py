@@ -34,8 +34,7 @@ FILTERS: Mapping[str, Callable[[TrueBoxes], Bools]] = {
     "OOF": lambda truth: truth.out_of_frame,
 }
 """Name of a filter -> which truth counts: all, heavily occluded, partially occluded, highly visible, occluded (heavily
-or
-partially), out of the frame.
+or partially), out of the frame.
 
 Both ends of a range belong to it. Truth that does not count is ignored, not absent.
 """

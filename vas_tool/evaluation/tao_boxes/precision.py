@@ -17,8 +17,7 @@ def precisions(states: States, scores: Doubles, categories: Ints, *, wanted: Int
     """Return (F, T, C, 101) the precision at each recall.
 
     ``states`` (F, T, N), ``scores`` (N,) and ``categories`` (N,) describe the answers in the order of their images. Of
-    equal
-    scores the first ranks higher. ``wanted`` (F, C) is the number of truth boxes or tracks.
+    equal scores the first ranks higher. ``wanted`` (F, C) is the number of truth boxes or tracks.
     """
     num_filters, num_categories = wanted.shape
     found = np.full((num_filters, len(THRESHOLDS), num_categories, len(RECALLS)), NOTHING_TO_FIND)

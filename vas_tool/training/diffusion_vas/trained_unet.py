@@ -104,8 +104,8 @@ def learns(name: str) -> bool:
 def load_network(folder: Path, recipe: Recipe) -> TrainedUnet:
     """The network of a checkpoint's folder (Stable Video Diffusion's, or ours), in float32.
 
-    The released scripts read the half precision file; here the full one is read where both are there.
-    Raises EngineError for folders that are no such checkpoint.
+    The released scripts read the half precision file; here the full one is read where both are there. Raises
+    EngineError for folders that are no such checkpoint.
     """
     path = weights_file(folder / "unet", DIFFUSERS_FILE, dtype=torch.float32)
     state = dict(read_tensors(path))

@@ -2,10 +2,8 @@
 
 Each process takes one clip of one object per step; the network goes through it frame by frame. Checkpoints are in the
 released format (``checkpoint-%04d.pth.gz``): the reference's ``test_*.py`` read ours, and this reads theirs. An
-existing run
-resumes after its last checkpoint. The data of a step depend only on the seed, the epoch and its number, so that a
-resumed run
-ends with the same bits on a CPU. ``metrics.jsonl`` holds the losses and the test loop's totals.
+existing run resumes after its last checkpoint. The data of a step depend only on the seed, the epoch and its number, so
+that a resumed run ends with the same bits on a CPU. ``metrics.jsonl`` holds the losses and the test loop's totals.
 """
 
 from __future__ import annotations
