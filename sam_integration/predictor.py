@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sam_integration.features import EarlyStart, FeatureCache
-from sam_integration.memory import MAX_CONDITIONING_FRAMES, ObjectMemory, Remembered
+from sam_integration.object_memory import MAX_CONDITIONING_FRAMES, ObjectMemory, Remembered
 from sam_integration.preprocessing import Frames
 from sam_integration.prompts import Answer, FramePrompt, Step
 from sam_integration.sam2_network import Network, Place

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sam_integration.features import FrameFeatures
-from sam_integration.memory import Remembered
+from sam_integration.object_memory import Remembered
 from sam_integration.preprocessing import Picture, model_input
 from sam_integration.prompts import Logits, Mask, Step
 

@@ -22,7 +22,7 @@ from vas_tool.video.clip import FolderClip
 skip_without_sam2()
 
 from sam_integration.features import FeatureCache, FrameFeatures  # noqa: E402
-from sam_integration.memory import ObjectMemory, Remembered  # noqa: E402
+from sam_integration.object_memory import ObjectMemory, Remembered  # noqa: E402
 from sam_integration.predictor import Predictor  # noqa: E402
 
 NUM_FRAMES = 9

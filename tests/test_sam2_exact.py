@@ -17,7 +17,7 @@ skip_without_sam2()
 from sam2.build_sam import build_sam2_video_predictor  # noqa: E402
 
 from sam_integration.checkpoints import load_model  # noqa: E402
-from sam_integration.memory import ObjectMemory  # noqa: E402
+from sam_integration.object_memory import ObjectMemory  # noqa: E402
 from sam_integration.predictor import Predictor  # noqa: E402
 from sam_integration.preprocessing import DEVIATION, MEAN, model_input  # noqa: E402
 from sam_integration.presets import EXACT  # noqa: E402
