@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from fake_engines import SAMPLED, use_fake_engines
-from vas_tool.session.prompting import stroke_of
 
 import vas_tool.ui
 from vas_tool.engines import specs
 from vas_tool.hypotheses import Recipe
 from vas_tool.project import Project
 from vas_tool.session import Session
+from vas_tool.session.prompt_edits import stroke_of
 from vas_tool.types import AmodalBox, Box, Click
 from vas_tool.ui.choice_views import cost_view, hypotheses_view
 from vas_tool.ui.routes import answer_to
