@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vas_tool.imports.new_project import create_project
 from vas_tool.planning.fingerprint import NOTHING, Fingerprint
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
@@ -41,7 +42,7 @@ def make(folder: Path, *, frames: int, objects: int, made_over: bool) -> None:
     picture = encode_jpeg(np.full((SIZE[1], SIZE[0], 3), 90, np.uint8))
     for index in range(frames):
         (source / f"{index:05d}.jpg").write_bytes(picture)
-    with closing(Project.create(folder, source)) as project:
+    with closing(create_project(folder, source)) as project:
         truth = project.truth
         for number in range(1, objects + 1):
             truth = truth.with_object(AnnotatedObject(number, f"thing {number}"))

@@ -38,7 +38,7 @@ from conftest import write_images
 from full_disk_worker import work_on_small_disk
 from killing import check_nothing_lost, work_until_killed
 
-from vas_tool.project import Project
+from vas_tool.imports.new_project import create_project
 
 GOOD = ("done", "refused")
 BAD = ("lost", "crashed", "hung")
@@ -76,7 +76,7 @@ def kills(row: Row, number: int, folder: Path, *, chance: random.Random) -> None
     confirmed = 0
     for seed in range(number):
         if seed % KILLS_A_PROJECT == 0:
-            project = Project.create(folder / f"clip{seed}", write_images(folder / f"images{seed}", 8, (64, 48)))
+            project = create_project(folder / f"clip{seed}", write_images(folder / f"images{seed}", 8, (64, 48)))
             project.close()
         try:
             said = work_until_killed(project.folder, seed, chance)

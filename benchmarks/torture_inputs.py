@@ -36,6 +36,7 @@ from mutants import damaged, damaged_json
 from video_files import make_video
 
 from vas_tool.exports import export
+from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
 
 VIDEOS = {
@@ -87,7 +88,7 @@ def json_files(folder: Path, chance: random.Random) -> Iterator[Attempt]:
 
 
 def _project(folder: Path) -> Project:
-    project = Project.create(folder, write_images(folder.with_name("images"), 6, (64, 48)))
+    project = create_project(folder, write_images(folder.with_name("images"), 6, (64, 48)))
     mask = rectangle((64, 48), 3, 3, 19, 19)
     for label in ("car", "cat"):
         annotate(project, label, modal=dict.fromkeys(range(6), mask), amodal=dict.fromkeys(range(6), mask))

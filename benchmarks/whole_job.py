@@ -14,6 +14,7 @@ from pathlib import Path
 from clips import make_clip, sample_point
 
 from vas_tool.exports import export
+from vas_tool.imports.new_project import create_project
 from vas_tool.planning.plan import Request
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
@@ -33,7 +34,7 @@ def main(num_frames: int = 25, width: int = 1280, height: int = 720) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         clip = make_clip(Path(folder) / "clip.mp4", num_frames, (width, height))
-        project = timed("import", lambda: Project.create(Path(folder) / "project", clip))
+        project = timed("import", lambda: create_project(Path(folder) / "project", clip))
         assert isinstance(project, Project)
         click = Click(0, *sample_point((width, height)))
         edit = project.edit("click", project.truth.with_object(AnnotatedObject(1, "car", clicks=(click,))))

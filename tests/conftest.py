@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
 from vas_tool.types import Frame, SizeWH
 
@@ -60,7 +61,7 @@ def make_project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
     def make(num_frames: int = 5, size_wh: SizeWH = (64, 48), name: str = "clip") -> Project:
         images = write_images(tmp_path / "sources" / str(len(made)), num_frames, size_wh)
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        made.append(Project.create(tmp_path / name, images))
+        made.append(create_project(tmp_path / name, images))
         return made[-1]
 
     yield make

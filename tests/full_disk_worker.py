@@ -20,6 +20,7 @@ from restless_worker import Patch, confirmed, do_something
 
 from vas_tool.errors import VasToolError
 from vas_tool.exports import export
+from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
 from vas_tool.session import Session
 
@@ -53,7 +54,7 @@ def work_on_small_disk(folder: Path, seed: int, actions: int) -> dict:
 def main(disk: Path, seed: int, actions: int) -> None:
     use_fake_engines(Patch())  # type: ignore[arg-type]
     random.seed(seed)
-    Project.create(disk / "clip", write_images(disk / "source", 8, (64, 48))).close()
+    create_project(disk / "clip", write_images(disk / "source", 8, (64, 48))).close()
     counts: Counter[str] = Counter()
     faults: list[str] = []
     for _ in range(actions):

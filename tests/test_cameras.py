@@ -12,8 +12,8 @@ from vas_tool.boxes.cropping import CroppedClip, CropPlan
 from vas_tool.boxes.crops import Crop
 from vas_tool.errors import FormatError, InputError
 from vas_tool.formats.intrinsics import camera_of, give_camera
+from vas_tool.imports.new_project import create_project
 from vas_tool.planning.setup import setups
-from vas_tool.project import Project
 from vas_tool.project.truth import Truth, truth_from_json, truth_json
 from vas_tool.types import AmodalBox, ArrayClip, Canvas, Intrinsics, intrinsics_on
 from vas_tool.video import FolderClip
@@ -75,7 +75,7 @@ def test_a_project_keeps_them_and_older_ones_open() -> None:
 
 
 def test_a_camera_reaches_the_clip_is_undone_and_counts_for_eoras_alone(tmp_path: Path) -> None:
-    project = Project.create(tmp_path / "project", write_images(tmp_path / "frames", 2, (64, 48)))
+    project = create_project(tmp_path / "project", write_images(tmp_path / "frames", 2, (64, 48)))
     camera = camera_of("700,710,80,60")
 
     def settings(engine: str) -> dict[str, object]:

@@ -10,6 +10,7 @@ from vas_tool.errors import FormatError
 from vas_tool.exports import EXPORTS, default_out, export
 from vas_tool.formats.notes import worded
 from vas_tool.formats.verify import verify
+from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
 
 SIZE = (64, 48)
@@ -102,7 +103,7 @@ def test_a_project_without_objects_is_told_to_click_one_first(
 def test_a_video_that_is_shorter_than_its_source_says_so(tmp_path: Path) -> None:
     times = [i / 8 + (2 if i >= 3 else 0) for i in range(6)]
     source = make_video(tmp_path / "held.mkv", [np.zeros((48, 64, 3), np.uint8)] * 6, rate=8, times=times)
-    project = Project.create(tmp_path / "held", source)
+    project = create_project(tmp_path / "held", source)
     annotate(project, modal={i: BLOCK for i in range(6)}, amodal={0: BLOCK})
     done = export([project], "layers", tmp_path / "out")
     assert any("held: videos last 0.75 s, of 2.75 s of the source" in worded(note) for note in done.notes)

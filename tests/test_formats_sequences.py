@@ -17,14 +17,12 @@ from vas_tool.formats.mask_folder import paired_masks
 from vas_tool.formats.mask_names import FrameNames
 from vas_tool.formats.sequences import (
     frames_without_mask,
-    give_masks,
-    import_masks,
-    import_sequences,
     is_sequences_folder,
-    masks_for,
     read_sequences,
     write_sequences,
 )
+from vas_tool.imports.given_masks import give_masks, import_masks, import_sequences, masks_for
+from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
 from vas_tool.types import Mask
 
@@ -296,7 +294,7 @@ def test_masks_go_by_the_names_that_the_frames_have_in_their_source(tmp_path: Pa
     for i in range(5, -1, -1):
         (images / f"{i:05d}.png").rename(images / f"{i + 1:05d}.png")
         save(tmp_path / "masks" / f"{i + 1:05d}.png", block(i))
-    Project.create(tmp_path / "p", images, start_seconds=2 / 8).close()
+    create_project(tmp_path / "p", images, start_seconds=2 / 8).close()
     project = Project.open(tmp_path / "p")
     object_id = annotate(project)
     masks = masks_for(project, tmp_path / "masks", source=images)

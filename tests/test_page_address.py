@@ -10,7 +10,7 @@ from browser import Server, Workbench, browser
 from conftest import SQUARE, square_at, write_images
 from video_files import make_video
 
-from vas_tool.project import Project
+from vas_tool.imports.new_project import create_project
 
 pytestmark = [
     pytest.mark.browser,
@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         patch.setenv("HF_HUB_CACHE", str(folder / "no-hub"))
         server = Server(folder / "projects", options=("--root-path", "/vas"))
         server.root.mkdir()
-        Project.create(server.root / "clip", write_images(folder / "clip", 4, SIZE_WH)).close()
+        create_project(server.root / "clip", write_images(folder / "clip", 4, SIZE_WH)).close()
         server.start()
         yield server
         server.kill()

@@ -12,6 +12,7 @@ import pytest
 from browser import Server, Workbench, browser
 from conftest import SQUARE, square_at, write_images
 
+from vas_tool.imports.new_project import create_project
 from vas_tool.planning.review import FrameState
 from vas_tool.project import Project
 from vas_tool.session import Session
@@ -58,7 +59,7 @@ def open_clip(chromium: Any, server: Server, tmp_path: Path) -> Iterator[OpenCli
     pages: list[Workbench] = []
 
     def open_it(name: str, *, num_frames: int = 6, size_wh: SizeWH = (128, 96), view: Size = VIEW) -> Workbench:
-        Project.create(server.root / name, write_images(tmp_path / name, num_frames, size_wh)).close()
+        create_project(server.root / name, write_images(tmp_path / name, num_frames, size_wh)).close()
         bench = Workbench(chromium.new_context(viewport=view).new_page())
         pages.append(bench)
         bench.open(f"{server.address}?project={name}")
@@ -107,7 +108,7 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
     """One that a test may stop; serves the project ``clip``."""
     server = Server(tmp_path / "projects")
     server.root.mkdir()
-    Project.create(server.root / "clip", write_images(tmp_path / "clip", 6, (128, 96))).close()
+    create_project(server.root / "clip", write_images(tmp_path / "clip", 6, (128, 96))).close()
     server.start()
     yield server
     server.kill()

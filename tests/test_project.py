@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vas_tool.errors import Cancelled, ProjectBusy, ProjectDamaged, ProjectError, PromptError, VasToolError, VideoError
+from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
 from vas_tool.project import project as project_module
 from vas_tool.project.truth import AnnotatedObject
@@ -88,7 +89,7 @@ def test_a_failed_import_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     for source in (tmp_path / "empty", tmp_path / "text.mp4", tmp_path / "nowhere"):
         with pytest.raises(VideoError):
-            Project.create(tmp_path / "project", source)
+            create_project(tmp_path / "project", source)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "text.mp4"]
 
 
@@ -100,7 +101,7 @@ def test_a_cancelled_import_leaves_nothing(tmp_path: Path) -> None:
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        Project.create(tmp_path / "project", images, progress=cancel)
+        create_project(tmp_path / "project", images, progress=cancel)
     assert [p.name for p in tmp_path.iterdir()] == ["images"]
 
 
@@ -108,18 +109,18 @@ def test_an_existing_folder_is_not_touched(tmp_path: Path, small_project: Projec
     images = write_images(tmp_path / "images", 2, SIZE)
     before = (small_project.folder / "project.json").read_bytes()
     with pytest.raises(ProjectError, match="exists already"):
-        Project.create(small_project.folder, images)
+        create_project(small_project.folder, images)
     assert (small_project.folder / "project.json").read_bytes() == before
     (tmp_path / "file").write_text("mine")
     for place in (tmp_path / "file", tmp_path / "file" / "project"):
         with pytest.raises(ProjectError):
-            Project.create(place, images)
+            create_project(place, images)
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_an_empty_folder_may_become_a_project(tmp_path: Path, closing: Callable[[Project], Project]) -> None:
     (tmp_path / "project").mkdir()
-    closing(Project.create(tmp_path / "project", write_images(tmp_path / "images", 2, SIZE)))
+    closing(create_project(tmp_path / "project", write_images(tmp_path / "images", 2, SIZE)))
 
 
 def test_what_is_no_project_is_said(tmp_path: Path) -> None:

@@ -579,7 +579,7 @@ import os, sys
 from pathlib import Path
 from vas_tool.project import Project
 def die(done, total, what): print("begun", flush=True); os.kill(os.getpid(), 9)
-Project.create(Path(sys.argv[1]), Path(sys.argv[2]), progress=die)
+create_project(Path(sys.argv[1]), Path(sys.argv[2]), progress=die)
 """
     root = folder.parent / "root"
     root.mkdir()

@@ -15,10 +15,10 @@ from sam2_models import SIZE_WH, TINY, skip_without_sam2, write_checkpoint, writ
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.sam2 import Sam2Segmenter
+from vas_tool.imports.new_project import create_project
 from vas_tool.planning.plan import Request, plan
 from vas_tool.planning.snapshot import snapshot_of
 from vas_tool.planning.spans import Direction
-from vas_tool.project import Project
 from vas_tool.project.object_layers import prompts_of
 from vas_tool.session import Session
 from vas_tool.types import Click, Mask
@@ -48,7 +48,7 @@ def session(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -
     others = [spec for spec in registry.ENGINES if spec.stage != "segment"]
     monkeypatch.setattr(registry, "ENGINES", (toy, *others))
     write_clip(tmp_path / "jpegs", NUM_FRAMES)
-    session = Session(Project.create(tmp_path / "project", tmp_path / "jpegs"))
+    session = Session(create_project(tmp_path / "project", tmp_path / "jpegs"))
     assert session.project.clip.size_wh == SIZE_WH
     yield session
     session.close()

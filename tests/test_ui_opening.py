@@ -21,6 +21,7 @@ from vas_tool import sample
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, ProjectBusy, ProjectError, VideoError
 from vas_tool.formats.intrinsics import camera_of
+from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
 from vas_tool.session import Session
 from vas_tool.types import Click, Intrinsics
@@ -69,7 +70,7 @@ def test_a_camera_that_was_said_is_that_of_the_first_clip(open_projects: OpenPro
 
 def test_tabs_that_arrive_during_the_first_import_see_its_clip(open_projects: OpenProjects) -> None:
     opener = Opener(open_projects, start=pictures(open_projects, "clip"))
-    Project.create(open_projects.root / "older", pictures(open_projects, "older")).close()
+    create_project(open_projects.root / "older", pictures(open_projects, "older")).close()
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(done: int, total: int, what: str, /) -> None:
@@ -201,7 +202,7 @@ def test_a_cancelled_import_leaves_nothing_and_its_name_is_free(open_projects: O
 
 def test_a_slow_opening_keeps_nobody_else_waiting(open_projects: OpenProjects, monkeypatch: pytest.MonkeyPatch) -> None:
     here = open_projects.create(pictures(open_projects, "here"))
-    Project.create(open_projects.root / "slow", pictures(open_projects, "slow")).close()
+    create_project(open_projects.root / "slow", pictures(open_projects, "slow")).close()
     begun, go_on = threading.Event(), threading.Event()
     original = Project.open
 

@@ -17,7 +17,9 @@ from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError
 from vas_tool.formats.mask_folder import MaskFolder
-from vas_tool.formats.sequences import give_masks, import_sequences, is_sequences_folder, masks_for
+from vas_tool.formats.sequences import is_sequences_folder
+from vas_tool.imports.given_masks import give_masks, import_sequences, masks_for
+from vas_tool.imports.new_project import create_project
 from vas_tool.pipeline import execute
 from vas_tool.planning.cost import duration, extent, in_words
 from vas_tool.planning.plan import COMPLETION, Request, StageRun, costs_of, distinct_seeds, plan, plan_and_outcome
@@ -147,7 +149,7 @@ def _project(options: Namespace, folder: Path, progress: Progress) -> Project:
             mask_values=options.mask_values,
             progress=progress,
         )
-    return Project.create(
+    return create_project(
         folder, source, fps=options.fps, start_seconds=options.start, end_seconds=options.end, progress=progress
     )
 

@@ -13,8 +13,6 @@ from vas_tool.formats.coco import write_coco as write_coco
 from vas_tool.formats.coco_reading import CocoFile as CocoFile
 from vas_tool.formats.coco_reading import read_coco as read_coco
 from vas_tool.formats.layers import write_layers as write_layers
-from vas_tool.formats.sequences import import_masks as import_masks
-from vas_tool.formats.sequences import import_sequences as import_sequences
 from vas_tool.formats.sequences import is_sequences_folder as is_sequences_folder
 from vas_tool.formats.sequences import read_sequences as read_sequences
 from vas_tool.formats.sequences import write_sequences as write_sequences
@@ -23,8 +21,6 @@ from vas_tool.formats.tally import ExportSummary as ExportSummary
 __all__ = [
     "CocoFile",
     "ExportSummary",
-    "import_masks",
-    "import_sequences",
     "is_sequences_folder",
     "read_coco",
     "read_sequences",

@@ -9,8 +9,9 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, InputError
 from vas_tool.formats.mask_folder import MaskFolder, ReadMask, read_masks
 from vas_tool.formats.mask_values import MaskValues
-from vas_tool.formats.sequences import SequencesSource, is_sequences_folder, listed_frames, read_sequences
+from vas_tool.formats.sequences import SequencesSource, is_sequences_folder, read_sequences
 from vas_tool.formats.tabe import TabeSource, read_tabe, video_folders
+from vas_tool.imports.given_masks import listed_frames
 from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all
 from vas_tool.video.order import in_natural_order
 

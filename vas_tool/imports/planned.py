@@ -14,6 +14,7 @@ from vas_tool.errors import Cancelled, FormatError, ProjectError, VasToolError, 
 from vas_tool.files import sync_folder
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
 from vas_tool.formats.sequences import upright_size
+from vas_tool.imports.new_project import create_project
 from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
@@ -161,7 +162,7 @@ def make(plan: Plan, folder: Path, *, progress: Progress = silent) -> Path:
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     shutil.rmtree(beside, ignore_errors=True)  # left by a killed process with the same process id
     try:
-        project = Project.create(beside, plan.images, fps=plan.fps, progress=progress)
+        project = create_project(beside, plan.images, fps=plan.fps, progress=progress)
         try:
             _fill(project, plan)
         finally:

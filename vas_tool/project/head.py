@@ -208,3 +208,14 @@ def require_project(folder: Path) -> None:
     refuse_links([folder / "project.json"])
     if not is_project(folder):
         raise ProjectError(f"{folder} is no project (it has no project.json); open a video to make one")
+
+
+def require_text_names(*names: str) -> None:
+    """Raises ProjectError for a name that is no text: it could not be written down or shown."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise ProjectError(
+                f"{name.encode(errors='replace').decode()} has a name that is no text; rename it, then try again"
+            ) from None

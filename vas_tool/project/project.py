@@ -34,6 +34,7 @@ from vas_tool.project.head import (
     read_head,
     refuse_foreign,
     require_project,
+    require_text_names,
 )
 from vas_tool.project.head import (
     SCHEMA as SCHEMA,
@@ -41,12 +42,10 @@ from vas_tool.project.head import (
 from vas_tool.project.history import Patch, apply, diff, invert
 from vas_tool.project.kept import ABSENT, entries, keep, target_of
 from vas_tool.project.kept import restore as _restore
-from vas_tool.project.making import make_folder, require_text_names
 from vas_tool.project.object_layers import AmodalMasks, ModalMasks, ObjectLayers
 from vas_tool.project.truth import MOST_PADDING, Truth, truth_from_json, truth_json
 from vas_tool.storage import DEPTHS, Bounds, LayerFolder, Picture
 from vas_tool.types import Canvas, Depth, SizeWH
-from vas_tool.video import ListedImages
 
 HISTORY_LIMIT = 200
 """Edits that can be undone; older ones are forgotten with what they replaced."""
@@ -62,7 +61,7 @@ class Project:
     """An open project. Thread-safe; one process at a time (see FolderLock)."""
 
     def __init__(self, folder: Path, lock: FolderLock, head: Head) -> None:
-        """Use ``Project.open`` or ``Project.create``."""
+        """Use ``Project.open``, or ``imports.new_project.create_project``."""
         self.folder = folder
         self._lock = lock
         self.mutex = threading.RLock()
@@ -84,38 +83,6 @@ class Project:
                 lock.cannot_write = f"the last undo is not finished, and nothing can be changed before it is: {error}"
 
     # --- opening and closing ------------------------------------------------------------------------------------
-
-    @classmethod
-    def create(
-        cls,
-        folder: Path,
-        source: Path | ListedImages,
-        *,
-        fps: float = 8.0,
-        start_seconds: float = 0.0,
-        end_seconds: float | None = None,
-        source_name: str | None = None,
-        progress: Progress = silent,
-    ) -> Project:
-        """Import ``source`` (a video, a folder of images, or some of one) into a new project folder.
-
-        The source's whole path is recorded, to be known again from anywhere; ``source_name`` in its place where the
-        path is only a temporary one.
-
-        Made beside and renamed when complete: a cancelled or failed import leaves nothing, and what a killed one left
-        is removed by the next. Raises ProjectError when ``folder`` exists and is not empty, VideoError when the source
-        is no clip, Cancelled.
-        """
-        make_folder(
-            folder,
-            source,
-            source_name=source_name,
-            fps=fps,
-            start_seconds=start_seconds,
-            end_seconds=end_seconds,
-            progress=progress,
-        )
-        return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path) -> Project:

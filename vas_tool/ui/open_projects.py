@@ -17,6 +17,7 @@ from typing import Any
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import ProjectError
 from vas_tool.files import sweep
+from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
 from vas_tool.session import Session
 
@@ -117,7 +118,7 @@ class OpenProjects:
     ) -> str:
         """Import a source into a new project and return a token. Raises VideoError, ProjectError, Cancelled."""
         with self.new_folder(name or source.stem) as folder:
-            project = Project.create(folder, source, progress=progress, **asdict(options or ImportOptions()))
+            project = create_project(folder, source, progress=progress, **asdict(options or ImportOptions()))
             return self._seated(folder, Session(project))
 
     def enter(self, folder: Path) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from vas_tool.engines.base import Progress
 from vas_tool.errors import ProjectError, VideoError
 from vas_tool.formats.intrinsics import Camera, give_camera
-from vas_tool.formats.sequences import import_sequences, is_sequences_folder
-from vas_tool.project import Project
+from vas_tool.formats.sequences import is_sequences_folder
+from vas_tool.imports.given_masks import import_sequences
+from vas_tool.imports.new_project import create_project
 from vas_tool.sample import is_sample, sample_clip
 from vas_tool.ui.early_start import EarlyStart
 from vas_tool.ui.exporting import ExportReport, export_session
@@ -121,7 +122,7 @@ class Opener:
         try:
             with self.open_projects.new_folder(file.stem) as folder:
                 how = asdict(options or ImportOptions())
-                Project.create(folder, file, source_name=file.name, progress=limited, **how).close()
+                create_project(folder, file, source_name=file.name, progress=limited, **how).close()
                 return self.open_projects.enter(folder)
         except VideoError as error:
             raise VideoError(str(error).replace(str(file), file.name)) from error

@@ -1,4 +1,4 @@
-"""A new project's folder: a clip and nothing said about it yet. Made beside and renamed when it is complete."""
+"""Makes a project from a video or from images: the clip, and no object yet."""
 
 from __future__ import annotations
 
@@ -8,26 +8,36 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from vas_tool.engines.base import Progress
+from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import ProjectError
 from vas_tool.files import FolderLock, storable, sweep, sync_folder, write_atomically
-from vas_tool.project.head import head_json
+from vas_tool.project import Project
+from vas_tool.project.head import head_json, require_text_names
 from vas_tool.project.truth import Truth, truth_json
 from vas_tool.types import Canvas
 from vas_tool.video import ListedImages, import_frames
 
 
-def make_folder(
+def create_project(
     folder: Path,
     source: Path | ListedImages,
     *,
-    source_name: str | None,
-    fps: float,
-    start_seconds: float,
-    end_seconds: float | None,
-    progress: Progress,
-) -> None:
-    """As ``Project.create`` says; the folder is not opened."""
+    fps: float = 8.0,
+    start_seconds: float = 0.0,
+    end_seconds: float | None = None,
+    source_name: str | None = None,
+    progress: Progress = silent,
+) -> Project:
+    """Import a video, a folder of images, or some images of one into a new project folder, and open it.
+
+    ``fps`` is the clip's rate in frames per second; ``start_seconds`` and ``end_seconds`` (None: the end) cut the
+    video. The project records the whole path of the source, or ``source_name`` in its place where the path is a
+    temporary one.
+
+    The project is made beside and renamed when it is complete: a cancelled or failed import leaves nothing, and the
+    next import removes what a killed one left. Raises ProjectError if ``folder`` exists and is not empty, VideoError if
+    the source is no clip, Cancelled.
+    """
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise ProjectError(f"{folder} exists already; open it, or choose another name")
     require_text_names(str(folder), source_name or "", "" if isinstance(source, ListedImages) else str(source))
@@ -57,14 +67,4 @@ def make_folder(
         raise ProjectError(f"{folder} cannot be made ({error.strerror}); choose a folder you may write") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-
-
-def require_text_names(*names: str) -> None:
-    """Raises ProjectError for a name that is no text: it could not be written down or shown."""
-    for name in names:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            raise ProjectError(
-                f"{name.encode(errors='replace').decode()} has a name that is no text; rename it, then try again"
-            ) from None
+    return Project.open(folder)
