@@ -99,26 +99,26 @@ def _literal(value: Json) -> str:
 def _states_and_answers(session: Session) -> tuple[list[Json], list[tuple[str, Json]]]:
     """What the server tells of a project before and after everything that a person can do to it."""
     states = [state_view(session, None)]
-    session.click(Click(0, 8, 8))
-    session.box(Box(1, 2, 2, 30, 30), object_id=1)
-    session.stroke(stroke_of("modal", 2, adds=True, radius=3, points=[[5, 5], [9, 9]]), object_id=1)
-    session.set_amodal_box(AmodalBox(0, 0, 0, 30, 30), object_id=1)
-    session.end_amodal_box(1, 3)
+    session.prompts.click(Click(0, 8, 8))
+    session.prompts.box(Box(1, 2, 2, 30, 30), object_id=1)
+    session.prompts.stroke(stroke_of("modal", 2, adds=True, radius=3, points=[[5, 5], [9, 9]]), object_id=1)
+    session.amodal_boxes.set(AmodalBox(0, 0, 0, 30, 30), object_id=1)
+    session.amodal_boxes.end(1, 3)
     session.mark(1, 3)
-    session.settle()
+    session.prompts.settle()
     states.append(state_view(session, 0))
     for start in (
-        lambda: session.start_tracking(1, 0),
-        lambda: session.start_completing(1),
-        lambda: session.start_hypotheses(1, 2),
+        lambda: session.runs.track(1, 0),
+        lambda: session.runs.complete(1),
+        lambda: session.runs.make_hypotheses(1, 2),
     ):
         start()
-        states.append(state_view(session, session.version))
-        ended = session.wait(60)
+        states.append(state_view(session, session.changes.version))
+        ended = session.runs.wait(60)
         assert ended is not None and ended.error is None, ended
     seeds = [hypothesis["seed"] for hypothesis in hypotheses_view(session, 1, 1)["hypotheses"]]
-    session.start_picking(1, Recipe("union", tuple(seeds)))
-    session.wait(60)
+    session.runs.choose_hypothesis(1, Recipe("union", tuple(seeds)))
+    session.runs.wait(60)
     session.accept(1, 0)
     session.choose_engine("amodal", "fake")
     session.set_place({"frame": 1, "object": 1, "layers": {"depth": True}})
