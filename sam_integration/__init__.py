@@ -6,7 +6,7 @@
     preprocessing  converts a frame to the model's input
     features       a bounded cache of encoded frames, filled in advance
     prompts        the prompts for one object on one frame
-    memory         the memory of tracking one object
+    object_memory  the memory of tracking one object
     sam2_network   sam2's networks, one call each
     predictor      masks from prompts, on one frame and along a video of any length: read this first
 
