@@ -197,9 +197,9 @@ def varied(unet: Any, wanted: Collection[str]) -> Iterator[None]:
             block._compiled_call_impl = None
 
 
-def try_variant(ours: Ours, names: str, *, thing: Shown, device: torch.device) -> None:
+def try_variant(ours: Ours, names: str, *, obj: Shown, device: torch.device) -> None:
     """Prints what a variant of the UNet gains, and how far its frames are from the plain one's after two steps."""
-    parameters, run = ours.parameters, partial(ours, thing, (23,))
+    parameters, run = ours.parameters, partial(ours, obj, (23,))
     ours.parameters = replace(parameters, num_steps=2)
     plain = run()[0]
     with varied(ours.pipeline.parts.unet.stock, names.split("+")):
@@ -210,12 +210,12 @@ def try_variant(ours: Ours, names: str, *, thing: Shown, device: torch.device) -
     print(f"{names}: {took:.3f} s a window; {apart:.1e} apart after 2 steps; {ready:.0f} s to get ready", flush=True)
 
 
-def try_variants(ours: Ours, variants: Iterable[str], *, thing: Shown, device: torch.device) -> None:
+def try_variants(ours: Ours, variants: Iterable[str], *, obj: Shown, device: torch.device) -> None:
     """One after the other; one that this machine cannot do is told, and the next one tried."""
     parameters = ours.parameters
     for names in variants:
         try:
-            try_variant(ours, names, thing=thing, device=device)
+            try_variant(ours, names, obj=obj, device=device)
         except Exception as error:  # of whatever compiles, or runs what was compiled
             print(f"{names}: does not work here ({error})", flush=True)
         ours.parameters = parameters
@@ -263,12 +263,12 @@ def measured(options: argparse.Namespace, stock: Parts, ours: Ours, *, device: t
     shown = [torch.from_numpy(np.repeat(part[:, None], 3, axis=1)) for part in (objects[0].first, objects[0].second)]
     plain_run = partial(plainly, stock, shown[0], shown[1], num_steps=options.steps)
     plains, ones, many, num_plain = [], [], 0.0, options.plain_runs or options.objects
-    for turn, thing in enumerate(objects):  # in turns, so that what else the machine does falls on all alike
+    for turn, obj in enumerate(objects):  # in turns, so that what else the machine does falls on all alike
         if turn < num_plain:
             plains.append(seconds_of(plain_run, device))
-        many += seconds_of(partial(ours, thing, seeds, encodings=encodings), device)
+        many += seconds_of(partial(ours, obj, seeds, encodings=encodings), device)
         if turn < options.repeats:
-            ones.append(seconds_of(partial(ours, thing, seeds[:1]), device))
+            ones.append(seconds_of(partial(ours, obj, seeds[:1]), device))
     network = make_depth_network(size, device)
     engine = DepthAnything(lambda: deepcopy(network), device=device.type)
     our_depth(engine, size)  # so that memory and kernels are there
@@ -302,7 +302,7 @@ def main() -> None:
     ours.parameters = parameters
     report(options, device, measured(options, stock, ours, device=device))
     del stock
-    try_variants(ours, options.variants, thing=first, device=device)
+    try_variants(ours, options.variants, obj=first, device=device)
 
 
 def tflop_of(stock: Parts, shown: list[torch.Tensor], num_steps: int) -> float:

@@ -29,8 +29,8 @@ def annotate(
 ) -> int:
     """A new object with those masks; its id."""
     object_id = project.truth.next_object_id
-    thing = AnnotatedObject(object_id, label, accepted=tuple(accepted), strokes=tuple(strokes))
-    edit = project.edit(f"new object {object_id}", project.truth.with_object(thing))
+    obj = AnnotatedObject(object_id, label, accepted=tuple(accepted), strokes=tuple(strokes))
+    edit = project.edit(f"new object {object_id}", project.truth.with_object(obj))
     with project.under(edit):
         for frame_index, mask in (modal or {}).items():
             project.layers(object_id).modal.put(frame_index, mask, Stamp("builtin", "1", seed=3, certainty=0.9))

@@ -194,5 +194,5 @@ class Workbench:
 
     def flags(self, object_id: int = 1) -> list[int]:
         """One number a frame: see ``review.FrameState``."""
-        thing = next(o for o in self.state()["objects"] if o["id"] == object_id)
-        return list(bytes.fromhex(thing["frames"]))
+        obj = next(o for o in self.state()["objects"] if o["id"] == object_id)
+        return list(bytes.fromhex(obj["frames"]))

@@ -59,8 +59,8 @@ def check_nothing_lost(folder: Path, last: dict) -> None:
         beyond = digest(project) != last["truth"]
         if not beyond and not has_masks(project, last):  # an undo of tracking was under way: the truth stays as it is
             assert project.redo() is not None and has_masks(project, last), "a confirmed mask is gone"
-        for thing in project.truth.objects:
-            modal, layers = project.modal(thing.id), project.layers(thing.id)
+        for obj in project.truth.objects:
+            modal, layers = project.modal(obj.id), project.layers(obj.id)
             assert all(modal[f].shape == (48, 64) for f in modal)
             assert all(layers.content[f].shape == (48, 64, 4) for f in layers.content)
         if beyond:

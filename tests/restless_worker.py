@@ -60,25 +60,25 @@ def click(session: Session) -> None:
 
 
 def stroke(session: Session) -> None:
-    for thing in session.project.truth.objects[:1]:
+    for obj in session.project.truth.objects[:1]:
         points = tuple((random.uniform(0, 64), random.uniform(0, 48)) for _ in range(30))
         session.prompts.stroke(
-            Stroke(random.randrange(8), "modal", adds=True, radius=2, points=points), object_id=thing.id
+            Stroke(random.randrange(8), "modal", adds=True, radius=2, points=points), object_id=obj.id
         )
 
 
 def accept(session: Session) -> None:
-    for thing in session.project.truth.objects[:1]:
-        frames = list(session.project.modal(thing.id))
+    for obj in session.project.truth.objects[:1]:
+        frames = list(session.project.modal(obj.id))
         if frames:
-            session.accept(thing.id, random.choice(frames))
+            session.accept(obj.id, random.choice(frames))
 
 
 def track(session: Session) -> None:
-    for thing in session.project.truth.objects[:1]:
-        if any(f in session.project.modal(thing.id) for f in thing.prompted()):
+    for obj in session.project.truth.objects[:1]:
+        if any(f in session.project.modal(obj.id) for f in obj.prompted()):
             with suppress(NothingToDo):
-                session.runs.track(thing.id, 0)
+                session.runs.track(obj.id, 0)
             session.runs.wait()
 
 

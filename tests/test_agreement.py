@@ -95,10 +95,10 @@ SEEN, WIDE, WIDER = (rectangle(SIZE, 5, 5, x, 25) for x in (20, 30, 40))
 
 def test_the_hypotheses_of_one_project(make_project: Make, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     project = make_project(3)
-    thing = annotate(project, modal=dict.fromkeys(range(3), SEEN), amodal=dict.fromkeys(range(3), WIDE))
+    obj = annotate(project, modal=dict.fromkeys(range(3), SEEN), amodal=dict.fromkeys(range(3), WIDE))
     for seed, mask in ((0, WIDE), (7, WIDER)):
-        project.layers(thing).hypothesis(seed).put(1, mask, Stamp("builtin", "2", seed=seed))
-    project.layers(thing).hypothesis(0).put(2, WIDE, Stamp("builtin", "2"))  # one alone agrees with nobody
+        project.layers(obj).hypothesis(seed).put(1, mask, Stamp("builtin", "2", seed=seed))
+    project.layers(obj).hypothesis(0).put(2, WIDE, Stamp("builtin", "2"))  # one alone agrees with nobody
     project.close()
     files = ["--json", str(tmp_path / "a.json"), "--figures", str(tmp_path / "a.csv")]
     assert main(["agreement", str(project.folder), *files]) == 0

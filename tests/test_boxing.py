@@ -78,9 +78,9 @@ def test_a_box_is_stored_undone_and_removed(session: Session) -> None:
     object_id = session.amodal_boxes.set(AmodalBox(1, 2, 3, 12, 13))
     session.amodal_boxes.set(AmodalBox(3, 4, 3, 14, 13), object_id=object_id)
     session.amodal_boxes.set(AmodalBox(1, 0, 0, 5, 5), object_id=object_id)
-    thing = session.project.truth.object(object_id)
-    assert [b.frame_index for b in thing.amodal_boxes] == [1, 3] and thing.amodal_boxes[0].x1 == 5
-    assert session.undo() == f"amodal box on {thing.label}, frame 1"
+    obj = session.project.truth.object(object_id)
+    assert [b.frame_index for b in obj.amodal_boxes] == [1, 3] and obj.amodal_boxes[0].x1 == 5
+    assert session.undo() == f"amodal box on {obj.label}, frame 1"
     assert session.project.truth.object(object_id).amodal_boxes[0].x1 == 12
     session.amodal_boxes.remove(object_id, 3)
     assert len(session.project.truth.object(object_id).amodal_boxes) == 1
@@ -95,20 +95,20 @@ def test_where_a_box_ends_no_crop_is_made_and_it_is_kept_and_undone(session: Ses
     for f in (0, 3):
         session.amodal_boxes.set(box_around(session, object_id, f), object_id=object_id)
     perform(session, "end_amodal_box", {"object": object_id, "frame": 2})
-    thing = session.project.truth.object(object_id)
-    assert [k.frame_index for k in thing.amodal_boxes] == [0, 1, 2, 3]
+    obj = session.project.truth.object(object_id)
+    assert [k.frame_index for k in obj.amodal_boxes] == [0, 1, 2, 3]
     completed(session)
     layers = session.project.layers(object_id)
     cropped = {f for f in layers.amodal if (stamp := layers.amodal.stamp(f)) and stamp.crop}
     assert (
         cropped == {0, 1, 3} and 2 in layers.amodal and sorted(box_agreements(session.project, object_id)) == [0, 1, 3]
     )
-    assert json.loads(json.dumps(object_json(thing)))["amodal_boxes"][2] == [2]
-    assert object_from_json(object_json(thing)) == thing
+    assert json.loads(json.dumps(object_json(obj)))["amodal_boxes"][2] == [2]
+    assert object_from_json(object_json(obj)) == obj
     view = state_view(session, None)["objects"][0]["amodal_boxes"]
     assert view[2] == {"frame_index": 2} and view[3]["frame_index"] == 3
     assert session.undo() is not None  # the completion
-    assert session.undo() == f"no amodal box of {thing.label} from frame 2 on"
+    assert session.undo() == f"no amodal box of {obj.label} from frame 2 on"
     assert len(session.project.truth.object(object_id).amodal_boxes) == 2
     perform(session, "end_amodal_box", {"object": object_id, "frame": 3})
     perform(session, "remove_amodal_box", {"object": object_id, "frame": 3})
@@ -231,8 +231,8 @@ def test_the_crop_has_the_size_that_the_engine_says_its_model_sees(
     assert registry.model_size(spec, {"resolution": "64x128"}) == (128, 64)
     masks = {f: block(small_project) for f in range(4)}
     object_id = annotate(small_project, modal=masks)
-    thing = replace(small_project.truth.object(object_id), amodal_boxes=(AmodalBox(1, 5, 5, 30, 30),))
-    small_project.edit("box", small_project.truth.with_object(thing))
+    obj = replace(small_project.truth.object(object_id), amodal_boxes=(AmodalBox(1, 5, 5, 30, 30),))
+    small_project.edit("box", small_project.truth.with_object(obj))
     plan = crop_plan(small_project, object_id, spec)
     assert plan is not None and plan.size_wh == (64, 32)
     assert plan.crops[3].size_wh == (64, 32) and list(plan.boxes) == [1]  # frame 3 helps, cropped to what is seen
@@ -245,9 +245,9 @@ def test_the_frames_that_miss_their_box_come_worst_first(small_project: Project)
     masks = {f: block(small_project) for f in range(4)}
     object_id = annotate(small_project, modal=masks, amodal=masks)
     x0, y0, x1, y1 = small_project.modal(object_id).box(0) or (0, 0, 0, 0)
-    thing = small_project.truth.object(object_id)
+    obj = small_project.truth.object(object_id)
     boxes = tuple(AmodalBox(f, x0, y0, x0 + (x1 - x0) * k, y1) for f, k in enumerate((1, 2, 4, 1)))
-    small_project.edit("boxes", small_project.truth.with_object(replace(thing, amodal_boxes=boxes)))
+    small_project.edit("boxes", small_project.truth.with_object(replace(obj, amodal_boxes=boxes)))
     assert list(box_agreements(small_project, object_id).values()) == pytest.approx([1, 0.5, 0.25, 1])
     looks = needs_look(small_project, object_id)
     assert looks[2] == "its box agrees only 25% with the given one"

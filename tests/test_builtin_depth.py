@@ -31,8 +31,8 @@ def test_what_stands_lower_is_nearer() -> None:
 
 def test_a_standing_thing_has_one_depth_from_top_to_foot() -> None:
     (depth,) = depths(np.stack([table()]))
-    thing = depth[125:195, 195:245]
-    assert np.subtract(*np.percentile(thing, (95, 5))) < 0.1
+    obj = depth[125:195, 195:245]
+    assert np.subtract(*np.percentile(obj, (95, 5))) < 0.1
 
 
 def test_the_ground_rises_to_the_horizon() -> None:

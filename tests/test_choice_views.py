@@ -58,8 +58,8 @@ def test_what_another_version_had_is_shown_and_can_be_taken_back(session: Sessio
 
 
 def test_hypotheses_are_asked_for_shown_and_picked(session: Session) -> None:
-    thing = state_view(session, None)["objects"][0]
-    assert (thing["differ"], thing["picks"]) == ("", [])
+    obj = state_view(session, None)["objects"][0]
+    assert (obj["differ"], obj["picks"]) == ("", [])
     assert cost_view(session, 1, 3) == {"words": "depth 4 frames, amodal 4 frames; not yet timed at this size"}
     perform(session, "hypotheses", {"object": 1, "count": 3})
     session.runs.wait()

@@ -127,8 +127,8 @@ def test_masks_and_a_negative_click_and_a_box(images: Path, tmp_path: Path) -> N
         main(["run", str(images), "--project", str(tmp_path / "q"), "--box", "2,0,0,40,40", "--click", "2,1,1,-"]) == 0
     )
     project = Project.open(tmp_path / "q")
-    thing = project.truth.object(1)
-    assert not thing.clicks[0].positive and thing.boxes[0].frame_index == 2
+    obj = project.truth.object(1)
+    assert not obj.clicks[0].positive and obj.boxes[0].frame_index == 2
     project.close()
 
 

@@ -94,10 +94,10 @@ def movi(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_movi_samples_are_exact_crops_of_what_is_in_the_folder(movi: Path) -> None:
     source = MoviSamples(movi, "test")
     sample = source.sample(0, NOTHING)
-    folder, thing = movi / "test" / "test0000", int(sample.name.rpartition("-")[2])
+    folder, obj = movi / "test" / "test0000", int(sample.name.rpartition("-")[2])
     for frame, t in zip(sample.frames, sample.frame_indices, strict=True):
         ids = np.asarray(Image.open(folder / f"segmentation_full_{t:05d}.png"))
-        np.testing.assert_array_equal(frame.modal, ids == thing + 1)
+        np.testing.assert_array_equal(frame.modal, ids == obj + 1)
         assert not (frame.modal & ~frame.amodal).any()
         rows = np.flatnonzero(frame.modal.any(1))
         assert frame.box[:2] == (rows[0], rows[-1] + 1)  # Kubric's boxes end behind the last pixel
@@ -200,8 +200,8 @@ def test_predictions_on_its_own_data_are_those_of_the_test_loop(
     assert row["miou_occ"]["mean"] == pytest.approx(expected.iou_occ, abs=1e-4)
     source = MoviSamples(movi, "test")
     sample = source.sample(0, NOTHING)
-    video, _, thing = sample.name.rpartition("-")
+    video, _, obj = sample.name.rpartition("-")
     probabilities = network_answer(network)(sample)
     for t, frame, probability in zip(sample.frame_indices, sample.frames, probabilities, strict=True):
-        mask = np.asarray(Image.open(out / video / f"segmentation_{thing}_{t:05d}.png")) > 0
+        mask = np.asarray(Image.open(out / video / f"segmentation_{obj}_{t:05d}.png")) > 0
         assert (mask != pasted(probability, frame.window, frame.modal.shape)).mean() < 1e-3

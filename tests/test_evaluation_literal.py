@@ -289,17 +289,17 @@ def test_movi(tmp_path: Path, seed: int) -> None:
     frames, seen_on = [], list[list[int]]([[], []])
     for t in range(8):
         wholes, picture = [blob(random), blob(random)], np.zeros(SIZE_HW, np.uint8)
-        for thing, whole in enumerate(wholes):  # the second stands before the first
-            picture[whole] = thing + 1
+        for obj, whole in enumerate(wholes):  # the second stands before the first
+            picture[whole] = obj + 1
         save_picture(split / f"7/segmentation_full_{t:05d}.png", picture)
-        for thing, whole in enumerate(wholes):
-            save(split / f"7/segmentation_{thing}_{t:05d}.png", whole, thing + 1)
-            seen = picture == thing + 1
+        for obj, whole in enumerate(wholes):
+            save(split / f"7/segmentation_{obj}_{t:05d}.png", whole, obj + 1)
+            seen = picture == obj + 1
             if seen.any():
                 answer = answer_of(random, whole, seen)
-                save(tmp_path / f"out/7/segmentation_{thing}_{t:05d}.png", answer, thing + 1)
+                save(tmp_path / f"out/7/segmentation_{obj}_{t:05d}.png", answer, obj + 1)
                 frames.append((whole, seen, answer))
-                seen_on[thing].append(t)
+                seen_on[obj].append(t)
     written(split / "7/metadata.json", {"instances": [{"bbox_frames": times} for times in seen_on]})
     evaluation = evaluate("movi", Order(tmp_path / "data", (tmp_path / "out",))).evaluation
     assert not evaluation.problems
@@ -324,7 +324,7 @@ def crop_of(box: Sequence[int]) -> tuple[slice, slice]:
 def test_kitti(tmp_path: Path, seed: int) -> None:
     random, frames = np.random.default_rng(seed), []
     files: dict[str, dict[str, Any]] = {"test_data": {}, "test_data_full_mask": {}, "out": {}}
-    for thing, length in ((3, 8), (11, 9), (12, 3), (13, 1), (14, 5)):
+    for obj, length in ((3, 8), (11, 9), (12, 3), (13, 1), (14, 5)):
         padded = []
         for t in range(length):
             whole = blob(random) if t != 4 else np.zeros(SIZE_HW, dtype=bool)  # nobody annotated that one
@@ -340,9 +340,9 @@ def test_kitti(tmp_path: Path, seed: int) -> None:
                 ("out", "FM", answer),
             ):
                 record: dict[str, Any] = {key: coco.encode(np.asfortranarray(mask.astype(np.uint8)))}
-                if key == "VM" and thing != 11:
-                    record["VM_bbox"] = [box, np.array(box)][thing % 2]
-                files[name].setdefault("0001", {}).setdefault(thing, {})[t] = record
+                if key == "VM" and obj != 11:
+                    record["VM_bbox"] = [box, np.array(box)][obj % 2]
+                files[name].setdefault("0001", {}).setdefault(obj, {})[t] = record
             padded.append((whole, seen, answer, bool(whole[crop_of(box)].any())))
         padded += [padded[-1]] * (8 - length)
         frames += [(whole, seen, answer) for whole, seen, answer, available in padded if available]

@@ -56,13 +56,13 @@ class Made:
         self.answer: dict[tuple[int, int], Mask] = {}
         for t in range(9):
             nearer = np.zeros(SIZE_HW, bool)
-            for thing in (4, 7, 12):
+            for obj in (4, 7, 12):
                 whole = blob(random)
                 seen = whole & ~nearer
                 nearer |= whole
-                if seen.any() and (t + thing) % 5:
-                    self.vm[thing, t], self.fm[thing, t] = seen, whole
-                    self.answer[thing, t] = answer_of(random, whole, seen)
+                if seen.any() and (t + obj) % 5:
+                    self.vm[obj, t], self.fm[obj, t] = seen, whole
+                    self.answer[obj, t] = answer_of(random, whole, seen)
 
     def written(self, folder: Path) -> None:
         (folder / "car_data").mkdir(parents=True)
@@ -72,12 +72,12 @@ class Made:
             ("out", "FM", self.answer),
         ):
             data: dict[int, dict[int, Any]] = {}
-            for (thing, t), mask in masks.items():
-                data.setdefault(thing, {})[t] = {key: coco.encode(np.asfortranarray(mask.astype(np.uint8)))}
+            for (obj, t), mask in masks.items():
+                data.setdefault(obj, {})[t] = {key: coco.encode(np.asfortranarray(mask.astype(np.uint8)))}
             (folder / f"{name}.pkl").write_bytes(pickle.dumps({VIDEO: data}))
 
     def here(self, t: int) -> dict[int, np.ndarray]:
-        return {thing: mask.astype(int) for (thing, time), mask in self.vm.items() if time == t}
+        return {obj: mask.astype(int) for (obj, time), mask in self.vm.items() if time == t}
 
 
 @SEEDS
@@ -119,11 +119,11 @@ def test_with_the_annotations_of_kins(tmp_path: Path, seed: int, capsys: pytest.
         here = made.here(t)
         everything = sum(here.values(), start=np.zeros(SIZE_HW, int))
         objects = []
-        for thing in range(4):
+        for obj in range(4):
             # Near the visible mask of an object, or of something that no object is.
-            known = list(here)[thing : thing + 1]
+            known = list(here)[obj : obj + 1]
             own = np.roll(here[known[0]] > 0, 1, 1) if known else blob(random)
-            polygons = [triangle(random) for _ in range(1 + thing % 2)]
+            polygons = [triangle(random) for _ in range(1 + obj % 2)]
             annotations.append({"id": len(annotations), "image_id": 500 + t, "inmodal_seg": to_rle(own)})
             annotations[-1]["segmentation"] = polygons
             candidates = sorted(([iou(vm, own), i] for i, vm in here.items()), key=lambda pair: pair[0])

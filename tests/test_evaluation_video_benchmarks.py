@@ -192,7 +192,7 @@ def test_folders_that_are_no_tabe(tmp_path: Path, name: str) -> None:
 # --- MOVi -------------------------------------------------------------------------------------------------------------
 
 
-def movi(root: Path, answers: list[Mask], *, thing: int = 2) -> Compared:
+def movi(root: Path, answers: list[Mask], *, obj: int = 2) -> Compared:
     split = root / "data/test"
     split.mkdir(parents=True)
     np.save(split / "instance_list.npy", np.array(["7-2", "8-0"]))
@@ -204,7 +204,7 @@ def movi(root: Path, answers: list[Mask], *, thing: int = 2) -> Compared:
         save(split / f"7/segmentation_full_{t:05d}.png", SEEN[t] * 3 + ~SEEN[t] * 1)
         save(split / f"7/segmentation_2_{t:05d}.png", WHOLE * 3)
     for t, mask in enumerate(answers):
-        save(root / f"out/7/segmentation_{thing}_{t:05d}.png", mask * 3)
+        save(root / f"out/7/segmentation_{obj}_{t:05d}.png", mask * 3)
     return evaluate("movi", Order(root / "data", (root / "out",)))
 
 
@@ -231,7 +231,7 @@ def test_exact_answers_are_dropped_after_the_best_was_taken(tmp_path: Path) -> N
 
 
 def test_movi_answers_of_another_object(tmp_path: Path) -> None:
-    evaluation = movi(tmp_path, [WHOLE] * 4, thing=1).evaluation
+    evaluation = movi(tmp_path, [WHOLE] * 4, obj=1).evaluation
     assert evaluation.left_out["missing prediction"] == 3
 
 

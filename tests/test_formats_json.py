@@ -94,8 +94,8 @@ def test_polygons_say_what_run_lengths_say(two_videos: list[Project], tmp_path: 
 
 def test_every_file_says_what_to_trust(two_videos: list[Project], tmp_path: Path) -> None:
     first = two_videos[0]
-    thing = replace(first.truth.object(1), amodal_boxes=(AmodalBox(0, 0, 10, 40, 30), AmodalBox(2, 0, 10, 50, 30)))
-    first.edit("boxes", first.truth.with_object(thing))
+    obj = replace(first.truth.object(1), amodal_boxes=(AmodalBox(0, 0, 10, 40, 30), AmodalBox(2, 0, 10, 50, 30)))
+    first.edit("boxes", first.truth.with_object(obj))
     box = {"amodal_bbox": [0, 10, 45, 20], "interpolated": True, "iou": round(800 / 1340, 6)}
     coco = exported(two_videos, "coco", tmp_path / "c.json")["annotations"][2]
     vis = exported(two_videos, "youtube-vis", tmp_path / "v.json")["annotations"][0]

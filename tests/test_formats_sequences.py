@@ -230,8 +230,8 @@ def test_masks_for_an_object_that_is_there(small_project: Project, sequence: Pat
     object_id = annotate(small_project, "cat")
     (sequence / "masks" / "00004.png").unlink()
     import_masks(small_project, object_id, sequence / "masks")
-    thing = small_project.truth.object(object_id)
-    assert thing.given == (0, 1, 2, 3) and thing.label == "cat"
+    obj = small_project.truth.object(object_id)
+    assert obj.given == (0, 1, 2, 3) and obj.label == "cat"
     assert np.array_equal(small_project.modal(object_id)[2], block(2))
     small_project.undo()
     assert not len(small_project.modal(object_id))
@@ -310,7 +310,7 @@ def test_several_values_become_several_objects(sequence: Path, tmp_path: Path, s
         Image.fromarray(both).save(sequence / "masks" / f"{i:05d}.png")
     project = import_sequences(sequence, tmp_path / "new")
     project.close()
-    assert [thing.label for thing in project.truth.objects] == ["horse 1", "horse 2"]
+    assert [obj.label for obj in project.truth.objects] == ["horse 1", "horse 2"]
     assert np.array_equal(project.modal(1)[4], block(4)) and project.modal(2)[4].sum() == 100
     assert project.source.notes == ("the masks' values were read as 2 objects: 1, 2",)
     object_id = annotate(small_project)

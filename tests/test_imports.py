@@ -183,9 +183,9 @@ def test_tracking_needs_no_click_and_answers_go_back(
     )
     project = opened(done.projects[0])
     edit_id = project.edit("track")
-    for thing in project.truth.objects:
-        carry_out(project, Request((thing.id,), ("segment",), ask=True), edit_id=edit_id)
-        assert list(project.modal(thing.id)) == [0, 1, 2, 3, 4]
+    for obj in project.truth.objects:
+        carry_out(project, Request((obj.id,), ("segment",), ask=True), edit_id=edit_id)
+        assert list(project.modal(obj.id)) == [0, 1, 2, 3, 4]
     write_predictions([project], tmp_path / "prediction.json")
     predictions = read_predictions(tmp_path / "prediction.json")
     assert {p.image_id for p in predictions} <= {1, 31, 61} and {p.track_id for p in predictions} <= {50, 51}
@@ -406,7 +406,7 @@ def test_an_evaluation_file_gives_boxes_but_no_prompts(tmp_path: Path, opened: A
     frames = write_frames(tmp_path / "frames", [1, 31, 61])
     done = import_tao_amodal(path, tmp_path / "projects", frames=frames)
     assert done.problems == () and "2 of them need a click before tracking" in done.notes[0]
-    assert all(len(thing.amodal_boxes) == 3 for thing in opened(done.projects[0]).truth.objects)
+    assert all(len(obj.amodal_boxes) == 3 for obj in opened(done.projects[0]).truth.objects)
 
 
 # --- samples and folders: what went out comes in again --------------------------------------------------------------
@@ -442,9 +442,9 @@ def test_samples_of_tao_amodal(tmp_path: Path, opened: Any) -> None:
     done = import_samples(path, tmp_path / "projects", frames=frames, categories=names)
     assert len(done.problems) == 26 and "sample 1 (video_id 88, track_id 5124): val/gone/0.jpg" in done.problems[1]
     project = opened(done.projects[0])
-    (thing,) = project.truth.objects
-    assert thing.label == "person" and project.clip.fps == 1 and project.canvas.pad_left == 16
-    assert thing.amodal_boxes[0] == AmodalBox(0, -12, 4, 28, 34) and len(project.modal(1)) == 25
+    (obj,) = project.truth.objects
+    assert obj.label == "person" and project.clip.fps == 1 and project.canvas.pad_left == 16
+    assert obj.amodal_boxes[0] == AmodalBox(0, -12, 4, 28, 34) and len(project.modal(1)) == 25
     with pytest.raises(FormatError, match="nothing in it was chosen"):
         import_samples(path, tmp_path / "projects", frames=frames, choice=SampleChoice(tracks=("9",)))
 

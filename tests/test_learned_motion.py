@@ -22,8 +22,8 @@ def filmed(step: int) -> tuple[np.ndarray, Mask]:
     """A still thing on a still ground, from a camera that moves; hidden by a plain card on some frames."""
     random = np.random.default_rng(0)
     ground = cv2.resize(random.integers(30, 220, (60, 100, 3), np.uint8), (400, 240), interpolation=cv2.INTER_CUBIC)
-    thing = cv2.resize(random.integers(90, 255, (20, 16, 3), np.uint8), (48, 60), interpolation=cv2.INTER_CUBIC)
-    ground[90:150, 180:228] = thing
+    obj = cv2.resize(random.integers(90, 255, (20, 16, 3), np.uint8), (48, 60), interpolation=cv2.INTER_CUBIC)
+    ground[90:150, 180:228] = obj
     left, (width, height) = 70 + PAN[step], SIZE_WH
     frame = ground[40 : 40 + height, left : left + width].copy()
     mask = np.zeros((height, width), bool)

@@ -150,8 +150,8 @@ def test_a_box_outdates_the_frames_it_moves_on_and_those_that_share_a_window(
 
     def boxed(right: float) -> tuple[Inputs, Inputs]:
         boxes = (AmodalBox(1, 0, 0, 20, 30), AmodalBox(4, 5, 0, right, 30))
-        thing = replace(small_project.truth.object(object_id), amodal_boxes=boxes)
-        small_project.edit("boxes", small_project.truth.with_object(thing))
+        obj = replace(small_project.truth.object(object_id), amodal_boxes=boxes)
+        small_project.edit("boxes", small_project.truth.with_object(obj))
         return inputs(small_project, object_id, setup=setup)
 
     assert split(boxed(40)[0], boxed(50)[0], range(5)) == (stale, gaining)
@@ -162,8 +162,8 @@ def test_settings_and_the_chosen_hypothesis_count_where_they_hold(small_project:
     other = inputs(small_project, object_id, setup=Setup({"steps": 4}))
     assert [split(b, n, range(2)) for b, n in zip(before, other, strict=True)] == [({0, 1}, set())] * 2
     plain = [inputs(small_project, object_id, setup=Setup(seeded=seeded)) for seeded in (True, False)]
-    thing = small_project.truth.object(object_id).picking(Pick(1, 9, Recipe.of_seed(3)))
-    small_project.edit("pick", small_project.truth.with_object(thing))
+    obj = small_project.truth.object(object_id).picking(Pick(1, 9, Recipe.of_seed(3)))
+    small_project.edit("pick", small_project.truth.with_object(obj))
     picked = [inputs(small_project, object_id, setup=Setup(seeded=seeded)) for seeded in (True, False)]
     assert [split(b, n, range(2)) for b, n in zip(plain[0], picked[0], strict=True)] == [({1}, set())] * 2
     assert [split(b, n, range(2)) for b, n in zip(plain[1], picked[1], strict=True)] == [(set(), set())] * 2

@@ -34,9 +34,9 @@ def dot(frame_index: int, layer: MaskLayer, x: float, y: float, *, adds: bool = 
 
 def say(project: Project, object_id: int, **changes: object) -> AnnotatedObject:
     """Change what was said about an object."""
-    thing = replace(project.truth.object(object_id), **changes)  # type: ignore[arg-type]
-    project.edit("say", project.truth.with_object(thing))
-    return thing
+    obj = replace(project.truth.object(object_id), **changes)  # type: ignore[arg-type]
+    project.edit("say", project.truth.with_object(obj))
+    return obj
 
 
 def test_strokes_lie_over_what_an_engine_made(small_project: Project) -> None:
@@ -134,10 +134,10 @@ def test_asking_whether_a_mask_is_there_decodes_nothing(
 
 def test_who_made_a_mask(small_project: Project) -> None:
     object_id = annotate(small_project, modal={0: block(5)}, strokes=[dot(0, "modal", 5, 5), dot(1, "modal", 5, 5)])
-    thing, layers = small_project.truth.object(object_id), small_project.layers(object_id)
-    engines = [stamp.engine if (stamp := layers.modal_stamp(thing, i)) else None for i in range(3)]
+    obj, layers = small_project.truth.object(object_id), small_project.layers(object_id)
+    engines = [stamp.engine if (stamp := layers.modal_stamp(obj, i)) else None for i in range(3)]
     assert engines == ["builtin", "stroke", None]
-    assert layers.amodal_stamp(thing, 0) is None
+    assert layers.amodal_stamp(obj, 0) is None
 
 
 def test_what_a_person_vouches_for(small_project: Project) -> None:

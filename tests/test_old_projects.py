@@ -59,7 +59,7 @@ def test_an_old_project_is_as_stale_as_it_was(place: Path, change: str) -> None:
     try:
         if change != "as it is":
             project.edit(change, CHANGES[change](project.truth))
-        found = {str(thing.id): said_of(project, thing.id) for thing in project.truth.objects}
+        found = {str(obj.id): said_of(project, obj.id) for obj in project.truth.objects}
         assert found == {
             object_id: {name: then[name] for name in found[object_id]} for object_id, then in expected.items()
         }

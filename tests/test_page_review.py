@@ -61,8 +61,8 @@ def press_and_wait(bench: Workbench, key: str) -> None:
 
 
 def agreement(bench: Workbench, object_id: int) -> dict[int, float]:
-    thing = next(o for o in bench.state()["objects"] if o["id"] == object_id)
-    return {int(f): share for f, share in thing["agreement"].items()}
+    obj = next(o for o in bench.state()["objects"] if o["id"] == object_id)
+    return {int(f): share for f, share in obj["agreement"].items()}
 
 
 def test_from_boxes_to_accepted_masks_of_one_track(street: tuple[Workbench, Server], tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ def test_from_boxes_to_accepted_masks_of_one_track(street: tuple[Workbench, Serv
     photograph(bench, "desk")
 
     # mended with the brush, on the amodal mask: a stroke from the box's top to its bottom
-    thing = next(o for o in bench.state()["objects"] if o["id"] == person)
-    first, last = thing["amodal_boxes"][0], thing["amodal_boxes"][-1]
+    obj = next(o for o in bench.state()["objects"] if o["id"] == person)
+    first, last = obj["amodal_boxes"][0], obj["amodal_boxes"][-1]
     share = (worst - first["frame_index"]) / (last["frame_index"] - first["frame_index"])
     middle = sum(first[k] + (last[k] - first[k]) * share for k in ("x0", "x1")) / 2
     top, bottom = first["y0"] + 4, first["y1"] - 4

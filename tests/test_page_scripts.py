@@ -123,9 +123,9 @@ def _states_and_answers(session: Session) -> tuple[list[Json], list[tuple[str, J
     session.choose_engine("amodal", "fake")
     session.set_place({"frame": 1, "object": 1, "layers": {"depth": True}})
     states.append(state_view(session, None))
-    thing = states[-1]["objects"][0]
+    obj = states[-1]["objects"][0]
     told = ("clicks", "boxes", "strokes", "amodal_boxes", "agreement", "needs_work", "others", "differ", "picks")
-    assert all(thing[name] for name in told) and states[-1]["job"] and states[-1]["depth"] and len(seeds) > 1
+    assert all(obj[name] for name in told) and states[-1]["job"] and states[-1]["depth"] and len(seeds) > 1
     assert states[-1]["engines"][0]["offers"][0]["weights"] and states[0]["engines"][2]["parameters"]
     answers = [
         ("MasksAnswer", masks_view(session, 0)),

@@ -60,8 +60,8 @@ def test_everything_is_planned_from_one_click_and_then_nothing_is_left(project: 
 def test_a_change_plans_what_follows_from_it_with_its_reason(project: Project) -> None:
     carry_out(project, EVERYTHING, edit_id=project.edit("run"))
     stroke = Stroke(1, layer="modal", adds=True, radius=3, points=((60.0, 44.0),))
-    thing = project.truth.object(1)
-    painted = AnnotatedObject(1, "car", clicks=thing.clicks, strokes=(stroke,))
+    obj = project.truth.object(1)
+    painted = AnnotatedObject(1, "car", clicks=obj.clicks, strokes=(stroke,))
     project.edit("stroke", project.truth.with_object(painted))
     made = planned(project, Request((1,)))
     assert [(run.layer, sorted(run.frames)) for run in made] == [
@@ -75,8 +75,8 @@ def test_a_change_plans_what_follows_from_it_with_its_reason(project: Project) -
 
 
 def test_boxed_frames_are_runs_of_their_own_through_crops_and_without(project: Project) -> None:
-    thing = project.truth.object(1)
-    boxed = AnnotatedObject(1, "car", clicks=thing.clicks, amodal_boxes=(AmodalBox(8, 2, 2, 40, 40),))
+    obj = project.truth.object(1)
+    boxed = AnnotatedObject(1, "car", clicks=obj.clicks, amodal_boxes=(AmodalBox(8, 2, 2, 40, 40),))
     project.edit("box", project.truth.with_object(boxed))
     made = [run for run in planned(project) if run.stage == "amodal"]
     assert [(run.layer, sorted(run.frames), run.crops) for run in made] == [

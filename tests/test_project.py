@@ -238,8 +238,8 @@ def test_undo_and_redo_restore_truth_and_layers(small_project: Project) -> None:
     states = [state(small_project)]
     layers = small_project.layers(object_id)
     for step in range(2, 6):
-        thing = small_project.truth.object(object_id)
-        clicked = replace(thing, clicks=(*thing.clicks, Click(0, step, step)))
+        obj = small_project.truth.object(object_id)
+        clicked = replace(obj, clicks=(*obj.clicks, Click(0, step, step)))
         edit = small_project.edit(f"click {step}", small_project.truth.with_object(clicked))
         with small_project.under(edit):
             layers.modal.put(0, block(step)[:, :], Stamp("builtin"))
@@ -342,8 +342,8 @@ def test_an_undo_that_was_cut_short_is_finished_at_the_next_open(
 ) -> None:
     object_id = annotate(small_project, modal={i: block(1) for i in range(3)})
     before = state(small_project)
-    thing = small_project.truth.object(object_id)
-    edit = small_project.edit("track", small_project.truth.with_object(replace(thing, label="dog")))
+    obj = small_project.truth.object(object_id)
+    edit = small_project.edit("track", small_project.truth.with_object(replace(obj, label="dog")))
     with small_project.under(edit):
         for i in range(4):
             small_project.layers(object_id).modal.put(i, block(20), Stamp("builtin"))
@@ -441,8 +441,8 @@ def test_any_history_of_edits_undos_redos_reopenings_and_deaths(
     states, place, first = [state(project)], 0, project.last_edit_id
     for step, writes in steps:
         if step in ("edit", "write"):
-            thing = project.truth.object(object_id)
-            clicked = replace(thing, clicks=(*thing.clicks, Click(0, len(states), 0)))
+            obj = project.truth.object(object_id)
+            clicked = replace(obj, clicks=(*obj.clicks, Click(0, len(states), 0)))
             edit = project.edit(step, project.truth.with_object(clicked) if step == "edit" else None)
             with project.under(edit):
                 for frame_index, where, removes in writes:

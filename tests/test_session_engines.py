@@ -162,8 +162,8 @@ def test_the_page_is_told_what_runs_and_what_there_is(session: Session) -> None:
     view = engine_views(session)["amodal"]
     assert [view[key] for key in ("name", "chosen")] == ["other", "other"]
     assert [choice["name"] for choice in view["choices"]] == ["auto", "fake", "other"]  # type: ignore[attr-defined]
-    [thing] = state_view(session, None)["objects"]
-    assert thing["id"] == object_id and thing["others"] == {"amodal": {"fake": 8}}
+    [obj] = state_view(session, None)["objects"]
+    assert obj["id"] == object_id and obj["others"] == {"amodal": {"fake": 8}}
 
 
 def test_a_hurried_view_looks_for_engines_only_when_others_were_chosen(

@@ -47,11 +47,11 @@ def soft_project(project: Project) -> int:
     seen, wide, wider = (rectangle(project.clip.size_wh, 5, 5, x, 25) for x in (20, 30, 40))
     to_canvas = project.canvas.to_canvas
     amodal = dict.fromkeys(range(3), to_canvas(wide))
-    thing = annotate(project, modal=dict.fromkeys(range(4), seen), amodal=amodal, accepted=[2], certainty=0.7)
+    obj = annotate(project, modal=dict.fromkeys(range(4), seen), amodal=amodal, accepted=[2], certainty=0.7)
     for seed, mask in ((0, wide), (4, wider)):
         for i in (1, 2):
-            project.layers(thing).hypothesis(seed).put(i, to_canvas(mask & ~seen), Stamp("builtin", "2", seed=seed))
-    return thing
+            project.layers(obj).hypothesis(seed).put(i, to_canvas(mask & ~seen), Stamp("builtin", "2", seed=seed))
+    return obj
 
 
 def test_a_coco_export_carries_probability_and_weight(make_project: Make, tmp_path: Path) -> None:

@@ -82,8 +82,8 @@ def test_things_behind_are_farther_and_things_before_nearer(seed: int) -> None:
     random = np.random.default_rng(seed)
     world = World.drawn(random)
     behind, front = farther(random, world), nearer(random, world)
-    assert all(thing.height < 0 for thing in behind) and 1 <= len(front) <= 3
-    assert all(thing.height > 0 for thing in front)
+    assert all(obj.height < 0 for obj in behind) and 1 <= len(front) <= 3
+    assert all(obj.height > 0 for obj in front)
     assert [t.height for t in behind] == sorted(t.height for t in behind)
 
 

@@ -58,15 +58,15 @@ def tidy(picks: tuple[Pick, ...]) -> tuple[Pick, ...]:
 
 @given(several(PICKS))
 def test_the_last_choice_for_a_frame_holds(picks: tuple[Pick, ...]) -> None:
-    thing = reduce(AnnotatedObject.picking, picks, AnnotatedObject(1, ""))
+    obj = reduce(AnnotatedObject.picking, picks, AnnotatedObject(1, ""))
     for frame in range(65):
         chosen = [p for p in picks if p.first <= frame <= p.last]
-        found = thing.pick_on(frame)
+        found = obj.pick_on(frame)
         assert (found.recipe if found else None) == (chosen[-1].recipe if chosen else None)
-        assert sum(p.first <= frame <= p.last for p in thing.picks) == len(chosen[:1])
+        assert sum(p.first <= frame <= p.last for p in obj.picks) == len(chosen[:1])
 
 
-def things(object_id: int) -> Any:
+def annotated(object_id: int) -> Any:
     return st.builds(
         AnnotatedObject,
         st.just(object_id),
@@ -86,7 +86,7 @@ CANVASES = st.builds(Canvas, st.just((64, 48)), *[st.integers(0, 20)] * 4)
 TRUTHS = st.builds(
     Truth,
     canvas=CANVASES,
-    objects=st.lists(st.integers(1, 5), unique=True, max_size=3).flatmap(lambda ids: st.tuples(*map(things, ids))),
+    objects=st.lists(st.integers(1, 5), unique=True, max_size=3).flatmap(lambda ids: st.tuples(*map(annotated, ids))),
     next_object_id=st.just(6),
     engines=st.dictionaries(st.sampled_from(["segment", "depth"]), st.text(max_size=3), max_size=2),
     seed=st.integers(0, 99),
@@ -110,10 +110,10 @@ def test_undo_goes_over_any_change(before: Truth, after: Truth) -> None:
     assert truth_from_json(back, (64, 48)) == before
 
 
-@given(TRUTHS, things(4))
-def test_an_object_replaces_the_one_of_its_id_or_comes_last(truth: Truth, thing: AnnotatedObject) -> None:
-    after = truth.with_object(thing)
-    assert after.object(4) == thing
+@given(TRUTHS, annotated(4))
+def test_an_object_replaces_the_one_of_its_id_or_comes_last(truth: Truth, obj: AnnotatedObject) -> None:
+    after = truth.with_object(obj)
+    assert after.object(4) == obj
     others = [o for o in after.objects if o.id != 4]
     assert others == [o for o in truth.objects if o.id != 4]
     assert [o.id for o in after.objects][: len(truth.objects)] == [o.id for o in truth.objects]
@@ -135,7 +135,7 @@ def test_what_counts_as_said_on_a_frame() -> None:
     def stroke(frame: int, layer: MaskLayer) -> Stroke:
         return Stroke(frame, layer=layer, adds=True, radius=1, points=((0, 0),))
 
-    thing = AnnotatedObject(
+    obj = AnnotatedObject(
         1,
         "a",
         clicks=(Click(1, 0, 0),),
@@ -144,25 +144,25 @@ def test_what_counts_as_said_on_a_frame() -> None:
         given=(5,),
         accepted=(6,),
     )
-    assert thing.prompted() == {1, 2, 3, 5}
-    assert thing.strokes_on(3, "modal") == [thing.strokes[0], thing.strokes[3]]
-    assert thing.strokes_on(4, "modal") == []
+    assert obj.prompted() == {1, 2, 3, 5}
+    assert obj.strokes_on(3, "modal") == [obj.strokes[0], obj.strokes[3]]
+    assert obj.strokes_on(4, "modal") == []
 
 
-@given(things(1), FRAMES)
-def test_accepting_and_taking_it_back(thing: AnnotatedObject, frame: int) -> None:
-    accepted = thing.accepting(frame, True)
+@given(annotated(1), FRAMES)
+def test_accepting_and_taking_it_back(obj: AnnotatedObject, frame: int) -> None:
+    accepted = obj.accepting(frame, True)
     assert frame in accepted.accepted and list(accepted.accepted) == sorted(set(accepted.accepted))
     assert accepted.accepting(frame, True) == accepted
-    assert accepted.accepting(frame, False).accepted == tuple(f for f in thing.accepted if f != frame)
-    assert replace(accepted, accepted=(), needs_work=()) == replace(thing, accepted=(), needs_work=())
+    assert accepted.accepting(frame, False).accepted == tuple(f for f in obj.accepted if f != frame)
+    assert replace(accepted, accepted=(), needs_work=()) == replace(obj, accepted=(), needs_work=())
 
 
-@given(things(1), FRAMES)
-def test_a_frame_needs_work_or_is_accepted_never_both(thing: AnnotatedObject, frame: int) -> None:
-    marked = thing.marking(frame, True)
+@given(annotated(1), FRAMES)
+def test_a_frame_needs_work_or_is_accepted_never_both(obj: AnnotatedObject, frame: int) -> None:
+    marked = obj.marking(frame, True)
     assert frame in marked.needs_work and frame not in marked.accepted
-    assert list(marked.needs_work) == sorted({*thing.needs_work, frame})
+    assert list(marked.needs_work) == sorted({*obj.needs_work, frame})
     assert frame not in marked.accepting(frame, True).needs_work
     assert marked.accepting(frame, False).needs_work == marked.needs_work  # working on it does not finish it
     assert frame not in marked.marking(frame, False).needs_work
@@ -185,8 +185,8 @@ def test_a_frame_needs_work_or_is_accepted_never_both(thing: AnnotatedObject, fr
     ],
 )
 def test_damage_is_not_read_as_something_else(damage: Any) -> None:
-    thing = AnnotatedObject(1, "a", clicks=(Click(0, 1, 1),))
-    data = json.loads(json.dumps(truth_json(Truth(Canvas((64, 48)), (thing,)))))
+    obj = AnnotatedObject(1, "a", clicks=(Click(0, 1, 1),))
+    data = json.loads(json.dumps(truth_json(Truth(Canvas((64, 48)), (obj,)))))
     damage(data)
     with pytest.raises((KeyError, TypeError, ValueError, PromptError)):
         truth_from_json(data, (64, 48))

@@ -227,7 +227,7 @@ def test_pictures_do_not_wait_for_the_garbage_collector(tmp_path: Path) -> None:
     try:
         imported(source)
         # Not isinstance: it asks every object in the process for its class, and some of torch's warn when asked.
-        left = sum(issubclass(type(thing), av.VideoFrame) for thing in gc.get_objects())
+        left = sum(issubclass(type(obj), av.VideoFrame) for obj in gc.get_objects())
     finally:
         gc.enable()
     assert left <= 2

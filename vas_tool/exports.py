@@ -116,16 +116,16 @@ def _folders(write: _FolderWriter) -> Callable[[_Order], Exported]:
         notes: list[Note] = []
         written = 0
         for project in order.projects:
-            for thing in project.truth.objects:
-                if order.only_accepted and not thing.accepted:
-                    notes.append(Note("object_left_out", project.name, thing.id, thing.label))
+            for obj in project.truth.objects:
+                if order.only_accepted and not obj.accepted:
+                    notes.append(Note("object_left_out", project.name, obj.id, obj.label))
                     continue
                 out, bar = order.out, order.progress
-                folder = write(project, out, object_id=thing.id, only_accepted=order.only_accepted, progress=bar)
-                count = len(thing.accepted) if order.only_accepted else len(project.clip)
+                folder = write(project, out, object_id=obj.id, only_accepted=order.only_accepted, progress=bar)
+                count = len(obj.accepted) if order.only_accepted else len(project.clip)
                 written += 1
-                numbers = count, len(frames_without_mask(project, thing.id))
-                notes.append(Note("folder", folder.name, label=thing.label, numbers=numbers))
+                numbers = count, len(frames_without_mask(project, obj.id))
+                notes.append(Note("folder", folder.name, label=obj.label, numbers=numbers))
         if not written:
             raise FormatError(
                 "; ".join(map(worded, notes)) or "there is no object to write; click one and track it first"

@@ -101,13 +101,13 @@ class ProjectStore:
         too. A mask at its far end does not: errors would be handed on as truth.
         """
         modal = self.project.modal(_object_of(run))
-        self._asked, self._modal_inputs = {}, ModalInputs(modal.thing)
+        self._asked, self._modal_inputs = {}, ModalInputs(modal.obj)
         return prompts_of(modal, also=begun_beside(modal, span))
 
     def prompts_on(self, run: StageRun, frame_index: int) -> Prompts:
         """See ``Store``."""
         modal = self.project.modal(_object_of(run))
-        self._asked[frame_index] = said_on(modal.thing, frame_index)
+        self._asked[frame_index] = said_on(modal.obj, frame_index)
         return prompts_of(modal, asking=frame_index)
 
     def amodal_work(self, run: StageRun, span: range) -> tuple[AmodalWork, CropPlan | None]:
@@ -128,7 +128,7 @@ class ProjectStore:
     def content_work(self, run: StageRun, span: range) -> ContentWork:
         """See ``Store``."""
         project, amodal = self.project, self.project.amodal(_object_of(run))
-        truth, thing = project.truth, amodal.thing
+        truth, obj = project.truth, amodal.obj
         return ContentWork(
             project.clip,
             amodal.modal,
@@ -140,7 +140,7 @@ class ProjectStore:
             store=self._windows(run),
             depth=project.depth,
             amodal_settings=truth.settings_of("amodal", run.engine),
-            hypotheses={index: truth.recipe_on(thing, index).seeds[0] for index in span},
+            hypotheses={index: truth.recipe_on(obj, index).seeds[0] for index in span},
         )
 
     def _windows(self, run: StageRun) -> WindowStore | None:
@@ -186,9 +186,9 @@ class ProjectStore:
         stamp = stamp_by(_spec(run), made_from, certainty=answer.certainty)
         stamp = replace(stamp, object_score=answer.object_score, predicted_iou=answer.predicted_iou)
         with self.project.mutex:
-            thing = self._still_wanted(_object_of(run))
-            settled = thing.prompted() | set(thing.accepted)
-            if said_on(thing, frame_index) != said if said is not None else frame_index in settled:
+            obj = self._still_wanted(_object_of(run))
+            settled = obj.prompted() | set(obj.accepted)
+            if said_on(obj, frame_index) != said if said is not None else frame_index in settled:
                 return False  # the person said something else, or settled the frame, while the engine was on its way
             with self.project.under(self.edit_id):
                 self._layers(run).modal.put(frame_index, answer.mask, stamp)
@@ -250,10 +250,10 @@ class ProjectStore:
 
     def _still_wanted(self, object_id: int) -> AnnotatedObject:
         """The object as it is now. Raises Cancelled when the edit was undone or the object deleted under way."""
-        things = {thing.id: thing for thing in self.project.truth.objects}
-        if object_id not in things or not self.project.is_done(self.edit_id):
+        objects = {obj.id: obj for obj in self.project.truth.objects}
+        if object_id not in objects or not self.project.is_done(self.edit_id):
             raise Cancelled("the run was undone")
-        return things[object_id]
+        return objects[object_id]
 
     def _layers(self, run: StageRun) -> Any:
         return self.project.layers(_object_of(run))
@@ -274,13 +274,13 @@ def stamp_by(spec: EngineSpec, made_from: Fingerprint, *, seed: int = 0, certain
 def crop_plan(project: Project, object_id: int, spec: EngineSpec) -> CropPlan | None:
     """The crops of an object for an engine; None when it has no amodal box."""
     modal = project.modal(object_id)
-    if not drawn(modal.thing.amodal_boxes):
+    if not drawn(modal.obj.amodal_boxes):
         return None
     tight = {f: modal.box(f) for f in modal}
     seen: dict[int, Corners] = {f: (*box,) for f, box in tight.items() if box is not None}
     size = registry.model_size(spec, project.truth.settings_of("amodal", spec.name))
     return plan_crops(
-        modal.thing.amodal_boxes, rule=project.truth.crop, frame_wh=project.clip.size_wh, size_wh=size, seen=seen
+        modal.obj.amodal_boxes, rule=project.truth.crop, frame_wh=project.clip.size_wh, size_wh=size, seen=seen
     )
 
 

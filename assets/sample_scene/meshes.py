@@ -27,9 +27,9 @@ def add_mesh(name: str, corners: Points, faces: Sequence[Sequence[int]] | NDArra
     mesh.from_pydata(np.asarray(corners).tolist(), [], np.asarray(faces).tolist() if len(faces) else [])
     mesh.shade_smooth()
     mesh.materials.append(look)
-    thing = bpy.data.objects.new(name, mesh)
-    bpy.context.collection.objects.link(thing)
-    return thing
+    obj = bpy.data.objects.new(name, mesh)
+    bpy.context.collection.objects.link(obj)
+    return obj
 
 
 def rounded_box(name: str, size: Sequence[float], *, look: Any, bevel: float = 0.02) -> Any:
@@ -37,10 +37,10 @@ def rounded_box(name: str, size: Sequence[float], *, look: Any, bevel: float = 0
     half = np.asarray(size, float) / 2
     corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * half
     faces = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
-    thing = add_mesh(name, corners, faces, look=look)
-    rounding = thing.modifiers.new("round", "BEVEL")
+    obj = add_mesh(name, corners, faces, look=look)
+    rounding = obj.modifiers.new("round", "BEVEL")
     rounding.width, rounding.segments, rounding.harden_normals = bevel, 4, True
-    return thing
+    return obj
 
 
 def lathe(name: str, profile: Sequence[tuple[float, float]], *, look: Any, segments: int = 64) -> Any:
@@ -73,9 +73,9 @@ def tube(name: str, path: Points, *, radius: float, look: Any) -> Any:
     spline.points.foreach_set("co", np.c_[path, np.ones(len(path))].ravel())
     spline.use_smooth = True
     curve.materials.append(look)
-    thing = bpy.data.objects.new(name, curve)
-    bpy.context.collection.objects.link(thing)
-    return thing
+    obj = bpy.data.objects.new(name, curve)
+    bpy.context.collection.objects.link(obj)
+    return obj
 
 
 def skin(field: DistanceField, low: Sequence[float], high: Sequence[float], *, step: float) -> tuple[Points, Points]:

@@ -139,11 +139,11 @@ def light() -> None:
 
 
 def _aim(data: Any, place: tuple[float, float, float], target: tuple[float, float, float]) -> Any:
-    thing = bpy.data.objects.new(data.name, data)
-    bpy.context.collection.objects.link(thing)
-    thing.location = place
-    thing.rotation_euler = (Vector(target) - Vector(place)).to_track_quat("-Z", "Y").to_euler()
-    return thing
+    obj = bpy.data.objects.new(data.name, data)
+    bpy.context.collection.objects.link(obj)
+    obj.location = place
+    obj.rotation_euler = (Vector(target) - Vector(place)).to_track_quat("-Z", "Y").to_euler()
+    return obj
 
 
 def camera() -> Any:

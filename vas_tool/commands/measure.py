@@ -69,7 +69,7 @@ def predict_(options: Namespace) -> int:
     form = RESULTS[options.benchmark]
     truth = read_truth(options.benchmark, options.truth, options.tracks)
     problems = list(truth.problems)
-    projects = [Taken(Path(project), _number(thing), clip) for project, thing, clip in options.project]
+    projects = [Taken(Path(project), _number(obj), clip) for project, obj, clip in options.project]
     task = Task(
         engine=options.engine,
         depth=options.depth,

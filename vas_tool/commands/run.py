@@ -49,19 +49,19 @@ def run(options: Namespace) -> int:
         meant = objects_meant(project, options, asked.marks, masks=masks, fresh=fresh)
         objects = boxed(project, options, meant)
         truth = truth_with(project, options, asked, objects=objects)
-        requests = _requests([thing.id for thing in objects], asked)
+        requests = _requests([obj.id for obj in objects], asked)
         if options.dry_run:
             _show(project, truth, masks=masks, requests=requests)
             return 0
-        edit_id = project.edit(f"run on {', '.join(thing.label for thing in objects)}", truth)
-        for thing, given in zip(objects, masks.objects if masks else (), strict=False):
-            give_masks(project, thing, given, edit_id=edit_id, progress=bar)
-        for thing in objects:
+        edit_id = project.edit(f"run on {', '.join(obj.label for obj in objects)}", truth)
+        for obj, given in zip(objects, masks.objects if masks else (), strict=False):
+            give_masks(project, obj, given, edit_id=edit_id, progress=bar)
+        for obj in objects:
             with remarks() as heard:
                 for request in requests:
-                    _carry_out(project, replace(request, object_ids=(thing.id,)), edit_id=edit_id, progress=bar)
+                    _carry_out(project, replace(request, object_ids=(obj.id,)), edit_id=edit_id, progress=bar)
             bar.close()
-            _report(project, thing.id)
+            _report(project, obj.id)
             for words in heard.words:
                 print(f"{words}.")
     return 0
@@ -167,12 +167,12 @@ def _report(project: Project, object_id: int) -> None:
     amodal = project.amodal(object_id)
     hidden = sum(amodal.occluded(f) for f in amodal)
     print(
-        f"{project.folder}: object {object_id} ({amodal.thing.label}), "
+        f"{project.folder}: object {object_id} ({amodal.obj.label}), "
         f"{counted(len(project.clip), 'frame')}, {counted(len(amodal.modal), 'modal mask')}, "
         f"{counted(len(amodal), 'amodal mask')} ({hidden} occluded, more than {OCCLUDED_SHARE:.0%} hidden), "
         f"{counted(len(amodal.layers.content), 'content')}"
     )
-    boxes = boxes_by_frame(amodal.thing.amodal_boxes)
+    boxes = boxes_by_frame(amodal.obj.amodal_boxes)
     cut = [f for f, box in boxes.items() if beyond(box, project.canvas)]
     if cut:
         print(f"The amodal box reaches beyond the work area on frames {ranges(cut)}: masks are cut there.")

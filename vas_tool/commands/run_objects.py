@@ -25,11 +25,11 @@ def truth_with(
     truth = replace(project.truth, engines={**project.truth.engines, **asked.engines}, seed=options.seed)
     if asked.camera is not None:
         truth = replace(truth, intrinsics=asked.camera(project.clip.size_wh))
-    truth = _cropping(project, options, truth=truth, boxes=[b for thing in objects for b in thing.amodal_boxes])
+    truth = _cropping(project, options, truth=truth, boxes=[b for obj in objects for b in obj.amodal_boxes])
     truth = with_settings(truth, options.settings)
-    for thing in objects:
+    for obj in objects:
         last = len(project.clip) - 1
-        picked = thing if asked.recipe is None else thing.picking(Pick(0, last, asked.recipe))
+        picked = obj if asked.recipe is None else obj.picking(Pick(0, last, asked.recipe))
         truth = truth.with_object(picked)
     return truth
 
@@ -43,17 +43,18 @@ def objects_meant(
     of the source made, all objects are chosen.
     """
     told = bool(marks or masks)
-    things = list(project.truth.objects) if fresh and not told else []
-    things = things or _chosen(project, options)
-    if len(things) > 1 and (told or options.amodal_boxes not in (None, "project")):
+    annotated = list(project.truth.objects) if fresh and not told else []
+    annotated = annotated or _chosen(project, options)
+    if len(annotated) > 1 and (told or options.amodal_boxes not in (None, "project")):
         raise InputError("clicks, boxes and masks are of one object; choose it with --object ID")
     if masks and len(masks.objects) > 1:
-        return _new_objects(project, options, masks, alone=not marks and things[0].id == project.truth.next_object_id)
-    if not told and not any(thing.prompted() for thing in things):
+        alone = not marks and annotated[0].id == project.truth.next_object_id
+        return _new_objects(project, options, masks, alone=alone)
+    if not told and not any(obj.prompted() for obj in annotated):
         raise PromptError("nothing says which object is meant; give --click FRAME,X,Y, --box or --masks")
     for mark in marks:
         _require_inside(project, mark)
-    return [_marked(thing, marks) for thing in things if told or thing.prompted()]
+    return [_marked(obj, marks) for obj in annotated if told or obj.prompted()]
 
 
 def _new_objects(project: Project, options: Namespace, masks: MaskFolder, *, alone: bool) -> list[AnnotatedObject]:
@@ -75,9 +76,9 @@ def _chosen(project: Project, options: Namespace) -> list[AnnotatedObject]:
         return list(there)
     if options.object is not None:
         return [project.truth.object(object_id_of(options.object))]
-    named = [thing for thing in there if options.label in (None, thing.label)]
+    named = [obj for obj in there if options.label in (None, obj.label)]
     if len(named) > 1:
-        ids = ", ".join(f"{thing.id} ({thing.label})" for thing in named)
+        ids = ", ".join(f"{obj.id} ({obj.label})" for obj in named)
         raise InputError(
             f"{project.folder} has several objects that can be meant: {ids}; say --object ID or --object all"
         )
@@ -85,27 +86,27 @@ def _chosen(project: Project, options: Namespace) -> list[AnnotatedObject]:
     return named or [AnnotatedObject(fresh, options.label or f"object {fresh}")]
 
 
-def _marked(thing: AnnotatedObject, marks: Sequence[Click | Box]) -> AnnotatedObject:
-    clicks = tuple(mark for mark in marks if isinstance(mark, Click) and mark not in thing.clicks)
-    boxes = {box.frame_index: box for box in (*thing.boxes, *(mark for mark in marks if isinstance(mark, Box)))}
-    return replace(thing, clicks=(*thing.clicks, *clicks), boxes=tuple(boxes.values()))
+def _marked(obj: AnnotatedObject, marks: Sequence[Click | Box]) -> AnnotatedObject:
+    clicks = tuple(mark for mark in marks if isinstance(mark, Click) and mark not in obj.clicks)
+    boxes = {box.frame_index: box for box in (*obj.boxes, *(mark for mark in marks if isinstance(mark, Box)))}
+    return replace(obj, clicks=(*obj.clicks, *clicks), boxes=tuple(boxes.values()))
 
 
-def boxed(project: Project, options: Namespace, things: list[AnnotatedObject]) -> list[AnnotatedObject]:
+def boxed(project: Project, options: Namespace, annotated: list[AnnotatedObject]) -> list[AnnotatedObject]:
     """Return the objects with the amodal boxes of the command line."""
     if options.amodal_boxes is None:
-        return things
+        return annotated
     if options.amodal_boxes != "project":
         boxes = read_boxes(Path(options.amodal_boxes), num_frames=len(project.clip))
-        return [replace(thing, amodal_boxes=boxes) for thing in things]
-    without = [thing.label for thing in things if not drawn(thing.amodal_boxes)]
-    if len(without) == len(things):
+        return [replace(obj, amodal_boxes=boxes) for obj in annotated]
+    without = [obj.label for obj in annotated if not drawn(obj.amodal_boxes)]
+    if len(without) == len(annotated):
         raise InputError(
             f"no amodal boxes of {', '.join(without)} in {project.folder}; give a FILE, or draw them in the tool"
         )
     if without:
         print(f"{', '.join(without)}: no amodal boxes, so not cropped", file=sys.stderr)
-    return things
+    return annotated
 
 
 def _cropping(project: Project, options: Namespace, *, truth: Truth, boxes: Sequence[BoxKeyframe]) -> Truth:

@@ -168,8 +168,8 @@ def _mark_of(files: list[Path], folder: Path) -> str:
     return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
-def _listed(things: list[Path] | list[str]) -> str:
-    return ", ".join(map(str, things))
+def _listed(items: list[Path] | list[str]) -> str:
+    return ", ".join(map(str, items))
 
 
 def _snapshots(repo_id: str) -> Iterator[Path]:

@@ -26,13 +26,13 @@ def protocol(name: str) -> Protocol:
     )
 
 
-def key_of(video: str, thing: str | int, frame_index: int) -> str:
+def key_of(video: str, obj: str | int, frame_index: int) -> str:
     """Return the key of one object on one frame."""
-    return f"{video}-{thing}/{frame_index:05d}"
+    return f"{video}-{obj}/{frame_index:05d}"
 
 
 def parts_of(key: str) -> tuple[str, str, int]:
     """Return the video, object and frame of a key."""
     name, _, t = key.rpartition("/")
-    video, _, thing = name.rpartition("-")
-    return video, thing, int(t)
+    video, _, obj = name.rpartition("-")
+    return video, obj, int(t)

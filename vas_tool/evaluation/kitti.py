@@ -55,20 +55,20 @@ def read_truth(path: Path, split: str = "test") -> Truth:
     clips: dict[tuple[str, str], list[TruthFrame]] = {}
     copies = _copies(seen)
     pictures = {video: pictures_of(path, video) for video in {video for video, _, _ in whole}}
-    for (video, thing, t), amodal in whole.items():
-        key = key_of(video, thing, t)
+    for (video, obj, t), amodal in whole.items():
+        key = key_of(video, obj, t)
         try:
-            if (video, thing, t) not in seen:
+            if (video, obj, t) not in seen:
                 raise FormatError(f"{split}_data.pkl has no VM")
-            if not is_annotated(amodal, seen[video, thing, t], boxes[video, thing, t]):
+            if not is_annotated(amodal, seen[video, obj, t], boxes[video, obj, t]):
                 unlabelled.add(key)
                 continue
         except FormatError as error:
             problems.append(Problem(key, str(error), "bad record"))
             continue
-        frame = TruthFrame(key, seen[video, thing, t], amodal, image=_at(pictures[video], t))
-        clips.setdefault((video, thing), []).append(replace(frame, copies=copies.get((video, thing, t), 1)))
-    found = tuple(TruthClip(f"{video}-{thing}", "all", tuple(frames)) for (video, thing), frames in clips.items())
+        frame = TruthFrame(key, seen[video, obj, t], amodal, image=_at(pictures[video], t))
+        clips.setdefault((video, obj), []).append(replace(frame, copies=copies.get((video, obj, t), 1)))
+    found = tuple(TruthClip(f"{video}-{obj}", "all", tuple(frames)) for (video, obj), frames in clips.items())
     return Truth(found, tuple(problems), tuple(_notes(found, len(unlabelled))), frozenset(unlabelled))
 
 
@@ -86,10 +86,10 @@ def _notes(clips: Sequence[TruthClip], num_unlabelled: int) -> Iterator[str]:
 def _copies(seen: Iterable[Key]) -> dict[Key, int]:
     """Return how often the last frame of each clip that is too short counts, whether it is annotated or not."""
     clips: dict[tuple[str, str], list[int]] = {}
-    for video, thing, t in seen:
-        clips.setdefault((video, thing), []).append(t)
+    for video, obj, t in seen:
+        clips.setdefault((video, obj), []).append(t)
     short = {clip: times for clip, times in clips.items() if len(times) < SEQ_LEN}
-    return {(video, thing, max(times)): 1 + SEQ_LEN - len(times) for (video, thing), times in short.items()}
+    return {(video, obj, max(times)): 1 + SEQ_LEN - len(times) for (video, obj), times in short.items()}
 
 
 def is_annotated(amodal: RleMask, modal: RleMask, box: Any = None) -> bool:
@@ -158,10 +158,10 @@ def masks_in(path: Path, mask: str, boxes: dict[Key, Any] | None = None) -> tupl
     data = load_json(path) if path.suffix == ".json" else load_plain(path)
     masks: dict[Key, RleMask] = {}
     problems: list[Problem] = []
-    for where, (video, thing, t), record in _leaves(data, problems, path.name):
+    for where, (video, obj, t), record in _leaves(data, problems, path.name):
         try:
             require_keys(record, (mask,))
-            key = str(video), str(thing), int(t)
+            key = str(video), str(obj), int(t)
             if key in masks:
                 raise FormatError("the file has it twice, by number and by text")
             masks[key] = RleMask.of(record[mask])
@@ -187,9 +187,9 @@ def _leaves(data: Any, problems: list[Problem], file: str) -> Iterator[tuple[str
                 what = f"{file}: it is {type(value).__name__}, no dictionary of {inner}"
                 problems.append(Problem("-".join(map(str, path)) or file, what, "bad record"))
         level = below
-    for (video, thing, t), record in level:
-        name = key_of(str(video), str(thing), t) if type(t) is int else f"{video}-{thing}/{t}"
-        yield name, (video, thing, t), record
+    for (video, obj, t), record in level:
+        name = key_of(str(video), str(obj), t) if type(t) is int else f"{video}-{obj}/{t}"
+        yield name, (video, obj, t), record
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -202,8 +202,8 @@ def read_predictions(path: Path) -> Predictions:
 def results_of(masks: Mapping[Key, RleMask]) -> dict[str, dict[str, dict[str, Any]]]:
     """Return masks by (video, object, t) as the nested dictionaries of the JSON and pickle files."""
     out: dict[str, dict[str, dict[str, Any]]] = {}
-    for (video, thing, t), mask in masks.items():
-        out.setdefault(video, {}).setdefault(thing, {})[str(t)] = {"FM": mask.rle}
+    for (video, obj, t), mask in masks.items():
+        out.setdefault(video, {}).setdefault(obj, {})[str(t)] = {"FM": mask.rle}
     return out
 
 
@@ -213,10 +213,10 @@ def with_numbers(nested: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[
     def record(masks: Mapping[str, Any]) -> dict[str, Any]:
         return {name: {"size": rle["size"], "counts": rle["counts"].encode()} for name, rle in masks.items()}
 
-    def number(thing: str) -> int | str:
-        return int(thing) if thing.isdigit() else thing
+    def number(obj: str) -> int | str:
+        return int(obj) if obj.isdigit() else obj
 
     return {
-        video: {number(thing): {int(t): record(r) for t, r in frames.items()} for thing, frames in things.items()}
-        for video, things in nested.items()
+        video: {number(obj): {int(t): record(r) for t, r in frames.items()} for obj, frames in objects.items()}
+        for video, objects in nested.items()
     }

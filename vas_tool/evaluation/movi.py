@@ -33,16 +33,16 @@ def read_truth(path: Path) -> Truth:
     split = split_of(path)
     clips, problems, unseen = [], [], set[str]()
     for name in instances_in(split / "instance_list.npy"):
-        video, _, thing = name.rpartition("-")
+        video, _, obj = name.rpartition("-")
         try:
-            if not (video and thing.isdigit()):
+            if not (video and obj.isdigit()):
                 raise FormatError("an instance must be named video-object")
             folder = next((f for f in (split / video, split.parent / video) if f.is_dir()), None)
             if folder is None:
                 raise FormatError(f"there is no folder {video}")
-            frames = tuple(_frames(folder, video, int(thing)))
+            frames = tuple(_frames(folder, video, int(obj)))
             clips.append(TruthClip(name, "all", frames))
-            unseen |= _answerable(folder, video, int(thing)) - {frame.key for frame in frames}
+            unseen |= _answerable(folder, video, int(obj)) - {frame.key for frame in frames}
         except FormatError as error:
             problems.append(Problem(name, str(error), "bad record"))
     return Truth(
@@ -63,22 +63,22 @@ def instances_in(path: Path) -> list[str]:
         raise FormatError(f"{path} does not read as a list of instances ({error}); name the data's root") from error
 
 
-def _frames(folder: Path, video: str, thing: int) -> Iterator[TruthFrame]:
+def _frames(folder: Path, video: str, obj: int) -> Iterator[TruthFrame]:
     metadata = load_json(folder / "metadata.json")
     try:
-        seen_on = [int(t) for t in metadata["instances"][thing]["bbox_frames"]]
+        seen_on = [int(t) for t in metadata["instances"][obj]["bbox_frames"]]
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-        raise FormatError(f"metadata.json has no bbox_frames of instance {thing} ({error!r})") from error
+        raise FormatError(f"metadata.json has no bbox_frames of instance {obj} ({error!r})") from error
     for t in seen_on:
-        modal = ImageMask(folder / f"segmentation_full_{t:05d}.png", value=thing + 1)
-        amodal = ImageMask(folder / f"segmentation_{thing}_{t:05d}.png", value=thing + 1)
-        yield TruthFrame(key_of(video, thing, t), modal, amodal, image=f"{folder.name}/rgba_full_{t:05d}.png")
+        modal = ImageMask(folder / f"segmentation_full_{t:05d}.png", value=obj + 1)
+        amodal = ImageMask(folder / f"segmentation_{obj}_{t:05d}.png", value=obj + 1)
+        yield TruthFrame(key_of(video, obj, t), modal, amodal, image=f"{folder.name}/rgba_full_{t:05d}.png")
 
 
-def _answerable(folder: Path, video: str, thing: int) -> set[str]:
+def _answerable(folder: Path, video: str, obj: int) -> set[str]:
     """Return the keys of all frames of an object that have an amodal mask."""
-    matches = (AMODAL_FILE.fullmatch(file.name) for file in folder.glob(f"segmentation_{thing}_*.png"))
-    return {key_of(video, thing, int(match[2])) for match in matches if match}
+    matches = (AMODAL_FILE.fullmatch(file.name) for file in folder.glob(f"segmentation_{obj}_*.png"))
+    return {key_of(video, obj, int(match[2])) for match in matches if match}
 
 
 AMODAL_FILE = re.compile(r"segmentation_(\d+)_(\d+)\.png")

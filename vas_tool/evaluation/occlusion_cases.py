@@ -123,12 +123,12 @@ def composed(
     frames = view.frames.copy()
     modal, others = dict[int, Mask](), dict[int, list[Mask]]()
     for i in range(len(frames)):
-        for thing in front:
-            frames[i][thing.masks[i]] = thing.frames[i][thing.masks[i]]
-        seen = seen_parts([thing.masks[i] for thing in (*behind, view, *front)])
+        for obj in front:
+            frames[i][obj.masks[i]] = obj.frames[i][obj.masks[i]]
+        seen = seen_parts([obj.masks[i] for obj in (*behind, view, *front)])
         modal[i] = seen.pop(len(behind))
         others[i] = seen
-    depth = {i: _depth(view.masks[i], [thing.masks[i] for thing in front], random) for i in range(len(frames))}
+    depth = {i: _depth(view.masks[i], [obj.masks[i] for obj in front], random) for i in range(len(frames))}
     occluder = front[-1].name if front else "nothing"
     return OcclusionCase(name, occluder, ArrayClip(frames), modal, view.masks, depth, view.frames, others)
 

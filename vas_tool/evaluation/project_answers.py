@@ -29,8 +29,8 @@ def agreements(paths: Sequence[Path], *, truth: Path | None = None, progress: Pr
         every = [stack.enter_context(closing(Project.open(path))) for path in (*paths, *([truth] if truth else []))]
         answers = _Answers(every[: len(paths)], every[len(paths) :])
         found = [
-            Agreement(f"object {thing.id} ({thing.label})", tuple(answers.frames(thing.id, progress)))
-            for thing in every[0].truth.objects
+            Agreement(f"object {obj.id} ({obj.label})", tuple(answers.frames(obj.id, progress)))
+            for obj in every[0].truth.objects
         ]
     found = [agreement for agreement in found if agreement.frames]
     if not found:
@@ -95,4 +95,4 @@ class _Answers:
 
 
 def _has(project: Project, object_id: int) -> bool:
-    return any(thing.id == object_id for thing in project.truth.objects)
+    return any(obj.id == object_id for obj in project.truth.objects)

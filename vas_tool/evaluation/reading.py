@@ -78,7 +78,7 @@ READERS: dict[str, Reader] = {
     "tabe-51": Reader(
         lambda path, tracks: tabe51.read_truth(path),
         tabe51.read_predictions,
-        Naming(lambda video, item: tabe51.key_of(video, item.frame_index), lambda video, thing: video),
+        Naming(lambda video, item: tabe51.key_of(video, item.frame_index), lambda video, obj: video),
         tabe51.pictures_folder,
     ),
     "movi": Reader(
@@ -87,7 +87,7 @@ READERS: dict[str, Reader] = {
         # Our ids start at 1, as in segmentation_full.
         Naming(
             lambda video, item: eoras.key_of(video, item.object_id - 1, item.frame_index),
-            lambda video, thing: f"{video}-{thing - 1}",
+            lambda video, obj: f"{video}-{obj - 1}",
             _shows_something,
             movi.NOTHING_SEEN,
         ),
@@ -98,7 +98,7 @@ READERS: dict[str, Reader] = {
         lambda path, truth: [kitti.read_predictions(path)],
         Naming(
             lambda video, item: eoras.key_of(video, item.object_id, item.frame_index),
-            lambda video, thing: f"{video}-{thing}",
+            lambda video, obj: f"{video}-{obj}",
             kitti.is_annotated,
             kitti.NOT_ANNOTATED,
         ),

@@ -97,10 +97,10 @@ def _write_movi(answers: Iterable[Answered], path: Path) -> int:
     count = 0
     for answer in answers:
         for i, mask in answer.amodal.items():
-            video, thing, t = eoras.parts_of(answer.clip.frames[i].key)
-            file = path / video / f"segmentation_{thing}_{t:05d}.png"
+            video, obj, t = eoras.parts_of(answer.clip.frames[i].key)
+            file = path / video / f"segmentation_{obj}_{t:05d}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
-            value = np.uint8(min(255, int(thing) + 1))
+            value = np.uint8(min(255, int(obj) + 1))
             Image.fromarray(answer.canvas.to_frame(mask).astype(np.uint8) * value).save(file)
             count += 1
     return count

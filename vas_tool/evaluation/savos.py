@@ -131,8 +131,8 @@ def read_truth(path: Path, kins: Path | None = None) -> Truth:
     """
     masks, problems = kitti.masks_in(kitti.found_in(path, "test_data.pkl"), "VM")
     seen: Seen = {}
-    for (video, thing, t), mask in masks.items():
-        seen.setdefault((video, t), {})[thing] = mask
+    for (video, obj, t), mask in masks.items():
+        seen.setdefault((video, t), {})[obj] = mask
     if kins is not None:
         return _kins_truth(path, kins, seen, problems=problems)
     truth = kitti.read_truth(path)
@@ -148,11 +148,11 @@ Seen = dict[Picture, dict[str, RleMask]]
 
 
 def _with_others(frame: TruthFrame, seen: Seen) -> TruthFrame:
-    video, thing, t = parts_of(frame.key)
+    video, obj, t = parts_of(frame.key)
     here = seen[video, t]
-    others = tuple(mask for name, mask in here.items() if name != thing)
+    others = tuple(mask for name, mask in here.items() if name != obj)
     # SaVos's test script does not pad short clips.
-    return replace(frame, others=SeenOthers(others, here[thing].size_hw), picture=f"{video}/{t}", copies=1)
+    return replace(frame, others=SeenOthers(others, here[obj].size_hw), picture=f"{video}/{t}", copies=1)
 
 
 # --- KINS's annotations -----------------------------------------------------------------------------------------------
@@ -192,12 +192,12 @@ def _kins_truth(path: Path, kins: Path, seen: Seen, *, problems: list[Problem]) 
             if frame is None:
                 unmatched += 1
             else:
-                thing = parts_of(frame.key)[1]
-                clips.setdefault(f"{video}-{thing}", []).append(_with_others(replace(frame, image=image), seen))
+                obj = parts_of(frame.key)[1]
+                clips.setdefault(f"{video}-{obj}", []).append(_with_others(replace(frame, image=image), seen))
     note = f"{unmatched} annotations of KINS have no object of KITTI with an IoU of {LEAST_IOU} of what is seen."
     found = tuple(TruthClip(name, "all", tuple(frames)) for name, frames in clips.items())
     keys = {frame.key for clip in found for frame in clip.frames}
-    others = {key_of(video, thing, t) for (video, t), here in seen.items() for thing in here} - keys
+    others = {key_of(video, obj, t) for (video, t), here in seen.items() for obj in here} - keys
     return Truth(found, tuple(problems), (note,) if unmatched else (), frozenset(others))
 
 
@@ -218,8 +218,8 @@ def _matched(annotation: dict[str, Any], picture: Picture, here: Mapping[str, Rl
     require_keys(annotation, ("inmodal_seg", "segmentation"))
     own = RleMask.of(annotation["inmodal_seg"])
     visible = own.read()
-    ious = {thing: _iou(visible, mask) for thing, mask in here.items()}
-    best = sorted(ious, key=lambda thing: ious[thing])[-1]  # of equal ones the last
+    ious = {obj: _iou(visible, mask) for obj, mask in here.items()}
+    best = sorted(ious, key=lambda obj: ious[obj])[-1]  # of equal ones the last
     if ious[best] < LEAST_IOU:
         return None
     return TruthFrame(

@@ -88,9 +88,9 @@ def coco_lists(
 def track_json(videos: Sequence[ExportVideo], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     """Yield a record for every object of every video."""
     for video in videos:
-        for track_id, thing in video.tracks:
-            category_id = categories[thing.label]
-            yield {"id": track_id, "video_id": video.id, "category_id": category_id, "obj_id": thing.id}
+        for track_id, obj in video.tracks:
+            category_id = categories[obj.label]
+            yield {"id": track_id, "video_id": video.id, "category_id": category_id, "obj_id": obj.id}
 
 
 def annotation_json(sighting: Sighting, categories: Mapping[str, int], *, kins: bool = False) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def annotation_json(sighting: Sighting, categories: Mapping[str, int], *, kins: 
     masks, video = sighting.masks, sighting.video
     return {
         "image_id": sighting.image_id,
-        "category_id": categories[masks.thing.label],
+        "category_id": categories[masks.obj.label],
         "video_id": video.id,
         "track_id": sighting.track_id,
         **masks.json(kins=kins),

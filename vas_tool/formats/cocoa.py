@@ -52,12 +52,12 @@ def write_cocoa(
 
 def _picture_json(here: Sequence[Sighting], occluders: Occluders) -> dict[str, Any]:
     order = front_to_back(occluders)
-    place = {thing: number for number, thing in enumerate(order, 1)}
-    pairs = sorted((place[front], place[thing]) for thing, fronts in occluders.items() for front in fronts)
-    in_order = sorted(here, key=lambda sighting: place[sighting.masks.thing.id])
+    place = {obj: number for number, obj in enumerate(order, 1)}
+    pairs = sorted((place[front], place[obj]) for obj, fronts in occluders.items() for front in fronts)
+    in_order = sorted(here, key=lambda sighting: place[sighting.masks.obj.id])
     return {
         "image_id": here[0].image_id,
-        "regions": [_region_json(s, order=place[s.masks.thing.id]) for s in in_order],
+        "regions": [_region_json(s, order=place[s.masks.obj.id]) for s in in_order],
         "depth_constraint": ",".join(f"{front}-{behind}" for front, behind in pairs),
         "size": len(here),
         "author": "vas-tool",
@@ -72,7 +72,7 @@ def _region_json(sighting: Sighting, *, order: int) -> dict[str, Any]:
     kept = ("obj_id", "area", "bbox", "occlude_rate", "amodal_bbox", "out_of_frame", "visibility")
     return {
         "segmentation": to_one_polygon(masks.whole),
-        "name": masks.thing.label,
+        "name": masks.obj.label,
         "order": order,
         "isStuff": 0,
         **hidden,

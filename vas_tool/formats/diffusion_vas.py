@@ -126,12 +126,12 @@ def _row(sighting: Sighting) -> dict[str, Any]:
 
 
 def _sample_json(last: Sighting, rows: list[dict[str, Any]], categories: Mapping[str, int]) -> dict[str, Any]:
-    thing = last.masks.thing
+    obj = last.masks.obj
     return {
         **{key: [row[key] for row in rows] for key in rows[0]},
-        "obj_id": thing.id,
-        "category_id": categories[thing.label],
-        "category": thing.label,
+        "obj_id": obj.id,
+        "category_id": categories[obj.label],
+        "category": obj.label,
         "track_id": last.track_id,
         "video_id": last.video.id,
     }

@@ -63,6 +63,6 @@ def by_image(found: Iterable[Sighting], tally: Tally) -> Iterator[tuple[list[Sig
                 here.append(sighting)
             else:
                 tally.unfit_for("beyond_picture", sighting.counted)
-        there = {s.masks.thing.id for s in here}
+        there = {s.masks.obj.id for s in here}
         if here:
-            yield here, {s.masks.thing.id: sorted(there & set(s.occluder_ids)) for s in here}
+            yield here, {s.masks.obj.id: sorted(there & set(s.occluder_ids)) for s in here}

@@ -49,8 +49,8 @@ def _annotations(
 ) -> Iterator[dict[str, Any]]:
     group, order = groups(occluders), front_to_back(occluders)
     for sighting in here:
-        own = sighting.masks.thing.id
-        together = [thing for thing in order if group[thing] == group[own]]
+        own = sighting.masks.obj.id
+        together = [obj for obj in order if group[obj] == group[own]]
         yield {
             **annotation_json(sighting, categories, kins=True),
             "segmentation": to_polygons(sighting.masks.whole),

@@ -112,7 +112,7 @@ def write_layers(
                 else:
                     pictures = map(layer.shown, ticks.over(frames))
                     write_video(beside / f"{layer.name}.{kind}", pictures, fps=project.clip.fps)
-        write_provenance(beside, video, format_name="layers", things=video.truth.objects, frames=frames)
+        write_provenance(beside, video, format_name="layers", objects=video.truth.objects, frames=frames)
         ticks.end()
     return in_natural_order(path for path in folder.rglob("*") if path.is_file())
 
@@ -147,29 +147,29 @@ def _write_images(folder: Path, layer: _Layer, frames: Iterator[int]) -> None:
 
 
 def _layers(project: Project, names: Sequence[LayerName], *, only_accepted: bool) -> Iterator[_Layer]:
-    for thing in project.truth.objects:
-        of_object = _object_layers(project, thing)
+    for obj in project.truth.objects:
+        of_object = _object_layers(project, obj)
         for name in LAYERS:
             if name in names and name in of_object:
-                yield _accepted(of_object[name], thing) if only_accepted else of_object[name]
+                yield _accepted(of_object[name], obj) if only_accepted else of_object[name]
     if "depth" in names:
         yield _depth_layer(project)
 
 
-def _accepted(layer: _Layer, thing: AnnotatedObject) -> _Layer:
+def _accepted(layer: _Layer, obj: AnnotatedObject) -> _Layer:
     """Return the layer with results only on accepted frames."""
-    return replace(layer, made=lambda i: i in thing.accepted and layer.made(i))
+    return replace(layer, made=lambda i: i in obj.accepted and layer.made(i))
 
 
-def _object_layers(project: Project, thing: AnnotatedObject) -> dict[LayerName, _Layer]:
-    modal = ModalMasks(project.layers(thing.id), thing, project.canvas)
+def _object_layers(project: Project, obj: AnnotatedObject) -> dict[LayerName, _Layer]:
+    modal = ModalMasks(project.layers(obj.id), obj, project.canvas)
     amodal = AmodalMasks(modal)
-    prefix = f"{thing.id:03d}_{_file_name(thing.label)}"
+    prefix = f"{obj.id:03d}_{_file_name(obj.label)}"
     return {
         "modal": _mask_layer(f"{prefix}_modal", modal),
         "amodal": _mask_layer(f"{prefix}_amodal", amodal),
         "probability": _probability_layer(f"{prefix}_probability", project, amodal),
-        "content": _content_layer(f"{prefix}_content", project, thing),
+        "content": _content_layer(f"{prefix}_content", project, obj),
         "modal_overlay": _modal_overlay(f"{prefix}_modal_overlay", project, modal),
         "amodal_overlay": _amodal_overlay(f"{prefix}_amodal_overlay", project, amodal),
     }
@@ -214,8 +214,8 @@ def _nothing(size_wh: tuple[int, int]) -> Mask:
     return np.zeros(size_wh[::-1], dtype=bool)
 
 
-def _content_layer(name: str, project: Project, thing: AnnotatedObject) -> _Layer:
-    content = project.layers(thing.id).content
+def _content_layer(name: str, project: Project, obj: AnnotatedObject) -> _Layer:
+    content = project.layers(obj.id).content
     ground = drawing.checkerboard(project.canvas.size_wh)
     return _Layer(
         name,
@@ -227,7 +227,7 @@ def _content_layer(name: str, project: Project, thing: AnnotatedObject) -> _Laye
 
 
 def _modal_overlay(name: str, project: Project, modal: ModalMasks) -> _Layer:
-    colour = drawing.colour_of(modal.thing.id)
+    colour = drawing.colour_of(modal.obj.id)
 
     def picture(i: int) -> Frame:
         return drawing.modal_overlay(project.clip[i], modal[i], colour)
@@ -242,7 +242,7 @@ def _modal_overlay(name: str, project: Project, modal: ModalMasks) -> _Layer:
 
 
 def _amodal_overlay(name: str, project: Project, amodal: AmodalMasks) -> _Layer:
-    canvas, modal, colour = amodal.canvas, amodal.modal, drawing.colour_of(amodal.thing.id)
+    canvas, modal, colour = amodal.canvas, amodal.modal, drawing.colour_of(amodal.obj.id)
     ground = drawing.checkerboard(canvas.size_wh)
 
     def bare(i: int) -> Frame:

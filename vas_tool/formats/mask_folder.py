@@ -99,7 +99,7 @@ def read_masks(
 def only_object(masks: MaskFolder, folder: Path) -> GivenMasks:
     """Return the only object of a folder. Raises FormatError when there are several."""
     if len(masks.objects) > 1:
-        names = ", ".join(thing.name for thing in masks.objects)
+        names = ", ".join(obj.name for obj in masks.objects)
         raise FormatError(
             f"the masks in {folder} are of {len(masks.objects)} objects (values {names}), and one is asked for; "
             "give one object's masks, or say with --mask-values binary that all of it is one"

@@ -46,7 +46,7 @@ class MasksOnFrame:
     def __init__(
         self,
         project: Project,
-        thing: AnnotatedObject,
+        obj: AnnotatedObject,
         frame_index: int,
         *,
         canvas: Canvas,
@@ -54,13 +54,13 @@ class MasksOnFrame:
         unsure: bool = False,
     ) -> None:
         self._project = project
-        layers = project.layers(thing.id)
-        self.canvas, self.thing, self.frame_index = canvas, thing, frame_index
+        layers = project.layers(obj.id)
+        self.canvas, self.obj, self.frame_index = canvas, obj, frame_index
         self.needs_work, self.unsure = needs_work, unsure
         with project.mutex:  # no undo may come between a stamp and its picture
-            self.modal_stamp = layers.modal_stamp(thing, frame_index)
-            self.amodal_stamp = layers.amodal_stamp(thing, frame_index)
-            modal = ModalMasks(layers, thing, canvas)
+            self.modal_stamp = layers.modal_stamp(obj, frame_index)
+            self.amodal_stamp = layers.amodal_stamp(obj, frame_index)
+            modal = ModalMasks(layers, obj, canvas)
             nothing = np.zeros(canvas.frame_wh[::-1], dtype=bool)
             self.modal: Mask = modal[frame_index] if self.modal_stamp else nothing
             self.amodal: Mask = AmodalMasks(modal)[frame_index] if self.amodal_stamp else canvas.to_canvas(self.modal)
@@ -79,7 +79,7 @@ class MasksOnFrame:
     @property
     def accepted(self) -> bool:
         """Whether the user accepted the frame."""
-        return self.frame_index in self.thing.accepted
+        return self.frame_index in self.obj.accepted
 
     @property
     def review(self) -> Review:
@@ -126,13 +126,13 @@ class MasksOnFrame:
         stamp = self.modal_stamp if layer == "modal" else self.amodal_stamp
         if stamp is None:
             return None
-        strokes = {"strokes": len(self.thing.strokes_on(self.frame_index, layer))}
+        strokes = {"strokes": len(self.obj.strokes_on(self.frame_index, layer))}
         return {**_stamp_json(stamp), **strokes}
 
     @property
     def given_box(self) -> AmodalBox | None:
         """Return the amodal box that was drawn, imported or interpolated between such boxes; None without one."""
-        return box_on(self.thing.amodal_boxes, self.frame_index)
+        return box_on(self.obj.amodal_boxes, self.frame_index)
 
     @property
     def is_cut(self) -> bool:
@@ -149,7 +149,7 @@ class MasksOnFrame:
         return {
             "given_box": {
                 "amodal_bbox": [box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0],
-                "interpolated": is_interpolated(self.thing.amodal_boxes, self.frame_index),
+                "interpolated": is_interpolated(self.obj.amodal_boxes, self.frame_index),
                 "iou": round(agreement, DIGITS),
                 **({"cut": True} if self.is_cut else {}),
             }
@@ -160,7 +160,7 @@ class MasksOnFrame:
         chosen.
         """
         stamp = self.amodal_stamp
-        if stamp is None or not stamp.how or self.thing.pick_on(self.frame_index) is None:
+        if stamp is None or not stamp.how or self.obj.pick_on(self.frame_index) is None:
             return None
         return stamp.seeds[0] if stamp.how == "seed" else {stamp.how: list(stamp.seeds)}
 
@@ -180,7 +180,7 @@ class MasksOnFrame:
     def answers(self) -> list[Mask]:
         """The hypotheses of the frame, (canvas H, W) each, with the modal mask; empty where there are not two."""
         with self._project.mutex:
-            found = self._project.layers(self.thing.id).hypothesis_masks(self.frame_index, self.canvas.size_wh)
+            found = self._project.layers(self.obj.id).hypothesis_masks(self.frame_index, self.canvas.size_wh)
         return [mask | self.canvas.to_canvas(self.modal) for mask in found] if len(found) > 1 else []
 
     @property
@@ -205,7 +205,7 @@ class MasksOnFrame:
     def json(self, *, kins: bool = False) -> dict[str, Any]:
         """Return the annotation without its ids and without the source of its frame."""
         return {
-            "obj_id": self.thing.id,
+            "obj_id": self.obj.id,
             "iscrowd": 0,
             **self._masks_json(kins=kins),
             "amodal_bbox": self.amodal_bbox,

@@ -13,7 +13,7 @@ def front_to_back(occluders: Occluders) -> list[int]:
     placed: list[int] = []
     left = sorted(occluders)
     while left:
-        ahead = min(left, key=lambda thing: (len(set(occluders[thing]) & set(left)), thing))
+        ahead = min(left, key=lambda obj: (len(set(occluders[obj]) & set(left)), obj))
         placed.append(ahead)
         left.remove(ahead)
     return placed
@@ -21,9 +21,9 @@ def front_to_back(occluders: Occluders) -> list[int]:
 
 def groups(occluders: Occluders) -> dict[int, int]:
     """Return object id -> the smallest id in its group. Objects of which one hides another are in one group."""
-    group = {thing: thing for thing in occluders}
-    for thing, in_front in occluders.items():
+    group = {obj: obj for obj in occluders}
+    for obj, in_front in occluders.items():
         for other in in_front:
-            joined = {group[thing], group[other]}
+            joined = {group[obj], group[other]}
             group = {t: min(joined) if g in joined else g for t, g in group.items()}
     return group

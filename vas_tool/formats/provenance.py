@@ -19,19 +19,19 @@ PROVENANCE = "provenance.json"
 
 
 def write_provenance(
-    folder: Path, video: ExportVideo, *, format_name: str, things: Iterable[AnnotatedObject], frames: Sequence[int]
+    folder: Path, video: ExportVideo, *, format_name: str, objects: Iterable[AnnotatedObject], frames: Sequence[int]
 ) -> None:
     """Write the video, the objects, and one line for each object on each of ``frames``. Raises FormatError."""
-    objects = list(things)
+    written = list(objects)
     lists: dict[str, Iterable[dict[str, Any]]] = {
         "videos": [video.json()],
-        "objects": [{"obj_id": thing.id, "label": thing.label} for thing in objects],
-        "frames": (_line(video, thing, i) | {"position": p} for thing in objects for p, i in enumerate(frames)),
+        "objects": [{"obj_id": obj.id, "label": obj.label} for obj in written],
+        "frames": (_line(video, obj, i) | {"position": p} for obj in written for p, i in enumerate(frames)),
     }
     with text_in_place(folder / PROVENANCE) as file:
         write_lists(file, format_name, lists)
 
 
-def _line(video: ExportVideo, thing: AnnotatedObject, frame_index: int) -> dict[str, Any]:
-    masks = video.masks(thing, frame_index)
-    return {"obj_id": thing.id, **video.origin_json(frame_index), **masks.trust_json()}
+def _line(video: ExportVideo, obj: AnnotatedObject, frame_index: int) -> dict[str, Any]:
+    masks = video.masks(obj, frame_index)
+    return {"obj_id": obj.id, **video.origin_json(frame_index), **masks.trust_json()}

@@ -76,30 +76,30 @@ def write_sequences(
     else or the disk refuses, Cancelled.
     """
     _, (video,) = numbered([project])
-    thing = video.truth.object(object_id)
-    frames = chosen_frames(project, thing, only_accepted=only_accepted)
-    target = folder / object_folder(video, thing)
+    obj = video.truth.object(object_id)
+    frames = chosen_frames(project, obj, only_accepted=only_accepted)
+    target = folder / object_folder(video, obj)
     with folder_in_place(target, ours=OUR_FILES) as beside:
         _write_into(beside, project, project.modal(object_id), frames=frames, progress=progress)
-        write_provenance(beside, video, format_name="sequences", things=[thing], frames=frames)
+        write_provenance(beside, video, format_name="sequences", objects=[obj], frames=frames)
     return target
 
 
-def object_folder(video: ExportVideo, thing: AnnotatedObject) -> str:
+def object_folder(video: ExportVideo, obj: AnnotatedObject) -> str:
     """Return the name of an object's folder: ``<project>``, or ``<project>_object<id>`` if there are several
     objects.
     """
     several = len(video.truth.objects) > 1
-    return f"{video.project.name}_object{thing.id}" if several else video.project.name
+    return f"{video.project.name}_object{obj.id}" if several else video.project.name
 
 
-def chosen_frames(project: Project, thing: AnnotatedObject, *, only_accepted: bool) -> Sequence[int]:
+def chosen_frames(project: Project, obj: AnnotatedObject, *, only_accepted: bool) -> Sequence[int]:
     """Return all frames, or the accepted frames. Raises FormatError when there are none."""
     if not only_accepted:
         return range(len(project.clip))
-    if not thing.accepted:
-        raise FormatError(f"no frame of {thing.label} is accepted; accept some, or export what nobody reviewed, too")
-    return thing.accepted
+    if not obj.accepted:
+        raise FormatError(f"no frame of {obj.label} is accepted; accept some, or export what nobody reviewed, too")
+    return obj.accepted
 
 
 def frames_without_mask(project: Project, object_id: int) -> list[int]:

@@ -124,24 +124,24 @@ def write_tabe(
     else or the disk refuses, Cancelled.
     """
     _, (video,) = numbered([project])
-    thing = video.truth.object(object_id)
-    frames = chosen_frames(project, thing, only_accepted=only_accepted)
-    target = folder / object_folder(video, thing)
+    obj = video.truth.object(object_id)
+    frames = chosen_frames(project, obj, only_accepted=only_accepted)
+    target = folder / object_folder(video, obj)
     with folder_in_place(target, ours=OUR_FILES) as beside:
-        _write_into(beside, video, thing, frames=frames, progress=progress)
-        write_provenance(beside, video, format_name="tabe", things=[thing], frames=frames)
+        _write_into(beside, video, obj, frames=frames, progress=progress)
+        write_provenance(beside, video, format_name="tabe", objects=[obj], frames=frames)
     return target
 
 
 def _write_into(
-    folder: Path, video: ExportVideo, thing: AnnotatedObject, *, frames: Sequence[int], progress: Progress
+    folder: Path, video: ExportVideo, obj: AnnotatedObject, *, frames: Sequence[int], progress: Progress
 ) -> None:
     for name in ("frames", "gt_masks", "visible_masks"):
         (folder / name).mkdir()
     occlusion = []
     for place, frame_index in enumerate(frames):
         progress(place, len(frames), "writing frames and masks")
-        masks = video.masks(thing, frame_index)
+        masks = video.masks(obj, frame_index)
         _write_frame(video.project, frame_index, folder / "frames" / f"{place:05d}.jpg")
         write_mask(folder / "gt_masks" / f"{place:05d}.png", masks.whole)
         write_mask(folder / "visible_masks" / f"{place:05d}.png", masks.modal)

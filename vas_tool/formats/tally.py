@@ -45,7 +45,7 @@ class Counted:
     @classmethod
     def of(cls, video_name: str, masks: MasksOnFrame) -> Counted:
         """Return the counts of an object's masks on a frame."""
-        key = (video_name, masks.thing.id, masks.thing.label)
+        key = (video_name, masks.obj.id, masks.obj.label)
         return cls(key, masks.frame_index, masks.accepted, modal_only=masks.amodal_stamp is None)
 
 

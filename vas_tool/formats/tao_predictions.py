@@ -107,15 +107,15 @@ def _ids(sighting: Sighting, origin: Origin | None, categories: dict[str, int]) 
     if origin is None:
         return {
             "image_id": sighting.image_id,
-            "category_id": categories[masks.thing.label],
+            "category_id": categories[masks.obj.label],
             "track_id": sighting.track_id,
             "video_id": sighting.video.id,
         }
-    if masks.thing.id not in origin.tracks:
+    if masks.obj.id not in origin.tracks:
         return "no_track"
     if masks.frame_index not in origin.image_ids:
         return "not_annotated"
-    track = origin.tracks[masks.thing.id]
+    track = origin.tracks[masks.obj.id]
     return {
         "image_id": origin.image_ids[masks.frame_index],
         "category_id": track.category_id,

@@ -88,15 +88,15 @@ class ExportVideo:
     def _work_json(self) -> dict[str, Any]:
         """Return the seconds of work on each object, by its id; empty without any work."""
         seconds = work_seconds(self.project.folder)
-        known = {str(thing.id): seconds[thing.id] for thing in self.truth.objects if thing.id in seconds}
+        known = {str(obj.id): seconds[obj.id] for obj in self.truth.objects if obj.id in seconds}
         return {"work_seconds": known} if known else {}
 
-    def masks(self, thing: AnnotatedObject, frame_index: int) -> MasksOnFrame:
+    def masks(self, obj: AnnotatedObject, frame_index: int) -> MasksOnFrame:
         """Return the masks of one object on one frame, and how they were made."""
-        why, canvas = self.looks[thing.id].get(frame_index), self.truth.canvas
-        track = self.origin.tracks.get(thing.id) if self.origin else None
+        why, canvas = self.looks[obj.id].get(frame_index), self.truth.canvas
+        track = self.origin.tracks.get(obj.id) if self.origin else None
         unsure = track is not None and frame_index in track.unsure
-        return MasksOnFrame(self.project, thing, frame_index, canvas=canvas, needs_work=why, unsure=unsure)
+        return MasksOnFrame(self.project, obj, frame_index, canvas=canvas, needs_work=why, unsure=unsure)
 
 
 @dataclass(frozen=True)
@@ -154,16 +154,16 @@ def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
 
 def _truth_and_looks(project: Project) -> tuple[Truth, dict[int, dict[int, str]]]:
     with project.mutex:
-        return project.truth, {thing.id: needs_look(project, thing.id) for thing in project.truth.objects}
+        return project.truth, {obj.id: needs_look(project, obj.id) for obj in project.truth.objects}
 
 
 def unreviewed(project: Project) -> list[Note]:
     """Return the notes on objects with frames that have a mask and that nobody accepted, or that need work."""
     tally = Tally()
-    for thing in project.truth.objects:
-        key = (project.name, thing.id, thing.label)
-        unseen = sorted({*project.modal(thing.id), *project.amodal(thing.id)} - set(thing.accepted))
-        looks = sorted(needs_look(project, thing.id))
+    for obj in project.truth.objects:
+        key = (project.name, obj.id, obj.label)
+        unseen = sorted({*project.modal(obj.id), *project.amodal(obj.id)} - set(obj.accepted))
+        looks = sorted(needs_look(project, obj.id))
         tally.unseen |= {key: unseen} if unseen else {}
         tally.needing_work |= {key: looks} if looks else {}
     return tally.unreviewed
@@ -191,7 +191,7 @@ def sightings(
         for frame_index in range(len(video.project.clip)):
             progress(done, total, "writing masks")
             done += 1
-            there = [(track_id, video.masks(thing, frame_index)) for track_id, thing in video.tracks]
+            there = [(track_id, video.masks(obj, frame_index)) for track_id, obj in video.tracks]
             for track_id, masks in there:
                 if tally.takes(video.name, masks, only_accepted=only_accepted):
                     yield Sighting(video, track_id, masks, _occluders(masks, [other for _, other in there]))
@@ -202,5 +202,5 @@ def _occluders(masks: MasksOnFrame, there: Sequence[MasksOnFrame]) -> tuple[int,
     hidden = masks.hidden
     if not hidden.any():
         return ()
-    found = [o.thing.id for o in there if o is not masks and np.logical_and(o.modal, hidden).any()]
+    found = [o.obj.id for o in there if o is not masks and np.logical_and(o.modal, hidden).any()]
     return tuple(sorted(found))

@@ -88,12 +88,12 @@ def _annotations(found: Iterable[Sighting], categories: Mapping[str, int]) -> It
 
 
 def _track_json(sighting: Sighting, categories: Mapping[str, int]) -> dict[str, Any]:
-    clip, thing = sighting.video.project.clip, sighting.masks.thing
+    clip, obj = sighting.video.project.clip, sighting.masks.obj
     return {
         "id": sighting.track_id,
         "video_id": sighting.video.id,
-        "category_id": categories[thing.label],
-        "obj_id": thing.id,
+        "category_id": categories[obj.label],
+        "obj_id": obj.id,
         "iscrowd": 0,
         "length": len(clip),
         "width": clip.size_wh[0],

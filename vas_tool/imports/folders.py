@@ -104,13 +104,13 @@ def _plan(
     name = folder.resolve().name
     modal = read_masks(source.masks, size_wh=source.size_wh, values=values)
     whole = _of_the_same(folder, modal, amodal)
-    things = tuple(
+    objects = tuple(
         PlannedObject(
             label=label or f"{name} {given.name}".rstrip(), modal=given.read, amodal=whole.get(given.name, {})
         )
         for given in modal.objects
     )
-    return Plan(folder_name(name), listed_frames(source, modal, fps=fps), fps, things)
+    return Plan(folder_name(name), listed_frames(source, modal, fps=fps), fps, objects)
 
 
 def _of_the_same(folder: Path, modal: MaskFolder, amodal: MaskFolder | None) -> dict[str, Mapping[int, ReadMask]]:

@@ -77,9 +77,9 @@ def import_masks(
     FormatError when a file is unreadable, names, counts or sizes do not agree, the masks show several objects, or it is
     undecided which values are the object. After an error nothing is changed.
     """
-    thing = project.truth.object(object_id)
+    obj = project.truth.object(object_id)
     masks = masks_for(project, folder, mask_values=mask_values, progress=progress)
-    give_masks(project, thing, only_object(masks, folder), edit_id=edit_id, progress=progress)
+    give_masks(project, obj, only_object(masks, folder), edit_id=edit_id, progress=progress)
     return masks.notes
 
 
@@ -102,7 +102,7 @@ def masks_for(
 
 def give_masks(
     project: Project,
-    thing: AnnotatedObject,
+    obj: AnnotatedObject,
     masks: GivenMasks,
     *,
     edit_id: int | None = None,
@@ -112,8 +112,8 @@ def give_masks(
     with project.mutex, project.under(edit_id) if edit_id is not None else nullcontext():
         for done, (frame_index, read) in enumerate(sorted(masks.read.items())):
             progress(done, len(masks.read), "reading masks")
-            project.layers(thing.id).given.put(frame_index, read(), GIVEN)
+            project.layers(obj.id).given.put(frame_index, read(), GIVEN)
         # The project refers to the masks only now, when all of them are on disk.
-        given = tuple(sorted({*thing.given, *masks.read}))
-        project.edit(f"import masks of {thing.label}", project.truth.with_object(replace(thing, given=given)))
+        given = tuple(sorted({*obj.given, *masks.read}))
+        project.edit(f"import masks of {obj.label}", project.truth.with_object(replace(obj, given=given)))
     progress(len(masks.read), len(masks.read), "reading masks")

@@ -140,8 +140,8 @@ def _make_what_is_good(plan: Plan, folder: Path, found: list[str], *, progress: 
 
 
 def _counted(objects: Sequence[PlannedObject]) -> str:
-    labels = ", ".join(sorted({thing.label for thing in objects}))
-    blind = sum(not (thing.boxes or thing.modal) for thing in objects)
+    labels = ", ".join(sorted({obj.label for obj in objects}))
+    blind = sum(not (obj.boxes or obj.modal) for obj in objects)
     needs = f"; {blind} of them {'needs' if blind == 1 else 'need'} a click before tracking" if blind else ""
     return f"{counted(len(objects), 'object')} ({labels}){needs}"
 
@@ -177,24 +177,24 @@ def make(plan: Plan, folder: Path, *, progress: Progress = silent) -> Path:
 
 
 def _fill(project: Project, plan: Plan) -> None:
-    things: dict[int, PlannedObject] = dict(enumerate(plan.objects, project.truth.next_object_id))
-    for object_id, planned in things.items():
+    annotated: dict[int, PlannedObject] = dict(enumerate(plan.objects, project.truth.next_object_id))
+    for object_id, planned in annotated.items():
         for frame_index, read in planned.modal.items():
             project.layers(object_id).given.put(frame_index, read(), Stamp(GIVEN))
     # The project refers to the masks only now, when all of them are on disk.
     truth = replace(project.truth, canvas=canvas_for(_amodal_boxes(plan), project.clip.size_wh))
-    for object_id, planned in things.items():
+    for object_id, planned in annotated.items():
         truth = truth.with_object(_object(object_id, planned))
     project.edit("import", truth)
-    for object_id, planned in things.items():
+    for object_id, planned in annotated.items():
         _put_amodal(project, object_id, planned)
     if plan.origin is not None:
-        tracks = {object_id: planned.track for object_id, planned in things.items() if planned.track}
+        tracks = {object_id: planned.track for object_id, planned in annotated.items() if planned.track}
         write_origin(project.folder, replace(plan.origin, tracks=tracks))
 
 
 def _amodal_boxes(plan: Plan) -> list[AmodalBox]:
-    return [box for thing in plan.objects for box in drawn(thing.amodal_boxes)]
+    return [box for obj in plan.objects for box in drawn(obj.amodal_boxes)]
 
 
 def _object(object_id: int, planned: PlannedObject) -> AnnotatedObject:

@@ -136,7 +136,7 @@ class _Planning:
         if not self._fits(video, images):
             return None
         planned = [self._object(track, frame_of, size_wh=video.size_wh) for track in tracks]
-        objects = tuple(thing for thing in planned if thing.amodal_boxes)
+        objects = tuple(obj for obj in planned if obj.amodal_boxes)
         if not objects:
             self.problems.append(f"video {video.id} ({video.name}): no chosen object is on the frames that are there")
             return None

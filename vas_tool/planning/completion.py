@@ -32,10 +32,10 @@ def amodal_runs(staleness: Staleness, request: Request) -> Iterator[StageRun]:
 
 def _by_recipe(staleness: Staleness, spec: EngineSpec, needed: Collection[int], *, again: bool) -> Iterator[StageRun]:
     """On each frame by the hypothesis that was chosen there; one that is there already is taken."""
-    truth, thing, object_id = staleness.snapshot.truth, staleness.stamps.thing, staleness.object_id
+    truth, obj, object_id = staleness.snapshot.truth, staleness.stamps.obj, staleness.object_id
     by_recipe: dict[Recipe, set[int]] = {}
     for frame_index in sorted(needed):
-        recipe = truth.recipe_on(thing, frame_index) if spec.seeded else Recipe.of_seed(truth.seed)
+        recipe = truth.recipe_on(obj, frame_index) if spec.seeded else Recipe.of_seed(truth.seed)
         by_recipe.setdefault(recipe, set()).add(frame_index)
     if not needed:
         yield engine_run(staleness, spec, frozenset(), layer="amodal", seeds=(truth.seed,))
@@ -94,7 +94,7 @@ def distinct_seeds(spec: EngineSpec, seeds: Sequence[int]) -> tuple[int, ...]:
 def _uncropped(staleness: Staleness, spec: EngineSpec, needed: frozenset[int]) -> Iterator[StageRun]:
     """The results without the crop that are kept beside, so that a person can see what the box did."""
     snapshot, stamps = staleness.snapshot, staleness.stamps
-    boxed = needed.intersection(boxes_by_frame(stamps.thing.amodal_boxes)) - stamps.accepted
+    boxed = needed.intersection(boxes_by_frame(stamps.obj.amodal_boxes)) - stamps.accepted
     if not boxed or not snapshot.truth.crop.compare:
         return
     lacking = {f for f in boxed if not staleness.is_uncropped(stamps.uncropped.get(f), f)}
@@ -126,7 +126,7 @@ def _through_crops(
     staleness: Staleness, spec: EngineSpec, frames: frozenset[int], *, layer: Layer, seeds: tuple[int, ...]
 ) -> Iterator[StageRun]:
     """One run through crops for the frames with an amodal box, one on the whole picture for the others."""
-    boxed = frames.intersection(boxes_by_frame(staleness.stamps.thing.amodal_boxes))
+    boxed = frames.intersection(boxes_by_frame(staleness.stamps.obj.amodal_boxes))
     for part, crops in ((boxed, True), (frames - boxed, False)):
         if part:
             yield engine_run(staleness, spec, part, layer=layer, seeds=seeds, crops=crops)

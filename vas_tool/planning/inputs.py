@@ -36,11 +36,11 @@ class ModalInputs:
     neighbours, but leaves them as good as they were.
     """
 
-    def __init__(self, thing: AnnotatedObject) -> None:
-        self._thing = thing
-        self.asked = asked_on(thing)
-        self._prompts = (sorted(self.asked | set(thing.given)), sorted(thing.prompted()))
-        self._accepted = sorted(thing.accepted)
+    def __init__(self, obj: AnnotatedObject) -> None:
+        self._obj = obj
+        self.asked = asked_on(obj)
+        self._prompts = (sorted(self.asked | set(obj.given)), sorted(obj.prompted()))
+        self._accepted = sorted(obj.accepted)
         self._gaps: dict[tuple[int, ...], Fingerprint] = {}
         self._said = cache(self._said_of)
         self._drawn = cache(self._drawn_of)
@@ -48,7 +48,7 @@ class ModalInputs:
     def on(self, frame_index: int) -> Fingerprint:
         """The fingerprint of an up-to-date mask on a frame."""
         if frame_index in self.asked:
-            return Fingerprint(source=said_on(self._thing, frame_index))
+            return Fingerprint(source=said_on(self._obj, frame_index))
         said, prompted = self._prompts
         gap = (  # between the same prompts all frames have the same inputs
             *(bisect_left(said, frame_index), bisect_right(said, frame_index)),
@@ -86,14 +86,14 @@ class ModalInputs:
 
     def _said_of(self, frame_index: int | None) -> str:
         """What was said on a frame, with its number; "" for none."""
-        return "" if frame_index is None else f"{frame_index}:{said_on(self._thing, frame_index)}"
+        return "" if frame_index is None else f"{frame_index}:{said_on(self._obj, frame_index)}"
 
     def _drawn_of(self, frame_index: int | None) -> str:
         """The same, with the strokes there."""
         if frame_index is None:
             return ""
-        strokes = [stroke_json(s) for s in self._thing.strokes_on(frame_index, "modal")]
-        return f"{frame_index}:{digest_of([said_on(self._thing, frame_index), strokes])}"
+        strokes = [stroke_json(s) for s in self._obj.strokes_on(frame_index, "modal")]
+        return f"{frame_index}:{digest_of([said_on(self._obj, frame_index), strokes])}"
 
 
 def _beside(frames: list[int], frame_index: int) -> tuple[int | None, int | None]:
@@ -119,9 +119,9 @@ class AmodalInputs:
     def __init__(
         self, stamps: ObjectStamps, truth: Truth, depth: str, *, setup_of: SetupOf, boxed: bool = True
     ) -> None:
-        self._thing, self._truth, self._setup_of, self._depth = stamps.thing, truth, setup_of, depth
+        self._obj, self._truth, self._setup_of, self._depth = stamps.obj, truth, setup_of, depth
         self.seen = stamps.seen
-        self.boxes = _box_marks(stamps.thing.amodal_boxes, truth.crop) if boxed else {}
+        self.boxes = _box_marks(stamps.obj.amodal_boxes, truth.crop) if boxed else {}
         self._setups: dict[tuple[str, Recipe], str] = {}
         self._setups_then: dict[tuple[str, Recipe, range], str] = {}
         self._arounds: dict[range, str] = {}
@@ -158,14 +158,14 @@ class AmodalInputs:
         return columns
 
     def _setup_column(self, frames: Sequence[int], engines: Sequence[str]) -> list[tuple[str]]:
-        if self._thing.picks:
+        if self._obj.picks:
             return [(self.setup(f, engine),) for f, engine in zip(frames, engines, strict=True)]
         known = {engine: (self.setup(0, engine),) for engine in set(engines)}  # the same on all frames
         return list(map(known.__getitem__, engines))
 
     def setup(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> str:
         """Stands for canvas, hypothesis, depth and settings."""
-        made = recipe or self._truth.recipe_on(self._thing, frame_index)
+        made = recipe or self._truth.recipe_on(self._obj, frame_index)
         if (engine, made) not in self._setups:
             self._setups[engine, made] = digest_of([*self._setup_parts(engine, made), []])
         return self._setups[engine, made]
@@ -194,7 +194,7 @@ class AmodalInputs:
 
     def setup_then(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> tuple[str]:
         """What version 0.1 wrote for an engine with windows: ``setup`` and ``around`` in one."""
-        made = recipe or self._truth.recipe_on(self._thing, frame_index)
+        made = recipe or self._truth.recipe_on(self._obj, frame_index)
         reach = self._setup_of(engine).reach
         span = reach[frame_index] if reach else range(0)
         key = engine, made, span

@@ -97,19 +97,19 @@ def costs_of(runs: Iterable[StageRun]) -> list[StageCost]:
 
 def _segment(staleness: Staleness, request: Request) -> Iterator[StageRun]:
     snapshot, stamps, spec = staleness.snapshot, staleness.stamps, staleness.snapshot.engine("segment")
-    thing, made = stamps.thing, set(stamps.seen)
-    settled = thing.prompted() | stamps.accepted
+    obj, made = stamps.obj, set(stamps.seen)
+    settled = obj.prompted() | stamps.accepted
     if request.again:
         others = set(staleness.made_by_others("segment"))
-        asked = sorted(others & asked_on(thing))
+        asked = sorted(others & asked_on(obj))
         needed, reason = sorted(others.difference(asked)), OTHERS
     else:
-        unanswered = asked_on(thing) - stamps.accepted - (stamps.modal.keys() - staleness.segment.frames)
+        unanswered = asked_on(obj) - stamps.accepted - (stamps.modal.keys() - staleness.segment.frames)
         asked = sorted(unanswered) if request.ask else []
         made.update(asked)
-        anchors = sorted(thing.prompted() & made)
+        anchors = sorted(obj.prompted() & made)
         if not anchors:
-            raise PromptError(f"{thing.label} has no mask to start from; click it on a frame where it is clear")
+            raise PromptError(f"{obj.label} has no mask to start from; click it on a frame where it is clear")
         reach = reach_of_tracking(
             anchors, request.frame_index, direction=request.direction, num_frames=snapshot.num_frames
         )

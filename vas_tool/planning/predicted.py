@@ -42,10 +42,10 @@ def with_results(
 def with_given(snapshot: Snapshot, object_id: int, frames: Collection[int]) -> Snapshot:
     """With imported modal masks of an object on these frames."""
     stamps = snapshot.objects[object_id]
-    thing = replace(stamps.thing, given=tuple(sorted({*stamps.thing.given, *frames})))
+    obj = replace(stamps.obj, given=tuple(sorted({*stamps.obj.given, *frames})))
     given = _with(stamps.given, dict.fromkeys(frames, Stamp(GIVEN[0], digest=UNKNOWN)))
-    objects = {**snapshot.objects, object_id: replace(stamps, thing=thing, given=given)}
-    return replace(snapshot, truth=snapshot.truth.with_object(thing), objects=objects)
+    objects = {**snapshot.objects, object_id: replace(stamps, obj=obj, given=given)}
+    return replace(snapshot, truth=snapshot.truth.with_object(obj), objects=objects)
 
 
 def _with(table: Stamps, made: dict[int, Stamp]) -> Stamps:

@@ -63,7 +63,7 @@ class Review:
 class _Revision:
     """What a review was made from, by number: two reviews of the same revision are the same."""
 
-    thing: AnnotatedObject
+    obj: AnnotatedObject
     truth: Truth
     """Without the objects."""
     engines: tuple[EngineSpec | None, ...]
@@ -140,14 +140,14 @@ def _others(staleness: Staleness) -> dict[Stage, dict[str, int]]:
 def _states(
     amodal: AmodalMasks, hidden: Mapping[int, int], *, stale: Iterable[int], facts: ClipFacts
 ) -> tuple[FrameState, ...]:
-    thing, areas = amodal.thing, facts.areas
+    obj, areas = amodal.obj, facts.areas
     states = [0] * len(facts)
     marks: tuple[tuple[FrameState, Iterable[int]], ...] = (
-        (FrameState.PROMPTED, thing.prompted()),
+        (FrameState.PROMPTED, obj.prompted()),
         (FrameState.MODAL, areas),
         (FrameState.AMODAL, hidden),
         (FrameState.OCCLUDED, [f for f, pixels in hidden.items() if is_occluded(pixels, areas.get(f, 0))]),
-        (FrameState.ACCEPTED, thing.accepted),
+        (FrameState.ACCEPTED, obj.accepted),
         (FrameState.STALE, stale),
         (FrameState.NEEDS_LOOK, facts.looks()),
         (FrameState.CONTENT, amodal.layers.content),

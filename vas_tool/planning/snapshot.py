@@ -91,6 +91,6 @@ def snapshot_of(
         return replace(snapshot_of(project, object_ids, truth=truth), kept_windows=kept, seconds=seconds)
     with project.mutex:
         truth = truth or project.truth
-        ids = [thing.id for thing in truth.objects] if object_ids is None else object_ids
+        ids = [obj.id for obj in truth.objects] if object_ids is None else object_ids
         objects = {i: project.layers(i).stamps(truth.object(i)) for i in ids}
         return Snapshot(truth, len(project.clip), project.source.sha256[:12], project.depth.stamps(), objects)

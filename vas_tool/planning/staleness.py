@@ -60,7 +60,7 @@ class Staleness:
     @cached_property
     def modal_inputs(self) -> ModalInputs:
         """What modal masks would be made from."""
-        return ModalInputs(self.stamps.thing)
+        return ModalInputs(self.stamps.obj)
 
     @cached_property
     def amodal_inputs(self) -> AmodalInputs:
@@ -95,7 +95,7 @@ class Staleness:
         wanted = [inputs.on(f) for f in table.frames]
         columns = {name: [getattr(now, name) for now in wanted] for name in ("source", "around", "elsewhere")}
         differing = _differing(table, columns)
-        if stamps.thing.accepted and differing:
+        if stamps.obj.accepted and differing:
             made = _Made(table)
             for place, f in enumerate(table.frames):
                 now = inputs.against(f, made)

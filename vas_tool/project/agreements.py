@@ -14,9 +14,9 @@ DIGITS = 6
 def box_agreements(project: Project, object_id: int) -> dict[int, float]:
     """frame_index -> IoU (0..1) of the given amodal box and the box of the amodal mask, where there are both."""
     amodal = project.amodal(object_id)
-    if not drawn(amodal.thing.amodal_boxes):
+    if not drawn(amodal.obj.amodal_boxes):
         return {}
-    boxes = boxes_by_frame(amodal.thing.amodal_boxes)
+    boxes = boxes_by_frame(amodal.obj.amodal_boxes)
     tight = {f: amodal.box(f) for f in boxes if f in amodal}
     return {f: round(_agreement(box, boxes[f], amodal.canvas), DIGITS) for f, box in tight.items()}
 

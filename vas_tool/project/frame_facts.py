@@ -19,13 +19,13 @@ class ClipFacts(Sequence[FrameFacts]):
 
     def __init__(self, project: Project, stamps: ObjectStamps, hidden: Mapping[int, int]) -> None:
         """``hidden`` as ``AmodalMasks.hidden_areas`` gives it."""
-        thing = stamps.thing
+        obj = stamps.obj
         self._num_frames, self._hidden = len(project.clip), hidden
-        self.areas = project.modal(thing.id).areas()
+        self.areas = project.modal(obj.id).areas()
         self._certainties: dict[int, float] = stamps.seen_by_frame("certainty")
-        self._agreements = box_agreements(project, thing.id)
-        self._settled, self._accepted = thing.prompted() | set(thing.accepted), set(thing.accepted)
-        self._marked, self._thing = set(thing.needs_work), thing
+        self._agreements = box_agreements(project, obj.id)
+        self._settled, self._accepted = obj.prompted() | set(obj.accepted), set(obj.accepted)
+        self._marked, self._obj = set(obj.needs_work), obj
         self._differ = stamps.disagreements()
 
     def __len__(self) -> int:
@@ -49,7 +49,7 @@ class ClipFacts(Sequence[FrameFacts]):
             self._certainties[f],
             settled=f in self._settled,
             accepted=f in self._accepted,
-            disagreement=self._differ.get(f) if self._differ and not self._thing.pick_on(f) else None,
+            disagreement=self._differ.get(f) if self._differ and not self._obj.pick_on(f) else None,
             box_iou=self._agreements.get(f),
             marked=f in self._marked,
         )
@@ -88,4 +88,4 @@ def needs_look(project: Project, object_id: int) -> dict[int, str]:
     """frame_index -> why it needs a look."""
     amodal = project.amodal(object_id)
     hidden, _ = amodal.hidden_areas()
-    return ClipFacts(project, amodal.layers.stamps(amodal.thing), hidden).looks()
+    return ClipFacts(project, amodal.layers.stamps(amodal.obj), hidden).looks()

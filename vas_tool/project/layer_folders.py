@@ -110,10 +110,10 @@ class ObjectLayers:
         """All folders."""
         return [self.modal, self.given, self.amodal, self.uncropped, self.content, *self._hypotheses.values()]
 
-    def stamps(self, thing: AnnotatedObject) -> ObjectStamps:
-        """What the stamps say now, of the object as it is ``thing``."""
+    def stamps(self, obj: AnnotatedObject) -> ObjectStamps:
+        """What the stamps say now, of the object as it is ``obj``."""
         return ObjectStamps(
-            thing,
+            obj,
             modal=self.modal.stamps(),
             given=self.given.stamps(),
             amodal=self.amodal.stamps(),
@@ -122,13 +122,13 @@ class ObjectLayers:
             hypotheses={seed: layer.stamps() for seed, layer in self._hypotheses.items()},
         )
 
-    def modal_stamp(self, thing: AnnotatedObject, frame_index: int) -> Stamp | None:
+    def modal_stamp(self, obj: AnnotatedObject, frame_index: int) -> Stamp | None:
         """Who made the modal mask under the strokes; PAINTED when only strokes did, None when nothing did."""
         made = self.modal.stamp(frame_index)
-        if made is None and frame_index in thing.given:
+        if made is None and frame_index in obj.given:
             made = self.given.stamp(frame_index)
-        return made or (PAINTED if thing.strokes_on(frame_index, "modal") else None)
+        return made or (PAINTED if obj.strokes_on(frame_index, "modal") else None)
 
-    def amodal_stamp(self, thing: AnnotatedObject, frame_index: int) -> Stamp | None:
+    def amodal_stamp(self, obj: AnnotatedObject, frame_index: int) -> Stamp | None:
         """The same for the amodal mask."""
-        return self.amodal.stamp(frame_index) or (PAINTED if thing.strokes_on(frame_index, "amodal") else None)
+        return self.amodal.stamp(frame_index) or (PAINTED if obj.strokes_on(frame_index, "amodal") else None)

@@ -30,45 +30,45 @@ OCCLUDED_SHARE = 0.05
 class ModalMasks(Mapping[int, Mask]):
     """frame_index -> (H, W) modal mask after strokes, read when asked for."""
 
-    def __init__(self, layers: ObjectLayers, thing: AnnotatedObject, canvas: Canvas) -> None:
-        self.layers, self.thing, self.canvas = layers, thing, canvas
+    def __init__(self, layers: ObjectLayers, obj: AnnotatedObject, canvas: Canvas) -> None:
+        self.layers, self.obj, self.canvas = layers, obj, canvas
 
     @property
     def _given(self) -> set[int]:
         """Frames whose imported mask counts and is there."""
-        return {f for f in self.thing.given if f in self.layers.given}
+        return {f for f in self.obj.given if f in self.layers.given}
 
     def __getitem__(self, frame_index: int) -> Mask:
-        if self.layers.modal_stamp(self.thing, frame_index) is None:
+        if self.layers.modal_stamp(self.obj, frame_index) is None:
             raise KeyError(frame_index)
-        return apply_strokes(self._base(frame_index), self.thing.strokes_on(frame_index, "modal"))
+        return apply_strokes(self._base(frame_index), self.obj.strokes_on(frame_index, "modal"))
 
     def _base(self, frame_index: int) -> Mask:
         if frame_index in self.layers.modal:
             return self.layers.modal[frame_index]
-        if frame_index in self.layers.given and frame_index in self.thing.given:
+        if frame_index in self.layers.given and frame_index in self.obj.given:
             return self.layers.given[frame_index]
         return np.zeros(self.canvas.frame_wh[::-1], dtype=bool)
 
     def __contains__(self, frame_index: object) -> bool:
         # Mapping would decode the picture to find out.
         made = frame_index in self.layers.modal or frame_index in self._given
-        return made or frame_index in painted_on(self.thing)
+        return made or frame_index in painted_on(self.obj)
 
     def state(self, frame_index: int) -> str:
         """Stands for the pixels of the mask after strokes, without reading them; "" where there is none."""
-        stamp = self.layers.modal_stamp(self.thing, frame_index)
-        return state_of(stamp.digest if stamp else "", self.thing.strokes_on(frame_index, "modal"))
+        stamp = self.layers.modal_stamp(self.obj, frame_index)
+        return state_of(stamp.digest if stamp else "", self.obj.strokes_on(frame_index, "modal"))
 
     def areas(self) -> dict[int, int]:
         """frame_index -> ``area``, of all frames that have a mask."""
-        areas: dict[int, int] = self.layers.stamps(self.thing).seen_by_frame("area")
-        return {**areas, **{f: self.area(f) for f in painted_on(self.thing)}}
+        areas: dict[int, int] = self.layers.stamps(self.obj).seen_by_frame("area")
+        return {**areas, **{f: self.area(f) for f in painted_on(self.obj)}}
 
     def area(self, frame_index: int) -> int:
         """Pixels seen on a frame; read from the stamp when no stroke changed it."""
-        stamp = self.layers.modal_stamp(self.thing, frame_index)
-        if stamp is not None and not self.thing.strokes_on(frame_index, "modal"):
+        stamp = self.layers.modal_stamp(self.obj, frame_index)
+        if stamp is not None and not self.obj.strokes_on(frame_index, "modal"):
             return stamp.area
         state = self.state(frame_index)
         try:
@@ -80,8 +80,8 @@ class ModalMasks(Mapping[int, Mask]):
 
     def box(self, frame_index: int) -> tuple[int, int, int, int] | None:
         """Tight x0, y0, x1, y1; read from the stamp when no stroke changed it."""
-        stamp = self.layers.modal_stamp(self.thing, frame_index)
-        if stamp is not None and not self.thing.strokes_on(frame_index, "modal"):
+        stamp = self.layers.modal_stamp(self.obj, frame_index)
+        if stamp is not None and not self.obj.strokes_on(frame_index, "modal"):
             return stamp.box
         try:
             return box_xyxy(self[frame_index])
@@ -91,7 +91,7 @@ class ModalMasks(Mapping[int, Mask]):
             return None
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted({*self.layers.modal, *self._given, *painted_on(self.thing)}))
+        return iter(sorted({*self.layers.modal, *self._given, *painted_on(self.obj)}))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -101,13 +101,13 @@ class AmodalMasks(Mapping[int, Mask]):
     """frame_index -> (canvas H, W) amodal mask after strokes; always covers the modal mask."""
 
     def __init__(self, modal: ModalMasks) -> None:
-        self.modal, self.layers, self.thing, self.canvas = modal, modal.layers, modal.thing, modal.canvas
+        self.modal, self.layers, self.obj, self.canvas = modal, modal.layers, modal.obj, modal.canvas
 
     def __getitem__(self, frame_index: int) -> Mask:
-        if self.layers.amodal_stamp(self.thing, frame_index) is None:
+        if self.layers.amodal_stamp(self.obj, frame_index) is None:
             raise KeyError(frame_index)
         offset = (self.canvas.pad_left, self.canvas.pad_top)
-        mask = apply_strokes(self._base(frame_index), self.thing.strokes_on(frame_index, "amodal"), offset)
+        mask = apply_strokes(self._base(frame_index), self.obj.strokes_on(frame_index, "amodal"), offset)
         if frame_index in self.modal:
             mask[self.canvas.window] |= self.modal[frame_index]
         return mask
@@ -120,17 +120,17 @@ class AmodalMasks(Mapping[int, Mask]):
         return np.zeros(self.canvas.size_wh[::-1], dtype=bool)
 
     def __contains__(self, frame_index: object) -> bool:
-        return frame_index in self.layers.amodal or frame_index in painted_on(self.thing, "amodal")
+        return frame_index in self.layers.amodal or frame_index in painted_on(self.obj, "amodal")
 
     def state(self, frame_index: int) -> str:
         """Stands for the pixels that an engine or strokes made; "" where there are none."""
-        stamp = self.layers.amodal_stamp(self.thing, frame_index)
-        return state_of(stamp.digest if stamp else "", self.thing.strokes_on(frame_index, "amodal"))
+        stamp = self.layers.amodal_stamp(self.obj, frame_index)
+        return state_of(stamp.digest if stamp else "", self.obj.strokes_on(frame_index, "amodal"))
 
     def box(self, frame_index: int) -> BoxXyxy | None:
         """Tight x0, y0, x1, y1 on the canvas; from the stamps where no stroke changed the mask, else read once."""
         stamp = self.layers.amodal.stamp(frame_index)
-        if stamp is None or self.thing.strokes_on(frame_index, "amodal"):
+        if stamp is None or self.obj.strokes_on(frame_index, "amodal"):
             state = f"{self.state(frame_index)}/{self.modal.state(frame_index)}/{self.canvas}"
             read = lambda: box_xyxy(self[frame_index])  # noqa: E731
             try:
@@ -153,7 +153,7 @@ class AmodalMasks(Mapping[int, Mask]):
         """
         stamp, seen = self.layers.amodal.stamp(frame_index), self.modal.state(frame_index)
         seen_area = self._seen_area(frame_index)
-        stroked = self.thing.strokes_on(frame_index, "amodal")
+        stroked = self.obj.strokes_on(frame_index, "amodal")
         if stamp is not None and not stroked and seen and stamp.made_from.modal == seen:
             return stamp.area - seen_area
         state, measure = self._whole_state(frame_index, seen), lambda: area(self[frame_index])
@@ -173,8 +173,8 @@ class AmodalMasks(Mapping[int, Mask]):
         Pixels are read until that moment (monotonic seconds). After it what would have to be read is estimated by the
         difference of the areas, which is exact where the amodal mask covers the modal one.
         """
-        stamps, areas = self.layers.stamps(self.thing), self.modal.areas()
-        seen, states, painted = stamps.seen, stamps.whole, painted_on(self.thing, "amodal")
+        stamps, areas = self.layers.stamps(self.obj), self.modal.areas()
+        seen, states, painted = stamps.seen, stamps.whole, painted_on(self.obj, "amodal")
         table = stamps.amodal
         rows = zip(table.frames, table.column("area"), table.column("modal"), strict=True)
         hidden = {f: area - areas[f] for f, area, over in rows if over and seen.get(f) == over and f not in painted}
@@ -198,7 +198,7 @@ class AmodalMasks(Mapping[int, Mask]):
         return frame_index in self and is_occluded(self.hidden_area(frame_index), self._seen_area(frame_index))
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted({*self.layers.amodal, *painted_on(self.thing, "amodal")}))
+        return iter(sorted({*self.layers.amodal, *painted_on(self.obj, "amodal")}))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -222,9 +222,9 @@ class VouchedMasks(Mapping[int, Mask]):
 
     def __init__(self, modal: ModalMasks, also: Collection[int] = ()) -> None:
         self.modal = modal
-        thing = modal.thing
-        self._fixed = {f for f in (*painted_on(thing), *thing.accepted, *also) if f in modal}
-        self._given = {f for f in thing.given if f in modal.layers.given}
+        obj = modal.obj
+        self._fixed = {f for f in (*painted_on(obj), *obj.accepted, *also) if f in modal}
+        self._given = {f for f in obj.given if f in modal.layers.given}
         self._frames = sorted(self._fixed | self._given)
 
     def __getitem__(self, frame_index: int) -> Mask:
@@ -252,11 +252,11 @@ def prompts_of(modal: ModalMasks, also: Collection[int] = (), *, asking: int | N
     on the frame that is being asked about (``asking``). What an engine made of clicks is no mask of its own either:
     ``also`` counts on other frames alone.
     """
-    thing = modal.thing
-    done = {f for f in painted_on(thing) | set(thing.accepted) if f in modal and f != asking}
-    clicks = tuple(click for click in thing.clicks if click.frame_index not in done)
-    boxes = tuple(box for box in thing.boxes if box.frame_index not in done)
-    return Prompts(clicks=clicks, boxes=boxes, masks=VouchedMasks(modal, set(also) - asked_on(thing)))
+    obj = modal.obj
+    done = {f for f in painted_on(obj) | set(obj.accepted) if f in modal and f != asking}
+    clicks = tuple(click for click in obj.clicks if click.frame_index not in done)
+    boxes = tuple(box for box in obj.boxes if box.frame_index not in done)
+    return Prompts(clicks=clicks, boxes=boxes, masks=VouchedMasks(modal, set(also) - asked_on(obj)))
 
 
 def require_frame(frame_index: int, num_frames: int) -> None:

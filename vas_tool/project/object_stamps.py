@@ -24,7 +24,7 @@ GIVEN = ("given", PAINTED.engine)
 class ObjectStamps:
     """One object: what a person said about it, and the stamps of its layers (see ``ObjectLayers``)."""
 
-    thing: AnnotatedObject
+    obj: AnnotatedObject
     modal: Stamps
     given: Stamps
     amodal: Stamps
@@ -35,10 +35,10 @@ class ObjectStamps:
 
     def seen_by_frame(self, name: str) -> dict[int, Any]:
         """frame_index -> one field of the stamp under the strokes, of all frames that have a modal mask."""
-        values: dict[int, Any] = dict.fromkeys(painted_on(self.thing), DEFAULTS.get(name, PAINTED.engine))
-        if self.thing.given:
+        values: dict[int, Any] = dict.fromkeys(painted_on(self.obj), DEFAULTS.get(name, PAINTED.engine))
+        if self.obj.given:
             given = self.given.by_frame(name)
-            values |= {f: given[f] for f in self.thing.given if f in given}
+            values |= {f: given[f] for f in self.obj.given if f in given}
         return values | self.modal.by_frame(name)
 
     @cached_property
@@ -48,26 +48,26 @@ class ObjectStamps:
         "" where there is none.
         """
         digests = self.seen_by_frame("digest")
-        return digests | {f: self._state(digests[f], f, "modal") for f in painted_on(self.thing)}
+        return digests | {f: self._state(digests[f], f, "modal") for f in painted_on(self.obj)}
 
     @cached_property
     def whole(self) -> dict[int, str]:
         """The same for the amodal mask; what is seen does not count."""
-        digests = dict.fromkeys(painted_on(self.thing, "amodal"), "") | self.amodal.by_frame("digest")
-        return digests | {f: self._state(digests[f], f, "amodal") for f in painted_on(self.thing, "amodal")}
+        digests = dict.fromkeys(painted_on(self.obj, "amodal"), "") | self.amodal.by_frame("digest")
+        return digests | {f: self._state(digests[f], f, "amodal") for f in painted_on(self.obj, "amodal")}
 
     def _state(self, digest: str, frame_index: int, layer: MaskLayer) -> str:
-        return state_of(digest, self.thing.strokes_on(frame_index, layer))
+        return state_of(digest, self.obj.strokes_on(frame_index, layer))
 
     @cached_property
     def accepted(self) -> frozenset[int]:
         """The frames that a person accepted: no engine replaces what is there."""
-        return frozenset(self.thing.accepted)
+        return frozenset(self.obj.accepted)
 
     @cached_property
     def painted_over(self) -> frozenset[int]:
         """The frames whose modal mask a person painted or imported and did not click on: no engine is asked there."""
-        return frozenset(self.thing.prompted() - asked_on(self.thing))
+        return frozenset(self.obj.prompted() - asked_on(self.obj))
 
     def hypotheses_on(self, frame_index: int) -> dict[int, Stamp]:
         """Seed -> stamp of the hypotheses of a frame, ascending."""
@@ -83,21 +83,21 @@ class ObjectStamps:
         return {f: differ if among >= 2 else None for f, (among, differ) in latest.items()}
 
 
-def painted_on(thing: AnnotatedObject, layer: MaskLayer = "modal") -> set[int]:
+def painted_on(obj: AnnotatedObject, layer: MaskLayer = "modal") -> set[int]:
     """The frames with strokes on a mask."""
-    return {s.frame_index for s in thing.strokes if s.layer == layer}
+    return {s.frame_index for s in obj.strokes if s.layer == layer}
 
 
-def asked_on(thing: AnnotatedObject) -> set[int]:
+def asked_on(obj: AnnotatedObject) -> set[int]:
     """The frames with clicks or a box: an engine answers them from what was said there."""
-    return {c.frame_index for c in thing.clicks} | {b.frame_index for b in thing.boxes}
+    return {c.frame_index for c in obj.clicks} | {b.frame_index for b in obj.boxes}
 
 
-def said_on(thing: AnnotatedObject, frame_index: int) -> str:
+def said_on(obj: AnnotatedObject, frame_index: int) -> str:
     """Digest of what an engine is asked on one frame: clicks, box, imported mask (not strokes: they lie on top)."""
-    clicks = [click_json(c) for c in thing.clicks if c.frame_index == frame_index]
-    boxes = [box_json(b) for b in thing.boxes if b.frame_index == frame_index]
-    return digest_of([clicks, boxes, frame_index in thing.given])
+    clicks = [click_json(c) for c in obj.clicks if c.frame_index == frame_index]
+    boxes = [box_json(b) for b in obj.boxes if b.frame_index == frame_index]
+    return digest_of([clicks, boxes, frame_index in obj.given])
 
 
 def state_of(digest: str, strokes: list[Stroke]) -> str:

@@ -157,7 +157,7 @@ class Project:
 
     def look_through(self, progress: Progress = silent) -> None:
         """Read every picture once: those that do not read count as absent from then on, and are told in ``notes``."""
-        layers = [self.depth, *(layer for thing in self.truth.objects for layer in self.layers(thing.id).every())]
+        layers = [self.depth, *(layer for obj in self.truth.objects for layer in self.layers(obj.id).every())]
         total, done = sum(map(len, layers)), 0
         for layer in layers:
             for frame_index in layer:

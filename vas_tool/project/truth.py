@@ -137,8 +137,8 @@ class AnnotatedObject:
     def marking(self, frame_index: int, needs_work: bool) -> AnnotatedObject:
         """The object with one frame marked for later (it is then not accepted), or no longer."""
         marked = set(self.needs_work) - {frame_index} | ({frame_index} if needs_work else set())
-        thing = self.accepting(frame_index, False) if needs_work else self
-        return replace(thing, needs_work=tuple(sorted(marked)))
+        obj = self.accepting(frame_index, False) if needs_work else self
+        return replace(obj, needs_work=tuple(sorted(marked)))
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Truth:
     def __post_init__(self) -> None:
         if type(self.seed) is not int or not 0 <= self.seed <= MOST_SEED:
             raise PromptError(f"a seed is a whole number from 0 to {MOST_SEED}; got {self.seed!r}")
-        if len({thing.id for thing in self.objects}) < len(self.objects):
+        if len({obj.id for obj in self.objects}) < len(self.objects):
             raise PromptError("two objects have the same number")
         (width, height), canvas = self.canvas.frame_wh, self.canvas
         if max(canvas.pad_left, canvas.pad_right) > MOST_PADDING * width or (
@@ -171,11 +171,9 @@ class Truth:
 
     def require_frames(self, num_frames: int) -> None:
         """Raises ValueError when something was said about a frame that the clip does not have."""
-        for thing in self.objects:
-            if strange := [f for f in thing.frames() if not 0 <= f < num_frames]:
-                raise ValueError(
-                    f"object {thing.id} speaks of frame {min(strange)}; the clip has 0 to {num_frames - 1}"
-                )
+        for obj in self.objects:
+            if strange := [f for f in obj.frames() if not 0 <= f < num_frames]:
+                raise ValueError(f"object {obj.id} speaks of frame {min(strange)}; the clip has 0 to {num_frames - 1}")
 
     def settings_of(self, stage: Stage, engine: str) -> Settings:
         """What was set of an engine's parameters; one that is absent has its default."""
@@ -187,9 +185,9 @@ class Truth:
         stages = {**self.settings, stage: {name: kept for name, kept in engines.items() if kept}}
         return replace(self, settings={name: kept for name, kept in stages.items() if kept})
 
-    def recipe_on(self, thing: AnnotatedObject, frame_index: int) -> Recipe:
+    def recipe_on(self, obj: AnnotatedObject, frame_index: int) -> Recipe:
         """How an object's amodal mask on a frame is to be made: what was chosen there, else the project's seed."""
-        pick = thing.pick_on(frame_index)
+        pick = obj.pick_on(frame_index)
         return self._own_recipe if pick is None else pick.recipe
 
     @cached_property
@@ -198,9 +196,9 @@ class Truth:
 
     def object(self, object_id: int) -> AnnotatedObject:
         """The object of that id. Raises PromptError when there is none."""
-        for thing in self.objects:
-            if thing.id == object_id:
-                return thing
+        for obj in self.objects:
+            if obj.id == object_id:
+                return obj
         raise PromptError(f"there is no object {object_id}; choose one of {[o.id for o in self.objects]}")
 
     def new_object(self, label: str | None = None) -> AnnotatedObject:
@@ -211,11 +209,11 @@ class Truth:
         """The object of that id; a new one for None."""
         return self.new_object() if object_id is None else self.object(object_id)
 
-    def with_object(self, thing: AnnotatedObject) -> Truth:
+    def with_object(self, obj: AnnotatedObject) -> Truth:
         """Replaces the object of the same id, or appends a new one."""
-        if any(o.id == thing.id for o in self.objects):
-            return replace(self, objects=tuple(thing if o.id == thing.id else o for o in self.objects))
-        return replace(self, objects=(*self.objects, thing), next_object_id=max(self.next_object_id, thing.id + 1))
+        if any(o.id == obj.id for o in self.objects):
+            return replace(self, objects=tuple(obj if o.id == obj.id else o for o in self.objects))
+        return replace(self, objects=(*self.objects, obj), next_object_id=max(self.next_object_id, obj.id + 1))
 
     def without_object(self, object_id: int) -> Truth:
         """Without that object; its id is not used again."""
@@ -282,19 +280,19 @@ def pick_from_json(data: list[Any]) -> Pick:
     return Pick(int(first), int(last), Recipe(how, tuple(int(seed) for seed in seeds)))
 
 
-def object_json(thing: AnnotatedObject) -> dict[str, Any]:
+def object_json(obj: AnnotatedObject) -> dict[str, Any]:
     """The object as project.json holds it."""
     return {
-        "id": thing.id,
-        "label": thing.label,
-        "clicks": [click_json(c) for c in thing.clicks],
-        "boxes": [box_json(b) for b in thing.boxes],
-        "amodal_boxes": [box_json(b) for b in thing.amodal_boxes],
-        "strokes": [stroke_json(s) for s in thing.strokes],
-        "given": list(thing.given),
-        "accepted": list(thing.accepted),
-        "needs_work": list(thing.needs_work),
-        "picks": [pick_json(pick) for pick in thing.picks],
+        "id": obj.id,
+        "label": obj.label,
+        "clicks": [click_json(c) for c in obj.clicks],
+        "boxes": [box_json(b) for b in obj.boxes],
+        "amodal_boxes": [box_json(b) for b in obj.amodal_boxes],
+        "strokes": [stroke_json(s) for s in obj.strokes],
+        "given": list(obj.given),
+        "accepted": list(obj.accepted),
+        "needs_work": list(obj.needs_work),
+        "picks": [pick_json(pick) for pick in obj.picks],
     }
 
 
@@ -351,7 +349,7 @@ def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
         settings=settings_from_json(data.get("settings", {})),  # absent before there were parameters
         intrinsics=None if camera is None else Intrinsics(**camera),
     )
-    if truth.next_object_id <= max((thing.id for thing in truth.objects), default=0):
+    if truth.next_object_id <= max((obj.id for obj in truth.objects), default=0):
         raise ValueError(f"the next object would be {truth.next_object_id}, which is there already")
     return truth
 

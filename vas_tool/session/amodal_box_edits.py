@@ -25,22 +25,22 @@ class AmodalBoxEdits:
         """
         require_frame(box.frame_index, len(self.project.clip))
         with self.project.mutex:
-            thing = self.project.truth.object_or_new(object_id)
-            boxed = replace(thing, amodal_boxes=with_keyframe(thing.amodal_boxes, box))
+            obj = self.project.truth.object_or_new(object_id)
+            boxed = replace(obj, amodal_boxes=with_keyframe(obj.amodal_boxes, box))
             truth = self._holding(self.project.truth.with_object(boxed), box)
             grown = truth.canvas != self.project.canvas
-            self.changes.store(f"amodal box on {thing.label}, frame {box.frame_index}", truth)
+            self.changes.store(f"amodal box on {obj.label}, frame {box.frame_index}", truth)
         if grown:
             self.changes.everything()
-        return thing.id
+        return obj.id
 
     def remove(self, object_id: int, frame_index: int) -> None:
         """Take the keyframe on a frame away. Raises PromptError where there is none."""
         with self.project.mutex:
-            thing = self.project.truth.object(object_id)
-            boxes = without_keyframe(thing.amodal_boxes, frame_index)
-            what = f"remove amodal box of {thing.label}, frame {frame_index}"
-            self.changes.edit(what, replace(thing, amodal_boxes=boxes))
+            obj = self.project.truth.object(object_id)
+            boxes = without_keyframe(obj.amodal_boxes, frame_index)
+            what = f"remove amodal box of {obj.label}, frame {frame_index}"
+            self.changes.edit(what, replace(obj, amodal_boxes=boxes))
 
     def end(self, object_id: int, frame_index: int) -> None:
         """No box from this frame on, until the next keyframe: the object is not there. Frames before keep theirs.
@@ -49,9 +49,9 @@ class AmodalBoxEdits:
         """
         require_frame(frame_index, len(self.project.clip))
         with self.project.mutex:
-            thing = self.project.truth.object(object_id)
-            what = f"no amodal box of {thing.label} from frame {frame_index} on"
-            self.changes.edit(what, replace(thing, amodal_boxes=ended(thing.amodal_boxes, frame_index)))
+            obj = self.project.truth.object(object_id)
+            what = f"no amodal box of {obj.label} from frame {frame_index} on"
+            self.changes.edit(what, replace(obj, amodal_boxes=ended(obj.amodal_boxes, frame_index)))
 
     def set_crop(self, rule: CropRule) -> None:
         """How boxes become crops from now on; masks made through other crops become stale."""

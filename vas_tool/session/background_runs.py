@@ -75,10 +75,10 @@ class BackgroundRuns:
         """
         self._require_idle()
         again = registry.stage_named(stage)
-        thing = self.project.truth.object(object_id)
+        obj = self.project.truth.object(object_id)
         if not staleness_of(self.project, object_id).made_by_others(again):
-            raise NothingToDo(f"nothing open of {thing.label} was made by another {stage} engine than the chosen one")
-        edit_id = self.changes.store(f"{stage} of {thing.label} again", None)
+            raise NothingToDo(f"nothing open of {obj.label} was made by another {stage} engine than the chosen one")
+        edit_id = self.changes.store(f"{stage} of {obj.label} again", None)
         request = Request((object_id,), (again,), again=True)
         return self._start(JobStatus("again", object_id, stage), lambda: self._planned(request), edit_id)
 
@@ -102,10 +102,10 @@ class BackgroundRuns:
         An engine whose answers do not depend on the seed gives one. Raises PromptError when there is no modal mask.
         """
         self._require_idle()
-        thing, wanted = self.project.truth.object(object_id), self.seeds_of(seeds)
+        obj, wanted = self.project.truth.object(object_id), self.seeds_of(seeds)
         if not self._completable(object_id):
-            raise PromptError(f"{thing.label} has no masks yet; click it and track it first")
-        edit_id = self.changes.store(f"hypotheses of {thing.label}, seeds {', '.join(map(str, wanted))}", None)
+            raise PromptError(f"{obj.label} has no masks yet; click it and track it first")
+        edit_id = self.changes.store(f"hypotheses of {obj.label}, seeds {', '.join(map(str, wanted))}", None)
         request = self._hypotheses(object_id, wanted)
         return self._start(JobStatus("hypotheses", object_id, "depth"), lambda: self._planned(request), edit_id)
 
@@ -119,17 +119,17 @@ class BackgroundRuns:
         Raises PromptError when no frame of the span has what was chosen.
         """
         self._require_idle()
-        thing = self.project.truth.object(object_id)
+        obj = self.project.truth.object(object_id)
         span = range(len(self.project.clip)) if frames is None else frames
         require_frame(span.start, len(self.project.clip))
         require_frame(span.stop - 1, len(self.project.clip))
         pick = Pick(span.start, span.stop - 1, recipe)
-        accepted = set(thing.accepted)
+        accepted = set(obj.accepted)
         now = snapshot_of(self.project, [object_id])
         if not choice(now, object_id, recipe, frames=span):
             raise PromptError(f"there is no hypothesis of {recipe.words} on these frames; make hypotheses first")
         where = f"frame {pick.first}" if pick.first == pick.last else f"frames {pick.first} to {pick.last}"
-        edit_id = self.changes.edit(f"{recipe.words} for {thing.label}, {where}", thing.picking(pick))
+        edit_id = self.changes.edit(f"{recipe.words} for {obj.label}, {where}", obj.picking(pick))
         laid = choice(now, object_id, recipe, frames=[f for f in span if f not in accepted])
         total = sum(len(run.kept) for run in laid)
         return self._start(JobStatus("pick", object_id, "chosen hypothesis", total=total), lambda: laid, edit_id)

@@ -52,9 +52,9 @@ class ChangeLog:
         """Note that the pictures of a frame changed."""
         self.add(frozenset({frame_index}))
 
-    def edit(self, what: str, thing: AnnotatedObject) -> int:
+    def edit(self, what: str, obj: AnnotatedObject) -> int:
         """Store one object as it is now, as one undoable edit; returns the edit's id."""
-        return self.store(what, self.project.truth.with_object(thing))
+        return self.store(what, self.project.truth.with_object(obj))
 
     def store(self, what: str, truth: Truth | None) -> int:
         """Store a truth (None: as it is) as one undoable edit, on disk when this returns; returns the edit's id."""

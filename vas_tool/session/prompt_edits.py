@@ -66,7 +66,7 @@ class PromptEdits:
             click.frame_index,
             f"{sign}click",
             object_id=object_id,
-            change=lambda thing: replace(thing, clicks=(*thing.clicks, click)),
+            change=lambda obj: replace(obj, clicks=(*obj.clicks, click)),
         )
 
     def box(self, box: Box, *, object_id: int | None = None) -> int:
@@ -75,39 +75,39 @@ class PromptEdits:
         box = replace(box, x0=max(0, box.x0), y0=max(0, box.y0), x1=min(width, box.x1), y1=min(height, box.y1))
         require_frame(box.frame_index, len(self.project.clip))
 
-        def change(thing: AnnotatedObject) -> AnnotatedObject:
-            others = tuple(b for b in thing.boxes if b.frame_index != box.frame_index)
-            return replace(thing, boxes=(*others, box))
+        def change(obj: AnnotatedObject) -> AnnotatedObject:
+            others = tuple(b for b in obj.boxes if b.frame_index != box.frame_index)
+            return replace(obj, boxes=(*others, box))
 
         return self._ask(box.frame_index, "box", object_id=object_id, change=change)
 
     def remove_click(self, object_id: int, index: int) -> None:
         """Take one click (by its position in the object's list) away; its mask follows."""
-        thing = self.project.truth.object(object_id)
-        if not 0 <= index < len(thing.clicks):
-            raise PromptError(f"{thing.label} has no click number {index}; reload the page")
-        frame_index = thing.clicks[index].frame_index
-        clicks = thing.clicks[:index] + thing.clicks[index + 1 :]
-        self._unask(frame_index, "remove click", thing=replace(thing, clicks=clicks))
+        obj = self.project.truth.object(object_id)
+        if not 0 <= index < len(obj.clicks):
+            raise PromptError(f"{obj.label} has no click number {index}; reload the page")
+        frame_index = obj.clicks[index].frame_index
+        clicks = obj.clicks[:index] + obj.clicks[index + 1 :]
+        self._unask(frame_index, "remove click", obj=replace(obj, clicks=clicks))
 
     def remove_box(self, object_id: int, frame_index: int) -> None:
         """Take the box on a frame away; its mask follows."""
-        thing = self.project.truth.object(object_id)
-        boxes = tuple(b for b in thing.boxes if b.frame_index != frame_index)
-        if boxes == thing.boxes:
-            raise PromptError(f"{thing.label} has no box on frame {frame_index}")
-        self._unask(frame_index, "remove box", thing=replace(thing, boxes=boxes))
+        obj = self.project.truth.object(object_id)
+        boxes = tuple(b for b in obj.boxes if b.frame_index != frame_index)
+        if boxes == obj.boxes:
+            raise PromptError(f"{obj.label} has no box on frame {frame_index}")
+        self._unask(frame_index, "remove box", obj=replace(obj, boxes=boxes))
 
     def stroke(self, stroke: Stroke, *, object_id: int | None = None) -> int:
         """Paint or erase on an object's mask (None: on a new object's); gives the object's id."""
         require_frame(stroke.frame_index, len(self.project.clip))
         verb = "brush" if stroke.adds else "eraser"
         with self.project.mutex:
-            thing = self.project.truth.object_or_new(object_id)
-            painted = replace(thing, strokes=(*thing.strokes, stroke)).accepting(stroke.frame_index, False)
-            self.changes.edit(f"{verb} on {thing.label}, frame {stroke.frame_index}", painted)
+            obj = self.project.truth.object_or_new(object_id)
+            painted = replace(obj, strokes=(*obj.strokes, stroke)).accepting(stroke.frame_index, False)
+            self.changes.edit(f"{verb} on {obj.label}, frame {stroke.frame_index}", painted)
         self.changes.frame(stroke.frame_index)
-        return thing.id
+        return obj.id
 
     def _ask(
         self,
@@ -119,25 +119,25 @@ class PromptEdits:
     ) -> int:
         """Store something said about a frame, answer it quickly, and refine the answer in the background."""
         with self.project.mutex:
-            thing = self.project.truth.object_or_new(object_id)
-            start = self._tracked_start(thing, frame_index)
-            asked = change(thing).accepting(frame_index, False)
+            obj = self.project.truth.object_or_new(object_id)
+            start = self._tracked_start(obj, frame_index)
+            asked = change(obj).accepting(frame_index, False)
             if start is not None:
                 asked = replace(asked, given=tuple(sorted({*asked.given, frame_index})))
-            edit_id = self.changes.edit(f"{what} on {thing.label}, frame {frame_index}", asked)
+            edit_id = self.changes.edit(f"{what} on {obj.label}, frame {frame_index}", asked)
             if start is not None:
                 with self.project.under(edit_id):
-                    self.project.layers(thing.id).given.put(frame_index, *start)
-        self._answer(thing.id, frame_index, edit_id=edit_id)
-        return thing.id
+                    self.project.layers(obj.id).given.put(frame_index, *start)
+        self._answer(obj.id, frame_index, edit_id=edit_id)
+        return obj.id
 
-    def _tracked_start(self, thing: AnnotatedObject, frame_index: int) -> tuple[Any, Stamp] | None:
+    def _tracked_start(self, obj: AnnotatedObject, frame_index: int) -> tuple[Any, Stamp] | None:
         """A tracked mask that a first click on its frame is about to correct: it becomes the starting point."""
-        if frame_index in asked_on(thing) or frame_index in thing.given:
+        if frame_index in asked_on(obj) or frame_index in obj.given:
             return None
-        if not any(o.id == thing.id for o in self.project.truth.objects):
+        if not any(o.id == obj.id for o in self.project.truth.objects):
             return None
-        modal = self.project.layers(thing.id).modal
+        modal = self.project.layers(obj.id).modal
         stamp = modal.stamp(frame_index)
         with suppress(ProjectDamaged):  # it counts as absent from now on
             return None if stamp is None else (modal[frame_index], stamp)
@@ -174,24 +174,24 @@ class PromptEdits:
         finally:
             self._answering.discard(me)
 
-    def _unask(self, frame_index: int, what: str, *, thing: AnnotatedObject) -> None:
+    def _unask(self, frame_index: int, what: str, *, obj: AnnotatedObject) -> None:
         """Store that something said about a frame was taken back; answer what remains, or drop the mask."""
         with self.project.mutex:
-            thing = thing.accepting(frame_index, False)
-            layers = self.project.layers(thing.id)
-            remains = frame_index in asked_on(thing)
-            start = layers.given.stamp(frame_index) if frame_index in thing.given else None
+            obj = obj.accepting(frame_index, False)
+            layers = self.project.layers(obj.id)
+            remains = frame_index in asked_on(obj)
+            start = layers.given.stamp(frame_index) if frame_index in obj.given else None
             was_tracked = start is not None and start.engine != "given"
             if not remains and was_tracked:
-                thing = replace(thing, given=tuple(f for f in thing.given if f != frame_index))
-            edit_id = self.changes.edit(f"{what} on {thing.label}, frame {frame_index}", thing)
+                obj = replace(obj, given=tuple(f for f in obj.given if f != frame_index))
+            edit_id = self.changes.edit(f"{what} on {obj.label}, frame {frame_index}", obj)
             with self.project.under(edit_id):
                 if not remains and was_tracked and start is not None:
                     layers.modal.put(frame_index, layers.given[frame_index], start)
                 elif not remains and frame_index in layers.modal:
                     del layers.modal[frame_index]
         if remains:
-            self._answer(thing.id, frame_index, edit_id=edit_id)
+            self._answer(obj.id, frame_index, edit_id=edit_id)
         self.changes.frame(frame_index)
 
     def _answer_what_was_asked(self) -> None:
@@ -202,12 +202,12 @@ class PromptEdits:
         edit_id = self.project.last_edit_id
         if edit_id is None or self.project.cannot_write:
             return
-        for thing in self.project.truth.objects:
-            for frame_index in asked_on(thing) - set(self.project.layers(thing.id).modal):
+        for obj in self.project.truth.objects:
+            for frame_index in asked_on(obj) - set(self.project.layers(obj.id).modal):
                 try:
-                    self._answer(thing.id, frame_index, edit_id=edit_id)
+                    self._answer(obj.id, frame_index, edit_id=edit_id)
                 except Exception:
-                    logger.exception("no mask for what was said of %s on frame %d", thing.label, frame_index)
+                    logger.exception("no mask for what was said of %s on frame %d", obj.label, frame_index)
 
     def _require_inside(self, frame_index: int, x: float, y: float) -> None:
         require_frame(frame_index, len(self.project.clip))

@@ -85,32 +85,32 @@ class Session:
     def new_object(self, label: str | None = None) -> int:
         """An object with nothing said about it yet; gives its id."""
         with self.project.mutex:
-            thing = self.project.truth.new_object(label)
-            self.changes.edit(f"new {thing.label}", thing)
-        return thing.id
+            obj = self.project.truth.new_object(label)
+            self.changes.edit(f"new {obj.label}", obj)
+        return obj.id
 
     def rename(self, object_id: int, label: str) -> None:
         """Give an object another category name. Raises PromptError when it is blank."""
         label = label.strip()
         if not label:
             raise PromptError("a label needs at least one letter")
-        thing = self.project.truth.object(object_id)
-        self.changes.edit(f"rename {thing.label} to {label}", replace(thing, label=label))
+        obj = self.project.truth.object(object_id)
+        self.changes.edit(f"rename {obj.label} to {label}", replace(obj, label=label))
 
     def delete_object(self, object_id: int) -> None:
         """Take an object out of the project; undo brings it back with all its masks."""
-        thing = self.project.truth.object(object_id)
-        self.changes.store(f"delete {thing.label}", self.project.truth.without_object(object_id))
+        obj = self.project.truth.object(object_id)
+        self.changes.store(f"delete {obj.label}", self.project.truth.without_object(object_id))
         self.changes.everything()
 
     def accept(self, object_id: int, frame_index: int, *, accepted: bool = True) -> None:
         """Accept what an object shows on a frame: no engine replaces it from now on. Or take that back."""
         require_frame(frame_index, len(self.project.clip))
-        thing = self.project.truth.object(object_id)
+        obj = self.project.truth.object(object_id)
         if accepted and frame_index not in self.project.modal(object_id):
-            raise PromptError(f"{thing.label} has no mask on frame {frame_index} to accept; click it or track it first")
+            raise PromptError(f"{obj.label} has no mask on frame {frame_index} to accept; click it or track it first")
         verb = "accept" if accepted else "reopen"
-        self.changes.edit(f"{verb} {thing.label}, frame {frame_index}", thing.accepting(frame_index, accepted))
+        self.changes.edit(f"{verb} {obj.label}, frame {frame_index}", obj.accepting(frame_index, accepted))
 
     def mark(self, object_id: int, frame_index: int, *, needs_work: bool = True) -> None:
         """Mark a frame of an object for later: it needs work, with or without a mask. Or take that back.
@@ -118,17 +118,17 @@ class Session:
         It is then not accepted, so engines may replace what is there; ``next_look`` goes there.
         """
         require_frame(frame_index, len(self.project.clip))
-        thing = self.project.truth.object(object_id)
+        obj = self.project.truth.object(object_id)
         verb = "mark" if needs_work else "unmark"
-        what = f"{verb} {thing.label}, frame {frame_index}, as needing work"
-        self.changes.edit(what, thing.marking(frame_index, needs_work))
+        what = f"{verb} {obj.label}, frame {frame_index}, as needing work"
+        self.changes.edit(what, obj.marking(frame_index, needs_work))
 
     def accept_all(self, object_id: int) -> int:
         """Accept every frame that has a mask and needs no look; gives how many that were."""
-        thing = self.project.truth.object(object_id)
+        obj = self.project.truth.object(object_id)
         doubtful = set(needs_look(self.project, object_id))
         fine = {f for f in self.project.modal(object_id) if f not in doubtful}
-        self.changes.edit(f"accept {counted(len(fine), 'frame')} of {thing.label}", thing.accepting_all(fine))
+        self.changes.edit(f"accept {counted(len(fine), 'frame')} of {obj.label}", obj.accepting_all(fine))
         return len(fine)
 
     def next_look(self, frame_index: int, *, object_id: int | None = None) -> tuple[int, int, str] | None:
@@ -215,9 +215,9 @@ class Session:
             self._measurer.put("measure", self._measure)
 
     def _measure(self) -> None:
-        for thing in self.project.truth.objects:
+        for obj in self.project.truth.objects:
             with suppress(VasToolError):  # deleted meanwhile
-                self.project.amodal(thing.id).hidden_areas()
+                self.project.amodal(obj.id).hidden_areas()
             self.changes.add(frozenset())
 
     # --- undo -----------------------------------------------------------------------------------------------------

@@ -60,9 +60,9 @@ class World:
         shown = [opencv.warp_affine(m, p[:2], (SIDE, SIDE), **borders) for m, p in zip(masks, self.poses, strict=True)]
         return np.stack(shown).astype(np.float32)
 
-    def thing(self, thing: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    def obj(self, obj: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Return the bool masks of an object in the camera's picture."""
-        return self.seen(thing.astype(np.float32)) > 0.5
+        return self.seen(obj.astype(np.float32)) > 0.5
 
 
 def _poses(random: Random) -> Poses:

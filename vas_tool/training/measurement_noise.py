@@ -34,14 +34,14 @@ class DepthNoise:
         """Return random noise for one clip."""
         return cls(random.uniform(0.01, 0.05), random.uniform(0.3, 1.5), _ground(random))
 
-    def nearness(self, seen: Soft, things: tuple[list[Layer], list[Layer]], random: Random) -> Soft:
+    def nearness(self, seen: Soft, objects: tuple[list[Layer], list[Layer]], random: Random) -> Soft:
         """Return (h, w) the nearness: 0.5 at the object, more in front, with the soft borders and noise of estimated
         depth.
 
         ``things`` holds the farther and the nearer objects of this frame.
         """
         depth = np.repeat(self.ground[:, None], SIDE, axis=1)
-        behind, front = things
+        behind, front = objects
         for height, layer in behind:
             depth[layer] = height
         depth[seen > 0.5] = 0.0

@@ -48,24 +48,24 @@ def nearer(random: Random, world: World) -> list[SceneObject]:
 
 def _occluder(random: Random, world: World) -> SceneObject:
     shapes: list[Shape] = [_bar, _bar, _fence, _ellipses, _leaves, _wide, _wide, _edge, _other]
-    return _thing(random, world, shapes, heights=NEARER)
+    return _obj(random, world, shapes, heights=NEARER)
 
 
 def farther(random: Random, world: World) -> list[SceneObject]:
     """Return the objects behind, the farthest first; none in a third of the clips."""
     count = random.integers(1, MOST_FARTHER + 1) * (random.random() > 1 / 3)
     shapes: list[Shape] = [_bar, _fence, _ellipses, _leaves, _wide, _edge, _other]
-    return _by_height(_thing(random, world, shapes, heights=FARTHER) for _ in range(count))
+    return _by_height(_obj(random, world, shapes, heights=FARTHER) for _ in range(count))
 
 
-def _by_height(things: Iterable[SceneObject]) -> list[SceneObject]:
-    return sorted(things, key=lambda thing: thing.height)
+def _by_height(objects: Iterable[SceneObject]) -> list[SceneObject]:
+    return sorted(objects, key=lambda obj: obj.height)
 
 
-def _thing(random: Random, world: World, shapes: list[Shape], *, heights: tuple[float, float]) -> SceneObject:
+def _obj(random: Random, world: World, shapes: list[Shape], *, heights: tuple[float, float]) -> SceneObject:
     height, shape = random.uniform(*heights), shapes[random.integers(len(shapes))]
     way = _standing(random, world.passing(height)) if random.random() < STANDS else _going(random)
-    return SceneObject(height, world.thing(shape(random, way)))
+    return SceneObject(height, world.obj(shape(random, way)))
 
 
 def _standing(random: Random, passing: Way) -> Way:

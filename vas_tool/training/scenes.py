@@ -131,14 +131,14 @@ class _Drawn:
     world: World
     truth: Masks
     seen: Masks
-    things: tuple[list[SceneObject], list[SceneObject]]
+    objects: tuple[list[SceneObject], list[SceneObject]]
     """Farther, the farthest first, and nearer."""
     beyond: Covered
     """The pixels beyond the frame."""
 
 
-def _covered(things: list[SceneObject]) -> Covered:
-    return np.asarray(np.logical_or.reduce([thing.covered for thing in things]))
+def _covered(objects: list[SceneObject]) -> Covered:
+    return np.asarray(np.logical_or.reduce([obj.covered for obj in objects]))
 
 
 def _fits(truth: Masks, seen: Masks) -> bool:
@@ -149,7 +149,7 @@ def _fits(truth: Masks, seen: Masks) -> bool:
 
 def _views(clip: _Drawn, random: Random) -> DrawnViews:
     trusted = bool(random.random() > UNTRUSTED)
-    behind, front = clip.things
+    behind, front = clip.objects
     look = DepthNoise.drawn(random)
     nearness = np.stack(
         [look.nearness(clip.seen[i], (_layers(behind, i), _layers(front, i)), random) for i in range(NUM_FRAMES)]
@@ -159,8 +159,8 @@ def _views(clip: _Drawn, random: Random) -> DrawnViews:
     return DrawnViews(clip.truth, outlines, nearness, poses, trusted, (~clip.beyond).astype(np.float32))
 
 
-def _layers(things: list[SceneObject], frame_index: int) -> list[Layer]:
-    return [(thing.height, thing.covered[frame_index]) for thing in things]
+def _layers(objects: list[SceneObject], frame_index: int) -> list[Layer]:
+    return [(obj.height, obj.covered[frame_index]) for obj in objects]
 
 
 def _frame_edge(random: Random) -> Covered:

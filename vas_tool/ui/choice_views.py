@@ -54,12 +54,12 @@ def hypotheses_view(session: Session, object_id: int, frame_index: int) -> Json:
     """
     project = session.project
     require_frame(frame_index, len(project.clip))
-    thing = project.truth.object(object_id)
+    obj = project.truth.object(object_id)
     with project.mutex:
         staleness, layers, pick = (
             staleness_of(project, object_id),
             project.layers(object_id),
-            thing.pick_on(frame_index),
+            obj.pick_on(frame_index),
         )
         stamps = staleness.stamps.hypotheses_on(frame_index)
         masks = {seed: _mask(layers.hypothesis(seed), frame_index) for seed in stamps}
@@ -97,6 +97,6 @@ def cost_view(session: Session, object_id: int | None, count: int | None) -> Jso
             return {"words": in_words(session.runs.hypotheses_cost(object_id, count))}
         return {"words": in_words(session.runs.completion_cost(object_id))}
     except (PromptError, KeyError):
-        if object_id is None or object_id in {thing.id for thing in session.project.truth.objects}:
+        if object_id is None or object_id in {obj.id for obj in session.project.truth.objects}:
             raise
         return {"words": ""}

@@ -47,7 +47,7 @@ def state_view(session: Session, since: int | None, *, hurried: bool = False) ->
             "project": _project_view(session),
             "ledger": None if since is not None else [[r.source_index, r.pts_seconds] for r in project.ledger],
             "place": session.place,
-            "objects": [_object_view(session, thing, until=until) for thing in project.truth.objects],
+            "objects": [_object_view(session, obj, until=until) for obj in project.truth.objects],
             "undo": project.undo_label,
             "redo": project.redo_label,
             "saved": {"what": session.changes.saved.what, "at": session.changes.saved.at_seconds},
@@ -111,25 +111,25 @@ def _model_wh(session: Session) -> SizeWH | None:
         return None
 
 
-def _object_view(session: Session, thing: AnnotatedObject, *, until: float) -> Json:
-    review = review_of(session.project, thing.id, until=until)
+def _object_view(session: Session, obj: AnnotatedObject, *, until: float) -> Json:
+    review = review_of(session.project, obj.id, until=until)
     if review.estimates:
         session.measure_soon()
     return {
-        "id": thing.id,
-        "label": thing.label,
-        "clicks": [asdict(click) for click in thing.clicks],
-        "boxes": [asdict(box) for box in thing.boxes],
-        "strokes": [[s.frame_index, s.layer] for s in thing.strokes],
-        "amodal_boxes": [asdict(box) for box in thing.amodal_boxes],
-        "agreement": box_agreements(session.project, thing.id),
-        "work_seconds": round(session.clock.seconds.get(thing.id, 0.0)),
+        "id": obj.id,
+        "label": obj.label,
+        "clicks": [asdict(click) for click in obj.clicks],
+        "boxes": [asdict(box) for box in obj.boxes],
+        "strokes": [[s.frame_index, s.layer] for s in obj.strokes],
+        "amodal_boxes": [asdict(box) for box in obj.amodal_boxes],
+        "agreement": box_agreements(session.project, obj.id),
+        "work_seconds": round(session.clock.seconds.get(obj.id, 0.0)),
         "frames": bytes(review.states).hex(),
-        "needs_work": thing.needs_work,
+        "needs_work": obj.needs_work,
         "gains": review.gains,
         "others": review.others,
         "differ": review.differ.hex(),
-        "picks": [pick_json(pick) for pick in thing.picks],
+        "picks": [pick_json(pick) for pick in obj.picks],
     }
 
 
@@ -176,11 +176,11 @@ def masks_view(session: Session, frame_index: int) -> Json:
     project = session.project
     require_frame(frame_index, len(project.clip))
     objects = {}
-    for thing in project.truth.objects:
-        amodal, beside = project.amodal(thing.id), project.layers(thing.id).uncropped
+    for obj in project.truth.objects:
+        amodal, beside = project.amodal(obj.id), project.layers(obj.id).uncropped
         modal, whole, uncropped = (_runs(masks, frame_index) for masks in (amodal.modal, amodal, beside))
         if modal is not None or whole is not None:
-            objects[str(thing.id)] = {"modal": modal or [], "amodal": whole, "uncropped": uncropped}
+            objects[str(obj.id)] = {"modal": modal or [], "amodal": whole, "uncropped": uncropped}
     return {"frame": frame_index, "objects": objects}
 
 

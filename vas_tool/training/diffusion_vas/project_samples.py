@@ -69,9 +69,9 @@ class ProjectSamples:
         digest = hashlib.blake2b(digest_size=8)
         for index, window in enumerate(self.windows):
             layers = window.project.layers(window.object_id)
-            thing = window.project.truth.object(window.object_id)
-            stamps = [(layers.modal_stamp(thing, f), layers.amodal_stamp(thing, f)) for f in window.frames]
-            said = (self.name(index), self.video(index), stamps, thing.amodal_boxes, sorted(window.accepted))
+            obj = window.project.truth.object(window.object_id)
+            stamps = [(layers.modal_stamp(obj, f), layers.amodal_stamp(obj, f)) for f in window.frames]
+            said = (self.name(index), self.video(index), stamps, obj.amodal_boxes, sorted(window.accepted))
             digest.update(repr(said).encode())
         return digest.hexdigest()
 
@@ -105,14 +105,14 @@ class ProjectSamples:
 
 def windows_of(project: Project, recipe: Recipe) -> Iterator[Window]:
     """As early as they can begin, none overlapping another; on no frame is either mask empty."""
-    for thing in project.truth.objects:
-        modal, amodal = project.modal(thing.id), project.amodal(thing.id)
-        accepted = frozenset(thing.accepted)
+    for obj in project.truth.objects:
+        modal, amodal = project.modal(obj.id), project.amodal(obj.id)
+        accepted = frozenset(obj.accepted)
         wanted = {f for f in amodal if f in modal and (f in accepted or recipe.pseudo_weight > 0)}
         plan = None
-        if drawn(thing.amodal_boxes):
+        if drawn(obj.amodal_boxes):
             plan = plan_crops(
-                thing.amodal_boxes,
+                obj.amodal_boxes,
                 rule=project.truth.crop,
                 frame_wh=project.clip.size_wh,
                 size_wh=recipe.size_hw[::-1],
@@ -123,7 +123,7 @@ def windows_of(project: Project, recipe: Recipe) -> Iterator[Window]:
             row = [*row, f] if usable else []
             if len(row) == recipe.num_frames:
                 boxed = plan if plan is not None and all(f in plan.boxes for f in row) else None
-                yield Window(project, thing.id, range(row[0], row[-1] + 1), accepted & {*row}, boxed)
+                yield Window(project, obj.id, range(row[0], row[-1] + 1), accepted & {*row}, boxed)
                 row = []
 
 

@@ -43,17 +43,17 @@ class KittiSamples:
     @property
     def names(self) -> Sequence[str]:
         """``video-object`` of each sample. Raises FormatError when the labels do not read."""
-        return [f"{video}-{thing}" for video, thing in self._objects]
+        return [f"{video}-{obj}" for video, obj in self._objects]
 
     def __len__(self) -> int:
         return len(self._objects)
 
     def sample(self, index: int, random: np.random.RandomState) -> Sample:
         """See ``SampleSource``. The numbers of an object's frames must be consecutive."""
-        video, thing = self._objects[index]
-        name = f"{video}-{thing}"
+        video, obj = self._objects[index]
+        name = f"{video}-{obj}"
         try:
-            seen, whole = self._seen[video][thing], self._whole[video][thing]
+            seen, whole = self._seen[video][obj], self._whole[video][obj]
             times = sorted(int(t) for t in seen)
             if times != list(range(times[0], times[0] + len(times))):
                 raise FormatError(f"{name}: its frames are not consecutive ({times[:4]} ...)")
@@ -71,7 +71,7 @@ class KittiSamples:
 
     @cached_property
     def _objects(self) -> list[tuple[Any, Any]]:
-        return [(video, thing) for video, things in self._seen.items() for thing in things]
+        return [(video, obj) for video, objects in self._seen.items() for obj in objects]
 
     @cached_property
     def _seen(self) -> Mapping[Any, Any]:
@@ -88,7 +88,7 @@ class KittiSamples:
 
 def _loaded(path: Path) -> Mapping[Any, Any]:
     data = load_plain(path)
-    if not isinstance(data, Mapping) or not all(isinstance(things, Mapping) for things in data.values()):
+    if not isinstance(data, Mapping) or not all(isinstance(objects, Mapping) for objects in data.values()):
         raise FormatError(f"{path} must hold {{video: {{object: ...}}}}")
     return data
 

@@ -74,20 +74,20 @@ def write_made_movi(
         for number in range(count):
             video = f"{split}{number:04d}"
             random = np.random.default_rng([seed, stream, number])
-            things = _things(random)
-            seen = _write_video(root / split / video, things, _looks(random, num_frames), side=side)
-            names += [f"{video}-{thing}" for thing in seen]
+            objects = _objects(random)
+            seen = _write_video(root / split / video, objects, _looks(random, num_frames), side=side)
+            names += [f"{video}-{obj}" for obj in seen]
         np.save(root / split / "instance_list.npy", np.array(names))
 
 
-def _things(random: np.random.Generator) -> list[SceneObject]:
-    things = list[SceneObject]()
+def _objects(random: np.random.Generator) -> list[SceneObject]:
+    objects = list[SceneObject]()
     for _ in range(int(random.integers(3, 5))):
         half = random.uniform(0.5, 1.1, 3)
         middle = random.uniform(-1.8, 1.8, 2)
         angle, colour = float(random.uniform(0, np.pi)), random.uniform(0.15, 0.95, 3)
-        things.append(SceneObject(bool(random.random() < 0.5), middle, half, angle, colour))
-    return things
+        objects.append(SceneObject(bool(random.random() < 0.5), middle, half, angle, colour))
+    return objects
 
 
 def _looks(random: np.random.Generator, count: int) -> list[Look]:
@@ -98,27 +98,27 @@ def _looks(random: np.random.Generator, count: int) -> list[Look]:
     return [Look.at(place, np.array([0, 0, 0.6])) for place in places]
 
 
-def depths_of(thing: SceneObject, look: Look, side: int) -> tuple[Doubles, Doubles]:
+def depths_of(obj: SceneObject, look: Look, side: int) -> tuple[Doubles, Doubles]:
     """(side, side) distance along the view, ``FAR`` where a ray misses; (side, side, 3) outward normals, local."""
-    cos, sin = np.cos(thing.angle), np.sin(thing.angle)
+    cos, sin = np.cos(obj.angle), np.sin(obj.angle)
     turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
-    origin = turn @ (look.position - [*thing.middle, thing.half[2]])
+    origin = turn @ (look.position - [*obj.middle, obj.half[2]])
     rays = look.rays(side) @ turn.T
-    return _round_depths(thing, origin, rays) if thing.round else _box_depths(thing, origin, rays)
+    return _round_depths(obj, origin, rays) if obj.round else _box_depths(obj, origin, rays)
 
 
-def _box_depths(thing: SceneObject, origin: Doubles, rays: Doubles) -> tuple[Doubles, Doubles]:
+def _box_depths(obj: SceneObject, origin: Doubles, rays: Doubles) -> tuple[Doubles, Doubles]:
     with np.errstate(divide="ignore"):
-        first, second = (-thing.half - origin) / rays, (thing.half - origin) / rays
+        first, second = (-obj.half - origin) / rays, (obj.half - origin) / rays
     near, far = np.minimum(first, second), np.maximum(first, second)
     axis, entered, left = near.argmax(-1), near.max(-1), far.min(-1)
     normals = np.eye(3)[axis] * -np.sign(np.take_along_axis(rays, axis[..., None], -1))
     return np.where((entered < left) & (left > 0), entered, FAR), normals
 
 
-def _round_depths(thing: SceneObject, origin: Doubles, rays: Doubles) -> tuple[Doubles, Doubles]:
+def _round_depths(obj: SceneObject, origin: Doubles, rays: Doubles) -> tuple[Doubles, Doubles]:
     """The side of a cylinder, then its lid."""
-    radius, half = thing.half[0], thing.half[2]
+    radius, half = obj.half[0], obj.half[2]
     a = (rays[..., :2] ** 2).sum(-1)
     b = (rays[..., :2] * origin[:2]).sum(-1)
     inside = b**2 - a * ((origin[:2] ** 2).sum() - radius**2)
@@ -133,16 +133,16 @@ def _round_depths(thing: SceneObject, origin: Doubles, rays: Doubles) -> tuple[D
     return np.minimum(sides, tops), normals
 
 
-def _write_video(folder: Path, things: Sequence[SceneObject], looks: Sequence[Look], *, side: int) -> list[int]:
+def _write_video(folder: Path, objects: Sequence[SceneObject], looks: Sequence[Look], *, side: int) -> list[int]:
     """Gives the things of which something is seen on some frame."""
     folder.mkdir(parents=True, exist_ok=True)
-    instances: list[dict[str, Any]] = [{"bboxes_3d": [], "bboxes": [], "bbox_frames": []} for _ in things]
+    instances: list[dict[str, Any]] = [{"bboxes_3d": [], "bboxes": [], "bbox_frames": []} for _ in objects]
     for t, look in enumerate(looks):
-        found = [depths_of(thing, look, side) for thing in things]
+        found = [depths_of(obj, look, side) for obj in objects]
         depths = np.stack([depth for depth, _ in found])
         ids = np.where(depths.min(0) < FAR, depths.argmin(0) + 1, 0).astype(np.uint8)
         Image.fromarray(ids).save(folder / f"segmentation_full_{t:05d}.png")
-        Image.fromarray(_picture(things, [n for _, n in found], ids)).save(folder / f"rgba_full_{t:05d}.png")
+        Image.fromarray(_picture(objects, [n for _, n in found], ids)).save(folder / f"rgba_full_{t:05d}.png")
         for number, depth in enumerate(depths):
             amodal = ((depth < FAR) * (number + 1)).astype(np.uint8)
             Image.fromarray(amodal).save(folder / f"segmentation_{number}_{t:05d}.png")
@@ -166,12 +166,12 @@ def _note_box(instance: dict[str, Any], modal: npt.NDArray[np.bool_], t: int) ->
 
 
 def _picture(
-    things: Sequence[SceneObject], normals: Sequence[Doubles], ids: npt.NDArray[np.uint8]
+    objects: Sequence[SceneObject], normals: Sequence[Doubles], ids: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:
     """(side, side, 4): each thing in its colour, lighter where it faces the light; a grey floor."""
     light = np.array([0.3, 0.5, 0.8])
     picture = np.full((*ids.shape, 3), 0.55)
-    for number, (thing, normal) in enumerate(zip(things, normals, strict=True)):
+    for number, (obj, normal) in enumerate(zip(objects, normals, strict=True)):
         shade = 0.45 + 0.55 * np.clip(normal @ light, 0, 1)
-        picture = np.where((ids == number + 1)[..., None], thing.colour * shade[..., None], picture)
+        picture = np.where((ids == number + 1)[..., None], obj.colour * shade[..., None], picture)
     return np.dstack([(picture * 255).round().astype(np.uint8), np.full(ids.shape, 255, np.uint8)])

@@ -82,10 +82,10 @@ class _Seen(NamedTuple):
         return cls(int(instance["bbox_frames"][position]), instance["bboxes"][position])
 
 
-def _object_frame(folder: Path, thing: int, seen: _Seen) -> ObjectFrame:
+def _object_frame(folder: Path, obj: int, seen: _Seen) -> ObjectFrame:
     t = seen.frame_index
-    modal = ImageMask(folder / f"segmentation_full_{t:05d}.png", value=thing + 1).read()
-    amodal = ImageMask(folder / f"segmentation_{thing}_{t:05d}.png", value=thing + 1).read()
+    modal = ImageMask(folder / f"segmentation_full_{t:05d}.png", value=obj + 1).read()
+    amodal = ImageMask(folder / f"segmentation_{obj}_{t:05d}.png", value=obj + 1).read()
     height, width = modal.shape
     frame = read_frame(folder / f"rgba_full_{t:05d}.png", (width, height))
     top, left, bottom, right = seen.box
