@@ -175,6 +175,7 @@ def test_the_command(
         (tmp_path / "out" / name / folder / "truth").rename(tmp_path / "mine" / name / folder)
     capsys.readouterr()
     files = ["--json", str(tmp_path / "f.json"), "--figures", str(tmp_path / "f.csv"), str(tmp_path / "f.tex")]
+    files += ["--report", str(tmp_path / "f.html")]
     more = ["--engine", "builtin", "--printed", "--answers", str(tmp_path / "mine")]
     assert main([*sets, *more, *files]) == 0
     out = capsys.readouterr().out
@@ -187,6 +188,7 @@ def test_the_command(
         63.12
     )
     assert "builtin" in json.loads((tmp_path / "f-movi.json").read_text())["tables"]["strict"]
+    assert "Worst frames of builtin" in (tmp_path / "f-tao-amodal.html").read_text()
     assert main(["bench", "--sets", "movi", "--masks", str(tmp_path)]) == 1
 
 

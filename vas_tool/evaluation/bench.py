@@ -148,7 +148,9 @@ def _run(case: OcclusionCase, methods: dict[str, Method], kept: _Kept, *, depth:
         truth, seen = RleMask.from_mask(case.amodal[i]), RleMask.from_mask(case.canvas.to_canvas(modal))
         level = level_of(area(case.hidden(i)) / max(1, area(case.amodal[i])))
         frames.append(TruthFrame(_key(case, i), seen, truth, image=_key(case, i), level=level))
-        _, coded = cv2.imencode(".jpg", case.clip[i][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        _, coded = cv2.imencode(
+            ".jpg", case.canvas.to_canvas(case.clip[i])[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        )
         kept.pictures[_key(case, i)] = coded.tobytes()
     kept.clips.append(TruthClip(case.name, case.occluder, tuple(frames)))
 
