@@ -55,7 +55,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
 
 def _mean_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     for row, cells in comparison.tables["change"].items():
-        for measure, cell in cells.items():
+        for measure, cell in ((m, c) for m, c in cells.items() if c.num_frames):
             own = [c.gain > 0 for c in comparison.changes if (c.row, c.measure) == (row, measure)]
             old, new = (comparison.tables[when][row][measure].mean for when in ("before", "after"))
             counts = (str(n) for n in (cell.num_frames, sum(own), len(own) - sum(own)))
