@@ -42,7 +42,7 @@ OnFrame = Callable[[int], None]
 
 
 def ignore_frame(frame_index: int) -> None:
-    """For callers who do not follow along."""
+    """Do nothing: the default for callers who do not follow a run."""
 
 
 def run(
@@ -56,7 +56,7 @@ def run(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Layers:
-    """Everything for one object, held in memory; for clips that fit there (``session`` works on a project folder).
+    """Run the stages for one object of a clip that fits in memory (``session`` works on a project folder).
 
     ``engines`` names an engine for a stage (default: the best that is present), ``settings`` holds what is set of its
     parameters. ``prompts.masks`` may hold the modal masks of every frame, then leave ``segment`` out of ``stages`` or
@@ -96,7 +96,7 @@ def execute(plan: Plan, store: Store, *, on_frame: OnFrame = ignore_frame, progr
 def _segment(
     run: StageRun, store: Store, loaded: LoadedEngine[Segmenter], *, progress: Progress
 ) -> Iterator[tuple[int, TrackedFrame]]:
-    """1. Clicks, boxes and given masks -> modal masks: on their own frames, then tracked away from them."""
+    """Stage 1: modal masks from clicks, boxes and given masks, first on their own frames, then tracked from there."""
     for done, frame_index in enumerate(run.asked):
         if run.spans:
             progress(done, len(run.asked), "clicked frames")
@@ -120,7 +120,7 @@ def _segment(
 def _depth(
     run: StageRun, store: Store, loaded: LoadedEngine[DepthEstimator], *, progress: Progress
 ) -> Iterator[tuple[int, Depth]]:
-    """2. Frames -> relative depth."""
+    """Stage 2: relative depth of the frames."""
     settings = store.settings(run)
     for span in run.spans:
         yield from depth_maps(store.clip, span, estimator=loaded, settings=settings, progress=progress)
@@ -129,7 +129,7 @@ def _depth(
 def _amodal(
     run: StageRun, store: Store, loaded: LoadedEngine[AmodalCompleter], *, progress: Progress
 ) -> Iterator[tuple[int, Any]]:
-    """3. Modal masks and depth -> amodal masks on the canvas: one a frame, or one a seed (hypotheses)."""
+    """Stage 3: amodal masks on the canvas from modal masks and depth: one per frame, or one per seed (hypotheses)."""
     for span in run.spans:
         work, crops = store.amodal_work(run, span)
         if run.layer == "hypotheses":
@@ -141,7 +141,7 @@ def _amodal(
 def _content(
     run: StageRun, store: Store, loaded: LoadedEngine[ContentCompleter], *, progress: Progress
 ) -> Iterator[tuple[int, Content]]:
-    """4. The object's colours on the amodal masks."""
+    """Stage 4: the object's colours on the amodal masks."""
     for span in run.spans:
         yield from content_pictures(store.content_work(run, span), completer=loaded, progress=progress)
 
@@ -159,7 +159,7 @@ ANSWERS: Mapping[Stage, Callable[..., Iterator[tuple[int, Any]]]] = {
 
 
 def answered(engine: Segmenter, clip: Clip, frame_index: int, *, prompts: Prompts, quick: bool = False) -> TrackedFrame:
-    """Stage 1 on one frame that carries clicks, a box or a mask; ``quick``: as ``Segmenter.segment`` says."""
+    """Run stage 1 on one frame that has clicks, a box or a mask. For ``quick`` see ``Segmenter.segment``."""
     if isinstance(engine, SelfRating):
         return engine.rated(clip, frame_index, prompts, quick=quick)
     return TrackedFrame(frame_index, engine.segment(clip, frame_index, prompts, quick=quick), certainty=1.0)
@@ -187,7 +187,7 @@ def depth_maps(
     settings: Settings = NO_SETTINGS,
     progress: Progress = silent,
 ) -> Iterator[tuple[int, Depth]]:
-    """Stage 2: (frame_index, (H, W) float32 in 0..1, 1 = nearest)."""
+    """Run stage 2; gives (frame_index, (H, W) float32 in 0..1, 1 = nearest)."""
     checked = registry.checked_settings(estimator.spec, settings)
     return locked(estimator, estimator.engine.estimate(clip, frame_indices, settings=checked, progress=progress))
 
@@ -200,7 +200,7 @@ def amodal_masks(
     progress: Progress = silent,
     united: bool = True,
 ) -> Iterator[tuple[int, Mask]]:
-    """Stage 3: (frame_index, (canvas H, W) bool).
+    """Run stage 3; gives (frame_index, (canvas H, W) bool).
 
     With ``crops`` the engine looks through crops around the object's amodal boxes, and only frames with a box are
     answered. What is seen belongs to the whole object: every answer is united with the modal mask (Diffusion-VAS
@@ -221,9 +221,9 @@ def amodal_hypotheses(
     crops: CropPlan | None = None,
     progress: Progress = silent,
 ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
-    """Stage 3 for several seeds (``work.seed`` is not looked at): (frame_index, one (canvas H, W) bool a seed).
+    """Run stage 3 for several seeds (``work.seed`` is ignored); gives (frame_index, one (canvas H, W) bool per seed).
 
-    In one run where the engine can, else in one run a seed, all of which go forward together frame by frame.
+    That is one run where the engine can; else there is one run per seed, and all go forward together frame by frame.
     ``crops``: see ``amodal_masks``. Raises PromptError when there is no seed, or one twice.
     """
     if not seeds or len(set(seeds)) < len(seeds):
@@ -246,7 +246,7 @@ def amodal_hypotheses(
 
 
 def _shared(progress: Progress, num_runs: int) -> list[Progress]:
-    """The progress of runs that go forward together, told as one."""
+    """One progress function per run; together they report to ``progress`` as if there were one run."""
     counts = [0] * num_runs
 
     def of_run(run: int) -> Progress:
@@ -262,13 +262,13 @@ def _shared(progress: Progress, num_runs: int) -> list[Progress]:
 def content_pictures(
     work: ContentWork, *, completer: LoadedEngine[ContentCompleter], progress: Progress = silent
 ) -> Iterator[tuple[int, Content]]:
-    """Stage 4: (frame_index, (canvas H, W, 4) uint8 RGBA)."""
+    """Run stage 4; gives (frame_index, (canvas H, W, 4) uint8 RGBA)."""
     work = replace(work, settings=registry.checked_settings(completer.spec, work.settings))
     return locked(completer, completer.engine.complete(work, progress=progress))
 
 
 def locked(loaded: LoadedEngine[object], answers: Iterator[Answer]) -> Iterator[Answer]:
-    """The same answers, each computed while holding the engine's lock: others get their turn between frames."""
+    """Give the same answers, but hold the engine's lock only while one is computed, so that others get their turn."""
     while True:
         with loaded.lock:
             try:

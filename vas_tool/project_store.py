@@ -74,7 +74,7 @@ class ProjectStore:
         return self.project.clip
 
     def now(self, run: StageRun) -> StageRun:
-        """See ``Store``. What its results are made from is what holds at this moment."""
+        """See ``Store``. The results get the fingerprints that hold at this moment."""
         self._asked = {}
         if run.stage in ("segment", "depth"):
             return run
@@ -94,9 +94,9 @@ class ProjectStore:
         return self.project.truth.settings_of(run.stage, run.engine)
 
     def prompts(self, run: StageRun, span: range) -> Prompts:
-        """From all that the person said on any frame, a span is answered as the engine would answer it alone.
+        """The prompts on all frames; when the span begins beside a tracked frame, its mask too.
 
-        When it begins beside a tracked frame (a run was stopped there), that frame's mask counts as said too: it is all
+        When it begins beside a tracked frame (a run was stopped there), that frame's mask is a prompt too: it is all
         that is left of what the engine remembered; when it is empty, the last one on which something was seen counts
         too. A mask at its far end does not: errors would be handed on as truth.
         """
@@ -144,7 +144,7 @@ class ProjectStore:
         )
 
     def _windows(self, run: StageRun) -> WindowStore | None:
-        """Where an engine keeps its windows of the object; None for one that keeps nothing."""
+        """Where an engine's answers for windows of the object are kept; None for an engine that keeps none."""
         spec, project = _spec(run), self.project
         if not spec.keeps_work and not windows_of(project.truth, spec, len(project.clip)):
             return None
@@ -228,7 +228,7 @@ class ProjectStore:
             yield frame_index
 
     def _take_hypothesis(self, run: StageRun, recipe: Recipe, frame_index: int) -> bool:
-        """An amodal mask from hypotheses. What comes of outdated ones is outdated itself, and says so."""
+        """Store an amodal mask made from hypotheses. One that is made from outdated ones is marked as outdated too."""
         layers, now = self._layers(run), self._now
         stamps = [now.hypothesis(frame_index, seed) for seed in recipe.seeds]
         first = stamps[0]
@@ -285,11 +285,11 @@ def crop_plan(project: Project, object_id: int, spec: EngineSpec) -> CropPlan | 
 
 
 class SeenAreas(Protocol):
-    """The frames of a track, and how much is seen on each; ``ModalMasks`` is one."""
+    """The tracked frames and the visible area on each; ``ModalMasks`` is one."""
 
     def __contains__(self, frame_index: object) -> bool: ...
     def area(self, frame_index: int) -> int:
-        """Pixels."""
+        """How many pixels of the object are visible on a frame."""
         ...
 
 

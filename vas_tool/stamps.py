@@ -39,12 +39,12 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class Stamp:
-    """Who made a picture of a layer, and from what."""
+    """Which engine made a picture of a layer, and from what."""
 
     engine: str
-    """Name of the engine, ``given`` for imported masks."""
+    """The engine's name; ``given`` for imported masks."""
     revision: str = ""
-    """Of the engine's weights, or its version."""
+    """The revision of the engine's weights, or the engine's version."""
     seed: int = 0
     made_from: Fingerprint = NOTHING
     """What the picture was made from."""
@@ -55,19 +55,19 @@ class Stamp:
     box: tuple[int, int, int, int] | None = None
     """x0, y0, x1, y1 of a mask, None when it is empty."""
     digest: str = ""
-    """Of the pixels."""
+    """A digest of the pixels."""
     object_score: float | None = None
-    """As ``engines.base.TrackedFrame`` says."""
+    """See ``engines.base.TrackedFrame``."""
     predicted_iou: float | None = None
-    """As ``engines.base.TrackedFrame`` says."""
+    """See ``engines.base.TrackedFrame``."""
     how: str = ""
-    """Of an amodal mask whose hypothesis was chosen: ``seed``, ``majority`` or ``union`` (of ``seeds``)."""
+    """How an amodal mask was chosen from hypotheses: ``seed``, ``majority`` or ``union`` (of ``seeds``)."""
     seeds: tuple[int, ...] = ()
     """The seeds of the hypotheses that it follows from."""
     disagreement: float | None = None
-    """Of a hypothesis: 0..1, how far those that were there when it was made differ (see ``hypotheses``)."""
+    """For a hypothesis, how far those that existed when it was made differ (0..1, see ``hypotheses``)."""
     among: int = 0
-    """Of a hypothesis: how many those were."""
+    """For a hypothesis, how many existed when it was made."""
     crop: tuple[float, ...] | None = None
     """The crop the engine looked through: x0, y0, x1, y1 in clip pixels, width, height in its own (``boxes.crops``)."""
     given_box: tuple[float, ...] | None = None
@@ -107,7 +107,7 @@ PLAIN = tuple(name for name in CHECKS if name not in FIELDS)
 DEFAULTS: Mapping[str, Any] = {
     field.name: field.default for field in (*fields(Stamp), *fields(Fingerprint)) if field.default is not MISSING
 }
-"""What a column that is absent means."""
+"""The value of a column that is absent."""
 
 
 def stamp_text(stamp: Stamp) -> str:

@@ -33,27 +33,29 @@ class Store(Protocol):
         ...
 
     def take_kept(self, run: StageRun, *, progress: Progress) -> Iterator[int]:
-        """Store the results of ``run.kept``, which no engine makes; gives their frames."""
+        """Store the results of ``run.kept``, which exist already and need no engine; gives their frames."""
         ...
 
     def settings(self, run: StageRun) -> Settings:
-        """What is set of the engine."""
+        """The engine's parameters that differ from their defaults."""
         ...
 
     def prompts(self, run: StageRun, span: range) -> Prompts:
-        """What was said about the object, for a span that is tracked."""
+        """The clicks, boxes and masks from which a span is tracked."""
         ...
 
     def prompts_on(self, run: StageRun, frame_index: int) -> Prompts:
-        """What was said about the object, for a frame whose clicks are answered."""
+        """The clicks, boxes and masks from which the mask of one frame is made."""
         ...
 
     def amodal_work(self, run: StageRun, span: range) -> tuple[AmodalWork, CropPlan | None]:
-        """What the amodal stage is asked, and the crops that it looks through."""
+        """The input of the amodal stage, and the crops of the picture that the engine gets (None: the whole
+        picture).
+        """
         ...
 
     def content_work(self, run: StageRun, span: range) -> ContentWork:
-        """What the content stage is asked."""
+        """The input of the content stage."""
         ...
 
     def put(self, run: StageRun, frame_index: int, answer: Any) -> bool:
@@ -77,40 +79,40 @@ class Layers:
 
 @dataclass(frozen=True)
 class MemoryStore:
-    """What was said about one object, and what the stages made. A ``Store``."""
+    """A ``Store`` in memory: the prompts of one object, and what the stages made."""
 
     clip: Clip
     said: Prompts
     canvas: Canvas
     seed: int
     set_of: Mapping[Stage, Settings]
-    """What is set of the engine of a stage."""
+    """By stage, the engine's parameters that differ from their defaults."""
     layers: Layers
     engines: Mapping[Stage, str] = field(default_factory=dict)
     """Names of the engines, as they were asked for."""
 
     def now(self, run: StageRun) -> StageRun:
-        """Nothing is there before: every run is as it was planned."""
+        """The run as it was planned: nothing is stored before it."""
         return run
 
     def take_kept(self, run: StageRun, *, progress: Progress) -> Iterator[int]:
-        """Nothing is kept."""
+        """Give no frame: nothing exists before a run."""
         return iter(())
 
     def settings(self, run: StageRun) -> Settings:
-        """What is set of the engine."""
+        """The engine's parameters that differ from their defaults."""
         return self.set_of.get(run.stage, NO_SETTINGS)
 
     def prompts(self, run: StageRun, span: range) -> Prompts:
-        """All that was said."""
+        """All prompts of the object."""
         return self.said
 
     def prompts_on(self, run: StageRun, frame_index: int) -> Prompts:
-        """All that was said."""
+        """All prompts of the object."""
         return self.said
 
     def amodal_work(self, run: StageRun, span: range) -> tuple[AmodalWork, CropPlan | None]:
-        """Masks and depth so far; no crops."""
+        """The masks and depth that exist so far; no crops."""
         made, settings = self.layers, self.settings(run)
         work = AmodalWork(
             self.clip,
@@ -124,7 +126,7 @@ class MemoryStore:
         return work, None
 
     def content_work(self, run: StageRun, span: range) -> ContentWork:
-        """Masks so far."""
+        """The masks that exist so far."""
         made, settings = self.layers, self.settings(run)
         is_same = self.engines.get("amodal") == self.engines.get("content")
         return ContentWork(
@@ -149,7 +151,9 @@ class MemoryStore:
 def plan_whole_clip(
     prompts: Prompts, num_frames: int, *, stages: Collection[Stage], engines: Mapping[Stage, str]
 ) -> Plan:
-    """Every stage on all frames. Raises PromptError when there is nothing to track from, EngineError."""
+    """Plan every stage on all frames. Raises PromptError when there is nothing to track from, EngineError for an
+    unknown engine.
+    """
     runs = []
     for stage in [stage for stage in STAGES if stage in stages]:
         spec = registry.spec_of(stage, engines.get(stage, AUTO))
@@ -161,7 +165,7 @@ def plan_whole_clip(
 
 
 def spans_of(prompts: Prompts, num_frames: int) -> list[range]:
-    """Forwards from the first prompted frame, then backwards from it. Raises PromptError when there is none."""
+    """The spans to track: forwards from the first prompted frame, then backwards. Raises PromptError without one."""
     if not prompts.frame_indices:
         raise PromptError("nothing is prompted; click the object on one frame first")
     first = prompts.frame_indices[0]

@@ -13,7 +13,7 @@ from vas_tool.planning.spans import windows_with
 from vas_tool.types import STAGES, Stage
 
 LONG_SECONDS = 90
-"""From here on people think in minutes."""
+"""Longer durations are shown in minutes."""
 
 NO_WINDOWS: frozenset[int] = frozenset()
 
@@ -26,17 +26,17 @@ class StageCost:
     engine: str
     num_frames: int
     num_windows: int | None
-    """That have to be computed; None for an engine that has no windows."""
+    """How many windows have to be computed; None for an engine without windows."""
     seconds: float | None
-    """From how long it took here the last time; None when that is not known."""
+    """Estimated from the last time on this machine; None when there was none."""
     beside: bool = False
-    """Made without the crops, to be looked at beside what holds."""
+    """True for results without the crop, which are only kept for comparison."""
     windows: frozenset[int] = NO_WINDOWS
     """The numbers of those windows."""
     work: str = ""
     """The kind of work whose speed is remembered."""
     units: int = 0
-    """How much of it: windows or frames, times seeds."""
+    """The amount of that work: windows or frames, times seeds."""
 
     @property
     def name(self) -> str:
@@ -53,7 +53,7 @@ def cost_of(
     kept: frozenset[int] = NO_WINDOWS,
     beside: bool = False,
 ) -> StageCost:
-    """What it would cost to make these frames by an engine, but for the windows whose numbers are ``kept``."""
+    """The cost of these frames by an engine, without the windows whose answers are ``kept`` already."""
     windows = windows_of(snapshot.truth, spec, snapshot.num_frames)
     computed = frozenset(windows_with(frames, windows)) - kept if windows else NO_WINDOWS
     num_windows = len(computed) if windows else None
@@ -74,7 +74,7 @@ def cost_of(
 
 
 def _work(snapshot: Snapshot, spec: EngineSpec) -> str:
-    """The kind of work whose speed is told: the same engine, set the same, on pictures of the same size."""
+    """The key under which a speed is remembered: the engine, its settings and the size of the pictures."""
     size = "x".join(map(str, snapshot.frame_wh))
     return f"{spec.stage} {spec.name} {spec.revision} {digest_of(settings_now(snapshot.truth, spec))} {size}"
 

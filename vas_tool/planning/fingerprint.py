@@ -21,7 +21,7 @@ def digest_of_texts(texts: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What one result was made from. Every text is a digest or a state; it is empty where nothing of the kind counts.
+    """What one result was made from. Every text is a digest or a state; it is empty where it does not apply.
 
     The first four fields are the frame's own inputs. A result whose fingerprint differs from the one it would have now
     in ``elsewhere`` alone still holds: a new run would only make it better.
@@ -53,7 +53,7 @@ TEXTS, LISTS = FIELDS[:4], FIELDS[4:]
 """Fields that hold one text, and fields that hold several."""
 
 NOTHING = Fingerprint()
-"""Of a result of which nothing is known: imported, painted, or taken from outdated hypotheses."""
+"""The fingerprint of a result whose inputs are unknown: imported, painted, or taken from outdated hypotheses."""
 
 
 def fingerprint_json(made_from: Fingerprint) -> dict[str, Any]:

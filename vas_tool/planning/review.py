@@ -1,4 +1,4 @@
-"""What the timeline shows of one object: a few bits a frame, from stamps and prompts; no pixels are read."""
+"""What the timeline shows of one object: a few bits per frame, from stamps and prompts. Reads no pixels."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ ALL_STATES = tuple(map(FrameState, range(256)))
 
 @dataclass(frozen=True)
 class Review:
-    """All that the timeline and the side panel tell of one object."""
+    """What the timeline and the side panel show of one object."""
 
     states: tuple[FrameState, ...]
-    """One a frame of the clip."""
+    """One per frame of the clip."""
     gains: Mapping[Stage, int]
     """How many results hold as they are, but would be made better from what changed on other frames."""
     others: Mapping[Stage, Mapping[str, int]]
@@ -92,7 +92,7 @@ def review_of(project: Project, object_id: int, *, until: float = math.inf) -> R
 
 
 def frame_states(project: Project, object_id: int) -> tuple[FrameState, ...]:
-    """One a frame of the clip."""
+    """One per frame of the clip."""
     return review_of(project, object_id).states
 
 

@@ -48,10 +48,10 @@ from vas_tool.storage import DEPTHS, Bounds, LayerFolder, Picture
 from vas_tool.types import Canvas, Depth, SizeWH
 
 HISTORY_LIMIT = 200
-"""Edits that can be undone; older ones are forgotten with what they replaced."""
+"""How many edits can be undone; older ones are deleted with the pictures that they replaced."""
 
 MEASURING_SECONDS = 5.0
-"""Spent, when a project is closed, on what spares the next opening to read masks."""
+"""The longest that closing a project measures masks, so that the next opening need not read them."""
 
 DAMAGED_HISTORY = "project.json.damaged-history"
 """A copy of project.json whose history did not read, before it is written again without."""
@@ -110,7 +110,7 @@ class Project:
             ) from error
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the project and release the folder's lock."""
         with self.mutex:
             if not self._lock.cannot_write and not self._lock.moved:
                 until = time.monotonic() + MEASURING_SECONDS
@@ -167,7 +167,7 @@ class Project:
                 progress(done, total, "looking for damaged pictures")
 
     def layers(self, object_id: int) -> ObjectLayers:
-        """The folders of one object, as engines wrote them."""
+        """The layer folders of one object, which hold what engines wrote (without strokes)."""
         with self.mutex:
             if object_id not in self._objects:
                 layers = self._objects[object_id] = self._opened_layers(object_id)

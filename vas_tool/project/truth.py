@@ -31,15 +31,15 @@ from vas_tool.types import (
 )
 
 MOST_PADDING = 4
-"""Of the canvas, on one side, in frames: more than any object needs, and less than memory."""
+"""The largest padding of the canvas on one side, in frame sizes: more than an object needs, but fits in memory."""
 
 MOST_SEED = 2**63 - 1
 
 MOST_HYPOTHESES = 16
-"""Of one run: more cannot be told apart side by side."""
+"""The most hypotheses of one run: a person cannot compare more side by side."""
 
 MOST_OBJECTS = 1_000_000
-"""Numbers of objects."""
+"""The largest object number."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Pick:
 
     first: int
     last: int
-    """Frames, both included."""
+    """The last frame of the span, which belongs to it."""
     recipe: Recipe
 
     def __post_init__(self) -> None:
@@ -56,7 +56,7 @@ class Pick:
             raise PromptError(f"a span of frames needs 0 <= first <= last; got {self.first} to {self.last}")
 
     def without(self, other: Pick) -> list[Pick]:
-        """What is left of this one beside another."""
+        """What is left of this choice when another one takes its frames."""
         before = [replace(self, last=min(self.last, other.first - 1))] if self.first < other.first else []
         after = [replace(self, first=max(self.first, other.last + 1))] if self.last > other.last else []
         return before + after
@@ -64,7 +64,7 @@ class Pick:
 
 @dataclass(frozen=True)
 class AnnotatedObject:
-    """One annotated thing and everything a person said about it."""
+    """One annotated object and everything that a person decided about it."""
 
     id: int
     """From 1, never reused within a project."""
@@ -92,7 +92,7 @@ class AnnotatedObject:
         require_text(self.label, "a label")
 
     def frames(self) -> set[int]:
-        """All frames that something was said about."""
+        """All frames with a prompt, a stroke or a review mark."""
         marks = (*self.clicks, *self.boxes, *self.amodal_boxes, *self.strokes)
         return {mark.frame_index for mark in marks}.union(self.given, self.accepted, self.needs_work)
 
@@ -156,7 +156,7 @@ class Truth:
     crop: CropRule = field(default_factory=CropRule)
     """How amodal boxes become the crops that the amodal stage looks through."""
     intrinsics: Intrinsics | None = None
-    """Of the clip's camera, in clip pixels, where they are known."""
+    """The intrinsics of the clip's camera, in clip pixels; None when they are unknown."""
 
     def __post_init__(self) -> None:
         if type(self.seed) is not int or not 0 <= self.seed <= MOST_SEED:
@@ -176,11 +176,11 @@ class Truth:
                 raise ValueError(f"object {obj.id} speaks of frame {min(strange)}; the clip has 0 to {num_frames - 1}")
 
     def settings_of(self, stage: Stage, engine: str) -> Settings:
-        """What was set of an engine's parameters; one that is absent has its default."""
+        """The settings of an engine; a parameter that is absent has its default."""
         return self.settings.get(stage, {}).get(engine, NO_SETTINGS)
 
     def setting(self, stage: Stage, engine: str, settings: Settings) -> Truth:
-        """With these settings of one engine in place of the earlier ones."""
+        """The truth with these settings of one engine in place of the earlier ones."""
         engines = {**self.settings.get(stage, {}), engine: dict(settings)}
         stages = {**self.settings, stage: {name: kept for name, kept in engines.items() if kept}}
         return replace(self, settings={name: kept for name, kept in stages.items() if kept})
@@ -216,7 +216,7 @@ class Truth:
         return replace(self, objects=(*self.objects, obj), next_object_id=max(self.next_object_id, obj.id + 1))
 
     def without_object(self, object_id: int) -> Truth:
-        """Without that object; its id is not used again."""
+        """The truth without that object; its id is not used again."""
         gone = self.object(object_id)
         return replace(self, objects=tuple(o for o in self.objects if o is not gone))
 
@@ -319,7 +319,7 @@ def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
 
 
 def truth_json(truth: Truth) -> dict[str, Any]:
-    """The keys of project.json that undo goes over."""
+    """The keys of project.json that undo and redo change."""
     canvas = truth.canvas
     return {
         "canvas": [canvas.pad_left, canvas.pad_top, canvas.pad_right, canvas.pad_bottom],

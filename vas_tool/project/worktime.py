@@ -20,7 +20,7 @@ PAUSE_SECONDS = 30.0
 """A longer gap between two acts is a pause: nothing of it counts."""
 
 WRITE_SECONDS = 5.0
-"""Of work that may be lost in a crash."""
+"""How many seconds of measured work may be lost in a crash."""
 
 
 class WorkClock:

@@ -9,7 +9,7 @@ from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject, Truth
 
 CHANGES_KEPT = 512
-"""Of the log of changed frames; who is further behind is told that everything changed."""
+"""The length of the log of changed frames; a reader further behind is told that everything changed."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Saved:
 
     what: str
     at_seconds: float
-    """Since the epoch."""
+    """Seconds since the epoch."""
 
 
 class ChangeLog:

@@ -1,4 +1,4 @@
-"""Long work in the background: one job at a time for a session, with progress, time left, and a stop that keeps."""
+"""Long work in the background: one job at a time per session, with progress and time left; a stop keeps results."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ JobKind = Literal["track", "complete", "again", "hypotheses", "pick"]
 Result = TypeVar("Result")
 
 WAITING_SECONDS = 0.5
-"""Shorter waits, while somebody's click is answered between two steps, are not worth a word."""
+"""Shorter waits, while a click is answered between two steps, are not reported."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """What a person wants to know of a job."""
+    """The state of a job, as a person sees it."""
 
     kind: JobKind
     object_id: int | None
@@ -39,13 +39,13 @@ class JobStatus:
     """Steps of ``what``."""
     elapsed_seconds: float = 0.0
     left_seconds: float | None = None
-    """Of ``what``; None while unknown."""
+    """Estimated seconds until ``what`` is done; None while unknown."""
     waiting: bool = False
-    """Somebody else uses the engine."""
+    """True while something else uses the engine."""
     finished: bool = False
     cancelled: bool = False
     error: str | None = None
-    """In words, for the person."""
+    """Why the job failed, in words for the person."""
     remarks: tuple[str, ...] = ()
     """What a person should know of the result all the same, once it has ended."""
 
@@ -132,7 +132,7 @@ def without_damaged(work: Callable[[], Result]) -> Result:
 
 
 def _named(error: BaseException) -> str:
-    """Kind and words of an exception, whatever its ``__str__`` does."""
+    """The type and message of an exception, even where its ``__str__`` fails."""
     with suppress(Exception):
         return f"{type(error).__name__}: {error}"
     return type(error).__name__

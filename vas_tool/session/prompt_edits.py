@@ -24,7 +24,7 @@ from vas_tool.types import Box, Click, MaskLayer, Stroke
 logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 0.05
-"""Until a quick answer is on its way to the browser: the better one, begun at once, would slow it down."""
+"""How long the better answer waits, so that the quick one reaches the browser first."""
 
 
 class PromptEdits:
@@ -47,7 +47,7 @@ class PromptEdits:
         return any(waiting_seconds(thread_id) >= WAITING_SECONDS for thread_id in tuple(self._answering))
 
     def close(self, timeout_seconds: float) -> None:
-        """Forget the better masks that are not begun, and wait for the one that is."""
+        """Drop the better masks that are not begun, and wait for the one that is."""
         self._refiner.close()
         self._refiner.join(timeout_seconds)
 
@@ -159,7 +159,7 @@ class PromptEdits:
 
     @contextmanager
     def _noticed(self) -> Iterator[None]:
-        """While this thread answers, ``waits`` looks at it."""
+        """Register this thread as the one that answers, for ``waits``."""
         me = threading.get_ident()
         self._answering.add(me)
         try:

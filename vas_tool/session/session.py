@@ -35,13 +35,13 @@ from vas_tool.session.prompt_edits import PromptEdits
 from vas_tool.types import Canvas, Stage
 
 PLACE = "place.json"
-"""In a project's folder."""
+"""The file in a project's folder that remembers what the person looks at."""
 
 EXPORTS = "exports"
-"""The same, for exports from the browser."""
+"""The folder in a project's folder for exports from the browser."""
 
 CANCEL_SECONDS = 30.0
-"""How long undo waits for a running job to stop before it says so."""
+"""How long undo waits for a running job to stop before it reports that it did not."""
 
 
 class Session:
@@ -69,7 +69,7 @@ class Session:
         self._get_ready()
 
     def close(self) -> None:
-        """Stop what runs, keep what is finished, let go of the project."""
+        """Stop what runs, keep what is finished, and close the project."""
         self.runs.stop(CANCEL_SECONDS)
         self.prompts.close(CANCEL_SECONDS)
         for worker in (self._preparer, self._measurer):
@@ -83,7 +83,7 @@ class Session:
     # --- objects, review, canvas ----------------------------------------------------------------------------------
 
     def new_object(self, label: str | None = None) -> int:
-        """An object with nothing said about it yet; gives its id."""
+        """Add an object without prompts; gives its id."""
         with self.project.mutex:
             obj = self.project.truth.new_object(label)
             self.changes.edit(f"new {obj.label}", obj)
@@ -210,7 +210,9 @@ class Session:
     # --- what is yet to be measured -------------------------------------------------------------------------------
 
     def measure_soon(self) -> None:
-        """Read the masks whose hidden part is estimated so far, in the background; what changes is told."""
+        """Read, in the background, the masks whose hidden part is only estimated so far; changes show in
+        ``version``.
+        """
         if not self._measurer.busy:
             self._measurer.put("measure", self._measure)
 
@@ -223,11 +225,11 @@ class Session:
     # --- undo -----------------------------------------------------------------------------------------------------
 
     def undo(self) -> str | None:
-        """Take the last thing back; gives what it was. A running job is stopped first."""
+        """Undo the last edit; gives its name. A running job is stopped first."""
         return self._travel(self.project.undo, "undid")
 
     def redo(self) -> str | None:
-        """Do what was undone again; gives what it was."""
+        """Redo the last undone edit; gives its name."""
         return self._travel(self.project.redo, "redid")
 
     def _travel(self, go: Callable[[], Any], verb: str) -> str | None:
