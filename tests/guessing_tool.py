@@ -1,4 +1,4 @@
-"""The command line with fake engines: the amodal one guesses differently with every seed, the depth one remarks."""
+"""The command line with fake engines: the amodal one guesses differently with every seed, the depth one warns."""
 
 import sys
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from fake_engines import SAMPLED, FlatDepth, fake_specs
 
 from vas_tool import cli
 from vas_tool.engines import registry
-from vas_tool.remarks import remark
+from vas_tool.run_warnings import warn
 from vas_tool.types import Depth
 
 registry.ENGINES = (SAMPLED, *fake_specs())
@@ -18,7 +18,7 @@ _estimate = FlatDepth.estimate
 def _remarking(self: FlatDepth, *given: Any, **more: Any) -> Iterator[tuple[int, Depth]]:
     for frame_index, depth in _estimate(self, *given, **more):
         if frame_index > 3:
-            remark("its depth is clipped", frame_index=frame_index)
+            warn("its depth is clipped", frame_index=frame_index)
         yield frame_index, depth
 
 

@@ -25,7 +25,7 @@ from vas_tool.engines.depth_anything.engine import CLIPPED, DepthAnything, range
 from vas_tool.engines.depth_anything.released import ARCHITECTURES
 from vas_tool.engines.depth_anything.resizing import from_network, network_size, to_network
 from vas_tool.errors import EngineError
-from vas_tool.remarks import remarks
+from vas_tool.run_warnings import collected_warnings
 from vas_tool.types import ArrayClip, Frame
 
 skip_without_transformers()
@@ -252,7 +252,7 @@ def test_what_is_nearer_than_the_range_is_clipped_and_said(
     assert found[1] == 1 and np.allclose(found[2:], 2 / 3)
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.startswith("frame 1: what is nearest is nearer") and "2.00 times" in said
-    with remarks() as heard:
+    with collected_warnings() as heard:
         depths(tiny, levels_clip(levels))
     assert heard.words == (f"frame 1: {CLIPPED}",)
 

@@ -7,7 +7,7 @@ from tiny_eoras import tiny_network
 from vas_tool.engines.eoras.camera import guessed_intrinsics, kubric_matrix
 from vas_tool.engines.eoras.engine import EorasAmodal, windows_of
 from vas_tool.errors import EngineError, PromptError
-from vas_tool.remarks import remarks
+from vas_tool.run_warnings import collected_warnings
 from vas_tool.types import ArrayClip, Canvas, Intrinsics, Mask
 from vas_tool.work import AmodalWork
 
@@ -49,7 +49,7 @@ def test_answers_do_not_depend_on_what_is_asked_for(asked: range) -> None:
 
 def test_an_unknown_camera_is_guessed_and_said() -> None:
     engine, modal = EorasAmodal(tiny_network()), seen_on(0)
-    with remarks() as heard:
+    with collected_warnings() as heard:
         list(engine.complete(AmodalWork(clip_of(1), {0: modal[0]}, {}, Canvas(SIZE), range(1))))
     assert "--intrinsics" in " ".join(heard.words)
 

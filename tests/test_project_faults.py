@@ -161,7 +161,7 @@ def test_a_job_goes_on_without_a_damaged_picture(folder: Path) -> None:
         path.write_bytes(path.read_bytes()[:-30])
         session.runs.complete(1)
         done = session.runs.wait(60)
-        assert done is not None and done.error is None and any("does not read" in said for said in done.remarks)
+        assert done is not None and done.error is None and any("does not read" in said for said in done.warnings)
 
 
 # --- the index ------------------------------------------------------------------------------------------------------

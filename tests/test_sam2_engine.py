@@ -15,7 +15,7 @@ from vas_tool.engines.base import TrackedFrame
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.sam2 import FramePrompts, PresetName, Sam2Segmenter
 from vas_tool.errors import Cancelled, EngineError, PromptError
-from vas_tool.remarks import remarks
+from vas_tool.run_warnings import collected_warnings
 from vas_tool.types import ArrayClip, Box, Click, Mask, Prompts
 from vas_tool.video.clip import FolderClip
 
@@ -381,7 +381,7 @@ def test_a_run_at_full_size_without_a_gpu_says_what_is_quicker(
 ) -> None:
     monkeypatch.setattr("vas_tool.engines.sam2.best_device", lambda: "cpu")
     segmenter = Sam2Segmenter.from_checkpoint(TINY["sam2.1"], checkpoint, preset=preset)
-    with remarks() as heard:
+    with collected_warnings() as heard:
         for span in (range(3, 5), range(2, 1, -1)):
             list(segmenter.track(clip, CLICK, span))
     assert len(heard.words) == told and all("sam2.1-tiny-toy-fast" in words for words in heard.words)

@@ -29,7 +29,7 @@ from vas_tool.engines.tabe.tuned_weights import kept_state
 from vas_tool.errors import Cancelled, EngineError
 from vas_tool.hypotheses import Recipe
 from vas_tool.project import Project
-from vas_tool.remarks import remarks
+from vas_tool.run_warnings import collected_warnings
 from vas_tool.session import Session
 from vas_tool.types import Click, Mask, Stroke
 from vas_tool.work import AmodalWork, ContentWork, WindowAnswer, WindowKey
@@ -243,7 +243,7 @@ def test_memory_is_asked_before_and_said() -> None:
 
 def test_content_where_nothing_was_painted_is_said(model: TabeModel, scene: Scene) -> None:
     late = replace(content(scene), modal={5: scene.modal[5]})
-    with remarks() as heard:
+    with collected_warnings() as heard:
         found = dict(TabeContent(model, SMALL).complete(late))
     assert any(NO_COLOURS in words for words in heard.words)
     assert all(np.array_equal(found[index][..., 3] > 0, scene.amodal[index]) for index in found)

@@ -9,7 +9,7 @@ from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.released import COCOCO
 from vas_tool.engines.weights import download
 from vas_tool.errors import EngineError
-from vas_tool.remarks import remarks
+from vas_tool.run_warnings import collected_warnings
 from vas_tool.types import ArrayClip, Canvas
 
 SIZE_WH = (60, 40)
@@ -60,7 +60,7 @@ def test_an_object_that_is_whole_on_too_few_frames_is_an_error_that_says_what_to
 def test_where_depth_is_missing_nothing_is_taken_to_be_in_front() -> None:
     seen = seen_clip(Canvas(SIZE_WH))
     without = SeenClip(seen.clip, seen.modal, {i: seen.depth[i] for i in range(6)}, seen.canvas)
-    with remarks() as heard:
+    with collected_warnings() as heard:
         plan = plan_clip(without, quirks=Quirks())
     assert heard.words == (f"frames 6-9: {NO_DEPTH}",)
     assert not without.front(6).any() and all(level == Level.NO for level in plan.levels)

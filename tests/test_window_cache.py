@@ -25,7 +25,7 @@ from vas_tool.planning import windows
 from vas_tool.planning.cost import in_words
 from vas_tool.project import Project
 from vas_tool.project.window_cache import WindowCache
-from vas_tool.remarks import remarks
+from vas_tool.run_warnings import collected_warnings
 from vas_tool.session import Session
 from vas_tool.types import AmodalBox, Canvas, Click, Stroke
 from vas_tool.work import AmodalWork, ContentWork, WindowKey
@@ -177,14 +177,14 @@ def test_a_damaged_file_counts_as_none_and_a_full_disk_stops_no_run(tmp_path: Pa
     for place in range(len(whole)):
         for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 9]) + whole[place + 1 :]):
             file.write_bytes(damaged)
-            with remarks() as heard:
+            with collected_warnings() as heard:
                 got = cache.read(KEY)  # bytes that nobody reads may differ
             if got is not None:
                 assert np.array_equal(got, answer) and heard.words == ()
             else:
                 assert not file.exists() and "damaged" in heard.words[0]
     (tmp_path / "no folder").write_bytes(b"")
-    with remarks() as heard:
+    with collected_warnings() as heard:
         WindowCache(tmp_path / "no folder").keep(KEY, answer)
     assert "could not be kept" in heard.words[0]
 
@@ -261,13 +261,13 @@ def test_windows_count_as_kept_only_for_the_weights_and_the_computer_that_made_t
 def test_a_damaged_window_is_told_in_the_outcome_of_the_run(session: Session) -> None:
     session.runs.complete(1)
     done(session)
-    assert session.runs.job is not None and session.runs.job.remarks == ()
+    assert session.runs.job is not None and session.runs.job.warnings == ()
     for file in (session.project.folder / "windows").iterdir():
         file.write_bytes(b"PK")
     session.set_parameter("amodal", "threshold", 400)
     session.runs.complete(1)
     done(session)
-    assert any("is damaged, and was computed again" in words for words in session.runs.job.remarks)
+    assert any("is damaged, and was computed again" in words for words in session.runs.job.warnings)
 
 
 @pytest.mark.parametrize("after", [1, 3])

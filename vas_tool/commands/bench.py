@@ -19,7 +19,7 @@ from vas_tool.evaluation.occlusion_cases import OcclusionCase, occlusion_cases, 
 from vas_tool.evaluation.printed import printed
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.evaluation.text import columns, table_cells
-from vas_tool.remarks import counted
+from vas_tool.wording import counted
 
 
 def bench_(options: Namespace) -> int:

@@ -13,8 +13,8 @@ from vas_tool.errors import InputError
 from vas_tool.evaluation.figure_files import write_figures
 from vas_tool.evaluation.tables import Cell, Table
 from vas_tool.evaluation.text import columns
-from vas_tool.remarks import counted
 from vas_tool.storage import write_atomically
+from vas_tool.wording import counted
 
 NOTHING = "-"
 """Text where no truth passes the filter."""

@@ -24,7 +24,7 @@ from vas_tool.formats.notes import worded
 from vas_tool.formats.verify import verify
 from vas_tool.imports.import_formats import IMPORTS
 from vas_tool.project import Project
-from vas_tool.remarks import counted
+from vas_tool.wording import counted
 
 
 def open_(options: Namespace) -> int:

@@ -21,7 +21,8 @@ from vas_tool.evaluation.predicting import SIMPLE, Answered, Taken, Task, answer
 from vas_tool.evaluation.reading import pictures_of, read_truth
 from vas_tool.evaluation.records import is_project_export
 from vas_tool.evaluation.result_files import RESULTS
-from vas_tool.remarks import counted, remarks
+from vas_tool.run_warnings import collected_warnings
+from vas_tool.wording import counted
 
 TAO_BOXES = "tao-amodal-boxes"
 """Name of TAO-Amodal's own evaluation of boxes."""
@@ -79,7 +80,7 @@ def predict_(options: Namespace) -> int:
         problems=problems,
         progress=bar,
     )
-    with remarks() as heard:
+    with collected_warnings() as heard:
         answers = taken(truth, projects, task) if projects else _answers(truth, task, options)
         count = form.write(answers, options.out)
     bar.close()

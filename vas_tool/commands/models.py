@@ -15,7 +15,7 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import Parameter
 from vas_tool.engines.weights import Weights, download
 from vas_tool.errors import InputError
-from vas_tool.remarks import counted
+from vas_tool.wording import counted
 
 NOT_PUBLISHED = "(not published on the hub)"
 """Text in place of a repository."""

@@ -13,8 +13,8 @@ from vas_tool.evaluation.benchmarks import Order
 from vas_tool.evaluation.figure_files import write_figures
 from vas_tool.evaluation.protocols import HIDDEN, PAPERS, WHOLE, Protocols, measure_protocols
 from vas_tool.evaluation.text import columns, percent, table_json
-from vas_tool.remarks import counted
 from vas_tool.storage import write_atomically
+from vas_tool.wording import counted
 
 
 def protocols_(options: Namespace) -> int:

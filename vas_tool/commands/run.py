@@ -31,8 +31,9 @@ from vas_tool.project.head import is_project
 from vas_tool.project.object_layers import OCCLUDED_SHARE
 from vas_tool.project.truth import Truth
 from vas_tool.project_store import ProjectStore
-from vas_tool.remarks import counted, ranges, remarks
+from vas_tool.run_warnings import collected_warnings
 from vas_tool.types import Canvas
+from vas_tool.wording import counted, ranges
 
 
 def run(options: Namespace) -> int:
@@ -57,7 +58,7 @@ def run(options: Namespace) -> int:
         for obj, given in zip(objects, masks.objects if masks else (), strict=False):
             give_masks(project, obj, given, edit_id=edit_id, progress=bar)
         for obj in objects:
-            with remarks() as heard:
+            with collected_warnings() as heard:
                 for request in requests:
                     _carry_out(project, replace(request, object_ids=(obj.id,)), edit_id=edit_id, progress=bar)
             bar.close()

@@ -20,7 +20,7 @@ from sam_integration.zoo import MODELS, ModelSpec
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.weights import Weights
 from vas_tool.errors import EngineError, PromptError
-from vas_tool.remarks import remark
+from vas_tool.run_warnings import warn
 from vas_tool.types import Clip, Mask, Prompts
 
 PresetName = Literal["exact", "fast"]
@@ -49,9 +49,9 @@ def open_sam2(*, model: str, preset: PresetName) -> Sam2Segmenter:
 class Sam2Segmenter:
     """A ``Segmenter``. Objects of one clip share the encodings of its frames."""
 
-    def __init__(self, predictor: Predictor, *, remark: str = "") -> None:
-        """``remark`` is a sentence for the user about every run."""
-        self.predictor, self._remark = predictor, remark
+    def __init__(self, predictor: Predictor, *, warning: str = "") -> None:
+        """``run_warnings.warn`` is a sentence for the user about every run."""
+        self.predictor, self._warning = predictor, warning
 
     @classmethod
     def from_checkpoint(
@@ -72,7 +72,7 @@ class Sam2Segmenter:
         slow = preset == "exact" and device is None and chosen == "cpu"
         told = f"torch found no GPU; on the processor {spec.name}-fast takes a tenth of the time" if slow else ""
         bfloat16 = uses_bfloat16(PRESETS[preset], chosen.split(":")[0])
-        return cls(Predictor(model, bfloat16=bfloat16), remark=told)
+        return cls(Predictor(model, bfloat16=bfloat16), warning=told)
 
     def prepare(self, clip: Clip, frame_index: int) -> None:
         """Start to encode the frame and its neighbours in the background."""
@@ -108,8 +108,8 @@ class Sam2Segmenter:
     def _track(
         self, clip: Clip, by_frame: FramePrompts, frame_indices: range, *, progress: Progress
     ) -> Iterator[TrackedFrame]:
-        if self._remark:
-            remark(self._remark)
+        if self._warning:
+            warn(self._warning)
         progress(0, len(frame_indices), "modal masks")
         with _memory_errors():
             for done, answer in enumerate(self.predictor.track(clip, by_frame, frame_indices), start=1):

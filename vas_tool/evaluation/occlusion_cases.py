@@ -22,12 +22,13 @@ from vas_tool.formats.mask_folder import GivenMasks, read_masks
 from vas_tool.formats.mask_names import FrameNames, pair
 from vas_tool.formats.mask_pixels import size_of
 from vas_tool.formats.mask_values import MaskValues
-from vas_tool.remarks import counted, remark
+from vas_tool.run_warnings import warn
 from vas_tool.types import ArrayClip, Canvas, Depth, Frame, Mask, SizeWH
 from vas_tool.video.clip import as_rgb
 from vas_tool.video.images import image_paths
 from vas_tool.video.order import in_natural_order
 from vas_tool.video.picture_files import loaded_picture
+from vas_tool.wording import counted
 
 LEAST_HIDDEN, MOST_HIDDEN = 0.15, 0.60
 """Least and greatest share of the object's pixels that an occluder hides over the whole clip."""
@@ -221,7 +222,7 @@ def _views(name: str, masks: Path, rgbs: Path | None, *, values: MaskValues) -> 
     paired = pair(masks, paths, FrameNames(tuple(path.stem for path in pictures or paths)))
     read = read_masks(paired.masks, size_wh=size_of(paths[0]), values=values)
     for note in (*paired.notes, *read.notes):
-        remark(f"{masks}: {note}")
+        warn(f"{masks}: {note}")
     return [_view(f"{name} {given.name}".rstrip(), given, pictures) for given in read.objects]
 
 

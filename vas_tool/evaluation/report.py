@@ -14,7 +14,7 @@ from vas_tool.evaluation.averages import FORMS, Form
 from vas_tool.evaluation.tables import LESS_IS_BETTER, WORST_OF_A_CLIP, Cell, Evaluation, Table, WorstFrame, best_row
 from vas_tool.evaluation.text import FORM_WORDS, NOTHING, PRINTED_WORDS, percent
 from vas_tool.evaluation.worst_frames import ANSWERED, MISSED, RIGHT, SURPLUS, WorstPicture
-from vas_tool.remarks import counted
+from vas_tool.wording import counted
 
 MOST_CURVES = 4
 """How many measures get a chart, in the order of the table."""

@@ -9,7 +9,7 @@ from typing import Any
 from vas_tool.evaluation.averages import FORMS
 from vas_tool.evaluation.measuring import Measured
 from vas_tool.evaluation.tables import Cell, Evaluation, Table
-from vas_tool.remarks import counted
+from vas_tool.wording import counted
 
 NOTHING = "-"
 """Text of a cell for which no frame counts."""

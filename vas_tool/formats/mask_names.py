@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vas_tool.errors import FormatError
-from vas_tool.remarks import counted
 from vas_tool.video.order import DIGITS
+from vas_tool.wording import counted
 
 Stems = Sequence[str]
 

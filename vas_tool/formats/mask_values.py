@@ -17,8 +17,8 @@ import numpy as np
 
 from vas_tool.formats.mask_pixels import COLOUR, Pixels, brightness, name_of
 from vas_tool.formats.mask_seen import FINE, NAMED, NEAR_ENDS, OBJECT_ABOVE, WHITE, Found, Glance
-from vas_tool.remarks import counted
 from vas_tool.types import Mask
+from vas_tool.wording import counted
 
 MaskValues = Literal["auto", "binary", "grey", "ids", "palette", "alpha"]
 """Values of the option; ``auto`` decides from the pictures."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from vas_tool.remarks import counted, ranges
+from vas_tool.wording import counted, ranges
 
 NoteKind = Literal[
     "written",

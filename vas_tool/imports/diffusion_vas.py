@@ -17,9 +17,9 @@ from vas_tool.formats.origin import Origin, TrackOrigin
 from vas_tool.formats.sequences import upright_size
 from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all, nothing_chosen
 from vas_tool.masks import from_rle
-from vas_tool.remarks import counted
 from vas_tool.types import AmodalBox, FrameRecord
 from vas_tool.video import ListedImages
+from vas_tool.wording import counted
 
 SAMPLE_FPS = {"sail-vos": 8.0, "tao-amodal": 1.0}
 """Default frames per second of the samples: the rate at which Diffusion-VAS is trained, and at which TAO is

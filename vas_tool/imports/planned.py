@@ -18,11 +18,11 @@ from vas_tool.imports.new_project import create_project
 from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
-from vas_tool.remarks import counted
 from vas_tool.storage import Stamp
 from vas_tool.types import AmodalBox, Box, BoxKeyframe, Mask
 from vas_tool.video import ListedImages
 from vas_tool.video.images import broken_images
+from vas_tool.wording import counted
 
 GIVEN = "given"
 """Engine name in the stamp of an imported mask."""

@@ -21,11 +21,11 @@ from vas_tool.formats.tao_predictions import FORMAT
 from vas_tool.formats.tao_reading import read_tao_amodal
 from vas_tool.imports.frame_choice import between, rate_of, seconds_of
 from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all, nothing_chosen
-from vas_tool.remarks import counted
 from vas_tool.types import AmodalBox, Box, BoxKeyframe, FrameRecord, NoBox, SizeWH
 from vas_tool.video import ListedImages
 from vas_tool.video.images import image_paths, is_image
 from vas_tool.video.order import in_natural_order
+from vas_tool.wording import counted
 
 ANNOTATED_FPS = 1.0
 """Annotated frames per second of TAO (Dave et al., ECCV 2020)."""

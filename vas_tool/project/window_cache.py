@@ -18,7 +18,7 @@ import numpy as np
 
 from vas_tool.errors import ProjectError
 from vas_tool.files import open_plain, write_atomically
-from vas_tool.remarks import remark
+from vas_tool.run_warnings import warn
 from vas_tool.work import WindowAnswer, WindowKey
 
 FOLDER = "windows"
@@ -53,7 +53,7 @@ class WindowCache:
         except FileNotFoundError:
             return None
         except DAMAGED as error:
-            remark("a window that was kept is damaged, and was computed again", detail=f"{path}: {error}")
+            warn("a window that was kept is damaged, and was computed again", detail=f"{path}: {error}")
             with suppress(OSError):
                 path.unlink()
             return None
@@ -67,7 +67,7 @@ class WindowCache:
             write_atomically(self._path(key, label), file.getvalue())
             self._forget_the_oldest()
         except (ProjectError, OSError) as error:
-            remark("finished windows could not be kept: a stopped run would repeat them", detail=str(error))
+            warn("finished windows could not be kept: a stopped run would repeat them", detail=str(error))
 
     def labelled(self) -> set[tuple[str, int]]:
         """(label, seed) of all that is kept."""

@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from vas_tool.engines.base import Progress
 from vas_tool.engines.fair_lock import waiting_seconds
 from vas_tool.errors import Cancelled, ProjectDamaged, VasToolError
-from vas_tool.remarks import Remarks, remark, remarks
+from vas_tool.run_warnings import RunWarnings, collected_warnings, warn
 from vas_tool.time_left import TimeLeft
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class JobStatus:
     cancelled: bool = False
     error: str | None = None
     """Why the job failed, in words for the person."""
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     """What a person should know of the result all the same, once it has ended."""
 
 
@@ -66,7 +66,9 @@ class Job:
         try:
             self._thread.start()
         except RuntimeError as error:
-            self._end(Remarks(), error=f"{self.status.what} did not start ({error}); close other programs, try again")
+            self._end(
+                RunWarnings(), error=f"{self.status.what} did not start ({error}); close other programs, try again"
+            )
 
     def cancel(self) -> None:
         """Ask the job to stop at its next step."""
@@ -94,7 +96,7 @@ class Job:
         )
 
     def _run(self, work: Callable[[Progress], None]) -> None:
-        with remarks() as heard:
+        with collected_warnings() as heard:
             try:
                 without_damaged(lambda: work(self.progress))
                 self._end(heard)
@@ -106,13 +108,13 @@ class Job:
                 self._end(heard, error=f"{self.status.what} failed ({_named(error)}); what was finished is kept")
                 logger.exception("the job %s failed", self.status.kind)
 
-    def _end(self, heard: Remarks, *, cancelled: bool = False, error: str | None = None) -> None:
+    def _end(self, heard: RunWarnings, *, cancelled: bool = False, error: str | None = None) -> None:
         self.status = replace(
             self.status,
             finished=True,
             cancelled=cancelled,
             error=error,
-            remarks=heard.words,
+            warnings=heard.words,
             elapsed_seconds=time.monotonic() - self._started,
             left_seconds=None,
         )
@@ -128,7 +130,7 @@ def without_damaged(work: Callable[[], Result]) -> Result:
             if str(error) in told:
                 raise
             told.add(str(error))
-            remark(str(error))
+            warn(str(error))
 
 
 def _named(error: BaseException) -> str:

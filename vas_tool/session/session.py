@@ -26,13 +26,13 @@ from vas_tool.project.frame_facts import needs_look
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.truth import MOST_PADDING
 from vas_tool.project.worktime import WorkClock
-from vas_tool.remarks import counted
 from vas_tool.session.amodal_box_edits import AmodalBoxEdits
 from vas_tool.session.background_runs import BackgroundRuns
 from vas_tool.session.change_log import ChangeLog
 from vas_tool.session.jobs import LatestOnly
 from vas_tool.session.prompt_edits import PromptEdits
 from vas_tool.types import Canvas, Stage
+from vas_tool.wording import counted
 
 PLACE = "place.json"
 """The file in a project's folder that remembers what the person looks at."""

@@ -15,11 +15,11 @@ import av
 from av.codec.context import Flags
 from av.error import FFmpegError
 
-from vas_tool.remarks import counted
 from vas_tool.video.containers import moves, opened, video_stream
 from vas_tool.video.scanning import Scan, scan
 from vas_tool.video.source import check_size
 from vas_tool.video.timeline import Jump, Timeline
+from vas_tool.wording import counted
 
 Packet: TypeAlias = "av.Packet[av.VideoStream]"
 

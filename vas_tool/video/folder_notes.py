@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from vas_tool.remarks import counted
+from vas_tool.wording import counted
 
 NOTES_AND_DATA = re.compile(
     r"\.(cfg|csv|db|h5|html|ini|jsonl?|log|mat|md|np[yz]|pdf|pickle|pkl|pt|py|sh)|"
@@ -29,14 +29,14 @@ def folder_notes(folder: Path, taken: Sequence[Path]) -> list[str]:
     for path in taken:
         by_stem[path.stem].append(path.name)
     doubles = [" and ".join(same) for same in by_stem.values() if len(same) > 1]
-    remarks = []
+    notes = []
     if left:
         were = "was" if len(left) == 1 else "were"
-        remarks.append(f"{counted(len(left), 'file')} of the folder {were} left out: {_some(left)}")
+        notes.append(f"{counted(len(left), 'file')} of the folder {were} left out: {_some(left)}")
     if doubles:
         have = counted(len(doubles), "name has", "names have")
-        remarks.append(f"{have} several images, each of which became a frame of its own: {_some(doubles)}")
-    return remarks
+        notes.append(f"{have} several images, each of which became a frame of its own: {_some(doubles)}")
+    return notes
 
 
 def _may_be_meant(path: Path) -> bool:

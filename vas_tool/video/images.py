@@ -16,7 +16,6 @@ from PIL import Image, ImageOps
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import VideoError
-from vas_tool.remarks import counted
 from vas_tool.types import Frame, FrameRecord, SizeWH
 from vas_tool.video.clip import as_rgb, is_deep, white_of
 from vas_tool.video.folder_notes import folder_notes
@@ -25,6 +24,7 @@ from vas_tool.video.picture_files import open_picture
 from vas_tool.video.sampling import Sampling
 from vas_tool.video.source import ImportedClip, SourceInfo, check_size
 from vas_tool.video.storing import encode_jpeg, encode_png, frame_name, write_bytes
+from vas_tool.wording import counted
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """Suffixes of images, in lower case. Other files of a folder are ignored."""

@@ -14,7 +14,6 @@ import av
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import VideoError
-from vas_tool.remarks import counted
 from vas_tool.types import FrameRecord
 from vas_tool.video.decoding import DecodedFrame, VideoReader
 from vas_tool.video.images import ListedImages, import_images, import_listed
@@ -22,6 +21,7 @@ from vas_tool.video.sampling import Sampling, presentation_times, sample
 from vas_tool.video.source import ImportedClip, SourceInfo, check_size, sha256_of
 from vas_tool.video.storing import FrameWriter, folder_in_place
 from vas_tool.video.upright import UprightRgb, oddities
+from vas_tool.wording import counted
 
 REPORT_SECONDS = 0.1
 """Seconds between two reports of progress."""

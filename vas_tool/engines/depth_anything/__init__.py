@@ -24,5 +24,5 @@ after storing in 16 bits). A window with constant depth has ``d.max() == d.min()
 ``range`` is ``HEADROOM`` times the largest output on ``RANGE_FRAMES`` frames spread evenly over the clip, which are
 computed first, once. Zero stays zero. A clip with at most that many frames cannot exceed its range and gets no
 headroom. In a longer clip, values above the range are clipped to 1: such a frame loses differences among its nearest
-places, and the result of the run says so (see ``remarks``).
+places, and the result of the run says so (see ``run_warnings``).
 """

@@ -20,7 +20,7 @@ from vas_tool.engines.depth_anything.resizing import from_network, network_size,
 from vas_tool.engines.depth_anything.settable import Options, options_of
 from vas_tool.engines.settings import NO_SETTINGS, Settings
 from vas_tool.errors import EngineError
-from vas_tool.remarks import remark
+from vas_tool.run_warnings import warn
 from vas_tool.types import Clip, Depth, Frame
 
 RANGE_FRAMES = 8
@@ -198,7 +198,7 @@ def _depth(answer: Any, clip: Clip, *, reach: float, frame_index: int) -> Depth:
     relative = from_network(answer, clip.size_wh[::-1]) / reach
     nearest = float(relative.max())
     if nearest > 1 + ROUNDING:
-        remark(CLIPPED, frame_index=frame_index, detail=f"{nearest:.2f} times as near as the clip's range goes")
+        warn(CLIPPED, frame_index=frame_index, detail=f"{nearest:.2f} times as near as the clip's range goes")
     depth: Depth = relative.clamp_(0, 1).cpu().numpy()
     return depth
 

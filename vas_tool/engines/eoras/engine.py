@@ -21,7 +21,7 @@ from vas_tool.engines.eoras.settable import PARAMETERS
 from vas_tool.engines.settings import SettingValue, resolved
 from vas_tool.errors import EngineError
 from vas_tool.masks import box_xyxy
-from vas_tool.remarks import remark
+from vas_tool.run_warnings import warn
 from vas_tool.types import Clip, Mask, intrinsics_on
 from vas_tool.work import AmodalWork
 
@@ -86,7 +86,7 @@ class EorasAmodal:
         if self._pixel_intrinsics:  # it sees nothing by them, whatever they are
             return lambda index: pixel_matrix(intrinsics_on(clip, index) or guessed)
         if intrinsics_on(clip, 0) is None:
-            remark(GUESSED)
+            warn(GUESSED)
         return lambda index: kubric_matrix(intrinsics_on(clip, index) or guessed, size_wh)
 
 

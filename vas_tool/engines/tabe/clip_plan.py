@@ -16,7 +16,7 @@ from vas_tool.engines.tabe.occlusion import DepthImage, depth_image, occlusions
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.tuning_samples import TunedClip
 from vas_tool.errors import EngineError
-from vas_tool.remarks import remark
+from vas_tool.run_warnings import warn
 from vas_tool.types import Canvas, Clip, Depth, Frame, Mask, SizeWH
 
 FEWEST_WHOLE = 3
@@ -116,7 +116,7 @@ def _depths(seen: SeenClip, told: Callable[[], None]) -> Iterator[DepthImage]:
     for index in seen.frames:
         told()
         if index not in seen.depth:
-            remark(NO_DEPTH, frame_index=index)
+            warn(NO_DEPTH, frame_index=index)
         yield seen.depth_image(index)
 
 

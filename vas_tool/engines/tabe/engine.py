@@ -14,7 +14,7 @@ from vas_tool.engines.tabe.model import TabeModel, open_model
 from vas_tool.engines.tabe.object_run import ObjectRun, Pictures, start
 from vas_tool.engines.tabe.reader import Segmenters, read_masks, segmenter_named
 from vas_tool.engines.tabe.settable import DEFAULT, NAME, TabeOptions, options_of
-from vas_tool.remarks import remark
+from vas_tool.run_warnings import warn
 from vas_tool.types import Content, Mask
 from vas_tool.work import AmodalWork, ContentWork
 
@@ -113,7 +113,7 @@ class TabeContent:
             number = owners.get(index)
             if index not in hidden or run is None or number is None:
                 if index in hidden:
-                    remark(NO_COLOURS, frame_index=index)
+                    warn(NO_COLOURS, frame_index=index)
                 yield index, shown.content(index, None)
                 continue
             if last[0] != number:

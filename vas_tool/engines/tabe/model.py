@@ -47,7 +47,7 @@ from vas_tool.engines.tabe.settable import TabeOptions
 from vas_tool.engines.tabe.tuned_weights import State
 from vas_tool.engines.tabe.tuning import Tuner
 from vas_tool.errors import EngineError
-from vas_tool.remarks import remark
+from vas_tool.run_warnings import warn
 
 Latents = npt.NDArray[np.uint16]
 """(4, F, h, w): numbers of half precision, as their bits. What is kept of a generation; a chunk of 30 frames of 512 x
@@ -93,7 +93,7 @@ class TabeModel:
     def tuning(self, quirks: Quirks, state: State | None) -> Iterator[Tuner]:
         """A tuner in float32, at the beginning or where ``state`` was left. Raises EngineError when memory is full."""
         if self.memory.words:
-            remark(self.memory.words)
+            warn(self.memory.words)
         for part in self._all:
             _moved(part, self.device, torch.float32)
         for model in self._tuned:

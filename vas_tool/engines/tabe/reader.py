@@ -12,7 +12,7 @@ from vas_tool.engines.registry import LoadedEngine
 from vas_tool.engines.tabe.clip_plan import WHITE, ClipPlan
 from vas_tool.engines.tabe.object_run import Pictures
 from vas_tool.engines.tabe.readback import masks_back, readback_frame, soft_query, squeezed
-from vas_tool.remarks import remark
+from vas_tool.run_warnings import warn
 from vas_tool.types import ArrayClip, Mask, Prompts
 
 Segmenters = Callable[[str], LoadedEngine[Segmenter]]
@@ -34,7 +34,7 @@ def read_masks(
     The reference hands that first mask to SAM 2 with soft edges; here they are cut at one half.
     """
     if not segmenter.spec.name.startswith(REFERENCE):
-        remark(
+        warn(
             f"TABE's masks were read off the painted frames by the segment engine {segmenter.spec.name}; SAM 2, which "
             "TABE was made with, is not present or was not chosen"
         )

@@ -128,7 +128,7 @@ export class StatusLines {
     if (job.total) this.bar.value = job.done / job.total;
     else this.bar.removeAttribute("value");
     this.part("job-text").textContent = text;
-    box.title = job.finished ? job.remarks.join("\n") : "Cancel keeps the frames that are finished.";
+    box.title = job.finished ? job.warnings.join("\n") : "Cancel keeps the frames that are finished.";
     this.tellJobError(job);
   }
 
@@ -137,7 +137,7 @@ export class StatusLines {
     const what = job.object_id === null ? "all objects" : shorten(this.store.labels.get(job.object_id) ?? "");
     if (!what) return ""; // of an object that was deleted before this page came
     const doing = `${JOB_WORDS[job.kind]} ${what}`;
-    const more = job.remarks.map((words) => `; ${words}`).join("");
+    const more = job.warnings.map((words) => `; ${words}`).join("");
     if (job.error) return `${doing} stopped after ${job.done} of ${job.total}${more}`;
     if (job.cancelled) return `${doing}: cancelled, ${job.done} of ${job.total} finished and kept${more}`;
     if (job.finished) return `${doing}: done in ${durationWords(job.elapsed_seconds)}${more}`;

@@ -143,7 +143,7 @@ export interface Job {
   finished: boolean;
   cancelled: boolean;
   error: string | null;
-  remarks: string[];
+  warnings: string[];
 }
 
 export interface EngineView {

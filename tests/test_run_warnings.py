@@ -12,31 +12,32 @@ from fake_engines import FlatDepth, use_fake_engines
 
 from vas_tool.cli import main
 from vas_tool.project import Project
-from vas_tool.remarks import counted, remark, remarks
+from vas_tool.run_warnings import collected_warnings, warn
 from vas_tool.session import Session
 from vas_tool.types import Click
+from vas_tool.wording import counted
 
 SIZE = (64, 48)
 
 
 def test_each_thing_is_said_once_with_its_frames() -> None:
-    with remarks() as heard:
+    with collected_warnings() as heard:
         for frame_index in (9, 3, 4, 9, 5):
-            remark("too near", frame_index=frame_index, detail="by this much")
-        remark("half full")
-        remark("half full")
-        remark("odd", frame_index=7)
+            warn("too near", frame_index=frame_index, detail="by this much")
+        warn("half full")
+        warn("half full")
+        warn("odd", frame_index=7)
     assert heard.words == ("frames 3-5, 9: too near", "half full", "frame 7: odd")
 
 
 def test_what_nobody_hears_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with remarks() as heard:
-        other = Thread(target=remark, args=("elsewhere",))
+    with collected_warnings() as heard:
+        other = Thread(target=warn, args=("elsewhere",))
         other.start()
         other.join()
-        with remarks() as inner:
-            remark("inside")
-    remark("too near", frame_index=3, detail="twice")
+        with collected_warnings() as inner:
+            warn("inside")
+    warn("too near", frame_index=3, detail="twice")
     assert heard.words == () and inner.words == ("inside",)
     warned = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert warned == ["elsewhere", "frame 3: too near (twice)"]
@@ -50,7 +51,7 @@ def remarking(monkeypatch: pytest.MonkeyPatch) -> None:
     def remarked(self: FlatDepth, clip: Any, frame_indices: range, **more: Any) -> Iterator[tuple[int, Any]]:
         for index, depth in estimate(self, clip, frame_indices, **more):
             if index in (1, 2):
-                remark("its depth is clipped", frame_index=index)
+                warn("its depth is clipped", frame_index=index)
             yield index, depth
 
     monkeypatch.setattr(FlatDepth, "estimate", remarked)
@@ -63,11 +64,11 @@ def test_the_outcome_of_a_job_says_it(make_project: Callable[..., Project]) -> N
     session.prompts.click(Click(0, columns.start + 4, rows.start + 4))
     session.prompts.settle()
     session.runs.track(1, 0)
-    assert (tracked := session.runs.wait()) is not None and tracked.remarks == ()
+    assert (tracked := session.runs.wait()) is not None and tracked.warnings == ()
     session.runs.complete(1)
     completed = session.runs.wait()
     assert completed is not None and completed.error is None
-    assert completed.remarks == ("frames 1-2: its depth is clipped",)
+    assert completed.warnings == ("frames 1-2: its depth is clipped",)
     session.close()
 
 
