@@ -199,7 +199,9 @@ def test_a_review_is_made_again_only_when_something_it_shows_has_changed(
     other = click_on(session, 3)
     made: list[int] = []
     make = review._review
-    monkeypatch.setattr(review, "_review", lambda project, i, until: made.append(i) or make(project, i, until))
+    monkeypatch.setattr(
+        review, "_review", lambda project, i, until, **how: made.append(i) or make(project, i, until, **how)
+    )
 
     def made_by(act: Callable[[], object]) -> list[int]:
         made.clear()

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.errors import EngineError
-from vas_tool.planning.setup import chosen_engine
+from vas_tool.planning.setup import ChosenEngines, chosen_engines
 from vas_tool.planning.snapshot import snapshot_of
 from vas_tool.planning.staleness import MADE, Staleness
 from vas_tool.project import Project
@@ -76,18 +76,27 @@ _REVIEWS: WeakKeyDictionary[ObjectLayers, tuple[_Revision, Review, int]] = WeakK
 """The last review of each open object, and how many numbers had been measured. A page asks several times a second."""
 
 
-def review_of(project: Project, object_id: int, *, until: float = math.inf) -> Review:
+def review_of(
+    project: Project, object_id: int, *, until: float = math.inf, engines: ChosenEngines | None = None
+) -> Review:
     """The review of an object as things are now; made again only when something that it shows has changed.
+
+    ``engines``: the chosen ones, where they are known already: looking for weights takes milliseconds.
 
     Pixels are read until that moment (monotonic seconds); after it, ``Review.estimates`` counts what was not.
     """
     with project.mutex:
-        layers, revision = project.layers(object_id), _revision(project, object_id)
+        engines = engines or chosen_engines(project.truth)
+        layers, revision = project.layers(object_id), _revision(project, object_id, engines)
         last = _REVIEWS.get(layers)
         outdated = last is None or last[0] != revision
         measured = len(layers.measured)
         if last is None or outdated or (last[1].estimates and (until == math.inf or last[2] != measured)):
-            last = _REVIEWS[layers] = revision, _review(project, object_id, until), len(layers.measured)
+            last = _REVIEWS[layers] = (
+                revision,
+                _review(project, object_id, until, engines=engines),
+                len(layers.measured),
+            )
         return last[1]
 
 
@@ -96,21 +105,15 @@ def frame_states(project: Project, object_id: int) -> tuple[FrameState, ...]:
     return review_of(project, object_id).states
 
 
-def _revision(project: Project, object_id: int) -> _Revision:
+def _revision(project: Project, object_id: int, engines: ChosenEngines) -> _Revision:
     truth, layers = project.truth, project.layers(object_id)
     changes = tuple(layer.changes for layer in (*layers.every(), project.depth))
     shared = replace(truth, objects=(), next_object_id=0)
-    return _Revision(truth.object(object_id), shared, tuple(_engine(truth, stage) for stage in STAGES), changes)
+    return _Revision(truth.object(object_id), shared, tuple(engines.values()), changes)
 
 
-def _engine(truth: Truth, stage: Stage) -> EngineSpec | None:
-    with suppress(EngineError):
-        return chosen_engine(truth, stage)
-    return None
-
-
-def _review(project: Project, object_id: int, until: float) -> Review:
-    staleness = Staleness(snapshot_of(project, [object_id]), object_id)
+def _review(project: Project, object_id: int, until: float, *, engines: ChosenEngines) -> Review:
+    staleness = Staleness(snapshot_of(project, [object_id], engines=engines), object_id)
     amodal = project.amodal(object_id)
     hidden, estimates = amodal.hidden_areas(until)
     outdated = {stage: staleness.of(stage) for stage in MADE}

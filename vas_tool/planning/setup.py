@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
@@ -11,7 +12,7 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import SettingValue
 from vas_tool.errors import EngineError
 from vas_tool.project.truth import Truth
-from vas_tool.types import Stage
+from vas_tool.types import STAGES, Stage
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,19 @@ def reach_of(windows: tuple[range, ...], num_frames: int) -> list[range]:
 def chosen_engine(truth: Truth, stage: Stage) -> EngineSpec:
     """The engine that would run now for a stage. Raises EngineError when the one that was chosen is unknown here."""
     return registry.spec_of(stage, truth.engines.get(stage, registry.AUTO))
+
+
+ChosenEngines = Mapping[Stage, EngineSpec | None]
+"""By stage, the engine that would run now; None for one that is unknown here."""
+
+
+def chosen_engines(truth: Truth) -> ChosenEngines:
+    """The engines that would run now: weights and packages are looked for on this computer."""
+    found: dict[Stage, EngineSpec | None] = dict.fromkeys(STAGES)
+    for stage in STAGES:
+        with suppress(EngineError):
+            found[stage] = chosen_engine(truth, stage)
+    return found
 
 
 def settings_now(truth: Truth, spec: EngineSpec) -> dict[str, SettingValue]:

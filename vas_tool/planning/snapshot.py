@@ -9,7 +9,7 @@ from functools import cached_property
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.planning import speeds
 from vas_tool.planning.fingerprint import Fingerprint, digest_of
-from vas_tool.planning.setup import SetupOf, chosen_engine, setups
+from vas_tool.planning.setup import ChosenEngines, SetupOf, chosen_engine, chosen_engines, setups
 from vas_tool.project import Project
 from vas_tool.project.object_stamps import ObjectStamps
 from vas_tool.project.truth import Truth
@@ -29,6 +29,7 @@ class Snapshot:
     depth: Stamps
     objects: Mapping[int, ObjectStamps]
     """By object_id."""
+    engines: ChosenEngines
     kept_windows: frozenset[tuple[str, int]] = frozenset()
     """(label, seed) of the finished windows in the project's cache (see ``windows``)."""
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -41,7 +42,7 @@ class Snapshot:
 
     def engine(self, stage: Stage) -> EngineSpec:
         """The engine that would run for a stage. Raises EngineError when the one that was chosen is unknown here."""
-        return chosen_engine(self.truth, stage)
+        return self.engines.get(stage) or chosen_engine(self.truth, stage)
 
     @cached_property
     def depth_setups(self) -> SetupOf:
@@ -78,13 +79,17 @@ def _text(made_from: Fingerprint) -> str:
 
 
 def snapshot_of(
-    project: Project, object_ids: Iterable[int] | None = None, *, truth: Truth | None = None, priced: bool = False
+    project: Project,
+    object_ids: Iterable[int] | None = None,
+    *,
+    truth: Truth | None = None,
+    engines: ChosenEngines | None = None,
+    priced: bool = False,
 ) -> Snapshot:
-    """A project as it is now; only these objects, where they are named.
+    """Return a project as it is now; only these objects, if they are named.
 
-    ``true_clips``: as it would be if that were its truth. ``priced``: with what costs are told from, the windows that
-    are
-    kept and the speeds of this machine.
+    ``truth`` replaces the project's truth. ``engines`` are the chosen engines, if they are known already. ``priced``
+    adds what costs follow from: the windows in the project's cache and the speeds of this machine.
     """
     if priced:
         kept, seconds = frozenset(WindowCache(project.folder / FOLDER).labelled()), speeds.all_seconds()
@@ -93,4 +98,5 @@ def snapshot_of(
         truth = truth or project.truth
         ids = [obj.id for obj in truth.objects] if object_ids is None else object_ids
         objects = {i: project.layers(i).stamps(truth.object(i)) for i in ids}
-        return Snapshot(truth, len(project.clip), project.source.sha256[:12], project.depth.stamps(), objects)
+        source, chosen = project.source.sha256[:12], engines or chosen_engines(truth)
+        return Snapshot(truth, len(project.clip), source, project.depth.stamps(), objects, chosen)

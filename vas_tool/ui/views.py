@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,14 +15,14 @@ from vas_tool.engines.specs import looked_once
 from vas_tool.errors import EngineError, ProjectDamaged
 from vas_tool.masks import to_runs
 from vas_tool.planning.review import review_of
-from vas_tool.planning.setup import chosen_engine
+from vas_tool.planning.setup import ChosenEngines, chosen_engine, chosen_engines
 from vas_tool.project.agreements import box_agreements
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.session import Session
 from vas_tool.types import STAGES, Mask, SizeWH, Stage
 from vas_tool.ui.choice_views import parameters_view
-from vas_tool.ui.weight_downloads import DOWNLOADS, offers
+from vas_tool.ui.weight_downloads import offers
 
 Json = dict[str, Any]
 
@@ -40,14 +40,16 @@ def state_view(session: Session, since: int | None, *, hurried: bool = False) ->
     """
     project, until = session.project, time.monotonic() + MEASURING_SECONDS
     with project.mutex, looked_once():
-        changed = None if since is None else session.changes.since(since)
+        changed, engines = None if since is None else session.changes.since(since), _engines(session, hurried=hurried)
         return {
             "version": session.changes.version,
             "changed": None if changed is None else sorted(changed),
             "project": _project_view(session),
             "ledger": None if since is not None else [[r.source_index, r.pts_seconds] for r in project.ledger],
             "place": session.place,
-            "objects": [_object_view(session, obj, until=until) for obj in project.truth.objects],
+            "objects": [
+                _object_view(session, obj, until=until, engines=engines.chosen) for obj in project.truth.objects
+            ],
             "undo": project.undo_label,
             "redo": project.redo_label,
             "saved": {"what": session.changes.saved.what, "at": session.changes.saved.at_seconds},
@@ -55,7 +57,7 @@ def state_view(session: Session, since: int | None, *, hurried: bool = False) ->
             "refining": session.prompts.refining,
             "waits": session.prompts.waits,
             "job": asdict(session.runs.job) if session.runs.job else None,
-            "engines": _engine_views(session, hurried=hurried),
+            "engines": engines.views,
         }
 
 
@@ -111,8 +113,8 @@ def _model_wh(session: Session) -> SizeWH | None:
         return None
 
 
-def _object_view(session: Session, obj: AnnotatedObject, *, until: float) -> Json:
-    review = review_of(session.project, obj.id, until=until)
+def _object_view(session: Session, obj: AnnotatedObject, *, until: float, engines: ChosenEngines) -> Json:
+    review = review_of(session.project, obj.id, until=until, engines=engines)
     if review.estimates:
         session.measure_soon()
     return {
@@ -133,18 +135,28 @@ def _object_view(session: Session, obj: AnnotatedObject, *, until: float) -> Jso
     }
 
 
-_ENGINE_VIEWS: WeakKeyDictionary[Session, tuple[Truth, tuple[int, int, int], list[Json]]] = WeakKeyDictionary()
-"""Of each session, the last view of its engines, with what it was made from: weights are looked for in many places."""
+@dataclass(frozen=True)
+class _Engines:
+    """The engines of a session as they were last looked for, and what the page shows of them."""
+
+    truth: Truth
+    chosen: ChosenEngines
+    views: list[Json]
+    """One a stage."""
 
 
-def _engine_views(session: Session, *, hurried: bool) -> list[Json]:
-    """One a stage; looked up again when something was done, or a second later, or, ``hurried``, another was chosen."""
-    truth, now = session.project.truth, (session.changes.version, int(time.monotonic()), DOWNLOADS.serial)
-    kept = _ENGINE_VIEWS.get(session)
-    chosen = kept is not None and (kept[0].engines, kept[0].settings) == (truth.engines, truth.settings)
-    if kept is None or not (chosen if hurried else kept[0] is truth and kept[1] == now):
-        kept = _ENGINE_VIEWS[session] = truth, now, [_engine_view(session, stage) for stage in STAGES]
-    return kept[2]
+_ENGINES: WeakKeyDictionary[Session, _Engines] = WeakKeyDictionary()
+"""Weights are looked for in many places: a hurried view takes the last answer."""
+
+
+def _engines(session: Session, *, hurried: bool) -> _Engines:
+    """Look for the engines; not again if ``hurried`` and no other engine or setting was chosen since."""
+    truth, last = session.project.truth, _ENGINES.get(session)
+    same = last is not None and (last.truth.engines, last.truth.settings) == (truth.engines, truth.settings)
+    if last is None or not (hurried and same):
+        views = [_engine_view(session, stage) for stage in STAGES]
+        last = _ENGINES[session] = _Engines(truth, chosen_engines(truth), views)
+    return last
 
 
 def _engine_view(session: Session, stage: Stage) -> Json:
