@@ -60,6 +60,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> TabeModel:
 def model(shared: TabeModel) -> TabeModel:
     """As if it had just been loaded."""
     shared.recent = Recent()
+    torch.nn.Module.to(shared.parts.network.unet, torch.float32)
     return shared
 
 
@@ -214,6 +215,25 @@ def test_dropout_while_painting_is_an_option_and_a_seed_is_the_same_alone_and_am
 
 def lora_layers(model: TabeModel) -> list[lora.LoraLayer]:
     return [module for module in model.parts.network.unet.modules() if isinstance(module, lora.LoraLayer)]
+
+
+def test_painting_in_half_precision_with_parts_moved_away_leaves_the_tuning_as_it_is(
+    model: TabeModel, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a small GPU: painted in float16, tuned in float32 before and after."""
+    full, half, again = Kept(), Kept(), Kept()
+    list(amodal(model).complete(work(scene, full)))
+    monkeypatch.setattr(model, "painted_dtype", torch.float16)
+    monkeypatch.setattr(model, "memory", replace(model.memory, keeps_all=True, offloads=True, words="little memory"))
+    with remarks() as heard:
+        for store in (half, again):
+            model.recent = Recent()
+            list(amodal(model).complete(work(scene, store)))
+    assert "little memory" in heard.words
+    (tuned,) = (key for key in full if key.window == TUNED)
+    assert np.array_equal(half[tuned], again[tuned]) and np.array_equal(half[tuned], full[tuned])
+    ours, theirs = (store[store.painted[0]].view(np.float16).astype(float) for store in (half, full))
+    assert np.abs(ours - theirs).mean() < 0.02 * np.abs(theirs).mean()
 
 
 def test_sliced_attention_gives_the_same(model: TabeModel) -> None:

@@ -70,7 +70,7 @@ class ClipPlan:
 
     @property
     def tuned(self) -> TunedClip:
-        """What the model is tuned on: the frames of ``seen.frames``, without the canvas's padding."""
+        """The frames, masks and levels to tune on: those of ``seen.frames``, without the canvas's padding."""
         frames = self.seen.frames
         masks = _Each(len(frames), lambda position: self.seen.mask(frames[position]))
         return TunedClip(_Later(self.seen.clip, frames), masks, self.levels)
@@ -130,7 +130,7 @@ def _require_whole(num_whole: int, fewest_whole: int) -> None:
 
 
 class _Later:
-    """A part of a clip, as a clip of its own."""
+    """A range of a clip's frames as a clip."""
 
     def __init__(self, clip: Clip, frames: range) -> None:
         self._clip, self._frames = clip, frames
@@ -142,7 +142,7 @@ class _Later:
 
     @property
     def fps(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return self._clip.fps
 
     def __len__(self) -> int:

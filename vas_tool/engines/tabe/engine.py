@@ -19,34 +19,32 @@ from vas_tool.types import Content, Mask
 from vas_tool.work import AmodalWork, ContentWork
 
 OPAQUE = np.uint8(255)
-NO_COLOURS = (
-    "TABE painted nothing here (nothing of the object is hidden or seen, by its reckoning): hidden parts stay black"
-)
+NO_COLOURS = "TABE did not paint here, because it takes the object to be whole or not yet there: hidden parts are black"
 
 
 def open_amodal() -> TabeAmodal:
-    """The engine with the weights of the first places that have them. Raises EngineError when any are missing."""
+    """Return the amodal engine with the weights that are found first. Raises EngineError when weights are missing."""
     return TabeAmodal(open_model())
 
 
 def open_content() -> TabeContent:
-    """The same for the content stage; the two share the model."""
+    """Return the content engine, on the amodal engine's model. Raises EngineError when weights are missing."""
     return TabeContent(open_model())
 
 
 class TabeAmodal:
-    """An AmodalCompleter and SamplingCompleter that keeps tuned weights and painted chunks in ``AmodalWork.store``."""
+    """An AmodalCompleter and SamplingCompleter that stores tuned weights and painted chunks in ``AmodalWork.store``."""
 
     def __init__(
         self, model: TabeModel, defaults: TabeOptions = DEFAULT, *, segmenters: Segmenters = segmenter_named
     ) -> None:
-        """``defaults``: what holds where ``settings`` say nothing."""
+        """``defaults`` are the options that ``settings`` do not set."""
         self.model, self.defaults, self.segmenters = model, defaults, segmenters
 
     def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
-        """(frame_index, (canvas H, W) bool) in the order asked for. Raises Cancelled between steps.
+        """Yield (frame_index, (canvas H, W) bool) in the order of ``work.frame_indices``. Raises Cancelled.
 
-        Raises EngineError, saying what to do, before anything is tuned where the object cannot be learned.
+        Raises EngineError that says what to do, before any tuning, when TABE cannot learn the object.
         """
         for index, (mask,) in self.sample(work, (work.seed,), progress=progress):
             yield index, mask
@@ -54,7 +52,7 @@ class TabeAmodal:
     def sample(
         self, work: AmodalWork, seeds: Sequence[int], *, progress: Progress = silent
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
-        """(frame_index, one (canvas H, W) bool a seed): one tuning, and one generation a seed."""
+        """Yield (frame_index, one (canvas H, W) bool for each seed). All seeds share one tuning."""
         options = options_of(work.settings, self.defaults)
         seen = SeenClip(work.clip, work.modal, work.depth, work.canvas)
         run = start(self.model, seen, options, store=work.store, progress=progress)
@@ -74,7 +72,7 @@ class TabeAmodal:
             yield index, tuple(masks[place] | modal for masks in last[1])
 
     def _read(self, run: ObjectRun, number: int, seeds: Sequence[int]) -> list[list[Mask]]:
-        """For each seed the masks of a chunk's frames."""
+        """Return the masks of a chunk's frames for each seed."""
         painted = run.pictures(number, seeds)
         segmenter, side = self.segmenters(run.options.segmenter), run.options.sizes.read
         masks = [read_masks(run.plan, number, painted[seed], segmenter=segmenter, side=side) for seed in seeds]
@@ -83,19 +81,20 @@ class TabeAmodal:
 
 
 class TabeContent:
-    """A ContentCompleter: the colours of what the amodal stage painted, of the hypothesis that was chosen.
+    """A ContentCompleter that gives the colours of the generation whose hypothesis was chosen.
 
-    What is in ``ContentWork.store`` is taken from there. Without it the same tuning and painting is done again.
+    It takes the generation from ``ContentWork.store``, and tunes and paints again if it is not there.
     """
 
     def __init__(self, model: TabeModel, defaults: TabeOptions = DEFAULT) -> None:
-        """``defaults``: what holds where ``amodal_settings`` say nothing."""
+        """``defaults`` are the options that ``amodal_settings`` do not set."""
         self.model, self.defaults = model, defaults
 
     def complete(self, work: ContentWork, *, progress: Progress = silent) -> Iterator[tuple[int, Content]]:
-        """(frame_index, (canvas H, W, 4) uint8 RGBA) in the order asked for. Raises as ``TabeAmodal.complete``.
+        """Yield (frame_index, (canvas H, W, 4) uint8 RGBA) in the order of ``work.frame_indices``.
 
-        What the amodal mask has beyond what was painted gets the painted frame's white.
+        Pixels of the amodal mask outside the painted object get the painted frame's white. Raises EngineError and
+        Cancelled as ``TabeAmodal.complete``.
         """
         checked((), work.settings, engine=NAME)
         options = options_of(work.amodal_settings, self.defaults)
@@ -124,7 +123,7 @@ class TabeContent:
 
 
 class _Whole:
-    """One object's masks, and pictures as its content."""
+    """The masks of one object, and its content from painted frames."""
 
     def __init__(self, work: ContentWork) -> None:
         self._work = work
@@ -134,17 +133,17 @@ class _Whole:
         return self._work.hypotheses.get(index, self._work.seed)
 
     def whole(self, index: int) -> Mask:
-        """(canvas H, W); empty on a frame without an amodal mask."""
+        """Return the (canvas H, W) amodal mask; an empty one on a frame without."""
         if index in self._work.amodal:
             return self._work.amodal[index]
         return np.zeros(self._work.canvas.size_wh[::-1], np.bool_)
 
     def hidden(self, index: int) -> Mask:
-        """(canvas H, W): what is not seen of it."""
+        """Return the (canvas H, W) hidden part of the amodal mask."""
         return self.whole(index) & ~self._work.canvas.to_canvas(self.seen.mask(index))
 
     def content(self, index: int, picture: Pictures | None) -> Content:
-        """RGBA on the canvas: painted colours where it is hidden, the frame's own where it is seen."""
+        """Return RGBA on the canvas: painted colours on the hidden part, the frame's colours on the modal mask."""
         canvas, whole = self._work.canvas, self.whole(index)
         out = np.zeros((*whole.shape, 4), np.uint8)
         if picture is not None:

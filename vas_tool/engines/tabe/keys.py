@@ -1,6 +1,7 @@
-"""What TABE's work follows from, as digests: the tuned weights of an object, and the painted latents of a chunk.
+"""Keys of stored results: the tuned weights of an object and the painted latents of a chunk.
 
-Both stages compute the same digests, so the content stage finds what the amodal stage kept.
+A key is a digest of all inputs. Both stages compute the same keys, so the content stage finds the results of the amodal
+stage.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from vas_tool.engines.tabe.settable import TabeOptions
 from vas_tool.work import WindowKey
 
 TUNED = range(0)
-"""In place of the frames of a window, for the tuned weights: they belong to the whole clip."""
+"""Window in the key of tuned weights, which belong to the whole clip."""
 TUNING_QUIRKS = ("inpaint_masks", "loss_mean")
-"""The quirks that change the tuning itself. What the others change shows in the levels or in what is painted."""
+"""Quirks that change the tuning. The levels and the network's inputs hold the effect of the others."""
 
 
 def tuned_key(plan: ClipPlan, options: TabeOptions, *, made_by: str, told: Callable[[], None]) -> WindowKey:
-    """Of the weights that are tuned on the object. Reads every frame; ``told`` is called before each.
+    """Return the key of the object's tuned weights. Reads every frame and calls ``told`` before each.
 
-    ``made_by``: the weights before tuning, and the number format.
+    ``made_by`` names the weights before tuning, the device and the number format.
     """
     sizes = options.sizes
     said = [made_by, options.num_tuning_steps, sizes.tuned, sizes.num_tuned_frames]
@@ -41,7 +42,7 @@ def tuned_key(plan: ClipPlan, options: TabeOptions, *, made_by: str, told: Calla
 def painted_keys(
     tuned: WindowKey, shown: Sequence[Shown], *, seeds: Sequence[int], options: TabeOptions, frames: range, made_by: str
 ) -> dict[int, WindowKey]:
-    """Seed -> key of the latents that are painted on ``frames``."""
+    """Return, for each seed, the key of the latents painted on ``frames``."""
     digest = _digest([made_by, tuned.made_from, options.num_steps, options.guidance, options.quirks.lora_dropout])
     for one in shown:
         digest.update(one.image.tobytes() + np.packbits(one.mask).tobytes())

@@ -1,4 +1,4 @@
-"""How much of a GPU's memory TABE takes, and what it does where there is less: asked before it starts, and said.
+"""The GPU memory that TABE needs, and what it does to fit into less.
 
 The numbers are computed by ``benchmarks/tabe_cost.py --memory`` for the full-size network.
 """
@@ -16,40 +16,39 @@ from vas_tool.errors import EngineError
 
 GIGABYTE = 10**9
 KEPT_BYTES = 21 * GIGABYTE
-"""For tuning in float32 when all that the backward pass needs is kept: 18.8 GB for the network, 0.9 for the other
-parts, and room between the blocks."""
+"""Memory for tuning in float32 with all intermediate results kept: 18.8 GB for the network, 0.9 GB for the autoencoder
+and the text encoder, and gaps of the allocator."""
 RECOMPUTED_BYTES = 11 * GIGABYTE
-"""The same when it is computed again in the backward pass: 8.7 GB and 0.9."""
+"""Memory for tuning in float32 with gradient checkpointing: 8.7 GB and 0.9 GB, and gaps."""
 AT_EASE_BYTES = 14 * GIGABYTE
-"""For painting 64 frames, both halves of the guidance together, in half precision: 12.2 GB and 0.4."""
+"""Memory for painting 64 frames in float16, both halves of the guidance in one batch: 12.1 GB and 0.4 GB, and gaps."""
 SLICED_FRAMES = 4
-"""Frames whose places are compared at once where no kernel does without the table of scores: 1.1 GB in float16 at 512
-x 512."""
+"""Frames whose attention is computed at once without a fused kernel: 1.1 GB of scores in float16 at 512 x 512."""
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What TABE does to fit."""
+    """What TABE does to fit into the free memory."""
 
     keeps_all: bool = True
-    """Keep what the backward pass of tuning needs; else compute it again, which takes a third more time."""
+    """Keep the intermediate results of tuning. False: gradient checkpointing, which takes a third more operations."""
     offloads: bool = False
-    """While a part of the model does not work, it lies in the computer's own memory."""
+    """Move a part of the model to the computer's memory while it is idle."""
     slices: bool = False
-    """Compare the places of few frames at once."""
+    """Compute the attention of few frames at once."""
     words: str = ""
-    """What the person is told of it; empty when nothing is done to fit."""
+    """Message for the user; empty when nothing is done to fit."""
 
 
 def memory_plan(device: torch.device) -> MemoryPlan:
-    """What fits now. Raises EngineError when too little memory is free."""
+    """Return the plan that fits into the memory that is free now. Raises EngineError when too little is free."""
     if device.type != "cuda":
         return MemoryPlan(keeps_all=False, slices=True)
     return planned(free_bytes(device))
 
 
 def planned(free: int) -> MemoryPlan:
-    """For a CUDA GPU with ``free`` bytes free."""
+    """Return the plan for a CUDA GPU with ``free`` free bytes. Raises EngineError when these are too few."""
     if free < RECOMPUTED_BYTES:
         raise EngineError(
             f"TABE needs {RECOMPUTED_BYTES / GIGABYTE:.0f} GB of the GPU's memory, and {free / GIGABYTE:.0f} GB are "
@@ -61,14 +60,14 @@ def planned(free: int) -> MemoryPlan:
     moved = ", and parts that did not work waited in the computer's memory" if offloads else ""
     words = (
         f"tuning TABE at full speed needs {KEPT_BYTES / GIGABYTE:.0f} GB of the GPU's memory, and "
-        f"{free / GIGABYTE:.0f} GB were free: intermediate results were computed again instead of kept (a third more "
-        f"time){moved}"
+        f"{free / GIGABYTE:.0f} GB were free: intermediate results were computed again instead of kept (a third "
+        f"more operations){moved}"
     )
     return MemoryPlan(keeps_all=False, offloads=offloads, words=words)
 
 
 class SlicedAttention(AttnProcessor2_0):
-    """The stock attention, a few frames at a time: each frame looks only at itself and at the text."""
+    """The stock attention for a few frames at a time. A frame attends only to itself and to the text."""
 
     def __call__(
         self,
@@ -78,7 +77,7 @@ class SlicedAttention(AttnProcessor2_0):
         *args: object,
         **kwargs: object,
     ) -> Tensor:
-        """(N, ...) -> the same shape."""
+        """Return attention of the shape of ``hidden_states``, (N, ...)."""
         frames = hidden_states.split(SLICED_FRAMES)
         texts = [None] * len(frames) if encoder_hidden_states is None else encoder_hidden_states.split(SLICED_FRAMES)
         stock = super().__call__

@@ -24,7 +24,7 @@ def is_whole(chunk: Chunk, levels: Sequence[Level]) -> bool:
 
 
 def owners(chunks: Sequence[Chunk]) -> dict[int, int]:
-    """Frame -> number of the chunk whose answer it gets: of those that share a frame, the later one."""
+    """Return, for each frame, the number of the chunk that gives its mask: the latest of those that hold it."""
     return {index: number for number, chunk in enumerate(chunks) for index in chunk}
 
 

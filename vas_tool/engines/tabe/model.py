@@ -1,6 +1,6 @@
-"""The model in memory: its parts, the numbers that they compute in, and the tuned weights that are in them now.
+"""The loaded model: its parts, their number format and device, and the tuned weights of one object.
 
-The amodal and the content stage share one model while both are in use: it takes about 7 GB.
+The amodal and the content stage share one model, which takes about 7 GB in float32.
 """
 
 from __future__ import annotations
@@ -50,10 +50,9 @@ from vas_tool.errors import EngineError
 from vas_tool.run_warnings import warn
 
 Latents = npt.NDArray[np.uint16]
-"""(4, F, h, w): numbers of half precision, as their bits. What is kept of a generation; a chunk of 30 frames of 512 x
-512 takes 1 MB."""
+"""(4, F, h, w) uint16: the bits of float16 numbers. A stored generation of 30 frames of 512 x 512 takes 1 MB."""
 Pulse = Callable[[int], None]
-"""Called with the number of steps done, for all seeds together. May raise Cancelled."""
+"""Receives the number of finished steps of all seeds. May raise Cancelled."""
 FULL = "the GPU's memory is full; close what else uses it, or run again: finished parts are kept"
 
 _models: WeakValueDictionary[tuple[Path, Path], TabeModel] = WeakValueDictionary()
@@ -61,7 +60,7 @@ _opening = Lock()
 
 
 def open_model() -> TabeModel:
-    """The model with the weights of the first places that have them. Raises EngineError when any are missing."""
+    """Return the model with the weights that are found first. Raises EngineError when weights are missing."""
     folders = found_folder(STABLE_DIFFUSION), found_folder(COCOCO)
     with _opening:
         model = _models.get(folders)
@@ -73,14 +72,14 @@ def open_model() -> TabeModel:
 
 
 class TabeModel:
-    """Whoever uses it holds ``turns``: it has the tuned weights of one object at a time."""
+    """TABE's model on one device. Hold ``lock`` to use it: it has the tuned weights of one object at a time."""
 
     def __init__(self, parts: Parts, *, device: str | torch.device = "cpu", mark: str = "") -> None:
-        """``parts``: as loaded, in float32. ``mark`` tells the weights from all others; by default they are like none.
+        """``parts`` are in float32. ``mark`` identifies the weights; by default they equal no others.
 
         Raises EngineError when too little memory is free.
         """
-        self.parts, self.device, self.turns = parts, torch.device(device), FairLock()
+        self.parts, self.device, self.lock = parts, torch.device(device), FairLock()
         self.recent, self.memory = Recent(), memory_plan(self.device)
         lora.add_lora(parts.network.unet, lora.UNET_LAYERS)
         lora.add_lora(parts.text_encoder, lora.TEXT_LAYERS)
@@ -91,7 +90,7 @@ class TabeModel:
 
     @contextmanager
     def tuning(self, quirks: Quirks, state: State | None) -> Iterator[Tuner]:
-        """A tuner in float32, at the beginning or where ``state`` was left. Raises EngineError when memory is full."""
+        """Yield a tuner in float32, at its start or at ``state``. Raises EngineError when the memory is full."""
         if self.memory.words:
             warn(self.memory.words)
         for part in self._all:
@@ -105,7 +104,7 @@ class TabeModel:
         try:
             yield tuner
         except torch.OutOfMemoryError as error:
-            # What was reached is kept by then, so the next try goes on, with less memory.
+            # The state is stored by now: the next run resumes from it, with gradient checkpointing.
             self.memory = replace(self.memory, keeps_all=False)
             raise EngineError(FULL) from error
         finally:
@@ -115,7 +114,7 @@ class TabeModel:
     def paint(
         self, state: State, frames: Sequence[Shown], seeds: Sequence[int], *, options: TabeOptions, pulse: Pulse
     ) -> Iterator[tuple[int, Latents]]:
-        """(seed, latents), with the weights of ``state``; as many seeds together as the GPU's memory has room for."""
+        """Yield (seed, latents) with the weights of ``state``. Seeds share a batch as the GPU's memory allows."""
         self._prepare(state)
         size_hw = (options.sizes.shown, options.sizes.shown)
         with self.at_work(self.parts.vae):
@@ -148,7 +147,7 @@ class TabeModel:
         raise AssertionError("one of the two returns or raises")
 
     def pictures(self, latents: Latents) -> npt.NDArray[np.uint8]:
-        """(4, F, h, w) -> (F, H, W, 3): the painted frames. Raises EngineError where they are not numbers."""
+        """Return the painted frames (F, H, W, 3) of latents (4, F, h, w). Raises EngineError for NaN or infinity."""
         numbers = torch.from_numpy(latents.view(np.float16))
         if not bool(torch.isfinite(numbers).all()):
             raise EngineError(
@@ -160,7 +159,7 @@ class TabeModel:
 
     @contextmanager
     def at_work(self, part: Any) -> Iterator[Any]:
-        """The part on the device as long as it lasts."""
+        """Yield the part on the device. With offloading it goes back to the computer's memory afterwards."""
         try:
             yield _moved(part, self.device, part.dtype)
         finally:
@@ -168,7 +167,7 @@ class TabeModel:
                 _moved(part, torch.device("cpu"), part.dtype)
 
     def _prepare(self, state: State) -> None:
-        """The tuned weights in, all in the numbers that are painted with."""
+        """Convert all parts to the number format of painting and set the tuned weights."""
         home = torch.device("cpu") if self.memory.offloads else self.device
         for part in self._all:
             _moved(part, home, self.painted_dtype)
@@ -177,7 +176,7 @@ class TabeModel:
 
     @contextmanager
     def _dropout(self, seed: int, *, on: bool) -> Iterator[None]:
-        """The dropout of the tuned layers as it is in the released code, drawn anew for each seed."""
+        """Switch on the dropout of the tuned layers as in the released code, with random numbers from the seed."""
         with torch.random.fork_rng() if on else nullcontext():
             if on:
                 torch.manual_seed(SEED + seed)
@@ -208,7 +207,7 @@ def _bits(latents: Tensor) -> Latents:
 
 
 def _moved(part: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    """The part itself. Moved by torch's own means: diffusers' ``to`` warns of every conversion."""
+    """Return the part itself. It moves by torch's method, because diffusers' ``to`` warns of every conversion."""
     if part.device.type != device.type or part.dtype != dtype:
         torch.nn.Module.to(part, device=device, dtype=dtype)
     return part

@@ -1,4 +1,4 @@
-"""TABE at work on one object of one clip: what both stages share, from the plan to the painted frames."""
+"""One run of TABE on one object of one clip, from the plan to the painted frames. Both stages use it."""
 
 from __future__ import annotations
 
@@ -20,63 +20,63 @@ from vas_tool.engines.tabe.tuned_weights import State, is_finished, kept_state, 
 from vas_tool.work import WindowKey, WindowStore
 
 TUNING_UNITS, PAINTING_UNITS, READING_UNITS = 90, 12, 20
-"""Work in fifths of a TFLOP: of a step of tuning; of a frame in a step of painting; of decoding a frame and reading the
-mask off it (computed, ``benchmarks/tabe_cost.py``). So the time left is that of all the work."""
+"""Work in fifths of a TFLOP: a step of tuning; one frame in a step of painting; decoding and segmenting one frame
+(computed by ``benchmarks/tabe_cost.py``). With these units the time left covers all the work."""
 PLANNING = "TABE: how hidden the object is"
 
 Pictures = npt.NDArray[np.uint8]
-"""(F, side, side, 3): the painted frames of a chunk."""
+"""(F, side, side, 3) uint8: the painted frames of a chunk."""
 Wanted = Mapping[int, Collection[int]]
-"""Number of a chunk -> the seeds with which it is wanted."""
+"""Number of a chunk -> the seeds to paint it with."""
 
 
-class Told:
-    """Progress over all the work of a run, in units; what was kept counts as done."""
+class WorkProgress:
+    """Progress over all the work of a run, in units. Stored results count as finished work."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
 
     def at(self, units: int, what: str) -> None:
-        """``units`` of the work that is going on are done. Raises Cancelled."""
+        """Report that ``units`` of the current work are done. Raises Cancelled."""
         self._progress(min(self._done + units, self._total), self._total, what)
 
     def finish(self, units: int) -> None:
-        """The work that was going on is done: it was ``units``."""
+        """Count ``units`` of work as finished."""
         self._done += units
 
 
 @dataclass
 class ObjectRun:
-    """One run. The object's tuning, and each painted chunk, are taken from the store where they are kept."""
+    """One run. It takes the object's tuned weights and painted chunks from the store if they are there."""
 
     model: TabeModel
     plan: ClipPlan
     options: TabeOptions
     store: WindowStore
     key: WindowKey
-    """Of the tuned weights."""
-    told: Told
+    """Key of the tuned weights."""
+    told: WorkProgress
     state: State | None = None
 
     @property
     def owners(self) -> dict[int, int]:
-        """frame_index -> number of the chunk that answers it, where something is painted."""
+        """frame_index -> number of the chunk that gives its result, for frames of painted chunks."""
         first, plan = self.plan.seen.frames.start, self.plan
         found = owners(plan.chunks).items()
         return {first + place: number for place, number in found if not is_whole(plan.chunks[number], plan.levels)}
 
     def frames_of(self, number: int) -> list[int]:
-        """The frame indices of a chunk."""
+        """Return the frame indices of a chunk."""
         return [self.plan.seen.frames[position] for position in self.plan.chunks[number]]
 
     def plan_work(self, wanted: Wanted, progress: Progress) -> None:
-        """Tell ``progress`` from now on of all that is wanted."""
+        """Set the total of ``progress`` to the work of all wanted chunks and the tuning."""
         units = [self._units(number) * len(seeds) for number, seeds in wanted.items()]
         tuning = self.options.num_tuning_steps * TUNING_UNITS if wanted else 0
-        self.told = Told(progress, tuning + sum(units))
+        self.told = WorkProgress(progress, tuning + sum(units))
 
     def pictures(self, number: int, seeds: Sequence[int]) -> dict[int, Pictures]:
-        """Seed -> the painted frames of a chunk. Raises Cancelled; each seed that is finished by then is kept."""
+        """Return the painted frames of a chunk by seed. Raises Cancelled; the store then has the finished seeds."""
         positions, frames = self.plan.chunks[number], self.frames_of(number)
         shown = [self.plan.shown(position, side=self.options.sizes.shown) for position in positions]
         where = f"TABE: paint frames {frames[0]} to {frames[-1]}"
@@ -89,7 +89,7 @@ class ObjectRun:
             made_by=self.model.made_by,
         )
         found = {seed: answer for seed, key in keys.items() if (answer := self._kept(key, len(frames))) is not None}
-        with self.model.turns:
+        with self.model.lock:
             missing = [seed for seed in seeds if seed not in found]
             painting = self._painting_units(number)
             if missing:
@@ -100,7 +100,7 @@ class ObjectRun:
             return {seed: self.model.pictures(found[seed]) for seed in seeds}
 
     def read(self, number: int, num_seeds: int) -> None:
-        """Count the masks of a chunk as read off."""
+        """Count the segmentation of a chunk as finished."""
         self.told.finish(num_seeds * (self._units(number) - self._painting_units(number)))
 
     def _kept(self, key: WindowKey, num_frames: int) -> Latents | None:
@@ -121,7 +121,7 @@ class ObjectRun:
         return found
 
     def _ensure_tuned(self) -> None:
-        """The tuned weights: those of this run, or kept ones, or a tuning from where it was stopped."""
+        """Set ``state`` to the tuned weights: from the store, or by tuning, which resumes a stopped one."""
         if self.state is not None:
             return
         state, options, total = kept_state(self.store, self.key), self.options, self.options.num_tuning_steps
@@ -145,13 +145,13 @@ class ObjectRun:
 def start(
     model: TabeModel, seen: SeenClip, options: TabeOptions, *, store: WindowStore | None, progress: Progress
 ) -> ObjectRun | None:
-    """All that is decided before anything is tuned; None where nothing of the object is seen on any frame.
+    """Return a run with its plan, before any tuning; None when the object is visible on no frame.
 
-    Raises EngineError, saying what to do, for an object that TABE cannot learn (see ``plan_clip``), and Cancelled.
+    Raises EngineError that says what to do for an object that TABE cannot learn (``plan_clip``), and Cancelled.
     """
     if not len(seen.frames):
         return None
-    told = Told(progress, 2 * len(seen.frames))
+    told = WorkProgress(progress, 2 * len(seen.frames))
 
     def one_more() -> None:
         told.at(0, PLANNING)

@@ -1,4 +1,4 @@
-"""The masks of painted frames, by a segment engine: SAM 2 in the reference, else the best that is present."""
+"""The masks of painted frames by a segment engine: SAM 2 in the reference, otherwise the best that is present."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from vas_tool.run_warnings import warn
 from vas_tool.types import ArrayClip, Mask, Prompts
 
 Segmenters = Callable[[str], LoadedEngine[Segmenter]]
-"""Name of a segment engine, or ``auto`` -> the engine, loaded."""
+"""Name of a segment engine, or ``auto`` -> the loaded engine."""
 REFERENCE = "sam2"
-"""How the names of the engines begin that the reference reads with."""
+"""Prefix of the names of the reference's segment engines."""
 
 
 def segmenter_named(name: str) -> LoadedEngine[Segmenter]:
-    """Of the registry."""
+    """Return a loaded segment engine of the registry. Raises EngineError."""
     return registry.load("segment", name)
 
 
 def read_masks(
     plan: ClipPlan, number: int, pictures: Pictures, *, segmenter: LoadedEngine[Segmenter], side: int
 ) -> list[Mask]:
-    """One (canvas H, W) mask for each frame of a chunk, tracked from what is seen on its first frame.
+    """Return one (canvas H, W) mask for each frame of a chunk, tracked from the modal mask of its first frame.
 
-    The reference hands that first mask to SAM 2 with soft edges; here they are cut at one half.
+    ``pictures`` are (F, s, s, 3) uint8. The reference gives SAM 2 a first mask with soft edges; here it is thresholded
+    at one half.
     """
     if not segmenter.spec.name.startswith(REFERENCE):
         warn(
@@ -45,7 +46,7 @@ def read_masks(
     tracked = segmenter.engine.track(ArrayClip(np.stack(frames)), prompts, range(len(frames)))
     found: list[Mask] = []
     for _ in frames:
-        with segmenter.lock:  # others get their turn between frames
+        with segmenter.lock:  # other users of the segmenter run between frames
             found.append(next(tracked).mask)
     width, height = plan.seen.canvas.size_wh
     return masks_back(found, (height, width))

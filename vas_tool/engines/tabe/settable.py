@@ -1,4 +1,4 @@
-"""What a person can set of TABE. Imports no torch."""
+"""Parameters of TABE that the user can set. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ PAINTING_STEPS = 50
 GUIDANCE = 20.0
 FEWEST_WHOLE = 3
 BEST_SEGMENTER = "auto"
-"""The setting ``segmenter`` that takes the best segment engine that is present."""
+"""Value of ``segmenter`` for the best segment engine that is present."""
 HIGHEST_BOX_PERCENT = 100
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes that the released code was run with. Tests take smaller ones."""
+    """Sizes of pictures and windows. The defaults are those of the released code; tests use smaller ones."""
 
     shown: int = SHOWN_SIDE
     """Side in pixels of the square pictures that are painted."""
@@ -39,7 +39,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class TabeOptions:
-    """Everything that can differ between two runs of TABE; the defaults are the reference's."""
+    """All options of a run. The defaults are the reference's, except ``fewest_whole`` and ``Quirks.lora_dropout``."""
 
     num_tuning_steps: int = TUNING_STEPS
     num_steps: int = PAINTING_STEPS
@@ -69,7 +69,7 @@ QUIRKS: Mapping[str, str] = {
     "lora_dropout": "whether a tenth of the tuned inputs is left out while the model paints; reference: yes, by "
     "accident. repaired (the default, with which the same seed gives the same answer on its own and among others): no",
 }
-"""Name of a quirk -> what it does. The value of stored masks (``Quirks.whole_chunk_values``) is not the engine's."""
+"""Name of a quirk -> its meaning. ``Quirks.whole_chunk_values`` is missing: it concerns files, not the engine."""
 
 SEGMENTERS = (BEST_SEGMENTER, "builtin", *(f"{spec.name}{fast}" for spec in MODELS for fast in ("", "-fast")))
 
@@ -124,11 +124,11 @@ PARAMETERS = (
         afterwards=True,
     ),
 )
-"""Of the amodal stage. The content stage has none of its own: it goes by these."""
+"""Parameters of the amodal stage. The content stage has none of its own and uses these."""
 
 
 def options_of(settings: Settings, defaults: TabeOptions = DEFAULT) -> TabeOptions:
-    """All options of a run. Raises EngineError for an unknown name or a value that is not allowed."""
+    """Return the options of a run. Raises EngineError for an unknown name or a value that is not allowed."""
     chosen: dict[str, Any] = checked(PARAMETERS, settings, engine=NAME)
     quirks: dict[str, Quirk] = {name: chosen.pop(name) for name in QUIRKS if name in chosen}
     return replace(defaults, quirks=replace(defaults.quirks, **quirks), **chosen)

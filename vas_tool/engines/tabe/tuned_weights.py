@@ -1,4 +1,4 @@
-"""The tuned weights of one object: kept in the project's cache, and a tuning that was stopped goes on from there."""
+"""The tuned weights of one object in the project's store, from which a stopped tuning resumes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from vas_tool.engines.tabe.tuning_samples import TunedClip
 from vas_tool.work import WindowAnswer, WindowKey, WindowStore
 
 KEEP_EVERY = 100
-"""Steps between two states that are kept while the tuning goes on: 84 MB each, with the optimiser's numbers."""
+"""Steps between two stored states of an unfinished tuning. A state with the optimiser's takes 84 MB."""
 
 State = dict[str, Any]
-"""What ``Tuner.state`` gives; without the optimiser's numbers when the tuning is finished."""
+"""The value of ``Tuner.state``, without the optimiser's state when the tuning is finished."""
 
 
 def kept_state(store: WindowStore, key: WindowKey) -> State | None:
-    """What was kept of the object's tuning, finished or not."""
+    """Return the stored state of the object's tuning, finished or not; None when there is none."""
     answer = store.read(key)
     return None if answer is None else torch.load(io.BytesIO(answer.tobytes()), weights_only=True)
 
 
 def is_finished(state: State | None, options: TabeOptions) -> bool:
-    """Whether nothing is left to be tuned."""
+    """Return whether the tuning has all its steps."""
     return state is not None and int(state["num_steps"]) >= options.num_tuning_steps
 
 
@@ -41,9 +41,9 @@ def tuned_on(
     store: WindowStore,
     told: Callable[[int], None],
 ) -> State:
-    """The finished state, from where the tuner is. What is reached is kept now and then, and when it is stopped.
+    """Tune from the tuner's step to the last one and return the state. Intermediate states are stored.
 
-    ``told`` gets the number of steps done before each step, and may stop the tuning by raising Cancelled.
+    ``told`` receives the number of finished steps before each step and may raise Cancelled; the state is stored then.
     """
     sizes, first, reached = options.sizes, tuner.num_steps, tuner.num_steps
 
@@ -74,7 +74,7 @@ def tuned_on(
 
 
 def packed(state: State) -> WindowAnswer:
-    """A state as bytes."""
+    """Return a state as bytes."""
     file = io.BytesIO()
     torch.save(state, file)
     return np.frombuffer(file.getvalue(), np.uint8)
