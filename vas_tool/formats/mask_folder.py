@@ -11,7 +11,7 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.mask_names import FrameNames, Paired, pair
 from vas_tool.formats.mask_pixels import name_of, read_pixels, size_of
-from vas_tool.formats.mask_seen import Found
+from vas_tool.formats.mask_survey import Found
 from vas_tool.formats.mask_values import OPTION, Decision, MaskValues, Undecided, decide, notes_of, said
 from vas_tool.project import Project
 from vas_tool.types import Mask, SizeWH

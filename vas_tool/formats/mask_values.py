@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from vas_tool.formats.mask_pixels import COLOUR, Pixels, brightness, name_of
-from vas_tool.formats.mask_seen import FINE, NAMED, NEAR_ENDS, OBJECT_ABOVE, WHITE, Found, Glance
+from vas_tool.formats.mask_survey import FINE, NAMED, NEAR_ENDS, OBJECT_ABOVE, WHITE, Found, Glance
 from vas_tool.types import Mask
 from vas_tool.wording import counted
 
