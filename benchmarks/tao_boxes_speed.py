@@ -66,7 +66,7 @@ def _measured(folder: Path) -> str:
     truth = read_truth(folder / "truth.json")
     answers, _ = read_answers(folder / "answers.json", truth)
     read = time.process_time() - busy
-    figures = measure(truth.world, truth.boxes, answers)
+    figures = measure(truth.image_table, truth.boxes, answers)
     wall, used = time.perf_counter() - started, time.process_time() - busy
     return (
         f"{len(truth.boxes)} true boxes, {len(answers)} answers: {wall:.1f} s, {used:.1f} s of processor time "

@@ -82,7 +82,7 @@ def test_every_figure_is_that_of_the_rules_said_as_loops(
     monkeypatch.setattr(columns, "MOST_AN_IMAGE", most)
     truth, predictions = made(seed)
     read, answers = written(tmp_path, truth, predictions)
-    figures = measure(read.world, read.boxes, answers)
+    figures = measure(read.image_table, read.boxes, answers)
     for keep in KEEPS:
         for name, thresholds in (("AP", THRESHOLDS), ("AP50", [0.5]), ("AP75", [0.75])):
             figure = f"{name}-{keep}" if keep else name
@@ -97,7 +97,7 @@ def test_every_figure_is_that_of_the_rules_said_as_loops(
 def test_rare_common_and_frequent_categories_are_means_of_their_own(tmp_path: Path) -> None:
     truth, predictions = made(1)
     read, answers = written(tmp_path, truth, predictions)
-    figures = measure(read.world, read.boxes, answers).detection
+    figures = measure(read.image_table, read.boxes, answers).detection
     for letter, name in (("r", "APr"), ("c", "APc"), ("f", "APf")):
         part = truth | {"categories": [c for c in truth["categories"] if c["frequency"] == letter]}
         assert figures[name] == pytest.approx(
@@ -125,7 +125,7 @@ def test_it_is_pycocotools_where_every_category_is_annotated_everywhere(tmp_path
         evaluation.evaluate()
         evaluation.accumulate()
     precision = evaluation.eval["precision"]
-    assert measure(read.world, read.boxes, answers).detection["AP"] == pytest.approx(
+    assert measure(read.image_table, read.boxes, answers).detection["AP"] == pytest.approx(
         100 * precision[precision > -1].mean(), abs=1e-9
     )
 
@@ -139,7 +139,7 @@ def test_the_truth_itself_is_found(seed: int) -> None:
         record |= {"neg_category_ids": [], "not_exhaustive_category_ids": []}
     with tempfile.TemporaryDirectory() as folder:
         read, answers = written(Path(folder), truth, exact)
-    figures = measure(read.world, read.boxes, answers)
+    figures = measure(read.image_table, read.boxes, answers)
     assert figures.detection["AP"] == pytest.approx(100)
     assert figures.tracks["3DmAP"] == pytest.approx(100)
 
@@ -149,7 +149,7 @@ def test_a_filter_that_keeps_nothing_has_no_figure(tmp_path: Path) -> None:
     for annotation in truth["annotations"]:
         annotation["visibility"] = 1.0
     read, answers = written(tmp_path, truth, predictions)
-    figures = measure(read.world, read.boxes, answers)
+    figures = measure(read.image_table, read.boxes, answers)
     assert figures.detection["AP50-HO"] is None
     assert figures.tracks["3DmAP-HP"] is None
 

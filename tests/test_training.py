@@ -28,7 +28,7 @@ from vas_tool.training import drawn_camera, scenes
 from vas_tool.training import train_amodal as training
 from vas_tool.training.amodal_losses import hidden_iou, loss
 from vas_tool.training.amodal_net import AmodalNet, mixed
-from vas_tool.training.drawn_camera import World
+from vas_tool.training.drawn_camera import DrawnCamera
 from vas_tool.training.export_amodal import export
 from vas_tool.training.measurement_noise import DepthNoise
 from vas_tool.training.onnx_files import weights_in
@@ -57,8 +57,8 @@ def test_scenes_hide_a_part_and_never_show_more_than_there_is(seed: int) -> None
 
 def test_what_stands_still_passes_by_against_the_objects_way_and_nearer_things_faster() -> None:
     way = np.stack([np.linspace(-10, 10, NUM_FRAMES), np.zeros(NUM_FRAMES)], axis=1)
-    world = World(way, parallax=1.0, poses=np.repeat(np.eye(3)[None], NUM_FRAMES, axis=0))
-    far, here, near = (world.passing(height)[:, 0] for height in (-0.3, 0.0, 0.3))
+    camera = DrawnCamera(way, parallax=1.0, poses=np.repeat(np.eye(3)[None], NUM_FRAMES, axis=0))
+    far, here, near = (camera.passing(height)[:, 0] for height in (-0.3, 0.0, 0.3))
     assert np.allclose(here, -way[:, 0])
     assert here[-1] - here[0] < 0 and abs(np.ptp(far)) < abs(np.ptp(here)) < abs(np.ptp(near))
 
@@ -80,8 +80,8 @@ def test_a_camera_moves_pictures_and_poses_together(seed: int, monkeypatch: pyte
 @pytest.mark.parametrize("seed", range(20))
 def test_things_behind_are_farther_and_things_before_nearer(seed: int) -> None:
     random = np.random.default_rng(seed)
-    world = World.drawn(random)
-    behind, front = farther(random, world), nearer(random, world)
+    camera = DrawnCamera.drawn(random)
+    behind, front = farther(random, camera), nearer(random, camera)
     assert all(obj.height < 0 for obj in behind) and 1 <= len(front) <= 3
     assert all(obj.height > 0 for obj in front)
     assert [t.height for t in behind] == sorted(t.height for t in behind)

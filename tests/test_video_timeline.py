@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vas_tool.video.timeline import UNKNOWN, Timeline, Told, timeline
+from vas_tool.video.timeline import UNKNOWN, PacketTimes, Timeline, timeline
 
 MILLISECOND = Fraction(1, 1000)
 STEP = 40
@@ -30,7 +30,7 @@ def told(
     def ticks(times: Sequence[int | None]) -> np.ndarray:
         return np.array([UNKNOWN if time is None else time for time in times], np.int64)
 
-    said = Told(ticks(pts), ticks(pts if dts is None else dts), base, tuple(map(Fraction, rates)), reorders)
+    said = PacketTimes(ticks(pts), ticks(pts if dts is None else dts), base, tuple(map(Fraction, rates)), reorders)
     return timeline(said, patience=Fraction(patience))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from vas_tool.commands.evaluation_output import told, written
+from vas_tool.commands.evaluation_output import print_evaluation, write_evaluation
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
 from vas_tool.evaluation import Compared
@@ -33,13 +33,13 @@ def bench_(options: Namespace) -> int:
         return 0
     found = {name: _measured(name, options) for name in options.sets}
     if len(found) == 1:
-        return told(next(iter(found.values())), options)
+        return print_evaluation(next(iter(found.values())), options)
     tables = side_by_side({name: compared.evaluation for name, compared in found.items()})
     for kind, table in tables.items():
         print("\n".join((kind, *columns(table_cells(table)), "")))
     for path in options.figures:
         write_figures(path, tables)
-    statuses = [written(compared, _own_files(options, name)) for name, compared in found.items()]
+    statuses = [write_evaluation(compared, _own_files(options, name)) for name, compared in found.items()]
     return max(statuses)
 
 

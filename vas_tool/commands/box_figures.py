@@ -40,8 +40,8 @@ def box_figures(options: Namespace) -> int:
     for path in options.predictions:
         answers, wrong = read_answers(path, truth)
         problems += wrong
-        figures[path.stem] = measure(truth.world, truth.boxes, answers)
-    pictures, boxes = counted(truth.world.num_images, "picture"), counted(len(truth.boxes), "box", "boxes")
+        figures[path.stem] = measure(truth.image_table, truth.boxes, answers)
+    pictures, boxes = counted(truth.image_table.num_images, "picture"), counted(len(truth.boxes), "box", "boxes")
     print(f"{options.truth.name}: {pictures}, {boxes}")
     tables = {name: asdict(found) for name, found in figures.items()}
     print("\n".join((*_lines(tables, "detection"), "", *_lines(tables, "tracks"), "", ABOUT)))

@@ -16,7 +16,7 @@ from vas_tool.evaluation.worst_frames import worst_pictures
 from vas_tool.storage import write_atomically
 
 
-def told(compared: Compared, options: Namespace, *, frames: Path | None = None) -> int:
+def print_evaluation(compared: Compared, options: Namespace, *, frames: Path | None = None) -> int:
     """Print the tables, then every problem on a line, and write what ``options`` ask for; return the exit status.
 
     ``frames`` is the folder of the pictures for the report, where it is known.
@@ -25,10 +25,10 @@ def told(compared: Compared, options: Namespace, *, frames: Path | None = None) 
     print("\n".join(lines(evaluation)))
     for path in options.figures:
         write_figures(path, tables_of(evaluation))
-    return written(compared, options, frames=frames)
+    return write_evaluation(compared, options, frames=frames)
 
 
-def written(compared: Compared, options: Namespace, *, frames: Path | None = None) -> int:
+def write_evaluation(compared: Compared, options: Namespace, *, frames: Path | None = None) -> int:
     """Print every problem, write ``--json`` and ``--report``; return 1 when there is a problem, else 0."""
     evaluation = compared.evaluation
     for problem in evaluation.problems:

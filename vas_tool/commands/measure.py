@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from vas_tool.commands.box_figures import box_figures
-from vas_tool.commands.evaluation_output import told
+from vas_tool.commands.evaluation_output import print_evaluation
 from vas_tool.commands.protocols import protocols_
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry
@@ -17,7 +17,7 @@ from vas_tool.errors import InputError
 from vas_tool.evaluation import Order, evaluate
 from vas_tool.evaluation.dataset import Truth
 from vas_tool.evaluation.engine_protocols import EngineProtocol, protocol_of
-from vas_tool.evaluation.predicting import SIMPLE, Answered, Taken, Task, answered, taken
+from vas_tool.evaluation.predicting import SIMPLE, Answered, ProjectAnswer, Task, answered, project_answers
 from vas_tool.evaluation.reading import pictures_of, read_truth
 from vas_tool.evaluation.records import is_project_export
 from vas_tool.evaluation.result_files import RESULTS
@@ -56,7 +56,7 @@ def evaluate_(options: Namespace) -> int:
     )
     compared = evaluate(options.benchmark, order)
     bar.close()
-    return told(compared, options, frames=_pictures(options))
+    return print_evaluation(compared, options, frames=_pictures(options))
 
 
 def _pictures(options: Namespace) -> Path | None:
@@ -70,7 +70,7 @@ def predict_(options: Namespace) -> int:
     form = RESULTS[options.benchmark]
     truth = read_truth(options.benchmark, options.truth, options.tracks)
     problems = list(truth.problems)
-    projects = [Taken(Path(project), _number(obj), clip) for project, obj, clip in options.project]
+    projects = [ProjectAnswer(Path(project), _number(obj), clip) for project, obj, clip in options.project]
     task = Task(
         engine=options.engine,
         depth=options.depth,
@@ -81,7 +81,7 @@ def predict_(options: Namespace) -> int:
         progress=bar,
     )
     with collected_warnings() as heard:
-        answers = taken(truth, projects, task) if projects else _answers(truth, task, options)
+        answers = project_answers(truth, projects, task) if projects else _answers(truth, task, options)
         count = form.write(answers, options.out)
     bar.close()
     print(f"{options.out}: {count} of {counted(truth.num_frames, 'frame')}")

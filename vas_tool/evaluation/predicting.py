@@ -213,7 +213,7 @@ SIMPLE = ("modal", "convex", "convex-nearer")
 
 
 @dataclass(frozen=True)
-class Taken:
+class ProjectAnswer:
     """An object of a project that answers a clip of the truth. Its frames are those of the clip, in order."""
 
     project: Path
@@ -222,7 +222,7 @@ class Taken:
     """The name of the clip, or its number from 0."""
 
 
-def taken(truth: Truth, items: Sequence[Taken], task: Task) -> Iterator[Answered]:
+def project_answers(truth: Truth, items: Sequence[ProjectAnswer], task: Task) -> Iterator[Answered]:
     """Yield the projects' modal and amodal masks. Frames without an amodal mask are in the problems.
 
     Raises InputError when the clip is unknown or lengths or sizes differ, ProjectError when a project does not open.

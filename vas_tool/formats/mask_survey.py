@@ -37,7 +37,7 @@ NAMED = 12
 
 
 @dataclass(frozen=True)
-class Glance:
+class PictureValues:
     """What is stored about one picture."""
 
     shown: frozenset[int]
@@ -60,7 +60,7 @@ class Found:
     num_on_edges: int = 0
     """Number of such pixels with darker and brighter pixels near them."""
     lossy: bool = False
-    pictures: list[Glance] = field(default_factory=list)
+    pictures: list[PictureValues] = field(default_factory=list)
     indexed: dict[int, set[int]] = field(default_factory=dict)
     """Palette index -> its visible values; several where palettes differ."""
     num_plain: int = 0
@@ -95,7 +95,9 @@ class Found:
             self._add_between(bright, fine=pixels.lossy or len(values) > FINE)
         opaque = 0 if pixels.alpha is None else int(pixels.alpha.max())
         self.pictures.append(
-            Glance(frozenset(values[:MOST_VALUES].tolist()), frozenset(pixels.colour_of), int(bright.max()), opaque)
+            PictureValues(
+                frozenset(values[:MOST_VALUES].tolist()), frozenset(pixels.colour_of), int(bright.max()), opaque
+            )
         )
         if pixels.alpha is not None:
             self._add_alpha(pixels.alpha, bright)

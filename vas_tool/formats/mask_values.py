@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from vas_tool.formats.mask_pixels import COLOUR, Pixels, brightness, name_of
-from vas_tool.formats.mask_survey import FINE, NAMED, NEAR_ENDS, OBJECT_ABOVE, WHITE, Found, Glance
+from vas_tool.formats.mask_survey import FINE, NAMED, NEAR_ENDS, OBJECT_ABOVE, WHITE, Found, PictureValues
 from vas_tool.types import Mask
 from vas_tool.wording import counted
 
@@ -78,12 +78,12 @@ class Decision:
             numbers = pixels.index.astype(np.int32)
         return np.asarray(numbers == value if self.objects else numbers != 0)
 
-    def is_unknown(self, picture: Glance) -> bool:
+    def is_unknown(self, picture: PictureValues) -> bool:
         """Return whether a picture holds void and no object."""
         there = picture.indices if self.by_index and picture.indices else picture.shown
         return not there.isdisjoint(self.void) and there.isdisjoint(self.objects)
 
-    def loses(self, picture: Glance) -> bool:
+    def loses(self, picture: PictureValues) -> bool:
         """Return whether a picture that is not empty would become an empty mask."""
         near = NEAR_ENDS if len(picture.shown) > FINE else 0
         if self.values == "alpha":

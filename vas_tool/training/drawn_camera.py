@@ -27,18 +27,18 @@ Poses = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class World:
-    """The object's path through the world, and the camera."""
+class DrawnCamera:
+    """The object's path through the camera, and the camera."""
 
     way: npt.NDArray[np.float64]
-    """(T, 2) path of the object through the world, in pixels."""
+    """(T, 2) path of the object through the camera, in pixels."""
     parallax: float
     """How much faster objects pass by that are nearer by the whole depth range."""
     poses: Poses
     """Maps from the object to the picture: how the camera turns and zooms about the middle."""
 
     @classmethod
-    def drawn(cls, random: Random) -> World:
+    def drawn(cls, random: Random) -> DrawnCamera:
         """Return a random camera for one clip."""
         angle = random.normal(0, 0.3) + np.pi * (random.random() < 0.5) + (random.random() < 0.2) * np.pi / 2
         along = np.linspace(-1, 1, NUM_FRAMES) * random.uniform(0, 2.0) * SIZE + smooth(random, 0.2 * SIZE, pace=8.0)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.training.drawn_camera import World
+from vas_tool.training.drawn_camera import DrawnCamera
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Path, Random, drawn, fill, smooth
 
 Covered = npt.NDArray[np.bool_]
@@ -22,7 +22,7 @@ NEARER, FARTHER = (0.08, 0.4), (-0.35, -0.02)
 """Differences of depth from the object, as shares of the depth range."""
 
 STANDS = 0.5
-"""Share of the objects that stand still in the world. The others move."""
+"""Share of the objects that stand still in the camera. The others move."""
 
 MOST_FARTHER = 4
 ALONE = np.zeros(1)
@@ -41,31 +41,31 @@ class SceneObject:
 Shape = Callable[[Random, Way], Covered]
 
 
-def nearer(random: Random, world: World) -> list[SceneObject]:
+def nearer(random: Random, camera: DrawnCamera) -> list[SceneObject]:
     """Return one to three objects in front, the nearest last. Most of them hide a part of the object."""
-    return _by_height(_occluder(random, world) for _ in range(random.choice([1, 1, 1, 2, 3])))
+    return _by_height(_occluder(random, camera) for _ in range(random.choice([1, 1, 1, 2, 3])))
 
 
-def _occluder(random: Random, world: World) -> SceneObject:
+def _occluder(random: Random, camera: DrawnCamera) -> SceneObject:
     shapes: list[Shape] = [_bar, _bar, _fence, _ellipses, _leaves, _wide, _wide, _edge, _other]
-    return _obj(random, world, shapes, heights=NEARER)
+    return _obj(random, camera, shapes, heights=NEARER)
 
 
-def farther(random: Random, world: World) -> list[SceneObject]:
+def farther(random: Random, camera: DrawnCamera) -> list[SceneObject]:
     """Return the objects behind, the farthest first; none in a third of the clips."""
     count = random.integers(1, MOST_FARTHER + 1) * (random.random() > 1 / 3)
     shapes: list[Shape] = [_bar, _fence, _ellipses, _leaves, _wide, _edge, _other]
-    return _by_height(_obj(random, world, shapes, heights=FARTHER) for _ in range(count))
+    return _by_height(_obj(random, camera, shapes, heights=FARTHER) for _ in range(count))
 
 
 def _by_height(objects: Iterable[SceneObject]) -> list[SceneObject]:
     return sorted(objects, key=lambda obj: obj.height)
 
 
-def _obj(random: Random, world: World, shapes: list[Shape], *, heights: tuple[float, float]) -> SceneObject:
+def _obj(random: Random, camera: DrawnCamera, shapes: list[Shape], *, heights: tuple[float, float]) -> SceneObject:
     height, shape = random.uniform(*heights), shapes[random.integers(len(shapes))]
-    way = _standing(random, world.passing(height)) if random.random() < STANDS else _going(random)
-    return SceneObject(height, world.obj(shape(random, way)))
+    way = _standing(random, camera.passing(height)) if random.random() < STANDS else _going(random)
+    return SceneObject(height, camera.obj(shape(random, way)))
 
 
 def _standing(random: Random, passing: Way) -> Way:

@@ -11,7 +11,7 @@ import numpy as np
 from vas_tool.engines.builtin.amodal import Soft
 from vas_tool.engines.builtin.registration import Affine
 from vas_tool.engines.learned.evidence import RESOLUTION, Evidence, Window, evidence, window_around
-from vas_tool.training.drawn_camera import Poses, World
+from vas_tool.training.drawn_camera import DrawnCamera, Poses
 from vas_tool.training.measurement_noise import DepthNoise, Layer, drift, tracked
 from vas_tool.training.scene_objects import Covered, SceneObject, course, farther, nearer
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Random, drawn
@@ -113,22 +113,22 @@ def scene(random: Random) -> DrawnViews:
     picture.
     """
     while True:
-        world = World.drawn(random)
-        truth = world.seen(drawn(random))
-        behind = farther(random, world)
+        camera = DrawnCamera.drawn(random)
+        truth = camera.seen(drawn(random))
+        behind = farther(random, camera)
         for _ in range(TRIES):
-            front = nearer(random, world)
+            front = nearer(random, camera)
             beyond = _frame_edge(random)
             seen = truth * ~(_covered(front) | beyond)
             if _fits(truth, seen):
-                return _views(_Drawn(world, truth, seen, (behind, front), beyond), random)
+                return _views(_Drawn(camera, truth, seen, (behind, front), beyond), random)
 
 
 @dataclass(frozen=True)
 class _Drawn:
     """A drawn clip without errors of measurement."""
 
-    world: World
+    camera: DrawnCamera
     truth: Masks
     seen: Masks
     objects: tuple[list[SceneObject], list[SceneObject]]
@@ -155,7 +155,7 @@ def _views(clip: _Drawn, random: Random) -> DrawnViews:
         [look.nearness(clip.seen[i], (_layers(behind, i), _layers(front, i)), random) for i in range(NUM_FRAMES)]
     )
     outlines = tracked(clip.seen, random)
-    poses = clip.world.poses @ drift(clip.truth, _covered(front) | clip.beyond, random)
+    poses = clip.camera.poses @ drift(clip.truth, _covered(front) | clip.beyond, random)
     return DrawnViews(clip.truth, outlines, nearness, poses, trusted, (~clip.beyond).astype(np.float32))
 
 

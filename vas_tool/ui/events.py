@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from vas_tool.errors import VasToolError
 from vas_tool.session import Session
 from vas_tool.ui.open_projects import OpenProjects
-from vas_tool.ui.reports import told
+from vas_tool.ui.reports import error_message
 from vas_tool.ui.views import state_view
 from vas_tool.ui.weight_downloads import DOWNLOADS
 
@@ -100,7 +100,7 @@ class _Stream:
             return said, event
         except (VasToolError, OSError) as error:
             logger.warning("the state could not be made: %s", error)
-            words = told(error)
+            words = error_message(error)
         except Exception as error:  # a broken stream would look like a lost connection
             logger.exception("the state could not be made")
             words = f"the state could not be made ({type(error).__name__}: {error}); see the log"

@@ -15,7 +15,7 @@ from vas_tool.errors import Cancelled, VasToolError
 from vas_tool.exports import EXPORTS
 from vas_tool.ui.open_projects import ImportOptions, OpenProjects
 from vas_tool.ui.opening import Opener
-from vas_tool.ui.reports import report_html, told
+from vas_tool.ui.reports import error_message, report_html
 from vas_tool.ui.routes import WORKBENCH
 from vas_tool.ui.uploads import Uploads
 
@@ -195,7 +195,7 @@ class Page:
         try:
             token = enter(report)
         except (VasToolError, OSError) as error:
-            return gr.skip(), _alert(told(error)), gr.skip()
+            return gr.skip(), _alert(error_message(error)), gr.skip()
         finally:
             self._stops.pop(tab, None)
         if not token:
@@ -224,7 +224,7 @@ class Page:
                 token, export_format, only_accepted=only_accepted, progress=lambda d, t, w: progress((d, t), desc=w)
             )
         except (VasToolError, OSError) as error:
-            return _alert(told(error))
+            return _alert(error_message(error))
         links = [(name, f"api/{token}/exports/{quote(name)}") for name in report.files]
         return report_html(str(report.folder), links, notes=report.notes, lines=report.by_object)
 

@@ -23,7 +23,7 @@ ADVICE = {
 """Error number -> what to do when a file cannot be read or written."""
 
 
-def told(error: VasToolError | OSError) -> str:
+def error_message(error: VasToolError | OSError) -> str:
     """Return the message of an error for the user."""
     if isinstance(error, VasToolError):
         return str(error)

@@ -39,7 +39,7 @@ from vas_tool.ui.actions import perform
 from vas_tool.ui.choice_views import cost_view, hypotheses_view
 from vas_tool.ui.events import HEADERS, state_events
 from vas_tool.ui.open_projects import OpenProjects
-from vas_tool.ui.reports import told
+from vas_tool.ui.reports import error_message
 from vas_tool.ui.views import masks_view, state_view
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def _tell_failures(app: FastAPI) -> None:
     @app.exception_handler(OSError)
     def failed(_: Request, error: VasToolError | OSError) -> JSONResponse:
         logger.warning("a request failed: %s", error)
-        return JSONResponse({"detail": told(error)}, 500)
+        return JSONResponse({"detail": error_message(error)}, 500)
 
 
 class Repeats:
@@ -171,7 +171,7 @@ def answer_to(session: Session, request: dict[str, Any]) -> dict[str, Any]:
     except (VasToolError, OSError) as error:
         if isinstance(error, OSError):
             logger.exception("the action %s failed", name)
-        return {"ok": False, "seq": seq, "error": told(error), "calm": isinstance(error, NothingToDo)}
+        return {"ok": False, "seq": seq, "error": error_message(error), "calm": isinstance(error, NothingToDo)}
     except Exception as error:
         logger.exception("the action %s failed", name)
         return {"ok": False, "seq": seq, "error": f"{name} failed ({type(error).__name__}: {error}); see the log"}

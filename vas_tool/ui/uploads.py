@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Message
 
 from vas_tool.errors import InputError
-from vas_tool.ui.reports import told
+from vas_tool.ui.reports import error_message
 
 UPLOAD_ROUTE = "/gradio_api/upload"
 """Route to which Gradio's part of the page sends files."""
@@ -106,7 +106,7 @@ def add_upload_route(app: FastAPI, uploads: Uploads, *, limit: int = UPLOAD_LIMI
         except HTTPException as error:
             return PlainTextResponse(str(error.detail), error.status_code)
         except OSError as error:
-            return PlainTextResponse(told(error), 507)
+            return PlainTextResponse(error_message(error), 507)
         return JSONResponse([str(path)])
 
 

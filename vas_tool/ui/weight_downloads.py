@@ -12,7 +12,7 @@ from vas_tool.engines import registry, specs
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.weights import AnyWeights, download
 from vas_tool.errors import Cancelled, EngineError, VasToolError
-from vas_tool.ui.reports import told
+from vas_tool.ui.reports import error_message
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Downloads:
         except Cancelled:
             end = self._ended(weights.name, "")
         except (VasToolError, OSError) as error:
-            end = self._ended(weights.name, told(error))
+            end = self._ended(weights.name, error_message(error))
         except Exception as error:  # a download that only vanished would be waited for for ever
             logger.exception("the download of %s failed", weights.name)
             end = self._ended(weights.name, f"{type(error).__name__}: {error}; see the log")

@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from av.format import Flags
 
 from vas_tool.video.containers import opened, video_stream
-from vas_tool.video.timeline import UNKNOWN, Timeline, Told, timeline
+from vas_tool.video.timeline import UNKNOWN, PacketTimes, Timeline, timeline
 from vas_tool.video.truncation import is_cut
 
 PATIENCE = Fraction(600)
@@ -74,7 +74,7 @@ class _Packets:
         """Return the timeline of the video after all packets were added."""
         stream = self._stream
         rates = (stream.guessed_rate, stream.average_rate, stream.base_rate)
-        told = Told(
+        told = PacketTimes(
             pts=np.array(self._pts, np.int64),
             dts=np.array(self._dts, np.int64),
             base=stream.time_base or Fraction(1, av.time_base),

@@ -38,7 +38,7 @@ ASSUMED_RATE = Fraction(25)
 
 
 @dataclass(frozen=True)
-class Told:
+class PacketTimes:
     """The container's times of the pictures of one video, in file order."""
 
     pts: Ticks
@@ -100,7 +100,7 @@ class Timeline:
         return int(self.ticks[index]) * self.base
 
 
-def timeline(told: Told, *, patience: Fraction, discarded: Flags | None = None) -> Timeline:
+def timeline(told: PacketTimes, *, patience: Fraction, discarded: Flags | None = None) -> Timeline:
     """Return the times at which the pictures are shown.
 
     The clock is read in decode order, in which it must not step back. At a jump it continues with a usual step. A jump
@@ -147,11 +147,11 @@ def _usual(steps: Ticks) -> int:
     return int(forward[(len(forward) - 1) // 2]) if len(forward) else 0
 
 
-def _declared(told: Told) -> Fraction:
+def _declared(told: PacketTimes) -> Fraction:
     return told.rates[0] if told.rates else ASSUMED_RATE
 
 
-def _jumped(steps: Ticks, told: Told, *, patience: Fraction, usual: int, strict: bool) -> Flags:
+def _jumped(steps: Ticks, told: PacketTimes, *, patience: Fraction, usual: int, strict: bool) -> Flags:
     """Return which steps of the clock are jumps. ``strict`` is True when all times are decode times."""
     back = max(float(CLOCK_RESTART / told.base), 0.0 if strict else float(REORDERED * usual))
     jumped: Flags = (steps > max(float(patience / told.base), float(STEADY * usual))) | (steps < -back)
@@ -203,7 +203,7 @@ def _filled(ticks: Ticks, usual: int) -> Ticks:
     return filled
 
 
-def _rate(ticks: Ticks, told: Told) -> Fraction:
+def _rate(ticks: Ticks, told: PacketTimes) -> Fraction:
     steps = np.diff(np.unique(ticks[ticks != UNKNOWN]))
     usual = _usual(steps)
     if not usual:

@@ -15,7 +15,7 @@ MOST_AN_IMAGE = 300
 
 @dataclass(frozen=True)
 class Boxes:
-    """Rows of boxes. Images, categories, tracks and videos are numbered from 0."""
+    """Rows of boxes. ImageTable, categories, tracks and videos are numbered from 0."""
 
     image: Ints
     category: Ints
@@ -51,8 +51,8 @@ class AnsweredBoxes(Boxes):
 
 
 @dataclass(frozen=True)
-class World:
-    """Images, videos and categories by number, and which categories each image was searched for."""
+class ImageTable:
+    """ImageTable, videos and categories by number, and which categories each image was searched for."""
 
     num_images: int
     video_of: Ints

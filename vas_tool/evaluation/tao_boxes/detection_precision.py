@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from vas_tool.evaluation.tao_boxes.columns import AnsweredBoxes, TrueBoxes, World, among, keys_of, most_certain
+from vas_tool.evaluation.tao_boxes.columns import AnsweredBoxes, ImageTable, TrueBoxes, among, keys_of, most_certain
 from vas_tool.evaluation.tao_boxes.matching import (
     IGNORED,
     THRESHOLDS,
@@ -40,13 +40,13 @@ Both ends of a range belong to it. Truth that does not count is ignored, not abs
 """
 
 
-def detection_precisions(world: World, truth: TrueBoxes, answers: AnsweredBoxes) -> Doubles:
+def detection_precisions(image_table: ImageTable, truth: TrueBoxes, answers: AnsweredBoxes) -> Doubles:
     """Return (filters, thresholds, categories, 101) precisions; see ``precision.precisions``."""
-    num = world.num_categories
+    num = image_table.num_categories
     true_keys = truth.image * num + truth.category
     found = most_certain(answers)
     keys = found.image * num + found.category
-    looked_for = among(keys, np.unique(true_keys)) | among(keys, keys_of(world.absent, num))
+    looked_for = among(keys, np.unique(true_keys)) | among(keys, keys_of(image_table.absent, num))
     found, keys = found.taken(looked_for), keys[looked_for]
     order = np.lexsort((np.arange(len(keys)), -found.score, keys))
     found, keys = found.taken(order), keys[order]
@@ -57,7 +57,7 @@ def detection_precisions(world: World, truth: TrueBoxes, answers: AnsweredBoxes)
         for part, other in chunks(own, others, num_filters=len(FILTERS)):
             overlaps = box_ious(found.box[part], truth.box[rows[other]])
             states[:, :, part] = matched(overlaps, ~counts[:, other])
-    more_there = among(keys, keys_of(world.not_exhaustive, num))
+    more_there = among(keys, keys_of(image_table.not_exhaustive, num))
     states[:, :, more_there] = np.where(states[:, :, more_there] == WRONG, IGNORED, states[:, :, more_there])
     wanted = np.stack([np.bincount(truth.category[rows[kept]], minlength=num) for kept in counts])
     return precisions(states, found.score, found.category, wanted=wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vas_tool.evaluation.tao_boxes.columns import AnsweredBoxes, TrueBoxes, World
+from vas_tool.evaluation.tao_boxes.columns import AnsweredBoxes, ImageTable, TrueBoxes
 from vas_tool.evaluation.tao_boxes.detection_precision import FILTERS, detection_precisions
 from vas_tool.evaluation.tao_boxes.matching import Doubles
 from vas_tool.evaluation.tao_boxes.precision import NOTHING_TO_FIND, average
@@ -25,22 +25,22 @@ class BoxFigures:
     """3DmAP, 3DmAP50, and for partly hidden tracks ``3DmAP-HP`` and ``3DmAP50-HP``."""
 
 
-def measure(world: World, truth: TrueBoxes, answers: AnsweredBoxes) -> BoxFigures:
+def measure(image_table: ImageTable, truth: TrueBoxes, answers: AnsweredBoxes) -> BoxFigures:
     """Return all detection and track numbers."""
     return BoxFigures(
-        _detection(world, detection_precisions(world, truth, answers)),
-        _tracks(track_precisions(world, truth, answers)),
+        _detection(image_table, detection_precisions(image_table, truth, answers)),
+        _tracks(track_precisions(image_table, truth, answers)),
     )
 
 
-def _detection(world: World, found: Doubles) -> dict[str, float | None]:
+def _detection(image_table: ImageTable, found: Doubles) -> dict[str, float | None]:
     figures: dict[str, float | None] = {}
     for number, name in enumerate(FILTERS):
         for level, chosen in PAPER_THRESHOLDS.items():
             figures[_named(f"AP{level}", name)] = _percent(average(found[number, chosen]))
         if not name:
             for letter, figure in FREQUENCIES.items():
-                figures[figure] = _percent(average(found[number], categories=world.frequency == letter))
+                figures[figure] = _percent(average(found[number], categories=image_table.frequency == letter))
     return figures
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.dataset import Problem
-from vas_tool.evaluation.tao_boxes.columns import AnsweredBoxes, TrueBoxes, World
+from vas_tool.evaluation.tao_boxes.columns import AnsweredBoxes, ImageTable, TrueBoxes
 from vas_tool.evaluation.tao_boxes.matching import Ints
 from vas_tool.formats.coco_fields import is_extent, is_id, is_integer, is_number, is_rate
 from vas_tool.formats.json_files import load_json
@@ -42,7 +42,7 @@ class Numbers:
 class BoxTruth:
     """The content of an evaluation file."""
 
-    world: World
+    image_table: ImageTable
     boxes: TrueBoxes
     numbers: Numbers
     problems: list[Problem] = field(default_factory=list)
@@ -58,7 +58,7 @@ def read_truth(path: Path) -> BoxTruth:
     numbers, problems = _numbers(data), list[Problem]()
     tracks = _TrackNumbers()
     rows = _kept(data["annotations"], lambda r: _true_row(r, numbers, tracks), _Named("annotation", problems))
-    world = _world(data, numbers)
+    image_table = _image_table(data, numbers)
     columns = list(zip(*rows, strict=True)) or [()] * 6
     image, category, track = (np.array(column, np.int64) for column in columns[:3])
     boxes = TrueBoxes(
@@ -69,7 +69,7 @@ def read_truth(path: Path) -> BoxTruth:
         visibility=np.array(columns[4], float),
         out_of_frame=np.array(columns[5], bool),
     )
-    return BoxTruth(world, boxes, numbers, problems)
+    return BoxTruth(image_table, boxes, numbers, problems)
 
 
 def read_answers(path: Path, truth: BoxTruth) -> tuple[AnsweredBoxes, list[Problem]]:
@@ -185,7 +185,7 @@ def _numbered(ids: Iterable[Any]) -> dict[Any, int]:
     return {known: number for number, known in enumerate(sorted(found, key=lambda i: (isinstance(i, str), i)))}
 
 
-def _world(data: Mapping[str, Any], numbers: Numbers) -> World:
+def _image_table(data: Mapping[str, Any], numbers: Numbers) -> ImageTable:
     own = {category["id"]: category for category in data["categories"]}
     ids = sorted(own, key=lambda i: numbers.categories[i])
     listed: dict[str, Pairs] = {}
@@ -193,7 +193,7 @@ def _world(data: Mapping[str, Any], numbers: Numbers) -> World:
         for name, places in (("images", numbers.images), ("videos", numbers.videos)):
             listed[f"{name} {key}"] = _pairs(data[name], key, places=places, categories=numbers.categories)
     listed = _from_videos(listed, numbers)
-    return World(
+    return ImageTable(
         num_images=len(numbers.images),
         video_of=numbers.video_of,
         num_videos=len(numbers.videos),

@@ -9,8 +9,8 @@ import numpy as np
 from vas_tool.evaluation.tao_boxes.columns import (
     AnsweredBoxes,
     Boxes,
+    ImageTable,
     TrueBoxes,
-    World,
     among,
     keys_of,
     most_certain,
@@ -44,15 +44,15 @@ class _Tracks:
     """For each track, the rows of its boxes, by image."""
 
 
-def track_precisions(world: World, truth: TrueBoxes, answers: AnsweredBoxes) -> Doubles:
+def track_precisions(image_table: ImageTable, truth: TrueBoxes, answers: AnsweredBoxes) -> Doubles:
     """Return (filters, thresholds, categories, 101) precisions; see ``precision.precisions``. Boxes need a track to
     count.
     """
     found = most_certain(answers)
     found = found.taken(found.track >= 0)
-    num = world.num_categories
-    true, own = _tracks(world, truth, np.zeros(len(truth))), _tracks(world, found, found.score)
-    looked_for = among(own.key, np.unique(true.key)) | among(own.key, keys_of(world.video_absent, num))
+    num = image_table.num_categories
+    true, own = _tracks(image_table, truth, np.zeros(len(truth))), _tracks(image_table, found, found.score)
+    looked_for = among(own.key, np.unique(true.key)) | among(own.key, keys_of(image_table.video_absent, num))
     own = _only(own, np.flatnonzero(looked_for))
     hidden = np.array([(truth.visibility[r] < HIDDEN_BELOW).sum() > HIDDEN_MORE_THAN for r in true.rows], np.bool_)
     counts = np.stack([np.ones(len(true.key), np.bool_), hidden])
@@ -63,20 +63,20 @@ def track_precisions(world: World, truth: TrueBoxes, answers: AnsweredBoxes) -> 
                 [_overlap(_placed(found, own.rows[i]), _placed(truth, true.rows[k])) for k in all_] for i in few
             ]
             states[:, :, few] = matched(np.array(overlaps)[None], ~counts[:, all_][:, None])[:, :, 0]
-    more_there = among(own.key, keys_of(world.video_not_exhaustive, num))
+    more_there = among(own.key, keys_of(image_table.video_not_exhaustive, num))
     states[:, :, more_there] = np.where(states[:, :, more_there] == WRONG, IGNORED, states[:, :, more_there])
     wanted = np.stack([np.bincount(true.category[kept], minlength=num) for kept in counts])
     return precisions(states, own.score, own.category, wanted=wanted)
 
 
-def _tracks(world: World, boxes: Boxes, scores: Doubles) -> _Tracks:
+def _tracks(image_table: ImageTable, boxes: Boxes, scores: Doubles) -> _Tracks:
     """Return the tracks in the order of their groups, within a group by falling mean score of their boxes."""
     order = np.lexsort((boxes.image, boxes.track))
     starts = np.flatnonzero(np.diff(boxes.track[order], prepend=-1))
     rows = np.split(order, starts[1:]) if len(order) else []
     firsts = order[starts] if len(order) else order
     category = boxes.category[firsts]
-    key = world.video_of[boxes.image[firsts]] * world.num_categories + category
+    key = image_table.video_of[boxes.image[firsts]] * image_table.num_categories + category
     score = np.array([scores[own].mean() for own in rows])
     return _only(_Tracks(key, category, score, rows), np.lexsort((np.arange(len(key)), -score, key)))
 
