@@ -225,7 +225,7 @@ def test_painting_in_half_precision_with_parts_moved_away_leaves_the_tuning_as_i
     list(amodal(model).complete(work(scene, full)))
     monkeypatch.setattr(model, "painted_dtype", torch.float16)
     monkeypatch.setattr(model, "memory", replace(model.memory, keeps_all=True, offloads=True, words="little memory"))
-    with remarks() as heard:
+    with collected_warnings() as heard:
         for store in (half, again):
             model.recent = Recent()
             list(amodal(model).complete(work(scene, store)))
