@@ -96,6 +96,9 @@ def test_with_the_full_masks_of_the_data(tmp_path: Path, seed: int) -> None:
     evaluation = evaluate("kitti-savos", Order(tmp_path, (tmp_path / "out.pkl",))).evaluation
     assert not evaluation.problems and evaluation.num_frames == len(made.vm)
     agree(evaluation.tables["reference"]["out"], literal(pictures))
+    plain = np.mean([np.mean([(made.answer[k] & made.fm[k]).sum() / (made.answer[k] | made.fm[k]).sum()
+                              for k in made.vm if k[0] == obj]) for obj in (4, 7, 12)])  # fmt: skip
+    assert evaluation.tables["strict"]["out"]["miou"].mean == pytest.approx(plain), "strictly nothing is corrected"
 
 
 def triangle(random: np.random.Generator) -> list[float]:

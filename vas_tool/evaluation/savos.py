@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import vas_tool.evaluation.kitti as kitti
+import vas_tool.evaluation.reading as reading
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.averages import dropped_ones
 from vas_tool.evaluation.dataset import (
@@ -31,7 +32,7 @@ from vas_tool.evaluation.dataset import (
 from vas_tool.evaluation.eoras import key_of, parts_of
 from vas_tool.evaluation.measuring import Protocol
 from vas_tool.evaluation.overlap import FrameMasks, savos_hidden_iou, savos_iou
-from vas_tool.evaluation.records import load_dict, require_keys
+from vas_tool.evaluation.records import is_project_export, load_dict, require_keys
 from vas_tool.evaluation.sail_vos import STRICT, STRICT_ABOUT
 from vas_tool.formats.polygons import from_polygons
 from vas_tool.masks import box_xyxy
@@ -48,24 +49,22 @@ def _whole(frame: FrameMasks) -> float:
     return savos_iou(frame.amodal, frame.predicted)
 
 
+MEASURES = ("miou", "miou_inv", "miou_objects", "miou_inv_objects")
+
 PROTOCOL = Protocol(
     name="kitti-savos",
-    reference={
-        "miou": _whole,
-        "miou_inv": savos_hidden_iou,
-        "miou_objects": _whole,
-        "miou_inv_objects": savos_hidden_iou,
-    },
+    reference=dict(zip(MEASURES, (_whole, savos_hidden_iou) * 2, strict=True)),
     strict=STRICT,
     reference_averaging="frames",
     picture_means=frozenset({"miou", "miou_inv"}),
-    finish=dict.fromkeys(("miou", "miou_inv", "miou_objects", "miou_inv_objects"), dropped_ones),
+    divided=frozenset(MEASURES),
+    finish=dict.fromkeys(MEASURES, dropped_ones),
     about={
         "reference": (
             "miou: (I + 1e-6) / (U + 1e-6); miou_inv: the same of the part where other objects are seen. Frames of "
             "exactly 1 are dropped. A mean a picture, then over pictures; _objects: over all objects on all pictures.",
             "Result files count where another object is seen; elsewhere the visible mask stands for them. The rows "
-            "modal and convex are measured as they are.",
+            "modal and convex are measured as they are, as SaVos's script measures its hull.",
         ),
         "strict": STRICT_ABOUT,
     },
@@ -95,6 +94,27 @@ class SeenOthers:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """An answer as it is. SaVos's measures read it corrected (``dataset.Divisible``)."""
+
+    answer: MaskSource
+    seen: MaskSource
+    others: MaskSource
+
+    def read(self) -> Mask:
+        """Return (H, W) bool. Raises FormatError when the mask is damaged."""
+        return self.answer.read()
+
+    def divided(self) -> Corrected:
+        """Return the answer as SaVos's measures read it."""
+        return Corrected(self.answer, self.seen, self.others)
+
+    def box(self, mask: Mask) -> BoxXYXY | None:
+        """Return the tight box of the mask; None when it is empty."""
+        return self.answer.box(mask)
+
+
+@dataclass(frozen=True)
 class Corrected:
     """An answer where others are seen, the visible mask elsewhere."""
 
@@ -115,20 +135,23 @@ class Corrected:
 
 
 def corrected(predictions: Sequence[Predictions], truth: Truth) -> list[Predictions]:
-    """Return the predictions as SaVos's script corrects them by the visible masks of ``true_clips``."""
+    """Return the predictions so that the reference measures read them corrected by the visible masks of ``truth``."""
     frames = {frame.key: frame for clip in truth.clips for frame in clip.frames}
 
     def mask_of(key: str, answer: MaskSource) -> MaskSource:
         frame = frames.get(key)
-        return Corrected(answer, frame.modal, frame.others) if frame and frame.others else answer
+        return Answer(answer, frame.modal, frame.others) if frame and frame.others else answer
 
     return [replace(p, masks={key: mask_of(key, mask) for key, mask in p.masks.items()}) for p in predictions]
 
 
 def read_truth(path: Path, kins: Path | None = None) -> Truth:
-    """Return KITTI's annotated frames with what is seen of the other objects; with ``kins``, the folder of KINS, its
-    annotations of the same pictures. Raises FormatError when a file is missing or unreadable.
+    """Return KITTI's annotated frames, or those of an export of ours, with what is seen of the other objects; with
+    ``kins``, the folder of KINS, its annotations of the same pictures. Raises FormatError when a file is missing or
+    unreadable.
     """
+    if is_project_export(path):
+        return _export_truth(path)
     masks, problems = kitti.masks_in(kitti.found_in(path, "test_data.pkl"), "VM")
     seen: Seen = {}
     for (video, obj, t), mask in masks.items():
@@ -136,8 +159,21 @@ def read_truth(path: Path, kins: Path | None = None) -> Truth:
     if kins is not None:
         return _kins_truth(path, kins, seen, problems=problems)
     truth = kitti.read_truth(path)
+    return replace(_all_with_others(truth, seen), notes=truth.notes[:1] if truth.unmeasured else ())
+
+
+def _export_truth(path: Path) -> Truth:
+    truth, seen = reading.read_truth("kitti", path), dict[Picture, dict[str, RleMask]]()
+    for frame in (frame for clip in truth.clips for frame in clip.frames):
+        video, obj, t = parts_of(frame.key)
+        if isinstance(frame.modal, RleMask):
+            seen.setdefault((video, t), {})[obj] = frame.modal
+    return _all_with_others(truth, seen)
+
+
+def _all_with_others(truth: Truth, seen: Seen) -> Truth:
     clips = tuple(replace(clip, frames=tuple(_with_others(f, seen) for f in clip.frames)) for clip in truth.clips)
-    return replace(truth, clips=clips, notes=truth.notes[:1] if truth.unmeasured else ())
+    return replace(truth, clips=clips)
 
 
 Picture = tuple[str, int]
