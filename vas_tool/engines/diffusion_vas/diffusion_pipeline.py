@@ -25,7 +25,7 @@ from vas_tool.engines.diffusion_vas.denoising import (
 from vas_tool.engines.diffusion_vas.loading import Parts, load_parts
 from vas_tool.engines.diffusion_vas.parameters import SamplingParameters
 from vas_tool.engines.diffusion_vas.placement import BatchSize, Placement, exact_convolutions
-from vas_tool.engines.diffusion_vas.shortcuts import take_shortcuts
+from vas_tool.engines.diffusion_vas.time_convolutions import use_2d_kernels
 from vas_tool.engines.weights import folder_mark
 from vas_tool.errors import EngineError
 
@@ -77,8 +77,8 @@ class DiffusionVasPipeline:
         lent = () if borrowed else (parts.unet.stock, parts.vae, parts.image_encoder)
         self.placement = Placement(lent, self.device)
         self.batch = BatchSize(self.device)
-        for network in () if borrowed else (parts.unet.stock, parts.vae):
-            take_shortcuts(network, self.device)
+        if self.device.type == "cpu" and not borrowed:
+            use_2d_kernels(parts.vae)
 
     @classmethod
     def load(

@@ -15,8 +15,6 @@ import torch
 from diffusers import UNetSpatioTemporalConditionModel
 from diffusers.models.attention_processor import AttnProcessor2_0
 
-from vas_tool.engines.diffusion_vas.shortcuts import skip_norms
-
 INPUT_CHANNELS = 12
 """Channels of the input: four of the noisy latents, four of each condition."""
 LATENT_CHANNELS = 4
@@ -32,11 +30,6 @@ class Tokens:
 
     values: torch.Tensor | None = None
     """(B, T, K, D) the K tokens that each frame of each sample sees."""
-
-    @property
-    def are_single(self) -> bool:
-        """Whether each frame sees only one token."""
-        return self.values is not None and self.values.shape[2] == 1
 
 
 @dataclass(frozen=True)
@@ -83,7 +76,6 @@ class DiffusionVasUNet:
             for name, processor in self.stock.attn_processors.items()
         }
         self.stock.set_attn_processor(processors)
-        skip_norms(self.stock, lambda: self._tokens.are_single)
 
     @property
     def dtype(self) -> torch.dtype:
