@@ -21,7 +21,7 @@ def use_2d_kernels(network: nn.Module) -> None:
     """
     for module in network.modules():
         if isinstance(module, torch.nn.Conv3d) and module.kernel_size[1:] == (1, 1):
-            module.forward = partial(_along_time, module)  # type: ignore[method-assign]
+            module.forward = partial(_along_time, module)
 
 
 def _along_time(conv: nn.Conv3d, values: Tensor) -> Tensor:
