@@ -28,10 +28,10 @@ Poses = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class DrawnCamera:
-    """The object's path through the camera, and the camera."""
+    """The object's path through the scene, and the camera."""
 
     way: npt.NDArray[np.float64]
-    """(T, 2) path of the object through the camera, in pixels."""
+    """(T, 2) path of the object through the scene, in pixels."""
     parallax: float
     """How much faster objects pass by that are nearer by the whole depth range."""
     poses: Poses

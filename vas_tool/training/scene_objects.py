@@ -22,7 +22,7 @@ NEARER, FARTHER = (0.08, 0.4), (-0.35, -0.02)
 """Differences of depth from the object, as shares of the depth range."""
 
 STANDS = 0.5
-"""Share of the objects that stand still in the camera. The others move."""
+"""Share of the objects that stand still in the scene. The others move."""
 
 MOST_FARTHER = 4
 ALONE = np.zeros(1)
