@@ -11,7 +11,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -82,6 +82,16 @@ class Stamps(Mapping[int, Stamp]):
     def with_column(self, name: str, column: list[Any]) -> Stamps:
         """The table with other values in one field."""
         return Stamps.of_columns(self.frames, {**self._columns, name: column})
+
+    def with_rows(self, frames: Sequence[int], columns: Mapping[str, list[Any]]) -> Stamps:
+        """Return the table with new rows on these frames; a column that is absent has the default there."""
+        new, count = set(frames), len(frames)
+        kept = [place for place, frame_index in enumerate(self.frames) if frame_index not in new]
+        merged = {
+            name: [*map(self.column(name).__getitem__, kept), *columns.get(name, [DEFAULTS.get(name)] * count)]
+            for name in self._columns.keys() | columns.keys()
+        }
+        return Stamps.of_columns([*map(self.frames.__getitem__, kept), *frames], merged)
 
     def put(self, frame_index: int, row: Mapping[str, Any]) -> None:
         """A new row, or one in place of another; values that are absent have the default."""

@@ -40,9 +40,9 @@ from vas_tool.project.head import (
     SCHEMA as SCHEMA,
 )
 from vas_tool.project.history import Patch, apply, diff, invert
-from vas_tool.project.kept import ABSENT, entries, keep, target_of
-from vas_tool.project.kept import restore as _restore
 from vas_tool.project.object_layers import AmodalMasks, ModalMasks, ObjectLayers
+from vas_tool.project.replaced_pictures import ABSENT, entries, keep, target_of
+from vas_tool.project.replaced_pictures import restore as _restore
 from vas_tool.project.truth import MOST_PADDING, Truth, truth_from_json, truth_json
 from vas_tool.storage import DEPTHS, Bounds, LayerFolder, Picture
 from vas_tool.types import Canvas, Depth, SizeWH
