@@ -133,7 +133,7 @@ def test_the_released_file_reads_and_faults_are_told(tmp_path: Path) -> None:
 
 
 def test_held_out_are_whole_videos(samples: Path) -> None:
-    source = read((samples,), None, SMALL)
+    source = read((samples,), Data((samples,)), SMALL)
     learned, out = by_video(source, 0.4, seed=1)
     assert out is not None and len(learned) + len(out) == len(source) == 5 and len(out) == 2
     assert not {learned.video(i) for i in range(len(learned))} & {out.video(i) for i in range(len(out))}

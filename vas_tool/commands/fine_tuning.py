@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from dataclasses import fields, replace
 from pathlib import Path
@@ -26,7 +27,8 @@ def tune(options: Namespace) -> int:
     for one in two_stages(plan, options) if getattr(options, "two_stage", False) else [plan]:
         path = train(one, progress=bar)
     bar.close()
-    print(path)
+    if os.environ.get("RANK", "0") == "0":  # of several processes the first
+        print(path)
     return 0
 
 
@@ -51,7 +53,12 @@ def plan_of(options: Namespace, stage: str) -> Plan:
     if not 0 <= options.hold_out < 1:
         raise InputError(f"--hold-out must be 0 or more and below 1; got {options.hold_out:g}")
     data = Data(
-        tuple(options.data), options.frames, tuple(options.validation), options.hold_out, tuple(options.occluder_data)
+        tuple(options.data),
+        options.frames,
+        tuple(options.validation),
+        options.hold_out,
+        tuple(options.occluder_data),
+        kept=getattr(options, "out", None) or options.cache,
     )
     return Plan(
         getattr(options, "out", Path()),

@@ -44,7 +44,7 @@ def models(options: Namespace) -> int:
 
 def _engines() -> Iterator[str]:
     rows = [("stage", "engine", "weights", "state", "licence")]
-    rows += [(s.stage, s.name, s.size, _state_of(s), s.licence) for s in registry.ENGINES]
+    rows += [(s.stage, s.name, s.size, _state_of(s), s.licence) for s in registry.known_engines()]
     yield from _table(rows)
     yield "\nwhat they are"
     for engines, text in _said_once(lambda spec: f"{spec.note} {spec.cost}".strip()):
@@ -73,7 +73,7 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
 def _said_once(said: Callable[[EngineSpec], Said]) -> Iterator[tuple[str, Said]]:
     """Yield (stage and names of engines, fact) with engines that share a fact together."""
     groups: dict[tuple[str, Said], list[str]] = {}
-    for spec in registry.ENGINES:
+    for spec in registry.known_engines():
         groups.setdefault((spec.stage, said(spec)), []).append(spec.name)
     for (stage, text), names in groups.items():
         yield f"{stage}: {', '.join(names)}", text

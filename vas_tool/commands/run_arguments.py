@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vas_tool.engines import registry
+from vas_tool.engines.tuned import looks_like_folder
 from vas_tool.errors import InputError, PromptError
 from vas_tool.formats.intrinsics import Camera, camera_of
 from vas_tool.hypotheses import Recipe
@@ -75,8 +76,8 @@ def engines_of(texts: list[str]) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for text in texts:
         stage, _, name = text.partition("=")
-        registry.spec_of(stage, name)  # type: ignore[arg-type]  # spec_of checks the name
-        chosen[stage] = name
+        spec = registry.spec_of(stage, name)  # type: ignore[arg-type]  # spec_of checks the name
+        chosen[stage] = spec.name if looks_like_folder(name) else name
     return chosen
 
 

@@ -15,10 +15,11 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Generic, Literal, TypeVar, cast, overload
 
 from vas_tool.engines import settings as engine_settings
-from vas_tool.engines import specs
+from vas_tool.engines import specs, tuned
 from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter
 from vas_tool.engines.fair_lock import FairLock
 from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, SettingValue
@@ -66,16 +67,25 @@ def stage_named(name: str) -> Stage:
 
 
 def engines_of(stage: Stage) -> list[EngineSpec]:
-    """Return the engines of one stage, best first."""
-    return [spec for spec in ENGINES if spec.stage == stage]
+    """Return the engines of one stage, best first, then those with weights of one's own."""
+    return [spec for spec in known_engines() if spec.stage == stage]
+
+
+def known_engines() -> list[EngineSpec]:
+    """Return the table's engines, then those that were fine-tuned here."""
+    return [*ENGINES, *tuned.tuned_specs()]
 
 
 def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
     """Return the table's entry for an engine. Raises EngineError that lists the engines when the name is unknown.
 
+    A path is a folder of weights of one's own (see ``tuned``).
+
     A name without its last part (``depth-anything-v2``, ``sam2.1``) stands for the best engine of that family that is
     present, or for the first of the family when none is.
     """
+    if tuned.looks_like_folder(name):
+        return tuned.spec_of_folder(stage_named(stage), Path(name))
     specs = engines_of(stage_named(stage))
     for spec in specs:
         if spec.name == name or (name == AUTO and is_fit(spec) and is_present(spec)):
@@ -160,9 +170,12 @@ def has_gpu() -> bool:
 
 
 def better_engines(spec: EngineSpec) -> list[EngineSpec]:
-    """Return better engines of the stage that are not present and that this computer could run, best first."""
-    specs = engines_of(spec.stage)
-    return [s for s in specs[: specs.index(spec)] if is_fit(s) and s.get]
+    """Return better engines of the stage that are not present and that this computer could run, best first.
+
+    None is better than weights of one's own.
+    """
+    specs = [s for s in ENGINES if s.stage == spec.stage]
+    return [s for s in specs[: specs.index(spec)] if is_fit(s) and s.get] if spec in specs else []
 
 
 @overload

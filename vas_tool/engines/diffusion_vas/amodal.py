@@ -32,9 +32,11 @@ from vas_tool.work import AmodalWork
 Floats = npt.NDArray[np.float32]
 
 
-def open_amodal() -> DiffusionVasAmodal:
-    """Return the engine with the released weights, from the first place that has them. Raises EngineError."""
-    return DiffusionVasAmodal(DiffusionVasPipeline.load(found_folder(AMODAL_WEIGHTS)))
+def open_amodal(*, folder: str = "") -> DiffusionVasAmodal:
+    """Return the engine with the weights in ``folder``; without one, the released ones, from the first place that has
+    them. Raises EngineError.
+    """
+    return DiffusionVasAmodal(DiffusionVasPipeline.load(folder or found_folder(AMODAL_WEIGHTS)))
 
 
 class DiffusionVasAmodal:

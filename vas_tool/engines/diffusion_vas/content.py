@@ -34,9 +34,11 @@ Floats = npt.NDArray[np.float32]
 OPAQUE = 255
 
 
-def open_content() -> DiffusionVasContent:
-    """Return the engine with the released weights, from the first place that has them. Raises EngineError."""
-    return DiffusionVasContent(DiffusionVasPipeline.load(found_folder(CONTENT_WEIGHTS)))
+def open_content(*, folder: str = "") -> DiffusionVasContent:
+    """Return the engine with the weights in ``folder``; without one, the released ones, from the first place that has
+    them. Raises EngineError.
+    """
+    return DiffusionVasContent(DiffusionVasPipeline.load(folder or found_folder(CONTENT_WEIGHTS)))
 
 
 class DiffusionVasContent:

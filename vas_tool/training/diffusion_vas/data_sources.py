@@ -13,7 +13,7 @@ from typing import Any
 from vas_tool.errors import InputError
 from vas_tool.project.head import is_project
 from vas_tool.training.diffusion_vas.object_samples import Masks, Part, Sample
-from vas_tool.training.diffusion_vas.project_samples import ProjectSamples, opened
+from vas_tool.training.diffusion_vas.project_samples import LIST, KeptSamples, keep_samples
 from vas_tool.training.diffusion_vas.recipe import Recipe
 from vas_tool.training.diffusion_vas.sail_vos_samples import SailVosSamples
 
@@ -35,6 +35,8 @@ class Data:
     """Without those: the part of the videos that is only looked at."""
     occluders: tuple[Path, ...] = ()
     """Content: whose masks are pasted over an object; none: those of ``sources``."""
+    kept: Path = Path()
+    """Folder in which the samples of projects are kept: that of the run, or of the cache."""
 
 
 class Together:
@@ -94,32 +96,47 @@ class Split:
 
 def split_of(data: Data, recipe: Recipe) -> Split:
     """Raises InputError (FormatError among them) when there is nothing to learn from."""
-    everything = read(data.sources, data.frames, recipe)
+    everything = read(data.sources, data, recipe)
     learned: Together | SomeOf = everything
     held_out: Together | SomeOf | None = None
     if data.held_out:
-        held_out = read(data.held_out, data.frames, recipe)
+        held_out = read(data.held_out, data, recipe)
     elif data.hold_out > 0:
         learned, held_out = by_video(everything, data.hold_out, seed=recipe.seed)
     if recipe.stage != "content":
         return Split(learned, held_out)
-    occluders = read(data.occluders, data.frames, recipe) if data.occluders else _whole(learned)
+    occluders = read(data.occluders, data, recipe) if data.occluders else _whole(learned)
     return Split(learned if recipe.occlude_hidden else _whole(learned), held_out, occluders)
 
 
-def read(sources: Sequence[Path], frames: Path | None, recipe: Recipe) -> Together:
-    """The samples of files and projects. Raises FormatError, ProjectError."""
+def read(sources: Sequence[Path], data: Data, recipe: Recipe) -> Together:
+    """Return the samples of files and projects. Raises InputError (FormatError), ProjectError.
+
+    The samples of projects are written to ``data.kept`` first, where they are not there yet: a project is open in one
+    process alone, and a person may go on working in it. Of several processes, the first has to call this before others.
+    """
     found: list[Any] = []
     folders = [path for path in sources if is_project(path)]
     for path in sources:
         if path in folders:
             continue
+        if (path / LIST).is_file():
+            found.append(KeptSamples(path))
+            continue
         if path.suffix != ".json" or not path.is_file():
             raise InputError(f"{path} is neither a project nor a .json file of samples; check the spelling")
-        found.append(SailVosSamples(path, frames or path.parent, size_hw=recipe.size_hw))
+        found.append(SailVosSamples(path, data.frames or path.parent, size_hw=recipe.size_hw))
     if folders:
-        found.append(ProjectSamples(opened(folders), recipe))
+        kept = data.kept / "projects" / _key(folders, recipe)
+        keep_samples(folders, recipe, kept)
+        found.append(KeptSamples(kept))
     return Together(found)
+
+
+def _key(folders: Sequence[Path], recipe: Recipe) -> str:
+    """Return the name of the folder for the samples of these projects."""
+    said = (sorted(str(path.resolve()) for path in folders), recipe.size_hw, recipe.num_frames, recipe.pseudo_weight)
+    return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest()
 
 
 def by_video(source: Together, share: float, *, seed: int) -> tuple[SomeOf, SomeOf | None]:

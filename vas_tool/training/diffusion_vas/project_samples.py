@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 
 from vas_tool.boxes.cropping import CropPlan, plan_crops
 from vas_tool.boxes.keyframes import drawn
-from vas_tool.errors import FormatError
+from vas_tool.errors import FormatError, InputError
+from vas_tool.files import write_atomically
 from vas_tool.masks import area
 from vas_tool.project import Project
 from vas_tool.training.diffusion_vas.object_samples import Floats, Masks, Sample
@@ -20,6 +24,8 @@ from vas_tool.training.diffusion_vas.recipe import Recipe
 from vas_tool.training.diffusion_vas.sail_vos_samples import resized_like_opencv
 from vas_tool.types import Mask
 
+LIST = "samples.json"
+"""File in a folder of kept samples: what they are of."""
 WHITE, NEAREST = 255, 1
 """Of frames and of depth beyond the picture: as the engine shows them to the model."""
 
@@ -98,10 +104,6 @@ class ProjectSamples:
             weights=None if all(accepted) else np.where(accepted, np.float32(1), weight),
         )
 
-    def occluder(self, index: int) -> Masks:
-        """(T, H, W): its amodal masks at the model's size."""
-        return self.sample(index).amodal
-
 
 def windows_of(project: Project, recipe: Recipe) -> Iterator[Window]:
     """As early as they can begin, none overlapping another; on no frame is either mask empty."""
@@ -160,6 +162,79 @@ class _View:
         return np.asarray(cv2.resize(whole, self.size_hw[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def opened(folders: Sequence[Path]) -> list[Project]:
-    """The projects; they stay open. Raises ProjectError."""
-    return [Project.open(folder) for folder in folders]
+# --- kept with a run ------------------------------------------------------------------------------------------------
+
+
+def keep_samples(folders: Sequence[Path], recipe: Recipe, kept: Path) -> None:
+    """Write the samples of projects into ``kept``, unless they are there: what a run learns from may not change later.
+
+    Raises ProjectError where a project does not open, FormatError where there is no sample, InputError for a full disk.
+    """
+    if (kept / LIST).exists():
+        return
+    with ExitStack() as stack:
+        projects = [Project.open(folder) for folder in folders]
+        for project in projects:
+            stack.callback(project.close)
+        write_samples(ProjectSamples(projects, recipe), kept)
+
+
+def write_samples(source: ProjectSamples, kept: Path) -> None:
+    """Write each sample as a file of arrays, and the list of them last. Raises InputError where that fails."""
+    kept.mkdir(parents=True, exist_ok=True)
+    try:
+        for index in range(len(source)):
+            sample = source.sample(index)
+            arrays = {name: value for name, value in vars(sample).items() if value is not None}
+            np.savez_compressed(kept / f"{index:05d}.npz", **arrays)
+        rows = [{"video": source.video(i), "name": source.name(i), "seen": source.seen(i)} for i in range(len(source))]
+        write_atomically(kept / LIST, json.dumps({"mark": source.mark(), "samples": rows}, indent=1).encode())
+    except OSError as error:
+        raise InputError(
+            f"{kept} could not be written ({error.strerror}); make room on the disk and begin again"
+        ) from error
+
+
+class KeptSamples:
+    """The samples that ``write_samples`` wrote. They are those of the projects at that time."""
+
+    def __init__(self, kept: Path) -> None:
+        """Raise FormatError where the list of them does not read."""
+        self._folder = kept
+        try:
+            told = json.loads((kept / LIST).read_text(encoding="utf-8"))
+            self._mark, self._rows = str(told["mark"]), list(told["samples"])
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise FormatError(f"{kept} holds no samples of projects that read ({error}); begin another run") from error
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def video(self, index: int) -> str:
+        """See ``SampleSource``."""
+        return str(self._rows[index]["video"])
+
+    def name(self, index: int) -> str:
+        """See ``SampleSource``."""
+        return str(self._rows[index]["name"])
+
+    def mark(self) -> str:
+        """See ``SampleSource``."""
+        return self._mark
+
+    def seen(self, index: int) -> float:
+        """See ``SampleSource``."""
+        return float(self._rows[index]["seen"])
+
+    def sample(self, index: int) -> Sample:
+        """See ``SampleSource``. Raises FormatError where its file does not read."""
+        path = self._folder / f"{index:05d}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return Sample(**{name: arrays[name] for name in arrays.files})
+        except (OSError, ValueError, TypeError, BadZipFile) as error:
+            raise FormatError(f"{path} does not read ({error}); begin another run") from error
+
+    def occluder(self, index: int) -> Masks:
+        """(T, H, W): its amodal masks at the model's size."""
+        return self.sample(index).amodal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,13 +18,12 @@ from torch import Tensor
 from vas_tool.engines.diffusion_vas.loading import DIFFUSERS_FILE, TRANSFORMERS_FILE, read_config, weights_file
 from vas_tool.engines.diffusion_vas.released import PARTS
 from vas_tool.engines.tensors import read_tensors
+from vas_tool.engines.tuned import CARD
 from vas_tool.errors import EngineError, InputError
 from vas_tool.storage import write_atomically
 
 FINAL = "final"
 """The result's folder in a run's."""
-CARD = "vas_tool.json"
-"""What the result is and what it was made from."""
 MODEL_INDEX = {
     "_class_name": "DiffusionVASPipeline",
     "_diffusers_version": "0.29.1",
@@ -85,6 +85,15 @@ def write_final(out: Path, state: State, *, start: Path, card: Mapping[str, Any]
             "same command with --resume: the last checkpoint is whole"
         ) from error
     return final
+
+
+def digest_of(state: State) -> str:
+    """Eight letters that are others for other weights: the revision of the engine."""
+    digest = hashlib.blake2b(digest_size=4)
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(state[name].detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _copy_part(source: Path, target: Path, name: str) -> None:

@@ -26,14 +26,16 @@ from torch import Tensor
 
 from vas_tool import __version__
 from vas_tool.engines.base import Progress, silent
+from vas_tool.engines.diffusion_vas.diffusion_pipeline import best_device
 from vas_tool.engines.diffusion_vas.loading import DIFFUSERS_FILE, read_config, weights_file
 from vas_tool.engines.tensors import read_tensors
+from vas_tool.engines.tuned import register
 from vas_tool.errors import EngineError, InputError
 from vas_tool.training.diffusion_vas.data_sources import split_of
 from vas_tool.training.diffusion_vas.fresh_examples import Examples
 from vas_tool.training.diffusion_vas.frozen_encoders import Encoders
 from vas_tool.training.diffusion_vas.recipe import Recipe
-from vas_tool.training.diffusion_vas.result_folder import require_start, write_final, write_unet
+from vas_tool.training.diffusion_vas.result_folder import digest_of, require_start, write_final, write_unet
 from vas_tool.training.diffusion_vas.run_examples import examples_of
 from vas_tool.training.diffusion_vas.run_page import Watched
 from vas_tool.training.diffusion_vas.step_draws import DropoutDraws, draws_of
@@ -64,6 +66,7 @@ def train(plan: Plan, *, progress: Progress = silent, on_step: OnStep | None = N
     accelerator = _accelerator(plan.recipe)
     if accelerator.is_main_process:
         begin(plan)
+        split_of(plan.data, plan.recipe)  # samples of projects are written once, before the others read them
     accelerator.wait_for_everyone()
     try:
         return _Run(plan, accelerator).whole(progress, on_step)
@@ -91,7 +94,9 @@ def _accelerator(recipe: Recipe) -> Accelerator:
 
     torch.backends.cuda.matmul.allow_tf32 = recipe.allow_tf32
     patient = InitProcessGroupKwargs(timeout=timedelta(seconds=PATIENCE))
-    return Accelerator(mixed_precision=precision_of(recipe), kwargs_handlers=[patient])
+    # Without this several processes on CPUs would not find each other, whichever way they were launched.
+    only_cpu = best_device() == "cpu"
+    return Accelerator(cpu=only_cpu, mixed_precision=precision_of(recipe), kwargs_handlers=[patient])
 
 
 @dataclass(frozen=True)
@@ -242,10 +247,18 @@ class _Run:
     def _finished(self) -> Path:
         accelerator, final = self.accelerator, self.plan.out / "final"
         if accelerator.is_main_process:
-            card = self.plan.json() | {"steps": self.order.num_steps, "vas_tool": __version__}
             with self._mean_weights():
+                card = self.plan.json() | {
+                    "engine": "diffusion-vas",
+                    "stage": self.recipe.stage,
+                    "revision": digest_of(self.network.learning()),
+                    "steps": self.order.num_steps,
+                    "vas_tool": __version__,
+                }
                 write_final(self.plan.out, self.network.released_state(), start=self.plan.start, card=card)
             self.watched.close()
+            if self.recipe.conditions == "both":
+                accelerator.print(f"the engine is called {register(final, self.plan.out.resolve().name)}")
         accelerator.wait_for_everyone()
         return final
 
