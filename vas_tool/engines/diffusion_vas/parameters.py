@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from vas_tool.engines.diffusion_vas.window_plan import WINDOW_LENGTH, WINDOW_OVERLAP
 from vas_tool.errors import EngineError
 
+WINDOW_LENGTH = 25
+"""Frames of a window. The released weights were trained and measured with 25. With an even number, the reference layout
+of tokens loses its temporal context."""
+WINDOW_OVERLAP = 5
+"""Frames that neighbouring windows share, faded from one to the other. More is smoother and slower: 5 takes 1.25 times
+as long as 0 on a long clip."""
 ClipLayout = Literal["reference", "aligned", "all_tokens"]
 """Which CLIP token each frame of the UNet sees.
 
@@ -94,9 +99,9 @@ class DiffusionVasParameters(SamplingParameters):
     padding_depth: float = 1.0
     """Depth of the canvas beyond the frame, 1 = nearest, as if something hid it. 1 in the TAO-Amodal evaluation."""
     window_length: int = WINDOW_LENGTH
-    """Frames of a window. See ``window_plan.WINDOW_LENGTH``."""
+    """Frames of a window. See ``WINDOW_LENGTH``."""
     window_overlap: int = WINDOW_OVERLAP
-    """Least number of frames that neighbouring windows share. See ``window_plan.WINDOW_OVERLAP``."""
+    """Least number of frames that neighbouring windows share. See ``WINDOW_OVERLAP``."""
     condition_noise: ConditionNoise = "shared"
     """Noise on the conditions. ``shared``: every seed uses the noise of seed 23, the demo's, so that the conditions are
     encoded once; seed 23 gives the demo's result. ``by_seed``: each seed draws its own noise, as the released code

@@ -11,14 +11,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool.engines.diffusion_vas.parameters import WINDOW_LENGTH, WINDOW_OVERLAP
 from vas_tool.engines.settings import NO_SETTINGS, Settings
-
-WINDOW_LENGTH = 25
-"""Frames of a window. The released weights were trained and measured with 25. With an even number, the reference layout
-of tokens loses its temporal context."""
-WINDOW_OVERLAP = 5
-"""Frames that neighbouring windows share, faded from one to the other. More is smoother and slower: 5 takes 1.25 times
-as long as 0 on a long clip."""
 
 
 def clip_windows(num_frames: int, settings: Settings = NO_SETTINGS) -> tuple[range, ...]:

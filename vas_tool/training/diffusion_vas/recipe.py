@@ -11,8 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from vas_tool.engines.diffusion_vas.parameters import SIZE_MULTIPLE, ClipLayout
-from vas_tool.engines.diffusion_vas.window_plan import WINDOW_LENGTH
+from vas_tool.engines.diffusion_vas.parameters import SIZE_MULTIPLE, WINDOW_LENGTH, ClipLayout
 from vas_tool.errors import InputError
 
 Stage = Literal["amodal", "content"]
