@@ -313,7 +313,11 @@ DAMAGES: list[tuple[str, Damage, str]] = [
     ("kins", at("annotations", 0, oco_id=None), "annotation 1: oco_id is None"),
     ("kins", at("images", 0, width="x"), "image 1: width is 'x'"),
     ("cocoa", region(area=3), "annotation 1, region 1: area is 3, its mask's is 875"),
-    ("cocoa", region(segmentation=[1, 1]), "annotation 1, region 1: segmentation is [1, 1]; it must be: three or more"),
+    (
+        "cocoa",
+        region(segmentation=[1, 1]),
+        "annotation 1, region 1: segmentation is [1, 1]; it must be: a polygon of three",
+    ),
     ("cocoa", region(name=""), "annotation 1, region 1: name is ''"),
     ("cocoa", region(order=2), "annotation 1: the regions' order is [2, 2]"),
     ("cocoa", at("annotations", 0, depth_constraint="1-3"), "depth_constraint names 1-3, there are 2 regions"),

@@ -100,7 +100,7 @@ DAMAGES: list[tuple[Damage, str]] = [
     (item("annotations", 0, out_of_frame=True), "out_of_frame is True"),
     (item("annotations", 2, out_of_frame=False), "annotation 3: out_of_frame is False"),
     (item("annotations", 0, iscrowd=1), "iscrowd is 1"),
-    (item("annotations", 0, area=800.5), "area is 800.5; it must be: a whole number from 0"),
+    (item("annotations", 0, area=800.5), "area is 800.5; it must be: an integer of 0 or more"),
     (item("annotations", 0, area=10**400), "annotation 1: area"),
     # references
     (item("annotations", 1, id=1), "annotation 1: its id is there 2 times"),

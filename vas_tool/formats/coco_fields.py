@@ -180,8 +180,13 @@ def wrong_fields(item: Mapping[str, Any], fields: Mapping[str, Kind]) -> Iterato
         if key not in item:
             yield key, "is missing"
         elif not fits(item[key]):
-            meant = " ".join((fits.__doc__ or "text").split()).rstrip(".").lower()
-            yield key, f"is {_shown(item[key])}; it must be: {meant}"
+            yield key, f"is {_shown(item[key])}; it must be: {meaning(fits)}"
+
+
+def meaning(fits: Kind) -> str:
+    """Return what a kind takes, from its docstring: "Whether a value is a finite number." gives "a finite number"."""
+    said = " ".join((fits.__doc__ or "text").split()).rstrip(".")
+    return said.removeprefix("Whether a value is ").lower()
 
 
 def _shown(value: Any) -> str:

@@ -18,6 +18,7 @@ from vas_tool.formats.coco_fields import (
     is_rle,
     is_size,
     is_text,
+    meaning,
     wrong_fields,
 )
 from vas_tool.formats.cocoa import constraints
@@ -72,8 +73,8 @@ def _sizes(data: Any) -> dict[int, tuple[int, int]]:
 def _rasterised(value: Any, size_wh: tuple[int, int] | None, *, one: bool) -> tuple[Any, list[str]]:
     """Return the RLE of polygons (of a single polygon with ``one``), or None; and the problems."""
     if not (is_polygon(value) if one else is_polygons(value) and value):
-        meant = is_polygon.__doc__ if one else is_polygons.__doc__
-        return None, [f"segmentation is {str(value)[:40]}; it must be: {(meant or '').rstrip('.').lower()}"]
+        meant = meaning(is_polygon if one else is_polygons)
+        return None, [f"segmentation is {str(value)[:40]}; it must be: {meant}"]
     if size_wh is None:
         return None, []  # the image's own problems are reported elsewhere
     return to_rle(from_polygons([value] if one else value, size_wh)), []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vas_tool.formats.coco_checks import Record, check_coco, items_of
-from vas_tool.formats.coco_fields import FIELDS, Kind, is_count, is_size, wrong_fields
+from vas_tool.formats.coco_fields import FIELDS, Kind, is_count, is_size, meaning, wrong_fields
 from vas_tool.formats.youtube_vis import LISTS, as_coco
 
 
@@ -29,7 +29,7 @@ def _of_length(length: int, fits: Kind) -> Kind:
     def check(value: Any) -> bool:
         return isinstance(value, list) and len(value) == length and all(map(fits, value))
 
-    check.__doc__ = f"{length} items, each: {fits.__doc__ or 'anything'}"
+    check.__doc__ = f"{length} items, each: {meaning(fits)}"
     return check
 
 
