@@ -54,7 +54,7 @@ export class EnginePanel {
 
   /** @param {EngineView[]} engines */
   renderRows(engines) {
-    this.sum.textContent = [...new Set(engines.map(({ name }) => name))].join(", ");
+    this.sum.textContent = this.sum.title = [...new Set(engines.map(({ name }) => name))].join(", ");
     this.better.hidden = !engines.some(({ offers }) => offers.length);
     this.list.replaceChildren(...engines.flatMap((engine) => this.row(engine)));
     if (engines.length) this.list.append(make("dd", { textContent: FROM_NOW_ON }));
