@@ -60,7 +60,7 @@ def fill(project: Project, *, made_over: bool) -> None:
         x = 60 + frame % 200
         whole = (across - x) ** 2 + (down - 90) ** 2 < 2500
         layers.modal.put(frame, whole & (across > x - 10), Stamp("sam2", "1"))
-        made_from = Fingerprint(modal=modal.state(frame), setup=("how",)) if made_over else NOTHING
+        made_from = Fingerprint(modal=modal.state(frame), setup=("how",), around=("what",)) if made_over else NOTHING
         layers.amodal.put(frame, whole, Stamp("diffusion-vas", "1", made_from=made_from))
         layers.content.put(frame, np.repeat(whole[..., None], 4, 2).astype(np.uint8) * 255, Stamp("diffusion-vas", "1"))
 

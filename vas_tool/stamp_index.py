@@ -180,6 +180,9 @@ def read_index(folder: Path, found: Mapping[int, os.stat_result]) -> Stamps:
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return Stamps()
     columns = (table.frames, *(table.rows().get(name, []) for name in FILE[:2]))
+    lie = [there for there in map(found.get, table.frames) if there is not None]
+    if ([s.st_mtime_ns for s in lie], [s.st_size for s in lie]) == columns[1:] and all(map(is_file, lie)):
+        return table
     for frame_index, mtime_ns, num_bytes in list(zip(*columns, strict=True)):
         there = found.get(frame_index)
         if there is None or there.st_mtime_ns != mtime_ns or there.st_size != num_bytes or not is_file(there):
