@@ -48,11 +48,11 @@ def surroundings(folder: Path) -> dict[str, str]:
     return {**kept, "PATH": os.defpath, "HOME": str(folder)}
 
 
-def answer(command: list[object], folder: Path) -> str:
-    """All that it prints, run in ``folder``; fails unless it ends well."""
+def answer(command: list[object], folder: Path, *, status: int = 0) -> str:
+    """All that it prints, run in ``folder``; fails unless it ends with that status."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     done = subprocess.run([str(c) for c in command], cwd=folder, env=surroundings(folder), **pipes)
-    assert done.returncode == 0, f"{command[1:]}:\n{done.stdout}"
+    assert done.returncode == status, f"{command[1:]}:\n{done.stdout}"
     return done.stdout
 
 
@@ -79,10 +79,24 @@ def test_it_holds_all_that_it_needs_and_no_more(installed: Environment, tmp_path
     assert [file.parent.parent for file in found] == [installed.packages] * 2
 
 
+HEAVY = ("torch", "torchvision", "sam2", "diffusers", "transformers", "accelerate", "safetensors", "peft", "scipy")
+
+
+def test_it_is_light_and_tells_how_to_get_more(installed: Environment, video: Path, tmp_path: Path) -> None:
+    code = f"import importlib.util as u; print([name for name in {HEAVY} if u.find_spec(name)])"
+    assert answer([installed.python, "-c", code], tmp_path).strip() == "[]"
+    command = [installed.tool, "run", video.name, "--project", "job", "--click", "0,20,20"]
+    told = answer([*command, "--engine", "segment=sam2.1-tiny"], tmp_path, status=1)
+    assert "pip install 'vas-tool[sam2]' && vas-tool models download sam2.1-tiny" in told
+    told = answer([installed.tool, "models"], tmp_path)
+    assert "pip install 'vas-tool[diffusion]'" in told
+
+
 def test_the_whole_job_on_the_command_line(installed: Environment, video: Path, tmp_path: Path) -> None:
     rows, columns = square_at(0, SIZE_WH)
     click = f"0,{columns.start + 6},{rows.start + 6}"
-    answer([installed.tool, "run", video.name, "--project", "job", "--click", click, "--label", "square"], tmp_path)
+    command = [installed.tool, "run", video.name, "--project", "job", "--click", click, "--label", "square"]
+    answer([*command, "--engine", "amodal=learned"], tmp_path)
     answer([installed.tool, "export", "job", "--format", "coco", "--out", "job.json"], tmp_path)
     assert "8 images, 8 annotations, nothing wrong" in answer([installed.tool, "verify", "job.json"], tmp_path)
 

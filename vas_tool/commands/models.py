@@ -50,6 +50,10 @@ def _engines() -> Iterator[str]:
     for engines, text in _said_once(lambda spec: f"{spec.note} {spec.cost}".strip()):
         yield from _wrapped(engines, hang="  ")
         yield from _wrapped(text, INDENT)
+    missing = [spec for spec in registry.ENGINES if specs.missing_packages(spec)]
+    for command in dict.fromkeys(spec.install for spec in missing):
+        yield f"\ninstall packages with: {command}"
+        yield from _wrapped(", ".join(dict.fromkeys(s.name for s in missing if s.install == command)), INDENT)
     yield "\nwhere their weights are looked for, in this order"
     for weights in registry.all_weights():
         yield f"{weights.name} ({weights.repo_id})" if weights.repo_id else f"{weights.name} {NOT_PUBLISHED}"
