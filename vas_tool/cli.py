@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     add_compare(commands.add_parser("compare", help="put two runs of evaluate or bench side by side, frame by frame"))
     add_bench(commands.add_parser("bench", help="measure the amodal engines on objects whose hidden part is known"))
     add_predict(commands.add_parser("predict", help="write a benchmark's result file, for its own scripts too"))
-    add_train(commands.add_parser("train", help="train a method on data of your own: amodal, content, eoras"))
+    add_train(commands.add_parser("train", help="train a method on data of your own: amodal, content, learned, eoras"))
     return top
 
 

@@ -1,15 +1,21 @@
-"""``vas-tool train amodal``, ``content`` and ``prepare``: fine-tuning of Diffusion-VAS."""
+"""``vas-tool train amodal``, ``content``, ``prepare`` and ``learned``: fine-tuning on data of one's own."""
 
 from __future__ import annotations
 
 import os
 from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
 
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines.diffusion_vas.released import AMODAL_WEIGHTS, CONTENT_WEIGHTS
+from vas_tool.engines.learned.engine import WEIGHTS
+from vas_tool.engines.tuned import LEARNED_PART
 from vas_tool.errors import InputError
+from vas_tool.project import Project
+from vas_tool.training.accepted_frames import Score, accepted_objects
 from vas_tool.training.diffusion_vas.data_sources import Data
 from vas_tool.training.diffusion_vas.recipe import Recipe, read_config, recipe_of
 from vas_tool.training.diffusion_vas.tuning_plan import Plan
@@ -42,6 +48,40 @@ def prepare(options: Namespace) -> int:
     bar.close()
     print(f"{plan.cache}: {num_clips} clips, {made} new shards")
     return 0
+
+
+def learned(options: Namespace) -> int:
+    """Run ``vas-tool train learned``: print the scores before and after, and the engine's name."""
+    from vas_tool.training.tune_amodal import Plan as LearnedPlan
+    from vas_tool.training.tune_amodal import tune as tuned_by
+
+    start = WEIGHTS if options.start == "shipped" else Path(options.start) / LEARNED_PART
+    if not start.is_file():
+        raise InputError(f"{start} does not exist; --from takes shipped, or the folder of a result, RUN/final")
+    names = ("steps", "batch", "learning_rate", "drawn", "hold_out", "every", "seed", "resume", "out")
+    plan = LearnedPlan(start=start, **{name: getattr(options, name) for name in names})
+    bar = ProgressBar()
+    with ExitStack() as stack:
+        projects = [Project.open(folder) for folder in options.data]
+        for project in projects:
+            stack.callback(project.close)
+        objects = [obj for project in projects for obj in accepted_objects(project)]
+        tuned = tuned_by(plan, objects, progress=bar)
+    bar.close()
+    for line in score_lines(tuned.before, tuned.after):
+        print(line)
+    print(f"{tuned.name}: {tuned.folder}")
+    return 0
+
+
+def score_lines(before: Sequence[Score], after: Sequence[Score]) -> Iterator[str]:
+    """Yield the table of the held-out objects: IoU of the hidden part, percent, before and after."""
+    if not before:
+        yield "nothing is held out: everything accepted is of one video; accept frames of another to see a gain"
+        return
+    yield f"{'held out':30} frames  hidden part before -> after, IoU in percent"
+    for one, other in zip(before, after, strict=True):
+        yield f"{one.name:30} {one.num_frames:6}  {100 * one.hidden:6.1f} -> {100 * other.hidden:6.1f}"
 
 
 def plan_of(options: Namespace, stage: str) -> Plan:

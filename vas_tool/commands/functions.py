@@ -138,9 +138,10 @@ def train_(options: Namespace) -> int:
             from vas_tool.commands.training import train
 
             return train(options)
-        from vas_tool.commands.fine_tuning import prepare, tune
+        from vas_tool.commands import fine_tuning
 
-        return prepare(options) if options.method == "prepare" else tune(options)
+        methods = {"prepare": fine_tuning.prepare, "learned": fine_tuning.learned}
+        return methods.get(options.method, fine_tuning.tune)(options)
     except ImportError as error:
         raise InputError(f"training needs more packages ({error}); run: pip install 'vas-tool[train]'") from error
 

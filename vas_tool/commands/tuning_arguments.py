@@ -36,6 +36,7 @@ def add_tuning(methods: Any) -> None:
                 "there, new channels at zero; the released script trains both at once",
             )
         _add_recipe(command, without=("stage",))
+    add_learned(methods)
     prepare = methods.add_parser(
         "prepare",
         help="compute what a fine-tuning does not change once: depth, latents, tokens",
@@ -57,6 +58,40 @@ def add_tuning(methods: Any) -> None:
     )
     _add_recipe(prepare, only=PREPARED)
 
+
+def add_learned(methods: Any) -> None:
+    """``vas-tool train learned``."""
+    learned = methods.add_parser(
+        "learned",
+        help="fine-tune the learned amodal engine on what you accepted: minutes, without a GPU",
+        description="Fine-tune the learned amodal engine on the accepted frames of projects. Half of what it learns "
+        "from is drawn shapes, as for the shipped weights. Prints the hidden part's IoU on held-out videos before and "
+        "after, and the name of the engine.",
+    )
+    learned.add_argument("--data", type=Path, nargs="+", action="extend", required=True, metavar="PROJECT")
+    learned.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
+    learned.add_argument("--resume", action="store_true", help="go on behind the last checkpoint in RUN")
+    learned.add_argument(
+        "--from",
+        dest="start",
+        default="shipped",
+        metavar="WEIGHTS",
+        help="shipped (default), or the folder of an earlier result, RUN/final",
+    )
+    for name, kind, default, told in LEARNED:
+        learned.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=f"{told}; default: {default}")
+
+
+LEARNED = (
+    ("steps", int, 300, "of learning"),
+    ("batch", int, 24, "frames of a step"),
+    ("learning-rate", float, 3e-4, "at its highest; it rises and falls"),
+    ("drawn", float, 0.5, "share of each step that is drawn shapes, so that nothing is forgotten"),
+    ("hold-out", float, 0.25, "share of the videos that are only measured on, whole videos"),
+    ("every", int, 100, "steps between checkpoints"),
+    ("seed", int, 0, "of all that is drawn"),
+)
+"""Fields of ``training.tune_amodal.Plan``: name, type, default, meaning."""
 
 PREPARED = (
     "stage",

@@ -95,13 +95,13 @@ def samples(random: Random) -> Iterator[Sample]:
     for index in random.choice(NUM_FRAMES, min(TARGETS, NUM_FRAMES), replace=False, p=weights / weights.sum()):
         around = window_around(views, int(index))
         if around is not None:
-            window = _unsteady(around, random)
+            window = unsteady(around, random)
             cut = window.affine(RESOLUTION)
             truth = cv2.warpAffine(views.truth[index], cut, (RESOLUTION, RESOLUTION), flags=cv2.INTER_LINEAR)
             yield Sample(evidence(views, int(index), window), np.asarray(truth, np.float32))
 
 
-def _unsteady(window: Window, random: Random) -> Window:
+def unsteady(window: Window, random: Random) -> Window:
     """Return the window slightly larger or smaller, because real windows vary with their boxes."""
     side = window.side * random.uniform(0.92, 1.15)
     shift = (window.side - side) / 2 + random.normal(0, 0.02 * side, 2)
