@@ -577,7 +577,7 @@ def test_what_a_killed_import_left_is_removed_at_the_next_start(folder: Path) ->
     code = """
 import os, sys
 from pathlib import Path
-from vas_tool.project import Project
+from vas_tool.imports.new_project import create_project
 def die(done, total, what): print("begun", flush=True); os.kill(os.getpid(), 9)
 create_project(Path(sys.argv[1]), Path(sys.argv[2]), progress=die)
 """
