@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,32 @@ MOST_LOG_VARIANCE = (-30.0, 20.0)
 
 
 class Encoders:
-    """Of a checkpoint's folder, in the run's number format, on its device."""
+    """The VAE and CLIP, in the run's number format, on its device."""
 
-    def __init__(self, folder: Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> None:
-        """Raises EngineError, naming the file that is missing or damaged."""
-        self.folder, self.dtype, self.device = folder, dtype, torch.device(device)
-        self.vae: Any = load_vae(folder / "vae", dtype=dtype).to(self.device)
-        self.clip: Any = load_image_encoder(folder / "image_encoder", dtype=dtype).to(self.device)
-        self.scale = float(self.vae.config.scaling_factor)
+    def __init__(self, vae: Any, clip: Any, *, folder: Path, mean_std: tuple[Sequence[float], Sequence[float]]) -> None:
+        """Take loaded networks. ``mean_std``: of the colours that CLIP was trained with. ``folder``: of the weights."""
+        self.vae, self.clip, self.folder = vae, clip, folder
+        self.clip_mean, self.clip_std = tuple(mean_std[0]), tuple(mean_std[1])
+        self.scale = float(vae.config.scaling_factor)
+
+    @classmethod
+    def load(cls, folder: Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Encoders:
+        """Load those of a checkpoint's folder. Raises EngineError, naming the file that is missing or damaged."""
         extractor = read_config(folder / "feature_extractor" / "preprocessor_config.json")
-        self.clip_mean = tuple(extractor.get("image_mean", CLIP_MEAN))
-        self.clip_std = tuple(extractor.get("image_std", CLIP_STD))
+        vae, clip = load_vae(folder / "vae", dtype=dtype), load_image_encoder(folder / "image_encoder", dtype=dtype)
+        mean_std = extractor.get("image_mean", CLIP_MEAN), extractor.get("image_std", CLIP_STD)
+        return cls(vae.to(device), clip.to(device), folder=folder, mean_std=mean_std)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of the weights."""
+        found: torch.dtype = self.vae.dtype
+        return found
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return torch.device(self.vae.device)
 
     def gaussian(self, pictures: Tensor) -> Gaussian:
         """(T, 3, H, W) in -1..1, noise on it or not -> mean and deviation of the latents.

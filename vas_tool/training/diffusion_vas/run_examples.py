@@ -24,10 +24,10 @@ from vas_tool.training.diffusion_vas.tuning_plan import Plan
 def examples_of(plan: Plan, split: Split, *, dtype: torch.dtype, device: torch.device) -> Examples:
     """What a run learns from. Raises InputError where its cache is another's; EngineError without a depth engine."""
     if plan.cache is None:
-        return fresh_examples(plan, split, Encoders(plan.start, dtype=dtype, device=device))
+        return fresh_examples(plan, split, Encoders.load(plan.start, dtype=dtype, device=device))
     kept = kept_draws_in(plan.cache)
     card = card_of(plan.recipe, split, folder=plan.start, dtype=dtype, depth_engine=depth_mark(plan), kept_draws=kept)
-    fresh = None if kept else fresh_examples(plan, split, Encoders(plan.start, dtype=dtype, device=device))
+    fresh = None if kept else fresh_examples(plan, split, Encoders.load(plan.start, dtype=dtype, device=device))
     scale = float(read_config(plan.start / "vae" / "config.json").get("scaling_factor", SCALE))
     return CachedExamples(plan.cache, card, recipe=plan.recipe, scale=scale, fresh=fresh)
 
@@ -48,7 +48,7 @@ def make_cache(
     device = best_device()
     dtype = torch.float16 if device == "cuda" else torch.float32
     split = split_of(plan.data, plan.recipe)
-    fresh = fresh_examples(plan, split, Encoders(plan.start, dtype=dtype, device=device))
+    fresh = fresh_examples(plan, split, Encoders.load(plan.start, dtype=dtype, device=device))
     card = card_of(
         plan.recipe, split, folder=plan.start, dtype=dtype, depth_engine=depth_mark(plan), kept_draws=kept_draws
     )

@@ -270,7 +270,7 @@ class _Run:
         held = getattr(self.examples, "encoders", None)
         if held is not None:
             return cast(Encoders, held)
-        return Encoders(self.plan.start, dtype=dtype_of(self.recipe), device=self.accelerator.device)
+        return Encoders.load(self.plan.start, dtype=dtype_of(self.recipe), device=self.accelerator.device)
 
     def _save_unet(self, models: list[Any], weights: list[Any], folder: str) -> None:
         """The weights in the released layout, in place of accelerate's own file."""

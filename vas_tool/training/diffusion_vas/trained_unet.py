@@ -118,7 +118,7 @@ def load_network(folder: Path, recipe: Recipe) -> TrainedUnet:
     stock |= _input(state, recipe)
     network = filled_unet(folder / "unet", stock, path, dtype=torch.float32, num_channels=recipe.input_channels)
     if recipe.frozen_half:
-        _halve_frozen(network)
+        halve_frozen(network)
     return TrainedUnet(network.train(), original, recipe)
 
 
@@ -136,7 +136,7 @@ def _input(state: State, recipe: Recipe) -> dict[str, Tensor]:
     return {f"{INPUT}weight": wide, f"{INPUT}bias": bias}
 
 
-def _halve_frozen(network: Any) -> None:
+def halve_frozen(network: Any) -> None:
     """What does not learn in half precision; the norms stay, because autocast does not bring them together."""
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d):
