@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import vas_tool.ui
+from vas_tool.ui.actions import ACTIONS
 
 WORKBENCH = Path(vas_tool.ui.__file__).parent / "workbench"
 HTML = (WORKBENCH / "workbench.html").read_text()
@@ -96,3 +97,8 @@ def test_every_key_is_on_the_page_of_keys() -> None:
     names = re.findall(r'name: "([a-z-]+)"', (WORKBENCH / "commands.js").read_text())
     shown = (WORKBENCH / "help.js").read_text()
     assert len(names) > 20 and [name for name in names if f'"{name}"' not in shown] == []
+
+
+def test_the_page_asks_for_what_the_server_does() -> None:
+    asked = {name for module in MODULES for name in re.findall(r'(?:send|farewell)\("(\w+)"', module.read_text())}
+    assert asked == set(ACTIONS)

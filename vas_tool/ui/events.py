@@ -31,6 +31,9 @@ REST = 4
 """Pause after a state, in multiples of the time to make it, so that states of long clips leave processor time for
 the work."""
 
+MOST_REST_SECONDS = 30.0
+"""The longest such pause."""
+
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """Headers of the stream. Without ``X-Accel-Buffering``, nginx would delay events until a buffer is full."""
 
@@ -54,6 +57,8 @@ async def state_events(open_projects: OpenProjects, token: str, since: int | Non
             while not (await asyncio.wait([making], timeout=BEAT_SECONDS))[0]:
                 yield BEAT
             yield making.result()
+        elif stream.is_silent():
+            yield BEAT
         await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -64,7 +69,7 @@ class _Stream:
         self._open_projects, self._token, self._since = open_projects, token, since
         self._signs: Telling | None = None
         self._said = ""
-        self._beat_at = self._rest_until = 0.0
+        self._beat_at = self._rest_until = self._compare_at = 0.0
 
     @property
     def session(self) -> Session | None:
@@ -77,15 +82,28 @@ class _Stream:
             return None
 
     def is_due(self, session: Session) -> bool:
+        """Return whether to make the state now: something changed, or it was not compared for a while."""
         now = time.monotonic()
-        return now >= self._beat_at or (now >= self._rest_until and self._signs != _signs_of(session))
+        return now >= self._compare_at or (now >= self._rest_until and self._signs != _signs_of(session))
+
+    def is_silent(self) -> bool:
+        """Return whether nothing was sent for ``BEAT_SECONDS``; True at most once in that time."""
+        silent = time.monotonic() >= self._beat_at
+        if silent:
+            self._beat_at = time.monotonic() + BEAT_SECONDS
+        return silent
 
     def text(self, session: Session) -> str:
         """Return the event to send now; ``BEAT`` when the state has not changed."""
         begun, self._signs = time.monotonic(), _signs_of(session)
         said, event = self._event(session)
         now = time.monotonic()
-        self._beat_at, self._rest_until = now + BEAT_SECONDS, now + REST * (now - begun)
+        rest = min(REST * (now - begun), MOST_REST_SECONDS)
+        self._beat_at, self._rest_until, self._compare_at = (
+            now + BEAT_SECONDS,
+            now + rest,
+            now + max(rest, BEAT_SECONDS),
+        )
         if said == self._said:
             return BEAT
         self._said = said
