@@ -1,6 +1,6 @@
 """What the learned engine gains by fine-tuning on a person's own clips.
 
-    python benchmarks/learned_tuning.py [--steps 300] [--all]
+    python benchmarks/learned_tuning.py [--steps 300] [--pair CLIP CLIP] [--all]
 
 On ``assets/tao_made``: fine-tuned on the tracks of two of its four clips, measured on the tracks of the other two
 (canvas padded by half the frame, depth of the builtin engine). Mean IoU over the frames that hide something, percent,
@@ -33,11 +33,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=Plan.steps)
     parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate)
     parser.add_argument("--drawn", type=float, default=Plan.drawn)
+    parser.add_argument("--pair", nargs=2, metavar="CLIP", help="learned from; default: the first and third by name")
     parser.add_argument("--all", action="store_true")
     options = parser.parse_args()
     objects = [as_object(track) for track in tracks()]
     clips = sorted({obj.video for obj in objects})
-    pairs = list(combinations(clips, 2)) if options.all else [(clips[0], clips[1])]
+    pairs = list(combinations(clips, 2)) if options.all else [tuple(options.pair or clips[::2])]
     gains, began = [], time.process_time()
     for pair in pairs:
         learned = [obj for obj in objects if obj.video in pair]
@@ -59,7 +60,7 @@ def as_object(track: Track) -> AcceptedObject:
     return AcceptedObject(track.name, name, track.clip, track.modal, amodal, depth, track.canvas, frames)
 
 
-def shown(pair: tuple[str, str], others: list[AcceptedObject], weights: Path) -> tuple[float, float, float, float]:
+def shown(pair: tuple[str, ...], others: list[AcceptedObject], weights: Path) -> tuple[float, float, float, float]:
     """Print each track; the means: hidden before and after, whole before and after, in percent."""
     rows: list[tuple[Score, Score]] = []
     for obj in others:

@@ -31,6 +31,7 @@ from vas_tool.session.background_runs import BackgroundRuns
 from vas_tool.session.change_log import ChangeLog
 from vas_tool.session.jobs import LatestOnly
 from vas_tool.session.prompt_edits import PromptEdits
+from vas_tool.session.training_runs import TrainingRuns
 from vas_tool.types import Canvas, Stage
 from vas_tool.wording import counted
 
@@ -53,6 +54,7 @@ class Session:
         self.changes = ChangeLog(project)
         self.amodal_boxes = AmodalBoxEdits(self.changes)
         self.runs = BackgroundRuns(self.changes)
+        self.training = TrainingRuns(project)
         try:
             self.prompts = PromptEdits(self.changes)
             self.place: dict[str, Any] = self._read_place()

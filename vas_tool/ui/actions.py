@@ -121,6 +121,8 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "hypotheses": _quiet(lambda s, a: s.runs.make_hypotheses(int(a["object"]), int(a["count"]))),
     "pick": _quiet(lambda s, a: s.runs.choose_hypothesis(int(a["object"]), _recipe(a), _span(a))),
     "again": _quiet(lambda s, a: s.runs.make_again(int(a["object"]), str(a["stage"]))),
+    "train": _quiet(lambda s, a: s.training.start(a["method"])),
+    "stop_training": _quiet(lambda s, a: s.training.stop()),
     "cancel": _quiet(lambda s, a: s.runs.cancel()),
     "undo": _quiet(lambda s, a: s.undo()),
     "redo": _quiet(lambda s, a: s.redo()),

@@ -7,6 +7,7 @@
     GET  /api/{token}/content/{object}/{i}.png the object's colours, RGBA, the canvas's size
     GET  /api/{token}/hypotheses/{object}/{i}  an object's hypotheses on a frame, as row-major runs of the canvas
     GET  /api/{token}/cost?object_id=&count=     what completing would make (count: that many hypotheses), in words
+    GET  /api/{token}/training                   the ways to train on what was accepted, and the last run
     GET  /api/{token}/depth/{i}.png            relative depth, 8 bit, nearer is brighter
     GET  /api/{token}/exports/{name}           a file that was exported
     POST /api/{token}/do                       {"action", "seq", "since", ...} -> {"ok", "seq", "state", "masks", ...}
@@ -21,6 +22,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,6 +94,13 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
     ) -> dict[str, Any]:
         response.headers.update(FRESH)
         return _or_404(lambda: cost_view(session_of(token), object_id, count))
+
+    @router.get("/training")
+    def training(token: str, *, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        runs = session_of(token).training
+        state = runs.state()
+        return {"offers": [asdict(offer) for offer in runs.offers()], "run": asdict(state) if state else None}
 
     @router.get("/content/{object_id}/{frame_index}.png")
     def content(token: str, object_id: int, frame_index: int) -> Response:

@@ -22,6 +22,7 @@ import { Store } from "./store.js";
 import { paintTile } from "./tiles.js";
 import { Timeline } from "./timeline.js";
 import { Tools } from "./tools.js";
+import { TrainingPanel } from "./training.js";
 import { Tray } from "./tray.js";
 import { View } from "./view.js";
 import { keepFromDragging, keepHeight, loadStyle, showOptionsOverThePicture, takeFocusBack, tellPathInFull } from "./page.js";
@@ -55,6 +56,7 @@ class Workbench {
     this.tools = new Tools({ canvas, store, view, actions, say });
     this.timeline = new Timeline({ root: found(root, ".vas-timeline", HTMLElement), store, actions });
     this.cost = new CostLine({ root, store });
+    this.training = new TrainingPanel({ root, actions });
     this.tray = new Tray({ root, store, actions, hypotheses, paint: (tileCanvas, drawn, tile) => this.paintTile(tileCanvas, drawn, tile) });
     this.dialog = new HelpDialog(found(root, ".vas-help", HTMLDialogElement));
     this.commands = makeCommands(this);
@@ -121,7 +123,7 @@ class Workbench {
     this.actions.leave();
     this.close();
     if (!token) return;
-    this.api = this.actions.api = this.hypotheses.api = this.cost.api = this.line.open(this.address);
+    this.api = this.actions.api = this.hypotheses.api = this.cost.api = this.training.api = this.line.open(this.address);
     this.pictures = this.view.pictures = new Pictures(this.api);
     this.status.empty("Opening…");
   }
@@ -129,9 +131,10 @@ class Workbench {
   close() {
     clearTimeout(this.loadTimer);
     this.line.close();
-    this.api = this.actions.api = this.hypotheses.api = this.cost.api = null;
+    this.api = this.actions.api = this.hypotheses.api = this.cost.api = this.training.api = null;
     this.hypotheses.clear();
     this.cost.clear();
+    this.training.clear();
     this.loader.clear();
     this.pictures?.clear();
     this.pictures = this.view.pictures = null;

@@ -193,6 +193,34 @@ export interface OfferedWeights {
   error: string;
 }
 
+/** A way to train on what was accepted. */
+export interface TrainingOffer {
+  method: string;
+  words: string;
+  command: string;
+  cost: string;
+  /** Why it cannot be started here; empty: it can. */
+  why_not: string;
+}
+
+export interface TrainingRun {
+  method: string;
+  runs: boolean;
+  step: number;
+  steps: number;
+  seconds_left: number | null;
+  /** The engine that came out; empty until then. */
+  engine: string;
+  /** Held-out object, frames, IoU of the hidden part before and after. */
+  scores: [string, number, number, number][];
+  error: string;
+}
+
+export interface TrainingAnswer {
+  offers: TrainingOffer[];
+  run: TrainingRun | null;
+}
+
 export type SettingValue = string | number | boolean;
 
 export interface ParameterView {
