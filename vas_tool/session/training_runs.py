@@ -106,10 +106,12 @@ class TrainingRuns:
             f"{told}, at most {counted(clips, 'clip')} of {WINDOW} frames in a row; {steps} steps of {TERAFLOP} TFLOP "
             f"(counted). The run tells the time left from its first step on"
         )
+        few = f"it needs {WINDOW} accepted frames in a row, and there are {frames}" if frames < WINDOW else ""
+        gpu = _lacks_gpu()
         none = "" if frames else "nothing is accepted yet: accept frames (A) first"
         return [
             TrainingOffer("learned", METHODS["learned"], self._command("learned", sources), learned, none),
-            TrainingOffer("amodal", METHODS["amodal"], self._command("amodal", sources), amodal, none or _lacks_gpu()),
+            TrainingOffer("amodal", METHODS["amodal"], self._command("amodal", sources), amodal, none or few or gpu),
         ]
 
     def start(self, method: Method) -> None:

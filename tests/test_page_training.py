@@ -1,0 +1,56 @@
+"""Training on what was accepted, on the real page in a real Chromium; the training itself is replaced."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import Server, Workbench, browser
+from conftest import square_at, write_images
+
+SIZE = (160, 120)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # sockets of the browser's driver
+]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
+    server = Server(tmp_path / "projects", write_images(tmp_path / "clip", 3, SIZE), module="training_tool")
+    server.root.mkdir()
+    server.start()
+    try:
+        with browser() as chromium:
+            bench = Workbench(chromium.new_page(viewport={"width": 1280, "height": 800}))
+            bench.open(server.address)
+            yield bench
+            assert bench.complaints == []
+    finally:
+        server.kill()
+
+
+def test_a_training_is_offered_started_and_told_of(bench: Workbench) -> None:
+    bench.item("training").locator("summary").click()
+    bench.item("train-learned").wait_for()
+    assert bench.item("train-learned").is_disabled() and bench.item("train-amodal").is_disabled()
+    assert "nothing is accepted yet" in bench.item("training").inner_text()
+    rows, columns = square_at(0, SIZE)
+    bench.click(columns.start + 5, rows.start + 5)
+    bench.until("s => s.objects.length === 1")
+    bench.item("accept-all-1").click()
+    bench.page.wait_for_function("() => !document.querySelector('[data-testid=train-learned]').disabled")
+    command = bench.item("train-command-learned").inner_text()
+    assert command.startswith("vas-tool train learned --data ") and "--out" in command
+    assert "1 accepted frame of 1 project" in bench.item("training").inner_text()
+    if folder := os.environ.get("SCREENSHOTS"):
+        bench.page.screenshot(path=f"{folder}/training.png")
+    bench.item("train-learned").click()
+    bench.item("stop-training").wait_for()
+    bench.page.get_by_text("learned: step 120 of 300, 3 min left").wait_for()
+    bench.item("training-scores").wait_for(timeout=30_000)
+    assert "Choose tuned-clip-learned under Engines" in bench.item("training-run").inner_text()
+    assert "25.0\t50.0" in bench.item("training-scores").inner_text()
