@@ -1,6 +1,6 @@
 """What the learned engine gains by fine-tuning on a person's own clips.
 
-    python benchmarks/learned_tuning.py [--steps 300] [--pair CLIP CLIP] [--all]
+    python benchmarks/learned_tuning.py [--steps 150] [--pair CLIP CLIP] [--all]
 
 On ``assets/tao_made``: fine-tuned on the tracks of two of its four clips, measured on the tracks of the other two
 (canvas padded by half the frame, depth of the builtin engine). Mean IoU over the frames that hide something, percent,

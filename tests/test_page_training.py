@@ -50,7 +50,7 @@ def test_a_training_is_offered_started_and_told_of(bench: Workbench) -> None:
         bench.page.screenshot(path=f"{folder}/training.png")
     bench.item("train-learned").click()
     bench.item("stop-training").wait_for()
-    bench.page.get_by_text("learned: step 120 of 300, 3 min left").wait_for()
+    bench.page.get_by_text("learned: step 120 of 150, 30 s left").wait_for()
     bench.item("training-scores").wait_for(timeout=30_000)
     assert "Choose tuned-clip-learned under Engines" in bench.item("training-run").inner_text()
     assert "25.0\t50.0" in bench.item("training-scores").inner_text()

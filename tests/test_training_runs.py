@@ -109,7 +109,7 @@ def test_progress_failures_and_stops_are_told(project: Project, monkeypatch: pyt
     out = project.folder.parent / "runs" / "own-learned"
     (out / "metrics.jsonl").write_text('{"step": 10, "loss": 1, "seconds": 0.5}\n{"step": 1')
     state = runs.state()
-    assert state is not None and state.runs and state.step == 10 and state.seconds_left == pytest.approx(145)
+    assert state is not None and state.runs and state.step == 10 and state.seconds_left == pytest.approx(70)
     with pytest.raises(PromptError, match="runs already"):
         runs.start("learned")
     runs.stop()

@@ -205,6 +205,15 @@ def test_weights_that_have_their_input_keep_it(svd: Path, samples: Path, tmp_pat
     assert not reset.released_state()["conv_in2.weight"][:, 8:].any()
 
 
+def test_savings_and_other_layouts_of_tokens_go_together(svd: Path, samples: Path, tmp_path: Path) -> None:
+    changed = {"mixed_precision": "bf16", "gradient_checkpointing": True, "frozen_half": True, "use_ema": True}
+    changed |= {"tokens": "reference", "max_grad_norm": 1.0, "max_train_steps": 2, "validation_steps": 1}
+    final = train(plan(svd, samples, tmp_path, num_validation_clips=1, **changed))
+    assert all(torch.isfinite(value).all() for value in unet_of(final).values())
+    with pytest.raises(InputError, match="frozen_half needs"):
+        train(plan(svd, samples, tmp_path / "full", frozen_half=True))
+
+
 def test_content_learns_from_whole_objects(svd: Path, samples: Path, tmp_path: Path) -> None:
     changed = {"stage": "content", "max_train_steps": 1, "validation_steps": 1, "num_validation_clips": 1}
     final = train(plan(svd, samples, tmp_path, **changed))

@@ -83,7 +83,7 @@ def add_learned(methods: Any) -> None:
 
 
 LEARNED = (
-    ("steps", int, 300, "of learning"),
+    ("steps", int, 150, "of learning"),
     ("batch", int, 24, "frames of a step"),
     ("learning-rate", float, 3e-4, "at its highest; it rises and falls"),
     ("drawn", float, 0.5, "share of each step that is drawn shapes, so that nothing is forgotten"),

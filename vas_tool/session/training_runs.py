@@ -34,9 +34,9 @@ METHODS: dict[Method, str] = {
 }
 COPIED = ("project.json", "frames", "depth", "objects")
 """Parts of a project that a run reads."""
-LEARNED_STEPS = 300
-LEARNED_SECONDS = 1.0
-"""Seconds of processor time a step (1.0 measured on a core of an AMD EPYC: ``benchmarks/learned_tuning.py``)."""
+LEARNED_STEPS = 150
+LEARNED_SECONDS = 1.3
+"""Seconds of processor time a step (1.0 to 1.3 measured on a core of an AMD EPYC: ``benchmarks/learned_tuning.py``)."""
 WINDOW, EPOCHS, TERAFLOP = 25, 20, 34
 """Frames of a clip of Diffusion-VAS, times through all clips, and floating point work of a step without depth (counted,
 10^12 operations)."""

@@ -48,7 +48,7 @@ class Plan:
     out: Path
     start: Path = WEIGHTS
     """An ONNX file of the network: the shipped one, or that of an earlier result."""
-    steps: int = 300
+    steps: int = 150
     batch: int = 24
     learning_rate: float = 3e-4
     """A seventh of that of the training from nothing."""

@@ -83,18 +83,27 @@ class DiffusionVasUNet:
         return self.stock.dtype
 
     def __call__(
-        self, sample: torch.Tensor, timestep: torch.Tensor, *, tokens: torch.Tensor, added_time_ids: torch.Tensor
+        self,
+        sample: torch.Tensor,
+        timestep: torch.Tensor,
+        *,
+        tokens: torch.Tensor,
+        added_time_ids: torch.Tensor,
+        keeps_tokens: bool = False,
     ) -> torch.Tensor:
         """Return the velocity (B, T, 4, h, w) of ``sample`` (B, T, 12, h, w) with ``tokens`` (B, T, K, D).
 
         ``timestep`` is 0.25 ln(sigma). ``added_time_ids`` is (B, 3): rate, motion and noise.
+
+        ``keeps_tokens``: for training, where the backward pass may compute parts of the network again.
         """
         self._tokens.values = tokens
         try:
             unused = tokens[:, 0, :1]  # (B, 1, D): diffusers' network repeats it, and our processors do not read it
             return self.stock(sample, timestep, unused, added_time_ids, return_dict=False)[0]
         finally:
-            self._tokens.values = None
+            if not keeps_tokens:
+                self._tokens.values = None
 
 
 def stock_state(state: State) -> dict[str, torch.Tensor]:

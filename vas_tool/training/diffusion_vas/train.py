@@ -63,6 +63,8 @@ def train(plan: Plan, *, progress: Progress = silent, on_step: OnStep | None = N
     the disk is full; EngineError for weights that do not fit and when memory is full; Cancelled from ``progress``.
     """
     require_start(plan.start)
+    if plan.recipe.frozen_half and precision_of(plan.recipe) == "no":
+        raise InputError("frozen_half needs mixed_precision bf16 or fp16: float32 and float16 do not multiply")
     accelerator = _accelerator(plan.recipe)
     if accelerator.is_main_process:
         begin(plan)

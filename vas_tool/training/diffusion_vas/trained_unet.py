@@ -53,7 +53,7 @@ class TrainedUnet(nn.Module):
             answer: Tensor = self.stock(sample, timestep, tokens, added_time_ids, return_dict=False)[0]
             return answer
         laid_out = conditioning.tokens(tokens[0], layout=self.recipe.tokens, is_guided=True)[1:]
-        return self._own(sample, timestep, tokens=laid_out, added_time_ids=added_time_ids)
+        return self._own(sample, timestep, tokens=laid_out, added_time_ids=added_time_ids, keeps_tokens=True)
 
     def learning(self) -> dict[str, nn.Parameter]:
         """What learns, by its released name, in the order of the network."""
