@@ -1,6 +1,7 @@
 """Fine-tuning Diffusion-VAS: one step's arithmetic, runs that go on to the bit, results, and what is said of faults."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -8,6 +9,7 @@ from random import Random
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from tiny_tuning import unet_of, write_samples, write_svd
 
 from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
@@ -50,6 +52,14 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plan(svd: Path, samples: Path, out: Path, **changed: object) -> Plan:
     recipe = replace(SMALL, **changed)
     return Plan(out, svd, Data((samples,), hold_out=0.2), recipe, depth_engine="builtin")
+
+
+@pytest.fixture(autouse=True)
+def _no_precision_of_another_test() -> Iterator[None]:
+    """accelerate keeps the first number format that a process asks for."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 # --- one step -------------------------------------------------------------------------------------------------------
