@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,11 +55,13 @@ ONLY_IN = {
 }
 
 
+@cache
 def modules() -> dict[str, Path]:
     paths = [p for top in ("vas_tool", "sam_integration") for p in (ROOT / top).rglob("*.py")]
     return {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in paths}
 
 
+@cache
 def imports(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
