@@ -28,6 +28,7 @@ def test_each_thing_is_said_once_with_its_frames() -> None:
         warn("half full")
         warn("odd", frame_index=7)
     assert heard.words == ("frames 3-5, 9: too near", "half full", "frame 7: odd")
+    assert heard.texts == ("too near", "half full", "odd")
 
 
 def test_what_nobody_hears_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -34,6 +34,11 @@ class RunWarnings:
         """
         return tuple(f"{_on(sorted(frames))}{what}" for what, frames in self._frames.items())
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Return the warnings without frames, for runs over several clips."""
+        return tuple(self._frames)
+
 
 def _on(frames: Sequence[int]) -> str:
     if not frames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from vas_tool.evaluation.occlusion_cases import OcclusionCase, occlusion_cases, 
 from vas_tool.evaluation.printed import printed
 from vas_tool.evaluation.silhouettes import silhouettes
 from vas_tool.evaluation.text import columns, table_cells
+from vas_tool.run_warnings import collected_warnings
 from vas_tool.wording import counted
 
 
@@ -45,16 +47,19 @@ def bench_(options: Namespace) -> int:
 
 def _measured(name: str, options: Namespace) -> Compared:
     bar = ProgressBar()
-    compared = bench(
-        _cases(name, options),
-        engines=[*options.engine] or None,
-        depth=options.depth,
-        seed=options.seed,
-        protocol=MADE_SETS[name].protocol,
-        folders={folder.name: folder / name for folder in options.answers},
-        progress=bar,
-    )
+    with collected_warnings() as warnings:
+        compared = bench(
+            _cases(name, options),
+            engines=[*options.engine] or None,
+            depth=options.depth,
+            seed=options.seed,
+            protocol=MADE_SETS[name].protocol,
+            folders={folder.name: folder / name for folder in options.answers},
+            progress=bar,
+        )
     bar.close()
+    for text in warnings.texts:
+        print(f"{text}.", file=sys.stderr)
     shown = printed(name) if options.printed else {}
     sources = (f"made set: {name}",) if not options.masks else tuple(map(str, options.masks))
     return replace(compared, evaluation=replace(compared.evaluation, printed=shown, sources=sources))

@@ -85,8 +85,8 @@ def predict_(options: Namespace) -> int:
         count = form.write(answers, options.out)
     bar.close()
     print(f"{options.out}: {count} of {counted(truth.num_frames, 'frame')}")
-    for words in heard.words:
-        print(f"{words}.")
+    for text in heard.texts:
+        print(f"{text}.")
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
