@@ -13,6 +13,7 @@ LAYERS = (
     {"errors", "types"},
     {
         "masks",
+        "occlusion",
         "opencv",
         "work",
         "hypotheses",

@@ -19,7 +19,7 @@ from vas_tool.engines.tabe.canvas import Seen, nearest, object_on_white, shown
 from vas_tool.engines.tabe.chunks import first_chunks, joined_chunks, plan_chunks
 from vas_tool.engines.tabe.levels import Level, leaving, levels_by_size, occlusion_levels
 from vas_tool.engines.tabe.merge import is_whole, merged
-from vas_tool.engines.tabe.occlusion import UNKNOWN_AMOUNT, depth_image, occlusion, occlusions
+from vas_tool.engines.tabe.occluded import UNKNOWN_AMOUNT, depth_image, occlusion, occlusions
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.readback import masks_back, readback_frame, soft_query
 from vas_tool.errors import EngineError

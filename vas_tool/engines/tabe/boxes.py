@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.tabe.levels import Box, Level, box_of
-from vas_tool.engines.tabe.occlusion import DepthImage
+from vas_tool.engines.tabe.occluded import DepthImage
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.errors import EngineError
 from vas_tool.types import Mask

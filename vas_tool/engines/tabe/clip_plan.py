@@ -12,7 +12,7 @@ from vas_tool.engines.tabe.boxes import front_of, grown, moved_boxes, smoothed_b
 from vas_tool.engines.tabe.canvas import SIDE, Seen, Shown, shown
 from vas_tool.engines.tabe.chunks import Chunk, plan_chunks
 from vas_tool.engines.tabe.levels import Box, Level, occlusion_levels
-from vas_tool.engines.tabe.occlusion import DepthImage, depth_image, occlusions
+from vas_tool.engines.tabe.occluded import DepthImage, depth_image, occlusions
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.tuning_samples import TunedClip
 from vas_tool.errors import EngineError
