@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from vas_tool import __version__
+from vas_tool.commands.import_arguments import add_import, add_intrinsics
 from vas_tool.commands.measure_arguments import (
     add_agreement,
     add_bench,
@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_open(commands.add_parser("open", help="open the tool in a browser"))
     _add_run(commands.add_parser("run", help="segment, track and complete objects without a browser"))
-    _add_import(commands.add_parser("import", help="make projects from another tool's annotations"))
+    add_import(commands.add_parser("import", help="make projects from another tool's annotations"))
     _add_export(commands.add_parser("export", help="write a project's results for other tools"))
     verify = commands.add_parser("verify", help="read an export back and list what is wrong with it")
     verify.add_argument("file", type=Path, metavar="PATH", help="a file, a folder, or its .zip")
@@ -107,16 +107,7 @@ def _add_open(open_: argparse.ArgumentParser) -> None:
         default=os.environ.get("GRADIO_ROOT_PATH", ""),
         help="path at which a proxy shows the page, such as /vas (default: $GRADIO_ROOT_PATH)",
     )
-    _add_intrinsics(open_)
-
-
-def _add_intrinsics(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--intrinsics",
-        metavar="FX,FY,CX,CY|FILE",
-        help="intrinsics of the camera in clip pixels, for EoRaS; FILE: JSON with fx, fy, cx and cy, a KITTI "
-        "calibration, or Kubric's metadata.json",
-    )
+    add_intrinsics(open_)
 
 
 def _add_boxes(run: argparse.ArgumentParser) -> None:
@@ -179,50 +170,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--seed", type=int, default=0, help="seed of the engines (default: 0)")
     run.add_argument("--dry-run", action="store_true", help="print the plan and its cost, and change nothing")
     run.add_argument("--fps", type=float, default=8.0, help="frames per second of the clip (default: 8)")
-    _add_intrinsics(run)
+    add_intrinsics(run)
     run.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="start in the video (default: 0)")
     run.add_argument("--end", type=float, metavar="SECONDS", help="end in the video (default: its end)")
-
-
-def _add_import(import_: argparse.ArgumentParser) -> None:
-    formats = import_.add_subparsers(dest="format", required=True, metavar="FORMAT")
-    tao = _import_parser(formats, "tao-amodal", "amodal boxes", source="ANNOTATIONS")
-    samples = _import_parser(formats, "diffusion-vas", "samples of 25 frames with masks", source="ANNOTATIONS")
-    for listed in (tao, samples):
-        listed.add_argument("--frames", type=Path, required=True, metavar="ROOT", help="the frames' root folder")
-        listed.add_argument(
-            "--video", action="append", default=[], metavar="NAME", help="only videos with this name, pattern or id"
-        )
-        listed.add_argument("--track", action="append", default=[], metavar="ID", help="only this track")
-    tao.add_argument("--category", action="append", default=[], metavar="NAME", help="only this category")
-    tao.add_argument(
-        "--visibility", metavar="LOW,HIGH", help="only tracks whose visibility (0..1) is in this band on some frame"
-    )
-    tao.add_argument("--out-of-frame", action="store_true", help="only tracks with a box that leaves the frame")
-    tao.add_argument("--annotated-fps", type=float, default=1.0, help="annotated frames per second (default: 1)")
-    samples.add_argument(
-        "--categories", type=Path, help="a JSON file with the names of categories, such as TAO-Amodal's"
-    )
-    tabe = _import_parser(formats, "tabe", "a video's folder of TABE, or a folder of them", source="FOLDER")
-    sequences = _import_parser(
-        formats, "sequences", "a folder with rgbs/ and masks/, or a folder of them", source="FOLDER"
-    )
-    for folder in (tabe, sequences):
-        folder.add_argument("--label", help="the object's category name (default: the folder's)")
-        add_mask_values(folder)
-    for truth in (samples, tabe):
-        truth.add_argument("--with-amodal", action="store_true", help="also import the true amodal masks")
-
-
-def _import_parser(formats: Any, name: str, what: str, *, source: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = formats.add_parser(name, help=what)
-    parser.add_argument("source", type=Path, metavar=source)
-    parser.add_argument(
-        "--projects", type=Path, required=True, metavar="DIR", help="folder in which the projects are made"
-    )
-    parser.add_argument("--fps", type=float, help="frames per second of the clips (default: the format's)")
-    _add_intrinsics(parser)
-    return parser
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:

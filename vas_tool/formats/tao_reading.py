@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vas_tool.errors import FormatError
+from vas_tool.formats.annotations.checked_records import RecordLists, Records
 from vas_tool.formats.coco_fields import (
     Kind,
     is_extent,
@@ -44,8 +44,6 @@ REQUIRED: dict[str, dict[str, Kind]] = {
 OPTIONAL: dict[str, Kind] = {"visibility": is_rate, "out_of_frame": is_flag, "amodal_is_uncertain": is_flag}
 """Optional keys of annotations -> check of the value."""
 
-Records = dict[Id, dict[str, Any]]
-
 
 def is_tao_amodal(data: Any) -> bool:
     """Return whether a parsed file has the lists of TAO-Amodal, and boxes instead of masks."""
@@ -69,21 +67,17 @@ def tao_amodal_of(data: Any, path: Path) -> TaoAmodalFile:
     needed = [name for name in REQUIRED if name != "tracks"]
     if not isinstance(data, dict) or not all(isinstance(data.get(name), list) for name in needed):
         raise FormatError(f"{path} lacks one of the lists {', '.join(needed)}; name an annotation file of TAO-Amodal")
-    return _Reading(data).file()
+    return _Reading(data, REQUIRED).file()
 
 
-@dataclass
-class _Reading:
+class _Reading(RecordLists):
     """Checks the records of a parsed file."""
 
-    data: dict[str, Any]
-    problems: list[str] = field(default_factory=list)
-
     def file(self) -> TaoAmodalFile:
-        videos, categories = self._records("videos"), self._categories()
-        images = self._known(self._records("images"), "images", {"video_id": ("videos", videos)})
-        annotations = self._known(
-            self._records("annotations"),
+        videos, categories = self.records("videos"), self._categories()
+        images = self.known(self.records("images"), "images", {"video_id": ("videos", videos)})
+        annotations = self.known(
+            self.records("annotations"),
             "annotations",
             {"image_id": ("images", images), "video_id": ("videos", videos), "category_id": ("categories", categories)},
         )
@@ -120,44 +114,17 @@ class _Reading:
                 told.setdefault(track, {})[image] = None
         return told
 
-    def _records(self, list_name: str) -> Records:
-        """Return the records of a list that have every key, by id."""
-        records: Records = {}
-        for position, item in enumerate(self.data.get(list_name) or ()):
-            name = name_of(list_name, item, position)
-            if not isinstance(item, dict):
-                self.problems.append(f"{name} is a {type(item).__name__}, not a record")
-                continue
-            wrong = [f"{name}: {key} {what}" for key, what in wrong_fields(item, REQUIRED[list_name])]
-            self.problems += wrong
-            if not wrong and item["id"] in records:
-                self.problems.append(f"{name}: its id is there before; the first one counts")
-            elif not wrong:
-                records[item["id"]] = item
-        return records
-
     def _categories(self) -> Records:
         """Return the categories by id. The id of a category that was merged into another gives the other."""
-        categories = self._records("categories")
+        categories = self.records("categories")
         merged = [(m, c) for c in categories.values() for m in _list(c.get("merged")) if isinstance(m, dict)]
         return {m["id"]: c for m, c in merged if is_id_number(m.get("id"))} | categories
-
-    def _known(self, records: Records, list_name: str, kinds: Mapping[str, tuple[str, Records]]) -> Records:
-        """Return the records whose references all exist."""
-        known: Records = {}
-        for record_id, record in records.items():
-            unknown = [(key, other) for key, (other, there) in kinds.items() if record[key] not in there]
-            for key, other in unknown:
-                self.problems.append(f"{name_of(list_name, record, 0)}: {key} {record[key]} is not in {other}")
-            if not unknown:
-                known[record_id] = record
-        return known
 
     def _tracks(self, annotations: Records, *, videos: Records, categories: Records) -> Records:
         """Return the file's tracks. A file without the list has one for each track_id of its annotations."""
         if isinstance(self.data.get("tracks"), list):
             kinds = {"video_id": ("videos", videos), "category_id": ("categories", categories)}
-            return self._known(self._records("tracks"), "tracks", kinds)
+            return self.known(self.records("tracks"), "tracks", kinds)
         tracks: Records = {}
         for record in annotations.values():
             here = {key: record[key] for key in ("video_id", "category_id")}

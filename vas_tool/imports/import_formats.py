@@ -5,16 +5,24 @@ from __future__ import annotations
 import math
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError
+from vas_tool.formats.annotations.annotated_videos import AnnotatedFile
+from vas_tool.formats.annotations.burst_sequences import read_burst
+from vas_tool.formats.annotations.cocoa_regions import read_cocoa_regions
+from vas_tool.formats.annotations.cvat_tracks import read_cvat
+from vas_tool.formats.annotations.image_level import read_image_level
+from vas_tool.formats.annotations.labelme_shapes import read_labelme
+from vas_tool.formats.annotations.mask_trees import read_mask_tree, video_names
+from vas_tool.formats.annotations.video_level import read_video_level
+from vas_tool.imports.annotated import USUAL_FPS, AnnotatedChoice, import_annotated
 from vas_tool.imports.diffusion_vas import SampleChoice, import_samples
 from vas_tool.imports.folders import TABE_FPS, import_sequence_folders, import_tabe
 from vas_tool.imports.planned import Imported
 from vas_tool.imports.tao_amodal import Choice, import_tao_amodal
-
-USUAL_FPS = 8.0
-"""Default frames per second of a clip."""
 
 
 def _tao_amodal(options: Namespace, progress: Progress) -> Imported:
@@ -91,10 +99,60 @@ def _sequences(options: Namespace, progress: Progress) -> Imported:
     )
 
 
+def _annotated(
+    options: Namespace, progress: Progress, read: Callable[[Path], AnnotatedFile], *, frames: Path
+) -> Imported:
+    return import_annotated(
+        read,
+        options.source,
+        options.projects,
+        frames=frames,
+        choice=_choice(options),
+        fps=None if options.fps is None else _rate(options, USUAL_FPS),
+        with_amodal=getattr(options, "with_amodal", False),
+        progress=progress,
+    )
+
+
+def _choice(options: Namespace) -> AnnotatedChoice:
+    return AnnotatedChoice(tuple(options.video), tuple(options.track), tuple(options.category))
+
+
+def _listed(read: Callable[[Path], AnnotatedFile]) -> Callable[[Namespace, Progress], Imported]:
+    """Return the import of a format with one annotation file, whose pictures lie below ``--frames``."""
+    return lambda options, progress: _annotated(options, progress, read, frames=options.frames)
+
+
+def _cvat(options: Namespace, progress: Progress) -> Imported:
+    return _annotated(options, progress, partial(read_cvat, frames=options.frames), frames=options.frames)
+
+
+def _labelme(options: Namespace, progress: Progress) -> Imported:
+    return _annotated(options, progress, read_labelme, frames=options.source)
+
+
+def _davis(options: Namespace, progress: Progress) -> Imported:
+    choice = _choice(options)
+
+    def read(root: Path) -> AnnotatedFile:
+        names = [name for name in video_names(root) if choice.takes_video(name)]
+        return read_mask_tree(root, names, mask_values=options.mask_values, progress=progress)
+
+    return _annotated(options, progress, read, frames=options.source)
+
+
 IMPORTS: dict[str, Callable[[Namespace, Progress], Imported]] = {
     "tao-amodal": _tao_amodal,
     "diffusion-vas": _diffusion_vas,
     "tabe": _tabe,
     "sequences": _sequences,
+    "coco": _listed(read_image_level),
+    "kins": _listed(read_image_level),
+    "cocoa": _listed(read_cocoa_regions),
+    "youtube-vis": _listed(read_video_level),
+    "burst": _listed(read_burst),
+    "davis": _davis,
+    "cvat": _cvat,
+    "labelme": _labelme,
 }
 """Name of a format -> the function that makes projects from it."""

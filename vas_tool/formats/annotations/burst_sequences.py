@@ -1,0 +1,122 @@
+"""Reads BURST files: one record per video, with the masks of each annotated frame by track (Athar et al., WACV 2023).
+
+dataset, seq_name         the folder of the pictures below their root
+all_image_paths           all pictures; ``fps`` is their rate
+annotated_image_paths     those that are annotated
+track_category_ids        track id -> category id
+segmentations             for each annotated picture: track id -> {"rle": counts}. The object is not seen elsewhere
+
+Exports of this tool have ``amodal_rle`` beside ``rle``; a track without a record has no mask there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vas_tool.errors import FormatError
+from vas_tool.formats.annotations.annotated_videos import AnnotatedFile, AnnotatedTrack, AnnotatedVideo, ReadMask
+from vas_tool.formats.annotations.checked_records import RecordLists, Records, lists_of, made_here
+from vas_tool.formats.annotations.drawn_masks import absent, drawn
+from vas_tool.formats.annotations.video_level import is_list, is_names
+from vas_tool.formats.coco_fields import Kind, is_id, is_id_number, is_number, is_size, is_text, name_of
+from vas_tool.types import SizeWH
+
+
+def is_by_track(value: Any) -> bool:
+    """Whether a value is a record with one entry per track."""
+    return isinstance(value, dict)
+
+
+REQUIRED: Mapping[str, Mapping[str, Kind]] = {
+    "sequences": {
+        "id": is_id,
+        "seq_name": is_text,
+        "width": is_size,
+        "height": is_size,
+        "annotated_image_paths": is_names,
+        "segmentations": is_list,
+        "track_category_ids": is_by_track,
+    },
+    "categories": {"id": is_id_number, "name": is_text},
+}
+
+
+def read_burst(path: Path) -> AnnotatedFile:
+    """Read an annotation file. Wrong records are left out and listed.
+
+    Raises FormatError when the file cannot be read or lacks a list.
+    """
+    lists = RecordLists(lists_of(path, REQUIRED, what="BURST file"), REQUIRED)
+    categories, ours = lists.records("categories"), made_here(lists.data)
+    videos = []
+    for record in lists.records("sequences").values():
+        try:
+            videos.append(_Sequence(record, categories, ours=ours).video(lists.problems))
+        except FormatError as error:
+            lists.problems.append(f"{name_of('sequences', record, 0)} ({record['seq_name']}): {error}")
+    return AnnotatedFile("burst", tuple(videos), tuple(lists.problems))
+
+
+class _Sequence:
+    """One record of ``sequences``."""
+
+    def __init__(self, record: Mapping[str, Any], categories: Records, *, ours: bool) -> None:
+        self._record, self._categories, self._ours = record, categories, ours
+        self._size_wh: SizeWH = (record["width"], record["height"])
+        self._files: list[str] = record.get("all_image_paths") or record["annotated_image_paths"]
+        place = {name: i for i, name in enumerate(self._files)}
+        missing = [name for name in record["annotated_image_paths"] if name not in place]
+        if missing:
+            raise FormatError(f"{missing[0]} is in annotated_image_paths and not in all_image_paths")
+        self._places = [place[name] for name in record["annotated_image_paths"]]
+        if self._places != sorted(set(self._places)):
+            raise FormatError("annotated_image_paths are not in the order of all_image_paths")
+        if len(record["segmentations"]) != len(self._places):
+            counts = f"{len(record['segmentations'])} entries, {len(self._places)} pictures are annotated"
+            raise FormatError(f"segmentations has {counts}")
+
+    def video(self, problems: list[str]) -> AnnotatedVideo:
+        """Return the video. Tracks that cannot be read are left out; ``problems`` receives a sentence for each."""
+        record, tracks = self._record, []
+        for track_id in record["track_category_ids"]:
+            try:
+                tracks.append(self._track(track_id))
+            except FormatError as error:
+                problems.append(f"sequence {record['id']} ({record['seq_name']}), track {track_id}: {error}")
+        fps, where = record.get("fps"), f"{record.get('dataset') or '.'}/{record['seq_name']}"
+        return AnnotatedVideo(
+            id=record["id"],
+            name=where.removeprefix("./"),
+            size_wh=self._size_wh,
+            files=tuple(f"{where}/{name}" for name in self._files),
+            tracks=tuple(tracks),
+            annotated=None if len(self._places) == len(self._files) else tuple(self._places),
+            fps=float(fps) if fps is not None and is_number(fps) and fps > 0 else None,
+        )
+
+    def _track(self, track_id: str) -> AnnotatedTrack:
+        category_id = self._record["track_category_ids"][track_id]
+        category = self._categories.get(category_id) if is_id(category_id) else None
+        if category is None:
+            raise FormatError(f"category {category_id} is not in categories")
+        modal: dict[int, ReadMask] = {}
+        amodal: dict[int, ReadMask] = {}
+        for place, here in zip(self._places, self._record["segmentations"], strict=True):
+            item = here.get(track_id) if isinstance(here, dict) else None
+            if item is None:
+                modal |= {} if self._ours else {place: absent(self._size_wh)}
+                continue
+            modal[place] = self._mask(item, "rle", place)
+            if self._ours and isinstance(item, dict) and "amodal_rle" in item:
+                amodal[place] = self._mask(item, "amodal_rle", place)
+        number = int(track_id) if track_id.isascii() and track_id.isdecimal() else track_id
+        return AnnotatedTrack(number, category["name"], category_id, modal, amodal)
+
+    def _mask(self, item: Any, key: str, place: int) -> ReadMask:
+        counts = item.get(key) if isinstance(item, dict) else None
+        try:
+            return drawn({"size": [self._size_wh[1], self._size_wh[0]], "counts": counts}, self._size_wh)
+        except FormatError as error:
+            raise FormatError(f"{self._files[place]}, {key}: {error}") from error

@@ -1,0 +1,85 @@
+"""Reads files with one annotation per object and picture: COCO, COCOA-cls, D2SA, KINS, and exports of this tool.
+
+segmentation, a_segm                               the amodal mask, as RLE or polygons
+visible_mask, inmodal_seg, i_segm, i_segmentation  the modal mask; absent where the whole object is seen
+
+KINS: Qi et al., CVPR 2019. COCOA-cls and D2SA: Follmann et al., WACV 2019.
+
+In a file without any modal mask (plain COCO), ``segmentation`` is the modal mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vas_tool.errors import FormatError
+from vas_tool.formats.annotations.annotated_videos import AnnotatedFile, ReadMask
+from vas_tool.formats.annotations.checked_records import RecordLists, lists_of
+from vas_tool.formats.annotations.drawn_masks import drawn
+from vas_tool.formats.annotations.picture_videos import IMAGE_FIELDS, PictureVideos
+from vas_tool.formats.coco_fields import Kind, is_id, is_id_number, is_text, name_of
+from vas_tool.types import SizeWH
+
+AMODAL = ("a_segm", "segmentation")
+"""Keys of the amodal mask; the first that is there counts."""
+
+MODAL = ("visible_mask", "inmodal_seg", "i_segm", "i_segmentation")
+"""Keys of the modal mask; the first that is there counts."""
+
+REQUIRED: Mapping[str, Mapping[str, Kind]] = {
+    "videos": {"id": is_id},
+    "images": IMAGE_FIELDS,
+    "categories": {"id": is_id_number, "name": is_text},
+    "annotations": {"id": is_id, "image_id": is_id, "category_id": is_id_number},
+}
+
+
+def read_image_level(path: Path) -> AnnotatedFile:
+    """Read an annotation file. Wrong records are left out and listed.
+
+    Raises FormatError when the file cannot be read or lacks a list.
+    """
+    data = lists_of(path, ("images", "categories", "annotations"), what="COCO or KINS file")
+    lists = RecordLists(data, REQUIRED)
+    images, categories = lists.records("images"), lists.records("categories")
+    kinds = {"image_id": ("images", images), "category_id": ("categories", categories)}
+    annotations = lists.known(lists.records("annotations"), "annotations", kinds)
+    videos = PictureVideos(images, lists.records("videos"))
+    has_modal = any(key in record for record in annotations.values() for key in MODAL)
+    for record in annotations.values():
+        image = images[record["image_id"]]
+        try:
+            modal, amodal = _masks(record, (image["width"], image["height"]), has_modal=has_modal)
+            videos.add(
+                image["id"],
+                record["track_id"] if is_id(record.get("track_id")) else record["id"],
+                label=categories[record["category_id"]]["name"],
+                category_id=record["category_id"],
+                modal=modal,
+                amodal=amodal,
+            )
+        except FormatError as error:
+            lists.problems.append(f"{name_of('annotations', record, 0)}: {error}")
+    return AnnotatedFile("coco", videos.videos(lists.problems), tuple(lists.problems))
+
+
+def _masks(record: Mapping[str, Any], size_wh: SizeWH, *, has_modal: bool) -> tuple[ReadMask, ReadMask | None]:
+    """Return the modal and the amodal mask; no amodal mask if the file has only modal masks."""
+    if record.get("iscrowd"):
+        raise FormatError("iscrowd is 1: it is a region of several objects, which cannot be one object")
+    whole = _first(record, AMODAL)
+    if whole is None:
+        raise FormatError("segmentation is missing")
+    amodal = drawn(whole, size_wh)
+    if not has_modal:
+        return amodal, None
+    seen = _first(record, MODAL)
+    if seen is None and record.get("occlude_rate"):
+        raise FormatError(f"occlude_rate is {record['occlude_rate']}, and there is no {', '.join(MODAL)}")
+    return amodal if seen is None else drawn(seen, size_wh), amodal
+
+
+def _first(record: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((record[key] for key in keys if record.get(key) is not None), None)
