@@ -44,9 +44,10 @@ def write_images(folder: Path, num_frames: int, size_wh: SizeWH) -> Path:
 
 @pytest.fixture(autouse=True)
 def _nothing_of_this_computer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The weights on a developer's computer must not decide what ``auto`` is in a test, nor tests its speeds."""
+    """A developer's weights must not decide what ``auto`` is in a test, nor their methods be run, nor speeds kept."""
     monkeypatch.setenv("VAS_TOOL_WEIGHTS", str(tmp_path / "no-weights"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no-hub"))
+    monkeypatch.setenv("VAS_TOOL_ENGINES", str(tmp_path / "no-methods"))
     monkeypatch.setenv("VAS_TOOL_SPEEDS", str(tmp_path / "speeds.json"))
 
 

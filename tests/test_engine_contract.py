@@ -322,12 +322,24 @@ def tabe_amodal(folder: Path) -> AmodalCompleter:
     return TabeAmodal(tiny_model(folder), replace(SMALL, num_tuning_steps=0), segmenters=not_white)
 
 
+def own_amodal(folder: Path) -> AmodalCompleter:
+    """A command that paints boxes, on windows of ten frames."""
+    from own_methods import write_method
+
+    from vas_tool.engines.external.engine import ExternalAmodal
+    from vas_tool.engines.external.methods import read_method
+
+    (method,) = read_method(write_method(folder, window=10, overlap=2))
+    return ExternalAmodal(method)
+
+
 AMODAL_ENGINES: dict[str, Callable[[Path], AmodalCompleter]] = {
     "learned": learned_amodal,
     "builtin": lambda _: BuiltinAmodal(),
     "diffusion-vas": diffusion_amodal,
     "eoras": eoras_amodal,
     "tabe": tabe_amodal,
+    "a method of one's own": own_amodal,
 }
 
 
@@ -414,10 +426,22 @@ def tabe_content(folder: Path) -> ContentCompleter:
     return TabeContent(tiny_model(folder), replace(SMALL, num_tuning_steps=0))
 
 
+def own_content(folder: Path) -> ContentCompleter:
+    """A command that copies the pictures, frame by frame."""
+    from own_methods import write_method
+
+    from vas_tool.engines.external.engine import ExternalContent
+    from vas_tool.engines.external.methods import read_method
+
+    (method,) = read_method(write_method(folder, stage="content", window=1))
+    return ExternalContent(method)
+
+
 CONTENT_ENGINES: dict[str, Callable[[Path], ContentCompleter]] = {
     "builtin": lambda _: BuiltinContent(),
     "diffusion-vas": diffusion_content,
     "tabe": tabe_content,
+    "a method of one's own": own_content,
 }
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry, specs
+from vas_tool.engines.external import listed
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import Parameter
 from vas_tool.engines.weights import Weights, download
@@ -50,6 +51,8 @@ def _engines() -> Iterator[str]:
     for engines, text in _said_once(lambda spec: f"{spec.note} {spec.cost}".strip()):
         yield from _wrapped(engines, hang="  ")
         yield from _wrapped(text, INDENT)
+    for file in listed.refused():
+        yield from _wrapped(f"\n{file.path} cannot be used: {file.reason}", hang="  ")
     missing = [spec for spec in registry.ENGINES if specs.missing_packages(spec)]
     for command in dict.fromkeys(spec.install for spec in missing):
         yield f"\ninstall packages with: {command}"
@@ -128,6 +131,6 @@ def _download(name: str) -> int:
 
 def _state_of(spec: EngineSpec) -> str:
     absent = specs.missing_packages(spec)
-    if not registry.has_weights(spec):
-        absent = [*absent, "weights"]
+    absent += ["weights"] if any(not isinstance(one, listed.Program) for one in spec.lacking) else []
+    absent += [f"a program: {one.lack()}" for one in spec.lacking if isinstance(one, listed.Program)]
     return f"needs {', '.join(absent)}" if absent else "ready"

@@ -21,6 +21,7 @@ from typing import Generic, Literal, TypeVar, cast, overload
 from vas_tool.engines import settings as engine_settings
 from vas_tool.engines import specs, tuned
 from vas_tool.engines.base import AmodalCompleter, ContentCompleter, DepthEstimator, Segmenter
+from vas_tool.engines.external import listed
 from vas_tool.engines.fair_lock import FairLock
 from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, SettingValue
 from vas_tool.engines.specs import ENGINES as ENGINES
@@ -67,13 +68,13 @@ def stage_named(name: str) -> Stage:
 
 
 def engines_of(stage: Stage) -> list[EngineSpec]:
-    """Return the engines of one stage, best first, then those with weights of one's own."""
+    """Return the engines of one stage, best first, then those of one's own."""
     return [spec for spec in known_engines() if spec.stage == stage]
 
 
 def known_engines() -> list[EngineSpec]:
-    """Return the table's engines, then those that were fine-tuned here."""
-    return [*ENGINES, *tuned.tuned_specs()]
+    """Return the table's engines, then those that were fine-tuned here, then methods of one's own."""
+    return [*ENGINES, *tuned.tuned_specs(), *listed.external_specs()]
 
 
 def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
@@ -93,8 +94,9 @@ def spec_of(stage: Stage, name: str = AUTO) -> EngineSpec:
     family = [spec for spec in specs if spec.name.startswith(f"{name}-")]
     if family:
         return next((spec for spec in family if is_fit(spec) and is_present(spec)), family[0])
+    added = f"; {listed.how_to_add(name)}" if stage in listed.OPENERS else ""
     raise EngineError(
-        f"there is no {stage} engine {name!r}; choose one of {', '.join(s.name for s in specs)} or {AUTO}"
+        f"there is no {stage} engine {name!r}; choose one of {', '.join(s.name for s in specs)} or {AUTO}{added}"
     )
 
 

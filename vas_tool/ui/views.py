@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from vas_tool.engines import registry
+from vas_tool.engines.external.listed import how_to_add
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.specs import looked_once
 from vas_tool.errors import EngineError, ProjectDamaged
@@ -167,7 +168,8 @@ def _engine_view(session: Session, stage: Stage) -> Json:
     choices = [_choice_view(registry.AUTO, best), *(_choice_view(spec.name, spec) for spec in here)]
     running = next((spec for spec in here if spec.name == chosen), best if chosen == registry.AUTO else None)
     if running is None:
-        choices.append({**_choice_view(chosen, best), "engine": chosen, "note": UNKNOWN_ENGINE, "cost": ""})
+        note = f"{UNKNOWN_ENGINE} Or {how_to_add(chosen)}." if stage in ("amodal", "content") else UNKNOWN_ENGINE
+        choices.append({**_choice_view(chosen, best), "engine": chosen, "note": note, "cost": ""})
     name = running.name if running else chosen
     return {
         **{"stage": stage, "name": name, "chosen": chosen, "choices": choices},
