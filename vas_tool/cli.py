@@ -21,7 +21,19 @@ from vas_tool.commands.measure_arguments import (
 from vas_tool.commands.train_arguments import add_train
 from vas_tool.errors import VasToolError
 
-FORMATS = ("coco", "youtube-vis", "tao-amodal", "diffusion-vas", "kins", "cocoa", "tabe", "sequences", "layers")
+FORMATS = (
+    "coco",
+    "youtube-vis",
+    "tao-amodal",
+    "diffusion-vas",
+    "kins",
+    "cocoa",
+    "burst",
+    "hf-dataset",
+    "tabe",
+    "sequences",
+    "layers",
+)
 """Names of ``exports.EXPORTS``, repeated here because that module imports numpy."""
 
 

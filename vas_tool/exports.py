@@ -9,9 +9,11 @@ from typing import Protocol
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, ProjectDamaged
+from vas_tool.formats.burst import write_burst
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.cocoa import write_cocoa
 from vas_tool.formats.diffusion_vas import write_samples
+from vas_tool.formats.hf_dataset import write_hf_dataset
 from vas_tool.formats.kins import write_kins
 from vas_tool.formats.layers import write_layers
 from vas_tool.formats.notes import Note, worded
@@ -63,7 +65,7 @@ def export(
     """
     if name not in EXPORTS:
         raise FormatError(f"there is no format {name!r}; choose one of {', '.join(EXPORTS)}")
-    if name not in FILES and len({project.name for project in projects}) < len(projects):
+    if name not in (*FILES, "hf-dataset") and len({project.name for project in projects}) < len(projects):
         raise FormatError("two projects have the same name and would replace one another; export them one by one")
     if name != "layers" and not any(
         project.truth.objects for project in projects
@@ -101,6 +103,11 @@ def _file(name: str, write: _FileWriter) -> Callable[[_Order], Exported]:
         return Exported((summary.path,), _notes(summary))
 
     return run
+
+
+def _hf_dataset(order: _Order) -> Exported:
+    summary = write_hf_dataset(order.projects, order.out, only_accepted=order.only_accepted, progress=order.progress)
+    return Exported((summary.path,), _notes(summary))
 
 
 def _notes(summary: ExportSummary) -> tuple[Note, ...]:
@@ -163,11 +170,13 @@ FILES: dict[str, Callable[[_Order], Exported]] = {
     "diffusion-vas": _file("diffusion-vas", write_samples),
     "kins": _file("kins", write_kins),
     "cocoa": _file("cocoa", write_cocoa),
+    "burst": _file("burst", write_burst),
 }
 """Name of a format -> its writer, for formats that hold several projects in one .json file."""
 
 EXPORTS: dict[str, Callable[[_Order], Exported]] = {
     **FILES,
+    "hf-dataset": _hf_dataset,
     "tabe": _folders(write_tabe),
     "sequences": _folders(write_sequences),
     "layers": _layers,

@@ -3,9 +3,12 @@
 coco                               image-level, exact RLE masks
 youtube_vis                        video-level
 kins, cocoa                        image-level, polygons
+burst                              video-level, modal masks by track
+hf_dataset                         Parquet files and a card for ``datasets``
 diffusion_vas                      samples of 25 frames, in two forms
 tao_amodal, tao_reading            annotations with amodal boxes; tao_predictions: predicted boxes
 sequences, tabe, layers            folders of pictures
+annotations                        what other tools made, read for an import
 verify                             reads an export of any format and lists everything that is wrong with it
 """
 

@@ -47,14 +47,18 @@ def write_list(file: TextIO, items: Iterable[Any]) -> None:
     file.write("]")
 
 
-def write_lists(file: TextIO, format_name: str, lists: Mapping[str, Iterable[Any]]) -> None:
-    """Write an object of ``info`` and lists, in their order, item by item."""
+def write_lists(
+    file: TextIO, format_name: str, lists: Mapping[str, Iterable[Any]], *, values: Mapping[str, Any] | None = None
+) -> None:
+    """Write an object of ``info``, single ``values``, and lists, in their order, item by item."""
     info = {
         "description": "Modal and amodal masks of objects in videos",
         "made_by": f"vas-tool {__version__}",
         "format": format_name,
     }
     file.write('{"info":' + json_line(info))
+    for name, value in (values or {}).items():
+        file.write(f',\n"{name}":{json_line(value)}')
     for name, items in lists.items():
         file.write(f',\n"{name}":')
         write_list(file, items)

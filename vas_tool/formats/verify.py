@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vas_tool.errors import FormatError, InputError
+from vas_tool.formats.hf_dataset import check_hf_dataset, is_hf_dataset
 from vas_tool.formats.layers import check_layers, is_layers_folder, read_layers
 from vas_tool.formats.sequences import is_sequences_folder, odd_files, read_sequences
 from vas_tool.formats.tabe import check_tabe, is_tabe_folder, read_tabe
@@ -105,8 +106,8 @@ def _named(folder: Path, part: VerifyReport, problem: str) -> str:
 
 
 NO_EXPORT = (
-    "{path} has no folders rgbs and masks, nor frames and visible_masks, nor exported layers, nor an exported .json; "
-    "name an exported file, its .zip or such a folder"
+    "{path} has no folders rgbs and masks, nor frames and visible_masks, nor exported layers, nor Parquet files, "
+    "nor an exported .json; name an exported file, its .zip or such a folder"
 )
 
 
@@ -145,5 +146,6 @@ _FOLDERS: tuple[tuple[FormatKind, Callable[[Path], bool], Callable[[Path], Found
     ("sequences", is_sequences_folder, _check_sequences),
     ("tabe", is_tabe_folder, _check_tabe),
     ("layers", is_layers_folder, _check_layers),
+    ("hf-dataset", is_hf_dataset, check_hf_dataset),
 )
 """Format of a folder, the function that recognises it, and its check."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vas_tool.errors import FormatError
+from vas_tool.formats.burst import check_burst
 from vas_tool.formats.coco_checks import check_coco
 from vas_tool.formats.diffusion_vas import is_samples, samples_of
 from vas_tool.formats.json_files import load_json
@@ -23,6 +24,8 @@ FormatKind = Literal[
     "kins",
     "cocoa",
     "youtube-vis",
+    "burst",
+    "hf-dataset",
     "diffusion-vas",
     "tao-amodal predictions",
     "tao-amodal annotations",
@@ -93,6 +96,8 @@ def _kind_of(data: Any) -> FormatKind:
 def _kind_of_records(data: Any) -> FormatKind:
     if is_tao_amodal(data):
         return "tao-amodal annotations"
+    if isinstance(data, dict) and "sequences" in data:
+        return "burst"
     items = data.get("annotations") if isinstance(data, dict) else None
     first = items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else {}
     if "segmentations" in first:
@@ -114,6 +119,10 @@ def _counts(kind: FormatKind, data: Any) -> tuple[int, int]:
         images = sum(_length(video, "file_names") for video in _items(data, "videos"))
         masks = (m for track in _items(data, "annotations") for m in _items(track, "segmentations"))
         return images, sum(m is not None for m in masks)
+    if kind == "burst":
+        sequences = _items(data, "sequences")
+        tracks = (here for s in sequences for here in _items(s, "amodal_segmentations") if isinstance(here, dict))
+        return sum(_length(s, "annotated_image_paths") for s in sequences), sum(map(len, tracks))
     if kind == "cocoa":
         return _length(data, "images"), sum(_length(item, "regions") for item in _items(data, "annotations"))
     return _length(data, "images"), _length(data, "annotations")
@@ -155,13 +164,14 @@ _CHECKS: dict[FormatKind, Callable[[Path, Any], list[str]]] = {
     "kins": lambda path, data: check_kins(data) + _load_with_pycocotools(path, data),
     "cocoa": lambda path, data: check_cocoa(data),
     "youtube-vis": lambda path, data: check_youtube_vis(data),
+    "burst": lambda path, data: check_burst(data),
     "diffusion-vas": lambda path, data: list(samples_of(data, path).problems),
     "tao-amodal predictions": lambda path, data: check_predictions(data),
     "tao-amodal annotations": lambda path, data: _check_tao_amodal(path, data),
     "unknown": lambda path, data: [EMPTY],
 }
 
-_OF_LISTS: tuple[FormatKind, ...] = ("coco", "kins", "cocoa", "youtube-vis", "tao-amodal annotations")
+_OF_LISTS: tuple[FormatKind, ...] = ("coco", "kins", "cocoa", "youtube-vis", "burst", "tao-amodal annotations")
 """Formats of files with lists. Our exports state theirs in ``info``."""
 
 

@@ -6,7 +6,8 @@ annotated_image_paths     those that are annotated
 track_category_ids        track id -> category id
 segmentations             for each annotated picture: track id -> {"rle": counts}. The object is not seen elsewhere
 
-Exports of this tool have ``amodal_rle`` beside ``rle``; a track without a record has no mask there.
+Exports of this tool also have ``amodal_segmentations`` (see ``formats.burst``). In them, a track without a record has
+no mask, and the clip holds all pictures.
 """
 
 from __future__ import annotations
@@ -29,13 +30,18 @@ def is_by_track(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def is_path_list(value: Any) -> bool:
+    """Whether a value is a list of paths."""
+    return isinstance(value, list) and all(map(is_text, value))
+
+
 REQUIRED: Mapping[str, Mapping[str, Kind]] = {
     "sequences": {
         "id": is_id,
         "seq_name": is_text,
         "width": is_size,
         "height": is_size,
-        "annotated_image_paths": is_names,
+        "annotated_image_paths": is_path_list,
         "segmentations": is_list,
         "track_category_ids": is_by_track,
     },
@@ -48,8 +54,13 @@ def read_burst(path: Path) -> AnnotatedFile:
 
     Raises FormatError when the file cannot be read or lacks a list.
     """
-    lists = RecordLists(lists_of(path, REQUIRED, what="BURST file"), REQUIRED)
-    categories, ours = lists.records("categories"), made_here(lists.data)
+    return burst_of(lists_of(path, REQUIRED, what="BURST file"))
+
+
+def burst_of(data: dict[str, Any]) -> AnnotatedFile:
+    """Return the content of a parsed file that has both lists."""
+    lists = RecordLists(data, REQUIRED)
+    categories, ours = lists.records("categories"), made_here(data)
     videos = []
     for record in lists.records("sequences").values():
         try:
@@ -66,16 +77,23 @@ class _Sequence:
         self._record, self._categories, self._ours = record, categories, ours
         self._size_wh: SizeWH = (record["width"], record["height"])
         self._files: list[str] = record.get("all_image_paths") or record["annotated_image_paths"]
+        if not is_names(self._files) or len(set(self._files)) < len(self._files):
+            raise FormatError("its image paths must be a list of different names, at least one")
         place = {name: i for i, name in enumerate(self._files)}
         missing = [name for name in record["annotated_image_paths"] if name not in place]
         if missing:
             raise FormatError(f"{missing[0]} is in annotated_image_paths and not in all_image_paths")
         self._places = [place[name] for name in record["annotated_image_paths"]]
+        if not ours and not self._places:
+            raise FormatError("none of its pictures is annotated")
         if self._places != sorted(set(self._places)):
             raise FormatError("annotated_image_paths are not in the order of all_image_paths")
         if len(record["segmentations"]) != len(self._places):
             counts = f"{len(record['segmentations'])} entries, {len(self._places)} pictures are annotated"
             raise FormatError(f"segmentations has {counts}")
+        self._whole: Any = record.get("amodal_segmentations") if ours else []
+        if ours and not (is_list(self._whole) and len(self._whole) == len(self._places)):
+            raise FormatError("amodal_segmentations is no list with an entry per annotated picture; export it again")
 
     def video(self, problems: list[str]) -> AnnotatedVideo:
         """Return the video. Tracks that cannot be read are left out; ``problems`` receives a sentence for each."""
@@ -86,14 +104,17 @@ class _Sequence:
             except FormatError as error:
                 problems.append(f"sequence {record['id']} ({record['seq_name']}), track {track_id}: {error}")
         fps, where = record.get("fps"), f"{record.get('dataset') or '.'}/{record['seq_name']}"
+        times = record.get("pts_seconds")
+        timed = isinstance(times, list) and len(times) == len(self._files) and all(map(is_number, times))
         return AnnotatedVideo(
             id=record["id"],
             name=where.removeprefix("./"),
             size_wh=self._size_wh,
             files=tuple(f"{where}/{name}" for name in self._files),
             tracks=tuple(tracks),
-            annotated=None if len(self._places) == len(self._files) else tuple(self._places),
+            annotated=None if self._ours or len(self._places) == len(self._files) else tuple(self._places),
             fps=float(fps) if fps is not None and is_number(fps) and fps > 0 else None,
+            seconds=tuple(map(float, times)) if times and timed else None,
         )
 
     def _track(self, track_id: str) -> AnnotatedTrack:
@@ -101,22 +122,22 @@ class _Sequence:
         category = self._categories.get(category_id) if is_id(category_id) else None
         if category is None:
             raise FormatError(f"category {category_id} is not in categories")
-        modal: dict[int, ReadMask] = {}
-        amodal: dict[int, ReadMask] = {}
-        for place, here in zip(self._places, self._record["segmentations"], strict=True):
-            item = here.get(track_id) if isinstance(here, dict) else None
-            if item is None:
-                modal |= {} if self._ours else {place: absent(self._size_wh)}
-                continue
-            modal[place] = self._mask(item, "rle", place)
-            if self._ours and isinstance(item, dict) and "amodal_rle" in item:
-                amodal[place] = self._mask(item, "amodal_rle", place)
+        modal = self._masks(track_id, self._record["segmentations"])
+        amodal = self._masks(track_id, self._whole)
+        unseen = amodal if self._ours else self._places
+        modal = {place: absent(self._size_wh) for place in unseen} | modal
         number = int(track_id) if track_id.isascii() and track_id.isdecimal() else track_id
         return AnnotatedTrack(number, category["name"], category_id, modal, amodal)
 
-    def _mask(self, item: Any, key: str, place: int) -> ReadMask:
-        counts = item.get(key) if isinstance(item, dict) else None
+    def _masks(self, track_id: str, frames: list[Any]) -> dict[int, ReadMask]:
+        """Return the track's masks by the index of their picture."""
+        there = zip(self._places, frames, strict=False)
+        items = {place: here[track_id] for place, here in there if isinstance(here, dict) and track_id in here}
+        return {place: self._mask(item, place) for place, item in items.items()}
+
+    def _mask(self, item: Any, place: int) -> ReadMask:
+        counts = item.get("rle") if isinstance(item, dict) else None
         try:
             return drawn({"size": [self._size_wh[1], self._size_wh[0]], "counts": counts}, self._size_wh)
         except FormatError as error:
-            raise FormatError(f"{self._files[place]}, {key}: {error}") from error
+            raise FormatError(f"{self._files[place]}: {error}") from error

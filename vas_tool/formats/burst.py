@@ -1,0 +1,127 @@
+"""Writes BURST files (Athar et al., WACV 2023): one record per video, with the modal masks of each frame by track.
+
+all_image_paths           the frames, relative to <root>/<dataset>/<seq_name>; ``dataset`` and ``split`` are ".", as
+                          there is no folder for either
+annotated_image_paths     the frames on which at least one object is in the export
+track_category_ids        obj_id as text -> category id
+segmentations             for each annotated frame: obj_id as text -> {"rle": counts, "is_gt": whether the user accepted
+                          it, "score": certainty 0..1}. An object without a record is not seen there, as in BURST
+amodal_segmentations      not part of BURST: obj_id as text -> {"rle": counts of the amodal mask, cut to the picture},
+                          and the keys of ``coco`` that say how far it can be trusted. Wholly hidden objects have one
+pts_seconds               not part of BURST: the time of each frame in the source
+
+``annotations.burst_sequences`` reads such files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from vas_tool.engines.base import Progress, silent
+from vas_tool.formats.annotations.burst_sequences import REQUIRED, burst_of
+from vas_tool.formats.in_place import text_in_place
+from vas_tool.formats.json_files import write_lists
+from vas_tool.formats.tally import ExportSummary, Tally
+from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, category_json, numbered, sightings
+from vas_tool.project import Project
+
+HERE = "."
+"""``dataset`` and ``split``: frames lie below the root folder without a folder for either."""
+
+KEPT = ("amodal_bbox", "out_of_frame", "visibility", "occlude_rate")
+"""Keys of ``coco`` in ``amodal_segmentations``, beside those that say how far a mask can be trusted."""
+
+
+def write_burst(
+    projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
+) -> ExportSummary:
+    """Write open projects as one BURST file. Arguments and errors are those of ``write_coco``.
+
+    The RLE of one video are in memory.
+    """
+    root, videos = numbered(projects)
+    categories, tally = category_ids(videos), Tally()
+    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    lists: dict[str, Iterable[dict[str, Any]]] = {
+        "categories": category_json(categories),
+        "sequences": _sequences(found, videos, categories),
+    }
+    with text_in_place(path) as file:
+        write_lists(file, "burst", lists, values={"split": HERE})
+    num_images = sum(len(v.project.clip) for v in videos)
+    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+
+
+def _sequences(
+    found: Iterator[Sighting], videos: Sequence[ExportVideo], categories: Mapping[str, int]
+) -> Iterator[dict[str, Any]]:
+    groups = groupby(found, key=lambda sighting: sighting.video.id)
+    group = next(groups, None)
+    for video in videos:
+        here = group[1] if group is not None and group[0] == video.id else iter(())
+        yield _sequence(video, here, categories)
+        if group is not None and group[0] == video.id:
+            group = next(groups, None)
+
+
+def _sequence(video: ExportVideo, found: Iterator[Sighting], categories: Mapping[str, int]) -> dict[str, Any]:
+    frames = {i: list(group) for i, group in groupby(found, key=lambda sighting: sighting.masks.frame_index)}
+    clip = video.project.clip
+    paths = [f"frames/{clip.frame_path(i).name}" for i in range(len(clip))]
+    return {
+        "id": video.id,
+        "seq_name": video.name,
+        "dataset": HERE,
+        "width": clip.size_wh[0],
+        "height": clip.size_wh[1],
+        "fps": int(clip.fps) if clip.fps.is_integer() else clip.fps,
+        "all_image_paths": paths,
+        "pts_seconds": [record.pts_seconds for record in video.project.ledger],
+        "annotated_image_paths": [paths[i] for i in frames],
+        "neg_category_ids": [],
+        "not_exhaustive_category_ids": sorted(categories.values()),
+        "track_category_ids": {str(obj.id): categories[obj.label] for _, obj in video.tracks},
+        "segmentations": [_modal(here) for here in frames.values()],
+        "amodal_segmentations": [{str(s.masks.obj.id): _amodal(s) for s in here} for here in frames.values()],
+    }
+
+
+def _modal(here: Sequence[Sighting]) -> dict[str, Any]:
+    return {
+        str(s.masks.obj.id): {
+            "rle": s.masks.json()["visible_mask"]["counts"],
+            "is_gt": s.masks.accepted,
+            "score": s.masks.certainty,
+        }
+        for s in here
+        if s.masks.modal.any()
+    }
+
+
+def _amodal(sighting: Sighting) -> dict[str, Any]:
+    record = sighting.masks.json()
+    return {
+        "rle": record["segmentation"]["counts"],
+        **{key: record[key] for key in KEPT},
+        "occluder_ids": list(sighting.occluder_ids),
+        **sighting.masks.trust_json(),
+    }
+
+
+def check_burst(data: Any) -> list[str]:
+    """Return every problem of a parsed file, by sequence, track and picture. Every mask is drawn."""
+    missing = [name for name in REQUIRED if not isinstance(data, dict) or not isinstance(data.get(name), list)]
+    if missing:
+        return [f"{', '.join(missing)} is missing or not a list; export the file again"]
+    file = burst_of(data)
+    problems = list(file.problems)
+    for video in file.videos:
+        for track in video.tracks:
+            for place, whole in track.amodal.items():
+                if (track.modal[place]() & ~whole()).any():
+                    name = f"sequence {video.id} ({video.name}), track {track.id}, {video.files[place]}"
+                    problems.append(f"{name}: the amodal mask does not cover the modal mask")
+    return problems
