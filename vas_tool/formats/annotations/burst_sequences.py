@@ -91,9 +91,10 @@ class _Sequence:
         if len(record["segmentations"]) != len(self._places):
             counts = f"{len(record['segmentations'])} entries, {len(self._places)} pictures are annotated"
             raise FormatError(f"segmentations has {counts}")
-        self._whole: Any = record.get("amodal_segmentations") if ours else []
-        if ours and not (is_list(self._whole) and len(self._whole) == len(self._places)):
+        whole = record.get("amodal_segmentations") if ours else []
+        if not isinstance(whole, list) or (ours and len(whole) != len(self._places)):
             raise FormatError("amodal_segmentations is no list with an entry per annotated picture; export it again")
+        self._whole: list[Any] = whole
 
     def video(self, problems: list[str]) -> AnnotatedVideo:
         """Return the video. Tracks that cannot be read are left out; ``problems`` receives a sentence for each."""
