@@ -1,5 +1,7 @@
 """The bench's own truth: puppets in full view, occluders that hide what they should, and engines run on them."""
 
+import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -209,3 +211,22 @@ def test_the_command(tmp_path: Path, small: FullView, capsys: pytest.CaptureFixt
     assert main(["bench", "--masks", str(folder), "--engine", "builtin"]) == 0
     out = capsys.readouterr().out
     assert "occlusion bench: 6 clips, 30 frames" in out and "ms a frame" in out and "boundary_f" in out
+
+
+def test_masks_made_elsewhere_are_a_row(tmp_path: Path, small: FullView, capsys: pytest.CaptureFixture[str]) -> None:
+    """Modal masks, handed in as answers in both layouts, get what the baseline of modal masks gets."""
+    told = ["bench", "--masks", str(write_masks(tmp_path / "mine", small.masks[:3]))]
+    assert main([*told, "--write", str(tmp_path / "cases")]) == 0
+    for case in (tmp_path / "cases" / "occluders").iterdir():
+        shutil.copytree(case / "masks", tmp_path / "plain" / case.name)
+        shutil.copytree(case / "masks", tmp_path / "nested" / "occluders" / case.name / "amodal")
+    rows = [f"--import={name}={tmp_path / name}" for name in ("plain", "nested")]
+    assert main([*told, "--engine", "builtin", *rows, "--json", str(tmp_path / "out.json")]) == 0
+    table = json.loads((tmp_path / "out.json").read_text())["tables"]["reference"]
+    assert table["plain"] == table["nested"] == table["modal"] and "builtin" in table
+    (tmp_path / "empty").mkdir()
+    capsys.readouterr()
+    assert main([*told, "--engine", "builtin", f"--import=none={tmp_path / 'empty'}"]) == 1
+    assert "has no answer; name its pictures 00000.png" in " ".join(capsys.readouterr().err.split())
+    for wrong in ("nothing", "=folder", "builtin="):
+        assert main([*told, "--import", wrong]) == 1

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -12,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import yaml
 from own_methods import command, write_method
 from scene import Scene, make_scene
 
@@ -319,3 +321,31 @@ def test_run_uses_a_method_and_an_export_names_its_revision(
     assert main(["export", str(folder), "--format", "coco", "--out", str(tmp_path / "out.json")]) == 0
     text = (tmp_path / "out.json").read_text()
     assert '"mine"' in text and revision in text
+
+
+# --- the examples of the documentation --------------------------------------------------------------------------------
+
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[1] / "docs" / "methods.md").read_text(), re.S)
+
+
+def test_the_documentation_has_the_examples() -> None:
+    names = {yaml.safe_load(text)["name"] for text in EXAMPLES}
+    assert names == {"pcnet-m", "aisformer", "pix2gestalt", "c2f-seg", "taco", "ic-amodal"}
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: str(yaml.safe_load(text)["name"]))
+def test_an_example_runs_with_a_stand_in(tmp_path: Path, text: str) -> None:
+    """The file as it is printed, but for the program, its script and its folder."""
+    path = tmp_path / "example.yaml"
+    path.write_text(text)
+    for printed in read_method(path):
+        assert printed.command[0].startswith(str(Path.home())) and printed.command[1] == "complete_window.py"
+        arguments = command()[:-2] + [part for part in printed.command[2:] if part not in ("--seed", "{seed}")]
+        own = replace(printed, command=tuple(arguments), cwd=tmp_path)
+        if own.stage == "content":
+            amodal = {i: np.ones_like(mask) for i, mask in SCENE.modal.items()}
+            told = ContentWork(SCENE.clip, SCENE.modal, amodal, SCENE.canvas, range(6))
+            assert all(content[..., 3].all() for _, content in ExternalContent(own).complete(told))
+        else:
+            masks = dict(ExternalAmodal(own).complete(work()))
+            assert all((masks[i] & SCENE.modal[i]).sum() == SCENE.modal[i].sum() < masks[i].sum() for i in range(6))

@@ -54,7 +54,7 @@ def _measured(name: str, options: Namespace) -> Compared:
             depth=options.depth,
             seed=options.seed,
             protocol=MADE_SETS[name].protocol,
-            folders={folder.name: folder / name for folder in options.answers},
+            folders=_folders(options, name),
             progress=bar,
         )
     bar.close()
@@ -63,6 +63,20 @@ def _measured(name: str, options: Namespace) -> Compared:
     shown = printed(name) if options.printed else {}
     sources = (f"made set: {name}",) if not options.masks else tuple(map(str, options.masks))
     return replace(compared, evaluation=replace(compared.evaluation, printed=shown, sources=sources))
+
+
+def _folders(options: Namespace, name: str) -> dict[str, Path]:
+    """Return row -> folder with the answers to the cases of a set. ``--import`` may leave the set's folder out."""
+    folders = {folder.name: folder / name for folder in options.answers}
+    for text in options.imports:
+        row, equals, path = text.partition("=")
+        if not row or not equals or not path:
+            raise InputError(f"--import needs NAME=FOLDER, got {text!r}")
+        if row in folders:
+            raise InputError(f"--import {text}: there are two rows {row}; give one another name")
+        own = Path(path) / name
+        folders[row] = own if own.is_dir() or len(options.sets) > 1 else Path(path)
+    return folders
 
 
 def _cases(name: str, options: Namespace) -> Iterator[OcclusionCase]:

@@ -94,6 +94,15 @@ def add_bench(bench: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="of other tools: <set>/<case>/00000.png for what --write wrote; each folder is a row",
     )
+    bench.add_argument(
+        "--import",
+        dest="imports",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="masks made elsewhere, as the row NAME: <set>/<case>/00000.png, or <case>/00000.png for one set; "
+        "the pictures may lie in <case>/amodal",
+    )
     bench.add_argument("--printed", action="store_true", help=PRINTED)
     bench.add_argument(
         "--seeds", type=int, default=1, help="occluders of each kind in front of each object (default: 1)"

@@ -5,6 +5,7 @@
 <case>/depth/00000.png      16 bit, 65535 = nearest
 <case>/truth/00000.png      the true amodal masks, of the canvas's size, for whoever wants to look
 <answers>/<case>/00000.png  an answer: the amodal mask, any value above 0, of the canvas's size or the frame's
+<answers>/<case>/amodal/00000.png   the same, as a method writes it that reads a case as it reads a window's folder
 """
 
 from __future__ import annotations
@@ -56,14 +57,20 @@ def _save(folder: Path, frame_index: int, pixels: npt.NDArray[np.uint8] | npt.ND
 def answers_in(folder: Path) -> Callable[[OcclusionCase, dict[int, Depth]], dict[int, Mask]]:
     """Return the method that reads the answers in ``folder``. A frame without a file has no answer.
 
-    Raises FormatError when ``folder`` is none. The method raises FormatError for a picture of another size.
+    Raises FormatError when ``folder`` is none. The method raises FormatError for a case without any answer, and for a
+    picture of another size.
     """
     if not folder.is_dir():
         raise FormatError(f"{folder} is no folder; name one with <case>/00000.png")
 
     def read(case: OcclusionCase, depth: dict[int, Depth]) -> dict[int, Mask]:
-        paths = {i: folder / folder_name(case) / f"{i:05d}.png" for i in case.modal}
-        return {i: _on_canvas(case, path) for i, path in paths.items() if path.is_file()}
+        own = folder / folder_name(case)
+        own = own / "amodal" if (own / "amodal").is_dir() else own
+        paths = {i: own / f"{i:05d}.png" for i in case.modal}
+        masks = {i: _on_canvas(case, path) for i, path in paths.items() if path.is_file()}
+        if not masks:
+            raise FormatError(f"{own} has no answer; name its pictures {next(iter(paths.values())).name} and so on")
+        return masks
 
     return read
 
