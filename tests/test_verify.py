@@ -306,8 +306,10 @@ def test_exports_are_found_in_folders_of_folders(small_project: Project, tmp_pat
     assert verify(tmp_path / "out").problems[0].startswith("inner/coco/coco.json: ")
 
 
-def test_a_project_is_no_export(small_project: Project) -> None:
-    assert "is a project, no export" in verify(small_project.folder).problems[0]
+def test_a_project_without_objects_is_right(small_project: Project) -> None:
+    small_project.close()
+    report = verify(small_project.folder)
+    assert report.ok and (report.kind, report.num_images, report.num_annotations) == ("project", 5, 0)
 
 
 def test_a_zip_of_many_folders_in_one_another_is_no_traceback(tmp_path: Path) -> None:

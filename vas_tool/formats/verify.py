@@ -13,6 +13,7 @@ from vas_tool.formats.layers import check_layers, is_layers_folder, read_layers
 from vas_tool.formats.sequences import is_sequences_folder, odd_files, read_sequences
 from vas_tool.formats.tabe import check_tabe, is_tabe_folder, read_tabe
 from vas_tool.formats.verify_file import FormatKind, VerifyReport, unknown, verify_export, verify_file
+from vas_tool.formats.verify_project import verify_project
 from vas_tool.formats.zips import is_zip, unpacked
 from vas_tool.video.order import in_natural_order
 
@@ -23,7 +24,8 @@ DEEPEST = 3
 def verify(path: Path) -> VerifyReport:
     """Check an export of any format; a folder may also be a .zip. The format is recognised from the content.
 
-    In a folder that is no export itself, all exports are checked.
+    In a folder that is no export itself, all exports are checked. Of a project, the frames are listed on which nothing
+    can hide a part of what is said to be hidden.
 
     Every mask is decoded and compared with its image's size, its area, boxes and rates; ids and file names must be
     unique, references must exist, amodal masks must cover modal ones. Files in the form of COCO are loaded with
@@ -62,7 +64,7 @@ def _innermost(folder: Path) -> Path:
 def _verify_folder(path: Path) -> VerifyReport:
     """Check a folder of one format, or else all exports in it, folders and files."""
     if is_project(path):
-        return unknown(path, f"{path} is a project, no export; export it first: vas-tool export {path} --help")
+        return verify_project(path)
     return _together(path, list(_exports_in(path, DEEPEST)))
 
 

@@ -32,6 +32,7 @@ FormatKind = Literal[
     "sequences",
     "tabe",
     "layers",
+    "project",
     "several",
     "unknown",
 ]

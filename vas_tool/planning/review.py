@@ -17,6 +17,7 @@ from vas_tool.planning.snapshot import snapshot_of
 from vas_tool.planning.staleness import MADE, Staleness
 from vas_tool.project import Project
 from vas_tool.project.frame_facts import ClipFacts
+from vas_tool.project.nothing_in_front import NothingInFront
 from vas_tool.project.object_layers import AmodalMasks, ObjectLayers, is_occluded
 from vas_tool.project.object_stamps import ObjectStamps
 from vas_tool.project.truth import AnnotatedObject, Truth
@@ -38,6 +39,9 @@ class FrameState(IntFlag):
     CONTENT = 128
 
 
+LATER_SECONDS = 0.4
+"""What nothing can hide is measured so much less long than other numbers: it needs the masks of all objects."""
+
 ALL_STATES = tuple(map(FrameState, range(256)))
 """By number: looked up faster than made."""
 
@@ -55,8 +59,10 @@ class Review:
     differ: bytes
     """One a frame: 0 where there is no hypothesis, else 1 + how far those there differ in 254 steps. Empty when the
     object has none at all."""
+    open_parts: Mapping[int, tuple[int, int]]
+    """frame_index -> pixels of the hidden part that nothing can hide, and pixels of the hidden part; where any."""
     estimates: int = 0
-    """On how many frames the hidden part is estimated, until its pixels are measured."""
+    """On how many frames something is not measured yet: the hidden part, or what nothing can hide of it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,8 @@ class _Revision:
     engines: tuple[EngineSpec | None, ...]
     """The chosen ones; None for one that is unknown here."""
     layers: tuple[int, ...]
-    """``LayerFolder.changes`` of the object's layers and of the depth."""
+    """``LayerFolder.changes`` of the object's layers, of the depth, and of the other objects' modal masks."""
+    others: tuple[AnnotatedObject, ...]
 
 
 _REVIEWS: WeakKeyDictionary[ObjectLayers, tuple[_Revision, Review, int]] = WeakKeyDictionary()
@@ -90,12 +97,12 @@ def review_of(
         layers, revision = project.layers(object_id), _revision(project, object_id, engines)
         last = _REVIEWS.get(layers)
         outdated = last is None or last[0] != revision
-        measured = len(layers.measured)
+        measured = layers.measured.changes
         if last is None or outdated or (last[1].estimates and (until == math.inf or last[2] != measured)):
             last = _REVIEWS[layers] = (
                 revision,
                 _review(project, object_id, until, engines=engines),
-                len(layers.measured),
+                layers.measured.changes,
             )
         return last[1]
 
@@ -107,9 +114,11 @@ def frame_states(project: Project, object_id: int) -> tuple[FrameState, ...]:
 
 def _revision(project: Project, object_id: int, engines: ChosenEngines) -> _Revision:
     truth, layers = project.truth, project.layers(object_id)
-    changes = tuple(layer.changes for layer in (*layers.every(), project.depth))
+    others = tuple(obj for obj in truth.objects if obj.id != object_id) if len(project.depth) else ()
+    beside = [layer for obj in others for layer in (project.layers(obj.id).modal, project.layers(obj.id).given)]
+    changes = tuple(layer.changes for layer in (*layers.every(), project.depth, *beside))
     shared = replace(truth, objects=(), next_object_id=0)
-    return _Revision(truth.object(object_id), shared, tuple(engines.values()), changes)
+    return _Revision(truth.object(object_id), shared, tuple(engines.values()), changes, others)
 
 
 def _review(project: Project, object_id: int, until: float, *, engines: ChosenEngines) -> Review:
@@ -119,9 +128,16 @@ def _review(project: Project, object_id: int, until: float, *, engines: ChosenEn
     outdated = {stage: staleness.of(stage) for stage in MADE}
     stale = frozenset[int]().union(*(found.stale for found in outdated.values()))
     gains: dict[Stage, int] = {stage: len(found.gains) for stage, found in outdated.items() if found.gains}
-    facts = ClipFacts(project, staleness.stamps, hidden)
-    states = _states(amodal, hidden, stale=stale, facts=facts)
-    return Review(states, gains, _others(staleness), _differ(staleness.stamps, len(facts)), estimates)
+    open_areas, unmeasured = NothingInFront(project, object_id).areas(hidden, until=until - LATER_SECONDS)
+    facts = ClipFacts(project, staleness.stamps, hidden, open_areas=open_areas)
+    return Review(
+        _states(amodal, hidden, stale=stale, facts=facts),
+        gains,
+        _others(staleness),
+        _differ(staleness.stamps, len(facts)),
+        {f: (pixels, hidden[f]) for f, pixels in sorted(open_areas.items()) if pixels},
+        estimates + unmeasured,
+    )
 
 
 def _differ(stamps: ObjectStamps, num_frames: int) -> bytes:

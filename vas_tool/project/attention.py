@@ -17,6 +17,9 @@ UNDECIDED = 0.2
 BOX_AGREES = 0.8
 """IoU of the given amodal box and the mask's below which the mask misses the box."""
 
+OPEN = 0.1
+"""A larger share of a hidden part that nothing can hide is more than an inexact border."""
+
 SMALL_AREA = 64
 """Pixels below which a relative jump says nothing."""
 
@@ -35,6 +38,8 @@ class FrameFacts(NamedTuple):
     box_iou: float | None = None
     """Of the amodal mask's box with the given one; None without either."""
     accepted: bool = False
+    open_area: int = 0
+    """Pixels of the hidden part that nothing can hide (see ``project.nothing_in_front``)."""
     marked: bool = False
     """The person said that it needs work."""
 
@@ -49,6 +54,8 @@ def reason(facts: Sequence[FrameFacts], frame_index: int) -> str | None:
         return MARKED
     if here.box_iou is not None and here.box_iou < BOX_AGREES and not here.accepted:
         return f"its box agrees only {here.box_iou:.0%} with the given one"
+    if not here.accepted and (why := _nothing_in_front(here)):
+        return why
     if here.settled or here.modal_area is None:
         return None
     before = facts[frame_index - 1] if frame_index else FrameFacts()
@@ -56,6 +63,18 @@ def reason(facts: Sequence[FrameFacts], frame_index: int) -> str | None:
     if here.certainty < UNSURE:
         return f"tracking is unsure here (certainty {here.certainty:.0%})"
     return _blink(before, here, after) or _jump(before, here) or _undecided(here)
+
+
+def is_open(open_area: int, hidden_area: int) -> bool:
+    """Whether a part worth a look of the hidden part has nothing in front. Areas in pixels."""
+    return open_area >= max(SMALL_AREA, OPEN * hidden_area)
+
+
+def _nothing_in_front(here: FrameFacts) -> str | None:
+    hidden = (here.amodal_area or 0) - (here.modal_area or 0)
+    if not is_open(here.open_area, hidden):
+        return None
+    return f"{here.open_area / hidden:.0%} of the hidden part has nothing in front"
 
 
 def _undecided(here: FrameFacts) -> str | None:

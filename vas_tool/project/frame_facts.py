@@ -10,17 +10,20 @@ import numpy.typing as npt
 
 from vas_tool.project import Project
 from vas_tool.project.agreements import box_agreements
-from vas_tool.project.attention import JUMP, UNSURE, FrameFacts, reason
+from vas_tool.project.attention import JUMP, SMALL_AREA, UNSURE, FrameFacts, reason
+from vas_tool.project.nothing_in_front import NothingInFront
 from vas_tool.project.object_stamps import ObjectStamps
 
 
 class ClipFacts(Sequence[FrameFacts]):
     """The facts of every frame of a clip, in order; those of one frame are put together when they are asked for."""
 
-    def __init__(self, project: Project, stamps: ObjectStamps, hidden: Mapping[int, int]) -> None:
-        """``hidden`` as ``AmodalMasks.hidden_areas`` gives it."""
+    def __init__(
+        self, project: Project, stamps: ObjectStamps, hidden: Mapping[int, int], *, open_areas: Mapping[int, int]
+    ) -> None:
+        """``hidden`` as ``AmodalMasks.hidden_areas`` gives it, ``open_areas`` as ``NothingInFront.areas``."""
         obj = stamps.obj
-        self._num_frames, self._hidden = len(project.clip), hidden
+        self._num_frames, self._hidden, self._open = len(project.clip), hidden, open_areas
         self.areas = project.modal(obj.id).areas()
         self._certainties: dict[int, float] = stamps.seen_by_frame("certainty")
         self._agreements = box_agreements(project, obj.id)
@@ -51,6 +54,7 @@ class ClipFacts(Sequence[FrameFacts]):
             accepted=f in self._accepted,
             disagreement=self._differ.get(f) if self._differ and not self._obj.pick_on(f) else None,
             box_iou=self._agreements.get(f),
+            open_area=self._open.get(f, 0),
             marked=f in self._marked,
         )
 
@@ -62,6 +66,7 @@ class ClipFacts(Sequence[FrameFacts]):
         """The frames on which anything may stand out, ascending: all others are seen at once, by their areas."""
         found = {f for f in self._marked.union(self._agreements, self._differ) if f < len(self)}
         found |= {f for f, certainty in self._certainties.items() if certainty < UNSURE}
+        found |= {f for f, pixels in self._open.items() if pixels >= SMALL_AREA}
         seen, hidden = self._line(self.areas), self._line(self._hidden)
         for areas in (seen, seen + hidden):
             before, here = areas[:-1], areas[1:]
@@ -88,4 +93,5 @@ def needs_look(project: Project, object_id: int) -> dict[int, str]:
     """frame_index -> why it needs a look."""
     amodal = project.amodal(object_id)
     hidden, _ = amodal.hidden_areas()
-    return ClipFacts(project, amodal.layers.stamps(amodal.obj), hidden).looks()
+    open_areas, _ = NothingInFront(project, object_id).areas(hidden)
+    return ClipFacts(project, amodal.layers.stamps(amodal.obj), hidden, open_areas=open_areas).looks()

@@ -25,6 +25,8 @@ class Measured(Generic[Measure]):
 
     def __init__(self, file: Path, is_right: Callable[[Any], bool]) -> None:
         self.file = file
+        self.changes = 0
+        """Grows with every number that is measured."""
         self._unwritten = 0
         self._kept: dict[tuple[str, int], tuple[str, Measure]] = {}
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -32,9 +34,6 @@ class Measured(Generic[Measure]):
                 value: Any = tuple(written) if isinstance(written, list) else written
                 if type(what) is type(state) is str and type(frame_index) is int and is_right(value):
                     self._kept[what, frame_index] = state, value
-
-    def __len__(self) -> int:
-        return len(self._kept)
 
     def known(self, what: str, frame_index: int, state: str) -> Measure | None:
         """What was measured in that state; None when nothing was."""
@@ -48,6 +47,7 @@ class Measured(Generic[Measure]):
             kept = state, measure()
             self._kept[what, frame_index] = kept
             self._unwritten += 1
+            self.changes += 1
         return kept[1]
 
     def flush(self) -> None:

@@ -23,6 +23,7 @@ from vas_tool.project import Project
 from vas_tool.project.agreements import box_agreements
 from vas_tool.project.attention import BOX_AGREES
 from vas_tool.project.frame_facts import needs_look
+from vas_tool.project.nothing_in_front import NothingInFront
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.truth import MOST_PADDING
 from vas_tool.project.worktime import WorkClock
@@ -212,16 +213,15 @@ class Session:
     # --- what is yet to be measured -------------------------------------------------------------------------------
 
     def measure_soon(self) -> None:
-        """Read, in the background, the masks whose hidden part is only estimated so far; changes show in
-        ``version``.
-        """
+        """Read, in the background, the masks whose hidden part is not measured yet; changes show in ``version``."""
         if not self._measurer.busy:
             self._measurer.put("measure", self._measure)
 
     def _measure(self) -> None:
         for obj in self.project.truth.objects:
             with suppress(VasToolError):  # deleted meanwhile
-                self.project.amodal(obj.id).hidden_areas()
+                hidden, _ = self.project.amodal(obj.id).hidden_areas()
+                NothingInFront(self.project, obj.id).areas(hidden)
             self.changes.add(frozenset())
 
     # --- undo -----------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from vas_tool.masks import to_runs
 from vas_tool.planning.review import review_of
 from vas_tool.planning.setup import ChosenEngines, chosen_engine, chosen_engines
 from vas_tool.project.agreements import box_agreements
+from vas_tool.project.nothing_in_front import NothingInFront
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.session import Session
@@ -132,6 +133,7 @@ def _object_view(session: Session, obj: AnnotatedObject, *, until: float, engine
         "gains": review.gains,
         "others": review.others,
         "differ": review.differ.hex(),
+        "nothing_in_front": review.open_parts,
         "picks": [pick_json(pick) for pick in obj.picks],
     }
 
@@ -196,6 +198,13 @@ def masks_view(session: Session, frame_index: int) -> Json:
         if modal is not None or whole is not None:
             objects[str(obj.id)] = {"modal": modal or [], "amodal": whole, "uncropped": uncropped}
     return {"frame": frame_index, "objects": objects}
+
+
+def open_view(session: Session, object_id: int, frame_index: int) -> Json:
+    """Return the pixels of one frame on which nothing could hide an object, as row-major runs of the canvas."""
+    require_frame(frame_index, len(session.project.clip))
+    pixels = NothingInFront(session.project, object_id).open_pixels(frame_index)
+    return {"object": object_id, "frame": frame_index, "runs": None if pixels is None else to_runs(pixels)}
 
 
 def _runs(masks: Mapping[int, Mask], frame_index: int) -> list[int] | None:

@@ -11,11 +11,12 @@ const ZOOM_STEP = 1.25;
 const BRUSH_STEP = 1.2;
 
 /** @type {Record<LayerName, string>} */
-const LAYER_KEYS = { modal: "q", hidden: "w", content: "c", depth: "d", differ: "y", others: "x" };
+const LAYER_KEYS = { modal: "q", hidden: "w", open: "i", content: "c", depth: "d", differ: "y", others: "x" };
 /** @type {Record<LayerName, [string, string]>} name, what it shows */
 export const LAYER_WORDS = {
   modal: ["Modal mask", "what is seen of the object"],
   hidden: ["Hidden part", "amodal mask where the modal mask is not"],
+  open: ["Nothing in front", "red: pixels of the hidden part that no other object, nothing nearer and no edge of the picture can hide"],
   content: ["Content", "the object's own colours, hidden part included"],
   depth: ["Depth", "nearer is brighter"],
   differ: ["Differences", "where the chosen object's hypotheses differ: yellow a little, red by half"],

@@ -28,7 +28,7 @@ export function hintFor(store) {
   if (store.tool === "hand") return { text: HAND };
   if (store.tool === "amodal") return { text: AMODAL };
   if (store.jobRuns) return { text: "Frames fill in as they are finished; Cancel (Esc) keeps those." };
-  return { text: [nextStep(store), gain(store)].filter(Boolean).join(" ") };
+  return { text: [openHint(store), nextStep(store), gain(store)].filter(Boolean).join(" ") };
 }
 
 /**
@@ -55,8 +55,20 @@ function reasonHint(reason, { state }) {
   return { text, notice: true };
 }
 
+/** How much of the hidden part nothing can hide. @param {number} open @param {number} hidden  pixels */
+export const openWords = (open, hidden) => `nothing in front of ${open} pixels (${Math.round((100 * open) / Math.max(1, hidden))} % of the hidden part)`;
+
+/** What nothing can hide on this frame, where its layer shows it. @param {Store} store */
+function openHint({ chosenObject, frame, layers }) {
+  const [open, hidden] = chosenObject?.nothing_in_front[frame] ?? [0, 0];
+  return open && layers.open ? `Red: ${openWords(open, hidden)}.` : "";
+}
+
 /** @param {Store} store */
-function paintHint({ tool, paintLayer }) {
+function paintHint(store) {
+  const { tool, paintLayer } = store;
+  const open = openHint(store);
+  if (open && paintLayer === "amodal") return `${open} The ${tool} ${PAINTING[tool]} the amodal mask; M changes it.`;
   const meaning = paintLayer === "modal" ? "what is seen" : "the whole object, hidden part included";
   const keys = "M changes the mask, [ and ] the size, V goes back to clicking.";
   return `The ${tool} ${PAINTING[tool]} the ${paintLayer} mask (${meaning}). ${keys}`;

@@ -15,6 +15,7 @@ import { listenToKeys, typesNow, wordOf } from "./keys.js";
 import { Loader } from "./loader.js";
 import { Masks } from "./masks.js";
 import { SidePanel } from "./objects.js";
+import { OpenPart } from "./open_part.js";
 import { Playback } from "./playback.js";
 import { loadList, mayHaveMasks } from "./prefetch.js";
 import { StatusLines } from "./status.js";
@@ -52,7 +53,8 @@ class Workbench {
       store, say, take: (answer) => this.take(answer), refused: () => store.touch("state"), succeeded: () => status.passOn(),
     });
     const hypotheses = this.hypotheses = new Hypotheses({ store, onLoaded: () => store.touch("hypotheses") });
-    const view = this.view = new View({ canvas, store, masks, hypotheses, onPaint: (frame, entry) => this.painted(frame, entry) });
+    const open = this.openPart = new OpenPart({ store, onLoaded: () => store.touch("hypotheses") });
+    const view = this.view = new View({ canvas, store, masks, hypotheses, open, onPaint: (frame, entry) => this.painted(frame, entry) });
     this.tools = new Tools({ canvas, store, view, actions, say });
     this.timeline = new Timeline({ root: found(root, ".vas-timeline", HTMLElement), store, actions });
     this.cost = new CostLine({ root, store });
@@ -123,16 +125,22 @@ class Workbench {
     this.actions.leave();
     this.close();
     if (!token) return;
-    this.api = this.actions.api = this.hypotheses.api = this.cost.api = this.training.api = this.line.open(this.address);
-    this.pictures = this.view.pictures = new Pictures(this.api);
+    this.giveApi(this.line.open(this.address));
+    this.pictures = this.view.pictures = this.api && new Pictures(this.api);
     this.status.empty("Opening…");
+  }
+
+  /** @param {Api | null} api */
+  giveApi(api) {
+    for (const part of [this, this.actions, this.hypotheses, this.openPart, this.cost, this.training]) part.api = api;
   }
 
   close() {
     clearTimeout(this.loadTimer);
     this.line.close();
-    this.api = this.actions.api = this.hypotheses.api = this.cost.api = this.training.api = null;
+    this.giveApi(null);
     this.hypotheses.clear();
+    this.openPart.clear();
     this.cost.clear();
     this.training.clear();
     this.loader.clear();

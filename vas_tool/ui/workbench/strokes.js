@@ -40,8 +40,8 @@ function pathOf({ points }) {
   return path;
 }
 
-/** @param {OffscreenCanvasRenderingContext2D} context @param {Stroke} stroke @param {number | null} id */
-function applyStroke(context, stroke, id) {
+/** In clip pixels. @param {OffscreenCanvasRenderingContext2D} context @param {Stroke} stroke @param {string} style */
+export function applyStroke(context, stroke, style) {
   const path = pathOf(stroke);
   context.lineWidth = 2 * stroke.radius;
   context.lineCap = context.lineJoin = "round";
@@ -51,7 +51,7 @@ function applyStroke(context, stroke, id) {
   context.stroke(path);
   if (!stroke.adds) return;
   context.globalCompositeOperation = "source-over";
-  context.strokeStyle = cssOf(id, FILL_ALPHA[stroke.layer]);
+  context.strokeStyle = style;
   context.stroke(path);
 }
 
@@ -64,6 +64,6 @@ export function paintStrokes(target, { raster, strokes, id, canvas }) {
   const context = scratchFor(canvas.size_wh);
   context.translate(canvas.left, canvas.top);
   if (raster?.canvas) context.drawImage(raster.canvas, raster.x, raster.y);
-  for (const stroke of strokes) applyStroke(context, stroke, id);
+  for (const stroke of strokes) applyStroke(context, stroke, cssOf(id, FILL_ALPHA[stroke.layer]));
   target.drawImage(context.canvas, -canvas.left, -canvas.top);
 }

@@ -5,6 +5,7 @@ import { found, penOf } from "./elements.js";
 import { BIT } from "./store.js";
 import { cssOf } from "./colours.js";
 import { ROW_HEIGHT, columnsOf, drawDiffer, drawRow } from "./cells.js";
+import { openWords } from "./hint.js";
 /** @import { Thing } from "./types.d.ts" */
 /** @import { Actions } from "./actions.js" */
 /** @import { Store } from "./store.js" */
@@ -109,6 +110,8 @@ export class Timeline {
     if (object?.needs_work.includes(frame)) words.push("marked as needing work");
     const level = object ? this.store.differ.get(object.id)?.[frame] ?? 0 : 0;
     if (level > 1) words.push(`hypotheses differ by ${Math.round((level - 1) / 2.54)} %`);
+    const [open, hidden] = object?.nothing_in_front[frame] ?? [0, 1];
+    if (open) words.push(openWords(open, hidden));
     const text = object ? `${object.label}, frame ${frame}: ${words.join(", ") || "nothing yet"}` : `frame ${frame}`;
     if (this.root.title !== text) this.root.title = text;
   }

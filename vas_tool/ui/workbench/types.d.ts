@@ -104,6 +104,8 @@ export interface ObjectView {
   others: Partial<Record<Stage, Record<string, number>>>;
   /** One byte a frame: 0 where there is no hypothesis, else 1 + 254 times how far they differ; empty: there are none. */
   differ: string;
+  /** Frame -> pixels of the hidden part that nothing can hide, and pixels of the hidden part; where there are any. */
+  nothing_in_front: Record<string, [number, number]>;
   /** [first frame, last frame, how, seeds]. */
   picks: [number, number, Choice["how"], number[]][];
 }
@@ -246,6 +248,14 @@ export interface ObjectMasks {
   uncropped: Runs | null;
 }
 
+/** `open/{object}/{frame}`. */
+export interface OpenAnswer {
+  object: number;
+  frame: number;
+  /** In the canvas's size: where nothing could hide the object; null: without depth or a modal mask nothing is known. */
+  runs: Runs | null;
+}
+
 /** `hypotheses/{object}/{frame}`. */
 export interface HypothesesAnswer {
   object: number;
@@ -331,7 +341,7 @@ export interface Handle {
   id: number | null;
 }
 
-export type LayerName = "modal" | "hidden" | "content" | "depth" | "differ" | "others";
+export type LayerName = "modal" | "hidden" | "open" | "content" | "depth" | "differ" | "others";
 export type Layers = Record<LayerName, boolean>;
 export type Tool = "point" | "brush" | "eraser" | "amodal" | "hand";
 

@@ -13,6 +13,7 @@ import { BIT } from "./store.js";
 /** @import { Pictures } from "./frames.js" */
 /** @import { Hypotheses } from "./hypotheses.js" */
 /** @import { Masks } from "./masks.js" */
+/** @import { OpenPart } from "./open_part.js" */
 /** @import { Store } from "./store.js" */
 
 const PIXELS_SHOW_FROM = 3; // screen pixels for one clip pixel from which they are drawn as squares
@@ -28,13 +29,15 @@ export class View {
    * @param {Store} parts.store
    * @param {Masks} parts.masks
    * @param {Hypotheses} parts.hypotheses
+   * @param {OpenPart} parts.open
    * @param {(frame: number, entry: MasksEntry | undefined) => void} parts.onPaint
    */
-  constructor({ canvas, store, masks, hypotheses, onPaint }) {
+  constructor({ canvas, store, masks, hypotheses, open, onPaint }) {
     this.canvas = canvas;
     this.store = store;
     this.masks = masks;
     this.hypotheses = hypotheses;
+    this.open = open;
     this.onPaint = onPaint;
     /** @type {Pictures | null} */
     this.pictures = null;
@@ -191,6 +194,7 @@ export class View {
       this.masks.get(frame)?.serial, store.stampOf(frame),
       camera.scale, camera.x, camera.y, this.base.width, this.base.height, store.chosen.id, store.layers, store.hideAll,
       strokes.length, painting, project.canvas, Boolean(this.hypotheses.heatOn(frame)), this.hypotheses.serial,
+      Boolean(this.open.on(frame)), this.open.serial,
     ]);
   }
 
@@ -217,9 +221,20 @@ export class View {
     // A stroke that makes a new object has no id yet and is painted all the same.
     if (this.strokes(frame, null).length) handles.push(null);
     for (const id of handles) this.drawObject(context, { frame, id, canvas: project.canvas });
+    this.drawOpenPart(context, { frame, project });
     this.hypotheses.drawHeat(context, frame);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     for (const { id } of chosenLast) this.drawNumber(context, { frame, id });
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {{frame: number, project: Project}} what */
+  drawOpenPart(context, { frame, project }) {
+    const { id } = this.store.chosen;
+    const entry = this.masks.get(frame);
+    const key = `${id}/${frame}/${entry?.serial}`;
+    this.open.draw(context, {
+      frame, key, masks: entry?.objects[id ?? -1], strokes: this.strokes(frame, id), canvas: project.canvas, size: project.size_wh,
+    });
   }
 
   /** @param {CanvasRenderingContext2D} context @param {{frame: number, id: number}} what */

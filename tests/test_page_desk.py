@@ -1,0 +1,95 @@
+"""What a person does at the desk with objects that hide one another, on the real page in a real Chromium."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from annotating import annotate, rectangle
+from browser import Server, Workbench, browser
+from test_page import VIEW, photograph
+
+from vas_tool.project import Project
+from vas_tool.storage import Stamp
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # sockets of the browser's driver
+]
+
+SIZE = (160, 120)
+CAR = rectangle(SIZE, 20, 40, 60, 80)
+CAR_WHOLE = rectangle(SIZE, 20, 40, 90, 80)
+BOX = rectangle(SIZE, 60, 20, 80, 110)
+"""In front of two thirds of the car's hidden part."""
+
+
+def put_scene(project: Project) -> None:
+    """A car behind a box, on every frame, with depth."""
+    frames = range(len(project.clip))
+    annotate(project, "car", modal=dict.fromkeys(frames, CAR), amodal=dict.fromkeys(frames, CAR_WHOLE))
+    annotate(project, "box", modal=dict.fromkeys(frames, BOX), amodal=dict.fromkeys(frames, BOX))
+    depth = np.full(SIZE[::-1], 0.2, np.float32)
+    depth[CAR], depth[BOX] = 0.5, 0.8
+    for frame_index in frames:
+        project.depth.put(frame_index, depth, Stamp("measured"))
+
+
+@pytest.fixture
+def bench(make_project: Callable[..., Project]) -> Iterator[Workbench]:
+    project = make_project(8, SIZE, "projects/clip")
+    put_scene(project)
+    root: Path = project.folder.parent
+    project.close()
+    server = Server(root)
+    with browser() as chromium:
+        server.start()
+        bench = Workbench(chromium.new_page(viewport=VIEW))
+        bench.open(f"{server.address}?project=clip")
+        yield bench
+        bench.page.close()
+        server.kill()
+    assert bench.complaints == []
+
+
+REDS = """() => {
+  const canvas = document.querySelector("[data-testid=canvas]");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let reds = 0;
+  for (let at = 0; at < data.length; at += 4) reds += data[at] > 220 && data[at + 1] < 90 && data[at + 2] < 110;
+  return reds;
+}"""
+"""How many pixels of the stage are red."""
+
+
+def until_red(bench: Workbench, condition: str) -> int:
+    """Wait until the number of red pixels fulfils a condition; gives the number."""
+    bench.page.wait_for_function(f"() => {{ const reds = ({REDS})(); return {condition}; }}")
+    return int(bench.page.evaluate(REDS))
+
+
+def nothing_in_front(bench: Workbench) -> None:
+    """Red where nothing can hide, also under the brush; counted; gone with its layer."""
+    assert bench.state()["objects"][0]["nothing_in_front"]["0"] == [400, 1200]
+    bench.item("status").filter(has_text="Red: nothing in front of 400 pixels (33 % of the hidden part).").wait_for()
+    before = until_red(bench, "reds > 500")
+    photograph(bench, "desk-nothing-in-front")
+    bench.press("p")
+    bench.press("m")
+    bench.page.mouse.move(*bench.at(110, 20))
+    bench.page.mouse.down()
+    bench.page.mouse.move(*bench.at(110, 100), steps=6)
+    assert until_red(bench, f"reds > {before} + 500") > before
+    bench.page.keyboard.press("Escape")  # the stroke is not made
+    bench.page.mouse.up()
+    until_red(bench, f"reds <= {before} + 20")
+    for key in ("v", "i"):
+        bench.press(key)
+    until_red(bench, "reds === 0")
+    bench.press("i")
+
+
+def test_what_a_person_does_at_the_desk(bench: Workbench) -> None:
+    """One page for all: a server and a browser take longer than what is tested."""
+    nothing_in_front(bench)

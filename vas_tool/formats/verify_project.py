@@ -1,0 +1,40 @@
+"""Checks what a person and engines made in a project: hidden parts that nothing can hide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from vas_tool.formats.verify_file import VerifyReport
+from vas_tool.project import Project
+from vas_tool.project.attention import is_open
+from vas_tool.project.nothing_in_front import nothing_in_front
+
+
+def verify_project(folder: Path) -> VerifyReport:
+    """List the frames on which a tenth of an object's hidden part or more has nothing in front.
+
+    Raises ProjectError when it does not open, ProjectBusy when it is open elsewhere.
+    """
+    project = Project.open(folder)
+    try:
+        masks = sum(len(project.modal(obj.id)) for obj in project.truth.objects)
+        return VerifyReport(
+            folder,
+            "project",
+            num_images=len(project.clip),
+            num_annotations=masks,
+            problems=tuple(_nothing_in_front(project)),
+        )
+    finally:
+        project.close()
+
+
+def _nothing_in_front(project: Project) -> Iterator[str]:
+    for obj in project.truth.objects:
+        for frame_index, (pixels, hidden) in nothing_in_front(project, obj.id).items():
+            if is_open(pixels, hidden):
+                yield (
+                    f"{obj.label} (object {obj.id}), frame {frame_index}: {pixels / hidden:.0%} of the hidden part "
+                    f"({pixels} of {hidden} pixels) has nothing in front"
+                )
