@@ -14,7 +14,7 @@ from vas_tool.engines.depth_anything.checkpoints import config_of
 from vas_tool.engines.depth_anything.released import ARCHITECTURES, Architecture
 from vas_tool.engines.diffusion_vas.loading import CLIP_MEAN, CLIP_STD, Parts
 from vas_tool.engines.diffusion_vas.unet import INPUT_CHANNELS
-from vas_tool.engines.diffusion_vas.window_model import Shown
+from vas_tool.engines.diffusion_vas.window_model import WindowInput
 from vas_tool.types import ArrayClip, Mask
 
 NUM_FRAMES = 25
@@ -120,9 +120,9 @@ def make_disks(size: Size, index: int, num: int) -> list[Mask]:
     return [np.hypot(x - centre, y - middle) < size.height / 4 for centre in centres]
 
 
-def make_objects(size: Size, num: int) -> list[Shown]:
+def make_objects(size: Size, num: int) -> list[WindowInput]:
     """Moving disks, one depth for all."""
     x = np.mgrid[: size.height, : size.width][1]
     depth = np.stack([np.sin(x / 20 + t / 9) * 0.9 for t in range(NUM_FRAMES)]).astype(np.float32)
     masks = (np.where(make_disks(size, index, num), 1, -1).astype(np.float32) for index in range(num))
-    return [Shown(one, depth) for one in masks]
+    return [WindowInput(one, depth) for one in masks]

@@ -59,7 +59,7 @@ from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeli
 from vas_tool.engines.diffusion_vas.loading import CLIP_MEAN, CLIP_STD, Parts
 from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.unet import DiffusionVasUNet
-from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
+from vas_tool.engines.diffusion_vas.window_model import Encodings, WindowInput, WindowModel, WindowProgress
 from vas_tool.types import Canvas
 from vas_tool.work import AmodalWork, ContentWork
 
@@ -126,11 +126,13 @@ class Ours:
         self.pipeline = DiffusionVasPipeline(parts, device=parts.vae.device)
         self.parameters = parameters
 
-    def __call__(self, shown: Shown, seeds: tuple[int, ...], *, encodings: Encodings | None = None) -> list[np.ndarray]:
+    def __call__(
+        self, window_input: WindowInput, seeds: tuple[int, ...], *, encodings: Encodings | None = None
+    ) -> list[np.ndarray]:
         """For each seed the frames of one window. ``encodings``: what earlier objects left; nothing when None."""
         told = WindowProgress(lambda done, total, what: None, "", num_windows=1, num_steps=1)
         model = WindowModel(encodings or Encodings(self.pipeline), (range(25),), self.parameters, told)
-        return model.frames(0, shown, seeds)
+        return model.frames(0, window_input, seeds)
 
 
 def seconds_of(work: Callable[[], object], device: torch.device) -> float:
@@ -198,7 +200,7 @@ def varied(unet: Any, wanted: Collection[str]) -> Iterator[None]:
             block._compiled_call_impl = None
 
 
-def try_variant(ours: Ours, names: str, *, obj: Shown, device: torch.device) -> None:
+def try_variant(ours: Ours, names: str, *, obj: WindowInput, device: torch.device) -> None:
     """Prints what a variant of the UNet gains, and how far its frames are from the plain one's after two steps."""
     parameters, run = ours.parameters, partial(ours, obj, (23,))
     ours.parameters = replace(parameters, num_steps=2)
@@ -211,7 +213,7 @@ def try_variant(ours: Ours, names: str, *, obj: Shown, device: torch.device) -> 
     print(f"{names}: {took:.3f} s a window; {apart:.1e} apart after 2 steps; {ready:.0f} s to get ready", flush=True)
 
 
-def try_variants(ours: Ours, variants: Iterable[str], *, obj: Shown, device: torch.device) -> None:
+def try_variants(ours: Ours, variants: Iterable[str], *, obj: WindowInput, device: torch.device) -> None:
     """One after the other; one that this machine cannot do is told, and the next one tried."""
     parameters = ours.parameters
     for names in variants:
@@ -261,8 +263,10 @@ class Measured:
 def measured(options: argparse.Namespace, stock: Parts, ours: Ours, *, device: torch.device) -> Measured:
     size, encodings = SIZES[options.size], Encodings(ours.pipeline)
     objects, seeds = make_objects(size, options.objects), tuple(range(23, 23 + options.seeds))
-    shown = [torch.from_numpy(np.repeat(part[:, None], 3, axis=1)) for part in (objects[0].first, objects[0].second)]
-    plain_run = partial(plainly, stock, shown[0], shown[1], num_steps=options.steps)
+    window_input = [
+        torch.from_numpy(np.repeat(part[:, None], 3, axis=1)) for part in (objects[0].first, objects[0].second)
+    ]
+    plain_run = partial(plainly, stock, window_input[0], window_input[1], num_steps=options.steps)
     plains, ones, many, num_plain = [], [], 0.0, options.plain_runs or options.objects
     for turn, obj in enumerate(objects):  # in turns, so that what else the machine does falls on all alike
         if turn < num_plain:
@@ -278,7 +282,7 @@ def measured(options: argparse.Namespace, stock: Parts, ours: Ours, *, device: t
         seconds_of(partial(our_depth, engine, size), device),
     )
     whole = seconds_of(partial(whole_method, ours, engine, size), device)
-    tflop = tflop_of(stock, shown, options.steps)
+    tflop = tflop_of(stock, window_input, options.steps)
     return Measured(float(np.mean(plains)), float(np.mean(ones)), many, *depths, whole, tflop)
 
 
@@ -296,8 +300,8 @@ def main() -> None:
     ours = Ours(deepcopy(stock), replace(parameters, num_steps=2))
     print(f"{time.monotonic() - started:.0f} s for random weights", flush=True)
     (first,) = make_objects(size, 1)
-    shown = [torch.from_numpy(np.repeat(part[:, None], 3, axis=1)) for part in (first.first, first.second)]
-    plain_frames = plainly(stock, shown[0], shown[1], num_steps=2).permute(0, 2, 3, 1).cpu().numpy()
+    window_input = [torch.from_numpy(np.repeat(part[:, None], 3, axis=1)) for part in (first.first, first.second)]
+    plain_frames = plainly(stock, window_input[0], window_input[1], num_steps=2).permute(0, 2, 3, 1).cpu().numpy()
     apart = np.abs(ours(first, (23,))[0] - plain_frames).max()
     print(f"largest difference of the frames after 2 steps: {apart:.1e}", flush=True)
     ours.parameters = parameters
@@ -306,9 +310,9 @@ def main() -> None:
     try_variants(ours, options.variants, obj=first, device=device)
 
 
-def tflop_of(stock: Parts, shown: list[torch.Tensor], num_steps: int) -> float:
+def tflop_of(stock: Parts, window_input: list[torch.Tensor], num_steps: int) -> float:
     """Of the plain loop, counted over one and two steps."""
-    one, two = (counted(partial(plainly, stock, shown[0], shown[1], num_steps=n)) for n in (1, 2))
+    one, two = (counted(partial(plainly, stock, window_input[0], window_input[1], num_steps=n)) for n in (1, 2))
     return one + (num_steps - 1) * (two - one)
 
 

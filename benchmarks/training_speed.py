@@ -37,14 +37,14 @@ from vas_tool.training.diffusion_vas.training_step import (
     CONDITION_LEVELS,
     Encoded,
     Gaussian,
-    answered,
     encode,
     encoded,
-    given,
     log_normal,
     loss_of,
     noisy_conditions,
     to_device,
+    unet_input,
+    velocity_of,
 )
 
 ROWS = (
@@ -144,9 +144,9 @@ class Step:
     def __call__(self, number: int) -> None:
         """One step."""
         clip, draws = self._encoded(number), self._draws(number)
-        shown = given(to_device(clip, self.device), draws, self.recipe)
+        shown = unet_input(to_device(clip, self.device), draws, self.recipe)
         with torch.autocast(self.device.type, self.precision, enabled=self.recipe.frozen_half):
-            velocity = answered(self.network, shown)
+            velocity = velocity_of(self.network, shown)
         loss_of(velocity, shown, clip).backward()
         self.optimiser.step()
         self.optimiser.zero_grad()

@@ -10,8 +10,8 @@ from vas_tool.engines.builtin.frame_windows import (
     MULTIPLE,
     SMALLEST,
     WHOLE_SIZE,
-    Found,
     Window,
+    WindowResult,
     around,
     box_around,
     whole,
@@ -61,7 +61,7 @@ def test_a_large_picture_is_averaged() -> None:
 def test_a_window_shows_another_ones_mask_in_its_place() -> None:
     mask = ball(600, 300, 30)
     one, other = (around((570, 270, 631, 331), FRAME_WH, times=times) for times in (1.4, 2.5))
-    seen = Found(other, other.soft(mask)).seen(one) >= 0.5
+    seen = WindowResult(other, other.soft(mask)).seen(one) >= 0.5
     assert iou(seen, one.soft(mask) >= 0.5) > 0.95
 
 
@@ -86,7 +86,7 @@ def test_it_is_known_whether_an_object_goes_on_beyond_a_window() -> None:
     box = box_xyxy(mask)
     assert box is not None
     for window, wanted in ((around(box, FRAME_WH, times=1.4), False), (around(box, FRAME_WH, times=0.8), True)):
-        assert Found(window, window.soft(mask)).goes_on(FRAME_WH) == wanted
+        assert WindowResult(window, window.soft(mask)).goes_on(FRAME_WH) == wanted
     at_side = ball(0, 300, 60)
     window = Window(-80, 220, 1.6)
-    assert not Found(window, window.soft(at_side)).goes_on(FRAME_WH)
+    assert not WindowResult(window, window.soft(at_side)).goes_on(FRAME_WH)

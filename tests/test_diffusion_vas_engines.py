@@ -107,7 +107,7 @@ def test_depth_of_a_long_clip_is_encoded_once_for_all_objects_and_seeds(
     pipeline: DiffusionVasPipeline, scene: Scene, counting: Counting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Also where more windows lie between two objects than masks are kept, and with windows kept on disk."""
-    monkeypatch.setattr(window_model, "KEPT", {"second": 3, "first": 1, "tokens": 1, "start": 1})
+    monkeypatch.setattr(window_model, "CACHED", {"second": 3, "first": 1, "tokens": 1, "start": 1})
     engine = DiffusionVasAmodal(pipeline, SMALL)
     num_windows = len(plan_windows(NUM_FRAMES, length=7, overlap=1))
     for count in range(1, 4):

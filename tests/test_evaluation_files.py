@@ -13,7 +13,7 @@ from evaluation_files import sail_results, sail_sample, square, tao_results, tao
 
 from vas_tool.cli import main
 from vas_tool.errors import FormatError, InputError
-from vas_tool.evaluation import Compared, Order, evaluate
+from vas_tool.evaluation import EvaluationRun, Order, evaluate
 from vas_tool.masks import to_rle
 from vas_tool.types import Mask
 
@@ -25,12 +25,12 @@ BOXES: list[list[float]] = [[-10, 0, 20, 10]] * 4
 """Beyond the picture on the left; what is seen of it is 10 x 10."""
 
 
-def sail(tmp_path: Path, truth: Any, *predictions: Any) -> Compared:
+def sail(tmp_path: Path, truth: Any, *predictions: Any) -> EvaluationRun:
     paths = [written(tmp_path / f"result{i}.json", p) for i, p in enumerate(predictions)]
     return evaluate("sail-vos", Order(written(tmp_path / "truth.json", truth), tuple(paths)))
 
 
-def tao(tmp_path: Path, truth: Any, *predictions: Any) -> Compared:
+def tao(tmp_path: Path, truth: Any, *predictions: Any) -> EvaluationRun:
     paths = [written(tmp_path / f"result{i}.json", p) for i, p in enumerate(predictions)]
     tracks = written(tmp_path / "tracks.json", {"88": 5120})
     return evaluate("tao-amodal", Order(written(tmp_path / "truth.json", truth), tuple(paths), track_map=tracks))

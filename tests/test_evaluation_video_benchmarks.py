@@ -18,7 +18,7 @@ from PIL import Image
 
 from vas_tool.cli import main
 from vas_tool.errors import FormatError
-from vas_tool.evaluation import Compared, Order, evaluate
+from vas_tool.evaluation import EvaluationRun, Order, evaluate
 from vas_tool.evaluation.dataset import RleMask
 from vas_tool.evaluation.kitti import results_of as kitti_results
 from vas_tool.evaluation.safe_pickle import load_plain
@@ -54,7 +54,7 @@ def tabe_video(root: Path, name: str = "ball_roll") -> Path:
     return root
 
 
-def tabe(root: Path, *generations: list[Mask]) -> Compared:
+def tabe(root: Path, *generations: list[Mask]) -> EvaluationRun:
     for number, masks in enumerate(generations):
         write_results(root / "vis", {("ball_roll", i): m for i, m in enumerate(masks)}, generation=number)
     return evaluate("tabe-51", Order(tabe_video(root / "data"), (root / "vis",)))
@@ -192,7 +192,7 @@ def test_folders_that_are_no_tabe(tmp_path: Path, name: str) -> None:
 # --- MOVi -------------------------------------------------------------------------------------------------------------
 
 
-def movi(root: Path, answers: list[Mask], *, obj: int = 2) -> Compared:
+def movi(root: Path, answers: list[Mask], *, obj: int = 2) -> EvaluationRun:
     split = root / "data/test"
     split.mkdir(parents=True)
     np.save(split / "instance_list.npy", np.array(["7-2", "8-0"]))

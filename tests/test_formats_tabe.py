@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from vas_tool.errors import FormatError
-from vas_tool.formats.tabe import BY_NUMBER, Occlusion, level_said, read_tabe, write_tabe
+from vas_tool.formats.tabe import BY_NUMBER, Occlusion, read_level, read_tabe, write_tabe
 from vas_tool.formats.verify import verify
 from vas_tool.project import Project
 from vas_tool.types import Mask
@@ -115,7 +115,7 @@ def test_what_cannot_be_read_is_said(small_project: Project, tmp_path: Path) -> 
     ],
 )
 def test_levels_as_tabe_reads_them(said: object, level: str | None) -> None:
-    assert level_said(said) == level
+    assert read_level(said) == level
 
 
 def test_amounts_may_be_missing_and_not_a_number(small_project: Project, tmp_path: Path) -> None:

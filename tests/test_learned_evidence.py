@@ -61,7 +61,7 @@ class Flat:
     def inside(self, frame_index: int) -> Soft:
         return np.ones((SIDE, SIDE), np.float32)
 
-    def may_tell(self, frame_index: int) -> bool:
+    def is_informative(self, frame_index: int) -> bool:
         return frame_index in self.outlines
 
 

@@ -80,7 +80,7 @@ def test_what_changes_beyond_an_accepted_frame_outdates_nothing(
     change: dict[str, object], accepted: tuple[int, ...], stale: list[int]
 ) -> None:
     made, now = ModalInputs(THING).on, ModalInputs(replace(THING, **change, accepted=accepted))  # type: ignore[arg-type]
-    assert [f for f in range(30) if now.against(f, made) != made(f) and f not in now.asked] == stale
+    assert [f for f in range(30) if now.against(f, made) != made(f) and f not in now.prompted_frames] == stale
 
 
 def test_a_frame_accepted_from_another_run_vouches_for_nothing() -> None:

@@ -14,7 +14,7 @@ from vas_tool.engines import registry
 from vas_tool.errors import EngineError, FormatError
 from vas_tool.evaluation import bench as bench_module
 from vas_tool.evaluation.bench import SIMPLE, bench
-from vas_tool.evaluation.occluders import HIDES_ALL, OCCLUDERS, Course
+from vas_tool.evaluation.occluders import HIDES_ALL, OCCLUDERS, ObjectPath
 from vas_tool.evaluation.occlusion_cases import (
     LEAST_HIDDEN,
     MOST_GONE,
@@ -106,7 +106,7 @@ def test_a_thing_that_is_hardly_ever_there_is_refused() -> None:
 def test_the_course_goes_on_where_the_object_is_away() -> None:
     masks = np.zeros((3, 20, 30), dtype=bool)
     masks[0, 5:9, 10:14] = True
-    course = Course.of(masks)
+    course = ObjectPath.of(masks)
     assert course.centres.tolist() == [[12, 7]] * 3 and course.width == 4
 
 

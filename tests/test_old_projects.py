@@ -19,7 +19,7 @@ from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import Parameter
 from vas_tool.planning.review import review_of
-from vas_tool.planning.staleness import MADE, staleness_of
+from vas_tool.planning.staleness import RESULT_STAGES, staleness_of
 from vas_tool.project import Project
 from vas_tool.project.truth import Truth
 
@@ -70,7 +70,7 @@ def test_an_old_project_is_as_stale_as_it_was(place: Path, change: str) -> None:
 def said_of(project: Project, object_id: int) -> dict[str, Any]:
     review, staleness = review_of(project, object_id), staleness_of(project, object_id)
     stale: dict[str, list[str]] = {}
-    for stage in MADE:
+    for stage in RESULT_STAGES:
         for f in staleness.of(stage).frames:
             stale.setdefault(str(f), []).append(stage)
     return {

@@ -45,7 +45,7 @@ def shape(made: Plan) -> list[tuple[str, list[int], tuple[range, ...]]]:
 def test_everything_is_planned_from_one_click_and_then_nothing_is_left(project: Project) -> None:
     every = list(range(FRAMES))
     made = planned(project)
-    assert [run.asked for run in made] == [(0,), (), (), ()]
+    assert [run.prompted for run in made] == [(0,), (), (), ()]
     assert shape(made) == [
         ("modal", every, (range(1, FRAMES),)),
         ("depth", every, (range(FRAMES),)),

@@ -13,14 +13,14 @@ from tiny_tabe import UNET, write_tiny
 from torch.nn import functional
 
 from vas_tool.engines.tabe import lora
-from vas_tool.engines.tabe.canvas import Shown
+from vas_tool.engines.tabe.canvas import ModelInput
 from vas_tool.engines.tabe.generation import (
     GenerationOptions,
     Painter,
+    chunk_input,
     chunk_noise,
     prompt_tokens,
     round_noise,
-    shown_chunk,
 )
 from vas_tool.engines.tabe.latents import as_signed, decoded, noise_levels, places_of
 from vas_tool.engines.tabe.motion import (
@@ -222,7 +222,7 @@ def test_a_tuning_that_was_stopped_gives_the_same(parts, tmp_path) -> None:
     torch.save(stopped.state(), tmp_path / "state.pt")
     resumed, steps = untuned(parts), []
     resumed.restore(torch.load(tmp_path / "state.pt", weights_only=True))
-    tune(resumed, clip, num_steps=2, told=steps.append, **small)
+    tune(resumed, clip, num_steps=2, on_step=steps.append, **small)
     assert steps == [1, 2]
     theirs = resumed.state()["unet"]
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
@@ -271,15 +271,15 @@ def test_rounds_share_a_stream_of_noise() -> None:
 
 
 def test_rounds_together_are_rounds_alone_and_cancel_stops_between_steps(parts) -> None:
-    frames = [Shown(np.full((64, 64, 3), 200, np.uint8), np.eye(64, dtype=np.bool_)) for _ in range(2)]
-    shown = shown_chunk(parts, frames, chunk_noise(2, (64, 64)))
+    frames = [ModelInput(np.full((64, 64, 3), 200, np.uint8), np.eye(64, dtype=np.bool_)) for _ in range(2)]
+    shown = chunk_input(parts, frames, chunk_noise(2, (64, 64)))
     assert shown.places.shape == (1, 1, 2, 8, 8) and shown.places[0, 0, 0].diagonal().all()
     noises = [round_noise(seed, 2, (64, 64)) for seed in (0, 1)]
-    text, found, told = prompt_tokens(parts), [], []
+    text, found, reported = prompt_tokens(parts), [], []
     for at_once in (1, 4):
         options = GenerationOptions(num_steps=2, guidance=2.0, at_once=at_once)
-        found.append(Painter(parts, text, options).painted(shown, noises, told.append))
-    assert told == [0, 1, 2, 3, 0, 2]
+        found.append(Painter(parts, text, options).painted(shown, noises, reported.append))
+    assert reported == [0, 1, 2, 3, 0, 2]
     for other in found[1:]:
         torch.testing.assert_close(torch.stack(other), torch.stack(found[0]), rtol=1e-3, atol=1e-3)
     with pytest.raises(ZeroDivisionError):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vas_tool.engines.tabe.clip_plan import NO_DEPTH, SeenClip, plan_clip
+from vas_tool.engines.tabe.clip_plan import NO_DEPTH, ObjectClip, plan_clip
 from vas_tool.engines.tabe.levels import Level
 from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.released import COCOCO
@@ -29,7 +29,7 @@ def seen_clip(canvas, hidden=(6, 7), first=1):
             mask[:, 20 + index :] = False
             near[:, 20 + index : 45] = 0.9
         modal[index], depth[index] = mask, near
-    return SeenClip(ArrayClip(frames), modal, depth, canvas)
+    return ObjectClip(ArrayClip(frames), modal, depth, canvas)
 
 
 def test_levels_boxes_and_pictures_from_the_first_frame_on_which_it_is_seen() -> None:
@@ -37,7 +37,7 @@ def test_levels_boxes_and_pictures_from_the_first_frame_on_which_it_is_seen() ->
     assert plan.seen.frames == range(1, 10) and plan.chunks == [list(range(9))]
     assert [level == Level.NO for level in plan.levels] == [True] * 5 + [False] * 2 + [True] * 2
     assert plan.boxes[5] == (10, 16, 29, 35)
-    whole, hidden = plan.shown(0, side=60), plan.shown(5, side=60)
+    whole, hidden = plan.model_input(0, side=60), plan.model_input(5, side=60)
     assert not whole.mask.any() and (whole.image[30, 20] == 90).all() and (whole.image[0, 0] == 255).all()
     assert hidden.mask[30, 30] and not hidden.mask[30, 45]
 
@@ -47,7 +47,7 @@ def test_beyond_the_frame_all_is_in_front_and_white() -> None:
     plan = plan_clip(seen_clip(padded), quirks=Quirks())
     assert plan.boxes[0] == (20, 21, 39, 40)
     assert plan.seen.front(1)[:10].all()
-    assert (plan.shown(0, side=80).image[0] == 255).all()
+    assert (plan.model_input(0, side=80).image[0] == 255).all()
 
 
 def test_an_object_that_is_whole_on_too_few_frames_is_an_error_that_says_what_to_do() -> None:
@@ -59,7 +59,7 @@ def test_an_object_that_is_whole_on_too_few_frames_is_an_error_that_says_what_to
 
 def test_where_depth_is_missing_nothing_is_taken_to_be_in_front() -> None:
     seen = seen_clip(Canvas(SIZE_WH))
-    without = SeenClip(seen.clip, seen.modal, {i: seen.depth[i] for i in range(6)}, seen.canvas)
+    without = ObjectClip(seen.clip, seen.modal, {i: seen.depth[i] for i in range(6)}, seen.canvas)
     with collected_warnings() as heard:
         plan = plan_clip(without, quirks=Quirks())
     assert heard.words == (f"frames 6-9: {NO_DEPTH}",)

@@ -15,7 +15,7 @@ from vas_tool.engines.tabe.boxes import (
     smoothed_boxes,
     widened,
 )
-from vas_tool.engines.tabe.canvas import Seen, nearest, object_on_white, shown
+from vas_tool.engines.tabe.canvas import KnownFrame, model_input, nearest, object_on_white
 from vas_tool.engines.tabe.chunks import first_chunks, joined_chunks, plan_chunks
 from vas_tool.engines.tabe.levels import Level, leaving, levels_by_size, occlusion_levels
 from vas_tool.engines.tabe.merge import is_whole, merged
@@ -192,18 +192,20 @@ def test_a_chunk_that_is_too_long_is_an_error_that_says_what_to_do() -> None:
 def test_the_object_is_shown_on_white_and_the_front_in_its_box_is_painted() -> None:
     frame = np.full((40, 60, 3), 7, np.uint8)
     modal, front = square(10, 10, 29, 29), square(0, 30, 39, 59)
-    seen = Seen(frame, modal, front, (10, 10, 29, 39), Level.SLIGHT)
-    found = shown(seen, side=60)
+    seen = KnownFrame(frame, modal, front, (10, 10, 29, 39), Level.SLIGHT)
+    found = model_input(seen, side=60)
     assert (found.image[20, 15] == 7).all() and (found.image[20, 45] == 255).all()
     assert found.mask[30, 35] and not found.mask[30, 45] and not found.mask[5, 35]
     for level in (Level.NO, Level.NONE):
-        assert not shown(replace(seen, level=level), side=60).mask.any()
-    assert shown(replace(seen, level=Level.NONE), side=60, leaves_canvas=True).mask.any()
+        assert not model_input(replace(seen, level=level), side=60).mask.any()
+    assert model_input(replace(seen, level=Level.NONE), side=60, leaves_canvas=True).mask.any()
 
 
 def test_where_nothing_is_seen_the_whole_box_is_painted_on_white() -> None:
-    seen = Seen(np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60), np.bool_), square(0, 0, 39, 59), (0, 0, 9, 9), 0)
-    found = shown(seen, side=40)
+    seen = KnownFrame(
+        np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60), np.bool_), square(0, 0, 39, 59), (0, 0, 9, 9), 0
+    )
+    found = model_input(seen, side=40)
     assert (found.image == 255).all() and found.mask.sum() == 10 * 7
 
 

@@ -19,7 +19,7 @@ from vas_tool.training.diffusion_vas import train as training
 from vas_tool.training.diffusion_vas import training_step as steps
 from vas_tool.training.diffusion_vas.data_sources import Data, by_video, read
 from vas_tool.training.diffusion_vas.object_samples import resized_like_torch
-from vas_tool.training.diffusion_vas.pasted_occluders import hidden
+from vas_tool.training.diffusion_vas.pasted_occluders import paste_occluders
 from vas_tool.training.diffusion_vas.recipe import Recipe, read_config, recipe_of
 from vas_tool.training.diffusion_vas.sail_vos_samples import SailVosSamples
 from vas_tool.training.diffusion_vas.step_draws import DropoutDraws, draw
@@ -106,7 +106,7 @@ def test_loss_is_that_of_edm() -> None:
     target, velocity = torch.randn(3, 4, 2, 2), torch.randn(3, 4, 2, 2)
     noisy = target + sigma * torch.randn(3, 4, 2, 2)
     clip = steps.Encoded(target, torch.zeros(3, 8, 2, 2), torch.zeros(3, 5), sigma)
-    shown = steps.Given(noisy, noisy, clip.tokens, sigma, sigma, sigma, False, False)
+    shown = steps.UnetInput(noisy, noisy, clip.tokens, sigma, sigma, sigma, False, False)
     clean = velocity * (-2 / 5**0.5) + noisy / 5
     assert torch.allclose(steps.loss_of(velocity, shown, clip), (5 / 4 * (clean - target) ** 2).mean())
     half = replace(clip, weights=torch.full((3, 1, 2, 2), 0.5))
@@ -116,13 +116,13 @@ def test_loss_is_that_of_edm() -> None:
 def test_occluders_are_added_until_enough_is_hidden(samples: Path) -> None:
     source = SailVosSamples(samples, samples.parent, size_hw=(16, 32))
     one = source.sample(3)
-    found = hidden(one.modal, one.amodal, source, random=Random(1))
+    found = paste_occluders(one.modal, one.amodal, source, random=Random(1))
     assert len(found.choices) == len(found.ious) and (found.ious[-1] < 0.7 or len(found.ious) == 5)
     left = one.modal.copy()
     for choice in found.choices:
         left &= ~resized_like_torch(source.occluder(choice), (16, 32))
     assert np.array_equal(found.modal, left)
-    moved = hidden(one.modal, one.amodal, source, random=Random(1), how="moved")
+    moved = paste_occluders(one.modal, one.amodal, source, random=Random(1), how="moved")
     assert moved.ious[0] < 1  # it passes over the object
 
 
@@ -155,9 +155,9 @@ def test_processes_have_the_turns_of_one_that_takes_several_clips() -> None:
     two = Order(5, own, num_processes=2)
     assert one.steps_an_epoch == two.steps_an_epoch == 3
     for step in range(7):
-        assert list(one.turns(step, 0)) == [*two.turns(step, 0), *two.turns(step, 1)]
+        assert list(one.clips_of(step, 0)) == [*two.clips_of(step, 0), *two.clips_of(step, 1)]
     same = Order(5, SMALL, num_processes=2)
-    (first,), (second,) = same.turns(4, 0), same.turns(4, 1)
+    (first,), (second,) = same.clips_of(4, 0), same.clips_of(4, 1)
     assert first.position == second.position and first.index != second.index
 
 
@@ -248,9 +248,9 @@ def test_a_loss_that_is_no_number_stops_and_the_checkpoint_is_whole(
     real = training.loss_of
     calls = []
 
-    def broken(*given: object) -> torch.Tensor:
+    def broken(*unet_input: object) -> torch.Tensor:
         calls.append(1)
-        return real(*given) * (float("nan") if len(calls) == 3 else 1)
+        return real(*unet_input) * (float("nan") if len(calls) == 3 else 1)
 
     monkeypatch.setattr(training, "loss_of", broken)
     with pytest.raises(InputError, match=r"step 3 is not a number; the checkpoint of step 2"):
@@ -266,7 +266,7 @@ def test_full_memory_and_full_disks_are_told(
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "answered", full)
+        patch.setattr(training, "velocity_of", full)
         with pytest.raises(EngineError, match="gradient_checkpointing"):
             train(plan(svd, samples, tmp_path / "memory"))
 

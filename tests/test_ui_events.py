@@ -158,11 +158,11 @@ def test_a_page_is_there_as_long_as_its_stream(
         end = time.monotonic() + 3 * LINGER_SECONDS
         while time.monotonic() < end:
             await anext(stream)
-        assert open_projects.knows(token)
+        assert open_projects.is_open(token)
 
     follow(open_projects, token, steps)
     deadline = time.monotonic() + 20
-    while open_projects.knows(token):
+    while open_projects.is_open(token):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -225,7 +225,7 @@ def test_a_project_is_let_go_of_some_time_after_its_last_tab(open_projects: Open
     folder = open_projects.session(first).project.folder
     second = open_projects.enter(folder)
     open_projects.leave(first)
-    until(lambda: not open_projects.knows(first))
+    until(lambda: not open_projects.is_open(first))
     with pytest.raises(ProjectBusy):
         Project.open(folder)
     open_projects.leave(second)
@@ -238,7 +238,7 @@ def test_a_tab_that_comes_back_in_time_finds_the_same_session(open_projects: Ope
     session = open_projects.session(token)
     open_projects.leave(token)
     again = open_projects.enter(session.project.folder)
-    until(lambda: not open_projects.knows(token))
+    until(lambda: not open_projects.is_open(token))
     assert open_projects.session(again) is session
     with pytest.raises(KeyError):
         open_projects.session(token)
@@ -255,7 +255,7 @@ def test_a_tab_whose_line_was_down_goes_on_with_its_token(tmp_path: Path) -> Non
     assert open_projects.session(token) is session
     open_projects._seen[token] -= 61  # silence
     open_projects._drop_if_silent(token)
-    assert not open_projects.knows(token)
+    assert not open_projects.is_open(token)
     Project.open(session.project.folder).close()
     open_projects.close()
 

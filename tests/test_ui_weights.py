@@ -95,7 +95,7 @@ def test_a_download_is_told_of_stopped_and_gone_on_with(monkeypatch: pytest.Monk
             go_on.acquire(timeout=20)
 
     monkeypatch.setattr("vas_tool.ui.weight_downloads.download", slow)
-    monkeypatch.setattr("vas_tool.ui.weight_downloads.TELL_SECONDS", 0.0)
+    monkeypatch.setattr("vas_tool.ui.weight_downloads.PUBLISH_SECONDS", 0.0)
     downloads = Downloads()
     monkeypatch.setattr("vas_tool.ui.weight_downloads.DOWNLOADS", downloads)
     downloads.start("sam2.1-tiny")

@@ -137,9 +137,9 @@ def iou(first: Mask, second: Mask) -> float:
 def recentred(mask: Mask, size_wh: SizeWH) -> Mask:
     """Return a mask padded or cut to a size, equally on opposite sides."""
     out = np.zeros(size_wh[::-1], np.bool_)
-    room = [(wanted - there) // 2 for wanted, there in zip(out.shape, mask.shape, strict=True)]
-    target = tuple(slice(max(0, r), max(0, r + n)) for r, n in zip(room, mask.shape, strict=True))
-    source = tuple(slice(max(0, -r), max(0, n - r)) for r, n in zip(room, out.shape, strict=True))
+    padding = [(wanted - there) // 2 for wanted, there in zip(out.shape, mask.shape, strict=True)]
+    target = tuple(slice(max(0, r), max(0, r + n)) for r, n in zip(padding, mask.shape, strict=True))
+    source = tuple(slice(max(0, -r), max(0, n - r)) for r, n in zip(padding, out.shape, strict=True))
     out[target] = mask[source]
     return out
 

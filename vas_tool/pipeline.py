@@ -82,7 +82,7 @@ def execute(plan: Plan, store: Store, *, on_frame: OnFrame = ignore_frame, progr
         run = store.now(planned)
         for frame_index in store.take_kept(run, progress=progress):
             on_frame(frame_index)
-        if not run.spans and not run.asked:
+        if not run.spans and not run.prompted:
             continue
         loaded: LoadedEngine[Any] = registry.load(run.stage, run.engine)
         start = time.monotonic()
@@ -97,9 +97,9 @@ def _segment(
     run: StageRun, store: Store, loaded: LoadedEngine[Segmenter], *, progress: Progress
 ) -> Iterator[tuple[int, TrackedFrame]]:
     """Stage 1: modal masks from clicks, boxes and given masks, first on their own frames, then tracked from there."""
-    for done, frame_index in enumerate(run.asked):
+    for done, frame_index in enumerate(run.prompted):
         if run.spans:
-            progress(done, len(run.asked), "clicked frames")
+            progress(done, len(run.prompted), "clicked frames")
         with loaded.lock:
             prompts = store.prompts_on(run, frame_index)
             answer = answered(loaded.engine, store.clip, frame_index, prompts=prompts, quick=run.quick)

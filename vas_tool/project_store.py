@@ -28,7 +28,7 @@ from vas_tool.planning.staleness import Staleness
 from vas_tool.planning.windows import LabelOf, label_of
 from vas_tool.project import Project
 from vas_tool.project.object_layers import prompts_of
-from vas_tool.project.object_stamps import said_on
+from vas_tool.project.object_stamps import prompts_digest
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.project.window_cache import FOLDER, WindowCache
 from vas_tool.storage import LayerFolder, Picture, Stamp
@@ -107,7 +107,7 @@ class ProjectStore:
     def prompts_on(self, run: StageRun, frame_index: int) -> Prompts:
         """See ``Store``."""
         modal = self.project.modal(_object_of(run))
-        self._asked[frame_index] = said_on(modal.obj, frame_index)
+        self._asked[frame_index] = prompts_digest(modal.obj, frame_index)
         return prompts_of(modal, asking=frame_index)
 
     def amodal_work(self, run: StageRun, span: range) -> tuple[AmodalWork, CropPlan | None]:
@@ -188,7 +188,7 @@ class ProjectStore:
         with self.project.mutex:
             obj = self._still_wanted(_object_of(run))
             settled = obj.prompted() | set(obj.accepted)
-            if said_on(obj, frame_index) != said if said is not None else frame_index in settled:
+            if prompts_digest(obj, frame_index) != said if said is not None else frame_index in settled:
                 return False  # the person said something else, or settled the frame, while the engine was on its way
             with self.project.under(self.edit_id):
                 self._layers(run).modal.put(frame_index, answer.mask, stamp)

@@ -52,19 +52,19 @@ _LISTENING: ContextVar[RunWarnings | None] = ContextVar("listening", default=Non
 @contextmanager
 def collected_warnings() -> Iterator[RunWarnings]:
     """Within it, collect the warnings of this thread."""
-    heard = RunWarnings()
-    token = _LISTENING.set(heard)
+    collected = RunWarnings()
+    token = _LISTENING.set(collected)
     try:
-        yield heard
+        yield collected
     finally:
         _LISTENING.reset(token)
 
 
 def warn(what: str, *, frame_index: int | None = None, detail: str = "") -> None:
     """Add a warning: ``what`` is the same text for all frames. ``detail``, for this frame, only goes to the log."""
-    heard = _LISTENING.get()
+    collected = _LISTENING.get()
     where = "" if frame_index is None else f"frame {frame_index}: "
-    level = logging.WARNING if heard is None else logging.INFO
+    level = logging.WARNING if collected is None else logging.INFO
     logger.log(level, "%s%s%s", where, what, f" ({detail})" if detail else "")
-    if heard is not None:
-        heard.add(what, frame_index)
+    if collected is not None:
+        collected.add(what, frame_index)

@@ -159,8 +159,8 @@ class LayerFolder(MutableMapping[int, Picture]):
         with self._mutex:
             if frame_index not in self._table:
                 return None
-            stamp, room = self._table[frame_index], self._room(frame_index)
-        return replace(stamp, box=_moved(stamp.box, room)) if room else stamp
+            stamp, padding = self._table[frame_index], self._padding(frame_index)
+        return replace(stamp, box=_moved(stamp.box, padding)) if padding else stamp
 
     def stamps(self) -> Stamps:
         """All of them, by frame_index, as they are now: what changes later does not show in it."""
@@ -174,10 +174,10 @@ class LayerFolder(MutableMapping[int, Picture]):
         """The table with boxes on pictures of that size."""
         if not self._table.sizes() - {size}:
             return self._table
-        boxes = [_moved(box, self._room(f)) for f, box in self._table.by_frame("box").items()]
+        boxes = [_moved(box, self._padding(f)) for f, box in self._table.by_frame("box").items()]
         return self._table.with_column("box", boxes)
 
-    def _room(self, frame_index: int) -> tuple[int, int] | None:
+    def _padding(self, frame_index: int) -> tuple[int, int] | None:
         """What is to be added left and above; None when the picture has the size that is wanted."""
         written = self._table.size_wh(frame_index)
         if self.size_wh is None or (size := self.size_wh()) == written:
@@ -275,16 +275,16 @@ class LayerFolder(MutableMapping[int, Picture]):
         """The picture as a file. Raises KeyError when there is none."""
         if frame_index not in self._table:
             raise KeyError(frame_index)
-        if self._room(frame_index) is None:
+        if self._padding(frame_index) is None:
             return read_plain(self.path(frame_index))
         return _png_bytes(self.codec.encode(self[frame_index]), self._table[frame_index])
 
     def _fitted(self, frame_index: int, image: Image.Image) -> Image.Image:
-        room = self._room(frame_index)
-        if room is None or self.size_wh is None:
+        padding = self._padding(frame_index)
+        if padding is None or self.size_wh is None:
             return image
         fitted = Image.new(image.mode, self.size_wh())
-        fitted.paste(image, room)
+        fitted.paste(image, padding)
         return fitted
 
     def __setitem__(self, frame_index: int, picture: Picture) -> None:
@@ -313,11 +313,11 @@ class LayerFolder(MutableMapping[int, Picture]):
         return len(self._table)
 
 
-def _moved(box: tuple[int, int, int, int] | None, room: tuple[int, int] | None) -> tuple[int, int, int, int] | None:
+def _moved(box: tuple[int, int, int, int] | None, padding: tuple[int, int] | None) -> tuple[int, int, int, int] | None:
     """A mask's box where that much was added left and above."""
-    if box is None or not room:
+    if box is None or not padding:
         return box
-    return box[0] + room[0], box[1] + room[1], box[2] + room[0], box[3] + room[1]
+    return box[0] + padding[0], box[1] + padding[1], box[2] + padding[0], box[3] + padding[1]
 
 
 def _png_bytes(image: Image.Image, stamp: Stamp) -> bytes:

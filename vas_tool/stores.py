@@ -82,7 +82,7 @@ class MemoryStore:
     """A ``Store`` in memory: the prompts of one object, and what the stages made."""
 
     clip: Clip
-    said: Prompts
+    given_prompts: Prompts
     canvas: Canvas
     seed: int
     set_of: Mapping[Stage, Settings]
@@ -105,11 +105,11 @@ class MemoryStore:
 
     def prompts(self, run: StageRun, span: range) -> Prompts:
         """All prompts of the object."""
-        return self.said
+        return self.given_prompts
 
     def prompts_on(self, run: StageRun, frame_index: int) -> Prompts:
         """All prompts of the object."""
-        return self.said
+        return self.given_prompts
 
     def amodal_work(self, run: StageRun, span: range) -> tuple[AmodalWork, CropPlan | None]:
         """The masks and depth that exist so far; no crops."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from vas_tool.commands.evaluation_output import print_evaluation, write_evaluation
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
-from vas_tool.evaluation import Compared
+from vas_tool.evaluation import EvaluationRun
 from vas_tool.evaluation.bench import bench
 from vas_tool.evaluation.case_files import write_cases
 from vas_tool.evaluation.figure_files import write_figures
@@ -45,7 +45,7 @@ def bench_(options: Namespace) -> int:
     return max(statuses)
 
 
-def _measured(name: str, options: Namespace) -> Compared:
+def _measured(name: str, options: Namespace) -> EvaluationRun:
     bar = ProgressBar()
     with collected_warnings() as warnings:
         compared = bench(

@@ -66,9 +66,9 @@ def _table(tables: Mapping[str, Mapping[str, Mapping[str, float | None]]], kind:
 def _lines(tables: Mapping[str, Mapping[str, Mapping[str, float | None]]], kind: str) -> Iterator[str]:
     """Yield a table with one column per file of predictions and one row per number."""
     names = list(next(iter(tables.values()))[kind])
-    rows = [(name, *(_told(table[kind][name]) for table in tables.values())) for name in names]
+    rows = [(name, *(_cell(table[kind][name]) for table in tables.values())) for name in names]
     yield from columns([(kind, *tables), *rows])
 
 
-def _told(value: float | None) -> str:
+def _cell(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.2f}"

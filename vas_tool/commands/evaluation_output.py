@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from vas_tool.evaluation import Compared, Evaluation
+from vas_tool.evaluation import Evaluation, EvaluationRun
 from vas_tool.evaluation.figure_files import write_figures
 from vas_tool.evaluation.report import report_html
 from vas_tool.evaluation.tables import Table
@@ -16,7 +16,7 @@ from vas_tool.evaluation.worst_frames import worst_pictures
 from vas_tool.storage import write_atomically
 
 
-def print_evaluation(compared: Compared, options: Namespace, *, frames: Path | None = None) -> int:
+def print_evaluation(compared: EvaluationRun, options: Namespace, *, frames: Path | None = None) -> int:
     """Print the tables, then every problem on a line, and write what ``options`` ask for; return the exit status.
 
     ``frames`` is the folder of the pictures for the report, where it is known.
@@ -28,7 +28,7 @@ def print_evaluation(compared: Compared, options: Namespace, *, frames: Path | N
     return write_evaluation(compared, options, frames=frames)
 
 
-def write_evaluation(compared: Compared, options: Namespace, *, frames: Path | None = None) -> int:
+def write_evaluation(compared: EvaluationRun, options: Namespace, *, frames: Path | None = None) -> int:
     """Print every problem, write ``--json`` and ``--report``; return 1 when there is a problem, else 0."""
     evaluation = compared.evaluation
     for problem in evaluation.problems:

@@ -86,10 +86,10 @@ def score_lines(before: Sequence[Score], after: Sequence[Score]) -> Iterator[str
 
 def plan_of(options: Namespace, stage: str) -> Plan:
     """The run that is meant. Raises InputError, and EngineError where the weights are not there."""
-    said = read_config(options.config) if options.config else {}
+    values = read_config(options.config) if options.config else {}
     names = {field.name for field in fields(Recipe)}
-    said |= {name: value for name, value in vars(options).items() if name in names and value is not None}
-    recipe = recipe_of(said | {"stage": stage})
+    values |= {name: value for name, value in vars(options).items() if name in names and value is not None}
+    recipe = recipe_of(values | {"stage": stage})
     if not 0 <= options.hold_out < 1:
         raise InputError(f"--hold-out must be 0 or more and below 1; got {options.hold_out:g}")
     data = Data(

@@ -17,7 +17,7 @@ from vas_tool.errors import InputError
 from vas_tool.evaluation import Order, evaluate
 from vas_tool.evaluation.dataset import Truth
 from vas_tool.evaluation.engine_protocols import EngineProtocol, protocol_of
-from vas_tool.evaluation.predicting import SIMPLE, Answered, ProjectAnswer, Task, answered, project_answers
+from vas_tool.evaluation.predicting import SIMPLE, ClipAnswer, ProjectAnswer, Task, clip_answers, project_answers
 from vas_tool.evaluation.reading import pictures_of, read_truth
 from vas_tool.evaluation.records import is_project_export
 from vas_tool.evaluation.result_files import RESULTS
@@ -80,23 +80,23 @@ def predict_(options: Namespace) -> int:
         problems=problems,
         progress=bar,
     )
-    with collected_warnings() as heard:
+    with collected_warnings() as collected:
         answers = project_answers(truth, projects, task) if projects else _answers(truth, task, options)
         count = form.write(answers, options.out)
     bar.close()
     print(f"{options.out}: {count} of {counted(truth.num_frames, 'frame')}")
-    for text in heard.texts:
+    for text in collected.texts:
         print(f"{text}.")
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
 
 
-def _answers(truth: Truth, task: Task, options: Namespace) -> Iterator[Answered]:
+def _answers(truth: Truth, task: Task, options: Namespace) -> Iterator[ClipAnswer]:
     """Yield an engine's answers. EoRaS reads the boxes and cameras of its own benchmarks, as its test scripts do."""
     reads_itself = task.engine not in SIMPLE and registry.spec_of("amodal", task.engine).name in OWN_DATA
     if not reads_itself or options.benchmark not in ("movi", "kitti") or is_project_export(options.truth):
-        return answered(truth, task)
+        return clip_answers(truth, task)
     from vas_tool.engines.eoras.engine import EorasAmodal
     from vas_tool.training.eoras.split_answers import answers_to_samples
 
@@ -115,7 +115,7 @@ def _protocol(options: Namespace) -> EngineProtocol:
             raise InputError("--set is for an engine of the amodal stage, and none is asked here; leave it out")
         return EngineProtocol()
     known = protocol_of(options.benchmark, options.engine)
-    protocol = known.said(seed=options.seed, texts=options.set, engine=options.engine)
+    protocol = known.with_settings(seed=options.seed, texts=options.set, engine=options.engine)
     name = registry.spec_of("amodal", options.engine).name
     whose = f"the protocol of {name} for {options.benchmark}" if known != EngineProtocol() else name
     print(f"{whose}: {', '.join(protocol.words())}")

@@ -29,7 +29,7 @@ LEAST_WIDTH = 60
 
 INDENT = " " * 4
 
-Said = TypeVar("Said")
+Fact = TypeVar("Fact")
 
 
 def models(options: Namespace) -> int:
@@ -48,7 +48,7 @@ def _engines() -> Iterator[str]:
     rows += [(s.stage, s.name, s.size, _state_of(s), s.licence) for s in registry.known_engines()]
     yield from _table(rows)
     yield "\nwhat they are"
-    for engines, text in _said_once(lambda spec: f"{spec.note} {spec.cost}".strip()):
+    for engines, text in _by_fact(lambda spec: f"{spec.note} {spec.cost}".strip()):
         yield from _wrapped(engines, hang="  ")
         yield from _wrapped(text, INDENT)
     for file in listed.refused():
@@ -65,7 +65,7 @@ def _engines() -> Iterator[str]:
 
 
 def _parameters() -> Iterator[str]:
-    for engines, parameters in _said_once(lambda spec: spec.parameters):
+    for engines, parameters in _by_fact(lambda spec: spec.parameters):
         if parameters:
             yield from _wrapped(engines, hang="  ")
             for parameter in parameters:
@@ -77,11 +77,11 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
     yield from _wrapped(parameter.reason, INDENT * 2)
 
 
-def _said_once(said: Callable[[EngineSpec], Said]) -> Iterator[tuple[str, Said]]:
+def _by_fact(fact_of: Callable[[EngineSpec], Fact]) -> Iterator[tuple[str, Fact]]:
     """Yield (stage and names of engines, fact) with engines that share a fact together."""
-    groups: dict[tuple[str, Said], list[str]] = {}
+    groups: dict[tuple[str, Fact], list[str]] = {}
     for spec in registry.known_engines():
-        groups.setdefault((spec.stage, said(spec)), []).append(spec.name)
+        groups.setdefault((spec.stage, fact_of(spec)), []).append(spec.name)
     for (stage, text), names in groups.items():
         yield f"{stage}: {', '.join(names)}", text
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vas_tool.boxes.keyframes import beyond, boxes_by_frame
 from vas_tool.commands.run_arguments import RunArguments, with_settings
-from vas_tool.commands.run_objects import boxed, objects_meant, truth_with
+from vas_tool.commands.run_objects import boxed, selected_objects, truth_with
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError
@@ -38,19 +38,19 @@ from vas_tool.wording import counted, ranges
 
 def run(options: Namespace) -> int:
     """Run ``vas-tool run`` for one object, or for several objects of an existing project. Returns the exit status."""
-    bar, asked = ProgressBar(), RunArguments.of(options)
+    bar, arguments = ProgressBar(), RunArguments.of(options)
     fresh = not is_project(options.project or options.source)
     if fresh:
-        with_settings(Truth(Canvas((1, 1)), engines=asked.engines), options.settings)  # told before a long import
+        with_settings(Truth(Canvas((1, 1)), engines=arguments.engines), options.settings)  # told before a long import
     with _opened(options, bar) as project:
         bar.close()
         for note in project.source.notes:
             print(note, file=sys.stderr)
         masks = _masks(project, options, bar) if options.masks else None
-        meant = objects_meant(project, options, asked.marks, masks=masks, fresh=fresh)
-        objects = boxed(project, options, meant)
-        truth = truth_with(project, options, asked, objects=objects)
-        requests = _requests([obj.id for obj in objects], asked)
+        selected = selected_objects(project, options, arguments.marks, masks=masks, fresh=fresh)
+        objects = boxed(project, options, selected)
+        truth = truth_with(project, options, arguments, objects=objects)
+        requests = _requests([obj.id for obj in objects], arguments)
         if options.dry_run:
             _show(project, truth, masks=masks, requests=requests)
             return 0
@@ -58,24 +58,24 @@ def run(options: Namespace) -> int:
         for obj, given in zip(objects, masks.objects if masks else (), strict=False):
             give_masks(project, obj, given, edit_id=edit_id, progress=bar)
         for obj in objects:
-            with collected_warnings() as heard:
+            with collected_warnings() as collected:
                 for request in requests:
                     _carry_out(project, replace(request, object_ids=(obj.id,)), edit_id=edit_id, progress=bar)
             bar.close()
             _report(project, obj.id)
-            for words in heard.words:
+            for words in collected.words:
                 print(f"{words}.")
     return 0
 
 
-def _requests(object_ids: Sequence[int], asked: RunArguments) -> list[Request]:
+def _requests(object_ids: Sequence[int], arguments: RunArguments) -> list[Request]:
     """What is to be made, in order: modal masks, hypotheses, and the rest."""
     ids, requests = tuple(object_ids), []
-    if "segment" in asked.stages:
+    if "segment" in arguments.stages:
         requests.append(Request(ids, ("segment",), ask=True))
-    if asked.seeds and "amodal" in asked.stages:
-        requests.append(Request(ids, ("depth", "amodal"), seeds=asked.seeds))
-    if rest := tuple(stage for stage in COMPLETION if stage in asked.stages):
+    if arguments.seeds and "amodal" in arguments.stages:
+        requests.append(Request(ids, ("depth", "amodal"), seeds=arguments.seeds))
+    if rest := tuple(stage for stage in COMPLETION if stage in arguments.stages):
         requests.append(Request(ids, rest))
     return requests
 

@@ -19,22 +19,22 @@ from vas_tool.types import Box, BoxKeyframe, Click
 
 
 def truth_with(
-    project: Project, options: Namespace, asked: RunArguments, *, objects: Sequence[AnnotatedObject]
+    project: Project, options: Namespace, arguments: RunArguments, *, objects: Sequence[AnnotatedObject]
 ) -> Truth:
     """Return the project's truth with the engines, seed, camera, crops, settings and objects of the command line."""
-    truth = replace(project.truth, engines={**project.truth.engines, **asked.engines}, seed=options.seed)
-    if asked.camera is not None:
-        truth = replace(truth, intrinsics=asked.camera(project.clip.size_wh))
+    truth = replace(project.truth, engines={**project.truth.engines, **arguments.engines}, seed=options.seed)
+    if arguments.camera is not None:
+        truth = replace(truth, intrinsics=arguments.camera(project.clip.size_wh))
     truth = _cropping(project, options, truth=truth, boxes=[b for obj in objects for b in obj.amodal_boxes])
     truth = with_settings(truth, options.settings)
     for obj in objects:
         last = len(project.clip) - 1
-        picked = obj if asked.recipe is None else obj.picking(Pick(0, last, asked.recipe))
+        picked = obj if arguments.recipe is None else obj.picking(Pick(0, last, arguments.recipe))
         truth = truth.with_object(picked)
     return truth
 
 
-def objects_meant(
+def selected_objects(
     project: Project, options: Namespace, marks: Sequence[Click | Box], *, masks: MaskFolder | None, fresh: bool
 ) -> list[AnnotatedObject]:
     """Return the chosen objects, with the prompts of the command line.
@@ -42,19 +42,19 @@ def objects_meant(
     A new label makes a new object, and masks of several objects make several. In a ``fresh`` project, which the import
     of the source made, all objects are chosen.
     """
-    told = bool(marks or masks)
-    annotated = list(project.truth.objects) if fresh and not told else []
+    has_prompts = bool(marks or masks)
+    annotated = list(project.truth.objects) if fresh and not has_prompts else []
     annotated = annotated or _chosen(project, options)
-    if len(annotated) > 1 and (told or options.amodal_boxes not in (None, "project")):
+    if len(annotated) > 1 and (has_prompts or options.amodal_boxes not in (None, "project")):
         raise InputError("clicks, boxes and masks are of one object; choose it with --object ID")
     if masks and len(masks.objects) > 1:
         alone = not marks and annotated[0].id == project.truth.next_object_id
         return _new_objects(project, options, masks, alone=alone)
-    if not told and not any(obj.prompted() for obj in annotated):
+    if not has_prompts and not any(obj.prompted() for obj in annotated):
         raise PromptError("nothing says which object is meant; give --click FRAME,X,Y, --box or --masks")
     for mark in marks:
         _require_inside(project, mark)
-    return [_marked(obj, marks) for obj in annotated if told or obj.prompted()]
+    return [_marked(obj, marks) for obj in annotated if has_prompts or obj.prompted()]
 
 
 def _new_objects(project: Project, options: Namespace, masks: MaskFolder, *, alone: bool) -> list[AnnotatedObject]:

@@ -58,8 +58,8 @@ def add_train(train: argparse.ArgumentParser) -> None:
         help="initial weights: a checkpoint, or torchvision's resnet50, with which the released scripts begin "
         "(nothing is downloaded here)",
     )
-    for name, kind, told in SCHEDULE:
-        eoras.add_argument(f"--{name}", type=kind, metavar="N", help=told)
+    for name, kind, help_text in SCHEDULE:
+        eoras.add_argument(f"--{name}", type=kind, metavar="N", help=help_text)
     eoras.add_argument(
         "--visible-weight", type=float, default=1.0, help="weight of the visible masks' loss; default: 1.0"
     )
@@ -83,11 +83,11 @@ def _add_sizes(eoras: argparse.ArgumentParser) -> None:
         "sizes", "sizes other than the released ones make checkpoints that only vas-tool reads"
     )
     defaults = EorasOptions()
-    for name, told in SIZES:
+    for name, help_text in SIZES:
         default: int = getattr(defaults, name)
         option = f"--{name.replace('_', '-')}"
-        sizes.add_argument(option, type=int, default=default, metavar="N", help=f"{told}; default: {default}")
-    for name, count, told in (
+        sizes.add_argument(option, type=int, default=default, metavar="N", help=f"{help_text}; default: {default}")
+    for name, count, help_text in (
         ("blocks", 4, "blocks in the backbone's four layers"),
         ("decoder_channels", 2, "channels of the mask decoder"),
     ):
@@ -95,5 +95,5 @@ def _add_sizes(eoras: argparse.ArgumentParser) -> None:
         shown = " ".join(str(size) for size in several)
         option = f"--{name.replace('_', '-')}"
         sizes.add_argument(
-            option, type=int, nargs=count, default=several, metavar="N", help=f"{told}; default: {shown}"
+            option, type=int, nargs=count, default=several, metavar="N", help=f"{help_text}; default: {shown}"
         )

@@ -35,12 +35,12 @@ def plan_of(options: Namespace) -> Plan:
         raise InputError(f"--data needs {' or '.join(SCHEDULES)} and a folder, got {data!r}")
     if not root.is_dir():
         raise InputError(f"{root} does not exist; name the root of the data")
-    said = {field.name: getattr(options, field.name) for field in fields(Schedule)}
+    given_values = {field.name: getattr(options, field.name) for field in fields(Schedule)}
     return Plan(
         data,
         root,
         options.out,
-        replace(SCHEDULES[data], **{name: value for name, value in said.items() if value is not None}),
+        replace(SCHEDULES[data], **{name: value for name, value in given_values.items() if value is not None}),
         _network_options(options, root),
         visible_weight=options.visible_weight,
         seed=options.seed,
@@ -50,8 +50,10 @@ def plan_of(options: Namespace) -> Plan:
 
 def _network_options(options: Namespace, root: Path) -> EorasOptions:
     names = ("d_model", "num_slots", "num_layers", "feedforward", "feature_channels", "blocks", "decoder_channels")
-    said = {name: getattr(options, name) for name in names}
-    sizes: dict[str, Any] = {name: tuple(size) if isinstance(size, list) else size for name, size in said.items()}
+    given_values = {name: getattr(options, name) for name in names}
+    sizes: dict[str, Any] = {
+        name: tuple(size) if isinstance(size, list) else size for name, size in given_values.items()
+    }
     return EorasOptions(
         **sizes,
         positions=options.positions,

@@ -20,8 +20,10 @@ DEPTH_ENGINE = "depth-anything-v2-large"
 
 def add_tuning(methods: Any) -> None:
     """The commands that train Diffusion-VAS."""
-    for stage, told in STAGES.items():
-        command = methods.add_parser(stage, help=told, description=f"{told[0].upper()}{told[1:]}. {SEVERAL}")
+    for stage, help_text in STAGES.items():
+        command = methods.add_parser(
+            stage, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}. {SEVERAL}"
+        )
         command.add_argument(
             "--out", type=Path, required=True, metavar="RUN", help="the run's folder; the result is RUN/final"
         )
@@ -78,8 +80,10 @@ def add_learned(methods: Any) -> None:
         metavar="WEIGHTS",
         help="shipped (default), or the folder of an earlier result, RUN/final",
     )
-    for name, kind, default, told in LEARNED:
-        learned.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=f"{told}; default: {default}")
+    for name, kind, default, help_text in LEARNED:
+        learned.add_argument(
+            f"--{name}", type=kind, default=default, metavar="N", help=f"{help_text}; default: {default}"
+        )
 
 
 LEARNED = (
@@ -168,8 +172,8 @@ def _add_recipe(command: argparse.ArgumentParser, *, only: tuple[str, ...] = (),
     for field in fields(Recipe):
         if field.name in without or (only and field.name not in only):
             continue
-        option, told = f"--{field.name.replace('_', '-')}", why.get(field.name, "")
-        shown = f"{told} (default: {field.default})".replace("%", "%%").strip()
+        option, help_text = f"--{field.name.replace('_', '-')}", why.get(field.name, "")
+        shown = f"{help_text} (default: {field.default})".replace("%", "%%").strip()
         if isinstance(field.default, bool):
             group.add_argument(option, action=argparse.BooleanOptionalAction, default=None, help=shown)
         elif field.name in CHOICES:

@@ -70,9 +70,11 @@ class Sam2Segmenter:
         except PackageMissing as error:
             raise EngineError(str(error)) from error
         slow = preset == "exact" and device is None and chosen == "cpu"
-        told = f"torch found no GPU; on the processor {spec.name}-fast takes a tenth of the time" if slow else ""
+        slow_warning = (
+            f"torch found no GPU; on the processor {spec.name}-fast takes a tenth of the time" if slow else ""
+        )
         bfloat16 = uses_bfloat16(PRESETS[preset], chosen.split(":")[0])
-        return cls(Predictor(model, bfloat16=bfloat16), warning=told)
+        return cls(Predictor(model, bfloat16=bfloat16), warning=slow_warning)
 
     def prepare(self, clip: Clip, frame_index: int) -> None:
         """Start to encode the frame and its neighbours in the background."""
@@ -135,10 +137,10 @@ class FramePrompts(Mapping[int, FramePrompt]):
     def __getitem__(self, frame_index: int) -> FramePrompt:
         if frame_index not in self._frames:
             raise KeyError(frame_index)
-        said = self._prompts
-        points = tuple(Point(c.x, c.y, c.positive) for c in said.clicks if c.frame_index == frame_index)
-        boxes = [(b.x0, b.y0, b.x1, b.y1) for b in said.boxes if b.frame_index == frame_index]
-        mask = said.masks.get(frame_index)
+        session_prompts = self._prompts
+        points = tuple(Point(c.x, c.y, c.positive) for c in session_prompts.clicks if c.frame_index == frame_index)
+        boxes = [(b.x0, b.y0, b.x1, b.y1) for b in session_prompts.boxes if b.frame_index == frame_index]
+        mask = session_prompts.masks.get(frame_index)
         if mask is not None and mask.shape != self._size_wh[::-1]:
             raise PromptError(f"the mask on frame {frame_index} is {mask.shape}, the frames are {self._size_wh[::-1]}")
         box = boxes[-1] if boxes else None

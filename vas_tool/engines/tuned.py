@@ -83,8 +83,8 @@ def looks_like_folder(name: str) -> bool:
 def registered() -> dict[str, Path]:
     """Return name -> folder of the results of training. A register that does not read counts as empty."""
     try:
-        told = json.loads((weights_folder() / REGISTER).read_text(encoding="utf-8"))
-        return {str(name): Path(folder) for name, folder in told.items()}
+        entries = json.loads((weights_folder() / REGISTER).read_text(encoding="utf-8"))
+        return {str(name): Path(folder) for name, folder in entries.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
 
@@ -101,8 +101,8 @@ def register(folder: Path, name: str) -> str:
     names = (f"tuned-{name}{f'-{number}' if number > 1 else ''}" for number in range(1, len(there) + 2))
     chosen = next(one for one in names if one not in there)
     weights_folder().mkdir(parents=True, exist_ok=True)
-    told = {known: str(other) for known, other in {**there, chosen: folder}.items()}
-    write_atomically(weights_folder() / REGISTER, json.dumps(told, indent=2).encode())
+    entries = {known: str(other) for known, other in {**there, chosen: folder}.items()}
+    write_atomically(weights_folder() / REGISTER, json.dumps(entries, indent=2).encode())
     return chosen
 
 
@@ -132,14 +132,14 @@ def _spec(folder: Path, name: str, *, stage: Stage, card: Mapping[str, Any]) -> 
         name=name,
         revision=str(card.get("revision", "own")),
         licence=licence,
-        note=f"{base.name}, fine-tuned: {_words(card)}.",
+        note=f"{base.name}, fine-tuned: {_description(card)}.",
         cost="",
         options=((argument, place),),
         weights=(OwnFolder(name, "", KINDS[engine], megabytes, licence, folder=folder),),
     )
 
 
-def _words(card: Mapping[str, Any]) -> str:
+def _description(card: Mapping[str, Any]) -> str:
     steps, data = card.get("steps"), card.get("data")
     if not steps or not isinstance(data, list):
         return "nothing is known of how"

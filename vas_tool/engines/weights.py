@@ -164,8 +164,8 @@ def folder_mark(folder: Path) -> str:
 
 
 def _mark_of(files: list[Path], folder: Path) -> str:
-    said = [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+    files_seen = [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.blake2b(repr(files_seen).encode(), digest_size=16).hexdigest()
 
 
 def _listed(items: list[Path] | list[str]) -> str:

@@ -6,9 +6,9 @@ averages                       means, Top-K, visibility buckets
 """
 
 from vas_tool.evaluation.benchmarks import BENCHMARKS as BENCHMARKS
-from vas_tool.evaluation.benchmarks import Compared as Compared
+from vas_tool.evaluation.benchmarks import EvaluationRun as EvaluationRun
 from vas_tool.evaluation.benchmarks import Order as Order
 from vas_tool.evaluation.benchmarks import evaluate as evaluate
 from vas_tool.evaluation.tables import Evaluation as Evaluation
 
-__all__ = ["BENCHMARKS", "Compared", "Evaluation", "Order", "evaluate"]
+__all__ = ["BENCHMARKS", "Evaluation", "EvaluationRun", "Order", "evaluate"]

@@ -14,7 +14,7 @@ from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import Cancelled, EngineError, FormatError
 from vas_tool.evaluation.baselines import convex_hull, convex_nearer, convex_restricted
-from vas_tool.evaluation.benchmarks import Compared
+from vas_tool.evaluation.benchmarks import EvaluationRun
 from vas_tool.evaluation.case_files import answers_in
 from vas_tool.evaluation.dataset import Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame
 from vas_tool.evaluation.measuring import Answer, Protocol, measure
@@ -57,7 +57,7 @@ def present_engines() -> list[str]:
 
 
 @dataclass
-class _Kept:
+class _StoredCases:
     """Truth and answers of all cases as run lengths, and pictures as JPEG. The clips themselves are too large to
     keep.
     """
@@ -79,7 +79,7 @@ def bench(
     protocol: Protocol = PROTOCOL,
     folders: Mapping[str, Path] = {},
     progress: Progress = silent,
-) -> Compared:
+) -> EvaluationRun:
     """Run the engines on the cases and measure them by ``protocol``.
 
     ``engines`` names amodal engines (default: all that are present). ``depth`` is ``layers`` or the name of a depth
@@ -94,7 +94,7 @@ def bench(
         if name in methods:
             raise FormatError(f"there is a row {name} already; give the folder {folder} another name")
         methods[name] = answers_in(folder)
-    kept = _Kept([], {name: {} for name in methods}, dict.fromkeys(methods, 0.0), {}, [])
+    kept = _StoredCases([], {name: {} for name in methods}, dict.fromkeys(methods, 0.0), {}, [])
     for number, case in enumerate(cases):
         progress(number, 0, f"bench: {case.name}")
         _run(case, methods, kept, depth=depth)
@@ -116,7 +116,7 @@ def bench(
         notes=(f"Depth: {_depth_words(depth)}",),
     )
     predictions = tuple(Predictions(name, masks) for name, masks in kept.answers.items() if name in names)
-    return Compared(evaluation, truth, predictions, pictures=kept.pictures)
+    return EvaluationRun(evaluation, truth, predictions, pictures=kept.pictures)
 
 
 def _depth_words(depth: str) -> str:
@@ -127,7 +127,7 @@ def _found(masks: dict[str, RleMask]) -> Answer:
     return lambda frame, seen: masks.get(frame.key)
 
 
-def _run(case: OcclusionCase, methods: dict[str, Method], kept: _Kept, *, depth: str) -> None:
+def _run(case: OcclusionCase, methods: dict[str, Method], kept: _StoredCases, *, depth: str) -> None:
     if _key(case, 0) in kept.pictures:
         raise FormatError(f"two cases are called {case.name}; give each its own name")
     maps = case.depth if depth == KNOWN_DEPTH else _estimated(case, depth)

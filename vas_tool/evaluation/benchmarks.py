@@ -19,7 +19,7 @@ from vas_tool.errors import InputError
 from vas_tool.evaluation.averages import VISIBILITIES
 from vas_tool.evaluation.baselines import convex_hull
 from vas_tool.evaluation.dataset import GivenMask, MaskSource, Predictions, Problem, Truth, TruthFrame, compared
-from vas_tool.evaluation.measuring import Answer, Measured, Protocol, Seen, measure
+from vas_tool.evaluation.measuring import Answer, Measurements, ModalMask, Protocol, measure
 from vas_tool.evaluation.printed import printed
 from vas_tool.evaluation.reading import read_predictions, read_truth
 from vas_tool.evaluation.tables import Evaluation, Rules, summarised
@@ -49,7 +49,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Compared:
+class EvaluationRun:
     """An evaluation, with the truth and answers that its pictures are drawn from."""
 
     evaluation: Evaluation
@@ -61,7 +61,7 @@ class Compared:
     """Whether boxes were compared instead of masks."""
 
 
-def evaluate(benchmark: str, order: Order) -> Compared:
+def evaluate(benchmark: str, order: Order) -> EvaluationRun:
     """Read the truth and the predictions of ``order`` and measure. Raises InputError, FormatError and Cancelled.
 
     Every record that is skipped is in the ``problems`` of the evaluation.
@@ -81,12 +81,12 @@ def evaluate(benchmark: str, order: Order) -> Compared:
 # --- masks ------------------------------------------------------------------------------------------------------------
 
 
-def modal_row(frame: TruthFrame, seen: Seen) -> MaskSource:
+def modal_row(frame: TruthFrame, seen: ModalMask) -> MaskSource:
     """Return the modal mask: the baseline ``modal``."""
     return seen
 
 
-def convex_row(frame: TruthFrame, seen: Seen) -> MaskSource:
+def convex_row(frame: TruthFrame, seen: ModalMask) -> MaskSource:
     """Return the convex hull of the modal mask: the baseline ``convex``."""
     return GivenMask(convex_hull(seen.mask, seen.within), seen.within)
 
@@ -105,9 +105,9 @@ def evaluate_masks(
     *,
     order: Order,
     more_rows: Mapping[str, Answer] | None = None,
-) -> Compared:
+) -> EvaluationRun:
     """Measure every result file and the baselines on every frame of the truth. Raises FormatError and Cancelled."""
-    predictions = told_apart(predictions)
+    predictions = unique_names(predictions)
     answers: dict[str, Answer] = {p.name: _answer_of(p) for p in predictions}
     answers |= {**(BASELINES if order.baselines else {}), **(more_rows or {})}
     measured = measure(truth, answers, protocol, progress=order.progress)
@@ -119,7 +119,7 @@ def evaluate_masks(
         about=protocol.about,
     )
     problems = _all_problems(truth, predictions, measured, kind="masks")
-    return Compared(
+    return EvaluationRun(
         replace(evaluation, problems=problems, notes=_all_notes(truth, predictions)), truth, tuple(predictions)
     )
 
@@ -128,7 +128,7 @@ def _answer_of(predictions: Predictions) -> Answer:
     return lambda frame, seen: predictions.masks.get(frame.key)
 
 
-def told_apart(predictions: Sequence[Predictions]) -> list[Predictions]:
+def unique_names(predictions: Sequence[Predictions]) -> list[Predictions]:
     """Return the predictions with a number appended to names that occur more than once."""
     names = [p.name for p in predictions]
     taken = {name: 0 for name in (*ROWS, *names)}
@@ -141,7 +141,7 @@ def told_apart(predictions: Sequence[Predictions]) -> list[Predictions]:
 
 
 def _all_problems(
-    truth: Truth, predictions: Sequence[Predictions], measured: Measured, *, kind: Literal["masks", "boxes"]
+    truth: Truth, predictions: Sequence[Predictions], measured: Measurements, *, kind: Literal["masks", "boxes"]
 ) -> tuple[Problem, ...]:
     found = [*truth.problems, *measured.problems]
     for answers in predictions:
@@ -156,7 +156,7 @@ def _all_notes(truth: Truth, predictions: Sequence[Predictions]) -> tuple[str, .
 # --- the benchmarks ---------------------------------------------------------------------------------------------------
 
 
-def _of_masks(benchmark: str, protocol: Protocol, order: Order) -> Compared:
+def _of_masks(benchmark: str, protocol: Protocol, order: Order) -> EvaluationRun:
     truth, predictions = _files(benchmark, order)
     more: dict[str, Answer] = {restricted.ROW: restricted.RestrictedHulls(truth)} if order.restricted else {}
     return evaluate_masks(truth, predictions, protocol, order=order, more_rows=more)
@@ -167,13 +167,13 @@ def _files(benchmark: str, order: Order) -> tuple[Truth, list[Predictions]]:
     return truth, read_predictions(benchmark, order.predictions, truth)
 
 
-def _sail_vos(order: Order) -> Compared:
+def _sail_vos(order: Order) -> EvaluationRun:
     return _of_masks("sail-vos", sail_vos.PROTOCOL, order)
 
 
-def _tao_amodal(order: Order) -> Compared:
+def _tao_amodal(order: Order) -> EvaluationRun:
     truth, found = _files("tao-amodal", order)
-    predictions = told_apart(found)
+    predictions = unique_names(found)
     measured = tao_amodal.measure_boxes(
         truth, {p.name: p for p in predictions}, modal_row=order.baselines, progress=order.progress
     )
@@ -185,7 +185,7 @@ def _tao_amodal(order: Order) -> Compared:
         about=tao_amodal.ABOUT,
     )
     problems = _all_problems(truth, predictions, measured, kind="boxes")
-    return Compared(
+    return EvaluationRun(
         replace(evaluation, problems=problems, notes=_all_notes(truth, predictions)),
         truth,
         tuple(predictions),
@@ -193,26 +193,26 @@ def _tao_amodal(order: Order) -> Compared:
     )
 
 
-def _tabe(order: Order) -> Compared:
+def _tabe(order: Order) -> EvaluationRun:
     compared_ = _of_masks("tabe-51", tabe51.PROTOCOL, order)
     return replace(compared_, evaluation=tabe51.with_generations(compared_.evaluation, compared_.predictions))
 
 
-def _movi(order: Order) -> Compared:
+def _movi(order: Order) -> EvaluationRun:
     return _of_masks("movi", movi.PROTOCOL, order)
 
 
-def _kitti(order: Order) -> Compared:
+def _kitti(order: Order) -> EvaluationRun:
     return _of_masks("kitti", kitti.PROTOCOL, order)
 
 
-def _kitti_savos(order: Order) -> Compared:
+def _kitti_savos(order: Order) -> EvaluationRun:
     truth = savos.read_truth(order.truth, order.kins)
     predictions = savos.corrected(read_predictions("kitti", order.predictions, truth), truth)
     return evaluate_masks(truth, predictions, savos.PROTOCOL, order=order)
 
 
-BENCHMARKS: dict[str, Callable[[Order], Compared]] = {
+BENCHMARKS: dict[str, Callable[[Order], EvaluationRun]] = {
     "sail-vos": _sail_vos,
     "tao-amodal": _tao_amodal,
     "tabe-51": _tabe,

@@ -25,7 +25,7 @@ class EngineProtocol:
     chosen: frozenset[str] = field(default_factory=frozenset)
     """What the user set instead: ``seed``, and names of settings."""
 
-    def said(self, *, seed: int | None, texts: list[str], engine: str) -> EngineProtocol:
+    def with_settings(self, *, seed: int | None, texts: list[str], engine: str) -> EngineProtocol:
         """Return the protocol with the user's ``--seed`` and ``--set NAME=VALUE`` (or ``amodal.NAME=VALUE``).
 
         Raises InputError and EngineError for settings that the engine does not have.

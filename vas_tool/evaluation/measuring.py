@@ -21,13 +21,13 @@ from vas_tool.types import Mask
 Measure = Callable[[FrameMasks], float]
 """A function: masks of one frame -> its number; nan where the frame does not count."""
 
-Seen = GivenMask
+ModalMask = GivenMask
 """The modal mask of a frame, with its box."""
 
-TrueMasks = tuple[GivenMask, Seen, GivenMask | None]
+TrueMasks = tuple[GivenMask, ModalMask, GivenMask | None]
 """Amodal mask, modal mask, and the modal masks of the picture's other objects where the truth says them."""
 
-Answer = Callable[[TruthFrame, Seen], MaskSource | None]
+Answer = Callable[[TruthFrame, ModalMask], MaskSource | None]
 """A function: (frame, modal mask) -> the answer's mask, of any size; None when there is no answer."""
 
 Fit = Callable[[Mask, tuple[int, int]], Mask]
@@ -92,7 +92,7 @@ Row = dict[Form, dict[str, Numbers]]
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurements:
     """Everything that was measured against one truth."""
 
     frames: Frames
@@ -104,7 +104,7 @@ class Measured:
 
 def measure(
     truth: Truth, answers: Mapping[str, Answer], protocol: Protocol, *, progress: Progress = silent
-) -> Measured:
+) -> Measurements:
     """Measure every answer on every frame of the truth. Raises FormatError when no frame can be measured, and
     Cancelled.
     """
@@ -188,7 +188,7 @@ class _Sheet:
         for key, measured in self.protocol.strict.items():
             values["strict"][key].append(math.nan if math.isnan(measured(nothing)) else 0.0)
 
-    def done(self, truth: Truth) -> Measured:
+    def done(self, truth: Truth) -> Measurements:
         if not self.heads:
             first = (
                 f"; the first problem: {(*truth.problems, *self.problems)[0]}"
@@ -212,7 +212,7 @@ class _Sheet:
             name: {form: {k: np.array(v, np.float64) for k, v in columns.items()} for form, columns in forms.items()}
             for name, forms in self.values.items()
         }
-        return Measured(frames, rows, tuple(self.problems))
+        return Measurements(frames, rows, tuple(self.problems))
 
 
 def _true_masks(frame: TruthFrame) -> TrueMasks:

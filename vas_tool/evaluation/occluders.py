@@ -26,7 +26,7 @@ SPAN = 1.3
 
 
 @dataclass(frozen=True)
-class Course:
+class ObjectPath:
     """Where the object is on each frame, and its mean size."""
 
     centres: npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ class Course:
     height: float
 
     @classmethod
-    def of(cls, masks: Masks) -> Course:
+    def of(cls, masks: Masks) -> ObjectPath:
         """Return the course of an object from its (T, H, W) masks. At least one mask must have a pixel."""
         boxes = np.array([cv2.boundingRect(mask.astype(np.uint8)) for mask in masks], np.float64)
         there = np.flatnonzero(boxes[:, 2] > 0)
@@ -44,19 +44,19 @@ class Course:
         return cls(boxes[:, :2] + boxes[:, 2:] / 2, float(boxes[:, 2].mean()), float(boxes[:, 3].mean()))
 
 
-Occluder = Callable[[Course, Time, Random], list[Painter]]
+Occluder = Callable[[ObjectPath, Time, Random], list[Painter]]
 """A function that returns the painters of an occluder's layers, the farther layer first."""
 
 
-def _bar(course: Course, time: Time, random: Random) -> list[Painter]:
+def _bar(path: ObjectPath, time: Time, random: Random) -> list[Painter]:
     """Return an upright bar, narrower than the object."""
-    return [_slab(course, 0.9 * time, course.width * random.uniform(0.35, 0.8))]
+    return [_slab(path, 0.9 * time, path.width * random.uniform(0.35, 0.8))]
 
 
-def _fence(course: Course, time: Time, random: Random) -> list[Painter]:
+def _fence(path: ObjectPath, time: Time, random: Random) -> list[Painter]:
     """Return three thin bars that pass together."""
-    gap, width = random.uniform(0.4, 0.6), course.width * random.uniform(0.14, 0.24)
-    bars = [_slab(course, 0.8 * time + k * gap, width) for k in (-1, 0, 1)]
+    gap, width = random.uniform(0.4, 0.6), path.width * random.uniform(0.14, 0.24)
+    bars = [_slab(path, 0.8 * time + k * gap, width) for k in (-1, 0, 1)]
 
     def paint(i: int, picture: Mask) -> None:
         for bar in bars:
@@ -65,14 +65,14 @@ def _fence(course: Course, time: Time, random: Random) -> list[Painter]:
     return [paint]
 
 
-def _blob(course: Course, time: Time, random: Random) -> list[Painter]:
+def _blob(path: ObjectPath, time: Time, random: Random) -> list[Painter]:
     """Return an ellipse that crosses diagonally."""
-    return [_ellipse(course, time, random, radius=random.uniform(0.28, 0.42))]
+    return [_ellipse(path, time, random, radius=random.uniform(0.28, 0.42))]
 
 
-def _leaves(course: Course, time: Time, random: Random) -> list[Painter]:
+def _leaves(path: ObjectPath, time: Time, random: Random) -> list[Painter]:
     """Return a group of small ellipses with holes between them."""
-    leaves = [_ellipse(course, 0.8 * time, random, radius=random.uniform(0.06, 0.16), spread=0.5) for _ in range(14)]
+    leaves = [_ellipse(path, 0.8 * time, random, radius=random.uniform(0.06, 0.16), spread=0.5) for _ in range(14)]
 
     def paint(i: int, picture: Mask) -> None:
         for leaf in leaves:
@@ -81,36 +81,36 @@ def _leaves(course: Course, time: Time, random: Random) -> list[Painter]:
     return [paint]
 
 
-def _block(course: Course, time: Time, random: Random) -> list[Painter]:
+def _block(path: ObjectPath, time: Time, random: Random) -> list[Painter]:
     """Return a block wider than the object: on some frames nothing of the object is seen."""
-    return [_slab(course, random.uniform(1.5, 2.2) * time, course.width * random.uniform(1.3, 1.6))]
+    return [_slab(path, random.uniform(1.5, 2.2) * time, path.width * random.uniform(1.3, 1.6))]
 
 
-def _layers(course: Course, time: Time, random: Random) -> list[Painter]:
+def _layers(path: ObjectPath, time: Time, random: Random) -> list[Painter]:
     """Return an ellipse, and a nearer bar that moves in the opposite direction."""
-    behind = _ellipse(course, -0.9 * time, random, radius=random.uniform(0.2, 0.32))
-    return [behind, _slab(course, 1.1 * time, course.width * random.uniform(0.3, 0.5))]
+    behind = _ellipse(path, -0.9 * time, random, radius=random.uniform(0.2, 0.32))
+    return [behind, _slab(path, 1.1 * time, path.width * random.uniform(0.3, 0.5))]
 
 
-def _slab(course: Course, offset: Time, width: float) -> Painter:
+def _slab(path: ObjectPath, offset: Time, width: float) -> Painter:
     """Return a painter of a bar from top to bottom. ``offset`` (T,) is in widths of the object, ``width`` in pixels."""
 
     def paint(i: int, picture: Mask) -> None:
-        left = course.centres[i, 0] + offset[i] * course.width - width / 2
+        left = path.centres[i, 0] + offset[i] * path.width - width / 2
         picture[:, max(0, round(left)) : max(0, round(left + width))] = True
 
     return paint
 
 
-def _ellipse(course: Course, time: Time, random: Random, *, radius: float, spread: float = 0.0) -> Painter:
-    size = radius * np.hypot(course.width, course.height)
+def _ellipse(path: ObjectPath, time: Time, random: Random, *, radius: float, spread: float = 0.0) -> Painter:
+    size = radius * np.hypot(path.width, path.height)
     axes = round(size * random.uniform(0.9, 1.3)), round(size)
     turn, slant = random.uniform(0, 180), random.uniform(-0.3, 0.3)
     aside = random.uniform(-spread, spread, 2) if spread else np.zeros(2)
 
     def paint(i: int, picture: Mask) -> None:
-        x = course.centres[i, 0] + (time[i] * 0.8 + aside[0]) * course.width
-        y = course.centres[i, 1] + (time[i] * slant + aside[1]) * course.height
+        x = path.centres[i, 0] + (time[i] * 0.8 + aside[0]) * path.width
+        y = path.centres[i, 1] + (time[i] * slant + aside[1]) * path.height
         cv2.ellipse(picture.view(np.uint8), (round(x), round(y)), axes, turn, 0, 360, 1, cv2.FILLED)
 
     return paint

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.occluders import HIDES_ALL, OCCLUDERS, SPAN, Course, Occluder, Painter
+from vas_tool.evaluation.occluders import HIDES_ALL, OCCLUDERS, SPAN, ObjectPath, Occluder, Painter
 from vas_tool.evaluation.silhouettes import Frames, FullView, Masks, Random, random_colour, texture
 from vas_tool.formats.mask_folder import GivenMasks, read_masks
 from vas_tool.formats.mask_names import FrameNames, pair
@@ -150,8 +150,8 @@ def _size_wh(view: FullView) -> tuple[int, int]:
 
 def _fitting(view: FullView, occluder: Occluder, random: Random, *, may_be_gone: bool) -> list[Masks]:
     """Return the (T, H, W) masks of the layers, the farther first, of the first random draw that hides enough."""
-    course, count = Course.of(view.masks), len(view.masks)
-    said = ""
+    course, count = ObjectPath.of(view.masks), len(view.masks)
+    last_draw = ""
     for _ in range(TRIES):
         time = np.linspace(-SPAN, SPAN, count) * random.choice([-1, 1])
         layers = [_painted_on(view.masks, painter) for painter in occluder(course, time, random)]
@@ -161,9 +161,9 @@ def _fitting(view: FullView, occluder: Occluder, random: Random, *, may_be_gone:
         fits = 0 < gone <= MOST_GONE * count if may_be_gone else gone == 0
         if fits and LEAST_HIDDEN <= hidden <= MOST_HIDDEN:
             return layers
-        said = f"the last hid {100 * hidden:.0f} %, all of it on {counted(int(gone), 'frame')}"
+        last_draw = f"the last hid {100 * hidden:.0f} %, all of it on {counted(int(gone), 'frame')}"
     raise FormatError(
-        f"{view.name}: no draw of {TRIES} hides {100 * LEAST_HIDDEN:.0f} to {100 * MOST_HIDDEN:.0f} % ({said}); "
+        f"{view.name}: no draw of {TRIES} hides {100 * LEAST_HIDDEN:.0f} to {100 * MOST_HIDDEN:.0f} % ({last_draw}); "
         "give masks of an object that is there on most frames and does not fill the picture"
     )
 
@@ -253,7 +253,7 @@ def _painted(masks: Masks) -> Frames:
     frames = np.repeat(ground[None], count, axis=0)
     if not masks.any():
         return frames
-    for i, (x, y) in enumerate(Course.of(masks).centres):
+    for i, (x, y) in enumerate(ObjectPath.of(masks).centres):
         left, top = int(np.clip(width - x, 0, width)), int(np.clip(height - y, 0, height))
         frames[i][masks[i]] = skin[top : top + height, left : left + width][masks[i]]
     return frames

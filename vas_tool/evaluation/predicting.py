@@ -31,7 +31,7 @@ CLIP_FPS = 8.0
 
 
 @dataclass(frozen=True)
-class Answered:
+class ClipAnswer:
     """The amodal masks of one object on a clip of the truth."""
 
     clip: TruthClip
@@ -122,7 +122,7 @@ def resized(picture: Picture, size_wh: SizeWH) -> Picture:
     return cast(Picture, cv2.resize(picture, size_wh, interpolation=cv2.INTER_LINEAR))
 
 
-def answered(truth: Truth, task: Task) -> Iterator[Answered]:
+def clip_answers(truth: Truth, task: Task) -> Iterator[ClipAnswer]:
     """Yield the answer to every clip of the truth. ``task.problems`` receives what fails, by id; the others are
     answered.
 
@@ -162,13 +162,13 @@ def _modal_masks(clip: TruthClip, task: Task) -> dict[int, Mask]:
     return masks
 
 
-def _answers(clip: TruthClip, modal: dict[int, Mask], task: Task) -> list[Answered]:
+def _answers(clip: TruthClip, modal: dict[int, Mask], task: Task) -> list[ClipAnswer]:
     """Return one answer for each generation of the protocol."""
     height, width = next(iter(modal.values())).shape
     canvas = task.padding((width, height))
     if task.engine in ("modal", "convex"):
         whole = modal if task.engine == "modal" else {i: convex_hull(mask) for i, mask in modal.items()}
-        return [Answered(clip, canvas, modal, {i: canvas.to_canvas(mask) for i, mask in whole.items()})]
+        return [ClipAnswer(clip, canvas, modal, {i: canvas.to_canvas(mask) for i, mask in whole.items()})]
     unknown = [frame.key for frame in clip.frames if not frame.image]
     if unknown:
         raise InputError(
@@ -179,7 +179,7 @@ def _answers(clip: TruthClip, modal: dict[int, Mask], task: Task) -> list[Answer
     depth = _depth(pictures, task)
     if task.engine == "convex-nearer":
         nearer = {i: canvas.to_canvas(convex_nearer(mask, depth[i])) for i, mask in modal.items()}
-        return [Answered(clip, canvas, modal, nearer)]
+        return [ClipAnswer(clip, canvas, modal, nearer)]
     settings = task.protocol.settings
     work = AmodalWork(
         pictures,
@@ -195,10 +195,10 @@ def _answers(clip: TruthClip, modal: dict[int, Mask], task: Task) -> list[Answer
         seeds = task.protocol.seeds
         found = [*amodal_hypotheses(work, seeds, completer=completer, progress=task.progress)]
         each = [{i: masks[n] for i, masks in found if i in modal} for n in range(len(seeds))]
-        return [Answered(clip, canvas, modal, amodal, n) for n, amodal in enumerate(each)]
+        return [ClipAnswer(clip, canvas, modal, amodal, n) for n, amodal in enumerate(each)]
     united = bool(settings.get("union_with_modal", True))
     masks = amodal_masks(work, completer=completer, united=united)
-    return [Answered(clip, canvas, modal, {i: mask for i, mask in masks if i in modal})]
+    return [ClipAnswer(clip, canvas, modal, {i: mask for i, mask in masks if i in modal})]
 
 
 def _depth(pictures: Clip, task: Task) -> dict[int, Depth]:
@@ -222,7 +222,7 @@ class ProjectAnswer:
     """The name of the clip, or its number from 0."""
 
 
-def project_answers(truth: Truth, items: Sequence[ProjectAnswer], task: Task) -> Iterator[Answered]:
+def project_answers(truth: Truth, items: Sequence[ProjectAnswer], task: Task) -> Iterator[ClipAnswer]:
     """Yield the projects' modal and amodal masks. Frames without an amodal mask are in the problems.
 
     Raises InputError when the clip is unknown or lengths or sizes differ, ProjectError when a project does not open.
@@ -243,7 +243,7 @@ def _clip_named(truth: Truth, name: str) -> TruthClip:
     raise InputError(f"the truth has no clip {name!r}; give a number from 0 to {len(truth.clips) - 1}, or a name")
 
 
-def _taken(project: Project, object_id: int, clip: TruthClip, *, task: Task) -> Answered:
+def _taken(project: Project, object_id: int, clip: TruthClip, *, task: Task) -> ClipAnswer:
     if len(project.clip) != len(clip.frames):
         raise InputError(
             f"{project.name} has {len(project.clip)} frames, {clip.name} has {len(clip.frames)}; they pair in order"
@@ -256,7 +256,7 @@ def _taken(project: Project, object_id: int, clip: TruthClip, *, task: Task) -> 
     what = f"{project.name} has no amodal mask of object {object_id} on frame"
     task.problems.extend(Problem(clip.frames[i].key, f"{what} {i}", "missing prediction") for i in missing)
     nothing = np.zeros(shape, np.bool_)
-    return Answered(
+    return ClipAnswer(
         clip,
         canvas,
         {i: modal.get(i, nothing) for i in amodal},

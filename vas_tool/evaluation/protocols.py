@@ -14,9 +14,9 @@ import numpy as np
 import vas_tool.evaluation.kitti as kitti
 from vas_tool.errors import InputError
 from vas_tool.evaluation.averages import Averaging, Form, Numbers, dropped_ones, dropped_zeros, mean
-from vas_tool.evaluation.benchmarks import BASELINES, Order, told_apart
+from vas_tool.evaluation.benchmarks import BASELINES, Order, unique_names
 from vas_tool.evaluation.dataset import MaskSource, Problem, compared
-from vas_tool.evaluation.measuring import Answer, Measure, Measured, Protocol, linear, measure
+from vas_tool.evaluation.measuring import Answer, Measure, Measurements, Protocol, linear, measure
 from vas_tool.evaluation.overlap import (
     NOT_COUNTED,
     FrameMasks,
@@ -129,7 +129,7 @@ def measure_protocols(order: Order) -> Protocols:
     """
     benchmark = form_of(order.truth)
     truth = read_truth(benchmark, order.truth, order.track_map)
-    predictions = told_apart(read_predictions(benchmark, order.predictions, truth))
+    predictions = unique_names(read_predictions(benchmark, order.predictions, truth))
     answers: dict[str, Answer] = {p.name: _answer(p.masks) for p in predictions}
     answers |= BASELINES if order.baselines else {}
     measured = measure(truth, answers, _every_rule(), progress=order.progress)
@@ -181,7 +181,7 @@ def _every_rule() -> Protocol:
     )
 
 
-def _table(measured: Measured, answer: str) -> Table:
+def _table(measured: Measurements, answer: str) -> Table:
     numbers = measured.rows[answer]
     return {
         name: {
@@ -192,5 +192,5 @@ def _table(measured: Measured, answer: str) -> Table:
     }
 
 
-def _cell(values: Numbers, measured: Measured, rules: Rules) -> Cell:
+def _cell(values: Numbers, measured: Measurements, rules: Rules) -> Cell:
     return Cell(mean(values, measured.frames.clips, rules.averaging), int(np.count_nonzero(~np.isnan(values))))

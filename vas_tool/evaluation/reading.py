@@ -15,7 +15,7 @@ import vas_tool.evaluation.tao_amodal as tao_amodal
 from vas_tool.evaluation.dataset import Predictions, RleMask, Truth, doubled
 from vas_tool.evaluation.project_exports import Naming, export_predictions, export_truth
 from vas_tool.evaluation.records import is_project_export
-from vas_tool.evaluation.wrong_file import results_told_apart, truth_told_apart
+from vas_tool.evaluation.wrong_file import wrong_results_named, wrong_truth_named
 
 
 def _no_pictures(truth: Path) -> Path | None:
@@ -40,7 +40,7 @@ def read_truth(benchmark: str, path: Path, track_map: Path | None = None) -> Tru
     """Return the truth of a benchmark, with its problems. Raises FormatError when the file has another form."""
     reader = READERS[benchmark]
     ours = is_project_export(path)
-    with truth_told_apart(path):
+    with wrong_truth_named(path):
         truth = export_truth(path, reader.naming) if ours else reader.truth(path, track_map)
     return replace(truth, problems=(*truth.problems, *doubled(truth.clips)))
 
@@ -51,7 +51,7 @@ def read_predictions(benchmark: str, paths: Sequence[Path], truth: Truth) -> lis
     found: list[Predictions] = []
     for path in paths:
         ours = is_project_export(path)
-        with results_told_apart(path):
+        with wrong_results_named(path):
             several = [export_predictions(path, reader.naming)] if ours else reader.predictions(path, truth)
         ambiguous = len(several) > 1 and len(paths) > 1
         found += [replace(p, of=path.name, name=f"{path.name}, {p.name}" if ambiguous else p.name) for p in several]

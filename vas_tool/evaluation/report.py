@@ -188,14 +188,14 @@ def _worst(evaluation: Evaluation, pictures: Iterable[WorstPicture]) -> Iterator
     yield f"; at most {WORST_OF_A_CLIP} of a clip</p><div class='worst'>"
     for picture in shown:
         data = base64.b64encode(picture.png).decode("ascii")
-        said = _said(picture.frame)
+        caption = _caption(picture.frame)
         value = f"{escape(picture.frame.measure)} {percent(picture.frame.value)}"
-        yield f'<figure><img alt="{escape(said)}" src="data:image/png;base64,{data}">'
-        yield f"<figcaption><b>{value}</b> {escape(said)}</figcaption></figure>"
+        yield f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+        yield f"<figcaption><b>{value}</b> {escape(caption)}</figcaption></figure>"
     yield "</div></section>"
 
 
-def _said(frame: WorstFrame) -> str:
+def _caption(frame: WorstFrame) -> str:
     """Return the clip, key and image of a frame as text, without repetition."""
     clip = "" if frame.key.startswith(frame.clip) else f"{frame.clip}: "
     image = "" if frame.image in frame.key else f" {frame.image}"

@@ -10,7 +10,7 @@ import numpy as np
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.baselines import convex_restricted
 from vas_tool.evaluation.dataset import MaskSource, RleMask, Truth, TruthFrame
-from vas_tool.evaluation.measuring import Seen
+from vas_tool.evaluation.measuring import ModalMask
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask
 
@@ -29,7 +29,7 @@ class RestrictedHulls:
                 self._objects.setdefault(_image_of(frame), {})[frame.key] = frame
         self._made: dict[str, RleMask] = {}
 
-    def __call__(self, frame: TruthFrame, seen: Seen) -> MaskSource | None:
+    def __call__(self, frame: TruthFrame, seen: ModalMask) -> MaskSource | None:
         """Return the restricted hull of one object. The hulls of a picture are computed together, once."""
         if frame.key not in self._made:
             self._make(self._objects[_image_of(frame)], seen.mask.shape)

@@ -20,7 +20,7 @@ import vas_tool.evaluation.tao_amodal as tao_amodal
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.dataset import RleMask
 from vas_tool.evaluation.measuring import linear
-from vas_tool.evaluation.predicting import Answered, quarter_padding
+from vas_tool.evaluation.predicting import ClipAnswer, quarter_padding
 from vas_tool.masks import box_xyxy
 from vas_tool.storage import write_atomically
 from vas_tool.types import Canvas, Mask, SizeWH
@@ -30,12 +30,12 @@ from vas_tool.types import Canvas, Mask, SizeWH
 class ResultForm:
     """How the results of one benchmark are written."""
 
-    write: Callable[[Iterable[Answered], Path], int]
+    write: Callable[[Iterable[ClipAnswer], Path], int]
     """A function: (answers, file or folder) -> number of frames written."""
     padding: Callable[[SizeWH], Canvas] = Canvas
 
 
-def _write_sail(answers: Iterable[Answered], path: Path) -> int:
+def _write_sail(answers: Iterable[ClipAnswer], path: Path) -> int:
     """Write {"(image_id, obj_id)": {"diffvas_res_rle"}} with masks of 256 x 512, the only size the reference's script
     takes.
     """
@@ -48,7 +48,7 @@ def _write_sail(answers: Iterable[Answered], path: Path) -> int:
     return len(masks)
 
 
-def _write_tao(answers: Iterable[Answered], path: Path) -> int:
+def _write_tao(answers: Iterable[ClipAnswer], path: Path) -> int:
     records = {
         answer.clip.frames[i].key: tao_record(mask, answer.modal[i], answer.canvas)
         for answer in answers
@@ -75,7 +75,7 @@ def tao_record(amodal: Mask, modal: Mask, canvas: Canvas) -> Mapping[str, Any]:
     }
 
 
-def _write_tabe(answers: Iterable[Answered], path: Path) -> int:
+def _write_tabe(answers: Iterable[ClipAnswer], path: Path) -> int:
     """Write the next generations into the folder ``vis``. Generations of other seeds stay."""
     count, first = 0, _next_generation(path)
     for answer in answers:
@@ -93,7 +93,7 @@ def _next_generation(vis: Path) -> int:
     return max(taken, default=-1) + 1
 
 
-def _write_movi(answers: Iterable[Answered], path: Path) -> int:
+def _write_movi(answers: Iterable[ClipAnswer], path: Path) -> int:
     count = 0
     for answer in answers:
         for i, mask in answer.amodal.items():
@@ -106,7 +106,7 @@ def _write_movi(answers: Iterable[Answered], path: Path) -> int:
     return count
 
 
-def _write_kitti(answers: Iterable[Answered], path: Path) -> int:
+def _write_kitti(answers: Iterable[ClipAnswer], path: Path) -> int:
     """Write a pickle in the form of the full masks, or JSON when the name of the file ends so."""
     masks = {
         eoras.parts_of(answer.clip.frames[i].key): RleMask.from_mask(answer.canvas.to_frame(mask))

@@ -145,7 +145,7 @@ CALLABLE: dict[tuple[str, str], Callable[..., Any]] = {
 _Unpickler: Any = pickle._Unpickler
 
 
-class _Plain(_Unpickler):  # type: ignore[misc]  # typeshed does not know this class
+class _PlainUnpickler(_Unpickler):  # type: ignore[misc]  # typeshed does not know this class
     dispatch: ClassVar[dict[int, Any]] = {
         code: load for code, load in _Unpickler.dispatch.items() if bytes([code]) not in REFUSED
     }
@@ -199,7 +199,7 @@ class _Plain(_Unpickler):  # type: ignore[misc]  # typeshed does not know this c
 def load_plain(path: Path) -> Any:
     """Return the data of a file. Raises FormatError when it is unreadable or holds anything but plain data."""
     try:
-        return _Plain(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+        return _PlainUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error.strerror}); check the path") from error
     except Exception as error:  # a damaged pickle raises almost any exception

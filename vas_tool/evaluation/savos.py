@@ -105,9 +105,9 @@ class Answer:
         """Return (H, W) bool. Raises FormatError when the mask is damaged."""
         return self.answer.read()
 
-    def divided(self) -> Corrected:
+    def divided(self) -> CorrectedAnswer:
         """Return the answer as SaVos's measures read it."""
-        return Corrected(self.answer, self.seen, self.others)
+        return CorrectedAnswer(self.answer, self.seen, self.others)
 
     def box(self, mask: Mask) -> BoxXYXY | None:
         """Return the tight box of the mask; None when it is empty."""
@@ -115,7 +115,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Corrected:
+class CorrectedAnswer:
     """An answer where others are seen, the visible mask elsewhere."""
 
     answer: MaskSource
@@ -153,7 +153,7 @@ def read_truth(path: Path, kins: Path | None = None) -> Truth:
     if is_project_export(path):
         return _export_truth(path)
     masks, problems = kitti.masks_in(kitti.found_in(path, "test_data.pkl"), "VM")
-    seen: Seen = {}
+    seen: ModalByPicture = {}
     for (video, obj, t), mask in masks.items():
         seen.setdefault((video, t), {})[obj] = mask
     if kins is not None:
@@ -171,7 +171,7 @@ def _export_truth(path: Path) -> Truth:
     return _all_with_others(truth, seen)
 
 
-def _all_with_others(truth: Truth, seen: Seen) -> Truth:
+def _all_with_others(truth: Truth, seen: ModalByPicture) -> Truth:
     clips = tuple(replace(clip, frames=tuple(_with_others(f, seen) for f in clip.frames)) for clip in truth.clips)
     return replace(truth, clips=clips)
 
@@ -179,11 +179,11 @@ def _all_with_others(truth: Truth, seen: Seen) -> Truth:
 Picture = tuple[str, int]
 """(video, time)"""
 
-Seen = dict[Picture, dict[str, RleMask]]
+ModalByPicture = dict[Picture, dict[str, RleMask]]
 """Picture -> object -> visible mask."""
 
 
-def _with_others(frame: TruthFrame, seen: Seen) -> TruthFrame:
+def _with_others(frame: TruthFrame, seen: ModalByPicture) -> TruthFrame:
     video, obj, t = parts_of(frame.key)
     here = seen[video, t]
     others = tuple(mask for name, mask in here.items() if name != obj)
@@ -212,7 +212,7 @@ class FirstPolygon:
         return box_xyxy(mask)
 
 
-def _kins_truth(path: Path, kins: Path, seen: Seen, *, problems: list[Problem]) -> Truth:
+def _kins_truth(path: Path, kins: Path, seen: ModalByPicture, *, problems: list[Problem]) -> Truth:
     data = load_dict(kins / INSTANCES, "images and annotations")
     by_image = _by_image(data, kins / INSTANCES)
     clips: dict[str, list[TruthFrame]] = {}
@@ -270,7 +270,7 @@ def _iou(visible: Mask, mask: RleMask) -> float:
     return savos_iou(visible, other)
 
 
-def _same_pictures(path: Path, kins: Path, seen: Seen) -> Iterator[tuple[Picture, str, str]]:
+def _same_pictures(path: Path, kins: Path, seen: ModalByPicture) -> Iterator[tuple[Picture, str, str]]:
     """Yield (picture, its name in KINS, its file below ``path``) for each picture of KITTI that KINS has, too.
 
     The files are the same byte for byte. Raises FormatError when there is none.

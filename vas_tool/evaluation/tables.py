@@ -23,7 +23,7 @@ from vas_tool.evaluation.averages import (
     strict_bucket,
 )
 from vas_tool.evaluation.dataset import Problem, counted
-from vas_tool.evaluation.measuring import Frames, Measured, Row
+from vas_tool.evaluation.measuring import Frames, Measurements, Row
 
 Finish = Mapping[str, Callable[[Numbers], Numbers]]
 
@@ -110,7 +110,7 @@ class Evaluation:
     """Name of a row -> milliseconds per frame, where the answers were made during the evaluation."""
     printed: Table = field(default_factory=dict)
     """Rows that the papers print for this benchmark, with 0 frames each: nobody measured them here."""
-    measured: Measured | None = None
+    measured: Measurements | None = None
     """The numbers of every frame, of which the tables are the means."""
 
     @property
@@ -120,7 +120,7 @@ class Evaluation:
 
 
 def summarised(
-    measured: Measured, rules: Rules, *, hypotheses: Sequence[str], benchmark: str, about: About
+    measured: Measurements, rules: Rules, *, hypotheses: Sequence[str], benchmark: str, about: About
 ) -> Evaluation:
     """Return all tables. ``hypotheses`` names the rows that are hypotheses of one method; of several, Top-K is
     taken.

@@ -20,7 +20,7 @@ from vas_tool.errors import FormatError
 from vas_tool.evaluation.averages import About, Numbers
 from vas_tool.evaluation.boxes_overlap import THRESHOLDS, Boxes, box_iou, reference_hits, strict_hits
 from vas_tool.evaluation.dataset import BoxXYWH, Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame, box_of
-from vas_tool.evaluation.measuring import Frames, Measured, Row
+from vas_tool.evaluation.measuring import Frames, Measurements, Row
 from vas_tool.evaluation.records import load_dict, load_list, load_results, require_keys, require_lists, whole
 from vas_tool.masks import box_xywh
 
@@ -113,30 +113,30 @@ def read_predictions(path: Path) -> Predictions:
 
 def measure_boxes(
     truth: Truth, answers: Mapping[str, Predictions], *, modal_row: bool = True, progress: Progress = silent
-) -> Measured:
+) -> Measurements:
     """Measure every result file and the modal boxes on every frame. Raises FormatError when no frame can be
     measured.
     """
-    kept, problems = _kept(truth, progress)
-    if not kept.keys:
+    columns, problems = _columns(truth, progress)
+    if not columns.keys:
         raise FormatError(f"the truth has no frame that can be measured{f'; {problems[0]}' if problems else ''}")
     frames = Frames(
-        keys=tuple(kept.keys),
-        images=tuple(kept.images),
-        clips=np.array(kept.clips, np.int64),
+        keys=tuple(columns.keys),
+        images=tuple(columns.images),
+        clips=np.array(columns.clips, np.int64),
         clip_names=tuple(clip.name for clip in truth.clips),
-        categories=tuple(kept.categories),
-        visibility=box_iou(_array(kept.amodal), _array(kept.modal)),
-        absent=np.asarray(~(_array(kept.amodal)[:, 2:].any(axis=1) | _array(kept.modal)[:, 2:].any(axis=1))),
+        categories=tuple(columns.categories),
+        visibility=box_iou(_array(columns.amodal), _array(columns.modal)),
+        absent=np.asarray(~(_array(columns.amodal)[:, 2:].any(axis=1) | _array(columns.modal)[:, 2:].any(axis=1))),
     )
-    rows = {name: _row(_array(kept.amodal), _found(kept.keys, p.boxes)) for name, p in answers.items()}
+    rows = {name: _row(_array(columns.amodal), _found(columns.keys, p.boxes)) for name, p in answers.items()}
     if modal_row:
-        rows[MODAL_ROW] = _row(_array(kept.amodal), _array(kept.modal))
-    return Measured(frames, rows, tuple(problems))
+        rows[MODAL_ROW] = _row(_array(columns.amodal), _array(columns.modal))
+    return Measurements(frames, rows, tuple(problems))
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Columns:
     keys: list[str]
     images: list[str]
     clips: list[int]
@@ -145,8 +145,8 @@ class _Kept:
     modal: list[BoxXYWH]
 
 
-def _kept(truth: Truth, progress: Progress) -> tuple[_Kept, list[Problem]]:
-    kept, problems = _Kept([], [], [], [], [], []), list[Problem]()
+def _columns(truth: Truth, progress: Progress) -> tuple[_Columns, list[Problem]]:
+    columns, problems = _Columns([], [], [], [], [], []), list[Problem]()
     for number, clip in enumerate(truth.clips):
         progress(number, len(truth.clips), "measuring boxes")
         for frame in clip.frames:
@@ -155,13 +155,13 @@ def _kept(truth: Truth, progress: Progress) -> tuple[_Kept, list[Problem]]:
             except FormatError as error:
                 problems.append(Problem(frame.key, f"truth: {error}", "bad mask"))
                 continue
-            kept.keys.append(frame.key)
-            kept.images.append(frame.image)
-            kept.clips.append(number)
-            kept.categories.append(clip.category)
-            kept.amodal.append(frame.amodal_xywh or (0.0, 0.0, 0.0, 0.0))
-            kept.modal.append(modal)
-    return kept, problems
+            columns.keys.append(frame.key)
+            columns.images.append(frame.image)
+            columns.clips.append(number)
+            columns.categories.append(clip.category)
+            columns.amodal.append(frame.amodal_xywh or (0.0, 0.0, 0.0, 0.0))
+            columns.modal.append(modal)
+    return columns, problems
 
 
 def modal_box(frame: TruthFrame) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vas_tool.evaluation.averages import FORMS
-from vas_tool.evaluation.measuring import Measured
+from vas_tool.evaluation.measuring import Measurements
 from vas_tool.evaluation.tables import Cell, Evaluation, Table
 from vas_tool.wording import counted
 
@@ -97,7 +97,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _frames_json(measured: Measured) -> dict[str, Any]:
+def _frames_json(measured: Measurements) -> dict[str, Any]:
     """The strict numbers of every frame, which ``compare`` puts beside those of another run."""
     frames = measured.frames
     return {

@@ -14,7 +14,7 @@ from PIL import ImageOps
 
 from vas_tool import drawing
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.benchmarks import Compared
+from vas_tool.evaluation.benchmarks import EvaluationRun
 from vas_tool.evaluation.dataset import BoxXYWH, Predictions, TruthFrame
 from vas_tool.evaluation.measuring import linear
 from vas_tool.evaluation.tables import WorstFrame
@@ -38,7 +38,7 @@ NO_PICTURE = (52, 54, 58)
 PICTURE_SIDE = 320
 """Pixels of the longer side of a picture in the report."""
 
-ROOM = 0.35
+MARGIN = 0.35
 """Margin shown around the object, as a share of its longer side."""
 
 PADDING = 0.5
@@ -56,7 +56,7 @@ class WorstPicture:
     """Whether it shows boxes instead of masks."""
 
 
-def worst_pictures(compared: Compared, frames: Path | None = None) -> Iterator[WorstPicture]:
+def worst_pictures(compared: EvaluationRun, frames: Path | None = None) -> Iterator[WorstPicture]:
     """Yield pictures of the worst frames of the first result file. ``frames`` is the folder of the images.
 
     A frame without a picture is drawn on a plain ground. A frame with a damaged mask is left out.
@@ -75,7 +75,7 @@ def worst_pictures(compared: Compared, frames: Path | None = None) -> Iterator[W
         yield WorstPicture(worst, png.tobytes(), of_boxes=compared.of_boxes)
 
 
-def _drawn(frame: TruthFrame, answers: Predictions, *, compared: Compared, frames: Path | None) -> Frame:
+def _drawn(frame: TruthFrame, answers: Predictions, *, compared: EvaluationRun, frames: Path | None) -> Frame:
     modal = frame.modal.read()
     ground = _ground(frame, (modal.shape[1], modal.shape[0]), compared=compared, frames=frames)
     if compared.of_boxes:
@@ -88,7 +88,7 @@ def _drawn(frame: TruthFrame, answers: Predictions, *, compared: Compared, frame
     return _masks(ground, modal, amodal=amodal, predicted=predicted)
 
 
-def _ground(frame: TruthFrame, size_wh: tuple[int, int], *, compared: Compared, frames: Path | None) -> Frame:
+def _ground(frame: TruthFrame, size_wh: tuple[int, int], *, compared: EvaluationRun, frames: Path | None) -> Frame:
     """Return (H, W, 3) uint8 RGB: the picture of the frame, or a plain ground."""
     coded = compared.pictures.get(frame.image)
     path = (frames or Path()) / frame.image
@@ -135,9 +135,9 @@ def _around(mask: Mask, more: Sequence[tuple[float, float, float, float]] = ()) 
     if not len(boxes):
         return 0, 0, width, height
     (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-    room = ROOM * max(x1 - x0, y1 - y0) + 1
-    left, top = (int(np.clip(n - room, 0, most - 1)) for n, most in ((x0, width), (y0, height)))
-    right, bottom = (int(np.clip(n + room, low + 1, most)) for n, low, most in ((x1, left, width), (y1, top, height)))
+    margin = MARGIN * max(x1 - x0, y1 - y0) + 1
+    left, top = (int(np.clip(n - margin, 0, most - 1)) for n, most in ((x0, width), (y0, height)))
+    right, bottom = (int(np.clip(n + margin, low + 1, most)) for n, low, most in ((x1, left, width), (y1, top, height)))
     return left, top, right, bottom
 
 

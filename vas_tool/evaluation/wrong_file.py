@@ -29,26 +29,26 @@ RESULTS = (
 
 
 @contextmanager
-def truth_told_apart(path: Path) -> Iterator[None]:
+def wrong_truth_named(path: Path) -> Iterator[None]:
     """Within it, a FormatError about TAO-Amodal's own annotations names the file that is needed instead."""
-    with _told_apart(path, is_tao_amodal, TRUTH):
+    with _wrong_file_named(path, is_tao_amodal, TRUTH):
         yield
 
 
 @contextmanager
-def results_told_apart(path: Path) -> Iterator[None]:
+def wrong_results_named(path: Path) -> Iterator[None]:
     """Within it, a FormatError about TAO-Amodal's own lists of predictions names the file that is needed instead."""
-    with _told_apart(path, is_predictions, RESULTS):
+    with _wrong_file_named(path, is_predictions, RESULTS):
         yield
 
 
 @contextmanager
-def _told_apart(path: Path, fits: Callable[[Any], bool], words: str) -> Iterator[None]:
+def _wrong_file_named(path: Path, fits: Callable[[Any], bool], message: str) -> Iterator[None]:
     try:
         yield
     except FormatError as error:
         if path.is_file() and fits(_parsed(path)):  # the file is read a second time, but only after an error
-            raise FormatError(words.format(path=path)) from error
+            raise FormatError(message.format(path=path)) from error
         raise
 
 

@@ -185,8 +185,8 @@ def wrong_fields(item: Mapping[str, Any], fields: Mapping[str, Kind]) -> Iterato
 
 def meaning(fits: Kind) -> str:
     """Return what a kind takes, from its docstring: "Whether a value is a finite number." gives "a finite number"."""
-    said = " ".join((fits.__doc__ or "text").split()).rstrip(".")
-    return said.removeprefix("Whether a value is ").lower()
+    description = " ".join((fits.__doc__ or "text").split()).rstrip(".")
+    return description.removeprefix("Whether a value is ").lower()
 
 
 def _shown(value: Any) -> str:

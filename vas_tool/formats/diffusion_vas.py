@@ -35,7 +35,7 @@ from vas_tool.formats.coco_fields import (
 )
 from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import load_json, write_list
-from vas_tool.formats.tally import Counted, ExportSummary, Tally
+from vas_tool.formats.tally import CountedObject, ExportSummary, Tally
 from vas_tool.formats.videos import Sighting, category_ids, numbered, sightings
 from vas_tool.masks import CocoRle, box_xywh, from_rle
 from vas_tool.project import Project
@@ -79,7 +79,7 @@ def write_samples(
 class _Window:
     """Consecutive frames of one object, fewer than 25 so far."""
 
-    rows: list[tuple[Counted, dict[str, Any]]]
+    rows: list[tuple[CountedObject, dict[str, Any]]]
 
     def follows(self, sighting: Sighting) -> bool:
         return bool(self.rows) and self.rows[-1][0].frame_index == sighting.masks.frame_index - 1

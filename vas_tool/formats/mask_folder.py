@@ -11,8 +11,8 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.mask_names import FrameNames, Paired, pair
 from vas_tool.formats.mask_pixels import name_of, read_pixels, size_of
-from vas_tool.formats.mask_survey import Found
-from vas_tool.formats.mask_values import OPTION, Decision, MaskValues, Undecided, decide, notes_of, said
+from vas_tool.formats.mask_survey import FolderValues
+from vas_tool.formats.mask_values import OPTION, Decision, MaskValues, Undecided, decide, decide_as, notes_of
 from vas_tool.project import Project
 from vas_tool.types import Mask, SizeWH
 from vas_tool.video.images import image_paths
@@ -81,7 +81,7 @@ def read_masks(
     picture with only void gives no mask. Raises FormatError that names the file or the values when a picture is
     unreadable or has another size than ``size_wh``, or when it is undecided which values are an object.
     """
-    found = Found()
+    found = FolderValues()
     for done, path in enumerate(masks.values()):
         progress(done, len(masks), "reading masks")
         found.add(read_pixels(path, size_wh))
@@ -107,10 +107,10 @@ def only_object(masks: MaskFolder, folder: Path) -> GivenMasks:
     return masks.objects[0]
 
 
-def _decided(paths: Iterable[Path], found: Found, values: MaskValues) -> Decision:
+def _decided(paths: Iterable[Path], found: FolderValues, values: MaskValues) -> Decision:
     files = list(paths)
     try:
-        decision = decide(found) if values == "auto" else said(values, found)
+        decision = decide(found) if values == "auto" else decide_as(values, found)
         lost = [path for path, picture in zip(files, found.pictures, strict=True) if decision.loses(picture)]
         if lost and (values == "auto" or len(lost) == len(files)):
             raise Undecided(f"{lost[0].name} reaches only {_brightest(found, files.index(lost[0]))} of 255")
@@ -123,7 +123,7 @@ def _decided(paths: Iterable[Path], found: Found, values: MaskValues) -> Decisio
     return decision
 
 
-def _brightest(found: Found, place: int) -> int:
+def _brightest(found: FolderValues, place: int) -> int:
     picture = found.pictures[place]
     return picture.brightest // found.scale if picture.brightest else picture.most_opaque
 

@@ -48,7 +48,7 @@ class PictureValues:
 
 
 @dataclass
-class Found:
+class FolderValues:
     """The values in a folder's pictures so far."""
 
     shown: Counter[int] = field(default_factory=Counter)

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from vas_tool.formats.mask_pixels import COLOUR, Pixels, brightness, name_of
-from vas_tool.formats.mask_survey import FINE, NAMED, NEAR_ENDS, OBJECT_ABOVE, WHITE, Found, PictureValues
+from vas_tool.formats.mask_survey import FINE, NAMED, NEAR_ENDS, OBJECT_ABOVE, WHITE, FolderValues, PictureValues
 from vas_tool.types import Mask
 from vas_tool.wording import counted
 
@@ -41,7 +41,7 @@ MOST_SOFT = 0.25
 MOST_OBJECTS = 64
 """More values than this are taken for ids only if the user says so."""
 
-MOST_SAID = 255
+MOST_LISTED = 255
 """More values than this are never taken for ids."""
 
 
@@ -91,7 +91,7 @@ class Decision:
         return self.values == "grey" and near < picture.brightest <= OBJECT_ABOVE * self.scale
 
 
-def said(values: MaskValues, found: Found) -> Decision:
+def decide_as(values: MaskValues, found: FolderValues) -> Decision:
     """Return the user's decision. Palette indices count where pictures have them. Raises Undecided when no value is
     an object.
     """
@@ -104,12 +104,12 @@ def said(values: MaskValues, found: Found) -> Decision:
     objects = tuple(n for n in sorted(found.indexed if by_index else found.shown) if n and n not in void)
     if not objects and not found.is_empty:
         raise Undecided("nothing but void is in them")
-    if len(objects) > MOST_SAID:
+    if len(objects) > MOST_LISTED:
         raise Undecided(f"they have {len(objects)} values")
     return Decision(values, by_index, objects, void, guessed=False)
 
 
-def decide(found: Found) -> Decision:
+def decide(found: FolderValues) -> Decision:
     """Return the decision that follows from the pictures. Raises Undecided."""
     if len(found.alphas) < 2:
         return _of_values(found)
@@ -126,13 +126,13 @@ def decide(found: Found) -> Decision:
     return decision
 
 
-def _of_values(found: Found) -> Decision:
+def _of_values(found: FolderValues) -> Decision:
     if any(value >= COLOUR for value in found.shown):
         return _of_indices(found) if _is_indexed(found) else _of_colours(found)
     return _of_grey(found)
 
 
-def _is_indexed(found: Found) -> bool:
+def _is_indexed(found: FolderValues) -> bool:
     """Return whether palette indices mean the same in every picture, and 0 is the ground."""
     if found.num_plain or 0 not in found.indexed:
         return False
@@ -141,14 +141,14 @@ def _is_indexed(found: Found) -> bool:
     return one_each and (0 in black or not black)
 
 
-def _of_indices(found: Found) -> Decision:
+def _of_indices(found: FolderValues) -> Decision:
     objects = tuple(sorted(index for index in found.indexed if index not in (0, VOID)))
     if not objects:
         raise Undecided("the index 255 alone is in them, which is void in DAVIS and VOC")
     return _several(found, objects, (VOID,) if VOID in found.indexed else (), by_index=True)
 
 
-def _of_colours(found: Found) -> Decision:
+def _of_colours(found: FolderValues) -> Decision:
     if found.lossy:
         raise Undecided("they are coloured pictures whose values were changed when they were stored (JPEG)")
     if found.indexed and found.num_plain:
@@ -163,7 +163,7 @@ def _of_colours(found: Found) -> Decision:
     return _several(found, objects, (VOID_COLOUR,) if VOID_COLOUR in found.shown else (), by_index=False)
 
 
-def _several(found: Found, objects: tuple[int, ...], void: tuple[int, ...], *, by_index: bool) -> Decision:
+def _several(found: FolderValues, objects: tuple[int, ...], void: tuple[int, ...], *, by_index: bool) -> Decision:
     if len(objects) > MOST_OBJECTS:
         raise Undecided(f"they have {len(objects)} values")
     if len(objects) > 1 and found.is_soft:
@@ -171,7 +171,7 @@ def _several(found: Found, objects: tuple[int, ...], void: tuple[int, ...], *, b
     return Decision("palette" if void else "ids", by_index, objects, void)
 
 
-def _of_grey(found: Found) -> Decision:
+def _of_grey(found: FolderValues) -> Decision:
     values, scale = sorted(found.shown), found.scale
     positive = [value for value in values if value]
     if not positive:
@@ -194,7 +194,7 @@ def _has_middle(positive: list[int], scale: int) -> bool:
     return any(LARGEST_LABEL * scale < value < BRIGHT * scale for value in positive)
 
 
-def _of_ids(found: Found, positive: tuple[int, ...]) -> Decision:
+def _of_ids(found: FolderValues, positive: tuple[int, ...]) -> Decision:
     white = WHITE * found.scale
     if positive[-1] != white:
         return _several_grey(positive, ())
@@ -211,7 +211,7 @@ def _several_grey(objects: tuple[int, ...], void: tuple[int, ...]) -> Decision:
     return Decision("palette" if void else "ids", objects=objects, void=void)
 
 
-def notes_of(decision: Decision, found: Found) -> tuple[str, ...]:
+def notes_of(decision: Decision, found: FolderValues) -> tuple[str, ...]:
     """Return sentences for the user about a decision that the user did not make."""
     if not decision.guessed or found.is_empty:
         return ()

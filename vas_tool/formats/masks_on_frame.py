@@ -236,8 +236,8 @@ class MasksOnFrame:
 
 def _stamp_json(stamp: Stamp) -> dict[str, Any]:
     """Return how a picture was made. Optional fields are present only if they differ from their defaults."""
-    said = {f.name: getattr(stamp, f.name) for f in fields(stamp) if getattr(stamp, f.name) != f.default}
-    beside = {key: _plain(value) for key, value in said.items() if key not in (*ALWAYS, *OF_THE_CACHE)}
+    not_default = {f.name: getattr(stamp, f.name) for f in fields(stamp) if getattr(stamp, f.name) != f.default}
+    beside = {key: _plain(value) for key, value in not_default.items() if key not in (*ALWAYS, *OF_THE_CACHE)}
     always = {key: getattr(stamp, key) for key in ALWAYS}
     return {**always, "certainty": round(stamp.certainty, DIGITS), **beside}
 

@@ -57,15 +57,15 @@ def named(object_id: int, label: str) -> str:
 def worded(note: Note) -> str:
     """``car, object 1 (cup): 4 frames not accepted (0-2, 7)``."""
     head = f"{note.project}, {named(note.object_id, note.label)}: " if note.object_id else ""
-    return head + said_of_object(note)
+    return head + without_object(note)
 
 
-def said_of_object(note: Note) -> str:
+def without_object(note: Note) -> str:
     """The same without the name of the object: ``4 frames not accepted (0-2, 7)``."""
     return WORDS[note.kind](note)
 
 
-def _written(note: Note) -> str:
+def _texts(note: Note) -> str:
     annotations, images, accepted = map(int, note.numbers)
     return f"{counted(annotations, 'annotation')} on {counted(images, 'image')}, {accepted} accepted."
 
@@ -94,7 +94,7 @@ def _frames(what: str) -> Callable[[Note], str]:
 
 
 WORDS: dict[NoteKind, Callable[[Note], str]] = {
-    "written": _written,
+    "written": _texts,
     "modal_only": _modal_only,
     "folder": _folder,
     "files": lambda note: f"{counted(int(note.numbers[0]), 'file')}.",

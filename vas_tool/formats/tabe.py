@@ -221,14 +221,14 @@ def _read_occlusion(path: Path, num_frames: int) -> tuple[Occlusion, ...]:
 def _occlusion_in(item: Any) -> Occlusion | None:
     if not isinstance(item, dict) or "level" not in item:
         return None
-    level, amount = level_said(item["level"]), item.get("amount")
+    level, amount = read_level(item["level"]), item.get("amount")
     if isinstance(amount, float) and math.isnan(amount):
         amount = None
     sound = amount is None or is_rate(amount)
     return Occlusion(level, amount) if level and sound else None
 
 
-def level_said(value: Any) -> Level | None:
+def read_level(value: Any) -> Level | None:
     """Return the level as TABE reads it; None when the value is no level.
 
     A level is a number from 0 to 3, its digit as text, a text that begins with ``severe``, ``slight`` or ``no`` in any

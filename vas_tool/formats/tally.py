@@ -34,7 +34,7 @@ class ExportSummary:
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedObject:
     """One object on one frame, as the tally counts it."""
 
     key: Key
@@ -43,7 +43,7 @@ class Counted:
     modal_only: bool
 
     @classmethod
-    def of(cls, video_name: str, masks: MasksOnFrame) -> Counted:
+    def of(cls, video_name: str, masks: MasksOnFrame) -> CountedObject:
         """Return the counts of an object's masks on a frame."""
         key = (video_name, masks.obj.id, masks.obj.label)
         return cls(key, masks.frame_index, masks.accepted, modal_only=masks.amodal_stamp is None)
@@ -69,7 +69,7 @@ class Tally:
 
     def takes(self, video_name: str, masks: MasksOnFrame, *, only_accepted: bool) -> bool:
         """Count an object on a frame, and return whether it goes into the export."""
-        here = Counted.of(video_name, masks)
+        here = CountedObject.of(video_name, masks)
         if masks.review == "needs_work":
             self.needing_work.setdefault(here.key, []).append(here.frame_index)
         if not masks.amodal.any():  # the amodal mask covers the modal mask, so that is empty, too
@@ -84,12 +84,12 @@ class Tally:
         self._count(here, 1)
         return True
 
-    def unfit_for(self, why: NoteKind, here: Counted) -> None:
+    def unfit_for(self, why: NoteKind, here: CountedObject) -> None:
         """Undo a count of ``takes``, because the format cannot hold the object."""
         self.unfit.setdefault(why, {}).setdefault(here.key, []).append(here.frame_index)
         self._count(here, -1)
 
-    def _count(self, here: Counted, step: int) -> None:
+    def _count(self, here: CountedObject, step: int) -> None:
         self.num_annotations += step
         self.num_accepted += step * here.accepted
         self.num_modal_only += step * here.modal_only

@@ -85,7 +85,7 @@ class _Reading(RecordLists):
         boxes = self._boxes(annotations, images=images, tracks=tracks)
         in_order = _by_video(images.values())
         place = {image.id: place for own in in_order.values() for place, image in enumerate(own)}
-        told = self._told()
+        named_images = self._named_images()
         return TaoAmodalFile(
             videos=tuple(_video(video, in_order) for video in videos.values()),
             tracks=tuple(
@@ -94,7 +94,8 @@ class _Reading(RecordLists):
                     categories[track["category_id"]],
                     boxes=_sorted_by(boxes[track_id], place),
                     unclear=sorted(
-                        (i for i in told[track_id] if i in place and i not in boxes[track_id]), key=place.__getitem__
+                        (i for i in named_images[track_id] if i in place and i not in boxes[track_id]),
+                        key=place.__getitem__,
                     ),
                 )
                 for track_id, track in tracks.items()
@@ -103,16 +104,16 @@ class _Reading(RecordLists):
             problems=tuple(self.problems),
         )
 
-    def _told(self) -> dict[Id, dict[Id, None]]:
+    def _named_images(self) -> dict[Id, dict[Id, None]]:
         """Track id -> the images that its records name, wrong records included, in the records' order."""
-        told: dict[Id, dict[Id, None]] = {}
+        named_images: dict[Id, dict[Id, None]] = {}
         for record in self.data["annotations"]:
             here: dict[str, Any] = record if isinstance(record, dict) else {}
             track: Any = here.get("track_id")
             image: Any = here.get("image_id")
             if is_id(track) and is_id(image):
-                told.setdefault(track, {})[image] = None
-        return told
+                named_images.setdefault(track, {})[image] = None
+        return named_images
 
     def _categories(self) -> Records:
         """Return the categories by id. The id of a category that was merged into another gives the other."""

@@ -113,16 +113,16 @@ NO_EXPORT = (
 )
 
 
-Found = tuple[int, int, list[str]]
+CheckResult = tuple[int, int, list[str]]
 """Number of images, number of masks, problems."""
 
 
-def _checked(path: Path, kind: FormatKind, found: Found) -> VerifyReport:
+def _checked(path: Path, kind: FormatKind, found: CheckResult) -> VerifyReport:
     images, masks, problems = found
     return VerifyReport(path, kind, num_images=images, num_annotations=masks, problems=tuple(problems))
 
 
-def _check_sequences(folder: Path) -> Found:
+def _check_sequences(folder: Path) -> CheckResult:
     try:
         source = read_sequences(folder)
     except InputError as error:
@@ -130,7 +130,7 @@ def _check_sequences(folder: Path) -> Found:
     return source.num_frames, len(source.masks), odd_files(source)
 
 
-def _check_tabe(folder: Path) -> Found:
+def _check_tabe(folder: Path) -> CheckResult:
     try:
         source = read_tabe(folder)
     except InputError as error:
@@ -138,13 +138,13 @@ def _check_tabe(folder: Path) -> Found:
     return source.num_frames, len(source.visible) + len(source.amodal), list(check_tabe(source))
 
 
-def _check_layers(folder: Path) -> Found:
+def _check_layers(folder: Path) -> CheckResult:
     source = read_layers(folder)
     frames = {frame for pictures in source.pictures.values() for frame in pictures}
     return len(frames), sum(map(len, source.pictures.values())), list(check_layers(source))
 
 
-_FOLDERS: tuple[tuple[FormatKind, Callable[[Path], bool], Callable[[Path], Found]], ...] = (
+_FOLDERS: tuple[tuple[FormatKind, Callable[[Path], bool], Callable[[Path], CheckResult]], ...] = (
     ("sequences", is_sequences_folder, _check_sequences),
     ("tabe", is_tabe_folder, _check_tabe),
     ("layers", is_layers_folder, _check_layers),

@@ -90,8 +90,8 @@ def _kind_of(data: Any) -> FormatKind:
     if is_samples(data):
         return "diffusion-vas"
     info = data.get("info") if isinstance(data, dict) else None
-    said = info.get("format") if isinstance(info, dict) else None
-    return said if said in _OF_LISTS else _kind_of_records(data)
+    stated = info.get("format") if isinstance(info, dict) else None
+    return stated if stated in _OF_LISTS else _kind_of_records(data)
 
 
 def _kind_of_records(data: Any) -> FormatKind:

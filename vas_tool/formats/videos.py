@@ -16,7 +16,7 @@ from vas_tool.errors import FormatError
 from vas_tool.formats.masks_on_frame import MasksOnFrame
 from vas_tool.formats.notes import Note
 from vas_tool.formats.origin import Origin, read_origin
-from vas_tool.formats.tally import Counted, Tally
+from vas_tool.formats.tally import CountedObject, Tally
 from vas_tool.project import Project
 from vas_tool.project.frame_facts import needs_look
 from vas_tool.project.truth import AnnotatedObject, Truth
@@ -115,9 +115,9 @@ class Sighting:
         return self.video.first_image_id + self.masks.frame_index
 
     @property
-    def counted(self) -> Counted:
+    def counted(self) -> CountedObject:
         """The object on the frame, as the tally counts it."""
-        return Counted.of(self.video.name, self.masks)
+        return CountedObject.of(self.video.name, self.masks)
 
 
 def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
@@ -133,10 +133,10 @@ def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
         raise FormatError("a project is listed twice; name each one once")
     root = Path(os.path.commonpath([folder.parent for folder in by_folder]))
     named = sorted((folder.relative_to(root).as_posix(), project) for folder, project in by_folder.items())
-    said = [_truth_and_looks(project) for _, project in named]
+    truths = [_truth_and_looks(project) for _, project in named]
     images = accumulate((len(project.clip) for _, project in named), initial=1)
-    tracks = accumulate((len(truth.objects) for truth, _ in said), initial=1)
-    rows = zip(named, said, images, tracks, strict=False)
+    tracks = accumulate((len(truth.objects) for truth, _ in truths), initial=1)
+    rows = zip(named, truths, images, tracks, strict=False)
     return root, [
         ExportVideo(
             id=i,

@@ -26,7 +26,7 @@ MOST_BYTES = 64 << 30
 DEEPEST = 32
 """Most levels of nested folders. An export has four."""
 
-ROOM_LEFT = 1 << 30
+FREE_BYTES = 1 << 30
 """Bytes that stay free on the disk."""
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError)
@@ -53,7 +53,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(path) as archive:
                 entries = archive.infolist()
-                _require_harmless(path, entries, room=shutil.disk_usage(place).free - ROOM_LEFT)
+                _require_harmless(path, entries, free_bytes=shutil.disk_usage(place).free - FREE_BYTES)
                 for entry in entries:
                     _write(archive, entry, Path(place))
         except UNREADABLE as error:
@@ -63,7 +63,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         yield Path(place)
 
 
-def _require_harmless(path: Path, entries: Sequence[zipfile.ZipInfo], *, room: int) -> None:
+def _require_harmless(path: Path, entries: Sequence[zipfile.ZipInfo], *, free_bytes: int) -> None:
     names = [entry.filename for entry in entries]
     odd = next((entry.filename for entry in entries if not _is_plain(entry)), None)
     if odd is not None:
@@ -72,7 +72,7 @@ def _require_harmless(path: Path, entries: Sequence[zipfile.ZipInfo], *, room: i
         raise FormatError(f"{path} has two entries of one name; export it again")
     if len(entries) > MOST_FILES:
         raise FormatError(f"{path} has {len(entries)} files, more than {MOST_FILES}; unpack it and name the folder")
-    size, most = sum(entry.file_size for entry in entries), min(MOST_BYTES, room)
+    size, most = sum(entry.file_size for entry in entries), min(MOST_BYTES, free_bytes)
     if size > most:
         raise FormatError(
             f"{path} would take {size / 1e9:.1f} GB, there is room for {max(most, 0) / 1e9:.1f} GB in "

@@ -279,8 +279,8 @@ def _files_in_order(folder: Path, there: Sequence[tuple[TaoImage, Path]]) -> tup
     between are unknown.
     """
     files = image_paths(folder)
-    told = [image.frame_index for image, _ in there if image.frame_index is not None]
-    if len(told) < len(there) or len(set(told)) < len(told):
+    numbers = [image.frame_index for image, _ in there if image.frame_index is not None]
+    if len(numbers) < len(there) or len(set(numbers)) < len(numbers):
         return files, ()
     annotated = [path.name for _, path in there]
     known = set(annotated)

@@ -16,7 +16,7 @@ from vas_tool.boxes.keyframes import boxes_by_frame, drawn, union
 from vas_tool.hypotheses import Recipe
 from vas_tool.planning.fingerprint import Fingerprint, digest_of, digest_of_texts
 from vas_tool.planning.setup import SetupOf
-from vas_tool.project.object_stamps import ObjectStamps, asked_on, said_on
+from vas_tool.project.object_stamps import ObjectStamps, prompted_frames, prompts_digest
 from vas_tool.project.truth import AnnotatedObject, Truth, stroke_json
 from vas_tool.types import BoxKeyframe
 
@@ -38,26 +38,26 @@ class ModalInputs:
 
     def __init__(self, obj: AnnotatedObject) -> None:
         self._obj = obj
-        self.asked = asked_on(obj)
-        self._prompts = (sorted(self.asked | set(obj.given)), sorted(obj.prompted()))
+        self.prompted_frames = prompted_frames(obj)
+        self._prompts = (sorted(self.prompted_frames | set(obj.given)), sorted(obj.prompted()))
         self._accepted = sorted(obj.accepted)
         self._gaps: dict[tuple[int, ...], Fingerprint] = {}
-        self._said = cache(self._said_of)
+        self._prompts_at = cache(self._prompts_of)
         self._drawn = cache(self._drawn_of)
 
     def on(self, frame_index: int) -> Fingerprint:
         """The fingerprint of an up-to-date mask on a frame."""
-        if frame_index in self.asked:
-            return Fingerprint(source=said_on(self._obj, frame_index))
-        said, prompted = self._prompts
+        if frame_index in self.prompted_frames:
+            return Fingerprint(source=prompts_digest(self._obj, frame_index))
+        with_prompts, prompted = self._prompts
         gap = (  # between the same prompts all frames have the same inputs
-            *(bisect_left(said, frame_index), bisect_right(said, frame_index)),
+            *(bisect_left(with_prompts, frame_index), bisect_right(with_prompts, frame_index)),
             *(bisect_left(prompted, frame_index), bisect_right(prompted, frame_index)),
         )
         if gap not in self._gaps:
-            before, after = _beside(said, frame_index)
+            before, after = _beside(with_prompts, frame_index)
             drawn_before, drawn_after = _beside(prompted, frame_index)
-            around = self._said(before), self._said(after)
+            around = self._prompts_at(before), self._prompts_at(after)
             self._gaps[gap] = Fingerprint(
                 around=around, elsewhere=(self._drawn(drawn_before), self._drawn(drawn_after))
             )
@@ -84,16 +84,16 @@ class ModalInputs:
                     parts[part][side] = before[part][side]
         return Fingerprint(around=tuple(parts[0]), elsewhere=tuple(parts[1]))
 
-    def _said_of(self, frame_index: int | None) -> str:
+    def _prompts_of(self, frame_index: int | None) -> str:
         """What was said on a frame, with its number; "" for none."""
-        return "" if frame_index is None else f"{frame_index}:{said_on(self._obj, frame_index)}"
+        return "" if frame_index is None else f"{frame_index}:{prompts_digest(self._obj, frame_index)}"
 
     def _drawn_of(self, frame_index: int | None) -> str:
         """The same, with the strokes there."""
         if frame_index is None:
             return ""
         strokes = [stroke_json(s) for s in self._obj.strokes_on(frame_index, "modal")]
-        return f"{frame_index}:{digest_of([said_on(self._obj, frame_index), strokes])}"
+        return f"{frame_index}:{digest_of([prompts_digest(self._obj, frame_index), strokes])}"
 
 
 def _beside(frames: list[int], frame_index: int) -> tuple[int | None, int | None]:

@@ -25,7 +25,7 @@ from vas_tool.planning.stage_run import Plan as Plan
 from vas_tool.planning.stage_run import Request as Request
 from vas_tool.planning.stage_run import StageRun as StageRun
 from vas_tool.planning.staleness import REASONS, Staleness
-from vas_tool.project.object_stamps import asked_on
+from vas_tool.project.object_stamps import prompted_frames
 from vas_tool.project.truth import Truth
 
 
@@ -71,7 +71,7 @@ def answer_to_click(truth: Truth, object_id: int, frame_index: int, *, quick: bo
         cost,
         object_id,
         frames=frozenset((frame_index,)),
-        asked=(frame_index,),
+        prompted=(frame_index,),
         quick=quick,
     )
 
@@ -101,12 +101,12 @@ def _segment(staleness: Staleness, request: Request) -> Iterator[StageRun]:
     settled = obj.prompted() | stamps.accepted
     if request.again:
         others = set(staleness.made_by_others("segment"))
-        asked = sorted(others & asked_on(obj))
-        needed, reason = sorted(others.difference(asked)), OTHERS
+        prompted = sorted(others & prompted_frames(obj))
+        needed, reason = sorted(others.difference(prompted)), OTHERS
     else:
-        unanswered = asked_on(obj) - stamps.accepted - (stamps.modal.keys() - staleness.segment.frames)
-        asked = sorted(unanswered) if request.ask else []
-        made.update(asked)
+        unanswered = prompted_frames(obj) - stamps.accepted - (stamps.modal.keys() - staleness.segment.frames)
+        prompted = sorted(unanswered) if request.ask else []
+        made.update(prompted)
         anchors = sorted(obj.prompted() & made)
         if not anchors:
             raise PromptError(f"{obj.label} has no mask to start from; click it on a frame where it is clear")
@@ -117,8 +117,8 @@ def _segment(staleness: Staleness, request: Request) -> Iterator[StageRun]:
         needed = [f for f in reach if f not in settled and (f not in made or f in stale)]
         reason = reason_of(staleness.segment, missing=not made.issuperset(needed))
     spans = tracking_spans(needed, made=made, settled=settled, direction=request.direction)
-    if spans or asked:
-        frames = frozenset(needed).union(asked)
+    if spans or prompted:
+        frames = frozenset(needed).union(prompted)
         yield StageRun(
             "segment",
             spec.name,
@@ -127,7 +127,7 @@ def _segment(staleness: Staleness, request: Request) -> Iterator[StageRun]:
             staleness.object_id,
             frames=frames,
             spans=tuple(spans),
-            asked=tuple(asked),
+            prompted=tuple(prompted),
             again=request.again,
             reason=reason,
         )

@@ -14,7 +14,7 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.errors import EngineError
 from vas_tool.planning.setup import ChosenEngines, chosen_engines
 from vas_tool.planning.snapshot import snapshot_of
-from vas_tool.planning.staleness import MADE, Staleness
+from vas_tool.planning.staleness import RESULT_STAGES, Staleness
 from vas_tool.project import Project
 from vas_tool.project.frame_facts import ClipFacts
 from vas_tool.project.nothing_in_front import NothingInFront
@@ -125,7 +125,7 @@ def _review(project: Project, object_id: int, until: float, *, engines: ChosenEn
     staleness = Staleness(snapshot_of(project, [object_id], engines=engines), object_id)
     amodal = project.amodal(object_id)
     hidden, estimates = amodal.hidden_areas(until)
-    outdated = {stage: staleness.of(stage) for stage in MADE}
+    outdated = {stage: staleness.of(stage) for stage in RESULT_STAGES}
     stale = frozenset[int]().union(*(found.stale for found in outdated.values()))
     gains: dict[Stage, int] = {stage: len(found.gains) for stage, found in outdated.items() if found.gains}
     open_areas, unmeasured = NothingInFront(project, object_id).areas(hidden, until=until - LATER_SECONDS)

@@ -48,7 +48,7 @@ class StageRun:
     """The results to be made."""
     spans: tuple[range, ...] = ()
     """What the engine is asked for, in this order; answers on other frames than ``frames`` do not count."""
-    asked: tuple[int, ...] = ()
+    prompted: tuple[int, ...] = ()
     """Segment: frames whose clicks and box are answered before tracking."""
     quick: bool = False
     """Segment: the answer that is there at once will do."""

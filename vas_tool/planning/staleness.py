@@ -16,10 +16,10 @@ from vas_tool.stamp_index import Stamps
 from vas_tool.stamps import DEFAULTS, Stamp
 from vas_tool.types import Stage
 
-Made = Literal["segment", "amodal", "content"]
+ResultStage = Literal["segment", "amodal", "content"]
 """The stages that make one result a frame and object."""
 
-MADE: tuple[Made, ...] = get_args(Made)
+RESULT_STAGES: tuple[ResultStage, ...] = get_args(ResultStage)
 
 REASONS = {
     "source": "what was said on the frame has changed",
@@ -96,7 +96,7 @@ class Staleness:
         columns = {name: [getattr(now, name) for now in wanted] for name in ("source", "around", "elsewhere")}
         differing = _differing(table, columns)
         if stamps.obj.accepted and differing:
-            made = _Made(table)
+            made = _Fingerprints(table)
             for place, f in enumerate(table.frames):
                 now = inputs.against(f, made)
                 columns["around"][place], columns["elsewhere"][place] = now.around, now.elsewhere
@@ -117,7 +117,7 @@ class Staleness:
         columns = self.content_inputs.columns(table.frames, table.column("engine"))
         return self._outdated(table, columns, self.content_inputs)
 
-    def of(self, stage: Made) -> Outdated:
+    def of(self, stage: ResultStage) -> Outdated:
         """The results of a stage that are out of date."""
         outdated: Outdated = getattr(self, stage)
         return outdated
@@ -129,7 +129,7 @@ class Staleness:
 
     def _outdated(self, table: Stamps, columns: Columns, inputs: AmodalInputs | ContentInputs) -> Outdated:
         if "around" in columns:
-            _as_written_then(table, columns, inputs)
+            _as_version_0_1(table, columns, inputs)
         return _sorted_out(_differing(table, columns), settled=self.stamps.accepted)
 
     # --- hypotheses and what was made without the crop ------------------------------------------------------------
@@ -196,7 +196,7 @@ class Staleness:
         }
 
 
-class _Made:
+class _Fingerprints:
     """The fingerprints of a table; ``NOTHING`` where it has no picture."""
 
     def __init__(self, table: Stamps) -> None:
@@ -218,7 +218,7 @@ def _differing(table: Stamps, columns: Columns) -> dict[str, set[int]]:
     return found
 
 
-def _as_written_then(table: Stamps, columns: Columns, inputs: AmodalInputs | ContentInputs) -> None:
+def _as_version_0_1(table: Stamps, columns: Columns, inputs: AmodalInputs | ContentInputs) -> None:
     """Put into ``columns`` what version 0.1 would have written, on the frames that it made through windows."""
     made = zip(table.column("setup"), table.column("around"), columns["around"], strict=True)
     places = [place for place, (setup, around, now) in enumerate(made) if now and not around and setup]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.masks import recentred
-from vas_tool.project.mask_measurements import Measured
+from vas_tool.project.mask_measurements import MeasurementCache
 from vas_tool.project.object_stamps import PAINTED, ObjectStamps
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import CONTENTS, MASKS, Bounds, LayerFolder, Stamp
@@ -46,8 +46,8 @@ class ObjectLayers:
         canvas_bounds: Bounds | None = None,
     ) -> None:
         self.folder, self._canvas_wh, self._canvas_bounds = folder, canvas_wh, canvas_bounds
-        self.measured: Measured[int] = Measured(folder / "areas.json", lambda value: type(value) is int)
-        self.measured_boxes: Measured[BoxXyxy | None] = Measured(folder / "boxes.json", _is_box)
+        self.measured: MeasurementCache[int] = MeasurementCache(folder / "areas.json", lambda value: type(value) is int)
+        self.measured_boxes: MeasurementCache[BoxXyxy | None] = MeasurementCache(folder / "boxes.json", _is_box)
         self._watch = watch
         self.modal: LayerFolder[Mask] = LayerFolder(folder / "modal", MASKS, bounds=bounds)
         self.given: LayerFolder[Mask] = LayerFolder(folder / "given", MASKS, bounds=bounds)

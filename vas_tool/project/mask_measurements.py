@@ -20,7 +20,7 @@ WORTH_IT = 64
 """Numbers from which on they are written: fewer are measured as fast."""
 
 
-class Measured(Generic[Measure]):
+class MeasurementCache(Generic[Measure]):
     """By what was measured and frame. ``is_right`` says whether a value from a file is of its kind."""
 
     def __init__(self, file: Path, is_right: Callable[[Any], bool]) -> None:

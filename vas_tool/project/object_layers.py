@@ -16,7 +16,7 @@ from vas_tool.masks import apply_strokes, area, box_xyxy, recentred
 from vas_tool.project.layer_folders import HYPOTHESES as HYPOTHESES
 from vas_tool.project.layer_folders import BoxXyxy as BoxXyxy
 from vas_tool.project.layer_folders import ObjectLayers as ObjectLayers
-from vas_tool.project.object_stamps import asked_on, painted_on, state_of
+from vas_tool.project.object_stamps import painted_on, prompted_frames, state_of
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.types import Canvas, Mask, Prompts
 
@@ -256,7 +256,7 @@ def prompts_of(modal: ModalMasks, also: Collection[int] = (), *, asking: int | N
     done = {f for f in painted_on(obj) | set(obj.accepted) if f in modal and f != asking}
     clicks = tuple(click for click in obj.clicks if click.frame_index not in done)
     boxes = tuple(box for box in obj.boxes if box.frame_index not in done)
-    return Prompts(clicks=clicks, boxes=boxes, masks=VouchedMasks(modal, set(also) - asked_on(obj)))
+    return Prompts(clicks=clicks, boxes=boxes, masks=VouchedMasks(modal, set(also) - prompted_frames(obj)))
 
 
 def require_frame(frame_index: int, num_frames: int) -> None:

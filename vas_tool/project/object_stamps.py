@@ -67,7 +67,7 @@ class ObjectStamps:
     @cached_property
     def painted_over(self) -> frozenset[int]:
         """The frames whose modal mask a person painted or imported and did not click on: no engine is asked there."""
-        return frozenset(self.obj.prompted() - asked_on(self.obj))
+        return frozenset(self.obj.prompted() - prompted_frames(self.obj))
 
     def hypotheses_on(self, frame_index: int) -> dict[int, Stamp]:
         """Seed -> stamp of the hypotheses of a frame, ascending."""
@@ -88,12 +88,12 @@ def painted_on(obj: AnnotatedObject, layer: MaskLayer = "modal") -> set[int]:
     return {s.frame_index for s in obj.strokes if s.layer == layer}
 
 
-def asked_on(obj: AnnotatedObject) -> set[int]:
+def prompted_frames(obj: AnnotatedObject) -> set[int]:
     """The frames with clicks or a box: an engine answers them from what was said there."""
     return {c.frame_index for c in obj.clicks} | {b.frame_index for b in obj.boxes}
 
 
-def said_on(obj: AnnotatedObject, frame_index: int) -> str:
+def prompts_digest(obj: AnnotatedObject, frame_index: int) -> str:
     """Digest of what an engine is asked on one frame: clicks, box, imported mask (not strokes: they lie on top)."""
     clicks = [click_json(c) for c in obj.clicks if c.frame_index == frame_index]
     boxes = [box_json(b) for b in obj.boxes if b.frame_index == frame_index]

@@ -81,8 +81,8 @@ class WindowCache:
         for path in self.folder.glob(".*.part"):  # of a process that was killed while it wrote
             path.unlink(missing_ok=True)
         files = [(path.stat(), path) for path in self.folder.glob("*.npz")]
-        room = self.most_bytes
+        free_bytes = self.most_bytes
         for stat, path in sorted(files, key=lambda one: one[0].st_mtime_ns, reverse=True):
-            room -= stat.st_size
-            if room < 0:
+            free_bytes -= stat.st_size
+            if free_bytes < 0:
                 path.unlink(missing_ok=True)

@@ -96,25 +96,25 @@ class Job:
         )
 
     def _run(self, work: Callable[[Progress], None]) -> None:
-        with collected_warnings() as heard:
+        with collected_warnings() as collected:
             try:
                 without_damaged(lambda: work(self.progress))
-                self._end(heard)
+                self._end(collected)
             except Cancelled:
-                self._end(heard, cancelled=True)
+                self._end(collected, cancelled=True)
             except VasToolError as error:
-                self._end(heard, error=str(error))
+                self._end(collected, error=str(error))
             except BaseException as error:  # SystemExit, too: a thread that only vanished would be waited for forever
-                self._end(heard, error=f"{self.status.what} failed ({_named(error)}); what was finished is kept")
+                self._end(collected, error=f"{self.status.what} failed ({_named(error)}); what was finished is kept")
                 logger.exception("the job %s failed", self.status.kind)
 
-    def _end(self, heard: RunWarnings, *, cancelled: bool = False, error: str | None = None) -> None:
+    def _end(self, collected: RunWarnings, *, cancelled: bool = False, error: str | None = None) -> None:
         self.status = replace(
             self.status,
             finished=True,
             cancelled=cancelled,
             error=error,
-            warnings=heard.words,
+            warnings=collected.words,
             elapsed_seconds=time.monotonic() - self._started,
             left_seconds=None,
         )
@@ -122,14 +122,14 @@ class Job:
 
 def without_damaged(work: Callable[[], Result]) -> Result:
     """``work()``; a picture that does not read counts as absent from then on, and the work is done again without it."""
-    told: set[str] = set()
+    logged: set[str] = set()
     while True:
         try:
             return work()
         except ProjectDamaged as error:
-            if str(error) in told:
+            if str(error) in logged:
                 raise
-            told.add(str(error))
+            logged.add(str(error))
             warn(str(error))
 
 

@@ -13,7 +13,7 @@ from vas_tool.engines.fair_lock import waiting_seconds
 from vas_tool.errors import EngineError, ProjectDamaged, PromptError
 from vas_tool.planning.setup import chosen_engine
 from vas_tool.project.object_layers import require_frame
-from vas_tool.project.object_stamps import asked_on
+from vas_tool.project.object_stamps import prompted_frames
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.project_store import answer_click
 from vas_tool.session.change_log import ChangeLog
@@ -34,7 +34,7 @@ class PromptEdits:
         self.changes, self.project = changes, changes.project
         self._refiner = LatestOnly("refine-clicks", pause_seconds=ANSWER_SECONDS)
         self._answering: set[int] = set()
-        self._answer_what_was_asked()
+        self._make_missing_masks()
 
     @property
     def refining(self) -> bool:
@@ -133,7 +133,7 @@ class PromptEdits:
 
     def _tracked_start(self, obj: AnnotatedObject, frame_index: int) -> tuple[Any, Stamp] | None:
         """A tracked mask that a first click on its frame is about to correct: it becomes the starting point."""
-        if frame_index in asked_on(obj) or frame_index in obj.given:
+        if frame_index in prompted_frames(obj) or frame_index in obj.given:
             return None
         if not any(o.id == obj.id for o in self.project.truth.objects):
             return None
@@ -179,7 +179,7 @@ class PromptEdits:
         with self.project.mutex:
             obj = obj.accepting(frame_index, False)
             layers = self.project.layers(obj.id)
-            remains = frame_index in asked_on(obj)
+            remains = frame_index in prompted_frames(obj)
             start = layers.given.stamp(frame_index) if frame_index in obj.given else None
             was_tracked = start is not None and start.engine != "given"
             if not remains and was_tracked:
@@ -194,7 +194,7 @@ class PromptEdits:
             self._answer(obj.id, frame_index, edit_id=edit_id)
         self.changes.frame(frame_index)
 
-    def _answer_what_was_asked(self) -> None:
+    def _make_missing_masks(self) -> None:
         """After a crash between a click and its mask, or for a damaged one: make the masks that are missing.
 
         An engine that fails here must not keep the project closed: a new click says what is wrong.
@@ -203,7 +203,7 @@ class PromptEdits:
         if edit_id is None or self.project.cannot_write:
             return
         for obj in self.project.truth.objects:
-            for frame_index in asked_on(obj) - set(self.project.layers(obj.id).modal):
+            for frame_index in prompted_frames(obj) - set(self.project.layers(obj.id).modal):
                 try:
                     self._answer(obj.id, frame_index, edit_id=edit_id)
                 except Exception:

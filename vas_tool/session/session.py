@@ -206,8 +206,8 @@ class Session:
             settings[name] = parameter.read(value) if isinstance(value, str) else parameter.checked(value)
             known = {p.name for p in spec.parameters}
             registry.checked_settings(spec, {n: v for n, v in settings.items() if n in known})
-        said = settings.get(name, "default")
-        self.changes.store(f"{stage} {name}: {said}", truth.setting(stage, spec.name, settings))
+        shown = settings.get(name, "default")
+        self.changes.store(f"{stage} {name}: {shown}", truth.setting(stage, spec.name, settings))
         self.changes.everything()
 
     # --- what is yet to be measured -------------------------------------------------------------------------------

@@ -97,14 +97,14 @@ class TrainingRuns:
         """Return the ways to train, with their commands and costs."""
         sources = self.sources()
         frames = sum(count for _, count in sources)
-        told = f"{counted(frames, 'accepted frame')} of {counted(len(sources), 'project')}"
+        amount = f"{counted(frames, 'accepted frame')} of {counted(len(sources), 'project')}"
         minutes = LEARNED_STEPS * LEARNED_SECONDS / 60
         clips = frames // WINDOW
         steps = max(1, clips) * EPOCHS
-        learned = f"{told}; {LEARNED_STEPS} steps, about {minutes:.0f} minutes of one processor core"
+        learned = f"{amount}; {LEARNED_STEPS} steps, about {minutes:.0f} minutes of one processor core"
         amodal = (
-            f"{told}, at most {counted(clips, 'clip')} of {WINDOW} frames in a row; {steps} steps of {TERAFLOP} TFLOP "
-            f"(counted). The run tells the time left from its first step on"
+            f"{amount}, at most {counted(clips, 'clip')} of {WINDOW} frames in a row; {steps} steps of {TERAFLOP} "
+            f"TFLOP (counted). The run tells the time left from its first step on"
         )
         few = f"it needs {WINDOW} accepted frames in a row, and there are {frames}" if frames < WINDOW else ""
         gpu = _lacks_gpu()
@@ -129,10 +129,10 @@ class TrainingRuns:
             if out.exists():
                 out.rename(_free(out))
             copies = [_copied(folder, out / "sources" / folder.name, self.project) for folder, _ in self.sources()]
-            told = ["train", method, "--data", *map(str, copies), "--out", str(out)]
+            amount = ["train", method, "--data", *map(str, copies), "--out", str(out)]
             with (out / LOG).open("wb") as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "vas_tool.cli", *told],
+                    [sys.executable, "-m", "vas_tool.cli", *amount],
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     stdin=subprocess.DEVNULL,
@@ -173,7 +173,7 @@ class TrainingRuns:
             seconds_left=left if runs else None,
             engine=engine,
             scores=_scores(card, lines),
-            error="" if runs or card else STOPPED if job.get("stopped") else _last_words(out / LOG),
+            error="" if runs or card else STOPPED if job.get("stopped") else _last_line(out / LOG),
         )
 
     def _command(self, method: Method, sources: Sequence[tuple[Path, int]]) -> str:
@@ -225,10 +225,10 @@ def _copied(folder: Path, target: Path, open_here: Project) -> Path:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        amount = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return amount if isinstance(amount, dict) else {}
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -256,7 +256,7 @@ def _scores(card: dict[str, Any], lines: list[dict[str, Any]]) -> tuple[tuple[st
     return tuple(scores)
 
 
-def _last_words(log: Path) -> str:
+def _last_line(log: Path) -> str:
     """Return the last line of a log."""
     try:
         lines = [line for line in log.read_text(errors="replace").replace("\r", "\n").splitlines() if line.strip()]

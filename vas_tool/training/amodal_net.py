@@ -59,8 +59,8 @@ class AmodalNet(nn.Module):
         for narrow, block, skip in zip(self.narrow, self.up, skips[-2::-1], strict=True):
             x = functional.interpolate(narrow(x), scale_factor=2, mode="bilinear", align_corners=False)
             x = block(x + skip)
-        said = self.head(x).float()
-        return said[:, :-1].softmax(dim=1), said[:, -1].sigmoid()
+        answer = self.head(x).float()
+        return answer[:, :-1].softmax(dim=1), answer[:, -1].sigmoid()
 
 
 def mixed(shares: Tensor, paint: Tensor, candidates: Tensor) -> Tensor:

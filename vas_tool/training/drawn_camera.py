@@ -30,7 +30,7 @@ Poses = npt.NDArray[np.float64]
 class DrawnCamera:
     """The object's path through the scene, and the camera."""
 
-    way: npt.NDArray[np.float64]
+    path_xy: npt.NDArray[np.float64]
     """(T, 2) path of the object through the scene, in pixels."""
     parallax: float
     """How much faster objects pass by that are nearer by the whole depth range."""
@@ -43,14 +43,14 @@ class DrawnCamera:
         angle = random.normal(0, 0.3) + np.pi * (random.random() < 0.5) + (random.random() < 0.2) * np.pi / 2
         along = np.linspace(-1, 1, NUM_FRAMES) * random.uniform(0, 2.0) * SIZE + smooth(random, 0.2 * SIZE, pace=8.0)
         shake = np.stack([smooth(random, random.uniform(0, 1.0), pace=2.5) for _ in "xy"], axis=1)
-        way = along[:, None] * np.array([np.cos(angle), np.sin(angle)]) + shake
-        return cls(way, random.uniform(0, 1.5), _poses(random))
+        path_xy = along[:, None] * np.array([np.cos(angle), np.sin(angle)]) + shake
+        return cls(path_xy, random.uniform(0, 1.5), _poses(random))
 
     def passing(self, height: float) -> npt.NDArray[np.float64]:
         """Return (T, 2) the path, relative to the object, of something that stands still and is nearer by
         ``height``.
         """
-        return -self.way * (1 + self.parallax * height)
+        return -self.path_xy * (1 + self.parallax * height)
 
     def seen(self, masks: Masks) -> Masks:
         """Return (T, SIDE, SIDE) masks in the camera's picture. Masks that touch the border continue beyond it."""

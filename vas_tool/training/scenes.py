@@ -72,7 +72,7 @@ class DrawnViews:
         """(h, w): see ``evidence.Views``."""
         return np.asarray(self.within[frame_index])
 
-    def may_tell(self, frame_index: int) -> bool:
+    def is_informative(self, frame_index: int) -> bool:
         """Return whether the frame is between the first and the last visible frame."""
         return bool(self.clearness) and min(self.clearness) <= frame_index <= max(self.clearness)
 
@@ -121,11 +121,11 @@ def scene(random: Random) -> DrawnViews:
             beyond = _frame_edge(random)
             seen = truth * ~(_covered(front) | beyond)
             if _fits(truth, seen):
-                return _views(_Drawn(camera, truth, seen, (behind, front), beyond), random)
+                return _views(_DrawnClip(camera, truth, seen, (behind, front), beyond), random)
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _DrawnClip:
     """A drawn clip without errors of measurement."""
 
     camera: DrawnCamera
@@ -147,7 +147,7 @@ def _fits(truth: Masks, seen: Masks) -> bool:
     return bool(LEAST_HIDDEN <= hidden <= MOST_HIDDEN and gone <= MOST_GONE)
 
 
-def _views(clip: _Drawn, random: Random) -> DrawnViews:
+def _views(clip: _DrawnClip, random: Random) -> DrawnViews:
     trusted = bool(random.random() > UNTRUSTED)
     behind, front = clip.objects
     look = DepthNoise.drawn(random)
@@ -168,7 +168,7 @@ def _frame_edge(random: Random) -> Covered:
     beyond = np.zeros((NUM_FRAMES, SIDE, SIDE), bool)
     if random.random() < 0.8:
         return beyond
-    way = course(random, 0.6 * SIZE) + random.uniform(0.4, 1.2) * SIZE
+    path = course(random, 0.6 * SIZE) + random.uniform(0.4, 1.2) * SIZE
     for i in range(NUM_FRAMES):
-        beyond[i, :, max(0, round(SIDE / 2 + way[i])) :] = True
+        beyond[i, :, max(0, round(SIDE / 2 + path[i])) :] = True
     return np.rot90(beyond, int(random.integers(4)), axes=(1, 2))

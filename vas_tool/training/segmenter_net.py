@@ -30,7 +30,7 @@ _STAGES = ((1, 32, 16, 3, 1, 1), (2, 16, 24, 3, 2, 6), (2, 24, 40, 5, 2, 6), (3,
 Features = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
-class _Same(nn.Conv2d):
+class _SameConv2d(nn.Conv2d):
     """A convolution with TensorFlow's "same" padding: the odd pixel is right and below."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,9 +50,9 @@ class _Block(nn.Module):
         super().__init__()
         source, target = channels
         wide = source * expansion
-        self.expand = _Same(source, wide, 1) if expansion != 1 else None
-        self.depthwise = _Same(wide, wide, kernel, stride=stride, groups=wide)
-        self.project = _Same(wide, target, 1)
+        self.expand = _SameConv2d(source, wide, 1) if expansion != 1 else None
+        self.depthwise = _SameConv2d(wide, wide, kernel, stride=stride, groups=wide)
+        self.project = _SameConv2d(wide, target, 1)
         self.skips = stride == 1 and source == target
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
-        self.stem = _Same(3, 32, 3, stride=2)
+        self.stem = _SameConv2d(3, 32, 3, stride=2)
         self.blocks = nn.ModuleList(
             _Block(
                 ((source if i == 0 else target), target), kernel=kernel, stride=stride if i == 0 else 1, expansion=by

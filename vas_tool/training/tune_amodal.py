@@ -74,7 +74,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TuningResult:
     """What came out."""
 
     folder: Path
@@ -85,7 +85,7 @@ class Tuned:
     after: tuple[Score, ...]
 
 
-def tune(plan: Plan, objects: Sequence[AcceptedObject], *, progress: Progress = silent) -> Tuned:
+def tune(plan: Plan, objects: Sequence[AcceptedObject], *, progress: Progress = silent) -> TuningResult:
     """Train and write the engine. Raises InputError where there is too little to learn from; Cancelled."""
     if checkpoints(plan.out) and not plan.resume:
         raise InputError(f"{plan.out} holds a run already; say --resume to go on with it, or another --out")
@@ -103,9 +103,9 @@ def tune(plan: Plan, objects: Sequence[AcceptedObject], *, progress: Progress = 
     (plan.out / "final").mkdir(exist_ok=True)
     weights = plan.out / "final" / LEARNED_PART
     export(mean, weights)
-    tuned = Tuned(plan.out / "final", "", before, _scores(weights, out))
+    tuned = TuningResult(plan.out / "final", "", before, _scores(weights, out))
     _write_card(plan, tuned, [obj.name for obj in learned])
-    return Tuned(tuned.folder, register(tuned.folder, plan.out.resolve().name), before, tuned.after)
+    return TuningResult(tuned.folder, register(tuned.folder, plan.out.resolve().name), before, tuned.after)
 
 
 def _scores(weights: Path, objects: Sequence[AcceptedObject]) -> tuple[Score, ...]:
@@ -173,7 +173,7 @@ def _mirrored(sample: Sample, random: np.random.Generator) -> Sample:
     return Sample(turned, np.ascontiguousarray(sample.truth[..., ::-1]))
 
 
-def _write_card(plan: Plan, tuned: Tuned, data: list[str]) -> None:
+def _write_card(plan: Plan, tuned: TuningResult, data: list[str]) -> None:
     import hashlib
 
     weights = (tuned.folder / LEARNED_PART).read_bytes()

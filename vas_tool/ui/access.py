@@ -96,7 +96,7 @@ class Access:
             return Refusal(400, "the request names no host, or several")
         for text in (asked[0][0], *(name for line in asked[1] for name in line.split(","))):
             place = Place.read(text)
-            if place is None or not self.knows(place.name):
+            if place is None or not self.is_own_host(place.name):
                 return Refusal(
                     421, f"this server does not know the name {text[:100]!r}: open the address that it printed, or "
                     "start it with --allow-host and that name"
@@ -105,7 +105,7 @@ class Access:
             return Refusal(403, "a page of another web site asked for this; open the tool's own address")
         return None
 
-    def knows(self, name: str) -> bool:
+    def is_own_host(self, name: str) -> bool:
         """Return whether a host name is one of this server."""
         if self._is_loopback(name) or name in (self.host.lower(), *(place.name for place in self._allowed)):
             return True
@@ -124,7 +124,7 @@ class Access:
         if "origin" not in headers:
             return False
         origin = Place.of_origin(headers["origin"])
-        if origin is None or not self.knows(origin.name):
+        if origin is None or not self.is_own_host(origin.name):
             return True
         if site is not None or origin in self._allowed:
             return False

@@ -65,9 +65,9 @@ this computer can use your projects. Or paste the secret here:</p>
 class AccessMiddleware:
     """ASGI middleware that refuses requests without access."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, knows_upload: Callable[[str], bool]) -> None:
-        """``knows_upload`` returns whether a path is that of a file that was uploaded to this server."""
-        self._app, self._access, self._knows_upload = app, access, knows_upload
+    def __init__(self, app: ASGIApp, *, access: Access, is_upload: Callable[[str], bool]) -> None:
+        """``is_upload`` returns whether a path is that of a file that was uploaded to this server."""
+        self._app, self._access, self._is_upload = app, access, is_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer with the reason for the refusal."""
@@ -78,7 +78,7 @@ class AccessMiddleware:
         else:
             scope = self._without_prefix(scope)
             with suppress(ClientDisconnect):
-                await self._answer(Request(scope, receive), _Framed(send))
+                await self._answer(Request(scope, receive), _HeaderSender(send))
 
     def _without_prefix(self, scope: Scope) -> Scope:
         """Return the request without the prefix, which some proxies remove and others leave."""
@@ -92,15 +92,17 @@ class AccessMiddleware:
         scope, receive = request.scope, request.receive
         refused = self._access.refusal(request)
         if refused:
-            answer: Response | None = _said(request, refused.words, refused.status)
+            answer: Response | None = _text_answer(request, refused.words, refused.status)
         else:
             answer = self._entrance(request) or self._shut(request)
         if answer is None and scope["method"] not in ("GET", "HEAD") and scope["path"] != UPLOAD_ROUTE:
             body = await _body(request)
-            answer = _said(request, f"a request may have {BODY_LIMIT} bytes", 413) if body is None else None
+            answer = _text_answer(request, f"a request may have {BODY_LIMIT} bytes", 413) if body is None else None
             if body is not None and scope["path"].startswith(EVENTS):
                 body = self._checked(body)
-                answer = _said(request, "it names a file that was not uploaded here", 403) if body is None else None
+                answer = (
+                    _text_answer(request, "it names a file that was not uploaded here", 403) if body is None else None
+                )
             receive = _again(body or b"", receive)
         await (answer or self._app)(scope, receive, send)
 
@@ -114,7 +116,7 @@ class AccessMiddleware:
         if self._access.login is not None:
             return PlainTextResponse("name and password, please", 401, {"WWW-Authenticate": 'Basic realm="vas-tool"'})
         if request.url.path != "/":
-            return _said(request, "open the address that the command line printed", 401)
+            return _text_answer(request, "open the address that the command line printed", 401)
         kept = "".join(f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in _others(request))
         return HTMLResponse(ENTRANCE.replace("{kept}", kept), 401)
 
@@ -143,17 +145,17 @@ class AccessMiddleware:
             event = json.loads(body)
         except (ValueError, RecursionError):
             return None
-        return None if any(not self._knows_upload(path) for path in _paths(event)) else json.dumps(event).encode()
+        return None if any(not self._is_upload(path) for path in _paths(event)) else json.dumps(event).encode()
 
 
-def _said(request: Request, words: str, status: int) -> Response:
+def _text_answer(request: Request, words: str, status: int) -> Response:
     """Return an answer with words in the form that the page's scripts expect."""
     if request.scope["path"].startswith(("/api/", *EVENTS)):
         return JSONResponse({"detail": words}, status)
     return PlainTextResponse(words, status)
 
 
-class _Framed:
+class _HeaderSender:
     """Sends answers with the headers of every answer."""
 
     def __init__(self, send: Send) -> None:

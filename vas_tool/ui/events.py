@@ -40,7 +40,7 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 BEAT = ": beat\n\n"
 """A comment in the stream, which says only that the server is alive."""
 
-Telling = tuple[object, ...]
+StateSigns = tuple[object, ...]
 
 
 async def state_events(open_projects: OpenProjects, token: str, since: int | None) -> AsyncIterator[str]:
@@ -67,8 +67,8 @@ class _Stream:
 
     def __init__(self, open_projects: OpenProjects, token: str, since: int | None) -> None:
         self._open_projects, self._token, self._since = open_projects, token, since
-        self._signs: Telling | None = None
-        self._said = ""
+        self._signs: StateSigns | None = None
+        self._last_text = ""
         self._beat_at = self._rest_until = self._compare_at = 0.0
 
     @property
@@ -96,7 +96,7 @@ class _Stream:
     def text(self, session: Session) -> str:
         """Return the event to send now; ``BEAT`` when the state has not changed."""
         begun, self._signs = time.monotonic(), _signs_of(session)
-        said, event = self._event(session)
+        state_text, event = self._event(session)
         now = time.monotonic()
         rest = min(REST * (now - begun), MOST_REST_SECONDS)
         self._beat_at, self._rest_until, self._compare_at = (
@@ -104,25 +104,25 @@ class _Stream:
             now + rest,
             now + max(rest, BEAT_SECONDS),
         )
-        if said == self._said:
+        if state_text == self._last_text:
             return BEAT
-        self._said = said
+        self._last_text = state_text
         return event
 
     def _event(self, session: Session) -> tuple[str, str]:
         """Return the value that is compared with the last event's, and the event."""
         try:
             state = state_view(session, self._since)
-            said, event = _event_of({**state, "changed": None, "ledger": None}), _event_of({"state": state})
+            state_text, event = _event_of({**state, "changed": None, "ledger": None}), _event_of({"state": state})
             self._since = state["version"]
-            return said, event
+            return state_text, event
         except (VasToolError, OSError) as error:
             logger.warning("the state could not be made: %s", error)
-            words = error_message(error)
+            message = error_message(error)
         except Exception as error:  # a broken stream would look like a lost connection
             logger.exception("the state could not be made")
-            words = f"the state could not be made ({type(error).__name__}: {error}); see the log"
-        event = _event_of({"error": words})
+            message = f"the state could not be made ({type(error).__name__}: {error}); see the log"
+        event = _event_of({"error": message})
         return event, event
 
 
@@ -130,7 +130,7 @@ def _event_of(value: dict[str, Any]) -> str:
     return f"data: {json.dumps(value, allow_nan=False, separators=(',', ':'))}\n\n"
 
 
-def _signs_of(session: Session) -> Telling:
+def _signs_of(session: Session) -> StateSigns:
     """Return values that are cheap to read. While they are equal, the state most probably is, too."""
     return (
         session.changes.version,

@@ -57,21 +57,21 @@ def export_session(session: Session, name: str, *, only_accepted: bool, progress
         except (VasToolError, OSError) as error:
             if not _disk_refused(error):
                 raise
-            said = f"The project cannot be written ({_words(error)}): download this before you stop the tool."
+            note = f"The project cannot be written ({_message(error)}): download this before you stop the tool."
         if session.exports == inside:
             session.exports = Path(tempfile.mkdtemp(prefix="vas-tool-exports-"))
         try:
             report = _written(session, session.exports, name, only_accepted=only_accepted, progress=progress)
         except OSError as error:
-            raise FormatError(f"{session.exports} could not be written ({_words(error)}); {remedy(error)}") from error
-        return replace(report, notes=[said, *report.notes])
+            raise FormatError(f"{session.exports} could not be written ({_message(error)}); {remedy(error)}") from error
+        return replace(report, notes=[note, *report.notes])
 
 
 def _disk_refused(error: BaseException) -> bool:
     return isinstance(error, ProjectError | OSError) or isinstance(error.__cause__, OSError)
 
 
-def _words(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 

@@ -201,7 +201,7 @@ class Page:
         if not token:
             return gr.skip(), "", gr.skip()
         project = self.open_projects.session(token).project
-        known = {other: old for other, old in list(self._tokens.items()) if self.open_projects.knows(old)}
+        known = {other: old for other, old in list(self._tokens.items()) if self.open_projects.is_open(old)}
         self._tokens = {**known, tab: token}
         self.open_projects.leave(token)  # unless its page speaks: it may have been closed while the clip was made
         choices = gr.Dropdown(choices=self.open_projects.projects(), value=project.name)

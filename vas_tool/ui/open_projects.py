@@ -147,7 +147,7 @@ class OpenProjects:
             self._seen[token] = time.monotonic()
             return session
 
-    def knows(self, token: str) -> bool:
+    def is_open(self, token: str) -> bool:
         """Return whether the token still belongs to an open project."""
         with self._mutex:
             return token in self._tokens

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from vas_tool.errors import VasToolError
-from vas_tool.formats.notes import Note, named, said_of_object, worded
+from vas_tool.formats.notes import Note, named, without_object, worded
 
 SHORT = 3
 """Most lines that are shown unfolded."""
@@ -50,7 +50,7 @@ def split_by_object(notes: Iterable[Note]) -> tuple[list[str], list[str]]:
     objects: dict[str, list[str]] = {}
     for note in notes:
         if note.object_id:
-            objects.setdefault(named(note.object_id, note.label), []).append(said_of_object(note))
+            objects.setdefault(named(note.object_id, note.label), []).append(without_object(note))
         else:
             general.append(worded(note))
     return general, [f"{name}: {'; '.join(words)}." for name, words in objects.items()]

@@ -128,12 +128,12 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
         known = isinstance(client, str) and isinstance(seq, int)
         return repeats.once((token, client, seq) if known else (token, None, None), lambda: answer_to(session, request))
 
-    _tell_failures(app)
+    _send_failures(app)
     app.include_router(router)
     app.mount("/workbench", StaticFiles(directory=WORKBENCH), name="workbench")
 
 
-def _tell_failures(app: FastAPI) -> None:
+def _send_failures(app: FastAPI) -> None:
     """Send errors that the user can act on to the page as words."""
 
     @app.exception_handler(VasToolError)

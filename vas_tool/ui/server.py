@@ -41,7 +41,7 @@ def make_app(opener: Opener, access: Access) -> FastAPI:
     app = FastAPI(title="vas-tool", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, open_projects)
     add_upload_route(app, uploads)
-    app.add_middleware(AccessMiddleware, access=access, knows_upload=uploads.knows)
+    app.add_middleware(AccessMiddleware, access=access, is_upload=uploads.holds)
     blocks = Page(open_projects, opener, uploads).build()
     mounted: FastAPI = gr.mount_gradio_app(
         app,
@@ -63,7 +63,7 @@ def serve(app: FastAPI, open_projects: OpenProjects, address: Address) -> None:
     """Run the tool until Ctrl+C. It prints the address with the secret."""
     where = f"projects in {open_projects.root}; Ctrl+C stops it"
     print(f"vas-tool is at {address.with_secret}  ({where})", flush=True)
-    threading.Thread(target=_import_ahead, daemon=True, name="import-ahead").start()
+    threading.Thread(target=_import_early, daemon=True, name="import-early").start()
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -89,7 +89,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _import_ahead() -> None:
+def _import_early() -> None:
     """Import what the first event needs, while the browser loads the page."""
     with suppress(ImportError):
         importlib.import_module("matplotlib")  # Gradio's, where it is installed

@@ -61,7 +61,7 @@ class Uploads:
             self._known.add(str(path))
         return path
 
-    def knows(self, path: str) -> bool:
+    def holds(self, path: str) -> bool:
         """Return whether this is exactly the path of an uploaded file that is not taken."""
         with self._mutex:
             return path in self._known
@@ -93,7 +93,7 @@ def add_upload_route(app: FastAPI, uploads: Uploads, *, limit: int = UPLOAD_LIMI
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             return PlainTextResponse("send one file as a form", 400)
         try:
-            bounded = Request(request.scope, _Bounded(request, limit + FORM_BYTES))
+            bounded = Request(request.scope, _LimitedReader(request, limit + FORM_BYTES))
             async with bounded.form(max_files=1, max_fields=1) as form:
                 file = form.get("files")
                 if not isinstance(file, UploadFile):
@@ -129,7 +129,7 @@ class _TooLarge(Exception):
     """The request is larger than allowed."""
 
 
-class _Bounded:
+class _LimitedReader:
     """Passes data on up to a number of bytes."""
 
     def __init__(self, request: Request, limit: int) -> None:

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
-TELL_SECONDS = 0.25
+PUBLISH_SECONDS = 0.25
 """Seconds between two reports of a download. Each makes a new state for every open page."""
 
 
@@ -63,7 +63,7 @@ class Downloads:
             if before and before.runs:
                 return
             stop = self._stops[name] = threading.Event()
-            self._tell(name, Fetching(what=f"download {name}, MB"))
+            self._publish(name, Fetching(what=f"download {name}, MB"))
         threading.Thread(target=self._run, args=(weights, stop), daemon=True, name=f"download-{name}").start()
 
     def stop(self, name: str) -> None:
@@ -73,16 +73,16 @@ class Downloads:
                 self._stops[name].set()
 
     def _run(self, weights: AnyWeights, stop: threading.Event) -> None:
-        told_at = 0.0
+        published_at = 0.0
 
         def progress(done: int, total: int, what: str, /) -> None:
-            nonlocal told_at
+            nonlocal published_at
             if stop.is_set():
                 raise Cancelled("stopped")
-            if time.monotonic() - told_at >= TELL_SECONDS:
-                told_at = time.monotonic()
+            if time.monotonic() - published_at >= PUBLISH_SECONDS:
+                published_at = time.monotonic()
                 with self._mutex:
-                    self._tell(weights.name, Fetching(done, total, what))
+                    self._publish(weights.name, Fetching(done, total, what))
 
         end: Fetching | None = None
         try:
@@ -95,12 +95,12 @@ class Downloads:
             logger.exception("the download of %s failed", weights.name)
             end = self._ended(weights.name, f"{type(error).__name__}: {error}; see the log")
         with self._mutex:
-            self._tell(weights.name, end)
+            self._publish(weights.name, end)
 
     def _ended(self, name: str, error: str) -> Fetching:
         return replace(self.of(name) or Fetching(), runs=False, error=error)
 
-    def _tell(self, name: str, fetching: Fetching | None) -> None:
+    def _publish(self, name: str, fetching: Fetching | None) -> None:
         if fetching is None:
             self._fetching.pop(name, None)
         else:

@@ -24,7 +24,7 @@ def folder_notes(folder: Path, taken: Sequence[Path]) -> list[str]:
     ignored.
     """
     names = {path.name for path in taken}
-    left = sorted(path.name for path in folder.iterdir() if path.name not in names and _may_be_meant(path))
+    left = sorted(path.name for path in folder.iterdir() if path.name not in names and _may_be_picture(path))
     by_stem: dict[str, list[str]] = defaultdict(list)
     for path in taken:
         by_stem[path.stem].append(path.name)
@@ -39,7 +39,7 @@ def folder_notes(folder: Path, taken: Sequence[Path]) -> list[str]:
     return notes
 
 
-def _may_be_meant(path: Path) -> bool:
+def _may_be_picture(path: Path) -> bool:
     """Return whether a file could be a picture of the video. Broken links count."""
     return not (path.name.startswith(".") or path.is_dir() or NOTES_AND_DATA.fullmatch(path.suffix))
 

@@ -74,11 +74,11 @@ class _Packets:
         """Return the timeline of the video after all packets were added."""
         stream = self._stream
         rates = (stream.guessed_rate, stream.average_rate, stream.base_rate)
-        told = PacketTimes(
+        packets = PacketTimes(
             pts=np.array(self._pts, np.int64),
             dts=np.array(self._dts, np.int64),
             base=stream.time_base or Fraction(1, av.time_base),
             rates=tuple(rate for rate in rates if rate),
             reorders=bool(stream.codec_context.has_b_frames),
         )
-        return timeline(told, patience=patience, discarded=np.array(self._discarded, bool))
+        return timeline(packets, patience=patience, discarded=np.array(self._discarded, bool))

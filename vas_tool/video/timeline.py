@@ -100,7 +100,7 @@ class Timeline:
         return int(self.ticks[index]) * self.base
 
 
-def timeline(told: PacketTimes, *, patience: Fraction, discarded: Flags | None = None) -> Timeline:
+def timeline(packets: PacketTimes, *, patience: Fraction, discarded: Flags | None = None) -> Timeline:
     """Return the times at which the pictures are shown.
 
     The clock is read in decode order, in which it must not step back. At a jump it continues with a usual step. A jump
@@ -108,29 +108,29 @@ def timeline(told: PacketTimes, *, patience: Fraction, discarded: Flags | None =
     steps, or a step forward that is undone soon. A picture whose time is far from the clock gets no time. ``discarded``
     marks pictures that are decoded and not shown.
     """
-    pts, dts = _credible(told.pts), _credible(told.dts)
+    pts, dts = _credible(packets.pts), _credible(packets.dts)
     strict = 2 * int((dts != UNKNOWN).sum()) > len(dts)
     clock = dts if strict else np.where(dts != UNKNOWN, dts, pts)
     known = np.flatnonzero(clock != UNKNOWN)
     steps = np.diff(clock[known])
-    usual = _usual(steps) or max(1, round(1 / (_declared(told) * told.base)))
-    jumped = _jumped(steps, told, patience=patience, usual=usual, strict=strict)
+    usual = _usual(steps) or max(1, round(1 / (_declared(packets) * packets.base)))
+    jumped = _jumped(steps, packets, patience=patience, usual=usual, strict=strict)
     offset = _offsets(steps, jumped, usual=usual, places=np.searchsorted(known, np.arange(len(clock)), "right") - 1)
     shown, counted = _moved(pts, offset), _moved(clock, offset)
-    bound = max(float(1 / told.base), 2.0 * REORDERED * usual) + int(steps[~jumped].max(initial=0))
+    bound = max(float(1 / packets.base), 2.0 * REORDERED * usual) + int(steps[~jumped].max(initial=0))
     wild = _wild(shown, counted, bound=bound)
     shown[wild] = UNKNOWN
-    by_output = told.reorders and _in_file_order(shown)
+    by_output = packets.reorders and _in_file_order(shown)
     # If all decode times are present, the presentation times were derived from them.
     ticks = counted if by_output and (dts != UNKNOWN).all() else shown
-    if not told.reorders:
+    if not packets.reorders:
         ticks = _filled(ticks, usual)
     if discarded is not None:
         ticks[discarded] = UNKNOWN
     places = zip(known[1:][jumped], steps[jumped], strict=True)
-    jumps = [Jump(int(place), float(int(step) * told.base)) for place, step in places]
-    jumps += [Jump(int(place), float(int(pts[place] - dts[place]) * told.base)) for place in np.flatnonzero(wild)]
-    return Timeline(ticks, told.base, _rate(ticks, told), by_output, tuple(sorted(jumps)))
+    jumps = [Jump(int(place), float(int(step) * packets.base)) for place, step in places]
+    jumps += [Jump(int(place), float(int(pts[place] - dts[place]) * packets.base)) for place in np.flatnonzero(wild)]
+    return Timeline(ticks, packets.base, _rate(ticks, packets), by_output, tuple(sorted(jumps)))
 
 
 def _credible(ticks: Ticks) -> Ticks:
@@ -147,14 +147,14 @@ def _usual(steps: Ticks) -> int:
     return int(forward[(len(forward) - 1) // 2]) if len(forward) else 0
 
 
-def _declared(told: PacketTimes) -> Fraction:
-    return told.rates[0] if told.rates else ASSUMED_RATE
+def _declared(packets: PacketTimes) -> Fraction:
+    return packets.rates[0] if packets.rates else ASSUMED_RATE
 
 
-def _jumped(steps: Ticks, told: PacketTimes, *, patience: Fraction, usual: int, strict: bool) -> Flags:
+def _jumped(steps: Ticks, packets: PacketTimes, *, patience: Fraction, usual: int, strict: bool) -> Flags:
     """Return which steps of the clock are jumps. ``strict`` is True when all times are decode times."""
-    back = max(float(CLOCK_RESTART / told.base), 0.0 if strict else float(REORDERED * usual))
-    jumped: Flags = (steps > max(float(patience / told.base), float(STEADY * usual))) | (steps < -back)
+    back = max(float(CLOCK_RESTART / packets.base), 0.0 if strict else float(REORDERED * usual))
+    jumped: Flags = (steps > max(float(patience / packets.base), float(STEADY * usual))) | (steps < -back)
     for place in np.flatnonzero(steps < -back):
         run = steps[max(0, place - WILD_RUN) : place]
         returned = np.abs(run + steps[place]) <= 2 * usual * (len(run) - np.arange(len(run)) + 1)
@@ -203,15 +203,15 @@ def _filled(ticks: Ticks, usual: int) -> Ticks:
     return filled
 
 
-def _rate(ticks: Ticks, told: PacketTimes) -> Fraction:
+def _rate(ticks: Ticks, packets: PacketTimes) -> Fraction:
     steps = np.diff(np.unique(ticks[ticks != UNKNOWN]))
     usual = _usual(steps)
     if not usual:
-        return _declared(told)
+        return _declared(packets)
     moving = steps[(steps > 0) & (steps <= HELD * usual)]
-    measured = len(moving) / (int(moving.sum()) * told.base)
-    for rate in (measured, 1 / (usual * told.base)):
-        nearest = min(told.rates, key=lambda declared: abs(declared - rate), default=rate)
+    measured = len(moving) / (int(moving.sum()) * packets.base)
+    for rate in (measured, 1 / (usual * packets.base)):
+        nearest = min(packets.rates, key=lambda declared: abs(declared - rate), default=rate)
         if abs(nearest - rate) <= NEAR * rate:
             return nearest
     return measured

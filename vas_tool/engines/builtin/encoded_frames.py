@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vas_tool.engines.builtin.click_network import NUM_MAPS, ClickNetwork, Encoded
 from vas_tool.engines.builtin.feature_matching import Reference, matches
-from vas_tool.engines.builtin.frame_windows import Found, Window
+from vas_tool.engines.builtin.frame_windows import Window, WindowResult
 from vas_tool.types import Box, Click, Frame, SizeWH
 
 WINDOWS_KEPT = 6
@@ -53,7 +53,7 @@ class EncodedFrame:
         prior: Floats | None = None,
         sure: Reference | None = None,
         recent: Reference | None = None,
-    ) -> Found:
+    ) -> WindowResult:
         """Return the object in a window from clicks, a box, a (height, width) prior mask and references of other
         frames.
         """
@@ -71,13 +71,13 @@ class EncodedFrame:
             right, bottom = (max(0, round(v + 0.5)) for v in window.point(box.x1 - 0.5, box.y1 - 0.5))
             maps[3, top:bottom, left:right] = 1
         alike = matches(seen, sure=sure, recent=recent, clicked=(points[0], points[1]))
-        return Found(window, self._network.decode(seen, maps, alike))
+        return WindowResult(window, self._network.decode(seen, maps, alike))
 
     def resemblance(self, window: Window, reference: Reference) -> tuple[Floats, Floats]:
         """Return twice (height, width): similarity of each pixel with a reference's object, and with its background."""
         like, unlike = matches(self.encoded(window), sure=reference)[:2]
         return cv2.resize(like, window.size_wh), cv2.resize(unlike, window.size_wh)
 
-    def reference(self, found: Found) -> Reference:
+    def reference(self, found: WindowResult) -> Reference:
         """Return the reference of an object where it was found."""
         return Reference.of(self.encoded(found.window), found.soft)

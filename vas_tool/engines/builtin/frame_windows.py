@@ -129,7 +129,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Found:
+class WindowResult:
     """The network's result in a window."""
 
     window: Window

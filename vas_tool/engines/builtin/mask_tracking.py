@@ -65,7 +65,7 @@ class _Tracker:
         return TrackedFrame(index, from_rle(mask), certainty)
 
     def _go(self, index: int, pulse: Pulse) -> None:
-        state = self._begun(index)
+        state = self._state_towards(index)
         if state is None:
             self._passed[index] = to_rle(self._nothing()), 0.0
             return
@@ -73,23 +73,23 @@ class _Tracker:
             pulse()
             certainty = self._advance(state, state.frame_index + (1 if index > state.frame_index else -1))
             if state.frame_index in self._wanted:
-                self._passed[state.frame_index] = to_rle(self._shown(state)), certainty
+                self._passed[state.frame_index] = to_rle(self._current_mask(state)), certainty
 
-    def _begun(self, index: int) -> TrackingState | None:
+    def _state_towards(self, index: int) -> TrackingState | None:
         """Return the state that leads to a frame; None when all references are empty."""
         step, state = self._wanted.step, self._state
         start = self._given.beside(index, step=step, after=None if state is None else state.frame_index)
-        ahead = self._given.ahead(index, step=step)
+        following = self._given.following(index, step=step)
         if start is None and state is None:
-            start = ahead
+            start = following
         if start is not None:
-            self._state = self._given.start(start, also=ahead)
+            self._state = self._given.start(start, also=following)
         return self._state
 
     def _nothing(self) -> Mask:
         return np.zeros(self._clip.size_wh[::-1], bool)
 
-    def _shown(self, state: TrackingState) -> Mask:
+    def _current_mask(self, state: TrackingState) -> Mask:
         """Return the state's current (H, W) mask."""
         return state.found.mask(self._clip.size_wh) if state.shows else self._nothing()
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.builtin.encoded_frames import EncodedFrame
-from vas_tool.engines.builtin.frame_windows import Found, Window, around, box_around, whole
+from vas_tool.engines.builtin.frame_windows import Window, WindowResult, around, box_around, whole
 from vas_tool.types import Box, Click, Mask, SizeWH
 
 SHOWN = 1.25
@@ -31,7 +31,7 @@ OBEYED = 1.5
 
 
 @dataclass(frozen=True)
-class Asked:
+class PromptsOnFrame:
     """The prompts on a frame."""
 
     clicks: tuple[Click, ...] = ()
@@ -52,7 +52,7 @@ class Answer:
     """Whether the mask comes from a given mask, whose pixels stay where no click changes them."""
 
     @classmethod
-    def of(cls, found: Found, mask: Mask, *, drawn: bool = False) -> Answer:
+    def of(cls, found: WindowResult, mask: Mask, *, drawn: bool = False) -> Answer:
         """Return the answer of a network result and the (H, W) mask made from it."""
         return cls(found.window, found.soft.astype(np.float16), np.packbits(mask), mask.shape[::-1], drawn)
 
@@ -60,18 +60,18 @@ class Answer:
     def given(cls, mask: Mask) -> Answer:
         """Return the answer of a given (H, W) mask."""
         window = _closer(mask, ())
-        return cls.of(Found(window, window.soft(mask)), mask, drawn=True)
+        return cls.of(WindowResult(window, window.soft(mask)), mask, drawn=True)
 
     @classmethod
     def nothing(cls, size_wh: SizeWH) -> Answer:
         """Return the empty answer before the first click."""
         window = whole(size_wh)
-        return cls.of(Found(window, np.zeros(window.shape, np.float32)), np.zeros(size_wh[::-1], bool))
+        return cls.of(WindowResult(window, np.zeros(window.shape, np.float32)), np.zeros(size_wh[::-1], bool))
 
     @property
-    def found(self) -> Found:
+    def found(self) -> WindowResult:
         """The network's result."""
-        return Found(self.window, self.soft.astype(np.float32))
+        return WindowResult(self.window, self.soft.astype(np.float32))
 
     @property
     def mask(self) -> Mask:
@@ -80,21 +80,21 @@ class Answer:
         return np.unpackbits(self.packed, count=width * height).reshape(height, width).view(bool)
 
 
-def answered(frame: EncodedFrame, asked: Asked, before: Answer) -> Answer:
+def refined(frame: EncodedFrame, on_frame: PromptsOnFrame, before: Answer) -> Answer:
     """Return the answer to the last click, starting from the answer to all prompts before."""
     mask, found = before.mask, before.found
     if not mask.any():
-        if asked.box is None and not any(click.positive for click in asked.clicks):
+        if on_frame.box is None and not any(click.positive for click in on_frame.clicks):
             return before
         window = whole(frame.size_wh)
-        found = frame.look(window, clicks=asked.clicks, box=asked.box)
+        found = frame.look(window, clicks=on_frame.clicks, box=on_frame.box)
         mask = found.mask(frame.size_wh)
-    found = _looked_closer(frame, asked, found, mask=mask)
-    if len(asked.clicks) == 1 and asked.clicks[0].positive and not before.drawn:
-        found = _without_specks(found, asked.clicks[0])
-    mask = _obeying(found.mask(frame.size_wh), asked.clicks, found.window)
+    found = _looked_closer(frame, on_frame, found, mask=mask)
+    if len(on_frame.clicks) == 1 and on_frame.clicks[0].positive and not before.drawn:
+        found = _without_specks(found, on_frame.clicks[0])
+    mask = _obeying(found.mask(frame.size_wh), on_frame.clicks, found.window)
     if before.drawn:
-        mask = _changed_at(asked.clicks[-1], before.mask, mask)
+        mask = _changed_at(on_frame.clicks[-1], before.mask, mask)
     return Answer.of(found, mask, drawn=before.drawn)
 
 
@@ -107,17 +107,17 @@ def boxed(frame: EncodedFrame, box: Box) -> Answer:
     if not mask.any():
         x0, y0 = max(0, round(box.x0)), max(0, round(box.y0))
         mask[y0 : max(y0 + 1, round(box.y1)), x0 : max(x0 + 1, round(box.x1))] = True
-        found = Found(window, window.soft(mask))
+        found = WindowResult(window, window.soft(mask))
     return Answer.of(found, mask)
 
 
-def _looked_closer(frame: EncodedFrame, asked: Asked, found: Found, *, mask: Mask) -> Found:
+def _looked_closer(frame: EncodedFrame, on_frame: PromptsOnFrame, found: WindowResult, *, mask: Mask) -> WindowResult:
     """Return the result in a window around an (H, W) mask and the last click; wider if the object continues beyond
     it.
     """
     for _ in range(1 + WIDER):
-        window = _closer(mask, asked.clicks)
-        found = frame.look(window, clicks=asked.clicks, box=asked.box, prior=found.seen(window))
+        window = _closer(mask, on_frame.clicks)
+        found = frame.look(window, clicks=on_frame.clicks, box=on_frame.box, prior=found.seen(window))
         if not found.goes_on(frame.size_wh):
             break
         mask = found.mask(frame.size_wh)
@@ -131,7 +131,7 @@ def _closer(mask: Mask, clicks: Sequence[Click]) -> Window:
     return whole(size_wh) if box is None else around(box, size_wh, times=SHOWN, most=MOST_PIXELS)
 
 
-def _without_specks(found: Found, click: Click) -> Found:
+def _without_specks(found: WindowResult, click: Click) -> WindowResult:
     """Return ``found`` without parts that are tiny beside the largest part and do not hold the click.
 
     Visible parts on both sides of an occluder are larger; specks on similar objects are not. This applies only after
@@ -142,7 +142,7 @@ def _without_specks(found: Found, click: Click) -> Found:
     kept = areas >= SPECK * areas[1:].max(initial=0)
     column, row = (round(place) for place in found.window.point(click.x, click.y))
     kept[[0, labels[row, column]]] = True
-    return Found(found.window, np.where(kept[labels], found.soft, np.float32(0)))
+    return WindowResult(found.window, np.where(kept[labels], found.soft, np.float32(0)))
 
 
 def _obeying(mask: Mask, clicks: Sequence[Click], window: Window) -> Mask:

@@ -13,7 +13,7 @@ from vas_tool.engines.builtin.connection import Connection
 from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.feature_matching import Reference
 from vas_tool.engines.builtin.flow import Floats
-from vas_tool.engines.builtin.frame_windows import Found, Window, around, whole
+from vas_tool.engines.builtin.frame_windows import Window, WindowResult, around, whole
 from vas_tool.engines.builtin.tracking_state import SHOWN, TrackingState, carried, wide
 from vas_tool.masks import box_xyxy, iou
 from vas_tool.types import Click
@@ -41,16 +41,16 @@ NOTHING_TO_SAY = 0.5
 """Certainty of an empty mask on a frame where nothing was expected. The frame needs no check."""
 
 
-def followed(state: TrackingState, looked: EncodedFrame, connection: Connection) -> tuple[Found | None, float]:
+def followed(state: TrackingState, looked: EncodedFrame, connection: Connection) -> tuple[WindowResult | None, float]:
     """Return the object on the frame after the state's last frame, None if it is not seen; and the certainty, 0..1."""
     if state.lost:
         found = searched(state, looked)
         return found, NOTHING_TO_SAY if found is None else 0.0
     first = whole(looked.size_wh)
-    box = box_xyxy(Found(first, carried(state, connection, first)).mask(looked.size_wh)) or state.box
+    box = box_xyxy(WindowResult(first, carried(state, connection, first)).mask(looked.size_wh)) or state.box
     first = wide(box, looked.size_wh)
     brought = carried(state, connection, first)
-    rough = _near(_look(state, looked, Found(first, brought)), brought)
+    rough = _near(_look(state, looked, WindowResult(first, brought)), brought)
     if rough.area < SHRUNK * state.area:
         rough = _with_what_comes_out(state, looked, rough)
     found = _closer(state, looked, rough)
@@ -60,23 +60,23 @@ def followed(state: TrackingState, looked: EncodedFrame, connection: Connection)
     return found, iou(brought >= 0.5, found.soft >= 0.5)
 
 
-def searched(state: TrackingState, looked: EncodedFrame) -> Found | None:
+def searched(state: TrackingState, looked: EncodedFrame) -> WindowResult | None:
     """Return the object anywhere on the frame, by the references alone; None if it is not seen."""
     part = _surest(_alone(state, looked, wide(state.box, looked.size_wh, farther=state.lost)), state.area)
     return None if part is None else _closer(state, looked, part, clicked=True)
 
 
-def _alone(state: TrackingState, looked: EncodedFrame, window: Window) -> Found:
+def _alone(state: TrackingState, looked: EncodedFrame, window: Window) -> WindowResult:
     """Return the object in a window, by the references alone, independent of its last position.
 
     Pixels that resemble other things as much are not the object: these things were there when the object was elsewhere.
     """
     found = looked.look(window, sure=state.sure, recent=state.recent)
     like, unlike = looked.resemblance(window, Reference.together([state.sure, *state.recents]))
-    return Found(window, np.where(like > unlike, found.soft, np.float32(0)))
+    return WindowResult(window, np.where(like > unlike, found.soft, np.float32(0)))
 
 
-def _with_what_comes_out(state: TrackingState, looked: EncodedFrame, rough: Found) -> Found:
+def _with_what_comes_out(state: TrackingState, looked: EncodedFrame, rough: WindowResult) -> WindowResult:
     """Return ``rough`` with parts no farther from it than the object's size, unless that makes it too large."""
     left, alone = (rough.soft >= 0.5).astype(np.uint8), _alone(state, looked, rough.window)
     if not left.any():
@@ -85,27 +85,29 @@ def _with_what_comes_out(state: TrackingState, looked: EncodedFrame, rough: Foun
     near = cv2.distanceTransform(1 - left, cv2.DIST_L2, 3) <= reach
     _, labels = cv2.connectedComponents((alone.soft >= 0.5).astype(np.uint8), connectivity=8)
     meant = np.isin(labels, np.setdiff1d(np.unique(labels[near]), [0]))
-    both = Found(rough.window, np.maximum(rough.soft, np.where(meant, alone.soft, np.float32(0))))
+    both = WindowResult(rough.window, np.maximum(rough.soft, np.where(meant, alone.soft, np.float32(0))))
     return both if both.area <= LARGEST * state.area else rough
 
 
-def _closer(state: TrackingState, looked: EncodedFrame, rough: Found, *, clicked: bool = False) -> Found | None:
+def _closer(
+    state: TrackingState, looked: EncodedFrame, rough: WindowResult, *, clicked: bool = False
+) -> WindowResult | None:
     """Return the object in a window around ``rough``. ``clicked`` adds a click on its middle."""
     box = box_xyxy(rough.mask(looked.size_wh))
     if box is None:
         return None
     window = around(box, looked.size_wh, times=SHOWN)
-    prior = Found(window, rough.seen(window))
+    prior = WindowResult(window, rough.seen(window))
     found = _near(_look(state, looked, prior, clicked=clicked), prior.soft)
     return None if found.area < GONE_SHARE * state.area else found
 
 
-def _look(state: TrackingState, looked: EncodedFrame, prior: Found, *, clicked: bool = False) -> Found:
+def _look(state: TrackingState, looked: EncodedFrame, prior: WindowResult, *, clicked: bool = False) -> WindowResult:
     clicks = _in_the_middle(prior) if clicked else []
     return looked.look(prior.window, clicks=clicks, prior=prior.soft, sure=state.sure, recent=state.recent)
 
 
-def _near(found: Found, prior: Floats) -> Found:
+def _near(found: WindowResult, prior: Floats) -> WindowResult:
     """Return ``found`` without islands that the (height, width) prior mask does not cover, because they are other
     objects.
 
@@ -121,10 +123,10 @@ def _near(found: Found, prior: Floats) -> Found:
         reach = max(2.0, NEAR * float(np.sqrt(np.count_nonzero(brought))))
         meant[np.unique(labels[cv2.distanceTransform(1 - brought, cv2.DIST_L2, 3) <= reach])] = True
     meant[0] = True
-    return Found(found.window, np.where(meant[labels], found.soft, np.float32(0)))
+    return WindowResult(found.window, np.where(meant[labels], found.soft, np.float32(0)))
 
 
-def _surest(found: Found, area: float) -> Found | None:
+def _surest(found: WindowResult, area: float) -> WindowResult | None:
     """Return the part of a plausible size with the highest probability; None when there is none."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats((found.soft >= 0.5).astype(np.uint8), connectivity=8)
     pixels = stats[:, cv2.CC_STAT_AREA]
@@ -133,10 +135,10 @@ def _surest(found: Found, area: float) -> Found | None:
     sure[(share < LEAST_FOUND) | (share > MOST_FOUND)] = 0
     sure[0] = 0
     best = int(np.argmax(sure))
-    return Found(found.window, np.where(labels == best, found.soft, np.float32(0))) if sure[best] > 0 else None
+    return WindowResult(found.window, np.where(labels == best, found.soft, np.float32(0))) if sure[best] > 0 else None
 
 
-def _in_the_middle(found: Found) -> list[Click]:
+def _in_the_middle(found: WindowResult) -> list[Click]:
     """Return a click on the point farthest from the border of the mask."""
     depth = cv2.distanceTransform(np.pad(found.soft >= 0.5, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vas_tool.engines.builtin.click_network import ClickNetwork
 from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.feature_matching import Reference
-from vas_tool.engines.builtin.frame_windows import Found, whole
+from vas_tool.engines.builtin.frame_windows import WindowResult, whole
 from vas_tool.engines.builtin.tracking_state import TrackingState, found_in, wide
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Clip, Mask
@@ -61,7 +61,7 @@ class References:
         behind = [f for f in self._masks if (index - f) * step > 0]
         return self.nearest(index, among=[f for f in behind if after is None or (f - after) * step > 0])
 
-    def ahead(self, index: int, *, step: int) -> int | None:
+    def following(self, index: int, *, step: int) -> int | None:
         """Return the nearest reference after ``index`` in the direction of ``step``; None without one."""
         return self.beside(index, step=-step)
 
@@ -86,4 +86,6 @@ def _taught(looked: EncodedFrame, mask: Mask) -> Reference:
     """Return the reference of a close and a wide window, so that the background farther away is known, too."""
     box = box_xyxy(mask)
     window = whole(looked.size_wh) if box is None else wide(box, looked.size_wh)
-    return Reference.together([looked.reference(found_in(mask)), looked.reference(Found(window, window.soft(mask)))])
+    return Reference.together(
+        [looked.reference(found_in(mask)), looked.reference(WindowResult(window, window.soft(mask)))]
+    )

@@ -14,7 +14,7 @@ from vas_tool.engines.builtin.click_network import ClickNetwork, shipped
 from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.frame_windows import whole
 from vas_tool.engines.builtin.mask_tracking import track_masks
-from vas_tool.engines.builtin.prompted_masks import Answer, Asked, answered, boxed
+from vas_tool.engines.builtin.prompted_masks import Answer, PromptsOnFrame, boxed, refined
 from vas_tool.errors import PromptError
 from vas_tool.types import Click, Clip, Mask, Prompts, SizeWH
 
@@ -24,7 +24,7 @@ PREPARED_KEPT = 4
 ANSWERS_KEPT = 64
 """Masks after the clicks of a frame that are kept, one bit per pixel. The next click continues from there."""
 
-AnswerKey = tuple[int, int, bytes, Asked]
+AnswerKey = tuple[int, int, bytes, PromptsOnFrame]
 """(number of the clip, frame, digest of the initial mask, prompts)."""
 
 
@@ -59,8 +59,8 @@ class BuiltinSegmenter:
         if given is not None and box is None and not clicks:
             return given
         start = Answer.given(given) if given is not None and given.any() else None
-        asked = Asked(tuple(clicks), box if start is None else None)
-        return self._answer(clip, frame_index, asked, start=start).mask
+        on_frame = PromptsOnFrame(tuple(clicks), box if start is None else None)
+        return self._answer(clip, frame_index, on_frame, start=start).mask
 
     def track(
         self, clip: Clip, prompts: Prompts, frame_indices: range, *, progress: Progress = silent
@@ -72,17 +72,17 @@ class BuiltinSegmenter:
             clip, PromptedMasks(self, clip, prompts), frame_indices, network=self._network, progress=progress
         )
 
-    def _answer(self, clip: Clip, frame_index: int, asked: Asked, *, start: Answer | None) -> Answer:
+    def _answer(self, clip: Clip, frame_index: int, on_frame: PromptsOnFrame, *, start: Answer | None) -> Answer:
         """Return the answer to all prompts. Each click continues from the answer to the prompts before it."""
         begun = b"" if start is None else hashlib.sha1(start.packed.tobytes()).digest()
-        key = self._number(clip), frame_index, begun, asked
+        key = self._number(clip), frame_index, begun, on_frame
         if key in self._answers:
             return self._answers[key]
-        if asked.clicks:
-            before = self._answer(clip, frame_index, replace(asked, clicks=asked.clicks[:-1]), start=start)
-            answer = answered(self._frame(clip, frame_index), asked, before)
-        elif asked.box is not None:
-            answer = boxed(self._frame(clip, frame_index), asked.box)
+        if on_frame.clicks:
+            before = self._answer(clip, frame_index, replace(on_frame, clicks=on_frame.clicks[:-1]), start=start)
+            answer = refined(self._frame(clip, frame_index), on_frame, before)
+        elif on_frame.box is not None:
+            answer = boxed(self._frame(clip, frame_index), on_frame.box)
         else:
             return start or Answer.nothing(clip.size_wh)
         self._answers[key] = answer

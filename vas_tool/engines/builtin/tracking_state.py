@@ -12,7 +12,7 @@ from vas_tool.engines.builtin.connection import Connection, Grey, compared
 from vas_tool.engines.builtin.encoded_frames import EncodedFrame
 from vas_tool.engines.builtin.feature_matching import Reference
 from vas_tool.engines.builtin.flow import Floats
-from vas_tool.engines.builtin.frame_windows import WHOLE_SIZE, BoxXYXY, Found, Window, around, whole
+from vas_tool.engines.builtin.frame_windows import WHOLE_SIZE, BoxXYXY, Window, WindowResult, around, whole
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask, SizeWH
 
@@ -37,7 +37,7 @@ class TrackingState:
     frame_index: int
     looked: EncodedFrame
     """The last processed frame of the scene."""
-    found: Found
+    found: WindowResult
     """The object where it was seen last."""
     sure: Reference
     """References of the prompted frames."""
@@ -83,7 +83,7 @@ class TrackingState:
         """The references of the latest frames as one; None without any."""
         return Reference.together(self.recents) if self.recents else None
 
-    def seen(self, found: Found) -> None:
+    def seen(self, found: WindowResult) -> None:
         """Record that the object was found on the current frame."""
         self.lost, self.found = 0, found
         self.recents = [*self.recents, self.looked.reference(found)][-RECENT:]
@@ -107,11 +107,11 @@ def wide(box: BoxXYXY, frame_wh: SizeWH, *, farther: int = 0) -> Window:
     return around(box, frame_wh, times=WIDE + farther)
 
 
-def found_in(mask: Mask) -> Found:
+def found_in(mask: Mask) -> WindowResult:
     """Return an (H, W) mask as a result of the network."""
     box, size_wh = box_xyxy(mask), mask.shape[::-1]
     window = whole(size_wh) if box is None else around(box, size_wh, times=SHOWN)
-    return Found(window, window.soft(mask))
+    return WindowResult(window, window.soft(mask))
 
 
 def carried(state: TrackingState, found: Connection, window: Window) -> Floats:

@@ -170,12 +170,12 @@ def _require_fit(wanted: Tensors, tensors: Tensors, *, source: Path, name: str) 
     other = sorted(key for key in wanted.keys() & tensors.keys() if wanted[key].shape != tensors[key].shape)
     if not (missing or unknown or other):
         return
-    said = [
+    written = [
         f"{len(keys)} tensors {what} (first {keys[0]})"
         for keys, what in ((missing, "are missing"), (unknown, "are unknown"), (other, "have another shape"))
         if keys
     ]
-    raise EngineError(f"{source} does not hold the weights of Depth Anything V2 {name}: {'; '.join(said)}")
+    raise EngineError(f"{source} does not hold the weights of Depth Anything V2 {name}: {'; '.join(written)}")
 
 
 def _read_folder(folder: Path, wanted: Architecture | None) -> tuple[Any, Tensors]:
@@ -197,14 +197,14 @@ def _read_config(path: Path) -> Any:
     from transformers import DepthAnythingConfig
 
     try:
-        said = json.loads(path.read_text())
+        written = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise EngineError(f"{path} does not read ({error}); get the folder again") from error
-    kind = said.get("model_type") if isinstance(said, dict) else None
-    if kind != "depth_anything" or said.get("depth_estimation_type", "relative") != "relative":
+    kind = written.get("model_type") if isinstance(written, dict) else None
+    if kind != "depth_anything" or written.get("depth_estimation_type", "relative") != "relative":
         raise EngineError(f"{path} describes no network for relative depth, but {kind}; get Depth Anything V2's folder")
     try:
-        config = DepthAnythingConfig.from_dict(said)
+        config = DepthAnythingConfig.from_dict(written)
         architecture_of(config)
         return config
     except Exception as error:  # transformers' checks of fields depend on its version

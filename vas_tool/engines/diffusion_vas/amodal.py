@@ -22,7 +22,7 @@ from vas_tool.engines.diffusion_vas.parameters import MAX_CHANNEL_SUM, Diffusion
 from vas_tool.engines.diffusion_vas.released import AMODAL_WEIGHTS
 from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.stored_windows import answers_of
-from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
+from vas_tool.engines.diffusion_vas.window_model import Encodings, WindowInput, WindowModel, WindowProgress
 from vas_tool.engines.diffusion_vas.window_plan import padded_frames, plan_windows, windows_with
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
 from vas_tool.engines.settings import checked
@@ -59,30 +59,30 @@ class DiffusionVasAmodal:
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
         """Yield (frame_index, one (canvas H, W) bool per seed). The conditions are encoded once for all seeds."""
         chosen = parameters_of(checked(AMODAL_PARAMETERS, work.settings, engine="diffusion-vas"), self.defaults)
-        shown = _ShownWindows(work, chosen)
+        shown = _WindowInputs(work, chosen)
         windows = plan_windows(len(work.clip), length=chosen.window_length, overlap=chosen.window_overlap)
-        told = WindowProgress(
+        window_progress = WindowProgress(
             progress,
             "amodal masks",
             num_windows=len(windows_with(windows, work.frame_indices)),
             num_steps=chosen.num_steps * len(seeds),
         )
-        model = WindowModel(self.encodings, windows, chosen, told)
+        model = WindowModel(self.encodings, windows, chosen, window_progress)
 
         def answer(number: int) -> Floats | None:
             """Return (T, K, h, w) the sums of the channels; None for a window that is not run."""
-            told.next_window()
+            window_progress.next_window()
             window = windows[number]
             if not shown.is_seen(window):
                 return None
-            said = answers_of(model, number, shown.of(window), seeds=seeds, store=work.store, told_as=channel_sums)
-            return np.stack(said, axis=1).astype(np.float32)
+            answers = answers_of(model, number, shown.of(window), seeds=seeds, store=work.store, convert=channel_sums)
+            return np.stack(answers, axis=1).astype(np.float32)
 
         for index, sums in run_windows(windows, work.frame_indices, answer):
             yield index, tuple(shown.masks(index, sums, num=len(seeds)))
 
 
-class _ShownWindows:
+class _WindowInputs:
     """Makes the model's conditions for one object, and masks from its results."""
 
     def __init__(self, work: AmodalWork, parameters: DiffusionVasParameters) -> None:
@@ -92,12 +92,12 @@ class _ShownWindows:
     def is_seen(self, window: range) -> bool:
         return any(self.modal[index].any() for index in window if index in self.modal)
 
-    def of(self, window: range) -> Shown:
+    def of(self, window: range) -> WindowInput:
         chosen = self.parameters
         frames = padded_frames(window, chosen.window_length).tolist()
         small = {index: self._small(index) for index in set(frames)}
         near = depth_conditions(self.depth, frames, self.canvas, size_hw=chosen.size_hw, padding=chosen.padding_depth)
-        return Shown(np.stack([small[index] for index in frames]), near)
+        return WindowInput(np.stack([small[index] for index in frames]), near)
 
     def masks(self, index: int, sums: Floats | None, *, num: int) -> Iterator[Mask]:
         """Yield ``num`` masks of the canvas's size from the sums (K, h, w) of a frame; empty masks without sums."""

@@ -23,7 +23,7 @@ from vas_tool.engines.diffusion_vas.parameters import DiffusionVasParameters
 from vas_tool.engines.diffusion_vas.released import CONTENT_WEIGHTS
 from vas_tool.engines.diffusion_vas.settable import CONTENT_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.stored_windows import answers_of
-from vas_tool.engines.diffusion_vas.window_model import Encodings, Shown, WindowModel, WindowProgress
+from vas_tool.engines.diffusion_vas.window_model import Encodings, WindowInput, WindowModel, WindowProgress
 from vas_tool.engines.diffusion_vas.window_plan import padded_frames, plan_windows, windows_with
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
 from vas_tool.engines.settings import checked
@@ -54,27 +54,29 @@ class DiffusionVasContent:
     def complete(self, work: ContentWork, *, progress: Progress = silent) -> Iterator[tuple[int, Content]]:
         """Yield (frame_index, (canvas H, W, 4) uint8 RGBA) in the order of the work. Raises Cancelled between steps."""
         chosen = parameters_of(checked(CONTENT_PARAMETERS, work.settings, engine="diffusion-vas"), self.defaults)
-        shown = _ShownWindows(work, chosen)
+        shown = _WindowInputs(work, chosen)
         windows = plan_windows(len(work.clip), length=chosen.window_length, overlap=chosen.window_overlap)
         num_windows = len(windows_with(windows, work.frame_indices))
-        told = WindowProgress(progress, "content", num_windows=num_windows, num_steps=chosen.num_steps)
-        model = WindowModel(self.encodings, windows, chosen, told, is_second_stage=True)
+        window_progress = WindowProgress(progress, "content", num_windows=num_windows, num_steps=chosen.num_steps)
+        model = WindowModel(self.encodings, windows, chosen, window_progress, is_second_stage=True)
 
         def answer(number: int) -> Floats | None:
             """Return (T, h, w, 3) colours in 0..255; None for a window that is not run."""
-            told.next_window()
+            window_progress.next_window()
             window = windows[number]
             if not shown.is_wanted(window, work.frame_indices):
                 return None
-            asked = shown.of(window)
-            (said,) = answers_of(model, number, asked, seeds=(work.seed,), store=work.store, told_as=as_bytes)
-            return said.astype(np.float32)
+            window_input = shown.of(window)
+            (frames_answer,) = answers_of(
+                model, number, window_input, seeds=(work.seed,), store=work.store, convert=as_bytes
+            )
+            return frames_answer.astype(np.float32)
 
         for index, colours in run_windows(windows, work.frame_indices, answer):
             yield index, shown.content(index, colours)
 
 
-class _ShownWindows:
+class _WindowInputs:
     """Makes the model's conditions for one object, and content from its results."""
 
     def __init__(self, work: ContentWork, parameters: DiffusionVasParameters) -> None:
@@ -84,11 +86,11 @@ class _ShownWindows:
     def is_wanted(self, window: range, frame_indices: range) -> bool:
         return any(self.amodal[index].any() for index in window if index in frame_indices and index in self.amodal)
 
-    def of(self, window: range) -> Shown:
+    def of(self, window: range) -> WindowInput:
         frames = padded_frames(window, self.parameters.window_length).tolist()
         seen = {index: self._seen(index) for index in set(frames)}
         whole = {index: amodal_condition(mask_for_model(self._whole(index), self.parameters.size_hw)) for index in seen}
-        return Shown(np.stack([seen[i] for i in frames]), np.stack([whole[i] for i in frames]))
+        return WindowInput(np.stack([seen[i] for i in frames]), np.stack([whole[i] for i in frames]))
 
     def content(self, index: int, colours: Floats | None) -> Content:
         """Return (canvas H, W, 4) RGBA: the frame's colours on the modal mask, the model's on the rest of the

@@ -53,7 +53,7 @@ class Conditions:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SamplingResult:
     """The result of sampling."""
 
     latents: torch.Tensor
@@ -104,7 +104,7 @@ class DiffusionVasPipeline:
         seed: int = 23,
         on_step: OnStep = ignore_step,
         **changed: Any,
-    ) -> Sampled:
+    ) -> SamplingResult:
         """Return one result for a window.
 
         ``first`` and ``second`` are (T, 3, H, W) in -1..1: modal mask and depth for the amodal stage, modal colours and
@@ -119,7 +119,7 @@ class DiffusionVasPipeline:
         noise = draw_noise(generator, num_frames=len(one), size_hw=(one.shape[2], one.shape[3]))
         conditions = self.encode(one, other, noise=noise, parameters=chosen)
         latents = self.denoise(conditions, noise.latents[None], parameters=chosen, on_step=on_step)[0]
-        return Sampled(latents, self.decode(latents, parameters=chosen))
+        return SamplingResult(latents, self.decode(latents, parameters=chosen))
 
     def encode(self, first: Pictures, second: Pictures, *, noise: Noise, parameters: SamplingParameters) -> Conditions:
         """Return the encoded conditions of the UNet. CLIP sees the first condition without noise."""
@@ -197,9 +197,9 @@ class DiffusionVasPipeline:
         num_done = 0
         while num_done < len(latents):
             batch = latents[num_done : num_done + self.batch.limit()]
-            with self.batch.learning(len(batch)) as tried:
+            with self.batch.learning(len(batch)) as attempt:
                 done.append(self._velocity(batch, conditions, timestep=timestep, sigma=sigma))
-            num_done += len(batch) if tried.fitted else 0
+            num_done += len(batch) if attempt.fitted else 0
         return torch.cat(done)
 
     def _velocity(
@@ -257,4 +257,4 @@ def _pictures(given: Pictures) -> torch.Tensor:
     return pictures
 
 
-__all__: Sequence[str] = ["Conditions", "DiffusionVasPipeline", "Sampled"]
+__all__: Sequence[str] = ["Conditions", "DiffusionVasPipeline", "SamplingResult"]

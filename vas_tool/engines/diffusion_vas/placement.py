@@ -64,7 +64,7 @@ def free_bytes(device: torch.device) -> int:
 
 
 @dataclass
-class Tried:
+class BatchAttempt:
     """The outcome of a batch."""
 
     fitted: bool = True
@@ -85,20 +85,20 @@ class BatchSize:
         return max(1, min(self._most, int(free_bytes(self.device) * USED_SHARE / self._bytes_of_one)))
 
     @contextmanager
-    def learning(self, num_answers: int) -> Iterator[Tried]:
+    def learning(self, num_answers: int) -> Iterator[BatchAttempt]:
         """Measure the peak memory of the block. After a memory error the limit is halved."""
-        tried = Tried()
+        attempt = BatchAttempt()
         if self.device.type != "cuda":
-            yield tried
+            yield attempt
             return
         torch.cuda.reset_peak_memory_stats(self.device)
         before = torch.cuda.memory_allocated(self.device)
         try:
-            yield tried
+            yield attempt
         except torch.OutOfMemoryError:
             if num_answers == 1:
                 raise
-            tried.fitted, self._most = False, num_answers // 2
+            attempt.fitted, self._most = False, num_answers // 2
             return
         peak = torch.cuda.max_memory_allocated(self.device) - before
         self._bytes_of_one = max(self._bytes_of_one, peak // num_answers)

@@ -25,14 +25,14 @@ Key = tuple[object, ...]
 
 ONLY_AFTERWARDS = ("threshold", "union_with_modal", "padding_depth", "mask_edges")
 """Parameters that affect only post-processing, or that already show in the conditions."""
-KEPT = {"second": 128, "first": 16, "tokens": 16, "start": 64}
+CACHED = {"second": 128, "first": 16, "tokens": 16, "start": 64}
 """Number of cached encodings of each kind, last used. The second condition of the amodal stage is depth, which is the
 same for all objects: 128 windows are 2565 frames. One encoding takes 0.4 MB (25 frames at 256 x 512 in float16), a
 seed's initial latents 0.8 MB."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class WindowInput:
     """The conditions of a window. Three equal channels are stored as one without a channel axis."""
 
     first: Floats
@@ -66,25 +66,27 @@ class Encodings:
 
     def __init__(self, pipeline: DiffusionVasPipeline) -> None:
         self.pipeline = pipeline
-        self._kept: dict[str, OrderedDict[Key, torch.Tensor]] = {kind: OrderedDict() for kind in KEPT}
+        self._kept: dict[str, OrderedDict[Key, torch.Tensor]] = {kind: OrderedDict() for kind in CACHED}
 
-    def conditions(self, shown: Shown, noise: WindowNoise, *, parameters: DiffusionVasParameters) -> Conditions:
+    def conditions(
+        self, window_input: WindowInput, noise: WindowNoise, *, parameters: DiffusionVasParameters
+    ) -> Conditions:
         """Return the encoded conditions of the UNet."""
-        first, second = shown.digests
+        first, second = window_input.digests
         tokens = self._once(
             "tokens",
             (first, parameters.clip_layout, parameters.guidance > 1),
-            lambda: self.pipeline.tokens(_coloured(shown.first), parameters=parameters),
+            lambda: self.pipeline.tokens(_coloured(window_input.first), parameters=parameters),
         )
-        said = (noise.key, parameters.noise_augmentation, parameters.guess_range)
+        augmentation = (noise.key, parameters.noise_augmentation, parameters.guess_range)
 
         def encode(which: Literal["first", "second"]) -> torch.Tensor:
-            pictures, drawn = getattr(shown, which), getattr(noise.drawn, which)
+            pictures, drawn = getattr(window_input, which), getattr(noise.drawn, which)
             return self.pipeline.condition_latents(_coloured(pictures), drawn, parameters=parameters)
 
         latents = (
-            self._once("first", (first, *said), lambda: encode("first")),
-            self._once("second", (second, *said), lambda: encode("second")),
+            self._once("first", (first, *augmentation), lambda: encode("first")),
+            self._once("second", (second, *augmentation), lambda: encode("second")),
         )
         return self.pipeline.conditions(tokens, *latents, parameters=parameters)
 
@@ -96,7 +98,7 @@ class Encodings:
         kept = self._kept[kind]
         if key not in kept:
             kept[key] = make()
-            while len(kept) > KEPT[kind]:
+            while len(kept) > CACHED[kind]:
                 kept.popitem(last=False)
         kept.move_to_end(key)
         return kept[key]
@@ -122,14 +124,14 @@ class WindowProgress:
     def next_window(self) -> None:
         """Report the start of a window. Raises Cancelled."""
         self._window, self._step = self._window + 1, 0
-        self._tell()
+        self._report()
 
     def steps(self, count: int) -> None:
         """Report ``count`` more steps. Raises Cancelled."""
         self._step += count
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         done = (self._window - 1) * self._num_steps + self._step
         what = f"{self._what}, window {self._window} of {self._num_windows}"
         self._progress(done, self._num_windows * self._num_steps, what)
@@ -146,35 +148,37 @@ class WindowModel:
     is_second_stage: bool = False
     """Whether this is the content stage, whose noise continues after that of the amodal stage."""
 
-    def made_from(self, number: int, shown: Shown, seed: int) -> str:
+    def made_from(self, number: int, window_input: WindowInput, seed: int) -> str:
         """Return a digest of everything that ``frames`` depends on: weights, conditions, noise, parameters, number
         format.
         """
         pipeline = self.encodings.pipeline
         chosen = {name: value for name, value in asdict(self.parameters).items() if name not in ONLY_AFTERWARDS}
-        said = (pipeline.weights_mark, pipeline.device.type, str(pipeline.dtype), sorted(chosen.items()))
+        augmentation = (pipeline.weights_mark, pipeline.device.type, str(pipeline.dtype), sorted(chosen.items()))
         digest = hashlib.blake2b(digest_size=16)
-        digest.update(repr((said, self._noise(number, seed).key)).encode())
-        digest.update(b"".join(shown.digests))
+        digest.update(repr((augmentation, self._noise(number, seed).key)).encode())
+        digest.update(b"".join(window_input.digests))
         return digest.hexdigest()
 
-    def frames(self, number: int, shown: Shown, seeds: Sequence[int]) -> list[Floats]:
+    def frames(self, number: int, window_input: WindowInput, seeds: Sequence[int]) -> list[Floats]:
         """Return (T, h, w, 3) frames in 0..1 of a window for each seed. Raises Cancelled between steps."""
         if self.parameters.condition_noise == "shared":
-            return self._frames(number, shown, seeds, condition_seed=DEMO_SEED)
-        return [self._frames(number, shown, (seed,), condition_seed=seed)[0] for seed in seeds]
+            return self._frames(number, window_input, seeds, condition_seed=DEMO_SEED)
+        return [self._frames(number, window_input, (seed,), condition_seed=seed)[0] for seed in seeds]
 
-    def _frames(self, number: int, shown: Shown, seeds: Sequence[int], *, condition_seed: int) -> list[Floats]:
+    def _frames(
+        self, number: int, window_input: WindowInput, seeds: Sequence[int], *, condition_seed: int
+    ) -> list[Floats]:
         pipeline, parameters = self.encodings.pipeline, self.parameters
         noises = {seed: self._noise(number, seed) for seed in (condition_seed, *seeds)}
-        conditions = self.encodings.conditions(shown, noises[condition_seed], parameters=parameters)
+        conditions = self.encodings.conditions(window_input, noises[condition_seed], parameters=parameters)
         start = torch.stack([self.encodings.start(noises[seed]) for seed in seeds])
         noises.clear()  # a window's noise takes 79 MB per seed
 
-        def tell(_num_done: int, _latents: torch.Tensor) -> None:
+        def report_step(_num_done: int, _latents: torch.Tensor) -> None:
             self.progress.steps(len(seeds))
 
-        latents = pipeline.denoise(conditions, start, parameters=parameters, on_step=tell)
+        latents = pipeline.denoise(conditions, start, parameters=parameters, on_step=report_step)
         return [pipeline.decode(one, parameters=parameters) for one in latents]
 
     def _noise(self, number: int, seed: int) -> WindowNoise:

@@ -34,11 +34,11 @@ def run_windows(
     waiting, done = list(frame_indices), set[int]()
     parts: dict[int, list[tuple[float, Floats]]] = {index: [] for index in waiting}
     for number in order:
-        window, said = windows[number], answer(number)
+        window, found = windows[number], answer(number)
         done.add(number)
-        if said is not None:
+        if found is not None:
             for index in parts.keys() & set(window):
-                parts[index].append((fade(window, index), said[index - window.start]))
+                parts[index].append((fade(window, index), found[index - window.start]))
         while waiting and done.issuperset(windows_with(windows, waiting[:1])):
             index = waiting.pop(0)
             yield index, blended(parts.pop(index))

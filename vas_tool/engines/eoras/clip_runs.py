@@ -24,7 +24,7 @@ BLOCK = 12
 TOKENS_BYTES = 512 << 20
 """Tokens that are kept between the two passes."""
 
-Look = Callable[[int], tuple[Floats, Floats]]
+InputOf = Callable[[int], tuple[Floats, Floats]]
 """Position of a frame -> its patch (3, 128, 128) in [0, 1] and intrinsics (3, 3)."""
 
 Pulse = Callable[[int], None]
@@ -36,7 +36,7 @@ class ClipRun:
     """One object's frames before a network in evaluation mode."""
 
     network: EorasNetwork
-    look: Look
+    input_of: InputOf
     num_frames: int
     pulse: Pulse = lambda _: None
     block: int = BLOCK
@@ -50,8 +50,8 @@ class ClipRun:
         entered = self._entered(blocks[::-1], kept)
         slots, done = self.network.fresh_slots(1), self.num_frames
         for block in blocks:
-            against, _ = self._through(block[::-1], entered[block], kept, told=repeat(done))
-            along, slots = self._through(block, slots, kept, told=range(done, done + len(block)))
+            against, _ = self._through(block[::-1], entered[block], kept, steps_done=repeat(done))
+            along, slots = self._through(block, slots, kept, steps_done=range(done, done + len(block)))
             done += len(block)
             yield from self._decoded(block, along, against[::-1], descending=descending)
 
@@ -60,16 +60,16 @@ class ClipRun:
         slots, entered, done = self.network.fresh_slots(1), dict[range, Tensor](), 0
         for block in blocks:
             entered[block] = slots
-            _, slots = self._through(block[::-1], slots, kept, told=range(done, done + len(block)))
+            _, slots = self._through(block[::-1], slots, kept, steps_done=range(done, done + len(block)))
             done += len(block)
         return entered
 
     def _through(
-        self, positions: range, slots: Tensor, kept: _KeptTokens, *, told: Iterable[int]
+        self, positions: range, slots: Tensor, kept: _KeptTokens, *, steps_done: Iterable[int]
     ) -> tuple[list[Tensor], Tensor]:
         """Updated tokens (1, 256, d) of each frame in this order, and the slots after the last."""
         updated = list[Tensor]()
-        for position, done in zip(positions, told, strict=False):
+        for position, done in zip(positions, steps_done, strict=False):
             self.pulse(done)
             with torch.inference_mode():
                 step = self.network.step(slots, kept.of(position))
@@ -108,7 +108,7 @@ class _KeptTokens:
     def _computed(self, position: int) -> FrameTokens:
         network = self._run.network
         device = network.slot.weight.device
-        crop, intrinsics = (torch.from_numpy(part)[None].to(device) for part in self._run.look(position))
+        crop, intrinsics = (torch.from_numpy(part)[None].to(device) for part in self._run.input_of(position))
         return network.tokens(crop, intrinsics)
 
 

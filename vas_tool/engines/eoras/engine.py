@@ -12,7 +12,7 @@ from sam_integration.presets import best_device
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.eoras.camera import GUESSED, guessed_intrinsics, kubric_matrix, pixel_matrix
 from vas_tool.engines.eoras.checkpoints import load_network
-from vas_tool.engines.eoras.clip_runs import ClipRun, Look
+from vas_tool.engines.eoras.clip_runs import ClipRun, InputOf
 from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.engines.eoras.options import Tilt
 from vas_tool.engines.eoras.patches import Floats, Window, pasted, patch_of, window_around
@@ -54,30 +54,34 @@ class EorasAmodal:
         """(frame_index, (canvas H, W) bool) in the order asked for. Depth and seed change nothing. Raises Cancelled."""
         chosen = resolved(PARAMETERS, work.settings, engine=NAME)
         windows = windows_of(work.modal, interpolated=chosen["hidden_frames"] == "interpolated")
-        shown = _Shown(work.clip, windows, self._matrix_on(work.clip))
+        object_input = _ObjectInput(work.clip, windows, self._matrix_on(work.clip))
         descending = work.frame_indices.step < 0
-        answers = self.answers(shown.look, len(windows), tilt=chosen["tilt"], descending=descending, progress=progress)
-        masks = ((shown.frames[position], found) for position, found in answers)
-        wanted = _Wanted(masks, windows, size_hw=work.clip.size_wh[::-1], threshold=float(chosen["threshold"]))
+        answers = self.answers(
+            object_input.input_of, len(windows), tilt=chosen["tilt"], descending=descending, progress=progress
+        )
+        masks = ((object_input.frames[position], found) for position, found in answers)
+        answers_in_order = _AnswersInOrder(
+            masks, windows, size_hw=work.clip.size_wh[::-1], threshold=float(chosen["threshold"])
+        )
         for index in work.frame_indices:
-            mask = wanted.mask(index)
+            mask = answers_in_order.mask(index)
             if chosen["union_with_modal"] and index in work.modal:
                 mask |= work.modal[index]
             yield index, work.canvas.to_canvas(mask)
 
     def answers(
         self,
-        look: Look,
+        input_of: InputOf,
         num_frames: int,
         *,
         tilt: SettingValue = OWN_TILT,
         descending: bool = False,
         progress: Progress = silent,
     ) -> Iterator[tuple[int, Floats]]:
-        """(position, (121, 121) probabilities of the whole object) of every frame that ``look`` shows."""
+        """(position, (121, 121) probabilities of the whole object) of every frame that ``input_of`` shows."""
         network = self._network if tilt == OWN_TILT else self._network.tilted(_tilt(tilt))
-        pulse = partial(_tell, progress, 2 * num_frames)
-        for position, found in ClipRun(network, look, num_frames, pulse).masks(descending=descending):
+        pulse = partial(_report, progress, 2 * num_frames)
+        for position, found in ClipRun(network, input_of, num_frames, pulse).masks(descending=descending):
             yield position, found["fm"]
 
     def _matrix_on(self, clip: Clip) -> Callable[[int], Floats]:
@@ -95,12 +99,12 @@ def _tilt(name: object) -> Tilt:
     return tilts[name]
 
 
-def _tell(progress: Progress, total: int, done: int) -> None:
+def _report(progress: Progress, total: int, done: int) -> None:
     progress(done, total, WHAT)
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _ObjectInput:
     """What the network is shown of one object."""
 
     clip: Clip
@@ -112,13 +116,13 @@ class _Shown:
         """Position in the network's clip -> frame index."""
         return sorted(self.windows)
 
-    def look(self, position: int) -> tuple[Floats, Floats]:
+    def input_of(self, position: int) -> tuple[Floats, Floats]:
         """See ``clip_runs.Look``."""
         index = self.frames[position]
         return patch_of(self.clip[index], self.windows[index]), self.matrix_on(index)
 
 
-class _Wanted:
+class _AnswersInOrder:
     """The network's answers in the order in which they come, taken as they are asked for."""
 
     def __init__(

@@ -150,7 +150,7 @@ class ClipViews:
         """Return (h, w) ones: beyond the frame of a real clip there are no pixels."""
         return np.ones(self.size_wh[::-1], np.float32)
 
-    def may_tell(self, frame_index: int) -> bool:
+    def is_informative(self, frame_index: int) -> bool:
         """Return whether the frame has a modal mask, and the object is seen there or may be hidden."""
         return frame_index in self._source.modal and self.may_be_there(frame_index)
 
@@ -187,10 +187,10 @@ class ClipViews:
         for index in frames[:: max(1, len(frames) // TRIALS)]:
             window = window_around(self, index)
             if window is not None:
-                self._ask(index, window, over=over, beside=beside)
+                self._count_nearer(index, window, over=over, beside=beside)
         return over.share >= OVER and beside.share <= BESIDE
 
-    def _ask(self, frame_index: int, window: Window, *, over: _Share, beside: _Share) -> None:
+    def _count_nearer(self, frame_index: int, window: Window, *, over: _Share, beside: _Share) -> None:
         """Count nearer pixels: where the object was just seen or soon will be, and beside it, where it never is."""
         known = evidence(self, frame_index, window)
         resolution = known.picture.shape[-1]
@@ -206,16 +206,16 @@ class ClipViews:
 class _Share:
     """Counts a share of pixels."""
 
-    those: int = 0
-    asked: int = 0
+    num_nearer: int = 0
+    num_pixels: int = 0
 
-    def count(self, those: Mask, asked: Mask) -> None:
-        self.those += int((those & asked).sum())
-        self.asked += int(asked.sum())
+    def count(self, num_nearer: Mask, num_pixels: Mask) -> None:
+        self.num_nearer += int((num_nearer & num_pixels).sum())
+        self.num_pixels += int(num_pixels.sum())
 
     @property
     def share(self) -> float:
-        return self.those / self.asked if self.asked else 0.0
+        return self.num_nearer / self.num_pixels if self.num_pixels else 0.0
 
 
 def _grown(mask: Mask, width: int) -> Mask:

@@ -148,10 +148,13 @@ class LearnedAmodal:
             resolution = int(np.clip(round(window.side), RESOLUTION, FINEST))
             fine = known if resolution == RESOLUTION else evidence(views, index, window, resolution=resolution)
             free = self._limit(fine.picture)
-            said = ((self._said(known.picture, g), _without(fine.candidates, g)) for g in guesses)
-            yield index, tuple(Likely(window, free * _mixed(*answer, candidates)) for answer, candidates in said)
+            mean_answers = ((self._mean_answer(known.picture, g), _without(fine.candidates, g)) for g in guesses)
+            yield (
+                index,
+                tuple(Likely(window, free * _mixed(*answer, candidates)) for answer, candidates in mean_answers),
+            )
 
-    def _said(self, picture: Picture, guess: Guess) -> tuple[Picture, Soft]:
+    def _mean_answer(self, picture: Picture, guess: Guess) -> tuple[Picture, Soft]:
         """Return the network's (CANDIDATES + 1, R, R) shares and (R, R) paint: the mean over the picture and its mirror
         image.
 

@@ -102,7 +102,7 @@ class Views(Protocol):
         """Return (h, w): 1 in the frame, 0 beyond it. Only drawn clips have pixels beyond the frame."""
         ...
 
-    def may_tell(self, frame_index: int) -> bool:
+    def is_informative(self, frame_index: int) -> bool:
         """Return whether the frame has a modal mask, and the object is seen there or may be hidden."""
         ...
 
@@ -135,7 +135,7 @@ class Evidence:
 
 def evidence(views: Views, frame_index: int, window: Window, *, resolution: int = RESOLUTION) -> Evidence:
     """Return the network's input for a frame."""
-    here = _Brought(views, frame_index, window, resolution=resolution)
+    here = _RegisteredViews(views, frame_index, window, resolution=resolution)
     own, inside = here.own()
     slots = [here.slot(source) for source in chosen(views, frame_index)]
     known = [here.known(side) for side in (-1, 1)]
@@ -184,7 +184,7 @@ def knowledge(outline: Soft, nearer: Soft, *, trusted: bool) -> Soft:
     return np.asarray(np.maximum(outline, free), np.float32)
 
 
-class _Brought:
+class _RegisteredViews:
     """Pictures of frames, registered to one frame's window."""
 
     def __init__(self, views: Views, frame_index: int, window: Window, *, resolution: int) -> None:
@@ -213,7 +213,9 @@ class _Brought:
         """Return (value, nearness in time) of the last (-1) or the next (1) known value of each pixel."""
         value = np.zeros((self._resolution,) * 2, np.float32)
         filled, near = value.copy(), value.copy()
-        for source in filter(self._views.may_tell, range(self._index + side, self._index + side * (REACH + 1), side)):
+        for source in filter(
+            self._views.is_informative, range(self._index + side, self._index + side * (REACH + 1), side)
+        ):
             outline, sure = self._over(source)
             share = np.minimum(sure, 1 - filled)
             value += share * np.divide(outline, np.maximum(sure, 1e-3)).clip(0, 1)

@@ -45,7 +45,7 @@ PACE_FRAMES = 4
 
 
 @dataclass(frozen=True)
-class _Known:
+class _PoseInputs:
     """The inputs for estimating poses."""
 
     small: SmallFrames
@@ -64,7 +64,7 @@ def world_motion(
     """Return the object's motion; ``moving`` is that of ``camera_motion.camera_paths``. Raises Cancelled."""
     small = SmallFrames(clip)
     frames = range(len(clip))
-    known = _Known(small, modal, camera_paths(small, frames, moving, progress=progress), {})
+    known = _PoseInputs(small, modal, camera_paths(small, frames, moving, progress=progress), {})
     stretches: list[dict[int, Pose]] = []
     unseen = 0  # consecutive frames with an empty modal mask
     for done, index in enumerate(frames):
@@ -95,7 +95,7 @@ def _least(areas: Mapping[int, float]) -> float:
     return max(registration.MIN_AREA, registration.SLIVER * max(areas.values(), default=0.0))
 
 
-def _from_clear(known: _Known, stretch: Mapping[int, Pose]) -> dict[int, Pose]:
+def _from_clear(known: _PoseInputs, stretch: Mapping[int, Pose]) -> dict[int, Pose]:
     """Return the stretch tracked again, backwards from its first clear frame, because a reappearing sliver is
     unreliable.
     """
@@ -107,7 +107,7 @@ def _from_clear(known: _Known, stretch: Mapping[int, Pose]) -> dict[int, Pose]:
     return poses
 
 
-def _joined(known: _Known, poses: Mapping[int, Pose], stretch: Mapping[int, Pose]) -> dict[int, Pose]:
+def _joined(known: _PoseInputs, poses: Mapping[int, Pose], stretch: Mapping[int, Pose]) -> dict[int, Pose]:
     """Return a stretch after a gap in the poses of the frames before it, by comparing the clearest frames of both
     sides.
 
@@ -129,7 +129,7 @@ def _joined(known: _Known, poses: Mapping[int, Pose], stretch: Mapping[int, Pose
 
 
 def _guesses(
-    known: _Known, poses: Mapping[int, Pose], stretch: Mapping[int, Pose], *, pair: tuple[int, int]
+    known: _PoseInputs, poses: Mapping[int, Pose], stretch: Mapping[int, Pose], *, pair: tuple[int, int]
 ) -> list[Pose]:
     """Return candidate poses on the second frame of a pair: continued, slowed down, by the middle, by matched
     features.
@@ -147,21 +147,21 @@ def _guesses(
     return out if found is None else [*out, Pose.of(np.vstack([found, [0, 0, 1]]) @ here.matrix())]
 
 
-def _overlap(known: _Known, poses: Mapping[int, Pose], pair: tuple[int, int], *, pose: Pose) -> float:
+def _overlap(known: _PoseInputs, poses: Mapping[int, Pose], pair: tuple[int, int], *, pose: Pose) -> float:
     """Return the IoU of the second frame's modal mask and the first frame's registered outline."""
     source, target = pair
     step = (pose.matrix() @ np.linalg.inv(poses[source].matrix()))[:2]
     masks = known.small.mask(known.modal[source]), known.small.mask(known.modal[target])
-    return iou(_brought(masks[0].astype(np.uint8), step), masks[1])
+    return iou(_warped_mask(masks[0].astype(np.uint8), step), masks[1])
 
 
-def _likeness(known: _Known, poses: Mapping[int, Pose], pair: tuple[int, int], *, pose: Pose) -> float:
+def _likeness(known: _PoseInputs, poses: Mapping[int, Pose], pair: tuple[int, int], *, pose: Pose) -> float:
     """Return the correlation of the object's pixels on both frames, -1..1, times the covered share of the outline."""
     source, target = pair
     step = (pose.matrix() @ np.linalg.inv(poses[source].matrix()))[:2]
     masks = known.small.mask(known.modal[source]), known.small.mask(known.modal[target])
     grey, there = known.small.grey(source), known.small.grey(target)
-    both = _brought(masks[0].astype(np.uint8), step) & masks[1]
+    both = _warped_mask(masks[0].astype(np.uint8), step) & masks[1]
     if both.sum() < registration.MIN_AREA:
         return -1.0
     pixels = _brought_grey(grey, step)[both], there[both].astype(np.float64)
@@ -170,7 +170,7 @@ def _likeness(known: _Known, poses: Mapping[int, Pose], pair: tuple[int, int], *
     return alike * float(both.sum() / masks[1].sum())
 
 
-def _corrected(known: _Known, poses: Mapping[int, Pose], pair: tuple[int, int], *, guess: Pose) -> Pose:
+def _corrected(known: _PoseInputs, poses: Mapping[int, Pose], pair: tuple[int, int], *, guess: Pose) -> Pose:
     """Return a guessed pose on the second frame of a pair, corrected by features of both frames."""
     source, target = pair
     masks = known.small.mask(known.modal[source]), known.small.mask(known.modal[target])
@@ -208,10 +208,10 @@ def _step(points: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]], guess
 
 def _covered(masks: tuple[Mask, Mask], step: Affine) -> float:
     """Return the share of the second frame's modal mask that the first frame's registered outline covers."""
-    return float((_brought(masks[0].astype(np.uint8), step) & masks[1]).sum() / masks[1].sum())
+    return float((_warped_mask(masks[0].astype(np.uint8), step) & masks[1]).sum() / masks[1].sum())
 
 
-def _brought(mask: npt.NDArray[np.uint8], step: Affine) -> Mask:
+def _warped_mask(mask: npt.NDArray[np.uint8], step: Affine) -> Mask:
     return cv2.warpAffine(mask, step, mask.shape[::-1], flags=cv2.INTER_NEAREST) > 0
 
 
@@ -227,15 +227,17 @@ def _apart(found: Affine, guess: Affine, points: npt.NDArray[np.float32]) -> flo
 # --- in the world -----------------------------------------------------------------------------------------------------
 
 
-def _in_world(known: _Known, pose: Pose, index: int) -> Pose:
+def _in_world(known: _PoseInputs, pose: Pose, index: int) -> Pose:
     return Pose.of(known.camera[index] @ pose.matrix())
 
 
-def _in_picture(known: _Known, pose: Pose, index: int) -> Pose:
+def _in_picture(known: _PoseInputs, pose: Pose, index: int) -> Pose:
     return Pose.of(np.linalg.inv(known.camera[index]) @ pose.matrix())
 
 
-def _expected(known: _Known, poses: Mapping[int, Pose], index: int, *, damping: float = registration.DAMPING) -> Pose:
+def _expected(
+    known: _PoseInputs, poses: Mapping[int, Pose], index: int, *, damping: float = registration.DAMPING
+) -> Pose:
     """Return the pose in the picture after or before all poses: the world motion continues, each step shortened by
     ``damping``.
     """
@@ -251,7 +253,7 @@ def _expected(known: _Known, poses: Mapping[int, Pose], index: int, *, damping: 
     return _in_picture(known, Pose(there.x, there.y, here.log_scale, here.angle), index)
 
 
-def _everywhere(known: _Known, poses: Mapping[int, Pose], frames: Sequence[int]) -> dict[int, Pose]:
+def _everywhere(known: _PoseInputs, poses: Mapping[int, Pose], frames: Sequence[int]) -> dict[int, Pose]:
     """Return poses for every frame, interpolated and continued in the world."""
     world = {f: _in_world(known, pose, f) for f, pose in poses.items()}
     carried = registration.with_hidden(world, frames)

@@ -21,7 +21,7 @@ WHITE = 255
 
 
 @dataclass(frozen=True)
-class Shown:
+class ModelInput:
     """The model's input for one frame."""
 
     image: Frame
@@ -31,7 +31,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Seen:
+class KnownFrame:
     """The known facts of one frame."""
 
     frame: Frame
@@ -42,7 +42,7 @@ class Seen:
     level: Level
 
 
-def shown(seen: Seen, *, side: int = SIDE, leaves_canvas: bool = False) -> Shown:
+def model_input(seen: KnownFrame, *, side: int = SIDE, leaves_canvas: bool = False) -> ModelInput:
     """Return the model's input. With ``leaves_canvas``, the canvas is larger than the picture, and objects that
     leave it are painted.
     """
@@ -50,7 +50,7 @@ def shown(seen: Seen, *, side: int = SIDE, leaves_canvas: bool = False) -> Shown
     place = np.zeros((side, side), np.bool_)
     if seen.level not in ((Level.NO,) if leaves_canvas else (Level.NO, Level.NONE)):
         place = nearest(seen.front & box if seen.modal.any() else box, (side, side))
-    return Shown(object_on_white(seen.frame, seen.modal, box, side=side), place)
+    return ModelInput(object_on_white(seen.frame, seen.modal, box, side=side), place)
 
 
 def object_on_white(frame: Frame, modal: Mask, box: Mask, *, side: int) -> Frame:

@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from vas_tool.engines.tabe.boxes import front_of, grown, moved_boxes, smoothed_boxes
-from vas_tool.engines.tabe.canvas import SIDE, Seen, Shown, shown
+from vas_tool.engines.tabe.canvas import SIDE, KnownFrame, ModelInput, model_input
 from vas_tool.engines.tabe.chunks import Chunk, plan_chunks
 from vas_tool.engines.tabe.levels import Box, Level, occlusion_levels
 from vas_tool.engines.tabe.occluded import DepthImage, depth_image, occlusions
@@ -27,7 +27,7 @@ NO_DEPTH = "there is no depth, so TABE takes nothing to be in front of the objec
 
 
 @dataclass(frozen=True)
-class SeenClip:
+class ObjectClip:
     """One object of a clip, from its first visible frame on. Frames are read when they are needed."""
 
     clip: Clip
@@ -63,7 +63,7 @@ class SeenClip:
 class ClipPlan:
     """The plan of an object. Positions count from the first of ``seen.frames``; boxes are on the canvas."""
 
-    seen: SeenClip
+    seen: ObjectClip
     levels: Sequence[Level]
     boxes: Sequence[Box]
     chunks: Sequence[Chunk]
@@ -72,49 +72,49 @@ class ClipPlan:
     def tuned(self) -> TunedClip:
         """The frames, masks and levels to tune on: those of ``seen.frames``, without the canvas's padding."""
         frames = self.seen.frames
-        masks = _Each(len(frames), lambda position: self.seen.mask(frames[position]))
-        return TunedClip(_Later(self.seen.clip, frames), masks, self.levels)
+        masks = _LazyMasks(len(frames), lambda position: self.seen.mask(frames[position]))
+        return TunedClip(_ClipRange(self.seen.clip, frames), masks, self.levels)
 
-    def shown(self, position: int, *, side: int = SIDE) -> Shown:
+    def model_input(self, position: int, *, side: int = SIDE) -> ModelInput:
         """Return the network's input for one frame."""
         index, canvas = self.seen.frames[position], self.seen.canvas
         frame = canvas.to_canvas(self.seen.clip[index], WHITE)
         mask, front = canvas.to_canvas(self.seen.mask(index)), self.seen.front(index)
-        known = Seen(frame, mask, front, self.boxes[position], self.levels[position])
-        return shown(known, side=side, leaves_canvas=canvas.size_wh != canvas.frame_wh)
+        known = KnownFrame(frame, mask, front, self.boxes[position], self.levels[position])
+        return model_input(known, side=side, leaves_canvas=canvas.size_wh != canvas.frame_wh)
 
 
 def plan_clip(
-    seen: SeenClip,
+    seen: ObjectClip,
     *,
     quirks: Quirks,
     box_percent: float = 0.0,
     fewest_whole: int = FEWEST_WHOLE,
-    told: Callable[[], None] = lambda: None,
+    before_frame: Callable[[], None] = lambda: None,
 ) -> ClipPlan:
     """Return the plan of an object. It does not need the network.
 
-    ``box_percent`` is the percentage of their sides by which boxes grow. ``told`` is called before each frame and may
-    raise Cancelled. Raises EngineError that says what to do when something is hidden and the object is whole on fewer
-    than ``fewest_whole`` frames, or when it is hidden for too long.
+    ``box_percent`` is the percentage of their sides by which boxes grow. ``before_frame`` is called before each frame
+    and may raise Cancelled. Raises EngineError that says what to do when something is hidden and the object is whole on
+    fewer than ``fewest_whole`` frames, or when it is hidden for too long.
     """
     frames, canvas = seen.frames, seen.canvas
-    masks = _Each(len(frames), lambda position: seen.mask(frames[position]))
-    found = occlusions(masks, _depths(seen, told), quirks=quirks)
+    masks = _LazyMasks(len(frames), lambda position: seen.mask(frames[position]))
+    found = occlusions(masks, _depths(seen, before_frame), quirks=quirks)
     levels = occlusion_levels(masks, [one.occluded for one in found], quirks=quirks)
     if any(level != Level.NO for level in levels):
         num_whole = sum(level == Level.NO and not one.occluded for level, one in zip(levels, found, strict=True))
         _require_whole(num_whole, fewest_whole)
-    wide = _Each(len(frames), lambda position: canvas.to_canvas(masks[position]))
-    fronts = _Each(len(frames), lambda position: seen.front(frames[position]))
+    wide = _LazyMasks(len(frames), lambda position: canvas.to_canvas(masks[position]))
+    fronts = _LazyMasks(len(frames), lambda position: seen.front(frames[position]))
     boxes = smoothed_boxes(moved_boxes(wide, fronts, levels, quirks=quirks), wide)
     boxes = [grown(box, box_percent, box_percent, quirks=quirks) for box in boxes]
     return ClipPlan(seen, levels, boxes, plan_chunks(levels))
 
 
-def _depths(seen: SeenClip, told: Callable[[], None]) -> Iterator[DepthImage]:
+def _depths(seen: ObjectClip, before_frame: Callable[[], None]) -> Iterator[DepthImage]:
     for index in seen.frames:
-        told()
+        before_frame()
         if index not in seen.depth:
             warn(NO_DEPTH, frame_index=index)
         yield seen.depth_image(index)
@@ -129,7 +129,7 @@ def _require_whole(num_whole: int, fewest_whole: int) -> None:
         )
 
 
-class _Later:
+class _ClipRange:
     """A range of a clip's frames as a clip."""
 
     def __init__(self, clip: Clip, frames: range) -> None:
@@ -158,7 +158,7 @@ class _Later:
         return self._clip[self._frames[index]]
 
 
-class _Each(Sequence[Mask]):
+class _LazyMasks(Sequence[Mask]):
     """A sequence of masks that are made when they are needed."""
 
     def __init__(self, length: int, make: Callable[[int], Mask]) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.settings import checked
-from vas_tool.engines.tabe.clip_plan import SeenClip
+from vas_tool.engines.tabe.clip_plan import ObjectClip
 from vas_tool.engines.tabe.model import TabeModel, open_model
 from vas_tool.engines.tabe.object_run import ObjectRun, Pictures, start
 from vas_tool.engines.tabe.reader import Segmenters, read_masks, segmenter_named
@@ -54,7 +54,7 @@ class TabeAmodal:
     ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
         """Yield (frame_index, one (canvas H, W) bool for each seed). All seeds share one tuning."""
         options = options_of(work.settings, self.defaults)
-        seen = SeenClip(work.clip, work.modal, work.depth, work.canvas)
+        seen = ObjectClip(work.clip, work.modal, work.depth, work.canvas)
         run = start(self.model, seen, options, store=work.store, progress=progress)
         owners = run.owners if run else {}
         if run:
@@ -98,7 +98,7 @@ class TabeContent:
         """
         checked((), work.settings, engine=NAME)
         options = options_of(work.amodal_settings, self.defaults)
-        shown = _Whole(work)
+        shown = _ObjectMasks(work)
         hidden = {index for index in work.frame_indices if shown.hidden(index).any()}
         run = start(self.model, shown.seen, options, store=work.store, progress=progress) if hidden else None
         owners = run.owners if run else {}
@@ -122,12 +122,12 @@ class TabeContent:
             yield index, shown.content(index, picture)
 
 
-class _Whole:
+class _ObjectMasks:
     """The masks of one object, and its content from painted frames."""
 
     def __init__(self, work: ContentWork) -> None:
         self._work = work
-        self.seen = SeenClip(work.clip, work.modal, work.depth, work.canvas)
+        self.seen = ObjectClip(work.clip, work.modal, work.depth, work.canvas)
 
     def seed(self, index: int) -> int:
         return self._work.hypotheses.get(index, self._work.seed)

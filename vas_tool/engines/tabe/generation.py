@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from vas_tool.engines.tabe.canvas import Shown
+from vas_tool.engines.tabe.canvas import ModelInput
 from vas_tool.engines.tabe.latents import DOWN, NO_PROMPT, PROMPT, as_signed, decoded, encoded, noise_levels, places_of
 from vas_tool.engines.tabe.motion_unet import LATENT_CHANNELS
 from vas_tool.engines.tabe.released_parts import Parts
@@ -37,7 +37,7 @@ class GenerationOptions:
 
 
 @dataclass(frozen=True)
-class ShownChunk:
+class ChunkInput:
     """The network's input for a chunk."""
 
     latents: Tensor
@@ -46,12 +46,12 @@ class ShownChunk:
     """(1, 1, F, h, w) the pixels to paint."""
 
 
-def shown_chunk(parts: Parts, frames: Sequence[Shown], noise: Tensor) -> ShownChunk:
+def chunk_input(parts: Parts, frames: Sequence[ModelInput], noise: Tensor) -> ChunkInput:
     """Return the network's input for a chunk. ``noise`` is (F, 4, h, w), for the latents."""
     masks = np.stack([frame.mask for frame in frames])[:, None]
     pictures = as_signed(np.stack([frame.image for frame in frames]).transpose(0, 3, 1, 2))
     latents = encoded(parts.vae, pictures * torch.from_numpy(~masks), noise)
-    return ShownChunk(latents, places_of(masks, (latents.shape[3], latents.shape[4])).to(latents))
+    return ChunkInput(latents, places_of(masks, (latents.shape[3], latents.shape[4])).to(latents))
 
 
 def chunk_noise(num_frames: int, size_hw: tuple[int, int]) -> Tensor:
@@ -91,26 +91,26 @@ class Painter:
     """(2, 77, D) tokens of ``prompt_tokens``."""
     options: GenerationOptions = GenerationOptions()
 
-    def painted(self, shown: ShownChunk, noises: Sequence[Tensor], pulse: Pulse = lambda _: None) -> list[Tensor]:
+    def painted(self, shown: ChunkInput, noises: Sequence[Tensor], pulse: Pulse = lambda _: None) -> list[Tensor]:
         """Return (4, F, h, w) latents for each noise (1, 4, F, h, w). As many as fit run together."""
         num_together = max(self.options.at_once // 2, 1)
         found: list[Tensor] = []
         for first in range(0, len(noises), num_together):
             some = torch.cat(list(noises[first : first + num_together])).to(shown.latents)
-            told = partial(_told, pulse, done=first * self.options.num_steps, num_together=len(some))
-            found += self._sampled(shown, some, told).unbind(0)
+            report = partial(_report, pulse, done=first * self.options.num_steps, num_together=len(some))
+            found += self._sampled(shown, some, report).unbind(0)
         return found
 
     def frames(self, latents: Tensor) -> npt.NDArray[np.uint8]:
         """Return (4, F, h, w) latents as (F, H, W, 3) frames."""
         return decoded(self.parts.vae, latents)
 
-    def guided(self, noisy: Tensor, timestep: Tensor, shown: ShownChunk) -> Tensor:
+    def guided(self, noisy: Tensor, timestep: Tensor, shown: ChunkInput) -> Tensor:
         """Return the guided noise in (R, 4, F, h, w) latents."""
         without, with_prompt = self.both(noisy, timestep, shown)
         return without + self.options.guidance * (with_prompt - without)
 
-    def both(self, noisy: Tensor, timestep: Tensor, shown: ShownChunk) -> tuple[Tensor, Tensor]:
+    def both(self, noisy: Tensor, timestep: Tensor, shown: ChunkInput) -> tuple[Tensor, Tensor]:
         """Return the noise without and with the prompt, in one or two calls of the network."""
         num = len(noisy)
         beside = torch.cat([shown.places, shown.latents], 1).expand(num, -1, -1, -1, -1)
@@ -122,7 +122,7 @@ class Painter:
         halves = network(torch.cat([seen, seen]), timestep, torch.cat([without, with_prompt]))
         return halves[:num], halves[num:]
 
-    def _sampled(self, shown: ShownChunk, noise: Tensor, pulse: Pulse) -> Tensor:
+    def _sampled(self, shown: ChunkInput, noise: Tensor, pulse: Pulse) -> Tensor:
         levels = noise_levels()
         levels.set_timesteps(self.options.num_steps, device=noise.device)
         latents = noise * levels.init_noise_sigma
@@ -134,5 +134,5 @@ class Painter:
         return latents
 
 
-def _told(pulse: Pulse, step: int, *, done: int, num_together: int) -> None:
+def _report(pulse: Pulse, step: int, *, done: int, num_together: int) -> None:
     pulse(done + step * num_together)

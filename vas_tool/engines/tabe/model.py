@@ -26,16 +26,16 @@ from vas_tool.engines.diffusion_vas.loading import found_folder
 from vas_tool.engines.diffusion_vas.placement import BatchSize
 from vas_tool.engines.fair_lock import FairLock
 from vas_tool.engines.tabe import lora
-from vas_tool.engines.tabe.canvas import Shown
+from vas_tool.engines.tabe.canvas import ModelInput
 from vas_tool.engines.tabe.generation import (
     SEED,
+    ChunkInput,
     GenerationOptions,
     Painter,
-    ShownChunk,
+    chunk_input,
     chunk_noise,
     prompt_tokens,
     round_noise,
-    shown_chunk,
 )
 from vas_tool.engines.tabe.latents import decoded
 from vas_tool.engines.tabe.memory import SlicedAttention, memory_plan
@@ -112,26 +112,26 @@ class TabeModel:
             self.parts.network.keep(all_of_it=True)
 
     def paint(
-        self, state: State, frames: Sequence[Shown], seeds: Sequence[int], *, options: TabeOptions, pulse: Pulse
+        self, state: State, frames: Sequence[ModelInput], seeds: Sequence[int], *, options: TabeOptions, pulse: Pulse
     ) -> Iterator[tuple[int, Latents]]:
         """Yield (seed, latents) with the weights of ``state``. Seeds share a batch as the GPU's memory allows."""
         self._prepare(state)
         size_hw = (options.sizes.shown, options.sizes.shown)
         with self.at_work(self.parts.vae):
-            shown = shown_chunk(self.parts, frames, chunk_noise(len(frames), size_hw))
+            shown = chunk_input(self.parts, frames, chunk_noise(len(frames), size_hw))
         noises = {seed: round_noise(seed, len(frames), size_hw) for seed in seeds}
         keeps_dropout = options.quirks.lora_dropout == "reference"
         waiting = list(seeds)
         while waiting:
             some = waiting[: 1 if keeps_dropout else self.batch.limit()]
-            told = partial(_told, pulse, (len(seeds) - len(waiting)) * options.num_steps)
+            report = partial(_report, pulse, (len(seeds) - len(waiting)) * options.num_steps)
             with self.batch.learning(len(some)) as tried, self._dropout(some[0], on=keeps_dropout):
-                found = self._painted(shown, [noises[seed] for seed in some], options=options, pulse=told)
+                found = self._painted(shown, [noises[seed] for seed in some], options=options, pulse=report)
             if tried.fitted:
                 waiting = waiting[len(some) :]
                 yield from zip(some, map(_bits, found), strict=True)
 
-    def _painted(self, shown: ShownChunk, noises: list[Tensor], *, options: TabeOptions, pulse: Pulse) -> list[Tensor]:
+    def _painted(self, shown: ChunkInput, noises: list[Tensor], *, options: TabeOptions, pulse: Pulse) -> list[Tensor]:
         with self.at_work(self.parts.text_encoder):
             text = prompt_tokens(self.parts)
         with self.at_work(self.parts.network.unet):
@@ -197,7 +197,7 @@ class TabeModel:
         return *self._tuned, self.parts.vae
 
 
-def _told(pulse: Pulse, before: int, num_done: int) -> None:
+def _report(pulse: Pulse, before: int, num_done: int) -> None:
     pulse(before + num_done)
 
 

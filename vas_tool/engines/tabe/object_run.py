@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vas_tool.engines.base import Progress
-from vas_tool.engines.tabe.canvas import Shown
-from vas_tool.engines.tabe.clip_plan import ClipPlan, SeenClip, plan_clip
+from vas_tool.engines.tabe.canvas import ModelInput
+from vas_tool.engines.tabe.clip_plan import ClipPlan, ObjectClip, plan_clip
 from vas_tool.engines.tabe.keys import painted_keys, tuned_key
 from vas_tool.engines.tabe.merge import is_whole, owners
 from vas_tool.engines.tabe.model import Latents, TabeModel
@@ -55,7 +55,7 @@ class ObjectRun:
     store: WindowStore
     key: WindowKey
     """Key of the tuned weights."""
-    told: WorkProgress
+    work_progress: WorkProgress
     state: State | None = None
 
     @property
@@ -73,12 +73,12 @@ class ObjectRun:
         """Set the total of ``progress`` to the work of all wanted chunks and the tuning."""
         units = [self._units(number) * len(seeds) for number, seeds in wanted.items()]
         tuning = self.options.num_tuning_steps * TUNING_UNITS if wanted else 0
-        self.told = WorkProgress(progress, tuning + sum(units))
+        self.work_progress = WorkProgress(progress, tuning + sum(units))
 
     def pictures(self, number: int, seeds: Sequence[int]) -> dict[int, Pictures]:
         """Return the painted frames of a chunk by seed. Raises Cancelled; the store then has the finished seeds."""
         positions, frames = self.plan.chunks[number], self.frames_of(number)
-        shown = [self.plan.shown(position, side=self.options.sizes.shown) for position in positions]
+        shown = [self.plan.model_input(position, side=self.options.sizes.shown) for position in positions]
         where = f"TABE: paint frames {frames[0]} to {frames[-1]}"
         keys = painted_keys(
             self.key,
@@ -95,24 +95,24 @@ class ObjectRun:
             if missing:
                 self._ensure_tuned()
                 found |= self._painted(shown, {seed: keys[seed] for seed in missing}, where)
-            self.told.finish(painting * len(seeds))
-            self.told.at(0, where)
+            self.work_progress.finish(painting * len(seeds))
+            self.work_progress.at(0, where)
             return {seed: self.model.pictures(found[seed]) for seed in seeds}
 
     def read(self, number: int, num_seeds: int) -> None:
         """Count the segmentation of a chunk as finished."""
-        self.told.finish(num_seeds * (self._units(number) - self._painting_units(number)))
+        self.work_progress.finish(num_seeds * (self._units(number) - self._painting_units(number)))
 
     def _kept(self, key: WindowKey, num_frames: int) -> Latents | None:
         answer = self.store.read(key)
         return None if answer is None or answer.shape[1:2] != (num_frames,) else answer.view(np.uint16)
 
-    def _painted(self, shown: Sequence[Shown], keys: Mapping[int, WindowKey], where: str) -> dict[int, Latents]:
+    def _painted(self, shown: Sequence[ModelInput], keys: Mapping[int, WindowKey], where: str) -> dict[int, Latents]:
         found: dict[int, Latents] = {}
         per_step = PAINTING_UNITS * len(shown)
 
         def pulse(num_steps: int) -> None:
-            self.told.at(num_steps * per_step, where)
+            self.work_progress.at(num_steps * per_step, where)
 
         assert self.state is not None
         for seed, latents in self.model.paint(self.state, shown, [*keys], options=self.options, pulse=pulse):
@@ -127,13 +127,15 @@ class ObjectRun:
         state, options, total = kept_state(self.store, self.key), self.options, self.options.num_tuning_steps
         if not is_finished(state, options):
 
-            def told(num_done: int) -> None:
-                self.told.at(num_done * TUNING_UNITS, f"TABE: learn the object, step {num_done} of {total}")
+            def on_step(num_done: int) -> None:
+                self.work_progress.at(num_done * TUNING_UNITS, f"TABE: learn the object, step {num_done} of {total}")
 
             with self.model.tuning(options.quirks, state) as tuner:
-                state = tuned_on(tuner, self.plan.tuned, key=self.key, options=options, store=self.store, told=told)
+                state = tuned_on(
+                    tuner, self.plan.tuned, key=self.key, options=options, store=self.store, on_step=on_step
+                )
         self.state = state
-        self.told.finish(total * TUNING_UNITS)
+        self.work_progress.finish(total * TUNING_UNITS)
 
     def _painting_units(self, number: int) -> int:
         return len(self.plan.chunks[number]) * self.options.num_steps * PAINTING_UNITS
@@ -143,7 +145,7 @@ class ObjectRun:
 
 
 def start(
-    model: TabeModel, seen: SeenClip, options: TabeOptions, *, store: WindowStore | None, progress: Progress
+    model: TabeModel, seen: ObjectClip, options: TabeOptions, *, store: WindowStore | None, progress: Progress
 ) -> ObjectRun | None:
     """Return a run with its plan, before any tuning; None when the object is visible on no frame.
 
@@ -151,18 +153,18 @@ def start(
     """
     if not len(seen.frames):
         return None
-    told = WorkProgress(progress, 2 * len(seen.frames))
+    work_progress = WorkProgress(progress, 2 * len(seen.frames))
 
     def one_more() -> None:
-        told.at(0, PLANNING)
-        told.finish(1)
+        work_progress.at(0, PLANNING)
+        work_progress.finish(1)
 
     plan = plan_clip(
         seen,
         quirks=options.quirks,
         box_percent=options.box_percent,
         fewest_whole=options.fewest_whole,
-        told=one_more,
+        before_frame=one_more,
     )
-    key = tuned_key(plan, options, made_by=model.made_by, told=one_more)
-    return ObjectRun(model, plan, options, WithRecent(model.recent, store), key, told)
+    key = tuned_key(plan, options, made_by=model.made_by, before_frame=one_more)
+    return ObjectRun(model, plan, options, WithRecent(model.recent, store), key, work_progress)

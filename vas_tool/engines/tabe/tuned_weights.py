@@ -39,20 +39,21 @@ def tuned_on(
     key: WindowKey,
     options: TabeOptions,
     store: WindowStore,
-    told: Callable[[int], None],
+    on_step: Callable[[int], None],
 ) -> State:
     """Tune from the tuner's step to the last one and return the state. Intermediate states are stored.
 
-    ``told`` receives the number of finished steps before each step and may raise Cancelled; the state is stored then.
+    ``on_step`` receives the number of finished steps before each step and may raise Cancelled; the state is
+    stored then.
     """
     sizes, first, reached = options.sizes, tuner.num_steps, tuner.num_steps
 
-    def keep_and_tell(num_done: int) -> None:
+    def keep_and_report(num_done: int) -> None:
         nonlocal reached
         reached = num_done
         if first < num_done < options.num_tuning_steps and num_done % KEEP_EVERY == 0:
             store.keep(key, packed(tuner.state()))
-        told(num_done)
+        on_step(num_done)
 
     try:
         tune(
@@ -61,7 +62,7 @@ def tuned_on(
             num_steps=options.num_tuning_steps,
             side=sizes.tuned,
             num_frames=sizes.num_tuned_frames,
-            told=keep_and_tell,
+            on_step=keep_and_report,
         )
     except BaseException:
         if first < reached < options.num_tuning_steps:

@@ -173,9 +173,9 @@ def tune(
     seed: int = SEED,
     side: int = SIDE,
     num_frames: int = NUM_FRAMES,
-    told: Callable[[int], None] = lambda _: None,
+    on_step: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Tune up to ``num_steps``. ``told`` gets the number of finished steps, and may stop the tuning by raising.
+    """Tune up to ``num_steps``. ``on_step`` gets the number of finished steps, and may stop the tuning by raising.
 
     A resumed tuning gives the same result as an uninterrupted one on the same device.
     """
@@ -185,9 +185,9 @@ def tune(
         for model in models:
             lora.set_dropout(model, on=True)
         while tuner.num_steps < num_steps:
-            told(tuner.num_steps)
+            on_step(tuner.num_steps)
             _tune_once(tuner, *next(steps), seed=seed * STEP_SEEDS + tuner.num_steps)
-        told(tuner.num_steps)
+        on_step(tuner.num_steps)
     finally:
         for model in models:
             lora.set_dropout(model, on=False)

@@ -57,7 +57,7 @@ def read_truth(path: Path) -> BoxTruth:
         raise FormatError(f"{path} lacks one of {', '.join(LISTS)}; name validation_lvis_v1.json of TAO-Amodal")
     numbers, problems = _numbers(data), list[Problem]()
     tracks = _TrackNumbers()
-    rows = _kept(data["annotations"], lambda r: _true_row(r, numbers, tracks), _Named("annotation", problems))
+    rows = _rows(data["annotations"], lambda r: _true_row(r, numbers, tracks), _RecordProblems("annotation", problems))
     image_table = _image_table(data, numbers)
     columns = list(zip(*rows, strict=True)) or [()] * 6
     image, category, track = (np.array(column, np.int64) for column in columns[:3])
@@ -78,7 +78,7 @@ def read_answers(path: Path, truth: BoxTruth) -> tuple[AnsweredBoxes, list[Probl
     if not isinstance(data, list):
         raise FormatError(f"{path} is no list of predictions; see vas-tool export --format tao-amodal")
     problems, tracks = list[Problem](), _TrackNumbers()
-    rows = _kept(data, lambda r: _answered_row(r, truth.numbers, tracks), _Named("prediction", problems))
+    rows = _rows(data, lambda r: _answered_row(r, truth.numbers, tracks), _RecordProblems("prediction", problems))
     if problems and not rows:
         raise FormatError(f"{path} holds no prediction of use for this truth; the first problem: {problems[0]}")
     columns = list(zip(*rows, strict=True)) or [()] * 5
@@ -108,7 +108,7 @@ class _TrackNumbers:
 
 
 @dataclass
-class _Named:
+class _RecordProblems:
     """Records of one kind by id, and their problems."""
 
     kind: str
@@ -120,7 +120,9 @@ class _Named:
         self.problems.append(Problem(f"{self.kind} {known}", what, "bad record"))
 
 
-def _kept(records: Iterable[Any], row_of: Callable[[Mapping[str, Any]], Row], named: _Named) -> list[Row]:
+def _rows(
+    records: Iterable[Any], row_of: Callable[[Mapping[str, Any]], Row], found_problems: _RecordProblems
+) -> list[Row]:
     rows = list[Row]()
     for position, record in enumerate(records):
         try:
@@ -128,7 +130,7 @@ def _kept(records: Iterable[Any], row_of: Callable[[Mapping[str, Any]], Row], na
                 raise FormatError(f"it is {type(record).__name__}, not a record")
             rows.append(row_of(record))
         except FormatError as error:
-            named.add(record, position, str(error))
+            found_problems.add(record, position, str(error))
     return rows
 
 
@@ -223,6 +225,8 @@ def _from_videos(listed: dict[str, Pairs], numbers: Numbers) -> dict[str, Pairs]
         images_of[video].append(image)
     for key in ("neg_category_ids", "not_exhaustive_category_ids"):
         if not listed[f"images {key}"]:
-            said = listed[f"videos {key}"]
-            listed[f"images {key}"] = frozenset((image, c) for video, c in said for image in images_of[video])
+            listed_categories = listed[f"videos {key}"]
+            listed[f"images {key}"] = frozenset(
+                (image, c) for video, c in listed_categories for image in images_of[video]
+            )
     return listed

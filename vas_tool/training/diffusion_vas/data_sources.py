@@ -17,7 +17,7 @@ from vas_tool.training.diffusion_vas.project_samples import LIST, KeptSamples, k
 from vas_tool.training.diffusion_vas.recipe import Recipe
 from vas_tool.training.diffusion_vas.sail_vos_samples import SailVosSamples
 
-SEEN = 0.95
+LEAST_VISIBLE = 0.95
 """Objects that are seen to more than this part are whole: what the content stage learns from, and hides."""
 
 
@@ -39,7 +39,7 @@ class Data:
     """Folder in which the samples of projects are kept: that of the run, or of the cache."""
 
 
-class Together:
+class JoinedSources:
     """Several sources as one."""
 
     def __init__(self, sources: Sequence[Any]) -> None:
@@ -89,16 +89,16 @@ class Together:
 class Split:
     """What is learned from, and what is only looked at."""
 
-    learned: Together | SomeOf
-    held_out: Together | SomeOf | None
+    learned: JoinedSources | SourceSubset
+    held_out: JoinedSources | SourceSubset | None
     occluders: Any = None
 
 
 def split_of(data: Data, recipe: Recipe) -> Split:
     """Raises InputError (FormatError among them) when there is nothing to learn from."""
     everything = read(data.sources, data, recipe)
-    learned: Together | SomeOf = everything
-    held_out: Together | SomeOf | None = None
+    learned: JoinedSources | SourceSubset = everything
+    held_out: JoinedSources | SourceSubset | None = None
     if data.held_out:
         held_out = read(data.held_out, data, recipe)
     elif data.hold_out > 0:
@@ -109,7 +109,7 @@ def split_of(data: Data, recipe: Recipe) -> Split:
     return Split(learned if recipe.occlude_hidden else _whole(learned), held_out, occluders)
 
 
-def read(sources: Sequence[Path], data: Data, recipe: Recipe) -> Together:
+def read(sources: Sequence[Path], data: Data, recipe: Recipe) -> JoinedSources:
     """Return the samples of files and projects. Raises InputError (FormatError), ProjectError.
 
     The samples of projects are written to ``data.kept`` first, where they are not there yet: a project is open in one
@@ -130,41 +130,41 @@ def read(sources: Sequence[Path], data: Data, recipe: Recipe) -> Together:
         kept = data.kept / "projects" / _key(folders, recipe)
         keep_samples(folders, recipe, kept)
         found.append(KeptSamples(kept))
-    return Together(found)
+    return JoinedSources(found)
 
 
 def _key(folders: Sequence[Path], recipe: Recipe) -> str:
     """Return the name of the folder for the samples of these projects."""
-    said = (sorted(str(path.resolve()) for path in folders), recipe.size_hw, recipe.num_frames, recipe.pseudo_weight)
-    return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest()
+    facts = (sorted(str(path.resolve()) for path in folders), recipe.size_hw, recipe.num_frames, recipe.pseudo_weight)
+    return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 
-def by_video(source: Together, share: float, *, seed: int) -> tuple[SomeOf, SomeOf | None]:
+def by_video(source: JoinedSources, share: float, *, seed: int) -> tuple[SourceSubset, SourceSubset | None]:
     """Hold out the samples of ``share`` of the videos, at least one video; none when there is only one."""
     videos = sorted({source.video(i) for i in range(len(source))}, key=lambda name: _rank(name, seed))
     held = set(videos[: max(1, round(share * len(videos)))] if len(videos) > 1 else ())
     numbers = [(i, source.video(i) in held) for i in range(len(source))]
     learned, out = (tuple(i for i, is_held in numbers if is_held == wanted) for wanted in (False, True))
-    return SomeOf(source, learned), SomeOf(source, out) if out else None
+    return SourceSubset(source, learned), SourceSubset(source, out) if out else None
 
 
 def _rank(name: str, seed: int) -> bytes:
     return hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
 
 
-def _whole(source: Any) -> SomeOf:
-    """The samples that are seen to more than ``SEEN`` of their area over the clip."""
-    whole = tuple(i for i in range(len(source)) if source.seen(i) > SEEN)
+def _whole(source: Any) -> SourceSubset:
+    """The samples that are seen to more than ``LEAST_VISIBLE`` of their area over the clip."""
+    whole = tuple(i for i in range(len(source)) if source.seen(i) > LEAST_VISIBLE)
     if not whole:
         raise InputError(
-            f"none of the {len(source)} samples is seen to more than {SEEN:.0%}; the content stage learns from whole "
-            "objects and hides them by others: give it some"
+            f"none of the {len(source)} samples is seen to more than {LEAST_VISIBLE:.0%}; the content stage learns "
+            "from whole objects and hides them by others: give it some"
         )
-    return SomeOf(source, whole)
+    return SourceSubset(source, whole)
 
 
 @dataclass(frozen=True)
-class SomeOf(Part):
+class SourceSubset(Part):
     """A part of what was read, whose samples also serve as occluders."""
 
     def occluder(self, index: int) -> Masks:

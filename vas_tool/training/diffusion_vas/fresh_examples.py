@@ -20,7 +20,7 @@ from vas_tool.training.diffusion_vas.object_samples import (
     amodal_pictures,
     content_pictures,
 )
-from vas_tool.training.diffusion_vas.pasted_occluders import OccluderSource, hidden
+from vas_tool.training.diffusion_vas.pasted_occluders import OccluderSource, paste_occluders
 from vas_tool.training.diffusion_vas.recipe import Recipe
 from vas_tool.training.diffusion_vas.step_draws import Draws
 from vas_tool.training.diffusion_vas.training_step import Encoded, Pictures, encode
@@ -73,7 +73,9 @@ class FreshExamples:
     def _content(self, sample: Sample, random: Random) -> Pictures:
         modal = sample.modal
         if self.occluders is not None:
-            modal = hidden(modal, sample.amodal, self.occluders, random=random, how=self.recipe.occluders).modal
+            modal = paste_occluders(
+                modal, sample.amodal, self.occluders, random=random, how=self.recipe.occluders
+            ).modal
         known = sample.modal if self.recipe.occlude_hidden else None
         return content_pictures(sample, modal, known=known)
 

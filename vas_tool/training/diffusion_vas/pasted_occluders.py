@@ -36,7 +36,7 @@ class OccluderSource(Protocol):
 
 
 @dataclass(frozen=True)
-class Hidden:
+class OccludedObject:
     """An object after others were pasted over it."""
 
     modal: Masks
@@ -47,9 +47,9 @@ class Hidden:
     """After each round; NaN where a frame has nothing of the object, which never is enough."""
 
 
-def hidden(
+def paste_occluders(
     modal: Masks, amodal: Masks, source: OccluderSource, *, random: Random, how: Occluders = "reference"
-) -> Hidden:
+) -> OccludedObject:
     """Up to five rounds. ``reference``: where the occluder happens to be; it may miss, and may cover everything.
 
     ``moved``: shifted by one step for the whole clip, so that on some frame its middle lies on the object; its own way
@@ -67,7 +67,7 @@ def hidden(
         ious.append(_mean_iou(left, amodal))
         if ious[-1] < ENOUGH:
             break
-    return Hidden(left, tuple(choices), tuple(ious))
+    return OccludedObject(left, tuple(choices), tuple(ious))
 
 
 def moved_onto(over: Masks, target: Masks, random: Random) -> Masks:

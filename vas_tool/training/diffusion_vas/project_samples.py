@@ -77,8 +77,8 @@ class ProjectSamples:
             layers = window.project.layers(window.object_id)
             obj = window.project.truth.object(window.object_id)
             stamps = [(layers.modal_stamp(obj, f), layers.amodal_stamp(obj, f)) for f in window.frames]
-            said = (self.name(index), self.video(index), stamps, obj.amodal_boxes, sorted(window.accepted))
-            digest.update(repr(said).encode())
+            facts = (self.name(index), self.video(index), stamps, obj.amodal_boxes, sorted(window.accepted))
+            digest.update(repr(facts).encode())
         return digest.hexdigest()
 
     def seen(self, index: int) -> float:
@@ -202,8 +202,8 @@ class KeptSamples:
         """Raise FormatError where the list of them does not read."""
         self._folder = kept
         try:
-            told = json.loads((kept / LIST).read_text(encoding="utf-8"))
-            self._mark, self._rows = str(told["mark"]), list(told["samples"])
+            listed = json.loads((kept / LIST).read_text(encoding="utf-8"))
+            self._mark, self._rows = str(listed["mark"]), list(listed["samples"])
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise FormatError(f"{kept} holds no samples of projects that read ({error}); begin another run") from error
 

@@ -181,17 +181,17 @@ class Recipe:
         return 12 if self.conditions == "both" else 8
 
 
-def recipe_of(said: dict[str, Any]) -> Recipe:
+def recipe_of(values: dict[str, Any]) -> Recipe:
     """A recipe from what was said; the rest at its default. Raises InputError for names and kinds there are not."""
     known = {field.name: field for field in fields(Recipe)}
-    for name, value in said.items():
+    for name, value in values.items():
         if name not in known:
             raise InputError(f"there is nothing to set that is called {name!r}; choose from {', '.join(known)}")
         default = known[name].default
         kinds: tuple[type, ...] = (int, float) if type(default) is float else (type(default),)
         if type(value) not in kinds:
             raise InputError(f"{name} takes a {type(default).__name__}, as {default!r}; got {value!r}")
-    return Recipe(**said)
+    return Recipe(**values)
 
 
 def reasons() -> dict[str, str]:
@@ -217,14 +217,14 @@ def read_config(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise InputError(f"{path} does not read as YAML or JSON ({error})") from error
-    if not isinstance(said, dict):
+    if not isinstance(values, dict):
         raise InputError(f"{path} holds no settings; write lines such as learning_rate: 3e-5")
     known = {field.name: field.default for field in fields(Recipe)}
     found = {}
-    for name, value in said.items():
+    for name, value in values.items():
         if name not in UNUSED:
             found[name] = _number(value) if type(known.get(name)) is float else value
     return {name: 0 if name == "max_train_steps" and value is None else value for name, value in found.items()}

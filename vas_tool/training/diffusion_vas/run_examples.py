@@ -57,7 +57,7 @@ def make_cache(
 
 def fresh_examples(plan: Plan, split: Split, encoders: Encoders) -> FreshExamples:
     """Everything computed anew; the depth engine is loaded when the first sample needs it."""
-    return FreshExamples(split.learned, plan.recipe, encoders, Later(plan.depth_engine), split.occluders)
+    return FreshExamples(split.learned, plan.recipe, encoders, LazyDepth(plan.depth_engine), split.occluders)
 
 
 def depth_mark(plan: Plan) -> str:
@@ -76,7 +76,7 @@ def kept_draws_in(cache: Path) -> int:
         raise InputError(f"{cache} holds no cache that reads; make one with vas-tool train prepare") from error
 
 
-class Later:
+class LazyDepth:
     """A depth engine that is loaded when it is needed."""
 
     def __init__(self, engine: str) -> None:

@@ -13,7 +13,7 @@ from vas_tool.storage import write_atomically
 
 MOST_POINTS = 300
 """Of a curve: of longer runs means are shown."""
-SHOWN = {
+CURVES = {
     "loss": "loss, percent of the largest shown",
     "learning_rate": "learning rate, percent of the largest",
     "hidden_iou": "IoU of the hidden part of the validation clips, percent",
@@ -26,11 +26,11 @@ STYLE = (
 )
 
 
-class Watched:
+class RunPage:
     """Of one run."""
 
-    def __init__(self, out: Path, told: Mapping[str, Any]) -> None:
-        self._out, self._told, self._pictures = out, told, list[tuple[int, tuple[Path, ...]]]()
+    def __init__(self, out: Path, card: Mapping[str, Any]) -> None:
+        self._out, self._card, self._pictures = out, card, list[tuple[int, tuple[Path, ...]]]()
         self._board: Any = None
 
     def add(self, line: Mapping[str, float]) -> None:
@@ -48,12 +48,12 @@ class Watched:
     def write(self, lines: Sequence[Mapping[str, float]]) -> None:
         """``run.html`` as of now."""
         parts = [f"<!doctype html><meta charset='utf-8'><title>vas-tool train</title><style>{STYLE}</style>"]
-        parts += [f"<h1>{escape(str(self._told['recipe']['stage']))}</h1>", *_where(lines)]
-        parts += [_curve(name, words, lines) for name, words in SHOWN.items()]
+        parts += [f"<h1>{escape(str(self._card['recipe']['stage']))}</h1>", *_where(lines)]
+        parts += [_curve(name, words, lines) for name, words in CURVES.items()]
         for step, pictures in self._pictures:
             parts.append(f"<h2>validation clips after step {step}</h2><p>what is seen; the answer; the truth</p>")
             parts += [_picture(path) for path in pictures]
-        rows = {**self._told["recipe"], "from": self._told["from"], "data": ", ".join(self._told["data"])}
+        rows = {**self._card["recipe"], "from": self._card["from"], "data": ", ".join(self._card["data"])}
         cells = (f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>" for name, value in rows.items())
         parts.append(f"<h2>how</h2><table>{''.join(cells)}</table>")
         write_atomically(self._out / "run.html", "\n".join(parts).encode())
@@ -74,7 +74,7 @@ class Watched:
         return self._board or None
 
 
-def time_words(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """``3.2 h``, or ``12 min``."""
     return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
 
@@ -85,7 +85,7 @@ def _where(lines: Sequence[Mapping[str, float]]) -> list[str]:
     last = lines[-1]
     return [
         f"<p>step {last['step']:.0f}, loss {last['loss']:.4g}, {last['seconds']:.3g} s a step, "
-        f"about {time_words(last['seconds_left'])} left</p>"
+        f"about {duration(last['seconds_left'])} left</p>"
     ]
 
 

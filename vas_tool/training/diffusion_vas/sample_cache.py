@@ -75,10 +75,16 @@ def card_of(
 ) -> CacheCard:
     """Return the card of the cache that a run needs: ``folder`` holds the frozen parts, ``dtype`` is their format."""
     occluders = split.occluders.mark() if split.occluders is not None else ""
-    told = {name: value for name, value in asdict(recipe).items() if name in OF_THE_SAMPLES}
+    sample_settings = {name: value for name, value in asdict(recipe).items() if name in OF_THE_SAMPLES}
     samples = f"{split.learned.mark()} {occluders}".strip()
     return CacheCard(
-        samples, len(split.learned), _frozen_mark(folder), depth_engine, str(dtype), kept_draws=kept_draws, recipe=told
+        samples,
+        len(split.learned),
+        _frozen_mark(folder),
+        depth_engine,
+        str(dtype),
+        kept_draws=kept_draws,
+        recipe=sample_settings,
     )
 
 

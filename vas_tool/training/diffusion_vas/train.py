@@ -37,10 +37,10 @@ from vas_tool.training.diffusion_vas.frozen_encoders import Encoders
 from vas_tool.training.diffusion_vas.recipe import Recipe
 from vas_tool.training.diffusion_vas.result_folder import digest_of, require_start, write_final, write_unet
 from vas_tool.training.diffusion_vas.run_examples import examples_of
-from vas_tool.training.diffusion_vas.run_page import Watched
+from vas_tool.training.diffusion_vas.run_page import RunPage
 from vas_tool.training.diffusion_vas.step_draws import DropoutDraws, draws_of
 from vas_tool.training.diffusion_vas.trained_unet import TrainedUnet, load_network
-from vas_tool.training.diffusion_vas.training_step import answered, given, loss_of, to_device
+from vas_tool.training.diffusion_vas.training_step import loss_of, to_device, unet_input, velocity_of
 from vas_tool.training.diffusion_vas.tuning_plan import Plan, begin
 from vas_tool.training.diffusion_vas.validation_clips import Validation
 from vas_tool.training.runs import Metrics, checkpoints, resumed, save
@@ -102,7 +102,7 @@ def _accelerator(recipe: Recipe) -> Accelerator:
 
 
 @dataclass(frozen=True)
-class Turn:
+class StepClip:
     """One clip of one step on one process."""
 
     index: int
@@ -124,7 +124,7 @@ class Order:
         """Of the whole run."""
         return self.recipe.max_train_steps or self.recipe.num_train_epochs * self.steps_an_epoch
 
-    def turns(self, step: int, process: int) -> Iterator[Turn]:
+    def clips_of(self, step: int, process: int) -> Iterator[StepClip]:
         """Those of a step (from 0) on a process. The first samples come again where an epoch's last step is not full.
 
         With ``noise=own``, N processes with one clip each have the turns of one process with N clips.
@@ -135,7 +135,7 @@ class Order:
             slot = place * self.at_once + number * self.num_processes + process
             own = step * self.at_once + number * self.num_processes + process
             same = step * self.recipe.gradient_accumulation_steps + number
-            yield Turn(int(order[slot % self.num_samples]), own if self.recipe.noise == "own" else same)
+            yield StepClip(int(order[slot % self.num_samples]), own if self.recipe.noise == "own" else same)
 
 
 class _Run:
@@ -159,7 +159,7 @@ class _Run:
         )
         self.mean = EMAModel(learning, decay=recipe.ema_decay) if recipe.use_ema else None
         self.validation = Validation(split.held_out, recipe, encoders=self._encoders, depth_engine=plan.depth_engine)
-        self.metrics, self.watched = Metrics(plan.out, "step"), Watched(plan.out, plan.json())
+        self.metrics, self.page = Metrics(plan.out, "step"), RunPage(plan.out, plan.json())
 
     def whole(self, progress: Progress, on_step: OnStep | None) -> Path:
         """All steps, and the result."""
@@ -196,12 +196,12 @@ class _Run:
 
     def _step(self, step: int) -> float:
         """The mean loss over all processes. Raises InputError when it is not a number."""
-        turns, losses = list(self.order.turns(step, self.accelerator.process_index)), list[Tensor]()
-        for number, turn in enumerate(turns):
-            is_last = number == len(turns) - 1
+        clips_of, losses = list(self.order.clips_of(step, self.accelerator.process_index)), list[Tensor]()
+        for number, step_clip in enumerate(clips_of):
+            is_last = number == len(clips_of) - 1
             with nullcontext() if is_last else self.accelerator.no_sync(self.wrapped):
-                loss = self._loss(turn)
-                self.accelerator.backward(loss / len(turns))
+                loss = self._loss(step_clip)
+                self.accelerator.backward(loss / len(clips_of))
             losses.append(loss.detach())
         mean = float(self.accelerator.reduce(torch.stack(losses).mean(), "mean"))
         if not math.isfinite(mean):
@@ -218,13 +218,13 @@ class _Run:
             self.mean.step(self.network.learning().values())
         return mean
 
-    def _loss(self, turn: Turn) -> Tensor:
-        draws = draws_of(self.recipe, turn.position, dropout=self.dropout[turn.position])
-        random = Random(f"{self.recipe.seed}/{turn.position}")
-        clip = to_device(self.examples.encoded(turn.index, draws, random), self.accelerator.device)
-        shown = given(clip, draws, self.recipe)
+    def _loss(self, step_clip: StepClip) -> Tensor:
+        draws = draws_of(self.recipe, step_clip.position, dropout=self.dropout[step_clip.position])
+        random = Random(f"{self.recipe.seed}/{step_clip.position}")
+        clip = to_device(self.examples.encoded(step_clip.index, draws, random), self.accelerator.device)
+        shown = unet_input(clip, draws, self.recipe)
         with self.accelerator.autocast():
-            velocity = answered(self.wrapped, shown)
+            velocity = velocity_of(self.wrapped, shown)
         return loss_of(velocity, shown, clip)
 
     def _look_and_keep(self, step: int, line: dict[str, float]) -> None:
@@ -238,11 +238,11 @@ class _Run:
                 with self.accelerator.autocast(), self._mean_weights():
                     seen = self.validation.look(self.network, self.plan.out / "validation", step)
                 line |= seen.numbers
-                self.watched.show(step, seen.pictures)
+                self.page.show(step, seen.pictures)
             self.metrics.add(line)
-            self.watched.add(line)
+            self.page.add(line)
             if is_time or is_last:
-                self.watched.write(self.metrics.lines())
+                self.page.write(self.metrics.lines())
         if is_time:
             self.accelerator.wait_for_everyone()
 
@@ -258,7 +258,7 @@ class _Run:
                     "vas_tool": __version__,
                 }
                 write_final(self.plan.out, self.network.released_state(), start=self.plan.start, card=card)
-            self.watched.close()
+            self.page.close()
             if self.recipe.conditions == "both":
                 accelerator.print(f"the engine is called {register(final, self.plan.out.resolve().name)}")
         accelerator.wait_for_everyone()
@@ -266,7 +266,7 @@ class _Run:
 
     def _mean_weights(self) -> Any:
         """Inside, the running mean is in the place of the weights, where there is one."""
-        return nullcontext() if self.mean is None else _Swapped(self.mean, self.network)
+        return nullcontext() if self.mean is None else _MeanWeights(self.mean, self.network)
 
     def _encoders(self) -> Encoders:
         held = getattr(self.examples, "encoders", None)
@@ -287,7 +287,7 @@ class _Run:
         self.network.load_released(read_tensors(path))
 
 
-class _Swapped:
+class _MeanWeights:
     def __init__(self, mean: EMAModel, network: TrainedUnet) -> None:
         self._mean, self._learning = mean, list(network.learning().values())
 

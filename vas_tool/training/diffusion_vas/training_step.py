@@ -69,7 +69,7 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class Given:
+class UnetInput:
     """What the UNet is given, and what its answer is measured against."""
 
     noisy: Tensor
@@ -127,7 +127,9 @@ def noisy_conditions(
 ) -> list[Gaussian]:
     """What the VAE says of both conditions, or of the first alone, with noise of strength ``sigma`` on them."""
     pixels = [(pictures.first, draws.first_pixels), (pictures.second, draws.second_pixels)][: 1 + both]
-    return [encoders.gaussian(shown.to(encoders.dtype) + sigma * noise.to(encoders.dtype)) for shown, noise in pixels]
+    return [
+        encoders.gaussian(unet_in.to(encoders.dtype) + sigma * noise.to(encoders.dtype)) for unet_in, noise in pixels
+    ]
 
 
 def encoded(
@@ -145,7 +147,7 @@ def encoded(
     return Encoded(target, torch.cat([one * scale / scale for one in samples], dim=1), tokens, sigma, weights)
 
 
-def given(clip: Encoded, draws: Draws, recipe: Recipe) -> Given:
+def unet_input(clip: Encoded, draws: Draws, recipe: Recipe) -> UnetInput:
     """Noise on the target, and what is left out of the conditions."""
     device = clip.target.device
     sigma = log_normal(draws.level, *LEVELS).to(device)
@@ -156,7 +158,7 @@ def given(clip: Encoded, draws: Draws, recipe: Recipe) -> Given:
     fps = recipe.fps - 1 if recipe.fps_minus_one else recipe.fps
     ids = added_time_ids(fps, recipe.motion_bucket, 0.0).to(clip.condition_sigma)
     ids[-1] = clip.condition_sigma[0]
-    return Given(
+    return UnetInput(
         noisy,
         torch.cat([noisy / (sigma**2 + 1) ** 0.5, conditions.to(device)], dim=1),
         torch.zeros_like(clip.tokens) if tokens_dropped else clip.tokens,
@@ -182,16 +184,18 @@ def denoised(velocity: Tensor, noisy: Tensor, sigma: Tensor) -> Tensor:
     return velocity * (-sigma / (sigma**2 + 1) ** 0.5) + noisy / (sigma**2 + 1)
 
 
-def loss_of(velocity: Tensor, shown: Given, clip: Encoded) -> Tensor:
+def loss_of(velocity: Tensor, unet_in: UnetInput, clip: Encoded) -> Tensor:
     """The mean of the squared error, weighted by (1 + sigma^2) / sigma^2, in float32."""
-    clean = denoised(velocity.float(), shown.noisy.float(), shown.sigma)
-    wrong = (1 + shown.sigma**2) / shown.sigma**2 * (clean - clip.target.float()) ** 2
+    clean = denoised(velocity.float(), unet_in.noisy.float(), unet_in.sigma)
+    wrong = (1 + unet_in.sigma**2) / unet_in.sigma**2 * (clean - clip.target.float()) ** 2
     return wrong.mean() if clip.weights is None else (wrong * clip.weights.to(wrong)).mean()
 
 
-def answered(network: Network, shown: Given) -> Tensor:
+def velocity_of(network: Network, unet_in: UnetInput) -> Tensor:
     """The UNet's velocity (T, 4, h, w)."""
-    answer = network(shown.sample[None], shown.timestep, tokens=shown.tokens[None], added_time_ids=shown.ids[None])
+    answer = network(
+        unet_in.sample[None], unet_in.timestep, tokens=unet_in.tokens[None], added_time_ids=unet_in.ids[None]
+    )
     return answer[0]
 
 

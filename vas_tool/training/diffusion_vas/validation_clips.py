@@ -32,7 +32,7 @@ SHOWN_FRAMES = 5
 
 
 @dataclass(frozen=True)
-class Seen:
+class ValidationResult:
     """A look at the validation clips."""
 
     numbers: dict[str, float]
@@ -51,11 +51,11 @@ class Validation:
         self.source, self.recipe, self._encoders, self._depth_engine = source, recipe, encoders, depth_engine
         self._depth: DepthOf | None = None
 
-    def look(self, network: TrainedUnet, folder: Path, step: int) -> Seen:
+    def look(self, network: TrainedUnet, folder: Path, step: int) -> ValidationResult:
         """Answer each clip. The same noise every time, whatever the run has drawn."""
         num = min(self.recipe.num_validation_clips, len(self.source) if self.source is not None else 0)
         if not num or self.source is None or self.recipe.conditions == "first":
-            return Seen({}, ())
+            return ValidationResult({}, ())
         folder.mkdir(parents=True, exist_ok=True)
         numbers, pictures = list[float](), list[Path]()
         with network.as_engine() as unet:
@@ -67,7 +67,7 @@ class Validation:
                 pictures.append(_strip(sample, answer, folder / f"step_{step}_val_{number}", stage=self.recipe.stage))
         known = [value for value in numbers if not np.isnan(value)]
         name = "hidden_iou" if self.recipe.stage == "amodal" else "hidden_error"
-        return Seen({name: float(np.mean(known))} if known else {}, tuple(pictures))
+        return ValidationResult({name: float(np.mean(known))} if known else {}, tuple(pictures))
 
     def _pipeline(self, unet: Any) -> DiffusionVasPipeline:
         encoders = self._encoders()

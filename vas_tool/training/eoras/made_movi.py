@@ -41,7 +41,7 @@ class SceneObject:
 
 
 @dataclass(frozen=True)
-class Look:
+class CameraView:
     """A camera: where it is, and the three axes of its view."""
 
     position: Doubles
@@ -50,7 +50,7 @@ class Look:
     forward: Doubles
 
     @classmethod
-    def at(cls, position: Doubles, target: Doubles) -> Look:
+    def at(cls, position: Doubles, target: Doubles) -> CameraView:
         """Upright, towards a point."""
         forward = (target - position) / np.linalg.norm(target - position)
         right = np.cross(forward, [0, 0, 1])
@@ -75,7 +75,7 @@ def write_made_movi(
             video = f"{split}{number:04d}"
             random = np.random.default_rng([seed, stream, number])
             objects = _objects(random)
-            seen = _write_video(root / split / video, objects, _looks(random, num_frames), side=side)
+            seen = _write_video(root / split / video, objects, _views(random, num_frames), side=side)
             names += [f"{video}-{obj}" for obj in seen]
         np.save(root / split / "instance_list.npy", np.array(names))
 
@@ -90,20 +90,20 @@ def _objects(random: np.random.Generator) -> list[SceneObject]:
     return objects
 
 
-def _looks(random: np.random.Generator, count: int) -> list[Look]:
+def _views(random: np.random.Generator, count: int) -> list[CameraView]:
     start, turn = random.uniform(0, 2 * np.pi), random.uniform(0.4, 1.0) * random.choice([-1, 1])
     angles = start + turn * np.linspace(0, 1, count)
     away, height = random.uniform(6.5, 8), random.uniform(1.2, 2.5)
     places = np.stack([away * np.cos(angles), away * np.sin(angles), np.full(count, height)], 1)
-    return [Look.at(place, np.array([0, 0, 0.6])) for place in places]
+    return [CameraView.at(place, np.array([0, 0, 0.6])) for place in places]
 
 
-def depths_of(obj: SceneObject, look: Look, side: int) -> tuple[Doubles, Doubles]:
+def depths_of(obj: SceneObject, view: CameraView, side: int) -> tuple[Doubles, Doubles]:
     """(side, side) distance along the view, ``FAR`` where a ray misses; (side, side, 3) outward normals, local."""
     cos, sin = np.cos(obj.angle), np.sin(obj.angle)
     turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
-    origin = turn @ (look.position - [*obj.middle, obj.half[2]])
-    rays = look.rays(side) @ turn.T
+    origin = turn @ (view.position - [*obj.middle, obj.half[2]])
+    rays = view.rays(side) @ turn.T
     return _round_depths(obj, origin, rays) if obj.round else _box_depths(obj, origin, rays)
 
 
@@ -133,12 +133,12 @@ def _round_depths(obj: SceneObject, origin: Doubles, rays: Doubles) -> tuple[Dou
     return np.minimum(sides, tops), normals
 
 
-def _write_video(folder: Path, objects: Sequence[SceneObject], looks: Sequence[Look], *, side: int) -> list[int]:
+def _write_video(folder: Path, objects: Sequence[SceneObject], views: Sequence[CameraView], *, side: int) -> list[int]:
     """Gives the things of which something is seen on some frame."""
     folder.mkdir(parents=True, exist_ok=True)
     instances: list[dict[str, Any]] = [{"bboxes_3d": [], "bboxes": [], "bbox_frames": []} for _ in objects]
-    for t, look in enumerate(looks):
-        found = [depths_of(obj, look, side) for obj in objects]
+    for t, view in enumerate(views):
+        found = [depths_of(obj, view, side) for obj in objects]
         depths = np.stack([depth for depth, _ in found])
         ids = np.where(depths.min(0) < FAR, depths.argmin(0) + 1, 0).astype(np.uint8)
         Image.fromarray(ids).save(folder / f"segmentation_full_{t:05d}.png")
@@ -147,9 +147,9 @@ def _write_video(folder: Path, objects: Sequence[SceneObject], looks: Sequence[L
             amodal = ((depth < FAR) * (number + 1)).astype(np.uint8)
             Image.fromarray(amodal).save(folder / f"segmentation_{number}_{t:05d}.png")
             _note_box(instances[number], ids == number + 1, t)
-    metadata = {"num_frames": len(looks), "height": side, "width": side}
+    metadata = {"num_frames": len(views), "height": side, "width": side}
     matrix = [[FOCAL, 0, -0.5], [0, -FOCAL, -0.5], [0, 0, -1]]
-    camera = {"K": matrix, "focal_length": 35.0, "sensor_width": 32.0, "positions": [list(k.position) for k in looks]}
+    camera = {"K": matrix, "focal_length": 35.0, "sensor_width": 32.0, "positions": [list(k.position) for k in views]}
     content = {"metadata": metadata, "camera": camera, "instances": instances}
     (folder / "metadata.json").write_text(json.dumps(content))
     return [number for number, instance in enumerate(instances) if instance["bbox_frames"]]

@@ -61,7 +61,7 @@ class MoviSamples:
             if not chosen:
                 raise FormatError(f"{folder / 'metadata.json'}: nothing is ever seen of {name}; take it off the list")
             positions = training_part(len(chosen), self.length, random) if self.split == "train" else chosen
-            frames = tuple(_object_frame(folder, int(number), _Seen.at(seen, i)) for i in positions)
+            frames = tuple(_object_frame(folder, int(number), _VisibleObject.at(seen, i)) for i in positions)
             intrinsics = np.array(metadata["camera"]["K"], np.float32).reshape(3, 3)
             indices = tuple(int(seen["bbox_frames"][i]) for i in positions)
         except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -69,7 +69,7 @@ class MoviSamples:
         return Sample(name, frames, intrinsics, indices)
 
 
-class _Seen(NamedTuple):
+class _VisibleObject(NamedTuple):
     """An object on one frame on which it is seen."""
 
     frame_index: int
@@ -77,12 +77,12 @@ class _Seen(NamedTuple):
     """Parts of the picture: top, left, bottom, right."""
 
     @classmethod
-    def at(cls, instance: dict[str, Any], position: int) -> _Seen:
+    def at(cls, instance: dict[str, Any], position: int) -> _VisibleObject:
         """The boxes of ``metadata.json`` are in the order of ``bbox_frames``, not by frame number."""
         return cls(int(instance["bbox_frames"][position]), instance["bboxes"][position])
 
 
-def _object_frame(folder: Path, obj: int, seen: _Seen) -> ObjectFrame:
+def _object_frame(folder: Path, obj: int, seen: _VisibleObject) -> ObjectFrame:
     t = seen.frame_index
     modal = ImageMask(folder / f"segmentation_full_{t:05d}.png", value=obj + 1).read()
     amodal = ImageMask(folder / f"segmentation_{obj}_{t:05d}.png", value=obj + 1).read()

@@ -17,7 +17,7 @@ from vas_tool.engines.settings import SettingValue, resolved
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.dataset import Problem, Truth, TruthClip
 from vas_tool.evaluation.eoras import parts_of
-from vas_tool.evaluation.predicting import Answered, Task
+from vas_tool.evaluation.predicting import ClipAnswer, Task
 from vas_tool.pipeline import locked
 from vas_tool.training.eoras.clip_samples import Sample
 from vas_tool.training.eoras.kitti_samples import KittiSamples
@@ -28,7 +28,7 @@ from vas_tool.types import Canvas, Mask
 
 def answers_to_samples(
     benchmark: str, root: Path, truth: Truth, *, engine: LoadedEngine[EorasAmodal], task: Task
-) -> Iterator[Answered]:
+) -> Iterator[ClipAnswer]:
     """Every clip of the truth that the data has. What does not read is in ``task.problems``. Raises Cancelled."""
     source = KittiSamples(root, "test", KITTI_TEST_LENGTH) if benchmark == "kitti" else MoviSamples(root, "test")
     clips = {clip.name: clip for clip in truth.clips}
@@ -51,12 +51,12 @@ def answers_to_samples(
 def _masks(sample: Sample, engine: LoadedEngine[EorasAmodal], chosen: dict[str, SettingValue]) -> dict[int, Mask]:
     """frame_index -> (H, W)."""
 
-    def look(position: int) -> tuple[Floats, Floats]:
+    def input_of(position: int) -> tuple[Floats, Floats]:
         frame = sample.frames[position]
         return patch_of(frame.frame, frame.window), sample.intrinsics
 
     masks: dict[int, Mask] = {}
-    answers = engine.engine.answers(look, len(sample.frames), tilt=chosen["tilt"])
+    answers = engine.engine.answers(input_of, len(sample.frames), tilt=chosen["tilt"])
     for position, probability in locked(engine, answers):
         frame = sample.frames[position]
         mask = pasted(probability, frame.window, frame.modal.shape, threshold=float(chosen["threshold"]))
@@ -64,12 +64,12 @@ def _masks(sample: Sample, engine: LoadedEngine[EorasAmodal], chosen: dict[str, 
     return masks
 
 
-def _answered(clip: TruthClip, sample: Sample, masks: dict[int, Mask]) -> Answered:
+def _answered(clip: TruthClip, sample: Sample, masks: dict[int, Mask]) -> ClipAnswer:
     modal = {t: frame.modal for t, frame in zip(sample.frame_indices, sample.frames, strict=True)}
     height, width = sample.frames[0].modal.shape
     times = {position: parts_of(frame.key)[2] for position, frame in enumerate(clip.frames)}
     asked = {position: t for position, t in times.items() if t in masks}
     canvas = Canvas((width, height))
-    return Answered(
+    return ClipAnswer(
         clip, canvas, {p: modal[t] for p, t in asked.items()}, {p: canvas.to_canvas(masks[t]) for p, t in asked.items()}
     )

@@ -103,13 +103,13 @@ class _Run:
 
     def epoch(self, epoch: int, *, progress: Progress) -> None:
         """Train on every clip, then test and save if it is due."""
-        started, told, schedule = time.monotonic(), list[tuple[float, float]](), self.plan.schedule
+        started, scores, schedule = time.monotonic(), list[tuple[float, float]](), self.plan.schedule
         self.network.train()
         for number in range(schedule.passes):
-            told += self._passed(epoch, number, progress=progress)
+            scores += self._passed(epoch, number, progress=progress)
         self.scheduler.step()
         line = {"epoch": epoch, "iterations": self.iterations, "seconds": time.monotonic() - started}
-        line |= dict(zip(("full", "visible"), np.nanmean(told, axis=0).tolist(), strict=True)) if told else {}
+        line |= dict(zip(("full", "visible"), np.nanmean(scores, axis=0).tolist(), strict=True)) if scores else {}
         if epoch % schedule.every == 0 or epoch == schedule.epochs:
             line |= self._measured(progress)
             self._save(epoch)
