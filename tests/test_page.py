@@ -276,6 +276,23 @@ def test_help_shows_the_keys(bench: Workbench) -> None:
     assert not bench.item("help-dialog").is_visible()
 
 
+FILM_COLOURS = """() => {
+  const film = document.querySelector(".vas-film");
+  const { data } = film.getContext("2d").getImageData(0, 20, film.width, 1);
+  return new Set(new Uint32Array(data.buffer)).size;
+}"""
+
+
+def test_the_filmstrip_shows_the_clip_and_goes_to_the_frame_under_the_pointer(bench: Workbench) -> None:
+    bench.press("Shift+F")
+    bench.page.wait_for_function(f"() => ({FILM_COLOURS})() > 50")
+    box = bench.item("filmstrip").bounding_box()
+    bench.page.mouse.click(box["x"] + box["width"] - 20, box["y"] + 20)
+    assert bench.frame() == bench.state()["project"]["frame_count"] - 1
+    bench.item("btn-filmstrip").click()
+    assert not bench.item("filmstrip").is_visible()
+
+
 def test_pictures_need_the_token(server: Server) -> None:
     for path in ("state", "frames/0.jpg", "masks/0", "depth/0.png"):
         with pytest.raises(urllib.error.HTTPError) as refused:

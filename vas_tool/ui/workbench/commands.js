@@ -249,6 +249,10 @@ function looking({ store, actions, view, dialog }) {
   }));
   return [
     ...layers,
+    {
+      name: "filmstrip", keys: ["Shift+f"], label: "Filmstrip: pictures of the clip above the timeline",
+      run: () => store.toggleFilmstrip(), on: () => store.filmstrip,
+    },
     { name: "hide-all", keys: ["h"], label: "Hide everything drawn over the picture", run: () => store.toggleAll(), on: () => store.hideAll },
     { name: "zoom-in", repeats: true, keys: ["+", "="], label: "Zoom in", run: zoom(() => view.camera.zoom(ZOOM_STEP)) },
     { name: "zoom-out", repeats: true, keys: ["-"], label: "Zoom out", run: zoom(() => view.camera.zoom(1 / ZOOM_STEP)) },

@@ -126,7 +126,7 @@ class Workbench {
     this.close();
     if (!token) return;
     this.giveApi(this.line.open(this.address));
-    this.pictures = this.view.pictures = this.api && new Pictures(this.api);
+    this.pictures = this.view.pictures = this.timeline.filmstrip.pictures = this.api && new Pictures(this.api);
     this.status.empty("Opening…");
   }
 
@@ -145,7 +145,7 @@ class Workbench {
     this.training.clear();
     this.loader.clear();
     this.pictures?.clear();
-    this.pictures = this.view.pictures = null;
+    this.pictures = this.view.pictures = this.timeline.filmstrip.pictures = null;
     this.masks.clear();
     this.store.reset();
     this.view.clear();
@@ -188,7 +188,8 @@ class Workbench {
       if (frame === store.frame || frame === this.view.shown) this.view.request();
       else whenIdle(() => this.view.prepare(frame));
     };
-    this.loader.want(loadList({ store, api, pictures, masks, width: this.view.frameWidth, onLoaded }));
+    const first = loadList({ store, api, pictures, masks, width: this.view.frameWidth, onLoaded });
+    this.loader.want([...first, ...this.timeline.filmstrip.tasks(() => this.timeline.request())]);
   }
 
   /** Something changed: redraw what shows it. @param {Set<Change>} kinds */

@@ -29,6 +29,7 @@ export class Store {
     this.layers = { ...DEFAULT_LAYERS };
     this.hideAll = false;
     this.cropIsLarge = false;
+    this.filmstrip = false;
     this.playing = false;
     /** @type {Known | null} the server's last state */
     this.state = null;
@@ -248,6 +249,11 @@ export class Store {
   togglePaintLayer() {
     this.paintLayer = this.paintLayer === "modal" ? "amodal" : "modal";
     this.touch("tool");
+  }
+
+  toggleFilmstrip() {
+    this.filmstrip = !this.filmstrip;
+    this.touch("frame");
   }
 
   toggleCropSize() {

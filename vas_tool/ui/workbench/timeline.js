@@ -2,6 +2,7 @@
 // The timeline under the picture: a ruler and one row an object, on canvas, for 25 frames as for 2,500.
 import { drawKeyframes } from "./amodal_box.js";
 import { found, penOf } from "./elements.js";
+import { Filmstrip } from "./filmstrip.js";
 import { BIT } from "./store.js";
 import { cssOf } from "./colours.js";
 import { ROW_HEIGHT, columnsOf, drawDiffer, drawRow } from "./cells.js";
@@ -35,6 +36,7 @@ export class Timeline {
     this.ruler = found(root, ".vas-ruler", HTMLCanvasElement);
     this.rows = found(root, ".vas-rows canvas", HTMLCanvasElement);
     this.scroller = found(root, ".vas-rows", HTMLElement);
+    this.filmstrip = new Filmstrip({ canvas: found(root, ".vas-film", HTMLCanvasElement), store, strip: () => this.strip });
     this.still = document.createElement("canvas"); // the rows without the playhead
     this.stillKey = "";
     this.requested = 0;
@@ -50,11 +52,17 @@ export class Timeline {
 
   resize() {
     this.width = this.scroller.clientWidth;
+    this.store.touch("zoom"); // a wider strip wants other thumbnails
     this.request();
   }
 
   request() {
     if (!this.requested) this.requested = requestAnimationFrame(() => this.draw());
+  }
+
+  /** Where the cells are, css pixels. */
+  get strip() {
+    return { left: GUTTER, right: this.width - RIGHT };
   }
 
   get cell() {
@@ -128,6 +136,9 @@ export class Timeline {
     const context = this.pen(this.rows);
     context.drawImage(this.still, 0, 0, this.width, height);
     if (this.store.state) this.drawPlayhead(context, height);
+    const head = this.place(this.store.frame) + this.cell / 2;
+    const { width, ratio } = this;
+    this.filmstrip.draw({ width, ratio, head, colour: HEAD_COLOUR });
     this.describe();
   }
 
