@@ -21,7 +21,9 @@ from vas_tool.engines.settings import Parameter
 from vas_tool.planning.review import review_of
 from vas_tool.planning.staleness import RESULT_STAGES, staleness_of
 from vas_tool.project import Project
+from vas_tool.project.project import SCHEMA
 from vas_tool.project.truth import Truth
+from vas_tool.project_store import ProjectStore
 
 ARCHIVE = Path(__file__).with_name("old_project.tar.xz")
 FRAMES = 10
@@ -84,3 +86,16 @@ def said_of(project: Project, object_id: int) -> dict[str, Any]:
             for f in range(FRAMES)
         },
     }
+
+
+def test_an_old_version_is_not_given_stamps_that_it_does_not_know(place: Path) -> None:
+    """It refuses a higher schema as newer. Only a version that stores results writes it: opening changes nothing."""
+    file = place / "project" / "project.json"
+    before = file.read_bytes()
+    project = Project.open(place / "project")
+    try:
+        assert file.read_bytes() == before and json.loads(before)["schema"] == 1
+        ProjectStore(project, 0)
+        assert json.loads(file.read_text())["schema"] == SCHEMA
+    finally:
+        project.close()

@@ -61,6 +61,8 @@ class ProjectStore:
     """A ``pipeline.Store`` over an open project. Results that were undone meanwhile end the run (Cancelled)."""
 
     def __init__(self, project: Project, edit_id: int) -> None:
+        """Raises ProjectError when the project is of an older version and cannot be written."""
+        project.raise_schema()
         self.project, self.edit_id = project, edit_id
         self._asked: dict[int, str] = {}
         """Segment: frame_index -> what was said there when the engine was asked."""

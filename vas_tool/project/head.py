@@ -20,8 +20,10 @@ from vas_tool.project.truth import Truth, truth_from_json
 from vas_tool.types import FrameRecord
 from vas_tool.video import FolderClip, SourceInfo
 
-SCHEMA = 1
-"""Of project.json. A higher number than this was written by a newer version."""
+SCHEMA = 2
+"""Number of the form of a project, in project.json. A version refuses a project with a higher number and names the
+reason. 1: version 0.1, whose stamps hold the inputs as text. 2: stamps hold a ``Fingerprint``, which version 0.1 would
+take for damage."""
 
 HEAD = ("schema", "source", "fps", "ledger")
 """The keys that never change after the import."""
@@ -69,8 +71,10 @@ class History:
 
 @dataclass(frozen=True)
 class Head:
-    """What lies in project.json."""
+    """The content of project.json."""
 
+    schema: int
+    """``SCHEMA`` of the version that wrote it."""
     source: SourceInfo
     ledger: tuple[FrameRecord, ...]
     clip: FolderClip
@@ -146,7 +150,7 @@ def _head(folder: Path, data: dict[str, Any]) -> Head:
     truth = truth_from_json(data, source.size_wh)
     truth.require_frames(len(clip))
     history, notes = _history(folder, data.get("history"))
-    return Head(source, ledger, clip, truth, history, notes)
+    return Head(data["schema"], source, ledger, clip, truth, history, notes)
 
 
 def _source(data: dict[str, Any]) -> SourceInfo:

@@ -71,7 +71,7 @@ class Project:
         """(object_id, frame_index) where a modal mask was put: what is hidden may be another part now."""
         self.source, self.ledger, self.clip, self.truth = head.source, head.ledger, head.clip, head.truth
         self.clip.intrinsics = self.truth.intrinsics
-        self._history, self._notes = head.history, head.notes
+        self._schema, self._history, self._notes = head.schema, head.history, head.notes
         size = self.clip.size_wh
         most = size[0] * (1 + 2 * MOST_PADDING), size[1] * (1 + 2 * MOST_PADDING)
         self._bounds = Bounds(len(self.clip), size, size), Bounds(len(self.clip), size, most)
@@ -237,6 +237,15 @@ class Project:
                 shutil.rmtree(self._kept(old.id), ignore_errors=True)
             return edit.id
 
+    def raise_schema(self) -> None:
+        """Write this version's ``SCHEMA`` into project.json if an older version wrote it.
+
+        Call it before results are stored: the older version would take their stamps for damage. Raises ProjectError.
+        """
+        if self._schema < SCHEMA:
+            with self.mutex:
+                self._save(self.truth, self._history)
+
     @contextmanager
     def under(self, edit_id: int) -> Iterator[None]:
         """What this thread writes to layers inside belongs to that edit: undo puts back what it replaced."""
@@ -306,7 +315,7 @@ class Project:
                 write_atomically(self.folder / DAMAGED_HISTORY, read_plain(file))
             self._notes = ()
         write_atomically(file, text)
-        self.truth, self._history = truth, history
+        self._schema, self.truth, self._history = SCHEMA, truth, history
         self.clip.intrinsics = truth.intrinsics
 
     # --- what edits replaced in the layers -----------------------------------------------------------------------
