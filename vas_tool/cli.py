@@ -33,6 +33,13 @@ FORMATS = (
     "tabe",
     "sequences",
     "layers",
+    "exr",
+    "openraster",
+    "psd",
+    "prores",
+    "webm",
+    "gen-omnimatte",
+    "sv4d",
 )
 """Names of ``exports.EXPORTS``, repeated here because that module imports numpy."""
 
@@ -194,6 +201,12 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     export.add_argument("--format", required=True, choices=FORMATS, help="the format")
     export.add_argument("--out", type=Path, required=True, help="the file or folder to write")
     export.add_argument("--only-accepted", action="store_true", help="leave out frames that nobody has accepted")
+    export.add_argument(
+        "--frames",
+        metavar="LIST",
+        help="only these frames, such as 3,10-20; for exr, openraster, psd (default: all), and for sv4d (default: the "
+        "21 consecutive frames on which the least is hidden)",
+    )
 
 
 if __name__ == "__main__":

@@ -9,15 +9,22 @@ from typing import Protocol
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, ProjectDamaged
+from vas_tool.formats.alpha_videos import write_alpha_videos
 from vas_tool.formats.burst import write_burst
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.cocoa import write_cocoa
 from vas_tool.formats.diffusion_vas import write_samples
+from vas_tool.formats.exr import EXR
+from vas_tool.formats.frame_files import FrameFormat, HandedOff, write_frame_files
+from vas_tool.formats.gen_omnimatte import write_gen_omnimatte
 from vas_tool.formats.hf_dataset import write_hf_dataset
 from vas_tool.formats.kins import write_kins
 from vas_tool.formats.layers import write_layers
 from vas_tool.formats.notes import Note, worded
+from vas_tool.formats.openraster import OPENRASTER
+from vas_tool.formats.psd import PSD
 from vas_tool.formats.sequences import frames_without_mask, write_sequences
+from vas_tool.formats.sv4d import write_sv4d
 from vas_tool.formats.tabe import write_tabe
 from vas_tool.formats.tally import ExportSummary
 from vas_tool.formats.tao_predictions import write_predictions
@@ -42,6 +49,8 @@ class _Order:
     out: Path
     only_accepted: bool
     progress: Progress
+    frames: Sequence[int] | None = None
+    """The frames to write, for formats in ``OF_FRAMES``; None for the format's own choice."""
 
 
 class _FileWriter(Protocol):
@@ -57,14 +66,24 @@ class _FolderWriter(Protocol):
 
 
 def export(
-    projects: Sequence[Project], name: str, out: Path, *, only_accepted: bool = False, progress: Progress = silent
+    projects: Sequence[Project],
+    name: str,
+    out: Path,
+    *,
+    frames: Sequence[int] | None = None,
+    only_accepted: bool = False,
+    progress: Progress = silent,
 ) -> Exported:
     """Write open projects in the format ``name`` to ``out``, a .json file for formats in ``FILES``, else a folder.
 
-    Raises FormatError when the format is unknown or there is nothing to write.
+    ``frames`` are the frames to write, for formats in ``OF_FRAMES``; None for all (``sv4d``: the clearest 21).
+
+    Raises FormatError when the format is unknown, takes no frames, or there is nothing to write.
     """
     if name not in EXPORTS:
         raise FormatError(f"there is no format {name!r}; choose one of {', '.join(EXPORTS)}")
+    if frames is not None and name not in OF_FRAMES:
+        raise FormatError(f"{name} is written of the whole clip; only {', '.join(OF_FRAMES)} take frames")
     if name not in (*FILES, "hf-dataset") and len({project.name for project in projects}) < len(projects):
         raise FormatError("two projects have the same name and would replace one another; export them one by one")
     if name != "layers" and not any(
@@ -73,7 +92,7 @@ def export(
         raise FormatError(
             f"{', '.join(p.name for p in projects)}: there is no object to write; click one and track it first"
         )
-    order = _Order(projects, out, only_accepted, progress)
+    order = _Order(projects, out, only_accepted, progress, frames)
     try:
         done = EXPORTS[name](order)
     except ProjectDamaged:  # the picture counts as absent from now on; others may be damaged, too
@@ -154,6 +173,51 @@ def _layers(order: _Order) -> Exported:
     return Exported((order.out,), (Note("files", numbers=(len(files),)), *_shorter(order), *_unreviewed(order)))
 
 
+def _handed_off(write: Callable[[_Order, Project, Path], HandedOff]) -> Callable[[_Order], Exported]:
+    """Return the export of a format for another program: a folder, or one for each of several projects."""
+
+    def run(order: _Order) -> Exported:
+        files, notes = 0, []
+        for project in order.projects:
+            folder = order.out if len(order.projects) == 1 else order.out / project.name
+            done = write(order, project, folder)
+            files += len(done.files)
+            notes += [Note("seen_only", project.name, obj.id, obj.label, frames) for obj, frames in done.seen_only]
+        return Exported((order.out,), (Note("files", numbers=(files,)), *notes, *_unreviewed(order)))
+
+    return run
+
+
+def _frame_files(kind: FrameFormat) -> Callable[[_Order], Exported]:
+    return _handed_off(
+        lambda order, project, folder: write_frame_files(
+            kind,
+            project,
+            folder,
+            frames=order.frames,
+            only_accepted=order.only_accepted,
+            progress=order.progress,
+        )
+    )
+
+
+def _alpha_videos(name: str) -> Callable[[_Order], Exported]:
+    return _handed_off(
+        lambda order, project, folder: write_alpha_videos(
+            name, project, folder, only_accepted=order.only_accepted, progress=order.progress
+        )
+    )
+
+
+def _sv4d(order: _Order, project: Project, folder: Path) -> HandedOff:
+    accepted, progress = order.only_accepted, order.progress
+    return write_sv4d(project, folder, frames=order.frames, only_accepted=accepted, progress=progress)
+
+
+def _gen_omnimatte(order: _Order, project: Project, folder: Path) -> HandedOff:
+    return write_gen_omnimatte(project, folder, only_accepted=order.only_accepted, progress=order.progress)
+
+
 def _shorter(order: _Order) -> Iterator[Note]:
     """Yield a note for each project whose videos are shorter than its source."""
     for project in order.projects:
@@ -180,5 +244,15 @@ EXPORTS: dict[str, Callable[[_Order], Exported]] = {
     "tabe": _folders(write_tabe),
     "sequences": _folders(write_sequences),
     "layers": _layers,
+    "exr": _frame_files(EXR),
+    "openraster": _frame_files(OPENRASTER),
+    "psd": _frame_files(PSD),
+    "prores": _alpha_videos("prores"),
+    "webm": _alpha_videos("webm"),
+    "gen-omnimatte": _handed_off(_gen_omnimatte),
+    "sv4d": _handed_off(_sv4d),
 }
 """Name of a format -> its writer."""
+
+OF_FRAMES = ("exr", "openraster", "psd", "sv4d")
+"""Formats that can be written of some frames."""

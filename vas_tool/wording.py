@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vas_tool.errors import InputError
+
 
 def counted(number: int, one: str, several: str = "") -> str:
     """Return a number with its noun: (1, "problem") gives ``1 problem``, (2, "problem") gives ``2 problems``."""
@@ -16,3 +18,21 @@ def ranges(ascending: Sequence[int]) -> str:
     starts = [i for i in ascending if i - 1 not in there]
     ends = [i for i in ascending if i + 1 not in there]
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+
+
+MOST_NUMBERS = 1_000_000
+"""Most numbers in a list that a person writes: no clip has more frames."""
+
+
+def numbers_in(text: str) -> list[int]:
+    """Return the numbers of a list such as ``0-2, 7``, ascending. Raises InputError when it is none."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise InputError(f"a list of frames has numbers and ranges, such as 3,10-20; got {text!r}")
+        start, end = int(first), int(last or first)
+        if not start <= end < MOST_NUMBERS:
+            raise InputError(f"a range of frames needs a first and a last frame, such as 10-20; got {part.strip()!r}")
+        found.update(range(start, end + 1))
+    return sorted(found)

@@ -24,7 +24,7 @@ from vas_tool.formats.notes import worded
 from vas_tool.formats.verify import verify
 from vas_tool.imports.import_formats import IMPORTS
 from vas_tool.project import Project
-from vas_tool.wording import counted
+from vas_tool.wording import counted, numbers_in
 
 
 def open_(options: Namespace) -> int:
@@ -104,12 +104,14 @@ def _give_camera(path: Path, camera: Camera) -> None:
 def export_(options: Namespace) -> int:
     """Run ``vas-tool export``."""
     bar = ProgressBar()
+    frames = None if options.frames is None else numbers_in(options.frames)
     with ExitStack() as stack:
         projects = []
         for folder in options.projects:
             projects.append(Project.open(folder))
             stack.callback(projects[-1].close)
-        done = export(projects, options.format, options.out, only_accepted=options.only_accepted, progress=bar)
+        accepted = options.only_accepted
+        done = export(projects, options.format, options.out, frames=frames, only_accepted=accepted, progress=bar)
     bar.close()
     for path in done.paths:
         print(path)

@@ -8,6 +8,9 @@ hf_dataset                         Parquet files and a card for ``datasets``
 diffusion_vas                      samples of 25 frames, in two forms
 tao_amodal, tao_reading            annotations with amodal boxes; tao_predictions: predicted boxes
 sequences, tabe, layers            folders of pictures
+exr, openraster, psd               one file for each frame, with a layer for each object
+alpha_videos                       each object as a video with alpha
+gen_omnimatte, sv4d                inputs of other methods
 annotations                        what other tools made, read for an import
 verify                             reads an export of any format and lists everything that is wrong with it
 """

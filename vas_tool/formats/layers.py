@@ -28,6 +28,7 @@ from vas_tool import drawing
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.in_place import folder_in_place
+from vas_tool.formats.layered_frames import layer_name
 from vas_tool.formats.provenance import write_provenance
 from vas_tool.formats.soft_masks import grey
 from vas_tool.formats.videos import numbered
@@ -48,9 +49,6 @@ LAYERS: tuple[LayerName, ...] = get_args(LayerName)
 Kind = Literal["png", "mp4", "gif"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-
-LABEL_LENGTH = 40
-"""Most letters of a label in a file name."""
 
 COMPRESSION = 2
 """PNG compression level, 0 to 9. Level 6 takes three times as long and saves a tenth."""
@@ -164,7 +162,7 @@ def _accepted(layer: _Layer, obj: AnnotatedObject) -> _Layer:
 def _object_layers(project: Project, obj: AnnotatedObject) -> dict[LayerName, _Layer]:
     modal = ModalMasks(project.layers(obj.id), obj, project.canvas)
     amodal = AmodalMasks(modal)
-    prefix = f"{obj.id:03d}_{_file_name(obj.label)}"
+    prefix = layer_name(obj)
     return {
         "modal": _mask_layer(f"{prefix}_modal", modal),
         "amodal": _mask_layer(f"{prefix}_amodal", amodal),
@@ -173,11 +171,6 @@ def _object_layers(project: Project, obj: AnnotatedObject) -> dict[LayerName, _L
         "modal_overlay": _modal_overlay(f"{prefix}_modal_overlay", project, modal),
         "amodal_overlay": _amodal_overlay(f"{prefix}_amodal_overlay", project, amodal),
     }
-
-
-def _file_name(label: str) -> str:
-    """Return the label without characters that file systems refuse."""
-    return "".join(c if c.isalnum() or c in "-_" else "_" for c in label)[:LABEL_LENGTH]
 
 
 def _mask_layer(name: str, masks: ModalMasks | AmodalMasks) -> _Layer:

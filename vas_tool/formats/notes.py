@@ -25,6 +25,7 @@ NoteKind = Literal[
     "in_no_sample",
     "no_track",
     "not_annotated",
+    "seen_only",
 ]
 """What a note is about; ``WORDS`` says it."""
 
@@ -112,5 +113,6 @@ WORDS: dict[NoteKind, Callable[[Note], str]] = {
     "in_no_sample": _frames("in no sample, because no 25 frames in a row with both masks hold it"),
     "no_track": _frames("not written, because the object is none of the TAO-Amodal file's"),
     "not_annotated": _frames("not written, because the TAO-Amodal file has no image for them"),
+    "seen_only": _frames("with the visible part only, because no content was made"),
 }
 """NoteKind -> the sentence of a note, without the object that it is about."""

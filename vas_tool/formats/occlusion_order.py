@@ -8,12 +8,17 @@ Occluders = Mapping[int, Collection[int]]
 """Object id -> the ids of the objects in front of it."""
 
 
-def front_to_back(occluders: Occluders) -> list[int]:
-    """Return the objects from front to back. In a cycle, the object with the fewest objects in front comes first."""
+def front_to_back(occluders: Occluders, nearness: Mapping[int, float] | None = None) -> list[int]:
+    """Return the objects from front to back. In a cycle, the object with the fewest objects in front comes first.
+
+    Objects of which none hides the other are in the order of ``nearness`` (object id -> depth, 1 = nearest), then of
+    their ids. An object without a depth counts as the farthest.
+    """
     placed: list[int] = []
     left = sorted(occluders)
+    depths = nearness or {}
     while left:
-        ahead = min(left, key=lambda obj: (len(set(occluders[obj]) & set(left)), obj))
+        ahead = min(left, key=lambda obj: (len(set(occluders[obj]) & set(left)), -depths.get(obj, 0.0), obj))
         placed.append(ahead)
         left.remove(ahead)
     return placed

@@ -5,12 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from vas_tool.errors import FormatError, InputError
+from vas_tool.formats.alpha_videos import check_alpha_videos, is_alpha_folder
+from vas_tool.formats.exr import EXR
+from vas_tool.formats.frame_files import check_frame_files, is_frame_folder
+from vas_tool.formats.gen_omnimatte import check_gen_omnimatte, is_gen_omnimatte_folder
 from vas_tool.formats.hf_dataset import check_hf_dataset, is_hf_dataset
 from vas_tool.formats.layers import check_layers, is_layers_folder, read_layers
+from vas_tool.formats.openraster import OPENRASTER
+from vas_tool.formats.psd import PSD
 from vas_tool.formats.sequences import is_sequences_folder, odd_files, read_sequences
+from vas_tool.formats.sv4d import check_sv4d, is_sv4d_folder
 from vas_tool.formats.tabe import check_tabe, is_tabe_folder, read_tabe
 from vas_tool.formats.verify_file import FormatKind, VerifyReport, unknown, verify_export, verify_file
 from vas_tool.formats.verify_project import verify_project
@@ -108,8 +116,8 @@ def _named(folder: Path, part: VerifyReport, problem: str) -> str:
 
 
 NO_EXPORT = (
-    "{path} has no folders rgbs and masks, nor frames and visible_masks, nor exported layers, nor Parquet files, "
-    "nor an exported .json; name an exported file, its .zip or such a folder"
+    "{path} has no folders rgbs and masks, nor frames and visible_masks, nor exported layers, pictures or videos, nor "
+    "Parquet files, nor an exported .json; name an exported file, its .zip or such a folder"
 )
 
 
@@ -149,5 +157,12 @@ _FOLDERS: tuple[tuple[FormatKind, Callable[[Path], bool], Callable[[Path], Check
     ("tabe", is_tabe_folder, _check_tabe),
     ("layers", is_layers_folder, _check_layers),
     ("hf-dataset", is_hf_dataset, check_hf_dataset),
+    ("exr", partial(is_frame_folder, EXR), partial(check_frame_files, EXR)),
+    ("openraster", partial(is_frame_folder, OPENRASTER), partial(check_frame_files, OPENRASTER)),
+    ("psd", partial(is_frame_folder, PSD), partial(check_frame_files, PSD)),
+    ("prores", partial(is_alpha_folder, "prores"), partial(check_alpha_videos, "prores")),
+    ("webm", partial(is_alpha_folder, "webm"), partial(check_alpha_videos, "webm")),
+    ("gen-omnimatte", is_gen_omnimatte_folder, check_gen_omnimatte),
+    ("sv4d", is_sv4d_folder, check_sv4d),
 )
 """Format of a folder, the function that recognises it, and its check."""

@@ -32,6 +32,13 @@ FormatKind = Literal[
     "sequences",
     "tabe",
     "layers",
+    "exr",
+    "openraster",
+    "psd",
+    "prores",
+    "webm",
+    "gen-omnimatte",
+    "sv4d",
     "project",
     "several",
     "unknown",
@@ -48,7 +55,7 @@ class VerifyReport:
     kind: FormatKind
     num_images: int
     num_annotations: int
-    """Number of objects on frames; for folders the number of masks, for ``layers`` the number of pictures."""
+    """Number of objects on frames; for folders the number of masks, for ``layers`` and ``sv4d`` of pictures."""
     problems: tuple[str, ...]
     """One sentence for each problem, which names the record or the file. Empty when everything is right."""
     kinds: tuple[FormatKind, ...] = ()

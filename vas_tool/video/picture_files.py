@@ -46,9 +46,9 @@ def open_picture(source: Path | IO[bytes], *, most_pixels: int = MAX_PIXELS) -> 
     return image
 
 
-def loaded_picture(source: Path | IO[bytes]) -> Image.Image:
+def loaded_picture(source: Path | IO[bytes], *, most_pixels: int = MAX_PIXELS) -> Image.Image:
     """Return a picture with its pixels; the file is closed. Raises OSError as ``open_picture`` does."""
-    with open_picture(source) as image:
+    with open_picture(source, most_pixels=most_pixels) as image:
         try:
             image.load()
         except OSError:

@@ -30,29 +30,38 @@ BT709 = 1
 always."""
 
 
-def write_video(path: Path, frames: Iterable[Frame], *, fps: float) -> None:
+def write_video(path: Path, frames: Iterable[Frame], *, fps: float, lossless: bool = False) -> None:
     """Write (H, W, 3) uint8 RGB frames of one size as .mp4 or .gif. An existing file is replaced at the end.
 
     .mp4 is H.264 with yuv420p, which every player shows. It allows no odd sizes, so the last column or row of a frame
     of odd width or height is repeated. .gif has 256 colours per frame and times in hundredths of a second, which are
-    right on average. Frames are read one by one; memory does not grow with their number.
+    right on average. Frames are read one by one; memory does not grow with their number. ``lossless`` keeps every grey
+    of an .mp4 (of colours, its 420 subsampling keeps a quarter); such files do not play everywhere.
 
     Raises VideoError when there are no frames, their sizes differ, ``fps`` is not above 0, the suffix is unknown, or
     the file cannot be written. After an error the old file remains.
     """
     path = Path(path)
-    encode = ENCODERS.get(path.suffix.lower())
+    encode = _write_lossless_mp4 if lossless and path.suffix == ".mp4" else ENCODERS.get(path.suffix.lower())
     if encode is None:
         raise VideoError(f"{path.name}: videos are written as {' or '.join(ENCODERS)}; choose one of these endings")
+    with video_in_place(path) as partial:
+        encode(partial, same_size(frames), rate_of(fps))
+
+
+def rate_of(fps: float) -> Fraction:
+    """Return a frame rate as a fraction. Raises VideoError unless it is above 0."""
     if not (isfinite(fps) and fps > 0):
         raise VideoError(f"the video's rate must be more than 0 frames a second, got {fps}")
-    rate = Fraction(fps).limit_denominator(MAX_DENOMINATOR)
-    with _file_in_place(path) as partial:
-        encode(partial, _same_size(frames), rate)
+    return Fraction(fps).limit_denominator(MAX_DENOMINATOR)
 
 
 @contextmanager
-def _file_in_place(path: Path) -> Iterator[Path]:
+def video_in_place(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write. The file replaces ``path`` when the block ends without an error.
+
+    Raises VideoError when FFmpeg or the disk refuses.
+    """
     partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix.lower()}")
     try:
         yield partial
@@ -67,20 +76,27 @@ def _file_in_place(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _same_size(frames: Iterable[Frame]) -> Iterator[Frame]:
+def same_size(frames: Iterable[Frame], *, channels: int = 3) -> Iterator[Frame]:
+    """Yield (H, W, ``channels``) uint8 frames. Raises VideoError when there is none, or one differs in size or type."""
     shape = None
     for index, frame in enumerate(frames):
         shape = shape or frame.shape
-        if frame.shape != shape or frame.ndim != 3 or shape[2] != 3 or frame.dtype != np.uint8:
-            raise VideoError(f"frame {index} is {frame.shape} {frame.dtype}; a video needs (H, W, 3) uint8 of one size")
+        if frame.shape != shape or frame.ndim != 3 or shape[2] != channels or frame.dtype != np.uint8:
+            raise VideoError(
+                f"frame {index} is {frame.shape} {frame.dtype}; a video needs (H, W, {channels}) uint8 of one size"
+            )
         yield frame
     if shape is None:
         raise VideoError("there are no frames to write; choose a range that has some")
 
 
-def _write_mp4(path: Path, frames: Iterator[Frame], rate: Fraction) -> None:
+def _write_lossless_mp4(path: Path, frames: Iterator[Frame], rate: Fraction) -> None:
+    _write_mp4(path, frames, rate, options=X264_OPTIONS | {"crf": "0"})
+
+
+def _write_mp4(path: Path, frames: Iterator[Frame], rate: Fraction, *, options: dict[str, str] = X264_OPTIONS) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=rate, options=X264_OPTIONS)
+        stream = container.add_stream("libx264", rate=rate, options=options)
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709
