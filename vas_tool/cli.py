@@ -14,6 +14,7 @@ from vas_tool.commands.measure_arguments import (
     add_agreement,
     add_bench,
     add_compare,
+    add_compose,
     add_evaluate,
     add_mask_values,
     add_predict,
@@ -83,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     add_agreement(commands.add_parser("agreement", help="how far several answers to the hidden parts agree"))
     add_compare(commands.add_parser("compare", help="put two runs of evaluate or bench side by side, frame by frame"))
     add_bench(commands.add_parser("bench", help="measure the amodal engines on objects whose hidden part is known"))
+    add_compose(commands.add_parser("compose", help="make a clip whose hidden part is known, from objects of projects"))
     add_predict(commands.add_parser("predict", help="write a benchmark's result file, for its own scripts too"))
     add_train(commands.add_parser("train", help="train a method on data of your own: amodal, content, learned, eoras"))
     return top

@@ -13,7 +13,7 @@ from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
 from vas_tool.evaluation import EvaluationRun
 from vas_tool.evaluation.bench import bench
-from vas_tool.evaluation.case_files import write_cases
+from vas_tool.evaluation.case_files import read_cases, write_cases
 from vas_tool.evaluation.figure_files import write_figures
 from vas_tool.evaluation.made_sets import MADE_SETS, side_by_side
 from vas_tool.evaluation.occlusion_cases import OcclusionCase, occlusion_cases, views_in
@@ -28,6 +28,8 @@ def bench_(options: Namespace) -> int:
     """0 when every engine answered, else 1."""
     if options.masks and options.sets != ["occluders"]:
         raise InputError("--masks are put behind occluders; leave out --sets")
+    if options.cases and (options.masks or options.write or options.sets != ["occluders"]):
+        raise InputError("--cases are measured as they are; leave out --masks, --sets and --write")
     if options.write:
         for name in options.sets:
             count = write_cases(_cases(name, options), options.write / name)
@@ -61,7 +63,8 @@ def _measured(name: str, options: Namespace) -> EvaluationRun:
     for text in warnings.texts:
         print(f"{text}.", file=sys.stderr)
     shown = printed(name) if options.printed else {}
-    sources = (f"made set: {name}",) if not options.masks else tuple(map(str, options.masks))
+    given = (*options.masks, *options.cases)
+    sources = tuple(map(str, given)) if given else (f"made set: {name}",)
     return replace(compared, evaluation=replace(compared.evaluation, printed=shown, sources=sources))
 
 
@@ -80,6 +83,10 @@ def _folders(options: Namespace, name: str) -> dict[str, Path]:
 
 
 def _cases(name: str, options: Namespace) -> Iterator[OcclusionCase]:
+    if options.cases:
+        for folder in options.cases:
+            yield from read_cases(folder)
+        return
     if name == "occluders":
         views = [view for folder in options.masks for view in views_in(folder, options.mask_values)]
         yield from occlusion_cases(views or silhouettes(), num_seeds=options.seeds)

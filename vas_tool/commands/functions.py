@@ -13,6 +13,7 @@ from pathlib import Path
 from vas_tool.commands.agreement import agreement_
 from vas_tool.commands.bench import bench_
 from vas_tool.commands.compare import compare_
+from vas_tool.commands.compose import compose_
 from vas_tool.commands.measure import evaluate_, predict_
 from vas_tool.commands.models import models
 from vas_tool.commands.run import run
@@ -158,6 +159,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "evaluate": evaluate_,
     "bench": bench_,
     "compare": compare_,
+    "compose": compose_,
     "agreement": agreement_,
     "predict": predict_,
     "train": train_,

@@ -77,6 +77,14 @@ def add_bench(bench: argparse.ArgumentParser) -> None:
     )
     add_mask_values(bench)
     bench.add_argument(
+        "--cases",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="clips of your own whose hidden part is known: what vas-tool compose or --write made",
+    )
+    bench.add_argument(
         "--sets",
         nargs="+",
         choices=MADE_SETS,
@@ -113,6 +121,35 @@ def add_bench(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("--depth", default="layers", help="a depth engine, or layers: the true order (default)")
     bench.add_argument("--seed", type=int, default=0, help="seed of the engines (default: 0)")
     _add_outputs(bench)
+
+
+def add_compose(compose: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``vas-tool compose``."""
+    compose.add_argument("behind", metavar="PROJECT[:ID]", help="the object that is hidden; it must be in full view")
+    compose.add_argument(
+        "front", nargs="+", metavar="PROJECT[:ID]", help="objects that are put in front of it, the farther first"
+    )
+    compose.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder of your clips")
+    compose.add_argument(
+        "--soft",
+        type=float,
+        default=0.0,
+        metavar="PIXELS",
+        help="let the opacity of what is in front rise over this many pixels from its border (default: 0, hard)",
+    )
+    compose.add_argument(
+        "--shift", action="append", default=[], metavar="X,Y", help="move a front by pixels; one for each, in order"
+    )
+    compose.add_argument(
+        "--delay", action="append", default=[], type=int, metavar="FRAMES", help="begin a front later; one for each"
+    )
+    compose.add_argument(
+        "--reference", type=Path, metavar="PICTURE", help="the empty scene of the same camera, for soft borders"
+    )
+    compose.add_argument(
+        "--whole", action="store_true", help="put the front's completed objects (amodal mask and content) in front"
+    )
+    compose.add_argument("--seed", type=int, default=0, help="seed of the depth's noise (default: 0)")
 
 
 FIGURES = "files for the tables, in the form of their suffix: .csv, .tex (LaTeX), .json"

@@ -129,7 +129,7 @@ def composed(
         seen = seen_parts([obj.masks[i] for obj in (*behind, view, *front)])
         modal[i] = seen.pop(len(behind))
         others[i] = seen
-    depth = {i: _depth(view.masks[i], [obj.masks[i] for obj in front], random) for i in range(len(frames))}
+    depth = {i: layered_depth(view.masks[i], [obj.masks[i] for obj in front], random) for i in range(len(frames))}
     occluder = front[-1].name if front else "nothing"
     return OcclusionCase(name, occluder, ArrayClip(frames), modal, view.masks, depth, view.frames, others)
 
@@ -176,8 +176,11 @@ def _painted_on(masks: Masks, painter: Painter) -> Masks:
     return layer
 
 
-def _depth(mask: Mask, front: list[Mask], random: Random) -> Depth:
-    """Return (H, W) float32, 1 = nearest, with the soft borders and noise of estimated depth."""
+def layered_depth(mask: Mask, front: Sequence[Mask], random: Random) -> Depth:
+    """Return (H, W) float32, 1 = nearest, with the soft borders and noise of estimated depth.
+
+    ``mask`` is the object's, ``front`` those of what is in front of it, the farther first.
+    """
     height, width = mask.shape
     depth = np.repeat(np.linspace(0.1, 0.35, height)[:, None], width, axis=1)
     depth[int(height * 0.2) : int(height * 0.9), int(width * 0.45) : int(width * 0.6)] = (
