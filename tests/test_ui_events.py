@@ -151,10 +151,10 @@ def test_a_page_is_there_as_long_as_its_stream(
     open_projects: OpenProjects, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "BEAT_SECONDS", 0.05)
-    open_projects.leave(token)
 
     async def steps(stream: AsyncIterator[str]) -> None:
         await told(stream)
+        open_projects.leave(token)
         end = time.monotonic() + 3 * LINGER_SECONDS
         while time.monotonic() < end:
             await anext(stream)
