@@ -61,9 +61,26 @@ frames => new Promise(async done => {
 })
 """
 
+PLAY = """
+() => new Promise(done => {
+  const painted = new Map(); // frame -> when it was painted first, with all its masks
+  const start = performance.now();
+  document.querySelector('[data-command=play]').click();
+  const look = () => {
+    const paint = window.__vas.lastPaint;
+    if (paint && paint.time >= start && paint.masks && !painted.has(paint.frame)) painted.set(paint.frame, paint.time);
+    const ended = !document.querySelector('.vas-playing') && performance.now() - start > 500;
+    if (ended) done([...painted.values()]);
+    else requestAnimationFrame(look);
+  };
+  look();
+})
+"""
+"""When each frame was painted while the clip played, milliseconds."""
+
 
 def main() -> None:
-    """Measure start, click and scrub, and print the table."""
+    """Measure start, click, scrub and play, and print the table."""
     with tempfile.TemporaryDirectory() as folder:
         clip = make_clip(Path(folder) / "clip.mp4", FRAMES, SIZE)
         server = Server(Path(folder) / "projects", clip)
@@ -116,7 +133,23 @@ def measure_page(server: Server) -> list[tuple[str, list[float]]]:
         bench.page.reload()
         bench.until_ready()
         scrubs = bench.page.evaluate(SCRUB, frames[:SCRUBS])
-    return [("click to painted mask", clicks), ("scrub to the next frame, masks shown", scrubs)]
+        rows = [("click to painted mask", clicks), ("scrub to the next frame, masks shown", scrubs)]
+        return [*rows, *measure_play(bench)]
+
+
+def measure_play(bench: Workbench) -> list[tuple[str, list[float]]]:
+    """The clip played at its own speed, one object completed, all layers on; the second time from the page's memory."""
+    bench.run("a")
+    for layer in ("content", "depth"):
+        bench.press({"content": "c", "depth": "d"}[layer])
+    rows = []
+    for case in ("first time", "second time"):
+        bench.go(0)
+        bench.until_painted()
+        painted = bench.page.evaluate(PLAY)
+        rows.append((f"play, all layers, {case}: between two paints", [*np.diff(painted)]))
+        rows.append(("  frames painted, of those of the clip, percent", [100 * len(painted) / FRAMES]))
+    return rows
 
 
 def measure_click(bench: Workbench, number: int) -> float:
