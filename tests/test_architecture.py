@@ -53,6 +53,8 @@ ONLY_IN = {
     "transformers": ("vas_tool.engines", "vas_tool.training"),
     "peft": ("vas_tool.engines",),
     "sam2": ("sam_integration",),
+    "ray": ("vas_tool.batch",),
+    "pyarrow": ("vas_tool.batch",),
 }
 
 

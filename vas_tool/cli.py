@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vas_tool import __version__
-from vas_tool.commands.import_arguments import add_import, add_intrinsics
+from vas_tool.commands.batch_arguments import add_batch, add_manifest
+from vas_tool.commands.import_arguments import add_import, add_intrinsics, add_tao_choices
 from vas_tool.commands.measure_arguments import (
     add_agreement,
     add_bench,
@@ -76,6 +77,8 @@ def parser() -> argparse.ArgumentParser:
     _add_open(commands.add_parser("open", help="open the tool in a browser"))
     _add_run(commands.add_parser("run", help="segment, track and complete objects without a browser"))
     add_import(commands.add_parser("import", help="make projects from another tool's annotations"))
+    add_manifest(commands.add_parser("manifest", help="list the objects of a data set for batch"), add_tao_choices)
+    add_batch(commands.add_parser("batch", help="run the rows of a manifest, on one machine or many"))
     _add_export(commands.add_parser("export", help="write a project's results for other tools"))
     verify = commands.add_parser("verify", help="read an export back, or check a project, and list what is wrong")
     verify.add_argument("file", type=Path, metavar="PATH", help="a file, a folder, its .zip, or a project")

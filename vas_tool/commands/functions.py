@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from vas_tool.commands.agreement import agreement_
+from vas_tool.commands.batch import batch_, manifest_
 from vas_tool.commands.bench import bench_
 from vas_tool.commands.compare import compare_
 from vas_tool.commands.compose import compose_
@@ -153,6 +154,8 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "open": open_,
     "run": run,
     "import": import_,
+    "manifest": manifest_,
+    "batch": batch_,
     "export": export_,
     "verify": verify_,
     "models": models,

@@ -14,15 +14,9 @@ def add_import(import_: argparse.ArgumentParser) -> None:
     formats = import_.add_subparsers(dest="format", required=True, metavar="FORMAT")
     tao = _parser(formats, "tao-amodal", "amodal boxes", source="ANNOTATIONS")
     samples = _parser(formats, "diffusion-vas", "samples of 25 frames with masks", source="ANNOTATIONS")
-    for listed in (tao, samples):
-        _add_frames(listed)
-        _add_choice(listed)
-    _add_category(tao)
-    tao.add_argument(
-        "--visibility", metavar="LOW,HIGH", help="only tracks whose visibility (0..1) is in this band on some frame"
-    )
-    tao.add_argument("--out-of-frame", action="store_true", help="only tracks with a box that leaves the frame")
-    tao.add_argument("--annotated-fps", type=float, default=1.0, help="annotated frames per second (default: 1)")
+    add_tao_choices(tao)
+    _add_frames(samples)
+    _add_choice(samples)
     samples.add_argument(
         "--categories", type=Path, help="a JSON file with the names of categories, such as TAO-Amodal's"
     )
@@ -33,6 +27,18 @@ def add_import(import_: argparse.ArgumentParser) -> None:
         add_mask_values(folder)
     for truth in (samples, tabe, *_add_annotations(formats)):
         truth.add_argument("--with-amodal", action="store_true", help="also import the true amodal masks")
+
+
+def add_tao_choices(tao: argparse.ArgumentParser) -> None:
+    """Add the choices among the records of a TAO-Amodal file."""
+    _add_frames(tao)
+    _add_choice(tao)
+    _add_category(tao)
+    tao.add_argument(
+        "--visibility", metavar="LOW,HIGH", help="only tracks whose visibility (0..1) is in this band on some frame"
+    )
+    tao.add_argument("--out-of-frame", action="store_true", help="only tracks with a box that leaves the frame")
+    tao.add_argument("--annotated-fps", type=float, default=1.0, help="annotated frames per second (default: 1)")
 
 
 def _add_annotations(formats: Any) -> list[argparse.ArgumentParser]:

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError
@@ -26,6 +27,11 @@ from vas_tool.imports.tao_amodal import Choice, import_tao_amodal
 
 
 def _tao_amodal(options: Namespace, progress: Progress) -> Imported:
+    return import_tao_amodal(options.source, options.projects, **tao_amodal_choices(options), progress=progress)
+
+
+def tao_amodal_choices(options: Namespace) -> dict[str, Any]:
+    """Return the keyword arguments of ``plan_tao_amodal`` that the command line gives."""
     choice = Choice(
         videos=tuple(options.video),
         tracks=tuple(options.track),
@@ -33,22 +39,16 @@ def _tao_amodal(options: Namespace, progress: Progress) -> Imported:
         visibility=_band(options.visibility),
         out_of_frame=options.out_of_frame,
     )
-    return import_tao_amodal(
-        options.source,
-        options.projects,
-        frames=options.frames,
-        choice=choice,
-        fps=_rate(options, USUAL_FPS),
-        annotated_fps=options.annotated_fps,
-        progress=progress,
-    )
+    fps = rate(options, USUAL_FPS)
+    return {"frames": options.frames, "choice": choice, "fps": fps, "annotated_fps": options.annotated_fps}
 
 
-def _rate(options: Namespace, usual: float) -> float:
-    rate: float = usual if options.fps is None else options.fps
-    if not (rate > 0 and math.isfinite(rate)):
-        raise InputError(f"--fps must be more than 0, got {rate}; leave it out for the format's own")
-    return rate
+def rate(options: Namespace, usual: float) -> float:
+    """Return ``--fps``, or ``usual`` without it. Raises InputError for a rate that no clip has."""
+    asked: float = usual if options.fps is None else options.fps
+    if not (asked > 0 and math.isfinite(asked)):
+        raise InputError(f"--fps must be more than 0, got {asked}; leave it out for the format's own")
+    return asked
 
 
 def _band(text: str | None) -> tuple[float, float] | None:
@@ -69,7 +69,7 @@ def _diffusion_vas(options: Namespace, progress: Progress) -> Imported:
         options.projects,
         frames=options.frames,
         choice=SampleChoice(videos=tuple(options.video), tracks=tuple(options.track)),
-        fps=None if options.fps is None else _rate(options, USUAL_FPS),
+        fps=None if options.fps is None else rate(options, USUAL_FPS),
         with_amodal=options.with_amodal,
         categories=options.categories,
         progress=progress,
@@ -80,7 +80,7 @@ def _tabe(options: Namespace, progress: Progress) -> Imported:
     return import_tabe(
         options.source,
         options.projects,
-        fps=_rate(options, TABE_FPS),
+        fps=rate(options, TABE_FPS),
         label=options.label,
         with_amodal=options.with_amodal,
         mask_values=options.mask_values,
@@ -92,7 +92,7 @@ def _sequences(options: Namespace, progress: Progress) -> Imported:
     return import_sequence_folders(
         options.source,
         options.projects,
-        fps=_rate(options, USUAL_FPS),
+        fps=rate(options, USUAL_FPS),
         label=options.label,
         mask_values=options.mask_values,
         progress=progress,
@@ -108,7 +108,7 @@ def _annotated(
         options.projects,
         frames=frames,
         choice=_choice(options),
-        fps=None if options.fps is None else _rate(options, USUAL_FPS),
+        fps=None if options.fps is None else rate(options, USUAL_FPS),
         with_amodal=getattr(options, "with_amodal", False),
         progress=progress,
     )

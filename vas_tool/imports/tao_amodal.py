@@ -88,6 +88,21 @@ def import_tao_amodal(
     Raises FormatError when the file cannot be read or nothing in it is chosen; the message lists everything that is
     wrong in the file. Raises Cancelled.
     """
+    plans, problems = plan_tao_amodal(annotations, frames=frames, choice=choice, fps=fps, annotated_fps=annotated_fps)
+    return make_all(plans, projects, problems=problems, progress=progress)
+
+
+def plan_tao_amodal(
+    annotations: Path,
+    *,
+    frames: Path,
+    choice: Choice | None = None,
+    fps: float = 8.0,
+    annotated_fps: float = ANNOTATED_FPS,
+) -> tuple[list[Plan], list[str]]:
+    """Return the plans of what ``import_tao_amodal`` makes, and the problems in the file. Arguments and errors are
+    its own.
+    """
     file = read_tao_amodal(annotations)
     chosen = _chosen(file, choice or Choice())
     if not chosen:
@@ -97,7 +112,7 @@ def import_tao_amodal(
         digest = file_digest(opened, "sha256").hexdigest()
     planning = _Planning(frames, fps=fps, annotated_fps=annotated_fps, source=(annotations.name, digest))
     plans = [plan for video, tracks in chosen if (plan := planning.plan(video, tracks))]
-    return make_all(plans, projects, problems=[*file.problems, *planning.problems], progress=progress)
+    return plans, [*file.problems, *planning.problems]
 
 
 def _chosen(file: TaoAmodalFile, choice: Choice) -> list[tuple[TaoVideo, list[TaoTrack]]]:

@@ -1,0 +1,49 @@
+"""What a batch would make, in words, without changing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from vas_tool.batch.batch_options import BatchOptions
+from vas_tool.batch.manifest import ClipTask
+from vas_tool.errors import VasToolError
+from vas_tool.formats.batch_rows import read_rows
+from vas_tool.planning.cost import in_words, total
+from vas_tool.planning.plan import Request, costs_of, plan_and_outcome
+from vas_tool.planning.snapshot import snapshot_of
+from vas_tool.project import Project
+from vas_tool.project.head import is_project
+from vas_tool.wording import counted
+
+
+def words_of_plan(tasks: Sequence[ClipTask], options: BatchOptions) -> Iterator[str]:
+    """Yield one line for each project that is there, and one that counts those to be made.
+
+    What a new project costs is not known before its video is read.
+    """
+    fresh = [task for task in tasks if not is_project(task.folder)]
+    for task in tasks:
+        if is_project(task.folder):
+            yield f"{task.folder}: {_words(task, options)}"
+    num_rows = sum(len(task.rows) for task in fresh)
+    yield f"{counted(len(fresh), 'project')} to make, with {counted(num_rows, 'row')}: {', '.join(options.stages)}"
+
+
+def _words(task: ClipTask, options: BatchOptions) -> str:
+    try:
+        with closing(Project.open(task.folder)) as project:
+            known, there = read_rows(project.folder), {obj.id for obj in project.truth.objects}
+            ids = [row.object_id or (known[row.id].object_id if row.id in known else 0) for row in task.rows]
+            new = [object_id for object_id in ids if object_id not in there]
+            snapshot, costs = snapshot_of(project, [i for i in ids if i in there], priced=True), []
+            for object_id in (i for i in ids if i in there):
+                for stage in options.stages:
+                    made, snapshot = plan_and_outcome(snapshot, Request((object_id,), (stage,), ask=stage == "segment"))
+                    costs += costs_of(made)
+    except VasToolError as error:
+        return str(error)
+    parts = [f"{counted(len(new), 'object')} to enter"] * bool(new) + [
+        words for words in [in_words(total(costs))] if words
+    ]
+    return "; ".join(parts) or "nothing to make"

@@ -1,0 +1,113 @@
+"""``run_batch``: all rows of a manifest, on Ray Data or in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from vas_tool.batch.batch_options import BatchOptions as BatchOptions
+from vas_tool.batch.book import Book, Status, read_failures
+from vas_tool.batch.clip_work import ClipState, ClipWork, Event, Failure
+from vas_tool.batch.manifest import ClipTask, Manifest, chosen_rows, clip_tasks, read_manifest
+from vas_tool.batch.pools import Cluster
+from vas_tool.batch.summary_page import write_report
+from vas_tool.errors import InputError, NothingToDo
+
+Follow = Callable[[Status], None]
+"""Told how far the batch is, whenever something happened."""
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """How a batch ended."""
+
+    status: Status
+    projects: Path
+    report: Path
+    """The HTML page."""
+    failures: tuple[Failure, ...] = field(default=())
+    """Rows that failed in this run."""
+
+
+def run_batch(
+    manifest: Path | str,
+    projects: Path | str,
+    options: BatchOptions | None = None,
+    *,
+    cluster: Cluster | None = None,
+    rows: Sequence[str] = (),
+    only_failed: bool = False,
+    follow: Follow = lambda status: None,
+    again: Sequence[str] = (),
+) -> BatchResult:
+    """Run the rows of a manifest into projects below ``projects``, and go on with what is there.
+
+    ``cluster`` says where on Ray; None runs one row after the other in this process. ``rows`` are the ids of the rows
+    to run (empty: all); ``only_failed`` takes those that failed before. ``again`` is the command that a failed row's
+    line names, without the row.
+
+    A row that fails costs itself alone; see ``BatchResult.failures`` and ``failed.jsonl``. Raises FormatError when the
+    manifest cannot be used, NothingToDo when no row is chosen, InputError when Ray is asked for and not installed.
+    """
+    path, folder = Path(manifest), Path(projects).absolute()
+    chosen = _chosen(read_manifest(path), folder, rows=rows, only_failed=only_failed)
+    status = Status(str(path), len(chosen.rows) + len(chosen.bad))
+    command = again or ("vas-tool", "batch", str(path), "--projects", str(projects))
+    book, failed, state = Book(folder, status, again=command), list[Failure](), "stopped"
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Failure):
+            failed.append(event)
+        book.tell(event)
+        follow(status)
+
+    try:
+        for bad in chosen.bad:
+            tell(Failure(bad.id, "manifest", bad.reason))
+        tasks, work = clip_tasks(chosen.rows, folder), ClipWork.of(options or BatchOptions(), folder)
+        if cluster is None:
+            status.workers = "in this process"
+            _in_process(tasks, work, tell)
+        else:
+            _on_ray(tasks, work, cluster, tell=tell, status=status)
+        for row_id in book.missing([row.id for row in chosen.rows]):
+            tell(Failure(row_id, "worker", "its worker was lost and did not come back; run it again"))
+        state = "finished"
+    finally:
+        book.close(state)
+    report = write_report(book, folder)
+    return BatchResult(replace(status), folder, report, tuple(failed))
+
+
+def _chosen(manifest: Manifest, projects: Path, *, rows: Sequence[str], only_failed: bool) -> Manifest:
+    wanted = list(rows)
+    if only_failed:
+        known = {row.id for row in manifest.rows}.union(row.id for row in manifest.bad)
+        wanted += [row_id for row_id in read_failures(projects) if row_id in known]
+        if not wanted:
+            raise NothingToDo(f"no row of the manifest stands in {projects / 'failed.jsonl'}")
+    return chosen_rows(manifest, wanted) if wanted else manifest
+
+
+def _in_process(tasks: Sequence[ClipTask], work: ClipWork, tell: Callable[[Event], None]) -> None:
+    for task in tasks:
+        state = ClipState(task)
+        work.enter(state, tell)
+        work.run(state, work.options.stages, tell, last=True)
+
+
+def has_ray() -> bool:
+    """Return whether Ray Data is installed."""
+    return all(find_spec(name) is not None for name in ("ray", "pyarrow", "pandas"))
+
+
+def _on_ray(
+    tasks: Sequence[ClipTask], work: ClipWork, cluster: Cluster, *, tell: Callable[[Event], None], status: Status
+) -> None:
+    if not has_ray():
+        raise InputError("Ray is not installed; run: pip install 'vas-tool[batch]', or leave --address out")
+    from vas_tool.batch.on_ray import run_on_ray
+
+    run_on_ray(tasks, work, cluster, tell=tell, status=status)
