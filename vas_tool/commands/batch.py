@@ -11,12 +11,12 @@ from typing import Any
 
 from vas_tool.batch import made_manifests
 from vas_tool.batch.batch_options import BatchOptions
+from vas_tool.batch.batch_run import has_ray, run_batch
 from vas_tool.batch.book import FAILED, Status, read_status
 from vas_tool.batch.dry_run import words_of_plan
 from vas_tool.batch.manifest import chosen_rows, clip_tasks, read_manifest, write_manifest
 from vas_tool.batch.pools import Cluster, gpus_of
 from vas_tool.batch.rows import USUAL_FPS
-from vas_tool.batch.running import has_ray, run_batch
 from vas_tool.commands.run_arguments import engines_of, stages_of, with_settings
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import FormatError, InputError
