@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from conftest import write_images
 from full_disk_worker import work_on_small_disk
-from killing import check_nothing_lost, work_until_killed
+from killing import Workers, check_nothing_lost
 
 from vas_tool.imports.new_project import create_project
 
@@ -73,13 +73,18 @@ class Row:
 
 def kills(row: Row, number: int, folder: Path, *, chance: random.Random) -> None:
     """Kill a process at work, ``number`` times, and look each time whether what it confirmed is there."""
+    with Workers() as workers:
+        _kills(row, number, folder, chance=chance, workers=workers)
+
+
+def _kills(row: Row, number: int, folder: Path, *, chance: random.Random, workers: Workers) -> None:
     confirmed = 0
     for seed in range(number):
         if seed % KILLS_A_PROJECT == 0:
             project = create_project(folder / f"clip{seed}", write_images(folder / f"images{seed}", 8, (64, 48)))
             project.close()
         try:
-            said = work_until_killed(project.folder, seed, chance)
+            said = workers.work_until_killed(project.folder, seed, chance)
             confirmed += len(said)
             check_nothing_lost(project.folder, said[-1])
             row.add("done")

@@ -11,7 +11,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
+from typing import Self
 
 from vas_tool.planning.fingerprint import digest_of
 from vas_tool.project import Project
@@ -25,31 +29,55 @@ def digest(project: Project) -> str:
     return digest_of(truth_json(project.truth))
 
 
-def work_until_killed(folder: Path, seed: int, chance: random.Random) -> list[dict]:
-    """Start the worker, kill it within an action after some were confirmed; everything it confirmed.
+class Workers:
+    """Forks workers, one after the other, from one process: importing everything takes longer than the work."""
 
-    Raises TimeoutError when it takes HANG_SECONDS to confirm them, RuntimeError when it dies by itself.
-    """
-    tests = Path(__file__).parent
-    worker = subprocess.Popen(
-        [sys.executable, str(tests / "restless_worker.py"), str(folder), str(seed)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}"},
-    )
-    assert worker.stdout is not None
-    hangs = threading.Timer(HANG_SECONDS, worker.kill)
-    hangs.start()
-    lines = [worker.stdout.readline() for _ in range(chance.randrange(1, 12))]
-    hangs.cancel()
-    if not lines[-1]:
-        died = worker.wait()
-        raise TimeoutError("the worker hung") if died == -signal.SIGKILL else RuntimeError(f"the worker died ({died})")
-    time.sleep(chance.uniform(0.0, 0.1))
-    worker.send_signal(signal.SIGKILL)
-    rest, _ = worker.communicate()
-    lines += rest.splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    def __init__(self) -> None:
+        tests = Path(__file__).parent
+        self._forking = subprocess.Popen(
+            [sys.executable, str(tests / "restless_worker.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._forking.communicate()
+
+    def work_until_killed(self, folder: Path, seed: int, chance: random.Random) -> list[dict]:
+        """Start a worker, kill it within an action after some were confirmed; everything it confirmed.
+
+        Raises TimeoutError when it takes HANG_SECONDS to confirm them, RuntimeError when it dies by itself.
+        """
+        assert self._forking.stdin is not None
+        print(seed, folder, file=self._forking.stdin, flush=True)
+        pid = self._line()["pid"]
+        hangs = threading.Timer(HANG_SECONDS, os.kill, (pid, signal.SIGKILL))
+        hangs.start()
+        rest, wanted = self._until_dead(), chance.randrange(1, 12)
+        said = list(islice(rest, wanted))
+        hangs.cancel()
+        if len(said) < wanted:
+            died = self._died
+            raise TimeoutError("the worker hung") if died == -signal.SIGKILL else RuntimeError(f"it died ({died})")
+        time.sleep(chance.uniform(0.0, 0.1))
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return [*said, *rest]
+
+    def _until_dead(self) -> Iterator[dict]:
+        while "died" not in (line := self._line()):
+            yield line
+        self._died = line["died"]
+
+    def _line(self) -> dict:
+        """What the worker, or the process that forks it, says next."""
+        assert self._forking.stdout is not None
+        return json.loads(self._forking.stdout.readline())
 
 
 def check_nothing_lost(folder: Path, last: dict) -> None:

@@ -1,9 +1,11 @@
 """A person who never stops: run as a process of its own and killed by ``killing.py``.
 
-Prints one JSON line after each thing that was confirmed: the digest of the truth and the frames that have masks.
+A line of standard input, the seed and the project's folder, starts one. Prints one JSON line with its process id, then
+one after each thing that was confirmed: the digest of the truth and the frames that have masks; then how it died.
 """
 
 import json
+import os
 import random
 import sys
 from contextlib import suppress
@@ -100,5 +102,15 @@ def save(session: Session) -> None:
     session.set_place({"frame": random.randrange(8)})
 
 
+def fork(line: str) -> None:
+    """Start one, and wait until it is dead. The next one finds all modules imported."""
+    seed, folder = line.rstrip("\n").split(" ", 1)
+    if (pid := os.fork()) == 0:
+        print(json.dumps({"pid": os.getpid()}), flush=True)
+        main(Path(folder), int(seed))
+    print(json.dumps({"died": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}), flush=True)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    for line in sys.stdin:
+        fork(line)

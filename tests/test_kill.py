@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from killing import check_nothing_lost, work_until_killed
+from killing import Workers, check_nothing_lost
 
 from vas_tool.project import Project
 
@@ -17,8 +17,9 @@ def test_nothing_confirmed_is_lost(make_project: Callable[..., Project]) -> None
     project.close()
     chance = random.Random(7)
     confirmed = 0
-    for seed in range(ROUNDS):
-        said = work_until_killed(project.folder, seed, chance)
-        confirmed += len(said)
-        check_nothing_lost(project.folder, said[-1])
+    with Workers() as workers:
+        for seed in range(ROUNDS):
+            said = workers.work_until_killed(project.folder, seed, chance)
+            confirmed += len(said)
+            check_nothing_lost(project.folder, said[-1])
     assert confirmed > 5 * ROUNDS, "the workers were killed before they did anything"
