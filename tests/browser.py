@@ -1,5 +1,6 @@
 """A real Chromium on the real tool: the server as a process of its own, the page driven as a person would."""
 
+import itertools
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from vas_tool.imports.new_project import create_project
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -28,6 +31,8 @@ ARGUMENTS = [
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60
+VIEW = {"width": 1280, "height": 800}
+"""Of a window, in CSS pixels."""
 
 
 def chromium_path() -> str:
@@ -63,13 +68,25 @@ class Server:
         """
         self.root, self.source, self.port, self.module, self.options = root, source, free_port(), module, options
         self.address = f"http://127.0.0.1:{self.port}/"
+        own = {"WEIGHTS": "weights", "SPEEDS": "speeds.json", "TOKEN_FILE": "token"}
+        self.environment = {
+            **os.environ,
+            **{f"VAS_TOOL_{name}": str(root.parent / file) for name, file in own.items()},
+            "HF_HUB_CACHE": str(root.parent / "no-hub"),
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]),
+        }
+        """Nothing of this computer decides what the page shows."""
 
     def start(self) -> None:
         source = [str(self.source)] if self.source else []
         command = [sys.executable, "-m", self.module, "open", *source, "--root", str(self.root), *self.options]
         self.log = (self.root.parent / "server.log").open("a")
         self.process = subprocess.Popen(
-            [*command, "--port", str(self.port), "--no-browser"], cwd=ROOT, stdout=self.log, stderr=self.log
+            [*command, "--port", str(self.port), "--no-browser"],
+            cwd=ROOT,
+            stdout=self.log,
+            stderr=self.log,
+            env=self.environment,
         )
         try:
             self._wait_until_up()
@@ -117,11 +134,18 @@ def browser() -> Iterator[Any]:
 class Workbench:
     """The page as a person sees it. Points are clip pixels."""
 
-    def __init__(self, page: Any) -> None:
-        self.page = page
+    def __init__(self, page: Any, folder: Path | None = None) -> None:
+        """``folder`` is the project's that is open."""
+        self.page, self._folder = page, folder
         self.complaints: list[str] = []
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+
+    @property
+    def folder(self) -> Path:
+        """The open project's."""
+        assert self._folder is not None
+        return self._folder
 
     def open(self, address: str) -> None:
         self.page.goto(address)
@@ -196,3 +220,44 @@ class Workbench:
         """One number a frame: see ``review.FrameState``."""
         obj = next(o for o in self.state()["objects"] if o["id"] == object_id)
         return list(bytes.fromhex(obj["frames"]))
+
+    def photograph(self, name: str) -> None:
+        """Keep a picture of the page when somebody wants to look (SCREENSHOTS=folder)."""
+        if folder := os.environ.get("SCREENSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=f"{folder}/{name}.png")
+
+
+class Pages:
+    """Opens pages, each in a browser of its own (a context), on one server and on projects that no other test has."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self, chromium: Any, server: Server) -> None:
+        self.chromium, self.server = chromium, server
+        self.opened: list[Workbench] = []
+
+    def project(self, folder: Path, *, view: dict[str, int] = VIEW) -> Workbench:
+        """The page on a project under the server's root."""
+        bench = Workbench(self.chromium.new_context(viewport=view).new_page(), folder)
+        self.opened.append(bench)
+        bench.open(f"{self.server.address}?project={folder.relative_to(self.server.root)}")
+        return bench
+
+    def of(self, source: Path, name: str = "", *, view: dict[str, int] = VIEW) -> Workbench:
+        """The page on a new project, made of a video or a folder of pictures."""
+        folder = self.server.root / (name or f"{source.stem}-{next(self.numbers)}")
+        create_project(folder, source).close()
+        return self.project(folder, view=view)
+
+    def copy(self, project: Path, *, view: dict[str, int] = VIEW) -> Workbench:
+        """The page on a copy of a project."""
+        folder = self.server.root / f"{project.name}-{next(self.numbers)}"
+        shutil.copytree(project, folder)
+        return self.project(folder, view=view)
+
+    def close(self) -> None:
+        """Close all pages. None may have complained."""
+        for bench in self.opened:
+            bench.page.context.close()
+        assert [bench.complaints for bench in self.opened] == [[] for _ in self.opened]

@@ -1,19 +1,24 @@
-"""What several test files need: small projects on disk."""
+"""What several test files need: small projects on disk, and the page in a browser."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from browser import Pages, Server, browser, chromium_path
 from hypothesis import settings
 
 from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
+from vas_tool.sample import sample_clip
 from vas_tool.types import Frame, SizeWH
 
 settings.register_profile("vas-tool", deadline=None)  # a busy machine is no failure
 settings.load_profile("vas-tool")
+
+SHORT_SECONDS = 1.6
 
 SQUARE = 12
 """Side of the moving square, in pixels."""
@@ -74,3 +79,62 @@ def make_project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
 def small_project(make_project: Callable[..., Project]) -> Project:
     """Five frames of 64 x 48 pixels, no objects."""
     return make_project()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """One browser for the tests of a file. It is not one for all: asyncio.run fails beside Playwright."""
+    with browser() as chromium:
+        yield chromium
+
+
+def serving(folder: Path, module: str) -> Iterator[Server]:
+    """A server, in one process for all tests, because its start takes seconds."""
+    chromium_path()
+    server = Server(folder / "projects", module=module)
+    server.root.mkdir()
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from serving(tmp_path_factory.mktemp("page"), "page_tool")
+
+
+@pytest.fixture
+def server(_server: Server) -> Server:
+    """The tool with its page, for all tests. Each has projects of its own, and may kill the server."""
+    if _server.process.poll() is not None:
+        _server.start()
+    return _server
+
+
+@pytest.fixture
+def pages(chromium: Any, server: Server) -> Iterator[Pages]:
+    """Pages on that server, closed at the end of the test."""
+    pages = Pages(chromium, server)
+    yield pages
+    pages.close()
+
+
+@pytest.fixture(scope="session")
+def _guessing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from serving(tmp_path_factory.mktemp("guessing"), "guessing_tool")
+
+
+@pytest.fixture
+def guessing_pages(chromium: Any, _guessing_server: Server) -> Iterator[Pages]:
+    """As ``pages``, with fake engines that guess."""
+    pages = Pages(chromium, _guessing_server)
+    yield pages
+    pages.close()
+
+
+@pytest.fixture(scope="session")
+def short_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of the bundled sample's first 13 frames, to copy: tracking and completing all 36 takes seconds."""
+    folder = tmp_path_factory.mktemp("sample") / "sample"
+    create_project(folder, sample_clip(), end_seconds=SHORT_SECONDS).close()
+    return folder

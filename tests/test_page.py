@@ -1,18 +1,16 @@
 """The real page in a real Chromium, on the bundled sample with the builtin engines."""
 
 import json
-import os
 import socket
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Server, Workbench, browser
+from browser import Pages, Server, Workbench
 from conftest import write_images
 from PIL import Image
 from test_docs import documented_keys
@@ -37,8 +35,6 @@ CAR_AT_END = (690.0, 245.0)
 GROUND = (120.0, 380.0)
 """One that is not."""
 
-VIEW = {"width": 1280, "height": 800}
-
 LISTED_KEYS = """() => [...document.querySelectorAll("dialog.vas-help section")].map((part) => [
   part.querySelector("h4").textContent,
   [...part.querySelectorAll(".vas-key")].map((row) => [
@@ -47,59 +43,34 @@ LISTED_KEYS = """() => [...document.querySelectorAll("dialog.vas-help section")]
 """The keys that the page's help shows: (section, [(keys, what they do)])."""
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as chromium:
-        yield chromium
-
-
 @pytest.fixture
-def server(tmp_path: Path, chromium: Any) -> Iterator[Server]:
-    server = Server(tmp_path / "projects", sample_clip())
-    server.root.mkdir()
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def bench(chromium: Any, server: Server) -> Iterator[Workbench]:
-    page = chromium.new_page(viewport=VIEW)
-    bench = Workbench(page)
-    bench.open(server.address)
-    yield bench
-    page.close()
-    assert bench.complaints == []
-
-
-def photograph(bench: Workbench, name: str) -> None:
-    """Keep a picture of the page when somebody wants to look (SCREENSHOTS=folder)."""
-    if folder := os.environ.get("SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        bench.page.screenshot(path=f"{folder}/{name}.png")
+def bench(pages: Pages, short_sample: Path) -> Workbench:
+    return pages.copy(short_sample)
 
 
 def truth(frame_index: int, layer: str) -> Any:
     return np.asarray(Image.open(sample_clip().parent / "truth" / layer / f"{frame_index:05d}.png").convert("L")) > 127
 
 
-def mask_on_disk(server: Server, layer: str, frame_index: int) -> Any:
-    path = next(server.root.glob("*/project.json")).parent / "objects/001" / layer / f"{frame_index:05d}.png"
+def mask_on_disk(bench: Workbench, layer: str, frame_index: int) -> Any:
+    path = bench.folder / "objects/001" / layer / f"{frame_index:05d}.png"
     return np.asarray(Image.open(path).convert("L")) > 127
 
 
-def test_the_whole_job_from_a_click_to_a_coco_file(bench: Workbench, server: Server) -> None:
+def test_the_whole_job_from_a_click_to_a_coco_file(pages: Pages) -> None:
+    bench = pages.of(sample_clip())
+
     # a click, a wrong click, and its undo
     bench.click(*CAR)
-    photograph(bench, "1-click")
-    assert iou(mask_on_disk(server, "modal", 0), truth(0, "modal")) > 0.5
-    good = mask_on_disk(server, "modal", 0)
+    bench.photograph("1-click")
+    assert iou(mask_on_disk(bench, "modal", 0), truth(0, "modal")) > 0.5
+    good = mask_on_disk(bench, "modal", 0)
     bench.click(*GROUND)
-    assert not np.array_equal(mask_on_disk(server, "modal", 0), good)
+    assert not np.array_equal(mask_on_disk(bench, "modal", 0), good)
     version = bench.state()["version"]
     bench.press("Control+z")
     bench.until(f"s => s.version > {version}")
-    assert np.array_equal(mask_on_disk(server, "modal", 0), good)
+    assert np.array_equal(mask_on_disk(bench, "modal", 0), good)
     assert len(bench.state()["objects"][0]["clicks"]) == 1
 
     # the car again where it has come out, then track between and complete
@@ -109,7 +80,7 @@ def test_the_whole_job_from_a_click_to_a_coco_file(bench: Workbench, server: Ser
     bench.go(0)
     bench.run("t")
     assert all(flag & FrameState.MODAL for flag in bench.flags())
-    photograph(bench, "2-tracked")
+    bench.photograph("2-tracked")
     bench.press("p")
     bench.drag([(CAR[0] - 20, CAR[1]), (CAR[0] + 20, CAR[1] + 4)])
     assert bench.state()["objects"][0]["strokes"] == [[0, "modal"]]
@@ -122,15 +93,15 @@ def test_the_whole_job_from_a_click_to_a_coco_file(bench: Workbench, server: Ser
     assert any(flag & FrameState.OCCLUDED for flag in flags)
     hidden = next(f for f, flag in enumerate(flags) if flag & FrameState.OCCLUDED and f > 9)
     bench.go(hidden)
-    photograph(bench, "3-completed")
+    bench.photograph("3-completed")
 
     # accept, export, and read the file back
     bench.press("Enter")
     bench.until(f"s => parseInt(s.objects[0].frames.slice({2 * hidden}, {2 * hidden + 2}), 16) & 16")
     bench.page.locator("#export button, button#export").first.click()
     bench.page.wait_for_selector("#message >> text=Exported", timeout=60_000)
-    photograph(bench, "4-exported")
-    file = next(server.root.glob("*/exports/coco.json"))
+    bench.photograph("4-exported")
+    file = bench.folder / "exports" / "coco.json"
     report = verify(file)
     assert report.problems == () and report.num_annotations > len(flags) // 2
     reviews = {a["frame_index"]: a["review"] for a in json.loads(file.read_text())["annotations"]}
@@ -164,12 +135,9 @@ def test_a_killed_server_comes_back_to_the_same_place(bench: Workbench, server: 
     bench.complaints.clear()  # the page said that the line was lost, as it should
 
 
-def test_two_browsers_on_two_projects_do_not_disturb_each_other(
-    bench: Workbench, server: Server, chromium: Any
-) -> None:
+def test_two_browsers_on_two_projects_do_not_disturb_each_other(bench: Workbench, pages: Pages, server: Server) -> None:
     write_images(server.root / "squares", 6, (64, 48))
-    other = Workbench(chromium.new_context(viewport=VIEW).new_page())
-    other.open(server.address)
+    other = pages.project(bench.folder)
     other.page.locator("#path input, #path textarea").first.fill("squares")
     other.page.locator("#open-path button, button#open-path").first.click()
     other.until("s => s.project.frame_count === 6")
@@ -181,7 +149,6 @@ def test_two_browsers_on_two_projects_do_not_disturb_each_other(
     other.page.reload()
     other.until_ready()
     assert other.state()["project"]["frame_count"] == 6
-    other.page.context.close()
 
 
 def test_what_is_remarked_of_a_run_leaves_room_for_the_rest(bench: Workbench) -> None:
@@ -219,36 +186,24 @@ def test_clicking_a_dot_deletes_it_and_dragging_draws_a_box(bench: Workbench) ->
     assert bench.state()["objects"][0]["clicks"] == []
 
 
-def test_an_engine_is_chosen_and_what_another_made_is_made_again(
-    tmp_path: Path, chromium: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
-    server = Server(tmp_path / "projects", sample_clip(), module="two_engines")
-    server.root.mkdir()
-    server.start()
-    bench = Workbench(chromium.new_page(viewport=VIEW))
-    try:
-        bench.open(server.address)
-        bench.click(*CAR)
-        bench.item("engines").locator("summary").click()
-        chooser = bench.item("engine-segment")
-        assert chooser.input_value() == "auto" and "auto: builtin" in chooser.inner_text()
-        assert not bench.item("make-again-segment").is_visible()
-        chooser.select_option("twin")
-        bench.until("s => s.engines[0].name === 'twin' && s.objects[0].others.segment")
-        assert bench.item("engine-cost-segment").inner_text() == "Costs nothing."
-        assert "1 frame of object 1 was made by builtin" in bench.item("engine-again-segment").inner_text()
-        photograph(bench, "6-engines")
-        bench.item("make-again-segment").click()
-        bench.until("s => s.job && s.job.finished && !s.objects[0].others.segment")
-        assert bench.item("engine-again-segment").is_hidden()
-        bench.press("Control+z")
-        bench.press("Control+z")
-        bench.until("s => s.engines[0].chosen === 'auto'")
-        assert chooser.input_value() == "auto" and bench.complaints == []
-    finally:
-        bench.page.close()
-        server.kill()
+def test_an_engine_is_chosen_and_what_another_made_is_made_again(bench: Workbench) -> None:
+    bench.click(*CAR)
+    bench.item("engines").locator("summary").click()
+    chooser = bench.item("engine-segment")
+    assert chooser.input_value() == "auto" and "auto: builtin" in chooser.inner_text()
+    assert not bench.item("make-again-segment").is_visible()
+    chooser.select_option("twin")
+    bench.until("s => s.engines[0].name === 'twin' && s.objects[0].others.segment")
+    assert bench.item("engine-cost-segment").inner_text() == "Costs nothing."
+    assert "1 frame of object 1 was made by builtin" in bench.item("engine-again-segment").inner_text()
+    bench.photograph("6-engines")
+    bench.item("make-again-segment").click()
+    bench.until("s => s.job && s.job.finished && !s.objects[0].others.segment")
+    assert bench.item("engine-again-segment").is_hidden()
+    bench.press("Control+z")
+    bench.press("Control+z")
+    bench.until("s => s.engines[0].chosen === 'auto'")
+    assert chooser.input_value() == "auto" and bench.complaints == []
 
 
 def test_keys_typed_into_a_field_do_nothing_else(bench: Workbench) -> None:
@@ -269,7 +224,7 @@ def test_a_path_outside_the_root_is_refused_in_words(bench: Workbench) -> None:
 def test_help_shows_the_keys(bench: Workbench) -> None:
     bench.press("?")
     assert bench.item("help-dialog").is_visible()
-    photograph(bench, "5-help")
+    bench.photograph("5-help")
     shown = {title: [(keys, text) for keys, text in rows] for title, rows in bench.page.evaluate(LISTED_KEYS)}
     assert {title: rows for title, rows in shown.items() if rows} == documented_keys()
     bench.press("Escape")
@@ -311,11 +266,10 @@ def test_a_request_that_is_sent_again_acts_once(bench: Workbench) -> None:
     assert answers[0] == answers[1] and len(answers[1]["state"]["objects"]) == 1
 
 
-def test_it_works_through_a_tunnel(server: Server, chromium: Any) -> None:
+def test_it_works_through_a_tunnel(bench: Workbench, server: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=forward, args=(listener, server.port), daemon=True).start()
-        bench = Workbench(chromium.new_page(viewport=VIEW))
-        bench.open(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        bench.open(f"http://127.0.0.1:{listener.getsockname()[1]}/?project={bench.folder.name}")
         bench.click(*CAR)
         assert bench.flags()[0] & FrameState.MODAL and bench.complaints == []
         bench.page.close()

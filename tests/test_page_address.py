@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from browser import Server, Workbench, browser
+from browser import VIEW, Server, Workbench
 from conftest import SQUARE, square_at, write_images
 from video_files import make_video
 
@@ -22,31 +22,20 @@ SIZE_WH = (128, 96)
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as chromium:
-        yield chromium
-
-
-@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One with a secret, and behind a prefix."""
     folder = tmp_path_factory.mktemp("address")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VAS_TOOL_TOKEN_FILE", str(folder / "token"))
-        patch.setenv("VAS_TOOL_SPEEDS", str(folder / "speeds.json"))
-        patch.setenv("VAS_TOOL_WEIGHTS", str(folder / "no-weights"))
-        patch.setenv("HF_HUB_CACHE", str(folder / "no-hub"))
-        server = Server(folder / "projects", options=("--root-path", "/vas"))
-        server.root.mkdir()
-        create_project(server.root / "clip", write_images(folder / "clip", 4, SIZE_WH)).close()
-        server.start()
-        yield server
-        server.kill()
+    server = Server(folder / "projects", options=("--root-path", "/vas"))
+    server.root.mkdir()
+    create_project(server.root / "clip", write_images(folder / "clip", 4, SIZE_WH)).close()
+    server.start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture
 def page(chromium: Any) -> Iterator[Any]:
-    page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page = chromium.new_context(viewport=VIEW).new_page()
     yield page
     page.context.close()
 

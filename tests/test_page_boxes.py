@@ -2,20 +2,18 @@
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Server, Workbench, browser
+from browser import Pages, Workbench
 from PIL import Image
-from test_page import CAR, VIEW, photograph
+from test_page import CAR
 
 from vas_tool.boxes.cropping import plan_crops
 from vas_tool.boxes.crops import CropRule
 from vas_tool.project.worktime import work_seconds
-from vas_tool.sample import sample_clip
 from vas_tool.types import AmodalBox
 
 pytestmark = [
@@ -38,29 +36,14 @@ SMALL = {"width": 860, "height": 640}
 """A window in which the stage shows the sample's frames smaller than they are."""
 
 
-@pytest.fixture
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Workbench, Server]]:
-    server = Server(tmp_path / "projects", sample_clip())
-    server.root.mkdir()
-    with browser() as chromium:
-        server.start()
-        page = chromium.new_page(viewport=getattr(request, "param", VIEW))
-        bench = Workbench(page)
-        bench.open(server.address)
-        yield bench, server
-        page.close()
-        server.kill()
-    assert bench.complaints == []
-
-
 def boxes(bench: Workbench) -> list[dict[str, Any]]:
     return list(bench.state()["objects"][0]["amodal_boxes"])
 
 
 def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
-    bench: tuple[Workbench, Server],
+    pages: Pages, short_sample: Path
 ) -> None:
-    page, server = bench
+    page = pages.copy(short_sample)
     # T: one click, tracked.
     page.click(*CAR)
     page.run("t")
@@ -106,7 +89,7 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     page.press("Control+z")
     page.until_answered(before)
     assert len(boxes(page)) == 2
-    photograph(page, "boxes-1-drawn")
+    page.photograph("boxes-1-drawn")
 
     # K: no box from here on, and again: taken back. The frames before keep theirs.
     page.go(6)
@@ -146,11 +129,11 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
     assert sorted(agreement) == list(range(9))
     page.go(4)
     page.page.wait_for_selector("[data-testid=uncropped-canvas]", state="visible")
-    photograph(page, "boxes-2-completed")
+    page.photograph("boxes-2-completed")
     small = page.item("uncropped-canvas").bounding_box()["width"]
     page.press("z")
     page.page.wait_for_selector(".vas-large[data-testid=crop-tiles]")
-    photograph(page, "boxes-3-large")
+    page.photograph("boxes-3-large")
     assert page.item("uncropped-canvas").bounding_box()["width"] > 2 * small
     page.item("crop-tiles").click()
     page.page.wait_for_selector(".vas-large[data-testid=crop-tiles]", state="detached")
@@ -195,16 +178,14 @@ def test_boxes_are_drawn_dragged_and_cropped_to_and_the_worst_frame_comes_first(
 
     # The seconds of work are kept.
     page.until("s => s.objects[0].work_seconds > 0")
-    folder = next(server.root.glob("*/project.json")).parent
-    assert work_seconds(folder).get(1, 0) > 0
+    assert work_seconds(page.folder).get(1, 0) > 0
 
 
-@pytest.mark.parametrize("bench", [SMALL], indirect=True)
-def test_the_crop_is_shown_as_the_model_sees_it(bench: tuple[Workbench, Server]) -> None:
-    page, server = bench
+def test_the_crop_is_shown_as_the_model_sees_it(pages: Pages, short_sample: Path) -> None:
+    page = pages.copy(short_sample, view=SMALL)
     page.press("r")
     page.drag([(2, 190), (60, 230), (178, 292)])
-    frame = np.asarray(Image.open(next(server.root.glob("*/frames/00000.jpg"))))
+    frame = np.asarray(Image.open(page.folder / "frames/00000.jpg"))
     drawn = AmodalBox(0, *(boxes(page)[0][edge] for edge in ("x0", "y0", "x1", "y1")))
     crop = plan_crops([drawn], rule=CropRule(), frame_wh=(768, 432)).crops[0]
     wanted = crop.cut(frame).astype(int)

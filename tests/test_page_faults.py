@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Server, Workbench, browser
+from browser import VIEW, Pages, Server, Workbench
 from conftest import SQUARE, square_at, write_images
 
-from vas_tool.imports.new_project import create_project
 from vas_tool.planning.review import FrameState
 from vas_tool.project import Project
 from vas_tool.session import Session
@@ -24,58 +22,20 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # sockets of the browser's driver
 ]
 
-VIEW = {"width": 1280, "height": 800}
-
 Size = dict[str, int]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as chromium:
-        yield chromium
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One for all tests here: each has a project of its own."""
-    folder = tmp_path_factory.mktemp("faults")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VAS_TOOL_SPEEDS", str(folder / "speeds.json"))
-        patch.setenv("VAS_TOOL_WEIGHTS", str(folder / "no-weights"))
-        patch.setenv("HF_HUB_CACHE", str(folder / "no-hub"))
-        server = Server(folder / "projects")
-        server.root.mkdir()
-        server.start()
-        yield server
-        server.kill()
 
 
 OpenClip = Callable[..., Workbench]
 
 
 @pytest.fixture
-def open_clip(chromium: Any, server: Server, tmp_path: Path) -> Iterator[OpenClip]:
+def open_clip(pages: Pages, tmp_path: Path) -> OpenClip:
     """open_clip(name, num_frames=6, size_wh=(128, 96), view=VIEW) -> the page on a new project of that name."""
-    pages: list[Workbench] = []
 
     def open_it(name: str, *, num_frames: int = 6, size_wh: SizeWH = (128, 96), view: Size = VIEW) -> Workbench:
-        create_project(server.root / name, write_images(tmp_path / name, num_frames, size_wh)).close()
-        bench = Workbench(chromium.new_context(viewport=view).new_page())
-        pages.append(bench)
-        bench.open(f"{server.address}?project={name}")
-        return bench
+        return pages.of(write_images(tmp_path / name, num_frames, size_wh), name, view=view)
 
-    yield open_it
-    for bench in pages:
-        bench.page.context.close()
-    assert [bench.complaints for bench in pages] == [[] for _ in pages]
-
-
-def photograph(bench: Workbench, name: str) -> None:
-    """Keep a picture of the page when somebody wants to look (SCREENSHOTS=folder)."""
-    if folder := os.environ.get("SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        bench.page.screenshot(path=f"{folder}/{name}.png")
+    return open_it
 
 
 def square(frame_index: int, size_wh: SizeWH = (128, 96)) -> tuple[float, float]:
@@ -103,28 +63,18 @@ def test_selecting_all_text_does_not_throw_drags_away(open_clip: OpenClip) -> No
     assert len(bench.state()["objects"][0]["strokes"]) == 1
 
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
-    """One that a test may stop; serves the project ``clip``."""
-    server = Server(tmp_path / "projects")
-    server.root.mkdir()
-    create_project(server.root / "clip", write_images(tmp_path / "clip", 6, (128, 96))).close()
-    server.start()
-    yield server
-    server.kill()
-
-
 def away(bench: Workbench, server: Server) -> None:
     """The server stops, and the page has noticed."""
     server.kill()
     bench.page.wait_for_selector("[data-testid=lost]:not([hidden])", timeout=20_000)
 
 
-def test_what_is_done_while_the_server_is_away_is_sent_to_the_restarted_one(chromium: Any, own_server: Server) -> None:
-    bench = Workbench(chromium.new_page(viewport=VIEW))
-    bench.open(f"{own_server.address}?project=clip")
+def test_what_is_done_while_the_server_is_away_is_sent_to_the_restarted_one(
+    open_clip: OpenClip, server: Server
+) -> None:
+    bench = open_clip("away")
     bench.click(*square(0))
-    away(bench, own_server)
+    away(bench, server)
     bench.press("Enter")  # accepts frame 0, goes to 1
     bench.press("o")
     bench.page.mouse.click(*bench.at(100, 80))  # two clicks on the object that is yet to be made
@@ -134,42 +84,40 @@ def test_what_is_done_while_the_server_is_away_is_sent_to_the_restarted_one(chro
     said = bench.item("lost").inner_text()
     assert "4 changes wait here and will be sent" in said
     with bench.page.expect_navigation(timeout=60_000):
-        own_server.start()
+        server.start()
     bench.until_ready()
     bench.until("s => s.objects.length === 2 && s.objects[1].clicks.length === 2 && window.__vas.pending() === 0")
     assert bench.flags(1)[0] & FrameState.ACCEPTED and bench.frame() == 2
     assert [len(o["clicks"]) for o in bench.state()["objects"]] == [1, 2]
     assert bench.page.locator("[data-testid=object-row-2].vas-chosen").count() == 1
     assert "4 changes made while it was away are sent now" in bench.item("error").inner_text()
-    bench.page.close()
+    bench.complaints.clear()  # the page said that the line was lost, as it should
 
 
 def test_a_project_that_has_changed_meanwhile_is_not_sent_what_was_meant_for_the_old(
-    chromium: Any, own_server: Server
+    open_clip: OpenClip, server: Server
 ) -> None:
-    bench = Workbench(chromium.new_page(viewport=VIEW))
-    bench.open(f"{own_server.address}?project=clip")
+    bench = open_clip("away-changed")
     bench.click(*square(0))
-    away(bench, own_server)
+    away(bench, server)
     bench.press("Enter")
     bench.press("l")
     bench.press("End")
-    with closing(Session(Project.open(own_server.root / "clip"))) as other:
+    with closing(Session(Project.open(bench.folder))) as other:
         other.rename(1, "square")
     with bench.page.expect_navigation(timeout=60_000):
-        own_server.start()
+        server.start()
     bench.until_ready()
     assert bench.frame() == 5 and not bench.flags()[0] & FrameState.ACCEPTED
     said = bench.item("error").inner_text()
     assert "2 changes could not be sent" in said and "Make them again" in said
-    bench.page.close()
+    bench.complaints.clear()  # the page said that the line was lost, as it should
 
 
-def test_a_server_that_is_away_is_asked_ever_less(chromium: Any, own_server: Server) -> None:
-    bench = Workbench(chromium.new_page(viewport=VIEW))
-    bench.open(f"{own_server.address}?project=clip")
+def test_a_server_that_is_away_is_asked_ever_less(open_clip: OpenClip, server: Server) -> None:
+    bench = open_clip("away-asked")
     bench.click(*square(0))
-    away(bench, own_server)
+    away(bench, server)
     asked: list[str] = []
     bench.page.on("requestfailed", lambda request: asked.append(request.url))
     for _ in range(5):
@@ -177,10 +125,10 @@ def test_a_server_that_is_away_is_asked_ever_less(chromium: Any, own_server: Ser
         bench.page.wait_for_timeout(2000)
     ours = [url for url in asked if "/api/" in url]
     assert len(ours) <= 8 and not any("/frames/" in url or "/masks/" in url for url in ours)
-    own_server.start()
+    server.start()
     bench.until_ready()
     bench.go(3)
-    bench.page.close()
+    bench.complaints.clear()  # the page said that the line was lost, as it should
 
 
 def export_button(bench: Workbench) -> Any:
@@ -194,7 +142,7 @@ def test_an_export_reports_a_line_an_object_and_says_that_it_runs(open_clip: Ope
         bench.click(*place)
     export_button(bench).click()
     bench.page.wait_for_selector("button#export:disabled >> text=Exporting", timeout=20_000)
-    photograph(bench, "exporting")
+    bench.photograph("exporting")
     bench.page.wait_for_selector("#message >> text=Exported", timeout=60_000)
     bench.page.wait_for_selector("button#export:not(:disabled)", timeout=20_000)
     message = bench.page.locator("#message")
@@ -203,7 +151,7 @@ def test_an_export_reports_a_line_an_object_and_says_that_it_runs(open_clip: Ope
     message.locator("summary").click()
     lines = message.locator("li").all_inner_texts()
     assert len(lines) == 4 and lines[0].startswith("object 1: 1 frame not accepted (0)")
-    photograph(bench, "report")
+    bench.photograph("report")
     link = message.locator("a").first
     assert bench.page.request.get(link.evaluate("node => node.href")).ok
 
@@ -371,7 +319,7 @@ def test_digits_choose_by_row_and_colours_differ(open_clip: OpenClip) -> None:
     assert rows.locator("kbd").all_inner_texts() == ["1", "2"]
     colours = [chip.evaluate("node => node.style.background") for chip in rows.locator(".vas-chip").all()]
     assert len(set(colours)) == 2
-    photograph(bench, "digits")
+    bench.photograph("digits")
 
 
 def is_cut(bench: Workbench, selector: str) -> list[str]:
@@ -389,7 +337,7 @@ def test_the_bars_above_fit_into_a_small_window(open_clip: OpenClip, width: int)
     bench = open_clip(f"bars-{width}", num_frames=25, view=view)
     bench.click(*square(0))
     bench.go(12)
-    photograph(bench, f"bars-{width}")
+    bench.photograph(f"bars-{width}")
     icons = bench.page.locator(".vas-top svg:visible").all()
     assert {round(icon.bounding_box()["width"]) for icon in icons} == {16}
     assert is_cut(bench, ".vas-top, .vas-top button, .vas-counter, .vas-counter span") == []
@@ -409,7 +357,7 @@ def test_the_picture_keeps_its_size_while_hints_come_and_go(open_clip: OpenClip)
     heights.add(bench.item("canvas").bounding_box()["height"])
     bench.page.wait_for_timeout(1000)
     heights.add(bench.item("canvas").bounding_box()["height"])
-    photograph(bench, "hints")
+    bench.photograph("hints")
     assert len(heights) == 1
 
 
@@ -422,7 +370,7 @@ def test_long_names_push_nothing_away_and_the_tab_bears_the_projects(open_clip: 
     bench.page.keyboard.type("a name as long as names can be, " * 3)
     bench.page.keyboard.press("Enter")
     bench.until("s => s.objects[0].label.length > 60")
-    photograph(bench, "long-names")
+    bench.photograph("long-names")
     arrow = bench.page.locator("#project .icon-wrap").bounding_box()
     text_ends = bench.page.locator("#project input").evaluate(
         "node => node.getBoundingClientRect().right - parseFloat(getComputedStyle(node).paddingRight)"
@@ -437,7 +385,7 @@ def test_long_names_push_nothing_away_and_the_tab_bears_the_projects(open_clip: 
 def test_help_shows_all_or_says_that_there_is_more(open_clip: OpenClip, height: int) -> None:
     bench = open_clip(f"help-{height}", view={"width": 1280, "height": height})
     bench.press("?")
-    photograph(bench, f"help-{height}")
+    bench.photograph(f"help-{height}")
     dialog = bench.item("help-dialog")
     more = dialog.locator(".vas-more")
     assert more.is_visible() == dialog.evaluate("node => node.scrollHeight > node.clientHeight + 2")

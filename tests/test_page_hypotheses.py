@@ -1,17 +1,14 @@
 """Hypotheses and parameters on the real page in a real Chromium, with an engine that guesses by its seed."""
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Server, Workbench, browser
+from browser import Pages, Workbench
 from conftest import square_at, write_images
 
 SIZE = (160, 120)
-VIEW = {"width": 1280, "height": 800}
 
 pytestmark = [
     pytest.mark.browser,
@@ -21,27 +18,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
-    server = Server(tmp_path / "projects", write_images(tmp_path / "clip", 6, SIZE), module="guessing_tool")
-    server.root.mkdir()
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def bench(server: Server) -> Iterator[Workbench]:
-    with browser() as chromium:
-        bench = Workbench(chromium.new_page(viewport=VIEW))
-        bench.open(server.address)
-        yield bench
-        assert bench.complaints == []
-
-
-def photograph(bench: Workbench, name: str) -> None:
-    if folder := os.environ.get("SCREENSHOTS"):
-        bench.page.screenshot(path=f"{folder}/{name}.png")
+def bench(guessing_pages: Pages, tmp_path: Path) -> Workbench:
+    return guessing_pages.of(write_images(tmp_path / "clip", 6, SIZE))
 
 
 def track(bench: Workbench) -> None:
@@ -59,7 +37,7 @@ def picks(bench: Workbench) -> Any:
     return bench.state()["objects"][0]["picks"]
 
 
-def test_hypotheses_side_by_side_one_is_picked_undone_and_exported(bench: Workbench, server: Server) -> None:
+def test_hypotheses_side_by_side_one_is_picked_undone_and_exported(bench: Workbench) -> None:
     track(bench)
     bench.item("cost").filter(has_text="A would make depth 6 frames, amodal 6 frames").wait_for()
     bench.press("u")
@@ -92,7 +70,7 @@ def test_hypotheses_side_by_side_one_is_picked_undone_and_exported(bench: Workbe
     bench.press("y")  # the field does not keep the keys
     bench.page.wait_for_selector('[data-testid="layer-differ"]:checked')
     bench.page.wait_for_timeout(300)
-    photograph(bench, "hypotheses")
+    bench.photograph("hypotheses")
     assert bench.page.locator('[data-testid="hypothesis-2"]').get_attribute("aria-pressed") == "true"
     bench.go(3)
     bench.page.wait_for_selector('[data-testid="hypothesis-majority"][aria-pressed="true"]')
@@ -104,7 +82,7 @@ def test_hypotheses_side_by_side_one_is_picked_undone_and_exported(bench: Workbe
     bench.until("s => s.objects[0].picks.length === 3")
     bench.page.locator("#export button, button#export").first.click()
     bench.page.wait_for_selector("#message >> text=Exported", timeout=60_000)
-    file = next(server.root.glob("*/exports/coco.json"))
+    file = bench.folder / "exports" / "coco.json"
     chosen = {a["frame_index"]: a["hypothesis"] for a in json.loads(file.read_text())["annotations"]}
     majority = {"majority": [0, 1, 2, 3, 4]}
     assert chosen == {0: 2, 1: 2, 2: 2, 3: majority, 4: majority, 5: 2}
@@ -123,7 +101,7 @@ def test_a_parameter_is_set_on_the_page_refused_and_set_back(bench: Workbench) -
     row.locator("input").fill("4")
     row.locator("input").press("Enter")
     bench.until("s => s.engines[2].parameters[0].value === 4")
-    photograph(bench, "parameters")
+    bench.photograph("parameters")
     row.get_by_role("button", name="Back to 1").click()
     bench.until("s => s.engines[2].parameters[0].value === 1")
 

@@ -1,13 +1,13 @@
 """Better engines on the real page: offered in the row of the one that runs, fetched there, stopped there."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Server, Workbench, browser
+from browser import Pages, Server, Workbench
 from conftest import write_images
-from test_page import VIEW, photograph
 
 pytestmark = [
     pytest.mark.browser,
@@ -17,38 +17,36 @@ pytestmark = [
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
-    server = Server(tmp_path / "projects", write_images(tmp_path / "clip", 4, (64, 48)), module="offering_tool")
-    server.root.mkdir()
-    with browser() as chromium:
-        server.start()
-        bench = Workbench(chromium.new_context(viewport=VIEW).new_page())
-        bench.open(server.address)
-        yield bench
-        bench.page.context.close()
-        server.kill()
-    assert bench.complaints == []
+def bench(pages: Pages, tmp_path: Path) -> Workbench:
+    return pages.of(write_images(tmp_path / "clip", 4, (64, 48)))
 
 
+@pytest.fixture
+def no_weights_afterwards(server: Server) -> Iterator[None]:
+    """Other tests find the server's weights folder empty."""
+    yield
+    shutil.rmtree(server.environment["VAS_TOOL_WEIGHTS"], ignore_errors=True)
+
+
+@pytest.mark.usefixtures("no_weights_afterwards")
 def test_weights_are_fetched_in_the_row_that_lacks_them_and_options_lie_over_the_picture(bench: Workbench) -> None:
     page, item = bench.page, bench.item
     before = item("canvas").bounding_box()
     page.locator("#import-options").first.click()
     assert page.locator("#fps input").is_visible() and item("canvas").bounding_box() == before
-    photograph(bench, "options")
+    bench.photograph("options")
     page.keyboard.press("Escape")
     assert not page.locator("#options").is_visible()
 
     assert item("engine-better").is_visible()
     item("engines").locator("summary").click()
-    photograph(bench, "offers")
+    bench.photograph("offers")
     assert "pip install" in item("offer-depth").locator("code").inner_text()
     assert item("get-depth").count() == 0
     assert item("get-segment").inner_text() == "Get sam2.1-tiny, 156 MB, Apache-2.0"
     item("get-segment").click()
     page.wait_for_function("() => document.querySelector('[data-testid=getting-segment]')?.value > 0.1")
-    photograph(bench, "getting")
+    bench.photograph("getting")
     item("stop-segment").click()
     page.wait_for_selector("[data-testid=get-segment] >> text=Go on with sam2.1-tiny")
     item("get-segment").click()
@@ -65,7 +63,7 @@ def test_the_path_field_shows_its_hint_whole(bench: Workbench) -> None:
         assert field.evaluate("field => field.scrollWidth <= field.clientWidth"), width
         field.evaluate("field => { field.value = ''; }")
         assert "rgbs/ and masks/, under /" in field.get_attribute("title")
-        photograph(bench, f"start-{width}")
+        bench.photograph(f"start-{width}")
 
 
 def test_five_tabs_of_one_browser_work_at_once(bench: Workbench) -> None:

@@ -1,14 +1,13 @@
 """From a TAO-Amodal file to accepted masks, one hand on the keyboard and one on the mouse: README's walk, done."""
 
 import json
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Server, Workbench, browser
+from browser import Pages, Server, Workbench
 from tao_made import ROOT, tracks
-from test_page import VIEW, photograph
 
 from vas_tool.cli import main
 from vas_tool.formats.verify import verify
@@ -25,22 +24,13 @@ STREET = "val_Made_street"
 
 
 @pytest.fixture
-def street(tmp_path: Path) -> Iterator[tuple[Workbench, Server]]:
+def bench(pages: Pages, server: Server) -> Workbench:
     """The page on a clip with two tracks, imported."""
-    root = tmp_path / "projects"
+    root = server.root / "review"
     annotations = ROOT / "amodal_annotations" / "validation.json"
     files = [str(annotations), "--frames", str(ROOT / "frames"), "--projects", str(root)]
     assert main(["import", "tao-amodal", *files, "--video", "val/Made/street"]) == 0
-    server = Server(root, root / STREET)
-    with browser() as chromium:
-        server.start()
-        page = chromium.new_page(viewport=VIEW)
-        bench = Workbench(page)
-        bench.open(server.address)
-        yield bench, server
-        page.close()
-        server.kill()
-    assert bench.complaints == []
+    return pages.project(root / STREET)
 
 
 def choose(bench: Workbench, label: str) -> int:
@@ -65,8 +55,7 @@ def agreement(bench: Workbench, object_id: int) -> dict[int, float]:
     return {int(f): share for f, share in obj["agreement"].items()}
 
 
-def test_from_boxes_to_accepted_masks_of_one_track(street: tuple[Workbench, Server], tmp_path: Path) -> None:
-    bench, server = street
+def test_from_boxes_to_accepted_masks_of_one_track(bench: Workbench, tmp_path: Path) -> None:
     person = choose(bench, "person")
     assert bench.item("crop").is_visible()
 
@@ -78,7 +67,7 @@ def test_from_boxes_to_accepted_masks_of_one_track(street: tuple[Workbench, Serv
     bench.press("n")  # the frame that misses its box most
     worst = min(shares, key=lambda f: shares[f])
     bench.page.wait_for_function("f => window.__vas.frame() === f", arg=worst)
-    photograph(bench, "desk")
+    bench.photograph("desk")
 
     # mended with the brush, on the amodal mask: a stroke from the box's top to its bottom
     obj = next(o for o in bench.state()["objects"] if o["id"] == person)
@@ -102,9 +91,8 @@ def test_from_boxes_to_accepted_masks_of_one_track(street: tuple[Workbench, Serv
     seconds = bench.state()["objects"][person - 1]["work_seconds"]
     accepted = [f for f, flags in enumerate(bench.flags(person)) if flags & FrameState.ACCEPTED]
     assert worst in accepted and len(accepted) >= 2
-    bench.page.close()
-    server.kill()  # it holds the project
-    project, out = str(server.root / STREET), tmp_path / "out.json"
+    shutil.copytree(bench.folder, tmp_path / STREET)  # the server holds the project itself
+    project, out = str(tmp_path / STREET), tmp_path / "out.json"
     assert main(["export", project, "--format", "coco", "--out", str(out), "--only-accepted"]) == 0
     data = json.loads(out.read_text())
     assert verify(out).problems == ()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Server, Workbench, browser, free_port
+from browser import VIEW, Pages, Server, Workbench, free_port
 from conftest import write_images
 
 from vas_tool.planning.review import FrameState
@@ -24,14 +24,9 @@ CAR = (70.0, 238.0)
 """A clip pixel on the sample's object, on frame 0."""
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as chromium:
-        yield chromium
-
-
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def fresh(tmp_path: Path) -> Iterator[Server]:
+    """A server that nobody has come to yet."""
     server = Server(tmp_path / "projects", sample_clip())
     server.root.mkdir()
     server.start()
@@ -39,25 +34,20 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server.kill()
 
 
-def new_browser(chromium: Any) -> Workbench:
-    """A browser of its own: nothing is shared with the others."""
-    return Workbench(chromium.new_context(viewport={"width": 1280, "height": 800}).new_page())
-
-
-def test_two_browsers_at_the_first_load_and_then_each_on_its_own_project(chromium: Any, server: Server) -> None:
-    benches = [new_browser(chromium) for _ in range(2)]
+def test_two_browsers_at_the_first_load_and_then_each_on_its_own_project(chromium: Any, fresh: Server) -> None:
+    benches = [Workbench(chromium.new_context(viewport=VIEW).new_page()) for _ in range(2)]
     for bench in benches:
-        bench.page.goto(server.address, wait_until="commit")  # the second comes while the first one's clip is made
+        bench.page.goto(fresh.address, wait_until="commit")  # the second comes while the first one's clip is made
     for bench in benches:
         bench.until_ready()
     assert [bench.state()["project"]["name"] for bench in benches] == ["sample", "sample"]
-    assert [p.name for p in server.root.glob("*/project.json")] == ["project.json"]
+    assert [p.name for p in fresh.root.glob("*/project.json")] == ["project.json"]
 
     # what one does the other sees, until it goes elsewhere
     one, other = benches
     one.click(*CAR)
     other.until("s => s.objects.length === 1")
-    write_images(server.root / "squares", 6, (64, 48))
+    write_images(fresh.root / "squares", 6, (64, 48))
     other.page.locator("#path input, #path textarea").first.fill("squares")
     other.page.locator("#open-path button, button#open-path").first.click()
     other.until("s => s.project.frame_count === 6 && s.objects.length === 0")
@@ -67,28 +57,25 @@ def test_two_browsers_at_the_first_load_and_then_each_on_its_own_project(chromiu
         bench.page.context.close()
 
 
-def test_a_closed_tab_comes_back_to_its_place_and_its_job_has_gone_on(chromium: Any, server: Server) -> None:
-    bench = new_browser(chromium)
-    bench.open(server.address)
+def test_a_closed_tab_comes_back_to_its_place_and_its_job_has_gone_on(pages: Pages, short_sample: Path) -> None:
+    bench = pages.copy(short_sample)
     bench.click(*CAR)
     bench.press("t")
     bench.until("s => s.job && s.job.kind === 'track'")
     bench.go(5)
     bench.item("layer-others").click()
     bench.page.close(run_before_unload=False)  # before the place was told in the ordinary way
-    bench.page.context.close()
 
-    again = new_browser(chromium)
-    again.open(server.address)
+    again = pages.project(bench.folder)
     again.until("s => s.job && s.job.finished && !s.job.cancelled", seconds=240)
     assert again.frame() == 5 and not again.item("layer-others").is_checked()
     assert all(flag & FrameState.MODAL for flag in again.flags())
-    again.page.context.close()
 
 
-def test_an_open_page_finds_its_way_back_to_a_restarted_server(chromium: Any, server: Server) -> None:
-    bench = new_browser(chromium)
-    bench.open(server.address)
+def test_an_open_page_finds_its_way_back_to_a_restarted_server(
+    pages: Pages, server: Server, short_sample: Path
+) -> None:
+    bench = pages.copy(short_sample)
     bench.click(*CAR)
     bench.go(4)
     bench.page.wait_for_timeout(1500)  # the place is told when the person has stopped moving
@@ -103,7 +90,7 @@ def test_an_open_page_finds_its_way_back_to_a_restarted_server(chromium: Any, se
     bench.until("s => s.objects[0].clicks.length === 2 && !s.refining")
     assert bench.frame() == 4
     assert "1 change made while it was away is sent" in bench.item("error").inner_text()
-    bench.page.context.close()
+    bench.complaints.clear()  # the page said that the line was lost, as it should
 
 
 class Tunnel:
@@ -141,10 +128,12 @@ class Tunnel:
             sink.shutdown(socket.SHUT_WR)
 
 
-def test_what_is_done_while_the_line_is_down_is_stored_when_it_is_back(chromium: Any, server: Server) -> None:
+def test_what_is_done_while_the_line_is_down_is_stored_when_it_is_back(
+    pages: Pages, server: Server, short_sample: Path
+) -> None:
     tunnel = Tunnel(server.port)
-    bench = new_browser(chromium)
-    bench.open(f"http://127.0.0.1:{tunnel.port}/")
+    bench = pages.copy(short_sample)
+    bench.open(f"http://127.0.0.1:{tunnel.port}/?project={bench.folder.name}")
     bench.click(*CAR)
     bench.page.evaluate("window.sameDocument = true")
     tunnel.cut()
@@ -155,5 +144,6 @@ def test_what_is_done_while_the_line_is_down_is_stored_when_it_is_back(chromium:
     bench.until("s => s.objects[0].clicks.length === 2")
     bench.page.wait_for_selector("[data-testid=lost]", state="hidden")
     assert bench.page.evaluate("window.sameDocument"), "it was not stored, but the page loaded again"
-    bench.page.context.close()
+    bench.page.close()
+    bench.complaints.clear()  # the page said that the line was lost, as it should
     tunnel.cut()

@@ -1,11 +1,9 @@
 """Training on what was accepted, on the real page in a real Chromium; the training itself is replaced."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Server, Workbench, browser
+from browser import Pages
 from conftest import square_at, write_images
 
 SIZE = (160, 120)
@@ -17,23 +15,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
-    server = Server(tmp_path / "projects", write_images(tmp_path / "clip", 3, SIZE), module="training_tool")
-    server.root.mkdir()
-    server.start()
-    try:
-        with browser() as chromium:
-            bench = Workbench(chromium.new_page(viewport={"width": 1280, "height": 800}))
-            bench.open(server.address)
-            yield bench
-            assert bench.complaints == []
-    finally:
-        server.kill()
-
-
-def test_a_training_is_offered_started_and_told_of(bench: Workbench) -> None:
+def test_a_training_is_offered_started_and_told_of(guessing_pages: Pages, tmp_path: Path) -> None:
+    images = write_images(tmp_path / "clip", 3, SIZE)
+    bench = guessing_pages.of(images, "training/clip")  # projects beside it would be trained on, too
     bench.item("training").locator("summary").click()
     bench.item("train-learned").wait_for()
     assert bench.item("train-learned").is_disabled() and bench.item("train-amodal").is_disabled()
@@ -46,8 +30,7 @@ def test_a_training_is_offered_started_and_told_of(bench: Workbench) -> None:
     command = bench.item("train-command-learned").inner_text()
     assert command.startswith("vas-tool train learned --data ") and "--out" in command
     assert "1 accepted frame of 1 project" in bench.item("training").inner_text()
-    if folder := os.environ.get("SCREENSHOTS"):
-        bench.page.screenshot(path=f"{folder}/training.png")
+    bench.photograph("training")
     bench.item("train-learned").click()
     bench.item("stop-training").wait_for()
     bench.page.get_by_text("learned: step 120 of 150, 30 s left").wait_for()

@@ -1,7 +1,13 @@
-"""The command line with better engines to get: weights that come slowly, and, for depth, a package that is missing."""
+"""The command line with what tests of the page need: an engine more, and better ones that can be got.
+
+- segment: ``twin`` is the builtin engine under another name;
+- weights come slowly;
+- for depth, a package is missing.
+"""
 
 import sys
 import time
+from dataclasses import replace
 
 from vas_tool import cli
 from vas_tool.engines import registry, specs
@@ -25,9 +31,11 @@ def _missing(spec: EngineSpec) -> list[str]:
     return ["transformers"] if spec.stage == "depth" and spec.packages else []
 
 
-weight_downloads.download = _slowly  # type: ignore[assignment]
-specs.missing_packages = _missing
+builtin = registry.spec_of("segment", "builtin")
+registry.ENGINES = (*registry.ENGINES, replace(builtin, name="twin", note="A twin.", cost="Costs nothing."))
 registry.has_gpu = lambda: False  # type: ignore[assignment]
+specs.missing_packages = _missing
+weight_downloads.download = _slowly  # type: ignore[assignment]
 
 if __name__ == "__main__":
     sys.exit(cli.main(sys.argv[1:]))
