@@ -1,13 +1,11 @@
 """What a person does at the desk with objects that hide one another, on the real page in a real Chromium."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from annotating import annotate, rectangle
-from browser import Server, Workbench, browser
-from test_page import VIEW, photograph
+from browser import Pages, Workbench
 
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
@@ -37,20 +35,11 @@ def put_scene(project: Project) -> None:
 
 
 @pytest.fixture
-def bench(make_project: Callable[..., Project]) -> Iterator[Workbench]:
-    project = make_project(8, SIZE, "projects/clip")
+def bench(pages: Pages, make_project: Callable[..., Project]) -> Workbench:
+    project = make_project(8, SIZE)
     put_scene(project)
-    root: Path = project.folder.parent
     project.close()
-    server = Server(root)
-    with browser() as chromium:
-        server.start()
-        bench = Workbench(chromium.new_page(viewport=VIEW))
-        bench.open(f"{server.address}?project=clip")
-        yield bench
-        bench.page.close()
-        server.kill()
-    assert bench.complaints == []
+    return pages.copy(project.folder)
 
 
 REDS = """() => {
@@ -71,10 +60,11 @@ def until_red(bench: Workbench, condition: str) -> int:
 
 def nothing_in_front(bench: Workbench) -> None:
     """Red where nothing can hide, also under the brush; counted; gone with its layer."""
+    bench.until("s => '0' in s.objects[0].nothing_in_front")  # counted in the background
     assert bench.state()["objects"][0]["nothing_in_front"]["0"] == [400, 1200]
     bench.item("status").filter(has_text="Red: nothing in front of 400 pixels (33 % of the hidden part).").wait_for()
     before = until_red(bench, "reds > 500")
-    photograph(bench, "desk-nothing-in-front")
+    bench.photograph("desk-nothing-in-front")
     bench.press("p")
     bench.press("m")
     bench.page.mouse.move(*bench.at(110, 20))
