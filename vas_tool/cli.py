@@ -19,6 +19,7 @@ from vas_tool.commands.measure_arguments import (
     add_evaluate,
     add_mask_values,
     add_predict,
+    add_recheck,
 )
 from vas_tool.commands.train_arguments import add_train
 from vas_tool.errors import VasToolError
@@ -85,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     _add_models(commands.add_parser("models", help="list the engines and the weights they need; download weights"))
     add_evaluate(commands.add_parser("evaluate", help="measure amodal masks or boxes as the papers do, and strictly"))
     add_agreement(commands.add_parser("agreement", help="how far several answers to the hidden parts agree"))
+    add_recheck(commands.add_parser("recheck", help="ask accepted frames again without the old answer, and compare"))
     add_compare(commands.add_parser("compare", help="put two runs of evaluate or bench side by side, frame by frame"))
     add_bench(commands.add_parser("bench", help="measure the amodal engines on objects whose hidden part is known"))
     add_compose(commands.add_parser("compose", help="make a clip whose hidden part is known, from objects of projects"))

@@ -17,6 +17,7 @@ from vas_tool.commands.compare import compare_
 from vas_tool.commands.compose import compose_
 from vas_tool.commands.measure import evaluate_, predict_
 from vas_tool.commands.models import models
+from vas_tool.commands.recheck import recheck_
 from vas_tool.commands.run import run
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
@@ -164,6 +165,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "compare": compare_,
     "compose": compose_,
     "agreement": agreement_,
+    "recheck": recheck_,
     "predict": predict_,
     "train": train_,
 }

@@ -152,6 +152,19 @@ def add_compose(compose: argparse.ArgumentParser) -> None:
     compose.add_argument("--seed", type=int, default=0, help="seed of the depth's noise (default: 0)")
 
 
+def add_recheck(recheck: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``vas-tool recheck``."""
+    recheck.add_argument("project", type=Path, metavar="PROJECT", help="a project with accepted frames")
+    recheck.add_argument(
+        "--share",
+        type=float,
+        metavar="PART",
+        help="ask this part (0 to 1) of the accepted frames with a hidden part again; without it, compare the answers",
+    )
+    recheck.add_argument("--annotator", default="second", metavar="NAME", help="who answers (default: second)")
+    recheck.add_argument("--seed", type=int, default=0, help="seed of the choice of frames (default: 0)")
+
+
 FIGURES = "files for the tables, in the form of their suffix: .csv, .tex (LaTeX), .json"
 
 

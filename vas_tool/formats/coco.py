@@ -27,7 +27,9 @@ There is one annotation per object and frame. Masks of different objects may ove
                                    mean IoU of the hidden parts of the hypotheses, else the engine's certainty
     occluder_ids                   obj_id of the video's objects that are seen where this one is hidden
 
-``work_seconds`` of a video holds the seconds of work on each object, by obj_id.
+``work_seconds`` of a video holds the seconds of work on each object, by obj_id. ``rechecks`` holds the blind second
+looks: the annotator, the frames that were asked by obj_id, and ``hidden_iou``, the IoU of the hidden parts of both
+answers (null where neither hides anything).
 
 A frame with a modal mask and no amodal mask uses the modal mask for both, with ``amodal_is_uncertain`` true and
 ``engine.amodal`` null. A frame without a pixel in either mask gets no annotation.

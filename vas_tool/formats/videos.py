@@ -19,6 +19,7 @@ from vas_tool.formats.origin import Origin, read_origin
 from vas_tool.formats.tally import CountedObject, Tally
 from vas_tool.project import Project
 from vas_tool.project.frame_facts import needs_look
+from vas_tool.project.rechecks import read_rechecks
 from vas_tool.project.truth import AnnotatedObject, Truth
 from vas_tool.project.worktime import work_seconds
 
@@ -82,6 +83,7 @@ class ExportVideo:
             "source": Path(source.path).name,
             "source_sha256": source.sha256,
             **self._work_json(),
+            **self._rechecks_json(),
             "canvas_padding": [canvas.pad_left, canvas.pad_top, canvas.pad_right, canvas.pad_bottom],
         }
 
@@ -90,6 +92,11 @@ class ExportVideo:
         seconds = work_seconds(self.project.folder)
         known = {str(obj.id): seconds[obj.id] for obj in self.truth.objects if obj.id in seconds}
         return {"work_seconds": known} if known else {}
+
+    def _rechecks_json(self) -> dict[str, Any]:
+        """Return the blind second looks at the video; empty without any."""
+        rechecks = read_rechecks(self.project.folder)
+        return {"rechecks": [recheck.json() for recheck in rechecks]} if rechecks else {}
 
     def masks(self, obj: AnnotatedObject, frame_index: int) -> MasksOnFrame:
         """Return the masks of one object on one frame, and how they were made."""

@@ -35,7 +35,9 @@ KEYS = frozenset(
 NOT_A_PROJECT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What reading values of the wrong kind raises."""
 
-PARTS = ("project.json", "place.json", "work.json", "origin.json", ".lock", "frames", "depth", "objects", "windows")
+JSON_PARTS = ("project.json", "place.json", "work.json", "origin.json", "rechecks.json")
+
+PARTS = (*JSON_PARTS, ".lock", "frames", "depth", "objects", "windows")
 """Of a project's folder, with ``history`` and ``exports``."""
 
 FASTEST = 1000.0
