@@ -17,6 +17,7 @@ LAYERS = (
         "opencv",
         "work",
         "hypotheses",
+        "scene_edits",
         "boxes",
         "video",
         "drawing",
@@ -41,7 +42,7 @@ LAYERS = (
     {"planning"},
     {"stores", "pipeline", "project_store"},
     {"formats", "evaluation"},
-    {"session", "exports", "imports", "batch", "training"},
+    {"session", "exports", "imports", "batch", "training", "scene"},
     {"cli", "commands", "sample", "ui"},
 )
 """From the left to the right: a module may import its own layer and those before it."""

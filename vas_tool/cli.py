@@ -21,6 +21,7 @@ from vas_tool.commands.measure_arguments import (
     add_predict,
     add_recheck,
 )
+from vas_tool.commands.scene import add_scene
 from vas_tool.commands.train_arguments import add_train
 from vas_tool.errors import VasToolError
 
@@ -81,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     add_manifest(commands.add_parser("manifest", help="list the objects of a data set for batch"), add_tao_choices)
     add_batch(commands.add_parser("batch", help="run the rows of a manifest, on one machine or many"))
     _add_export(commands.add_parser("export", help="write a project's results for other tools"))
+    add_scene(commands.add_parser("scene", help="reorder, move, scale, hide or freeze objects, and render a video"))
     verify = commands.add_parser("verify", help="read an export back, or check a project, and list what is wrong")
     verify.add_argument("file", type=Path, metavar="PATH", help="a file, a folder, its .zip, or a project")
     _add_models(commands.add_parser("models", help="list the engines and the weights they need; download weights"))

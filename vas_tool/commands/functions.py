@@ -19,6 +19,7 @@ from vas_tool.commands.measure import evaluate_, predict_
 from vas_tool.commands.models import models
 from vas_tool.commands.recheck import recheck_
 from vas_tool.commands.run import run
+from vas_tool.commands.scene import scene_
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
 from vas_tool.exports import export
@@ -158,6 +159,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "manifest": manifest_,
     "batch": batch_,
     "export": export_,
+    "scene": scene_,
     "verify": verify_,
     "models": models,
     "evaluate": evaluate_,

@@ -7,7 +7,7 @@ the object's own colours, never from what is in front of it or behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,9 @@ NEVER_SEEN = 128
 
 
 @dataclass(frozen=True)
-class _Scene:
+class Survey:
+    """What is known of an object through a clip."""
+
     clip: Clip
     modal: Mapping[int, Mask]
     canvas: Canvas
@@ -82,19 +84,27 @@ class BuiltinContent:
     def complete(self, work: ContentWork, *, progress: Progress = silent) -> Iterator[tuple[int, Content]]:
         """Yield (frame_index, (canvas H, W, 4) uint8 RGBA) in the order of the work. Raises Cancelled."""
         checked((), work.settings, engine="builtin")
-        scene = _survey(work, estimate_motion(work.clip, work.modal, progress=progress))
+        scene = survey(work, estimate_motion(work.clip, work.modal, progress=progress))
         for done, index in enumerate(work.frame_indices):
             progress(done, len(work.frame_indices), "content")
-            yield index, _painted(scene, index, work.amodal.get(index))
+            yield index, painted(scene, index, work.amodal.get(index))
 
 
-def _survey(work: ContentWork, motion: Motion) -> _Scene:
+def survey(work: ContentWork, motion: Motion) -> Survey:
+    """Return the survey of an object with the given motion."""
     small = SmallFrames(work.clip)
     areas = clearness_of(small, work.modal, motion)
-    return _Scene(work.clip, work.modal, work.canvas, motion, small, areas)
+    return Survey(work.clip, work.modal, work.canvas, motion, small, areas)
 
 
-def _painted(scene: _Scene, index: int, whole: Mask | None) -> Content:
+def painted(
+    scene: Survey, index: int, whole: Mask | None, *, choose: Callable[[Survey, int], Iterable[int]] | None = None
+) -> Content:
+    """Return (canvas H, W, 4) RGBA: the colours of an object on its amodal mask (None: empty).
+
+    ``choose`` is a function (survey, frame_index) -> the frames to take hidden pixels from, best first. Without it,
+    they are the frames that show much of the object and are near in time.
+    """
     width, height = scene.canvas.size_wh
     out = np.zeros((height, width, 4), np.uint8)
     box = None if whole is None else box_xyxy(whole)
@@ -108,7 +118,9 @@ def _painted(scene: _Scene, index: int, whole: Mask | None) -> Content:
     frame = crop.cut(scene.canvas.to_canvas(scene.clip[index]))
     colours = frame
     if (inside & ~seen).any():
-        colours = np.where(seen[..., None], frame, _completed(scene, index, crop, frame=frame, masks=(inside, seen)))
+        sources = (choose or _sources)(scene, index)
+        completed = _completed(scene, index, crop, frame=frame, masks=(inside, seen), sources=sources)
+        colours = np.where(seen[..., None], frame, completed)
     view = crop.cut(out)
     view[..., :3] = np.where(inside[..., None], colours, 0)
     view[..., 3] = np.where(inside, 255, 0)
@@ -122,14 +134,20 @@ def _around(box: tuple[int, int, int, int], canvas: Canvas) -> _Crop:
 
 
 def _completed(
-    scene: _Scene, index: int, crop: _Crop, *, frame: npt.NDArray[np.uint8], masks: tuple[Mask, Mask]
+    scene: Survey,
+    index: int,
+    crop: _Crop,
+    *,
+    frame: npt.NDArray[np.uint8],
+    masks: tuple[Mask, Mask],
+    sources: Iterable[int],
 ) -> npt.NDArray[np.uint8]:
     """Return (h, w, 3) the colours of the hidden part; other pixels are undefined."""
     inside, seen = masks
     sure = _without_rim(seen)
     colours = np.where(seen[..., None], frame, 0).astype(np.float32)
     filled = seen.copy()
-    for source in _sources(scene, index):
+    for source in sources:
         if not (inside & ~filled).any():
             break
         brought, valid = _brought(scene, source, index, crop=crop)
@@ -140,7 +158,7 @@ def _completed(
     return np.clip(np.round(_inpainted(colours, filled, inside)), 0, 255).astype(np.uint8)
 
 
-def _sources(scene: _Scene, index: int) -> list[int]:
+def _sources(scene: Survey, index: int) -> list[int]:
     """Return the frames to take pixels from, best first: they show much of the object and are near in time."""
 
     def worth(frame: int) -> float:
@@ -149,7 +167,7 @@ def _sources(scene: _Scene, index: int) -> list[int]:
     return sorted((f for f in scene.areas if f != index), key=worth, reverse=True)[:SOURCES]
 
 
-def _brought(scene: _Scene, source: int, index: int, *, crop: _Crop) -> tuple[Colours, Mask]:
+def _brought(scene: Survey, source: int, index: int, *, crop: _Crop) -> tuple[Colours, Mask]:
     """Return the object of frame ``source`` registered on frame ``index``, and where it is valid; both on the crop."""
     motion = _refined(scene, source, index)
     placed = motion.copy()
@@ -161,7 +179,7 @@ def _brought(scene: _Scene, source: int, index: int, *, crop: _Crop) -> tuple[Co
     return brought, opencv.warp_affine(mask, placed, crop.size_wh) > 0.99
 
 
-def _refined(scene: _Scene, source: int, target: int) -> Affine:
+def _refined(scene: Survey, source: int, target: int) -> Affine:
     """Return the chained motion (clip pixels to clip pixels), corrected by features that both frames show."""
     guess = scene.motion.between(source, target)
     if target not in scene.motion.seen:
