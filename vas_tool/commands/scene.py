@@ -6,10 +6,12 @@ import argparse
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vas_tool.errors import InputError
-from vas_tool.scene_edits import SceneEdits
+
+if TYPE_CHECKING:
+    from vas_tool.scene_edits import SceneEdits
 
 MOST_MARGIN = 500
 """Largest margin in pixels."""
@@ -71,6 +73,8 @@ def scene_(options: Namespace) -> int:
 
 def _edits(options: Namespace) -> SceneEdits:
     """Return the edits of the options. Raises InputError for a value that does not parse."""
+    from vas_tool.scene_edits import SceneEdits  # which imports numpy
+
     edits = SceneEdits(tuple(_number(part, "--order") for part in (options.order or "").split(",") if part))
     for text in options.move:
         object_id, dx, dy = _parts(text, "--move", "ID:DX,DY")

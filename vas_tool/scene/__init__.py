@@ -1,6 +1,6 @@
 """Scenes with completed objects as layers: reordered, moved, scaled, left out or frozen, over a filled background.
 
 composing     one frame from its layers: pure functions of arrays
-background    the background where objects leave their place
+filling       the background where objects leave their place
 rendering     the frames of a project's scene, one after the other
 """

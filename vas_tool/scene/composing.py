@@ -34,7 +34,7 @@ def composed(ground: Content, layers: Sequence[ObjectLayer], edits: SceneEdits, 
             if not edit.is_changed and layer.obj.id not in edits.order:
                 picture = np.where((layer.modal | stood)[..., None], picture, np.uint8(0))
             alpha = picture[..., 3:].astype(np.float32) / 255
-            out = picture[..., :3] * alpha + out * (1 - alpha)
+            out = (picture[..., :3] * alpha + out * (1 - alpha)).astype(np.float32)
     out[ground[..., 3] == 0] = 0
     return np.dstack([np.rint(out).astype(np.uint8), ground[..., 3]])
 
@@ -64,7 +64,7 @@ def placed(picture: Content, edit: LayerEdit) -> Content:
         premultiplied = cv2.GaussianBlur(premultiplied, (0, 0), max(blur, 0.01)).astype(np.float32)
     moved = opencv.warp_affine(premultiplied, matrix, picture.shape[1::-1], flags=cv2.INTER_LINEAR)
     moved[..., :3] /= np.maximum(moved[..., 3:], np.float32(1e-6)) / 255
-    return np.clip(np.rint(moved), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(moved), 0, 255), np.uint8)
 
 
 def vacated(layers: Sequence[ObjectLayer], edits: SceneEdits, *, margin: int = MARGIN) -> Mask | None:
@@ -80,7 +80,7 @@ def vacated(layers: Sequence[ObjectLayer], edits: SceneEdits, *, margin: int = M
 
 def grown(mask: Mask, pixels: int) -> Mask:
     """Return a mask with its surroundings within ``pixels``."""
-    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * pixels + 1,) * 2, np.uint8)) > 0
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * pixels + 1,) * 2, np.uint8)) > 0)
 
 
 def filled(ground: Content, where: Mask | None, background: Frame | None) -> Content:

@@ -14,8 +14,8 @@ from vas_tool.errors import FormatError
 from vas_tool.formats.layered_frames import LayeredClip, LayeredFrame, ObjectLayer
 from vas_tool.formats.videos import numbered
 from vas_tool.project import Project
-from vas_tool.scene.background import backgrounds
 from vas_tool.scene.composing import MARGIN, composed, filled, vacated
+from vas_tool.scene.filling import backgrounds
 from vas_tool.scene_edits import SceneEdits
 from vas_tool.types import Frame, Mask
 
@@ -84,7 +84,7 @@ class Scene:
         """Return (H, W) where any object is seen."""
         masks = [self.project.modal(obj.id).get(frame_index) for obj in self._clip.objects]
         nothing = np.zeros(self.project.clip.size_wh[::-1], np.bool_)
-        return np.logical_or.reduce([nothing, *(mask for mask in masks if mask is not None)])
+        return np.asarray(np.logical_or.reduce([nothing, *(mask for mask in masks if mask is not None)]))
 
     @cached_property
     def _layered(self) -> Callable[[int], LayeredFrame]:
