@@ -63,6 +63,8 @@ TORCHLESS = "import sys; {}; found = [m for m in {!r} if m in sys.modules]; asse
     [
         "from vas_tool.cli import parser; parser().format_help()",
         "import vas_tool.commands.functions, vas_tool.pipeline",
+        "import vas_tool.formats.verify, vas_tool.imports.import_formats",
+        "from vas_tool.commands import agreement, batch, bench, compare, compose, measure, models, recheck, run, scene",
         "from vas_tool.engines.registry import load; "
         "load('segment', 'builtin'), load('depth', 'builtin'), load('amodal', 'learned'), load('content', 'builtin')",
         "from vas_tool.commands.functions import COMMANDS; from vas_tool.cli import parser; "

@@ -8,25 +8,14 @@ from argparse import Namespace
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
-from vas_tool.commands.agreement import agreement_
-from vas_tool.commands.batch import batch_, manifest_
-from vas_tool.commands.bench import bench_
-from vas_tool.commands.compare import compare_
-from vas_tool.commands.compose import compose_
-from vas_tool.commands.measure import evaluate_, predict_
-from vas_tool.commands.models import models
-from vas_tool.commands.recheck import recheck_
-from vas_tool.commands.run import run
-from vas_tool.commands.scene import scene_
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
 from vas_tool.exports import export
 from vas_tool.formats.intrinsics import Camera, camera_of, give_camera
 from vas_tool.formats.notes import worded
-from vas_tool.formats.verify import verify
-from vas_tool.imports.import_formats import IMPORTS
 from vas_tool.project import Project
 from vas_tool.wording import counted, numbers_in
 
@@ -81,6 +70,8 @@ def import_(options: Namespace) -> int:
     """Run ``vas-tool import`` and print the projects. Returns 1 when nothing was made and something is wrong, else
     0.
     """
+    from vas_tool.imports.import_formats import IMPORTS
+
     bar = ProgressBar()
     camera = camera_of(options.intrinsics) if options.intrinsics else None
     done = IMPORTS[options.format](options, bar)
@@ -126,6 +117,8 @@ def export_(options: Namespace) -> int:
 
 def verify_(options: Namespace) -> int:
     """Run ``vas-tool verify``. Returns 0 when nothing is wrong, else 1 after printing one problem per line."""
+    from vas_tool.formats.verify import verify
+
     if not options.file.exists():
         raise InputError(f"{options.file} does not exist; check the spelling")
     report = verify(options.file)
@@ -152,23 +145,28 @@ def train_(options: Namespace) -> int:
         raise InputError(f"training needs more packages ({error}); run: pip install 'vas-tool[train]'") from error
 
 
+def _of(module: str, function: str) -> Callable[[Namespace], int]:
+    """Return a command that imports its module of ``vas_tool.commands`` when it runs: the page starts without them."""
+    return lambda options: int(getattr(import_module(f"vas_tool.commands.{module}"), function)(options))
+
+
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "open": open_,
-    "run": run,
+    "run": _of("run", "run"),
     "import": import_,
-    "manifest": manifest_,
-    "batch": batch_,
+    "manifest": _of("batch", "manifest_"),
+    "batch": _of("batch", "batch_"),
     "export": export_,
-    "scene": scene_,
+    "scene": _of("scene", "scene_"),
     "verify": verify_,
-    "models": models,
-    "evaluate": evaluate_,
-    "bench": bench_,
-    "compare": compare_,
-    "compose": compose_,
-    "agreement": agreement_,
-    "recheck": recheck_,
-    "predict": predict_,
+    "models": _of("models", "models"),
+    "evaluate": _of("measure", "evaluate_"),
+    "bench": _of("bench", "bench_"),
+    "compare": _of("compare", "compare_"),
+    "compose": _of("compose", "compose_"),
+    "agreement": _of("agreement", "agreement_"),
+    "recheck": _of("recheck", "recheck_"),
+    "predict": _of("measure", "predict_"),
     "train": train_,
 }
 """Name of a command -> its function."""
