@@ -32,6 +32,7 @@ LAYERS = (
         "planning.fingerprint",
         "project.history",
         "project.truth",
+        "project.depth_order",
     }
     | {"project.mask_measurements", "project.layer_folders"}
     | {"project.object_layers", "project.window_cache", "project.worktime", "project.attention"}

@@ -80,6 +80,36 @@ def nothing_in_front(bench: Workbench) -> None:
     bench.press("i")
 
 
+def order(bench: Workbench) -> None:
+    """J and a click, the other way round with a warning, a row dragged to the front, and undo."""
+    bench.page.get_by_test_id("order-list").get_by_text("seen in front of car").wait_for()
+    version = bench.state()["version"]
+    bench.press("j")
+    bench.page.mouse.click(*bench.at(70, 30))
+    bench.until_answered(version)
+    assert bench.state()["in_front"] == [[2, 1, 0, 7]]
+    word = bench.item("said-2-1")
+    assert "box in front of car, frames 0 to 7" in str(word.text_content())
+    word.get_by_text("⇄").click()
+    bench.item("order-problems").filter(has_text="but is farther away by its depth").wait_for()
+    photograph(bench, "desk-order")
+    assert bench.state()["in_front"] == [[1, 2, 0, 7]]
+    first, second = (bench.item(f"order-{object_id}").bounding_box() for object_id in (1, 2))
+    bench.item("order-scope").select_option("frame")
+    bench.page.mouse.move(second["x"] + 60, second["y"] + 10)
+    bench.page.mouse.down()
+    bench.page.mouse.move(first["x"] + 60, first["y"] + 3, steps=4)
+    bench.page.mouse.up()
+    bench.until("s => s.in_front.length === 2")
+    assert bench.state()["in_front"] == [[2, 1, 0, 0], [1, 2, 1, 7]]
+    bench.item("said-2-1").get_by_text("×").click()
+    bench.until("s => s.in_front.length === 1")
+    for left in (2, 1, 1, 0):
+        bench.press("Control+z")
+        bench.until(f"s => s.in_front.length === {left} && window.__vas.pending() === 0")
+
+
 def test_what_a_person_does_at_the_desk(bench: Workbench) -> None:
     """One page for all: a server and a browser take longer than what is tested."""
     nothing_in_front(bench)
+    order(bench)

@@ -22,14 +22,15 @@ from vas_tool.session.prompt_edits import stroke_of
 from vas_tool.types import AmodalBox, Box, Click
 from vas_tool.ui.choice_views import cost_view, hypotheses_view
 from vas_tool.ui.routes import answer_to
-from vas_tool.ui.views import masks_view, open_view, state_view
+from vas_tool.ui.views import masks_view, open_view, order_view, state_view
 
 ROOT = Path(__file__).parent.parent
 TYPES = Path(vas_tool.ui.__file__).parent / "workbench" / "types.d.ts"
 COMPILER = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
 
 DECLARED = (
-    "CostAnswer", "DoneAnswer", "HypothesesAnswer", "MasksAnswer", "OpenAnswer", "RefusedAnswer", "State", "StreamEvent"
+    "CostAnswer", "DoneAnswer", "HypothesesAnswer", "MasksAnswer", "OpenAnswer", "OrderAnswer", "RefusedAnswer",
+    "State", "StreamEvent"
 )  # fmt: skip
 """Types of what the server sends."""
 
@@ -131,6 +132,7 @@ def _states_and_answers(session: Session) -> tuple[list[Json], list[tuple[str, J
         ("MasksAnswer", masks_view(session, 0)),
         ("HypothesesAnswer", hypotheses_view(session, 1, 1)),
         ("OpenAnswer", open_view(session, 1, 1)),
+        ("OrderAnswer", order_view(session, 1)),
         ("CostAnswer", cost_view(session, 1, None)),
         ("DoneAnswer", answer_to(session, {"action": "next_look", "object": None, "frame": 0, "seq": 1})),
         (

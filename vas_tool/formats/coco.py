@@ -25,7 +25,7 @@ There is one annotation per object and frame. Masks of different objects may ove
                                    (``soft_masks``), cut to the picture
     training_weight                how much a loss should trust the amodal mask, 0..1: 1 accepted, 0 not made, else the
                                    mean IoU of the hidden parts of the hypotheses, else the engine's certainty
-    occluder_ids                   obj_id of the video's objects that are seen where this one is hidden
+    occluder_ids                   obj_id of the objects that hide this one, by the masks or as a person said it
 
 ``work_seconds`` of a video holds the seconds of work on each object, by obj_id. ``rechecks`` holds the blind second
 looks: the annotator, the frames that were asked by obj_id, and ``hidden_iou``, the IoU of the hidden parts of both

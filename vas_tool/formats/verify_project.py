@@ -1,4 +1,4 @@
-"""Checks what a person and engines made in a project: hidden parts that nothing can hide."""
+"""Checks what a person and engines made in a project: hidden parts that nothing can hide, and orders in depth."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 from vas_tool.formats.verify_file import VerifyReport
 from vas_tool.project import Project
 from vas_tool.project.attention import is_open
+from vas_tool.project.frame_order import order_problems
 from vas_tool.project.nothing_in_front import nothing_in_front
+from vas_tool.wording import ranges
 
 
 def verify_project(folder: Path) -> VerifyReport:
-    """List the frames on which a tenth of an object's hidden part or more has nothing in front.
+    """List the frames on which a tenth of an object's hidden part or more has nothing in front, and on which what was
+    said of the order of objects contradicts itself, masks or depth.
 
     Raises ProjectError when it does not open, ProjectBusy when it is open elsewhere.
     """
@@ -24,7 +27,7 @@ def verify_project(folder: Path) -> VerifyReport:
             "project",
             num_images=len(project.clip),
             num_annotations=masks,
-            problems=tuple(_nothing_in_front(project)),
+            problems=(*_nothing_in_front(project), *_order(project)),
         )
     finally:
         project.close()
@@ -38,3 +41,8 @@ def _nothing_in_front(project: Project) -> Iterator[str]:
                     f"{obj.label} (object {obj.id}), frame {frame_index}: {pixels / hidden:.0%} of the hidden part "
                     f"({pixels} of {hidden} pixels) has nothing in front"
                 )
+
+
+def _order(project: Project) -> Iterator[str]:
+    for problem, frames in order_problems(project).items():
+        yield f"frames {ranges(frames)}: {problem}"

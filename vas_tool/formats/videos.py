@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -18,6 +18,7 @@ from vas_tool.formats.notes import Note
 from vas_tool.formats.origin import Origin, read_origin
 from vas_tool.formats.tally import CountedObject, Tally
 from vas_tool.project import Project
+from vas_tool.project.depth_order import Pair, pairs_on
 from vas_tool.project.frame_facts import needs_look
 from vas_tool.project.rechecks import read_rechecks
 from vas_tool.project.truth import AnnotatedObject, Truth
@@ -114,7 +115,8 @@ class Sighting:
     track_id: int
     masks: MasksOnFrame
     occluder_ids: tuple[int, ...]
-    """Ids of the video's other objects that are seen where this one is hidden, ascending."""
+    """Ids of the video's other objects that hide this one, ascending: those that are seen where it is hidden, and those
+    that a person said are in front and whose amodal mask overlaps it; not those that a person said are behind."""
 
     @property
     def image_id(self) -> int:
@@ -196,18 +198,22 @@ def sightings(
     total, done = sum(len(v.project.clip) for v in videos), 0
     for video in videos:
         for frame_index in range(len(video.project.clip)):
+            said = pairs_on(video.truth.in_front, frame_index)
             progress(done, total, "writing masks")
             done += 1
             there = [(track_id, video.masks(obj, frame_index)) for track_id, obj in video.tracks]
             for track_id, masks in there:
                 if tally.takes(video.name, masks, only_accepted=only_accepted):
-                    yield Sighting(video, track_id, masks, _occluders(masks, [other for _, other in there]))
+                    yield Sighting(video, track_id, masks, _occluders(masks, [other for _, other in there], said))
     progress(total, total, "writing masks")
 
 
-def _occluders(masks: MasksOnFrame, there: Sequence[MasksOnFrame]) -> tuple[int, ...]:
-    hidden = masks.hidden
-    if not hidden.any():
-        return ()
-    found = [o.obj.id for o in there if o is not masks and np.logical_and(o.modal, hidden).any()]
-    return tuple(sorted(found))
+def _occluders(masks: MasksOnFrame, there: Sequence[MasksOnFrame], said: Collection[Pair]) -> tuple[int, ...]:
+    own, hidden = masks.obj.id, masks.hidden
+
+    def hides(other: MasksOnFrame) -> bool:
+        if (other.obj.id, own) in said:
+            return bool(np.logical_and(other.amodal, masks.amodal).any())
+        return (own, other.obj.id) not in said and bool(np.logical_and(other.modal, hidden).any())
+
+    return tuple(sorted(other.obj.id for other in there if other is not masks and hides(other)))

@@ -117,7 +117,7 @@ def _revision(project: Project, object_id: int, engines: ChosenEngines) -> _Revi
     others = tuple(obj for obj in truth.objects if obj.id != object_id) if len(project.depth) else ()
     beside = [layer for obj in others for layer in (project.layers(obj.id).modal, project.layers(obj.id).given)]
     changes = tuple(layer.changes for layer in (*layers.every(), project.depth, *beside))
-    shared = replace(truth, objects=(), next_object_id=0)
+    shared = replace(truth, objects=(), next_object_id=0, in_front=())
     return _Revision(truth.object(object_id), shared, tuple(engines.values()), changes, others)
 
 

@@ -29,7 +29,11 @@ HEAD = ("schema", "source", "fps", "ledger")
 """The keys that never change after the import."""
 
 KEYS = frozenset(
-    (*HEAD, "canvas", "objects", "next_object_id", "engines", "seed", "crop", "settings", "intrinsics", "history")
+    (
+        *HEAD,
+        *("canvas", "objects", "next_object_id", "engines", "seed", "crop", "settings", "intrinsics", "in_front"),
+        "history",
+    )
 )
 
 NOT_A_PROJECT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)

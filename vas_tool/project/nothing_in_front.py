@@ -58,7 +58,9 @@ class NothingInFront:
         if depth is None or seen is None:
             return None
         others = [mask for masks in self._others if (mask := self._modal(masks, frame_index)) is not None]
-        hiding = can_hide(seen, depth, others, canvas=self._amodal.canvas, margin=self._margin(frame_index))
+        hiding = can_hide(
+            seen, depth, others, canvas=self._amodal.canvas, margin=margin_of(self._depth_engines.get(frame_index))
+        )
         return ~hiding & ~self._amodal.canvas.to_canvas(seen)
 
     def area(self, frame_index: int) -> int:
@@ -92,12 +94,9 @@ class NothingInFront:
 
     def _state(self, frame_index: int) -> str:
         """Stands for everything that the number follows from, without reading pixels."""
-        depth = f"{self._depths.get(frame_index, '')}-{self._margin(frame_index)}"
+        depth = f"{self._depths.get(frame_index, '')}-{margin_of(self._depth_engines.get(frame_index))}"
         own = self._whole.get(frame_index, ""), depth, self._place
         return "~".join((*own, self._together[frame_index]))
-
-    def _margin(self, frame_index: int) -> float:
-        return GUESS_MARGIN if self._depth_engines.get(frame_index) == GUESSING_ENGINE else DEPTH_MARGIN
 
     def _depth(self, frame_index: int) -> Depth | None:
         try:
@@ -111,6 +110,11 @@ class NothingInFront:
             return masks[frame_index]
         except (KeyError, ProjectDamaged):
             return None
+
+
+def margin_of(depth_engine: str | None) -> float:
+    """Return how much farther something must be to count as farther, by the engine that made the depth."""
+    return GUESS_MARGIN if depth_engine == GUESSING_ENGINE else DEPTH_MARGIN
 
 
 def _seen(project: Project, obj: AnnotatedObject) -> dict[int, str]:

@@ -15,6 +15,7 @@ from vas_tool.boxes.crops import CropRule
 from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
+from vas_tool.project.depth_order import Orders, orders_from_json, orders_json
 from vas_tool.types import (
     STAGES,
     AmodalBox,
@@ -157,12 +158,16 @@ class Truth:
     """How amodal boxes become the crops that the amodal stage looks through."""
     intrinsics: Intrinsics | None = None
     """The intrinsics of the clip's camera, in clip pixels; None when they are unknown."""
+    in_front: Orders = ()
+    """Which object is in front of which, on which frames."""
 
     def __post_init__(self) -> None:
         if type(self.seed) is not int or not 0 <= self.seed <= MOST_SEED:
             raise PromptError(f"a seed is a whole number from 0 to {MOST_SEED}; got {self.seed!r}")
         if len({obj.id for obj in self.objects}) < len(self.objects):
             raise PromptError("two objects have the same number")
+        if strange := {i for o in self.in_front for i in (o.front, o.behind)} - {obj.id for obj in self.objects}:
+            raise PromptError(f"there is no object {min(strange)} to be in front or behind")
         (width, height), canvas = self.canvas.frame_wh, self.canvas
         if max(canvas.pad_left, canvas.pad_right) > MOST_PADDING * width or (
             max(canvas.pad_top, canvas.pad_bottom) > MOST_PADDING * height
@@ -174,6 +179,8 @@ class Truth:
         for obj in self.objects:
             if strange := [f for f in obj.frames() if not 0 <= f < num_frames]:
                 raise ValueError(f"object {obj.id} speaks of frame {min(strange)}; the clip has 0 to {num_frames - 1}")
+        if any(order.last >= num_frames for order in self.in_front):
+            raise ValueError(f"who is in front of whom goes beyond the clip's last frame, {num_frames - 1}")
 
     def settings_of(self, stage: Stage, engine: str) -> Settings:
         """The settings of an engine; a parameter that is absent has its default."""
@@ -218,7 +225,8 @@ class Truth:
     def without_object(self, object_id: int) -> Truth:
         """The truth without that object; its id is not used again."""
         gone = self.object(object_id)
-        return replace(self, objects=tuple(o for o in self.objects if o is not gone))
+        orders = tuple(o for o in self.in_front if object_id not in (o.front, o.behind))
+        return replace(self, objects=tuple(o for o in self.objects if o is not gone), in_front=orders)
 
 
 def require_text(text: str, what: str) -> None:
@@ -328,6 +336,7 @@ def truth_json(truth: Truth) -> dict[str, Any]:
         "engines": dict(truth.engines),
         "seed": truth.seed,
         "crop": asdict(truth.crop),
+        "in_front": orders_json(truth.in_front),
         "intrinsics": None if truth.intrinsics is None else asdict(truth.intrinsics),
         "settings": {
             stage: {engine: dict(kept) for engine, kept in engines.items()} for stage, engines in truth.settings.items()
@@ -347,6 +356,7 @@ def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
         seed=data["seed"],
         crop=CropRule(**data.get("crop", {})),  # absent before there were amodal boxes
         settings=settings_from_json(data.get("settings", {})),  # absent before there were parameters
+        in_front=orders_from_json(data.get("in_front", ())),  # absent before a person could say it
         intrinsics=None if camera is None else Intrinsics(**camera),
     )
     if truth.next_object_id <= max((obj.id for obj in truth.objects), default=0):

@@ -31,6 +31,7 @@ from vas_tool.session.amodal_box_edits import AmodalBoxEdits
 from vas_tool.session.background_runs import BackgroundRuns
 from vas_tool.session.change_log import ChangeLog
 from vas_tool.session.jobs import LatestOnly
+from vas_tool.session.order_edits import OrderEdits
 from vas_tool.session.prompt_edits import PromptEdits
 from vas_tool.session.training_runs import TrainingRuns
 from vas_tool.types import Canvas, Stage
@@ -54,6 +55,7 @@ class Session:
         self.project = project
         self.changes = ChangeLog(project)
         self.amodal_boxes = AmodalBoxEdits(self.changes)
+        self.order = OrderEdits(self.changes)
         self.runs = BackgroundRuns(self.changes)
         self.training = TrainingRuns(project)
         try:

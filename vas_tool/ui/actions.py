@@ -70,6 +70,12 @@ def _place(session: Session, a: Arguments) -> Answer:
     return {}
 
 
+def _in_front(session: Session, a: Arguments) -> Answer:
+    pairs = [(int(front), int(behind)) for front, behind in a["pairs"]]
+    span = None if a["first"] is None else _span(a)
+    return {"why": session.order.say(pairs, int(a["frame"]), span=span)}
+
+
 ENVELOPE = frozenset(("action", "seq", "client", "since", "frame"))
 """Keys that every request may hold beside its arguments."""
 
@@ -86,7 +92,10 @@ def _recipe(a: Arguments) -> Recipe:
 
 
 def _span(a: Arguments) -> range:
-    return range(int(a["first"]), int(a["last"]) + 1)
+    span = range(int(a["first"]), int(a["last"]) + 1)
+    if not span:
+        raise PromptError("a span of frames ends at or after its first frame")
+    return span
 
 
 def _quiet(act: Callable[[Session, Arguments], object]) -> Callable[[Session, Arguments], Answer]:
@@ -120,6 +129,8 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "parameter": _quiet(lambda s, a: s.set_parameter(stage_named(str(a["stage"])), str(a["name"]), a["value"])),
     "hypotheses": _quiet(lambda s, a: s.runs.make_hypotheses(int(a["object"]), int(a["count"]))),
     "pick": _quiet(lambda s, a: s.runs.choose_hypothesis(int(a["object"]), _recipe(a), _span(a))),
+    "in_front": _in_front,
+    "not_in_front": _quiet(lambda s, a: s.order.unsay([int(i) for i in a["objects"]], _span(a))),
     "again": _quiet(lambda s, a: s.runs.make_again(int(a["object"]), str(a["stage"]))),
     "train": _quiet(lambda s, a: s.training.start(a["method"])),
     "stop_training": _quiet(lambda s, a: s.training.stop()),

@@ -7,6 +7,7 @@
     GET  /api/{token}/content/{object}/{i}.png the object's colours, RGBA, the canvas's size
     GET  /api/{token}/hypotheses/{object}/{i}  an object's hypotheses on a frame, as row-major runs of the canvas
     GET  /api/{token}/open/{object}/{i}        where nothing could hide an object on a frame, as runs of the canvas
+    GET  /api/{token}/order/{i}                who is in front of whom on a frame (``views.order_view``)
     GET  /api/{token}/cost?object_id=&count=     what completing would make (count: that many hypotheses), in words
     GET  /api/{token}/training                   the ways to train on what was accepted, and the last run
     GET  /api/{token}/depth/{i}.png            relative depth, 8 bit, nearer is brighter
@@ -43,7 +44,7 @@ from vas_tool.ui.choice_views import cost_view, hypotheses_view
 from vas_tool.ui.events import HEADERS, state_events
 from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.reports import error_message
-from vas_tool.ui.views import masks_view, open_view, state_view
+from vas_tool.ui.views import masks_view, open_view, order_view, state_view
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +94,11 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
     def open_part(token: str, object_id: int, frame_index: int, *, response: Response) -> dict[str, Any]:
         response.headers.update(FRESH)
         return _or_404(lambda: open_view(session_of(token), object_id, frame_index))
+
+    @router.get("/order/{frame_index}")
+    def order(token: str, frame_index: int, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        return _or_404(lambda: order_view(session_of(token), frame_index))
 
     @router.get("/cost")
     def cost(

@@ -18,6 +18,8 @@ from vas_tool.masks import to_runs
 from vas_tool.planning.review import review_of
 from vas_tool.planning.setup import ChosenEngines, chosen_engine, chosen_engines
 from vas_tool.project.agreements import box_agreements
+from vas_tool.project.depth_order import orders_json
+from vas_tool.project.frame_order import OrderFinder
 from vas_tool.project.nothing_in_front import NothingInFront
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.truth import AnnotatedObject, Truth, pick_json
@@ -52,6 +54,7 @@ def state_view(session: Session, since: int | None, *, hurried: bool = False) ->
             "objects": [
                 _object_view(session, obj, until=until, engines=engines.chosen) for obj in project.truth.objects
             ],
+            "in_front": orders_json(project.truth.in_front),
             "undo": project.undo_label,
             "redo": project.redo_label,
             "saved": {"what": session.changes.saved.what, "at": session.changes.saved.at_seconds},
@@ -205,6 +208,19 @@ def open_view(session: Session, object_id: int, frame_index: int) -> Json:
     require_frame(frame_index, len(session.project.clip))
     pixels = NothingInFront(session.project, object_id).open_pixels(frame_index)
     return {"object": object_id, "frame": frame_index, "runs": None if pixels is None else to_runs(pixels)}
+
+
+def order_view(session: Session, frame_index: int) -> Json:
+    """Return who is in front of whom on one frame: as it is said, and as masks and depth suggest."""
+    require_frame(frame_index, len(session.project.clip))
+    order = OrderFinder(session.project).on(frame_index)
+    return {
+        "frame": frame_index,
+        "ids": order.ids,
+        "links": [[front, behind, source] for (front, behind), source in sorted(order.links.items())],
+        "nearness": order.nearness,
+        "problems": order.problems,
+    }
 
 
 def _runs(masks: Mapping[int, Mask], frame_index: int) -> list[int] | None:

@@ -1,6 +1,7 @@
 // @ts-check
 // What a person does to the project. Each deed is painted at once, queued for the server, and settled by its answer.
 import { BoxActions } from "./box_actions.js";
+import { OrderActions } from "./order_actions.js";
 import { BIT } from "./store.js";
 /** @import { Answer, Args, Click, Corners, DoneAnswer, Handle, LayerName, Pending, Place, RefusedAnswer, Say, Stage, Stroke } from "./types.d.ts" */
 /** @import { Api } from "./api.js" */
@@ -28,6 +29,7 @@ export class Actions {
     /** @type {Api | null} */
     this.api = null;
     this.boxes = new BoxActions(this);
+    this.order = new OrderActions(this);
     this.placeTimer = 0;
   }
 

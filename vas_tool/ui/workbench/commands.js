@@ -216,6 +216,10 @@ function tooling({ store, actions, tools, view }) {
     tool("amodal", "r", "Box around the whole object, hidden part included"),
     boxEnds({ store, actions, view }),
     {
+      ...tool("order", "j", "Who hides it: then click that object. Shift+click: what it hides"),
+      when: () => Boolean(store.chosenObject) && (store.state?.objects.length ?? 0) > 1,
+    },
+    {
       name: "crop-large", keys: ["z"], label: "The crop larger, or small again",
       run: () => store.toggleCropSize(), on: () => store.cropIsLarge,
     },

@@ -27,8 +27,15 @@ export function hintFor(store) {
   if (store.tool in PAINTING) return { text: paintHint(store) };
   if (store.tool === "hand") return { text: HAND };
   if (store.tool === "amodal") return { text: AMODAL };
+  if (store.tool === "order") return { text: orderHint(store) };
   if (store.jobRuns) return { text: "Frames fill in as they are finished; Cancel (Esc) keeps those." };
   return { text: [openHint(store), nextStep(store), gain(store)].filter(Boolean).join(" ") };
+}
+
+/** @param {Store} store */
+function orderHint({ chosenObject }) {
+  const name = chosenObject?.label ?? "the chosen object";
+  return `Click the object that is in front of ${name}; Shift-click one that is behind it. V goes back to clicking.`;
 }
 
 /**

@@ -29,10 +29,10 @@ function acceptedIn(frames) {
  * What must be the same as when the things were done, so that they still mean the same: all that people have said.
  * @param {Known} state
  */
-function groundOf({ project, objects, undo, redo }) {
+function groundOf({ project, objects, in_front: order, undo, redo }) {
   const said = objects.map(({ id, label, clicks, boxes, strokes, amodal_boxes: whole, needs_work: marked, picks, frames }) =>
     [id, label, clicks, boxes, strokes, whole, marked, picks, acceptedIn(frames)]);
-  return JSON.stringify([project.name, project.frame_count, project.canvas, project.crop, said, undo, redo]);
+  return JSON.stringify([project.name, project.frame_count, project.canvas, project.crop, said, order, undo, redo]);
 }
 
 /**

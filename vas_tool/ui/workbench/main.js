@@ -16,6 +16,8 @@ import { Loader } from "./loader.js";
 import { Masks } from "./masks.js";
 import { SidePanel } from "./objects.js";
 import { OpenPart } from "./open_part.js";
+import { OrderPanel } from "./order_panel.js";
+import { PerFrame } from "./per_frame.js";
 import { Playback } from "./playback.js";
 import { loadList, mayHaveMasks } from "./prefetch.js";
 import { StatusLines } from "./status.js";
@@ -27,7 +29,7 @@ import { TrainingPanel } from "./training.js";
 import { Tray } from "./tray.js";
 import { View } from "./view.js";
 import { keepFromDragging, keepHeight, loadStyle, showOptionsOverThePicture, takeFocusBack, tellPathInFull } from "./page.js";
-/** @import { Address, Change, DoneAnswer, DrawnHypotheses, HypothesisTile, MasksEntry, Painting, Probe, Props, Say, Watch } from "./types.d.ts" */
+/** @import { Address, Change, DoneAnswer, DrawnHypotheses, HypothesisTile, MasksEntry, OrderAnswer, Painting, Probe, Props, Say, Watch } from "./types.d.ts" */
 /** @import { Api } from "./api.js" */
 
 const LOAD_AGAIN_MS = 1600; // after a picture or mask did not come
@@ -53,6 +55,7 @@ class Workbench {
       store, say, take: (answer) => this.take(answer), refused: () => store.touch("state"), succeeded: () => status.passOn(),
     });
     const hypotheses = this.hypotheses = new Hypotheses({ store, onLoaded: () => store.touch("hypotheses") });
+    this.orders = new PerFrame({ store, read: (/** @type {OrderAnswer} */ answer) => answer, onLoaded: () => store.touch("hypotheses") });
     const open = this.openPart = new OpenPart({ store, onLoaded: () => store.touch("hypotheses") });
     const view = this.view = new View({ canvas, store, masks, hypotheses, open, onPaint: (frame, entry) => this.painted(frame, entry) });
     this.tools = new Tools({ canvas, store, view, actions, say });
@@ -63,6 +66,7 @@ class Workbench {
     this.dialog = new HelpDialog(found(root, ".vas-help", HTMLDialogElement));
     this.commands = makeCommands(this);
     this.side = new SidePanel({ root, store, actions, commands: this.commands });
+    this.order = new OrderPanel({ root, store, actions, orders: this.orders });
     this.crop = new CropPanel({ root, store, view, masks, actions });
     this.playback = new Playback(this);
     this.loader = new Loader((error) => this.loadFailed(error));
@@ -132,15 +136,14 @@ class Workbench {
 
   /** @param {Api | null} api */
   giveApi(api) {
-    for (const part of [this, this.actions, this.hypotheses, this.openPart, this.cost, this.training]) part.api = api;
+    for (const part of [this, this.actions, this.hypotheses, this.openPart, this.orders, this.cost, this.training]) part.api = api;
   }
 
   close() {
     clearTimeout(this.loadTimer);
     this.line.close();
     this.giveApi(null);
-    this.hypotheses.clear();
-    this.openPart.clear();
+    for (const part of [this.hypotheses, this.openPart, this.orders]) part.clear();
     this.cost.clear();
     this.training.clear();
     this.loader.clear();
@@ -208,6 +211,7 @@ class Workbench {
     this.rendering = 0;
     if (this.sideChanged) this.side.render();
     this.sideChanged = false;
+    this.order.render();
     this.tray.render();
     this.cost.render();
     this.status.render();

@@ -1,6 +1,7 @@
 // @ts-check
 // The pointer on the stage: clicks, boxes, brush, eraser, hand. Each gesture lives from pointerdown to pointerup.
 import { AmodalBoxGesture, cursorOf, handleAt } from "./amodal_box.js";
+import { OrderGesture } from "./order_gesture.js";
 import { HIT, boxHandle, boxOf, dotsOf } from "./overlays.js";
 /** @import { Box, Click, Corners, Point, Say, Size, Stroke } from "./types.d.ts" */
 /** @import { Actions } from "./actions.js" */
@@ -137,7 +138,7 @@ export class Tools {
     this.view = view;
     this.actions = actions;
     this.say = say;
-    /** @type {PanGesture | PointGesture | StrokeGesture | AmodalBoxGesture | null} */
+    /** @type {PanGesture | PointGesture | StrokeGesture | AmodalBoxGesture | OrderGesture | null} */
     this.gesture = null;
     /** @type {Point | null} where the pointer is */
     this.at = null;
@@ -180,6 +181,7 @@ export class Tools {
     if (event.button === 1 || this.store.tool === "hand") return new PanGesture(this, at);
     if (this.store.tool === "point") return new PointGesture(this, at, event);
     if (this.store.tool === "amodal") return new AmodalBoxGesture(this, at);
+    if (this.store.tool === "order") return new OrderGesture(this, at, event);
     this.actions.showPaintedLayer();
     return new StrokeGesture(this, at, event);
   }
@@ -260,6 +262,7 @@ export class Tools {
     if (this.gesture instanceof PanGesture) return "grabbing";
     if (this.store.tool === "hand") return "grab";
     if (this.store.tool === "amodal") return this.amodalCursor();
+    if (this.store.tool === "order") return "help";
     return paints ? "none" : "crosshair";
   }
 

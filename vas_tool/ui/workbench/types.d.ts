@@ -35,6 +35,8 @@ export interface State {
   ledger: [number, number][] | null;
   place: Partial<Place>;
   objects: ObjectView[];
+  /** [front, behind, first frame, last frame]: what a person said of who is in front of whom. */
+  in_front: [number, number, number, number][];
   /** What undo and redo would take back or do again; null: nothing. */
   undo: string | null;
   redo: string | null;
@@ -256,6 +258,21 @@ export interface OpenAnswer {
   runs: Runs | null;
 }
 
+/** `order/{frame}`. */
+export interface OrderAnswer {
+  frame: number;
+  /** The objects with a mask there, from front to back. */
+  ids: number[];
+  /** [front, behind, how it is known]. */
+  links: [number, number, "said" | "masks"][];
+  /** Object id -> depth of what is seen of it, 1 is nearest. */
+  nearness: Record<string, number>;
+  problems: string[];
+}
+
+/** Which frames a word about the order is for: those on which the two meet, this one, this and later ones, all. */
+export type OrderScope = "meet" | "frame" | "on" | "all";
+
 /** `hypotheses/{object}/{frame}`. */
 export interface HypothesesAnswer {
   object: number;
@@ -343,7 +360,7 @@ export interface Handle {
 
 export type LayerName = "modal" | "hidden" | "open" | "content" | "depth" | "differ" | "others";
 export type Layers = Record<LayerName, boolean>;
-export type Tool = "point" | "brush" | "eraser" | "amodal" | "hand";
+export type Tool = "point" | "brush" | "eraser" | "amodal" | "order" | "hand";
 
 export interface Stroke {
   kind: "stroke";
