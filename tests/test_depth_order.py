@@ -12,7 +12,7 @@ from vas_tool.errors import PromptError
 from vas_tool.exports import export
 from vas_tool.formats.verify import verify
 from vas_tool.project import Project
-from vas_tool.project.depth_order import InFront, cycle_in, nearest_first, pairs_on, said, unsaid
+from vas_tool.project.depth_order import InFront, add_orders, cycle_in, nearest_first, pairs_on, remove_order
 from vas_tool.project.frame_order import OrderFinder
 from vas_tool.project.truth import truth_from_json, truth_json
 from vas_tool.session import Session
@@ -27,15 +27,15 @@ FAR = rectangle(SIZE, 50, 10, 62, 40)
 
 
 def test_a_later_word_takes_the_frames_of_an_earlier_one_about_the_same_two_objects() -> None:
-    orders = said((), [InFront(1, 2, 0, 9), InFront(3, 2, 0, 9)])
-    orders = said(orders, [InFront(2, 1, 3, 5)])
+    orders = add_orders((), [InFront(1, 2, 0, 9), InFront(3, 2, 0, 9)])
+    orders = add_orders(orders, [InFront(2, 1, 3, 5)])
     assert [pairs_on(orders, f) for f in (2, 3, 5, 6)] == [
         {(1, 2), (3, 2)},
         {(2, 1), (3, 2)},
         {(2, 1), (3, 2)},
         {(1, 2), (3, 2)},
     ]
-    orders = unsaid(orders, (1, 2), range(1, 5))
+    orders = remove_order(orders, (1, 2), range(1, 5))
     assert [sorted(pairs_on(orders, f)) for f in (0, 1, 4, 5)] == [
         [(1, 2), (3, 2)],
         [(3, 2)],

@@ -11,7 +11,7 @@ from vas_tool.masks import from_runs
 from vas_tool.planning.review import FrameState, review_of
 from vas_tool.project import Project
 from vas_tool.project.frame_facts import needs_look
-from vas_tool.project.mask_measurements import Measured
+from vas_tool.project.mask_measurements import MeasurementCache
 from vas_tool.project.nothing_in_front import NothingInFront, nothing_in_front
 from vas_tool.session import Session
 from vas_tool.session.prompt_edits import stroke_of
@@ -62,7 +62,7 @@ def test_numbers_are_kept_and_follow_everything_they_come_from(small_project: Pr
     annotate(small_project, "other")
     with_depth(small_project, 0)
     assert review_of(small_project, 1).open_parts == {0: (256, 512)}
-    measured: Measured[int] = small_project.layers(1).measured
+    measured: MeasurementCache[int] = small_project.layers(1).measured
     before = measured.changes
     assert nothing_in_front(small_project, 1) == {0: (256, 512)} and measured.changes == before
     small_project.layers(2).modal.put(0, rectangle(SIZE, 32, 0, 40, 24), Stamp("fake"))

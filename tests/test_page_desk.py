@@ -82,9 +82,9 @@ def nothing_in_front(bench: Workbench) -> None:
 
 def order(bench: Workbench) -> None:
     """J and a click, the other way round with a warning, a row dragged to the front, and undo."""
-    bench.page.get_by_test_id("order-list").get_by_text("seen in front of car").wait_for()
     version = bench.state()["version"]
     bench.press("j")
+    bench.item("order-list").get_by_text("seen in front of car").wait_for()
     bench.page.mouse.click(*bench.at(70, 30))
     bench.until_answered(version)
     assert bench.state()["in_front"] == [[2, 1, 0, 7]]

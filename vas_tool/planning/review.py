@@ -21,7 +21,7 @@ from vas_tool.project.nothing_in_front import NothingInFront
 from vas_tool.project.object_layers import AmodalMasks, ObjectLayers, is_occluded
 from vas_tool.project.object_stamps import ObjectStamps
 from vas_tool.project.truth import AnnotatedObject, Truth
-from vas_tool.types import STAGES, Stage
+from vas_tool.types import STAGES, Stage, Stroke
 
 
 class FrameState(IntFlag):
@@ -76,7 +76,8 @@ class _Revision:
     """The chosen ones; None for one that is unknown here."""
     layers: tuple[int, ...]
     """``LayerFolder.changes`` of the object's layers, of the depth, and of the other objects' modal masks."""
-    others: tuple[AnnotatedObject, ...]
+    others: tuple[tuple[int, tuple[Stroke, ...], tuple[int, ...]], ...]
+    """Id, strokes and given frames of each of those."""
 
 
 _REVIEWS: WeakKeyDictionary[ObjectLayers, tuple[_Revision, Review, int]] = WeakKeyDictionary()
@@ -115,10 +116,11 @@ def frame_states(project: Project, object_id: int) -> tuple[FrameState, ...]:
 def _revision(project: Project, object_id: int, engines: ChosenEngines) -> _Revision:
     truth, layers = project.truth, project.layers(object_id)
     others = tuple(obj for obj in truth.objects if obj.id != object_id) if len(project.depth) else ()
+    statements = tuple((obj.id, obj.strokes, obj.given) for obj in others)
     beside = [layer for obj in others for layer in (project.layers(obj.id).modal, project.layers(obj.id).given)]
     changes = tuple(layer.changes for layer in (*layers.every(), project.depth, *beside))
     shared = replace(truth, objects=(), next_object_id=0, in_front=())
-    return _Revision(truth.object(object_id), shared, tuple(engines.values()), changes, others)
+    return _Revision(truth.object(object_id), shared, tuple(engines.values()), changes, statements)
 
 
 def _review(project: Project, object_id: int, until: float, *, engines: ChosenEngines) -> Review:

@@ -46,16 +46,16 @@ Orders = tuple[InFront, ...]
 """Everything that was said; no frame has two words about the same two objects."""
 
 
-def unsaid(orders: Orders, pair: Collection[int], span: range) -> Orders:
+def remove_order(orders: Orders, pair: Collection[int], span: range) -> Orders:
     """Return what holds when nothing is said of two objects on a span of frames any more."""
     first, last = span[0], span[-1]
     return tuple(rest for order in orders for rest in (order.without(first, last) if order.is_of(pair) else [order]))
 
 
-def said(orders: Orders, new: Iterable[InFront]) -> Orders:
+def add_orders(orders: Orders, new: Iterable[InFront]) -> Orders:
     """Return what holds with new words, in place of earlier ones about the same objects on the same frames."""
     for order in new:
-        kept = unsaid(orders, (order.front, order.behind), range(order.first, order.last + 1))
+        kept = remove_order(orders, (order.front, order.behind), range(order.first, order.last + 1))
         orders = tuple(sorted((*kept, order), key=lambda o: (o.first, o.front, o.behind)))
     return orders
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from vas_tool.errors import PromptError
-from vas_tool.project.depth_order import InFront, Orders, Pair, said, unsaid
+from vas_tool.project.depth_order import InFront, Orders, Pair, add_orders, remove_order
 from vas_tool.project.frame_order import OrderFinder
 from vas_tool.project.object_layers import require_frame
 from vas_tool.session.change_log import ChangeLog
@@ -35,14 +35,14 @@ class OrderEdits:
             if not new:
                 raise PromptError("say of at least two objects which one is in front")
             words = "; ".join(self._words(order) for order in new)
-            self._store(words, said(self.project.truth.in_front, new))
+            self._store(words, add_orders(self.project.truth.in_front, new))
         return words
 
     def unsay(self, pair: Collection[int], span: range) -> None:
         """Take back what was said of two objects on a span of frames. Raises PromptError when nothing was said."""
         with self.project.mutex:
             truth = self.project.truth
-            left = unsaid(truth.in_front, pair, span)
+            left = remove_order(truth.in_front, pair, span)
             if left == truth.in_front:
                 raise PromptError("nothing is said of these two objects on these frames")
             names = " and ".join(truth.object(object_id).label for object_id in pair)

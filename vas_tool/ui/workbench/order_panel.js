@@ -19,6 +19,8 @@ export class OrderPanel {
     /** @type {{id: number, from: number, to: number} | null} the row that is being dragged */
     this.drag = null;
     this.list = partOf(root, "order-list");
+    this.box = found(root, '[data-part="order"]', HTMLDetailsElement);
+    this.box.addEventListener("toggle", () => this.render());
     this.scope = found(root, '[data-part="order-scope"]', HTMLSelectElement);
     this.scope.onchange = () => (actions.order.scope = /** @type {OrderScope} */ (this.scope.value));
     this.list.addEventListener("pointermove", (event) => this.moved(event));
@@ -26,12 +28,12 @@ export class OrderPanel {
     this.list.addEventListener("pointercancel", () => this.let());
   }
 
-  /** Shown with two objects or more; nothing is asked while it plays. */
+  /** There with two objects or more; nothing is asked while it is folded, or while the clip plays. */
   render() {
-    const { store } = this;
-    const shown = (store.state?.objects.length ?? 0) > 1;
-    partOf(this.root, "order").hidden = !shown;
-    if (!shown || store.playing || this.drag) return;
+    const { store, box } = this;
+    box.hidden = (store.state?.objects.length ?? 0) < 2;
+    if (store.tool === "order") box.open = true;
+    if (box.hidden || !box.open || store.playing || this.drag) return;
     const order = this.orders.get(`order/${store.frame}`);
     const key = JSON.stringify([order, store.frame, store.chosen.id, store.state?.in_front, [...store.labels]]);
     if (key === this.made || order?.frame !== store.frame) return;
