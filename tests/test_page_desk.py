@@ -92,7 +92,7 @@ def order(bench: Workbench) -> None:
     assert "box in front of car, frames 0 to 7" in str(word.text_content())
     word.get_by_text("⇄").click()
     bench.item("order-problems").filter(has_text="but is farther away by its depth").wait_for()
-    photograph(bench, "desk-order")
+    bench.photograph("desk-order")
     assert bench.state()["in_front"] == [[1, 2, 0, 7]]
     first, second = (bench.item(f"order-{object_id}").bounding_box() for object_id in (1, 2))
     bench.item("order-scope").select_option("frame")
