@@ -34,13 +34,15 @@ pictures: $(STAMP)  ## take the pictures of the page anew (needs Chromium): look
 clean:  ## remove the environment
 	rm -rf $(VENV) node_modules
 
-# sam2 is built from source against torch: by itself pip would fetch a second torch for that.
+# sam2 is built from source against torch: by itself pip would fetch a second torch for that. Its upload is not its
+# authors': pip compares it with the hash in constraints.txt. (A hash that pip reads there would ask for all others.)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "vas-tool needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision 'setuptools>=77' wheel
-	SAM2_BUILD_CUDA=0 $(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation sam2
+	sed -n 's/^\(sam2==.*\) # \(--hash=.*\)/\1 \2/p' constraints.txt > $(VENV)/sam2.txt
+	SAM2_BUILD_CUDA=0 $(BIN)/python -m pip install --quiet --no-deps --require-hashes --no-build-isolation --requirement $(VENV)/sam2.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev,docs]'
 	touch $(STAMP)
 

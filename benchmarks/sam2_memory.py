@@ -61,12 +61,13 @@ def measure(num_frames: int) -> None:
     from sam_integration.predictor import Predictor
     from sam_integration.presets import EXACT
     from sam_integration.prompts import FramePrompt, Point
+    from sam_integration.sam2_network import Network
     from sam_integration.zoo import MODELS
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
     spec = next(spec for spec in MODELS if spec.name == "sam2.1-tiny")
-    predictor = Predictor(build_model(spec, replace(EXACT, image_size=IMAGE_SIZE), device="cpu"))
+    predictor = Predictor(Network(build_model(spec, replace(EXACT, image_size=IMAGE_SIZE), device="cpu")))
     frames, half = MovingSquare(num_frames), num_frames // 2
     start = time.perf_counter()
     for prompted, span in ((0, range(half)), (num_frames - 1, range(num_frames - 1, half - 1, -1))):

@@ -65,9 +65,10 @@ def our_frames(model: Any, folder: Path) -> Iterator[None]:
     from sam_integration.predictor import Predictor
     from sam_integration.presets import FAST, uses_bfloat16
     from sam_integration.prompts import FramePrompt, Point
+    from sam_integration.sam2_network import Network
 
     bfloat16 = model.image_size == FAST.image_size and uses_bfloat16(FAST, "cpu")
-    predictor, frames = Predictor(model, bfloat16=bfloat16), Jpegs(folder)
+    predictor, frames = Predictor(Network(model, bfloat16=bfloat16)), Jpegs(folder)
     for _ in predictor.track(frames, {0: FramePrompt((Point(*CLICK),))}, range(len(frames))):
         yield
 

@@ -7,6 +7,7 @@
     features       a bounded cache of encoded frames, filled in advance
     prompts        the prompts for one object on one frame
     object_memory  the memory of tracking one object
+    tracking_network   what a predictor needs of a model
     sam2_network   sam2's networks, one call each
     predictor      masks from prompts, on one frame and along a video of any length: read this first
 

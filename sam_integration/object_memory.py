@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,59 +27,62 @@ class Remembered:
     """(1, channels, height, width) bfloat16 tensor; None until encoded, or when out of reach."""
     position: Any = None
     """Positional encoding of ``spatial``, the same for every frame."""
+    given: Any = None
+    """A given mask as the model's input, (1, 1, size, size) bool tensor, for models that make the memory from it."""
 
-    def as_package_output(self) -> dict[str, Any]:
-        """Return the frame under the keys of sam2's state.
 
-        It is float32. sam2 passes bfloat16, which becomes the same float32 next to a pointer, and fails without one, on
-        frames before the first prompt.
-        """
-        spatial = None if self.spatial is None else self.spatial.float()
-        return {"maskmem_features": spatial, "maskmem_pos_enc": self.position, "obj_ptr": self.pointer}
+@dataclass(frozen=True)
+class Reach:
+    """How far a model looks back from a frame."""
+
+    spatial: int
+    """Frames whose spatial memory is kept."""
+    pointer: int
+    """Frames whose pointer is kept."""
+    closest: Callable[[int, Sequence[int]], Collection[int]]
+    """A function: (frame_index, prompted frames) -> those of them that the model selects there."""
+
+
+@dataclass(frozen=True)
+class MemoryView:
+    """The memory of an object as the next step reads it: frame_index -> frame."""
+
+    conditioning: dict[int, Remembered]
+    """Prompted frames, in the order of the prompts."""
+    passed: dict[int, Remembered]
+    """The latest frames without prompts."""
 
 
 class ObjectMemory:
     """The memory of one object that is tracked in one direction."""
 
-    def __init__(self, model: Any, *, prompted: Sequence[int], recall: Callable[[int], Remembered]) -> None:
+    def __init__(self, reach: Reach, *, prompted: Sequence[int], recall: Callable[[int], Remembered]) -> None:
         """``recall`` returns a prompted frame with its spatial memory. It is called when the frame is near."""
-        # Relative to the last frame, so that it can be requested again; the next frame needs one frame less.
-        stride = model.memory_temporal_stride_for_eval
-        self._spatial_reach = max(1, (model.num_maskmem - 2) * stride + 2)
-        self._pointer_reach = max(self._spatial_reach, model.max_obj_ptrs_in_encoder)
-        self._limit = model.max_cond_frames_in_attn
-        self._prompted, self._recall = list(prompted), recall
+        self._reach, self._prompted, self._recall = reach, list(prompted), recall
         self._conditioning: dict[int, Remembered] = {}
         self._passed: dict[int, Remembered] = {}
 
-    def view(self, frame_index: int) -> dict[str, dict[int, dict[str, Any]]]:
-        """Return the ``output_dict`` of sam2's tracking step for a frame."""
+    def view(self, frame_index: int) -> MemoryView:
+        """Return the memory for the step on a frame."""
         near = self._near(frame_index)
-        # In the order of the prompts: sam2 sums attention in that order, which affects rounding.
+        # In the order of the prompts: the models sum attention in that order, which affects rounding.
         self._conditioning = {
             i: self._conditioning[i] if i in self._conditioning else self._recall(i)
             for i in self._prompted
             if i in near
         }
-        return {
-            "cond_frame_outputs": {i: r.as_package_output() for i, r in self._conditioning.items()},
-            "non_cond_frame_outputs": {i: r.as_package_output() for i, r in self._passed.items()},
-        }
+        return MemoryView(self._conditioning, self._passed)
 
     def _near(self, frame_index: int) -> set[int]:
         """Return the prompted frames that the step selects, and those in its range that it uses as latest frames."""
-        if self._limit < 0 or len(self._prompted) <= self._limit:
-            return set(self._prompted)
-        from sam2.modeling.sam2_utils import select_closest_cond_frames
-
-        selected, others = select_closest_cond_frames(frame_index, dict.fromkeys(self._prompted), self._limit)
-        return set(selected) | {i for i in others if abs(i - frame_index) <= self._pointer_reach}
+        selected = self._reach.closest(frame_index, self._prompted)
+        return set(selected) | {i for i in self._prompted if abs(i - frame_index) <= self._reach.pointer}
 
     def remember(self, frame_index: int, remembered: Remembered) -> None:
         """Add the last frame, and remove frames that no later frame needs."""
         self._passed[frame_index] = remembered
         for i in list(self._passed):
-            if abs(i - frame_index) >= self._spatial_reach:
+            if abs(i - frame_index) >= self._reach.spatial:
                 self._passed[i].spatial = None
-            if abs(i - frame_index) >= self._pointer_reach:
+            if abs(i - frame_index) >= self._reach.pointer:
                 del self._passed[i]

@@ -1,8 +1,9 @@
-"""Masks from prompts, on one frame and along a video of any length, with sam2's model.
+"""Masks from prompts, on one frame and along a video of any length, with a model of the SAM 2 family.
 
 sam2's own video predictor reads every frame before the first click and keeps every frame's memory. This one reads a
 frame when it is needed and keeps only what the model looks back to. The networks and the order of their calls are
-sam2's: in float32 on a CPU the results are equal, bit for bit (tests/test_sam2_exact.py).
+sam2's (and those of the sessions of transformers, for models from there): in float32 on a CPU the results are equal,
+bit for bit (tests/test_sam2_exact.py, tests/test_session_network.py).
 
 Each direction equals that of a new state of sam2. In sam2, tracking backwards after tracking forwards also uses the
 memory of the first pass; here a result does not depend on earlier requests.
@@ -15,13 +16,12 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from sam_integration.features import EarlyStart, FeatureCache
-from sam_integration.object_memory import MAX_CONDITIONING_FRAMES, ObjectMemory, Remembered
+from sam_integration.object_memory import ObjectMemory, Remembered
 from sam_integration.preprocessing import Frames
 from sam_integration.prompts import Answer, FramePrompt, Step
-from sam_integration.sam2_network import Network, Place
+from sam_integration.tracking_network import Place, TrackingNetwork
 
 FEATURE_BYTES = 512 * 2**20
 """Most bytes of cached features: thirty frames at 1024 (17 MB each)."""
@@ -34,22 +34,14 @@ AHEAD = (0, 1, -1)
 
 
 class Predictor:
-    """A predictor with one model. Calls to ``answer`` and ``track`` must not overlap; ``prepare`` may be called at
+    """A predictor with one network. Calls to ``answer`` and ``track`` must not overlap; ``prepare`` may be called at
     any time.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        *,
-        bfloat16: bool = False,
-        feature_bytes: int = FEATURE_BYTES,
-        max_conditioning_frames: int = MAX_CONDITIONING_FRAMES,
-    ) -> None:
-        """``model`` comes from ``checkpoints``. ``bfloat16`` uses bfloat16 where torch's autocast allows it."""
-        model.max_cond_frames_in_attn = max_conditioning_frames
-        self._network = Network(model, bfloat16=bfloat16)
-        self._features = FeatureCache(self._network.encode, max_bytes=feature_bytes, max_frames=FEATURE_FRAMES)
+    def __init__(self, network: TrackingNetwork, *, feature_bytes: int = FEATURE_BYTES) -> None:
+        """``feature_bytes`` bounds the cache of encoded frames."""
+        self._network = network
+        self._features = FeatureCache(network.encode, max_bytes=feature_bytes, max_frames=FEATURE_FRAMES)
         self._ahead = EarlyStart(self._features)
         self._asked: OrderedDict[tuple[object, ...], Remembered] = OrderedDict()
 
@@ -80,7 +72,7 @@ class Predictor:
         if not prompts:
             raise ValueError("nothing is prompted")
         memory = ObjectMemory(
-            self._network.model, prompted=list(prompts), recall=lambda i: self._reference(frames, i, prompts[i])
+            self._network.reach, prompted=list(prompts), recall=lambda i: self._reference(frames, i, prompts[i])
         )
         for frame_index in frame_indices:
             with self._ahead.paused():
@@ -99,7 +91,7 @@ class Predictor:
         place = Place(frame_index, len(frames), size_wh=frames.size_wh)
         key: tuple[object, ...] = (self._features.number_of(frames), frame_index)
         found: Remembered | None = None
-        for step in prompt.steps():
+        for step in self._network.steps(prompt):
             key = (*key, _key(step))
             known = self._asked.get(key)
             if known is None:

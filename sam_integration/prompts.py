@@ -6,12 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Mask = npt.NDArray[np.bool_]
-"""(H, W) bool of the frame's size."""
-Logits = npt.NDArray[np.float32]
-"""(H, W) float32 of the frame's size: > 0 on the object."""
+from sam_integration.preprocessing import Logits, Mask
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,13 @@ class FramePrompt:
             yield Step(box_xyxy=self.box_xyxy)
         for count in range(1, len(self.points) + 1):
             yield Step(self.points[:count], self.box_xyxy)
+
+    def joined_steps(self) -> Iterator[Step]:
+        """Yield the mask, then the box and all points in one step."""
+        if self.mask is not None:
+            yield Step(mask=self.mask)
+        if self.points or self.box_xyxy is not None:
+            yield Step(self.points, self.box_xyxy)
 
 
 @dataclass(frozen=True)

@@ -2,47 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from sam_integration.features import FrameFeatures
-from sam_integration.object_memory import Remembered
-from sam_integration.preprocessing import Picture, model_input
-from sam_integration.prompts import Logits, Mask, Step
+from sam_integration.object_memory import MAX_CONDITIONING_FRAMES, MemoryView, Reach, Remembered
+from sam_integration.preprocessing import Logits, Picture, frame_logits, mask_input, model_input, scaled
+from sam_integration.prompts import FramePrompt, Step
+from sam_integration.tracking_network import Place, SizeWH
 
 TOP_LEFT, BOTTOM_RIGHT = 2, 3
 """sam2's labels of the corners of a box. A click has the label 1 or 0."""
 LOGIT_BOUND = 32.0
 """Bound of the logits of a result that is corrected (sam2_video_predictor.add_new_points_or_box)."""
 
-SizeWH = tuple[int, int]
-"""Width, height in pixels."""
-Memories = dict[str, dict[int, dict[str, Any]]]
+PackageMemories = dict[str, dict[int, dict[str, Any]]]
 """sam2's ``output_dict``: the frames in the memory of a step."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """The frame of a step."""
-
-    frame_index: int
-    num_frames: int
-    size_wh: SizeWH
-    backwards: bool = False
-
-
 class Network:
-    """One model. Calls do not affect each other, so any thread may call at any time."""
+    """One model (``TrackingNetwork``). Any thread may call any method at any time."""
 
-    def __init__(self, model: Any, *, bfloat16: bool) -> None:
+    def __init__(
+        self, model: Any, *, bfloat16: bool = False, max_conditioning_frames: int = MAX_CONDITIONING_FRAMES
+    ) -> None:
+        """``model`` comes from ``checkpoints``. ``bfloat16`` uses bfloat16 where torch's autocast allows it."""
+        model.max_cond_frames_in_attn = max_conditioning_frames
         self.model = model
         self._bfloat16 = bfloat16
         self._picture_position: Any = None
         self._memory_position: Any = None
+
+    @property
+    def reach(self) -> Reach:
+        """How far sam2 looks back."""
+        # Relative to the last frame, so that it can be requested again; the next frame needs one frame less.
+        spatial = max(1, (self.model.num_maskmem - 2) * self.model.memory_temporal_stride_for_eval + 2)
+        return Reach(spatial, max(spatial, self.model.max_obj_ptrs_in_encoder), self._closest)
+
+    def _closest(self, frame_index: int, prompted: Sequence[int]) -> Collection[int]:
+        from sam2.modeling.sam2_utils import select_closest_cond_frames
+
+        limit = self.model.max_cond_frames_in_attn
+        if limit < 0:
+            return prompted
+        selected, _ = select_closest_cond_frames(frame_index, dict.fromkeys(prompted), limit)
+        found: Collection[int] = selected
+        return found
+
+    def steps(self, prompt: FramePrompt) -> Iterator[Step]:
+        """Yield the mask, the box, then one point after the other, as sam2's video predictor gets them."""
+        return prompt.steps()
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -72,15 +83,17 @@ class Network:
                 memories={"cond_frame_outputs": {}, "non_cond_frame_outputs": {}},
                 is_init_cond_frame=True,
                 point_inputs=self._points(step, place.size_wh) if step.mask is None else None,
-                mask_inputs=None if step.mask is None else self._mask(step.mask),
+                mask_inputs=None
+                if step.mask is None
+                else mask_input(step.mask, self.model.image_size).to(self.model.device),
                 prev_sam_mask_logits=before and before.low_res_logits.clamp(-LOGIT_BOUND, LOGIT_BOUND),
             )
             return self._remembered(outputs)
 
-    def follow(self, features: FrameFeatures, memories: Memories, place: Place) -> Remembered:
+    def follow(self, features: FrameFeatures, memories: MemoryView, place: Place) -> Remembered:
         """Return the mask on a frame without prompts, with its spatial memory."""
         with self.computing():
-            outputs = self._step(features, place, memories=memories, is_init_cond_frame=False)
+            outputs = self._step(features, place, memories=_package_memories(memories), is_init_cond_frame=False)
             found = self._remembered(outputs)
             self._add_memory(found, features, high_res_logits=outputs[4], from_person=False)
         return found
@@ -89,18 +102,15 @@ class Network:
         """Add the spatial memory to the result on a prompted frame."""
         size = (self.model.image_size, self.model.image_size)
         with self.computing():
-            logits = _scaled(found.low_res_logits, size_hw=size)
+            logits = scaled(found.low_res_logits, size_hw=size)
             self._add_memory(found, features, high_res_logits=logits, from_person=True)
 
     def logits(self, found: Remembered, size_wh: SizeWH) -> Logits:
         """Return (H, W) float32 logits of the frame's size."""
         with self.computing():
-            scaled = found.low_res_logits
-            if tuple(scaled.shape[-2:]) != size_wh[::-1]:
-                scaled = _scaled(scaled, size_hw=size_wh[::-1])
-            return np.asarray(scaled[0, 0].float().cpu().numpy(), dtype=np.float32)
+            return frame_logits(found.low_res_logits, size_wh)
 
-    def _step(self, features: FrameFeatures, place: Place, *, memories: Memories, **inputs: Any) -> Any:
+    def _step(self, features: FrameFeatures, place: Place, *, memories: PackageMemories, **inputs: Any) -> Any:
         """Return ``_forward_sam_heads``' (multimasks, _, ious, low_res_masks, high_res_masks, pointer,
         object_score).
         """
@@ -155,20 +165,20 @@ class Network:
             "point_labels": torch.tensor(labels, dtype=torch.int32)[None].to(self.model.device),
         }
 
-    def _mask(self, mask: Mask) -> Any:
-        """Return (1, 1, size, size) float32 of 0 and 1."""
-        import torch
 
-        size = (self.model.image_size, self.model.image_size)
-        tensor = torch.tensor(mask, dtype=torch.bool)[None, None].float().to(self.model.device)
-        if mask.shape == size:
-            return tensor
-        return (_scaled(tensor, size_hw=size, antialias=True) >= 0.5).float()
+def _package_memories(view: MemoryView) -> PackageMemories:
+    """Return the memory under the keys of sam2's state."""
+    return {
+        "cond_frame_outputs": {i: _package_frame(frame) for i, frame in view.conditioning.items()},
+        "non_cond_frame_outputs": {i: _package_frame(frame) for i, frame in view.passed.items()},
+    }
 
 
-def _scaled(tensor: Any, *, size_hw: tuple[int, int], antialias: bool = False) -> Any:
-    import torch
+def _package_frame(frame: Remembered) -> dict[str, Any]:
+    """Return one frame of the memory, in float32.
 
-    return torch.nn.functional.interpolate(
-        tensor, size=size_hw, mode="bilinear", align_corners=False, antialias=antialias
-    )
+    sam2 passes bfloat16, which becomes the same float32 next to a pointer, and fails without one, on frames before the
+    first prompt.
+    """
+    spatial = None if frame.spatial is None else frame.spatial.float()
+    return {"maskmem_features": spatial, "maskmem_pos_enc": frame.position, "obj_ptr": frame.pointer}

@@ -13,18 +13,20 @@ from vas_tool import cli
 from vas_tool.engines import registry, specs
 from vas_tool.engines.base import Progress
 from vas_tool.engines.specs import EngineSpec
-from vas_tool.engines.weights import Weights, weights_folder
+from vas_tool.engines.weights import WeightsFolder, weights_folder
 from vas_tool.ui import weight_downloads
 
 MEGABYTES = 40
 
 
-def _slowly(weights: Weights, *, progress: Progress) -> None:
+def _slowly(weights: WeightsFolder, *, progress: Progress) -> None:
     for done in range(MEGABYTES + 1):
         progress(done, MEGABYTES, f"download {weights.name}, MB")
         time.sleep(0.05)
-    weights_folder().mkdir(parents=True, exist_ok=True)
-    (weights_folder() / weights.file_name).touch()
+    folder = weights_folder() / weights.folder_name
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in weights.parts:
+        (folder / part.name).touch()
 
 
 def _missing(spec: EngineSpec) -> list[str]:

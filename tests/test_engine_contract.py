@@ -10,6 +10,8 @@ from depth_models import TINY as TINY_DEPTH
 from depth_models import skip_without_transformers, write_original
 from sam2_models import TINY, skip_without_sam2, write_checkpoint
 from scene import BAR_DEPTH, Scene, make_scene
+from video_models import skip_without_transformers as skip_without_video_models
+from video_models import write_folder
 
 from vas_tool.engines.base import (
     AmodalCompleter,
@@ -88,8 +90,22 @@ def sam2_toy(folder: Path) -> Segmenter:
     return Sam2Segmenter.from_checkpoint(TINY["sam2.1"], checkpoint, device="cpu")
 
 
-SEGMENTERS: dict[str, Callable[[Path], Segmenter]] = {"builtin": lambda _: BuiltinSegmenter(), "sam2": sam2_toy}
-UNTRAINED = ("sam2",)
+def edgetam_toy(folder: Path) -> Segmenter:
+    """Random weights: it keeps the contract, but it sees nothing."""
+    from vas_tool.engines.video_sessions.engine import from_folder
+    from vas_tool.engines.video_sessions.released import EDGETAM
+
+    if not (folder / "model.safetensors").exists():
+        write_folder(folder, "edgetam")
+    return from_folder(EDGETAM, folder, device="cpu")
+
+
+SEGMENTERS: dict[str, Callable[[Path], Segmenter]] = {
+    "builtin": lambda _: BuiltinSegmenter(),
+    "sam2": sam2_toy,
+    "edgetam": edgetam_toy,
+}
+UNTRAINED = ("sam2", "edgetam")
 
 POINTS = [(40, 70, True), (40, 46, False), (100, 30, True), (30, 70, False), (0, 0, True), (159, 119, False)]
 
@@ -98,6 +114,8 @@ POINTS = [(40, 70, True), (40, 46, False), (100, 30, True), (30, 70, False), (0,
 def make_segmenter(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Segmenter]:
     if request.param == "sam2":
         skip_without_sam2()
+    if request.param == "edgetam":
+        skip_without_video_models()
     folder = tmp_path_factory.mktemp("weights")
     return lambda: SEGMENTERS[request.param](folder)
 

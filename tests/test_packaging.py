@@ -51,8 +51,15 @@ def test_ci_runs_known_versions_with_and_without_cuda() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines}
     assert names([*PROJECT["dependencies"], *(r for extra in EXTRAS.values() for r in extra)]) <= pinned
-    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines), "no addresses, no builds (torch==2.6+cu124)"
+    whole = re.compile(r"[\w.-]+==[\w.]+( # --hash=sha256:[0-9a-f]{64})?")
+    assert all(whole.fullmatch(line) for line in lines), "no addresses, no builds (torch==2.6+cu124)"
     assert not [name for name in pinned if name.startswith(("nvidia-", "cuda-"))], "torch says which, if any"
+
+
+def test_sam2_is_installed_by_its_hash() -> None:
+    """Its upload is not its authors'."""
+    [pinned] = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("sam2==")]
+    assert "--hash=sha256:" in pinned and "--require-hashes" in (ROOT / "Makefile").read_text()
 
 
 TORCHLESS = "import sys; {}; found = [m for m in {!r} if m in sys.modules]; assert not found, found"

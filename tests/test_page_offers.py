@@ -43,16 +43,16 @@ def test_weights_are_fetched_in_the_row_that_lacks_them_and_options_lie_over_the
     bench.photograph("offers")
     assert "pip install" in item("offer-depth").locator("code").inner_text()
     assert item("get-depth").count() == 0
-    assert item("get-segment").inner_text() == "Get sam2.1-tiny, 156 MB, Apache-2.0"
+    assert item("get-segment").inner_text() == "Get edgetam, 56 MB, Apache-2.0"
     item("get-segment").click()
     page.wait_for_function("() => document.querySelector('[data-testid=getting-segment]')?.value > 0.1")
     bench.photograph("getting")
     item("stop-segment").click()
-    page.wait_for_selector("[data-testid=get-segment] >> text=Go on with sam2.1-tiny")
+    page.wait_for_selector("[data-testid=get-segment] >> text=Go on with edgetam")
     item("get-segment").click()
     page.wait_for_selector("[data-testid=offer-segment]", state="detached", timeout=60_000)
-    bench.until("s => s.engines[0].name === 'sam2.1-tiny-fast'")
-    assert "sam2.1-tiny-fast" in item("engine-segment").locator("option:checked").inner_text()
+    bench.until("s => s.engines[0].name === 'edgetam'")
+    assert "edgetam" in item("engine-segment").locator("option:checked").inner_text()
 
 
 def test_the_path_field_shows_its_hint_whole(bench: Workbench) -> None:

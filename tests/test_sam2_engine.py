@@ -345,7 +345,7 @@ def test_a_frame_that_does_not_encode_can_be_asked_for_again() -> None:
 @pytest.mark.parametrize("step", [1, -1])
 def test_what_tracking_remembers_does_not_grow(segmenter: Sam2Segmenter, step: int) -> None:
     memory = ObjectMemory(
-        segmenter.predictor._network.model, prompted=[0], recall=lambda i: Remembered(0, 0, 0, 0.0, 0)
+        segmenter.predictor._network.reach, prompted=[0], recall=lambda i: Remembered(0, 0, 0, 0.0, 0)
     )
     sizes = []
     for i in range(0, 100 * step, step):
@@ -411,8 +411,11 @@ def test_bfloat16_answers_nearly_the_same(checkpoint: Path, segmenter: Sam2Segme
     from sam_integration.checkpoints import load_model
     from sam_integration.predictor import Predictor
     from sam_integration.presets import EXACT
+    from sam_integration.sam2_network import Network
 
-    rounded = Sam2Segmenter(Predictor(load_model(TINY["sam2.1"], checkpoint, EXACT, device="cpu"), bfloat16=True))
+    rounded = Sam2Segmenter(
+        Predictor(Network(load_model(TINY["sam2.1"], checkpoint, EXACT, device="cpu"), bfloat16=True))
+    )
     first, second = ([*s.track(clip, CLICK, range(1, 7))] for s in (segmenter, rounded))
     agreement = np.mean([np.mean(a.mask == b.mask) for a, b in zip(first, second, strict=True)])
     assert agreement > 0.8 and not same(first, second), agreement

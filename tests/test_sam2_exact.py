@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sam2_models import TINY, skip_without_sam2, write_checkpoint, write_clip
 
-from sam_integration.prompts import FramePrompt, Logits, Point
+from sam_integration.preprocessing import Logits
+from sam_integration.prompts import FramePrompt, Point
 from vas_tool.video.clip import FolderClip
 
 skip_without_sam2()
@@ -21,7 +22,8 @@ from sam_integration.object_memory import ObjectMemory  # noqa: E402
 from sam_integration.predictor import Predictor  # noqa: E402
 from sam_integration.preprocessing import DEVIATION, MEAN, model_input  # noqa: E402
 from sam_integration.presets import EXACT  # noqa: E402
-from sam_integration.sam2_network import Place  # noqa: E402
+from sam_integration.sam2_network import Network  # noqa: E402
+from sam_integration.tracking_network import Place  # noqa: E402
 
 NUM_FRAMES = 12
 """More than the model looks back to (7 frames)."""
@@ -94,7 +96,7 @@ def quiet(package: Package, action: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def ours(checkpoint: tuple[str, Path], **options: Any) -> Predictor:
-    return Predictor(load_model(TINY[checkpoint[0]], checkpoint[1], EXACT, device="cpu"), **options)
+    return Predictor(Network(load_model(TINY[checkpoint[0]], checkpoint[1], EXACT, device="cpu"), **options))
 
 
 def assert_same(found: Logits, wanted: Logits) -> None:
@@ -167,7 +169,7 @@ def test_a_frame_just_passed_is_answered_again_with_the_same_bits(checkpoint: tu
     quiet(package, "prompt", 1, prompts)
     tracked = quiet(package, "track", 0, reverse=False)
     network, features = predictor._network, predictor._features
-    memory = ObjectMemory(network.model, prompted=[0], recall=lambda i: predictor._reference(clip, i, prompts[i]))
+    memory = ObjectMemory(network.reach, prompted=[0], recall=lambda i: predictor._reference(clip, i, prompts[i]))
     for frame_index in (*range(1, last + 1), last):
         place = Place(frame_index, len(clip), size_wh=clip.size_wh)
         found = network.follow(features.get(clip, frame_index), memory.view(frame_index), place)

@@ -10,6 +10,7 @@ from fake_hub import COMMIT, Hub
 from sam_integration.zoo import MODELS
 from vas_tool.cli import main
 from vas_tool.engines import registry, specs
+from vas_tool.engines.video_sessions.released import VIDEO_MODELS
 from vas_tool.engines.weights import FOLDER_VARIABLE, Part, Weights, WeightsFolder, download
 from vas_tool.errors import Cancelled, EngineError
 
@@ -66,7 +67,7 @@ def test_within_one_answer_weights_and_packages_are_looked_for_once(
 
 
 @pytest.mark.parametrize(
-    ("gpu", "chosen", "hint"), [(True, "sam2.1-tiny", "sam2.1-large"), (False, "sam2.1-tiny-fast", "")]
+    ("gpu", "chosen", "hint"), [(True, "sam2.1-tiny", "sam2.1-large"), (False, "sam2.1-tiny-fast", "edgetam")]
 )
 def test_auto_is_the_best_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool, chosen: str, hint: str
@@ -74,18 +75,20 @@ def test_auto_is_the_best_that_is_there(
     monkeypatch.setattr(registry, "has_gpu", lambda: gpu)
     monkeypatch.setattr(specs, "missing_packages", lambda spec: [])
     assert registry.spec_of("segment").name == "builtin"
-    assert registry.better_engines(registry.spec_of("segment"))[0].get.startswith("vas-tool models download sam2.1-")
+    first = registry.better_engines(registry.spec_of("segment"))[0]
+    assert first.get == f"vas-tool models download {'sam2.1-large' if gpu else 'edgetam'}"
     in_cache(tmp_path)
     spec = registry.spec_of("segment")
     assert spec.name == chosen and spec.get == ""
     commands = [better.get for better in registry.better_engines(spec)]
-    assert commands[:1] == ([f"vas-tool models download {hint}"] if hint else [])
+    assert commands[0] == f"vas-tool models download {hint}"
     assert registry.spec_of("segment", "sam2.1-tiny").name == "sam2.1-tiny", "by name it is always to be had"
 
 
 def test_without_the_packages_auto_is_builtin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_cache(tmp_path)
     monkeypatch.setattr(specs, "missing_packages", lambda spec: list(spec.packages)[-1:])
+    monkeypatch.setattr(registry, "has_gpu", lambda: True)
     assert registry.spec_of("segment").name == "builtin"
     assert registry.better_engines(registry.spec_of("segment"))[0].get.startswith("pip install 'vas-tool[sam2]'")
     with pytest.raises(EngineError, match=r"pip install 'vas-tool\[sam2\]'$"):
@@ -99,8 +102,8 @@ def test_an_engine_without_weights_names_the_command() -> None:
 
 def test_the_table_holds_every_model_exact_and_fast() -> None:
     names = [spec.name for spec in registry.engines_of("segment")]
-    assert len(set(names)) == len(names) == 2 * len(MODELS) + 1 and names[-1] == "builtin"
-    assert {spec.name for spec in MODELS} <= set(names)
+    assert len(set(names)) == len(names) == 2 * len(MODELS) + len(VIDEO_MODELS) + 1 and names[-1] == "builtin"
+    assert {spec.name for spec in MODELS} | VIDEO_MODELS.keys() <= set(names)
     for spec in MODELS:
         family, size = spec.name.split("-", 1)
         assert spec.repo_id == f"facebook/{family}-hiera-{size}"

@@ -16,6 +16,7 @@ from sam_integration.errors import CheckpointError, PackageMissing
 from sam_integration.predictor import Predictor
 from sam_integration.presets import EXACT, FAST, best_device, uses_bfloat16
 from sam_integration.prompts import Answer, FramePrompt, Point
+from sam_integration.sam2_network import Network
 from sam_integration.zoo import MODELS, ModelSpec
 from vas_tool.engines.base import Progress, TrackedFrame, silent
 from vas_tool.engines.weights import Weights
@@ -63,7 +64,7 @@ class Sam2Segmenter:
         try:
             require_packages()
             chosen = device or best_device()
-            with _memory_errors():
+            with memory_errors():
                 model = load_model(spec, checkpoint, PRESETS[preset], device=chosen)
         except CheckpointError as error:
             raise EngineError(f"{error}; remove it and get it again with: {weights_of(spec).get}") from error
@@ -74,7 +75,7 @@ class Sam2Segmenter:
             f"torch found no GPU; on the processor {spec.name}-fast takes a tenth of the time" if slow else ""
         )
         bfloat16 = uses_bfloat16(PRESETS[preset], chosen.split(":")[0])
-        return cls(Predictor(model, bfloat16=bfloat16), warning=slow_warning)
+        return cls(Predictor(Network(model, bfloat16=bfloat16)), warning=slow_warning)
 
     def prepare(self, clip: Clip, frame_index: int) -> None:
         """Start to encode the frame and its neighbours in the background."""
@@ -95,7 +96,7 @@ class Sam2Segmenter:
             raise PromptError(f"nothing is prompted on frame {frame_index}; click the object there first")
         if is_given(prompt):
             return TrackedFrame(frame_index, given_mask(prompt), certainty=1.0)
-        with _memory_errors():
+        with memory_errors():
             return replace(_tracked(self.predictor.answer(clip, frame_index, prompt), None), certainty=1.0)
 
     def track(
@@ -113,7 +114,7 @@ class Sam2Segmenter:
         if self._warning:
             warn(self._warning)
         progress(0, len(frame_indices), "modal masks")
-        with _memory_errors():
+        with memory_errors():
             for done, answer in enumerate(self.predictor.track(clip, by_frame, frame_indices), start=1):
                 yield _tracked(answer, by_frame.get(answer.frame_index) if answer.frame_index in by_frame else None)
                 progress(done, len(frame_indices), "modal masks")
@@ -180,7 +181,7 @@ def _tracked(answer: Answer, prompt: FramePrompt | None) -> TrackedFrame:
 
 
 @contextmanager
-def _memory_errors() -> Iterator[None]:
+def memory_errors() -> Iterator[None]:
     """Within it, an error of a full GPU becomes an EngineError for the user."""
     import torch
 

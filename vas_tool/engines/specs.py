@@ -24,6 +24,7 @@ from vas_tool.engines.sam2 import PresetName, weights_of
 from vas_tool.engines.settings import Parameter, Settings
 from vas_tool.engines.tabe.released import COCOCO, STABLE_DIFFUSION
 from vas_tool.engines.tabe.settable import PARAMETERS as TABE_PARAMETERS
+from vas_tool.engines.video_sessions.released import EDGETAM, SAM2_HF, VideoModel
 from vas_tool.engines.weights import AnyWeights
 from vas_tool.types import Stage
 
@@ -164,6 +165,28 @@ def _sam2(preset: PresetName, *, order: tuple[str, ...]) -> tuple[EngineSpec, ..
     )
 
 
+def _video_model(model: VideoModel) -> EngineSpec:
+    """Return the entry of a video model of transformers."""
+    weights = model.weights
+    return EngineSpec(
+        stage="segment",
+        name=weights.name,
+        module="vas_tool.engines.video_sessions.engine",
+        attribute="open_video_model",
+        revision="1",
+        licence=weights.licence,
+        size=f"{weights.num_megabytes} MB",
+        note=model.note,
+        cost=model.cost,
+        options=(("model", weights.name),),
+        packages=model.packages,
+        extra="video",
+        weights=(weights,),
+        needs_gpu=model.needs_gpu,
+        at_once=True,
+    )
+
+
 DEPTH_ANYTHING_COSTS: dict[Size, str] = {  # large first: the amodal model was validated with it
     "large": "The size that Diffusion-VAS was validated with. Made for a GPU.",
     "giant": "The teacher of the other sizes; its authors have not published it. Made for a GPU.",
@@ -249,6 +272,8 @@ def _tabe(
 
 ENGINES: tuple[EngineSpec, ...] = (
     *_sam2("exact", order=("large", "base-plus", "small", "tiny")),
+    *map(_video_model, SAM2_HF),
+    _video_model(EDGETAM),
     *_sam2("fast", order=("tiny", "small", "base-plus", "large")),  # without a GPU the lightest is the best
     EngineSpec(
         stage="segment",

@@ -1,0 +1,7 @@
+"""Segment engines on the video models of transformers: EdgeTAM, SAM 2.1, SAM 3.
+
+released         the released models and their weights
+hub_model        reads a folder of transformers
+session_network  the models, one call each, for ``sam_integration.predictor``
+engine           opens them as ``Segmenter``
+"""
