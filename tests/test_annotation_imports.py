@@ -228,6 +228,11 @@ def test_cvat_tracks(tmp_path: Path, imported: Any) -> None:
     assert "track 2 (cat), frame 5, mask: there is no picture of this frame" in outcome.said
     entity = written(tmp_path / "bad.xml", '<!DOCTYPE a [<!ENTITY b "c">]><annotations/>')
     assert "DOCTYPE" in imported("cvat", entity, "--frames", frames).said
+    odd = CVAT.replace('left="5"', 'left="5.5"', 1).replace('xtl="-1"', 'xtl="nan"')
+    said = imported("cvat", written(tmp_path / "odd.xml", odd), "--frames", frames).said
+    assert "its box [5.5, 6.0, 2.0, 2.0] is not of whole pixels" in said and "xtl is 'nan', which is no number" in said
+    encoded = written(tmp_path / "encoded.xml", CVAT.replace("utf-8", "nonsense"))
+    assert "is no XML (unknown encoding" in imported("cvat", encoded, "--frames", frames).said
     others = pictures(tmp_path / "others", "a.png", "b.png", "c.png")
     assert "is of 2 frames" in imported("cvat", tmp_path / "annotations.xml", "--frames", others).said
 
@@ -243,6 +248,7 @@ def test_labelme_shapes(tmp_path: Path, imported: Any) -> None:
         {**mask, "mask": base64.b64encode(drawn.getvalue()).decode()},
         {"label": "pen", "points": [[9, 9], [3, 4]], "shape_type": "rectangle"},
         {"label": "pen", "points": [[9, 9], [3, 4]], "shape_type": "line", "group_id": 2},
+        {**polygon, "group_id": [1]},
     ]
     size = {"imageWidth": 32, "imageHeight": 24}
     written(folder / "1.json", {"shapes": shapes, "imagePath": "1.png", **size})
@@ -254,7 +260,8 @@ def test_labelme_shapes(tmp_path: Path, imported: Any) -> None:
     assert same(masks_of(project, 1), {0: box(2, 2, 8, 8) | box(20, 4, 23, 6)})
     (prompt,) = project.truth.object(2).boxes
     assert (prompt.x0, prompt.y0, prompt.x1, prompt.y1) == (3, 4, 9, 9)
-    assert "1.json, shape 4: its type is line" in outcome.said and "3.json has no picture" in outcome.said
+    assert "1.json, shape 4: its type is line" in outcome.said and "shape 5: group_id is [1]" in outcome.said
+    assert "3.json has no picture" in outcome.said
     assert "2.json, shape 1: 2 shapes are 'cup' without group_id" in outcome.said
 
 

@@ -4,6 +4,7 @@
 """
 
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,11 +15,18 @@ from video_files import make_video
 
 from vas_tool.errors import VasToolError, VideoError
 from vas_tool.exports import export
+from vas_tool.formats.annotations.annotated_videos import AnnotatedFile
+from vas_tool.formats.annotations.burst_sequences import read_burst
+from vas_tool.formats.annotations.cocoa_regions import read_cocoa_regions
+from vas_tool.formats.annotations.image_level import read_image_level
+from vas_tool.formats.annotations.video_level import read_video_level
 from vas_tool.formats.verify import verify
 from vas_tool.project import Project
 from vas_tool.video import import_frames
 
 MUTANTS = 25
+
+Read = Callable[[Path], AnnotatedFile]
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.avi", "mpeg4")])
@@ -33,7 +41,32 @@ def test_damaged_videos(tmp_path: Path, name: str, codec: str) -> None:
         assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["coco", "youtube-vis", "tao-amodal", "diffusion-vas"])
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("coco", read_image_level),
+        ("kins", read_image_level),
+        ("cocoa", read_cocoa_regions),
+        ("youtube-vis", read_video_level),
+        ("burst", read_burst),
+    ],
+)
+def test_damaged_annotations(small_project: Project, tmp_path: Path, name: str, read: Read) -> None:
+    mask = rectangle((64, 48), 3, 3, 9, 9)
+    annotate(small_project, modal=dict.fromkeys(range(5), mask), amodal=dict.fromkeys(range(5), mask))
+    (path,) = export([small_project], name, tmp_path / "out.json").paths
+    whole, chance, sound = path.read_bytes(), random.Random(5), 0
+    for _ in range(MUTANTS):
+        path.write_bytes(damaged_json(whole, chance))
+        with suppress(VasToolError):
+            for video in read(path).videos:
+                masks = [draw() for track in video.tracks for draw in (*track.modal.values(), *track.amodal.values())]
+                assert all(mask.shape == video.size_wh[::-1] for mask in masks)
+                sound += 1
+    assert sound
+
+
+@pytest.mark.parametrize("name", ["coco", "youtube-vis", "burst", "tao-amodal", "diffusion-vas"])
 def test_damaged_exports(small_project: Project, tmp_path: Path, name: str) -> None:
     mask = rectangle((64, 48), 3, 3, 9, 9)
     annotate(small_project, modal=dict.fromkeys(range(5), mask), amodal=dict.fromkeys(range(5), mask))

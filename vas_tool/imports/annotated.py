@@ -126,7 +126,10 @@ class _Planning:
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts:
                 raise FormatError(f"{name!r} is not a plain relative path")
-        there = [place for place, name in enumerate(video.files) if is_image(self.frames / name)]
+        try:
+            there = [place for place, name in enumerate(video.files) if is_image(self.frames / name)]
+        except OSError as error:  # such as a name that is too long for the file system
+            raise FormatError(f"its pictures cannot be looked for ({error}); check their names") from error
         needed = range(len(video.files)) if video.annotated is None else video.annotated
         missing = [video.files[place] for place in sorted(set(needed) - set(there))]
         if missing:

@@ -11,6 +11,7 @@ the names.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ def _root(path: Path) -> ElementTree.Element:
         raise FormatError(f"{path} has a DOCTYPE, which CVAT does not write; export it again")
     try:
         root = ElementTree.fromstring(data)
-    except (ElementTree.ParseError, ValueError) as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise FormatError(f"{path} is no XML ({error}); export it again") from error
     if root.tag != "annotations":
         raise FormatError(f"{path} is no CVAT file: its root is <{root.tag}>, not <annotations>; name annotations.xml")
@@ -139,14 +140,20 @@ class _Reading:
 
 def _number(shape: ElementTree.Element, key: str, default: str = "") -> float:
     try:
-        return float(shape.get(key, default))
-    except ValueError as error:
-        raise FormatError(f"{key} is {shape.get(key)!r}, which is no number") from error
+        number = float(shape.get(key, default))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise FormatError(f"{key} is {shape.get(key)!r}, which is no number")
+    return number
 
 
 def _runs(shape: ElementTree.Element, size_wh: SizeWH) -> ReadMask:
     """Return the mask of runs, row by row inside its box; the first run has no pixel of the object."""
-    left, top, width, height = (int(_number(shape, key)) for key in ("left", "top", "width", "height"))
+    corners = [_number(shape, key) for key in ("left", "top", "width", "height")]
+    left, top, width, height = map(int, corners)
+    if corners != [left, top, width, height]:
+        raise FormatError(f"its box {corners} is not of whole pixels")
     try:
         runs = [int(run) for run in shape.get("rle", "").split(",")]
     except ValueError as error:

@@ -22,7 +22,7 @@ from PIL import Image
 from vas_tool.errors import FormatError, InputError
 from vas_tool.formats.annotations.annotated_videos import AnnotatedFile, AnnotatedTrack, AnnotatedVideo, ReadMask, Xyxy
 from vas_tool.formats.annotations.drawn_masks import drawn, nothing
-from vas_tool.formats.coco_fields import is_number, is_text
+from vas_tool.formats.coco_fields import is_id, is_number, is_text
 from vas_tool.formats.json_files import load_json
 from vas_tool.formats.sequences import upright_size
 from vas_tool.types import Mask, SizeWH
@@ -103,7 +103,8 @@ class _Folder:
         stated = (data.get("imageWidth"), data.get("imageHeight"))
         if stated != size_wh:
             raise FormatError(f"{file} is of a picture of {stated}, the first one is {size_wh} (width, height)")
-        alone = Counter(s.get("label") for s in shapes if isinstance(s, dict) and s.get("group_id") is None)
+        labels = (s.get("label") for s in shapes if isinstance(s, dict) and s.get("group_id") is None)
+        alone = Counter(label for label in labels if is_text(label))
         for number, shape in enumerate(shapes, 1):
             try:
                 self._add(shape, place, size_wh, alone=alone)
@@ -114,6 +115,8 @@ class _Folder:
         if not isinstance(shape, dict) or not is_text(shape.get("label")):
             raise FormatError("it has no label")
         label, group = shape["label"], shape.get("group_id")
+        if group is not None and not is_id(group):
+            raise FormatError(f"group_id is {group!r}; it must be a whole number")
         if group is None and alone[label] > 1:
             raise FormatError(f"{alone[label]} shapes are {label!r} without group_id; give each object one, in labelme")
         kind = shape.get("shape_type", "polygon")
