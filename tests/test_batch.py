@@ -19,7 +19,9 @@ from vas_tool.batch.manifest import clip_tasks, read_manifest
 from vas_tool.batch.rows import Row
 from vas_tool.cli import main
 from vas_tool.errors import FormatError, NothingToDo
+from vas_tool.exports import export, export_folders
 from vas_tool.formats.batch_rows import read_rows
+from vas_tool.formats.video_stream import VideoStream
 from vas_tool.project import Project
 from vas_tool.types import AmodalBox, Click, NoBox
 
@@ -293,3 +295,54 @@ def test_only_failed_without_failures_says_so(manifest: Path, tmp_path: Path) ->
     run_batch(manifest, tmp_path / "p", BatchOptions(stages=("segment",)))
     with pytest.raises(NothingToDo, match=r"failed\.jsonl"):
         run_batch(manifest, tmp_path / "p", only_failed=True)
+
+
+# --- one export of many projects --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["coco", "youtube-vis", "tao-amodal", "kins", "cocoa"])
+def test_an_export_of_folders_is_that_of_open_projects(manifest: Path, tmp_path: Path, name: str) -> None:
+    run_batch(manifest, tmp_path / "p", BatchOptions(stages=("segment", "amodal")))
+    folders = sorted(path.parent for path in (tmp_path / "p").glob("*/project.json"))
+    projects = [Project.open(folder) for folder in folders]
+    export(projects, name, tmp_path / "open.json")
+    for project in projects:
+        project.close()
+    done = export_folders(folders[::-1], name, tmp_path / "closed.json")
+    text = (tmp_path / "open.json").read_text()
+    assert (tmp_path / "closed.json").read_text() == text and done.notes
+    everything = sorted(str(path) for path in (tmp_path / "p").glob("[!.]*"))
+    assert main(["export", *everything[::-1], "--format", name, "--out", str(tmp_path / "all.json")]) == 0
+    assert main(["export", str(tmp_path / "p"), "--format", name, "--out", str(tmp_path / "in.json")]) == 0
+    assert (tmp_path / "all.json").read_text() == text == (tmp_path / "in.json").read_text()
+    assert name not in ("coco", "youtube-vis", "tao-amodal") or '"row_id":"b","row_ids":{"mine":7}' in text
+    assert main(["verify", str(tmp_path / "all.json")]) == 0
+
+
+def test_of_many_projects_notes_are_counts(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_batch(manifest, tmp_path / "p", BatchOptions(stages=("segment",)))
+    monkeypatch.setattr("vas_tool.formats.video_stream.MANY", 1)
+    capsys.readouterr()
+    assert main(["export", str(tmp_path / "p"), "--format", "coco", "--out", str(tmp_path / "c.json")]) == 0
+    assert "15 frames of 3 objects not accepted." in capsys.readouterr().err
+
+
+def test_a_damaged_picture_counts_as_absent_in_a_stream(manifest: Path, tmp_path: Path) -> None:
+    run_batch(manifest, tmp_path / "p", BatchOptions(stages=("segment",)))
+    picture = tmp_path / "p/one/objects/001/modal/00003.png"
+    picture.write_bytes(picture.read_bytes()[:200])
+    done = export_folders([tmp_path / "p/one", tmp_path / "p/two"], "coco", tmp_path / "c.json")
+    assert len(json.loads((tmp_path / "c.json").read_text())["annotations"]) == 14
+    assert any("00003" in note.text for note in done.notes)
+
+
+def test_a_project_that_changes_during_an_export_stops_it(manifest: Path, tmp_path: Path) -> None:
+    run_batch(manifest, tmp_path / "p", BatchOptions(stages=("segment",)))
+    videos = VideoStream([tmp_path / "p/one", tmp_path / "p/two"])
+    project = Project.open(tmp_path / "p/two")
+    project.edit("by hand", project.truth.without_object(1))
+    project.close()
+    with pytest.raises(FormatError, match="was changed while it was exported"):
+        list(videos)

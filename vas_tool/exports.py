@@ -28,9 +28,11 @@ from vas_tool.formats.sv4d import write_sv4d
 from vas_tool.formats.tabe import write_tabe
 from vas_tool.formats.tally import ExportSummary
 from vas_tool.formats.tao_predictions import write_predictions
+from vas_tool.formats.video_stream import VideoStream
 from vas_tool.formats.videos import unreviewed
 from vas_tool.formats.youtube_vis import write_youtube_vis
 from vas_tool.project import Project
+from vas_tool.wording import counted
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,12 @@ class _Order:
 class _FileWriter(Protocol):
     def __call__(
         self, projects: Sequence[Project], path: Path, *, only_accepted: bool, progress: Progress
+    ) -> ExportSummary: ...
+
+
+class _StreamWriter(Protocol):
+    def __call__(
+        self, projects: VideoStream, path: Path, *, only_accepted: bool, progress: Progress
     ) -> ExportSummary: ...
 
 
@@ -108,6 +116,36 @@ def export(
     )
 
 
+def export_folders(
+    folders: Sequence[Path], name: str, out: Path, *, only_accepted: bool = False, progress: Progress = silent
+) -> Exported:
+    """Write projects in a format of ``STREAMED``; each is open only while it is written, however many there are.
+
+    The same projects give the bytes of ``export``, whatever their order. Raises FormatError when there is nothing to
+    write or somebody changes a project meanwhile, and as ``Project.open``.
+    """
+    path = _file_of(name, out)
+    for thorough in (False, True):
+        videos = VideoStream(folders, thorough=thorough)
+        if not videos.num_objects:
+            raise FormatError(
+                f"there is no object to write in {counted(len(folders), 'project')}; click one and track it"
+            )
+        try:
+            summary = STREAMED[name](videos, path, only_accepted=only_accepted, progress=progress)
+        except ProjectDamaged:  # then every picture is read first, and damaged ones count as absent
+            if thorough:
+                raise
+            continue
+        own = (Note("project", project, text=text) for project, text in videos.notes)
+        return Exported((summary.path,), (*_notes(summary), *own))
+    raise AssertionError("the second time returns or raises")
+
+
+def _file_of(name: str, out: Path) -> Path:
+    return out if out.suffix and not out.is_dir() else out / f"{name}.json"
+
+
 def default_out(name: str, folder: Path) -> Path:
     """Return the path of the page's export inside a project's ``exports`` folder."""
     return folder / (f"{name}.json" if name in FILES else name)
@@ -117,7 +155,7 @@ def _file(name: str, write: _FileWriter) -> Callable[[_Order], Exported]:
     """Return the export of a format with one file for all projects."""
 
     def run(order: _Order) -> Exported:
-        path = order.out if order.out.suffix and not order.out.is_dir() else order.out / f"{name}.json"
+        path = _file_of(name, order.out)
         summary = write(order.projects, path, only_accepted=order.only_accepted, progress=order.progress)
         return Exported((summary.path,), _notes(summary))
 
@@ -226,6 +264,15 @@ def _shorter(order: _Order) -> Iterator[Note]:
         if source - lasts > 2 * step:
             yield Note("shorter", project.name, numbers=(lasts, source))
 
+
+STREAMED: dict[str, _StreamWriter] = {
+    "coco": write_coco,
+    "youtube-vis": write_youtube_vis,
+    "tao-amodal": write_predictions,
+    "kins": write_kins,
+    "cocoa": write_cocoa,
+}
+"""Name of a format -> its writer, for formats that need no more than one project open at a time."""
 
 FILES: dict[str, Callable[[_Order], Exported]] = {
     "coco": _file("coco", write_coco),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,9 @@ from vas_tool.files import FolderLock, write_atomically
 
 WRITE_SECONDS = 1.0
 """The files are written at most this often."""
+
+OF_A_BATCH = re.compile(r"(batch|failed|outcomes|queue|report)(-\d+)?\.(jsonl?|html)")
+"""Matches the names of these files."""
 
 STATUS, FAILED, OUTCOMES, QUEUE = "batch.json", "failed.jsonl", "outcomes.jsonl", "queue.json"
 

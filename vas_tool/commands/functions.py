@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
@@ -13,10 +13,11 @@ from pathlib import Path
 
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.errors import InputError
-from vas_tool.exports import export
+from vas_tool.exports import STREAMED, export, export_folders
 from vas_tool.formats.intrinsics import Camera, camera_of, give_camera
 from vas_tool.formats.notes import worded
 from vas_tool.project import Project
+from vas_tool.project.head import is_project
 from vas_tool.wording import counted, numbers_in
 
 
@@ -100,19 +101,35 @@ def export_(options: Namespace) -> int:
     """Run ``vas-tool export``."""
     bar = ProgressBar()
     frames = None if options.frames is None else numbers_in(options.frames)
-    with ExitStack() as stack:
-        projects = []
-        for folder in options.projects:
-            projects.append(Project.open(folder))
-            stack.callback(projects[-1].close)
-        accepted = options.only_accepted
-        done = export(projects, options.format, options.out, frames=frames, only_accepted=accepted, progress=bar)
+    folders, accepted = project_folders(options.projects), options.only_accepted
+    if options.format in STREAMED and frames is None:
+        done = export_folders(folders, options.format, options.out, only_accepted=accepted, progress=bar)
+    else:
+        with ExitStack() as stack:
+            projects = []
+            for folder in folders:
+                projects.append(Project.open(folder))
+                stack.callback(projects[-1].close)
+            done = export(projects, options.format, options.out, frames=frames, only_accepted=accepted, progress=bar)
     bar.close()
     for path in done.paths:
         print(path)
     for note in done.notes:
         print(worded(note), file=sys.stderr)
     return 0
+
+
+def project_folders(paths: Sequence[Path]) -> list[Path]:
+    """Return the projects that are named: a folder of projects stands for all in it, and what a batch writes beside
+    its projects is left out.
+    """
+    from vas_tool.batch.book import OF_A_BATCH
+
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(p for p in path.iterdir() if is_project(p)) if path.is_dir() and not is_project(path) else []
+        found += inside or ([] if path.is_file() and OF_A_BATCH.fullmatch(path.name) else [path])
+    return found
 
 
 def verify_(options: Namespace) -> int:

@@ -27,6 +27,8 @@ There is one annotation per object and frame. Masks of different objects may ove
                                    mean IoU of the hidden parts of the hypotheses, else the engine's certainty
     occluder_ids                   obj_id of the objects that hide this one, by the masks or as a person said it
 
+A track of a batch's row has ``row_id``, and ``row_ids`` if the row has ids of its own.
+
 ``work_seconds`` of a video holds the seconds of work on each object, by obj_id. ``rechecks`` holds the blind second
 looks: the annotator, the frames that were asked by obj_id, and ``hidden_iou``, the IoU of the hidden parts of both
 answers (null where neither hides anything).
@@ -45,12 +47,12 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import write_lists
 from vas_tool.formats.tally import ExportSummary, Tally
-from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, category_json, numbered, sightings
-from vas_tool.project import Project
+from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
+from vas_tool.formats.videos import ExportVideo, Sighting, category_json, sightings
 
 
 def write_coco(
-    projects: Sequence[Project],
+    projects: Sequence[ProjectOrFolder] | VideoStream,
     path: Path,
     *,
     only_accepted: bool = False,
@@ -61,21 +63,21 @@ def write_coco(
 
     ``only_accepted`` leaves out frames that are not accepted. ``kins`` adds the keys of KINS 2020 (i_segm, i_bbox,
     i_area, a_segm, a_bbox, a_area). The same projects give the same bytes, whatever their order. Names of frames are
-    relative to the projects' common parent folder. Memory does not grow with length.
+    relative to the projects' common parent folder. Projects may be given as folders, which are open only while they are
+    written: memory grows neither with their length nor with their number.
 
     Raises FormatError when there is no project, one is listed twice, or the file cannot be written; Cancelled.
     """
-    root, videos = numbered(projects)
-    categories, tally = category_ids(videos), Tally()
+    videos = as_stream(projects)
+    categories, tally = videos.categories, Tally(brief=videos.many)
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
     with text_in_place(path) as file:
         write_lists(file, "coco", coco_lists(videos, categories, _annotations(found, categories, kins=kins)))
-    num_images = sum(len(v.project.clip) for v in videos)
-    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+    return summary_of(tally, videos, path, only_accepted=only_accepted)
 
 
 def coco_lists(
-    videos: Sequence[ExportVideo], categories: Mapping[str, int], annotations: Iterable[dict[str, Any]]
+    videos: Iterable[ExportVideo], categories: Mapping[str, int], annotations: Iterable[dict[str, Any]]
 ) -> dict[str, Iterable[dict[str, Any]]]:
     """Return the lists of an image-level file. The annotations come last and are made while they are written."""
     return {
@@ -87,12 +89,13 @@ def coco_lists(
     }
 
 
-def track_json(videos: Sequence[ExportVideo], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+def track_json(videos: Iterable[ExportVideo], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     """Yield a record for every object of every video."""
     for video in videos:
         for track_id, obj in video.tracks:
             category_id = categories[obj.label]
-            yield {"id": track_id, "video_id": video.id, "category_id": category_id, "obj_id": obj.id}
+            ids = {"id": track_id, "video_id": video.id, "category_id": category_id, "obj_id": obj.id}
+            yield {**ids, **video.rows.get(obj.id, {})}
 
 
 def annotation_json(sighting: Sighting, categories: Mapping[str, int], *, kins: bool = False) -> dict[str, Any]:

@@ -25,18 +25,22 @@ from vas_tool.formats.json_files import load_json, write_lists
 from vas_tool.formats.occlusion_order import Occluders, front_to_back
 from vas_tool.formats.polygons import from_polygons, to_one_polygon
 from vas_tool.formats.tally import ExportSummary, Tally
-from vas_tool.formats.videos import Sighting, numbered, sightings
+from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
+from vas_tool.formats.videos import Sighting, sightings
 from vas_tool.masks import to_rle
-from vas_tool.project import Project
 from vas_tool.types import SizeWH
 
 
 def write_cocoa(
-    projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
+    projects: Sequence[ProjectOrFolder] | VideoStream,
+    path: Path,
+    *,
+    only_accepted: bool = False,
+    progress: Progress = silent,
 ) -> ExportSummary:
     """Write open projects as one COCOA-style file. Arguments and errors are those of ``write_coco``."""
-    root, videos = numbered(projects)
-    tally = Tally()
+    videos = as_stream(projects)
+    tally = Tally(brief=videos.many)
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
     pictures = enumerate(by_image(found, tally), 1)
     with text_in_place(path) as file:
@@ -46,8 +50,7 @@ def write_cocoa(
             "annotations": ({"id": number, **_picture_json(here, occ)} for number, (here, occ) in pictures),
         }
         write_lists(file, "cocoa", lists)
-    num_images = sum(len(v.project.clip) for v in videos)
-    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+    return summary_of(tally, videos, path, only_accepted=only_accepted)
 
 
 def _picture_json(here: Sequence[Sighting], occluders: Occluders) -> dict[str, Any]:

@@ -24,24 +24,27 @@ from vas_tool.formats.json_files import load_json, write_lists
 from vas_tool.formats.occlusion_order import Occluders, front_to_back, groups
 from vas_tool.formats.polygons import from_polygons, to_polygons
 from vas_tool.formats.tally import ExportSummary, Tally
-from vas_tool.formats.videos import Sighting, category_ids, numbered, sightings
+from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
+from vas_tool.formats.videos import Sighting, sightings
 from vas_tool.masks import to_rle
-from vas_tool.project import Project
 
 
 def write_kins(
-    projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
+    projects: Sequence[ProjectOrFolder] | VideoStream,
+    path: Path,
+    *,
+    only_accepted: bool = False,
+    progress: Progress = silent,
 ) -> ExportSummary:
     """Write open projects as one KINS-style file. Arguments and errors are those of ``write_coco``."""
-    root, videos = numbered(projects)
-    categories, tally = category_ids(videos), Tally()
+    videos = as_stream(projects)
+    categories, tally = videos.categories, Tally(brief=videos.many)
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
     items = (a for here, occluders in by_image(found, tally) for a in _annotations(here, occluders, categories))
     with text_in_place(path) as file:
         numbers = ({"id": number, **item} for number, item in enumerate(items, 1))
         write_lists(file, "kins", coco_lists(videos, categories, numbers))
-    num_images = sum(len(v.project.clip) for v in videos)
-    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+    return summary_of(tally, videos, path, only_accepted=only_accepted)
 
 
 def _annotations(

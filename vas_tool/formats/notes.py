@@ -91,7 +91,13 @@ def _shorter(note: Note) -> str:
 
 
 def _frames(what: str) -> Callable[[Note], str]:
-    return lambda note: f"{counted(len(note.frames), 'frame')} {what} ({ranges(note.frames)})"
+    def words(note: Note) -> str:
+        if note.numbers:  # of many objects, without a list
+            frames, objects = map(int, note.numbers)
+            return f"{counted(frames, 'frame')} of {counted(objects, 'object')} {what}."
+        return f"{counted(len(note.frames), 'frame')} {what} ({ranges(note.frames)})"
+
+    return words
 
 
 WORDS: dict[NoteKind, Callable[[Note], str]] = {

@@ -12,6 +12,9 @@ from vas_tool.formats.notes import Note, NoteKind
 Key = tuple[str, int, str]
 """Video name, object id, label."""
 
+ALL: Key = ("", 0, "")
+"""Key of what is counted for all objects together."""
+
 
 @dataclass(frozen=True)
 class ExportSummary:
@@ -53,6 +56,8 @@ class CountedObject:
 class Tally:
     """Counts what is written and left out while annotations are written."""
 
+    brief: bool = False
+    """Whether frames are counted instead of listed by object, so that memory does not grow with their number."""
     num_annotations: int = 0
     num_accepted: int = 0
     num_modal_only: int = 0
@@ -67,27 +72,41 @@ class Tally:
     unfit: dict[NoteKind, dict[Key, list[int]]] = field(default_factory=dict)
     """Reason -> frames that the format cannot hold."""
 
+    _last: dict[int, set[Key]] = field(default_factory=dict)
+    """Brief: the objects of the current video that were counted, for each of the mappings above."""
+
     def takes(self, video_name: str, masks: MasksOnFrame, *, only_accepted: bool) -> bool:
         """Count an object on a frame, and return whether it goes into the export."""
         here = CountedObject.of(video_name, masks)
         if masks.review == "needs_work":
-            self.needing_work.setdefault(here.key, []).append(here.frame_index)
+            self._note(self.needing_work, here)
         if not masks.amodal.any():  # the amodal mask covers the modal mask, so that is empty, too
-            self.empty.setdefault(here.key, []).append(here.frame_index)
+            self._note(self.empty, here)
             return False
         if not here.accepted:
-            self.unseen.setdefault(here.key, []).append(here.frame_index)
+            self._note(self.unseen, here)
             if only_accepted:
                 return False
         if masks.is_cut:
-            self.cut.setdefault(here.key, []).append(here.frame_index)
+            self._note(self.cut, here)
         self._count(here, 1)
         return True
 
     def unfit_for(self, why: NoteKind, here: CountedObject) -> None:
         """Undo a count of ``takes``, because the format cannot hold the object."""
-        self.unfit.setdefault(why, {}).setdefault(here.key, []).append(here.frame_index)
+        self._note(self.unfit.setdefault(why, {}), here)
         self._count(here, -1)
+
+    def _note(self, frames: dict[Key, list[int]], here: CountedObject) -> None:
+        """Note an object's frame: by object, or (brief) in two numbers for all, of frames and of objects."""
+        if not self.brief:
+            frames.setdefault(here.key, []).append(here.frame_index)
+            return
+        counts, last = frames.setdefault(ALL, [0, 0]), self._last.setdefault(id(frames), set())
+        if last and next(iter(last))[0] != here.key[0]:
+            last.clear()  # another video begins
+        counts[0], counts[1] = counts[0] + 1, counts[1] + (here.key not in last)
+        last.add(here.key)
 
     def _count(self, here: CountedObject, step: int) -> None:
         self.num_annotations += step
@@ -123,4 +142,6 @@ class Tally:
 
 def on_objects(kind: NoteKind, frames: Mapping[Key, Sequence[int]]) -> list[Note]:
     """Return one note for each object, in the order of videos and ids."""
+    if ALL in frames:
+        return [Note(kind, numbers=tuple(frames[ALL]))]
     return [Note(kind, *key, frames=tuple(found)) for key, found in sorted(frames.items())]

@@ -11,8 +11,8 @@ project has the ids of its ``coco`` export, on every frame; that export then is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,8 @@ from vas_tool.formats.notes import NoteKind
 from vas_tool.formats.origin import Id, Origin
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.tao_amodal import Xywh
-from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, numbered, sightings
-from vas_tool.project import Project
+from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
+from vas_tool.formats.videos import ExportVideo, Sighting, sightings
 
 FORMAT = "tao-amodal"
 """Format in a project's origin."""
@@ -55,33 +55,37 @@ FIELDS: dict[str, Kind] = {
 
 
 def write_predictions(
-    projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
+    projects: Sequence[ProjectOrFolder] | VideoStream,
+    path: Path,
+    *,
+    only_accepted: bool = False,
+    progress: Progress = silent,
 ) -> ExportSummary:
     """Write the boxes of open projects' amodal masks as one list. An existing file is replaced when it is complete.
 
     Raises FormatError when there is no project, imported and other projects are mixed (their ids would collide), they
     come from different files, or the file cannot be written; Cancelled.
     """
-    root, videos = numbered(projects)
-    origins = {video.id: _origin(video) for video in videos}
-    _check_one_file(list(origins.values()))
-    categories, tally = category_ids(videos), Tally()
+    videos = as_stream(projects)
+    num_images, files = 0, set[str | None]()
+    for video in videos:
+        origin = _origin(video)
+        files.add(origin.sha256 if origin else None)
+        num_images += len(origin.image_ids) if origin else len(video.project.clip)
+    _check_one_file(files)
+    tally = Tally(brief=videos.many)
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
     with text_in_place(path) as file:
-        write_list(file, _records(found, tally, categories=categories, origins=origins))
+        write_list(file, _records(found, tally, videos.categories))
         file.write("\n")
-    num_images = sum(
-        len(o.image_ids) if o else len(v.project.clip) for v, o in zip(videos, origins.values(), strict=True)
-    )
-    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+    return replace(summary_of(tally, videos, path, only_accepted=only_accepted), num_images=num_images)
 
 
 def _origin(video: ExportVideo) -> Origin | None:
     return video.origin if video.origin and video.origin.format == FORMAT else None
 
 
-def _check_one_file(origins: Sequence[Origin | None]) -> None:
-    files = {origin.sha256 if origin else None for origin in origins}
+def _check_one_file(files: set[str | None]) -> None:
     if len(files) > 1:
         raise FormatError(
             "the projects come from different annotation files (or some from none), so their ids would collide; "
@@ -89,19 +93,18 @@ def _check_one_file(origins: Sequence[Origin | None]) -> None:
         )
 
 
-def _records(
-    found: Iterator[Sighting], tally: Tally, *, categories: dict[str, int], origins: dict[int, Origin | None]
-) -> Iterator[dict[str, Any]]:
+def _records(found: Iterator[Sighting], tally: Tally, categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     for sighting in found:
-        ids = _ids(sighting, origins[sighting.video.id], categories)
+        ids = _ids(sighting, _origin(sighting.video), categories)
         if isinstance(ids, str):
             tally.unfit_for(ids, sighting.counted)
             continue
         masks = sighting.masks
-        yield {**ids, "bbox": masks.amodal_bbox, "score": masks.certainty, **masks.trust_json()}
+        rows = sighting.video.rows.get(masks.obj.id, {})
+        yield {**ids, **rows, "bbox": masks.amodal_bbox, "score": masks.certainty, **masks.trust_json()}
 
 
-def _ids(sighting: Sighting, origin: Origin | None, categories: dict[str, int]) -> dict[str, Any] | NoteKind:
+def _ids(sighting: Sighting, origin: Origin | None, categories: Mapping[str, int]) -> dict[str, Any] | NoteKind:
     """Return the ids of a prediction, or the reason why there is none."""
     masks = sighting.masks
     if origin is None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import FormatError
+from vas_tool.formats.batch_rows import row_ids
 from vas_tool.formats.masks_on_frame import MasksOnFrame
 from vas_tool.formats.notes import Note
 from vas_tool.formats.origin import Origin, read_origin
@@ -39,6 +41,8 @@ class ExportVideo:
     """object id -> frame_index -> the reason why the frame needs work."""
     origin: Origin | None
     """The records that the project was imported from; None for a project made from a video."""
+    rows: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    """object id -> keys with the ids of the row of a batch that the object was made from."""
 
     @property
     def tracks(self) -> list[tuple[int, AnnotatedObject]]:
@@ -107,6 +111,16 @@ class ExportVideo:
         return MasksOnFrame(self.project, obj, frame_index, canvas=canvas, needs_work=why, unsure=unsure)
 
 
+@runtime_checkable
+class HasImages(Protocol):
+    """Videos that know the number of their frames without being opened."""
+
+    @property
+    def num_images(self) -> int:
+        """Number of frames of all videos."""
+        ...
+
+
 @dataclass(frozen=True)
 class Sighting:
     """One object on one frame that is to be written."""
@@ -135,13 +149,8 @@ def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
     Raises FormatError when there is no project or one is listed twice, ProjectDamaged when an ``origin.json`` is
     damaged.
     """
-    if not projects:
-        raise FormatError("there is no project to export; name at least one")
-    by_folder = {project.folder.resolve(): project for project in projects}
-    if len(by_folder) < len(projects):
-        raise FormatError("a project is listed twice; name each one once")
-    root = Path(os.path.commonpath([folder.parent for folder in by_folder]))
-    named = sorted((folder.relative_to(root).as_posix(), project) for folder, project in by_folder.items())
+    root, names = named_folders([project.folder for project in projects])
+    named = sorted(zip(names, projects, strict=True), key=itemgetter(0))
     truths = [_truth_and_looks(project) for _, project in named]
     images = accumulate((len(project.clip) for _, project in named), initial=1)
     tracks = accumulate((len(truth.objects) for truth, _ in truths), initial=1)
@@ -156,9 +165,24 @@ def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
             first_track_id=track,
             looks=looks,
             origin=read_origin(project.folder),
+            rows=row_ids(project.folder),
         )
         for i, ((name, project), (truth, looks), image, track) in enumerate(rows, 1)
     ]
+
+
+def named_folders(folders: Sequence[Path]) -> tuple[Path, list[str]]:
+    """Return the common parent of projects' folders, and the path of each from there, which is its video's name.
+
+    Raises FormatError when there is no folder or one is listed twice.
+    """
+    if not folders:
+        raise FormatError("there is no project to export; name at least one")
+    resolved = [folder.resolve() for folder in folders]
+    if len(set(resolved)) < len(folders):
+        raise FormatError("a project is listed twice; name each one once")
+    root = Path(os.path.commonpath([folder.parent for folder in resolved]))
+    return root, [folder.relative_to(root).as_posix() for folder in resolved]
 
 
 def _truth_and_looks(project: Project) -> tuple[Truth, dict[int, dict[int, str]]]:
@@ -178,9 +202,14 @@ def unreviewed(project: Project) -> list[Note]:
     return tally.unreviewed
 
 
-def category_ids(videos: Sequence[ExportVideo]) -> dict[str, int]:
+def category_ids(videos: Iterable[ExportVideo]) -> dict[str, int]:
     """Return label -> category id from 1, in the order of the labels."""
-    return {name: i for i, name in enumerate(sorted({o.label for v in videos for o in v.truth.objects}), 1)}
+    return numbered_labels({o.label for v in videos for o in v.truth.objects})
+
+
+def numbered_labels(labels: Iterable[str]) -> dict[str, int]:
+    """Return label -> category id from 1, in the order of the labels."""
+    return {name: i for i, name in enumerate(sorted(labels), 1)}
 
 
 def category_json(categories: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -189,13 +218,14 @@ def category_json(categories: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def sightings(
-    videos: Sequence[ExportVideo], tally: Tally, *, only_accepted: bool, progress: Progress
+    videos: Iterable[ExportVideo], tally: Tally, *, only_accepted: bool, progress: Progress
 ) -> Iterator[Sighting]:
     """Yield what goes into an export, frame by frame. The tally counts what does not, with the reason.
 
     Only the masks of one frame are in memory.
     """
-    total, done = sum(len(v.project.clip) for v in videos), 0
+    total = videos.num_images if isinstance(videos, HasImages) else sum(len(v.project.clip) for v in videos)
+    done = 0
     for video in videos:
         for frame_index in range(len(video.project.clip)):
             said = pairs_on(video.truth.in_front, frame_index)

@@ -19,8 +19,8 @@ from vas_tool.formats.coco_reading import CocoFile, coco_file
 from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import load_json, write_lists
 from vas_tool.formats.tally import ExportSummary, Tally
-from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, category_json, numbered, sightings
-from vas_tool.project import Project
+from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
+from vas_tool.formats.videos import ExportVideo, Sighting, category_json, sightings
 
 LISTS = {
     "segmentations": "segmentation",
@@ -45,14 +45,18 @@ SOMETIMES = {"needs_work": "needs_work", "hypotheses": "hypothesis", "given_boxe
 
 
 def write_youtube_vis(
-    projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
+    projects: Sequence[ProjectOrFolder] | VideoStream,
+    path: Path,
+    *,
+    only_accepted: bool = False,
+    progress: Progress = silent,
 ) -> ExportSummary:
     """Write open projects as one video-level file. Arguments and errors are those of ``write_coco``.
 
     The RLE of one video are in memory.
     """
-    root, videos = numbered(projects)
-    categories, tally = category_ids(videos), Tally()
+    videos = as_stream(projects)
+    categories, tally = videos.categories, Tally(brief=videos.many)
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
     lists: dict[str, Iterable[dict[str, Any]]] = {
         "videos": map(_video_json, videos),
@@ -61,8 +65,7 @@ def write_youtube_vis(
     }
     with text_in_place(path) as file:
         write_lists(file, "youtube-vis", lists)
-    num_images = sum(len(v.project.clip) for v in videos)
-    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+    return summary_of(tally, videos, path, only_accepted=only_accepted)
 
 
 def _video_json(video: ExportVideo) -> dict[str, Any]:
@@ -94,6 +97,7 @@ def _track_json(sighting: Sighting, categories: Mapping[str, int]) -> dict[str, 
         "video_id": sighting.video.id,
         "category_id": categories[obj.label],
         "obj_id": obj.id,
+        **sighting.video.rows.get(obj.id, {}),
         "iscrowd": 0,
         "length": len(clip),
         "width": clip.size_wh[0],
