@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from annotating import annotate, rectangle
 from PIL import Image
+from video_files import make_video
 
 from vas_tool.cli import main
 from vas_tool.exports import export
@@ -235,6 +236,27 @@ def test_cvat_tracks(tmp_path: Path, imported: Any) -> None:
     assert "is no XML (unknown encoding" in imported("cvat", encoded, "--frames", frames).said
     others = pictures(tmp_path / "others", "a.png", "b.png", "c.png")
     assert "is of 2 frames" in imported("cvat", tmp_path / "annotations.xml", "--frames", others).said
+
+
+def test_cvat_tracks_of_a_video(tmp_path: Path, imported: Any) -> None:
+    video = make_video(tmp_path / "street.mp4", [np.full((24, 32, 3), 9 * i, np.uint8) for i in range(16)], rate=16)
+    text = CVAT.replace(
+        "<size>2</size>", "<size>16</size><original_size><width>32</width><height>24</height></original_size>"
+    )
+    source = written(tmp_path / "annotations.xml", text)
+    outcome = imported("cvat", source, "--frames", video)
+    project = outcome.projects["street"]
+    assert [r.source_index for r in project.ledger] == list(range(0, 16, 2)) and project.source.kind == "video"
+    assert same(masks_of(project, 1), {2: box(2, 2, 8, 8), 3: box(0, 0, 0, 0)})
+    assert [b.frame_index for b in project.truth.object(2).boxes] == [2] and same(
+        masks_of(project, 3), {3: box(5, 6, 7, 8) & ~box(5, 6, 6, 7)}
+    )
+    assert "1 shape is on frames that the clip has not at 8 frames a second" in outcome.said
+    project.close()
+    wide = written(tmp_path / "wide.xml", text.replace("<width>32", "<width>64").replace("street", "wide"))
+    outcome = imported("cvat", wide, "--frames", video)
+    assert outcome.status == 1 and "is of a video of (64, 24)" in outcome.said and not outcome.projects
+    assert "states no original_size" in imported("cvat", written(tmp_path / "no.xml", CVAT), "--frames", video).said
 
 
 def test_labelme_shapes(tmp_path: Path, imported: Any) -> None:

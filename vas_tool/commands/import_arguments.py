@@ -54,8 +54,9 @@ def _add_annotations(formats: Any) -> list[argparse.ArgumentParser]:
     labelme = _parser(formats, "labelme", "a folder of pictures with labelme's .json files", source="FOLDER")
     davis = _parser(formats, "davis", "DAVIS, YouTube-VOS: JPEGImages/ and Annotations/", source="FOLDER")
     add_mask_values(davis)
-    for parser in (*amodal, cvat):
+    for parser in amodal:
         _add_frames(parser)
+    cvat.add_argument("--frames", type=Path, required=True, metavar="PATH", help="the video, or its pictures' folder")
     for parser in (*amodal, cvat, labelme, davis):
         _add_choice(parser)
         _add_category(parser)

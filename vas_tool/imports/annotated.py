@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import file_digest
@@ -113,7 +113,10 @@ class _Planning:
             self.problems.append(f"video {video.id} ({video.name}): {error}")
             return None
         frame_of = {record.source_index: i for i, (_, record) in enumerate(images.frames)}
-        objects = tuple(self._object(track, frame_of, name=f"video {video.id} ({video.name})") for track in tracks)
+        name = f"video {video.id} ({video.name})"
+        objects = tuple(
+            planned_object(track, frame_of, self.problems, name=name, with_amodal=self.with_amodal) for track in tracks
+        )
         image_ids = {frame_of[place]: i for place, i in video.image_ids.items() if place in frame_of}
         origin = Origin(self.file.format, self.annotations.name, self._digest, video.id, image_ids, {})
         return Plan(folder_name(video.name), images, rate, objects, origin if self._digest else None)
@@ -159,17 +162,24 @@ class _Planning:
         frames = tuple((self.frames / video.files[i], FrameRecord(i, seconds)) for i, seconds in chosen)
         return ListedImages(frames[0][0].parent, frames), rate
 
-    def _object(self, track: AnnotatedTrack, frame_of: dict[int, int], *, name: str) -> PlannedObject:
-        boxes = []
-        for place, corners in track.boxes.items():
-            try:
-                boxes.append(Box(frame_of[place], *corners))
-            except PromptError as error:
-                self.problems.append(f"{name}, track {track.id}, picture {place}: {error}")
-        return PlannedObject(
-            label=track.label,
-            boxes=tuple(boxes),
-            modal={frame_of[place]: read for place, read in track.modal.items()},
-            amodal={frame_of[place]: read for place, read in track.amodal.items()} if self.with_amodal else {},
-            track=TrackOrigin(track.id, track.category_id),
-        )
+
+def planned_object(
+    track: AnnotatedTrack, frame_of: Mapping[int, int], problems: list[str], *, name: str, with_amodal: bool = False
+) -> PlannedObject:
+    """Return the object of a track. ``frame_of`` maps the track's pictures to frames of the clip; others are left out.
+
+    ``problems`` receives a sentence for each box that is none; ``name`` names the video there.
+    """
+    boxes = []
+    for place, corners in track.boxes.items():
+        try:
+            boxes += [Box(frame_of[place], *corners)] if place in frame_of else []
+        except PromptError as error:
+            problems.append(f"{name}, track {track.id}, picture {place}: {error}")
+    return PlannedObject(
+        label=track.label,
+        boxes=tuple(boxes),
+        modal={frame_of[place]: read for place, read in track.modal.items() if place in frame_of},
+        amodal={frame_of[i]: read for i, read in track.amodal.items() if i in frame_of} if with_amodal else {},
+        track=TrackOrigin(track.id, track.category_id),
+    )

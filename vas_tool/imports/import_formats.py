@@ -20,6 +20,7 @@ from vas_tool.formats.annotations.labelme_shapes import read_labelme
 from vas_tool.formats.annotations.mask_trees import read_mask_tree, video_names
 from vas_tool.formats.annotations.video_level import read_video_level
 from vas_tool.imports.annotated import USUAL_FPS, AnnotatedChoice, import_annotated
+from vas_tool.imports.cvat_videos import import_cvat_video
 from vas_tool.imports.diffusion_vas import SampleChoice, import_samples
 from vas_tool.imports.folders import TABE_FPS, import_sequence_folders, import_tabe
 from vas_tool.imports.planned import Imported
@@ -124,6 +125,15 @@ def _listed(read: Callable[[Path], AnnotatedFile]) -> Callable[[Namespace, Progr
 
 
 def _cvat(options: Namespace, progress: Progress) -> Imported:
+    if options.frames.is_file():
+        return import_cvat_video(
+            options.source,
+            options.projects,
+            video=options.frames,
+            choice=_choice(options),
+            fps=rate(options, USUAL_FPS),
+            progress=progress,
+        )
     return _annotated(options, progress, partial(read_cvat, frames=options.frames), frames=options.frames)
 
 

@@ -116,7 +116,7 @@ def make_all(
         if as_made is not None:
             made.append(folder)
             frames = len(as_made.images.frames)
-            notes.append(f"{folder}: {counted(frames, 'frame')}, {_counted(as_made.objects)}{_cut(as_made)}")
+            notes.append(f"{folder}: {counted(frames, 'frame')}, {counted_objects(as_made.objects)}{_cut(as_made)}")
             notes += (f"{folder}: {note}" for note in as_made.images.notes)
     return Imported(tuple(made), tuple(found), tuple(notes))
 
@@ -139,7 +139,8 @@ def _make_what_is_good(plan: Plan, folder: Path, found: list[str], *, progress: 
     return plan
 
 
-def _counted(objects: Sequence[PlannedObject]) -> str:
+def counted_objects(objects: Sequence[PlannedObject]) -> str:
+    """Return a note: how many objects there are, their labels, and how many have no prompt."""
     labels = ", ".join(sorted({obj.label for obj in objects}))
     blind = sum(not (obj.boxes or obj.modal) for obj in objects)
     needs = f"; {blind} of them {'needs' if blind == 1 else 'need'} a click before tracking" if blind else ""
@@ -164,7 +165,7 @@ def make(plan: Plan, folder: Path, *, progress: Progress = silent) -> Path:
     try:
         project = create_project(beside, plan.images, fps=plan.fps, progress=progress)
         try:
-            _fill(project, plan)
+            fill(project, plan)
         finally:
             project.close()
         beside.replace(folder)
@@ -176,7 +177,8 @@ def make(plan: Plan, folder: Path, *, progress: Progress = silent) -> Path:
     return folder
 
 
-def _fill(project: Project, plan: Plan) -> None:
+def fill(project: Project, plan: Plan) -> None:
+    """Give a new project the objects and the origin of its plan, in one edit."""
     annotated: dict[int, PlannedObject] = dict(enumerate(plan.objects, project.truth.next_object_id))
     for object_id, planned in annotated.items():
         for frame_index, read in planned.modal.items():

@@ -24,9 +24,13 @@ import numpy as np
 from vas_tool.errors import FormatError
 from vas_tool.formats.annotations.annotated_videos import AnnotatedFile, AnnotatedTrack, AnnotatedVideo, ReadMask, Xyxy
 from vas_tool.formats.annotations.drawn_masks import absent, drawn, nothing
+from vas_tool.formats.coco_fields import FAR_AWAY
 from vas_tool.formats.sequences import upright_size
 from vas_tool.types import Mask, SizeWH
 from vas_tool.video.images import image_paths
+
+MOST_DIGITS = 8
+"""A frame's number has fewer digits."""
 
 NUMBERED = re.compile(r"frame_(\d+)")
 """Names that CVAT gives to the pictures of a video."""
@@ -38,21 +42,25 @@ def read_cvat(path: Path, *, frames: Path) -> AnnotatedFile:
     Raises FormatError when the file is no such XML, or its frames cannot be found among the pictures; VideoError when
     the folder holds no pictures.
     """
-    root = _root(path)
-    pictures = image_paths(frames)
+    root, pictures = _root(path), image_paths(frames)
     reading = _Reading(_frame_numbers(root, pictures, path), upright_size(pictures[0]))
-    tracks = [reading.track(element) for element in root.iter("track")]
-    if root.find("image") is not None:
-        raise FormatError(f"{path} has shapes without tracks; export the task from CVAT as 'CVAT for video 1.1'")
-    task = root.findtext("./meta//task/name") or root.findtext("./meta//name") or path.stem
-    video = AnnotatedVideo(
-        id=root.findtext("./meta//task/id") or task,
-        name=task,
-        size_wh=reading.size_wh,
-        files=tuple(picture.name for picture in pictures),
-        tracks=tuple(tracks),
-    )
-    return AnnotatedFile("cvat", (video,), tuple(reading.problems))
+    return reading.file(root, path, tuple(picture.name for picture in pictures))
+
+
+def read_cvat_of_video(path: Path) -> AnnotatedFile:
+    """Read a file of tracks for the video that the task was made from. Wrong shapes are left out and listed.
+
+    The keys of the masks and boxes are numbers of the video's frames, from 0; the video of the result has no files.
+    Raises FormatError when the file is no such XML, or does not state the video's size.
+    """
+    root = _root(path)
+    size = [root.findtext(f"./meta//original_size/{side}") or "" for side in ("width", "height")]
+    if not all(text.isascii() and text.isdecimal() and 0 < int(text) <= FAR_AWAY for text in size):
+        raise FormatError(f"{path} states no original_size; export the task's pictures, and name their folder instead")
+    numbers = [shape.get("frame", "") for track in root.iter("track") for shape in track]
+    last = max((int(n) for n in numbers if n.isascii() and n.isdecimal() and len(n) < MOST_DIGITS), default=0)
+    reading = _Reading({number: number for number in range(last + 1)}, (int(size[0]), int(size[1])))
+    return reading.file(root, path, ())
 
 
 def _root(path: Path) -> ElementTree.Element:
@@ -93,6 +101,15 @@ class _Reading:
     place_of: Mapping[int, int]
     size_wh: SizeWH
     problems: list[str] = field(default_factory=list)
+
+    def file(self, root: ElementTree.Element, path: Path, files: tuple[str, ...]) -> AnnotatedFile:
+        """Return the content of the file, for pictures of the names ``files``."""
+        if root.find("image") is not None:
+            raise FormatError(f"{path} has shapes without tracks; export the task from CVAT as 'CVAT for video 1.1'")
+        tracks = tuple(self.track(element) for element in root.iter("track"))
+        task = root.findtext("./meta//task/name") or root.findtext("./meta//name") or path.stem
+        video = AnnotatedVideo(root.findtext("./meta//task/id") or task, task, self.size_wh, files, tracks)
+        return AnnotatedFile("cvat", (video,), tuple(self.problems))
 
     def track(self, element: ElementTree.Element) -> AnnotatedTrack:
         """Return one object with the shapes that can be read."""
