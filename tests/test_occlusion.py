@@ -1,10 +1,11 @@
 """Where something could hide an object: by depth, by other objects and by the edge of the frame."""
 
+import cv2
 import numpy as np
 import pytest
 from scene import make_scene
 
-from vas_tool.occlusion import can_hide, leaves, may_be_hidden, meets
+from vas_tool.occlusion import can_hide, leaves, may_be_hidden, meets, touches_nearer
 from vas_tool.types import Canvas
 
 FRAME = Canvas((160, 120))
@@ -75,3 +76,21 @@ def test_an_edge_counts_where_the_canvas_goes_beyond_it(box: tuple[int, int, int
 def test_boxes_meet_when_they_overlap_or_lie_beside_each_other() -> None:
     assert meets((0, 0, 10, 10), (11, 5, 20, 20), (160, 120))
     assert not meets((0, 0, 10, 10), (12, 0, 20, 10), (160, 120))
+
+
+def on_the_ground(hidden_by: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """A block on a ground that comes nearer below, in soft depth; what hides its left part is nearer by so much."""
+    depth = np.repeat(np.linspace(0, 1, 120, dtype=np.float32)[:, None], 160, axis=1)
+    modal = np.zeros((120, 160), bool)
+    modal[40:80, 60:100] = True
+    depth[modal] = depth[79, 0]
+    if hidden_by is not None:
+        modal[:, :70] = False
+        depth[30:90, 50:70] = depth[79, 0] + hidden_by
+    return modal, cv2.GaussianBlur(depth, (0, 0), 1.5)
+
+
+def test_the_ground_that_comes_nearer_does_not_touch_but_what_stands_before_the_object_does() -> None:
+    assert not touches_nearer(*on_the_ground(None))
+    assert not touches_nearer(*on_the_ground(-0.1))
+    assert touches_nearer(*on_the_ground(0.1)) and touches_nearer(*on_the_ground(0.04))

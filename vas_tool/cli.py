@@ -151,6 +151,11 @@ def _add_boxes(run: argparse.ArgumentParser) -> None:
     run.add_argument("--stretch", action="store_true", help="stretch crops to the model's proportions")
     run.add_argument("--one-crop", action="store_true", help="use one crop around all boxes instead of one per frame")
     run.add_argument("--no-uncropped", action="store_true", help="do not also make the result without the crop")
+    run.add_argument(
+        "--gate",
+        action=argparse.BooleanOptionalAction,
+        help="complete frames on which nothing can hide the object by what is seen, and run no engine there",
+    )
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:

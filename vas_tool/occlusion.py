@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from vas_tool.masks import area, box_xyxy
+from vas_tool.masks import box_xyxy
 from vas_tool.types import Canvas, Depth, Mask, SizeWH
 
 DEPTH_MARGIN = 0.03
@@ -50,22 +51,17 @@ def can_hide(
     return canvas.to_canvas(hiding & ~modal, fill=1)
 
 
-def in_front(modal: Mask, depth: Depth, *, margin: float = DEPTH_MARGIN, border: int | None = None) -> Mask:
+def in_front(modal: Mask, depth: Depth, *, margin: float = DEPTH_MARGIN) -> Mask:
     """Return (H, W) bool: where the depth is greater than that of the nearest pixel of ``modal``, minus ``margin``.
 
-    The ``border`` outermost pixels of ``modal`` do not count (default: ``border_of`` the picture), because estimated
-    depth is soft there. All True where ``modal`` is empty.
+    The outermost pixels of ``modal`` do not count, because estimated depth is soft there. All True where ``modal`` is
+    empty.
     """
     if not modal.any():
         return np.ones_like(modal)
     smooth = cv2.blur(depth, (3, 3))
-    inside = _inside(modal, border_of((modal.shape[1], modal.shape[0])) if border is None else border)
-    _, labels = cv2.distanceTransformWithLabels(
-        (~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    own = np.zeros(int(labels.max()) + 1, np.float32)
-    own[labels[inside]] = smooth[inside]
-    return np.asarray(smooth > own[labels] - margin)
+    nearest, _ = _nearest(_inside(modal, border_of((modal.shape[1], modal.shape[0]))))
+    return np.asarray(smooth > smooth.ravel()[nearest] - margin)
 
 
 def may_be_hidden(modal: Mask, depth: Depth | None, others: Sequence[Mask] = (), *, canvas: Canvas) -> bool:
@@ -84,17 +80,40 @@ def may_be_hidden(modal: Mask, depth: Depth | None, others: Sequence[Mask] = (),
 def touches_nearer(modal: Mask, depth: Depth) -> bool:
     """Return whether more than ``LEAST_TOUCHED`` of what surrounds ``modal`` is nearer than the object beside it.
 
-    ``modal`` is (H, W) bool and not empty; ``depth`` is (H, W) float32, 0..1, 1 = nearest.
+    The ground that the object stands on comes nearer, too, below the object, but evenly and without a step: what the
+    slope of the depth explains does not count. ``modal`` is (H, W) bool and not empty; ``depth`` is (H, W) float32,
+    0..1, 1 = nearest.
     """
     height, width = modal.shape
     x0, y0, x1, y1 = box_xyxy(modal) or (0, 0, width, height)
-    reach = 2 * border_of((width, height))
-    window = slice(max(0, y0 - 2 * reach), y1 + 2 * reach), slice(max(0, x0 - 2 * reach), x1 + 2 * reach)
-    modal, depth = modal[window], depth[window]
-    grown = cv2.dilate(modal.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
-    beside = grown & ~modal
-    front = in_front(modal, depth, margin=-NEARER_BY, border=reach // 2) & beside
-    return area(front) > LEAST_TOUCHED * area(beside)
+    border = border_of((width, height))
+    reach = 2 * border
+    room = 4 * reach
+    window = slice(max(0, y0 - room), y1 + room), slice(max(0, x0 - room), x1 + room)
+    modal, smooth = modal[window], cv2.blur(depth, (3, 3))[window]
+    outline, distance = _nearest(modal)
+    rows, columns = np.nonzero((distance > 0) & (distance <= reach))
+    own = smooth.ravel()[_nearest(_inside(modal, border))[0][rows, columns]]
+    from_rows, from_columns = np.divmod(outline[rows, columns], modal.shape[1])
+    # As far again from the outline, on the same line.
+    far_rows = np.clip(2 * rows - from_rows, 0, modal.shape[0] - 1)
+    far_columns = np.clip(2 * columns - from_columns, 0, modal.shape[1] - 1)
+    step = smooth[rows, columns] - own
+    without_slope = step + smooth[rows, columns] - smooth[far_rows, far_columns]
+    touched = np.count_nonzero(np.minimum(step, without_slope) > NEARER_BY)
+    return bool(touched > LEAST_TOUCHED * len(rows))
+
+
+def _nearest(mask: Mask) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return (H, W) the place (row by row, from 0) of the nearest pixel of a mask that is not empty, and its distance
+    in pixels.
+    """
+    distance, labels = cv2.distanceTransformWithLabels(
+        (~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.zeros(int(labels.max()) + 1, np.int64)
+    places[labels[mask]] = np.flatnonzero(mask)
+    return places[labels], np.asarray(distance, np.float32)
 
 
 def leaves(box: Corners, canvas: Canvas) -> bool:

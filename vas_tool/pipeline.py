@@ -79,7 +79,7 @@ def run(
 def execute(plan: Plan, store: Store, *, on_frame: OnFrame = ignore_frame, progress: Progress = silent) -> None:
     """Run a plan. Raises Cancelled when ``progress`` does, and what engines raise; finished frames are stored."""
     for planned in plan:
-        run = store.now(planned)
+        run = store.now(planned, progress=progress)
         for frame_index in store.take_kept(run, progress=progress):
             on_frame(frame_index)
         if not run.spans and not run.prompted:

@@ -10,6 +10,8 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
+import numpy as np
+
 from vas_tool.boxes.cropping import CropPlan, plan_crops
 from vas_tool.boxes.keyframes import Corners, drawn
 from vas_tool.engines import registry
@@ -28,7 +30,8 @@ from vas_tool.planning.staleness import Staleness
 from vas_tool.planning.windows import LabelOf, label_of
 from vas_tool.project import Project
 from vas_tool.project.object_layers import prompts_of
-from vas_tool.project.object_stamps import prompts_digest
+from vas_tool.project.object_stamps import CLEAR, prompts_digest
+from vas_tool.project.touching import measure_touching
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.project.window_cache import FOLDER, WindowCache
 from vas_tool.storage import LayerFolder, Picture, Stamp
@@ -75,14 +78,21 @@ class ProjectStore:
         """The project's frames."""
         return self.project.clip
 
-    def now(self, run: StageRun) -> StageRun:
+    def now(self, run: StageRun, *, progress: Progress = silent) -> StageRun:
         """See ``Store``. The results get the fingerprints that hold at this moment."""
         self._asked = {}
         if run.stage in ("segment", "depth"):
             return run
-        self._staleness = Staleness(snapshot_of(self.project, [_object_of(run)], priced=True), _object_of(run))
+        self._staleness = self._staleness_of(run)
+        if run.layer in ("amodal", "hypotheses") and (frames := run.frames | run.kept) & self._now.may_be_clear:
+            asked = frames & self._now.may_be_clear
+            measure_touching(self.project, _object_of(run), asked, progress=progress)
+            self._staleness = self._staleness_of(run)
         self._crops = crop_plan(self.project, _object_of(run), _spec(run)) if run.crops else None
         return trimmed(run, self._staleness)
+
+    def _staleness_of(self, run: StageRun) -> Staleness:
+        return Staleness(snapshot_of(self.project, [_object_of(run)], priced=True), _object_of(run))
 
     @property
     def _now(self) -> Staleness:
@@ -215,6 +225,10 @@ class ProjectStore:
 
     def take_kept(self, run: StageRun, *, progress: Progress) -> Iterator[int]:
         """See ``Store``."""
+        for done, frame_index in enumerate(sorted(run.clear)):
+            progress(done, len(run.clear), "frames with nothing in front")
+            self._put_clear(run, frame_index)
+            yield frame_index
         for done, frame_index in enumerate(sorted(run.kept)):
             progress(done, len(run.kept), "chosen hypothesis" if run.recipe else "kept masks")
             layers, amodal = self._layers(run), self._layers(run).amodal
@@ -228,6 +242,19 @@ class ProjectStore:
                 stamp = stamp_by(_spec(run), self._made_from(run, frame_index), seed=run.seeds[0])
                 self._put(run, layers.uncropped, (frame_index, amodal[frame_index], stamp))
             yield frame_index
+
+    def _put_clear(self, run: StageRun, frame_index: int) -> None:
+        """Store what is seen as the whole object, or as its colours."""
+        project, canvas = self.project, self.project.canvas
+        whole = canvas.to_canvas(project.modal(_object_of(run))[frame_index])
+        inputs = self._now.content_inputs if run.layer == "content" else self._now.amodal_inputs
+        stamp = Stamp(engine=CLEAR, made_from=inputs.on(frame_index, CLEAR))
+        if run.layer == "content":
+            colours = canvas.to_canvas(project.clip[frame_index]) * whole[..., None]
+            content = np.dstack([colours, whole * np.uint8(255)])
+            self._put(run, self._layers(run).content, (frame_index, content, stamp))
+        else:
+            self._put(run, self._layers(run).amodal, (frame_index, whole, stamp))
 
     def _take_hypothesis(self, run: StageRun, recipe: Recipe, frame_index: int) -> bool:
         """Store an amodal mask made from hypotheses. One that is made from outdated ones is marked as outdated too."""

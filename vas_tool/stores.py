@@ -28,12 +28,12 @@ class Store(Protocol):
         """The frames."""
         ...
 
-    def now(self, run: StageRun) -> StageRun:
-        """The run as it is when its turn comes: without what is up to date by then."""
+    def now(self, run: StageRun, *, progress: Progress) -> StageRun:
+        """The run as it is when its turn comes: without what is up to date by then. Raises what ``progress`` does."""
         ...
 
     def take_kept(self, run: StageRun, *, progress: Progress) -> Iterator[int]:
-        """Store the results of ``run.kept``, which exist already and need no engine; gives their frames."""
+        """Store the results of ``run.kept`` and ``run.clear``, which need no engine; gives their frames."""
         ...
 
     def settings(self, run: StageRun) -> Settings:
@@ -91,7 +91,7 @@ class MemoryStore:
     engines: Mapping[Stage, str] = field(default_factory=dict)
     """Names of the engines, as they were asked for."""
 
-    def now(self, run: StageRun) -> StageRun:
+    def now(self, run: StageRun, *, progress: Progress) -> StageRun:
         """The run as it was planned: nothing is stored before it."""
         return run
 

@@ -7,7 +7,7 @@ export const stateOf = (more = {}) => ({
   project: {
     name: "clip", path: "/clip", frame_count: 4, fps: 8, size_wh: [64, 48], notes: [], source: "clip.mp4", model_wh: null,
     canvas: { left: 0, top: 0, right: 0, bottom: 0, size_wh: [64, 48] },
-    crop: { margin: 0.25, keep_aspect: true, span: false, compare: false }, ...more.project,
+    crop: { margin: 0.25, keep_aspect: true, span: false, compare: false }, gate: false, ...more.project,
   },
 });
 

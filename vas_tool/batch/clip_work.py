@@ -205,7 +205,7 @@ def _run_stage(project: Project, object_id: int, stage: Stage) -> Made:
     chosen_engine(project.truth, stage)  # an unknown engine is told before anything is planned
     request = Request((object_id,), (stage,), ask=stage == "segment")
     planned = plan(snapshot_of(project, (object_id,), priced=True), request)
-    if not any(run.frames or run.kept for run in planned):
+    if not any(run.makes_any for run in planned):
         return 0, 0, time.monotonic() - first, ()
     costs = costs_of(planned)
     with collected_warnings() as heard:

@@ -21,7 +21,7 @@ from vas_tool.formats.sequences import is_sequences_folder
 from vas_tool.imports.given_masks import give_masks, import_sequences, masks_for
 from vas_tool.imports.new_project import create_project
 from vas_tool.pipeline import execute
-from vas_tool.planning.cost import duration, extent, in_words
+from vas_tool.planning.cost import duration, extent, in_words, saving
 from vas_tool.planning.plan import COMPLETION, Request, StageRun, costs_of, distinct_seeds, plan, plan_and_outcome
 from vas_tool.planning.predicted import with_given
 from vas_tool.planning.setup import chosen_engine
@@ -103,7 +103,7 @@ def _show(project: Project, truth: Truth, *, masks: MaskFolder | None, requests:
     runs: list[StageRun] = []
     for request in requests:
         planned, snapshot = plan_and_outcome(snapshot, request)
-        runs += [run for run in planned if run.frames or run.kept]
+        runs += [run for run in planned if run.makes_any]
     for run in runs:
         print(_line(run, truth))
     known = [run.cost.seconds for run in runs if run.cost.seconds is not None]
@@ -116,6 +116,8 @@ def _show(project: Project, truth: Truth, *, masks: MaskFolder | None, requests:
 def _line(run: StageRun, truth: Truth) -> str:
     """One run of a dry run: ``car: amodal 36 frames by builtin (missing); about 40 s``."""
     whose = "clip" if run.object_id is None else truth.object(run.object_id).label
+    if run.clear:
+        return f"{whose}: {saving(run.cost)}"
     taken_from = run.recipe.words if run.recipe else "what is there"
     kept = f"{run.cost.name} {counted(len(run.kept), 'frame')} from {taken_from}"
     made = f"{run.cost.name} {extent(run.cost)} by {run.engine}"

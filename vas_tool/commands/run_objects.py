@@ -23,6 +23,8 @@ def truth_with(
 ) -> Truth:
     """Return the project's truth with the engines, seed, camera, crops, settings and objects of the command line."""
     truth = replace(project.truth, engines={**project.truth.engines, **arguments.engines}, seed=options.seed)
+    if options.gate is not None:
+        truth = replace(truth, gate=options.gate)
     if arguments.camera is not None:
         truth = replace(truth, intrinsics=arguments.camera(project.clip.size_wh))
     truth = _cropping(project, options, truth=truth, boxes=[b for obj in objects for b in obj.amodal_boxes])

@@ -9,7 +9,7 @@ from typing import Literal
 from vas_tool.boxes.keyframes import boxes_by_frame
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.hypotheses import Recipe
-from vas_tool.planning.cost import cost_of
+from vas_tool.planning.cost import cost_of, cost_of_clear
 from vas_tool.planning.setup import windows_of
 from vas_tool.planning.snapshot import Snapshot
 from vas_tool.planning.spans import stretches
@@ -22,11 +22,14 @@ def amodal_runs(staleness: Staleness, request: Request) -> Iterator[StageRun]:
     """The amodal stage of one object: its masks, or hypotheses."""
     spec, seen = staleness.snapshot.engine("amodal"), frozenset(staleness.stamps.seen)
     if request.seeds:
-        yield from _hypotheses(staleness, spec, request.seeds, frames=seen - staleness.stamps.accepted)
+        wanted = seen - staleness.stamps.accepted - staleness.clear
+        yield from _hypotheses(staleness, spec, request.seeds, frames=wanted)
         return
     needed = _needed(staleness, "amodal", seen, again=request.again)
     reason = OTHERS if request.again else reason_of(staleness.amodal, missing=bool(needed - staleness.amodal.frames))
-    runs = [*_uncropped(staleness, spec, needed), *_by_recipe(staleness, spec, needed, again=request.again)]
+    asked = needed - staleness.clear
+    runs = [*_uncropped(staleness, spec, asked), *_by_recipe(staleness, spec, asked, again=request.again)]
+    runs += _gated(staleness, spec, needed, layer="amodal")
     yield from (replace(run, reason=reason) for run in runs)
 
 
@@ -108,10 +111,21 @@ def content_runs(staleness: Staleness, request: Request) -> Iterator[StageRun]:
     """The content stage of one object."""
     snapshot, spec = staleness.snapshot, staleness.snapshot.engine("content")
     needed = _needed(staleness, "content", frozenset(staleness.stamps.whole), again=request.again)
-    run = engine_run(staleness, spec, needed, layer="content", seeds=(snapshot.truth.seed,))
+    asked = needed - staleness.clear_content
+    run = engine_run(staleness, spec, asked, layer="content", seeds=(snapshot.truth.seed,))
     missing = bool(needed - staleness.content.frames)
     reason = OTHERS if request.again else reason_of(staleness.content, missing=missing)
     yield replace(run, again=request.again, reason=reason)
+    yield from (replace(run, reason=reason) for run in _gated(staleness, spec, needed, layer="content"))
+
+
+def _gated(staleness: Staleness, spec: EngineSpec, needed: frozenset[int], *, layer: Layer) -> list[StageRun]:
+    """Return the run that completes frames by what is seen, because nothing can hide the object there; none without."""
+    clear = needed & staleness.clear_of(layer)
+    if not clear:
+        return []
+    cost = cost_of_clear(staleness.snapshot, spec, clear, asked=needed - clear)
+    return [StageRun(spec.stage, spec.name, layer, cost, staleness.object_id, clear=clear)]
 
 
 def _needed(

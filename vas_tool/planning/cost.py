@@ -11,6 +11,7 @@ from vas_tool.planning.setup import settings_now, windows_of
 from vas_tool.planning.snapshot import Snapshot
 from vas_tool.planning.spans import windows_with
 from vas_tool.types import STAGES, Stage
+from vas_tool.wording import counted
 
 LONG_SECONDS = 90
 """Longer durations are shown in minutes."""
@@ -37,6 +38,12 @@ class StageCost:
     """The kind of work whose speed is remembered."""
     units: int = 0
     """The amount of that work: windows or frames, times seeds."""
+    num_clear: int = 0
+    """Frames on which nothing can hide the object: they cost nothing."""
+    saved_windows: int = 0
+    """Windows that are not computed because all of their frames are clear."""
+    saved_seconds: float = 0.0
+    """What the clear frames would have cost, as far as it is known."""
 
     @property
     def name(self) -> str:
@@ -73,6 +80,14 @@ def cost_of(
     )
 
 
+def cost_of_clear(snapshot: Snapshot, spec: EngineSpec, clear: Collection[int], *, asked: Collection[int]) -> StageCost:
+    """The cost of ``clear`` frames beside those that the engine is asked for: nothing, and what it saves."""
+    windows, nothing = windows_of(snapshot.truth, spec, snapshot.num_frames), cost_of(snapshot, spec, ())
+    saved = len(windows_with({*clear, *asked}, windows)) - len(windows_with(asked, windows)) if windows else 0
+    seconds = snapshot.seconds.get(nothing.work, 0.0) * (saved if windows else len(clear))
+    return replace(nothing, num_clear=len(clear), saved_windows=saved, saved_seconds=seconds)
+
+
 def _work(snapshot: Snapshot, spec: EngineSpec) -> str:
     """The key under which a speed is remembered: the engine, its settings and the size of the pictures."""
     size = "x".join(map(str, snapshot.frame_wh))
@@ -105,6 +120,9 @@ def _sum(same: Sequence[StageCost]) -> StageCost:
         sum(windows) if len(windows) == len(same) else None,
         sum(seconds) if len(seconds) == len(same) else None,
         beside=same[0].beside,
+        num_clear=sum(c.num_clear for c in same),
+        saved_windows=sum(c.saved_windows for c in same),
+        saved_seconds=sum(c.saved_seconds for c in same),
     )
 
 
@@ -112,12 +130,21 @@ def in_words(costs: Sequence[StageCost]) -> str:
     """``depth 36 frames, amodal 2 windows (36 frames): about 40 s``; empty when there is nothing to make."""
     made = [cost for cost in costs if cost.num_frames]
     known = [cost.seconds for cost in made if cost.seconds is not None]
+    spared = [saving(cost) for cost in costs if cost.num_clear]
     if not made:
-        return ""
+        return "; ".join(spared)
     what = ", ".join(f"{cost.name} {extent(cost)}" for cost in made)
-    if not known:
-        return f"{what}; not yet timed at this size"
-    return f"{what}: about {duration(sum(known))}" + ("" if len(known) == len(made) else " for what was timed here")
+    partly = "" if len(known) == len(made) else " for what was timed here"
+    time = f": about {duration(sum(known))}{partly}" if known else "; not yet timed at this size"
+    return "; ".join((what + time, *spared))
+
+
+def saving(cost: StageCost) -> str:
+    """``amodal 40 frames with nothing in front: no run (saves 2 windows, about 3 min)``."""
+    saved = [counted(cost.saved_windows, "window")] if cost.saved_windows else []
+    saved += [f"about {duration(cost.saved_seconds)}"] if cost.saved_seconds else []
+    frames = f"{cost.name} {counted(cost.num_clear, 'frame')} with nothing in front"
+    return f"{frames}: no run" + (f" (saves {', '.join(saved)})" if saved else "")
 
 
 def extent(cost: StageCost) -> str:

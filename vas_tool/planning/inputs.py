@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache, cached_property
+from types import MappingProxyType
 from typing import Any
 
 from vas_tool.boxes.crops import CropRule
@@ -16,12 +17,14 @@ from vas_tool.boxes.keyframes import boxes_by_frame, drawn, union
 from vas_tool.hypotheses import Recipe
 from vas_tool.planning.fingerprint import Fingerprint, digest_of, digest_of_texts
 from vas_tool.planning.setup import SetupOf
-from vas_tool.project.object_stamps import ObjectStamps, prompted_frames, prompts_digest
+from vas_tool.project.object_stamps import CLEAR, ObjectStamps, prompted_frames, prompts_digest
 from vas_tool.project.truth import AnnotatedObject, Truth, stroke_json
 from vas_tool.types import BoxKeyframe
 
 Columns = dict[str, list[Any]]
 """By field of ``Fingerprint``, a value a frame. A field that is absent has the default on every frame."""
+
+NO_MARKS: Mapping[int, tuple[str, ...]] = MappingProxyType({})
 
 Pair = tuple[str, str]
 """Before and after a frame."""
@@ -117,9 +120,18 @@ class AmodalInputs:
     """
 
     def __init__(
-        self, stamps: ObjectStamps, truth: Truth, depth: str, *, setup_of: SetupOf, boxed: bool = True
+        self,
+        stamps: ObjectStamps,
+        truth: Truth,
+        depth: str,
+        *,
+        setup_of: SetupOf,
+        marks: Mapping[int, tuple[str, ...]] = NO_MARKS,
+        boxed: bool = True,
     ) -> None:
+        """``marks`` are those of the occlusion gate (``planning.gate``)."""
         self._obj, self._truth, self._setup_of, self._depth = stamps.obj, truth, setup_of, depth
+        self._marks = marks
         self.seen = stamps.seen
         self.boxes = _box_marks(stamps.obj.amodal_boxes, truth.crop) if boxed else {}
         self._setups: dict[tuple[str, Recipe], str] = {}
@@ -133,6 +145,8 @@ class AmodalInputs:
 
     def on(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> Fingerprint:
         """The fingerprint of an up-to-date mask on a frame; ``recipe`` in place of what was chosen there."""
+        if engine == CLEAR:
+            return Fingerprint(modal=self.seen.get(frame_index, ""), setup=self._marks.get(frame_index, ()))
         around, reach = self.around(frame_index, engine), self._setup_of(engine).reach
         return Fingerprint(
             modal=self.seen.get(frame_index, ""),
@@ -144,7 +158,7 @@ class AmodalInputs:
 
     def columns(self, frames: Sequence[int], engines: Sequence[str]) -> Columns:
         """What ``on`` gives for frames and the engines that made their masks."""
-        beside = {engine: () if self._setup_of(engine).reach else (self.everywhere,) for engine in set(engines)}
+        beside = {engine: self._beside(engine) for engine in set(engines)}
         columns: Columns = {
             "modal": [self.seen.get(f, "") for f in frames],
             "setup": self._setup_column(frames, engines),
@@ -157,10 +171,17 @@ class AmodalInputs:
             columns["around"] = [(text,) if text else () for text in around]
         return columns
 
-    def _setup_column(self, frames: Sequence[int], engines: Sequence[str]) -> list[tuple[str]]:
+    def _beside(self, engine: str) -> tuple[str, ...]:
+        return () if engine == CLEAR or self._setup_of(engine).reach else (self.everywhere,)
+
+    def _setup_column(self, frames: Sequence[int], engines: Sequence[str]) -> list[tuple[str, ...]]:
+        if CLEAR in engines:
+            return [self.on(f, engine).setup for f, engine in zip(frames, engines, strict=True)]
         if self._obj.picks:
             return [(self.setup(f, engine),) for f, engine in zip(frames, engines, strict=True)]
-        known = {engine: (self.setup(0, engine),) for engine in set(engines)}  # the same on all frames
+        known: dict[str, tuple[str, ...]] = {
+            engine: (self.setup(0, engine),) for engine in set(engines)
+        }  # the same on all frames
         return list(map(known.__getitem__, engines))
 
     def setup(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> str:
@@ -236,7 +257,9 @@ class ContentInputs:
         self._own = cache(self._own_of)
         self._setups_then: dict[tuple[str, range], str] = {}
         self._arounds: dict[range, str] = {}
-        self._setup = cache(lambda engine: digest_of([seed, dict(setup_of(engine).settings), []]))
+        self._setup = cache(
+            lambda engine: engine if engine == CLEAR else digest_of([seed, dict(setup_of(engine).settings), []])
+        )
 
     @cached_property
     def _everywhere(self) -> str:
@@ -251,7 +274,8 @@ class ContentInputs:
         """The same for many frames and the engines that made their content."""
         before = self._before.columns(frames, [self._makers.get(f, "") for f in frames])
         arounds = [part[0] if part else "" for part in before.get("around", [()] * len(frames))]
-        beside = {engine: () if self._setup_of(engine).reach else (self._everywhere,) for engine in set(engines)}
+        seen_alone = (engine for engine in set(engines) if engine == CLEAR or self._setup_of(engine).reach)
+        beside = dict.fromkeys(engines, (self._everywhere,)) | dict.fromkeys(seen_alone, ())
         columns: Columns = {
             **{name: before[name] for name in ("modal", "amodal_box") if name in before},
             "amodal": [self._whole.get(f, "") for f in frames],

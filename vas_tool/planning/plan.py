@@ -14,7 +14,7 @@ from vas_tool.hypotheses import Recipe
 from vas_tool.planning.completion import amodal_runs, content_runs, engine_run, taken
 from vas_tool.planning.completion import distinct_seeds as distinct_seeds
 from vas_tool.planning.cost import StageCost, cost_of, of_one_object, total
-from vas_tool.planning.predicted import with_depth, with_results
+from vas_tool.planning.predicted import with_clear, with_depth, with_results
 from vas_tool.planning.setup import chosen_engine
 from vas_tool.planning.snapshot import Snapshot
 from vas_tool.planning.spans import contiguous, reach_of_tracking, tracking_spans
@@ -163,13 +163,28 @@ def _depth(snapshot: Snapshot, request: Request) -> Iterator[StageRun]:
 
 
 def trimmed(run: StageRun, staleness: Staleness) -> StageRun:
-    """A run without what is up to date when its turn comes: the runs before it may have changed nothing."""
-    if run.again or run.stage not in ("amodal", "content") or not run.frames:
+    """A run without what is up to date when its turn comes: the runs before it may have changed nothing.
+
+    Frames of which it has become known that nothing can hide the object there are left to the occlusion gate.
+    """
+    if run.stage not in ("amodal", "content"):
         return run
-    frames = frozenset(f for f in run.frames if not _holds(run, f, staleness))
+    clear = staleness.clear_of(run.layer)
+    if run.clear:
+        return replace(run, clear=frozenset(f for f in run.clear & clear if not _holds(run, f, staleness)))
+    if run.recipe is not None:
+        there = {f for f in run.kept if all(staleness.hypothesis(f, seed) for seed in run.recipe.seeds)}
+        return replace(run, kept=run.kept - (clear - there), clear=run.kept & clear - there)
+    if not run.frames or (run.again and not clear):
+        return run
+    frames = run.frames if run.again else frozenset(f for f in run.frames if not _holds(run, f, staleness))
+    gated = frames & clear if run.layer != "hypotheses" else frozenset()
+    frames -= clear
     spec = staleness.snapshot.engine(run.stage)
     now = engine_run(staleness, spec, frames, layer=run.layer, seeds=run.seeds, crops=run.crops)
-    return replace(run, frames=frames, spans=now.spans, cost=now.cost, num_kept_windows=now.num_kept_windows)
+    return replace(
+        run, frames=frames, clear=gated, spans=now.spans, cost=now.cost, num_kept_windows=now.num_kept_windows
+    )
 
 
 def _holds(run: StageRun, frame_index: int, staleness: Staleness) -> bool:
@@ -187,6 +202,8 @@ def _predicted(snapshot: Snapshot, run: StageRun) -> Snapshot:
     """The snapshot as it will be when a run has finished."""
     if run.layer == "depth":
         return with_depth(snapshot, run.frames, snapshot.engine("depth"))
+    if run.layer == "amodal" and run.clear:
+        return with_clear(snapshot, run.object_id or 0, run.clear)
     if run.layer in ("modal", "amodal"):
         return with_results(snapshot, run.object_id or 0, run.frames | run.kept, layer=run.layer)
     return snapshot

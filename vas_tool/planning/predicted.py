@@ -10,7 +10,7 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.planning.inputs import Columns
 from vas_tool.planning.snapshot import Snapshot
 from vas_tool.planning.staleness import Staleness
-from vas_tool.project.object_stamps import GIVEN
+from vas_tool.project.object_stamps import CLEAR, GIVEN
 from vas_tool.stamp_index import Stamps
 
 UNKNOWN = "?"
@@ -39,6 +39,15 @@ def with_results(
         spec = snapshot.engine("amodal")
         inputs = staleness.amodal_inputs.columns(order, [spec.name] * len(order))
         changed = replace(stamps, amodal=_with(stamps.amodal, order, spec, inputs=inputs))
+    return replace(snapshot, objects={**snapshot.objects, object_id: changed})
+
+
+def with_clear(snapshot: Snapshot, object_id: int, frames: Collection[int]) -> Snapshot:
+    """With amodal masks of an object that the occlusion gate makes on these frames."""
+    staleness, stamps, order = Staleness(snapshot, object_id), snapshot.objects[object_id], list(frames)
+    columns = {"engine": [CLEAR] * len(order), "digest": [UNKNOWN] * len(order)}
+    columns |= staleness.amodal_inputs.columns(order, [CLEAR] * len(order))
+    changed = replace(stamps, amodal=stamps.amodal.with_rows(order, columns))
     return replace(snapshot, objects={**snapshot.objects, object_id: changed})
 
 

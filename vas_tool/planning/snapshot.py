@@ -12,6 +12,7 @@ from vas_tool.planning.fingerprint import Fingerprint, digest_of
 from vas_tool.planning.setup import ChosenEngines, SetupOf, chosen_engine, chosen_engines, setups
 from vas_tool.project import Project
 from vas_tool.project.object_stamps import ObjectStamps
+from vas_tool.project.touching import untouched
 from vas_tool.project.truth import Truth
 from vas_tool.project.window_cache import FOLDER, WindowCache
 from vas_tool.stamp_index import Stamps
@@ -32,6 +33,10 @@ class Snapshot:
     engines: ChosenEngines
     kept_windows: frozenset[tuple[str, int]] = frozenset()
     """(label, seed) of the finished windows in the project's cache (see ``windows``)."""
+    others: Mapping[int, ObjectStamps] = field(default_factory=dict)
+    """By object_id, the objects that are not planned for; filled where the occlusion gate is on."""
+    untouched: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
+    """object_id -> frame_index -> state, of frames on which nothing nearer touches it (``project.touching``)."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Kind of work -> seconds that one unit of it took here the last time (see ``cost``)."""
 
@@ -99,4 +104,13 @@ def snapshot_of(
         ids = [obj.id for obj in truth.objects] if object_ids is None else object_ids
         objects = {i: project.layers(i).stamps(truth.object(i)) for i in ids}
         source, chosen = project.source.sha256[:12], engines or chosen_engines(truth)
-        return Snapshot(truth, len(project.clip), source, project.depth.stamps(), objects, chosen)
+        snapshot = Snapshot(truth, len(project.clip), source, project.depth.stamps(), objects, chosen)
+        return _with_gate(snapshot, project) if truth.gate and len(project.depth) else snapshot
+
+
+def _with_gate(snapshot: Snapshot, project: Project) -> Snapshot:
+    """Return the snapshot with what the occlusion gate follows from. Reads no pixels."""
+    objects, depth = snapshot.objects, snapshot.depth
+    others = {o.id: project.layers(o.id).stamps(o) for o in snapshot.truth.objects if o.id not in objects}
+    known = {i: untouched(project.layers(i), stamps.seen, depth) for i, stamps in objects.items()}
+    return replace(snapshot, others=others, untouched=known)

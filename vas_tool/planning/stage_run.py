@@ -57,6 +57,8 @@ class StageRun:
     """How amodal masks follow from hypotheses that are there: no engine runs."""
     kept: frozenset[int] = frozenset()
     """Frames whose result is taken from what is there: from hypotheses, or from amodal masks that fit."""
+    clear: frozenset[int] = frozenset()
+    """Frames whose result is what is seen, because nothing can hide the object there: no engine is asked."""
     crops: bool = False
     """The engine looks through crops around the amodal boxes."""
     num_kept_windows: int = 0
@@ -65,6 +67,11 @@ class StageRun:
     """Asked for by name: it is made even where it turns out to be up to date, and undo brings back what was there."""
     reason: str = ""
     """Why, in words."""
+
+    @property
+    def makes_any(self) -> bool:
+        """Whether it stores any result."""
+        return bool(self.frames or self.kept or self.clear)
 
 
 Plan = tuple[StageRun, ...]

@@ -8,10 +8,11 @@ from typing import Literal, get_args
 
 from vas_tool.hypotheses import Recipe
 from vas_tool.planning.fingerprint import FIELDS, NOTHING, Fingerprint
+from vas_tool.planning.gate import Marks, clear_frames, marks_of
 from vas_tool.planning.inputs import AmodalInputs, Columns, ContentInputs, ModalInputs
 from vas_tool.planning.snapshot import Snapshot, snapshot_of
 from vas_tool.project import Project
-from vas_tool.project.object_stamps import GIVEN
+from vas_tool.project.object_stamps import CLEAR, GIVEN, painted_on
 from vas_tool.stamp_index import Stamps
 from vas_tool.stamps import DEFAULTS, Stamp
 from vas_tool.types import Stage
@@ -83,7 +84,37 @@ class Staleness:
     def _amodal_inputs(self, *, boxed: bool) -> AmodalInputs:
         snapshot = self.snapshot
         depth = snapshot.depth_used(self.object_id)
-        return AmodalInputs(self.stamps, snapshot.truth, depth, setup_of=snapshot.amodal_setups, boxed=boxed)
+        return AmodalInputs(
+            self.stamps, snapshot.truth, depth, setup_of=snapshot.amodal_setups, marks=self._marks, boxed=boxed
+        )
+
+    # --- the occlusion gate ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def _marks(self) -> Marks:
+        return marks_of(self.snapshot, self.object_id)
+
+    @property
+    def may_be_clear(self) -> frozenset[int]:
+        """The frames that are clear if nothing nearer touches the object there."""
+        return frozenset(self._marks)
+
+    @cached_property
+    def clear(self) -> frozenset[int]:
+        """The frames on which nothing can hide the object: the modal mask is the amodal mask."""
+        return clear_frames(self.snapshot, self.object_id, self._marks)
+
+    @cached_property
+    def clear_content(self) -> frozenset[int]:
+        """The frames whose amodal mask the gate made: their content is what is seen."""
+        made = self.stamps.amodal.by_frame("engine")
+        return frozenset(f for f in self.clear if made.get(f) == CLEAR) - painted_on(self.stamps.obj, "amodal")
+
+    def clear_of(self, layer: str) -> frozenset[int]:
+        """The frames on which no engine is asked for a layer's results, as far as that is known."""
+        if layer == "content":
+            return self.clear_content
+        return self.clear if layer in ("amodal", "hypotheses") else frozenset()
 
     # --- results ------------------------------------------------------------------------------------------------
 

@@ -31,7 +31,18 @@ HEAD = ("schema", "source", "fps", "ledger")
 KEYS = frozenset(
     (
         *HEAD,
-        *("canvas", "objects", "next_object_id", "engines", "seed", "crop", "settings", "intrinsics", "in_front"),
+        *(
+            "canvas",
+            "objects",
+            "next_object_id",
+            "engines",
+            "seed",
+            "crop",
+            "settings",
+            "intrinsics",
+            "in_front",
+            "gate",
+        ),
         "history",
     )
 )

@@ -16,7 +16,10 @@ from vas_tool.types import MaskLayer, Stroke
 PAINTED = Stamp(engine="stroke")
 """The stamp of a mask that only strokes made."""
 
-GIVEN = ("given", PAINTED.engine)
+CLEAR = "nothing-in-front"
+"""What stamps say of amodal masks and content of frames on which nothing can hide the object (``planning.gate``)."""
+
+GIVEN = ("given", PAINTED.engine, CLEAR)
 """What stamps say of masks that no engine made."""
 
 

@@ -39,6 +39,9 @@ MOST_SEED = 2**63 - 1
 MOST_HYPOTHESES = 16
 """The most hypotheses of one run: a person cannot compare more side by side."""
 
+GATED = False
+"""Whether the occlusion gate is on, where nobody chose."""
+
 MOST_OBJECTS = 1_000_000
 """The largest object number."""
 
@@ -160,10 +163,14 @@ class Truth:
     """The intrinsics of the clip's camera, in clip pixels; None when they are unknown."""
     in_front: Orders = ()
     """Which object is in front of which, on which frames."""
+    gate: bool = GATED
+    """Whether frames on which nothing can hide the object are completed by their modal mask (``planning.gate``)."""
 
     def __post_init__(self) -> None:
         if type(self.seed) is not int or not 0 <= self.seed <= MOST_SEED:
             raise PromptError(f"a seed is a whole number from 0 to {MOST_SEED}; got {self.seed!r}")
+        if self.gate not in (True, False):
+            raise PromptError(f"the occlusion gate is on (true) or off (false); got {self.gate!r}")
         if len({obj.id for obj in self.objects}) < len(self.objects):
             raise PromptError("two objects have the same number")
         if strange := {i for o in self.in_front for i in (o.front, o.behind)} - {obj.id for obj in self.objects}:
@@ -337,6 +344,7 @@ def truth_json(truth: Truth) -> dict[str, Any]:
         "seed": truth.seed,
         "crop": asdict(truth.crop),
         "in_front": orders_json(truth.in_front),
+        "gate": truth.gate,
         "intrinsics": None if truth.intrinsics is None else asdict(truth.intrinsics),
         "settings": {
             stage: {engine: dict(kept) for engine, kept in engines.items()} for stage, engines in truth.settings.items()
@@ -358,6 +366,7 @@ def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
         settings=settings_from_json(data.get("settings", {})),  # absent before there were parameters
         in_front=orders_from_json(data.get("in_front", ())),  # absent before a person could say it
         intrinsics=None if camera is None else Intrinsics(**camera),
+        gate=data.get("gate", GATED),  # absent before there was a gate
     )
     if truth.next_object_id <= max((obj.id for obj in truth.objects), default=0):
         raise ValueError(f"the next object would be {truth.next_object_id}, which is there already")

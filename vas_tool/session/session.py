@@ -193,6 +193,16 @@ class Session:
             self.changes.store(f"{stage} engine: {name}", replace(truth, engines=engines))
             self._get_ready()
 
+    def set_gate(self, on: bool) -> None:
+        """Let the modal mask complete frames on which nothing can hide the object, or ask an engine there, too.
+
+        When it goes off, the masks that it made become stale; when it comes on, every mask that is there holds.
+        """
+        truth = self.project.truth
+        if on != truth.gate:
+            self.changes.store(f"occlusion gate {'on' if on else 'off'}", replace(truth, gate=on))
+            self.changes.everything()
+
     def set_parameter(self, stage: Stage, name: str, value: SettingValue | None) -> None:
         """Set a parameter of the engine in use for a stage; None: its default again. A text is read as the value.
 

@@ -124,6 +124,7 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "track": _quiet(lambda s, a: s.runs.track(int(a["object"]), int(a["frame"]), direction=a["direction"])),
     "complete": _quiet(lambda s, a: s.runs.complete(a["object"])),
     "engine": _quiet(lambda s, a: s.choose_engine(str(a["stage"]), str(a["name"]))),
+    "gate": _quiet(lambda s, a: s.set_gate(bool(a["on"]))),
     "get_weights": _quiet(lambda _, a: DOWNLOADS.start(str(a["name"]))),
     "stop_weights": _quiet(lambda _, a: DOWNLOADS.stop(str(a["name"]))),
     "parameter": _quiet(lambda s, a: s.set_parameter(stage_named(str(a["stage"])), str(a["name"]), a["value"])),

@@ -102,6 +102,7 @@ def _project_view(session: Session) -> Json:
         "size_wh": project.clip.size_wh,
         "canvas": {**pads, "size_wh": canvas.size_wh},
         "crop": asdict(project.truth.crop),
+        "gate": project.truth.gate,
         "model_wh": _model_wh(session),
         "notes": [*project.notes, *project.source.notes],
         "source": project.source.path,

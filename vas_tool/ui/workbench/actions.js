@@ -145,6 +145,11 @@ export class Actions {
     this.send("engine", () => ({ stage, name }));
   }
 
+  /** Let what is seen complete frames on which nothing can hide the object. @param {boolean} on */
+  gate(on) {
+    this.send("gate", () => ({ on }));
+  }
+
   /**
    * Let the chosen engine replace what others made of one stage of an object.
    * @param {number} id

@@ -11,6 +11,8 @@ import { Offers } from "./offers.js";
 export const STAGE_WORDS = { segment: "Modal masks", depth: "Depth", amodal: "Amodal masks", content: "Content" };
 const FROM_NOW_ON = "auto takes the best engine that is present. A change counts for what is made from now on; what is made stays as it is.";
 
+const GATE_WORDS = "On frames where nothing nearer touches the object, no other object is beside it and it meets no edge that the work area goes beyond, the modal mask is the amodal mask. It needs measured depth: the builtin depth is a guess and decides nothing.";
+
 /**
  * "12 frames of car were made by builtin, 3 by sam2.1-tiny-fast."
  * @param {string} label
@@ -40,7 +42,7 @@ export class EnginePanel {
 
   render() {
     const engines = this.store.state?.engines ?? [];
-    const text = JSON.stringify([engines, [...this.offers.chosen]]);
+    const text = JSON.stringify([engines, [...this.offers.chosen], this.store.project?.gate]);
     if (text !== this.made) this.renderRows(engines); // else an open list of choices would close
     this.made = text;
     for (const { stage, name } of engines) this.renderAgain(stage, name);
@@ -71,8 +73,16 @@ export class EnginePanel {
     body.append(make("p", { textContent: `Licence ${licence}, ${size}.` }));
     if (lacks) body.append(make("p", { className: "vas-better" }, "Not complete: ", make("code", { textContent: lacks })));
     if (offers.length) body.append(this.offers.box(stage, offers));
+    if (stage === "amodal") body.append(this.gate());
     body.append(again);
     return [make("dt", {}, STAGE_WORDS[stage], this.chooser(engine)), body];
+  }
+
+  /** The switch of the occlusion gate. */
+  gate() {
+    const box = make("input", { type: "checkbox", checked: this.store.project?.gate ?? false, data: { testid: "gate" } });
+    box.onchange = () => this.actions.gate(box.checked);
+    return make("label", { title: GATE_WORDS }, box, "no run where nothing is in front");
   }
 
   /** @param {EngineView} engine */

@@ -57,6 +57,8 @@ export interface Project {
   size_wh: Size;
   canvas: Canvas;
   crop: CropRule;
+  /** Whether frames on which nothing can hide the object are completed by what is seen. */
+  gate: boolean;
   /** What the amodal stage's model sees; null: pictures of any size. */
   model_wh: Size | null;
   notes: string[];
