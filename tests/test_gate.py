@@ -20,6 +20,7 @@ from vas_tool.planning.plan import Request, costs_of, plan
 from vas_tool.planning.snapshot import snapshot_of
 from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
+from vas_tool.project.depth_order import InFront
 from vas_tool.project.object_stamps import CLEAR
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.project_store import carry_out
@@ -169,6 +170,13 @@ def test_depth_without_anything_in_front_clears_every_frame(project: Project) ->
         at_edge[10:20, 0:10] = True
         project.layers(1).modal.put(3, at_edge, project.layers(1).modal.stamps()[3])
     assert todo(project)[0] == ("amodal", [3], [])
+
+
+def test_an_object_that_a_person_put_in_front_counts(project: Project) -> None:
+    change(project, objects=(*project.truth.objects, AnnotatedObject(2, "tree")), next_object_id=3)
+    change(project, in_front=(InFront(front=2, behind=1, first=2, last=3),))
+    run(project, EVERYTHING)
+    assert makers(project) == expected() | {2: "fake-windowed", 3: "fake-windowed"}
 
 
 def test_boxes_and_guessed_depth_leave_the_frame_to_the_engine(

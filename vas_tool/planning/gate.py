@@ -2,8 +2,8 @@
 
 A frame is clear if nothing nearer touches the object's outline in depth, no other object's box meets its box, and it
 meets no edge of the frame that the canvas goes beyond (``vas_tool.occlusion``). Only what depth says is read from
-pixels: ``project.touching`` measures it before a run. Guessed depth clears no frame, nor do frames with an amodal box
-or with strokes on the modal mask.
+pixels: ``project.touching`` measures it before a run. A frame is never clear with guessed depth, an amodal box, strokes
+on the modal mask, or another object of which a person said that it is in front.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def marks_of(snapshot: Snapshot, object_id: int) -> Marks:
         return {}
     stamps, canvas = snapshot.objects[object_id], snapshot.truth.canvas
     left_out = guessed | painted_on(stamps.obj) | boxes_by_frame(stamps.obj.amodal_boxes).keys()
+    for order in snapshot.truth.in_front:
+        left_out.update(range(order.first, order.last + 1) if order.behind == object_id else ())
     others = [boxes_of(other) for i, other in {**snapshot.others, **snapshot.objects}.items() if i != object_id]
     marks = {}
     for f, box in boxes_of(stamps).items():
