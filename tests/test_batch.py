@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow
@@ -16,6 +17,7 @@ from vas_tool.batch.book import read_failures
 from vas_tool.batch.clip_work import work_of
 from vas_tool.batch.deaths import FOLDER, note_of
 from vas_tool.batch.manifest import clip_tasks, read_manifest
+from vas_tool.batch.queue import read_queue
 from vas_tool.batch.rows import Row
 from vas_tool.cli import main
 from vas_tool.errors import FormatError, NothingToDo
@@ -24,6 +26,9 @@ from vas_tool.formats.batch_rows import read_rows
 from vas_tool.formats.video_stream import VideoStream
 from vas_tool.project import Project
 from vas_tool.types import AmodalBox, Click, NoBox
+from vas_tool.ui.open_projects import OpenProjects
+from vas_tool.ui.opening import Opener
+from vas_tool.ui.queue_of_projects import ProjectQueue
 
 SIZE = (64, 48)
 TAO_MADE = Path(__file__).parent.parent / "assets/tao_made"
@@ -346,3 +351,45 @@ def test_a_project_that_changes_during_an_export_stops_it(manifest: Path, tmp_pa
     project.close()
     with pytest.raises(FormatError, match="was changed while it was exported"):
         list(videos)
+
+
+# --- the queue of projects to look at ----------------------------------------------------------------------------
+
+
+def mark(folder: Path, frames: list[int], *, needs_work: bool = True) -> None:
+    project = Project.open(folder)
+    obj = project.truth.object(1)
+    for frame_index in frames:
+        obj = obj.marking(frame_index, needs_work)
+    project.edit("mark", project.truth.with_object(obj))
+    project.close()
+
+
+def test_the_queue_opens_what_needs_a_look_worst_first(manifest: Path, tmp_path: Path) -> None:
+    projects = tmp_path / "p"
+    run_batch(manifest, projects, BatchOptions(stages=("segment",)))
+    mark(projects / "one", [2])
+    mark(projects / "two", [1, 3])
+    run_batch(manifest, projects, BatchOptions(stages=("segment",)))
+    entries = read_queue(projects)
+    assert [(Path(e.project).name, e.frame_index) for e in entries] == [("two", 1), ("one", 2)]
+    assert "needing work" in entries[0].why
+    open_projects = OpenProjects(projects)
+    outside = replace(entries[0], project=str(tmp_path / "videos"))
+    queue = ProjectQueue([outside, *entries], open_projects)
+    opener = Opener(open_projects, queue=queue)
+    session = open_projects.session(opener.arrive("", lambda *_: None))
+    assert session.project.name == "two" and session.place == {"frame": 1, "object": 1}
+    assert open_projects.session(queue.enter_next("two")).project.name == "one"
+    with pytest.raises(NothingToDo, match="queue is done"):
+        queue.enter_next("one")
+    open_projects.close()
+    mark(projects / "two", [1, 3], needs_work=False)
+    assert open_projects.session(queue.enter_next("")).project.name == "one"
+    open_projects.close()
+
+
+def test_a_queue_is_asked_for_where_there_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, why in (([], "needs the folder"), ([str(tmp_path)], "has no queue")):
+        assert main(["open", *arguments, "--queue", "--no-browser"]) == 1
+        assert why in capsys.readouterr().err

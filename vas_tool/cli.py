@@ -106,6 +106,12 @@ def _add_models(models: argparse.ArgumentParser) -> None:
 
 def _add_open(open_: argparse.ArgumentParser) -> None:
     open_.add_argument("source", nargs="?", type=Path, help="a video, a folder of images, or a project")
+    open_.add_argument(
+        "--queue",
+        action="store_true",
+        help="the source is the folder of a batch's projects: open those that need a look, worst first; Shift+N opens "
+        "the next",
+    )
     open_.add_argument("--root", type=Path, default=Path("projects"), help="the projects' folder (default: projects)")
     open_.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this computer only)")
     open_.add_argument("--port", type=int, help="default: the first free one from 7860")

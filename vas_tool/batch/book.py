@@ -24,6 +24,7 @@ from typing import Any
 from vas_tool.batch.clip_work import ENTER, Event, Failure, StageDone
 from vas_tool.batch.deaths import FOLDER
 from vas_tool.batch.outcome import RowOutcome
+from vas_tool.batch.queue import QUEUE, queue_of
 from vas_tool.errors import FormatError, ProjectBusy
 from vas_tool.files import FolderLock, write_atomically
 
@@ -33,7 +34,7 @@ WRITE_SECONDS = 1.0
 OF_A_BATCH = re.compile(r"(batch|failed|outcomes|queue|report)(-\d+)?\.(jsonl?|html)")
 """Matches the names of these files."""
 
-STATUS, FAILED, OUTCOMES, QUEUE = "batch.json", "failed.jsonl", "outcomes.jsonl", "queue.json"
+STATUS, FAILED, OUTCOMES = "batch.json", "failed.jsonl", "outcomes.jsonl"
 
 
 @dataclass
@@ -167,21 +168,6 @@ def _lock(folder: Path) -> tuple[FolderLock | None, str]:
         return FolderLock(folder), ""
     except ProjectBusy:
         return None, f"-{os.getpid()}"
-
-
-def queue_of(outcomes: Any) -> list[dict[str, Any]]:
-    """Return the projects that have frames to look at, those with the largest share of such frames first.
-
-    Every entry has the project, the object, the first such frame, and why.
-    """
-    needing = sorted((o for o in outcomes if o.num_looks), key=lambda o: (-o.share_to_look_at, o.project, o.object_id))
-    first: dict[str, RowOutcome] = {}
-    for outcome in needing:
-        first.setdefault(outcome.project, outcome)
-    return [
-        {"project": o.project, "object_id": o.object_id, "frame_index": o.looks[0][0], "why": o.looks[0][1]}
-        for o in first.values()
-    ]
 
 
 def read_failures(projects: Path) -> dict[str, Mapping[str, Any]]:

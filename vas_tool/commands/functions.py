@@ -34,10 +34,12 @@ def open_(options: Namespace) -> int:
 
 def _page(options: Namespace) -> Callable[[], None]:
     """Make the page, and give the function that serves it until Ctrl+C."""
+    from vas_tool.batch.queue import read_queue
     from vas_tool.ui.access import Access
     from vas_tool.ui.address import Address
     from vas_tool.ui.open_projects import OpenProjects
     from vas_tool.ui.opening import Opener
+    from vas_tool.ui.queue_of_projects import ProjectQueue
     from vas_tool.ui.secret import kept_secret
 
     access = Access(
@@ -51,13 +53,22 @@ def _page(options: Namespace) -> Callable[[], None]:
     if source is not None and not source.exists():
         raise InputError(f"{source} does not exist; check the spelling")
     root: Path = options.root
+    entries = []
+    if options.queue:
+        if source is None or not source.is_dir():
+            raise InputError("--queue needs the folder of a batch's projects: vas-tool open DIR --queue")
+        entries, root, source = read_queue(source), source, None
+        if not entries:
+            raise InputError(f"no project in {root} needs a look; open it without --queue")
     if source is not None and (source / "project.json").is_file():
         root = source.resolve().parent
     camera = camera_of(options.intrinsics) if options.intrinsics else None
     if camera and source is None:
         raise InputError("--intrinsics are of one clip; name it as well: vas-tool open SOURCE --intrinsics ...")
     address = Address.take(access, options.port)
-    opener = Opener(OpenProjects(root), start=source, camera=camera)
+    open_projects = OpenProjects(root)
+    queue = ProjectQueue(entries, open_projects) if entries else None
+    opener = Opener(open_projects, start=source, camera=camera, queue=queue)
     opener.begin()  # runs while Gradio is imported, which takes longer
     if not options.no_browser:
         address.open_browser()

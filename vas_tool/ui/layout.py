@@ -93,6 +93,7 @@ class Page:
             with gr.Row(elem_id="topbar"):
                 gr.Markdown("vas-tool", elem_id="brand")
                 project, sample, upload, path, open_path, stop = _opening_bar(self.open_projects)
+                queued = gr.Button("Next project", visible=self.opener.queue is not None, elem_id="next-project")
                 export_format, only_accepted, export = _export_bar()
             options = _options_panel()
             message = gr.Markdown(elem_id="message")
@@ -107,6 +108,7 @@ class Page:
             blocks.load(self._arrive, [], opened, show_progress="hidden", concurrency_limit=ARRIVALS, **OURS)
             project.change(None, [project], None, js=REMEMBER, show_progress="hidden", **OURS)
             project.input(self._choose, [project], opened, show_progress="hidden", **OURS)
+            queued.click(self._next, [], opened, show_progress="hidden", **OURS)
             for event, handler, inputs in (
                 (sample.click, self._sample, []),
                 (upload.upload, self._upload, [upload, *options]),
@@ -142,6 +144,13 @@ class Page:
             name: str = self.open_projects.session(self._tokens[str(request.session_hash)]).project.name
             return name
         return ""
+
+    def _next(self, request: gr.Request) -> tuple[Any, ...]:
+        """Open the next project of the queue."""
+        queue = self.opener.queue
+        if queue is None:
+            return gr.skip(), gr.skip(), gr.skip()
+        return self._opened(request, lambda report: queue.enter_next(self._open_name(request)), None)
 
     def _sample(self, request: gr.Request, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
         return self._opened(request, self.opener.sample, progress)

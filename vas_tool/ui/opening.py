@@ -16,6 +16,7 @@ from vas_tool.sample import is_sample, sample_clip
 from vas_tool.ui.early_start import EarlyStart
 from vas_tool.ui.exporting import ExportReport, export_session
 from vas_tool.ui.open_projects import ImportOptions, OpenProjects
+from vas_tool.ui.queue_of_projects import ProjectQueue
 from vas_tool.ui.reopening import made_from
 from vas_tool.video.source import clip_name
 
@@ -29,9 +30,18 @@ SAMPLE_NAME = "sample"
 class Opener:
     """Opens what the user chose and returns a token of ``open_projects``."""
 
-    def __init__(self, open_projects: OpenProjects, *, start: Path | None = None, camera: Camera | None = None) -> None:
-        """``start`` is what the first tab shows: a video, a folder, or a project. ``camera`` is that of its clip."""
-        self.open_projects, self._camera = open_projects, camera
+    def __init__(
+        self,
+        open_projects: OpenProjects,
+        *,
+        start: Path | None = None,
+        camera: Camera | None = None,
+        queue: ProjectQueue | None = None,
+    ) -> None:
+        """``start`` is what the first tab shows: a video, a folder, or a project. ``camera`` is that of its clip.
+        ``queue`` holds the projects that a batch left for a person; a new tab shows the first.
+        """
+        self.open_projects, self._camera, self.queue = open_projects, camera, queue
         self._start: Path | EarlyStart[str] | None = start
         self._starting = threading.Lock()
         """Held while the start is imported, because several tabs may request it."""
@@ -56,6 +66,8 @@ class Opener:
             start, self._start = self._start, None
             if start is not None:
                 return start.result(progress) if isinstance(start, EarlyStart) else self._first(start, progress)
+        if self.queue is not None:
+            return self.queue.enter_next("")
         names = self.open_projects.projects()
         return self.project(names[0]) if names else ""
 

@@ -104,6 +104,9 @@ function hasSomething(store, id) {
   return clicks.length + boxes.length + strokes.length > 0 || store.anyBits(id, BIT.modal);
 }
 
+/** Gradio's button, there only when the tool was opened with a queue. @returns {HTMLElement | null} */
+const nextInQueue = () => document.querySelector("#next-project");
+
 /** @param {App} app @returns {CommandLine[]} */
 function reviewing({ store, actions, tools, view }) {
   const hereMasked = () => Boolean(store.frameBits(store.chosen.id, store.frame) & (BIT.modal | BIT.amodal));
@@ -121,6 +124,10 @@ function reviewing({ store, actions, tools, view }) {
     {
       name: "next-look", keys: ["n"], label: "Next frame that needs a look, and why", run: () => actions.nextLook(),
       when: () => (store.state?.objects ?? []).some(({ id }) => store.anyBits(id, BIT.look)),
+    },
+    {
+      name: "next-project", keys: ["Shift+n"], label: "Next project of the queue that needs a look",
+      run: () => nextInQueue()?.click(), when: () => Boolean(nextInQueue()),
     },
     {
       name: "accept", keys: ["Enter"], label: "Accept this frame and go on",
