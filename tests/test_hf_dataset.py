@@ -9,7 +9,7 @@ import pytest
 from annotating import annotate, pad, rectangle
 
 from vas_tool.errors import FormatError
-from vas_tool.exports import export
+from vas_tool.exports import export, export_folders
 from vas_tool.formats.verify import verify
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
@@ -45,6 +45,21 @@ def test_datasets_loads_the_very_masks(make_project: Callable[..., Project], tmp
     )
     assert found["amodal_bbox"] == [3, 3, 27, 17]
     assert "| objects on frames | 4 |" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["hf-dataset", "burst"])
+def test_closed_projects_give_the_same_bytes(make_project: Callable[..., Project], tmp_path: Path, name: str) -> None:
+    projects = [make_project(2, name=f"p/{name}") for name in ("a", "b", "c")]
+    for project in projects[:2]:
+        annotate(project, modal={0: rectangle(SIZE, 3, 3, 20, 20), 1: rectangle(SIZE, 3, 3, 9, 9)})
+    out = [tmp_path / f"{when}.{'json' if name == 'burst' else 'set'}" for when in ("open", "closed")]
+    export(projects, name, out[0])
+    for project in projects:
+        project.close()
+    export_folders([project.folder for project in projects[::-1]], name, out[1])
+    files = [sorted(p for p in (path, *path.rglob("*")) if p.is_file()) for path in out]
+    assert [p.read_bytes() for p in files[0]] == [p.read_bytes() for p in files[1]] and verify(out[1]).ok
+    assert len(files[0]) == (1 if name == "burst" else 4) and verify(out[1]).num_annotations == 4
 
 
 def test_a_damaged_one_is_told(small_project: Project, tmp_path: Path) -> None:

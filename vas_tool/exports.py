@@ -124,7 +124,7 @@ def export_folders(
     The same projects give the bytes of ``export``, whatever their order. Raises FormatError when there is nothing to
     write or somebody changes a project meanwhile, and as ``Project.open``.
     """
-    path = _file_of(name, out)
+    path = _file_of(name, out) if name in FILES else out
     for thorough in (False, True):
         videos = VideoStream(folders, thorough=thorough)
         if not videos.num_objects:
@@ -271,6 +271,8 @@ STREAMED: dict[str, _StreamWriter] = {
     "tao-amodal": write_predictions,
     "kins": write_kins,
     "cocoa": write_cocoa,
+    "burst": write_burst,
+    "hf-dataset": write_hf_dataset,
 }
 """Name of a format -> its writer, for formats that need no more than one project open at a time."""
 

@@ -25,8 +25,8 @@ from vas_tool.formats.annotations.burst_sequences import REQUIRED, burst_of
 from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import write_lists
 from vas_tool.formats.tally import ExportSummary, Tally
-from vas_tool.formats.videos import ExportVideo, Sighting, category_ids, category_json, numbered, sightings
-from vas_tool.project import Project
+from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
+from vas_tool.formats.videos import Sighting, category_json, sightings
 
 HERE = "."
 """``dataset`` and ``split``: frames lie below the root folder without a folder for either."""
@@ -36,39 +36,36 @@ KEPT = ("amodal_bbox", "out_of_frame", "visibility", "occlude_rate")
 
 
 def write_burst(
-    projects: Sequence[Project], path: Path, *, only_accepted: bool = False, progress: Progress = silent
+    projects: Sequence[ProjectOrFolder] | VideoStream,
+    path: Path,
+    *,
+    only_accepted: bool = False,
+    progress: Progress = silent,
 ) -> ExportSummary:
-    """Write open projects as one BURST file. Arguments and errors are those of ``write_coco``.
+    """Write projects as one BURST file. Arguments and errors are those of ``write_coco``.
 
-    The RLE of one video are in memory.
+    A video without any object in the export is not in the file. The RLE of one video are in memory.
     """
-    root, videos = numbered(projects)
-    categories, tally = category_ids(videos), Tally()
+    videos = as_stream(projects)
+    categories, tally = videos.categories, Tally(brief=videos.many)
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
     lists: dict[str, Iterable[dict[str, Any]]] = {
         "categories": category_json(categories),
-        "sequences": _sequences(found, videos, categories),
+        "sequences": (_sequence(group, categories) for _, group in groupby(found, key=lambda s: s.video.id)),
     }
     with text_in_place(path) as file:
         write_lists(file, "burst", lists, values={"split": HERE})
-    num_images = sum(len(v.project.clip) for v in videos)
-    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+    return summary_of(tally, videos, path, only_accepted=only_accepted)
 
 
-def _sequences(
-    found: Iterator[Sighting], videos: Sequence[ExportVideo], categories: Mapping[str, int]
-) -> Iterator[dict[str, Any]]:
-    groups = groupby(found, key=lambda sighting: sighting.video.id)
-    group = next(groups, None)
-    for video in videos:
-        here = group[1] if group is not None and group[0] == video.id else iter(())
-        yield _sequence(video, here, categories)
-        if group is not None and group[0] == video.id:
-            group = next(groups, None)
-
-
-def _sequence(video: ExportVideo, found: Iterator[Sighting], categories: Mapping[str, int]) -> dict[str, Any]:
-    frames = {i: list(group) for i, group in groupby(found, key=lambda sighting: sighting.masks.frame_index)}
+def _sequence(found: Iterator[Sighting], categories: Mapping[str, int]) -> dict[str, Any]:
+    modal: dict[int, dict[str, Any]] = {}
+    amodal: dict[int, dict[str, Any]] = {}
+    for sighting in found:
+        video, record, key = sighting.video, sighting.masks.json(), str(sighting.masks.obj.id)
+        here = modal.setdefault(sighting.masks.frame_index, {})
+        here |= {key: _modal(sighting, record)} if sighting.masks.modal.any() else {}
+        amodal.setdefault(sighting.masks.frame_index, {})[key] = _amodal(sighting, record)
     clip = video.project.clip
     paths = [f"frames/{clip.frame_path(i).name}" for i in range(len(clip))]
     return {
@@ -80,29 +77,21 @@ def _sequence(video: ExportVideo, found: Iterator[Sighting], categories: Mapping
         "fps": int(clip.fps) if clip.fps.is_integer() else clip.fps,
         "all_image_paths": paths,
         "pts_seconds": [record.pts_seconds for record in video.project.ledger],
-        "annotated_image_paths": [paths[i] for i in frames],
+        "annotated_image_paths": [paths[i] for i in modal],
         "neg_category_ids": [],
         "not_exhaustive_category_ids": sorted(categories.values()),
         "track_category_ids": {str(obj.id): categories[obj.label] for _, obj in video.tracks},
-        "segmentations": [_modal(here) for here in frames.values()],
-        "amodal_segmentations": [{str(s.masks.obj.id): _amodal(s) for s in here} for here in frames.values()],
+        "segmentations": list(modal.values()),
+        "amodal_segmentations": list(amodal.values()),
     }
 
 
-def _modal(here: Sequence[Sighting]) -> dict[str, Any]:
-    return {
-        str(s.masks.obj.id): {
-            "rle": s.masks.json()["visible_mask"]["counts"],
-            "is_gt": s.masks.accepted,
-            "score": s.masks.certainty,
-        }
-        for s in here
-        if s.masks.modal.any()
-    }
+def _modal(sighting: Sighting, record: Mapping[str, Any]) -> dict[str, Any]:
+    masks = sighting.masks
+    return {"rle": record["visible_mask"]["counts"], "is_gt": masks.accepted, "score": masks.certainty}
 
 
-def _amodal(sighting: Sighting) -> dict[str, Any]:
-    record = sighting.masks.json()
+def _amodal(sighting: Sighting, record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "rle": record["segmentation"]["counts"],
         **{key: record[key] for key in KEPT},

@@ -40,7 +40,7 @@ amodal = frames[0]["objects"][0]["amodal_mask"]  # a picture of 0 and 255
 
 | | |
 |---|---|
-| videos | {num_videos}: {names} |
+| videos | {num_videos}, with objects in {num_named}: {names} |
 | objects on frames | {num_annotations} |
 | of them accepted by a person | {num_accepted} |
 | of them without an amodal mask of their own (the modal mask is used) | {num_modal_only} |
@@ -71,6 +71,7 @@ def card(summary: ExportSummary, names: Sequence[str]) -> str:
         name=title,
         version=__version__,
         num_videos=summary.num_videos,
+        num_named=len(names),
         names=", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else ""),
         num_annotations=summary.num_annotations,
         num_accepted=summary.num_accepted,

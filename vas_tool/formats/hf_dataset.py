@@ -36,8 +36,8 @@ from vas_tool.formats.hf_card import card
 from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.json_files import json_line
 from vas_tool.formats.tally import ExportSummary, Tally
-from vas_tool.formats.videos import Sighting, numbered, sightings
-from vas_tool.project import Project
+from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
+from vas_tool.formats.videos import Sighting, sightings
 from vas_tool.types import Mask
 
 OUR_FILES = re.compile(r"README\.md|data/train-\d{5}-of-\d{5}\.parquet")
@@ -75,32 +75,30 @@ OBJECT = {
 
 
 def write_hf_dataset(
-    projects: Sequence[Project], folder: Path, *, only_accepted: bool = False, progress: Progress = silent
+    projects: Sequence[ProjectOrFolder] | VideoStream,
+    path: Path,
+    *,
+    only_accepted: bool = False,
+    progress: Progress = silent,
 ) -> ExportSummary:
-    """Write open projects as one data set into ``folder``. A former export there is replaced.
+    """Write projects as one data set into the folder ``path``. A former export there is replaced.
 
-    Raises FormatError when there is no project, pyarrow is not installed, ``folder`` holds anything else or the disk
+    Raises FormatError when there is no project, pyarrow is not installed, ``path`` holds anything else or the disk
     refuses; Cancelled. ``ROWS`` frames are in memory.
     """
     _pyarrow()
-    root, videos = numbered(projects)
-    tally = Tally()
+    videos = as_stream(projects)
+    tally, names = Tally(brief=videos.many), dict[int, str]()
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
-    groups = {video.id: number for number, video in enumerate(videos)}
-    with folder_in_place(folder, ours=OUR_FILES) as beside:
+    with folder_in_place(path, ours=OUR_FILES) as beside:
         (beside / "data").mkdir()
-        written = set()
-        for video_id, group in groupby(found, key=lambda sighting: sighting.video.id):
-            written.add(video_id)
-            _write_rows(_shard(beside, groups[video_id], len(videos)), _rows(group))
-        for video in videos:
-            if video.id not in written:
-                _write_rows(_shard(beside, groups[video.id], len(videos)), iter(()))
-        num_images = sum(len(v.project.clip) for v in videos)
-        summary = tally.summary(
-            folder, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted
-        )
-        (beside / "README.md").write_text(card(summary, [video.name for video in videos]), encoding="utf-8")
+        for (video_id, name), group in groupby(found, key=lambda s: (s.video.id, s.video.name)):
+            names[video_id] = name
+            _write_rows(_shard(beside, video_id, len(videos)), _rows(group))
+        for video_id in set(range(1, len(videos) + 1)) - set(names):
+            _write_rows(_shard(beside, video_id, len(videos)), iter(()))
+        summary = summary_of(tally, videos, path, only_accepted=only_accepted)
+        (beside / "README.md").write_text(card(summary, list(names.values())), encoding="utf-8")
     return summary
 
 
@@ -112,24 +110,30 @@ def _pyarrow() -> tuple[Any, Any]:
         raise FormatError(f"Parquet files need pyarrow ({error}); run: pip install 'vas-tool[parquet]'") from error
 
 
-def _shard(folder: Path, number: int, count: int) -> Path:
-    return folder / "data" / f"train-{number:05d}-of-{count:05d}.parquet"
+def _shard(folder: Path, video_id: int, count: int) -> Path:
+    return folder / "data" / f"train-{video_id - 1:05d}-of-{count:05d}.parquet"
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
 def _rows(found: Iterator[Sighting]) -> Iterator[dict[str, Any]]:
-    for frame_index, group in groupby(found, key=lambda sighting: sighting.masks.frame_index):
-        here = list(group)
-        video = here[0].video
-        path = video.project.clip.frame_path(frame_index)
-        yield {
-            "video": video.name,
-            **video.origin_json(frame_index),
-            "image": {"bytes": path.read_bytes(), "path": path.name},
-            "objects": [_object(sighting) for sighting in here],
-        }
+    row: dict[str, Any] = {}
+    for sighting in found:  # one by one: its project may be closed when the next video comes
+        if row.get("frame_index") != sighting.masks.frame_index:
+            if row:
+                yield row
+            row = {**_frame(sighting), "objects": []}
+        row["objects"].append(_object(sighting))
+    if row:
+        yield row
+
+
+def _frame(sighting: Sighting) -> dict[str, Any]:
+    video, frame_index = sighting.video, sighting.masks.frame_index
+    path = video.project.clip.frame_path(frame_index)
+    image = {"bytes": path.read_bytes(), "path": path.name}
+    return {"video": video.name, **video.origin_json(frame_index), "image": image}
 
 
 def _object(sighting: Sighting) -> dict[str, Any]:
