@@ -33,17 +33,19 @@ def uses_bfloat16(preset: Preset, device_type: str) -> bool:
     (facebookresearch/sam2 #34).
     """
     if device_type == "cuda":
-        return _gpu_has_bfloat16()
-    return device_type == "cpu" and preset.bfloat16_on_cpu and _processor_has_bfloat16()
+        return gpu_has_bfloat16()
+    return device_type == "cpu" and preset.bfloat16_on_cpu and processor_has_bfloat16()
 
 
-def _gpu_has_bfloat16() -> bool:
+def gpu_has_bfloat16() -> bool:
+    """Return whether the GPU computes in bfloat16 itself."""
     import torch
 
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
-def _processor_has_bfloat16() -> bool:
+def processor_has_bfloat16() -> bool:
+    """Return whether the processor has instructions for bfloat16, so that it is faster than float32."""
     import torch
 
     # Both functions are private in torch. If they are missing, the slower float32 is used.

@@ -134,9 +134,9 @@ class SampledAmodal:
             progress(done, len(work.frame_indices), "amodal masks")
             time.sleep(STEP_SECONDS)
             modal = work.modal.get(frame_index)
-            yield frame_index, tuple(self._guess(modal, seed * stretch, work.canvas) for seed in seeds)
+            yield frame_index, tuple(self.guess(modal, seed * stretch, work.canvas) for seed in seeds)
 
-    def _guess(self, modal: Mask | None, reach: int, canvas: Canvas) -> Mask:
+    def guess(self, modal: Mask | None, reach: int, canvas: Canvas) -> Mask:
         whole = np.zeros(canvas.size_wh[::-1], bool) if modal is None else canvas.to_canvas(modal)
         return np.logical_or.reduce([np.roll(whole, step, axis=1) for step in range(reach + 1)])
 

@@ -138,4 +138,4 @@ def test_a_long_clip_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(SmallFrames, "__init__", remember)
     assert len(completed(long)) == num_frames
-    assert made and all(max(len(s._frames), len(s._greys)) <= FRAMES_KEPT for s in made)
+    assert made and all(s.num_kept <= FRAMES_KEPT for s in made)

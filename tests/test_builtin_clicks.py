@@ -203,11 +203,12 @@ def test_what_is_kept_does_not_grow_with_the_clip_or_the_clicks() -> None:
     for index in range(len(clip)):
         for x in range(0, 2 * ANSWERS_KEPT // len(clip)):
             engine.segment(clip, index, Prompts(clicks=(Click(index, 30 + x, 60, positive=x % 8 == 0),)))
-    assert len(engine._prepared) == PREPARED_KEPT
-    assert all(len(looked._encoded) <= WINDOWS_KEPT for looked in engine._prepared.values())
-    assert len(engine._answers) == ANSWERS_KEPT
+    kept = engine.num_kept
+    assert kept["frames"] == PREPARED_KEPT
+    assert kept["windows"] <= WINDOWS_KEPT
+    assert kept["answers"] == ANSWERS_KEPT
     del clip
-    assert len(engine._clips) == 0
+    assert engine.num_kept["clips"] == 0
 
 
 def test_a_clip_that_is_gone_is_not_taken_for_a_new_one() -> None:

@@ -139,7 +139,7 @@ def test_frames_are_read_once_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> N
         seen += bool(answer.mask.any())
         assert len(alive) <= 3
     assert seen > 35 and clip.reads <= 40
-    assert not engine._prepared and not engine._answers
+    assert not engine.num_kept["frames"] and not engine.num_kept["answers"]
 
 
 @pytest.mark.parametrize("size_wh", [(480, 20), (20, 480), (640, 28), (9, 7)])

@@ -21,9 +21,10 @@ from depth_models import (
 
 from vas_tool.engines.depth_anything import batching
 from vas_tool.engines.depth_anything import engine as engine_module
+from vas_tool.engines.depth_anything.checkpoints import load_network
 from vas_tool.engines.depth_anything.engine import CLIPPED, DepthAnything, range_frames, range_of
 from vas_tool.engines.depth_anything.released import ARCHITECTURES
-from vas_tool.engines.depth_anything.resizing import from_network, network_size, to_network
+from vas_tool.engines.depth_anything.resizing import DEVIATION, MEAN, from_network, network_size, to_network
 from vas_tool.errors import EngineError
 from vas_tool.run_warnings import collected_warnings
 from vas_tool.types import ArrayClip, Frame
@@ -38,12 +39,14 @@ CLIP = ArrayClip(np.random.default_rng(5).integers(0, 256, (20, 30, 50, 3), np.u
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("depth")
+    folder = tmp_path_factory.mktemp("depth")
+    write_original(folder / "tiny.pth")
+    return folder
 
 
 @pytest.fixture(scope="module")
 def tiny(folder: Path) -> DepthAnything:
-    return DepthAnything.from_weights(write_original(folder / "tiny.pth"), architecture=TINY, device="cpu")
+    return DepthAnything.from_weights(folder / "tiny.pth", architecture=TINY, device="cpu")
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------
@@ -133,9 +136,10 @@ def test_the_giants_gated_blocks_give_the_originals_answer(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(37, 74), (53, 37), (5, 9), (37, 37), (74, 74)])
-def test_positions_are_the_originals(tiny: DepthAnything, rows: int, columns: int) -> None:
-    tiny.disparities([CLIP[0]], settings=SMALL)
-    embeddings = tiny._network.backbone.embeddings
+def test_positions_are_the_originals(folder: Path, rows: int, columns: int) -> None:
+    network = load_network(folder / "tiny.pth", architecture=TINY)
+    DepthAnything(lambda: network, device="cpu").disparities([CLIP[0]], settings=SMALL)
+    embeddings = network.backbone.embeddings
     tokens = torch.empty(1, 1 + rows * columns, TINY.width)
     found = embeddings.interpolate_pos_encoding(tokens, 14 * rows, 14 * columns)
     wanted = plain_positions(embeddings.position_embeddings, rows, columns)
@@ -205,15 +209,24 @@ def test_depth_is_the_same_whichever_frames_are_asked_for(folder: Path) -> None:
 
 
 class Told:
-    """In the network's place: every frame is answered with its own brightness, at one size."""
+    """An engine whose network answers every frame with the frame's own brightness."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path) -> None:
         self.seen: list[int] = []
-        monkeypatch.setattr(DepthAnything, "_network_answers", lambda _, frames, options: self.answers(frames))
+        network = load_network(folder / "tiny.pth", architecture=TINY)
+        network.register_forward_hook(self.answer)
+        self.engine = DepthAnything(lambda: network, device="cpu")
 
-    def answers(self, frames: Sequence[Frame]) -> list[Any]:
-        self.seen += [int(frame[0, 0, 0]) for frame in frames]
-        return [torch.full((14, 14), float(frame[0, 0, 0])) for frame in frames]
+    def answer(self, network: Any, pictures: tuple[Any, ...], found: Any) -> Any:
+        levels = (255 * (pictures[0][:, 0, 0, 0] * DEVIATION[0] + MEAN[0])).round()
+        self.seen += [int(level) for level in levels]
+        found.predicted_depth = levels[:, None, None].expand(-1, 14, 14)
+        return found
+
+
+@pytest.fixture
+def told(folder: Path) -> Told:
+    return Told(folder)
 
 
 def levels_clip(levels: Sequence[int]) -> ArrayClip:
@@ -226,47 +239,39 @@ def depths(engine: DepthAnything, clip: ArrayClip) -> list[float]:
     return [float(d.max()) for d in answers]
 
 
-def test_the_range_of_a_short_clip_is_its_own(tiny: DepthAnything, monkeypatch: pytest.MonkeyPatch) -> None:
-    Told(monkeypatch)
-    assert depths(tiny, levels_clip([10, 40, 20])) == pytest.approx([0.25, 1, 0.5])
-    assert depths(tiny, levels_clip([7])) == pytest.approx([1])
+def test_the_range_of_a_short_clip_is_its_own(told: Told) -> None:
+    assert depths(told.engine, levels_clip([10, 40, 20])) == pytest.approx([0.25, 1, 0.5])
+    assert depths(told.engine, levels_clip([7])) == pytest.approx([1])
 
 
-def test_a_longer_clip_gets_headroom_and_every_frame_is_computed_once(
-    tiny: DepthAnything, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = Told(monkeypatch)
+def test_a_longer_clip_gets_headroom_and_every_frame_is_computed_once(told: Told) -> None:
     levels = list(range(1, 31))  # the last frame is the nearest, and it tells the range: 30 * 1.5
-    assert np.allclose(depths(tiny, levels_clip(levels)), [level / 45 for level in levels])
+    assert np.allclose(depths(told.engine, levels_clip(levels)), [level / 45 for level in levels])
     assert sorted(told.seen) == levels
 
 
-def test_what_is_nearer_than_the_range_is_clipped_and_said(
-    tiny: DepthAnything, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    Told(monkeypatch)
+def test_what_is_nearer_than_the_range_is_clipped_and_said(told: Told, caplog: pytest.LogCaptureFixture) -> None:
     levels = [20] * 30
     levels[1] = 60  # between two of the frames that tell the range
     with caplog.at_level(logging.WARNING):
-        found = depths(tiny, levels_clip(levels))
+        found = depths(told.engine, levels_clip(levels))
     assert found[1] == 1 and np.allclose(found[2:], 2 / 3)
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.startswith("frame 1: what is nearest is nearer") and "2.00 times" in said
     with collected_warnings() as heard:
-        depths(tiny, levels_clip(levels))
+        depths(told.engine, levels_clip(levels))
     assert heard.words == (f"frame 1: {CLIPPED}",)
 
 
-def test_no_depth_at_all_is_no_division_by_zero(tiny: DepthAnything, monkeypatch: pytest.MonkeyPatch) -> None:
-    Told(monkeypatch)
-    assert depths(tiny, levels_clip([0, 0, 0])) == [0, 0, 0]
+def test_no_depth_at_all_is_no_division_by_zero(told: Told) -> None:
+    assert depths(told.engine, levels_clip([0, 0, 0])) == [0, 0, 0]
 
 
-def test_a_clip_is_measured_once(tiny: DepthAnything, monkeypatch: pytest.MonkeyPatch) -> None:
-    told, clip = Told(monkeypatch), levels_clip(list(range(1, 31)))
-    list(tiny.estimate(clip, range(4, 6)))
+def test_a_clip_is_measured_once(told: Told) -> None:
+    clip = levels_clip(list(range(1, 31)))
+    list(told.engine.estimate(clip, range(4, 6)))
     told.seen.clear()
-    list(tiny.estimate(clip, range(6, 8)))
+    list(told.engine.estimate(clip, range(6, 8)))
     assert told.seen == [7, 8]
 
 
@@ -284,21 +289,21 @@ def test_the_batch_goes_by_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = 2 * batching.numbers_per_frame(large, size_hw)
     assert 3e8 < frame < 3e9
     for free, wanted in ((0, 1), (frame, 1), (7 * frame, 3), (10**13, batching.MOST)):
-        monkeypatch.setattr(batching, "_free_bytes", lambda device, free=free: free)
+        monkeypatch.setattr(batching, "free_bytes", lambda device, free=free: free)
         assert batching.batch_size(large, size_hw, device="cuda", bytes_a_number=2) == wanted
     assert batching.batch_size(large, size_hw, device="cpu", bytes_a_number=4) == batching.ON_CPU
 
 
-def test_when_memory_is_full_fewer_frames_go_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = DepthAnything.from_weights(folder / "tiny.pth", architecture=TINY, device="cpu", batch=5)
-    wanted, through, fits = engine.disparities(CLIP[0:5], settings=SMALL), DepthAnything._through_network, 2
+def test_when_memory_is_full_fewer_frames_go_at_once(folder: Path) -> None:
+    network = load_network(folder / "tiny.pth", architecture=TINY)
+    engine = DepthAnything(lambda: network, device="cpu", batch=5)
+    wanted, fits = engine.disparities(CLIP[0:5], settings=SMALL), 2
 
-    def narrow(self: DepthAnything, frames: Sequence[Frame], options: Any) -> list[Any]:
-        if len(frames) > fits:
+    def narrow(_: Any, pictures: tuple[Any, ...]) -> None:
+        if len(pictures[0]) > fits:
             raise torch.OutOfMemoryError("full")
-        return through(self, frames, options)
 
-    monkeypatch.setattr(DepthAnything, "_through_network", narrow)
+    network.register_forward_pre_hook(narrow)
     found = engine.disparities(CLIP[0:5], settings=SMALL)
     assert np.abs(np.stack(found) - np.stack(wanted)).max() < 1e-5
     fits = 0
@@ -316,4 +321,4 @@ def test_an_answer_that_is_no_number_is_refused(tmp_path: Path) -> None:
 
 def test_the_best_device_is_taken_when_none_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "best_device", lambda: "cpu")
-    assert DepthAnything.from_weights(folder / "tiny.pth", architecture=TINY)._device == "cpu"
+    assert DepthAnything.from_weights(folder / "tiny.pth", architecture=TINY).device == "cpu"

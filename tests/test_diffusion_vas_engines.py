@@ -140,13 +140,16 @@ def test_a_batch_that_does_not_fit_is_halved(pipeline: DiffusionVasPipeline, mon
     import torch
 
     asked: list[int] = []
-    velocity = pipeline._velocity
+    fits, unet = 2, pipeline.parts.unet
 
-    def full_above_two(latents, *args, **kwargs):
-        asked.append(len(latents))
-        if len(latents) > 2:
-            raise torch.OutOfMemoryError
-        return velocity(latents, *args, **kwargs)
+    class SmallMemory:
+        stock, dtype = unet.stock, unet.dtype
+
+        def __call__(self, sample, *args, **kwargs):
+            asked.append(len(sample) // len(conditions.latents))
+            if asked[-1] > fits:
+                raise torch.OutOfMemoryError
+            return unet(sample, *args, **kwargs)
 
     shown = np.zeros((3, 3, 32, 32), np.float32) - 1
     noise = draw_noise(torch.Generator().manual_seed(1), num_frames=3, size_hw=(32, 32))
@@ -154,15 +157,17 @@ def test_a_batch_that_does_not_fit_is_halved(pipeline: DiffusionVasPipeline, mon
     start = torch.randn(5, 3, 4, 4, 4, generator=torch.Generator().manual_seed(2))
     one_by_one = pipeline.denoise(conditions, start, parameters=SMALL)
     batch = BatchSize(torch.device("cuda"))
-    batch._bytes_of_one = 1
     monkeypatch.setattr(placement, "free_bytes", lambda _: 10)
-    for name in ("reset_peak_memory_stats", "memory_allocated", "max_memory_allocated"):
+    for name in ("reset_peak_memory_stats", "memory_allocated"):
         monkeypatch.setattr(torch.cuda, name, lambda _: 0)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 1)
+    with batch.learning(1):
+        pass  # one answer takes a byte
     monkeypatch.setattr(pipeline, "batch", batch)
-    monkeypatch.setattr(pipeline, "_velocity", full_above_two)
+    monkeypatch.setattr(pipeline, "parts", replace(pipeline.parts, unet=SmallMemory()))
     together = pipeline.denoise(conditions, start, parameters=SMALL)
     assert asked == [5, 2, 2, 1, 2, 2, 1] and torch.allclose(together, one_by_one, rtol=1e-4, atol=1e-4)
-    monkeypatch.setattr(pipeline, "_velocity", lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError()))
+    fits = 0
     with pytest.raises(EngineError, match="the GPU's memory is full; close what else uses it"):
         pipeline.denoise(conditions, start, parameters=SMALL)
 

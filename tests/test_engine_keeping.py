@@ -30,7 +30,7 @@ def three_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     builtin = registry.spec_of("segment", "builtin")
     heavy = [replace(builtin, name=name, weights=(cast(AnyWeights, Here(name)),)) for name in ("large", "small")]
     monkeypatch.setattr(registry, "ENGINES", (*heavy, builtin))
-    monkeypatch.setattr(registry, "_loaded", {})
+    registry.unload_all()
 
 
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:

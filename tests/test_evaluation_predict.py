@@ -231,7 +231,7 @@ def test_an_engine_that_fails_on_a_clip_loses_no_other(
 def test_an_engine_that_is_not_here_stops_before_the_first_clip(
     sail: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    registry._loaded.clear()  # another test's tiny checkpoint must not stand in
+    registry.unload_all()  # another test's tiny checkpoint must not stand in
     frames = str(tmp_path / "frames")
     assert predict("sail-vos", sail, tmp_path / "out.json", "--engine", "diffusion-vas", "--frames", frames) == 1
     assert "diffusion-vas is not complete" in capsys.readouterr().err and not (tmp_path / "out.json").exists()

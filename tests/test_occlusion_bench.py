@@ -19,7 +19,6 @@ from vas_tool.evaluation.occlusion_cases import (
     LEAST_HIDDEN,
     MOST_GONE,
     MOST_HIDDEN,
-    OcclusionCase,
     behind,
     occlusion_cases,
     views_in,
@@ -173,10 +172,10 @@ def test_rows_and_fully_hidden_frames(small: FullView) -> None:
 def test_an_engine_that_fails_is_named_and_its_frames_count_as_misses(
     small: FullView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(case: OcclusionCase, depth: object) -> None:
+    def broken(work: object, *, completer: object) -> None:
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr(bench_module, "_engine", lambda name, seed: broken)
+    monkeypatch.setattr(bench_module, "amodal_masks", broken)
     evaluation = bench([behind(small, "bar", seed=0)], engines=["builtin"]).evaluation
     assert evaluation.left_out == {"engine failed": 1} and "no memory" in str(evaluation.problems[0])
     assert evaluation.tables["strict"]["builtin"]["miou"].mean == 0

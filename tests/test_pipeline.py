@@ -57,7 +57,7 @@ def test_other_engines_run_once_a_seed_and_answer_the_same_way(
 
 
 def test_what_is_seen_belongs_to_every_hypothesis(work: AmodalWork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SampledAmodal, "_guess", lambda self, modal, reach, canvas: np.zeros((6, 10), bool))
+    monkeypatch.setattr(SampledAmodal, "guess", lambda self, modal, reach, canvas: np.zeros((6, 10), bool))
     for _, masks in pipeline.amodal_hypotheses(work, (1, 2), completer=registry.load("amodal", "fake-sampled")):
         assert all(np.array_equal(mask, seen()) for mask in masks)
 

@@ -360,9 +360,9 @@ def test_an_undo_that_was_cut_short_is_finished_at_the_next_open(
         restored += 1
         restore(entry, target)
 
-    restore = project_module._restore
+    restore = project_module.restore
     with monkeypatch.context() as patch:
-        patch.setattr(project_module, "_restore", dying)
+        patch.setattr(project_module, "restore", dying)
         if moment < 4:
             with pytest.raises(Killed):
                 getattr(small_project, going)()
@@ -385,7 +385,7 @@ def test_an_undo_that_failed_is_finished_before_anything_else(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(project_module, "_restore", failing)
+        patch.setattr(project_module, "restore", failing)
         with pytest.raises(ProjectError, match="No space left"):
             small_project.undo()
     small_project.edit("next")
@@ -457,7 +457,7 @@ def test_any_history_of_edits_undos_redos_reopenings_and_deaths(
         elif project.last_edit_id != first and step in ("undo", "die"):
             if step == "die":
                 with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(project_module, "_restore", dying)
+                    patch.setattr(project_module, "restore", dying)
                     with suppress(Killed):
                         project.undo()
                 project = reopened(project)

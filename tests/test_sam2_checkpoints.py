@@ -147,7 +147,7 @@ def test_a_missing_package_names_the_command(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_bfloat16_where_it_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     for has in (True, False):
-        monkeypatch.setattr("sam_integration.presets._gpu_has_bfloat16", lambda has=has: has)
-        monkeypatch.setattr("sam_integration.presets._processor_has_bfloat16", lambda has=has: has)
+        monkeypatch.setattr("sam_integration.presets.gpu_has_bfloat16", lambda has=has: has)
+        monkeypatch.setattr("sam_integration.presets.processor_has_bfloat16", lambda has=has: has)
         assert [uses_bfloat16(EXACT, kind) for kind in ("cuda", "mps", "cpu")] == [has, False, False]
         assert [uses_bfloat16(FAST, kind) for kind in ("cuda", "mps", "cpu")] == [has, False, has]

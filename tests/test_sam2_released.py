@@ -48,6 +48,6 @@ def test_download_then_click_then_track(
     assert isinstance(engine, Sam2Segmenter)
     network = weakref.ref(engine.predictor._network)
     del engine
-    registry._loaded.clear()  # as when it is let go: nothing else holds on to the model
+    registry.unload_all()  # as when it is let go: nothing else holds on to the model
     gc.collect()
     assert network() is None

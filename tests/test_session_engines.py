@@ -172,8 +172,7 @@ def test_a_hurried_view_looks_for_engines_only_when_others_were_chosen(
 ) -> None:
     state_view(session, None)
     looked: list[Stage] = []
-    look = views._engine_view
-    monkeypatch.setattr(views, "_engine_view", lambda of, stage: looked.append(stage) or look(of, stage))
+    monkeypatch.setattr(views, "offers", lambda running: looked.append(running.stage) or [])
     click_on(session, 0)
     state_view(session, None, hurried=True)
     assert looked == []
@@ -200,9 +199,9 @@ def test_a_review_is_made_again_only_when_something_it_shows_has_changed(
     other = click_on(session, 3)
     made: list[int] = []
     monkeypatch.setattr(review, "LATER_SECONDS", -math.inf)  # nothing is left to be measured later
-    make = review._review
+    make = review.snapshot_of
     monkeypatch.setattr(
-        review, "_review", lambda project, i, until, **how: made.append(i) or make(project, i, until, **how)
+        review, "snapshot_of", lambda project, ids, **how: made.extend(ids) or make(project, ids, **how)
     )
 
     def made_by(act: Callable[[], object]) -> list[int]:

@@ -301,7 +301,7 @@ def present(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     diffusion, _ = write_tiny(folder)
     diffusion.rename(folder / "stable-diffusion-v1-5-inpainting")
     monkeypatch.setenv("VAS_TOOL_WEIGHTS", str(folder))
-    monkeypatch.setattr(registry, "_loaded", {})
+    registry.unload_all()
     return folder
 
 

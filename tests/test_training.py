@@ -104,11 +104,10 @@ def test_samples_have_the_networks_shapes() -> None:
         assert sample.truth.shape == (RESOLUTION, RESOLUTION) and np.isfinite(sample.evidence.picture).all()
 
 
-def test_what_lies_beyond_the_frame_is_not_taken_for_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lies_beyond_the_frame_is_not_taken_for_absent() -> None:
     beyond = np.zeros((NUM_FRAMES, SIDE, SIDE), bool)
     beyond[:, :, SIDE // 2 :] = True  # the right half of the object
-    monkeypatch.setattr(scenes, "_frame_edge", lambda random: beyond)
-    views = scene(np.random.default_rng(5))
+    views = scene(np.random.default_rng(5), beyond=beyond)
     views.trusted = True
     picture = evidence(views, 12, Window(0, 0, SIDE)).picture
     right = slice(RESOLUTION // 2 + 2, None)

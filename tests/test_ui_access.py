@@ -111,7 +111,7 @@ def test_no_path_that_a_client_invents_is_touched(
     victim.mkdir()
     (victim / "words.txt").write_text("precious")
     if not ours:
-        monkeypatch.setattr("vas_tool.ui.access_middleware._paths", lambda event: [])
+        monkeypatch.setattr("vas_tool.ui.access_middleware.paths_in", lambda event: [])
     for path in (victim / "words.txt", victim / "none.mp4", victim):
         answer = send(web, component, as_file(path))
         refused = answer.status_code == 403 if ours else "not uploaded by a user" in answer["error"]

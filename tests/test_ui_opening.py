@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
 from vas_tool.session import Session
 from vas_tool.types import Click, Intrinsics
+from vas_tool.ui import open_projects as open_projects_module
 from vas_tool.ui import opening
 from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.opening import Opener
@@ -229,7 +231,7 @@ def test_a_project_is_let_go_of_some_time_after_its_last_tab(open_projects: Open
     with pytest.raises(ProjectBusy):
         Project.open(folder)
     open_projects.leave(second)
-    until(lambda: folder not in open_projects._sessions)
+    until(lambda: not open_projects.serves(folder))
     Project.open(folder).close()
 
 
@@ -244,17 +246,19 @@ def test_a_tab_that_comes_back_in_time_finds_the_same_session(open_projects: Ope
         open_projects.session(token)
 
 
-def test_a_tab_whose_line_was_down_goes_on_with_its_token(tmp_path: Path) -> None:
+def test_a_tab_whose_line_was_down_goes_on_with_its_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(open_projects_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     open_projects = OpenProjects(tmp_path / "root", linger_seconds=60)
     token = open_projects.create(pictures(open_projects, "clip"))
     session = open_projects.session(token)
     open_projects.leave(token)  # so it seemed
-    open_projects._seen[token] -= 61
+    now[0] += 61
     assert open_projects.session(token) is session  # its page asks again
-    open_projects._drop_if_silent(token)  # a minute later
+    open_projects.drop_if_silent(token)  # a minute later
     assert open_projects.session(token) is session
-    open_projects._seen[token] -= 61  # silence
-    open_projects._drop_if_silent(token)
+    now[0] += 61  # silence
+    open_projects.drop_if_silent(token)
     assert not open_projects.is_open(token)
     Project.open(session.project.folder).close()
     open_projects.close()
@@ -268,7 +272,7 @@ def test_a_job_goes_on_without_a_tab(open_projects: OpenProjects, monkeypatch: p
     session.prompts.settle()
     session.runs.track(1, 0)
     open_projects.leave(token)
-    until(lambda: session.project.folder not in open_projects._sessions)
+    until(lambda: not open_projects.serves(session.project.folder))
     with_all = Project.open(session.project.folder)
     assert sorted(with_all.modal(1)) == [0, 1, 2, 3]
     with_all.close()

@@ -249,7 +249,7 @@ def test_windows_count_as_kept_only_for_the_weights_and_the_computer_that_made_t
         elsewhere.setattr(registry, "has_gpu", lambda: True)
         assert costs(session)["amodal"] == (FRAMES, 2)
     with monkeypatch.context() as later:
-        later.setattr(windows, "_version", lambda package: "99.0")
+        later.setattr(windows, "package_version", lambda package: "99.0")
         assert costs(session)["amodal"] == (FRAMES, 2)
     (tmp_path / "file").write_bytes(b"weights")
     weights = Weights("w", "", "file", 1, "MIT", other_names=(str(tmp_path / "file"),))

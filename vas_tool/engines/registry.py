@@ -201,6 +201,12 @@ def load(stage: Stage, name: str = AUTO) -> LoadedEngine[object]:
         return _loaded[spec]
 
 
+def unload_all() -> None:
+    """Unload all engines. One that works is unloaded when its work has ended, because its caller holds it."""
+    _loaded.clear()
+    gc.collect()
+
+
 def _let_idle_go(stage: Stage) -> None:
     """Unload the stage's engines with weights that are idle, because the next one may need their memory."""
     idle = [s for s in list(_loaded) if s.stage == stage and s.weights and _loaded[s].lock.idle_seconds > LET_GO_AFTER]

@@ -54,11 +54,12 @@ def kept_numbers(
 def _made_by(spec: EngineSpec) -> list[Any]:
     """What an answer follows from beside the project: engine, weights, packages, and what kind of computer it is."""
     marks = [weights.mark() for weights in (*spec.weights, *spec.also)]
-    return [spec.name, spec.revision, marks, [_version(name) for name in spec.packages], registry.has_gpu()]
+    return [spec.name, spec.revision, marks, [package_version(name) for name in spec.packages], registry.has_gpu()]
 
 
 @cache
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
+    """Return the version of an installed package, "" when it is not installed."""
     with suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
     return ""

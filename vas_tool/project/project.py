@@ -41,8 +41,7 @@ from vas_tool.project.head import (
 )
 from vas_tool.project.history import Patch, apply, diff, invert
 from vas_tool.project.object_layers import AmodalMasks, ModalMasks, ObjectLayers
-from vas_tool.project.replaced_pictures import ABSENT, entries, keep, target_of
-from vas_tool.project.replaced_pictures import restore as _restore
+from vas_tool.project.replaced_pictures import ABSENT, entries, keep, restore, target_of
 from vas_tool.project.truth import MOST_PADDING, Truth, truth_from_json, truth_json
 from vas_tool.storage import DEPTHS, Bounds, LayerFolder, Picture
 from vas_tool.types import Canvas, Depth, SizeWH
@@ -360,7 +359,7 @@ class Project:
         kept = self._kept(self._history.pending[0]) / self._history.pending[1]
         try:
             for entry in entries(kept):
-                _restore(entry, target_of(entry, kept, self.folder))
+                restore(entry, target_of(entry, kept, self.folder))
         except OSError as error:
             raise ProjectError(f"{kept} could not be put back ({error.strerror}); {remedy(error)}") from error
         self._reread(kept)

@@ -108,9 +108,11 @@ def unsteady(window: Window, random: Random) -> Window:
     return Window(window.left + shift[0], window.top + shift[1], side)
 
 
-def scene(random: Random) -> DrawnViews:
+def scene(random: Random, *, beyond: Covered | None = None) -> DrawnViews:
     """Return a clip with an object of which 8 to 75 % is hidden, with objects in front and behind, in a camera's
     picture.
+
+    ``beyond`` is (T, SIDE, SIDE) bool, the pixels beyond the frame; None draws them.
     """
     while True:
         camera = DrawnCamera.drawn(random)
@@ -118,10 +120,10 @@ def scene(random: Random) -> DrawnViews:
         behind = farther(random, camera)
         for _ in range(TRIES):
             front = nearer(random, camera)
-            beyond = _frame_edge(random)
-            seen = truth * ~(_covered(front) | beyond)
+            outside = _frame_edge(random) if beyond is None else beyond
+            seen = truth * ~(_covered(front) | outside)
             if _fits(truth, seen):
-                return _views(_DrawnClip(camera, truth, seen, (behind, front), beyond), random)
+                return _views(_DrawnClip(camera, truth, seen, (behind, front), outside), random)
 
 
 @dataclass(frozen=True)

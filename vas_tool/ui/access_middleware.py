@@ -145,7 +145,7 @@ class AccessMiddleware:
             event = json.loads(body)
         except (ValueError, RecursionError):
             return None
-        return None if any(not self._is_upload(path) for path in _paths(event)) else json.dumps(event).encode()
+        return None if any(not self._is_upload(path) for path in paths_in(event)) else json.dumps(event).encode()
 
 
 def _text_answer(request: Request, words: str, status: int) -> Response:
@@ -194,7 +194,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _paths(value: Any) -> Iterator[str]:
+def paths_in(value: Any) -> Iterator[str]:
     """Yield all texts in a JSON value that Gradio could use as the path of a file."""
     waiting = [value]
     while waiting:

@@ -147,6 +147,11 @@ class OpenProjects:
             self._seen[token] = time.monotonic()
             return session
 
+    def serves(self, folder: Path) -> bool:
+        """Return whether the project is open, in a tab or for a job."""
+        with self._mutex:
+            return folder in self._sessions
+
     def is_open(self, token: str) -> bool:
         """Return whether the token still belongs to an open project."""
         with self._mutex:
@@ -163,7 +168,7 @@ class OpenProjects:
             if token not in self._tokens or token in self._watched:
                 return
             self._watched.add(token)
-        self._later(self._drop_if_silent, token)
+        self._later(self.drop_if_silent, token)
 
     def close(self) -> None:
         """Close every project. Jobs stop; finished frames are kept."""
@@ -193,7 +198,8 @@ class OpenProjects:
         timer.daemon = True
         timer.start()
 
-    def _drop_if_silent(self, token: str) -> None:
+    def drop_if_silent(self, token: str) -> None:
+        """Forget the token of a page that has sent nothing for the linger time; else look again later."""
         with self._mutex:
             folder = self._tokens.get(token)
             if folder is None:
@@ -201,7 +207,7 @@ class OpenProjects:
                 return
             left = self._seen[token] + self._linger - time.monotonic()
             if left > 0:
-                self._later(self._drop_if_silent, token, seconds=left)
+                self._later(self.drop_if_silent, token, seconds=left)
                 return
             del self._tokens[token], self._seen[token]
             self._watched.discard(token)

@@ -35,6 +35,11 @@ class EncodedFrame:
         """(width, height) of the frame."""
         return self.frame.shape[1], self.frame.shape[0]
 
+    @property
+    def num_windows(self) -> int:
+        """The number of encoded windows in memory."""
+        return len(self._encoded)
+
     def encoded(self, window: Window) -> Encoded:
         """Return the encoding of a window."""
         if window not in self._encoded:

@@ -42,6 +42,13 @@ class BuiltinSegmenter:
         self._prepared: OrderedDict[tuple[int, int], EncodedFrame] = OrderedDict()
         self._answers: OrderedDict[AnswerKey, Answer] = OrderedDict()
 
+    @property
+    def num_kept(self) -> dict[str, int]:
+        """The number of clips, frames, windows (of the frame with the most) and answers in memory."""
+        windows = max((frame.num_windows for frame in self._prepared.values()), default=0)
+        kept = {"clips": len(self._clips), "frames": len(self._prepared), "windows": windows}
+        return {**kept, "answers": len(self._answers)}
+
     def prepare(self, clip: Clip, frame_index: int) -> None:
         """Encode the whole frame, if that has not been done."""
         self._frame(clip, frame_index).encoded(whole(clip.size_wh))

@@ -28,6 +28,11 @@ class SmallFrames:
         self._frames: OrderedDict[int, Frame] = OrderedDict()
         self._greys: OrderedDict[int, npt.NDArray[np.uint8]] = OrderedDict()
 
+    @property
+    def num_kept(self) -> int:
+        """The number of frames in memory, in colour or in grey, whichever are more."""
+        return max(len(self._frames), len(self._greys))
+
     def frame(self, frame_index: int) -> Frame:
         """Return (h, w, 3) uint8 RGB."""
         if frame_index not in self._frames:

@@ -33,10 +33,10 @@ def batch_size(architecture: Architecture, size_hw: SizeHW, *, device: str, byte
     if not device.startswith("cuda"):
         return ON_CPU
     frame = numbers_per_frame(architecture, size_hw) * bytes_a_number
-    return max(1, min(MOST, int(SHARE * _free_bytes(device) / frame)))
+    return max(1, min(MOST, int(SHARE * free_bytes(device) / frame)))
 
 
-def _free_bytes(device: str) -> int:
+def free_bytes(device: str) -> int:
     """Return the free memory of the device in bytes, including torch's unused reserve."""
     import torch
 

@@ -56,7 +56,7 @@ class DepthAnything:
 
         ``device`` is cuda, mps or cpu. ``batch`` is the number of frames per batch; None chooses it by free memory.
         """
-        self._load, self._device, self._chosen_batch = load, device, batch
+        self._load, self.device, self._chosen_batch = load, device, batch
         self._network = load()
         self._architecture = architecture_of(self._network.config)
         self._format: Any = None
@@ -130,20 +130,20 @@ class DepthAnything:
             return self._chosen_batch
         self._prepare(options)
         size_hw = network_size(clip.size_wh[::-1], short_side=options.short_side)
-        return batch_size(self._architecture, size_hw, device=self._device, bytes_a_number=self._format.itemsize)
+        return batch_size(self._architecture, size_hw, device=self.device, bytes_a_number=self._format.itemsize)
 
     def _prepare(self, options: Options) -> None:
         """Set the number format and the positions of the network, which the last call may have changed."""
         import torch
 
         half = options.number_format == "float16" or (
-            options.number_format == "auto" and self._device.startswith("cuda")
+            options.number_format == "auto" and self.device.startswith("cuda")
         )
         wanted = torch.float16 if half else torch.float32
         if self._format not in (None, wanted):
             self._network = self._load()  # weights that were rounded to float16 cannot be restored
         if self._format != wanted:
-            self._network = self._network.to(self._device, wanted)
+            self._network = self._network.to(self.device, wanted)
             self._format = wanted
         use_positions(self._network, options.positions)
 
@@ -170,7 +170,7 @@ class DepthAnything:
         import torch
 
         size_hw = network_size(_size_hw(frames[0]), short_side=options.short_side)
-        pictures = [to_network(frame, size_hw, device=self._device, colours=options.colours) for frame in frames]
+        pictures = [to_network(frame, size_hw, device=self.device, colours=options.colours) for frame in frames]
         answers = self._network(torch.stack(pictures).to(self._format)).predicted_depth  # (N, h, w)
         if not bool(torch.isfinite(answers).all()):
             raise EngineError(
