@@ -73,7 +73,7 @@ class FeatureCache:
     """A cache of the last used frames. Thread-safe; a frame is never encoded twice at the same time."""
 
     def __init__(self, encode: Callable[[Picture], FrameFeatures], *, max_bytes: int, max_frames: int) -> None:
-        self._encode, self._max_bytes, self._max_frames = encode, max_bytes, max_frames
+        self.encode, self._max_bytes, self._max_frames = encode, max_bytes, max_frames
         self._lock = threading.Lock()
         self._numbers = ClipNumbers()
         self._held: OrderedDict[Key, FrameFeatures] = OrderedDict()
@@ -110,7 +110,7 @@ class FeatureCache:
 
     def _make(self, frames: Frames, key: Key, promise: Future[FrameFeatures]) -> FrameFeatures:
         try:
-            features = self._encode(frames[key[1]])
+            features = self.encode(frames[key[1]])
         except BaseException as error:
             with self._lock:
                 del self._running[key]

@@ -40,27 +40,27 @@ class Predictor:
 
     def __init__(self, network: TrackingNetwork, *, feature_bytes: int = FEATURE_BYTES) -> None:
         """``feature_bytes`` bounds the cache of encoded frames."""
-        self._network = network
-        self._features = FeatureCache(network.encode, max_bytes=feature_bytes, max_frames=FEATURE_FRAMES)
-        self._ahead = EarlyStart(self._features)
+        self.network = network
+        self.features = FeatureCache(network.encode, max_bytes=feature_bytes, max_frames=FEATURE_FRAMES)
+        self.ahead = EarlyStart(self.features)
         self._asked: OrderedDict[tuple[object, ...], Remembered] = OrderedDict()
 
     def prepare(self, frames: Frames, frame_index: int) -> None:
         """Start to encode a frame and its neighbours in the background."""
         wanted = [frame_index + step for step in AHEAD if 0 <= frame_index + step < len(frames)]
-        self._ahead.want(frames, wanted)
+        self.ahead.want(frames, wanted)
 
     def is_ready(self, frames: Frames, frame_index: int) -> bool:
         """Return whether the frame is encoded."""
-        return self._features.holds(frames, frame_index)
+        return self.features.holds(frames, frame_index)
 
     def finish(self, timeout_seconds: float = 60.0) -> bool:
         """Wait until the background has nothing left to encode. Returns False after the timeout."""
-        return self._ahead.join(timeout_seconds)
+        return self.ahead.join(timeout_seconds)
 
     def answer(self, frames: Frames, frame_index: int, prompt: FramePrompt) -> Answer:
         """Return the object's mask on one frame from its prompts alone."""
-        with self._ahead.paused():
+        with self.ahead.paused():
             return self._to_answer(self._ask(frames, frame_index, prompt), frame_index, frames)
 
     def track(self, frames: Frames, prompts: Mapping[int, FramePrompt], frame_indices: range) -> Iterator[Answer]:
@@ -72,16 +72,16 @@ class Predictor:
         if not prompts:
             raise ValueError("nothing is prompted")
         memory = ObjectMemory(
-            self._network.reach, prompted=list(prompts), recall=lambda i: self._reference(frames, i, prompts[i])
+            self.network.reach, prompted=list(prompts), recall=lambda i: self.reference(frames, i, prompts[i])
         )
         for frame_index in frame_indices:
-            with self._ahead.paused():
+            with self.ahead.paused():
                 if frame_index in prompts:
                     found = self._ask(frames, frame_index, prompts[frame_index])
                 else:
                     place = Place(frame_index, len(frames), size_wh=frames.size_wh, backwards=frame_indices.step < 0)
                     view = memory.view(frame_index)
-                    found = self._network.follow(self._features.get(frames, frame_index), view, place)
+                    found = self.network.follow(self.features.get(frames, frame_index), view, place)
                     memory.remember(frame_index, found)
                 answer = self._to_answer(found, frame_index, frames)
             yield answer
@@ -89,13 +89,13 @@ class Predictor:
     def _ask(self, frames: Frames, frame_index: int, prompt: FramePrompt) -> Remembered:
         """Return the result on a prompted frame: one step for each prompt, which corrects the one before."""
         place = Place(frame_index, len(frames), size_wh=frames.size_wh)
-        key: tuple[object, ...] = (self._features.number_of(frames), frame_index)
+        key: tuple[object, ...] = (self.features.number_of(frames), frame_index)
         found: Remembered | None = None
-        for step in self._network.steps(prompt):
+        for step in self.network.steps(prompt):
             key = (*key, _key(step))
             known = self._asked.get(key)
             if known is None:
-                known = self._network.ask(self._features.get(frames, frame_index), step, place, before=found)
+                known = self.network.ask(self.features.get(frames, frame_index), step, place, before=found)
             self._keep(key, known)
             found = known
         assert found is not None  # a prompt has at least one step
@@ -107,18 +107,18 @@ class Predictor:
         if len(self._asked) > MAX_ASKED:
             self._asked.popitem(last=False)
 
-    def _reference(self, frames: Frames, frame_index: int, prompt: FramePrompt) -> Remembered:
+    def reference(self, frames: Frames, frame_index: int, prompt: FramePrompt) -> Remembered:
         """Return a prompted frame with its spatial memory, for frames that look back to it."""
         found = self._ask(frames, frame_index, prompt)
         if found.spatial is None:
-            self._network.memorise(found, self._features.get(frames, frame_index))
+            self.network.memorise(found, self.features.get(frames, frame_index))
         return found
 
     def _to_answer(self, found: Remembered, frame_index: int, frames: Frames) -> Answer:
         """Return the result as an answer. It comes last, because it waits for the GPU."""
         return Answer(
             frame_index,
-            self._network.logits(found, frames.size_wh),
+            self.network.logits(found, frames.size_wh),
             object_score=float(found.object_score),
             predicted_iou=float(found.predicted_iou),
         )

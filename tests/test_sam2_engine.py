@@ -189,7 +189,7 @@ def test_prepare_works_ahead_and_is_not_waited_for(segmenter: Sam2Segmenter, cli
 
 
 def test_nothing_is_begun_ahead_while_somebody_waits(segmenter: Sam2Segmenter, clip: FolderClip) -> None:
-    with segmenter.predictor._ahead.paused():
+    with segmenter.predictor.ahead.paused():
         segmenter.prepare(clip, 4)
         assert not segmenter.predictor.finish(0.1)
         assert not segmenter.predictor.is_ready(clip, 4)
@@ -199,7 +199,7 @@ def test_nothing_is_begun_ahead_while_somebody_waits(segmenter: Sam2Segmenter, c
 def slow_encoder(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], threading.Event]:
     """The names of the frames' encodings in the order they began; those of background threads last until the event."""
     begun: list[str] = []
-    release, encode = threading.Event(), predictor._features._encode
+    release, encode = threading.Event(), predictor.features.encode
 
     def slow(picture: Mask) -> FrameFeatures:
         begun.append(f"{threading.current_thread().name.removesuffix('-ahead')} {int(picture[0, 0, 0])}")
@@ -207,7 +207,7 @@ def slow_encoder(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> tuple
             assert release.wait(30)
         return encode(picture)
 
-    monkeypatch.setattr(predictor._features, "_encode", slow)
+    monkeypatch.setattr(predictor.features, "encode", slow)
     return begun, release
 
 
@@ -236,7 +236,7 @@ def test_a_click_waits_for_no_frame_that_is_encoded_ahead(
 
 def test_what_others_look_at_is_still_encoded_ahead(segmenter: Sam2Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs, mine = array_clip(3, seed=1), array_clip(9, seed=2)
-    with segmenter.predictor._ahead.paused():
+    with segmenter.predictor.ahead.paused():
         segmenter.prepare(theirs, 1)
         segmenter.prepare(mine, 0)
         segmenter.prepare(mine, 5)
@@ -251,7 +251,7 @@ def test_a_step_reads_nothing_back_before_its_answer(
     """On a GPU every number that is read makes the processor wait until all work before it is done."""
     import torch
 
-    network, read = segmenter.predictor._network, []
+    network, read = segmenter.predictor.network, []
     list(segmenter.track(clip, CLICK, range(3, 6)))  # what is made once is made
     follow = network.follow
 
@@ -344,13 +344,12 @@ def test_a_frame_that_does_not_encode_can_be_asked_for_again() -> None:
 
 @pytest.mark.parametrize("step", [1, -1])
 def test_what_tracking_remembers_does_not_grow(segmenter: Sam2Segmenter, step: int) -> None:
-    memory = ObjectMemory(
-        segmenter.predictor._network.reach, prompted=[0], recall=lambda i: Remembered(0, 0, 0, 0.0, 0)
-    )
+    memory = ObjectMemory(segmenter.predictor.network.reach, prompted=[0], recall=lambda i: Remembered(0, 0, 0, 0.0, 0))
     sizes = []
     for i in range(0, 100 * step, step):
         memory.remember(i, Remembered(0, 0, 0, 0.0, spatial=i))
-        sizes.append((len(memory._passed), sum(r.spatial is not None for r in memory._passed.values())))
+        passed = memory.view(i).passed
+        sizes.append((len(passed), sum(r.spatial is not None for r in passed.values())))
     assert sizes[-1] == sizes[30] == (16, 7)
 
 
@@ -365,7 +364,7 @@ def test_a_full_gpu_is_named(
             "MPS backend out of memory (MPS allocated: 9 GB)"
         )
 
-    monkeypatch.setattr(segmenter.predictor, "_ask", full)
+    monkeypatch.setattr(segmenter.predictor.network, "ask", full)
     with pytest.raises(EngineError, match="smaller model"):
         segmenter.segment(clip, 3, CLICK)
     with pytest.raises(EngineError, match="smaller model"):
@@ -430,6 +429,6 @@ def test_fast_is_smaller_and_still_answers(checkpoint: Path, clip: FolderClip, m
         __import__("vas_tool.engines.sam2", fromlist=["PRESETS"]).PRESETS, "fast", replace(FAST, image_size=32)
     )
     fast = Sam2Segmenter.from_checkpoint(TINY["sam2.1"], checkpoint, preset="fast", device="cpu")
-    assert fast.predictor._network.model.image_size == 32
+    assert fast.predictor.network.model.image_size == 32
     tracked = list(fast.track(clip, CLICK, range(NUM_FRAMES)))
     assert len(tracked) == NUM_FRAMES and all(t.mask.shape == SIZE_WH[::-1] for t in tracked)

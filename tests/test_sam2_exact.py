@@ -168,8 +168,8 @@ def test_a_frame_just_passed_is_answered_again_with_the_same_bits(checkpoint: tu
     package, predictor = Package(checkpoint, clip), ours(checkpoint)
     quiet(package, "prompt", 1, prompts)
     tracked = quiet(package, "track", 0, reverse=False)
-    network, features = predictor._network, predictor._features
-    memory = ObjectMemory(network.reach, prompted=[0], recall=lambda i: predictor._reference(clip, i, prompts[i]))
+    network, features = predictor.network, predictor.features
+    memory = ObjectMemory(network.reach, prompted=[0], recall=lambda i: predictor.reference(clip, i, prompts[i]))
     for frame_index in (*range(1, last + 1), last):
         place = Place(frame_index, len(clip), size_wh=clip.size_wh)
         found = network.follow(features.get(clip, frame_index), memory.view(frame_index), place)

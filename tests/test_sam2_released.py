@@ -46,7 +46,7 @@ def test_download_then_click_then_track(
     assert [s.engine for s in stamps if s] == ["sam2.1-tiny-fast"] * 3
     engine = registry.load("segment", "sam2.1-tiny-fast").engine
     assert isinstance(engine, Sam2Segmenter)
-    network = weakref.ref(engine.predictor._network)
+    network = weakref.ref(engine.predictor.network)
     del engine
     registry.unload_all()  # as when it is let go: nothing else holds on to the model
     gc.collect()

@@ -49,7 +49,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> FolderClip:
 
 
 def network_of(engine: Sam2Segmenter) -> SessionNetwork:
-    network = engine.predictor._network
+    network = engine.predictor.network
     assert isinstance(network, SessionNetwork)
     return network
 
@@ -64,7 +64,7 @@ class Session:
         self.model = network.model
         self.processor = Sam2VideoProcessor(Sam2ImageProcessor(size=size), Sam2VideoVideoProcessor(size=size))
         made = self.processor.init_video_session(video=[np.asarray(clip[i]) for i in range(len(clip))])
-        session = network._session_class(video_height=SIZE_WH[1], video_width=SIZE_WH[0], dtype=made.dtype)
+        session = network.session_class(video_height=SIZE_WH[1], video_width=SIZE_WH[0], dtype=made.dtype)
         session.processed_frames = made.processed_frames
         self.session = session
 
@@ -126,14 +126,14 @@ def test_two_objects_as_in_one_session(engine: Sam2Segmenter, clip: FolderClip) 
 def counted(engine: Sam2Segmenter, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One item for each frame that is encoded from now on."""
     calls: list[int] = []
-    features = engine.predictor._features
-    encode = features._encode
+    features = engine.predictor.features
+    encode = features.encode
 
     def count(picture: Mask) -> FrameFeatures:
         calls.append(1)
         return encode(picture)
 
-    monkeypatch.setattr(features, "_encode", count)
+    monkeypatch.setattr(features, "encode", count)
     return calls
 
 
@@ -179,7 +179,7 @@ def test_the_memory_of_an_object_does_not_grow(engine: Sam2Segmenter) -> None:
 
 def test_bfloat16_answers_nearly_the_same(engine: Sam2Segmenter, clip: FolderClip) -> None:
     network = network_of(engine)
-    rounded = Predictor(SessionNetwork(network.model, network._session_class, bfloat16=True))
+    rounded = Predictor(SessionNetwork(network.model, network.session_class, bfloat16=True))
     prompts = {2: FramePrompt((Point(30, 25),)), 4: FramePrompt(mask=DISC)}
     pairs = zip(*(p.track(clip, prompts, range(2, 8)) for p in (Predictor(network), rounded)), strict=True)
     assert np.mean([np.mean(a.mask == b.mask) for a, b in pairs]) > 0.9

@@ -106,10 +106,10 @@ def write_folder(folder: Path, name: str, *, seed: int = 0) -> Path:
     import torch
     import transformers
 
-    from vas_tool.engines.video_sessions.hub_model import _silent
+    from vas_tool.engines.video_sessions.hub_model import quiet
     from vas_tool.engines.video_sessions.released import VIDEO_MODELS
 
-    with torch.random.fork_rng(), _silent():
+    with torch.random.fork_rng(), quiet():
         torch.manual_seed(seed)
         model = getattr(transformers, VIDEO_MODELS[name].model_class)(CONFIGS[name]())
         shake(model)

@@ -22,7 +22,7 @@ def load_model(model_class: str, folder: Path, weights: WeightsFolder) -> Any:
     if lacking:
         raise EngineError(f"{folder} lacks {', '.join(part.name for part in lacking)}; get it with: {weights.get}")
     try:
-        with _silent():
+        with quiet():
             model, found = getattr(transformers, model_class).from_pretrained(
                 folder, output_loading_info=True, local_files_only=True, use_safetensors=True, dtype="float32"
             )
@@ -40,7 +40,7 @@ def _unreadable(folder: Path, weights: WeightsFolder, said: str) -> str:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Within it, transformers prints no progress bar and no report: what is wrong is raised."""
     from transformers.utils import logging
 

@@ -45,7 +45,7 @@ class SessionNetwork:
         """``bfloat16`` uses bfloat16 where torch's autocast allows it."""
         from transformers import Sam2VideoVideoProcessor
 
-        self.model, self._session_class, self._bfloat16 = model, session_class, bfloat16
+        self.model, self.session_class, self._bfloat16 = model, session_class, bfloat16
         self._limit = model.config.max_cond_frame_num = max_conditioning_frames
         size = model.image_size
         self.image_size: int = size if isinstance(size, int) else size[0]
@@ -144,7 +144,7 @@ class SessionNetwork:
         """Return a session of one object that holds one encoded frame, and the memory."""
         device, (width, height) = self.model.device, place.size_wh
         places = dict.fromkeys(("inference_device", "inference_state_device", "video_storage_device"), device)
-        session = self._session_class(video_height=height, video_width=width, dtype=features.levels[0].dtype, **places)
+        session = self.session_class(video_height=height, video_width=width, dtype=features.levels[0].dtype, **places)
         session.processed_frames = range(place.num_frames)  # only their number is read, because the frame is encoded
         session.cache.cache_vision_features(
             place.frame_index, {"vision_feats": list(features.levels), "vision_pos_embeds": [features.position]}
