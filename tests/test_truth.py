@@ -192,6 +192,13 @@ def test_damage_is_not_read_as_something_else(damage: Any) -> None:
         truth_from_json(data, (64, 48))
 
 
+def test_damage_is_named_by_its_place() -> None:
+    data = truth_json(Truth(Canvas((64, 48)), (AnnotatedObject(1, "a", clicks=(Click(0, 1, 1), Click(2, 3, 3))),)))
+    data["objects"][0]["clicks"][1][2] = "x"
+    with pytest.raises(ValueError, match=r"`float`, got `str` - at `\$\.objects\[0\]\.clicks\[1\]\[2\]`"):
+        truth_from_json(data, (64, 48))
+
+
 def test_each_engine_keeps_its_own_settings() -> None:
     truth = Truth(Canvas((64, 48))).setting("amodal", "a", {"steps": 3}).setting("amodal", "b", {"steps": 4})
     assert truth.settings_of("amodal", "a") == {"steps": 3} and truth.settings_of("depth", "a") == {}

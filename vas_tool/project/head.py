@@ -5,18 +5,18 @@ Damage in the history costs undo alone: the project opens without it, and says s
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
 
 from vas_tool.errors import ProjectDamaged, ProjectError
-from vas_tool.files import from_json, inner_folders, is_plain, read_plain, refuse_links
+from vas_tool.files import from_json, inner_folders, is_plain, read_plain, refuse_links, require_form
 from vas_tool.project.history import Patch
-from vas_tool.project.truth import Truth, truth_from_json
+from vas_tool.project.truth import Truth, TruthForm, truth_from_json
 from vas_tool.types import FrameRecord
 from vas_tool.video import FolderClip, SourceInfo
 
@@ -25,28 +25,6 @@ SCHEMA = 2
 reason. 1: version 0.1, whose stamps hold the inputs as text. 2: stamps hold a ``Fingerprint``, which version 0.1 would
 take for damage."""
 
-HEAD = ("schema", "source", "fps", "ledger")
-"""The keys that never change after the import."""
-
-KEYS = frozenset(
-    (
-        *HEAD,
-        *(
-            "canvas",
-            "objects",
-            "next_object_id",
-            "engines",
-            "seed",
-            "crop",
-            "settings",
-            "intrinsics",
-            "in_front",
-            "gate",
-        ),
-        "history",
-    )
-)
-
 NOT_A_PROJECT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What reading values of the wrong kind raises."""
 
@@ -54,9 +32,6 @@ JSON_PARTS = ("project.json", "place.json", "work.json", "origin.json", "recheck
 
 PARTS = (*JSON_PARTS, ".lock", "frames", "depth", "objects", "windows")
 """Of a project's folder, with ``history`` and ``exports``."""
-
-FASTEST = 1000.0
-"""Frames a second."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +74,42 @@ class Head:
     history: History
     notes: tuple[str, ...]
     """What was damaged and could be done without."""
+
+
+class SpliceForm(Struct):
+    """``history.Splice``. Values of other kinds cost only that undo, so any are read."""
+
+    path: Any
+    at: Any
+    removed: Any
+    added: Any
+
+
+class EditForm(Struct):
+    """``Edit`` in project.json."""
+
+    id: int
+    what: str
+    patch: list[SpliceForm]
+
+
+class HistoryForm(Struct):
+    """The history in project.json."""
+
+    done: list[EditForm]
+    undone: list[EditForm]
+    next: int
+    pending: tuple[int, Literal["before", "after"]] | None
+
+
+class ProjectForm(TruthForm, forbid_unknown_fields=True, kw_only=True):
+    """project.json. ``HistoryForm`` is compared apart, because damage there costs undo alone."""
+
+    schema: int
+    source: SourceInfo
+    fps: Annotated[float, Meta(gt=0, le=1000)]
+    ledger: list[Annotated[list[int | float | str], Meta(min_length=2, max_length=3)]]
+    history: Any = None
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -150,11 +161,11 @@ def _head(folder: Path, data: dict[str, Any]) -> Head:
         raise ProjectDamaged(
             f"{folder} was written by a newer version (schema {data['schema']}); update vas-tool to open it"
         )
-    if strange := sorted(set(data) - KEYS):
-        raise ValueError(f"it has keys that this version does not know: {', '.join(strange)}")
-    source, fps = _source(data["source"]), float(data["fps"])
-    if not 0 < fps <= FASTEST:
-        raise ValueError(f"it says {fps} frames a second")
+    require_form(data, ProjectForm)
+    values, fps = data["source"], float(data["fps"])
+    source = SourceInfo(**{**values, "size_wh": tuple(values["size_wh"]), "notes": tuple(values["notes"])})
+    if min(source.size_wh) < 1:
+        raise ValueError(f"its frames have the size {source.size_wh}")
     ledger = tuple(FrameRecord(int(index), float(pts), *name) for index, pts, *name in data["ledger"])
     if not all(math.isfinite(record.pts_seconds) and isinstance(record.name, str) for record in ledger):
         raise ValueError("a frame has no time, or a name that is no text")
@@ -168,16 +179,6 @@ def _head(folder: Path, data: dict[str, Any]) -> Head:
     truth.require_frames(len(clip))
     history, notes = _history(folder, data.get("history"))
     return Head(data["schema"], source, ledger, clip, truth, history, notes)
-
-
-def _source(data: dict[str, Any]) -> SourceInfo:
-    source = SourceInfo(**{**data, "size_wh": tuple(data["size_wh"]), "notes": tuple(data["notes"])})
-    texts = (source.path, source.sha256, source.kind, *source.notes)
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError("its source has no name")
-    if len(source.size_wh) != 2 or not all(type(n) is int and n > 0 for n in source.size_wh):
-        raise ValueError(f"its frames have the size {source.size_wh}")
-    return source
 
 
 def _history(folder: Path, data: Any) -> tuple[History, tuple[str, ...]]:
@@ -196,27 +197,11 @@ def _history(folder: Path, data: Any) -> tuple[History, tuple[str, ...]]:
 
 
 def _history_from_json(data: dict[str, Any]) -> History:
-    pending = tuple(data["pending"]) if data["pending"] else None
-    if pending is not None and not (
-        len(pending) == 2 and type(pending[0]) is int and pending[1] in ("before", "after")
-    ):
-        raise ValueError(f"{pending} is no undo")
-    done, undone = (tuple(_edits(data[name])) for name in ("done", "undone"))
-    next_edit = int(data["next"])
-    if any(not 0 < edit.id < next_edit for edit in (*done, *undone)):
+    require_form(data, HistoryForm)
+    done, undone = (tuple(Edit(**values) for values in data[name]) for name in ("done", "undone"))
+    if any(not 0 < edit.id < data["next"] for edit in (*done, *undone)):
         raise ValueError("its edits are not numbered")
-    return History(done, undone, next_edit, pending)
-
-
-def _edits(data: list[dict[str, Any]]) -> Iterator[Edit]:
-    for values in data:
-        edit = Edit(**values)
-        if type(edit.id) is not int or not isinstance(edit.what, str) or not isinstance(edit.patch, list):
-            raise ValueError(f"{json.dumps(values)[:80]} is no edit")
-        for splice in edit.patch:
-            if set(splice) != {"path", "at", "removed", "added"}:
-                raise ValueError(f"edit {edit.id} has no patch")
-        yield edit
+    return History(done, undone, data["next"], tuple(data["pending"]) if data["pending"] else None)
 
 
 def is_project(folder: Path) -> bool:

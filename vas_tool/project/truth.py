@@ -11,13 +11,15 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from msgspec import Struct
+
 from vas_tool.boxes.crops import CropRule
 from vas_tool.engines.settings import NO_SETTINGS, Settings, SettingValue
 from vas_tool.errors import PromptError
-from vas_tool.hypotheses import Recipe
+from vas_tool.files import require_form
+from vas_tool.hypotheses import How, Recipe
 from vas_tool.project.depth_order import Orders, orders_from_json, orders_json
 from vas_tool.types import (
-    STAGES,
     AmodalBox,
     Box,
     BoxKeyframe,
@@ -236,25 +238,45 @@ class Truth:
         return replace(self, objects=tuple(o for o in self.objects if o is not gone), in_front=orders)
 
 
+class ObjectForm(Struct, forbid_unknown_fields=True):
+    """An object in project.json. Older versions wrote no key that has a default here.
+
+    An unknown key is refused, because it would be lost when the file is written again.
+    """
+
+    id: int
+    label: str
+    clicks: list[tuple[int, float, float, bool]]
+    boxes: list[tuple[int, float, float, float, float]]
+    strokes: list[tuple[int, MaskLayer, bool, float, list[tuple[float, float]]]]
+    given: list[int]
+    accepted: list[int]
+    amodal_boxes: list[list[float]] = []
+    needs_work: list[int] = []
+    picks: list[tuple[int, int, How, list[int]]] = []
+
+
+class TruthForm(Struct):
+    """The keys of project.json that undo and redo change."""
+
+    canvas: tuple[int, int, int, int]
+    objects: list[ObjectForm]
+    next_object_id: int
+    engines: dict[Stage, str]
+    seed: int
+    crop: CropRule = CropRule()
+    settings: dict[str, dict[str, dict[str, SettingValue]]] = {}
+    intrinsics: Intrinsics | None = None
+    in_front: list[tuple[int, int, int, int]] = []
+    gate: bool = GATED
+
+
 def require_text(text: str, what: str) -> None:
     """Raises PromptError for what is no text, or holds halves of characters: they could not be written or shown."""
     try:
         text.encode()
     except (UnicodeEncodeError, AttributeError):
         raise PromptError(f"{what} is text; got {text!r}: write it again") from None
-
-
-def _frames(data: Iterable[Any]) -> tuple[int, ...]:
-    frames = tuple(data)
-    if not all(type(f) is int and f >= 0 for f in frames):
-        raise ValueError(f"frames are whole numbers from 0; got {frames}")
-    return frames
-
-
-def _only(data: Mapping[str, Any], known: Iterable[str], what: str) -> None:
-    """Raises ValueError for keys that nobody reads: they would be lost when it is written again."""
-    if strange := sorted(set(data).difference(known)):
-        raise ValueError(f"{what} has keys that this version does not know: {', '.join(strange)}")
 
 
 def click_json(click: Click) -> list[Any]:
@@ -311,13 +333,8 @@ def object_json(obj: AnnotatedObject) -> dict[str, Any]:
     }
 
 
-OBJECT_KEYS = ("id", "label", "clicks", "boxes", "amodal_boxes", "strokes", "given", "accepted", "needs_work", "picks")
-"""Of ``object_json``."""
-
-
 def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
     """The reverse of ``object_json``. Raises KeyError, TypeError, ValueError or PromptError on damage."""
-    _only(data, OBJECT_KEYS, "an object")
     return AnnotatedObject(
         id=data["id"],
         label=data["label"],
@@ -326,9 +343,9 @@ def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
         # Projects from before there were amodal boxes have no such key.
         amodal_boxes=tuple(keyframe_from_json(b) for b in data.get("amodal_boxes", [])),
         strokes=tuple(stroke_from_json(s) for s in data["strokes"]),
-        given=_frames(data["given"]),
-        accepted=_frames(data["accepted"]),
-        needs_work=_frames(data.get("needs_work", ())),  # absent before a person could mark a frame
+        given=tuple(data["given"]),
+        accepted=tuple(data["accepted"]),
+        needs_work=tuple(data.get("needs_work", ())),  # absent before a person could mark a frame
         picks=tuple(pick_from_json(pick) for pick in data.get("picks", ())),  # absent before there were hypotheses
     )
 
@@ -353,45 +370,24 @@ def truth_json(truth: Truth) -> dict[str, Any]:
 
 
 def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
-    """The reverse of ``truth_json``. Raises KeyError, TypeError, ValueError or PromptError on damage."""
-    left, top, right, bottom = _frames(data["canvas"])
+    """The reverse of ``truth_json``. Raises ValueError or PromptError on damage."""
+    require_form(data, TruthForm)
     camera = data.get("intrinsics")  # absent before an engine asked for them
     truth = Truth(
-        canvas=Canvas(frame_wh, left, top, right, bottom),
+        canvas=Canvas(frame_wh, *data["canvas"]),
         objects=tuple(object_from_json(o) for o in data["objects"]),
-        next_object_id=_frames([data["next_object_id"]])[0],
-        engines=_engines(data["engines"]),
+        next_object_id=data["next_object_id"],
+        engines=dict(data["engines"]),
         seed=data["seed"],
         crop=CropRule(**data.get("crop", {})),  # absent before there were amodal boxes
-        settings=settings_from_json(data.get("settings", {})),  # absent before there were parameters
+        settings=data.get("settings", {}),  # absent before there were parameters
         in_front=orders_from_json(data.get("in_front", ())),  # absent before a person could say it
         intrinsics=None if camera is None else Intrinsics(**camera),
         gate=data.get("gate", GATED),  # absent before there was a gate
     )
     if truth.next_object_id <= max((obj.id for obj in truth.objects), default=0):
         raise ValueError(f"the next object would be {truth.next_object_id}, which is there already")
+    numbers = (value for engines in truth.settings.values() for kept in engines.values() for value in kept.values())
+    if not all(math.isfinite(value) for value in numbers if isinstance(value, float)):
+        raise ValueError("a setting is a finite number")
     return truth
-
-
-def _engines(data: dict[str, Any]) -> dict[str, str]:
-    _only(data, STAGES, "engines")
-    if not all(isinstance(name, str) for name in data.values()):
-        raise ValueError(f"an engine is named by text; got {data}")
-    return dict(data)
-
-
-def settings_from_json(data: dict[str, Any]) -> dict[str, dict[str, dict[str, SettingValue]]]:
-    """Stage -> engine -> name -> value. Raises TypeError or ValueError on damage."""
-    settings = {
-        str(stage): {
-            str(engine): {str(name): value for name, value in kept.items()} for engine, kept in engines.items()
-        }
-        for stage, engines in data.items()
-    }
-    for engines in settings.values():
-        for kept in engines.values():
-            if not all(isinstance(value, int | float | str | bool) for value in kept.values()):
-                raise ValueError(f"a setting is a number, a text or true or false; got {kept}")
-            if not all(math.isfinite(value) for value in kept.values() if isinstance(value, float)):
-                raise ValueError(f"a setting is a finite number; got {kept}")
-    return settings
