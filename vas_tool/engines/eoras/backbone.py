@@ -15,7 +15,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FrontFeatures(ResNet):
-    """(N, 3, 128, 128) in [0, 1] -> (N, C, 16, 16), C = 256 in the released checkpoints.
+    """The backbone: crops (N, 3, 128, 128) in 0..1 -> features (N, C, 16, 16), C = 256 in the released checkpoints.
 
     Every norm but the stem's is GroupNorm(16). The reference keeps ImageNet's mean and deviation as buffers and two
     more convolutions (``conv6``, ``conv7``) without using any of them; they are here so that checkpoints read.
@@ -39,7 +39,9 @@ class FrontFeatures(ResNet):
         self.register_buffer("std", torch.tensor(IMAGENET_STD))
 
     def levels(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """c2 (256, 32, 32), c3 (512, 16, 16), c4 (1024, 8, 8), c5 (2048, 4, 4) of each picture."""
+        """Return ResNet's four levels of each crop: c2 (N, 256, 32, 32), c3 (N, 512, 16, 16), c4 (N, 1024, 8, 8), c5
+        (N, 2048, 4, 4).
+        """
         stem = self.maxpool(self.relu(self.bn1(self.conv1(pictures))))
         c2 = self.layer1(stem)
         c3 = self.layer2(c2)
@@ -47,7 +49,7 @@ class FrontFeatures(ResNet):
         return c2, c3, c4, self.layer4(c4)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """(N, 3, 128, 128) -> (N, C, 16, 16): p3 of the pyramid."""
+        """Return (N, C, 16, 16) features, level p3 of the pyramid, for (N, 3, 128, 128) crops in 0..1."""
         _, c3, c4, c5 = self.levels(pictures)
         p5 = self.latlayer1(c5)
         p4 = self.toplayer1(_enlarged(p5, c4) + self.latlayer2(c4))

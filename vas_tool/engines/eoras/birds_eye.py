@@ -18,10 +18,12 @@ WIDTH, HEIGHT, DEPTH = (-10.0, 10.0, 64), (-3.5, 1.5, 5), (0.0, 20.0, 64)
 
 
 class BirdsEye(nn.Module):
-    """Features (N, C, 16, 16), intrinsics (N, 3, 3) -> (N, C, 16, 16), rows by depth, columns by width."""
+    """Turns front features (N, C, 16, 16) and intrinsics (N, 3, 3) into a view from above (N, C, 16, 16): rows by
+    depth, columns by width.
+    """
 
     points: Tensor
-    """(3, X * Y * Z): voxel centres; follow from the options, so they are not in the file."""
+    """(3, X * Y * Z) voxel centres. They follow from the options, so checkpoints do not hold them."""
 
     def __init__(self, num_channels: int, *, tilt_radians: float) -> None:
         super().__init__()
@@ -29,26 +31,28 @@ class BirdsEye(nn.Module):
         self.conv = BirdsEyeConvolutions(num_channels)
 
     def grid(self, intrinsics: Tensor) -> Tensor:
-        """(N, X, Y * Z, 2): where each voxel lies in the picture, -1 and 1 at its edges. Nothing guards z = 0."""
+        """Return (N, X, Y * Z, 2): the position of each voxel in the picture, -1 and 1 at its edges. Division by z = 0
+        is not guarded, as in the reference.
+        """
         projected = intrinsics @ self.points
         centred = 2 * (projected[:, :2] / projected[:, 2:] - 0.5)
         return centred.transpose(1, 2).unflatten(1, (WIDTH[2], HEIGHT[2] * DEPTH[2]))
 
     def sampled(self, features: Tensor, intrinsics: Tensor) -> Tensor:
-        """(N, 5 * C, Z, X): channel = 5 x feature + height."""
+        """Return (N, 5 * C, Z, X): the features sampled at every voxel; channel 5 * feature + height."""
         grid = self.grid(intrinsics).to(features.dtype)
         samples = functional.grid_sample(features, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
         voxels = samples.unflatten(-1, (HEIGHT[2], DEPTH[2]))  # (N, C, X, Y, Z)
         return voxels.permute(0, 1, 3, 4, 2).flatten(1, 2)
 
     def forward(self, features: Tensor, intrinsics: Tensor) -> Tensor:
-        """(N, C, 16, 16)."""
+        """Return the view from above, (N, C, 16, 16)."""
         seen: Tensor = self.conv(self.sampled(features, intrinsics))
         return seen
 
 
 class BirdsEyeConvolutions(nn.Module):
-    """(N, 5 * C, 64, 64) -> (N, C, 16, 16)."""
+    """Convolutions from the sampled voxels (N, 5 * C, 64, 64) to the view from above (N, C, 16, 16)."""
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()
@@ -57,13 +61,13 @@ class BirdsEyeConvolutions(nn.Module):
         self.layers = nn.Sequential(Widen(every, half), Shrink(half), Widen(half, num_channels), Shrink(num_channels))
 
     def forward(self, view: Tensor) -> Tensor:
-        """See the class."""
+        """Return (N, C, 16, 16) for (N, 5 * C, 64, 64)."""
         smaller: Tensor = self.layers(view)
         return smaller
 
 
 class Widen(nn.Module):
-    """1x1 and 3x3 convolution, each with batch norm and LeakyReLU(0.01)."""
+    """A 1x1 and a 3x3 convolution, each with batch norm and LeakyReLU(0.01)."""
 
     def __init__(self, num_in: int, num_out: int) -> None:
         super().__init__()
@@ -73,13 +77,13 @@ class Widen(nn.Module):
         )
 
     def forward(self, view: Tensor) -> Tensor:
-        """(N, in, H, W) -> (N, out, H, W)."""
+        """Return (N, out, H, W) for (N, in, H, W)."""
         wider: Tensor = self.layer(view)
         return wider
 
 
 class Shrink(nn.Module):
-    """3x3 convolution of stride 2, batch norm, LeakyReLU(0.01). ``Down`` is the checkpoint's name for it."""
+    """A 3x3 convolution of stride 2 with batch norm and LeakyReLU(0.01). Checkpoints call it ``Down``."""
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()
@@ -87,13 +91,15 @@ class Shrink(nn.Module):
         self.Down = nn.Sequential(convolution, nn.BatchNorm2d(num_channels), nn.LeakyReLU())
 
     def forward(self, view: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H / 2, W / 2)."""
+        """Return (N, C, H / 2, W / 2) for (N, C, H, W)."""
         half: Tensor = self.Down(view)
         return half
 
 
 def voxel_centres(tilt_radians: float) -> Tensor:
-    """(3, X * Y * Z) float32, in the order x, y, z; turned about the x axis in float64, as the reference does."""
+    """Return (3, X * Y * Z) float32: x, y, z of the voxel centres, rotated about the x axis in float64, as the
+    reference does.
+    """
     axes = (_centres(*axis) for axis in (WIDTH, HEIGHT, DEPTH))
     x, y, z = (axis.flatten() for axis in torch.meshgrid(*axes, indexing="ij"))
     cos, sin = math.cos(tilt_radians), math.sin(tilt_radians)

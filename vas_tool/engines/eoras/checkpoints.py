@@ -15,11 +15,11 @@ from vas_tool.engines.tensors import read_pickled
 from vas_tool.errors import EngineError
 
 PREFIX = "module."
-"""Of DistributedDataParallel."""
+"""DistributedDataParallel puts this before the name of every weight."""
 
 
 def load_network(path: Path, *, tilt: Tilt = "none") -> EorasNetwork:
-    """The network with the weights of a checkpoint, on the CPU, in evaluation mode.
+    """Return a network with the weights of a checkpoint, on the CPU, in evaluation mode.
 
     Its sizes are read from the weights. Nothing in the file is run. Raises EngineError, naming the file.
     """
@@ -36,7 +36,9 @@ def load_network(path: Path, *, tilt: Tilt = "none") -> EorasNetwork:
 
 
 def model_tensors(content: object, path: Path) -> Mapping[str, Any]:
-    """The tensors of a checkpoint's model, without the prefix. Raises EngineError for anything else."""
+    """Return name -> tensor of a loaded checkpoint's model, without ``PREFIX``. Raises EngineError for any other
+    content.
+    """
     import torch
 
     model = content.get("model") if isinstance(content, Mapping) else None

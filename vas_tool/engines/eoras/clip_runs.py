@@ -19,21 +19,22 @@ from vas_tool.engines.eoras.network import EorasNetwork, FrameTokens
 from vas_tool.engines.eoras.patches import Floats
 
 BLOCK = 12
-"""Frames that are decoded together: what the network was trained on."""
+"""Number of frames that are decoded together: the length of the clips that the network was trained on."""
 
 TOKENS_BYTES = 512 << 20
-"""Tokens that are kept between the two passes."""
+"""Largest memory, in bytes, for tokens that are stored between the two passes."""
 
 InputOf = Callable[[int], tuple[Floats, Floats]]
-"""Position of a frame -> its patch (3, 128, 128) in [0, 1] and intrinsics (3, 3)."""
+"""A function: position of a frame -> its patch (3, 128, 128) in 0..1 and intrinsics (3, 3)."""
 
 Pulse = Callable[[int], None]
-"""Called before each frame of each pass with the steps done, of twice the number of frames. May raise Cancelled."""
+"""A function that is called before each frame of each pass with the number of finished steps (two per frame in all). It
+may raise Cancelled."""
 
 
 @dataclass(frozen=True)
 class ClipRun:
-    """One object's frames before a network in evaluation mode."""
+    """Runs a network in evaluation mode over one object's frames."""
 
     network: EorasNetwork
     input_of: InputOf
@@ -43,7 +44,7 @@ class ClipRun:
     tokens_bytes: int = TOKENS_BYTES
 
     def masks(self, *, descending: bool = False) -> Iterator[tuple[int, dict[str, Floats]]]:
-        """(position, (121, 121) probabilities by decoder) of every frame, ascending or descending."""
+        """Yield (position, decoder -> (121, 121) probabilities) of every frame, in ascending or descending order."""
         positions = range(self.num_frames)[:: -1 if descending else 1]
         blocks = [positions[first : first + self.block] for first in range(0, self.num_frames, self.block)]
         kept = _KeptTokens(self)
@@ -56,7 +57,7 @@ class ClipRun:
             yield from self._decoded(block, along, against[::-1], descending=descending)
 
     def _entered(self, blocks: Sequence[range], kept: _KeptTokens) -> dict[range, Tensor]:
-        """The slots (1, n, d) with which the pass against the answers' order enters each block."""
+        """Return block -> the (1, n, d) slots with which the pass against the order of the answers enters it."""
         slots, entered, done = self.network.fresh_slots(1), dict[range, Tensor](), 0
         for block in blocks:
             entered[block] = slots
@@ -67,7 +68,7 @@ class ClipRun:
     def _through(
         self, positions: range, slots: Tensor, kept: _KeptTokens, *, steps_done: Iterable[int]
     ) -> tuple[list[Tensor], Tensor]:
-        """Updated tokens (1, 256, d) of each frame in this order, and the slots after the last."""
+        """Return the updated tokens (1, 256, d) of each frame, in this order, and the slots after the last frame."""
         updated = list[Tensor]()
         for position, done in zip(positions, steps_done, strict=False):
             self.pulse(done)
@@ -80,7 +81,7 @@ class ClipRun:
     def _decoded(
         self, block: range, along: Sequence[Tensor], against: Sequence[Tensor], *, descending: bool
     ) -> Iterator[tuple[int, dict[str, Floats]]]:
-        """The network's decoders see the pass along the time first."""
+        """Yield (position, decoder -> mask) of a block. The decoders take the tokens of the forward pass first."""
         forwards, backwards = (against, along) if descending else (along, against)
         with torch.inference_mode():
             decoded = self.network.decoded(torch.cat([*forwards]), torch.cat([*backwards]))
@@ -90,14 +91,14 @@ class ClipRun:
 
 
 class _KeptTokens:
-    """Tokens by frame, those that were asked for last; at least a block of them."""
+    """A cache of tokens by frame: the most recently used ones, at least a block of them."""
 
     def __init__(self, run: ClipRun) -> None:
         self._run = run
         self._kept: OrderedDict[int, FrameTokens] = OrderedDict()
 
     def of(self, position: int) -> FrameTokens:
-        """Tokens (1, 256, d) of a frame."""
+        """Return the (1, 256, d) tokens of a frame."""
         if position not in self._kept:
             self._kept[position] = self._computed(position)
         self._kept.move_to_end(position)

@@ -1,4 +1,4 @@
-"""The amodal engine: windows around what is seen, the network over all of them, masks brought back to the frame."""
+"""The amodal engine: windows around the modal masks, the network over all of them, masks resized back to the frame."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ from vas_tool.work import AmodalWork
 
 NAME = "eoras"
 WHAT = "amodal masks"
-"""The name of the work, for progress."""
+"""The description of the work in progress reports."""
 
 OWN_TILT = "weights"
-"""The setting ``tilt`` that takes the one that the weights were trained with."""
+"""The value of the setting ``tilt`` that uses the tilt that the weights were trained with."""
 
 
 def open_eoras(*, variant: Variant) -> EorasAmodal:
-    """A released model from the first place that has its weights. Raises EngineError."""
+    """Return the engine with released weights. Raises EngineError, which says where the weights belong, when there are
+    none.
+    """
     weights, released = weights_of(variant), RELEASED[variant]
     path = weights.find()
     if path is None:
@@ -44,14 +46,18 @@ def open_eoras(*, variant: Variant) -> EorasAmodal:
 
 
 class EorasAmodal:
-    """An AmodalCompleter (see ``engines.base``). It looks at the frame: what lies beyond it stays empty."""
+    """The amodal engine ``eoras`` (protocol ``engines.base.AmodalCompleter``). It reads the frame alone, so masks are
+    empty beyond it.
+    """
 
     def __init__(self, network: EorasNetwork, *, pixel_intrinsics: bool = False) -> None:
-        """``pixel_intrinsics``: pass the camera as the reference does for KITTI."""
+        """``pixel_intrinsics`` passes the camera matrix in pixels, as the reference does for KITTI."""
         self._network, self._pixel_intrinsics = network, pixel_intrinsics
 
     def complete(self, work: AmodalWork, *, progress: Progress = silent) -> Iterator[tuple[int, Mask]]:
-        """(frame_index, (canvas H, W) bool) in the order asked for. Depth and seed change nothing. Raises Cancelled."""
+        """Yield (frame_index, (canvas H, W) bool) in the order of ``work.frame_indices``. Depth and seed are not used.
+        Raises Cancelled.
+        """
         chosen = resolved(PARAMETERS, work.settings, engine=NAME)
         windows = windows_of(work.modal, interpolated=chosen["hidden_frames"] == "interpolated")
         object_input = _ObjectInput(work.clip, windows, self._matrix_on(work.clip))
@@ -78,14 +84,16 @@ class EorasAmodal:
         descending: bool = False,
         progress: Progress = silent,
     ) -> Iterator[tuple[int, Floats]]:
-        """(position, (121, 121) probabilities of the whole object) of every frame that ``input_of`` shows."""
+        """Yield (position, (121, 121) probabilities of the whole object) of every frame, from the patches that
+        ``input_of`` returns.
+        """
         network = self._network if tilt == OWN_TILT else self._network.tilted(_tilt(tilt))
         pulse = partial(_report, progress, 2 * num_frames)
         for position, found in ClipRun(network, input_of, num_frames, pulse).masks(descending=descending):
             yield position, found["fm"]
 
     def _matrix_on(self, clip: Clip) -> Callable[[int], Floats]:
-        """Frame index -> (3, 3) intrinsics; says so where they are guessed."""
+        """Return a function: frame index -> (3, 3) intrinsics. Warns when they are guessed."""
         guessed, size_wh = guessed_intrinsics(clip.size_wh), clip.size_wh
         if self._pixel_intrinsics:  # it sees nothing by them, whatever they are
             return lambda index: pixel_matrix(intrinsics_on(clip, index) or guessed)
@@ -105,7 +113,7 @@ def _report(progress: Progress, total: int, done: int) -> None:
 
 @dataclass(frozen=True)
 class _ObjectInput:
-    """What the network is shown of one object."""
+    """The network's input for one object."""
 
     clip: Clip
     windows: Mapping[int, Window]
@@ -113,17 +121,17 @@ class _ObjectInput:
 
     @property
     def frames(self) -> list[int]:
-        """Position in the network's clip -> frame index."""
+        """The frame index of each position in the network's clip."""
         return sorted(self.windows)
 
     def input_of(self, position: int) -> tuple[Floats, Floats]:
-        """See ``clip_runs.Look``."""
+        """Return the patch (3, 128, 128) in 0..1 and the intrinsics (3, 3) of a position."""
         index = self.frames[position]
         return patch_of(self.clip[index], self.windows[index]), self.matrix_on(index)
 
 
 class _AnswersInOrder:
-    """The network's answers in the order in which they come, taken as they are asked for."""
+    """Reads the network's answers one after the other, when a frame's mask is needed."""
 
     def __init__(
         self,
@@ -136,7 +144,7 @@ class _AnswersInOrder:
         self._answers, self._windows, self._size_hw, self._threshold = answers, windows, size_hw, threshold
 
     def mask(self, index: int) -> Mask:
-        """(H, W); empty where the network was not asked."""
+        """Return the (H, W) mask of a frame; empty when the frame has no window."""
         if index not in self._windows:
             return np.zeros(self._size_hw, np.bool_)
         probability = next(found for frame, found in self._answers if frame == index)
@@ -144,7 +152,9 @@ class _AnswersInOrder:
 
 
 def windows_of(modal: Mapping[int, Mask], *, interpolated: bool) -> dict[int, Window]:
-    """frame_index -> window, where something is seen; with ``interpolated`` also between such frames."""
+    """Return frame_index -> window of every frame with a modal mask that is not empty; with ``interpolated`` also of
+    the frames between them.
+    """
     boxes = {index: _box(mask) for index, mask in modal.items() if mask.any()}
     size_hw = next((mask.shape for mask in modal.values()), (0, 0))
     if interpolated and boxes:
@@ -156,7 +166,7 @@ def windows_of(modal: Mapping[int, Mask], *, interpolated: bool) -> dict[int, Wi
 
 
 def _box(mask: Mask) -> tuple[int, int, int, int]:
-    """First and last row, first and last column."""
+    """Return the first and last row, and the first and last column, of a mask that is not empty."""
     found = box_xyxy(mask)
     assert found is not None
     x0, y0, x1, y1 = found

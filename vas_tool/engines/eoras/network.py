@@ -1,4 +1,4 @@
-"""The EoRaS network: what the backbone and the bird's-eye view see of each frame, joined by slots, decoded to masks.
+"""The EoRaS network: tokens of each frame from the backbone and the bird's-eye view, joined by slots, decoded to masks.
 
 Backbone and bird's-eye view look at one frame alone. The slots go through the frames forwards and, from fresh slots,
 backwards; the decoders see both. Equal to the released code (amazon-science, commit cb56baf).
@@ -22,26 +22,26 @@ from vas_tool.engines.eoras.slots import GRID_SIDE, PositionedDecoder, position_
 
 @dataclass(frozen=True)
 class FrameTokens:
-    """What is known of frames before the slots see them."""
+    """The tokens of frames before the slots are applied to them."""
 
     front: Tensor
     """(..., 256, d) tokens of the front features, row-major."""
     birds_eye: Tensor
-    """(..., 256, d), rows by depth, columns by width."""
+    """(..., 256, d) tokens of the view from above, rows by depth, columns by width."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A frame after the slots have seen it."""
+    """The result of applying the slots to one frame."""
 
     slots: Tensor
-    """(B, n, d), to be handed to the next frame."""
+    """(B, n, d) slots for the next frame."""
     updated: Tensor
-    """(B, 256, d): the front tokens, updated by the slots; not handed on."""
+    """(B, 256, d) front tokens updated by the slots; the decoders take them."""
 
 
 class MaskDecoder(nn.Module):
-    """(N, 2d, 16, 16) -> (N, 1, 121, 121) probabilities."""
+    """Decodes features (N, 2d, 16, 16) into probabilities (N, 1, 121, 121)."""
 
     def __init__(self, options: EorasOptions) -> None:
         super().__init__()
@@ -51,14 +51,16 @@ class MaskDecoder(nn.Module):
         self.deconv3 = nn.ConvTranspose2d(narrow, 1, 3, stride=2, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """See the class."""
+        """Return (N, 1, 121, 121) probabilities for (N, 2d, 16, 16) features."""
         widened = functional.leaky_relu(self.deconv1(features))
         widened = functional.leaky_relu(self.deconv2(widened))
         return torch.sigmoid(self.deconv3(widened))
 
 
 class EorasNetwork(nn.Module):
-    """Crops (B, T, 3, 128, 128) in [0, 1], intrinsics (B, T, 3, 3) -> masks (B, T, 1, 121, 121) by decoder."""
+    """The network: crops (B, T, 3, 128, 128) in 0..1 and intrinsics (B, T, 3, 3) -> probabilities (B, T, 1, 121, 121)
+    by decoder.
+    """
 
     def __init__(self, options: EorasOptions) -> None:
         super().__init__()
@@ -78,7 +80,7 @@ class EorasNetwork(nn.Module):
         self.slot = nn.Embedding(options.num_slots, options.d_model)
 
     def tilted(self, tilt: Tilt) -> EorasNetwork:
-        """A network with another tilt of the voxel grid, and this one's very tensors as its weights."""
+        """Return a network with another tilt of the voxel grid. It shares this network's weight tensors."""
         other = deepcopy(self, {id(tensor): tensor for tensor in (*self.parameters(), *self.buffers())})
         other.options = replace(self.options, tilt=tilt)
         points = self.bev_generator.points
@@ -86,24 +88,26 @@ class EorasNetwork(nn.Module):
         return other
 
     def tokens(self, crops: Tensor, intrinsics: Tensor) -> FrameTokens:
-        """Frames (N, 3, 128, 128), (N, 3, 3) -> tokens of each (N, 256, d)."""
+        """Return the (N, 256, d) tokens of frames from crops (N, 3, 128, 128) and intrinsics (N, 3, 3)."""
         features = self.feature_extractor(crops)
         view = self.bev_generator(features, intrinsics)
         return FrameTokens(*(fc(_flat(map_)) for fc, map_ in ((self.fea_fc, features), (self.bev_fc, view))))
 
     def fresh_slots(self, batch: int) -> Tensor:
-        """(B, n, d): before the first frame, of both passes."""
+        """Return the (B, n, d) slots before the first frame of a pass."""
         return self.slot.weight.expand(batch, -1, -1)
 
     def step(self, slots: Tensor, frame: FrameTokens) -> Step:
-        """Slots (B, n, d), tokens of one frame (B, 256, d): bird's-eye view first, then front, then back."""
+        """Apply slots (B, n, d) to the tokens (B, 256, d) of one frame: slots attend to the bird's-eye view, then to
+        the front tokens; then front tokens attend to slots.
+        """
         own, front, above = (positions_in(table) for table in (self.slot_pos, self.fea_pos, self.bev_pos))
         slots = self.slot_update_bev(slots, frame.birds_eye, position=own, memory_position=above)
         slots = self.slot_update_feature(slots, frame.front, position=own, memory_position=front)
         return Step(slots, self.feature_update(frame.front, slots, position=front, memory_position=own))
 
     def passed(self, frames: Iterable[FrameTokens], slots: Tensor) -> list[Step]:
-        """The slots through frames in the given order."""
+        """Return the steps of one pass through the frames in the given order."""
         steps = []
         for frame in frames:
             steps.append(self.step(slots, frame))
@@ -111,12 +115,14 @@ class EorasNetwork(nn.Module):
         return steps
 
     def decoded(self, forwards: Tensor, backwards: Tensor) -> dict[str, Tensor]:
-        """Updated tokens (N, 256, d) of both passes, of the same frames -> masks (N, 1, 121, 121) by decoder."""
+        """Return decoder -> (N, 1, 121, 121) probabilities from the updated tokens (N, 256, d) of both passes over the
+        same frames.
+        """
         joined = torch.cat([forwards, backwards], -1).transpose(1, 2).unflatten(2, (GRID_SIDE, GRID_SIDE))
         return {name: getattr(self, f"dec_{name}")(joined) for name in self.options.decoders}
 
     def forward(self, crops: Tensor, intrinsics: Tensor) -> dict[str, Tensor]:
-        """Masks by decoder name, (B, T, 1, 121, 121) probabilities. See ``clip_runs`` for clips of any length."""
+        """Return decoder -> (B, T, 1, 121, 121) probabilities. ``clip_runs`` does the same for clips of any length."""
         batch, num_frames = crops.shape[:2]
         frames = self._frames(crops, intrinsics)
         forwards = self.passed(frames, self.fresh_slots(batch))
@@ -125,7 +131,7 @@ class EorasNetwork(nn.Module):
         return {name: mask.unflatten(0, (batch, num_frames)) for name, mask in self.decoded(*updated).items()}
 
     def _frames(self, crops: Tensor, intrinsics: Tensor) -> list[FrameTokens]:
-        """Tokens (B, 256, d) of each frame.
+        """Return the (B, 256, d) tokens of each frame.
 
         In training one frame at a time: the reference's batch norms see the statistics of one frame, not of the clip.
         """
@@ -138,5 +144,5 @@ class EorasNetwork(nn.Module):
 
 
 def _flat(features: Tensor) -> Tensor:
-    """(N, C, 16, 16) -> (N, 256, C), row-major."""
+    """Return (N, C, 16, 16) features as (N, 256, C) tokens, row-major."""
     return features.flatten(2).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""The sizes and choices of an EoRaS network; the defaults are those of the released MOVi checkpoints' recipe."""
+"""The sizes and options of an EoRaS network. The defaults are those of the released MOVi checkpoints."""
 
 from __future__ import annotations
 
@@ -13,38 +13,39 @@ Tilt = Literal["none", "kubasic", "movid"]
 Positions = Literal["sincos", "random"]
 
 CROP_SIDE, MASK_SIDE = 128, 121
-"""Pixels of the square that the network looks at, and of the mask that it answers."""
+"""Side in pixels of the square crop that the network takes, and of the mask that it returns."""
 
 CAMERAS: Mapping[str, tuple[float, float, float]] = {
     "kubasic": (8.48113, -7.50764, 2.5),
     "movid": (8.48113, -7.50764, 1.5),
 }
-"""Kubric camera positions from which the reference computes the tilt of its voxel grid."""
+"""Positions (x, y, z) of Kubric cameras, from which the reference computes the tilt of its voxel grid."""
 
 
 @dataclass(frozen=True)
 class EorasOptions:
-    """What the weights of a network cannot be read without."""
+    """The options without which the weights of a network cannot be loaded."""
 
     d_model: int = 512
     """Width of slots and tokens."""
     num_heads: int = 8
     num_layers: int = 2
-    """Of each of the three transformer decoders."""
+    """Number of layers of each of the three transformer decoders."""
     num_slots: int = 8
     feedforward: int = 2048
     feature_channels: int = 256
-    """Of the backbone's pyramid and of the bird's-eye view; fewer make a network that a CPU trains in minutes."""
+    """Channels of the backbone's pyramid and of the bird's-eye view. With few, a CPU trains the network in minutes."""
     blocks: tuple[int, ...] = (3, 4, 6, 3)
-    """Of the backbone's four layers; these are ResNet-50's."""
+    """Number of blocks in the backbone's four layers; the default is ResNet-50's."""
     decoder_channels: tuple[int, int] = (512, 256)
-    """Of each mask decoder, between its three layers."""
+    """Channels between the three layers of each mask decoder."""
     decoders: tuple[str, ...] = ("fm", "vm")
-    """Mask decoders: ``fm`` full, ``vm`` visible, ``occ`` occluded."""
+    """Names of the mask decoders: ``fm`` (amodal), ``vm`` (modal), ``occ`` (occluded)."""
     positions: Positions = "sincos"
-    """``sincos`` are fixed; ``random`` are learned embeddings (the scripts' default)."""
+    """Position embeddings: ``sincos`` are fixed, ``random`` are learned (the default of the released scripts)."""
     tilt: Tilt = "none"
-    """Rotation of the voxel grid about the x axis. The reference chooses it by a part of the data set's name."""
+    """Rotation of the voxel grid about the x axis. The reference chooses it by the data set's name
+    (``reference_tilt``)."""
 
     def __post_init__(self) -> None:
         sizes = (self.d_model, self.num_layers, self.num_slots, self.feedforward, self.feature_channels)
@@ -55,7 +56,9 @@ class EorasOptions:
 
     @property
     def tilt_radians(self) -> float:
-        """The angle of ``tilt``: the camera's height over its distance from the vertical axis."""
+        """The angle of ``tilt`` in radians: arctan of the camera's height divided by its distance from the vertical
+        axis.
+        """
         if self.tilt == "none":
             return 0.0
         x, y, z = CAMERAS[self.tilt]
@@ -63,7 +66,7 @@ class EorasOptions:
 
 
 def reference_tilt(dataset: str) -> Tilt:
-    """The tilt that the released scripts use for a data set of this name.
+    """Return the tilt that the released scripts use for a data set of this name.
 
     They search the name for ``kubasic`` and ``movid``. The README's name of MOVi-B, ``movib_bev``, has neither: its
     grid is not tilted, although its camera is. KITTI is never tilted.
@@ -73,7 +76,7 @@ def reference_tilt(dataset: str) -> Tilt:
 
 
 def options_of(shapes: Mapping[str, tuple[int, ...]], *, tilt: Tilt, num_heads: int = 8) -> EorasOptions:
-    """The options that a state dict's shapes show (keys without ``module.``).
+    """Return the options that follow from the shapes of a state dict (keys without ``module.``).
 
     Heads and tilt leave no trace in the file. Raises EngineError when the keys are not those of EoRaS.
     """
@@ -103,5 +106,5 @@ def options_of(shapes: Mapping[str, tuple[int, ...]], *, tilt: Tilt, num_heads: 
 
 
 def _parts(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> int:
-    """How many numbers follow a prefix in the keys."""
+    """Return how many different numbers follow a prefix in the keys."""
     return len({key.removeprefix(prefix).split(".")[0] for key in shapes if key.startswith(prefix)})

@@ -1,4 +1,4 @@
-"""The square that EoRaS looks at: around an object, twice its box, brought to the network's size and back.
+"""The crop that EoRaS takes: twice the object's box, resized to the network's input; and masks resized back.
 
 Boxes are (row_min, row_max, column_min, column_max), as in the reference's loaders (``data/dataloader_MOViD.py``). The
 last row and column belong to the box.
@@ -18,14 +18,15 @@ from vas_tool.types import Frame, Mask
 Floats = npt.NDArray[np.float32]
 
 ENLARGED = 2.0
-"""How many times as long as the object's box the window is, on each axis."""
+"""Length of the window divided by the length of the object's box, on each axis."""
 
 ANSWERED = 0.5
 """Probability above which a pixel belongs to the mask."""
 
 
 class Window(NamedTuple):
-    """What the network looks at, in pixels of the frame; each maximum belongs to it, and may lie one pixel outside.
+    """The part of the frame that the network takes, in pixels. Each maximum belongs to it, and may lie one pixel
+    outside.
 
     The reference limits the maximum to the frame's height, not to its last row. The surplus row does not exist in the
     crop, but counts in the size to which masks are brought back.
@@ -38,16 +39,16 @@ class Window(NamedTuple):
 
     @property
     def size_hw(self) -> tuple[int, int]:
-        """Rows and columns, the surplus ones included."""
+        """Number of rows and columns, including a surplus one outside the frame."""
         return self.row_max - self.row_min + 1, self.column_max - self.column_min + 1
 
     def cut(self, picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """(H, W, ...) -> what of it lies in the window."""
+        """Return the part of an (H, W, ...) picture that lies in the window."""
         return picture[self.row_min : self.row_max + 1, self.column_min : self.column_max + 1]
 
 
 def window_around(box: tuple[int, int, int, int], size_hw: tuple[int, int]) -> Window:
-    """Twice as long as ``box`` on each axis around its middle, within the frame."""
+    """Return the window around a box: twice its length on each axis, with the same middle, limited to the frame."""
     rows, columns = (_doubled(*side, limit) for side, limit in zip((box[:2], box[2:]), size_hw, strict=True))
     return Window(*rows, *columns)
 
@@ -58,33 +59,41 @@ def _doubled(first: int, last: int, limit: int) -> tuple[int, int]:
 
 
 def patch_of(frame: Frame, window: Window) -> Floats:
-    """(H, W, 3) uint8 -> (3, 128, 128) in [0, 1], smoothed before it is made smaller (scikit-image's ``rescale``)."""
+    """Return the window of an (H, W, 3) uint8 frame as (3, 128, 128) in 0..1, smoothed before it is reduced (as
+    scikit-image's ``rescale``).
+    """
     crop = np.asarray(window.cut(frame), np.float32) / np.float32(255)
     rows, columns = (_centres(count) for count in crop.shape[:2])
     return np.ascontiguousarray(_between(_smoothed(crop), rows, columns).transpose(2, 0, 1))
 
 
 def _smoothed(crop: Floats) -> Floats:
-    """A Gaussian on each axis that is made smaller, as far as four standard deviations, mirrored at the borders."""
+    """Return the crop smoothed by a Gaussian (4 standard deviations wide, mirrored at the borders) on each axis that
+    will be reduced.
+    """
     down, across = (_gaussian(max(0.0, (count / CROP_SIDE - 1) / 2)) for count in crop.shape[:2])
     return np.asarray(cv2.sepFilter2D(crop, cv2.CV_32F, across, down, borderType=cv2.BORDER_REFLECT_101), np.float32)
 
 
 def _gaussian(sigma: float) -> Floats:
-    """(2 n + 1,) weights that sum to 1; ``sigma`` in pixels, 0 leaves a picture as it is."""
+    """Return (2 n + 1,) weights that sum to 1. ``sigma`` is in pixels; 0 changes nothing."""
     reach = int(4 * sigma + 0.5)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-9)) ** 2)
     return np.asarray(weights / weights.sum(), np.float32)
 
 
 def _centres(count: int) -> npt.NDArray[np.float64]:
-    """(CROP_SIDE,) where the patch's pixels have their middles on an axis of ``count`` pixels, mirrored at its ends."""
+    """Return (CROP_SIDE,) positions of the patch's pixel centres on an axis of ``count`` pixels, mirrored at its
+    ends.
+    """
     places = np.abs((np.arange(CROP_SIDE) + 0.5) * count / CROP_SIDE - 0.5)
     return np.asarray(np.minimum(places, 2 * (count - 1) - places))
 
 
 def _between(picture: Floats, rows: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]) -> Floats:
-    """(h, w, ...) -> (rows, columns, ...): bilinear, at every pair of a row and a column, which lie in the picture."""
+    """Return (rows, columns, ...): the (h, w, ...) picture at every pair of a row and a column in it, by bilinear
+    interpolation.
+    """
     for axis, places in enumerate((rows, columns)):
         low = np.clip(places.astype(np.intp), 0, max(0, picture.shape[axis] - 2))
         high = np.minimum(low + 1, picture.shape[axis] - 1)
@@ -94,7 +103,7 @@ def _between(picture: Floats, rows: npt.NDArray[np.float64], columns: npt.NDArra
 
 
 def mask_patch_of(mask: Mask, window: Window) -> Mask:
-    """(H, W) -> (121, 121): the nearest pixel of each."""
+    """Return the window of an (H, W) mask as (121, 121), by nearest neighbour."""
     crop = window.cut(mask)
     rows, columns = (_nearest(count) for count in crop.shape[:2])
     return np.ascontiguousarray(crop[np.ix_(rows, columns)], dtype=np.bool_)
@@ -105,7 +114,9 @@ def _nearest(count: int) -> npt.NDArray[np.intp]:
 
 
 def pasted(probability: Floats, window: Window, size_hw: tuple[int, int], *, threshold: float = ANSWERED) -> Mask:
-    """(121, 121) probabilities -> (H, W): True where the enlarged answer exceeds it, False outside the window."""
+    """Return the (H, W) mask of (121, 121) probabilities: True where the enlarged probability exceeds ``threshold``,
+    False outside the window.
+    """
     enlarged = _enlarged(probability, window.size_hw) > threshold
     whole = np.zeros(size_hw, np.bool_)
     inside = window.cut(whole)
@@ -114,6 +125,6 @@ def pasted(probability: Floats, window: Window, size_hw: tuple[int, int], *, thr
 
 
 def _enlarged(picture: Floats, size_hw: tuple[int, int]) -> Floats:
-    """Bilinear, the corners on the corners (``align_corners=True`` of torch)."""
+    """Return a picture resized by bilinear interpolation with ``align_corners=True`` of torch."""
     rows, columns = (np.linspace(0, MASK_SIDE - 1, count) for count in size_hw)
     return _between(picture, rows, columns)

@@ -1,4 +1,4 @@
-"""Examples out of a cache (see ``cache``)."""
+"""Training examples from a cache (``sample_cache``)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ OPEN_SHARDS = 64
 
 
 class CachedExamples:
-    """What was prepared. Without kept draws ``fresh`` encodes the conditions."""
+    """The examples of a cache. When the cache holds no noisy conditions, ``fresh`` encodes them at each step."""
 
     def __init__(
         self, folder: Path, card: CacheCard, *, recipe: Recipe, scale: float, fresh: FreshExamples | None = None
     ) -> None:
-        """``scale``: of the VAE. Raises InputError where a shard is missing or the cache is another."""
+        """``scale`` is the VAE's scaling factor. Raises InputError when a shard is missing or the cache was made from
+        something else.
+        """
         require(folder, card)
         lacking = [n for n in range(num_shards(card)) if not is_of(shard(folder, n), card)]
         if lacking:
@@ -39,11 +41,11 @@ class CachedExamples:
 
     @property
     def encoders(self) -> Any:
-        """Those in memory; None when none are needed."""
+        """The encoders of ``fresh``; None when the cache holds everything."""
         return None if self._fresh is None else self._fresh.encoders
 
     def encoded(self, index: int, draws: Draws, random: Random) -> Encoded:
-        """See ``Examples``."""
+        """Return an example with the draws of a step (``fresh_examples.Examples``)."""
         if self._fresh is None:
             return self._kept(index, draws, random)
         both = self._recipe.conditions == "both"
@@ -54,7 +56,7 @@ class CachedExamples:
         return encode(pictures, draws, encoders=self._fresh.encoders, both=both, target=target, tokens=tokens)
 
     def _kept(self, index: int, draws: Draws, random: Random) -> Encoded:
-        """One of the kept noisy versions."""
+        """Return an example with noisy conditions from the cache; ``random`` chooses one of the stored versions."""
         k = random.randrange(self._card.kept_draws)
         samples = [self._gaussian(index, f"{k}.first").sample(draws.first)]
         if self._recipe.conditions == "both":
@@ -76,7 +78,7 @@ class CachedExamples:
         return found
 
     def _read(self, index: int, name: str) -> Tensor | None:
-        """None where the sample has no such tensor."""
+        """Return a tensor of a sample; None when the sample has none of that name."""
         file: Any = self._open(index // SHARD_SAMPLES)
         key = f"{index}.{name}"
         return file.get_tensor(key) if key in file.keys() else None  # noqa: SIM118 - no mapping

@@ -1,4 +1,6 @@
-"""What a run learns from, by what was said on the command line; and what is held out: whole videos, never frames."""
+"""The samples that a run trains on, from the paths of the command line, and the samples that are held out: whole
+videos.
+"""
 
 from __future__ import annotations
 
@@ -18,29 +20,30 @@ from vas_tool.training.diffusion_vas.recipe import Recipe
 from vas_tool.training.diffusion_vas.sail_vos_samples import SailVosSamples
 
 LEAST_VISIBLE = 0.95
-"""Objects that are seen to more than this part are whole: what the content stage learns from, and hides."""
+"""An object counts as whole if more than this share of its area is visible over the clip. The content stage trains on
+whole objects."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """Where samples come from."""
+    """The sources of the samples."""
 
     sources: tuple[Path, ...]
     """Annotation files (.json) and project folders."""
     frames: Path | None = None
-    """The folder that the files' pictures are relative to; None: each file's own."""
+    """The folder that picture names are relative to; None for the folder of each annotation file."""
     held_out: tuple[Path, ...] = ()
-    """Sources that are only looked at."""
+    """Sources for validation alone."""
     hold_out: float = 0.1
-    """Without those: the part of the videos that is only looked at."""
+    """Share of the videos, 0..1, that is held out for validation when ``held_out`` is empty."""
     occluders: tuple[Path, ...] = ()
-    """Content: whose masks are pasted over an object; none: those of ``sources``."""
+    """Content stage: sources whose masks are pasted over objects. When it is empty, those of ``sources`` are."""
     kept: Path = Path()
-    """Folder in which the samples of projects are kept: that of the run, or of the cache."""
+    """Folder for the samples that are read from projects: the folder of the run, or of the cache."""
 
 
 class JoinedSources:
-    """Several sources as one."""
+    """Several sources of samples as one."""
 
     def __init__(self, sources: Sequence[Any]) -> None:
         self.sources = tuple(sources)
@@ -54,32 +57,32 @@ class JoinedSources:
         return self.sources[place], index - (self._ends[place - 1] if place else 0)
 
     def video(self, index: int) -> str:
-        """See ``SampleSource``."""
+        """Return the name of a sample's video."""
         source, own = self._at(index)
         return str(source.video(own))
 
     def name(self, index: int) -> str:
-        """See ``SampleSource``."""
+        """Return the name of a sample for messages."""
         source, own = self._at(index)
         return str(source.name(own))
 
     def mark(self) -> str:
-        """See ``SampleSource``."""
+        """Return a text that differs when the samples differ."""
         return " ".join(source.mark() for source in self.sources)
 
     def sample(self, index: int) -> Sample:
-        """See ``SampleSource``."""
+        """Read a sample. Raises FormatError, which names it."""
         source, own = self._at(index)
         found: Sample = source.sample(own)
         return found
 
     def seen(self, index: int) -> float:
-        """See ``SampleSource``."""
+        """Return the share of the object's area, 0..1, that is visible over the clip."""
         source, own = self._at(index)
         return float(source.seen(own))
 
     def occluder(self, index: int) -> Masks:
-        """See ``occluders.OccluderSource``."""
+        """Return the (T, H, W) masks of a sample, as an occluder (``pasted_occluders.OccluderSource``)."""
         source, own = self._at(index)
         masks: Masks = source.occluder(own)
         return masks
@@ -87,7 +90,7 @@ class JoinedSources:
 
 @dataclass(frozen=True)
 class Split:
-    """What is learned from, and what is only looked at."""
+    """The samples for training, the samples for validation, and the occluders."""
 
     learned: JoinedSources | SourceSubset
     held_out: JoinedSources | SourceSubset | None
@@ -95,7 +98,7 @@ class Split:
 
 
 def split_of(data: Data, recipe: Recipe) -> Split:
-    """Raises InputError (FormatError among them) when there is nothing to learn from."""
+    """Return the split of the data. Raises InputError or FormatError when there is no sample to train on."""
     everything = read(data.sources, data, recipe)
     learned: JoinedSources | SourceSubset = everything
     held_out: JoinedSources | SourceSubset | None = None
@@ -153,7 +156,7 @@ def _rank(name: str, seed: int) -> bytes:
 
 
 def _whole(source: Any) -> SourceSubset:
-    """The samples that are seen to more than ``LEAST_VISIBLE`` of their area over the clip."""
+    """Return the samples of whole objects (``LEAST_VISIBLE``). Raises InputError when there is none."""
     whole = tuple(i for i in range(len(source)) if source.seen(i) > LEAST_VISIBLE)
     if not whole:
         raise InputError(
@@ -165,10 +168,10 @@ def _whole(source: Any) -> SourceSubset:
 
 @dataclass(frozen=True)
 class SourceSubset(Part):
-    """A part of what was read, whose samples also serve as occluders."""
+    """Some samples of a source. They also serve as occluders."""
 
     def occluder(self, index: int) -> Masks:
-        """See ``occluders.OccluderSource``."""
+        """Return the (T, H, W) masks of a sample, as an occluder (``pasted_occluders.OccluderSource``)."""
         source: Any = self.source
         masks: Masks = source.occluder(self.numbers[index])
         return masks

@@ -1,4 +1,4 @@
-"""From a sample to what a step is given, computed anew each time: pictures, depth, occluders, latents."""
+"""Computes the input of a step from a sample, at every step: pictures, depth, occluders, latents."""
 
 from __future__ import annotations
 
@@ -27,42 +27,44 @@ from vas_tool.training.diffusion_vas.training_step import Encoded, Pictures, enc
 from vas_tool.types import ArrayClip
 
 DepthOf = Callable[[Colours], Floats]
-"""(T, H, W, 3) red, green, blue -> (T, H, W), larger = nearer, in any unit."""
+"""A function: (T, H, W, 3) RGB frames -> (T, H, W) depth; larger is nearer, in any unit."""
 RATE = 8.0
 
 
 class Examples(Protocol):
-    """What a run learns from, by number."""
+    """The training examples of a run, by number."""
 
     def __len__(self) -> int: ...
 
     def encoded(self, index: int, draws: Draws, random: Random) -> Encoded:
-        """With the draws of a step; ``random`` is what occluders, or kept draws, are chosen by."""
+        """Return an example with the draws of a step. ``random`` chooses occluders, or stored noisy versions."""
         ...
 
 
 @dataclass(frozen=True)
 class FreshExamples:
-    """Everything computed at every step, as the released scripts do it."""
+    """Examples that are computed at every step, as in the released scripts."""
 
     source: SampleSource
     recipe: Recipe
     encoders: Encoders
     depth: DepthOf | None = None
-    """Amodal, both conditions: for samples without depth of their own."""
+    """Depth for samples without their own. Needed in the amodal stage with both conditions."""
     occluders: OccluderSource | None = None
-    """Content."""
+    """The occluders of the content stage."""
 
     def __len__(self) -> int:
         return len(self.source)
 
     def encoded(self, index: int, draws: Draws, random: Random) -> Encoded:
-        """See ``Examples``. Raises FormatError, naming the sample."""
+        """Return an example with the draws of a step. Raises FormatError, which names the sample."""
         both = self.recipe.conditions == "both"
         return encode(self.pictures(index, random), draws, encoders=self.encoders, both=both)
 
     def pictures(self, index: int, random: Random, *, depth: Floats | None = None) -> Pictures:
-        """What the sample shows, with occluders pasted over it in the content stage. ``depth``: where it is known."""
+        """Return the pictures of a sample, with pasted occluders in the content stage. ``depth`` is the known (T, H, W)
+        depth.
+        """
         sample = self.source.sample(index)
         if len(sample.modal) != self.recipe.num_frames:
             raise FormatError(f"{self.source.name(index)} has {len(sample.modal)} frames, not {self.recipe.num_frames}")
@@ -80,7 +82,7 @@ class FreshExamples:
         return content_pictures(sample, modal, known=known)
 
     def depth_of(self, sample: Sample) -> Floats:
-        """(T, H, W) of the sample: its own, or an engine's; zeros where the model does not look at it."""
+        """Return the (T, H, W) depth of a sample: its own, or an engine's; zeros when the model does not use depth."""
         if self.recipe.conditions == "first":
             return np.zeros(sample.modal.shape, np.float32)
         if sample.depth is not None:
@@ -91,7 +93,8 @@ class FreshExamples:
 
 
 def depth_by(engine: str) -> DepthOf:
-    """Of a depth engine by name, computed in float32 at the model's size, as in the released training.
+    """Return a function that computes depth with an engine, in float32 at the model's size, as in the released
+    training.
 
     Raises EngineError when it is not there.
     """

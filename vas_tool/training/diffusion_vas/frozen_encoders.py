@@ -1,4 +1,4 @@
-"""The frozen parts: the VAE's encoder and CLIP."""
+"""The frozen networks: the VAE's encoder and CLIP."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from vas_tool.engines.diffusion_vas.loading import CLIP_MEAN, CLIP_STD, load_ima
 from vas_tool.training.diffusion_vas.training_step import Gaussian
 
 BATCH = 8
-"""Frames that are encoded together on a GPU; on a CPU one at a time is quicker (its caches)."""
+"""Number of frames that are encoded together on a GPU. A CPU encodes one at a time, which is faster because of its
+caches."""
 MOST_LOG_VARIANCE = (-30.0, 20.0)
-"""Where diffusers cuts what the VAE says."""
+"""Limits to which diffusers clips the VAE's log variance."""
 
 
 class Encoders:
     """The VAE and CLIP, in the run's number format, on its device."""
 
     def __init__(self, vae: Any, clip: Any, *, folder: Path, mean_std: tuple[Sequence[float], Sequence[float]]) -> None:
-        """Take loaded networks. ``mean_std``: of the colours that CLIP was trained with. ``folder``: of the weights."""
+        """Take loaded networks. ``mean_std`` are the mean and deviation of the colours in CLIP's training; ``folder``
+        holds the weights.
+        """
         self.vae, self.clip, self.folder = vae, clip, folder
         self.clip_mean, self.clip_std = tuple(mean_std[0]), tuple(mean_std[1])
         self.scale = float(vae.config.scaling_factor)
 
     @classmethod
     def load(cls, folder: Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Encoders:
-        """Load those of a checkpoint's folder. Raises EngineError, naming the file that is missing or damaged."""
+        """Load the networks of a checkpoint's folder. Raises EngineError, which names the missing or damaged file."""
         extractor = read_config(folder / "feature_extractor" / "preprocessor_config.json")
         vae, clip = load_vae(folder / "vae", dtype=dtype), load_image_encoder(folder / "image_encoder", dtype=dtype)
         mean_std = extractor.get("image_mean", CLIP_MEAN), extractor.get("image_std", CLIP_STD)
@@ -44,11 +47,11 @@ class Encoders:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return torch.device(self.vae.device)
 
     def gaussian(self, pictures: Tensor) -> Gaussian:
-        """(T, 3, H, W) in -1..1, noise on it or not -> mean and deviation of the latents.
+        """Return mean and deviation of the latents of (T, 3, H, W) pictures in -1..1, with or without noise.
 
         Contiguous on purpose: channels last costs up to 0.1 in the latents on flat pictures (torch's CPU GroupNorm).
         """
@@ -59,7 +62,9 @@ class Encoders:
         return Gaussian(mean, torch.exp(0.5 * log_variance.clamp(*MOST_LOG_VARIANCE)))
 
     def embeddings(self, pictures: Tensor) -> Tensor:
-        """(T, 3, H, W) in -1..1 -> (T, D). Resized in float32, as in the released scripts."""
+        """Return the (T, D) embeddings of (T, 3, H, W) pictures in -1..1. They are resized in float32, as in the
+        released scripts.
+        """
         small = conditioning.clip_pictures(
             pictures.to(self.device, torch.float32), mean=self.clip_mean, std=self.clip_std
         )

@@ -1,4 +1,4 @@
-"""A sample's pictures, as the released loader reads them, and the pictures that a step learns from."""
+"""Samples as the released loader reads them, and the pictures that a step trains on."""
 
 from __future__ import annotations
 
@@ -22,49 +22,49 @@ HALF = 127.5
 
 @dataclass(frozen=True)
 class Sample:
-    """One object over T frames, at the model's size."""
+    """One object on T frames, at the model's size."""
 
     modal: Masks
-    """(T, H, W)."""
+    """(T, H, W) masks."""
     amodal: Masks
-    """(T, H, W)."""
+    """(T, H, W) masks."""
     frames: Colours
-    """(T, H, W, 3) red, green, blue."""
+    """(T, H, W, 3) RGB."""
     depth: Floats | None = None
-    """(T, H, W), larger = nearer, in any unit; None: to be made by a depth engine."""
+    """(T, H, W) depth, larger is nearer, in any unit; None when a depth engine has to compute it."""
     weights: Floats | None = None
-    """(T,): of the loss on each frame; None: 1."""
+    """(T,) weights of the loss on each frame; None for 1."""
 
 
 class SampleSource(Protocol):
-    """Samples by number."""
+    """A source of samples, by number."""
 
     def __len__(self) -> int: ...
 
     def video(self, index: int) -> str:
-        """The video that a sample is of: what is held out is whole videos."""
+        """Return the name of a sample's video. Whole videos are held out."""
         ...
 
     def name(self, index: int) -> str:
-        """What to call it in a message."""
+        """Return the name of a sample for messages."""
         ...
 
     def mark(self) -> str:
-        """Another text for other samples."""
+        """Return a text that differs when the samples differ."""
         ...
 
     def seen(self, index: int) -> float:
-        """How much of the object is seen, over the whole clip: 0..1."""
+        """Return the share of the object's area, 0..1, that is visible over the clip."""
         ...
 
     def sample(self, index: int) -> Sample:
-        """Read it. Raises FormatError, naming it."""
+        """Read a sample. Raises FormatError, which names it."""
         ...
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some samples of a source, by their numbers there."""
+    """Some samples of a source, by their numbers in it."""
 
     source: SampleSource
     numbers: tuple[int, ...]
@@ -73,28 +73,29 @@ class Part:
         return len(self.numbers)
 
     def video(self, index: int) -> str:
-        """See ``SampleSource``."""
+        """Return the name of a sample's video."""
         return self.source.video(self.numbers[index])
 
     def name(self, index: int) -> str:
-        """See ``SampleSource``."""
+        """Return the name of a sample for messages."""
         return self.source.name(self.numbers[index])
 
     def mark(self) -> str:
-        """See ``SampleSource``."""
+        """Return a text that differs when the samples differ."""
         return f"{self.source.mark()} {self.numbers}"
 
     def seen(self, index: int) -> float:
-        """See ``SampleSource``."""
+        """Return the share of the object's area, 0..1, that is visible over the clip."""
         return self.source.seen(self.numbers[index])
 
     def sample(self, index: int) -> Sample:
-        """See ``SampleSource``."""
+        """Read a sample. Raises FormatError, which names it."""
         return self.source.sample(self.numbers[index])
 
 
 def amodal_pictures(sample: Sample, depth: Floats) -> Pictures:
-    """Modal masks and depth -> amodal masks. ``depth`` (T, H, W) is stretched over the clip to -1..1.
+    """Return the pictures of the amodal stage: modal masks, depth, amodal masks. ``depth`` (T, H, W) is scaled over the
+    clip to -1..1.
 
     The released scripts divide by zero where all of a clip is at one depth; here it is all far then.
     """
@@ -106,7 +107,8 @@ def amodal_pictures(sample: Sample, depth: Floats) -> Pictures:
 
 
 def content_pictures(sample: Sample, modal: Masks, *, known: Masks | None = None) -> Pictures:
-    """The object's colours where ``modal`` (T, H, W) shows it, and its amodal masks -> all of its colours.
+    """Return the pictures of the content stage: the object's colours on ``modal`` (T, H, W), its amodal masks, all its
+    colours.
 
     ``known``: where the object's own colours are known at all; what is not known of it is not learned from.
     """
@@ -122,12 +124,12 @@ def content_pictures(sample: Sample, modal: Masks, *, known: Masks | None = None
 
 
 def mask_picture(masks: Masks) -> Tensor:
-    """(T, H, W) -> (T, 3, H, W) of -1 and 1."""
+    """Return (T, H, W) masks as (T, 3, H, W) pictures of -1 and 1."""
     return _three(np.where(masks, np.float32(1), np.float32(-1)))
 
 
 def _on_white(colours: Tensor, masks: Masks) -> Tensor:
-    """White (+1) where the mask is not, in the order of the released sums."""
+    """Return the colours on the masks and white (+1) elsewhere, summed in the order of the released code."""
     inside = torch.from_numpy(masks).float()[:, None]
     return colours * inside + (1 - inside)
 
@@ -144,7 +146,8 @@ def _frame_weights(sample: Sample) -> Tensor | None:
 
 
 def resized_like_torch(masks: Masks, size_hw: tuple[int, int]) -> Masks:
-    """(T, H, W) -> (T, h, w) with torch's bilinear on whole numbers, which rounds after each of its two passes.
+    """Return (T, H, W) masks as (T, h, w), by torch's bilinear interpolation on integers, which rounds after each of
+    its two passes.
 
     The released content script makes its occluders so; OpenCV's own, for all other masks, differs in up to a quarter
     of the pixels of noise.

@@ -1,4 +1,4 @@
-"""Content: an object is hidden by others' masks, so that what was hidden is known.
+"""Content stage: masks of other objects hide an object, so the colours of the hidden part are known.
 
 Source: ``train/train_diffusion_vas_content_comp.py`` of Kaihua-Chen/diffusion-vas.
 """
@@ -18,39 +18,41 @@ from vas_tool.training.diffusion_vas.recipe import Occluders
 
 MOST_ROUNDS = 5
 ENOUGH = 0.7
-"""Occluders are added until the mean IoU of modal and amodal masks is below."""
+"""Occluders are added until the mean IoU of modal and amodal masks is below this."""
 
 
 class OccluderSource(Protocol):
-    """Others' amodal masks, by number."""
+    """A source of amodal masks of other objects, by number."""
 
     def __len__(self) -> int: ...
 
     def mark(self) -> str:
-        """Another text for other masks."""
+        """Return a text that differs when the masks differ."""
         ...
 
     def occluder(self, index: int) -> Masks:
-        """(T, H, W), at any size."""
+        """Return the (T, H, W) masks of one occluder, at any size."""
         ...
 
 
 @dataclass(frozen=True)
 class OccludedObject:
-    """An object after others were pasted over it."""
+    """An object under pasted occluders."""
 
     modal: Masks
-    """(T, H, W): what is left to be seen."""
+    """(T, H, W) the part that is still visible."""
     choices: tuple[int, ...]
-    """The occluder of each round."""
+    """The number of the occluder of each round."""
     ious: tuple[float, ...]
-    """After each round; NaN where a frame has nothing of the object, which never is enough."""
+    """Mean IoU of modal and amodal masks after each round. It is NaN, and never enough, when a frame has no part of the
+    object."""
 
 
 def paste_occluders(
     modal: Masks, amodal: Masks, source: OccluderSource, *, random: Random, how: Occluders = "reference"
 ) -> OccludedObject:
-    """Up to five rounds. ``reference``: where the occluder happens to be; it may miss, and may cover everything.
+    """Paste occluders in up to five rounds. ``reference`` leaves each occluder at its place; it may miss the object or
+    cover all of it.
 
     ``moved``: shifted by one step for the whole clip, so that on some frame its middle lies on the object; its own way
     through the picture stays, and its edges stay hard.
@@ -71,7 +73,7 @@ def paste_occluders(
 
 
 def moved_onto(over: Masks, target: Masks, random: Random) -> Masks:
-    """The occluder (T, H, W), shifted as a whole; unchanged where it or the target is never there on the same frame."""
+    """Return the (T, H, W) occluder shifted as a whole onto the target; unchanged when no frame has both."""
     both = [t for t in range(len(over)) if over[t].any() and target[t].any()]
     if not both:
         return over
@@ -83,7 +85,7 @@ def moved_onto(over: Masks, target: Masks, random: Random) -> Masks:
 
 
 def _shifted(masks: Masks, down: int, right: int) -> Masks:
-    """False where nothing came from."""
+    """Return the masks shifted by pixels; False where the source lies outside."""
     height, width = masks.shape[1:]
     out = np.zeros_like(masks)
     rows, columns = max(0, height - abs(down)), max(0, width - abs(right))

@@ -1,4 +1,4 @@
-"""Our own projects as samples: what a person accepted, in windows as the ``diffusion-vas`` export cuts them."""
+"""Projects as samples: accepted frames, in the windows that the ``diffusion-vas`` export writes."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from vas_tool.training.diffusion_vas.sail_vos_samples import resized_like_opencv
 from vas_tool.types import Mask
 
 LIST = "samples.json"
-"""File in a folder of kept samples: what they are of."""
+"""The file that lists the samples in a folder of stored samples."""
 WHITE, NEAREST = 255, 1
-"""Of frames and of depth beyond the picture: as the engine shows them to the model."""
+"""Value of frames, and of depth, beyond the picture, the same as the engine uses."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Frames in a row of one object."""
+    """Consecutive frames of one object."""
 
     project: Project
     object_id: int
     frames: range
     accepted: frozenset[int]
     plan: CropPlan | None
-    """The crops around its amodal boxes, where every frame has one."""
+    """The crops around the amodal boxes, when every frame has one."""
 
 
 class ProjectSamples:
     """The windows of every object of the projects."""
 
     def __init__(self, projects: Sequence[Project], recipe: Recipe) -> None:
-        """Accepted frames alone, or all that have masks when ``pseudo_weight`` is not 0.
+        """Take the accepted frames; all frames with masks when ``pseudo_weight`` is not 0.
 
         Raises FormatError when there is not one window.
         """
@@ -62,16 +62,16 @@ class ProjectSamples:
         return len(self.windows)
 
     def video(self, index: int) -> str:
-        """By the content of the source: two projects of one video are one video."""
+        """Return the hash of the sample's source. Two projects of one video count as one video."""
         return self.windows[index].project.source.sha256
 
     def name(self, index: int) -> str:
-        """Project, object and frames."""
+        """Return project, object and frames of a sample."""
         window = self.windows[index]
         return f"{window.project.name}, object {window.object_id}, frames {window.frames.start}-{window.frames[-1]}"
 
     def mark(self) -> str:
-        """Of everything that samples are made from, by the stamps of the masks."""
+        """Return a digest of the samples' inputs, by the stamps of the masks."""
         digest = hashlib.blake2b(digest_size=8)
         for index, window in enumerate(self.windows):
             layers = window.project.layers(window.object_id)
@@ -82,14 +82,14 @@ class ProjectSamples:
         return digest.hexdigest()
 
     def seen(self, index: int) -> float:
-        """See ``SampleSource``."""
+        """Return the share of the object's area, 0..1, that is visible over the clip."""
         window = self.windows[index]
         modal, amodal = window.project.modal(window.object_id), window.project.amodal(window.object_id)
         seen, whole = (sum(area(masks[f]) for f in window.frames) for masks in (modal, amodal))
         return min(1.0, seen / whole) if whole else 0.0
 
     def sample(self, index: int) -> Sample:
-        """On the canvas, or in crops around the amodal boxes."""
+        """Read a sample, on the canvas or in crops around the amodal boxes. Raises FormatError."""
         window = self.windows[index]
         modal, amodal = window.project.modal(window.object_id), window.project.amodal(window.object_id)
         depth: Mapping[int, Floats] = window.project.depth
@@ -106,7 +106,9 @@ class ProjectSamples:
 
 
 def windows_of(project: Project, recipe: Recipe) -> Iterator[Window]:
-    """As early as they can begin, none overlapping another; on no frame is either mask empty."""
+    """Yield the windows of a project: each as early as possible, without overlap, with modal and amodal masks that are
+    not empty.
+    """
     for obj in project.truth.objects:
         modal, amodal = project.modal(obj.id), project.amodal(obj.id)
         accepted = frozenset(obj.accepted)
@@ -130,32 +132,32 @@ def windows_of(project: Project, recipe: Recipe) -> Iterator[Window]:
 
 
 class _View:
-    """How the model sees one window: the canvas, or the crops."""
+    """The view of the model for one window: the canvas, or the crops."""
 
     def __init__(self, window: Window, size_hw: tuple[int, int]) -> None:
         self.window, self.size_hw, self.canvas = window, size_hw, window.project.canvas
 
     def frame_mask(self, frame: int, mask: Mask) -> Mask:
-        """Of a mask of the frame's size."""
+        """Return a mask of the frame's size in the view."""
         if self.window.plan is not None:
             return self.window.plan.crops[frame].cut(mask)
         return resized_like_opencv(self.canvas.to_canvas(mask), self.size_hw)
 
     def canvas_mask(self, frame: int, mask: Mask) -> Mask:
-        """Of a mask of the canvas's size."""
+        """Return a mask of the canvas's size in the view."""
         if self.window.plan is not None:
             return self.window.plan.crops[frame].cut(mask, origin_xy=(-self.canvas.pad_left, -self.canvas.pad_top))
         return resized_like_opencv(mask, self.size_hw)
 
     def colours(self, frame: int) -> np.ndarray:
-        """Of the frame."""
+        """Return the colours of a frame in the view."""
         picture = self.window.project.clip[frame]
         if self.window.plan is not None:
             return self.window.plan.crops[frame].cut(picture, fill=WHITE)
         return np.asarray(cv2.resize(self.canvas.to_canvas(picture, fill=WHITE), self.size_hw[::-1]), np.uint8)
 
     def depth(self, frame: int, depth: Floats) -> Floats:
-        """Of the frame's depth."""
+        """Return the depth of a frame in the view."""
         if self.window.plan is not None:
             return self.window.plan.crops[frame].cut(depth, fill=NEAREST)
         whole = self.canvas.to_canvas(depth, fill=NEAREST)
@@ -166,7 +168,7 @@ class _View:
 
 
 def keep_samples(folders: Sequence[Path], recipe: Recipe, kept: Path) -> None:
-    """Write the samples of projects into ``kept``, unless they are there: what a run learns from may not change later.
+    """Write the samples of projects into ``kept``, unless they are there. The samples of a run must not change later.
 
     Raises ProjectError where a project does not open, FormatError where there is no sample, InputError for a full disk.
     """
@@ -180,7 +182,9 @@ def keep_samples(folders: Sequence[Path], recipe: Recipe, kept: Path) -> None:
 
 
 def write_samples(source: ProjectSamples, kept: Path) -> None:
-    """Write each sample as a file of arrays, and the list of them last. Raises InputError where that fails."""
+    """Write each sample as a file of arrays, then the list of samples. Raises InputError when a file cannot be
+    written.
+    """
     kept.mkdir(parents=True, exist_ok=True)
     try:
         for index in range(len(source)):
@@ -196,10 +200,10 @@ def write_samples(source: ProjectSamples, kept: Path) -> None:
 
 
 class KeptSamples:
-    """The samples that ``write_samples`` wrote. They are those of the projects at that time."""
+    """The samples that ``write_samples`` wrote, with the content of the projects at that time."""
 
     def __init__(self, kept: Path) -> None:
-        """Raise FormatError where the list of them does not read."""
+        """Raise FormatError when the list cannot be read."""
         self._folder = kept
         try:
             listed = json.loads((kept / LIST).read_text(encoding="utf-8"))
@@ -211,23 +215,23 @@ class KeptSamples:
         return len(self._rows)
 
     def video(self, index: int) -> str:
-        """See ``SampleSource``."""
+        """Return the name of a sample's video."""
         return str(self._rows[index]["video"])
 
     def name(self, index: int) -> str:
-        """See ``SampleSource``."""
+        """Return the name of a sample for messages."""
         return str(self._rows[index]["name"])
 
     def mark(self) -> str:
-        """See ``SampleSource``."""
+        """Return a text that differs when the samples differ."""
         return self._mark
 
     def seen(self, index: int) -> float:
-        """See ``SampleSource``."""
+        """Return the share of the object's area, 0..1, that is visible over the clip."""
         return float(self._rows[index]["seen"])
 
     def sample(self, index: int) -> Sample:
-        """See ``SampleSource``. Raises FormatError where its file does not read."""
+        """Read a sample. Raises FormatError when its file cannot be read."""
         path = self._folder / f"{index:05d}.npz"
         try:
             with np.load(path, allow_pickle=False) as arrays:
@@ -236,5 +240,5 @@ class KeptSamples:
             raise FormatError(f"{path} does not read ({error}); begin another run") from error
 
     def occluder(self, index: int) -> Masks:
-        """(T, H, W): its amodal masks at the model's size."""
+        """Return the (T, H, W) amodal masks of a sample at the model's size."""
         return self.sample(index).amodal

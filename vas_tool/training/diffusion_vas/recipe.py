@@ -1,4 +1,4 @@
-"""What can be chosen about a run of fine-tuning: each default is the released scripts', with the reason. No torch.
+"""The options of a fine-tuning run. Defaults are those of the released scripts, each with its reason. Imports no torch.
 
 The reasons are the help of the command line.
 
@@ -40,7 +40,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
         "polynomial",
     ),
 }
-"""Names of diffusers' own schedules, and of what is ours."""
+"""Allowed values of the options that are names: schedules of diffusers, and our own."""
 
 AT_LEAST = {
     "num_train_epochs": 1,
@@ -58,7 +58,7 @@ AT_LEAST = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a run goes. Raises InputError for values that make no run."""
+    """The options of a run. Raises InputError for values that do not make a run."""
 
     stage: Stage = "amodal"
     width: Annotated[
@@ -172,17 +172,19 @@ class Recipe:
 
     @property
     def size_hw(self) -> tuple[int, int]:
-        """Height and width of what the model sees."""
+        """Height and width of the model's input in pixels."""
         return self.height, self.width
 
     @property
     def input_channels(self) -> int:
-        """Of the UNet: four of the noisy latents, four of each condition."""
+        """Channels of the UNet's input: four of the noisy latents, and four of each condition."""
         return 12 if self.conditions == "both" else 8
 
 
 def recipe_of(values: dict[str, Any]) -> Recipe:
-    """A recipe from what was said; the rest at its default. Raises InputError for names and kinds there are not."""
+    """Return a recipe with these values and defaults for the rest. Raises InputError for unknown names and wrong
+    kinds.
+    """
     known = {field.name: field for field in fields(Recipe)}
     for name, value in values.items():
         if name not in known:
@@ -195,7 +197,7 @@ def recipe_of(values: dict[str, Any]) -> Recipe:
 
 
 def reasons() -> dict[str, str]:
-    """What each field is, and why its default is what it is."""
+    """Return name of a field -> what it is, and the reason for its default."""
     hints = get_type_hints(Recipe, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
 
@@ -206,11 +208,12 @@ UNUSED = {
     *("local_rank", "resume_from_checkpoint", "pretrain_unet", "per_gpu_batch_size", "output_dir"),
     "enable_xformers_memory_efficient_attention",
 }
-"""Of the released configuration file: what has no meaning here, or is said on the command line."""
+"""Keys of the released configuration file that are ignored: they have no meaning here, or are options of the command
+line."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """What a file of settings says, YAML or JSON; the released ``configs/diffusion_vas_train.yaml`` reads as it is.
+    """Read a YAML or JSON file of options. The released ``configs/diffusion_vas_train.yaml`` can be read as it is.
 
     Raises InputError when it does not read. Numbers such as 3e-6, which YAML takes for text, are numbers.
     """

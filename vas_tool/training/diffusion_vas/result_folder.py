@@ -1,4 +1,4 @@
-"""The result: a folder in the released layout, which the engines and the released scripts load."""
+"""The result of a run: a folder in the released layout, which the engines and the released scripts load."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vas_tool.errors import EngineError, InputError
 from vas_tool.storage import write_atomically
 
 FINAL = "final"
-"""The result's folder in a run's."""
+"""Name of the result's folder in the folder of a run."""
 MODEL_INDEX = {
     "_class_name": "DiffusionVASPipeline",
     "_diffusers_version": "0.29.1",
@@ -33,7 +33,7 @@ MODEL_INDEX = {
     "unet": ["models.diffusion_vas.unet_diffusion_vas", "UNetSpatioTemporalConditionModel"],
     "vae": ["diffusers", "AutoencoderKLTemporalDecoder"],
 }
-"""As in the released folders: the module is that of the authors' repository."""
+"""The content of model_index.json as in the released folders, with module names of the authors' repository."""
 FROZEN = (("vae", DIFFUSERS_FILE), ("image_encoder", TRANSFORMERS_FILE))
 PLAIN = ("scheduler/scheduler_config.json", "feature_extractor/preprocessor_config.json")
 
@@ -52,7 +52,7 @@ def require_start(folder: Path) -> None:
 
 
 def write_unet(folder: Path, state: State, config: Mapping[str, Any], *, half: bool = True) -> None:
-    """``folder``/config.json and the tensors in float32; ``half``: in float16 beside them, under the name that the
+    """Write ``folder``/config.json and the tensors in float32; with ``half`` also in float16, under the name that the
     released evaluation scripts ask for.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,8 @@ def write_unet(folder: Path, state: State, config: Mapping[str, Any], *, half: b
 
 
 def write_final(out: Path, state: State, *, start: Path, card: Mapping[str, Any]) -> Path:
-    """``out``/final: the trained UNet, and the other parts of ``start``. Written beside, then renamed.
+    """Write ``out``/final with the trained UNet and the other parts of ``start``, and return it. A temporary folder is
+    written first, then renamed.
 
     Raises InputError when it cannot be written.
     """
@@ -88,7 +89,7 @@ def write_final(out: Path, state: State, *, start: Path, card: Mapping[str, Any]
 
 
 def digest_of(state: State) -> str:
-    """Eight letters that are others for other weights: the revision of the engine."""
+    """Return eight hexadecimal digits of a hash of the weights: the revision of the engine."""
     digest = hashlib.blake2b(digest_size=4)
     for name in sorted(state):
         digest.update(name.encode())
@@ -97,7 +98,7 @@ def digest_of(state: State) -> str:
 
 
 def _copy_part(source: Path, target: Path, name: str) -> None:
-    """The configuration, and the tensors in both precisions: whole files are linked where the disk can."""
+    """Copy the configuration and the tensors in both precisions. Files are hard links when the disk supports them."""
     target.mkdir()
     shutil.copyfile(source / "config.json", target / "config.json")
     for half in (False, True):

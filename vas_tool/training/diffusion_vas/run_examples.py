@@ -1,4 +1,4 @@
-"""The examples of a run: computed anew, or out of a cache; and the making of that cache."""
+"""The training examples of a run, computed at every step or read from a cache; and writing that cache."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from vas_tool.training.diffusion_vas.tuning_plan import Plan
 
 
 def examples_of(plan: Plan, split: Split, *, dtype: torch.dtype, device: torch.device) -> Examples:
-    """What a run learns from. Raises InputError where its cache is another's; EngineError without a depth engine."""
+    """Return the training examples of a run. Raises InputError when the cache belongs to other data, EngineError when
+    there is no depth engine.
+    """
     if plan.cache is None:
         return fresh_examples(plan, split, Encoders.load(plan.start, dtype=dtype, device=device))
     kept = kept_draws_in(plan.cache)
@@ -33,13 +35,14 @@ def examples_of(plan: Plan, split: Split, *, dtype: torch.dtype, device: torch.d
 
 
 SCALE = 0.18215
-"""Of the VAE, where its configuration does not say it."""
+"""Scaling factor of a VAE whose configuration does not state it."""
 
 
 def make_cache(
     plan: Plan, *, kept_draws: int = 0, part: tuple[int, int] = (0, 1), progress: Progress = silent
 ) -> tuple[int, int]:
-    """Fill ``plan.cache``: the number of clips, and of shards made. Raises InputError, EngineError, Cancelled.
+    """Fill ``plan.cache`` and return the number of clips and of new shards. Raises InputError, EngineError and
+    Cancelled.
 
     In half precision on CUDA, as a run in fp16 computes it; in float32 elsewhere.
     """
@@ -56,12 +59,12 @@ def make_cache(
 
 
 def fresh_examples(plan: Plan, split: Split, encoders: Encoders) -> FreshExamples:
-    """Everything computed anew; the depth engine is loaded when the first sample needs it."""
+    """Return examples that are computed at every step. The depth engine is loaded when the first sample needs it."""
     return FreshExamples(split.learned, plan.recipe, encoders, LazyDepth(plan.depth_engine), split.occluders)
 
 
 def depth_mark(plan: Plan) -> str:
-    """The depth engine, with its revision."""
+    """Return name and revision of the depth engine; empty when the run uses no depth."""
     if plan.recipe.stage != "amodal" or plan.recipe.conditions != "both":
         return ""
     spec = registry.spec_of("depth", plan.depth_engine)
@@ -69,7 +72,9 @@ def depth_mark(plan: Plan) -> str:
 
 
 def kept_draws_in(cache: Path) -> int:
-    """K of a cache. Raises InputError when there is none."""
+    """Return the number of stored noisy versions of each sample in a cache. Raises InputError when there is no
+    cache.
+    """
     try:
         return int(json.loads((cache / CARD).read_text())["kept_draws"])
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -77,13 +82,13 @@ def kept_draws_in(cache: Path) -> int:
 
 
 class LazyDepth:
-    """A depth engine that is loaded when it is needed."""
+    """A depth engine that is loaded at its first use."""
 
     def __init__(self, engine: str) -> None:
         self._engine = engine
         self._depth: DepthOf | None = None
 
     def __call__(self, frames: Colours) -> Floats:
-        """(T, H, W)."""
+        """Return the (T, H, W) depth of (T, H, W, 3) frames."""
         self._depth = self._depth or depth_by(self._engine)
         return self._depth(frames)

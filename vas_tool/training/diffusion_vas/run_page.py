@@ -1,4 +1,4 @@
-"""What a person sees of a run: ``run.html``, which needs nothing else, and TensorBoard's files where it is there."""
+"""The report of a run: ``run.html``, a single file, and TensorBoard's files when TensorBoard is installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vas_tool.evaluation.charts import Axis, curves
 from vas_tool.storage import write_atomically
 
 MOST_POINTS = 300
-"""Of a curve: of longer runs means are shown."""
+"""The most points of a curve. Longer runs show means."""
 CURVES = {
     "loss": "loss, percent of the largest shown",
     "learning_rate": "learning rate, percent of the largest",
@@ -27,26 +27,26 @@ STYLE = (
 
 
 class RunPage:
-    """Of one run."""
+    """The report of one run."""
 
     def __init__(self, out: Path, card: Mapping[str, Any]) -> None:
         self._out, self._card, self._pictures = out, card, list[tuple[int, tuple[Path, ...]]]()
         self._board: Any = None
 
     def add(self, line: Mapping[str, float]) -> None:
-        """A line of numbers, for TensorBoard."""
+        """Add a line of numbers to TensorBoard's files."""
         board = self._writer()
         if board is not None:
             for name, value in line.items():
                 board.add_scalar(name, value, int(line["step"]))
 
     def show(self, step: int, pictures: tuple[Path, ...]) -> None:
-        """What the validation clips looked like after a step; the last look is in the page."""
+        """Take the pictures of the validation clips after a step. The page shows the last ones."""
         if pictures:
             self._pictures = [(step, pictures)]
 
     def write(self, lines: Sequence[Mapping[str, float]]) -> None:
-        """``run.html`` as of now."""
+        """Write ``run.html``."""
         parts = [f"<!doctype html><meta charset='utf-8'><title>vas-tool train</title><style>{STYLE}</style>"]
         parts += [f"<h1>{escape(str(self._card['recipe']['stage']))}</h1>", *_where(lines)]
         parts += [_curve(name, words, lines) for name, words in CURVES.items()]
@@ -59,7 +59,7 @@ class RunPage:
         write_atomically(self._out / "run.html", "\n".join(parts).encode())
 
     def close(self) -> None:
-        """No more comes."""
+        """Close TensorBoard's files."""
         if self._board:
             self._board.close()
 
@@ -75,7 +75,7 @@ class RunPage:
 
 
 def duration(seconds: float) -> str:
-    """``3.2 h``, or ``12 min``."""
+    """Return seconds as text: ``3.2 h`` or ``12 min``."""
     return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
 
 
@@ -90,7 +90,7 @@ def _where(lines: Sequence[Mapping[str, float]]) -> list[str]:
 
 
 def _curve(name: str, words: str, lines: Sequence[Mapping[str, float]]) -> str:
-    """A chart over the steps; "" where there is no such number."""
+    """Return a chart of a number over the steps; "" when no line has it."""
     there = [(line["step"], line[name]) for line in lines if name in line]
     if not there:
         return ""

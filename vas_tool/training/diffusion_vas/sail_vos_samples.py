@@ -16,10 +16,10 @@ from vas_tool.training.diffusion_vas.object_samples import Masks, Sample
 
 
 class SailVosSamples:
-    """The good samples of a file; ``problems`` names the others."""
+    """The readable samples of a file; ``problems`` names the others."""
 
     def __init__(self, annotations: Path, frames: Path, *, size_hw: tuple[int, int]) -> None:
-        """``frames``: the folder that file names are relative to (a ``/`` behind it is not needed here).
+        """``frames`` is the folder that file names are relative to.
 
         Raises FormatError when the file does not read, or holds no sample with amodal masks.
         """
@@ -37,26 +37,27 @@ class SailVosSamples:
         return len(self.records)
 
     def video(self, index: int) -> str:
-        """By its id; else the folder of its frames."""
+        """Return the video's id, or the folder of its frames when there is none."""
         record = self.records[index]
         return f"{self._mark}/{record.video_id or PurePosixPath(record.file_names[0]).parent}"
 
     def name(self, index: int) -> str:
-        """Its place in the file, and its object."""
+        """Return the position of a sample in the file, and its object."""
         return self.records[index].name
 
     def mark(self) -> str:
-        """Of the file's content."""
+        """Return a hash of the file."""
         return self._mark
 
     def seen(self, index: int) -> float:
-        """See ``SampleSource``."""
+        """Return the share of the object's area, 0..1, that is visible over the clip."""
         record = self.records[index]
         seen, whole = (sum(rle_area(rle) for rle in rles) for rles in (record.modal_rles, record.amodal_rles or ()))
         return min(1.0, seen / whole) if whole else 0.0
 
     def sample(self, index: int) -> Sample:
-        """Resized with OpenCV's linear, masks as whole numbers, so that they stay 0 and 1: as the released loader.
+        """Read a sample, resized with OpenCV's linear interpolation. Masks are integers, so they stay 0 and 1, as in
+        the released loader.
 
         That one crashes on an empty mask; this does not mind. Raises FormatError for a picture that does not read.
         """
@@ -68,7 +69,7 @@ class SailVosSamples:
         )
 
     def occluder(self, index: int) -> Masks:
-        """(T, H, W): its amodal masks at their own size."""
+        """Return the (T, H, W) amodal masks of a sample at their own size."""
         return np.stack([from_rle(rle) for rle in self.records[index].amodal_rles or ()])
 
     def _masks(self, rles: tuple[CocoRle, ...]) -> Masks:
@@ -82,5 +83,5 @@ class SailVosSamples:
 
 
 def resized_like_opencv(mask: Masks, size_hw: tuple[int, int]) -> Masks:
-    """(H, W) -> (h, w), linear between the whole numbers 0 and 1."""
+    """Return an (H, W) mask as (h, w), by linear interpolation of the integers 0 and 1."""
     return np.asarray(cv2.resize(mask.astype(np.uint8), size_hw[::-1], interpolation=cv2.INTER_LINEAR), np.bool_)

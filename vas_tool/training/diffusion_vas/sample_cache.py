@@ -1,4 +1,4 @@
-"""What a step needs and does not change, computed once: depth, latents and tokens in shards of safetensors.
+"""A cache of the inputs of a step that training does not change: depth, latents and tokens, in shards of safetensors.
 
 ``cache.json`` names what the cache was made from; every shard carries the same fingerprint. A shard that is there is
 not made again, so a run that was stopped goes on, and several processes or machines may make parts of one cache.
@@ -44,29 +44,29 @@ CARD = "cache.json"
 SHARD_SAMPLES = 16
 OPEN_SHARDS = 64
 OF_THE_SAMPLES = ("stage", "width", "height", "num_frames", "conditions", "seed", "occluders", "occlude_hidden")
-"""Fields of the recipe that a cache follows from."""
+"""Fields of the recipe that the content of a cache depends on."""
 
 Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class CacheCard:
-    """What a cache is made from."""
+    """The inputs that a cache was made from."""
 
     samples: str
-    """The mark of the source."""
+    """The ``mark`` of the samples."""
     num_samples: int
     weights: str
-    """The mark of the frozen parts' folder."""
+    """A digest of the frozen networks' files."""
     depth_engine: str
     number_format: str
     kept_draws: int
-    """K; 0: the conditions are encoded at every step."""
+    """Number of stored noisy versions of each sample. 0: the conditions are encoded at every step."""
     recipe: Mapping[str, Any]
 
     @property
     def fingerprint(self) -> str:
-        """Another text for another cache."""
+        """Return a digest that differs when the inputs differ."""
         return hashlib.blake2b(json.dumps(asdict(self), sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -89,7 +89,9 @@ def card_of(
 
 
 def _frozen_mark(folder: Path) -> str:
-    """Of the parts that a cache follows from: their files' names and sizes. Copies of them are the same."""
+    """Return a digest of the names and sizes of the frozen networks' files. Copies of the files have the same
+    digest.
+    """
     files = sorted(path for part in ("vae", "image_encoder") for path in (folder / part).glob("*.*"))
     return repr([(path.relative_to(folder).as_posix(), path.stat().st_size) for path in files])
 
@@ -97,7 +99,8 @@ def _frozen_mark(folder: Path) -> str:
 def prepare(
     fresh: FreshExamples, folder: Path, card: CacheCard, *, part: tuple[int, int] = (0, 1), progress: Progress = silent
 ) -> int:
-    """Make the shards that are not there, or every N-th of them from the I-th on (``part`` = I, N); how many were made.
+    """Write the missing shards, or every N-th of them from the I-th on (``part`` = I, N), and return how many were
+    written.
 
     Raises InputError where ``folder`` holds another cache, or cannot be written.
     """
@@ -120,7 +123,9 @@ def prepare(
 
 
 def computed(fresh: FreshExamples, index: int, *, kept_draws: int) -> Tensors:
-    """What a cache holds of one sample, by name. The k-th noisy version is that of the run's draws at index K + k."""
+    """Return name -> tensor of one sample in a cache. The k-th of K noisy versions has the draws of index ``index`` * K
+    + k.
+    """
     recipe, encoders, found = fresh.recipe, fresh.encoders, dict[str, Tensor]()
     sample = fresh.source.sample(index)
     depth = None
@@ -143,7 +148,7 @@ def computed(fresh: FreshExamples, index: int, *, kept_draws: int) -> Tensors:
 
 
 def _noisy(fresh: FreshExamples, pictures: Pictures, position: int) -> Tensors:
-    """One noisy version of the conditions."""
+    """Return one noisy version of the conditions."""
     draws = draws_of(fresh.recipe, position, dropout=1.0)
     sigma = log_normal(draws.condition_level, *CONDITION_LEVELS).to(fresh.encoders.dtype)
     both = fresh.recipe.conditions == "both"
@@ -161,7 +166,7 @@ def _named(name: str, gaussian: Gaussian) -> Tensors:
 
 
 def begin(folder: Path, card: CacheCard) -> None:
-    """Write the card, or find the same one. Raises InputError."""
+    """Write the card. Raises InputError when the folder holds a different one."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / CARD).exists():
@@ -187,17 +192,17 @@ def require(folder: Path, card: CacheCard) -> None:
 
 
 def shard(folder: Path, number: int) -> Path:
-    """The file of a shard."""
+    """Return the path of a shard."""
     return folder / f"shard-{number:05d}.safetensors"
 
 
 def num_shards(card: CacheCard) -> int:
-    """Of the whole cache."""
+    """Return the number of shards of the whole cache."""
     return -(-card.num_samples // SHARD_SAMPLES)
 
 
 def is_of(path: Path, card: CacheCard) -> bool:
-    """Whether a shard is there, whole, and of this cache."""
+    """Return whether a shard exists, is complete, and belongs to this cache."""
     if not path.is_file():
         return False
     try:

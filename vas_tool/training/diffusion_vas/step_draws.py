@@ -1,4 +1,4 @@
-"""All chance of one step, drawn before it: the order is that of the released training scripts.
+"""All random numbers of one step, drawn before it, in the order of the released training scripts.
 
 Source: Kaihua-Chen/diffusion-vas, ``train/train_diffusion_vas_amodal_segm.py`` and ``..._content_comp.py``.
 """
@@ -14,33 +14,35 @@ from torch import Tensor
 from vas_tool.training.diffusion_vas.recipe import Recipe
 
 LATENT_CHANNELS, SHRINKING = 4, 8
-"""Of the VAE."""
+"""Channels of the VAE's latents, and picture size divided by latent size."""
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Standard normal float32 on the CPU, and numbers of 0..1; ``(T, 4, h, w)`` with h, w an eighth of the picture."""
+    """The random numbers of a clip: standard normal float32 on the CPU, and numbers in 0..1. h and w are an eighth of
+    the picture.
+    """
 
     target: Tensor
-    """(T, 4, h, w), for the sample of the target's latents."""
+    """(T, 4, h, w) for sampling the target's latents."""
     latents: Tensor
-    """(T, 4, h, w): the noise that is to be removed."""
+    """(T, 4, h, w) the noise that the network learns to remove."""
     condition_level: Tensor
-    """(1,): chooses how much noise both conditions get."""
+    """(1,) in 0..1, for the strength of the noise on both conditions."""
     first_pixels: Tensor
-    """(T, 3, H, W)."""
+    """(T, 3, H, W) noise on the pixels of a condition."""
     first: Tensor
-    """(T, 4, h, w), for the sample of the first condition's latents."""
+    """(T, 4, h, w) for sampling the first condition's latents."""
     second_pixels: Tensor
     second: Tensor
     level: Tensor
-    """(1,): chooses the noise level of the step."""
+    """(1,) in 0..1, for the noise level of the step."""
     dropout: float
-    """p."""
+    """The number p in 0..1 that decides what is dropped (``training_step.dropped``)."""
 
 
 def draw(generator: torch.Generator, *, num_frames: int, size_hw: tuple[int, int], dropout: float) -> Draws:
-    """All draws of one clip. ``dropout`` comes from a generator of its own: ``dropout_draws``.
+    """Return all draws of one clip. ``dropout`` comes from another generator (``DropoutDraws``).
 
     The reference also samples the latents of both clean conditions, and uses neither: two draws are thrown away.
     """
@@ -66,14 +68,15 @@ def draw(generator: torch.Generator, *, num_frames: int, size_hw: tuple[int, int
 
 
 def draws_of(recipe: Recipe, position: int, *, dropout: float) -> Draws:
-    """Those of the ``position``-th draw of a run: the same whenever it is asked for, so that a run can go on."""
+    """Return the ``position``-th draws of a run. They depend on seed and position alone, so a run can resume."""
     digest = hashlib.blake2b(f"{recipe.seed}/{position}".encode(), digest_size=8).digest()
     generator = torch.Generator("cpu").manual_seed(int.from_bytes(digest) >> 1)
     return draw(generator, num_frames=recipe.num_frames, size_hw=recipe.size_hw, dropout=dropout)
 
 
 class DropoutDraws:
-    """p of every draw, in 0..1: the released sequence of a seed (23: .428258 .288863 .422427 ...), one number a draw.
+    """The number p in 0..1 of every draw: the released sequence of a seed (23: .428258 .288863 .422427 ...), one number
+    per draw.
 
     In the released scripts validation takes from the same sequence, and a resume begins it again; here neither does.
     """

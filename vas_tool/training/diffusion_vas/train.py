@@ -46,18 +46,18 @@ from vas_tool.training.diffusion_vas.validation_clips import Validation
 from vas_tool.training.runs import Metrics, checkpoints, resumed, save
 
 PATIENCE = 12 * 3600.0
-"""Seconds that other processes wait while the first one looks at the validation clips."""
+"""The longest, in seconds, that other processes wait while the first one runs the validation clips."""
 FULL = (
     "the GPU's memory is full; try gradient_checkpointing, frozen_half or use_8bit_adam, or compute latents and "
     "tokens before with vas-tool train prepare"
 )
 
 OnStep = Callable[[int, TrainedUnet], None]
-"""Told after each step; for tests."""
+"""A function that is called after each step with its number and the network; for tests."""
 
 
 def train(plan: Plan, *, progress: Progress = silent, on_step: OnStep | None = None) -> Path:
-    """Train, and give the folder of the result. Goes on behind the last checkpoint when the plan says ``resume``.
+    """Train and return the folder of the result. With ``plan.resume``, the run continues after its last checkpoint.
 
     Raises InputError when there is nothing to learn from, the plan does not go on, the loss is not a number, or
     the disk is full; EngineError for weights that do not fit and when memory is full; Cancelled from ``progress``.
@@ -80,14 +80,14 @@ def train(plan: Plan, *, progress: Progress = silent, on_step: OnStep | None = N
 
 
 def precision_of(recipe: Recipe) -> str:
-    """fp16, bf16 or no."""
+    """Return the precision of a run: ``fp16``, ``bf16`` or ``no``."""
     if recipe.mixed_precision == "auto":
         return "fp16" if torch.cuda.is_available() else "no"
     return recipe.mixed_precision
 
 
 def dtype_of(recipe: Recipe) -> torch.dtype:
-    """What the frozen parts compute in."""
+    """Return the number format of the frozen networks."""
     return {"fp16": torch.float16, "bf16": torch.bfloat16, "no": torch.float32}[precision_of(recipe)]
 
 
@@ -106,13 +106,13 @@ class StepClip:
     """One clip of one step on one process."""
 
     index: int
-    """Of the sample."""
+    """Number of the sample."""
     position: int
-    """Of its draws."""
+    """Position of its draws (``step_draws.draws_of``)."""
 
 
 class Order:
-    """Which sample is learned from when: every epoch in an order of its own."""
+    """The order of the samples. Each epoch has another random order."""
 
     def __init__(self, num_samples: int, recipe: Recipe, *, num_processes: int) -> None:
         self.num_samples, self.recipe, self.num_processes = num_samples, recipe, num_processes
@@ -121,11 +121,12 @@ class Order:
 
     @property
     def num_steps(self) -> int:
-        """Of the whole run."""
+        """Number of steps of the run."""
         return self.recipe.max_train_steps or self.recipe.num_train_epochs * self.steps_an_epoch
 
     def clips_of(self, step: int, process: int) -> Iterator[StepClip]:
-        """Those of a step (from 0) on a process. The first samples come again where an epoch's last step is not full.
+        """Yield the clips of a step (from 0) on a process. When the last step of an epoch is not full, the first
+        samples are repeated.
 
         With ``noise=own``, N processes with one clip each have the turns of one process with N clips.
         """
@@ -139,7 +140,7 @@ class Order:
 
 
 class _Run:
-    """What a run carries from step to step."""
+    """The state of a run."""
 
     def __init__(self, plan: Plan, accelerator: Accelerator) -> None:
         recipe = plan.recipe
@@ -162,7 +163,7 @@ class _Run:
         self.metrics, self.page = Metrics(plan.out, "step"), RunPage(plan.out, plan.json())
 
     def whole(self, progress: Progress, on_step: OnStep | None) -> Path:
-        """All steps, and the result."""
+        """Run all steps and return the folder of the result."""
         done = self._prepared()
         started, first = time.monotonic(), done
         for step in range(done, self.order.num_steps):
@@ -178,7 +179,9 @@ class _Run:
         return self._finished()
 
     def _prepared(self) -> int:
-        """Onto the device, wrapped where there are several processes; the steps done before."""
+        """Move the networks to the device, load the last checkpoint of a resumed run, and return the number of finished
+        steps.
+        """
         accelerator = self.accelerator
         self.wrapped, self.optimiser = accelerator.prepare(self.network, self.optimiser)
         accelerator.register_for_checkpointing(self.schedule)
@@ -195,7 +198,7 @@ class _Run:
         return done
 
     def _step(self, step: int) -> float:
-        """The mean loss over all processes. Raises InputError when it is not a number."""
+        """Train one step and return the mean loss over all processes. Raises InputError when it is not a number."""
         clips_of, losses = list(self.order.clips_of(step, self.accelerator.process_index)), list[Tensor]()
         for number, step_clip in enumerate(clips_of):
             is_last = number == len(clips_of) - 1
@@ -228,7 +231,7 @@ class _Run:
         return loss_of(velocity, shown, clip)
 
     def _look_and_keep(self, step: int, line: dict[str, float]) -> None:
-        """Checkpoint, validation clips and log, where it is time."""
+        """Write checkpoint, validation clips and log at the steps that the recipe names."""
         recipe, is_last = self.recipe, step == self.order.num_steps
         if step % recipe.checkpointing_steps == 0 or is_last:
             save(self.accelerator, self.plan.out, step, keep=recipe.checkpoints_total_limit)
@@ -265,7 +268,7 @@ class _Run:
         return final
 
     def _mean_weights(self) -> Any:
-        """Inside, the running mean is in the place of the weights, where there is one."""
+        """Within it, the network has the running mean of its weights, if there is one."""
         return nullcontext() if self.mean is None else _MeanWeights(self.mean, self.network)
 
     def _encoders(self) -> Encoders:
@@ -275,7 +278,7 @@ class _Run:
         return Encoders.load(self.plan.start, dtype=dtype_of(self.recipe), device=self.accelerator.device)
 
     def _save_unet(self, models: list[Any], weights: list[Any], folder: str) -> None:
-        """The weights in the released layout, in place of accelerate's own file."""
+        """Write the weights in the released layout instead of accelerate's file."""
         weights.clear()
         if self.accelerator.is_main_process:
             config = read_config(self.plan.start / "unet" / "config.json")

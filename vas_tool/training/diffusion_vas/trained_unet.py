@@ -1,4 +1,4 @@
-"""The UNet in training: the stock one, of which the temporal blocks and the input convolution learn.
+"""The UNet in training: diffusers' UNet, in which the temporal blocks and the input convolution are trained.
 
 The released code calls the twelve-channel convolution ``conv_in2`` and keeps Stable Video Diffusion's ``conv_in``
 beside it, frozen and unused; here the stock ``conv_in`` has twelve channels, and files have the released names.
@@ -28,10 +28,10 @@ State = Mapping[str, Tensor]
 
 
 class TrainedUnet(nn.Module):
-    """The stock UNet as a module that takes a token layout; only what learns has gradients."""
+    """Diffusers' UNet with a choice of token layout. Only trained parameters have gradients."""
 
     def __init__(self, stock: Any, original: State, recipe: Recipe) -> None:
-        """``original``: weight and bias of the checkpoint's own ``conv_in``, kept for the files."""
+        """``original`` holds weight and bias of the checkpoint's ``conv_in``, which the written files contain."""
         super().__init__()
         self.stock, self.recipe = stock, recipe
         self.original = {name: value.detach().clone() for name, value in original.items()}
@@ -44,7 +44,7 @@ class TrainedUnet(nn.Module):
             parameter.requires_grad_(learns(name))
 
     def forward(self, sample: Tensor, timestep: Tensor, *, tokens: Tensor, added_time_ids: Tensor) -> Tensor:
-        """(1, T, C, h, w), ``tokens`` (1, T, D) -> the velocity (1, T, 4, h, w).
+        """Return the velocity (1, T, 4, h, w) for latents (1, T, C, h, w) and ``tokens`` (1, T, D).
 
         With ``all_tokens`` the stock network does by itself what the released training does: it repeats the T tokens
         for every frame, so that spatial and temporal attention alike see all of them.
@@ -56,22 +56,22 @@ class TrainedUnet(nn.Module):
         return self._own(sample, timestep, tokens=laid_out, added_time_ids=added_time_ids, keeps_tokens=True)
 
     def learning(self) -> dict[str, nn.Parameter]:
-        """What learns, by its released name, in the order of the network."""
+        """Return released name -> trained parameter, in the order of the network."""
         named = ((name, p) for name, p in self.stock.named_parameters() if p.requires_grad)
         return {self.released_name(name): parameter for name, parameter in named}
 
     def released_name(self, name: str) -> str:
-        """A stock parameter's name in the released files."""
+        """Return the name in the released files of a parameter of diffusers' UNet."""
         is_input = name.startswith(INPUT) and self.recipe.conditions == "both"
         return name.replace(INPUT, OWN_INPUT, 1) if is_input else name
 
     def released_state(self) -> dict[str, Tensor]:
-        """All tensors by their released names, with the checkpoint's own ``conv_in``; detached, where they are."""
+        """Return released name -> detached tensor, on its device, with the checkpoint's ``conv_in``."""
         state = {self.released_name(name): value.detach() for name, value in self.stock.state_dict().items()}
         return {**self.original, **state} if self.recipe.conditions == "both" else state
 
     def load_released(self, state: State) -> None:
-        """Take ``released_state`` back. Raises EngineError where it does not fit."""
+        """Load what ``released_state`` returned. Raises EngineError when it does not fit."""
         names = {self.released_name(name): name for name in self.stock.state_dict()}
         try:
             self.stock.load_state_dict({names[name]: value for name, value in state.items() if name in names})
@@ -81,7 +81,7 @@ class TrainedUnet(nn.Module):
 
     @contextmanager
     def as_engine(self) -> Iterator[DiffusionVasUNet]:
-        """The network as the engine runs it; afterwards it is as before."""
+        """Within it, the network is in the form that the engine runs."""
         processors = dict(self.stock.attn_processors)
         norms = [m.norm2 for m in self.stock.modules() if getattr(m, "attn2", None) is not None]
         forwards = [vars(norm).get("forward") for norm in norms]
@@ -97,12 +97,14 @@ class TrainedUnet(nn.Module):
 
 
 def learns(name: str) -> bool:
-    """Whether a parameter of the stock network learns: the temporal transformer blocks, and the input convolution."""
+    """Return whether a parameter is trained: those of the temporal transformer blocks and of the input convolution
+    are.
+    """
     return TEMPORAL in name or name.startswith(INPUT)
 
 
 def load_network(folder: Path, recipe: Recipe) -> TrainedUnet:
-    """The network of a checkpoint's folder (Stable Video Diffusion's, or ours), in float32.
+    """Return the network of a checkpoint's folder (Stable Video Diffusion's, or our own) in float32.
 
     The released scripts read the half precision file; here the full one is read where both are there. Raises
     EngineError for folders that are no such checkpoint.
@@ -123,7 +125,7 @@ def load_network(folder: Path, recipe: Recipe) -> TrainedUnet:
 
 
 def _input(state: State, recipe: Recipe) -> dict[str, Tensor]:
-    """The input convolution to begin with, by its stock names."""
+    """Return the initial input convolution, by the names of diffusers' UNet."""
     if recipe.conditions == "both" and recipe.input_convolution == "keep" and f"{OWN_INPUT}weight" in state:
         return {f"{INPUT}{part}": state[f"{OWN_INPUT}{part}"] for part in ("weight", "bias")}
     if f"{INPUT}weight" not in state:
@@ -137,7 +139,9 @@ def _input(state: State, recipe: Recipe) -> dict[str, Tensor]:
 
 
 def halve_frozen(network: Any) -> None:
-    """What does not learn in half precision; the norms stay, because autocast does not bring them together."""
+    """Convert parameters that are not trained to half precision. Norms stay in float32, because autocast does not
+    convert their inputs.
+    """
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d):
             for name, parameter in module.named_parameters(recurse=False):

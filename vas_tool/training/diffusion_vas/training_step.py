@@ -18,78 +18,79 @@ from vas_tool.training.diffusion_vas.recipe import Recipe
 from vas_tool.training.diffusion_vas.step_draws import Draws
 
 CONDITION_LEVELS, LEVELS = (-3.0, 0.5), (0.7, 1.6)
-"""Mean and deviation of ln(sigma): of the noise on the conditions, and of that on the target."""
+"""Mean and deviation of ln(sigma) of the noise on the conditions, and of the noise on the target."""
 EDGE = 1e-7
-"""Kept away from 0 and 1, where the normal distribution's inverse is infinite."""
+"""Distance of uniform numbers from 0 and 1, where the inverse of the normal distribution is infinite."""
 
 Network = Callable[..., Tensor]
-"""(sample (1, T, C, h, w), timestep, tokens= (1, T, D), added_time_ids= (1, 3)) -> velocity (1, T, 4, h, w)."""
+"""A function: (sample (1, T, C, h, w), timestep, tokens= (1, T, D), added_time_ids= (1, 3)) -> velocity (1, T, 4, h,
+w)."""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """What one clip shows, (T, 3, H, W) float32 in -1..1, contiguous."""
+    """The pictures of one clip: (T, 3, H, W) float32 in -1..1, contiguous."""
 
     first: Tensor
-    """Modal masks, or modal colours on white."""
+    """The first condition: modal masks (amodal stage), or the visible colours on white (content stage)."""
     second: Tensor
-    """Depth, or amodal masks."""
+    """The second condition: depth (amodal stage), or amodal masks (content stage)."""
     target: Tensor
-    """Amodal masks, or the whole object's colours on white."""
+    """The target: amodal masks (amodal stage), or the colours of the whole object on white (content stage)."""
     weights: Tensor | None = None
-    """(T, 1, h, w) of the loss, at the latents' size; None: 1 everywhere, as in the reference."""
+    """(T, 1, h, w) weights of the loss, at the latents' size; None for 1 everywhere, as in the reference."""
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """What a VAE says of a picture: (T, 4, h, w) mean and deviation, not scaled."""
+    """The output of a VAE's encoder: (T, 4, h, w) mean and deviation, without scaling."""
 
     mean: Tensor
     deviation: Tensor
 
     def sample(self, noise: Tensor) -> Tensor:
-        """One of its samples."""
+        """Return the sample that standard normal ``noise`` of the same shape gives."""
         return self.mean + self.deviation * noise.to(self.mean)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A clip as the step needs it."""
+    """The encoded form of a clip."""
 
     target: Tensor
-    """(T, 4, h, w): the latents to be learned, scaled."""
+    """(T, 4, h, w) scaled latents of the target."""
     conditions: Tensor
-    """(T, 8, h, w): of both conditions, unscaled."""
+    """(T, 8, h, w) unscaled latents of both conditions."""
     tokens: Tensor
-    """(T, D): CLIP's embedding of each frame of the first condition, without noise."""
+    """(T, D) CLIP's embedding of each frame of the first condition, without noise."""
     condition_sigma: Tensor
-    """(1,): the strength of the noise on both conditions, in the latents' number format."""
+    """(1,) strength of the noise on both conditions, in the latents' number format."""
     weights: Tensor | None = None
-    """See ``Pictures``."""
+    """(T, 1, h, w) weights of the loss; None for 1."""
 
 
 @dataclass(frozen=True)
 class UnetInput:
-    """What the UNet is given, and what its answer is measured against."""
+    """The input of the UNet in one step."""
 
     noisy: Tensor
-    """(T, 4, h, w) float32."""
+    """(T, 4, h, w) float32 noisy latents."""
     sample: Tensor
-    """(T, C, h, w): the noisy latents, scaled to about unit variance, and the conditions."""
+    """(T, C, h, w) noisy latents, scaled to about unit variance, and the conditions."""
     tokens: Tensor
-    """(T, D), zeros where they are left out."""
+    """(T, D) tokens; zeros when they are dropped."""
     sigma: Tensor
-    """(1,) float32."""
+    """(1,) float32 strength of the noise."""
     timestep: Tensor
-    """(1,): ln(sigma) / 4."""
+    """(1,) ln(sigma) / 4."""
     ids: Tensor
-    """(3,): rate, motion, strength of the conditions' noise."""
+    """(3,) frame rate, motion, and strength of the noise on the conditions."""
     tokens_dropped: bool
     conditions_dropped: bool
 
 
 def log_normal(uniform: Tensor, mean: float, deviation: float) -> Tensor:
-    """Exp of the normal distribution's inverse at ``uniform`` in 0..1."""
+    """Return exp(inverse of the normal distribution at ``uniform``), where ``uniform`` is in 0..1."""
     inside = uniform * (1 - 2 * EDGE) + EDGE
     return torch.distributions.Normal(mean, deviation).icdf(inside).exp()
 
@@ -103,7 +104,7 @@ def encode(
     target: Gaussian | None = None,
     tokens: Tensor | None = None,
 ) -> Encoded:
-    """With ``encoders`` (see ``encoders.Encoders``), which says the number format as well.
+    """Return a clip encoded by ``encoders`` (``frozen_encoders.Encoders``), in their number format.
 
     ``both``: whether the second condition is looked at; zeros else. ``target``, ``tokens``: where they are known.
     """
@@ -125,7 +126,7 @@ def encode(
 def noisy_conditions(
     pictures: Pictures, draws: Draws, *, sigma: Tensor, encoders: Any, both: bool = True
 ) -> list[Gaussian]:
-    """What the VAE says of both conditions, or of the first alone, with noise of strength ``sigma`` on them."""
+    """Return the VAE's output for both conditions, or the first alone, with noise of strength ``sigma``."""
     pixels = [(pictures.first, draws.first_pixels), (pictures.second, draws.second_pixels)][: 1 + both]
     return [
         encoders.gaussian(unet_in.to(encoders.dtype) + sigma * noise.to(encoders.dtype)) for unet_in, noise in pixels
@@ -141,14 +142,15 @@ def encoded(
     scale: float,
     weights: Tensor | None = None,
 ) -> Encoded:
-    """Put together. The reference multiplies the conditions with ``scale`` and divides again: in half precision that
+    """Return the encoded clip. The reference multiplies the conditions by ``scale`` and divides again: in half
+    precision that
     rounds twice.
     """
     return Encoded(target, torch.cat([one * scale / scale for one in samples], dim=1), tokens, sigma, weights)
 
 
 def unet_input(clip: Encoded, draws: Draws, recipe: Recipe) -> UnetInput:
-    """Noise on the target, and what is left out of the conditions."""
+    """Return the UNet's input: the target with noise, and the conditions without those that are dropped."""
     device = clip.target.device
     sigma = log_normal(draws.level, *LEVELS).to(device)
     noisy = clip.target + sigma * draws.latents.to(clip.target)
@@ -171,7 +173,9 @@ def unet_input(clip: Encoded, draws: Draws, recipe: Recipe) -> UnetInput:
 
 
 def dropped(p: float, recipe: Recipe) -> tuple[bool, bool]:
-    """Whether the tokens, and whether the conditions' latents, are left out. Compared in float32, as on a tensor."""
+    """Return whether the tokens, and whether the conditions' latents, are dropped. Compared in float32, as on a
+    tensor.
+    """
     drawn, d = torch.tensor(p, dtype=torch.float32), recipe.conditioning_dropout_prob
     if recipe.dropout == "together":
         both = bool(drawn < d)
@@ -180,19 +184,19 @@ def dropped(p: float, recipe: Recipe) -> tuple[bool, bool]:
 
 
 def denoised(velocity: Tensor, noisy: Tensor, sigma: Tensor) -> Tensor:
-    """What the UNet's answer says the clean latents are."""
+    """Return the clean latents that follow from the UNet's velocity."""
     return velocity * (-sigma / (sigma**2 + 1) ** 0.5) + noisy / (sigma**2 + 1)
 
 
 def loss_of(velocity: Tensor, unet_in: UnetInput, clip: Encoded) -> Tensor:
-    """The mean of the squared error, weighted by (1 + sigma^2) / sigma^2, in float32."""
+    """Return the mean squared error of the clean latents, weighted by (1 + sigma^2) / sigma^2, in float32."""
     clean = denoised(velocity.float(), unet_in.noisy.float(), unet_in.sigma)
     wrong = (1 + unet_in.sigma**2) / unet_in.sigma**2 * (clean - clip.target.float()) ** 2
     return wrong.mean() if clip.weights is None else (wrong * clip.weights.to(wrong)).mean()
 
 
 def velocity_of(network: Network, unet_in: UnetInput) -> Tensor:
-    """The UNet's velocity (T, 4, h, w)."""
+    """Return the UNet's velocity (T, 4, h, w)."""
     answer = network(
         unet_in.sample[None], unet_in.timestep, tokens=unet_in.tokens[None], added_time_ids=unet_in.ids[None]
     )
@@ -200,6 +204,6 @@ def velocity_of(network: Network, unet_in: UnetInput) -> Tensor:
 
 
 def to_device(clip: Encoded, device: torch.device) -> Encoded:
-    """Every tensor there."""
+    """Return the clip with every tensor on a device."""
     moved = {name: value.to(device) for name, value in vars(clip).items() if isinstance(value, Tensor)}
     return replace(clip, **moved)

@@ -1,4 +1,4 @@
-"""One run: where it goes, what it starts from, what it learns from, how."""
+"""The plan of a run: its folder, its initial weights, its data, its recipe."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vas_tool.training.diffusion_vas.data_sources import Data
 from vas_tool.training.diffusion_vas.recipe import Recipe
 
 RUN = "run.json"
-"""What a run was begun with, in its folder."""
+"""The file in the run's folder that holds the plan."""
 FIXED = ("stage", "width", "height", "num_frames", "conditions", "tokens", "dropout", "noise", "occluders", "seed")
-"""What may not change when a run goes on; everything else may."""
+"""Fields that may not change when a run resumes."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One run."""
+    """The plan of one run."""
 
     out: Path
     start: Path
@@ -29,19 +29,21 @@ class Plan:
     data: Data
     recipe: Recipe
     depth_engine: str = "depth-anything-v2"
-    """For samples that have no depth; the released scripts use its large model."""
+    """Engine for samples without depth. The released scripts use its large model."""
     cache: Path | None = None
-    """What ``prepare`` computed once."""
+    """The cache that ``vas-tool train prepare`` wrote."""
     resume: bool = False
 
     def json(self) -> dict[str, Any]:
-        """As it is written beside the run and into the result."""
+        """Return the plan as the run's folder and the result hold it."""
         sources = [str(path) for path in self.data.sources]
         return {"recipe": asdict(self.recipe), "from": str(self.start), "data": sources}
 
 
 def begin(plan: Plan) -> None:
-    """Write down what the run is. Raises InputError where another run is in the way, or does not go on so."""
+    """Write the plan into the run's folder. Raises InputError when the folder holds another run, or this one cannot
+    resume with this plan.
+    """
     file = plan.out / RUN
     if file.exists() and not plan.resume:
         raise InputError(f"{plan.out} holds a run already; say --resume to go on with it, or another --out")

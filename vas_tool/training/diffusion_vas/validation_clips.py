@@ -1,4 +1,4 @@
-"""The validation clips, as the engine answers them: pictures, and the overlap of the hidden part."""
+"""Runs the engine on the validation clips: pictures, and the error on the hidden part."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ SHOWN_FRAMES = 5
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """A look at the validation clips."""
+    """The result of running the validation clips once."""
 
     numbers: dict[str, float]
     """``hidden_iou`` in 0..1 (amodal), or ``hidden_error`` in 0..255 (content)."""
     pictures: tuple[Path, ...]
-    """A strip of frames of each clip: what is seen, the answer, the truth."""
+    """A picture of each clip: rows of frames with the visible part, the answer and the truth."""
 
 
 class Validation:
-    """The first clips that are held out. The network is run as the released inference runs it."""
+    """The first held-out clips. The network runs as in the released inference."""
 
     def __init__(
         self, source: SampleSource | None, recipe: Recipe, *, encoders: Callable[[], Encoders], depth_engine: str
     ) -> None:
-        """``encoders`` are asked for when there is something to look at, and let go afterwards."""
+        """``encoders`` is called when there is a clip to run; the result is not kept."""
         self.source, self.recipe, self._encoders, self._depth_engine = source, recipe, encoders, depth_engine
         self._depth: DepthOf | None = None
 
     def look(self, network: TrainedUnet, folder: Path, step: int) -> ValidationResult:
-        """Answer each clip. The same noise every time, whatever the run has drawn."""
+        """Run each clip with the same noise every time, and write its pictures into ``folder``."""
         num = min(self.recipe.num_validation_clips, len(self.source) if self.source is not None else 0)
         if not num or self.source is None or self.recipe.conditions == "first":
             return ValidationResult({}, ())
@@ -82,7 +82,7 @@ class Validation:
         return DiffusionVasPipeline(parts, device=encoders.device, borrowed=True)
 
     def _answer(self, pipeline: DiffusionVasPipeline, sample: Sample) -> Floats:
-        """(T, h, w, 3) in 0..1."""
+        """Return the (T, h, w, 3) answer in 0..1."""
         recipe = self.recipe
         if recipe.stage == "amodal":
             shown = amodal_pictures(sample, self._depth_of(sample))
@@ -106,7 +106,7 @@ class Validation:
         return self._depth(sample.frames)
 
     def _measure(self, sample: Sample, answer: Floats) -> float:
-        """NaN where nothing is hidden."""
+        """Return the IoU (amodal) or the mean error (content) of the hidden part; NaN when nothing is hidden."""
         truth = sample.amodal & ~sample.modal
         if not truth.any():
             return float("nan")
@@ -118,7 +118,7 @@ class Validation:
 
 
 def _strip(sample: Sample, answer: Floats, path: Path, *, stage: str) -> Path:
-    """A GIF of the answer beside, as the released scripts write, and a PNG of some frames, which is given."""
+    """Write a GIF of the answer, as the released scripts do, and a PNG of some frames. Return the path of the PNG."""
     frames = as_bytes(answer)
     pictures = [Image.fromarray(frame) for frame in frames]
     pictures[0].save(

@@ -1,4 +1,4 @@
-"""One object over some frames of a clip, as EoRaS's network and its losses take it."""
+"""The frames of one object in the form that EoRaS's network and losses take."""
 
 from __future__ import annotations
 
@@ -20,67 +20,68 @@ class ObjectFrame:
 
     frame: Frame
     modal: Mask
-    """(H, W)."""
+    """(H, W) modal mask."""
     amodal: Mask
-    """(H, W); empty where a data set does not label the frame."""
+    """(H, W) amodal mask; empty when the data set does not label the frame."""
     box: tuple[int, int, int, int]
-    """Of what is seen: row_min, row_max, column_min, column_max, as the data set says it."""
+    """Box of the modal mask in the data set: row_min, row_max, column_min, column_max."""
 
     @cached_property
     def window(self) -> Window:
-        """What the network looks at."""
+        """The window around the box, which the network takes."""
         return window_around(self.box, self.modal.shape)
 
     @property
     def labelled(self) -> bool:
-        """Whether anything of the amodal mask lies inside the window: other frames are not learned from."""
+        """Whether a pixel of the amodal mask lies inside the window. Training skips the other frames."""
         return bool(self.window.cut(self.amodal).any())
 
 
 @dataclass(frozen=True)
 class Sample:
-    """An object's frames, in the order of time; a short clip repeats its last one."""
+    """An object's frames in the order of time. A short clip repeats its last frame."""
 
     name: str
     frames: tuple[ObjectFrame, ...]
     intrinsics: Floats
-    """(3, 3)."""
+    """(3, 3) camera matrix."""
     frame_indices: tuple[int, ...]
-    """Where they lie in the clip."""
+    """The index of each frame in the clip."""
 
     @property
     def patches(self) -> Floats:
-        """(T, 3, 128, 128) in [0, 1]."""
+        """Return the network's input (T, 3, 128, 128) in 0..1."""
         return np.stack([patch_of(f.frame, f.window) for f in self.frames])
 
     @property
     def full(self) -> npt.NDArray[np.bool_]:
-        """(T, 121, 121): the amodal masks in the windows."""
+        """Return (T, 121, 121) bool: the amodal masks in the windows."""
         return np.stack([mask_patch_of(f.amodal, f.window) for f in self.frames])
 
     @property
     def visible(self) -> npt.NDArray[np.bool_]:
-        """(T, 121, 121): the modal masks in the windows."""
+        """Return (T, 121, 121) bool: the modal masks in the windows."""
         return np.stack([mask_patch_of(f.modal, f.window) for f in self.frames])
 
     @property
     def labelled(self) -> npt.NDArray[np.bool_]:
-        """(T,): frames with an amodal label."""
+        """Return (T,) bool: whether the frame has an amodal label."""
         return np.array([f.labelled for f in self.frames])
 
 
 class SampleSource(Protocol):
-    """A split of a data set: objects by number."""
+    """A split of a data set: its objects by number."""
 
     def __len__(self) -> int: ...
 
     def sample(self, index: int, random: np.random.RandomState) -> Sample:
-        """The object's frames; in training a part of them that ``random`` chooses. Raises FormatError."""
+        """Return an object's frames; in training, consecutive frames that ``random`` chooses. Raises FormatError."""
         ...
 
 
 def training_part(num_frames: int, length: int, random: np.random.RandomState) -> Sequence[int]:
-    """Positions of ``length`` frames in a row; of a shorter clip all, and the last one again.
+    """Return the positions of ``length`` consecutive frames. A shorter clip gives all its frames and repeats the last
+    one.
 
     Draws one number as the reference does, with numpy's old generator.
     """
@@ -89,5 +90,5 @@ def training_part(num_frames: int, length: int, random: np.random.RandomState) -
 
 
 def padded(positions: range, length: int) -> Sequence[int]:
-    """At least ``length`` of them: the last one is repeated."""
+    """Return the positions, with the last one repeated until there are ``length``."""
     return [*positions, *[positions[-1]] * (length - len(positions))]

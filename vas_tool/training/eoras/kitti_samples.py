@@ -29,12 +29,14 @@ from vas_tool.video.clip import read_frame
 Split = Literal["train", "val", "test"]
 
 P2_LINE = 2
-"""Of a calibration file, from 0."""
+"""Line of the matrix P2 in a calibration file, counted from 0."""
 
 
 @dataclass(frozen=True)
 class KittiSamples:
-    """A split. ``length`` frames of each object in ``train`` and ``val``; in ``test`` all, at least ``length``."""
+    """A split of KITTI. A sample has ``length`` frames in ``train`` and ``val``, and all frames (at least ``length``)
+    in ``test``.
+    """
 
     root: Path
     split: Split
@@ -42,14 +44,16 @@ class KittiSamples:
 
     @property
     def names(self) -> Sequence[str]:
-        """``video-object`` of each sample. Raises FormatError when the labels do not read."""
+        """The name ``video-object`` of each sample. Raises FormatError when the labels cannot be read."""
         return [f"{video}-{obj}" for video, obj in self._objects]
 
     def __len__(self) -> int:
         return len(self._objects)
 
     def sample(self, index: int, random: np.random.RandomState) -> Sample:
-        """See ``SampleSource``. The numbers of an object's frames must be consecutive."""
+        """Return an object's frames (``clip_samples.SampleSource``). Raises FormatError when the numbers of the frames
+        are not consecutive, or a file cannot be read.
+        """
         video, obj = self._objects[index]
         name = f"{video}-{obj}"
         try:
@@ -82,7 +86,7 @@ class KittiSamples:
         return _loaded(found_in(self.root, f"{self.split}_data_full_mask.pkl"))
 
     def _intrinsics(self, video: str) -> Floats:
-        """(3, 3), in pixels. The date is the first ten letters of the video's name."""
+        """Return the (3, 3) intrinsics of a video in pixels. The date is the first ten letters of the video's name."""
         return read_intrinsics(self.root / "Kitti" / "calib" / f"{int(video[:10][-2:])}.txt")
 
 
@@ -101,7 +105,7 @@ def _object_frame(seen: Mapping[str, Any], whole: Mapping[str, Any], picture: Pa
 
 
 def read_intrinsics(path: Path) -> Floats:
-    """(3, 3): the left part of P2 in a KITTI calibration file, in pixels. Raises FormatError."""
+    """Return (3, 3), in pixels: the left part of P2 in a KITTI calibration file. Raises FormatError."""
     try:
         numbers = path.read_text().splitlines()[P2_LINE].split()[1:]
         return np.array(numbers, np.float32).reshape(3, 4)[:, :3]

@@ -1,4 +1,4 @@
-"""EoRaS's loss: focal on probabilities, the full masks' and the visible masks'.
+"""EoRaS's loss: the focal loss of the full masks and of the visible masks, on probabilities.
 
 Source: the reference's ``utils/loss.py`` and training scripts. Nothing is clamped: 1e-6 is added inside the log.
 """
@@ -14,7 +14,7 @@ GAMMA, EPSILON = 2.0, 1e-6
 
 @dataclass(frozen=True)
 class Losses:
-    """Of a batch of clips, scalars."""
+    """The losses of a batch of clips, as scalars."""
 
     full: Tensor
     visible: Tensor
@@ -23,7 +23,8 @@ class Losses:
 
 
 def focal(probability: Tensor, truth: Tensor) -> Tensor:
-    """Mean of -(1 - q)^2 log(q + 1e-6), where q is the probability given to what is true; equal shapes, truth 0 or 1.
+    """Return the mean of -(1 - q)^2 log(q + 1e-6), where q is the probability of the true value. Both have one shape;
+    truth is 0 or 1.
 
     NaN where there is nothing to take the mean of.
     """
@@ -34,7 +35,9 @@ def focal(probability: Tensor, truth: Tensor) -> Tensor:
 def eoras_losses(
     masks: dict[str, Tensor], *, full: Tensor, visible: Tensor, labelled: Tensor, visible_weight: float = 1.0
 ) -> Losses:
-    """Masks by decoder and truth, (B, T, 1, 121, 121); the full term counts where ``labelled`` (B, T) bool alone."""
+    """Return the losses of masks by decoder, all (B, T, 1, 121, 121). The full term counts only frames that are
+    ``labelled``, (B, T) bool.
+    """
     whole = focal(masks["fm"][labelled], full[labelled])
     seen = focal(masks["vm"], visible) if "vm" in masks else whole.new_zeros(())
     return Losses(whole, seen, whole + visible_weight * seen)

@@ -1,4 +1,4 @@
-"""A miniature MOVi set made by code: boxes and cylinders on a floor, a camera that goes around them, exact truth.
+"""A synthetic miniature of MOVi: boxes and cylinders on a floor, a camera that moves around them, exact truth.
 
 Written in the layout that ``movi_samples`` reads. Pictures are drawn by casting a ray through every pixel at each
 object, so that modal and amodal masks and the camera are exact. Objects hide each other; frames on which nothing is
@@ -20,10 +20,10 @@ from PIL import Image
 Doubles = npt.NDArray[np.float64]
 
 FOCAL = 35 / 32
-"""Focal length over the picture's width, as every Kubric camera."""
+"""Focal length divided by the picture's width, the same as for every Kubric camera."""
 
 FAR = 1e9
-"""Depth of what a ray misses."""
+"""Depth of a ray that misses the object."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class SceneObject:
 
     round: bool
     middle: Doubles
-    """(2,) on the floor."""
+    """(2,) position on the floor."""
     half: Doubles
-    """(3,): half of its extent along x, y and z before it is turned; a cylinder's radius is the first."""
+    """(3,) half of the extent along x, y and z before rotation. The first is a cylinder's radius."""
     angle: float
     colour: Doubles
-    """(3,) in 0..1."""
+    """(3,) RGB in 0..1."""
 
 
 @dataclass(frozen=True)
 class CameraView:
-    """A camera: where it is, and the three axes of its view."""
+    """A camera: its position and the three axes of its view, each (3,)."""
 
     position: Doubles
     right: Doubles
@@ -51,14 +51,14 @@ class CameraView:
 
     @classmethod
     def at(cls, position: Doubles, target: Doubles) -> CameraView:
-        """Upright, towards a point."""
+        """Return an upright camera at ``position`` that points to ``target``."""
         forward = (target - position) / np.linalg.norm(target - position)
         right = np.cross(forward, [0, 0, 1])
         right /= np.linalg.norm(right)
         return cls(position, right, np.cross(forward, right), forward)
 
     def rays(self, side: int) -> Doubles:
-        """(side, side, 3): the direction of each pixel's middle; its length along the view is 1."""
+        """Return (side, side, 3): the direction of each pixel's centre, with length 1 along the view."""
         middle = ((np.arange(side) + 0.5) / side - 0.5) / FOCAL
         across, down = np.meshgrid(middle, middle)
         return self.forward + across[..., None] * self.right + down[..., None] * self.down
@@ -67,7 +67,7 @@ class CameraView:
 def write_made_movi(
     root: Path, *, num_train: int, num_test: int, num_frames: int = 12, side: int = 96, seed: int = 0
 ) -> None:
-    """``root/{train,test}``, the same bytes for the same numbers. Every video has three or four things."""
+    """Write ``root/{train,test}``. Equal arguments give equal bytes. Every video has three or four objects."""
     for split, count, stream in (("train", num_train, 0), ("test", num_test, 1)):
         names = list[str]()
         (root / split).mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,9 @@ def _views(random: np.random.Generator, count: int) -> list[CameraView]:
 
 
 def depths_of(obj: SceneObject, view: CameraView, side: int) -> tuple[Doubles, Doubles]:
-    """(side, side) distance along the view, ``FAR`` where a ray misses; (side, side, 3) outward normals, local."""
+    """Return (side, side) distances along the view, ``FAR`` for a ray that misses, and (side, side, 3) outward normals
+    in the object's axes.
+    """
     cos, sin = np.cos(obj.angle), np.sin(obj.angle)
     turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
     origin = turn @ (view.position - [*obj.middle, obj.half[2]])
@@ -117,7 +119,7 @@ def _box_depths(obj: SceneObject, origin: Doubles, rays: Doubles) -> tuple[Doubl
 
 
 def _round_depths(obj: SceneObject, origin: Doubles, rays: Doubles) -> tuple[Doubles, Doubles]:
-    """The side of a cylinder, then its lid."""
+    """Return distances and normals of a cylinder: its side, then its lid."""
     radius, half = obj.half[0], obj.half[2]
     a = (rays[..., :2] ** 2).sum(-1)
     b = (rays[..., :2] * origin[:2]).sum(-1)
@@ -134,7 +136,7 @@ def _round_depths(obj: SceneObject, origin: Doubles, rays: Doubles) -> tuple[Dou
 
 
 def _write_video(folder: Path, objects: Sequence[SceneObject], views: Sequence[CameraView], *, side: int) -> list[int]:
-    """Gives the things of which something is seen on some frame."""
+    """Write a video and return the objects that are visible on at least one frame."""
     folder.mkdir(parents=True, exist_ok=True)
     instances: list[dict[str, Any]] = [{"bboxes_3d": [], "bboxes": [], "bbox_frames": []} for _ in objects]
     for t, view in enumerate(views):
@@ -156,7 +158,7 @@ def _write_video(folder: Path, objects: Sequence[SceneObject], views: Sequence[C
 
 
 def _note_box(instance: dict[str, Any], modal: npt.NDArray[np.bool_], t: int) -> None:
-    """Top, left, bottom, right as parts of the picture; a frame on which nothing is seen has none."""
+    """Add the frame's box (top, left, bottom, right, 0..1) to the metadata, if the object is visible."""
     rows, columns = np.flatnonzero(modal.any(1)), np.flatnonzero(modal.any(0))
     if rows.size:
         height, width = modal.shape
@@ -168,7 +170,7 @@ def _note_box(instance: dict[str, Any], modal: npt.NDArray[np.bool_], t: int) ->
 def _picture(
     objects: Sequence[SceneObject], normals: Sequence[Doubles], ids: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:
-    """(side, side, 4): each thing in its colour, lighter where it faces the light; a grey floor."""
+    """Return (side, side, 4) RGBA: each object in its colour, lighter where it faces the light, on a grey floor."""
     light = np.array([0.3, 0.5, 0.8])
     picture = np.full((*ids.shape, 3), 0.55)
     for number, (obj, normal) in enumerate(zip(objects, normals, strict=True)):

@@ -30,7 +30,9 @@ Split = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class MoviSamples:
-    """A split. ``length`` frames of each object in training, all frames on which it is seen in ``test``."""
+    """A split of MOVi. A sample has ``length`` frames in ``train``, and all frames with a visible part of the object in
+    ``test``.
+    """
 
     root: Path
     split: Split
@@ -38,19 +40,19 @@ class MoviSamples:
 
     @cached_property
     def names(self) -> Sequence[str]:
-        """``video-object`` of each sample. Raises FormatError when the list does not read."""
+        """The name ``video-object`` of each sample. Raises FormatError when the list cannot be read."""
         return instances_in(self.folder / "instance_list.npy")
 
     @property
     def folder(self) -> Path:
-        """Of the split; the root itself where it is that of the test split."""
+        """The folder of the split; the root itself when it is the folder of the test split."""
         return split_of(self.root) if self.split == "test" else self.root / self.split
 
     def __len__(self) -> int:
         return len(self.names)
 
     def sample(self, index: int, random: np.random.RandomState) -> Sample:
-        """See ``SampleSource``."""
+        """Return an object's frames (``clip_samples.SampleSource``). Raises FormatError when a file lacks something."""
         name = self.names[index]
         video, _, number = name.rpartition("-")
         folder = self.folder / video
@@ -70,15 +72,17 @@ class MoviSamples:
 
 
 class _VisibleObject(NamedTuple):
-    """An object on one frame on which it is seen."""
+    """An object on a frame with a visible part of it."""
 
     frame_index: int
     box: Sequence[float]
-    """Parts of the picture: top, left, bottom, right."""
+    """Top, left, bottom and right, 0..1 of the picture."""
 
     @classmethod
     def at(cls, instance: dict[str, Any], position: int) -> _VisibleObject:
-        """The boxes of ``metadata.json`` are in the order of ``bbox_frames``, not by frame number."""
+        """Return the object at a position in ``bbox_frames``. ``metadata.json`` lists boxes in that order, not by frame
+        number.
+        """
         return cls(int(instance["bbox_frames"][position]), instance["bboxes"][position])
 
 

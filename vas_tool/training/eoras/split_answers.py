@@ -29,7 +29,9 @@ from vas_tool.types import Canvas, Mask
 def answers_to_samples(
     benchmark: str, root: Path, truth: Truth, *, engine: LoadedEngine[EorasAmodal], task: Task
 ) -> Iterator[ClipAnswer]:
-    """Every clip of the truth that the data has. What does not read is in ``task.problems``. Raises Cancelled."""
+    """Yield the answer to every clip of the truth that the data has. Clips that cannot be read are listed in
+    ``task.problems``. Raises Cancelled.
+    """
     source = KittiSamples(root, "test", KITTI_TEST_LENGTH) if benchmark == "kitti" else MoviSamples(root, "test")
     clips = {clip.name: clip for clip in truth.clips}
     chosen = resolved(PARAMETERS, task.protocol.settings, engine=NAME)
@@ -49,7 +51,7 @@ def answers_to_samples(
 
 
 def _masks(sample: Sample, engine: LoadedEngine[EorasAmodal], chosen: dict[str, SettingValue]) -> dict[int, Mask]:
-    """frame_index -> (H, W)."""
+    """Return frame_index -> (H, W) amodal mask of one sample."""
 
     def input_of(position: int) -> tuple[Floats, Floats]:
         frame = sample.frames[position]

@@ -1,4 +1,4 @@
-"""EoRaS's test loop: the network over a split, with the totals that the released scripts report."""
+"""EoRaS's test loop: runs the network over a split and computes the totals of the released scripts."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ from vas_tool.training.eoras.losses import focal
 from vas_tool.types import Mask
 
 Answer = Callable[[Sample], Floats]
-"""A sample -> (T, 121, 121) probabilities of the full masks."""
+"""A function: sample -> (T, 121, 121) probabilities of the full masks."""
 
 
 @dataclass
 class Totals:
-    """Means over the labelled frames of a split, padded ones included, as the reference's loops count them."""
+    """Means over the labelled frames of a split. Repeated frames count, as in the reference's loops."""
 
     num_frames: int = 0
     num_clips: int = 0
     loss: float = 0.0
-    """Focal, on the 121 x 121 crops: the mean over clips, each of its labelled frames."""
+    """Focal loss on the 121 x 121 crops: the mean over clips of the mean over labelled frames."""
     mean_iou: float = 0.0
-    """On the 121 x 121 crops."""
+    """IoU of the full masks, 0..1, on the 121 x 121 crops."""
     iou_full: float = 0.0
-    """On the frame."""
+    """IoU of the full masks, 0..1, on the frame."""
     iou_occ: float = 0.0
-    """Of the hidden parts on the frame; frames of exactly 1 are dropped, frames with nothing hidden count as 0."""
+    """IoU of the hidden parts, 0..1, on the frame, as in the reference: frames with exactly 1 are dropped, frames
+    without a hidden part count as 0."""
     num_occ: int = 0
     strict_hidden: float = 0.0
-    """Not the reference's: IoU of the hidden part over the frames on which something is hidden."""
+    """IoU of the hidden parts, 0..1, over the frames that have one. The reference does not report it."""
     num_hidden: int = 0
 
 
 def measured(source: SampleSource, answer: Answer, *, progress: Progress = silent) -> Totals:
-    """All samples of a split, one after the other."""
+    """Return the totals over all samples of a split. Raises FormatError and Cancelled."""
     totals = Totals()
     for index in range(len(source)):
         progress(index, len(source), "testing")
@@ -52,7 +53,7 @@ def measured(source: SampleSource, answer: Answer, *, progress: Progress = silen
 
 
 def network_answer(network: EorasNetwork) -> Answer:
-    """The full masks of a network, which is put into evaluation mode."""
+    """Return a function that answers with a network's full masks. The network is put into evaluation mode."""
 
     def answer(sample: Sample) -> Floats:
         network.eval()
@@ -67,7 +68,7 @@ def network_answer(network: EorasNetwork) -> Answer:
 
 
 def hidden_overlap(frame: ObjectFrame, predicted: Mask) -> float | None:
-    """IoU of a mask with the amodal one where the object is not seen, 0..1; None where nothing is hidden."""
+    """Return the IoU (0..1) of a mask and the amodal mask outside the modal mask; None when nothing is hidden."""
     hidden, found = frame.amodal & ~frame.modal, predicted & ~frame.modal
     return int((found & hidden).sum()) / int((found | hidden).sum()) if hidden.any() else None
 

@@ -35,7 +35,7 @@ from vas_tool.training.runs import Metrics
 WEIGHT_DECAY = 5e-4
 
 PATIENCE = timedelta(hours=12)
-"""How long other processes wait while the first one runs the test split."""
+"""The longest that other processes wait while the first one runs the test split."""
 
 
 def train(plan: Plan, *, progress: Progress = silent) -> Path:
@@ -61,7 +61,7 @@ def train(plan: Plan, *, progress: Progress = silent) -> Path:
 
 
 class EpochClips:
-    """The clips of one pass of one epoch, in random order."""
+    """The clips of one pass of an epoch, in random order."""
 
     def __init__(self, source: SampleSource, *, seed: int, epoch: int, number: int) -> None:
         """``number`` is the number of the pass."""
@@ -76,7 +76,9 @@ class EpochClips:
 
 
 def tensors_of(sample: Sample) -> dict[str, Tensor]:
-    """A batch of one: crops, intrinsics, full, visible (1, T, ...) float32 and labelled (1, T) bool."""
+    """Return a batch of one clip: crops, intrinsics, full and visible, (1, T, ...) float32, and labelled, (1, T)
+    bool.
+    """
     masks = {"full": sample.full[:, None], "visible": sample.visible[:, None]}
     return {
         "crops": torch.from_numpy(sample.patches)[None],
@@ -102,7 +104,7 @@ class _Run:
         self.network, self.optimiser = self.accelerator.prepare(self.network, self.optimiser)
 
     def epoch(self, epoch: int, *, progress: Progress) -> None:
-        """Train on every clip, then test and save if it is due."""
+        """Train on every clip. Then test and save at the epochs that the plan names."""
         started, scores, schedule = time.monotonic(), list[tuple[float, float]](), self.plan.schedule
         self.network.train()
         for number in range(schedule.passes):
@@ -129,7 +131,9 @@ class _Run:
                 self.iterations += 1
 
     def _anything_labelled(self, labelled: Tensor) -> bool:
-        """Whether some process has a label: the reference skips clips without any, and all processes step together."""
+        """Return whether any process has a label. The reference skips clips without one, and all processes must step
+        together.
+        """
         own = labelled.any().float().reshape(1)
         return bool(self.accelerator.reduce(own, "sum").item() > 0)
 

@@ -1,4 +1,4 @@
-"""How a training run of EoRaS goes: data, network, and the released scripts' schedules. Imports no torch."""
+"""The plan of a training run of EoRaS: data, network, and the schedules of the released scripts. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from vas_tool.training.eoras.movi_samples import MoviSamples
 Data = Literal["movi", "kitti"]
 
 KITTI_TEST_LENGTH = 8
-"""Of the reference's test script: shorter clips are padded to it."""
+"""Least number of frames of a clip in the reference's test script. Shorter clips are padded."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What differs between the two released training scripts; the defaults are MOVi's."""
+    """The values that differ between the two released training scripts. The defaults are those of MOVi."""
 
     epochs: int = 50
     learning_rate: float = 1e-5
     gamma: float = 1.0
-    """Decay of the learning rate an epoch."""
+    """Factor of the learning rate after each epoch."""
     passes: int = 1
-    """Times that an epoch goes through the clips."""
+    """Number of passes through the clips in an epoch."""
     every: int = 10
-    """Epochs between checkpoints, and between test loops."""
+    """Number of epochs between checkpoints, and between test loops."""
     length: int = 12
-    """Frames of a clip."""
+    """Number of frames of a clip."""
 
     def __post_init__(self) -> None:
         whole = {name: getattr(self, name) for name in ("epochs", "passes", "every", "length")}
@@ -47,13 +47,13 @@ SCHEDULES: dict[Data, Schedule] = {
     "movi": Schedule(),
     "kitti": Schedule(epochs=51, learning_rate=1e-4, gamma=0.95, passes=2, every=5),
 }
-"""What the released scripts do when nothing is said. The paper names gamma 0.95 for both. KITTI's script means its
+"""The defaults of the released scripts. The paper names gamma 0.95 for both. KITTI's script means its
 second pass to be a validation, but takes the training clips again."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One run."""
+    """The plan of one run."""
 
     data: Data
     root: Path
@@ -62,12 +62,12 @@ class Plan:
     options: EorasOptions
     visible_weight: float = 1.0
     seed: int = 123
-    """Of the released scripts."""
+    """The seed of the released scripts."""
     start: Path | None = None
-    """A checkpoint to begin with, or torchvision's ResNet-50."""
+    """A checkpoint to start from, or torchvision's weights of ResNet-50."""
 
     def source(self, split: Literal["train", "test"]) -> SampleSource:
-        """A split of the data. Test clips are whole."""
+        """Return a split of the data. Test clips have all their frames."""
         if self.data == "movi":
             return MoviSamples(self.root, split, self.schedule.length)
         return KittiSamples(self.root, split, self.schedule.length if split == "train" else KITTI_TEST_LENGTH)
