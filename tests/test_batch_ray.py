@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +22,9 @@ from vas_tool.errors import InputError
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 ray = pytest.importorskip("ray")
+
+ENGINES = Path(tempfile.mkdtemp(prefix="engines-"))
+os.environ["VAS_TOOL_ENGINES"] = str(ENGINES)  # before Ray starts: its workers inherit it
 
 from ray.cluster_utils import Cluster as Nodes  # noqa: E402
 
@@ -41,6 +46,8 @@ def nodes() -> Iterator[Nodes]:
     yield cluster
     ray.shutdown()
     cluster.shutdown()
+    shutil.rmtree(ENGINES)
+    del os.environ["VAS_TOOL_ENGINES"]
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +126,36 @@ def test_a_killed_driver_goes_on_where_it_was(
     assert [f.row_id for f in done.failures] == ["gone"], done.failures
     assert pictures(tmp_path) == expected
     assert times == {name: (tmp_path / name).stat().st_mtime_ns for name in times}
+
+
+KILLER = """
+import os, shutil, signal, sys
+folder, out = sys.argv[1:]
+if len(os.listdir(f"{folder}/rgbs")) == 3:
+    os.kill(os.getppid(), signal.SIGKILL)
+shutil.copytree(f"{folder}/masks", f"{out}/amodal")
+"""
+
+
+def test_a_row_that_kills_its_workers_costs_itself_alone(
+    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAS_TOOL_ENGINES", str(ENGINES))
+    (ENGINES / "killer.py").write_text(KILLER)
+    command = json.dumps([sys.executable, str(ENGINES / "killer.py"), "{input}", "{output}"])
+    text = f"name: killer\nstage: amodal\nlicence: none\ncommand: {command}\nreads: [rgbs, masks]\n"
+    (ENGINES / "killer.yaml").write_text(text)
+    rows, columns = square_at(0, SIZE)
+    lines = []
+    for name, num_frames in (("good", 4), ("poison", 3)):
+        write_images(tmp_path / name, num_frames, SIZE)
+        lines.append({"id": name, "source": name, "clicks": [[0, columns.start + 4, rows.start + 4]]})
+    manifest = tmp_path / "rows.jsonl"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    options = BatchOptions(stages=("segment", "amodal"), engines={"amodal": "killer", "segment": "builtin"})
+    done = run_batch(manifest, tmp_path / "p", options, cluster=Cluster())
+    assert done.status.done == 1 and [f.row_id for f in done.failures] == ["poison"]
+    assert "3 processes died at the stage amodal" in done.failures[0].reason
 
 
 def test_stages_share_pools_as_their_engines_allow() -> None:

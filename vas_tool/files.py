@@ -13,6 +13,7 @@ import re
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -30,13 +31,16 @@ READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 PART = re.compile(
-    r"\.(\d{5,}\.png|\.stamps\.json|(project|place|work|origin|areas|boxes)\.json(\.damaged-history)?)"
+    r"\.(\d{5,}\.png|\.stamps\.json|(project|place|work|origin|rows|areas|boxes)\.json(\.damaged-history)?)"
     r"\.(\d+(-\d+)?\.part|restore)"
 )
 """Matches files of a project that a killed process had not finished."""
 
 HALF_MADE = re.compile(r"\..+\.\d+\.(\d+\.import|new)")
 """Matches project folders that an import had not finished."""
+
+LOCKED_AFTER_SECONDS = 60.0
+"""An import locks its folder long before this."""
 
 HALF_MADE_INSIDE = re.compile(
     r"frames|\.frames\.[0-9a-f]+\.partial|(\.?(project|origin|place|work)\.json(\..*\.part)?)|depth|objects|history|\.lock"
@@ -266,8 +270,13 @@ def sweep(folder: Path) -> None:
                     shutil.rmtree(path, ignore_errors=True)
                 finally:
                     lock.release()
-            elif not _runs(int(path.name.split(".")[-3 if path.suffix == ".import" else -2])):
+            elif _is_old(path) and not _runs(int(path.name.split(".")[-3 if path.suffix == ".import" else -2])):
                 shutil.rmtree(path, ignore_errors=True)  # killed before it locked the folder
+
+
+def _is_old(folder: Path) -> bool:
+    """Return whether a folder was made a while ago: a process of another computer that shares it locks it at once."""
+    return time.time() - folder.stat().st_mtime > LOCKED_AFTER_SECONDS
 
 
 def _half_made(folder: Path) -> list[Path]:

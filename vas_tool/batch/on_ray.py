@@ -168,11 +168,14 @@ def _run(data: Any, news: Any, tell: Callable[[Event], None]) -> None:
 
     running = threading.Thread(target=consume, daemon=True)
     running.start()
-    while running.is_alive():
-        running.join(NEWS_SECONDS)
+    try:
+        while running.is_alive():
+            running.join(NEWS_SECONDS)
+            for event in ray.get(news.take.remote()):
+                tell(event)
         for event in ray.get(news.take.remote()):
             tell(event)
-    for event in ray.get(news.take.remote()):
-        tell(event)
+    except ray.exceptions.RayError as error:  # the node of the driver is gone
+        trouble.append(error)
     if trouble:
         raise InputError(f"Ray gave up: {trouble[0]}; run the same command again, it goes on") from trouble[0]

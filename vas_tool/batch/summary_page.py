@@ -17,8 +17,10 @@ from vas_tool.drawing import amodal_overlay, colour_of
 from vas_tool.errors import VasToolError
 from vas_tool.evaluation.report import page_html
 from vas_tool.formats.in_place import text_in_place
+from vas_tool.masks import box_xyxy
 from vas_tool.planning.cost import duration
 from vas_tool.project import Project
+from vas_tool.types import Frame, Mask
 from vas_tool.video.storing import encode_jpeg
 from vas_tool.wording import counted
 
@@ -27,6 +29,8 @@ MOST_PICTURES = 48
 """Rows with a picture. A page with thousands of pictures would not open."""
 MOST_FAILURES = 200
 """Failed rows on the page; ``failed.jsonl`` has all."""
+ROOM = 0.6
+"""Margin around the object, as a share of its longer side."""
 SIDE = 320
 """Pixels of the longer side of a picture."""
 
@@ -100,10 +104,21 @@ def _picture(outcome: RowOutcome, frame_index: int) -> str:
             drawn = amodal_overlay(project.clip[frame_index], seen, whole, colour=colour)
     except (VasToolError, KeyError):
         return ""
+    drawn = _around(drawn, whole)
     height, width = drawn.shape[:2]
     scale = min(1.0, SIDE / max(height, width))
     small = cv2.resize(drawn, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
     return base64.b64encode(encode_jpeg(np.asarray(small, np.uint8))).decode("ascii")
+
+
+def _around(drawn: Frame, whole: Mask) -> Frame:
+    """The part of a picture that shows a mask, with some room; all of it where the mask is empty."""
+    box = box_xyxy(whole)
+    if box is None:
+        return drawn
+    x0, y0, x1, y1 = box
+    room = round(ROOM * max(x1 - x0, y1 - y0)) + 8
+    return drawn[max(0, y0 - room) : y1 + room, max(0, x0 - room) : x1 + room]
 
 
 def _failures(book: Book) -> Iterator[str]:

@@ -174,15 +174,14 @@ class _Follow:
         self._bar, self._said = ProgressBar(), time.monotonic()
 
     def __call__(self, status: Status) -> None:
-        ended = status.done + status.failed
-        windows = sum(count.windows for count in status.stages.values())
-        self._bar(ended, status.total, f"rows ({status.failed} failed, {windows} windows)")
+        ended, stages = status.done + status.failed, _stages(status)
+        self._bar(ended, status.total, f"rows ({status.failed} failed; {stages})")
         if not sys.stderr.isatty() and time.monotonic() - self._said > LINE_SECONDS:
             self._said = time.monotonic()
             left = status.seconds_left
             print(
-                f"{ended} of {status.total} rows, {status.failed} failed, {status.rows_a_minute:.3g} rows a minute"
-                + (f", {duration(left)} left" if left is not None else ""),
+                f"{ended} of {status.total} rows, {status.failed} failed ({stages}), {status.rows_a_minute:.3g} rows a "
+                "minute" + (f", {duration(left)} left" if left is not None else ""),
                 file=sys.stderr,
                 flush=True,
             )
@@ -190,3 +189,11 @@ class _Follow:
     def close(self) -> None:
         """End the bar."""
         self._bar.close()
+
+
+def _stages(status: Status) -> str:
+    """``segment 4, amodal 3 (12 windows)``: the rows that went through each stage."""
+    return ", ".join(
+        f"{stage} {count.rows}" + (f" ({counted(count.windows, 'window')})" if count.windows else "")
+        for stage, count in status.stages.items()
+    )

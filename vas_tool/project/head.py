@@ -28,7 +28,7 @@ take for damage."""
 NOT_A_PROJECT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What reading values of the wrong kind raises."""
 
-JSON_PARTS = ("project.json", "place.json", "work.json", "origin.json", "rechecks.json")
+JSON_PARTS = ("project.json", "place.json", "work.json", "origin.json", "rechecks.json", "rows.json")
 
 PARTS = (*JSON_PARTS, ".lock", "frames", "depth", "objects", "windows")
 """Of a project's folder, with ``history`` and ``exports``."""
