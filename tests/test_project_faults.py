@@ -577,7 +577,7 @@ def test_an_engine_that_leaves_at_a_click_is_told_and_the_click_is_kept(
 # --- what a killed process leaves -----------------------------------------------------------------------------------
 
 
-def test_what_a_killed_import_left_is_removed_at_the_next_start(folder: Path) -> None:
+def test_what_a_killed_import_left_is_removed_at_the_next_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = """
 import os, sys
 from pathlib import Path
@@ -600,6 +600,9 @@ create_project(Path(sys.argv[1]), Path(sys.argv[2]), progress=die)
     alive = root / ".other.1.2.import"
     alive.mkdir()
     held = files.FolderLock(alive)
+    OpenProjects(root).close()
+    assert left.is_dir()  # so new that its import might not have locked it yet
+    monkeypatch.setattr(files, "LOCKED_AFTER_SECONDS", 0.0)
     OpenProjects(root).close()
     assert sorted(p.name for p in root.iterdir()) == [".notes.12345.new", ".other.1.2.import"]
     held.release()

@@ -40,7 +40,7 @@ HALF_MADE = re.compile(r"\..+\.\d+\.(\d+\.import|new)")
 """Matches project folders that an import had not finished."""
 
 LOCKED_AFTER_SECONDS = 60.0
-"""An import locks its folder long before this."""
+"""An import has locked its folder long before this."""
 
 HALF_MADE_INSIDE = re.compile(
     r"frames|\.frames\.[0-9a-f]+\.partial|(\.?(project|origin|place|work)\.json(\..*\.part)?)|depth|objects|history|\.lock"
@@ -270,22 +270,26 @@ def sweep(folder: Path) -> None:
                     shutil.rmtree(path, ignore_errors=True)
                 finally:
                     lock.release()
-            elif _is_old(path) and not _runs(int(path.name.split(".")[-3 if path.suffix == ".import" else -2])):
+            elif not _runs(int(path.name.split(".")[-3 if path.suffix == ".import" else -2])):
                 shutil.rmtree(path, ignore_errors=True)  # killed before it locked the folder
-
-
-def _is_old(folder: Path) -> bool:
-    """Return whether a folder was made a while ago: a process of another computer that shares it locks it at once."""
-    return time.time() - folder.stat().st_mtime > LOCKED_AFTER_SECONDS
 
 
 def _half_made(folder: Path) -> list[Path]:
     with suppress(OSError):
         named = [path for path in folder.iterdir() if HALF_MADE.fullmatch(path.name) and not path.is_symlink()]
-        return [
-            path for path in named if path.is_dir() and all(HALF_MADE_INSIDE.fullmatch(p.name) for p in path.iterdir())
-        ]
+        return [path for path in named if _is_left_over(path)]
     return []
+
+
+def _is_left_over(folder: Path) -> bool:
+    """Return whether a folder holds only what an import makes, and nothing new.
+
+    An import that began a moment ago, here or on another computer that shares the disk, may not have locked it yet.
+    """
+    with suppress(OSError):  # its import has just finished
+        is_new = time.time() - folder.stat().st_mtime < LOCKED_AFTER_SECONDS
+        return not is_new and all(HALF_MADE_INSIDE.fullmatch(p.name) for p in folder.iterdir())
+    return False
 
 
 def _runs(process_id: int) -> bool:
