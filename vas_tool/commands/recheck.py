@@ -5,17 +5,12 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from contextlib import closing
-from pathlib import Path
 
 from vas_tool.commands.terminal import ProgressBar
-from vas_tool.errors import InputError
-from vas_tool.evaluation.second_look import frames_to_ask, with_answers
 from vas_tool.evaluation.tables import Cell
 from vas_tool.evaluation.text import columns, table_cells
-from vas_tool.imports.blind_copies import make_blind_copy
-from vas_tool.imports.planned import folder_name
+from vas_tool.imports.blind_copies import ask_again, blind_folder, compare_answers
 from vas_tool.project import Project
-from vas_tool.project.rechecks import Recheck, read_rechecks, write_rechecks
 from vas_tool.wording import counted
 
 ABOUT = (
@@ -27,22 +22,14 @@ ABOUT = (
 def recheck_(options: Namespace) -> int:
     """Run ``vas-tool recheck``: ask with ``--share``, else compare. Returns 0."""
     with closing(Project.open(options.project)) as project:
-        project.require_writable()
         return _ask(project, options) if options.share is not None else _compare(project)
 
 
 def _ask(project: Project, options: Namespace) -> int:
-    annotator: str = options.annotator
-    known = read_rechecks(project.folder)
-    if any(recheck.annotator == annotator for recheck in known):
-        raise InputError(f"{annotator} was asked already; give another --annotator, or compare without --share")
-    asked = frames_to_ask(project, options.share, seed=options.seed)
-    recheck = Recheck(annotator, folder_name(f"{project.name}-recheck-{annotator}"), asked)
-    folder = _beside(project) / recheck.folder
     bar = ProgressBar()
-    make_blind_copy(project, folder, asked, progress=bar)
+    recheck = ask_again(project, options.share, annotator=options.annotator, seed=options.seed, progress=bar)
     bar.close()
-    write_rechecks(project.folder, [*known, recheck])
+    folder = blind_folder(project, recheck)
     print(folder)
     print(
         f"{counted(recheck.num_asked, 'frame')} to answer again, marked as frames that need work. Open them with: "
@@ -53,36 +40,15 @@ def _ask(project: Project, options: Namespace) -> int:
 
 
 def _compare(project: Project) -> int:
-    known = read_rechecks(project.folder)
-    if not known:
-        raise InputError(f"nothing of {project.name} was asked again; ask with --share 0.1")
-    done = [_with_answers(recheck, project) for recheck in known]
-    write_rechecks(project.folder, done)
-    table = {recheck.annotator: {"hidden_iou": _cell(recheck)} for recheck in done}
-    print("\n".join(columns(table_cells(table))))
+    done, notes = compare_answers(project)
+    cells = {recheck.annotator: Cell(recheck.hidden_iou, len(recheck.ious)) for recheck in done}
+    print("\n".join(columns(table_cells({name: {"hidden_iou": cell} for name, cell in cells.items()}))))
     print(ABOUT)
+    for note in notes:
+        print(note, file=sys.stderr)
     for recheck in done:
         nothing = recheck.num_answered - len(recheck.ious)
         alike = f"; on {nothing} of them neither hides anything" if nothing else ""
         answered = f"{recheck.num_answered} of {counted(recheck.num_asked, 'frame')} answered{alike}"
         print(f"{recheck.annotator}: {answered}", file=sys.stderr)
     return 0
-
-
-def _with_answers(recheck: Recheck, project: Project) -> Recheck:
-    """Return the second look with its answers; as it was, with a sentence, when its project is gone."""
-    folder = _beside(project) / recheck.folder
-    if not (folder / "project.json").is_file():
-        print(f"{folder} is gone; the agreement that was measured before is kept", file=sys.stderr)
-        return recheck
-    with closing(Project.open(folder)) as blind:
-        return with_answers(recheck, project, blind)
-
-
-def _beside(project: Project) -> Path:
-    return project.folder.resolve().parent
-
-
-def _cell(recheck: Recheck) -> Cell:
-    ious = recheck.ious
-    return Cell(sum(ious) / len(ious) if ious else float("nan"), len(ious))

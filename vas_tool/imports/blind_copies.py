@@ -1,19 +1,79 @@
-"""Makes a copy of a project in which an annotator answers frames again: modal masks, and no answer to a hidden part."""
+"""Asks accepted frames again, in a copy of the project without answers to hidden parts, and compares the answers."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 
 from vas_tool.engines.base import Progress, silent
+from vas_tool.errors import InputError
+from vas_tool.evaluation.second_look import frames_to_ask, with_answers
 from vas_tool.formats.sequences import GIVEN
 from vas_tool.imports.new_project import create_project
+from vas_tool.imports.planned import folder_name
 from vas_tool.project import Project
+from vas_tool.project.rechecks import Recheck, read_rechecks, write_rechecks
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.types import FrameRecord
 from vas_tool.video import ListedImages
+
+Borrow = Callable[[Path], AbstractContextManager[Project]]
+"""A function: folder -> the project there, open within the block."""
+
+
+def opened(folder: Path) -> AbstractContextManager[Project]:
+    """Open a project for a block. Raises as ``Project.open``."""
+    return closing(Project.open(folder))
+
+
+def blind_folder(project: Project, recheck: Recheck) -> Path:
+    """Return the folder of the project in which frames of ``project`` were asked again."""
+    return project.folder.resolve().parent / recheck.folder
+
+
+def ask_again(
+    project: Project, share: float, *, annotator: str = "second", seed: int = 0, progress: Progress = silent
+) -> Recheck:
+    """Make a blind copy beside the project, with ``share`` (0..1) of its accepted frames to answer again.
+
+    Raises InputError when the annotator was asked already, or nothing can be asked; ProjectError when the copy cannot
+    be made; Cancelled.
+    """
+    project.require_writable()
+    known = read_rechecks(project.folder)
+    if any(recheck.annotator == annotator for recheck in known):
+        raise InputError(f"{annotator} was asked already; name another annotator, or compare the answers")
+    asked = frames_to_ask(project, share, seed=seed)
+    recheck = Recheck(annotator, folder_name(f"{project.name}-recheck-{annotator}"), asked)
+    make_blind_copy(project, blind_folder(project, recheck), asked, progress=progress)
+    write_rechecks(project.folder, [*known, recheck])
+    return recheck
+
+
+def compare_answers(project: Project, borrow: Borrow = opened) -> tuple[list[Recheck], list[str]]:
+    """Compare all second answers with the project's own, and keep the agreement in the project.
+
+    Returns the second looks, and sentences about those whose projects are gone: their earlier numbers are kept. Raises
+    InputError when nothing was asked, ProjectError when the project cannot be written, ProjectBusy when another process
+    has a blind copy open.
+    """
+    project.require_writable()
+    known, done, notes = read_rechecks(project.folder), list[Recheck](), list[str]()
+    if not known:
+        raise InputError(f"nothing of {project.name} was asked again yet; ask first (--share 0.1)")
+    for recheck in known:
+        folder = blind_folder(project, recheck)
+        if not (folder / "project.json").is_file():
+            notes.append(f"{folder} is gone; the agreement that was measured before is kept")
+            done.append(recheck)
+            continue
+        with borrow(folder) as blind:
+            done.append(with_answers(recheck, project, blind))
+    write_rechecks(project.folder, done)
+    return done, notes
 
 
 def make_blind_copy(

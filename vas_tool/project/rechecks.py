@@ -6,6 +6,7 @@ A measure, not a thing that undo goes over.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,11 @@ class Recheck:
     def ious(self) -> list[float]:
         """IoU of the hidden parts of every answered frame on which an answer hides anything."""
         return [iou for frames in self.found.values() for iou in frames.values() if iou is not None]
+
+    @property
+    def hidden_iou(self) -> float:
+        """Mean of ``ious``, 0..1; nan without any."""
+        return sum(self.ious) / len(self.ious) if self.ious else math.nan
 
     @property
     def num_answered(self) -> int:

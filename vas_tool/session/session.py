@@ -33,6 +33,7 @@ from vas_tool.session.change_log import ChangeLog
 from vas_tool.session.jobs import LatestOnly
 from vas_tool.session.order_edits import OrderEdits
 from vas_tool.session.prompt_edits import PromptEdits
+from vas_tool.session.second_looks import SecondLooks
 from vas_tool.session.training_runs import TrainingRuns
 from vas_tool.types import Canvas, Stage
 from vas_tool.wording import counted
@@ -58,6 +59,7 @@ class Session:
         self.order = OrderEdits(self.changes)
         self.runs = BackgroundRuns(self.changes)
         self.training = TrainingRuns(project)
+        self.second_looks = SecondLooks(project)
         try:
             self.prompts = PromptEdits(self.changes)
             self.place: dict[str, Any] = self._read_place()
@@ -76,6 +78,7 @@ class Session:
     def close(self) -> None:
         """Stop what runs, keep what is finished, and close the project."""
         self.runs.stop(CANCEL_SECONDS)
+        self.second_looks.close(CANCEL_SECONDS)
         self.prompts.close(CANCEL_SECONDS)
         for worker in (self._preparer, self._measurer):
             worker.close()

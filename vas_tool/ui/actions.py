@@ -135,6 +135,8 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "again": _quiet(lambda s, a: s.runs.make_again(int(a["object"]), str(a["stage"]))),
     "train": _quiet(lambda s, a: s.training.start(a["method"])),
     "stop_training": _quiet(lambda s, a: s.training.stop()),
+    "ask_again": _quiet(lambda s, a: s.second_looks.ask(float(a["share"]), str(a["annotator"]))),
+    "compare_answers": _quiet(lambda s, a: s.second_looks.compare()),
     "cancel": _quiet(lambda s, a: s.runs.cancel()),
     "undo": _quiet(lambda s, a: s.undo()),
     "redo": _quiet(lambda s, a: s.redo()),

@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -185,8 +185,19 @@ class OpenProjects:
         with self._mutex:
             return self._doors.setdefault(folder, threading.Lock())
 
+    @contextmanager
+    def borrow(self, folder: Path) -> Iterator[Project]:
+        """Yield a project for reading: the open one, or one that is open only within the block."""
+        folder = self.inside(folder)
+        with self._door(folder):
+            with self._mutex:
+                session = self._sessions.get(folder)
+            with nullcontext(session.project) if session else closing(Project.open(folder)) as project:
+                yield project
+
     def _seated(self, folder: Path, session: Session) -> str:
         token = secrets.token_urlsafe(24)
+        session.second_looks.borrow = self.borrow
         with self._mutex:
             self._sessions[folder] = session
             self._tokens[token] = folder

@@ -20,6 +20,7 @@ import { OrderPanel } from "./order_panel.js";
 import { PerFrame } from "./per_frame.js";
 import { Playback } from "./playback.js";
 import { loadList, mayHaveMasks } from "./prefetch.js";
+import { SecondLookPanel } from "./second_look.js";
 import { StatusLines } from "./status.js";
 import { Store } from "./store.js";
 import { paintTile } from "./tiles.js";
@@ -62,6 +63,7 @@ class Workbench {
     this.timeline = new Timeline({ root: found(root, ".vas-timeline", HTMLElement), store, actions });
     this.cost = new CostLine({ root, store });
     this.training = new TrainingPanel({ root, actions });
+    this.secondLook = new SecondLookPanel({ root, actions });
     this.tray = new Tray({ root, store, actions, hypotheses, paint: (tileCanvas, drawn, tile) => this.paintTile(tileCanvas, drawn, tile) });
     this.dialog = new HelpDialog(found(root, ".vas-help", HTMLDialogElement));
     this.commands = makeCommands(this);
@@ -136,7 +138,7 @@ class Workbench {
 
   /** @param {Api | null} api */
   giveApi(api) {
-    for (const part of [this, this.actions, this.hypotheses, this.openPart, this.orders, this.cost, this.training]) part.api = api;
+    for (const part of [this, this.actions, this.hypotheses, this.openPart, this.orders, this.cost, this.training, this.secondLook]) part.api = api;
   }
 
   close() {
@@ -146,6 +148,7 @@ class Workbench {
     for (const part of [this.hypotheses, this.openPart, this.orders]) part.clear();
     this.cost.clear();
     this.training.clear();
+    this.secondLook.clear();
     this.loader.clear();
     this.pictures?.clear();
     this.pictures = this.view.pictures = this.timeline.filmstrip.pictures = null;

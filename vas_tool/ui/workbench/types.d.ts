@@ -227,6 +227,24 @@ export interface TrainingAnswer {
   run: TrainingRun | null;
 }
 
+/** Frames that were asked again of one annotator. */
+export interface SecondLook {
+  annotator: string;
+  /** Name of the project in which they are answered. */
+  project: string;
+  asked: number;
+  answered: number;
+  /** Mean IoU of the hidden parts, 0..1; null: nothing was compared yet. */
+  hidden_iou: number | null;
+}
+
+export interface SecondLooksAnswer {
+  /** Steps done and their number, while a copy is made. */
+  asking: [number, number] | null;
+  error: string;
+  looks: SecondLook[];
+}
+
 export type SettingValue = string | number | boolean;
 
 export interface ParameterView {

@@ -1,0 +1,91 @@
+// @ts-check
+// Blind second looks: accepted frames are asked again in a copy without the old answers, and the answers are compared.
+import { found, make, partOf } from "./elements.js";
+/** @import { SecondLook, SecondLooksAnswer } from "./types.d.ts" */
+/** @import { Actions } from "./actions.js" */
+/** @import { Api } from "./api.js" */
+
+const ASK_MS = 1500; // between two looks at a copy that is being made, while the panel is open
+
+export class SecondLookPanel {
+  /** @param {{root: HTMLElement, actions: Actions}} parts */
+  constructor({ root, actions }) {
+    this.actions = actions;
+    this.box = found(root, '[data-testid="second-look"]', HTMLDetailsElement);
+    this.looks = partOf(root, "second-looks");
+    this.share = found(root, '[data-testid="recheck-share"]', HTMLInputElement);
+    this.annotator = found(root, '[data-testid="recheck-annotator"]', HTMLInputElement);
+    this.ask = found(root, '[data-testid="recheck-ask"]', HTMLButtonElement);
+    this.ask.onclick = () => this.do("ask_again", { share: Number(this.share.value) / 100, annotator: this.annotator.value });
+    /** @type {Api | null} */
+    this.api = null;
+    this.shown = "";
+    this.timer = 0;
+    this.box.ontoggle = () => this.look();
+  }
+
+  clear() {
+    clearTimeout(this.timer);
+    this.shown = "";
+    this.looks.replaceChildren();
+  }
+
+  /** @param {string} action @param {Record<string, unknown>} given */
+  do(action, given) {
+    this.actions.send(action, () => given, { then: () => this.look() });
+  }
+
+  async look() {
+    clearTimeout(this.timer);
+    if (!this.box.open || !this.api) return;
+    try {
+      /** @type {SecondLooksAnswer} */
+      const answer = await this.api.getJson("second-looks");
+      this.show(answer);
+    } catch {
+      // the connection line says so
+    }
+    this.timer = setTimeout(() => this.look(), ASK_MS);
+  }
+
+  /** @param {SecondLooksAnswer} answer */
+  show(answer) {
+    const text = JSON.stringify(answer);
+    if (text === this.shown) return; // a button that is being pressed is not torn away
+    this.shown = text;
+    this.ask.disabled = Boolean(answer.asking);
+    this.looks.replaceChildren(...this.running(answer), ...this.table(answer.looks));
+  }
+
+  /** @param {SecondLooksAnswer} answer */
+  running({ asking, error }) {
+    if (error) return [make("p", { className: "vas-offer-error", textContent: error, data: { testid: "recheck-error" } })];
+    if (!asking) return [];
+    const bar = make("progress", { max: asking[1] || 1, value: asking[0] });
+    bar.setAttribute("aria-label", "copying the clip");
+    return [make("p", { className: "vas-getting" }, bar, make("span", { textContent: "copying the clip without the answers" }))];
+  }
+
+  /** @param {SecondLook[]} looks */
+  table(looks) {
+    if (!looks.length) return [];
+    /** @type {(tag: "th" | "td", cells: (Node | string)[]) => HTMLTableRowElement} */
+    const row = (tag, cells) => make("tr", {}, ...cells.map((cell) => make(tag, {}, cell)));
+    const rows = looks.map(({ annotator, project, asked, answered, hidden_iou: iou }) =>
+      row("td", [annotator, this.link(project), `${answered} of ${asked}`, iou === null ? "" : (100 * iou).toFixed(1)]));
+    const compare = make("button", { type: "button", className: "vas-text", textContent: "Compare the answers", data: { testid: "recheck-compare" } });
+    compare.onclick = () => this.do("compare_answers", {});
+    return [
+      make("table", { data: { testid: "recheck-table" } },
+        make("caption", { textContent: "IoU of the hidden parts of both answers, percent" }), row("th", ["annotator", "project", "answered", "IoU"]), ...rows),
+      compare,
+    ];
+  }
+
+  /** A link that opens a project in a new tab. @param {string} project */
+  link(project) {
+    const there = new URL(location.href);
+    there.searchParams.set("project", project);
+    return make("a", { href: there.href, target: "_blank", rel: "noopener", textContent: project });
+  }
+}
