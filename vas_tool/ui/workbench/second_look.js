@@ -72,20 +72,20 @@ export class SecondLookPanel {
     /** @type {(tag: "th" | "td", cells: (Node | string)[]) => HTMLTableRowElement} */
     const row = (tag, cells) => make("tr", {}, ...cells.map((cell) => make(tag, {}, cell)));
     const rows = looks.map(({ annotator, project, asked, answered, hidden_iou: iou }) =>
-      row("td", [annotator, this.link(project), `${answered} of ${asked}`, iou === null ? "" : (100 * iou).toFixed(1)]));
+      row("td", [this.link(annotator, project), `${answered} of ${asked}`, iou === null ? "" : (100 * iou).toFixed(1)]));
     const compare = make("button", { type: "button", className: "vas-text", textContent: "Compare the answers", data: { testid: "recheck-compare" } });
     compare.onclick = () => this.do("compare_answers", {});
     return [
       make("table", { data: { testid: "recheck-table" } },
-        make("caption", { textContent: "IoU of the hidden parts of both answers, percent" }), row("th", ["annotator", "project", "answered", "IoU"]), ...rows),
+        make("caption", { textContent: "IoU of the hidden parts of both answers, percent" }), row("th", ["annotator", "answered", "IoU"]), ...rows),
       compare,
     ];
   }
 
-  /** A link that opens a project in a new tab. @param {string} project */
-  link(project) {
+  /** A link that opens a project in a new tab. @param {string} text @param {string} project */
+  link(text, project) {
     const there = new URL(location.href);
     there.searchParams.set("project", project);
-    return make("a", { href: there.href, target: "_blank", rel: "noopener", textContent: project });
+    return make("a", { href: there.href, target: "_blank", rel: "noopener", title: `opens ${project} in a new tab`, textContent: text });
   }
 }
