@@ -16,7 +16,8 @@ export class SecondLookPanel {
     this.share = found(root, '[data-testid="recheck-share"]', HTMLInputElement);
     this.annotator = found(root, '[data-testid="recheck-annotator"]', HTMLInputElement);
     this.ask = found(root, '[data-testid="recheck-ask"]', HTMLButtonElement);
-    this.ask.onclick = () => this.do("ask_again", { share: Number(this.share.value) / 100, annotator: this.annotator.value });
+    const given = () => ({ share: Number(this.share.value) / 100, annotator: this.annotator.value });
+    this.ask.onclick = () => this.actions.send("ask_again", given, { then: () => this.look() });
     /** @type {Api | null} */
     this.api = null;
     this.shown = "";
@@ -28,11 +29,6 @@ export class SecondLookPanel {
     clearTimeout(this.timer);
     this.shown = "";
     this.looks.replaceChildren();
-  }
-
-  /** @param {string} action @param {Record<string, unknown>} given */
-  do(action, given) {
-    this.actions.send(action, () => given, { then: () => this.look() });
   }
 
   async look() {
@@ -74,7 +70,7 @@ export class SecondLookPanel {
     const rows = looks.map(({ annotator, project, asked, answered, hidden_iou: iou }) =>
       row("td", [this.link(annotator, project), `${answered} of ${asked}`, iou === null ? "" : (100 * iou).toFixed(1)]));
     const compare = make("button", { type: "button", className: "vas-text", textContent: "Compare the answers", data: { testid: "recheck-compare" } });
-    compare.onclick = () => this.do("compare_answers", {});
+    compare.onclick = () => this.actions.send("compare_answers", () => ({}), { then: () => this.look() });
     return [
       make("table", { data: { testid: "recheck-table" } },
         make("caption", { textContent: "IoU of the hidden parts of both answers, percent" }), row("th", ["annotator", "answered", "IoU"]), ...rows),
