@@ -21,6 +21,8 @@ class Hub:
     """The file's sha256, as a hub gives it."""
     others: dict[str, bytes] = field(default_factory=dict)
     """More files of the repository: name -> content."""
+    token: str = ""
+    """What a client must show; empty for an open repository."""
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     """(method, path, Range header)."""
 
@@ -47,12 +49,15 @@ class Hub:
             def _answer(self, *, body: bool) -> None:
                 wanted = self.headers.get("Range")
                 hub.asked.append((self.command, self.path, wanted))
-                known = hub.content_of(self.path)
+                gated = bool(hub.token) and self.headers.get("Authorization") != f"Bearer {hub.token}"
+                known = None if gated else hub.content_of(self.path)
                 content, etag = known or (b"", "")
                 start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0
                 part = content[start:]
-                self.send_response((206 if wanted else 200) if known else 404)
-                if not known:
+                self.send_response((206 if wanted else 200) if known else 401 if gated else 404)
+                if gated:
+                    self.send_header("X-Error-Code", "GatedRepo")
+                elif not known:
                     here = self.path.startswith(f"/{hub.repo_id}/")
                     self.send_header("X-Error-Code", "EntryNotFound" if here else "RepoNotFound")
                 if wanted:

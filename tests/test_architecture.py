@@ -41,7 +41,7 @@ LAYERS = (
     {"engines"},
     {"project"},
     {"planning"},
-    {"stores", "pipeline", "project_store"},
+    {"stores", "pipeline", "project_store", "finding"},
     {"formats", "evaluation"},
     {"session", "exports", "imports", "batch", "training", "scene"},
     {"cli", "commands", "sample", "ui"},

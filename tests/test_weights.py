@@ -218,7 +218,7 @@ def test_no_hub_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unknown_weights_list_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "download", "sam3"]) == 1
+    assert main(["models", "download", "sam9"]) == 1
     assert "sam2.1-tiny" in capsys.readouterr().err
 
 
@@ -294,3 +294,19 @@ def test_a_part_that_the_hub_does_not_have_is_named(folder_hub: Hub) -> None:
     with pytest.raises(EngineError, match=r"somebody/video-model/unet/weights\.safetensors could not be downloaded"):
         download(FOLDER)
     assert FOLDER.find() is None and "lacks unet/weights.fp16.safetensors or" in FOLDER.lack()
+
+
+def test_a_gated_model_says_its_licence_and_uses_the_hubs_own_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = WeightsFolder("words", "owner/words", (Part("config.json"),), 1, "Some License; gated")
+    hub = Hub("owner/words", "config.json", b"{}", hashlib.sha256(b"{}").hexdigest(), token="hf_mine")
+    with hub.serving() as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
+        for token in ("", "hf_of_another"):
+            monkeypatch.setattr("huggingface_hub.utils._headers.get_token", lambda token=token: token or None)
+            with pytest.raises(EngineError, match=r"is gated. Its licence: Some License.*hf auth login"):
+                download(weights)
+        monkeypatch.setattr("huggingface_hub.utils._headers.get_token", lambda: "hf_mine")
+        assert (download(weights) / "config.json").read_bytes() == b"{}"

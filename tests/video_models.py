@@ -97,7 +97,76 @@ def tracker_options() -> dict[str, Any]:
     }
 
 
-CONFIGS = {"edgetam": edgetam_config, "sam2.1-tiny-hf": sam2_config}
+SAM3_SIZE, PATCH = 56, 14
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+START, END = "<|startoftext|>", "<|endoftext|>"
+
+
+def sam3_config() -> Any:
+    from transformers import (
+        CLIPTextConfig,
+        Sam3Config,
+        Sam3TrackerVideoConfig,
+        Sam3VideoConfig,
+        Sam3VisionConfig,
+        Sam3ViTConfig,
+    )
+
+    grid = SAM3_SIZE // PATCH
+    backbone = Sam3ViTConfig(
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=SAM3_SIZE,
+        patch_size=PATCH,
+        window_size=2,
+        global_attn_indexes=[1],
+        pretrain_image_size=28,
+    )
+    vision = Sam3VisionConfig(
+        backbone_config=backbone.to_dict(),
+        fpn_hidden_size=WIDTH,
+        backbone_feature_sizes=[[4 * grid] * 2, [2 * grid] * 2, [grid] * 2],
+    ).to_dict()
+    num_tokens = 2 * len(LETTERS) + 2
+    text = CLIPTextConfig(
+        vocab_size=num_tokens,
+        hidden_size=32,
+        intermediate_size=32,
+        projection_dim=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=32,
+        bos_token_id=num_tokens - 2,
+        eos_token_id=num_tokens - 1,
+        pad_token_id=num_tokens - 1,
+    )
+    small = {"hidden_size": WIDTH, "num_attention_heads": 4}
+    detector = Sam3Config(
+        vision_config=vision,
+        text_config=text.to_dict(),
+        geometry_encoder_config={**small, "intermediate_size": 32, "num_layers": 1},
+        detr_encoder_config={**small, "intermediate_size": 32, "num_layers": 1},
+        detr_decoder_config={**small, "intermediate_size": 32, "num_layers": 2, "num_queries": 6},
+        mask_decoder_config=small,
+    )
+    options = tracker_options()
+    options["prompt_encoder_config"] = {"hidden_size": WIDTH, "image_size": SAM3_SIZE, "patch_size": PATCH}
+    options |= {"image_size": SAM3_SIZE, "memory_attention_rope_feat_sizes": [grid, grid]}
+    tracker = Sam3TrackerVideoConfig(vision_config=vision, memory_attention_feed_forward_hidden_size=32, **options)
+    return Sam3VideoConfig(
+        detector_config=detector.to_dict(),
+        tracker_config=tracker.to_dict(),
+        low_res_mask_size=4 * grid,
+        det_nms_thresh=0.9,
+        hotstart_delay=3,
+        hotstart_unmatch_thresh=3,
+        hotstart_dup_thresh=3,
+    )
+
+
+CONFIGS = {"edgetam": edgetam_config, "sam2.1-tiny-hf": sam2_config, "sam3": sam3_config}
 """Name of the engine -> configuration of a small model of its architecture."""
 
 
@@ -113,8 +182,35 @@ def write_folder(folder: Path, name: str, *, seed: int = 0) -> Path:
         torch.manual_seed(seed)
         model = getattr(transformers, VIDEO_MODELS[name].model_class)(CONFIGS[name]())
         shake(model)
+        if name == "sam3":
+            make_find(model)
+            write_tokenizer(folder)
         model.save_pretrained(folder)
     return folder
+
+
+def write_tokenizer(folder: Path) -> None:
+    """Write a tokenizer that knows letters."""
+    from transformers import CLIPTokenizer
+
+    tokens = [*LETTERS, *(f"{letter}</w>" for letter in LETTERS), START, END]
+    CLIPTokenizer(vocab={token: i for i, token in enumerate(tokens)}, merges=[]).save_pretrained(folder)
+
+
+def make_find(model: Any) -> None:
+    """Let the detector find things, at different places."""
+    import torch
+
+    with torch.no_grad():
+        for name, value in model.detector_model.named_parameters():
+            if name.endswith(("presence_head.layer3.bias", "text_proj.bias", "query_proj.bias")):
+                value.add_(4.0)
+            elif name.endswith("query_embed.weight"):
+                value.copy_(torch.randn_like(value) * 5)
+            elif "mask_embedder" in name and name.endswith("weight"):
+                value.copy_(torch.randn_like(value) * 0.1)
+            elif name.endswith("instance_projection.bias"):
+                value.zero_()
 
 
 def shake(model: Any) -> None:

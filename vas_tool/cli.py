@@ -180,6 +180,8 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--box", action="append", default=[], metavar="FRAME,X0,Y0,X1,Y1", help="a box around what is seen"
     )
+    run.add_argument("--find", metavar="WORDS", help="find every object that the words name, for example: person, dog")
+    run.add_argument("--find-frame", type=int, metavar="FRAME", help="search this frame only, and track from there")
     run.add_argument(
         "--masks",
         type=Path,

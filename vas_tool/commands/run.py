@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vas_tool.boxes.keyframes import beyond, boxes_by_frame
 from vas_tool.commands.run_arguments import RunArguments, with_settings
+from vas_tool.commands.run_found import found_of, require_alone
 from vas_tool.commands.run_objects import boxed, selected_objects, truth_with
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines.base import Progress
@@ -39,6 +40,7 @@ from vas_tool.wording import counted, ranges
 def run(options: Namespace) -> int:
     """Run ``vas-tool run`` for one object, or for several objects of an existing project. Returns the exit status."""
     bar, arguments = ProgressBar(), RunArguments.of(options)
+    require_alone(options)
     fresh = not is_project(options.project or options.source)
     if fresh:
         with_settings(Truth(Canvas((1, 1)), engines=arguments.engines), options.settings)  # told before a long import
@@ -47,7 +49,14 @@ def run(options: Namespace) -> int:
         for note in project.source.notes:
             print(note, file=sys.stderr)
         masks = _masks(project, options, bar) if options.masks else None
-        selected = selected_objects(project, options, arguments.marks, masks=masks, fresh=fresh)
+        if options.find is not None:
+            found = found_of(project, options, arguments.engines, progress=bar)
+            bar.close()
+            if found is None:
+                return 0
+        else:
+            found = None
+        selected = found or selected_objects(project, options, arguments.marks, masks=masks, fresh=fresh)
         objects = boxed(project, options, selected)
         truth = truth_with(project, options, arguments, objects=objects)
         requests = _requests([obj.id for obj in objects], arguments)

@@ -90,6 +90,34 @@ class SelfRating(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class FoundInstance:
+    """One instance that a search by words found, on one frame."""
+
+    number: int
+    """Number of the instance, the same on every frame of one search."""
+    words: str
+    """The searched words, for example ``person``."""
+    score: float
+    """How well the instance fits the words, 0..1."""
+    mask: Mask
+    """(H, W) bool modal mask; not empty."""
+
+
+@runtime_checkable
+class FindsByText(Protocol):
+    """A ``Segmenter`` that also finds every instance of what words name."""
+
+    def find(
+        self, clip: Clip, words: Sequence[str], frame_indices: range, *, progress: Progress = silent
+    ) -> Iterator[tuple[int, tuple[FoundInstance, ...]]]:
+        """Yield (frame_index, instances seen there) for each of ``frame_indices`` (ascending, step 1), in their order.
+
+        An instance is followed through the frames and keeps its number. Raises PromptError without words.
+        """
+        ...
+
+
 class DepthEstimator(Protocol):
     """An engine of the stage ``depth``: estimates relative depth."""
 

@@ -24,7 +24,7 @@ from vas_tool.engines.sam2 import PresetName, weights_of
 from vas_tool.engines.settings import Parameter, Settings
 from vas_tool.engines.tabe.released import COCOCO, STABLE_DIFFUSION
 from vas_tool.engines.tabe.settable import PARAMETERS as TABE_PARAMETERS
-from vas_tool.engines.video_sessions.released import EDGETAM, SAM2_HF, VideoModel
+from vas_tool.engines.video_sessions.released import EDGETAM, SAM2_HF, SAM3, VideoModel
 from vas_tool.engines.weights import AnyWeights
 from vas_tool.types import Stage
 
@@ -72,6 +72,8 @@ class EngineSpec:
     windows: Windows | None = None
     """How it divides a clip into windows (stages ``amodal``, ``content``). A result depends on the windows that hold
     its frame; with None, on the whole clip."""
+    finds_text: bool = False
+    """Whether it finds every instance of what words name (``base.FindsByText``; stage ``segment``)."""
     keeps_work: bool = False
     """Whether it keeps parts of its work in the store of ``AmodalWork`` and ``ContentWork`` although ``windows`` is
     None."""
@@ -184,6 +186,7 @@ def _video_model(model: VideoModel) -> EngineSpec:
         weights=(weights,),
         needs_gpu=model.needs_gpu,
         at_once=True,
+        finds_text=model.finds_text,
     )
 
 
@@ -272,7 +275,7 @@ def _tabe(
 
 ENGINES: tuple[EngineSpec, ...] = (
     *_sam2("exact", order=("large", "base-plus", "small", "tiny")),
-    *map(_video_model, SAM2_HF),
+    *map(_video_model, (*SAM2_HF, SAM3)),
     _video_model(EDGETAM),
     *_sam2("fast", order=("tiny", "small", "base-plus", "large")),  # without a GPU the lightest is the best
     EngineSpec(

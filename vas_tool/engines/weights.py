@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import EngineError, VasToolError
@@ -219,8 +220,8 @@ def download(weights: AnyWeights, *, progress: Progress = silent) -> Path:
 
 def _fetch(weights: AnyWeights, names: tuple[str, ...], *, folder: Path, progress: Progress) -> Path:
     """Download a file under the first of its names that the hub has, to ``folder / name``, and return the path."""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url  # slow to import
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url, utils  # slow to import
+    from huggingface_hub.errors import EntryNotFoundError, GatedRepoError
     from huggingface_hub.file_download import http_get
 
     name = names[0]
@@ -236,7 +237,13 @@ def _fetch(weights: AnyWeights, names: tuple[str, ...], *, folder: Path, progres
             with part.open("ab") as file:
                 what = weights.name if isinstance(weights, Weights) else f"{weights.name} {name}"
                 bar = cast(Any, _bar(progress, f"download {what}, MB"))
-                http_get(hub.location, file, resume_size=file.tell(), expected_size=hub.size, tqdm_class=bar)
+                # The token is the hub's own client's; only the hub itself gets it, not where it sends us.
+                at_the_hub = urlsplit(hub.location).netloc == urlsplit(url).netloc
+                headers = cast(Any, utils).build_hf_headers() if at_the_hub else None
+                size = hub.size
+                http_get(
+                    hub.location, file, resume_size=file.tell(), headers=headers, expected_size=size, tqdm_class=bar
+                )
             _check(part, etag=hub.etag or "", weights=weights, progress=progress)
             part.replace(target)
         return target
@@ -245,6 +252,11 @@ def _fetch(weights: AnyWeights, names: tuple[str, ...], *, folder: Path, progres
     except Exception as error:  # the hub's client raises exceptions of its HTTP library, which depends on its version
         if isinstance(error, EntryNotFoundError) and names[1:]:
             return _fetch(weights, names[1:], folder=folder, progress=progress)
+        if isinstance(error, GatedRepoError):
+            raise EngineError(
+                f"{weights.repo_id} is gated. Its licence: {weights.licence}. Accept it on the repository's page on "
+                f"the hub, log in with `hf auth login`, and run again: {weights.get}"
+            ) from error
         raise EngineError(
             f"{weights.repo_id}/{name} could not be downloaded ({' '.join(str(error).split())}); check the connection "
             f"and run again: {weights.get} (it goes on where it stopped)"

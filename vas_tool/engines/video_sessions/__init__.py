@@ -3,5 +3,6 @@
 released         the released models and their weights
 hub_model        reads a folder of transformers
 session_network  the models, one call each, for ``sam_integration.predictor``
+text_search      finds every instance of what words name, with SAM 3
 engine           opens them as ``Segmenter``
 """

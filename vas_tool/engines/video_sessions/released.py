@@ -24,6 +24,7 @@ class VideoModel:
     cost: str
     packages: tuple[str, ...] = ("torch", "torchvision", "transformers")
     needs_gpu: bool = True
+    finds_text: bool = False
 
     @property
     def session_class(self) -> str:
@@ -59,5 +60,20 @@ SAM2_HF: tuple[VideoModel, ...] = tuple(
 )
 """SAM 2.1. The repositories that hold sam2's file hold the same weights in the form of transformers, too."""
 
-VIDEO_MODELS: dict[str, VideoModel] = {model.weights.name: model for model in (EDGETAM, *SAM2_HF)}
+SAM3 = VideoModel(
+    "Sam3VideoModel",
+    WeightsFolder(
+        "sam3",
+        "facebook/sam3",
+        (CONFIG, TENSORS, Part("tokenizer.json"), Part("tokenizer_config.json")),
+        num_megabytes=3440,
+        licence="SAM License (Meta); gated: accept it on the hub's page of facebook/sam3, then run `hf auth login`",
+    ),
+    note="SAM 3: finds every instance of what words name (person, dog), follows all of them, and takes clicks.",
+    cost="Made for a GPU. Its licence allows research and commercial use, and forbids some uses, such as weapons.",
+    finds_text=True,
+)
+"""About 860 million parameters (facebookresearch/sam3). Detector and tracker share one picture encoder."""
+
+VIDEO_MODELS: dict[str, VideoModel] = {model.weights.name: model for model in (EDGETAM, *SAM2_HF, SAM3)}
 """Name of the engine -> its model."""

@@ -41,15 +41,19 @@ class SessionNetwork:
         *,
         bfloat16: bool = False,
         max_conditioning_frames: int = MAX_CONDITIONING_FRAMES,
+        **normalisation: Any,
     ) -> None:
-        """``bfloat16`` uses bfloat16 where torch's autocast allows it."""
+        """``bfloat16`` uses bfloat16 where torch's autocast allows it. ``normalisation`` may hold ``image_mean`` and
+        ``image_std``, three numbers each; the default is ImageNet's.
+        """
         from transformers import Sam2VideoVideoProcessor
 
         self.model, self.session_class, self._bfloat16 = model, session_class, bfloat16
         self._limit = model.config.max_cond_frame_num = max_conditioning_frames
         size = model.image_size
         self.image_size: int = size if isinstance(size, int) else size[0]
-        self._processor = Sam2VideoVideoProcessor(size={"height": self.image_size, "width": self.image_size})
+        side = {"height": self.image_size, "width": self.image_size}
+        self._processor = Sam2VideoVideoProcessor(size=side, **normalisation)
         step = inspect.signature(model._run_single_frame_inference).parameters
         # EdgeTAM's step can encode the memory itself. Here that waits until a frame looks back to this one.
         self._options = {"run_mem_encoder": False} if "run_mem_encoder" in step else {}
