@@ -91,7 +91,7 @@ def test_a_stroke_is_counted_at_once_and_the_page_gets_the_pixels(small_project:
     assert np.array_equal(from_runs(runs, SIZE) & WHOLE, WHOLE & ~(SEEN | FRONT))
     session.prompts.stroke(stroke_of("amodal", 0, adds=False, radius=4, points=[[36, 0], [36, 47]]), object_id=1)
     assert state_view(session, None)["objects"][0]["nothing_in_front"] == {}
-    assert open_view(session, 1, 1)["runs"] is None
+    assert open_view(session, 1, 1)["runs"] is open_view(session, 9, 0)["runs"] is None
 
 
 def test_verify_lists_the_frames_of_a_project(small_project: Project) -> None:

@@ -7,6 +7,7 @@ import pytest
 from annotating import annotate, rectangle
 from browser import Pages, Workbench
 
+from vas_tool.planning.review import FrameState
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
 
@@ -21,13 +22,15 @@ CAR = rectangle(SIZE, 20, 40, 60, 80)
 CAR_WHOLE = rectangle(SIZE, 20, 40, 90, 80)
 BOX = rectangle(SIZE, 60, 20, 80, 110)
 """In front of two thirds of the car's hidden part."""
+BALL, NOTHING = rectangle(SIZE, 120, 85, 140, 105), np.zeros(SIZE[::-1], bool)
 
 
 def put_scene(project: Project) -> None:
-    """A car behind a box, on every frame, with depth."""
+    """A car behind a box, on every frame, with depth; a ball that is gone on frames 2 to 4."""
     frames = range(len(project.clip))
     annotate(project, "car", modal=dict.fromkeys(frames, CAR), amodal=dict.fromkeys(frames, CAR_WHOLE))
     annotate(project, "box", modal=dict.fromkeys(frames, BOX), amodal=dict.fromkeys(frames, BOX))
+    annotate(project, "ball", modal={f: NOTHING if 2 <= f <= 4 else BALL for f in frames})
     depth = np.full(SIZE[::-1], 0.2, np.float32)
     depth[CAR], depth[BOX] = 0.5, 0.8
     for frame_index in frames:
@@ -109,7 +112,30 @@ def order(bench: Workbench) -> None:
         bench.until(f"s => s.in_front.length === {left} && window.__vas.pending() === 0")
 
 
+def the_same_one(bench: Workbench) -> None:
+    """Its first frame asks; no makes an object of its own, undo puts the two together, and yes settles it."""
+    bench.press("3")
+    bench.go(4)
+    assert bench.item("same").is_hidden()
+    bench.go(5)
+    bench.item("same-title").filter(has_text="Is it the same ball? It was gone for 3 frames.").wait_for()
+    bench.page.wait_for_timeout(300)
+    bench.photograph("desk-same")
+    bench.item("same-no").click()
+    bench.until("s => s.objects.length === 4")
+    assert [f & FrameState.MODAL for f in bench.flags(4)] == [0] * 5 + [FrameState.MODAL] * 3
+    assert not any(f & FrameState.MODAL for f in bench.flags(3)[5:])
+    bench.press("Control+z")
+    bench.until("s => s.objects.length === 3 && window.__vas.pending() === 0")
+    bench.press("3")
+    bench.item("same").wait_for()
+    bench.press("Shift+Y")
+    bench.item("same").wait_for(state="hidden")
+    assert not bench.flags(3)[5] & FrameState.NEEDS_LOOK
+
+
 def test_what_a_person_does_at_the_desk(bench: Workbench) -> None:
     """One page for all: a server and a browser take longer than what is tested."""
     nothing_in_front(bench)
     order(bench)
+    the_same_one(bench)

@@ -13,7 +13,7 @@ export const stateOf = (more = {}) => ({
 
 export const thingOf = (id, more = {}) => ({
   id, label: `object ${id}`, clicks: [], boxes: [], strokes: [], amodal_boxes: [], agreement: {}, work_seconds: 0,
-  frames: "00000000", needs_work: [], gains: {}, others: {}, differ: "", nothing_in_front: {}, picks: [], ...more,
+  frames: "00000000", needs_work: [], gains: {}, others: {}, differ: "", nothing_in_front: {}, returns: [], picks: [], ...more,
 });
 
 export const soon = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -61,6 +61,8 @@ class Review:
     object has none at all."""
     open_parts: Mapping[int, tuple[int, int]]
     """frame_index -> pixels of the hidden part that nothing can hide, and pixels of the hidden part; where any."""
+    returns: Mapping[int, int]
+    """frame_index -> last frame on which it was seen, where it comes back and nobody said that it is the same one."""
     estimates: int = 0
     """On how many frames something is not measured yet: the hidden part, or what nothing can hide of it."""
 
@@ -138,6 +140,7 @@ def _review(project: Project, object_id: int, until: float, *, engines: ChosenEn
         _others(staleness),
         _differ(staleness.stamps, len(facts)),
         {f: (pixels, hidden[f]) for f, pixels in sorted(open_areas.items()) if pixels},
+        facts.returns,
         estimates + unmeasured,
     )
 

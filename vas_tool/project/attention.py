@@ -40,6 +40,8 @@ class FrameFacts(NamedTuple):
     accepted: bool = False
     open_area: int = 0
     """Pixels of the hidden part that nothing can hide (see ``project.nothing_in_front``)."""
+    last_seen: int | None = None
+    """The object comes back here: the frame on which it was seen before it was gone, where nobody said who it is."""
     marked: bool = False
     """The person said that it needs work."""
 
@@ -60,6 +62,8 @@ def reason(facts: Sequence[FrameFacts], frame_index: int) -> str | None:
         return None
     before = facts[frame_index - 1] if frame_index else FrameFacts()
     after = facts[frame_index + 1] if frame_index + 1 < len(facts) else FrameFacts()
+    if here.last_seen is not None:
+        return f"it comes back after {frame_index - here.last_seen - 1} frames: is it the same one?"
     if here.certainty < UNSURE:
         return f"tracking is unsure here (certainty {here.certainty:.0%})"
     return _blink(before, here, after) or _jump(before, here) or _undecided(here)

@@ -13,6 +13,7 @@ from vas_tool.project.agreements import box_agreements
 from vas_tool.project.attention import JUMP, SMALL_AREA, UNSURE, FrameFacts, reason
 from vas_tool.project.nothing_in_front import NothingInFront
 from vas_tool.project.object_stamps import ObjectStamps
+from vas_tool.project.returns import open_returns
 
 
 class ClipFacts(Sequence[FrameFacts]):
@@ -27,6 +28,8 @@ class ClipFacts(Sequence[FrameFacts]):
         self.areas = project.modal(obj.id).areas()
         self._certainties: dict[int, float] = stamps.seen_by_frame("certainty")
         self._agreements = box_agreements(project, obj.id)
+        self.returns = open_returns(obj, self.areas)
+        """As ``returns.open_returns`` gives it."""
         self._settled, self._accepted = obj.prompted() | set(obj.accepted), set(obj.accepted)
         self._marked, self._obj = set(obj.needs_work), obj
         self._differ = stamps.disagreements()
@@ -55,6 +58,7 @@ class ClipFacts(Sequence[FrameFacts]):
             disagreement=self._differ.get(f) if self._differ and not self._obj.pick_on(f) else None,
             box_iou=self._agreements.get(f),
             open_area=self._open.get(f, 0),
+            last_seen=self.returns.get(f),
             marked=f in self._marked,
         )
 
@@ -66,6 +70,7 @@ class ClipFacts(Sequence[FrameFacts]):
         """The frames on which anything may stand out, ascending: all others are seen at once, by their areas."""
         found = {f for f in self._marked.union(self._agreements, self._differ) if f < len(self)}
         found |= {f for f, certainty in self._certainties.items() if certainty < UNSURE}
+        found |= self.returns.keys()
         found |= {f for f, pixels in self._open.items() if pixels >= SMALL_AREA}
         seen, hidden = self._line(self.areas), self._line(self._hidden)
         for areas in (seen, seen + hidden):

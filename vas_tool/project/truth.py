@@ -89,6 +89,8 @@ class AnnotatedObject:
     """Frames the person has accepted, ascending. No engine replaces what is there."""
     needs_work: tuple[int, ...] = ()
     """Frames the person marked for later, ascending; none of them is accepted."""
+    same: tuple[int, ...] = ()
+    """Frames on which it comes back after it was gone, and the person said that it is the same one; ascending."""
     picks: tuple[Pick, ...] = ()
     """Chosen hypotheses, ascending, no two on the same frame; other frames have that of ``Truth.seed``."""
 
@@ -100,7 +102,7 @@ class AnnotatedObject:
     def frames(self) -> set[int]:
         """All frames with a prompt, a stroke or a review mark."""
         marks = (*self.clicks, *self.boxes, *self.amodal_boxes, *self.strokes)
-        return {mark.frame_index for mark in marks}.union(self.given, self.accepted, self.needs_work)
+        return {mark.frame_index for mark in marks}.union(self.given, self.accepted, self.needs_work, self.same)
 
     def picking(self, pick: Pick) -> AnnotatedObject:
         """The object with a hypothesis chosen, in place of earlier choices on the same frames."""
@@ -253,6 +255,7 @@ class ObjectForm(Struct, forbid_unknown_fields=True):
     accepted: list[int]
     amodal_boxes: list[list[float]] = []
     needs_work: list[int] = []
+    same: list[int] = []
     picks: list[tuple[int, int, How, list[int]]] = []
 
 
@@ -329,6 +332,7 @@ def object_json(obj: AnnotatedObject) -> dict[str, Any]:
         "given": list(obj.given),
         "accepted": list(obj.accepted),
         "needs_work": list(obj.needs_work),
+        "same": list(obj.same),
         "picks": [pick_json(pick) for pick in obj.picks],
     }
 
@@ -346,6 +350,7 @@ def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
         given=tuple(data["given"]),
         accepted=tuple(data["accepted"]),
         needs_work=tuple(data.get("needs_work", ())),  # absent before a person could mark a frame
+        same=tuple(data.get("same", ())),  # absent before a person was asked
         picks=tuple(pick_from_json(pick) for pick in data.get("picks", ())),  # absent before there were hypotheses
     )
 

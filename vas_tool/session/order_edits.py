@@ -55,5 +55,5 @@ class OrderEdits:
 
     def _words(self, order: InFront) -> str:
         truth = self.project.truth
-        frames = ranges(range(order.first, order.last + 1))
-        return f"{truth.object(order.front).label} in front of {truth.object(order.behind).label}, frames {frames}"
+        frames = f"frame{'s' * (order.first < order.last)} {ranges(range(order.first, order.last + 1))}"
+        return f"{truth.object(order.front).label} in front of {truth.object(order.behind).label}, {frames}"

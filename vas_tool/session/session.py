@@ -30,6 +30,7 @@ from vas_tool.project.worktime import WorkClock
 from vas_tool.session.amodal_box_edits import AmodalBoxEdits
 from vas_tool.session.background_runs import BackgroundRuns
 from vas_tool.session.change_log import ChangeLog
+from vas_tool.session.identity_edits import IdentityEdits
 from vas_tool.session.jobs import LatestOnly
 from vas_tool.session.order_edits import OrderEdits
 from vas_tool.session.prompt_edits import PromptEdits
@@ -56,6 +57,7 @@ class Session:
         self.project = project
         self.changes = ChangeLog(project)
         self.amodal_boxes = AmodalBoxEdits(self.changes)
+        self.identity = IdentityEdits(self.changes)
         self.order = OrderEdits(self.changes)
         self.runs = BackgroundRuns(self.changes)
         self.training = TrainingRuns(project)
@@ -96,6 +98,13 @@ class Session:
             obj = self.project.truth.new_object(label)
             self.changes.edit(f"new {obj.label}", obj)
         return obj.id
+
+    def split(self, object_id: int, frame_index: int) -> int:
+        """Make a new object of a frame and all later ones (see ``IdentityEdits.split``). A running job is stopped
+        first. Returns its id.
+        """
+        self.runs.stop(CANCEL_SECONDS)
+        return self.identity.split(object_id, frame_index)
 
     def rename(self, object_id: int, label: str) -> None:
         """Give an object another category name. Raises PromptError when it is blank."""

@@ -120,6 +120,8 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "crop": _crop,
     "new_object": lambda s, a: {"object": s.new_object(a.get("label"))},
     "rename": _quiet(lambda s, a: s.rename(int(a["object"]), str(a["label"]))),
+    "same": _quiet(lambda s, a: s.identity.same(int(a["object"]), int(a["frame"]))),
+    "split": lambda s, a: {"object": s.split(int(a["object"]), int(a["frame"]))},
     "delete_object": _quiet(lambda s, a: s.delete_object(int(a["object"]))),
     "track": _quiet(lambda s, a: s.runs.track(int(a["object"]), int(a["frame"]), direction=a["direction"])),
     "complete": _quiet(lambda s, a: s.runs.complete(a["object"])),

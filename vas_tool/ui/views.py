@@ -21,7 +21,7 @@ from vas_tool.project.agreements import box_agreements
 from vas_tool.project.depth_order import orders_json
 from vas_tool.project.frame_order import OrderFinder
 from vas_tool.project.nothing_in_front import NothingInFront
-from vas_tool.project.object_layers import require_frame
+from vas_tool.project.object_layers import ModalMasks, require_frame
 from vas_tool.project.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.session import Session
 from vas_tool.types import STAGES, Mask, SizeWH, Stage
@@ -138,8 +138,15 @@ def _object_view(session: Session, obj: AnnotatedObject, *, until: float, engine
         "others": review.others,
         "differ": review.differ.hex(),
         "nothing_in_front": review.open_parts,
+        "returns": [_return_view(session.project.modal(obj.id), *back) for back in review.returns.items()],
         "picks": [pick_json(pick) for pick in obj.picks],
     }
+
+
+def _return_view(modal: ModalMasks, frame_index: int, last_seen: int) -> Json:
+    """Return where an object comes back: the frame, the last one before, and the boxes of what is seen on both."""
+    boxes = {"box": modal.box(frame_index), "box_before": modal.box(last_seen)}
+    return {"frame": frame_index, "last_seen": last_seen, **boxes}
 
 
 @dataclass(frozen=True)
@@ -205,9 +212,14 @@ def masks_view(session: Session, frame_index: int) -> Json:
 
 
 def open_view(session: Session, object_id: int, frame_index: int) -> Json:
-    """Return the pixels of one frame on which nothing could hide an object, as row-major runs of the canvas."""
-    require_frame(frame_index, len(session.project.clip))
-    pixels = NothingInFront(session.project, object_id).open_pixels(frame_index)
+    """Return the pixels of one frame on which nothing could hide an object, as row-major runs of the canvas.
+
+    Nothing is known of an object that was deleted meanwhile; that is no error.
+    """
+    project = session.project
+    require_frame(frame_index, len(project.clip))
+    is_there = any(obj.id == object_id for obj in project.truth.objects)
+    pixels = NothingInFront(project, object_id).open_pixels(frame_index) if is_there else None
     return {"object": object_id, "frame": frame_index, "runs": None if pixels is None else to_runs(pixels)}
 
 

@@ -119,6 +119,22 @@ export class Actions {
     this.send("delete_object", () => ({ object: id }), { then });
   }
 
+  /** What comes back here is the same object. */
+  isSame() {
+    const { frame, chosen } = this.store;
+    this.send("same", () => ({ object: chosen.id, frame }), { handle: chosen });
+  }
+
+  /** What comes back here is another object: this frame and all later ones become one of their own. */
+  split() {
+    const { frame, chosen } = this.store;
+    const then = (/** @type {DoneAnswer} */ { object }) => {
+      this.choose({ id: object ?? chosen.id });
+      this.say(`Object ${object} begins here. Ctrl+Z puts the two together again.`, { calm: true });
+    };
+    this.send("split", () => ({ object: chosen.id, frame }), { then });
+  }
+
   /** @param {number} id @param {string} label */
   rename(id, label) {
     this.send("rename", () => ({ object: id, label }));

@@ -146,6 +146,11 @@ function reviewing({ store, actions, tools, view }) {
       run: () => actions.acceptAll(store.chosen.id),
       when: () => Boolean(store.chosenObject) && store.anyBits(store.chosen.id, BIT.modal | BIT.amodal),
     },
+    { name: "same-yes", keys: ["Shift+y"], label: "It is the same one", run: () => actions.isSame(), when: () => Boolean(store.question) },
+    {
+      name: "same-no", keys: ["Shift+n"], label: "It is another one: from this frame on it becomes an object of its own",
+      run: () => actions.split(), when: () => Boolean(store.question),
+    },
     { name: "next-object", keys: ["s"], label: "Next object", run: () => chooseNext({ store, actions }, 1), when: several },
     { name: "previous-object", keys: ["Shift+s"], label: "Object before", run: () => chooseNext({ store, actions }, -1), when: several },
     { name: "new-object", keys: ["o"], label: "New object", run: () => actions.newObject() },

@@ -22,6 +22,7 @@ import { Playback } from "./playback.js";
 import { loadList, mayHaveMasks } from "./prefetch.js";
 import { SecondLookPanel } from "./second_look.js";
 import { StatusLines } from "./status.js";
+import { SamePanel } from "./same_panel.js";
 import { Store } from "./store.js";
 import { paintTile } from "./tiles.js";
 import { Timeline } from "./timeline.js";
@@ -70,6 +71,7 @@ class Workbench {
     this.side = new SidePanel({ root, store, actions, commands: this.commands });
     this.order = new OrderPanel({ root, store, actions, orders: this.orders });
     this.crop = new CropPanel({ root, store, view, masks, actions });
+    this.same = new SamePanel({ root, store, view });
     this.playback = new Playback(this);
     this.loader = new Loader((error) => this.loadFailed(error));
     this.line = new Connection({ root, store, status, onState: (first) => first && this.firstState(), onLine: () => this.loadMore() });
@@ -255,6 +257,7 @@ class Workbench {
     this.painting = { time: performance.now(), frame, maskVersion: entry?.stamp ?? null, masks };
     this.status.renderWait(frame);
     this.crop.paint(frame);
+    this.same.paint();
   }
 
   /** For tests and for looking at the page from its console. @returns {Probe} */

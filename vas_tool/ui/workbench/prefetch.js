@@ -98,5 +98,10 @@ export function loadList({ store, api, pictures, masks, width, onLoaded }) {
   if (!playing && hasBoxes(store) && pictures.get(whole) === undefined && !tasks.some(({ key }) => key === whole)) {
     tasks.push({ key: whole, run: (signal) => pictures.load(whole, signal).then(() => onLoaded(frame)) });
   }
+  for (const index of playing || !store.question ? [] : [frame, store.question.last_seen]) {
+    const path = framePath(index, null);
+    if (pictures.get(path) !== undefined || tasks.some(({ key }) => key === path)) continue;
+    tasks.push({ key: path, run: (signal) => pictures.load(path, signal).then(() => onLoaded(frame)) });
+  }
   return tasks;
 }

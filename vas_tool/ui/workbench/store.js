@@ -105,6 +105,11 @@ export class Store {
     return this.chosen.id === null ? null : this.object(this.chosen.id);
   }
 
+  /** Where the chosen object comes back, on the frame that is looked at: is it the same one? null: nothing is asked. */
+  get question() {
+    return this.chosenObject?.returns.find(({ frame }) => frame === this.frame) ?? null;
+  }
+
   /**
    * Does a handle ({id}, id null until the server has made the object) mean the chosen object?
    * @param {Handle} handle

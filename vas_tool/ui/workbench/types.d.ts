@@ -110,8 +110,18 @@ export interface ObjectView {
   differ: string;
   /** Frame -> pixels of the hidden part that nothing can hide, and pixels of the hidden part; where there are any. */
   nothing_in_front: Record<string, [number, number]>;
+  /** Where it comes back after it was gone, and nobody has said whether it is the same one. */
+  returns: Return[];
   /** [first frame, last frame, how, seeds]. */
   picks: [number, number, Choice["how"], number[]][];
+}
+
+export interface Return {
+  frame: number;
+  last_seen: number;
+  /** Around what is seen on `frame` and on `last_seen`. */
+  box: Edges | null;
+  box_before: Edges | null;
 }
 
 /** Clip pixels. */
