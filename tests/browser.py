@@ -139,7 +139,9 @@ class Workbench:
         self.page, self._folder = page, folder
         self.complaints: list[str] = []
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        page.on(
+            "console", lambda m: self.complaints.append(f"{m.text} {m.location['url']}") if m.type == "error" else None
+        )
 
     @property
     def folder(self) -> Path:
@@ -260,4 +262,5 @@ class Pages:
         """Close all pages. None may have complained."""
         for bench in self.opened:
             bench.page.context.close()
-        assert [bench.complaints for bench in self.opened] == [[] for _ in self.opened]
+        complaints = [words for bench in self.opened for words in bench.complaints]
+        assert not complaints, complaints

@@ -46,8 +46,9 @@ class OrderFinder:
     """Finds the order on frames of an open project as it is now."""
 
     def __init__(self, project: Project) -> None:
-        self._project, self._truth = project, project.truth
-        self._masks = {obj.id: project.amodal(obj.id) for obj in self._truth.objects}
+        with project.mutex:  # no undo takes an object away between its number and its masks
+            self._project, self._truth = project, project.truth
+            self._masks = {obj.id: project.amodal(obj.id) for obj in self._truth.objects}
 
     def on(self, frame_index: int) -> FrameOrder:
         """Return the order on a frame. Reads the masks of all objects there, and the depth."""

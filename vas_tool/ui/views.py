@@ -203,11 +203,13 @@ def masks_view(session: Session, frame_index: int) -> Json:
     project = session.project
     require_frame(frame_index, len(project.clip))
     objects = {}
-    for obj in project.truth.objects:
-        amodal, beside = project.amodal(obj.id), project.layers(obj.id).uncropped
-        modal, whole, uncropped = (_runs(masks, frame_index) for masks in (amodal.modal, amodal, beside))
+    with project.mutex:  # no undo takes an object away between its number and its masks
+        found = [project.amodal(obj.id) for obj in project.truth.objects]
+    for amodal in found:
+        layers = amodal.modal, amodal, amodal.layers.uncropped
+        modal, whole, uncropped = (_runs(masks, frame_index) for masks in layers)
         if modal is not None or whole is not None:
-            objects[str(obj.id)] = {"modal": modal or [], "amodal": whole, "uncropped": uncropped}
+            objects[str(amodal.obj.id)] = {"modal": modal or [], "amodal": whole, "uncropped": uncropped}
     return {"frame": frame_index, "objects": objects}
 
 
@@ -218,8 +220,10 @@ def open_view(session: Session, object_id: int, frame_index: int) -> Json:
     """
     project = session.project
     require_frame(frame_index, len(project.clip))
-    is_there = any(obj.id == object_id for obj in project.truth.objects)
-    pixels = NothingInFront(project, object_id).open_pixels(frame_index) if is_there else None
+    with project.mutex:
+        is_there = any(obj.id == object_id for obj in project.truth.objects)
+        finder = NothingInFront(project, object_id) if is_there else None
+    pixels = finder.open_pixels(frame_index) if finder else None
     return {"object": object_id, "frame": frame_index, "runs": None if pixels is None else to_runs(pixels)}
 
 

@@ -148,7 +148,7 @@ function reviewing({ store, actions, tools, view }) {
     },
     { name: "same-yes", keys: ["Shift+y"], label: "It is the same one", run: () => actions.isSame(), when: () => Boolean(store.question) },
     {
-      name: "same-no", keys: ["Shift+n"], label: "It is another one: from this frame on it becomes an object of its own",
+      name: "same-no", keys: ["Shift+d"], label: "It is another one: from this frame on it becomes an object of its own",
       run: () => actions.split(), when: () => Boolean(store.question),
     },
     { name: "next-object", keys: ["s"], label: "Next object", run: () => chooseNext({ store, actions }, 1), when: several },
