@@ -19,7 +19,7 @@ from vas_tool.planning.windows import kept_numbers
 
 
 def amodal_runs(staleness: Staleness, request: Request) -> Iterator[StageRun]:
-    """The amodal stage of one object: its masks, or hypotheses."""
+    """Yield the runs of the amodal stage for one object: amodal masks, or hypotheses when the request names seeds."""
     spec, seen = staleness.snapshot.engine("amodal"), frozenset(staleness.stamps.seen)
     if request.seeds:
         wanted = seen - staleness.stamps.accepted - staleness.clear
@@ -34,7 +34,9 @@ def amodal_runs(staleness: Staleness, request: Request) -> Iterator[StageRun]:
 
 
 def _by_recipe(staleness: Staleness, spec: EngineSpec, needed: Collection[int], *, again: bool) -> Iterator[StageRun]:
-    """On each frame by the hypothesis that was chosen there; one that is there already is taken."""
+    """Yield the runs that make each frame's mask from the hypothesis that was chosen there. Existing hypotheses are
+    taken.
+    """
     truth, obj, object_id = staleness.snapshot.truth, staleness.stamps.obj, staleness.object_id
     by_recipe: dict[Recipe, set[int]] = {}
     for frame_index in sorted(needed):
@@ -56,7 +58,7 @@ def _by_recipe(staleness: Staleness, spec: EngineSpec, needed: Collection[int], 
 
 
 def taken(snapshot: Snapshot, object_id: int, recipe: Recipe, *, frames: frozenset[int]) -> StageRun:
-    """Amodal masks that are taken from hypotheses: no engine runs."""
+    """Return the run that makes amodal masks from existing hypotheses, without an engine."""
     spec = snapshot.engine("amodal")
     cost = cost_of(snapshot, spec, ())
     return StageRun("amodal", spec.name, "amodal", cost, object_id, recipe=recipe, kept=frames, reason=CHOSEN)
@@ -65,7 +67,9 @@ def taken(snapshot: Snapshot, object_id: int, recipe: Recipe, *, frames: frozens
 def _hypotheses(
     staleness: Staleness, spec: EngineSpec, seeds: Sequence[int], *, frames: frozenset[int]
 ) -> Iterator[StageRun]:
-    """What lacks of ``seeds``, all seeds of a frame in one run; amodal masks of the same seeds are copied."""
+    """Yield the runs for the missing hypotheses of ``seeds``, all seeds of a frame in one run. Amodal masks of the same
+    seeds are copied.
+    """
     wanted = distinct_seeds(spec, seeds)
     lacking = {f: [s for s in wanted if not staleness.hypothesis_is_ours(f, s)] for f in sorted(frames)}
     copied: dict[int, set[int]] = {}
@@ -89,13 +93,13 @@ def _hypotheses(
 
 
 def distinct_seeds(spec: EngineSpec, seeds: Sequence[int]) -> tuple[int, ...]:
-    """The seeds, ascending, each once; only the first where every seed would give the same answer."""
+    """Return the different seeds, ascending; only the first for an engine whose answer does not depend on the seed."""
     ascending = tuple(sorted(set(seeds)))
     return ascending if spec.seeded else ascending[:1]
 
 
 def _uncropped(staleness: Staleness, spec: EngineSpec, needed: frozenset[int]) -> Iterator[StageRun]:
-    """The results without the crop that are kept beside, so that a person can see what the box did."""
+    """Yield the runs that make results without the crop, which the page shows for comparison."""
     snapshot, stamps = staleness.snapshot, staleness.stamps
     boxed = needed.intersection(boxes_by_frame(stamps.obj.amodal_boxes)) - stamps.accepted
     if not boxed or not snapshot.truth.crop.compare:
@@ -108,7 +112,7 @@ def _uncropped(staleness: Staleness, spec: EngineSpec, needed: frozenset[int]) -
 
 
 def content_runs(staleness: Staleness, request: Request) -> Iterator[StageRun]:
-    """The content stage of one object."""
+    """Yield the runs of the content stage for one object."""
     snapshot, spec = staleness.snapshot, staleness.snapshot.engine("content")
     needed = _needed(staleness, "content", frozenset(staleness.stamps.whole), again=request.again)
     asked = needed - staleness.clear_content
@@ -139,7 +143,7 @@ def _needed(
 def _through_crops(
     staleness: Staleness, spec: EngineSpec, frames: frozenset[int], *, layer: Layer, seeds: tuple[int, ...]
 ) -> Iterator[StageRun]:
-    """One run through crops for the frames with an amodal box, one on the whole picture for the others."""
+    """Yield one run through crops for the frames with an amodal box, and one on the whole picture for the others."""
     boxed = frames.intersection(boxes_by_frame(staleness.stamps.obj.amodal_boxes))
     for part, crops in ((boxed, True), (frames - boxed, False)):
         if part:
@@ -155,7 +159,7 @@ def engine_run(
     seeds: tuple[int, ...],
     crops: bool = False,
 ) -> StageRun:
-    """A run of an engine of the amodal or the content stage over frames of one object."""
+    """Return a run of an engine of the amodal or the content stage on frames of one object."""
     snapshot = staleness.snapshot
     windows = windows_of(snapshot.truth, spec, snapshot.num_frames)
     kept = kept_numbers(staleness, spec, dict.fromkeys(frames, seeds), crops=crops)

@@ -1,4 +1,4 @@
-"""What a run would cost before it starts: frames, windows, and seconds where this machine has done such work before."""
+"""The cost of a run before it starts: frames, windows, and seconds if this machine has done such work before."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ NO_WINDOWS: frozenset[int] = frozenset()
 
 @dataclass(frozen=True)
 class StageCost:
-    """What one stage of a run would make."""
+    """The cost of one stage of a run."""
 
     stage: Stage
     engine: str
     num_frames: int
     num_windows: int | None
-    """How many windows have to be computed; None for an engine without windows."""
+    """Number of windows to compute; None for an engine without windows."""
     seconds: float | None
-    """Estimated from the last time on this machine; None when there was none."""
+    """Estimate from the last such work on this machine; None when there was none."""
     beside: bool = False
     """True for results without the crop, which are only kept for comparison."""
     windows: frozenset[int] = NO_WINDOWS
-    """The numbers of those windows."""
+    """The indices of the windows to compute."""
     work: str = ""
-    """The kind of work whose speed is remembered."""
+    """The key of the work in ``speeds``."""
     units: int = 0
     """The amount of that work: windows or frames, times seeds."""
     num_clear: int = 0
@@ -47,7 +47,7 @@ class StageCost:
 
     @property
     def name(self) -> str:
-        """``amodal``, ``amodal without the crop``."""
+        """The name of the stage in texts: ``amodal``, ``amodal without the crop``."""
         return f"{self.stage} without the crop" if self.beside else self.stage
 
 
@@ -60,7 +60,7 @@ def cost_of(
     kept: frozenset[int] = NO_WINDOWS,
     beside: bool = False,
 ) -> StageCost:
-    """The cost of these frames by an engine, without the windows whose answers are ``kept`` already."""
+    """Return the cost of frames with an engine, without the windows whose results are cached (``kept``)."""
     windows = windows_of(snapshot.truth, spec, snapshot.num_frames)
     computed = frozenset(windows_with(frames, windows)) - kept if windows else NO_WINDOWS
     num_windows = len(computed) if windows else None
@@ -89,13 +89,13 @@ def cost_of_clear(snapshot: Snapshot, spec: EngineSpec, clear: Collection[int], 
 
 
 def _work(snapshot: Snapshot, spec: EngineSpec) -> str:
-    """The key under which a speed is remembered: the engine, its settings and the size of the pictures."""
+    """Return the key of a speed: engine, settings and size of the pictures."""
     size = "x".join(map(str, snapshot.frame_wh))
     return f"{spec.stage} {spec.name} {spec.revision} {digest_of(settings_now(snapshot.truth, spec))} {size}"
 
 
 def total(costs: Iterable[StageCost]) -> list[StageCost]:
-    """The costs of several runs, added up by stage, in the order of the stages."""
+    """Return the costs of several runs, summed by stage, in the order of the stages."""
     by_name: dict[str, list[StageCost]] = {}
     for cost in costs:
         by_name.setdefault(cost.name, []).append(cost)
@@ -104,7 +104,9 @@ def total(costs: Iterable[StageCost]) -> list[StageCost]:
 
 
 def of_one_object(costs: Sequence[StageCost]) -> StageCost:
-    """The costs of one stage of one object: a window that is computed for several seeds is one window."""
+    """Return the sum of the costs of one stage of one object. A window that is computed for several seeds counts
+    once.
+    """
     added = _sum(costs)
     windows = frozenset[int]().union(*(cost.windows for cost in costs))
     return added if added.num_windows is None else replace(added, num_windows=len(windows))
@@ -127,7 +129,9 @@ def _sum(same: Sequence[StageCost]) -> StageCost:
 
 
 def in_words(costs: Sequence[StageCost]) -> str:
-    """``depth 36 frames, amodal 2 windows (36 frames): about 40 s``; empty when there is nothing to make."""
+    """Return costs as text, ``depth 36 frames, amodal 2 windows (36 frames): about 40 s``; empty when there is nothing
+    to make.
+    """
     made = [cost for cost in costs if cost.num_frames]
     known = [cost.seconds for cost in made if cost.seconds is not None]
     spared = [saving(cost) for cost in costs if cost.num_clear]
@@ -148,7 +152,7 @@ def saving(cost: StageCost) -> str:
 
 
 def extent(cost: StageCost) -> str:
-    """``36 frames``, ``2 windows (36 frames)``."""
+    """Return the amount of work as text: ``36 frames``, ``2 windows (36 frames)``."""
     frames = f"{cost.num_frames} frame{'' if cost.num_frames == 1 else 's'}"
     if cost.num_windows is None:
         return frames
@@ -158,7 +162,7 @@ def extent(cost: StageCost) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``40 s``, ``3 min``."""
+    """Return a duration as text: ``40 s``, ``3 min``."""
     if seconds < 1:
         return "1 s"
     return f"{seconds:.0f} s" if seconds < LONG_SECONDS else f"{seconds / 60:.0f} min"

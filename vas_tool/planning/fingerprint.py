@@ -1,4 +1,6 @@
-"""What a result was made from, small enough to be stored with it: another fingerprint now means that it is outdated."""
+"""Fingerprints: short descriptions of a result's inputs, stored with it. A result is out of date if its inputs now have
+another one.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,18 @@ from typing import Any
 
 
 def digest_of(value: Any) -> str:
-    """Twelve hex digits that stand for a JSON value."""
+    """Return a digest of a JSON value: twelve hexadecimal digits."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def digest_of_texts(texts: Iterable[str]) -> str:
-    """Twelve hex digits that stand for a list of texts without line breaks; faster than ``digest_of``."""
+    """Return a digest of texts without line breaks: twelve hexadecimal digits. It is faster than ``digest_of``."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What one result was made from. Every text is a digest or a state; it is empty where it does not apply.
+    """The inputs of one result. Every text is a digest or a state; it is empty when it does not apply.
 
     The first four fields are the frame's own inputs. A result whose fingerprint differs from the one it would have now
     in ``elsewhere`` alone still holds: a new run would only make it better.
@@ -44,25 +46,27 @@ class Fingerprint:
     """Other frames, whose change leaves the result as good as it was. Segment: the nearest prompts with strokes."""
 
     def holds(self, now: Fingerprint) -> bool:
-        """Whether a result of this fingerprint is as good as it was, though ``now`` it would have another one."""
+        """Return whether a result with this fingerprint still holds when ``now`` is the fingerprint of its present
+        inputs.
+        """
         return self == now or all(getattr(self, name) == getattr(now, name) for name in FIELDS[:-1])
 
 
 FIELDS = tuple(field.name for field in fields(Fingerprint))
 TEXTS, LISTS = FIELDS[:4], FIELDS[4:]
-"""Fields that hold one text, and fields that hold several."""
+"""Names of the fields with one text, and of those with several."""
 
 NOTHING = Fingerprint()
 """The fingerprint of a result whose inputs are unknown: imported, painted, or taken from outdated hypotheses."""
 
 
 def fingerprint_json(made_from: Fingerprint) -> dict[str, Any]:
-    """The fields that are not empty, as a stamp holds them."""
+    """Return the fields that are not empty, in the form of a stamp."""
     return {name: value for name in FIELDS if (value := getattr(made_from, name))}
 
 
 def fingerprint_from_json(data: Any) -> Fingerprint:
-    """The reverse of ``fingerprint_json``. Raises ValueError for anything else."""
+    """Return the fingerprint of what ``fingerprint_json`` returned. Raises ValueError for anything else."""
     if not isinstance(data, dict) or not data.keys() <= set(FIELDS):
         raise ValueError(f"it was made from {data!r}")
     if not all(is_value(name, value) for name, value in data.items()):
@@ -72,14 +76,15 @@ def fingerprint_from_json(data: Any) -> Fingerprint:
 
 
 def is_value(name: str, value: Any) -> bool:
-    """Whether a value read from a file can be that of a field."""
+    """Return whether a value from a file has the kind of a field."""
     if name in TEXTS:
         return type(value) is str
     return type(value) in (list, tuple) and all(type(text) is str for text in value)
 
 
 def fingerprint_from_text(text: str) -> Fingerprint:
-    """The fingerprint in a stamp of version 0.1, which wrote one text: parts between ``~``, two sides between ``|``.
+    """Return the fingerprint in a stamp of version 0.1, which wrote one text: parts separated by ``~``, two sides by
+    ``|``.
 
     ``setup`` of an engine with windows then stands for the windows too, and ``around`` is empty
     (see ``inputs.AmodalInputs.matches``).
@@ -105,7 +110,7 @@ def fingerprint_from_text(text: str) -> Fingerprint:
 
 
 def _without_box(text: str) -> tuple[str, str]:
-    """Set-up and amodal box of an amodal mask."""
+    """Return the set-up and the amodal box of an amodal mask."""
     setup, plus, box = text.partition("+")
     return setup, plus + box
 

@@ -1,4 +1,4 @@
-"""What every result would be made from now: the fingerprints that the stamps of up-to-date results hold.
+"""The present inputs of every result, as fingerprints. The stamps of up-to-date results hold the same ones.
 
 Each class answers for one object at one moment: ``on`` for one frame, ``columns`` for many frames at once.
 """
@@ -22,16 +22,16 @@ from vas_tool.project.truth import AnnotatedObject, Truth, stroke_json
 from vas_tool.types import BoxKeyframe
 
 Columns = dict[str, list[Any]]
-"""By field of ``Fingerprint``, a value a frame. A field that is absent has the default on every frame."""
+"""Field of ``Fingerprint`` -> one value per frame. An absent field has its default on every frame."""
 
 NO_MARKS: Mapping[int, tuple[str, ...]] = MappingProxyType({})
 
 Pair = tuple[str, str]
-"""Before and after a frame."""
+"""A text for the side before a frame, and one for the side after it."""
 
 
 class ModalInputs:
-    """What modal masks are made from.
+    """The inputs of one object's modal masks.
 
     A frame with clicks or a box follows from those. A tracked mask follows from the nearest prompted frames before
     and after it; prompts further off shape it too little to call it stale: a person who mends frame 90 need not see
@@ -49,7 +49,7 @@ class ModalInputs:
         self._drawn = cache(self._drawn_of)
 
     def on(self, frame_index: int) -> Fingerprint:
-        """The fingerprint of an up-to-date mask on a frame."""
+        """Return the fingerprint of an up-to-date modal mask on a frame."""
         if frame_index in self.prompted_frames:
             return Fingerprint(source=prompts_digest(self._obj, frame_index))
         with_prompts, prompted = self._prompts
@@ -67,7 +67,8 @@ class ModalInputs:
         return self._gaps[gap]
 
     def against(self, frame_index: int, made: Callable[[int], Fingerprint]) -> Fingerprint:
-        """The same, seen from what was made: another one than ``made(frame_index)`` asks for a new run.
+        """Return the fingerprint to compare with that of the existing mask, ``made(frame_index)``. If they differ, the
+        mask is out of date.
 
         An accepted frame is a prompt too. A change beyond it does not count where the frame and the accepted one were
         made from the same: ``made`` gives the fingerprints in the stamps (``NOTHING`` where there is none).
@@ -88,11 +89,11 @@ class ModalInputs:
         return Fingerprint(around=tuple(parts[0]), elsewhere=tuple(parts[1]))
 
     def _prompts_of(self, frame_index: int | None) -> str:
-        """What was said on a frame, with its number; "" for none."""
+        """Return the number of a frame with the digest of its prompts; "" for None."""
         return "" if frame_index is None else f"{frame_index}:{prompts_digest(self._obj, frame_index)}"
 
     def _drawn_of(self, frame_index: int | None) -> str:
-        """The same, with the strokes there."""
+        """Return the number of a frame with the digest of its prompts and strokes; "" for None."""
         if frame_index is None:
             return ""
         strokes = [stroke_json(s) for s in self._obj.strokes_on(frame_index, "modal")]
@@ -100,18 +101,22 @@ class ModalInputs:
 
 
 def _beside(frames: list[int], frame_index: int) -> tuple[int | None, int | None]:
-    """The last of the (ascending) frames before one, and the first after it."""
+    """Return the last of the (ascending) frames before a frame, and the first one after it; None where there is
+    none.
+    """
     before, after = bisect_left(frames, frame_index), bisect_right(frames, frame_index)
     return frames[before - 1] if before else None, frames[after] if after < len(frames) else None
 
 
 def _beyond(prompted: int | None, accepted: int, frame_index: int) -> bool:
-    """Whether a frame lies further off than the accepted one, on the same side; None lies at no distance."""
+    """Return whether a prompted frame is farther from a frame than an accepted one on the same side. None counts as
+    farther.
+    """
     return prompted is None or abs(prompted - frame_index) > abs(accepted - frame_index)
 
 
 class AmodalInputs:
-    """What amodal masks are made from, by any engine.
+    """The inputs of one object's amodal masks, for any engine.
 
     The modal mask of the frame itself; canvas, hypothesis, who made the depth, and the engine's settings; and, as
     ``elsewhere``, the modal masks of all frames: any of them may lend its outline. An engine with windows is different:
@@ -140,11 +145,13 @@ class AmodalInputs:
 
     @cached_property
     def everywhere(self) -> str:
-        """Stands for all modal masks and boxes."""
+        """A digest of all modal masks and boxes."""
         return digest_of([*sorted(self.seen.items()), *sorted(self.boxes.items())])
 
     def on(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> Fingerprint:
-        """The fingerprint of an up-to-date mask on a frame; ``recipe`` in place of what was chosen there."""
+        """Return the fingerprint of an up-to-date amodal mask on a frame. ``recipe`` replaces the recipe that was
+        chosen there.
+        """
         if engine == CLEAR:
             return Fingerprint(modal=self.seen.get(frame_index, ""), setup=self._marks.get(frame_index, ()))
         around, reach = self.around(frame_index, engine), self._setup_of(engine).reach
@@ -157,7 +164,7 @@ class AmodalInputs:
         )
 
     def columns(self, frames: Sequence[int], engines: Sequence[str]) -> Columns:
-        """What ``on`` gives for frames and the engines that made their masks."""
+        """Return the fingerprints of ``on`` for many frames, with the engine that made each mask."""
         beside = {engine: self._beside(engine) for engine in set(engines)}
         columns: Columns = {
             "modal": [self.seen.get(f, "") for f in frames],
@@ -185,7 +192,7 @@ class AmodalInputs:
         return list(map(known.__getitem__, engines))
 
     def setup(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> str:
-        """Stands for canvas, hypothesis, depth and settings."""
+        """Return a digest of canvas, recipe, depth and settings."""
         made = recipe or self._truth.recipe_on(self._obj, frame_index)
         if (engine, made) not in self._setups:
             self._setups[engine, made] = digest_of([*self._setup_parts(engine, made), []])
@@ -201,7 +208,7 @@ class AmodalInputs:
         return [self._depth, canvas.size_wh, canvas.pad_left, canvas.pad_top]
 
     def around(self, frame_index: int, engine: str) -> str:
-        """Stands for the masks in the windows around a frame; "" without windows."""
+        """Return a digest of the masks in the windows that hold a frame; "" for an engine without windows."""
         reach = self._setup_of(engine).reach
         if not reach:
             return ""
@@ -214,7 +221,7 @@ class AmodalInputs:
         return [[f, self.seen[f] + self.boxes.get(f, "")] for f in span if f in self.seen]
 
     def setup_then(self, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> tuple[str]:
-        """What version 0.1 wrote for an engine with windows: ``setup`` and ``around`` in one."""
+        """Return what version 0.1 wrote for an engine with windows: one digest for ``setup`` and ``around``."""
         made = recipe or self._truth.recipe_on(self._obj, frame_index)
         reach = self._setup_of(engine).reach
         span = reach[frame_index] if reach else range(0)
@@ -224,20 +231,20 @@ class AmodalInputs:
         return (self._setups_then[key],)
 
     def like(self, made: Fingerprint, frame_index: int, engine: str, *, recipe: Recipe | None = None) -> Fingerprint:
-        """What ``on`` gives, as the version of the tool would have written it that wrote ``made``."""
+        """Return the fingerprint of ``on`` in the form of the version that wrote ``made``."""
         now = self.on(frame_index, engine, recipe=recipe)
         if not now.around or made.around or not made.setup:
             return now
         return replace(now, setup=self.setup_then(frame_index, engine, recipe=recipe), around=())
 
     def of_window(self, window: range, seed: int, *, engine: str) -> str:
-        """What stands for all that the engine's model makes of a window for a seed."""
+        """Return a digest of all inputs of the engine's model for one window and seed."""
         model = self._setup_of(engine).of_the_model
         return digest_of([self._ground, seed, model, window.start, self._seen_in(window)])
 
 
 def _box_marks(keyframes: Sequence[BoxKeyframe], rule: CropRule) -> dict[int, str]:
-    """By frame, what stands for its crop."""
+    """Return frame_index -> digest of the frame's crop."""
     if not drawn(keyframes):
         return {}
     how = {name: value for name, value in asdict(rule).items() if name != "compare"}
@@ -246,7 +253,8 @@ def _box_marks(keyframes: Sequence[BoxKeyframe], rule: CropRule) -> dict[int, st
 
 
 class ContentInputs:
-    """What content is made from: the frame's amodal mask and what that follows from; seed and settings; elsewhere, all
+    """The inputs of one object's content: the frame's amodal mask and its inputs; seed and settings; as ``elsewhere``,
+    all
     amodal masks. With windows: what is true of the frame itself, for all frames around it.
     """
 
@@ -266,12 +274,12 @@ class ContentInputs:
         return digest_of([self._before.everywhere, sorted(self._whole.items())])
 
     def on(self, frame_index: int, engine: str) -> Fingerprint:
-        """The fingerprint of up-to-date content on a frame."""
+        """Return the fingerprint of up-to-date content on a frame."""
         columns = self.columns([frame_index], [engine])
         return Fingerprint(**{name: column[0] for name, column in columns.items()})
 
     def columns(self, frames: Sequence[int], engines: Sequence[str]) -> Columns:
-        """The same for many frames and the engines that made their content."""
+        """Return the fingerprints of ``on`` for many frames, with the engine that made each content."""
         before = self._before.columns(frames, [self._makers.get(f, "") for f in frames])
         arounds = [part[0] if part else "" for part in before.get("around", [()] * len(frames))]
         seen_alone = (engine for engine in set(engines) if engine == CLEAR or self._setup_of(engine).reach)
@@ -288,7 +296,7 @@ class ContentInputs:
         return columns
 
     def setup_then(self, frame_index: int, engine: str) -> tuple[str, str]:
-        """What version 0.1 wrote for engines with windows: ``setup`` and ``around`` in one."""
+        """Return what version 0.1 wrote for engines with windows: one digest for ``setup`` and ``around``."""
         reach, settings = self._setup_of(engine).reach, self._setup_of(engine).settings
         span = reach[frame_index] if reach else range(0)
         if (engine, span) not in self._setups_then:
@@ -303,11 +311,11 @@ class ContentInputs:
         return f"{self._whole.get(frame_index, '')}~{seen}~{before}{box}"
 
     def of_window(self, window: range, seed: int, *, engine: str) -> str:
-        """What stands for all that the engine's model makes of a window for a seed."""
+        """Return a digest of all inputs of the engine's model for one window and seed."""
         return digest_of([seed, self._setup_of(engine).of_the_model, window.start, [self._own(f) for f in window]])
 
     def _around(self, frame_index: int, engine: str) -> str:
-        """Stands for the frames in the windows around one; "" without windows."""
+        """Return a digest of the frames in the windows that hold a frame; "" for an engine without windows."""
         reach = self._setup_of(engine).reach
         if not reach:
             return ""
@@ -317,7 +325,7 @@ class ContentInputs:
         return self._arounds[span]
 
     def _own_of(self, frame_index: int) -> str:
-        """What is true of a frame itself, as one text."""
+        """Return a digest of the inputs on the frame itself."""
         before, maker = self._before, self._makers.get(frame_index, "")
         own = (self._whole.get(frame_index, ""), before.seen.get(frame_index, ""), before.boxes.get(frame_index, ""))
         return " ".join((*own, before.setup(frame_index, maker), before.around(frame_index, maker)))

@@ -30,7 +30,8 @@ from vas_tool.project.truth import Truth
 
 
 def plan(snapshot: Snapshot, request: Request) -> Plan:
-    """What has to run, in order: segment, depth, then the amodal masks and the content of one object after the other.
+    """Return the runs of a request, in order: segment, depth, then amodal masks and content, one object after the
+    other.
 
     Frames that a person accepted stay. Raises EngineError when a chosen engine is unknown here; PromptError when
     tracking has nothing to start from.
@@ -39,7 +40,7 @@ def plan(snapshot: Snapshot, request: Request) -> Plan:
 
 
 def plan_and_outcome(snapshot: Snapshot, request: Request) -> tuple[Plan, Snapshot]:
-    """A plan, and the snapshot as it will be when it has run: what a next request is planned from."""
+    """Return a plan, and the snapshot after it has run, from which a next request can be planned."""
     runs: list[StageRun] = []
 
     def add(made: Iterable[StageRun]) -> None:
@@ -61,7 +62,7 @@ def plan_and_outcome(snapshot: Snapshot, request: Request) -> tuple[Plan, Snapsh
 
 
 def answer_to_click(truth: Truth, object_id: int, frame_index: int, *, quick: bool = False) -> StageRun:
-    """The run that answers what was said on one frame."""
+    """Return the run that makes the modal mask of one frame from its prompts."""
     spec = chosen_engine(truth, "segment")
     cost = StageCost("segment", spec.name, 1, None, None)
     return StageRun(
@@ -77,7 +78,7 @@ def answer_to_click(truth: Truth, object_id: int, frame_index: int, *, quick: bo
 
 
 def choice(snapshot: Snapshot, object_id: int, recipe: Recipe, *, frames: Iterable[int]) -> Plan:
-    """The run that lays chosen hypotheses down on frames, as far as they are there; up to date or not."""
+    """Return the run that makes amodal masks from chosen hypotheses that exist, whether or not they are up to date."""
     stamps = snapshot.objects[object_id]
     tables = [stamps.hypotheses.get(seed) for seed in recipe.seeds]
     there = frozenset(f for f in frames if all(table is not None and f in table for table in tables))
@@ -85,7 +86,7 @@ def choice(snapshot: Snapshot, object_id: int, recipe: Recipe, *, frames: Iterab
 
 
 def costs_of(runs: Iterable[StageRun]) -> list[StageCost]:
-    """What a plan costs, by stage."""
+    """Return the costs of a plan by stage."""
     by_object: dict[tuple[int | None, str], list[StageCost]] = {}
     for run in runs:
         by_object.setdefault((run.object_id, run.cost.name), []).append(run.cost)
@@ -134,7 +135,8 @@ def _segment(staleness: Staleness, request: Request) -> Iterator[StageRun]:
 
 
 def _depth(snapshot: Snapshot, request: Request) -> Iterator[StageRun]:
-    """Depths of two engines cannot be compared. So what another engine made stays while nothing is missing, and is made
+    """Yield the depth run. Depths of two engines cannot be compared. So the depth of another engine stays while nothing
+    is missing, and is made
     again, on the whole clip, as soon as anything is.
     """
     spec, table = snapshot.engine("depth"), snapshot.depth
@@ -163,7 +165,7 @@ def _depth(snapshot: Snapshot, request: Request) -> Iterator[StageRun]:
 
 
 def trimmed(run: StageRun, staleness: Staleness) -> StageRun:
-    """A run without what is up to date when its turn comes: the runs before it may have changed nothing.
+    """Return a run without the frames that are up to date when it starts. The runs before it may have changed nothing.
 
     Frames of which it has become known that nothing can hide the object there are left to the occlusion gate.
     """
@@ -199,7 +201,7 @@ def _holds(run: StageRun, frame_index: int, staleness: Staleness) -> bool:
 
 
 def _predicted(snapshot: Snapshot, run: StageRun) -> Snapshot:
-    """The snapshot as it will be when a run has finished."""
+    """Return the snapshot after a run."""
     if run.layer == "depth":
         return with_depth(snapshot, run.frames, snapshot.engine("depth"))
     if run.layer == "amodal" and run.clear:

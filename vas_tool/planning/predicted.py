@@ -1,4 +1,4 @@
-"""A snapshot as it will be when a run has finished: its results are there, with pixels that nobody knows yet."""
+"""Predicts the snapshot after a run: the results exist, and their pixels are unknown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vas_tool.project.object_stamps import CLEAR, GIVEN
 from vas_tool.stamp_index import Stamps
 
 UNKNOWN = "?"
-"""The digest of pixels that are not made yet: it is unlike all others."""
+"""The digest of pixels that do not exist yet. No real digest equals it."""
 
 
 def with_depth(snapshot: Snapshot, frames: Collection[int], spec: EngineSpec) -> Snapshot:
@@ -43,7 +43,7 @@ def with_results(
 
 
 def with_clear(snapshot: Snapshot, object_id: int, frames: Collection[int]) -> Snapshot:
-    """With amodal masks of an object that the occlusion gate makes on these frames."""
+    """Return the snapshot with amodal masks of an object from the occlusion gate on these frames."""
     staleness, stamps, order = Staleness(snapshot, object_id), snapshot.objects[object_id], list(frames)
     columns = {"engine": [CLEAR] * len(order), "digest": [UNKNOWN] * len(order)}
     columns |= staleness.amodal_inputs.columns(order, [CLEAR] * len(order))
@@ -52,7 +52,7 @@ def with_clear(snapshot: Snapshot, object_id: int, frames: Collection[int]) -> S
 
 
 def with_given(snapshot: Snapshot, object_id: int, frames: Collection[int]) -> Snapshot:
-    """With imported modal masks of an object on these frames."""
+    """Return the snapshot with imported modal masks of an object on these frames."""
     stamps = snapshot.objects[object_id]
     obj = replace(stamps.obj, given=tuple(sorted({*stamps.obj.given, *frames})))
     made = {"engine": [GIVEN[0]] * len(frames), "digest": [UNKNOWN] * len(frames)}
@@ -62,7 +62,9 @@ def with_given(snapshot: Snapshot, object_id: int, frames: Collection[int]) -> S
 
 
 def _with(table: Stamps, frames: Collection[int], spec: EngineSpec, *, inputs: Columns) -> Stamps:
-    """Return a table with rows of results that an engine will have made; ``inputs``: of their fingerprints."""
+    """Return a table with the results of an engine on these frames; ``inputs`` are the columns of their
+    fingerprints.
+    """
     made = {"engine": spec.name, "revision": spec.revision, "digest": UNKNOWN}
     columns = {name: [value] * len(frames) for name, value in made.items()}
     return table.with_rows(list(frames), columns | inputs)

@@ -1,4 +1,4 @@
-"""What the timeline shows of one object: a few bits per frame, from stamps and prompts. Reads no pixels."""
+"""The timeline's view of one object: a few bits per frame, from stamps and prompts. Reads no pixels."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class FrameState(IntFlag):
     MODAL = 2
     AMODAL = 4
     OCCLUDED = 8
-    """As ``AmodalMasks.occluded`` has it."""
+    """A hidden part that is large enough to count (``AmodalMasks.occluded``)."""
     ACCEPTED = 16
     STALE = 32
-    """Made from something that has changed since; what changed on other frames alone does not count."""
+    """An input of the result has changed. Changes on other frames alone do not count."""
     NEEDS_LOOK = 64
     CONTENT = 128
 
@@ -43,21 +43,22 @@ LATER_SECONDS = 0.4
 """What nothing can hide is measured so much less long than other numbers: it needs the masks of all objects."""
 
 ALL_STATES = tuple(map(FrameState, range(256)))
-"""By number: looked up faster than made."""
+"""The states by number, because a look-up is faster than making one."""
 
 
 @dataclass(frozen=True)
 class Review:
-    """What the timeline and the side panel show of one object."""
+    """The data of one object in the timeline and the side panel."""
 
     states: tuple[FrameState, ...]
-    """One per frame of the clip."""
+    """Return the state of an object on every frame of the clip."""
     gains: Mapping[Stage, int]
-    """How many results hold as they are, but would be made better from what changed on other frames."""
+    """Stage -> number of results that still hold, but that a new run would improve because other frames have
+    changed."""
     others: Mapping[Stage, Mapping[str, int]]
-    """By stage and engine, how many results that other engine made; stages without any are absent."""
+    """Stage -> engine that is not the chosen one -> number of results that it made. Stages without any are absent."""
     differ: bytes
-    """One a frame: 0 where there is no hypothesis, else 1 + how far those there differ in 254 steps. Empty when the
+    """One byte per frame: 0 without hypotheses, else 1 + their disagreement in 254 steps. Empty when the
     object has none at all."""
     open_parts: Mapping[int, tuple[int, int]]
     """frame_index -> pixels of the hidden part that nothing can hide, and pixels of the hidden part; where any."""
@@ -69,27 +70,27 @@ class Review:
 
 @dataclass(frozen=True)
 class _Revision:
-    """What a review was made from, by number: two reviews of the same revision are the same."""
+    """The inputs of a review. Reviews with equal inputs are equal."""
 
     obj: AnnotatedObject
     truth: Truth
-    """Without the objects."""
+    """The truth without its objects."""
     engines: tuple[EngineSpec | None, ...]
-    """The chosen ones; None for one that is unknown here."""
+    """The chosen engines; None for one that is unknown here."""
     layers: tuple[int, ...]
     """``LayerFolder.changes`` of the object's layers, of the depth, and of the other objects' modal masks."""
     others: tuple[tuple[int, tuple[Stroke, ...], tuple[int, ...]], ...]
-    """Id, strokes and given frames of each of those."""
+    """Id, strokes and imported frames of each other object."""
 
 
 _REVIEWS: WeakKeyDictionary[ObjectLayers, tuple[_Revision, Review, int]] = WeakKeyDictionary()
-"""The last review of each open object, and how many numbers had been measured. A page asks several times a second."""
+"""The last review of each open object, and the number of measurements it used. A page asks several times per second."""
 
 
 def review_of(
     project: Project, object_id: int, *, until: float = math.inf, engines: ChosenEngines | None = None
 ) -> Review:
-    """The review of an object as things are now; made again only when something that it shows has changed.
+    """Return the present review of an object. It is made again only when one of its inputs has changed.
 
     ``engines``: the chosen ones, where they are known already: looking for weights takes milliseconds.
 
@@ -111,7 +112,7 @@ def review_of(
 
 
 def frame_states(project: Project, object_id: int) -> tuple[FrameState, ...]:
-    """One per frame of the clip."""
+    """Return the state of an object on every frame of the clip."""
     return review_of(project, object_id).states
 
 

@@ -1,4 +1,4 @@
-"""What an engine brings to its results beside the masks: its settings, its windows, whether seeds and camera count."""
+"""The set-up of an engine, an input of its results: settings, windows, and whether seed and camera count."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from vas_tool.types import STAGES, Stage
 
 @dataclass(frozen=True)
 class Setup:
-    """What an engine brings to its results beside the masks."""
+    """The set-up of an engine, an input of its results beside the masks."""
 
     settings: Mapping[str, SettingValue] = field(default_factory=dict)
-    """A value for each of its parameters; none for engines without."""
+    """Name of a parameter -> value, for all parameters of the engine."""
     afterwards: Collection[str] = ()
-    """Those that change only what is made of its model's answer."""
+    """Names of the parameters that change only the use of the model's answer, not the answer."""
     reach: Sequence[range] = ()
-    """By frame, the frames whose masks its result follows from (see ``reach_of``); empty: those of the whole clip."""
+    """For each frame, the frames whose masks are inputs of its result (``reach_of``). Empty: all frames are."""
     seeded: bool = True
-    """Whether another hypothesis would be another mask."""
+    """Whether the result depends on the seed."""
 
     @property
     def of_the_model(self) -> dict[str, SettingValue]:
-        """The settings that change what its model answers."""
+        """Return the settings that change the model's answer."""
         return {name: value for name, value in self.settings.items() if name not in self.afterwards}
 
 
 SetupOf = Callable[[str], Setup]
-"""Engine name -> its setup. Gives the same object for the same name."""
+"""A function: engine name -> its set-up. It returns the same object for the same name."""
 
 
 @lru_cache(maxsize=16)
 def reach_of(windows: tuple[range, ...], num_frames: int) -> list[range]:
-    """By frame, the frames that share a window with it."""
+    """Return, for each frame, the range of frames that share a window with it."""
     first, last = list(range(num_frames)), list(range(1, num_frames + 1))
     for window in windows:
         for f in window:
@@ -50,16 +50,16 @@ def reach_of(windows: tuple[range, ...], num_frames: int) -> list[range]:
 
 
 def chosen_engine(truth: Truth, stage: Stage) -> EngineSpec:
-    """The engine that would run now for a stage. Raises EngineError when the one that was chosen is unknown here."""
+    """Return the engine that would run now for a stage. Raises EngineError when the chosen one is unknown here."""
     return registry.spec_of(stage, truth.engines.get(stage, registry.AUTO))
 
 
 ChosenEngines = Mapping[Stage, EngineSpec | None]
-"""By stage, the engine that would run now; None for one that is unknown here."""
+"""Stage -> the engine that would run now; None for one that is unknown here."""
 
 
 def chosen_engines(truth: Truth) -> ChosenEngines:
-    """The engines that would run now: weights and packages are looked for on this computer."""
+    """Return the engines that would run now. It searches this computer for weights and packages."""
     found: dict[Stage, EngineSpec | None] = dict.fromkeys(STAGES)
     for stage in STAGES:
         with suppress(EngineError):
@@ -68,7 +68,9 @@ def chosen_engines(truth: Truth) -> ChosenEngines:
 
 
 def settings_now(truth: Truth, spec: EngineSpec) -> dict[str, SettingValue]:
-    """A value for each of an engine's parameters, and what was set of it in another version that it had more in."""
+    """Return a value for each parameter of an engine, and the stored values of parameters that this version does not
+    have.
+    """
     kept = truth.settings_of(spec.stage, spec.name)
     try:
         return registry.resolved_settings(spec, kept)
@@ -77,7 +79,9 @@ def settings_now(truth: Truth, spec: EngineSpec) -> dict[str, SettingValue]:
 
 
 def windows_of(truth: Truth, spec: EngineSpec, num_frames: int) -> Sequence[range]:
-    """The windows of an engine on a clip, as it is set; none for one that looks at the whole clip."""
+    """Return the windows of an engine on a clip, with its present settings; none for an engine that takes the whole
+    clip.
+    """
     if spec.windows is None:
         return ()
     try:
@@ -88,7 +92,7 @@ def windows_of(truth: Truth, spec: EngineSpec, num_frames: int) -> Sequence[rang
 
 
 def setups(truth: Truth, stage: Stage, num_frames: int) -> SetupOf:
-    """What every engine of a stage brings to its results, as it is set now; nothing for one that is unknown here."""
+    """Return a function: engine name -> its set-up with the present settings; an empty one for an unknown engine."""
     specs = {spec.name: spec for spec in registry.engines_of(stage)}
 
     @cache

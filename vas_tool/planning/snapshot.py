@@ -1,4 +1,4 @@
-"""A project at one moment, as far as planning needs it: what a person said, and who made every result from what."""
+"""A project at one moment, for planning: what a person decided, and the stamps of all results."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from vas_tool.types import SizeWH, Stage
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What plans and the marks of the timeline are made from. It does not change when the project does."""
+    """The input of plans and of the timeline's marks. It does not change when the project does."""
 
     truth: Truth
     num_frames: int
     source: str
-    """Stands for the video."""
+    """A short hash of the video."""
     depth: Stamps
     objects: Mapping[int, ObjectStamps]
-    """By object_id."""
+    """object_id -> what was decided about the object, and the stamps of its layers."""
     engines: ChosenEngines
     kept_windows: frozenset[tuple[str, int]] = frozenset()
     """(label, seed) of the finished windows in the project's cache (see ``windows``)."""
@@ -46,31 +46,31 @@ class Snapshot:
         return self.truth.canvas.frame_wh
 
     def engine(self, stage: Stage) -> EngineSpec:
-        """The engine that would run for a stage. Raises EngineError when the one that was chosen is unknown here."""
+        """Return the engine that would run for a stage. Raises EngineError when the chosen one is unknown here."""
         return self.engines.get(stage) or chosen_engine(self.truth, stage)
 
     @cached_property
     def depth_setups(self) -> SetupOf:
-        """What each depth engine is set to."""
+        """The set-up of each depth engine."""
         return setups(self.truth, "depth", self.num_frames)
 
     @cached_property
     def amodal_setups(self) -> SetupOf:
-        """What each amodal engine brings to its results."""
+        """The set-up of each amodal engine."""
         return setups(self.truth, "amodal", self.num_frames)
 
     @cached_property
     def content_setups(self) -> SetupOf:
-        """What each content engine brings to its results."""
+        """The set-up of each content engine."""
         return setups(self.truth, "content", self.num_frames)
 
     def depth_inputs(self, engine: str) -> Fingerprint:
-        """What an up-to-date depth map of an engine is made from: the video, and what is set."""
+        """Return the fingerprint of an engine's up-to-date depth: the video and the settings."""
         settings = self.depth_setups(engine).settings
         return Fingerprint(source=self.source, setup=(digest_of(dict(settings)),) if settings else ())
 
     def depth_used(self, object_id: int) -> str:
-        """Stands for the depth that an object's amodal masks follow from: its engines and how they are set."""
+        """Return a text for the depth that an object's amodal masks use: its engines and their settings."""
         if not self.depth:
             return ""
         by_frame = self.depth.by_frame("engine")
@@ -79,7 +79,7 @@ class Snapshot:
 
 
 def _text(made_from: Fingerprint) -> str:
-    """A depth's fingerprint as one text; what version 0.1 wrote, so that its amodal masks stay what they are."""
+    """Return a depth's fingerprint as one text in the form of version 0.1, so that its amodal masks stay up to date."""
     return "~".join((made_from.source, *made_from.setup))
 
 

@@ -1,4 +1,4 @@
-"""Which frames an engine is asked for, and in which order. Pure functions over frame numbers."""
+"""The frames of an engine's run, and their order. Pure functions of frame numbers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 Direction = Literal["forward", "backward", "both"]
-"""Of tracking: from the prompted frame nearest to where the person is, or over the whole clip."""
+"""Direction of tracking: forward or backward from the nearest prompted frame, or over the whole clip."""
 
 BRIDGE_FRAMES = 16
-"""As far as SAM2 looks back (its object pointers): over longer stretches of settled frames nothing is remembered."""
+"""Number of frames that SAM2 remembers (its object pointers). Tracking restarts after longer runs of settled frames."""
 
 
 def contiguous(frames: Iterable[int]) -> list[range]:
-    """As few runs as there are: [1, 2, 3, 7, 8] -> [range(1, 4), range(7, 9)]"""
+    """Return frames as runs of consecutive ones: [1, 2, 3, 7, 8] -> [range(1, 4), range(7, 9)]."""
     runs: list[range] = []
     for frame in frames:
         if runs and frame == runs[-1].stop:
@@ -25,14 +25,14 @@ def contiguous(frames: Iterable[int]) -> list[range]:
 
 
 def windows_with(frames: Collection[int], windows: Sequence[range]) -> list[int]:
-    """The numbers of the windows that any of the frames lies in, ascending."""
+    """Return the indices, ascending, of the windows that hold any of the frames."""
     ascending = sorted(frames)
     before = [(bisect_left(ascending, w.start), bisect_left(ascending, w.stop)) for w in windows]
     return [number for number, (at_start, at_stop) in enumerate(before) if at_start < at_stop]
 
 
 def stretches(needed: Collection[int], windows: Sequence[range]) -> list[range]:
-    """What to ask an engine for: all needed frames, in as few pieces as touch no window without need.
+    """Return the ranges to run an engine on: they hold all needed frames and meet no window without need.
 
     An engine without windows looks at the whole clip for any frame: it is asked once.
     """
@@ -49,7 +49,7 @@ def stretches(needed: Collection[int], windows: Sequence[range]) -> list[range]:
 
 
 def reach_of_tracking(anchors: list[int], frame_index: int, *, direction: Direction, num_frames: int) -> range:
-    """The frames that tracking goes over: from the anchor (ascending) nearest to a frame, or the whole clip."""
+    """Return the frames of tracking: from the anchor (ascending) nearest to a frame, or the whole clip."""
     if direction == "forward":
         return range(max((a for a in anchors if a <= frame_index), default=anchors[0]) + 1, num_frames)
     if direction == "backward":
@@ -60,7 +60,7 @@ def reach_of_tracking(anchors: list[int], frame_index: int, *, direction: Direct
 def tracking_spans(
     needed: Iterable[int], *, made: Collection[int], settled: Collection[int], direction: Direction
 ) -> list[range]:
-    """Frames (ascending) as spans for a tracker: away from the masks (``made``) that lie beside them.
+    """Return frames (ascending) as spans for a tracker. Each span leads away from the masks (``made``) beside it.
 
     Spans in one direction with nothing but a few ``settled`` frames between them are one.
     """
@@ -69,7 +69,7 @@ def tracking_spans(
 
 
 def _directed(run: range, made: Collection[int], *, direction: Direction) -> list[range]:
-    """A run in the direction that was asked for; where masks lie at both ends, from each end to the middle.
+    """Return a run in the requested direction; with masks at both ends, two spans from each end to the middle.
 
     So tracking both ways differs, behind the middle, from one pass that starts at the first prompt: it goes forwards
     and backwards from every prompted frame, and each frame has the answer from the nearer one (the earlier one when
@@ -84,7 +84,9 @@ def _directed(run: range, made: Collection[int], *, direction: Direction) -> lis
 
 
 def _bridged(spans: list[range], settled: set[int]) -> list[range]:
-    """An engine that remembers the frames before goes on over a prompted frame as if all had been asked at once."""
+    """Return the spans with those joined that only a few settled frames separate. A tracker with memory continues over
+    such frames.
+    """
     bridged: list[range] = []
     for span in spans:
         last = bridged[-1] if bridged else span

@@ -1,4 +1,4 @@
-"""How long engines took on this machine, remembered between runs: what a new run would cost is told from it."""
+"""Speeds of engines on this machine, stored between runs. Costs are estimated from them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ _MUTEX = threading.Lock()
 
 
 def speeds_file() -> Path:
-    """The file that VAS_TOOL_SPEEDS names, or one in the user's cache."""
+    """Return the file that VAS_TOOL_SPEEDS names, or the one in the user's cache."""
     chosen = os.environ.get(FILE_VARIABLE)
     return Path(chosen or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "vas-tool" / "speeds.json").expanduser()
 
 
 def seconds_for(work: str) -> float | None:
-    """Seconds that one unit of a kind of work took the last time; None when it was never done here."""
+    """Return the seconds that one unit of a kind of work took the last time; None when it was never done here."""
     return all_seconds().get(work)
 
 
 def remember(work: str, seconds: float) -> None:
-    """Keep what one unit took. A file that cannot be written is not worth a word: the next run measures again."""
+    """Store the seconds of one unit of work. If the file cannot be written, nothing happens: the next run measures
+    again.
+    """
     with _MUTEX, suppress(ProjectError, OSError):
         file = speeds_file()
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +40,7 @@ def remember(work: str, seconds: float) -> None:
 
 
 def all_seconds() -> dict[str, float]:
-    """Kind of work -> seconds that one unit of it took the last time."""
+    """Return kind of work -> seconds that one unit of it took the last time."""
     try:
         data = json.loads(speeds_file().read_bytes())
     except (OSError, ValueError):  # never written, or not worth a word

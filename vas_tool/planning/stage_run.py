@@ -1,4 +1,4 @@
-"""What somebody asks for, and the runs that a plan makes of it."""
+"""Requests, and the runs that a plan makes of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vas_tool.planning.staleness import REASONS, Outdated
 from vas_tool.types import Stage
 
 Layer = Literal["modal", "depth", "uncropped", "hypotheses", "amodal", "content"]
-"""Where results go: a project's folders."""
+"""The layer of a project that takes the results."""
 
 COMPLETION: tuple[Stage, ...] = ("depth", "amodal", "content")
 """The stages after tracking."""
@@ -20,19 +20,19 @@ COMPLETION: tuple[Stage, ...] = ("depth", "amodal", "content")
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody wants to be made."""
+    """A request for results."""
 
     object_ids: tuple[int, ...]
     stages: tuple[Stage, ...] = COMPLETION
     seeds: tuple[int, ...] = ()
-    """Of hypotheses of the amodal stage, to be made in place of its masks; none: the masks."""
+    """Seeds of the amodal hypotheses to make. Empty: make the amodal masks."""
     again: bool = False
-    """Results of other engines than the chosen ones, whether or not they are out of date."""
+    """Make results of engines other than the chosen ones again, whether or not they are out of date."""
     ask: bool = False
-    """Segment: answer the clicks and boxes as well, before tracking."""
+    """Segment: make the masks of frames with clicks or boxes before tracking."""
     frame_index: int = 0
     direction: Direction = "both"
-    """Of tracking: where the person is, and the way to go from there."""
+    """Direction of tracking from the frame that the person looks at."""
 
 
 @dataclass(frozen=True)
@@ -47,39 +47,40 @@ class StageRun:
     frames: frozenset[int] = frozenset()
     """The results to be made."""
     spans: tuple[range, ...] = ()
-    """What the engine is asked for, in this order; answers on other frames than ``frames`` do not count."""
+    """The ranges that the engine runs on, in this order. Results on frames outside ``frames`` are not stored."""
     prompted: tuple[int, ...] = ()
-    """Segment: frames whose clicks and box are answered before tracking."""
+    """Segment: frames whose masks are made from their clicks and box before tracking."""
     quick: bool = False
-    """Segment: the answer that is there at once will do."""
+    """Segment: a fast, less exact answer is enough."""
     seeds: tuple[int, ...] = ()
     recipe: Recipe | None = None
-    """How amodal masks follow from hypotheses that are there: no engine runs."""
+    """How amodal masks are made from existing hypotheses, without an engine."""
     kept: frozenset[int] = frozenset()
-    """Frames whose result is taken from what is there: from hypotheses, or from amodal masks that fit."""
+    """Frames whose result is copied from existing hypotheses or amodal masks."""
     clear: frozenset[int] = frozenset()
     """Frames whose result is what is seen, because nothing can hide the object there: no engine is asked."""
     crops: bool = False
-    """The engine looks through crops around the amodal boxes."""
+    """Whether the engine takes crops around the amodal boxes."""
     num_kept_windows: int = 0
-    """Windows that are taken from the project's cache."""
+    """Number of windows that are read from the project's cache."""
     again: bool = False
-    """Asked for by name: it is made even where it turns out to be up to date, and undo brings back what was there."""
+    """The person asked for these results by name. They are made even if they are up to date, and undo restores the
+    earlier ones."""
     reason: str = ""
-    """Why, in words."""
+    """The reason of the run, as text."""
 
     @property
     def makes_any(self) -> bool:
-        """Whether it stores any result."""
+        """Whether the run stores any result."""
         return bool(self.frames or self.kept or self.clear)
 
 
 Plan = tuple[StageRun, ...]
 
 MISSING, OTHERS, CHOSEN = "missing", "made by another engine", "chosen"
-"""Reasons that are no change."""
+"""Reasons of a run other than a changed input."""
 
 
 def reason_of(outdated: Outdated, *, missing: bool) -> str:
-    """Why results are made: because there are none, and because of what has changed."""
+    """Return the reason of a run as text: results are missing, or inputs have changed."""
     return ", ".join([MISSING] * missing + [REASONS[name] for name in REASONS if name in outdated.reasons])

@@ -1,4 +1,4 @@
-"""Which results of an object are out of date, and why: the only place that compares what was with what would be."""
+"""Which results of an object are out of date, and why. Only this module compares stored with present fingerprints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vas_tool.stamps import DEFAULTS, Stamp
 from vas_tool.types import Stage
 
 ResultStage = Literal["segment", "amodal", "content"]
-"""The stages that make one result a frame and object."""
+"""The stages that make one result per frame and object."""
 
 RESULT_STAGES: tuple[ResultStage, ...] = get_args(ResultStage)
 
@@ -31,28 +31,28 @@ REASONS = {
     "around": "frames around it have changed",
     "elsewhere": "other frames have changed",
 }
-"""By field of ``Fingerprint``, why a result is made again."""
+"""Field of ``Fingerprint`` -> the reason, as text, when it differs."""
 
 
 @dataclass(frozen=True)
 class Outdated:
-    """What a new run of one stage would make again: of results that are there, never on accepted frames."""
+    """The existing results that a new run of one stage would make again. Accepted frames are never among them."""
 
     stale: frozenset[int] = frozenset()
-    """Frames whose own inputs, set-up or surroundings have changed."""
+    """Frames with a change in their own inputs, the set-up, or the frames around them."""
     gains: frozenset[int] = frozenset()
-    """Frames that hold as they are, and would be made better from what changed on other frames."""
+    """Frames whose result still holds, but that a new run would improve because other frames have changed."""
     reasons: frozenset[str] = frozenset()
-    """Fields of ``Fingerprint`` that differ on any of them."""
+    """The fields of ``Fingerprint`` that differ on any of these frames."""
 
     @property
     def frames(self) -> frozenset[int]:
-        """All of them."""
+        """All these frames."""
         return self.stale | self.gains
 
 
 class Staleness:
-    """What of one object's results is out of date in a snapshot."""
+    """The staleness of one object's results in a snapshot."""
 
     def __init__(self, snapshot: Snapshot, object_id: int) -> None:
         self.snapshot, self.object_id = snapshot, object_id
@@ -60,22 +60,22 @@ class Staleness:
 
     @cached_property
     def modal_inputs(self) -> ModalInputs:
-        """What modal masks would be made from."""
+        """The present inputs of modal masks."""
         return ModalInputs(self.stamps.obj)
 
     @cached_property
     def amodal_inputs(self) -> AmodalInputs:
-        """What amodal masks would be made from."""
+        """The present inputs of amodal masks."""
         return self._amodal_inputs(boxed=True)
 
     @cached_property
     def uncropped_inputs(self) -> AmodalInputs:
-        """What amodal masks would be made from without the amodal boxes."""
+        """The present inputs of amodal masks that are made without the amodal boxes."""
         return self._amodal_inputs(boxed=False)
 
     @cached_property
     def content_inputs(self) -> ContentInputs:
-        """What content would be made from."""
+        """The present inputs of content."""
         snapshot = self.snapshot
         return ContentInputs(
             self.stamps, self.amodal_inputs, seed=snapshot.truth.seed, setup_of=snapshot.content_setups
@@ -96,7 +96,7 @@ class Staleness:
 
     @property
     def may_be_clear(self) -> frozenset[int]:
-        """The frames that are clear if nothing nearer touches the object there."""
+        """The frames on which nothing can hide the object, provided nothing nearer touches it."""
         return frozenset(self._marks)
 
     @cached_property
@@ -106,12 +106,12 @@ class Staleness:
 
     @cached_property
     def clear_content(self) -> frozenset[int]:
-        """The frames whose amodal mask the gate made: their content is what is seen."""
+        """The frames whose amodal mask the occlusion gate made. Their content is the visible part."""
         made = self.stamps.amodal.by_frame("engine")
         return frozenset(f for f in self.clear if made.get(f) == CLEAR) - painted_on(self.stamps.obj, "amodal")
 
     def clear_of(self, layer: str) -> frozenset[int]:
-        """The frames on which no engine is asked for a layer's results, as far as that is known."""
+        """Return the frames on which the occlusion gate makes a layer's results, as far as that is known."""
         if layer == "content":
             return self.clear_content
         return self.clear if layer in ("amodal", "hypotheses") else frozenset()
@@ -120,7 +120,7 @@ class Staleness:
 
     @cached_property
     def segment(self) -> Outdated:
-        """Modal masks that are out of date; never those that a person painted, accepted or imported."""
+        """The modal masks that are out of date. Painted, accepted and imported ones never are."""
         stamps, inputs = self.stamps, self.modal_inputs
         table, settled = stamps.modal, stamps.accepted | stamps.painted_over
         wanted = [inputs.on(f) for f in table.frames]
@@ -136,25 +136,25 @@ class Staleness:
 
     @cached_property
     def amodal(self) -> Outdated:
-        """Amodal masks that are out of date."""
+        """The amodal masks that are out of date."""
         table = self.stamps.amodal
         columns = self.amodal_inputs.columns(table.frames, table.column("engine"))
         return self._outdated(table, columns, self.amodal_inputs)
 
     @cached_property
     def content(self) -> Outdated:
-        """Content that is out of date."""
+        """The content that is out of date."""
         table = self.stamps.content
         columns = self.content_inputs.columns(table.frames, table.column("engine"))
         return self._outdated(table, columns, self.content_inputs)
 
     def of(self, stage: ResultStage) -> Outdated:
-        """The results of a stage that are out of date."""
+        """Return the results of a stage that are out of date."""
         outdated: Outdated = getattr(self, stage)
         return outdated
 
     def missing_or_outdated(self, stage: Literal["amodal", "content"], among: frozenset[int]) -> frozenset[int]:
-        """The frames of ``among`` that a run of a stage has to make."""
+        """Return the frames of ``among`` whose result is missing or out of date."""
         table = self.stamps.amodal if stage == "amodal" else self.stamps.content
         return frozenset(f for f in among if f not in table) | (self.of(stage).frames & among)
 
@@ -166,7 +166,7 @@ class Staleness:
     # --- hypotheses and what was made without the crop ------------------------------------------------------------
 
     def hypothesis_holds(self, frame_index: int, seed: int) -> bool:
-        """Whether a hypothesis is there and is what its engine would make again now."""
+        """Return whether a hypothesis exists and is up to date for the engine that made it."""
         stamp = self.hypothesis(frame_index, seed)
         recipe = Recipe.of_seed(seed)
         if stamp is None:
@@ -174,21 +174,21 @@ class Staleness:
         return stamp.made_from == self.amodal_inputs.like(stamp.made_from, frame_index, stamp.engine, recipe=recipe)
 
     def hypothesis(self, frame_index: int, seed: int) -> Stamp | None:
-        """Who made the hypothesis of a seed on a frame; None when there is none."""
+        """Return the stamp of a hypothesis; None when there is none."""
         table = self.stamps.hypotheses.get(seed)
         return None if table is None else table.get(frame_index)
 
     def hypothesis_is_ours(self, frame_index: int, seed: int) -> bool:
-        """Whether a hypothesis holds and the engine that is chosen now made it."""
+        """Return whether a hypothesis is up to date and the chosen engine made it."""
         stamp, recipe = self.hypothesis(frame_index, seed), Recipe.of_seed(seed)
         return stamp is not None and self._is_ours(stamp, frame_index, self.amodal_inputs, recipe=recipe)
 
     def is_uncropped(self, stamp: Stamp | None, frame_index: int) -> bool:
-        """Whether the engine that is chosen now made a mask without the crop, from what holds now."""
+        """Return whether the chosen engine made this mask without the crop, and it is up to date."""
         return stamp is not None and stamp.crop is None and self._is_ours(stamp, frame_index, self.uncropped_inputs)
 
     def amodal_is_of_seed(self, frame_index: int, seed: int) -> bool:
-        """Whether the amodal mask of a frame is what the chosen engine would make for a seed."""
+        """Return whether a frame's amodal mask is up to date and the chosen engine made it for a seed."""
         stamp, recipe = self.stamps.amodal.get(frame_index), Recipe.of_seed(seed)
         return stamp is not None and self._is_ours(stamp, frame_index, self.amodal_inputs, recipe=recipe)
 
@@ -201,7 +201,7 @@ class Staleness:
     # --- engines ----------------------------------------------------------------------------------------------------
 
     def made_by_others(self, stage: Stage) -> dict[int, str]:
-        """frame_index -> the engine that made the result there, where it is not the chosen one, or an older revision.
+        """Return frame_index -> engine, for results of an engine that is not the chosen one or has an older revision.
 
         Leaves out what no engine may replace: accepted frames, painted, imported. Raises EngineError when the chosen
         engine is unknown here.
@@ -228,7 +228,7 @@ class Staleness:
 
 
 class _Fingerprints:
-    """The fingerprints of a table; ``NOTHING`` where it has no picture."""
+    """A function: frame_index -> fingerprint of a table's picture; ``NOTHING`` when there is none."""
 
     def __init__(self, table: Stamps) -> None:
         self._table = table
@@ -238,7 +238,7 @@ class _Fingerprints:
 
 
 def _differing(table: Stamps, columns: Columns) -> dict[str, set[int]]:
-    """By field of ``Fingerprint``, the frames whose stamps differ there from what they would be now."""
+    """Return field of ``Fingerprint`` -> frames whose stamps differ from the present inputs in that field."""
     found: dict[str, set[int]] = {}
     for name in FIELDS:
         made = table.column(name)
@@ -250,7 +250,7 @@ def _differing(table: Stamps, columns: Columns) -> dict[str, set[int]]:
 
 
 def _as_version_0_1(table: Stamps, columns: Columns, inputs: AmodalInputs | ContentInputs) -> None:
-    """Put into ``columns`` what version 0.1 would have written, on the frames that it made through windows."""
+    """Put the fingerprints in the form of version 0.1 into ``columns``, for the frames that it made with windows."""
     made = zip(table.column("setup"), table.column("around"), columns["around"], strict=True)
     places = [place for place, (setup, around, now) in enumerate(made) if now and not around and setup]
     engines = table.column("engine")
@@ -260,7 +260,7 @@ def _as_version_0_1(table: Stamps, columns: Columns, inputs: AmodalInputs | Cont
 
 
 def _sorted_out(differing: dict[str, set[int]], *, settled: frozenset[int]) -> Outdated:
-    """What is out of date, but for ``settled`` frames."""
+    """Return the frames that are out of date, without ``settled`` ones."""
     differing = {name: left for name, frames in differing.items() if (left := frames - settled)}
     gains = differing.get("elsewhere", set())
     stale = frozenset[int]().union(*(frames for name, frames in differing.items() if name != "elsewhere"))
@@ -268,5 +268,5 @@ def _sorted_out(differing: dict[str, set[int]], *, settled: frozenset[int]) -> O
 
 
 def staleness_of(project: Project, object_id: int) -> Staleness:
-    """What of one object is out of date now."""
+    """Return the present staleness of one object."""
     return Staleness(snapshot_of(project, [object_id]), object_id)

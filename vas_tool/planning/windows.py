@@ -1,4 +1,4 @@
-"""Which windows of an object were computed already: they are taken from the project's cache, and cost nothing."""
+"""The windows of an object that are in the project's cache. They need no computation."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from vas_tool.planning.spans import windows_with
 from vas_tool.planning.staleness import Staleness
 
 LabelOf = Callable[[range, int], str]
-"""Window, seed -> what stands for all that the answer follows from, told without reading a pixel."""
+"""A function: window, seed -> a digest of all inputs of the model's answer, computed without reading pixels."""
 
 
 def label_of(staleness: Staleness, spec: EngineSpec, *, crops: bool) -> LabelOf:
-    """The labels under which an engine's windows of one object are kept; ``crops``: seen through crops."""
+    """Return the function that gives an engine's windows of one object their labels in the cache. ``crops``: the engine
+    takes crops.
+    """
     if spec.stage == "content":
         inside = staleness.content_inputs.of_window
     else:
@@ -37,7 +39,7 @@ def label_of(staleness: Staleness, spec: EngineSpec, *, crops: bool) -> LabelOf:
 def kept_numbers(
     staleness: Staleness, spec: EngineSpec, seeds_on: Mapping[int, Collection[int]], *, crops: bool
 ) -> frozenset[int]:
-    """The numbers of the windows that need not be computed to make the frames of ``seeds_on`` with their seeds."""
+    """Return the indices of the windows that need no computation for the frames and seeds of ``seeds_on``."""
     snapshot = staleness.snapshot
     windows = windows_of(snapshot.truth, spec, snapshot.num_frames)
     if not windows or not snapshot.kept_windows:
@@ -52,7 +54,7 @@ def kept_numbers(
 
 
 def _made_by(spec: EngineSpec) -> list[Any]:
-    """What an answer follows from beside the project: engine, weights, packages, and what kind of computer it is."""
+    """Return the inputs of an answer beside the project: engine, weights, packages, and the kind of computer."""
     marks = [weights.mark() for weights in (*spec.weights, *spec.also)]
     return [spec.name, spec.revision, marks, [package_version(name) for name in spec.packages], registry.has_gpu()]
 

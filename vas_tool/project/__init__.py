@@ -1,4 +1,4 @@
-"""A project on disk: what the person said, what was made from it, and what of that needs a look."""
+"""A project on disk: a person's decisions, the results made from them, and the frames that need a look."""
 
 from vas_tool.project.project import Project
 

@@ -1,4 +1,4 @@
-"""How well amodal masks agree with the amodal boxes a person gave. From stamps: no pixels are read without need."""
+"""The agreement of amodal masks with the amodal boxes that a person gave, from stamps where possible."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DIGITS = 6
 
 
 def box_agreements(project: Project, object_id: int) -> dict[int, float]:
-    """frame_index -> IoU (0..1) of the given amodal box and the box of the amodal mask, where there are both."""
+    """Return frame_index -> IoU (0..1) of the given amodal box and the amodal mask's box, on frames that have both."""
     amodal = project.amodal(object_id)
     if not drawn(amodal.obj.amodal_boxes):
         return {}

@@ -1,4 +1,4 @@
-"""Which frames need a look, and why, in words. Pure functions over numbers that the stamps hold: no pixels are read."""
+"""The frames that need a look, with the reason as text. Pure functions of numbers in stamps: no pixels are read."""
 
 from __future__ import annotations
 
@@ -6,51 +6,54 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 UNSURE = 0.5
-"""Below this certainty an engine is guessing."""
+"""A mask with a lower certainty (0..1) needs a look."""
 
 JUMP = 0.45
-"""A change of area from one frame to the next, relative to the larger one, that objects at 8 FPS rarely show."""
+"""A larger change of area between two frames, relative to the larger area, needs a look. Objects at 8 FPS rarely change
+so much."""
 
 UNDECIDED = 0.2
-"""Hypotheses that share less than four fifths of their pixels show different things, not different edges."""
+"""Hypotheses with a larger disagreement (0..1) differ in more than their edges."""
 
 BOX_AGREES = 0.8
-"""IoU of the given amodal box and the mask's below which the mask misses the box."""
+"""A mask whose box has a lower IoU with the given amodal box needs a look."""
 
 OPEN = 0.1
 """A larger share of a hidden part that nothing can hide is more than an inexact border."""
 
 SMALL_AREA = 64
-"""Pixels below which a relative jump says nothing."""
+"""Smaller areas, in pixels, change too much by chance to be compared."""
 
 
 class FrameFacts(NamedTuple):
-    """What is known of one object on one frame without looking at pixels. Areas in pixels, None where no mask is."""
+    """The numbers of one object on one frame that need no pixels. Areas are in pixels, None without a mask."""
 
     modal_area: int | None = None
     amodal_area: int | None = None
     certainty: float = 1.0
-    """The segment engine's, 0..1."""
+    """Certainty of the segment engine, 0..1."""
     settled: bool = False
-    """Prompted or accepted: the person has looked already."""
+    """Whether the frame has prompts or is accepted, so that the person has looked at it."""
     disagreement: float | None = None
-    """0..1, how far the hypotheses of the hidden part differ; None when there are none, or one was chosen."""
+    """Disagreement of the hypotheses, 0..1; None when there are none, or one was chosen."""
     box_iou: float | None = None
-    """Of the amodal mask's box with the given one; None without either."""
+    """IoU of the amodal mask's box with the given amodal box; None without either."""
     accepted: bool = False
     open_area: int = 0
     """Pixels of the hidden part that nothing can hide (see ``project.nothing_in_front``)."""
     last_seen: int | None = None
     """The object comes back here: the frame on which it was seen before it was gone, where nobody said who it is."""
     marked: bool = False
-    """The person said that it needs work."""
+    """Whether the person marked the frame for later."""
 
 
 MARKED = "it was marked as needing work"
 
 
 def reason(facts: Sequence[FrameFacts], frame_index: int) -> str | None:
-    """Why the frame needs a look, in one sentence; None when nothing stands out or the person has settled it."""
+    """Return the reason why a frame needs a look, in one sentence; None when there is none or the person has settled
+    the frame.
+    """
     here = facts[frame_index]
     if here.marked:
         return MARKED
@@ -70,7 +73,7 @@ def reason(facts: Sequence[FrameFacts], frame_index: int) -> str | None:
 
 
 def is_open(open_area: int, hidden_area: int) -> bool:
-    """Whether a part worth a look of the hidden part has nothing in front. Areas in pixels."""
+    """Return whether so much of the hidden part has nothing in front that it needs a look. Areas are in pixels."""
     return open_area >= max(SMALL_AREA, OPEN * hidden_area)
 
 
@@ -97,7 +100,7 @@ def _blink(before: FrameFacts, here: FrameFacts, after: FrameFacts) -> str | Non
 
 
 def _jump(before: FrameFacts, here: FrameFacts) -> str | None:
-    """The whole object's area should change slowly; the seen part may change with what passes in front."""
+    """Return the reason when the amodal area jumps; without amodal masks, when the modal area does."""
     if before.amodal_area is not None and here.amodal_area is not None:
         return _change("the whole object", before.amodal_area, here.amodal_area)
     return _change("what is seen", before.modal_area or 0, here.modal_area or 0)

@@ -1,4 +1,4 @@
-"""The numbers of every frame of an object that decide whether it needs a look: from stamps and prompts."""
+"""The numbers of every frame of an object that decide whether it needs a look, from stamps and prompts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from vas_tool.project.returns import open_returns
 
 
 class ClipFacts(Sequence[FrameFacts]):
-    """The facts of every frame of a clip, in order; those of one frame are put together when they are asked for."""
+    """The facts of every frame of a clip, as a sequence. Each is made when it is read."""
 
     def __init__(
         self, project: Project, stamps: ObjectStamps, hidden: Mapping[int, int], *, open_areas: Mapping[int, int]
     ) -> None:
-        """``hidden`` as ``AmodalMasks.hidden_areas`` gives it, ``open_areas`` as ``NothingInFront.areas``."""
+        """``hidden`` is the result of ``AmodalMasks.hidden_areas``, ``open_areas`` that of ``NothingInFront.areas``."""
         obj = stamps.obj
         self._num_frames, self._hidden, self._open = len(project.clip), hidden, open_areas
         self.areas = project.modal(obj.id).areas()
@@ -63,11 +63,11 @@ class ClipFacts(Sequence[FrameFacts]):
         )
 
     def looks(self) -> dict[int, str]:
-        """frame_index -> why it needs a look (see ``attention.reason``)."""
+        """Return frame_index -> the reason why it needs a look (``attention.reason``)."""
         return {f: why for f in self._worth_asking() if (why := reason(self, f))}
 
     def _worth_asking(self) -> list[int]:
-        """The frames on which anything may stand out, ascending: all others are seen at once, by their areas."""
+        """Return the frames, ascending, that may need a look. All others are excluded at once by their areas."""
         found = {f for f in self._marked.union(self._agreements, self._differ) if f < len(self)}
         found |= {f for f, certainty in self._certainties.items() if certainty < UNSURE}
         found |= self.returns.keys()
@@ -81,21 +81,21 @@ class ClipFacts(Sequence[FrameFacts]):
         return sorted(found)
 
     def _line(self, by_frame: Mapping[int, int]) -> npt.NDArray[np.float64]:
-        """Numbers by frame as an array; NaN where there is none."""
+        """Return (T,) numbers of the frames; NaN for frames without one."""
         line = np.full(len(self), np.nan)
         frames = [f for f in by_frame if f < len(self)]
         line[frames] = [by_frame[f] for f in frames]
         return line
 
     def _beside_nothing(self, seen: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """The frames between two on which nothing is seen."""
+        """Return (T,) bool: frames between two frames with an empty modal mask."""
         beside = np.zeros(len(seen), bool)
         beside[1:-1] = (seen[:-2] == 0) & (seen[2:] == 0)
         return beside
 
 
 def needs_look(project: Project, object_id: int) -> dict[int, str]:
-    """frame_index -> why it needs a look."""
+    """Return frame_index -> the reason why it needs a look."""
     amodal = project.amodal(object_id)
     hidden, _ = amodal.hidden_areas()
     open_areas, _ = NothingInFront(project, object_id).areas(hidden)

@@ -1,4 +1,5 @@
-"""``project.json`` read and checked: what does not read, or could not be shown or written again, is said and refused.
+"""Reads and checks ``project.json``. Raises an error for damage, and for values that could not be shown or written
+again.
 
 Damage in the history costs undo alone: the project opens without it, and says so.
 """
@@ -26,37 +27,37 @@ reason. 1: version 0.1, whose stamps hold the inputs as text. 2: stamps hold a `
 take for damage."""
 
 NOT_A_PROJECT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
-"""What reading values of the wrong kind raises."""
+"""The exceptions that values of a wrong kind raise."""
 
 JSON_PARTS = ("project.json", "place.json", "work.json", "origin.json", "rechecks.json", "rows.json")
 
 PARTS = (*JSON_PARTS, ".lock", "frames", "depth", "objects", "windows")
-"""Of a project's folder, with ``history`` and ``exports``."""
+"""Names in a project's folder, beside ``history`` and ``exports``."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One thing the person did, and how to take it back."""
+    """One change by the person, with the patch that undoes it."""
 
     id: int
     what: str
-    """In the person's words: ``click on car, frame 3``."""
+    """Description for the person: ``click on car, frame 3``."""
     patch: Patch
-    """Of the truth. What the edit replaced in the layers lies in ``history/<id>``."""
+    """The change of the truth. The pictures that the edit replaced lie in ``history/<id>``."""
 
 
 @dataclass(frozen=True)
 class History:
-    """What can be undone and redone."""
+    """The edits that can be undone and redone."""
 
     done: tuple[Edit, ...] = ()
     undone: tuple[Edit, ...] = ()
     next_edit: int = 1
     pending: tuple[int, str] | None = None
-    """The edit whose pictures an undo (``before``) or redo (``after``) was putting back."""
+    """The edit whose pictures an unfinished undo (``before``) or redo (``after``) has to restore."""
 
     def json(self) -> dict[str, Any]:
-        """As project.json holds it."""
+        """Return the history in the form of project.json."""
         edits = {"done": [asdict(e) for e in self.done], "undone": [asdict(e) for e in self.undone]}
         return {**edits, "next": self.next_edit, "pending": self.pending}
 
@@ -73,7 +74,7 @@ class Head:
     truth: Truth
     history: History
     notes: tuple[str, ...]
-    """What was damaged and could be done without."""
+    """Sentences about damage that did not stop the opening."""
 
 
 class SpliceForm(Struct):
@@ -113,7 +114,7 @@ class ProjectForm(TruthForm, forbid_unknown_fields=True, kw_only=True):
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Raises ProjectError when something in a project's folder is a link."""
+    """Raise ProjectError when a part of a project's folder is a link."""
     named = [folder / name for name in (*PARTS, "history", "exports")]
     refuse_links([*named, *inner_folders(folder / "objects", depth=2), *inner_folders(folder / "history", depth=1)])
     if (folder / "frames").is_dir():
@@ -122,7 +123,7 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def read_head(folder: Path) -> Head:
-    """Read a project's file. Raises ProjectDamaged when it does not read, VideoError when there are no frames."""
+    """Read ``project.json``. Raises ProjectDamaged when it is damaged, VideoError when there are no frames."""
     file = folder / "project.json"
     data = _read_json(file)
     try:
@@ -135,7 +136,7 @@ def read_head(folder: Path) -> Head:
 
 
 def head_json(source: SourceInfo, ledger: tuple[FrameRecord, ...], *, fps: float) -> dict[str, Any]:
-    """The keys of project.json that never change after the import."""
+    """Return the keys of project.json that never change after the import."""
     return {
         "schema": SCHEMA,
         "source": asdict(source),
@@ -205,19 +206,19 @@ def _history_from_json(data: dict[str, Any]) -> History:
 
 
 def is_project(folder: Path) -> bool:
-    """Whether a project lies there."""
+    """Return whether a folder is a project."""
     return is_plain(folder / "project.json")
 
 
 def require_project(folder: Path) -> None:
-    """Raises ProjectError when there is no project in a folder, or one that leads elsewhere."""
+    """Raise ProjectError when a folder is no project, or its project.json is a link."""
     refuse_links([folder / "project.json"])
     if not is_project(folder):
         raise ProjectError(f"{folder} is no project (it has no project.json); open a video to make one")
 
 
 def require_text_names(*names: str) -> None:
-    """Raises ProjectError for a name that is no text: it could not be written down or shown."""
+    """Raise ProjectError for a name that is not valid Unicode: it could not be written or shown."""
     for name in names:
         try:
             name.encode()

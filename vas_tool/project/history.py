@@ -1,4 +1,4 @@
-"""What changed between two versions of a JSON tree, small enough to keep for undo.
+"""Patches: the difference of two versions of a JSON tree, small enough to store for undo.
 
 A patch is a list of splices: at ``path``, the items ``removed`` (from position ``at``) gave way to ``added``. Painting
 a thousand strokes therefore stores each stroke once, not a thousand growing lists.
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 Json = Any
-"""What ``json.loads`` gives: dict, list, str, int, float, bool or None."""
+"""A value of ``json.loads``: dict, list, str, int, float, bool or None."""
 
 
 class Splice(TypedDict):
@@ -21,16 +21,16 @@ class Splice(TypedDict):
     at: int | str
     """Position in the list at ``path``, or key in the dict at ``path``."""
     removed: list[Json]
-    """What was there: any number of items for a list, none or one for a dict."""
+    """The earlier items: any number for a list, none or one for a dict."""
     added: list[Json]
-    """What is there now."""
+    """The new items: any number for a list, none or one for a dict."""
 
 
 Patch = list[Splice]
 
 
 def diff(before: Json, after: Json, path: Sequence[str | int] = ()) -> Patch:
-    """The patch that turns ``before`` into ``after``. Both must be dicts or both lists at the top."""
+    """Return the patch that turns ``before`` into ``after``. Both must be dicts, or both lists."""
     if isinstance(before, dict) and isinstance(after, dict):
         return [splice for key in {**before, **after} for splice in _diff_key(before, after, key=key, path=path)]
     return _diff_lists(before, after, path)
@@ -58,12 +58,12 @@ def _diff_lists(before: list[Json], after: list[Json], path: Sequence[str | int]
 
 
 def invert(patch: Patch) -> Patch:
-    """The patch that takes ``patch`` back."""
+    """Return the patch that undoes ``patch``."""
     return [Splice(path=s["path"], at=s["at"], removed=s["added"], added=s["removed"]) for s in reversed(patch)]
 
 
 def apply(tree: Json, patch: Patch) -> Json:
-    """A new tree with the patch applied; ``tree`` is not changed. Raises ValueError when the patch does not fit."""
+    """Return a new tree with the patch applied. Raises ValueError when the patch does not fit."""
     for splice in patch:
         tree = _apply_at(tree, splice, splice["path"])
     return tree

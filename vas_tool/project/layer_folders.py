@@ -1,4 +1,4 @@
-"""One object's folders on disk: what engines made, and what was imported."""
+"""One object's folders on disk: results of engines, and imported masks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from vas_tool.storage import CONTENTS, MASKS, Bounds, LayerFolder, Stamp
 from vas_tool.types import Content, Mask, SizeWH
 
 HYPOTHESES = "hypotheses"
-"""The folder that holds one folder a seed."""
+"""Name of the folder that holds one folder per seed."""
 
 SEED = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)
-"""The name of a seed's folder."""
+"""The form of the name of a seed's folder."""
 
 BoxXyxy = tuple[int, int, int, int]
-"""x0, y0, x1, y1 of a mask, in whole pixels; x1 and y1 lie just outside."""
+"""x0, y0, x1, y1 of a mask in pixels; x1 and y1 are exclusive."""
 
 
 def _is_box(value: Any) -> bool:
@@ -67,7 +67,7 @@ class ObjectLayers:
         return LayerFolder(self.folder / name, MASKS, size_wh=self._canvas_wh, bounds=self._canvas_bounds)
 
     def flush(self) -> None:
-        """Write what spares the next opening to look at the pictures."""
+        """Write the files that let the next opening read no pictures."""
         for layer in self.every():
             layer.flush()
         self.measured.flush()
@@ -75,11 +75,11 @@ class ObjectLayers:
 
     @property
     def damaged(self) -> list[str]:
-        """The pictures that do not read, and why."""
+        """Return a sentence for each damaged picture."""
         return [why for layer in self.every() for _, why in sorted(layer.damaged.items())]
 
     def hypothesis(self, seed: int) -> LayerFolder[Mask]:
-        """frame_index -> the amodal mask of one seed, as the engine made it: strokes are not laid over it."""
+        """Return the layer of one seed: frame_index -> amodal mask as the engine made it, without strokes."""
         if seed not in self._hypotheses:
             layer = self._canvas_masks(f"{HYPOTHESES}/{seed}")
             self._watch(layer)
@@ -88,30 +88,30 @@ class ObjectLayers:
 
     @property
     def has_hypotheses(self) -> bool:
-        """Whether there is one on any frame."""
+        """Return whether any frame has a hypothesis."""
         return any(len(layer) for layer in self._hypotheses.values())
 
     def hypotheses_on(self, frame_index: int) -> dict[int, Stamp]:
-        """Seed -> stamp of the hypotheses of a frame, by seed."""
+        """Return seed -> stamp of a frame's hypotheses, with ascending seeds."""
         found = {seed: layer.stamp(frame_index) for seed, layer in sorted(self._hypotheses.items())}
         return {seed: stamp for seed, stamp in found.items() if stamp is not None}
 
     def hypothesis_masks(self, frame_index: int, size_wh: SizeWH) -> list[Mask]:
-        """The hypotheses of a frame, by seed, each (H, W) of a canvas of that size."""
+        """Return a frame's hypotheses with ascending seeds, each (H, W) of a canvas of that size."""
         return [recentred(self._hypotheses[seed][frame_index], size_wh) for seed in self.hypotheses_on(frame_index)]
 
     def disagreement(self, frame_index: int) -> float | None:
-        """0..1, how far the hypotheses of a frame differ (see ``hypotheses``); None when there are not two."""
+        """Return the disagreement of a frame's hypotheses, 0..1 (``hypotheses``); None with fewer than two."""
         stamps = self.hypotheses_on(frame_index).values()
         latest = max(stamps, key=lambda stamp: stamp.among, default=None)
         return None if latest is None or latest.among < 2 else latest.disagreement
 
     def every(self) -> list[LayerFolder[Any]]:
-        """All folders."""
+        """Return all layers of the object."""
         return [self.modal, self.given, self.amodal, self.uncropped, self.content, *self._hypotheses.values()]
 
     def stamps(self, obj: AnnotatedObject) -> ObjectStamps:
-        """What the stamps say now, of the object as it is ``obj``."""
+        """Return the present stamps of the object ``obj``."""
         return ObjectStamps(
             obj,
             modal=self.modal.stamps(),
@@ -123,12 +123,16 @@ class ObjectLayers:
         )
 
     def modal_stamp(self, obj: AnnotatedObject, frame_index: int) -> Stamp | None:
-        """Who made the modal mask under the strokes; PAINTED when only strokes did, None when nothing did."""
+        """Return the stamp of the modal mask under the strokes; PAINTED when there are only strokes, None without a
+        mask.
+        """
         made = self.modal.stamp(frame_index)
         if made is None and frame_index in obj.given:
             made = self.given.stamp(frame_index)
         return made or (PAINTED if obj.strokes_on(frame_index, "modal") else None)
 
     def amodal_stamp(self, obj: AnnotatedObject, frame_index: int) -> Stamp | None:
-        """The same for the amodal mask."""
+        """Return the stamp of the amodal mask under the strokes; PAINTED when there are only strokes, None without a
+        mask.
+        """
         return self.amodal.stamp(frame_index) or (PAINTED if obj.strokes_on(frame_index, "amodal") else None)

@@ -1,4 +1,4 @@
-"""What had to be read from the pixels of masks, kept beside them: a large project opens without reading any.
+"""Measurements of masks, stored beside them, so that a large project opens without reading pixels.
 
 A number is kept with the state of the masks that it was measured on, and holds for that state alone.
 """
@@ -17,11 +17,11 @@ from vas_tool.files import read_plain, write_atomically
 Measure = TypeVar("Measure")
 
 WORTH_IT = 64
-"""Numbers from which on they are written: fewer are measured as fast."""
+"""The least number of measurements that are written. Fewer are measured again as fast."""
 
 
 class MeasurementCache(Generic[Measure]):
-    """By what was measured and frame. ``is_right`` says whether a value from a file is of its kind."""
+    """Measurements by kind and frame. ``is_right`` returns whether a value from a file has the right kind."""
 
     def __init__(self, file: Path, is_right: Callable[[Any], bool]) -> None:
         self.file = file
@@ -36,12 +36,12 @@ class MeasurementCache(Generic[Measure]):
                     self._kept[what, frame_index] = state, value
 
     def known(self, what: str, frame_index: int, state: str) -> Measure | None:
-        """What was measured in that state; None when nothing was."""
+        """Return the measurement in a state; None when there is none."""
         kept = self._kept.get((what, frame_index))
         return kept[1] if kept is not None and kept[0] == state else None
 
     def get(self, what: str, frame_index: int, *, state: str, measure: Callable[[], Measure]) -> Measure:
-        """``measure()``, or what it gave before in the same ``state``."""
+        """Return the stored measurement in ``state``, or that of ``measure()``, which is stored."""
         kept = self._kept.get((what, frame_index))
         if kept is None or kept[0] != state:
             kept = state, measure()
@@ -51,7 +51,7 @@ class MeasurementCache(Generic[Measure]):
         return kept[1]
 
     def flush(self) -> None:
-        """Write what is known. A disk that refuses costs time at the next opening, not a word."""
+        """Write the measurements. If the disk refuses, nothing happens: the next opening measures again."""
         if self._unwritten and len(self._kept) >= WORTH_IT and self.file.parent.is_dir():
             rows = [[what, f, state, value] for (what, f), (state, value) in list(self._kept.items())]
             with suppress(ProjectError):

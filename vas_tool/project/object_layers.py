@@ -1,4 +1,4 @@
-"""One object's layers on disk, and the masks that hold after the person's strokes.
+"""One object's layers on disk, and its masks after the person's strokes.
 
 What an engine made lies in the folders; strokes are laid over it when a mask is read, so they survive every new run.
 """
@@ -21,21 +21,22 @@ from vas_tool.project.truth import AnnotatedObject
 from vas_tool.types import Canvas, Mask, Prompts
 
 OCCLUDED_PIXELS = 16
-"""A hidden part that is not larger is a ragged border, not an occlusion."""
+"""A hidden part of at most this many pixels is a ragged border, not an occlusion."""
 
 OCCLUDED_SHARE = 0.05
-"""The same of one that is no larger share of the whole: Diffusion-VAS takes what is over 95 % visible for complete."""
+"""A hidden part of at most this share of the amodal mask does not count as an occlusion. Diffusion-VAS takes objects
+that are over 95 % visible as complete."""
 
 
 class ModalMasks(Mapping[int, Mask]):
-    """frame_index -> (H, W) modal mask after strokes, read when asked for."""
+    """frame_index -> (H, W) modal mask after strokes. Masks are read when they are needed."""
 
     def __init__(self, layers: ObjectLayers, obj: AnnotatedObject, canvas: Canvas) -> None:
         self.layers, self.obj, self.canvas = layers, obj, canvas
 
     @property
     def _given(self) -> set[int]:
-        """Frames whose imported mask counts and is there."""
+        """The frames whose imported mask exists and counts."""
         return {f for f in self.obj.given if f in self.layers.given}
 
     def __getitem__(self, frame_index: int) -> Mask:
@@ -56,17 +57,17 @@ class ModalMasks(Mapping[int, Mask]):
         return made or frame_index in painted_on(self.obj)
 
     def state(self, frame_index: int) -> str:
-        """Stands for the pixels of the mask after strokes, without reading them; "" where there is none."""
+        """Return a digest of a frame's mask after strokes, without reading pixels; "" when there is none."""
         stamp = self.layers.modal_stamp(self.obj, frame_index)
         return state_of(stamp.digest if stamp else "", self.obj.strokes_on(frame_index, "modal"))
 
     def areas(self) -> dict[int, int]:
-        """frame_index -> ``area``, of all frames that have a mask."""
+        """Return frame_index -> ``area`` of all frames with a mask."""
         areas: dict[int, int] = self.layers.stamps(self.obj).seen_by_frame("area")
         return {**areas, **{f: self.area(f) for f in painted_on(self.obj)}}
 
     def area(self, frame_index: int) -> int:
-        """Pixels seen on a frame; read from the stamp when no stroke changed it."""
+        """Return the area of a frame's mask in pixels, from the stamp when no stroke changed it."""
         stamp = self.layers.modal_stamp(self.obj, frame_index)
         if stamp is not None and not self.obj.strokes_on(frame_index, "modal"):
             return stamp.area
@@ -79,7 +80,9 @@ class ModalMasks(Mapping[int, Mask]):
             return 0
 
     def box(self, frame_index: int) -> tuple[int, int, int, int] | None:
-        """Tight x0, y0, x1, y1; read from the stamp when no stroke changed it."""
+        """Return the tight box x0, y0, x1, y1 of a frame's mask, from the stamp when no stroke changed it; None when it
+        is empty.
+        """
         stamp = self.layers.modal_stamp(self.obj, frame_index)
         if stamp is not None and not self.obj.strokes_on(frame_index, "modal"):
             return stamp.box
@@ -98,7 +101,7 @@ class ModalMasks(Mapping[int, Mask]):
 
 
 class AmodalMasks(Mapping[int, Mask]):
-    """frame_index -> (canvas H, W) amodal mask after strokes; always covers the modal mask."""
+    """frame_index -> (canvas H, W) amodal mask after strokes. It always covers the modal mask."""
 
     def __init__(self, modal: ModalMasks) -> None:
         self.modal, self.layers, self.obj, self.canvas = modal, modal.layers, modal.obj, modal.canvas
@@ -123,12 +126,14 @@ class AmodalMasks(Mapping[int, Mask]):
         return frame_index in self.layers.amodal or frame_index in painted_on(self.obj, "amodal")
 
     def state(self, frame_index: int) -> str:
-        """Stands for the pixels that an engine or strokes made; "" where there are none."""
+        """Return a digest of the pixels from the engine and strokes, without reading them; "" when there are none."""
         stamp = self.layers.amodal_stamp(self.obj, frame_index)
         return state_of(stamp.digest if stamp else "", self.obj.strokes_on(frame_index, "amodal"))
 
     def box(self, frame_index: int) -> BoxXyxy | None:
-        """Tight x0, y0, x1, y1 on the canvas; from the stamps where no stroke changed the mask, else read once."""
+        """Return the tight box x0, y0, x1, y1 on the canvas, from stamps when no stroke changed the mask, else measured
+        once.
+        """
         stamp = self.layers.amodal.stamp(frame_index)
         if stamp is None or self.obj.strokes_on(frame_index, "amodal"):
             state = f"{self.state(frame_index)}/{self.modal.state(frame_index)}/{self.canvas}"
@@ -147,7 +152,7 @@ class AmodalMasks(Mapping[int, Mask]):
         return placed if stamp.box is None else _around(stamp.box, placed)
 
     def hidden_area(self, frame_index: int) -> int:
-        """Pixels of the amodal mask that are not seen.
+        """Return the area of the hidden part in pixels.
 
         From the stamps where the amodal mask was made over the modal mask that holds now; else pixels are read, once.
         """
@@ -168,7 +173,7 @@ class AmodalMasks(Mapping[int, Mask]):
         return f"{self.state(frame_index)}~{seen}~{self.canvas}"
 
     def hidden_areas(self, until: float = math.inf) -> tuple[dict[int, int], int]:
-        """frame_index -> ``hidden_area``, of all frames that have a mask; and how many of the numbers are estimates.
+        """Return frame_index -> ``hidden_area`` of all frames with a mask, and how many of the numbers are estimates.
 
         Pixels are read until that moment (monotonic seconds). After it what would have to be read is estimated by the
         difference of the areas, which is exact where the amodal mask covers the modal one.
@@ -194,7 +199,9 @@ class AmodalMasks(Mapping[int, Mask]):
         return self.modal.area(frame_index) if self.modal.state(frame_index) else 0
 
     def occluded(self, frame_index: int) -> bool:
-        """Whether a part worth the name is hidden: more than OCCLUDED_PIXELS and OCCLUDED_SHARE of the whole."""
+        """Return whether the hidden part counts as an occlusion: more than OCCLUDED_PIXELS, and more than
+        OCCLUDED_SHARE of the amodal mask.
+        """
         return frame_index in self and is_occluded(self.hidden_area(frame_index), self._seen_area(frame_index))
 
     def __iter__(self) -> Iterator[int]:
@@ -205,7 +212,7 @@ class AmodalMasks(Mapping[int, Mask]):
 
 
 def is_occluded(hidden_area: int, seen_area: int) -> bool:
-    """As ``AmodalMasks.occluded`` says, from areas in pixels."""
+    """Return whether a hidden part counts as an occlusion (``AmodalMasks.occluded``), from areas in pixels."""
     return hidden_area > max(OCCLUDED_PIXELS, OCCLUDED_SHARE * (hidden_area + seen_area))
 
 
@@ -214,7 +221,7 @@ def _around(a: BoxXyxy, b: BoxXyxy) -> BoxXyxy:
 
 
 class VouchedMasks(Mapping[int, Mask]):
-    """frame_index -> a modal mask that the person painted, accepted or imported: true for an engine, read when asked.
+    """frame_index -> a modal mask that the person painted, accepted or imported. Engines take it as true.
 
     On a frame with clicks or a box, the imported mask is the starting point that they correct. ``also`` names frames
     whose masks, though an engine made them, are to be taken as true.
@@ -245,7 +252,7 @@ class VouchedMasks(Mapping[int, Mask]):
 
 
 def prompts_of(modal: ModalMasks, also: Collection[int] = (), *, asking: int | None = None) -> Prompts:
-    """Everything said about an object's modal masks, as an engine takes it (``also``: see VouchedMasks).
+    """Return all prompts of an object's modal masks in the form that an engine takes (``also``: see VouchedMasks).
 
     A mask that the person painted on or accepted is the last word on its frame. The clicks and the box that came before
     it are left out there: an engine would correct the mask by them once more, and bring back what was erased. Not so
@@ -260,6 +267,6 @@ def prompts_of(modal: ModalMasks, also: Collection[int] = (), *, asking: int | N
 
 
 def require_frame(frame_index: int, num_frames: int) -> None:
-    """Raises PromptError when the clip has no such frame."""
+    """Raise PromptError when the clip does not have this frame."""
     if not 0 <= frame_index < num_frames:
         raise PromptError(f"frame {frame_index} is not in the clip; it has frames 0 to {num_frames - 1}")

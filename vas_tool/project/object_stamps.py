@@ -1,4 +1,4 @@
-"""What the stamps and the strokes of one object say of its masks, at one moment. No pixels are read."""
+"""The stamps and strokes of one object at one moment. No pixels are read."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CLEAR = "nothing-in-front"
 """What stamps say of amodal masks and content of frames on which nothing can hide the object (``planning.gate``)."""
 
 GIVEN = ("given", PAINTED.engine, CLEAR)
-"""What stamps say of masks that no engine made."""
+"""Values of ``Stamp.engine`` for masks that no engine made."""
 
 
 @dataclass(frozen=True)
 class ObjectStamps:
-    """One object: what a person said about it, and the stamps of its layers (see ``ObjectLayers``)."""
+    """One object: a person's decisions about it, and the stamps of its layers (``ObjectLayers``)."""
 
     obj: AnnotatedObject
     modal: Stamps
@@ -34,10 +34,10 @@ class ObjectStamps:
     uncropped: Stamps
     content: Stamps
     hypotheses: Mapping[int, Stamps]
-    """By seed."""
+    """Seed -> stamps of its layer."""
 
     def seen_by_frame(self, name: str) -> dict[int, Any]:
-        """frame_index -> one field of the stamp under the strokes, of all frames that have a modal mask."""
+        """Return frame_index -> a field of the modal mask's stamp, of all frames with a modal mask."""
         values: dict[int, Any] = dict.fromkeys(painted_on(self.obj), DEFAULTS.get(name, PAINTED.engine))
         if self.obj.given:
             given = self.given.by_frame(name)
@@ -46,7 +46,7 @@ class ObjectStamps:
 
     @cached_property
     def seen(self) -> dict[int, str]:
-        """frame_index -> state of the modal mask, of all frames that have one; it stands for the pixels after strokes.
+        """Return frame_index -> state of the modal mask (a digest of its pixels after strokes), of all frames with one.
 
         "" where there is none.
         """
@@ -55,7 +55,7 @@ class ObjectStamps:
 
     @cached_property
     def whole(self) -> dict[int, str]:
-        """The same for the amodal mask; what is seen does not count."""
+        """Return frame_index -> state of the amodal mask, of all frames with one. The modal mask does not count."""
         digests = dict.fromkeys(painted_on(self.obj, "amodal"), "") | self.amodal.by_frame("digest")
         return digests | {f: self._state(digests[f], f, "amodal") for f in painted_on(self.obj, "amodal")}
 
@@ -64,20 +64,22 @@ class ObjectStamps:
 
     @cached_property
     def accepted(self) -> frozenset[int]:
-        """The frames that a person accepted: no engine replaces what is there."""
+        """The frames that a person accepted. No engine replaces their masks."""
         return frozenset(self.obj.accepted)
 
     @cached_property
     def painted_over(self) -> frozenset[int]:
-        """The frames whose modal mask a person painted or imported and did not click on: no engine is asked there."""
+        """The frames whose modal mask a person painted or imported, and that have no clicks or box. Engines make no
+        mask there.
+        """
         return frozenset(self.obj.prompted() - prompted_frames(self.obj))
 
     def hypotheses_on(self, frame_index: int) -> dict[int, Stamp]:
-        """Seed -> stamp of the hypotheses of a frame, ascending."""
+        """Return seed -> stamp of a frame's hypotheses, with ascending seeds."""
         return {seed: table[frame_index] for seed, table in sorted(self.hypotheses.items()) if frame_index in table}
 
     def disagreements(self) -> dict[int, float | None]:
-        """frame_index -> how far the hypotheses differ (see ``ObjectLayers.disagreement``), where there is any."""
+        """Return frame_index -> disagreement (``ObjectLayers.disagreement``), of all frames with hypotheses."""
         latest: dict[int, tuple[int, float | None]] = {}
         for _, table in sorted(self.hypotheses.items()):
             for f, among, differ in zip(table.frames, table.column("among"), table.column("disagreement"), strict=True):
@@ -87,22 +89,22 @@ class ObjectStamps:
 
 
 def painted_on(obj: AnnotatedObject, layer: MaskLayer = "modal") -> set[int]:
-    """The frames with strokes on a mask."""
+    """Return the frames with strokes on a mask."""
     return {s.frame_index for s in obj.strokes if s.layer == layer}
 
 
 def prompted_frames(obj: AnnotatedObject) -> set[int]:
-    """The frames with clicks or a box: an engine answers them from what was said there."""
+    """Return the frames with clicks or a box. An engine makes their masks from these."""
     return {c.frame_index for c in obj.clicks} | {b.frame_index for b in obj.boxes}
 
 
 def prompts_digest(obj: AnnotatedObject, frame_index: int) -> str:
-    """Digest of what an engine is asked on one frame: clicks, box, imported mask (not strokes: they lie on top)."""
+    """Return a digest of the prompts on a frame: clicks, box, imported mask. Strokes do not count: they lie on top."""
     clicks = [click_json(c) for c in obj.clicks if c.frame_index == frame_index]
     boxes = [box_json(b) for b in obj.boxes if b.frame_index == frame_index]
     return digest_of([clicks, boxes, frame_index in obj.given])
 
 
 def state_of(digest: str, strokes: list[Stroke]) -> str:
-    """What stands for the pixels of a mask after strokes, from the digest of those under them ("" where none are)."""
+    """Return a digest of a mask after strokes, from the digest of the mask under them ("" without one)."""
     return digest_of([digest, [stroke_json(s) for s in strokes]]) if strokes else digest

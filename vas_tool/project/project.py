@@ -53,11 +53,12 @@ MEASURING_SECONDS = 5.0
 """The longest that closing a project measures masks, so that the next opening need not read them."""
 
 DAMAGED_HISTORY = "project.json.damaged-history"
-"""A copy of project.json whose history did not read, before it is written again without."""
+"""Name of the copy of a project.json with a damaged history. It is made before the file is written without the
+history."""
 
 
 class Project:
-    """An open project. Thread-safe; one process at a time (see FolderLock)."""
+    """An open project. It is thread-safe; one process at a time can have it open (``files.FolderLock``)."""
 
     def __init__(self, folder: Path, lock: FolderLock, head: Head) -> None:
         """Use ``Project.open``, or ``imports.new_project.create_project``."""
@@ -135,11 +136,11 @@ class Project:
 
     @property
     def cannot_write(self) -> str:
-        """Why nothing in the project can be changed, and what to do; "" when it can."""
+        """The reason why the project cannot be changed, and what to do; "" when it can."""
         return self._lock.cannot_write
 
     def require_writable(self) -> None:
-        """Raises ProjectError when nothing can be written, or the folder is not where it was when it was opened."""
+        """Raise ProjectError when the project cannot be written, or its folder was moved."""
         self._lock.check()
 
     @property
@@ -149,13 +150,13 @@ class Project:
 
     @property
     def notes(self) -> list[str]:
-        """What the person should know of the project's state: damaged pictures, a history that was lost."""
+        """Sentences for the person about the project's state: damaged pictures, a lost history."""
         with self.mutex:
             damaged = [*self.depth.damaged.values(), *(w for layers in self._objects.values() for w in layers.damaged)]
         return [*[self.cannot_write] * bool(self.cannot_write), *self._notes, *damaged]
 
     def look_through(self, progress: Progress = silent) -> None:
-        """Read every picture once: those that do not read count as absent from then on, and are told in ``notes``."""
+        """Read every picture once. Damaged ones count as absent from then on and are listed in ``notes``."""
         layers = [self.depth, *(layer for obj in self.truth.objects for layer in self.layers(obj.id).every())]
         total, done = sum(map(len, layers)), 0
         for layer in layers:
@@ -166,7 +167,7 @@ class Project:
                 progress(done, total, "looking for damaged pictures")
 
     def layers(self, object_id: int) -> ObjectLayers:
-        """The layer folders of one object, which hold what engines wrote (without strokes)."""
+        """Return the layers of one object, which hold the results of engines without strokes."""
         with self.mutex:
             if object_id not in self._objects:
                 layers = self._objects[object_id] = self._opened_layers(object_id)
@@ -188,33 +189,33 @@ class Project:
         return self.truth.canvas.size_wh
 
     def _measure(self, object_id: int, frame_index: int) -> None:
-        """Measure what is hidden while the pictures are at hand: the next opening reads none."""
+        """Measure the hidden area while the pictures are in memory, so that the next opening reads none."""
         with suppress(VasToolError):  # of an object that is being imported, or a picture that does not read
             amodal = self.amodal(object_id)
             if frame_index in amodal.layers.amodal:
                 amodal.hidden_area(frame_index)
 
     def modal(self, object_id: int) -> ModalMasks:
-        """frame_index -> modal mask, as it holds now. Raises PromptError when there is no such object."""
+        """Return an object's present modal masks. Raises PromptError when there is no such object."""
         return ModalMasks(self.layers(object_id), self.truth.object(object_id), self.canvas)
 
     def amodal(self, object_id: int) -> AmodalMasks:
-        """frame_index -> amodal mask on the canvas, as it holds now."""
+        """Return an object's present amodal masks on the canvas. Raises PromptError when there is no such object."""
         return AmodalMasks(self.modal(object_id))
 
     @property
     def undo_label(self) -> str | None:
-        """What undo would take back; None when there is nothing."""
+        """Description of the edit that undo would take back; None when there is none."""
         return self._history.done[-1].what if self._history.done else None
 
     @property
     def redo_label(self) -> str | None:
-        """What redo would do again; None when there is nothing."""
+        """Description of the edit that redo would do again; None when there is none."""
         return self._history.undone[-1].what if self._history.undone else None
 
     @property
     def last_edit_id(self) -> int | None:
-        """The newest edit that holds; None before the first."""
+        """Id of the newest edit that is not undone; None before the first."""
         return self._history.done[-1].id if self._history.done else None
 
     # --- changing -----------------------------------------------------------------------------------------------
@@ -247,7 +248,9 @@ class Project:
 
     @contextmanager
     def under(self, edit_id: int) -> Iterator[None]:
-        """What this thread writes to layers inside belongs to that edit: undo puts back what it replaced."""
+        """Within it, pictures that this thread writes to layers belong to an edit. Undo restores the pictures that they
+        replace.
+        """
         outer = getattr(self._writing, "edit_id", None)
         self._writing.edit_id = edit_id
         try:
@@ -256,11 +259,11 @@ class Project:
             self._writing.edit_id = outer
 
     def is_done(self, edit_id: int) -> bool:
-        """Whether an edit still holds: late results of one that was taken back must not be written."""
+        """Return whether an edit is not undone. Late results of an undone edit must not be written."""
         return any(edit.id == edit_id for edit in self._history.done)
 
     def undo(self) -> Edit | None:
-        """Take the last edit back, layers included; None when there is nothing to undo.
+        """Undo the last edit, including its pictures, and return it; None when there is nothing to undo.
 
         Raises ProjectError when its history is damaged: the project stays as it is.
         """
@@ -275,7 +278,7 @@ class Project:
             return edit
 
     def redo(self) -> Edit | None:
-        """Do the last undone edit again; None when there is none."""
+        """Redo the last undone edit and return it; None when there is none."""
         with self.mutex:
             self._finish_pending()
             if not self._history.undone:
@@ -286,7 +289,7 @@ class Project:
             return edit
 
     def touched(self, edit_id: int) -> set[int]:
-        """The frames whose pictures an edit replaced."""
+        """Return the frames whose pictures an edit replaced."""
         return {int(path.stem) for path in entries(self._kept(edit_id) / "before")}
 
     def _patched(self, patch: Patch) -> Truth:
@@ -305,7 +308,7 @@ class Project:
         self._finish_pending()
 
     def _save(self, truth: Truth, history: History) -> None:
-        """Write project.json, and only then take the new state over in memory."""
+        """Write project.json, then change the state in memory."""
         self._lock.check()
         data = head_json(self.source, self.ledger, fps=self.clip.fps) | truth_json(truth)
         text, file = storable({**data, "history": history.json()}), self.folder / "project.json"
@@ -327,7 +330,7 @@ class Project:
         return self.folder / "history" / f"{edit_id:06d}"
 
     def _keep_before(self, layer: LayerFolder[Any], frame_index: int) -> None:
-        """Keep the picture an edit is about to replace, the first time it does."""
+        """Store the picture that an edit is about to replace, at the first replacement."""
         self._lock.check()
         edit_id = getattr(self._writing, "edit_id", None)
         if edit_id is None:
@@ -337,7 +340,7 @@ class Project:
             keep(layer.path(frame_index), kept)
 
     def _keep_after(self, edit_id: int) -> None:
-        """Keep what the layers hold now, for redo."""
+        """Store the present pictures for redo."""
         before, after = self._kept(edit_id) / "before", self._kept(edit_id) / "after"
         self._lock.check()
         try:
@@ -349,7 +352,7 @@ class Project:
             raise ProjectError(f"{after} could not be kept ({error.strerror}); {remedy(error)}") from error
 
     def _finish_pending(self) -> None:
-        """Put the pictures of an undo or redo in place; does the same again after a crash or a full disk.
+        """Restore the pictures of an undo or redo. After a crash or a full disk it does the same again.
 
         Until it is through, nothing else may change the project.
         """

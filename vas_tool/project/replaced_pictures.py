@@ -1,4 +1,4 @@
-"""Pictures that edits replaced, kept in ``history/<edit>`` so that undo and redo can put them back."""
+"""Pictures that edits replaced, stored in ``history/<edit>`` so that undo and redo can restore them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from vas_tool.errors import ProjectError
 from vas_tool.files import refuse_links
 
 ABSENT = ".absent"
-"""Marks, in an edit's folder, a picture that was not there before."""
+"""Suffix of a file that stands for a picture that did not exist before the edit."""
 
 PICTURE = re.compile(r"(\d{5}|[1-9]\d{5,8})(\.png|\.absent)", re.ASCII)
 
 
 def entries(kept: Path) -> list[Path]:
-    """All pictures that are kept in a folder, and marks of absent ones. Raises ProjectError when one is a link."""
+    """Return all pictures in a folder of replaced pictures, and the files that stand for absent ones. Raises
+    ProjectError when one is a link.
+    """
     if not kept.is_dir():
         return []
     refuse_links([kept, kept.parent])
@@ -38,7 +40,7 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 def target_of(entry: Path, kept: Path, folder: Path) -> Path:
-    """Where in a project's folder an entry of ``kept`` belongs. Raises ProjectError when that is no layer's place."""
+    """Return the place in a project's folder of an entry of ``kept``. Raises ProjectError when it is not in a layer."""
     inner = entry.relative_to(kept).with_suffix(".png")
     if inner.parts[0] not in ("objects", "depth"):
         raise ProjectError(f"{entry} was not kept by an edit; take it out, then try again")
@@ -46,7 +48,7 @@ def target_of(entry: Path, kept: Path, folder: Path) -> Path:
 
 
 def keep(file: Path, kept: Path) -> None:
-    """Remember a file as it is now (a hard link: no pixels are copied), or that it is not there."""
+    """Store the present file as a hard link, without copying pixels, or the fact that it does not exist."""
     kept.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
         kept.with_suffix(ABSENT).touch()
@@ -58,7 +60,7 @@ def keep(file: Path, kept: Path) -> None:
 
 
 def restore(entry: Path, target: Path) -> None:
-    """Put a kept picture back, or take away one that was not there."""
+    """Restore a stored picture, or delete one that did not exist."""
     if entry.suffix == ABSENT:
         target.unlink(missing_ok=True)
         return

@@ -1,4 +1,5 @@
-"""What the person said: objects with their clicks, boxes, strokes and review. Masks are made from it, and can be again.
+"""The person's decisions: objects with clicks, boxes, strokes and review. Masks are made from them and can be made
+again.
 
 Frozen dataclasses that know their JSON form. ``Truth`` is the part of ``project.json`` that undo and redo go over.
 """
@@ -34,7 +35,7 @@ from vas_tool.types import (
 )
 
 MOST_PADDING = 4
-"""The largest padding of the canvas on one side, in frame sizes: more than an object needs, but fits in memory."""
+"""The largest padding of the canvas on one side, in frame sizes. No object needs more, and it fits in memory."""
 
 MOST_SEED = 2**63 - 1
 
@@ -50,7 +51,7 @@ MOST_OBJECTS = 1_000_000
 
 @dataclass(frozen=True)
 class Pick:
-    """Which hypothesis a person chose for a span of frames."""
+    """The hypothesis that a person chose for a span of frames."""
 
     first: int
     last: int
@@ -62,7 +63,7 @@ class Pick:
             raise PromptError(f"a span of frames needs 0 <= first <= last; got {self.first} to {self.last}")
 
     def without(self, other: Pick) -> list[Pick]:
-        """What is left of this choice when another one takes its frames."""
+        """Return the parts of this choice on frames that another choice does not take."""
         before = [replace(self, last=min(self.last, other.first - 1))] if self.first < other.first else []
         after = [replace(self, first=max(self.first, other.last + 1))] if self.last > other.last else []
         return before + after
@@ -70,29 +71,30 @@ class Pick:
 
 @dataclass(frozen=True)
 class AnnotatedObject:
-    """One annotated object and everything that a person decided about it."""
+    """One annotated object with all decisions of a person about it."""
 
     id: int
-    """From 1, never reused within a project."""
+    """Number from 1, never reused in a project."""
     label: str
-    """Its category name."""
+    """Name of its category."""
     clicks: tuple[Click, ...] = ()
     boxes: tuple[Box, ...] = ()
-    """At most one a frame."""
+    """At most one per frame."""
     amodal_boxes: tuple[BoxKeyframe, ...] = ()
-    """Keyframes, at most one a frame, ascending; between them it moves linearly, or ends (see ``boxes.keyframes``)."""
+    """Keyframes, at most one per frame, ascending. Between them the box moves linearly, or ends
+    (``boxes.keyframes``)."""
     strokes: tuple[Stroke, ...] = ()
-    """In the order they were made, over all frames and both layers."""
+    """Strokes on all frames and both masks, in the order in which they were made."""
     given: tuple[int, ...] = ()
     """Frames whose modal mask was imported; the masks lie in the object's ``given`` folder."""
     accepted: tuple[int, ...] = ()
-    """Frames the person has accepted, ascending. No engine replaces what is there."""
+    """Frames that the person accepted, ascending. No engine replaces their masks."""
     needs_work: tuple[int, ...] = ()
-    """Frames the person marked for later, ascending; none of them is accepted."""
+    """Frames that the person marked for later, ascending. None of them is accepted."""
     same: tuple[int, ...] = ()
     """Frames on which it comes back after it was gone, and the person said that it is the same one; ascending."""
     picks: tuple[Pick, ...] = ()
-    """Chosen hypotheses, ascending, no two on the same frame; other frames have that of ``Truth.seed``."""
+    """Chosen hypotheses, ascending, without overlap. Other frames have the hypothesis of ``Truth.seed``."""
 
     def __post_init__(self) -> None:
         if type(self.id) is not int or not 0 < self.id <= MOST_OBJECTS:
@@ -100,27 +102,27 @@ class AnnotatedObject:
         require_text(self.label, "a label")
 
     def frames(self) -> set[int]:
-        """All frames with a prompt, a stroke or a review mark."""
+        """Return all frames with a prompt, a stroke or a review mark."""
         marks = (*self.clicks, *self.boxes, *self.amodal_boxes, *self.strokes)
         return {mark.frame_index for mark in marks}.union(self.given, self.accepted, self.needs_work, self.same)
 
     def picking(self, pick: Pick) -> AnnotatedObject:
-        """The object with a hypothesis chosen, in place of earlier choices on the same frames."""
+        """Return the object with a chosen hypothesis, which replaces earlier choices on the same frames."""
         kept = [rest for other in self.picks for rest in other.without(pick)]
         return replace(self, picks=tuple(sorted([*kept, pick], key=lambda p: p.first)))
 
     def pick_on(self, frame_index: int) -> Pick | None:
-        """What the person chose for a frame; None when nothing."""
+        """Return the choice for a frame; None when there is none."""
         return next((pick for pick in self.picks if pick.first <= frame_index <= pick.last), None)
 
     def prompted(self) -> set[int]:
-        """The frames whose modal mask follows from something said on that very frame."""
+        """Return the frames with a click, a box, a stroke or an imported mask of the modal mask."""
         painted = (s for s in self.strokes if s.layer == "modal")
         marks: tuple[Click | Box | Stroke, ...] = (*self.clicks, *self.boxes, *painted)
         return {mark.frame_index for mark in marks} | set(self.given)
 
     def strokes_on(self, frame_index: int, layer: MaskLayer) -> list[Stroke]:
-        """The strokes over one mask, in order."""
+        """Return the strokes on one mask, in order."""
         return self._strokes_by_mask.get((frame_index, layer), [])
 
     @cached_property
@@ -131,19 +133,19 @@ class AnnotatedObject:
         return by_mask
 
     def accepting(self, frame_index: int, accepted: bool) -> AnnotatedObject:
-        """The object with one frame accepted (it then needs no work), or no longer."""
+        """Return the object with one frame accepted, and then not marked for later; or not accepted."""
         if accepted:
             return self.accepting_all([frame_index])
         return replace(self, accepted=tuple(f for f in self.accepted if f != frame_index))
 
     def accepting_all(self, frames: Iterable[int]) -> AnnotatedObject:
-        """The object with these frames accepted, beside those that were."""
+        """Return the object with these frames accepted, in addition to earlier ones."""
         fresh = set(frames)
         accepted, left = fresh.union(self.accepted), set(self.needs_work) - fresh
         return replace(self, accepted=tuple(sorted(accepted)), needs_work=tuple(sorted(left)))
 
     def marking(self, frame_index: int, needs_work: bool) -> AnnotatedObject:
-        """The object with one frame marked for later (it is then not accepted), or no longer."""
+        """Return the object with one frame marked for later, and then not accepted; or not marked."""
         marked = set(self.needs_work) - {frame_index} | ({frame_index} if needs_work else set())
         obj = self.accepting(frame_index, False) if needs_work else self
         return replace(obj, needs_work=tuple(sorted(marked)))
@@ -151,18 +153,18 @@ class AnnotatedObject:
 
 @dataclass(frozen=True)
 class Truth:
-    """Everything a person decided in a project."""
+    """All decisions of a person in a project."""
 
     canvas: Canvas
     objects: tuple[AnnotatedObject, ...] = ()
     next_object_id: int = 1
     engines: Mapping[str, str] = field(default_factory=dict)
-    """stage -> engine name; a stage that is absent uses ``auto``."""
+    """Stage -> name of the engine. An absent stage uses ``auto``."""
     seed: int = 0
     settings: Mapping[str, Mapping[str, Settings]] = field(default_factory=dict)
-    """stage -> engine name -> what was set of that engine's parameters; each engine keeps its own."""
+    """Stage -> engine -> its parameters that differ from the defaults."""
     crop: CropRule = field(default_factory=CropRule)
-    """How amodal boxes become the crops that the amodal stage looks through."""
+    """How amodal boxes become the crops that the amodal stage takes."""
     intrinsics: Intrinsics | None = None
     """The intrinsics of the clip's camera, in clip pixels; None when they are unknown."""
     in_front: Orders = ()
@@ -186,7 +188,7 @@ class Truth:
             raise PromptError(f"a work area has at most {MOST_PADDING:.0%} of the frame on each side; got {canvas}")
 
     def require_frames(self, num_frames: int) -> None:
-        """Raises ValueError when something was said about a frame that the clip does not have."""
+        """Raise ValueError when a decision is about a frame that the clip does not have."""
         for obj in self.objects:
             if strange := [f for f in obj.frames() if not 0 <= f < num_frames]:
                 raise ValueError(f"object {obj.id} speaks of frame {min(strange)}; the clip has 0 to {num_frames - 1}")
@@ -194,17 +196,19 @@ class Truth:
             raise ValueError(f"who is in front of whom goes beyond the clip's last frame, {num_frames - 1}")
 
     def settings_of(self, stage: Stage, engine: str) -> Settings:
-        """The settings of an engine; a parameter that is absent has its default."""
+        """Return the settings of an engine. An absent parameter has its default."""
         return self.settings.get(stage, {}).get(engine, NO_SETTINGS)
 
     def setting(self, stage: Stage, engine: str, settings: Settings) -> Truth:
-        """The truth with these settings of one engine in place of the earlier ones."""
+        """Return the truth with these settings of one engine instead of its earlier ones."""
         engines = {**self.settings.get(stage, {}), engine: dict(settings)}
         stages = {**self.settings, stage: {name: kept for name, kept in engines.items() if kept}}
         return replace(self, settings={name: kept for name, kept in stages.items() if kept})
 
     def recipe_on(self, obj: AnnotatedObject, frame_index: int) -> Recipe:
-        """How an object's amodal mask on a frame is to be made: what was chosen there, else the project's seed."""
+        """Return how an object's amodal mask on a frame is made: as chosen for the frame, else from the project's
+        seed.
+        """
         pick = obj.pick_on(frame_index)
         return self._own_recipe if pick is None else pick.recipe
 
@@ -213,28 +217,28 @@ class Truth:
         return Recipe.of_seed(self.seed)
 
     def object(self, object_id: int) -> AnnotatedObject:
-        """The object of that id. Raises PromptError when there is none."""
+        """Return the object with an id. Raises PromptError when there is none."""
         for obj in self.objects:
             if obj.id == object_id:
                 return obj
         raise PromptError(f"there is no object {object_id}; choose one of {[o.id for o in self.objects]}")
 
     def new_object(self, label: str | None = None) -> AnnotatedObject:
-        """An object that nothing is said about yet, with the next number; it is not in the truth."""
+        """Return a new object with the next number. It is not added to the truth."""
         return AnnotatedObject(self.next_object_id, label or f"object {self.next_object_id}")
 
     def object_or_new(self, object_id: int | None) -> AnnotatedObject:
-        """The object of that id; a new one for None."""
+        """Return the object with an id; a new one for None."""
         return self.new_object() if object_id is None else self.object(object_id)
 
     def with_object(self, obj: AnnotatedObject) -> Truth:
-        """Replaces the object of the same id, or appends a new one."""
+        """Return the truth with this object, which replaces the one of the same id or is appended."""
         if any(o.id == obj.id for o in self.objects):
             return replace(self, objects=tuple(obj if o.id == obj.id else o for o in self.objects))
         return replace(self, objects=(*self.objects, obj), next_object_id=max(self.next_object_id, obj.id + 1))
 
     def without_object(self, object_id: int) -> Truth:
-        """The truth without that object; its id is not used again."""
+        """Return the truth without an object. Its id is not used again."""
         gone = self.object(object_id)
         orders = tuple(o for o in self.in_front if object_id not in (o.front, o.behind))
         return replace(self, objects=tuple(o for o in self.objects if o is not gone), in_front=orders)
@@ -260,7 +264,7 @@ class ObjectForm(Struct, forbid_unknown_fields=True):
 
 
 class TruthForm(Struct):
-    """The keys of project.json that undo and redo change."""
+    """Return the keys of project.json that undo and redo change."""
 
     canvas: tuple[int, int, int, int]
     objects: list[ObjectForm]
@@ -275,7 +279,7 @@ class TruthForm(Struct):
 
 
 def require_text(text: str, what: str) -> None:
-    """Raises PromptError for what is no text, or holds halves of characters: they could not be written or shown."""
+    """Raise PromptError for a value that is not text, or not valid Unicode: it could not be written or shown."""
     try:
         text.encode()
     except (UnicodeEncodeError, AttributeError):
@@ -283,45 +287,45 @@ def require_text(text: str, what: str) -> None:
 
 
 def click_json(click: Click) -> list[Any]:
-    """[frame_index, x, y, positive]."""
+    """Return [frame_index, x, y, positive]."""
     return [click.frame_index, click.x, click.y, click.positive]
 
 
 def box_json(box: Box | BoxKeyframe) -> list[Any]:
-    """[frame_index, x0, y0, x1, y1]; [frame_index] alone for the end of an amodal box."""
+    """Return [frame_index, x0, y0, x1, y1]; [frame_index] for the end of an amodal box."""
     return [box.frame_index] if isinstance(box, NoBox) else [box.frame_index, box.x0, box.y0, box.x1, box.y1]
 
 
 def keyframe_from_json(data: list[Any]) -> BoxKeyframe:
-    """The reverse of ``box_json`` for amodal boxes. Raises TypeError or PromptError on damage."""
+    """Return the keyframe of ``box_json``. Raises TypeError or PromptError on damage."""
     return NoBox(*data) if len(data) == 1 else AmodalBox(*data)
 
 
 def stroke_json(stroke: Stroke) -> list[Any]:
-    """[frame_index, layer, adds, radius, [[x, y], ...]]."""
+    """Return [frame_index, layer, adds, radius, [[x, y], ...]]."""
     points = [list(point) for point in stroke.points]
     return [stroke.frame_index, stroke.layer, stroke.adds, stroke.radius, points]
 
 
 def stroke_from_json(data: list[Any]) -> Stroke:
-    """The reverse of ``stroke_json``."""
+    """Return the stroke of ``stroke_json``."""
     frame_index, layer, adds, radius, points = data
     return Stroke(frame_index, layer=layer, adds=adds, radius=radius, points=tuple((x, y) for x, y in points))
 
 
 def pick_json(pick: Pick) -> list[Any]:
-    """[first, last, how, [seed, ...]]."""
+    """Return [first, last, how, [seed, ...]]."""
     return [pick.first, pick.last, pick.recipe.how, list(pick.recipe.seeds)]
 
 
 def pick_from_json(data: list[Any]) -> Pick:
-    """The reverse of ``pick_json``."""
+    """Return the choice of ``pick_json``."""
     first, last, how, seeds = data
     return Pick(int(first), int(last), Recipe(how, tuple(int(seed) for seed in seeds)))
 
 
 def object_json(obj: AnnotatedObject) -> dict[str, Any]:
-    """The object as project.json holds it."""
+    """Return the object in the form of project.json."""
     return {
         "id": obj.id,
         "label": obj.label,
@@ -338,7 +342,7 @@ def object_json(obj: AnnotatedObject) -> dict[str, Any]:
 
 
 def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
-    """The reverse of ``object_json``. Raises KeyError, TypeError, ValueError or PromptError on damage."""
+    """Return the object of ``object_json``. Raises KeyError, TypeError, ValueError or PromptError on damage."""
     return AnnotatedObject(
         id=data["id"],
         label=data["label"],
@@ -356,7 +360,7 @@ def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
 
 
 def truth_json(truth: Truth) -> dict[str, Any]:
-    """The keys of project.json that undo and redo change."""
+    """Return the keys of project.json that undo and redo change."""
     canvas = truth.canvas
     return {
         "canvas": [canvas.pad_left, canvas.pad_top, canvas.pad_right, canvas.pad_bottom],
@@ -375,7 +379,7 @@ def truth_json(truth: Truth) -> dict[str, Any]:
 
 
 def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
-    """The reverse of ``truth_json``. Raises ValueError or PromptError on damage."""
+    """Return the truth of ``truth_json``. Raises ValueError or PromptError on damage."""
     require_form(data, TruthForm)
     camera = data.get("intrinsics")  # absent before an engine asked for them
     truth = Truth(

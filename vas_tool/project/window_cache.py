@@ -1,4 +1,4 @@
-"""What engines with windows answered lately, on disk: a run that was stopped, or comes again, computes no window twice.
+"""A cache on disk of the answers of engines with windows. A resumed or repeated run computes no window twice.
 
 A cache beside the layers of a project, in its folder ``windows``: it may be deleted at any time, and costs time then.
 What was used last stays, up to ``MOST_BYTES``.
@@ -22,23 +22,25 @@ from vas_tool.run_warnings import warn
 from vas_tool.work import WindowAnswer, WindowKey
 
 FOLDER = "windows"
-"""In a project's folder."""
+"""Name of the cache's folder in a project's folder."""
 MOST_BYTES = 512 * 2**20
-"""Of all that is kept for a project. A window of masks at 256 x 512 takes 6.6 MB before it is compressed, one of
+"""The largest size of a project's cache in bytes. A window of masks at 256 x 512 takes 6.6 MB before compression, one
+of
 colours 9.8 MB: room for the last hundred and more, of which a stopped run needs two."""
 DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What reading a file raises that is none of ours. A changed bit is found by the checksum in the file."""
+"""The exceptions that reading a damaged file raises. The checksum in the file detects a changed bit."""
 
 
 @dataclass(frozen=True)
 class WindowCache:
-    """Answers by label and key. A label says what an answer follows from, as far as is known without reading pixels."""
+    """Answers by label and key. A label is a digest of the inputs that are known without reading pixels."""
 
     folder: Path
     most_bytes: int = MOST_BYTES
 
     def read(self, key: WindowKey, *, label: str = "") -> WindowAnswer | None:
-        """What was kept; None when nothing was, or when the file is damaged: that is remarked, and the file removed.
+        """Return a stored answer; None when there is none, or its file is damaged. A damaged file is logged and
+        removed.
 
         What was kept under another label does as well: ``made_from`` tells all that the answer depends on.
         """
@@ -59,7 +61,7 @@ class WindowCache:
             return None
 
     def keep(self, key: WindowKey, answer: WindowAnswer, *, label: str = "") -> None:
-        """Keep an answer. Where the disk refuses, nothing is kept: it costs time later, not the run that it is of."""
+        """Store an answer. If the disk refuses, nothing is stored and the run continues."""
         file = io.BytesIO()
         np.savez_compressed(file, answer=answer)
         try:
@@ -70,7 +72,7 @@ class WindowCache:
             warn("finished windows could not be kept: a stopped run would repeat them", detail=str(error))
 
     def labelled(self) -> set[tuple[str, int]]:
-        """(label, seed) of all that is kept."""
+        """Return (label, seed) of all stored answers."""
         names = (path.stem.rsplit("-", 2) for path in self.folder.glob("*-*-*.npz"))
         return {(label, int(seed)) for label, seed, _ in names if seed.isdigit()}
 

@@ -1,4 +1,4 @@
-"""How long a person worked on each object of a project: seconds between acts, pauses not counted.
+"""The time that a person worked on each object of a project: seconds between actions, without pauses.
 
 Kept in ``work.json`` beside the project: a measure, not a thing that undo goes over.
 """
@@ -17,24 +17,24 @@ from vas_tool.files import from_json, read_plain, write_atomically
 FILE = "work.json"
 
 PAUSE_SECONDS = 30.0
-"""A longer gap between two acts is a pause: nothing of it counts."""
+"""A longer gap in seconds between two actions is a pause and does not count."""
 
 WRITE_SECONDS = 5.0
-"""How many seconds of measured work may be lost in a crash."""
+"""The most seconds of measured work that a crash may lose."""
 
 
 class WorkClock:
     """Seconds of work by object id."""
 
     def __init__(self, folder: Path, *, may_write: Callable[[], object] = lambda: None) -> None:
-        """``may_write`` raises ProjectError when nothing may be written in the folder."""
+        """``may_write`` is a function that raises ProjectError when the folder cannot be written."""
         self._file, self._may_write = folder / FILE, may_write
         self.seconds = work_seconds(folder)
         self._last: float | None = None
         self._unwritten = 0.0
 
     def tick(self, object_id: int, now_seconds: float) -> None:
-        """The person did something about an object: the time since the last act was work on it, unless it was long."""
+        """Record an action on an object. The time since the last action counts as work on it, unless it was a pause."""
         last, self._last = self._last, now_seconds
         gap = 0.0 if last is None else max(0.0, now_seconds - last)
         if gap > PAUSE_SECONDS:
@@ -45,7 +45,7 @@ class WorkClock:
             self.write()
 
     def write(self) -> None:
-        """Put what was measured on disk; a full disk costs the measure, not the work."""
+        """Write the measured seconds. If the disk is full, they are lost and nothing else is."""
         if self._unwritten:
             text = json.dumps({str(i): round(s, 1) for i, s in sorted(self.seconds.items())})
             with suppress(ProjectError):
@@ -55,7 +55,7 @@ class WorkClock:
 
 
 def work_seconds(folder: Path) -> dict[int, float]:
-    """What a project's folder says of the work on it, by object id; nothing when nobody worked or it does not read."""
+    """Return object id -> seconds of work, from a project's folder; empty when there is none or the file is damaged."""
     try:
         data = from_json(read_plain(folder / FILE))
         seconds = {int(object_id): float(seconds) for object_id, seconds in data.items()}
