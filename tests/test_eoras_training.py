@@ -1,9 +1,6 @@
-"""Training EoRaS: runs that go on where they stopped, the released format both ways, several processes."""
+"""Training EoRaS: runs that go on where they stopped, the released format both ways."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,20 +115,3 @@ def test_every_clip_is_seen_once_an_epoch_and_the_last_round_is_filled_up() -> N
     assert {*first, *second} == set(range(5))
     assert second[-1] == first[0]
     assert shares(1) == [first, second] != shares(2)
-
-
-@pytest.mark.slow
-def test_two_processes_learn_together(data: Path, tmp_path: Path) -> None:
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]  # accelerate's on GPUs as well
-    train_command = ["-m", "vas_tool.cli", "train", "eoras", "--data", "movi", str(data), "--out", str(tmp_path)]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *command, *train_command, "--epochs", "1", *SMALL],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    clips = len(np.load(data / "train" / "instance_list.npy"))
-    assert content(tmp_path / "checkpoint-0001.pth.gz")["iters"] == -(-clips // 2)
