@@ -24,10 +24,16 @@ from vas_tool.engines.external.listed import refused
 from vas_tool.engines.external.methods import Method, methods_folder, read_method
 from vas_tool.engines.external.window_folder import check_answers, read_colours, read_soft_mask, write_window
 from vas_tool.errors import Cancelled, EngineError
+from vas_tool.evaluation.bench import bench, present_engines
+from vas_tool.evaluation.occlusion_cases import behind
+from vas_tool.evaluation.silhouettes import FullView
 from vas_tool.masks import box_xyxy
 from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
+from vas_tool.session import Session
 from vas_tool.types import Canvas
+from vas_tool.ui.actions import perform
+from vas_tool.ui.views import state_view
 from vas_tool.work import AmodalWork, ContentWork
 
 SCENE = make_scene(6)
@@ -321,6 +327,37 @@ def test_run_uses_a_method_and_an_export_names_its_revision(
     assert main(["export", str(folder), "--format", "coco", "--out", str(tmp_path / "out.json")]) == 0
     text = (tmp_path / "out.json").read_text()
     assert '"mine"' in text and revision in text
+
+
+def test_the_page_offers_a_method_and_says_how_to_add_one(
+    methods: Path, make_project: Callable[..., Project], tmp_path: Path
+) -> None:
+    write_method(methods, "mine", note="Mine.")
+    with closing(Session(make_project())) as session:
+        perform(session, "engine", {"stage": "amodal", "name": "mine"})
+        view = next(engine for engine in state_view(session, None)["engines"] if engine["stage"] == "amodal")
+        (choice,) = [choice for choice in view["choices"] if choice["name"] == "mine"]
+        assert view["name"] == "mine" and (choice["note"], choice["licence"], choice["lacks"]) == ("Mine.", "ours", "")
+        (methods / "mine.yaml").unlink()
+        view = next(engine for engine in state_view(session, None)["engines"] if engine["stage"] == "amodal")
+        assert "put its file mine.yaml into" in view["choices"][-1]["note"]
+
+
+def test_the_bench_measures_a_method(methods: Path, tmp_path: Path) -> None:
+    write_method(methods, "mine")
+    view = FullView("block", *blocks())
+    evaluation = bench([behind(view, "bar", seed=0)], engines=["mine"]).evaluation
+    reference = evaluation.tables["reference"]
+    assert "mine" in present_engines() and not evaluation.problems
+    assert reference["mine"]["miou"].mean > reference["modal"]["miou"].mean
+
+
+def blocks() -> tuple[Any, Any]:
+    """A grey block that moves to the right: its whole shape is the box of what is seen but where an end is hidden."""
+    masks = np.zeros((5, 60, 80), bool)
+    for i in range(5):
+        masks[i, 20:40, 15 + 8 * i : 40 + 8 * i] = True
+    return np.repeat(masks[..., None] * np.uint8(120), 3, axis=-1), masks
 
 
 # --- the examples of the documentation --------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ export class EnginePanel {
   gate() {
     const box = make("input", { type: "checkbox", checked: this.store.project?.gate ?? false, data: { testid: "gate" } });
     box.onchange = () => this.actions.gate(box.checked);
-    return make("label", { title: GATE_WORDS }, box, "no run where nothing is in front");
+    return make("label", { className: "vas-gate", title: GATE_WORDS }, box, "no run where nothing is in front");
   }
 
   /** @param {EngineView} engine */
