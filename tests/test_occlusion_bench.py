@@ -223,6 +223,13 @@ def test_masks_made_elsewhere_are_a_row(tmp_path: Path, small: FullView, capsys:
     assert main([*told, "--engine", "builtin", *rows, "--json", str(tmp_path / "out.json")]) == 0
     table = json.loads((tmp_path / "out.json").read_text())["tables"]["reference"]
     assert table["plain"] == table["nested"] == table["modal"] and "builtin" in table
+    cases, answers = tmp_path / "cases" / "occluders", tmp_path / "answers"
+    assert main(["predict", "cases", "--truth", str(cases), "--engine", "builtin", "--out", str(answers)]) == 0
+    assert "6 cases, 18 frames" in capsys.readouterr().out
+    written = ["bench", "--cases", str(cases), "--engine", "builtin", f"--import=again={answers}"]
+    assert main([*written, "--json", str(tmp_path / "out.json")]) == 0
+    table = json.loads((tmp_path / "out.json").read_text())["tables"]["reference"]
+    assert table["again"] == table["builtin"]
     (tmp_path / "empty").mkdir()
     capsys.readouterr()
     assert main([*told, "--engine", "builtin", f"--import=none={tmp_path / 'empty'}"]) == 1

@@ -15,6 +15,8 @@ from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry
 from vas_tool.errors import InputError
 from vas_tool.evaluation import Order, evaluate
+from vas_tool.evaluation.bench import KNOWN_DEPTH, answer_case
+from vas_tool.evaluation.case_files import read_cases, write_answer
 from vas_tool.evaluation.dataset import Truth
 from vas_tool.evaluation.engine_protocols import EngineProtocol, protocol_of
 from vas_tool.evaluation.predicting import SIMPLE, ClipAnswer, ProjectAnswer, Task, clip_answers, project_answers
@@ -23,6 +25,9 @@ from vas_tool.evaluation.records import is_project_export
 from vas_tool.evaluation.result_files import RESULTS
 from vas_tool.run_warnings import collected_warnings
 from vas_tool.wording import counted
+
+CASES = "cases"
+"""Cases of ``vas-tool bench`` on disk."""
 
 TAO_BOXES = "tao-amodal-boxes"
 """Name of TAO-Amodal's own evaluation of boxes."""
@@ -66,6 +71,8 @@ def _pictures(options: Namespace) -> Path | None:
 
 def predict_(options: Namespace) -> int:
     """Run ``vas-tool predict``. Returns 0 when every frame was answered, else 1."""
+    if options.benchmark == CASES:
+        return _predict_cases(options)
     bar = ProgressBar()
     form = RESULTS[options.benchmark]
     truth = read_truth(options.benchmark, options.truth, options.tracks)
@@ -90,6 +97,22 @@ def predict_(options: Namespace) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
+
+
+def _predict_cases(options: Namespace) -> int:
+    """Answer the cases that ``vas-tool bench --write`` or compose made, as ``bench --import`` reads answers."""
+    if options.project or options.set or options.tracks:
+        raise InputError("cases take an engine, a depth engine and a seed; leave out --project, --set and --tracks")
+    depth = KNOWN_DEPTH if options.depth == registry.AUTO else options.depth
+    bar, count, frames = ProgressBar(), 0, 0
+    for case in read_cases(options.truth):
+        bar(count, 0, f"predict: {case.name}")
+        engine = registry.spec_of("amodal", options.engine).name
+        masks = answer_case(case, engine, depth=depth, seed=options.seed or 0)
+        count, frames = count + 1, frames + write_answer(options.out, case, masks)
+    bar.close()
+    print(f"{options.out}: {counted(count, 'case')}, {counted(frames, 'frame')}")
+    return 0
 
 
 def _answers(truth: Truth, task: Task, options: Namespace) -> Iterator[ClipAnswer]:

@@ -32,14 +32,20 @@ TRUTH = (
 
 def add_predict(predict: argparse.ArgumentParser) -> None:
     """Add the arguments of ``vas-tool predict``."""
-    predict.add_argument("benchmark", choices=BENCHMARKS, help="the benchmark")
+    predict.add_argument(
+        "benchmark", choices=(*BENCHMARKS, "cases"), help="the benchmark; cases: what bench --write or compose made"
+    )
     predict.add_argument("--truth", type=Path, required=True, help=f"{TRUTH}; its modal masks are completed")
-    predict.add_argument("--out", type=Path, required=True, help="the result file, or folder for tabe-51 and movi")
+    predict.add_argument(
+        "--out", type=Path, required=True, help="the result file, or folder for tabe-51, movi and cases"
+    )
     predict.add_argument("--frames", type=Path, help="the folder that the pictures' names are relative to")
     predict.add_argument(
         "--engine", default="auto", metavar="NAME", help="an amodal engine, or a baseline: modal, convex, convex-nearer"
     )
-    predict.add_argument("--depth", default="auto", metavar="NAME", help="a depth engine")
+    predict.add_argument(
+        "--depth", default="auto", metavar="NAME", help="a depth engine (default: the best; of cases, their own depth)"
+    )
     predict.add_argument("--seed", type=int, help="default: that of the engine's protocol (diffusion-vas: 23), else 0")
     predict.add_argument(
         "--set",

@@ -164,6 +164,11 @@ def _estimated(case: OcclusionCase, name: str) -> dict[int, Depth]:
     return dict(depth_maps(case.clip, range(len(case.clip)), estimator=estimator))
 
 
+def answer_case(case: OcclusionCase, engine: str, *, depth: str = KNOWN_DEPTH, seed: int = 0) -> dict[int, Mask]:
+    """Return frame_index -> amodal mask of an engine for a case. Raises EngineError."""
+    return _engine(engine, seed)(case, case.depth if depth == KNOWN_DEPTH else _estimated(case, depth))
+
+
 def _engine(name: str, seed: int) -> Method:
     if name in SIMPLE:
         raise EngineError(f"{name} is measured anyway; name engines of the amodal stage")

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +156,13 @@ def _canvas(folder: Path, frame_wh: tuple[int, ...], truth_wh: tuple[int, ...]) 
         raise FormatError(f"{folder}: truth is {truth_wh}, the pictures are {frame_wh} (width, height)")
     x, y = (n // 2 for n in more)
     return Canvas((frame_wh[0], frame_wh[1]), x, y, x, y) if x or y else None
+
+
+def write_answer(folder: Path, case: OcclusionCase, masks: Mapping[int, Mask]) -> int:
+    """Write the answer to a case into a folder of answers; return the number of frames."""
+    for i, mask in masks.items():
+        _save(folder / folder_name(case), i, _grey(mask))
+    return len(masks)
 
 
 def answers_in(folder: Path) -> Callable[[OcclusionCase, dict[int, Depth]], dict[int, Mask]]:
