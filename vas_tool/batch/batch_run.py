@@ -103,11 +103,16 @@ def has_ray() -> bool:
     return all(find_spec(name) is not None for name in ("ray", "pyarrow", "pandas"))
 
 
+def require_ray() -> None:
+    """Raise InputError with the command that installs it unless Ray Data is installed."""
+    if not has_ray():
+        raise InputError("Ray is not installed; run: pip install 'vas-tool[batch]', or leave --address out")
+
+
 def _on_ray(
     tasks: Sequence[ClipTask], work: ClipWork, cluster: Cluster, *, tell: Callable[[Event], None], status: Status
 ) -> None:
-    if not has_ray():
-        raise InputError("Ray is not installed; run: pip install 'vas-tool[batch]', or leave --address out")
+    require_ray()
     from vas_tool.batch.on_ray import run_on_ray
 
     run_on_ray(tasks, work, cluster, tell=tell, status=status)

@@ -1,4 +1,4 @@
-"""The rows of a batch on Ray Data: a block a clip, one operator a pool of processes. The only module that imports ray.
+"""The rows of a batch on Ray Data: a block a clip, one operator a pool of processes.
 
 What travels is paths and prompts, no pixels. Every process opens the clip's project on the shared disk, does its
 stages, and closes it for the next. What happens to a row is told to one actor beside the driver, who asks for news.
@@ -7,24 +7,22 @@ stages, and closes it for the next. What happens to a row is told to one actor b
 from __future__ import annotations
 
 import logging
-import os
 import pickle
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from vas_tool.batch.clip_work import ClipState, ClipWork, Event
-from vas_tool.batch.manifest import ClipTask
-from vas_tool.batch.pools import Cluster, Pool, pools_of
-from vas_tool.engines import registry
-from vas_tool.errors import EngineError, InputError
-from vas_tool.types import Stage
-
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before ray is imported: nothing is sent without being asked
-
 import ray
 import ray.data
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from vas_tool.batch.clip_work import ClipState, ClipWork, Event
+from vas_tool.batch.manifest import ClipTask
+from vas_tool.batch.pools import Cluster, Pool, pools_of
+from vas_tool.batch.ray_connection import connected
+from vas_tool.engines import registry
+from vas_tool.errors import EngineError, InputError
+from vas_tool.types import Stage
 
 NEWS_SECONDS = 0.5
 """Pause between two questions for news."""
@@ -87,8 +85,7 @@ def run_on_ray(
     tasks: Sequence[ClipTask], work: ClipWork, cluster: Cluster, *, tell: Callable[[Event], None], status: Any
 ) -> None:
     """Run all clips; ``tell`` is called in this thread. Raises InputError when the cluster cannot be reached."""
-    ours = _connect(cluster)
-    try:
+    with connected(cluster.address):
         found = ray.cluster_resources()
         pools = pools_of(work.options, cluster, num_gpus=found.get("GPU", 0.0))
         num_cpus, num_gpus = int(found.get("CPU", 1)), found.get("GPU", 0.0)
@@ -96,28 +93,6 @@ def run_on_ray(
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         news = ray.remote(News).options(num_cpus=0, scheduling_strategy=here).remote()
         _run(_dataset(tasks, work, pools, news=news, workers=min(cluster.workers or num_cpus, len(tasks))), news, tell)
-    finally:
-        if ours:
-            ray.shutdown()
-
-
-def _connect(cluster: Cluster) -> bool:
-    """Connect to Ray unless this process is already; whether this call did."""
-    if ray.is_initialized():
-        return False
-    try:
-        ray.init(
-            address=cluster.address,
-            logging_level=logging.WARNING,
-            log_to_driver=False,
-            **({} if cluster.address else {"include_dashboard": False}),
-        )
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-        raise InputError(
-            f"no Ray cluster answers at {cluster.address or 'this computer'} ({error}); start one with: ray start "
-            "--head, or leave --address out"
-        ) from error
-    return True
 
 
 def _dataset(tasks: Sequence[ClipTask], work: ClipWork, pools: Sequence[Pool], *, news: Any, workers: int) -> Any:

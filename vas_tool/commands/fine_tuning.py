@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
 
+from vas_tool.batch.batch_run import require_ray
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines.diffusion_vas.released import AMODAL_WEIGHTS, CONTENT_WEIGHTS
 from vas_tool.engines.learned.engine import WEIGHTS
@@ -41,10 +42,17 @@ def tune(options: Namespace) -> int:
 def prepare(options: Namespace) -> int:
     """``vas-tool train prepare``: prints the folder of the cache."""
     plan = plan_of(options, options.stage or Recipe.stage)
-    from vas_tool.training.diffusion_vas.run_examples import make_cache
+    part, bar = _part(options.part), ProgressBar()
+    if options.address:
+        require_ray()
+        from vas_tool.batch.cache_parts import make_cache_on_ray
 
-    bar = ProgressBar()
-    num_clips, made = make_cache(plan, kept_draws=options.kept_draws, part=_part(options.part), progress=bar)
+        cluster = {"address": options.address, "kept_draws": options.kept_draws}
+        num_clips, made = make_cache_on_ray(plan, **cluster, progress=bar)
+    else:
+        from vas_tool.training.diffusion_vas.run_examples import make_cache
+
+        num_clips, made = make_cache(plan, kept_draws=options.kept_draws, part=part, progress=bar)
     bar.close()
     print(f"{plan.cache}: {num_clips} clips, {made} new shards")
     return 0

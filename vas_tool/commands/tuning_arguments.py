@@ -58,6 +58,12 @@ def add_tuning(methods: Any) -> None:
     prepare.add_argument(
         "--part", default="0/1", metavar="I/N", help="only every N-th shard from the I-th on, for several machines"
     )
+    prepare.add_argument(
+        "--address",
+        metavar="auto|ray://HOST:PORT",
+        help="the Ray cluster whose workers share the shards, one GPU (else one CPU) each; the data and DIR must be on "
+        "a disk that all its nodes share",
+    )
     _add_recipe(prepare, only=PREPARED)
 
 

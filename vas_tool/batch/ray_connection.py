@@ -1,0 +1,44 @@
+"""The connection of this process to a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from vas_tool.errors import InputError
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Within it, this process is connected to the cluster at ``address``; None starts one on this computer.
+
+    A connection that is there already is used, and stays. Raises InputError when no cluster answers.
+    """
+    ours = not ray.is_initialized()
+    if ours:
+        _connect(address)
+    try:
+        yield
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _connect(address: str | None) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent without being asked
+    try:
+        ray.init(
+            address=address,
+            logging_level=logging.WARNING,
+            log_to_driver=False,
+            **({} if address else {"include_dashboard": False}),
+        )
+    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+        raise InputError(
+            f"no Ray cluster answers at {address or 'this computer'} ({error}); start one with: ray start --head, or "
+            "leave --address out"
+        ) from error
