@@ -10,18 +10,25 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import ray
 from conftest import square_at, write_images
+from tiny_tuning import write_samples, write_svd
 
 from vas_tool.batch import BatchOptions, run_batch
 from vas_tool.batch.book import Status
+from vas_tool.batch.cache_parts import make_cache_on_ray
 from vas_tool.batch.pools import Cluster, Pool, gpus_of, pools_of
 from vas_tool.errors import InputError
+from vas_tool.training.diffusion_vas.data_sources import Data
+from vas_tool.training.diffusion_vas.recipe import Recipe
+from vas_tool.training.diffusion_vas.run_examples import make_cache
+from vas_tool.training.diffusion_vas.tuning_plan import Plan
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-ray = pytest.importorskip("ray")
 
 ENGINES = Path(tempfile.mkdtemp(prefix="engines-"))
 os.environ["VAS_TOOL_ENGINES"] = str(ENGINES)  # before Ray starts: its workers inherit it
@@ -89,6 +96,20 @@ def test_two_nodes_make_what_one_process_makes(
     assert max(seen) == NUM_CLIPS + 1 and "2 nodes" in done.status.workers
     assert done.status.stages["amodal"].frames == 4 * (NUM_CLIPS + 1)
     assert not list((tmp_path / ".batch").glob("*.json"))
+
+
+def test_a_cache_of_training_examples_is_made_by_the_workers(nodes: Nodes, tmp_path: Path) -> None:
+    samples = write_samples(tmp_path / "samples", (0, 1))
+    recipe = Recipe(width=32, height=16, mixed_precision="no")
+    data, start = Data((samples,), hold_out=0), write_svd(tmp_path / "svd")
+    plan = Plan(tmp_path, start, data, recipe, depth_engine="builtin", cache=tmp_path / "on-ray")
+    assert make_cache_on_ray(plan, address=None, num_parts=1) == (2, 1)
+    here = replace(plan, cache=tmp_path / "here")
+    make_cache(here)
+    for path in here.cache.iterdir():
+        assert path.read_bytes() == (plan.cache / path.name).read_bytes(), path.name
+    with pytest.raises(InputError, match="made with other recipe"):
+        make_cache_on_ray(replace(plan, recipe=replace(recipe, width=40)), address=None, num_parts=1)
 
 
 def test_a_node_that_is_lost_costs_nothing(
