@@ -76,11 +76,12 @@ def test_seeds_give_guesses_that_differ_only_where_nothing_is_seen(engine: Learn
     scene = SCENES["hidden for a while"]()
     frames, canvas = range(len(scene)), Canvas(scene.clip.size_wh)
     work = AmodalWork(scene.clip, scene.modal, scene.depth, canvas, frames)
-    sampled = dict(engine.sample(work, (0, 1, 2, 3)))
+    seeds = (0, 3)
+    sampled = dict(engine.sample(work, seeds))
     differing = {i: np.any([m != masks[0] for m in masks[1:]], axis=0) for i, masks in sampled.items()}
     assert sum(d.sum() for d in differing.values()) > 0
     assert not any((differing[i] & scene.modal[i]).any() for i in frames)
-    for place, seed in enumerate((0, 1, 2, 3)):
+    for place, seed in enumerate(seeds):
         alone = completed(engine, scene, frames, seed=seed)
         assert all(np.array_equal(alone[i], sampled[i][place]) for i in frames)
 
