@@ -289,6 +289,8 @@ def test_nothing_is_given_without_the_secret(open_projects: OpenProjects) -> Non
     assert page.status_code == 401 and "command line printed" in page.text and SECRET not in page.text
     for path in (
         "/config",
+        "/projects",
+        "/projects/a.jpg",
         "/workbench/main.js",
         "/api/a/events",
         "/gradio_api/queue/data?session_hash=a",
@@ -312,6 +314,8 @@ def test_a_ticket_lets_one_browser_in(open_projects: OpenProjects) -> None:
     once = access.ticket()
     answers = [TestClient(app, base_url=HERE).get(f"/?token={once}").status_code for _ in range(2)]
     assert answers == [200, 401]
+    answer = TestClient(app, base_url=HERE).get(f"/projects?token={access.ticket()}", follow_redirects=False)
+    assert answer.headers["location"] == "./projects" and SECRET in answer.headers["set-cookie"]
 
 
 def test_name_and_password_hold_for_every_route(open_projects: OpenProjects) -> None:

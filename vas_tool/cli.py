@@ -105,7 +105,9 @@ def _add_models(models: argparse.ArgumentParser) -> None:
 
 
 def _add_open(open_: argparse.ArgumentParser) -> None:
-    open_.add_argument("source", nargs="?", type=Path, help="a video, a folder of images, or a project")
+    open_.add_argument(
+        "source", nargs="?", type=Path, help="a video, a folder of images, a project, or a folder of projects"
+    )
     open_.add_argument(
         "--queue",
         action="store_true",

@@ -60,12 +60,15 @@ def _page(options: Namespace) -> Callable[[], None]:
         entries, root, source = read_queue(source), source, None
         if not entries:
             raise InputError(f"no project in {root} needs a look; open it without --queue")
+    page = ""
     if source is not None and (source / "project.json").is_file():
         root = source.resolve().parent
+    elif source is not None and any(source.glob("*/project.json")):
+        root, source, page = source, None, "projects"
     camera = camera_of(options.intrinsics) if options.intrinsics else None
     if camera and source is None:
         raise InputError("--intrinsics are of one clip; name it as well: vas-tool open SOURCE --intrinsics ...")
-    address = Address.take(access, options.port)
+    address = Address.take(access, options.port, page=page)
     open_projects = OpenProjects(root)
     queue = ProjectQueue(entries, open_projects) if entries else None
     opener = Opener(open_projects, start=source, camera=camera, queue=queue)

@@ -34,13 +34,17 @@ SAFE_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+GALLERY = "/projects"
+"""The page of all projects."""
+
 SERVED = {
-    *("/", "/config", "/theme.css", ICON, "/manifest.json", "/robots.txt", UPLOAD_ROUTE),
+    *("/", GALLERY, "/config", "/theme.css", ICON, "/manifest.json", "/robots.txt", UPLOAD_ROUTE),
     *("/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/cancel", "/gradio_api/reset"),
     *("/gradio_api/startup-events", "/gradio_api/app_id", "/gradio_api/theme.css"),
 }
 SERVED_BELOW = (
     "/api/",
+    f"{GALLERY}/",
     "/workbench/",
     "/assets/",
     "/static/",
@@ -109,13 +113,13 @@ class AccessMiddleware:
     def _entrance(self, request: Request) -> Response | None:
         """Return the answer to a visitor without the secret; None with it. A secret in the address becomes a cookie."""
         token = request.query_params.get("token")
-        if token is not None and request.url.path == "/" and self._access.takes(token):
+        if token is not None and request.url.path in ("/", GALLERY) and self._access.takes(token):
             return self._cookie(request)
         if self._access.admits(request) or request.url.path == ICON:
             return None
         if self._access.login is not None:
             return PlainTextResponse("name and password, please", 401, {"WWW-Authenticate": 'Basic realm="vas-tool"'})
-        if request.url.path != "/":
+        if request.url.path not in ("/", GALLERY):
             return _text_answer(request, "open the address that the command line printed", 401)
         kept = "".join(f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in _others(request))
         return HTMLResponse(ENTRANCE.replace("{kept}", kept), 401)
@@ -123,7 +127,8 @@ class AccessMiddleware:
     def _cookie(self, request: Request) -> Response:
         others = urlencode(list(_others(request)))
         # Relative to the requested address, for any prefix.
-        answer = RedirectResponse(f"./?{others}" if others else "./", 303)
+        page = f"./{GALLERY[1:] if request.url.path == GALLERY else ''}"
+        answer = RedirectResponse(f"{page}?{others}" if others else page, 303)
         if self._access.token is not None:
             name, path = self._access.cookie(request), self._access.root_path or "/"
             answer.set_cookie(

@@ -28,9 +28,11 @@ class Address:
     url: str
     """For a browser on this computer; ends with a slash, and holds no secret."""
     access: Access
+    page: str = ""
+    """Of this server: what a browser opens first, relative to ``url``."""
 
     @classmethod
-    def take(cls, access: Access, port: int | None = None) -> Address:
+    def take(cls, access: Access, port: int | None = None, *, page: str = "") -> Address:
         """Listen on ``port``, or (None) on the first free one from PORT on. Raises VasToolError when it is taken."""
         host = access.host
         wanted = range(PORT, PORT + TRIED) if port is None else [port]
@@ -43,17 +45,20 @@ class Address:
             except OSError:
                 listening.close()
                 continue
-            return cls(listening, _url(access, listening.getsockname()[1]), access)
+            return cls(listening, _url(access, listening.getsockname()[1]), access, page)
         raise VasToolError(f"port {wanted[0]} on {host} is in use or not allowed; choose another one with --port")
 
     @property
     def with_secret(self) -> str:
         """The address that lets in whoever has it."""
-        return f"{self.url}?token={self.access.token}" if self.access.token else self.url
+        return self._with(self.access.token)
+
+    def _with(self, token: str | None) -> str:
+        return f"{self.url}{self.page}?token={token}" if token else f"{self.url}{self.page}"
 
     def open_browser(self) -> threading.Thread:
         """Show the page in a browser, where there is one. Gives the thread that does: some browsers hold it."""
-        once = f"{self.url}?token={self.access.ticket()}" if self.access.token else self.url
+        once = self._with(self.access.ticket() if self.access.token else None)
         thread = threading.Thread(target=webbrowser.open, args=(once,), daemon=True, name="open-browser")
         thread.start()
         return thread

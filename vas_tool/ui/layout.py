@@ -64,6 +64,8 @@ def dark_theme() -> gr.themes.Base:
     return gr.themes.Base(font=["system-ui", "sans-serif"]).set(**both, **dark)
 
 
+BRAND = '<a href="projects" title="All projects, as pictures">vas-tool</a>'
+
 REMEMBER = """
 name => {
   if (!name) return;
@@ -91,7 +93,7 @@ class Page:
         blocks: gr.Blocks
         with gr.Blocks(title="vas-tool", analytics_enabled=False) as blocks:
             with gr.Row(elem_id="topbar"):
-                gr.Markdown("vas-tool", elem_id="brand")
+                gr.HTML(BRAND, elem_id="brand", padding=False, apply_default_css=False)
                 project, sample, upload, path, open_path, stop = _opening_bar(self.open_projects)
                 queued = gr.Button("Next project", visible=self.opener.queue is not None, elem_id="next-project")
                 export_format, only_accepted, export = _export_bar()

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from vas_tool.ui.access import Access
 from vas_tool.ui.access_middleware import AccessMiddleware
 from vas_tool.ui.address import Address
+from vas_tool.ui.gallery import add_gallery
 from vas_tool.ui.layout import PAGE_HEAD, Page, dark_theme
 from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.opening import Opener
@@ -40,6 +41,7 @@ def make_app(opener: Opener, access: Access) -> FastAPI:
 
     app = FastAPI(title="vas-tool", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, open_projects)
+    add_gallery(app, open_projects)
     add_upload_route(app, uploads)
     app.add_middleware(AccessMiddleware, access=access, is_upload=uploads.holds)
     blocks = Page(open_projects, opener, uploads).build()
