@@ -1,16 +1,21 @@
-"""Blind second looks: from the page in a real Chromium, and what the session says of them."""
+"""Blind second looks, and composed clips: from the page in a real Chromium, and what the session says of them."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from annotating import annotate, rectangle
 from browser import Pages
 from conftest import write_images
 
 from vas_tool.errors import InputError, PromptError
+from vas_tool.evaluation.case_files import read_cases
 from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
+from vas_tool.session.compositions import CompositionOrder, Compositions
 from vas_tool.session.second_looks import SecondLooks
 
 SIZE = (64, 48)
@@ -39,9 +44,8 @@ def test_frames_are_asked_again_and_compared(guessing_pages: Pages, tmp_path: Pa
     first.item("recheck-ask").click()
     first.page.get_by_text("0 of 3").wait_for()
     first.photograph("second-look")
-    with first.page.context.expect_page() as opening:
-        first.item("recheck-table").locator("a").click()
-    opening.value.close()
+    link = first.item("recheck-table").locator("a").get_attribute("href")
+    assert link.endswith("project=second-look-recheck-ann")
     second = guessing_pages.project(folder.with_name("second-look-recheck-ann"))
     second.run("a")
     for frame in range(3):  # they are marked: accepting all at once leaves them out
@@ -53,6 +57,32 @@ def test_frames_are_asked_again_and_compared(guessing_pages: Pages, tmp_path: Pa
     first.page.get_by_text("3 of 3").wait_for()
     (row,) = first.item("recheck-table").locator("tr").all_inner_texts()[1:]
     assert row.startswith("ann\t3 of 3\t") and 0 <= float(row.rpartition("\t")[2]) <= 100
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_test_clip_is_composed(guessing_pages: Pages, tmp_path: Path) -> None:
+    root = guessing_pages.server.root
+    for name in ("composing-ball", "composing-wall"):
+        project = create_project(root / name, write_images(tmp_path / name, 3, SIZE))
+        annotate(project, modal=dict.fromkeys(range(3), SEEN))
+        project.close()
+    bench = guessing_pages.project(root / "composing-ball")
+    bench.item("compose").locator("summary").click()
+    bench.item("compose-front").locator("option", has_text="composing-wall").wait_for(state="attached")
+    bench.item("compose-front").select_option("composing-wall")
+    bench.item("compose-x").fill("10")
+    bench.item("compose-start").click()
+    bench.item("compose-made").wait_for()
+    bench.photograph("compose")
+    assert bench.item("compose-made").inner_text().endswith(": 3 frames. 50.0 % of the object is hidden.")
+    (case,) = (c for c in read_cases(root / "composed") if c.name.startswith("composing-ball"))
+    assert np.array_equal(case.modal[1], SEEN & ~rectangle(SIZE, 20, 10, 40, 30))
+    bench.item("compose-object").fill("7")
+    bench.item("compose-start").click()
+    bench.item("compose-error").wait_for()
+    assert "there is no object 7" in bench.item("compose-error").inner_text()
 
 
 def test_what_goes_wrong_is_told(make_project: Callable[..., Project]) -> None:
@@ -75,3 +105,23 @@ def test_what_goes_wrong_is_told(make_project: Callable[..., Project]) -> None:
     looks.ask(0.1, "ann")
     looks.close(10)
     assert not project.folder.with_name("clip-recheck-ann").exists() and looks.state()["looks"] == []
+
+
+def test_a_project_can_be_its_own_front(make_project: Callable[..., Project]) -> None:
+    project = make_project(2)
+    accepted(project)
+    annotate(project, "cat", modal={0: SEEN, 1: SEEN})
+    clips = Compositions(project)
+    with pytest.raises(PromptError, match="no project 'elsewhere' beside this one"):
+        clips.start(CompositionOrder(2, "elsewhere"))
+    clips.start(CompositionOrder(2, "clip", 2, (0, 10)))
+    state = until_composed(clips)
+    assert (state["error"], state["fronts"]) == ("", ["clip"]) and state["made"]["hidden"] == 0.5
+    clips.start(CompositionOrder(1, "clip", 2))
+    assert "is hidden in part on the frames 0-1" in until_composed(clips)["error"]
+
+
+def until_composed(clips: Compositions) -> dict[str, Any]:
+    while (state := clips.state())["composing"]:
+        time.sleep(0.02)
+    return state

@@ -30,6 +30,7 @@ from vas_tool.project.worktime import WorkClock
 from vas_tool.session.amodal_box_edits import AmodalBoxEdits
 from vas_tool.session.background_runs import BackgroundRuns
 from vas_tool.session.change_log import ChangeLog
+from vas_tool.session.compositions import Compositions
 from vas_tool.session.identity_edits import IdentityEdits
 from vas_tool.session.jobs import LatestOnly
 from vas_tool.session.order_edits import OrderEdits
@@ -62,6 +63,7 @@ class Session:
         self.runs = BackgroundRuns(self.changes)
         self.training = TrainingRuns(project)
         self.second_looks = SecondLooks(project)
+        self.compositions = Compositions(project)
         try:
             self.prompts = PromptEdits(self.changes)
             self.place: dict[str, Any] = self._read_place()
@@ -81,6 +83,7 @@ class Session:
         """Stop what runs, keep what is finished, and close the project."""
         self.runs.stop(CANCEL_SECONDS)
         self.second_looks.close(CANCEL_SECONDS)
+        self.compositions.close(CANCEL_SECONDS)
         self.prompts.close(CANCEL_SECONDS)
         for worker in (self._preparer, self._measurer):
             worker.close()

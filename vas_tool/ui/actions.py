@@ -11,6 +11,7 @@ from vas_tool.engines.registry import stage_named
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
 from vas_tool.session import Session
+from vas_tool.session.compositions import CompositionOrder
 from vas_tool.session.prompt_edits import stroke_of
 from vas_tool.types import AmodalBox, Box, Click
 from vas_tool.ui.weight_downloads import DOWNLOADS
@@ -91,6 +92,18 @@ def _recipe(a: Arguments) -> Recipe:
     return Recipe(a["how"], tuple(sorted(int(seed) for seed in a["seeds"])))
 
 
+def _composition(a: Arguments) -> CompositionOrder:
+    return CompositionOrder(
+        int(a["object"]),
+        str(a["front"]),
+        int(a["front_object"]) or None,
+        (int(a["x"]), int(a["y"])),
+        int(a["delay"]),
+        float(a["softness"]),
+        bool(a["whole"]),
+    )
+
+
 def _span(a: Arguments) -> range:
     span = range(int(a["first"]), int(a["last"]) + 1)
     if not span:
@@ -139,6 +152,7 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "stop_training": _quiet(lambda s, a: s.training.stop()),
     "ask_again": _quiet(lambda s, a: s.second_looks.ask(float(a["share"]), str(a["annotator"]))),
     "compare_answers": _quiet(lambda s, a: s.second_looks.compare()),
+    "compose": _quiet(lambda s, a: s.compositions.start(_composition(a))),
     "cancel": _quiet(lambda s, a: s.runs.cancel()),
     "undo": _quiet(lambda s, a: s.undo()),
     "redo": _quiet(lambda s, a: s.redo()),

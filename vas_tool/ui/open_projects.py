@@ -197,7 +197,7 @@ class OpenProjects:
 
     def _seated(self, folder: Path, session: Session) -> str:
         token = secrets.token_urlsafe(24)
-        session.second_looks.borrow = self.borrow
+        session.second_looks.borrow = session.compositions.borrow = self.borrow
         with self._mutex:
             self._sessions[folder] = session
             self._tokens[token] = folder

@@ -11,6 +11,7 @@
     GET  /api/{token}/cost?object_id=&count=     what completing would make (count: that many hypotheses), in words
     GET  /api/{token}/training                   the ways to train on what was accepted, and the last run
     GET  /api/{token}/second-looks               the blind second looks, and whether one is being asked
+    GET  /api/{token}/compositions               the composed clip, whether one is made, and what can be in front
     GET  /api/{token}/depth/{i}.png            relative depth, 8 bit, nearer is brighter
     GET  /api/{token}/exports/{name}           a file that was exported
     POST /api/{token}/do                       {"action", "seq", "since", ...} -> {"ok", "seq", "state", "masks", ...}
@@ -119,6 +120,11 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
     def second_looks(token: str, *, response: Response) -> dict[str, Any]:
         response.headers.update(FRESH)
         return _or_404(session_of(token).second_looks.state)
+
+    @router.get("/compositions")
+    def compositions(token: str, *, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        return session_of(token).compositions.state()
 
     @router.get("/content/{object_id}/{frame_index}.png")
     def content(token: str, object_id: int, frame_index: int) -> Response:

@@ -3,6 +3,7 @@
 import { Actions } from "./actions.js";
 import { makeLegend } from "./cells.js";
 import { makeCommands } from "./commands.js";
+import { ComposingPanel } from "./composing.js";
 import { Connection } from "./connection.js";
 import { CropPanel } from "./crop_panel.js";
 import { CostLine } from "./cost.js";
@@ -65,6 +66,7 @@ class Workbench {
     this.cost = new CostLine({ root, store });
     this.training = new TrainingPanel({ root, actions });
     this.secondLook = new SecondLookPanel({ root, actions });
+    this.composing = new ComposingPanel({ root, store, actions });
     this.tray = new Tray({ root, store, actions, hypotheses, paint: (tileCanvas, drawn, tile) => this.paintTile(tileCanvas, drawn, tile) });
     this.dialog = new HelpDialog(found(root, ".vas-help", HTMLDialogElement));
     this.commands = makeCommands(this);
@@ -140,7 +142,7 @@ class Workbench {
 
   /** @param {Api | null} api */
   giveApi(api) {
-    for (const part of [this, this.actions, this.hypotheses, this.openPart, this.orders, this.cost, this.training, this.secondLook]) part.api = api;
+    for (const part of [this, this.actions, this.hypotheses, this.openPart, this.orders, this.cost, this.training, this.secondLook, this.composing]) part.api = api;
   }
 
   close() {
@@ -151,6 +153,7 @@ class Workbench {
     this.cost.clear();
     this.training.clear();
     this.secondLook.clear();
+    this.composing.clear();
     this.loader.clear();
     this.pictures?.clear();
     this.pictures = this.view.pictures = this.timeline.filmstrip.pictures = null;

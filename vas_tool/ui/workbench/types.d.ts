@@ -248,6 +248,27 @@ export interface SecondLook {
   hidden_iou: number | null;
 }
 
+/** A composed clip. */
+export interface ComposedClip {
+  name: string;
+  /** The command that measures with it. */
+  command: string;
+  frames: number;
+  /** Share of the object that is hidden, over all frames. */
+  hidden: number;
+  /** Nothing of what is in front lies in the picture. */
+  nowhere: boolean;
+}
+
+export interface CompositionsAnswer {
+  /** Frames done and their number, while a clip is composed. */
+  composing: [number, number] | null;
+  error: string;
+  made: ComposedClip | null;
+  /** Names of the projects whose objects can come in front. */
+  fronts: string[];
+}
+
 export interface SecondLooksAnswer {
   /** Steps done and their number, while a copy is made. */
   asking: [number, number] | null;
