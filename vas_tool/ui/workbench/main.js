@@ -149,12 +149,8 @@ class Workbench {
     clearTimeout(this.loadTimer);
     this.line.close();
     this.giveApi(null);
-    for (const part of [this.hypotheses, this.openPart, this.orders]) part.clear();
-    this.cost.clear();
-    this.training.clear();
-    this.secondLook.clear();
-    this.composing.clear();
-    this.loader.clear();
+    for (const part of [this.hypotheses, this.openPart, this.orders, this.cost, this.loader]) part.clear();
+    for (const panel of [this.training, this.secondLook, this.composing]) panel.clear();
     this.pictures?.clear();
     this.pictures = this.view.pictures = this.timeline.filmstrip.pictures = null;
     this.masks.clear();
