@@ -134,8 +134,28 @@ def the_same_one(bench: Workbench) -> None:
     assert not bench.flags(3)[5] & FrameState.NEEDS_LOOK
 
 
+def jumps_and_links(bench: Workbench) -> None:
+    """From change to change, to the middle of key frames, and the address as a link to a frame and an object."""
+    for key in ("1", "p", "m"):  # with the brush, M takes the other mask: the modal one again
+        bench.press(key)
+    for frame_index in (0, 7):
+        bench.go(frame_index)
+        bench.drag([(30.0, 50.0), (40.0, 60.0)])
+    bench.press("v")
+    bench.go(0)
+    for key, there in (("m", 3), ("PageDown", 7), ("PageUp", 1)):
+        bench.press(key)
+        bench.page.wait_for_function("i => window.__vas.lastPaint?.frame === i", arg=there)
+    bench.page.wait_for_function("() => new URL(location).searchParams.get('frame') === '1'")
+    assert "object=1" in bench.page.url
+    bench.open(bench.page.url.replace("frame=1", "frame=6").replace("object=1", "object=2"))
+    assert bench.frame() == 6
+    bench.page.wait_for_selector("[data-testid=object-row-2].vas-chosen")
+
+
 def test_what_a_person_does_at_the_desk(bench: Workbench) -> None:
     """One page for all: a server and a browser take longer than what is tested."""
     nothing_in_front(bench)
     order(bench)
     the_same_one(bench)
+    jumps_and_links(bench)

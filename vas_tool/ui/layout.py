@@ -70,11 +70,13 @@ REMEMBER = """
 name => {
   if (!name) return;
   const here = new URL(location);
+  if (here.searchParams.get('project') !== name) for (const part of ['frame', 'object']) here.searchParams.delete(part);
   here.searchParams.set('project', name);
   history.replaceState(null, '', here);
 }
 """
-"""Writes the open project into the address, so that a reload or a bookmark returns to it."""
+"""Writes the open project into the address, so that a reload or a bookmark returns to it. The workbench adds frame and
+object (``workbench/link.js``)."""
 
 
 class Page:

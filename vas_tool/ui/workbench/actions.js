@@ -1,6 +1,8 @@
 // @ts-check
 // What a person does to the project. Each deed is painted at once, queued for the server, and settled by its answer.
 import { BoxActions } from "./box_actions.js";
+import { IdentityActions } from "./identity_actions.js";
+import { writeLink } from "./link.js";
 import { OrderActions } from "./order_actions.js";
 import { BIT } from "./store.js";
 /** @import { Answer, Args, Click, Corners, DoneAnswer, Handle, LayerName, Pending, Place, RefusedAnswer, Say, Stage, Stroke } from "./types.d.ts" */
@@ -29,6 +31,7 @@ export class Actions {
     /** @type {Api | null} */
     this.api = null;
     this.boxes = new BoxActions(this);
+    this.identity = new IdentityActions(this);
     this.order = new OrderActions(this);
     this.placeTimer = 0;
   }
@@ -117,22 +120,6 @@ export class Actions {
     const label = this.store.object(id)?.label;
     const then = () => this.say(`Deleted ${label}. Ctrl+Z brings it back.`, { calm: true });
     this.send("delete_object", () => ({ object: id }), { then });
-  }
-
-  /** What comes back here is the same object. */
-  isSame() {
-    const { frame, chosen } = this.store;
-    this.send("same", () => ({ object: chosen.id, frame }), { handle: chosen });
-  }
-
-  /** What comes back here is another object: this frame and all later ones become one of their own. */
-  split() {
-    const { frame, chosen } = this.store;
-    const then = (/** @type {DoneAnswer} */ { object }) => {
-      this.choose({ id: object ?? chosen.id });
-      this.say(`Object ${object} begins here. Ctrl+Z puts the two together again.`, { calm: true });
-    };
-    this.send("split", () => ({ object: chosen.id, frame }), { then });
   }
 
   /** @param {number} id @param {string} label */
@@ -286,7 +273,9 @@ export class Actions {
     clearTimeout(this.placeTimer);
     this.placeTimer = setTimeout(() => {
       this.placeTimer = 0;
-      if (this.store.state) this.send("place", () => this.placeNow());
+      if (!this.store.state) return;
+      this.send("place", () => this.placeNow());
+      writeLink(this.store, this.placeNow());
     }, PLACE_AFTER_MS);
   }
 

@@ -3,6 +3,7 @@
 // keys are as keys.js names them; `when` says whether the command can act now; `on` whether it is switched on.
 import { keyframesOf } from "./amodal_box.js";
 import { isBox } from "./boxes.js";
+import { jumping, paints } from "./jump_commands.js";
 import { BIT, BRUSH_RANGE, LAYERS } from "./store.js";
 /** @import { App, Command, CommandLine, LayerName, Tool } from "./types.d.ts" */
 /** @import { Store } from "./store.js" */
@@ -26,7 +27,7 @@ export const LAYER_WORDS = {
 /** @param {App} app @returns {Record<string, Command>} */
 export function makeCommands(app) {
   return Object.fromEntries(
-    [...moving(app), ...working(app), ...reviewing(app), ...tooling(app), ...looking(app)].map((command) => [
+    [...moving(app), ...jumping(app), ...working(app), ...reviewing(app), ...tooling(app), ...looking(app)].map((command) => [
       command.name,
       { when: () => Boolean(app.store.state), on: () => false, ...command },
     ]),
@@ -146,10 +147,10 @@ function reviewing({ store, actions, tools, view }) {
       run: () => actions.acceptAll(store.chosen.id),
       when: () => Boolean(store.chosenObject) && store.anyBits(store.chosen.id, BIT.modal | BIT.amodal),
     },
-    { name: "same-yes", keys: ["Shift+y"], label: "It is the same one", run: () => actions.isSame(), when: () => Boolean(store.question) },
+    { name: "same-yes", keys: ["Shift+y"], label: "It is the same one", run: () => actions.identity.same(), when: () => Boolean(store.question) },
     {
       name: "same-no", keys: ["Shift+d"], label: "It is another one: from this frame on it becomes an object of its own",
-      run: () => actions.split(), when: () => Boolean(store.question),
+      run: () => actions.identity.split(), when: () => Boolean(store.question),
     },
     { name: "next-object", keys: ["s"], label: "Next object", run: () => chooseNext({ store, actions }, 1), when: several },
     { name: "previous-object", keys: ["Shift+s"], label: "Object before", run: () => chooseNext({ store, actions }, -1), when: several },
@@ -238,7 +239,7 @@ function tooling({ store, actions, tools, view }) {
     tool("hand", "g", "Hand: moves the view"),
     {
       name: "paint-layer", keys: ["m"], label: "Paint on the modal or on the amodal mask",
-      run: otherLayer, on: () => store.paintLayer === "amodal",
+      run: otherLayer, on: () => store.paintLayer === "amodal", when: () => paints(store),
     },
     {
       name: "brush-smaller", repeats: true, keys: ["["], label: "Smaller brush",

@@ -6,7 +6,7 @@ import { wordOf } from "./keys.js";
 
 /** @type {[string, string[]][]} */
 const GROUPS = [
-  ["Move", ["previous", "next", "second-back", "second-on", "first", "last", "play"]],
+  ["Move", ["previous", "next", "second-back", "second-on", "previous-change", "next-change", "middle", "first", "last", "play"]],
   ["View", ["zoom-in", "zoom-out", "zoom-fit", "filmstrip", "help"]],
   ["Work", ["track-forward", "track-backward", "track-both", "complete", "complete-all", "hypotheses", "cancel", "undo", "redo"]],
   ["Review", ["next-look", "next-project", "accept", "mark", "accept-rest", "unaccept", "same-yes", "same-no", "next-object", "previous-object", "new-object", "delete"]],

@@ -6,7 +6,7 @@ const PRESSED_INPUTS = "[type=range], [type=checkbox], [type=radio], [type=butto
 const TYPING = `textarea, select, [contenteditable]:not([contenteditable='false']), input:not(${PRESSED_INPUTS})`;
 const PRESSABLE = "button, a[href], summary, input, [role=button], [role=tab]";
 /** @type {Record<string, string>} */
-const WORDS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", Delete: "Del", Escape: "Esc" };
+const WORDS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", Delete: "Del", Escape: "Esc", PageUp: "PgUp", PageDown: "PgDn" };
 
 const SELECT_ALL = "Ctrl+a"; // of the page: nobody means that here
 const TYPES_MS = 700; // after a character somebody is still typing
@@ -65,9 +65,9 @@ export function wordOf(key) {
  * @param {{root: HTMLElement, commands: Record<string, Command>, dialog: HelpDialog}} parts
  */
 export function listenToKeys({ root, commands, dialog }) {
-  /** @type {Map<string, Command>} */
+  /** @type {Map<string, Command[]>} two commands may share a key when only one of them can act at a time */
   const byKey = new Map();
-  for (const command of Object.values(commands)) for (const key of command.keys) byKey.set(key, command);
+  for (const command of Object.values(commands)) for (const key of command.keys) byKey.set(key, [...(byKey.get(key) ?? []), command]);
 
   /** @param {KeyboardEvent} event */
   const listener = (event) => {
@@ -86,8 +86,8 @@ export function listenToKeys({ root, commands, dialog }) {
     if (dialog.isOpen) return dialog.key(event, name);
     if (otherDialogOpen(root)) return undefined;
     if (name === SELECT_ALL) return event.preventDefault();
-    const command = byKey.get(name);
-    if (!command || !command.when()) return undefined;
+    const command = byKey.get(name)?.find(({ when }) => when());
+    if (!command) return undefined;
     event.preventDefault();
     // A key held down steps on, but it must not track or accept again and again.
     if (!event.repeat || command.repeats) command.run();

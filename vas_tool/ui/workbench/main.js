@@ -12,6 +12,7 @@ import { found, partOf, targetOf } from "./elements.js";
 import { HelpDialog } from "./help.js";
 import { Hypotheses } from "./hypotheses.js";
 import { resume } from "./kept.js";
+import { followLink } from "./link.js";
 import { listenToKeys, typesNow, wordOf } from "./keys.js";
 import { Loader } from "./loader.js";
 import { Masks } from "./masks.js";
@@ -164,6 +165,7 @@ class Workbench {
   firstState() {
     this.status.empty(null);
     this.view.camera.fit();
+    followLink(this.store);
     resume({ store: this.store, actions: this.actions, say: this.say });
     // The field or list it was opened with still has the keys; the picture needs them now.
     if (!typesNow()) this.canvas.focus({ preventScroll: true });

@@ -497,6 +497,7 @@ export interface App {
   tray: Tray;
   status: StatusLines;
   dialog: { toggle: () => void };
+  say: Say;
 }
 
 /** What the tools want drawn: hover, drag, stroke. */
