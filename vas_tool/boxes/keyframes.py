@@ -111,11 +111,6 @@ def box_iou(a: Corners, b: Corners) -> float:
     return shared / total if total > 0 else 0.0
 
 
-def leaves_frame(box: AmodalBox, frame_wh: SizeWH) -> bool:
-    """Return whether a part of the box lies outside the picture."""
-    return box.x0 < 0 or box.y0 < 0 or box.x1 > frame_wh[0] or box.y1 > frame_wh[1]
-
-
 def padding_for(boxes: Sequence[AmodalBox], frame_wh: SizeWH) -> float:
     """Return the smallest of PADDINGS whose canvas contains the boxes; the largest when none does."""
     width, height = frame_wh

@@ -86,11 +86,6 @@ class ObjectLayers:
             self._hypotheses = {**self._hypotheses, seed: layer}  # whoever walks over the old one is not disturbed
         return self._hypotheses[seed]
 
-    @property
-    def has_hypotheses(self) -> bool:
-        """Return whether any frame has a hypothesis."""
-        return any(len(layer) for layer in self._hypotheses.values())
-
     def hypotheses_on(self, frame_index: int) -> dict[int, Stamp]:
         """Return seed -> stamp of a frame's hypotheses, with ascending seeds."""
         found = {seed: layer.stamp(frame_index) for seed, layer in sorted(self._hypotheses.items())}
