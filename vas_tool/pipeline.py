@@ -38,7 +38,7 @@ from vas_tool.work import AmodalWork, ContentWork
 
 Answer = TypeVar("Answer")
 OnFrame = Callable[[int], None]
-"""Told of every frame whose pictures changed."""
+"""A function that is called with the index of every frame whose pictures changed."""
 
 
 def ignore_frame(frame_index: int) -> None:
@@ -96,7 +96,7 @@ def execute(plan: Plan, store: Store, *, on_frame: OnFrame = ignore_frame, progr
 def _segment(
     run: StageRun, store: Store, loaded: LoadedEngine[Segmenter], *, progress: Progress
 ) -> Iterator[tuple[int, TrackedFrame]]:
-    """Stage 1: modal masks from clicks, boxes and given masks, first on their own frames, then tracked from there."""
+    """Stage 1: yield modal masks from clicks, boxes and given masks: first on their frames, then tracked from there."""
     for done, frame_index in enumerate(run.prompted):
         if run.spans:
             progress(done, len(run.prompted), "clicked frames")
@@ -120,7 +120,7 @@ def _segment(
 def _depth(
     run: StageRun, store: Store, loaded: LoadedEngine[DepthEstimator], *, progress: Progress
 ) -> Iterator[tuple[int, Depth]]:
-    """Stage 2: relative depth of the frames."""
+    """Stage 2: yield the relative depth of the frames."""
     settings = store.settings(run)
     for span in run.spans:
         yield from depth_maps(store.clip, span, estimator=loaded, settings=settings, progress=progress)
@@ -129,7 +129,9 @@ def _depth(
 def _amodal(
     run: StageRun, store: Store, loaded: LoadedEngine[AmodalCompleter], *, progress: Progress
 ) -> Iterator[tuple[int, Any]]:
-    """Stage 3: amodal masks on the canvas from modal masks and depth: one per frame, or one per seed (hypotheses)."""
+    """Stage 3: yield amodal masks on the canvas from modal masks and depth: one per frame, or one per seed
+    (hypotheses).
+    """
     for span in run.spans:
         work, crops = store.amodal_work(run, span)
         if run.layer == "hypotheses":
@@ -141,7 +143,7 @@ def _amodal(
 def _content(
     run: StageRun, store: Store, loaded: LoadedEngine[ContentCompleter], *, progress: Progress
 ) -> Iterator[tuple[int, Content]]:
-    """Stage 4: the object's colours on the amodal masks."""
+    """Stage 4: yield the object's colours on the amodal masks."""
     for span in run.spans:
         yield from content_pictures(store.content_work(run, span), completer=loaded, progress=progress)
 
@@ -152,21 +154,23 @@ ANSWERS: Mapping[Stage, Callable[..., Iterator[tuple[int, Any]]]] = {
     "amodal": _amodal,
     "content": _content,
 }
-"""By stage: frame_index and answer, one after the other."""
+"""Stage -> the function that yields frame_index and result."""
 
 
 # --- one engine at a time: what the stages ask ------------------------------------------------------------------------
 
 
 def answered(engine: Segmenter, clip: Clip, frame_index: int, *, prompts: Prompts, quick: bool = False) -> TrackedFrame:
-    """Run stage 1 on one frame that has clicks, a box or a mask. For ``quick`` see ``Segmenter.segment``."""
+    """Run stage 1 on one frame with clicks, a box or a mask, and return its mask. For ``quick`` see
+    ``Segmenter.segment``.
+    """
     if isinstance(engine, SelfRating):
         return engine.rated(clip, frame_index, prompts, quick=quick)
     return TrackedFrame(frame_index, engine.segment(clip, frame_index, prompts, quick=quick), certainty=1.0)
 
 
 def prepare(clip: Clip, frame_index: int, *, engine: str) -> None:
-    """Let a segment engine get ready for a click on a frame."""
+    """Let a segment engine prepare for a click on a frame."""
     loaded = registry.load("segment", engine)
     with loaded.lock:
         loaded.engine.prepare(clip, frame_index)
@@ -175,7 +179,7 @@ def prepare(clip: Clip, frame_index: int, *, engine: str) -> None:
 def modal_masks(
     clip: Clip, prompts: Prompts, span: range, *, segmenter: LoadedEngine[Segmenter], progress: Progress = silent
 ) -> Iterator[TrackedFrame]:
-    """Stage 1 over one span of frames, in its order."""
+    """Run stage 1 on one span of frames, in its order."""
     return locked(segmenter, segmenter.engine.track(clip, prompts, span, progress=progress))
 
 
@@ -187,7 +191,7 @@ def depth_maps(
     settings: Settings = NO_SETTINGS,
     progress: Progress = silent,
 ) -> Iterator[tuple[int, Depth]]:
-    """Run stage 2; gives (frame_index, (H, W) float32 in 0..1, 1 = nearest)."""
+    """Run stage 2. Yields (frame_index, (H, W) float32 in 0..1, 1 = nearest)."""
     checked = registry.checked_settings(estimator.spec, settings)
     return locked(estimator, estimator.engine.estimate(clip, frame_indices, settings=checked, progress=progress))
 
@@ -200,7 +204,7 @@ def amodal_masks(
     progress: Progress = silent,
     united: bool = True,
 ) -> Iterator[tuple[int, Mask]]:
-    """Run stage 3; gives (frame_index, (canvas H, W) bool).
+    """Run stage 3. Yields (frame_index, (canvas H, W) bool).
 
     With ``crops`` the engine looks through crops around the object's amodal boxes, and only frames with a box are
     answered. What is seen belongs to the whole object: every answer is united with the modal mask (Diffusion-VAS
@@ -221,7 +225,7 @@ def amodal_hypotheses(
     crops: CropPlan | None = None,
     progress: Progress = silent,
 ) -> Iterator[tuple[int, tuple[Mask, ...]]]:
-    """Run stage 3 for several seeds (``work.seed`` is ignored); gives (frame_index, one (canvas H, W) bool per seed).
+    """Run stage 3 for several seeds (``work.seed`` is ignored). Yields (frame_index, one (canvas H, W) bool per seed).
 
     That is one run where the engine can; else there is one run per seed, and all go forward together frame by frame.
     ``crops``: see ``amodal_masks``. Raises PromptError when there is no seed, or one twice.
@@ -262,13 +266,15 @@ def _shared(progress: Progress, num_runs: int) -> list[Progress]:
 def content_pictures(
     work: ContentWork, *, completer: LoadedEngine[ContentCompleter], progress: Progress = silent
 ) -> Iterator[tuple[int, Content]]:
-    """Run stage 4; gives (frame_index, (canvas H, W, 4) uint8 RGBA)."""
+    """Run stage 4. Yields (frame_index, (canvas H, W, 4) uint8 RGBA)."""
     work = replace(work, settings=registry.checked_settings(completer.spec, work.settings))
     return locked(completer, completer.engine.complete(work, progress=progress))
 
 
 def locked(loaded: LoadedEngine[object], answers: Iterator[Answer]) -> Iterator[Answer]:
-    """Give the same answers, but hold the engine's lock only while one is computed, so that others get their turn."""
+    """Yield the answers, and hold the engine's lock only while one is computed, so that other users can use the engine
+    in between.
+    """
     while True:
         with loaded.lock:
             try:

@@ -1,4 +1,4 @@
-"""A project as the place where runs read masks and put results: every result is stored at once, under one edit.
+"""A project as the store of runs: every result is stored at once, under one edit.
 
 So a stop keeps what is finished, and undo takes it back.
 """
@@ -47,13 +47,15 @@ def carry_out(
     on_frame: OnFrame = ignore_frame,
     progress: Progress = silent,
 ) -> None:
-    """Plan what a request needs as things are now, and run it under an edit. Raises as ``execute`` does."""
+    """Plan a request for the present project, and run it under an edit. Raises the errors of ``execute``."""
     made = plan(snapshot_of(project, request.object_ids, priced=True), request)
     execute(made, ProjectStore(project, edit_id), on_frame=on_frame, progress=progress)
 
 
 def answer_click(project: Project, object_id: int, frame_index: int, *, edit_id: int, quick: bool = False) -> bool:
-    """Answer what was said on one frame and store the mask; False when it was taken back in the meantime."""
+    """Make the mask of one frame from its prompts and store it. Returns False when the prompts were removed
+    meanwhile.
+    """
     run, stored = answer_to_click(project.truth, object_id, frame_index, quick=quick), list[int]()
     with suppress(Cancelled):
         execute((run,), ProjectStore(project, edit_id), on_frame=stored.append)
@@ -61,7 +63,7 @@ def answer_click(project: Project, object_id: int, frame_index: int, *, edit_id:
 
 
 class ProjectStore:
-    """A ``pipeline.Store`` over an open project. Results that were undone meanwhile end the run (Cancelled)."""
+    """A ``stores.Store`` in an open project. A run whose edit is undone ends with Cancelled."""
 
     def __init__(self, project: Project, edit_id: int) -> None:
         """Raises ProjectError when the project is of an older version and cannot be written."""
@@ -79,7 +81,9 @@ class ProjectStore:
         return self.project.clip
 
     def now(self, run: StageRun, *, progress: Progress = silent) -> StageRun:
-        """See ``Store``. The results get the fingerprints that hold at this moment."""
+        """Return the run without frames that are up to date by now (``Store.now``). Results get the fingerprints of
+        this moment.
+        """
         self._asked = {}
         if run.stage in ("segment", "depth"):
             return run
@@ -106,7 +110,7 @@ class ProjectStore:
         return self.project.truth.settings_of(run.stage, run.engine)
 
     def prompts(self, run: StageRun, span: range) -> Prompts:
-        """The prompts on all frames; when the span begins beside a tracked frame, its mask too.
+        """Return the prompts on all frames, and the mask of a tracked frame that lies before the span.
 
         When it begins beside a tracked frame (a run was stopped there), that frame's mask is a prompt too: it is all
         that is left of what the engine remembered; when it is empty, the last one on which something was seen counts
@@ -156,7 +160,7 @@ class ProjectStore:
         )
 
     def _windows(self, run: StageRun) -> WindowStore | None:
-        """Where an engine's answers for windows of the object are kept; None for an engine that keeps none."""
+        """Return the store of an engine's finished windows; None for an engine without windows."""
         spec, project = _spec(run), self.project
         if not spec.keeps_work and not windows_of(project.truth, spec, len(project.clip)):
             return None
@@ -207,7 +211,7 @@ class ProjectStore:
         return True
 
     def _put_hypotheses(self, run: StageRun, frame_index: int, made: dict[int, Mask], *, made_by: Stamp) -> None:
-        """Store new hypotheses of a frame (by seed), with how far all that hold there differ.
+        """Store new hypotheses of a frame (by seed), with their disagreement.
 
         A hypothesis is stored as the engine made it, with what is seen of the object in it; strokes lie on top of
         whichever is chosen.
@@ -244,7 +248,7 @@ class ProjectStore:
             yield frame_index
 
     def _put_clear(self, run: StageRun, frame_index: int) -> None:
-        """Store what is seen as the whole object, or as its colours."""
+        """Store the modal mask as the amodal mask, or its colours as the content."""
         project, canvas = self.project, self.project.canvas
         whole = canvas.to_canvas(project.modal(_object_of(run))[frame_index])
         inputs = self._now.content_inputs if run.layer == "content" else self._now.amodal_inputs
@@ -257,7 +261,7 @@ class ProjectStore:
             self._put(run, self._layers(run).amodal, (frame_index, whole, stamp))
 
     def _take_hypothesis(self, run: StageRun, recipe: Recipe, frame_index: int) -> bool:
-        """Store an amodal mask made from hypotheses. One that is made from outdated ones is marked as outdated too."""
+        """Store an amodal mask made from hypotheses. It is marked as out of date if one of them is."""
         layers, now = self._layers(run), self._now
         stamps = [now.hypothesis(frame_index, seed) for seed in recipe.seeds]
         first = stamps[0]
@@ -271,14 +275,14 @@ class ProjectStore:
         return True
 
     def _put(self, run: StageRun, layer: LayerFolder[Picture], item: tuple[int, Picture, Stamp]) -> None:
-        """Store (frame_index, picture, stamp). Raises Cancelled when it is not wanted any more."""
+        """Store (frame_index, picture, stamp). Raises Cancelled when the edit was undone or the object deleted."""
         with self.project.mutex:
             self._still_wanted(_object_of(run))
             with self.project.under(self.edit_id):
                 layer.put(*item)
 
     def _still_wanted(self, object_id: int) -> AnnotatedObject:
-        """The object as it is now. Raises Cancelled when the edit was undone or the object deleted under way."""
+        """Return the present object. Raises Cancelled when the edit was undone or the object deleted."""
         objects = {obj.id: obj for obj in self.project.truth.objects}
         if object_id not in objects or not self.project.is_done(self.edit_id):
             raise Cancelled("the run was undone")
@@ -288,7 +292,7 @@ class ProjectStore:
         return self.project.layers(_object_of(run))
 
     def _with_crop(self, stamp: Stamp, frame_index: int) -> Stamp:
-        """The stamp of a mask with the numbers of the crop that it was made through."""
+        """Return a mask's stamp with the numbers of its crop."""
         if self._crops is None:
             return stamp
         crop, box = self._crops.crops[frame_index], self._crops.boxes[frame_index]
@@ -296,12 +300,12 @@ class ProjectStore:
 
 
 def stamp_by(spec: EngineSpec, made_from: Fingerprint, *, seed: int = 0, certainty: float = 1.0) -> Stamp:
-    """The stamp of a picture that an engine made."""
+    """Return the stamp of a picture by an engine."""
     return Stamp(engine=spec.name, revision=spec.revision, seed=seed, made_from=made_from, certainty=float(certainty))
 
 
 def crop_plan(project: Project, object_id: int, spec: EngineSpec) -> CropPlan | None:
-    """The crops of an object for an engine; None when it has no amodal box."""
+    """Return the crops of an object for an engine; None when it has no amodal box."""
     modal = project.modal(object_id)
     if not drawn(modal.obj.amodal_boxes):
         return None
@@ -318,12 +322,12 @@ class SeenAreas(Protocol):
 
     def __contains__(self, frame_index: object) -> bool: ...
     def area(self, frame_index: int) -> int:
-        """How many pixels of the object are visible on a frame."""
+        """Return the number of visible pixels of the object on a frame."""
         ...
 
 
 def begun_beside(modal: SeenAreas, span: range) -> tuple[int, ...]:
-    """The tracked frame before a span and, behind frames on which nothing was seen, the last one with something."""
+    """Return the tracked frame before a span; if its mask is empty, also the last frame with one that is not."""
     beside = behind = span[0] - span.step
     while behind in modal and not modal.area(behind):
         behind -= span.step

@@ -1,4 +1,5 @@
-"""All stamps of a layer, held by column, and kept in one file beside its pictures: opening a project reads no picture.
+"""A table of all stamps of a layer by column, stored in one file beside its pictures, so that opening a project reads
+no picture.
 
 The file is a cache: a row holds for the picture of that size and time of change, and for no other. What has no row is
 read from its picture. Deleting the file costs time at the next opening.
@@ -24,23 +25,23 @@ from vas_tool.stamps import CHECKS, DEFAULTS, Stamp, stamp_with, values_of
 from vas_tool.types import SizeWH
 
 INDEX = ".stamps.json"
-"""Its name in the layer's folder."""
+"""Name of the index in the layer's folder."""
 
 VERSION = 2
 
 WORTH_IT = 64
-"""Pictures of a layer from which on there is an index: fewer are read as fast."""
+"""The least number of pictures of a layer with an index. Fewer are read as fast."""
 
 PICTURE = re.compile(r"(\d{5}|[1-9]\d{5,8})\.png", re.ASCII)
 
 FILE = ("mtime_ns", "num_bytes", "width", "height")
-"""Columns of the picture's file beside those of its stamp: time of change, size, width and height in pixels."""
+"""Columns about the picture's file: time of change, size in bytes, width and height in pixels."""
 
 TUPLES = frozenset(("box", "seeds", "crop", "given_box", *LISTS))
 
 
 class Stamps(Mapping[int, Stamp]):
-    """frame_index -> stamp, of all pictures of a layer; a stamp is made when it is asked for.
+    """frame_index -> stamp of all pictures of a layer. A stamp is made when it is read.
 
     ``column`` gives one field of all of them: as fast as reading a list. Only the layer that owns the table changes it,
     and never one that it has handed out.
@@ -55,32 +56,32 @@ class Stamps(Mapping[int, Stamp]):
 
     @classmethod
     def of_columns(cls, frames: list[int], columns: dict[str, list[Any]]) -> Stamps:
-        """A table of columns that are as long as ``frames``."""
+        """Return a table of columns that are as long as ``frames``."""
         table = cls()
         table.frames, table._columns = frames, columns
         table._places = dict(zip(frames, range(len(frames)), strict=True))
         return table
 
     def copy(self) -> Stamps:
-        """The same rows, to be changed."""
+        """Return a copy that can be changed."""
         return Stamps.of_columns(self.frames.copy(), {name: column.copy() for name, column in self._columns.items()})
 
     def column(self, name: str) -> list[Any]:
-        """The values of a field, in the order of ``frames``."""
+        """Return the values of a field, in the order of ``frames``."""
         found = self._columns.get(name)
         return [DEFAULTS.get(name)] * len(self.frames) if found is None else found
 
     def by_frame(self, name: str) -> dict[int, Any]:
-        """frame_index -> the value of a field."""
+        """Return frame_index -> the value of a field."""
         return dict(zip(self.frames, self.column(name), strict=True))
 
     def value(self, frame_index: int, name: str) -> Any:
-        """One value of one frame that has a picture."""
+        """Return a field of one frame that has a picture."""
         found = self._columns.get(name)
         return DEFAULTS[name] if found is None else found[self._places[frame_index]]
 
     def with_column(self, name: str, column: list[Any]) -> Stamps:
-        """The table with other values in one field."""
+        """Return the table with other values in one field."""
         return Stamps.of_columns(self.frames, {**self._columns, name: column})
 
     def with_rows(self, frames: Sequence[int], columns: Mapping[str, list[Any]]) -> Stamps:
@@ -94,7 +95,7 @@ class Stamps(Mapping[int, Stamp]):
         return Stamps.of_columns([*map(self.frames.__getitem__, kept), *frames], merged)
 
     def put(self, frame_index: int, row: Mapping[str, Any]) -> None:
-        """A new row, or one in place of another; values that are absent have the default."""
+        """Add or replace a row. Absent values have the default."""
         place = self._places.setdefault(frame_index, len(self.frames))
         if place == len(self.frames):
             self.frames.append(frame_index)
@@ -106,7 +107,7 @@ class Stamps(Mapping[int, Stamp]):
             column[place] = row[name] if name in row else DEFAULTS.get(name)
 
     def drop(self, frame_index: int) -> None:
-        """Without that row, where it is there."""
+        """Remove a row, if it exists."""
         place = self._places.pop(frame_index, None)
         if place is None:
             return
@@ -117,15 +118,15 @@ class Stamps(Mapping[int, Stamp]):
             self._places[self.frames[place]] = place
 
     def size_wh(self, frame_index: int) -> SizeWH:
-        """Width and height of a picture in pixels, as it was written."""
+        """Return width and height in pixels of a picture, as it was written."""
         return self.value(frame_index, "width"), self.value(frame_index, "height")
 
     def sizes(self) -> set[SizeWH]:
-        """Those of all pictures."""
+        """Return the sizes of all pictures."""
         return set(zip(self._columns["width"], self._columns["height"], strict=True)) if self.frames else set()
 
     def rows(self) -> dict[str, list[Any]]:
-        """The columns that are not all default."""
+        """Return the columns that have other values than the default."""
         return self._columns
 
     def __getitem__(self, frame_index: int) -> Stamp:
@@ -143,12 +144,14 @@ class Stamps(Mapping[int, Stamp]):
 
 
 def row_of(stamp: Stamp, *, mtime_ns: int, num_bytes: int, size_wh: SizeWH) -> dict[str, Any]:
-    """The row of a picture."""
+    """Return the row of a picture."""
     return {**values_of(stamp), "mtime_ns": mtime_ns, "num_bytes": num_bytes, "width": size_wh[0], "height": size_wh[1]}
 
 
 def found_in(folder: Path, leftovers: list[Path]) -> dict[int, os.stat_result]:
-    """frame_index -> what the system says of its picture; links are not followed. Adds to what a kill left over."""
+    """Return frame_index -> result of ``os.stat`` of its picture, without following links. Appends files that a killed
+    process left to ``leftovers``.
+    """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
@@ -169,12 +172,12 @@ def found_in(folder: Path, leftovers: list[Path]) -> dict[int, os.stat_result]:
 
 
 def is_file(there: os.stat_result) -> bool:
-    """Whether it is an ordinary file."""
+    """Return whether it is an ordinary file."""
     return stat.S_ISREG(there.st_mode)
 
 
 def read_index(folder: Path, found: Mapping[int, os.stat_result]) -> Stamps:
-    """The rows that hold for the pictures ``found``; none when there is no index, or one that does not read."""
+    """Return the rows that are valid for the pictures ``found``; none when there is no index or it is damaged."""
     try:
         table = _table(json.loads(read_plain(folder / INDEX)))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -201,7 +204,9 @@ def _table(data: Any) -> Stamps:
 
 
 def _column(name: str, values: list[Any], places: list[int] | None, *, count: int) -> list[Any]:
-    """A column as the index has it: a value a row, or different values and the place of each row's among them."""
+    """Return a column of the index: one value per row, or different values and the position of each row's value among
+    them.
+    """
     if not _are_right(name, values):
         raise ValueError(f"{name} has other values")
     if name in TUPLES:
@@ -216,7 +221,7 @@ def _column(name: str, values: list[Any], places: list[int] | None, *, count: in
 
 
 def _are_right(name: str, values: list[Any]) -> bool:
-    """Whether each value is of its column's kind."""
+    """Return whether each value has the kind of its column."""
     kinds = set(map(type, values))
     if name in FILE:
         return kinds <= {int}
@@ -233,7 +238,7 @@ def _are_right(name: str, values: list[Any]) -> bool:
 
 
 def write_index(folder: Path, stamps: Stamps) -> None:
-    """Write the index. A disk that refuses costs time at the next opening, not a word."""
+    """Write the index. If the disk refuses, nothing happens: the next opening reads the pictures."""
     columns = {name: _written(column) for name, column in stamps.rows().items()}
     data = {"version": VERSION, "frames": stamps.frames, "columns": columns}
     with suppress(ProjectError):
@@ -241,7 +246,9 @@ def write_index(folder: Path, stamps: Stamps) -> None:
 
 
 def _written(column: list[Any]) -> tuple[list[Any], list[int] | None]:
-    """The values and None; the different ones and the place of each row's among them where that is shorter."""
+    """Return the values and None; or the different values and the position of each row's value among them, if that is
+    shorter.
+    """
     places = _places_of(column)
     if len(places) == 1:
         return list(places), []

@@ -1,4 +1,4 @@
-"""Stamps: who made a picture of a layer, and from what. They lie in the picture, in a PNG text chunk.
+"""Stamps: who made a picture of a layer, and from what. A stamp lies in the picture, in a PNG text chunk.
 
 So pixels and provenance change in the same instant, and are restored together by undo.
 """
@@ -32,14 +32,14 @@ STAMP_KEY = "vas-tool"
 """The PNG text chunk that holds the stamp."""
 
 HEAD_BYTES = 8192
-"""Of a picture: size and stamp lie in them."""
+"""Number of bytes of a picture's file that hold its size and stamp."""
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """Which engine made a picture of a layer, and from what."""
+    """The engine that made a picture of a layer, and the inputs."""
 
     engine: str
     """The engine's name; ``given`` for imported masks."""
@@ -47,11 +47,11 @@ class Stamp:
     """The revision of the engine's weights, or the engine's version."""
     seed: int = 0
     made_from: Fingerprint = NOTHING
-    """What the picture was made from."""
+    """The inputs of the picture."""
     certainty: float = 1.0
-    """0 (a guess) .. 1, as the engine sees it."""
+    """Certainty of the engine, 0 (a guess) .. 1."""
     area: int = 0
-    """Pixels of a mask that are set (for content: of its alpha)."""
+    """Number of pixels of the mask, or of the content's alpha."""
     box: tuple[int, int, int, int] | None = None
     """x0, y0, x1, y1 of a mask, None when it is empty."""
     digest: str = ""
@@ -63,15 +63,16 @@ class Stamp:
     how: str = ""
     """How an amodal mask was chosen from hypotheses: ``seed``, ``majority`` or ``union`` (of ``seeds``)."""
     seeds: tuple[int, ...] = ()
-    """The seeds of the hypotheses that it follows from."""
+    """The seeds of the hypotheses that it was made from."""
     disagreement: float | None = None
-    """For a hypothesis, how far those that existed when it was made differ (0..1, see ``hypotheses``)."""
+    """For a hypothesis, the disagreement (0..1, ``hypotheses``) of those that existed when it was made."""
     among: int = 0
-    """For a hypothesis, how many existed when it was made."""
+    """For a hypothesis, the number of those that existed when it was made."""
     crop: tuple[float, ...] | None = None
-    """The crop the engine looked through: x0, y0, x1, y1 in clip pixels, width, height in its own (``boxes.crops``)."""
+    """The crop that the engine took: x0, y0, x1, y1 in clip pixels, and width, height in its own pixels
+    (``boxes.crops``)."""
     given_box: tuple[float, ...] | None = None
-    """The amodal box it was for: x0, y0, x1, y1 in clip pixels."""
+    """The amodal box that the crop was made for: x0, y0, x1, y1 in clip pixels."""
 
 
 def _finite(value: Any) -> bool:
@@ -99,25 +100,26 @@ CHECKS: Mapping[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("crop", "given_box"), _FLOATS),
     **{name: partial(is_value, name) for name in FIELDS},
 }
-"""By column, whether a value read from a file is of its kind: the stamp's own fields, then those of ``made_from``."""
+"""Column -> a function that returns whether a value from a file has the right kind. The stamp's fields come first, then
+those of ``made_from``."""
 
 PLAIN = tuple(name for name in CHECKS if name not in FIELDS)
-"""The stamp's own fields."""
+"""Names of the stamp's own fields."""
 
 DEFAULTS: Mapping[str, Any] = {
     field.name: field.default for field in (*fields(Stamp), *fields(Fingerprint)) if field.default is not MISSING
 }
-"""The value of a column that is absent."""
+"""Column -> its value when it is absent."""
 
 
 def stamp_text(stamp: Stamp) -> str:
-    """The stamp as the picture holds it."""
+    """Return the stamp in the form of the picture's text chunk."""
     plain = {name: getattr(stamp, name) for name in PLAIN}
     return json.dumps({**plain, "made_from": fingerprint_json(stamp.made_from)})
 
 
 def stamp_of(data: Any) -> Stamp:
-    """The reverse of ``stamp_text``, once it is parsed. Raises ValueError for what is no stamp."""
+    """Return the stamp of the parsed ``stamp_text``. Raises ValueError for anything else."""
     if not isinstance(data, dict) or "engine" not in data:
         raise ValueError("it has no stamp")
     values = dict(data)
@@ -132,20 +134,22 @@ def stamp_of(data: Any) -> Stamp:
 
 
 def values_of(stamp: Stamp) -> dict[str, Any]:
-    """By column, what differs from the defaults; always the engine."""
+    """Return column -> value, for values that differ from the defaults, and always the engine."""
     plain = {name: value for name in PLAIN if (value := getattr(stamp, name)) != DEFAULTS.get(name)}
     return {**plain, **{name: value for name in FIELDS if (value := getattr(stamp.made_from, name))}}
 
 
 def stamp_with(values: Mapping[str, Any]) -> Stamp:
-    """The stamp of these values by column, checked before: the reverse of ``values_of``."""
+    """Return the stamp of ``values_of``. The values must have been checked."""
     made_from = {name: values[name] for name in FIELDS if name in values}
     plain = {name: values[name] for name in PLAIN if name in values}
     return Stamp(**plain, made_from=Fingerprint(**made_from) if made_from else NOTHING)
 
 
 def read_head(path: Path) -> tuple[Stamp, SizeWH]:
-    """Stamp and size of a picture; its pixels are not read. Raises ProjectDamaged when it is no picture of ours."""
+    """Return stamp and size of a picture without reading its pixels. Raises ProjectDamaged when the file is not a
+    picture of a project.
+    """
     try:
         return _parsed(read_plain(path, HEAD_BYTES))
     except (OSError, ValueError, struct.error, RecursionError) as error:
@@ -154,7 +158,7 @@ def read_head(path: Path) -> tuple[Stamp, SizeWH]:
 
 
 def not_ours(path: Path, reason: object) -> str:
-    """What to say of a damaged picture."""
+    """Return the error message for a damaged picture."""
     return (
         f"{path} does not read as a picture of this project ({reason}); run its stage again there, or put the file "
         "back from a copy"

@@ -1,4 +1,4 @@
-"""Layers of one picture a frame: a folder of ``00000.png ...``, each with its ``Stamp`` (who made it, from what).
+"""Layers with one picture per frame: a folder of ``00000.png ...``, each with its ``Stamp`` (who made it, from what).
 
 A picture that does not read costs itself alone: it counts as absent, is named in ``damaged``, and stays where it is
 until something is put in its place.
@@ -44,28 +44,28 @@ __all__ = [
 ]
 
 UNWRITTEN = 512
-"""Pictures that may change before the index is written again."""
+"""Number of changed pictures after which the index is written again."""
 
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
-"""What Pillow raises for a damaged file."""
+"""The exceptions that Pillow raises for a damaged file."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Which frames a layer may have pictures of, and of which size; what lies outside is no picture of the project."""
+    """The frames that a layer may have pictures of, and their size. Other pictures do not belong to the project."""
 
     num_frames: int
     least_wh: SizeWH
     most_wh: SizeWH
 
     def broken_by(self, frame_index: int, size_wh: SizeWH) -> str:
-        """What is wrong with a picture; "" when nothing is."""
+        """Return what is wrong with a picture; "" when nothing is."""
         if frame_index >= self.num_frames:
             return f"the clip has frames 0 to {self.num_frames - 1}"
         return self.wrong_size(size_wh)
 
     def wrong_size(self, size_wh: SizeWH) -> str:
-        """The same of its size alone."""
+        """Return what is wrong with a picture's size; "" when nothing is."""
         (width, height), least, most = size_wh, self.least_wh, self.most_wh
         if least[0] <= width <= most[0] and least[1] <= height <= most[1]:
             return ""
@@ -73,7 +73,7 @@ class Bounds:
 
 
 class LayerFolder(MutableMapping[int, Picture]):
-    """frame_index -> picture, one PNG a frame in a folder. Nothing but the stamps is held in memory.
+    """frame_index -> picture, one PNG per frame in a folder. Only stamps are held in memory.
 
     ``size_wh`` gives the size that pictures are to have now: one that was written at another (the canvas has grown
     since) is read with as much room around it as that takes, the same on opposite sides. None: as they are.
@@ -111,7 +111,7 @@ class LayerFolder(MutableMapping[int, Picture]):
         self._look()
 
     def _look(self) -> None:
-        """Take notice of what lies in the folder."""
+        """Read the names and stamps of the pictures in the folder."""
         found = found_in(self.folder, self._leftovers)
         if len(found) >= WORTH_IT:
             self._table = read_index(self.folder, found)
@@ -132,7 +132,7 @@ class LayerFolder(MutableMapping[int, Picture]):
                 table.drop(frame_index)
 
     def _read_row(self, frame_index: int, there: os.stat_result) -> None:
-        """Read a picture's stamp; what is wrong with it goes to ``damaged``."""
+        """Read a picture's stamp. Damage is noted in ``damaged``."""
         try:
             stamp, size = read_head(self.path(frame_index))
         except ProjectDamaged as error:
@@ -142,7 +142,9 @@ class LayerFolder(MutableMapping[int, Picture]):
         self._set_row(frame_index, row)
 
     def flush(self) -> None:
-        """Write the index, where one is worth it and something has changed since; remove what a kill left over."""
+        """Write the index if something has changed and the layer is large enough. Remove files that a killed process
+        left.
+        """
         while self._leftovers:
             with suppress(OSError):
                 self._leftovers.pop().unlink()
@@ -151,11 +153,11 @@ class LayerFolder(MutableMapping[int, Picture]):
         self._unwritten = 0
 
     def path(self, frame_index: int) -> Path:
-        """Where the picture of a frame lies."""
+        """Return the path of a frame's picture."""
         return self.folder / f"{frame_index:05d}.png"
 
     def stamp(self, frame_index: int) -> Stamp | None:
-        """Who made the picture of a frame; None when there is none."""
+        """Return the stamp of a frame's picture; None when there is none."""
         with self._mutex:
             if frame_index not in self._table:
                 return None
@@ -163,7 +165,7 @@ class LayerFolder(MutableMapping[int, Picture]):
         return replace(stamp, box=_moved(stamp.box, padding)) if padding else stamp
 
     def stamps(self) -> Stamps:
-        """All of them, by frame_index, as they are now: what changes later does not show in it."""
+        """Return frame_index -> stamp of all pictures. The table does not change later."""
         size = self.size_wh() if self.size_wh is not None else None
         with self._mutex:
             if self._handed is None or self._handed[0] != size:
@@ -171,21 +173,21 @@ class LayerFolder(MutableMapping[int, Picture]):
             return self._handed[1]
 
     def _fitting(self, size: SizeWH) -> Stamps:
-        """The table with boxes on pictures of that size."""
+        """Return the table with boxes moved to pictures of a size."""
         if not self._table.sizes() - {size}:
             return self._table
         boxes = [_moved(box, self._padding(f)) for f, box in self._table.by_frame("box").items()]
         return self._table.with_column("box", boxes)
 
     def _padding(self, frame_index: int) -> tuple[int, int] | None:
-        """What is to be added left and above; None when the picture has the size that is wanted."""
+        """Return the pixels to add left and above; None when the picture has the right size."""
         written = self._table.size_wh(frame_index)
         if self.size_wh is None or (size := self.size_wh()) == written:
             return None
         return (size[0] - written[0]) // 2, (size[1] - written[1]) // 2
 
     def put(self, frame_index: int, picture: Picture, stamp: Stamp) -> None:
-        """Write one picture with its stamp; area, box and digest are filled in here.
+        """Write one picture with its stamp. Area, box and digest are computed here.
 
         Raises ProjectError when the disk refuses, or when the picture does not fit the clip.
         """
@@ -207,7 +209,9 @@ class LayerFolder(MutableMapping[int, Picture]):
         self.after_write(self, frame_index)
 
     def _times(self, frame_index: int) -> tuple[int, int]:
-        """When the picture changed, and its size: never the same as before, though two writes come in one tick."""
+        """Return the picture's time of change, and its size. The time differs from the earlier one even after two
+        writes in one clock tick.
+        """
         path = self.path(frame_index)
         there = path.stat()
         before = self._table.value(frame_index, "mtime_ns") if frame_index in self._table else 0
@@ -217,7 +221,7 @@ class LayerFolder(MutableMapping[int, Picture]):
         return path.stat().st_mtime_ns, there.st_size
 
     def _set_row(self, frame_index: int, row: Mapping[str, Any] | None) -> None:
-        """Change the table, or (None) take the row out; a table that was handed out is copied first."""
+        """Change a row of the table, or remove it (None). A table that a caller holds is copied first."""
         with self._mutex:
             if self._handed is not None:
                 self._table, self._handed = self._table.copy(), None
@@ -240,7 +244,7 @@ class LayerFolder(MutableMapping[int, Picture]):
             ) from error
 
     def reread(self, frame_index: int) -> None:
-        """Take notice of a file that was put there or taken away by undo."""
+        """Read a picture again that undo restored or deleted."""
         self._set_row(frame_index, None)
         self._changed(frame_index)
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -258,7 +262,9 @@ class LayerFolder(MutableMapping[int, Picture]):
             raise self._lost(frame_index, error) from error
 
     def _lost(self, frame_index: int, error: Exception) -> ProjectError:
-        """The picture did not read: it counts as absent from now on, unless that is the fault of disk or folder."""
+        """Note that a picture is damaged, so that it counts as absent, and return the error. A fault of disk or folder
+        does not count.
+        """
         path, number = self.path(frame_index), getattr(error, "errno", None)
         if not self.folder.is_dir():
             return ProjectError(
@@ -272,7 +278,7 @@ class LayerFolder(MutableMapping[int, Picture]):
         return ProjectDamaged(self.damaged[frame_index])
 
     def png(self, frame_index: int) -> bytes:
-        """The picture as a file. Raises KeyError when there is none."""
+        """Return the bytes of a picture's file. Raises KeyError when there is none."""
         if frame_index not in self._table:
             raise KeyError(frame_index)
         if self._padding(frame_index) is None:
@@ -314,7 +320,7 @@ class LayerFolder(MutableMapping[int, Picture]):
 
 
 def _moved(box: tuple[int, int, int, int] | None, padding: tuple[int, int] | None) -> tuple[int, int, int, int] | None:
-    """A mask's box where that much was added left and above."""
+    """Return a mask's box after pixels were added left and above."""
     if box is None or not padding:
         return box
     return box[0] + padding[0], box[1] + padding[1], box[2] + padding[0], box[3] + padding[1]
@@ -329,5 +335,5 @@ def _png_bytes(image: Image.Image, stamp: Stamp) -> bytes:
 
 
 def read_stamp(path: Path) -> Stamp:
-    """The stamp in a picture. Raises ProjectDamaged when the file is no picture of ours."""
+    """Return the stamp in a picture. Raises ProjectDamaged when the file is not a picture of a project."""
     return read_head(path)[0]

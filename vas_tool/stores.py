@@ -1,4 +1,4 @@
-"""Where runs read what engines are asked, and put results; one such place: the memory, for ``pipeline.run``."""
+"""The protocol of a store, from which runs read their inputs and into which they put results; and a store in memory."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ LAYERS: Mapping[Stage, Layer] = {"segment": "modal", "depth": "depth", "amodal":
 
 
 class Store(Protocol):
-    """Where runs read what engines are asked, and put results."""
+    """The place from which runs read their inputs and into which they put results."""
 
     @property
     def clip(self) -> Clip:
-        """The frames."""
+        """The frames of the clip."""
         ...
 
     def now(self, run: StageRun, *, progress: Progress) -> StageRun:
-        """The run as it is when its turn comes: without what is up to date by then. Raises what ``progress`` does."""
+        """Return the run without the frames that are up to date when it starts. Raises what ``progress`` raises."""
         ...
 
     def take_kept(self, run: StageRun, *, progress: Progress) -> Iterator[int]:
-        """Store the results of ``run.kept`` and ``run.clear``, which need no engine; gives their frames."""
+        """Store the results of ``run.kept`` and ``run.clear``, which need no engine. Yields their frames."""
         ...
 
     def settings(self, run: StageRun) -> Settings:
-        """The engine's parameters that differ from their defaults."""
+        """Return the engine's parameters that differ from their defaults."""
         ...
 
     def prompts(self, run: StageRun, span: range) -> Prompts:
-        """The clicks, boxes and masks from which a span is tracked."""
+        """Return the clicks, boxes and masks from which a span is tracked."""
         ...
 
     def prompts_on(self, run: StageRun, frame_index: int) -> Prompts:
-        """The clicks, boxes and masks from which the mask of one frame is made."""
+        """Return the clicks, boxes and masks from which the mask of one frame is made."""
         ...
 
     def amodal_work(self, run: StageRun, span: range) -> tuple[AmodalWork, CropPlan | None]:
@@ -55,17 +55,19 @@ class Store(Protocol):
         ...
 
     def content_work(self, run: StageRun, span: range) -> ContentWork:
-        """The input of the content stage."""
+        """Return the input of the content stage."""
         ...
 
     def put(self, run: StageRun, frame_index: int, answer: Any) -> bool:
-        """Store one answer; False when the person settled the frame meanwhile. Raises Cancelled after an undo."""
+        """Store one result. Returns False when the person settled the frame meanwhile. Raises Cancelled after an
+        undo.
+        """
         ...
 
 
 @dataclass
 class Layers:
-    """What the stages made, frame by frame."""
+    """The results of the stages by frame."""
 
     modal: dict[int, Mask] = field(default_factory=dict)
     """frame_index -> (H, W) bool."""
@@ -79,40 +81,40 @@ class Layers:
 
 @dataclass(frozen=True)
 class MemoryStore:
-    """A ``Store`` in memory: the prompts of one object, and what the stages made."""
+    """A ``Store`` in memory: the prompts of one object, and the results of the stages."""
 
     clip: Clip
     given_prompts: Prompts
     canvas: Canvas
     seed: int
     set_of: Mapping[Stage, Settings]
-    """By stage, the engine's parameters that differ from their defaults."""
+    """Stage -> the engine's parameters that differ from their defaults."""
     layers: Layers
     engines: Mapping[Stage, str] = field(default_factory=dict)
-    """Names of the engines, as they were asked for."""
+    """Stage -> name of the engine, as the caller gave it."""
 
     def now(self, run: StageRun, *, progress: Progress) -> StageRun:
-        """The run as it was planned: nothing is stored before it."""
+        """Return the run as it was planned, because nothing is stored before it."""
         return run
 
     def take_kept(self, run: StageRun, *, progress: Progress) -> Iterator[int]:
-        """Give no frame: nothing exists before a run."""
+        """Yield no frame, because nothing exists before a run."""
         return iter(())
 
     def settings(self, run: StageRun) -> Settings:
-        """The engine's parameters that differ from their defaults."""
+        """Return the engine's parameters that differ from their defaults."""
         return self.set_of.get(run.stage, NO_SETTINGS)
 
     def prompts(self, run: StageRun, span: range) -> Prompts:
-        """All prompts of the object."""
+        """Return all prompts of the object."""
         return self.given_prompts
 
     def prompts_on(self, run: StageRun, frame_index: int) -> Prompts:
-        """All prompts of the object."""
+        """Return all prompts of the object."""
         return self.given_prompts
 
     def amodal_work(self, run: StageRun, span: range) -> tuple[AmodalWork, CropPlan | None]:
-        """The masks and depth that exist so far; no crops."""
+        """Return the masks and depth that exist so far; no crops."""
         made, settings = self.layers, self.settings(run)
         work = AmodalWork(
             self.clip,
@@ -126,7 +128,7 @@ class MemoryStore:
         return work, None
 
     def content_work(self, run: StageRun, span: range) -> ContentWork:
-        """The masks that exist so far."""
+        """Return the masks that exist so far."""
         made, settings = self.layers, self.settings(run)
         is_same = self.engines.get("amodal") == self.engines.get("content")
         return ContentWork(
@@ -142,7 +144,7 @@ class MemoryStore:
         )
 
     def put(self, run: StageRun, frame_index: int, answer: Any) -> bool:
-        """Keep an answer."""
+        """Store a result."""
         layer: dict[int, Any] = getattr(self.layers, run.layer)
         layer[frame_index] = answer.mask if run.stage == "segment" else answer
         return True
@@ -165,7 +167,9 @@ def plan_whole_clip(
 
 
 def spans_of(prompts: Prompts, num_frames: int) -> list[range]:
-    """The spans to track: forwards from the first prompted frame, then backwards. Raises PromptError without one."""
+    """Return the spans to track: forwards from the first prompted frame, then backwards. Raises PromptError without
+    one.
+    """
     if not prompts.frame_indices:
         raise PromptError("nothing is prompted; click the object on one frame first")
     first = prompts.frame_indices[0]
@@ -173,6 +177,8 @@ def spans_of(prompts: Prompts, num_frames: int) -> list[range]:
 
 
 def checked_settings(engines: Mapping[Stage, str], settings: Mapping[Stage, Settings]) -> dict[Stage, Settings]:
-    """Checked settings by stage; also of stages that do not run: a misspelt one must not go unnoticed."""
+    """Return the checked settings by stage, also of stages that do not run, so that a misspelt one raises
+    EngineError.
+    """
     given = {stage: (registry.spec_of(stage, engines.get(stage, AUTO)), kept) for stage, kept in settings.items()}
     return {stage: registry.checked_settings(spec, kept) for stage, (spec, kept) in given.items()}

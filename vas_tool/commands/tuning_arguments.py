@@ -1,4 +1,4 @@
-"""What fine-tuning can be told: ``vas-tool train amodal``, ``content`` and ``prepare``. Imports no torch."""
+"""The options of fine-tuning: ``vas-tool train amodal``, ``content`` and ``prepare``. Imports no torch."""
 
 from __future__ import annotations
 

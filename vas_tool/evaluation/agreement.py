@@ -1,4 +1,4 @@
-"""How far several answers to one hidden part agree: annotators, seeds or engines, without a truth or beside one.
+"""Agreement of several answers for one hidden part: of annotators, seeds or engines, with or without a truth.
 
 Only the hidden part counts: pixels outside every modal mask. Frames on which nothing is hidden are left out.
 """
@@ -25,7 +25,7 @@ Sums = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FrameAgreement:
-    """One object on one frame."""
+    """The agreement on one frame of one object."""
 
     frame_index: int
     num_answers: int
@@ -34,7 +34,7 @@ class FrameAgreement:
     coverage: float
     """Share of the truth's hidden part that the union of the answers has; nan where the truth hides nothing."""
     sums: Sums
-    """For the calibration error."""
+    """Sums of the calibration error."""
 
     @property
     def calibration_error(self) -> float:
@@ -44,7 +44,7 @@ class FrameAgreement:
 
 @dataclass(frozen=True)
 class Agreement:
-    """One object over its frames."""
+    """The agreement on all frames of one object."""
 
     name: str
     frames: tuple[FrameAgreement, ...]

@@ -1,4 +1,4 @@
-"""FairLock one number per frame into the numbers of a table: means, best of K, visibility buckets.
+"""Computes the numbers of a table from one number per frame: means, best of K, visibility buckets.
 
 nan marks a frame that does not count for a measure. ``clips`` gives the clip (the track of one object) of each frame.
 """

@@ -33,7 +33,7 @@ class Order:
     predictions: tuple[Path, ...] = ()
     """Result files. Several files are hypotheses of one method, and Top-K is taken over them in this order."""
     track_map: Path | None = None
-    """For TAO-Amodal: the file that maps a video id to its first track id."""
+    """The file that maps a video id to its first track id, for TAO-Amodal."""
     baselines: bool = True
     """Whether the baselines (modal, convex) are measured, too."""
     restricted: bool = False
@@ -42,7 +42,7 @@ class Order:
     kins: Path | None = None
     """kitti-savos: folder of KINS, whose annotations are the truth then."""
     printed: bool = False
-    """Whether the rows that the papers print are shown beside."""
+    """Whether the tables also show the rows of the papers."""
     buckets: Sequence[float] = VISIBILITIES
     """Borders of the visibility buckets, ascending from 0 to 1."""
     progress: Progress = silent

@@ -1,4 +1,4 @@
-"""How well two boxes agree, as metric_diffusion_vas_tao_amodal.py of Diffusion-VAS measures it, and strictly."""
+"""Overlap of two boxes, as in metric_diffusion_vas_tao_amodal.py of Diffusion-VAS, and strictly."""
 
 from __future__ import annotations
 

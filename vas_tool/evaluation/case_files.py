@@ -1,4 +1,4 @@
-"""Made cases as folders for other tools, read back, and other tools' answers.
+"""Writes cases of the bench as folders for other tools, and reads them and the answers of other tools.
 
 <case>/rgbs/00000.png       the pictures
 <case>/masks/00000.png      modal masks, 0 or 255

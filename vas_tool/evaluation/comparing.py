@@ -1,4 +1,4 @@
-"""Two runs side by side: what changed between two files of ``evaluate --json`` or ``bench --json``, on which frames."""
+"""Compares two files of ``evaluate --json`` or ``bench --json``: which means and which frames changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAME = 1e-5
 
 @dataclass(frozen=True)
 class Run:
-    """What a file of ``--json`` says of its frames, by the strict measures."""
+    """The numbers of the frames in a file of ``--json``, by the strict measures."""
 
     name: str
     benchmark: str
@@ -36,7 +36,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Change:
-    """One number of one frame that is another now."""
+    """A number of a frame that differs between two runs."""
 
     row: str
     measure: str
@@ -68,7 +68,7 @@ class Comparison:
 
     @property
     def worst_fall(self) -> float:
-        """By how much the mean fell that fell most, in 0..1; 0 where none did."""
+        """The largest fall of a mean, 0..1; 0 when none fell."""
         falls = [
             cell.mean if measure in LESS_IS_BETTER else -cell.mean
             for row in self.tables["change"].values()
@@ -163,7 +163,7 @@ def _numbered(names: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def _both(old: Numbers, new: Numbers) -> tuple[Numbers, Numbers]:
-    """Of the frames that count in both runs."""
+    """Return the numbers of the frames that count in both runs."""
     counting = ~np.isnan(old) & ~np.isnan(new)
     return np.where(counting, old, np.nan), np.where(counting, new, np.nan)
 

@@ -1,4 +1,4 @@
-"""Two runs side by side, as lines of text, as a page, and as JSON."""
+"""Writes a comparison of two runs as text, as a page, and as JSON."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def comparison_html(comparison: Comparison) -> str:
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """Everything; numbers in 0..1."""
+    """Return the whole comparison, with numbers in 0..1."""
     return {
         "benchmark": comparison.benchmark,
         "before": comparison.before,

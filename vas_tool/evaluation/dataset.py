@@ -198,14 +198,14 @@ class TruthFrame:
     """The key of this frame in the result file."""
     modal: MaskSource
     amodal: MaskSource | None = None
-    """None where only boxes are annotated."""
+    """The amodal mask; None when only boxes are annotated."""
     amodal_xywh: BoxXYWH | None = None
     level: str = ""
     """TABE's level of occlusion; empty for other benchmarks."""
     image: str = ""
     """Path of the picture, relative to the folder of the frames."""
     others: MaskSource | None = None
-    """What is seen of the other objects of the picture, where a measure looks at it."""
+    """The modal masks of the picture's other objects, for measures that need them."""
     picture: str = ""
     """Name of the picture for means over pictures; frames of several objects share it."""
     copies: int = 1

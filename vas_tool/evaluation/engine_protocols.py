@@ -1,4 +1,4 @@
-"""How the authors of an engine ran it on each benchmark: the defaults of ``predict``."""
+"""The settings with which the authors of an engine ran it on each benchmark: the defaults of ``predict``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EngineProtocol:
     num_generations: int = 1
     """Answers with the seeds from ``seed`` on, all of which are written. A seed of the user's is the only one."""
     chosen: frozenset[str] = field(default_factory=frozenset)
-    """What the user set instead: ``seed``, and names of settings."""
+    """What the user set: ``seed``, and names of settings."""
 
     def with_settings(self, *, seed: int | None, texts: list[str], engine: str) -> EngineProtocol:
         """Return the protocol with the user's ``--seed`` and ``--set NAME=VALUE`` (or ``amodal.NAME=VALUE``).

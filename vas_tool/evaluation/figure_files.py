@@ -22,7 +22,7 @@ LATEX_LETTERS = {
     "^": "\\textasciicircum{}",
     "\\": "\\textbackslash{}",
 }
-"""What LaTeX would not print as it is."""
+"""Characters that LaTeX needs in another form."""
 
 
 def write_figures(path: Path, tables: Mapping[str, Table]) -> None:

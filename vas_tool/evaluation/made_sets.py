@@ -147,7 +147,9 @@ def _tao(seed: int) -> Iterator[OcclusionCase]:
 
 
 def _leaving(canvas: Canvas, random: Random) -> Path:
-    """From the middle of the picture to the border and back, on the canvas's pixels: on most frames near the border."""
+    """Return a path, in canvas pixels, from the picture's middle to its border and back. Most frames are near the
+    border.
+    """
     width, height = canvas.frame_wh
     side = random.choice([-1, 1])
 

@@ -93,7 +93,7 @@ Row = dict[Form, dict[str, Numbers]]
 
 @dataclass(frozen=True)
 class Measurements:
-    """Everything that was measured against one truth."""
+    """All measurements against one truth."""
 
     frames: Frames
     rows: Mapping[str, Row]

@@ -1,4 +1,4 @@
-"""How well two masks agree on one frame, in two forms that are never mixed.
+"""Overlap of two masks on one frame, in two forms that are never mixed.
 
 ``reference``: as the published scripts compute it, quirks included, for comparison with the papers. ``strict``: as the
 name of the measure says. A total miss counts as 0, an empty frame has a defined value, and nothing is eroded or
@@ -45,7 +45,7 @@ class FrameMasks:
     diagonal: float = 0.0
     """Diagonal of the whole picture, in pixels; 0 takes that of the masks."""
     others: Mask | None = None
-    """What is seen of the picture's other objects; None where the truth does not say."""
+    """(H, W) modal masks of the picture's other objects, united; None when the truth does not have them."""
     level: str = ""
     """TABE's level of occlusion; empty for other benchmarks."""
 

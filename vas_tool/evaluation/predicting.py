@@ -46,7 +46,7 @@ class ClipAnswer:
 
 @dataclass(frozen=True)
 class Task:
-    """How the masks are made."""
+    """The options with which the masks are made."""
 
     engine: str = AUTO
     """Name of an amodal engine, or of a baseline in ``SIMPLE``."""

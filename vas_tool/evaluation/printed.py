@@ -1,4 +1,4 @@
-"""Numbers that the papers print, by benchmark, in percent. Nobody measured them here.
+"""Numbers in the papers' tables, by benchmark, in percent. They were not measured with this code.
 
 Diffusion-VAS is Chen et al. (CVPR 2025), tables 1 and 2; EoRaS is Fan et al. (ICCV 2023), table 1, and of MOVi the rows
 of its variant with the true visible mask as input (+SG), as Diffusion-VAS's table 2 has them.
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from vas_tool.evaluation.tables import Cell, Table
 
 Percents = Sequence[float | None]
-"""One number a measure; None where the paper has none."""
+"""One percentage per measure; None when the paper has none."""
 
 SAIL = ("miou", "miou_occ")
 TAO = ("ap25", "ap50", "ap75")

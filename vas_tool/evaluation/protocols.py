@@ -1,4 +1,5 @@
-"""One set of predictions under every protocol: how much of a difference between papers comes from the protocol.
+"""Measures one set of predictions under every protocol, to show how much of a difference between papers comes from the
+protocol.
 
 Three rows are the protocols of the papers, one row is strict. Each other row changes one rule of one of these four.
 """
@@ -38,7 +39,7 @@ from vas_tool.formats.tabe import video_folders
 
 @dataclass(frozen=True)
 class Rules:
-    """One row: how a protocol measures the whole and the hidden part, and how it takes the mean."""
+    """The rules of one row: the measures of the amodal mask and of the hidden part, and the way to take means."""
 
     whole: Measure
     hidden: Measure
@@ -46,7 +47,7 @@ class Rules:
     form: Form = "reference"
     """``reference`` leaves out a frame without an answer; ``strict`` counts it as 0."""
     finish: Callable[[Numbers], Numbers] = np.asarray
-    """What is done to the numbers of the hidden part before the mean."""
+    """A function that is applied to the hidden part's numbers before the mean is taken."""
 
 
 def united(frame: FrameMasks) -> FrameMasks:
@@ -106,7 +107,7 @@ WHOLE, HIDDEN = "miou", "miou_occ"
 
 @dataclass(frozen=True)
 class Protocols:
-    """One set of predictions (and the modal and convex rows) under every protocol."""
+    """The results of one set of predictions, and of the modal and convex baselines, under every protocol."""
 
     tables: dict[str, Table]
     """Name of an answer -> row of ``ROWS`` -> ``miou`` (whole masks) and ``miou_occ`` (hidden parts)."""

@@ -39,7 +39,7 @@ from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask
 
 LEAST_IOU = 0.5
-"""Of the visible masks, for an annotation of KINS and an object of KITTI to be the same."""
+"""The least IoU of the visible masks at which an annotation of KINS and an object of KITTI count as one object."""
 
 INSTANCES, PICTURES = "instances_train.json", "training/image_2"
 """Annotations and pictures below the folder of KINS."""
@@ -73,7 +73,7 @@ PROTOCOL = Protocol(
 
 @dataclass(frozen=True)
 class SeenOthers:
-    """What is seen of the other objects of a picture."""
+    """The modal masks of a picture's other objects."""
 
     masks: tuple[RleMask, ...]
     size_hw: tuple[int, int]

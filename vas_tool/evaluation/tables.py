@@ -87,7 +87,7 @@ class WorstFrame:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything a report says."""
+    """The content of a report."""
 
     benchmark: str
     about: About

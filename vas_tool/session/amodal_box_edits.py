@@ -1,4 +1,4 @@
-"""What a person says with amodal boxes: around the whole object, on key frames, beyond the picture if need be."""
+"""Edits of amodal boxes: around the whole object, on key frames, also beyond the picture."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from vas_tool.types import AmodalBox, Canvas
 
 
 class AmodalBoxEdits:
-    """Edits of amodal boxes, and of how they become crops."""
+    """Edits of amodal boxes, and of the rule that makes crops of them."""
 
     def __init__(self, changes: ChangeLog) -> None:
         self.changes, self.project = changes, changes.project
 
     def set(self, box: AmodalBox, *, object_id: int | None = None) -> int:
-        """A keyframe around the whole object (None: a new one), in place of an earlier one; gives the object's id.
+        """Set a keyframe around the whole object (None: a new one). It replaces an earlier one on the frame. Returns
+        the object's id.
 
         The canvas grows with a box beyond it, unless amodal masks lie on the present one.
         """
@@ -35,7 +36,7 @@ class AmodalBoxEdits:
         return obj.id
 
     def remove(self, object_id: int, frame_index: int) -> None:
-        """Take the keyframe on a frame away. Raises PromptError where there is none."""
+        """Remove the keyframe on a frame. Raises PromptError when there is none."""
         with self.project.mutex:
             obj = self.project.truth.object(object_id)
             boxes = without_keyframe(obj.amodal_boxes, frame_index)
@@ -43,7 +44,7 @@ class AmodalBoxEdits:
             self.changes.edit(what, replace(obj, amodal_boxes=boxes))
 
     def end(self, object_id: int, frame_index: int) -> None:
-        """No box from this frame on, until the next keyframe: the object is not there. Frames before keep theirs.
+        """End the box at this frame: there is none until the next keyframe. Earlier frames keep their boxes.
 
         Raises PromptError when there is no box before that could end.
         """
@@ -54,7 +55,7 @@ class AmodalBoxEdits:
             self.changes.edit(what, replace(obj, amodal_boxes=ended(obj.amodal_boxes, frame_index)))
 
     def set_crop(self, rule: CropRule) -> None:
-        """How boxes become crops from now on; masks made through other crops become stale."""
+        """Set the rule that makes crops of boxes. Masks made with other crops become stale."""
         truth = self.project.truth
         if rule != truth.crop:
             self.changes.store(f"crops: {rule.words}", replace(truth, crop=rule))

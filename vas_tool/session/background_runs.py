@@ -30,7 +30,7 @@ class BackgroundRuns:
 
     @property
     def job(self) -> JobStatus | None:
-        """The job that runs, or the last one that did."""
+        """The running job, or the last one."""
         return self._job.now if self._job else None
 
     def track(self, object_id: int, frame_index: int, *, direction: Direction = "both") -> JobStatus:
@@ -48,11 +48,11 @@ class BackgroundRuns:
     # --- completion -----------------------------------------------------------------------------------------------
 
     def completion_cost(self, object_id: int | None = None) -> list[StageCost]:
-        """What ``complete`` would make, by stage."""
+        """Return the costs of ``complete`` by stage."""
         return costs_of(self._planned(Request(self._completable(object_id))))
 
     def complete(self, object_id: int | None = None) -> JobStatus:
-        """Depth, amodal masks and content in the background, for one object or (None) for all with modal masks."""
+        """Make depth, amodal masks and content in the background, for one object or (None) for all with modal masks."""
         self._require_idle()
         ids = self._completable(object_id)
         if not ids:
@@ -69,7 +69,7 @@ class BackgroundRuns:
         return tuple(i for i in ids if len(self.project.modal(i)))
 
     def make_again(self, object_id: int, stage: str) -> JobStatus:
-        """Let the engine that is chosen now replace what others made of one stage, but no accepted frame.
+        """Let the chosen engine replace results of other engines in one stage, except on accepted frames.
 
         Raises PromptError when there is nothing of the kind.
         """
@@ -85,7 +85,7 @@ class BackgroundRuns:
     # --- hypotheses -----------------------------------------------------------------------------------------------
 
     def seeds_of(self, seeds: Sequence[int] | int) -> tuple[int, ...]:
-        """Seeds as said, or that many from the project's own on; only one for an engine that gives one answer."""
+        """Return the seeds; for a number, that many from the project's seed on. An engine without seeds gets one."""
         first = self.project.truth.seed
         wanted = tuple(range(first, first + seeds)) if isinstance(seeds, int) else tuple(seeds)
         if not 1 <= len(set(wanted)) <= MOST_HYPOTHESES or min(wanted) < 0:
@@ -93,11 +93,11 @@ class BackgroundRuns:
         return distinct_seeds(chosen_engine(self.project.truth, "amodal"), wanted)
 
     def hypotheses_cost(self, object_id: int, seeds: Sequence[int] | int) -> list[StageCost]:
-        """What ``make_hypotheses`` would make, by stage."""
+        """Return the costs of ``make_hypotheses`` by stage."""
         return costs_of(self._planned(self._hypotheses(object_id, self.seeds_of(seeds))))
 
     def make_hypotheses(self, object_id: int, seeds: Sequence[int] | int) -> JobStatus:
-        """Make several amodal masks a frame (their seeds, or how many), beside those that hold. In the background.
+        """Make several amodal masks per frame in the background, for these seeds or this number of seeds.
 
         An engine whose answers do not depend on the seed gives one. Raises PromptError when there is no modal mask.
         """
@@ -113,7 +113,8 @@ class BackgroundRuns:
         return Request((object_id,), ("depth", "amodal"), seeds=seeds)
 
     def choose_hypothesis(self, object_id: int, recipe: Recipe, frames: range | None = None) -> JobStatus:
-        """Choose a hypothesis, a majority or a union for a span of frames (None: all), and lay it down there.
+        """Choose a hypothesis, a majority or a union for a span of frames (None: all), and make the amodal masks from
+        it.
 
         Accepted frames stay. Frames of the span that lack a hypothesis become stale: the next completion makes it.
         Raises PromptError when no frame of the span has what was chosen.
@@ -137,7 +138,7 @@ class BackgroundRuns:
     # --- one job --------------------------------------------------------------------------------------------------
 
     def _start(self, status: JobStatus, planned: Callable[[], Plan], edit_id: int) -> JobStatus:
-        """Run a plan in the background; it is made there."""
+        """Make and run a plan in the background."""
         store = ProjectStore(self.project, edit_id)
         self._job = Job(status)
         self._job.start(lambda progress: execute(planned(), store, on_frame=self.changes.frame, progress=progress))
@@ -155,7 +156,7 @@ class BackgroundRuns:
             self._job.wait(timeout_seconds)
 
     def wait(self, timeout_seconds: float | None = None) -> JobStatus | None:
-        """Wait for the running job to end; gives how it ended."""
+        """Wait for the running job to end and return its final status."""
         if self._job is not None:
             self._job.wait(timeout_seconds)
         return self.job

@@ -1,4 +1,4 @@
-"""Which frames changed when, and what was saved last."""
+"""The log of changed frames, and the last thing that was saved."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject, Truth
 
 CHANGES_KEPT = 512
-"""The length of the log of changed frames; a reader further behind is told that everything changed."""
+"""Length of the log of changed frames. For older versions, everything counts as changed."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What was last written to disk, and when."""
+    """The last write to disk, with its time."""
 
     what: str
     at_seconds: float
@@ -31,7 +31,7 @@ class ChangeLog:
         self._changes: list[tuple[int, frozenset[int] | None]] = []
 
     def since(self, version: int) -> set[int] | None:
-        """The frames whose pictures changed after ``version``; None when any may have."""
+        """Return the frames whose pictures changed after ``version``; None when any may have."""
         with self.project.mutex:
             if version > self.version or (self._changes and version < self._changes[0][0] - 1):
                 return None
@@ -53,11 +53,13 @@ class ChangeLog:
         self.add(frozenset({frame_index}))
 
     def edit(self, what: str, obj: AnnotatedObject) -> int:
-        """Store one object as it is now, as one undoable edit; returns the edit's id."""
+        """Store one object as one undoable edit and return the edit's id."""
         return self.store(what, self.project.truth.with_object(obj))
 
     def store(self, what: str, truth: Truth | None) -> int:
-        """Store a truth (None: as it is) as one undoable edit, on disk when this returns; returns the edit's id."""
+        """Store a truth (None: the present one) as one undoable edit and return its id. It is on disk when this
+        returns.
+        """
         edit_id = self.project.edit(what, truth)
         self.note(what)
         self.add(frozenset())

@@ -23,20 +23,20 @@ JobKind = Literal["track", "complete", "again", "hypotheses", "pick"]
 Result = TypeVar("Result")
 
 WAITING_SECONDS = 0.5
-"""Shorter waits, while a click is answered between two steps, are not reported."""
+"""Shorter waits in seconds, for a click between two steps, are not reported."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """The state of a job, as a person sees it."""
+    """The state of a job for the person."""
 
     kind: JobKind
     object_id: int | None
     what: str
-    """The step in words: ``amodal masks``."""
+    """Name of the work: ``amodal masks``."""
     done: int = 0
     total: int = 0
-    """Steps of ``what``."""
+    """Number of steps of ``what``."""
     elapsed_seconds: float = 0.0
     left_seconds: float | None = None
     """Estimated seconds until ``what`` is done; None while unknown."""
@@ -45,14 +45,14 @@ class JobStatus:
     finished: bool = False
     cancelled: bool = False
     error: str | None = None
-    """Why the job failed, in words for the person."""
+    """The reason why the job failed, for the person."""
     warnings: tuple[str, ...] = ()
-    """What a person should know of the result all the same, once it has ended."""
+    """Warnings about the result of a job that has ended."""
 
 
 @dataclass
 class Job:
-    """One piece of long work in a thread of its own."""
+    """Long work in its own thread."""
 
     status: JobStatus
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -75,18 +75,18 @@ class Job:
         self._stop.set()
 
     def wait(self, timeout_seconds: float | None = None) -> None:
-        """Return when the job has ended."""
+        """Wait until the job has ended."""
         if self._thread is not None:
             self._thread.join(timeout_seconds)
 
     @property
     def now(self) -> JobStatus:
-        """The status, and whether the job waits for its turn at an engine."""
+        """Return the status, including whether the job waits for an engine."""
         waited = waiting_seconds(self._thread.ident if self._thread is not None else None)
         return replace(self.status, waiting=waited >= WAITING_SECONDS)
 
     def progress(self, done: int, total: int, what: str) -> None:
-        """The ``Progress`` handed to the engines. Raises Cancelled after ``cancel``."""
+        """The ``Progress`` of the engines. Raises Cancelled after ``cancel``."""
         if self._stop.is_set():
             raise Cancelled("stopped; what was finished is kept")
         now = time.monotonic()
@@ -121,7 +121,7 @@ class Job:
 
 
 def without_damaged(work: Callable[[], Result]) -> Result:
-    """``work()``; a picture that does not read counts as absent from then on, and the work is done again without it."""
+    """Return ``work()``. After a damaged picture, which then counts as absent, the work starts again without it."""
     logged: set[str] = set()
     while True:
         try:
@@ -134,17 +134,17 @@ def without_damaged(work: Callable[[], Result]) -> Result:
 
 
 def _named(error: BaseException) -> str:
-    """The type and message of an exception, even where its ``__str__`` fails."""
+    """Return type and message of an exception, even if its ``__str__`` fails."""
     with suppress(Exception):
         return f"{type(error).__name__}: {error}"
     return type(error).__name__
 
 
 class LatestOnly:
-    """A worker that runs the newest task given for a key and forgets older ones that had not begun."""
+    """A worker that runs the newest task of each key and drops older ones that had not begun."""
 
     def __init__(self, name: str, *, pause_seconds: float = 0.0) -> None:
-        """``pause_seconds``: before each task; whoever gave it has something to finish meanwhile."""
+        """``pause_seconds`` is the pause before each task, in which the caller can finish."""
         self._tasks: dict[object, Callable[[], None]] = {}
         self._changed = threading.Condition()
         self._running = False
@@ -153,26 +153,26 @@ class LatestOnly:
         threading.Thread(target=self._run, daemon=True, name=name).start()
 
     def put(self, key: object, task: Callable[[], None]) -> None:
-        """Run ``task`` soon, in place of an earlier one for ``key`` that still waits."""
+        """Run ``task`` soon. It replaces an earlier task of ``key`` that still waits."""
         with self._changed:
             self._tasks[key] = task
             self._changed.notify_all()
 
     @property
     def busy(self) -> bool:
-        """Whether anything runs or waits."""
+        """Whether a task runs or waits."""
         with self._changed:
             return self._running or bool(self._tasks)
 
     def close(self) -> None:
-        """Forget what waits and end the thread after what runs."""
+        """Drop waiting tasks and end the thread after the running one."""
         with self._changed:
             self._closed = True
             self._tasks.clear()
             self._changed.notify_all()
 
     def join(self, timeout_seconds: float) -> bool:
-        """Wait until nothing runs or waits; False when the time was up first."""
+        """Wait until no task runs or waits. Returns False when the time is up first."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._running and not self._tasks, timeout_seconds)
 

@@ -1,4 +1,4 @@
-"""Clicks, boxes and strokes: stored first, then answered: quickly at once, better in the background."""
+"""Clicks, boxes and strokes. They are stored first. A fast mask follows at once, a better one in the background."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from vas_tool.types import Box, Click, MaskLayer, Stroke
 logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 0.05
-"""How long the better answer waits, so that the quick one reaches the browser first."""
+"""Seconds before the better mask is computed, so that the fast one reaches the browser first."""
 
 
 class PromptEdits:
-    """Edits of what a person says about an object's masks, and the answers to them."""
+    """Edits of an object's prompts, and the masks that follow."""
 
     def __init__(self, changes: ChangeLog) -> None:
         self.changes, self.project = changes, changes.project
@@ -38,25 +38,25 @@ class PromptEdits:
 
     @property
     def refining(self) -> bool:
-        """Whether a better mask for a recent click is on its way."""
+        """Whether a better mask for a recent click is being made."""
         return self._refiner.busy
 
     @property
     def waits(self) -> bool:
-        """Whether the answer to a click has been waiting a while for its turn: something else uses the engine."""
+        """Whether a click has been waiting for a while because something else uses the engine."""
         return any(waiting_seconds(thread_id) >= WAITING_SECONDS for thread_id in tuple(self._answering))
 
     def close(self, timeout_seconds: float) -> None:
-        """Drop the better masks that are not begun, and wait for the one that is."""
+        """Drop better masks that were not begun, and wait for the one that was."""
         self._refiner.close()
         self._refiner.join(timeout_seconds)
 
     def settle(self, timeout_seconds: float = 60.0) -> bool:
-        """Wait for the better masks of recent clicks; False when they took longer."""
+        """Wait for the better masks of recent clicks. Returns False when they take longer."""
         return self._refiner.join(timeout_seconds)
 
     def click(self, click: Click, *, object_id: int | None = None) -> int:
-        """Add a click to an object (None: to a new one) and answer it; gives the object's id.
+        """Add a click to an object (None: to a new one), make its mask, and return the object's id.
 
         Raises PromptError when it lies outside the frame.
         """
@@ -70,7 +70,9 @@ class PromptEdits:
         )
 
     def box(self, box: Box, *, object_id: int | None = None) -> int:
-        """Put a box around what is seen of an object (None: of a new one), in place of an earlier one on the frame."""
+        """Put a box around the visible part of an object (None: of a new one). It replaces an earlier one on the frame.
+        Returns the object's id.
+        """
         width, height = self.project.clip.size_wh
         box = replace(box, x0=max(0, box.x0), y0=max(0, box.y0), x1=min(width, box.x1), y1=min(height, box.y1))
         require_frame(box.frame_index, len(self.project.clip))
@@ -82,7 +84,7 @@ class PromptEdits:
         return self._ask(box.frame_index, "box", object_id=object_id, change=change)
 
     def remove_click(self, object_id: int, index: int) -> None:
-        """Take one click (by its position in the object's list) away; its mask follows."""
+        """Remove a click, by its position in the object's list, and make the mask again."""
         obj = self.project.truth.object(object_id)
         if not 0 <= index < len(obj.clicks):
             raise PromptError(f"{obj.label} has no click number {index}; reload the page")
@@ -91,7 +93,7 @@ class PromptEdits:
         self._unask(frame_index, "remove click", obj=replace(obj, clicks=clicks))
 
     def remove_box(self, object_id: int, frame_index: int) -> None:
-        """Take the box on a frame away; its mask follows."""
+        """Remove the box on a frame and make the mask again."""
         obj = self.project.truth.object(object_id)
         boxes = tuple(b for b in obj.boxes if b.frame_index != frame_index)
         if boxes == obj.boxes:
@@ -99,7 +101,7 @@ class PromptEdits:
         self._unask(frame_index, "remove box", obj=replace(obj, boxes=boxes))
 
     def stroke(self, stroke: Stroke, *, object_id: int | None = None) -> int:
-        """Paint or erase on an object's mask (None: on a new object's); gives the object's id."""
+        """Paint or erase on an object's mask (None: on that of a new object). Returns the object's id."""
         require_frame(stroke.frame_index, len(self.project.clip))
         verb = "brush" if stroke.adds else "eraser"
         with self.project.mutex:
@@ -117,7 +119,7 @@ class PromptEdits:
         object_id: int | None,
         change: Callable[[AnnotatedObject], AnnotatedObject],
     ) -> int:
-        """Store something said about a frame, answer it quickly, and refine the answer in the background."""
+        """Store a changed prompt of a frame, make a fast mask, and refine it in the background."""
         with self.project.mutex:
             obj = self.project.truth.object_or_new(object_id)
             start = self._tracked_start(obj, frame_index)
@@ -132,7 +134,7 @@ class PromptEdits:
         return obj.id
 
     def _tracked_start(self, obj: AnnotatedObject, frame_index: int) -> tuple[Any, Stamp] | None:
-        """A tracked mask that a first click on its frame is about to correct: it becomes the starting point."""
+        """Return the tracked mask that a first click on its frame corrects, with its stamp; None when there is none."""
         if frame_index in prompted_frames(obj) or frame_index in obj.given:
             return None
         if not any(o.id == obj.id for o in self.project.truth.objects):
@@ -159,7 +161,7 @@ class PromptEdits:
 
     @contextmanager
     def _noticed(self) -> Iterator[None]:
-        """Register this thread as the one that answers, for ``waits``."""
+        """Within it, this thread is registered as the one that makes a mask, for ``waits``."""
         me = threading.get_ident()
         self._answering.add(me)
         try:
@@ -175,7 +177,7 @@ class PromptEdits:
             self._answering.discard(me)
 
     def _unask(self, frame_index: int, what: str, *, obj: AnnotatedObject) -> None:
-        """Store that something said about a frame was taken back; answer what remains, or drop the mask."""
+        """Store that a prompt of a frame was removed. Make the mask from those that remain, or remove it."""
         with self.project.mutex:
             obj = obj.accepting(frame_index, False)
             layers = self.project.layers(obj.id)
@@ -195,7 +197,7 @@ class PromptEdits:
         self.changes.frame(frame_index)
 
     def _make_missing_masks(self) -> None:
-        """After a crash between a click and its mask, or for a damaged one: make the masks that are missing.
+        """Make masks that are missing after a crash between a click and its mask, or because they are damaged.
 
         An engine that fails here must not keep the project closed: a new click says what is wrong.
         """
@@ -217,7 +219,7 @@ class PromptEdits:
 
 
 def stroke_of(layer: MaskLayer, frame_index: int, *, adds: bool, radius: float, points: list[Any]) -> Stroke:
-    """A stroke from plain numbers. Raises PromptError when they are none."""
+    """Return a stroke made from plain numbers. Raises PromptError for other values."""
     try:
         xy = tuple((float(x), float(y)) for x, y in points)
         return Stroke(frame_index, layer=layer, adds=bool(adds), radius=float(radius), points=xy)

@@ -1,4 +1,4 @@
-"""One user at work on a project: click, undo, track, complete, accept. Knows nothing of a browser.
+"""One user at work on a project: click, undo, track, complete, accept. It does not depend on a browser.
 
 Every method that changes something returns after it is on disk. Cheap answers come at once; better ones and long work
 run in the background and show in ``version`` and ``changes_since``.
@@ -41,20 +41,20 @@ from vas_tool.types import Canvas, Stage
 from vas_tool.wording import counted
 
 PLACE = "place.json"
-"""The file in a project's folder that remembers what the person looks at."""
+"""The file in a project's folder that stores the person's frame and view."""
 
 EXPORTS = "exports"
 """The folder in a project's folder for exports from the browser."""
 
 CANCEL_SECONDS = 30.0
-"""How long undo waits for a running job to stop before it reports that it did not."""
+"""Seconds that undo waits for a running job to stop before it reports an error."""
 
 
 class Session:
     """One open project and the person (in one browser tab or several) at work on it."""
 
     def __init__(self, project: Project) -> None:
-        """The project is closed when this raises: nobody else would let go of it."""
+        """Close the project when this raises, because no one else would."""
         self.project = project
         self.changes = ChangeLog(project)
         self.amodal_boxes = AmodalBoxEdits(self.changes)
@@ -80,7 +80,7 @@ class Session:
         self._get_ready()
 
     def close(self) -> None:
-        """Stop what runs, keep what is finished, and close the project."""
+        """Stop running work, keep finished results, and close the project."""
         self.runs.stop(CANCEL_SECONDS)
         self.second_looks.close(CANCEL_SECONDS)
         self.compositions.close(CANCEL_SECONDS)
@@ -96,7 +96,7 @@ class Session:
     # --- objects, review, canvas ----------------------------------------------------------------------------------
 
     def new_object(self, label: str | None = None) -> int:
-        """Add an object without prompts; gives its id."""
+        """Add an object without prompts and return its id."""
         with self.project.mutex:
             obj = self.project.truth.new_object(label)
             self.changes.edit(f"new {obj.label}", obj)
@@ -118,13 +118,13 @@ class Session:
         self.changes.edit(f"rename {obj.label} to {label}", replace(obj, label=label))
 
     def delete_object(self, object_id: int) -> None:
-        """Take an object out of the project; undo brings it back with all its masks."""
+        """Remove an object from the project. Undo restores it with all its masks."""
         obj = self.project.truth.object(object_id)
         self.changes.store(f"delete {obj.label}", self.project.truth.without_object(object_id))
         self.changes.everything()
 
     def accept(self, object_id: int, frame_index: int, *, accepted: bool = True) -> None:
-        """Accept what an object shows on a frame: no engine replaces it from now on. Or take that back."""
+        """Accept an object's masks on a frame, so that no engine replaces them; or take that back."""
         require_frame(frame_index, len(self.project.clip))
         obj = self.project.truth.object(object_id)
         if accepted and frame_index not in self.project.modal(object_id):
@@ -133,7 +133,7 @@ class Session:
         self.changes.edit(f"{verb} {obj.label}, frame {frame_index}", obj.accepting(frame_index, accepted))
 
     def mark(self, object_id: int, frame_index: int, *, needs_work: bool = True) -> None:
-        """Mark a frame of an object for later: it needs work, with or without a mask. Or take that back.
+        """Mark a frame of an object for later, with or without a mask; or take that back.
 
         It is then not accepted, so engines may replace what is there; ``next_look`` goes there.
         """
@@ -144,7 +144,7 @@ class Session:
         self.changes.edit(what, obj.marking(frame_index, needs_work))
 
     def accept_all(self, object_id: int) -> int:
-        """Accept every frame that has a mask and needs no look; gives how many that were."""
+        """Accept every frame with a mask that needs no look, and return their number."""
         obj = self.project.truth.object(object_id)
         doubtful = set(needs_look(self.project, object_id))
         fine = {f for f in self.project.modal(object_id) if f not in doubtful}
@@ -152,7 +152,7 @@ class Session:
         return len(fine)
 
     def next_look(self, frame_index: int, *, object_id: int | None = None) -> tuple[int, int, str] | None:
-        """(object_id, frame_index, why) of the next frame that needs a look.
+        """Return (object_id, frame_index, reason) of the next frame that needs a look; None when there is none.
 
         For an object with amodal boxes the frame whose mask misses its box most comes first, then the second worst;
         after those its other frames, in time. For all others the next in time. Wraps around.
@@ -171,13 +171,14 @@ class Session:
         return (ahead[0][1], ahead[0][0], ahead[0][2]) if ahead else None
 
     def _worst_boxes(self, object_id: int, looks: dict[int, str]) -> list[int]:
-        """The frames that miss their amodal box, worst first."""
+        """Return the frames whose mask misses their amodal box, worst first."""
         agreements = box_agreements(self.project, object_id)
         missed = [f for f in looks if agreements.get(f, 1.0) < BOX_AGREES]
         return sorted(missed, key=lambda f: (agreements[f], f))
 
     def set_canvas(self, fraction: float) -> None:
-        """Pad the work area by a fraction of the frame on each side. Amodal masks stay, and are stale on a larger one.
+        """Pad the canvas by a fraction of the frame on each side. Amodal masks stay, and become stale on a larger
+        canvas.
 
         Raises PromptError when amodal masks lie on a larger one: they would be cut.
         """
@@ -193,7 +194,7 @@ class Session:
     # --- engines --------------------------------------------------------------------------------------------------
 
     def choose_engine(self, stage: str, name: str) -> None:
-        """Let an engine (``auto``: the best that is present) make a stage from now on; what is made stays as it is.
+        """Choose the engine of a stage (``auto``: the best that is present). Existing results stay.
 
         Raises EngineError when there is no such engine, or when it is not all here: then with the command that gets it.
         """
@@ -240,7 +241,7 @@ class Session:
     # --- what is yet to be measured -------------------------------------------------------------------------------
 
     def measure_soon(self) -> None:
-        """Read, in the background, the masks whose hidden part is not measured yet; changes show in ``version``."""
+        """Measure the hidden parts that are not measured yet, in the background. ``version`` changes when one is."""
         if not self._measurer.busy:
             self._measurer.put("measure", self._measure)
 
@@ -254,11 +255,11 @@ class Session:
     # --- undo -----------------------------------------------------------------------------------------------------
 
     def undo(self) -> str | None:
-        """Undo the last edit; gives its name. A running job is stopped first."""
+        """Undo the last edit and return its description. A running job is stopped first."""
         return self._travel(self.project.undo, "undid")
 
     def redo(self) -> str | None:
-        """Redo the last undone edit; gives its name."""
+        """Redo the last undone edit and return its description."""
         return self._travel(self.project.redo, "redid")
 
     def _travel(self, go: Callable[[], Any], verb: str) -> str | None:
@@ -273,7 +274,7 @@ class Session:
     # --- where the person is --------------------------------------------------------------------------------------
 
     def set_place(self, place: dict[str, Any]) -> None:
-        """Remember what the person looks at, over reloads and restarts. Not undoable.
+        """Store the person's frame and view, for reloads and restarts. It is not undoable.
 
         A click on that frame is likely: the segment engine gets ready for it in the background.
         """

@@ -1,4 +1,4 @@
-"""Fine-tuning started from a project: what it would take, a run in a process of its own, and what came of it.
+"""Fine-tuning that is started from a project: the offer with its cost, the run in another process, and its result.
 
 A run learns from copies of the projects as they were when it began, because a person goes on working in them. It lies
 in ``runs/`` beside the projects and does not end with the page: its folder says how it goes (``metrics.jsonl``,
@@ -36,7 +36,7 @@ COPIED = ("project.json", "frames", "depth", "objects")
 """Parts of a project that a run reads."""
 LEARNED_STEPS = 150
 LEARNED_SECONDS = 1.3
-"""Seconds of processor time a step (1.0 to 1.3 measured on a core of an AMD EPYC: ``benchmarks/learned_tuning.py``)."""
+"""Processor seconds per step (1.0 to 1.3 measured on a core of an AMD EPYC: ``benchmarks/learned_tuning.py``)."""
 WINDOW, EPOCHS, TERAFLOP = 25, 20, 34
 """Frames of a clip of Diffusion-VAS, times through all clips, and floating point work of a step without depth (counted,
 10^12 operations)."""
@@ -47,19 +47,19 @@ MOST_ERROR_LETTERS = 300
 
 @dataclass(frozen=True)
 class TrainingOffer:
-    """One way to train on what was accepted."""
+    """One way to train on the accepted frames."""
 
     method: Method
     words: str
     command: str
     cost: str
     why_not: str
-    """Why it cannot be started here; empty when it can."""
+    """The reason why it cannot be started here; empty when it can."""
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """How a run goes, or went."""
+    """The state of a run."""
 
     method: str
     runs: bool
@@ -67,7 +67,7 @@ class TrainingState:
     steps: int
     seconds_left: float | None
     engine: str
-    """Name of the engine that came out; empty until then."""
+    """Name of the new engine; empty before the run has ended."""
     scores: tuple[tuple[str, int, float, float], ...]
     """Held-out object, frames, IoU of the hidden part before and after (0..1)."""
     error: str

@@ -1,4 +1,4 @@
-"""What a person accepted, as samples for the learned engine's network; and how well an engine makes those masks.
+"""Accepted frames as samples for the learned engine's network, and the score of an engine on them.
 
 The input is that of the engine (``engines.learned.evidence``); the truth is the accepted amodal mask.
 """
@@ -23,22 +23,22 @@ from vas_tool.types import Canvas, Clip, Depth, Mask, SizeWH
 from vas_tool.work import AmodalWork
 
 LEAST_HIDDEN_PART = 0.01
-"""Share of the object's area from which a frame counts as hiding something."""
+"""A frame is occluded if at least this share of the object's area is hidden."""
 
 Random = np.random.Generator
 
 
 @dataclass(frozen=True)
 class AcceptedObject:
-    """One object of one clip, and the frames whose amodal masks are taken for the truth."""
+    """One object of one clip, and the frames whose amodal masks are taken as true."""
 
     name: str
     video: str
-    """What is held out is whole videos."""
+    """Name of the video. Whole videos are held out."""
     clip: Clip
     modal: Mapping[int, Mask]
     amodal: Mapping[int, Mask]
-    """On the canvas."""
+    """frame_index -> (canvas H, W) amodal mask."""
     depth: Mapping[int, Depth]
     canvas: Canvas
     frames: tuple[int, ...]
@@ -102,14 +102,14 @@ def _truth(obj: AcceptedObject, frame: int, window: Window, *, small_wh: SizeWH)
 
 @dataclass(frozen=True)
 class Score:
-    """How well an engine makes an object's accepted masks, mean IoU over frames in 0..1."""
+    """The score of an engine on an object's accepted masks: mean IoU over frames, 0..1."""
 
     name: str
     hidden: float
-    """Of the hidden part, over the frames that hide something; a part that is missed counts as 0."""
+    """Mean IoU of the hidden part over the occluded frames. A missed hidden part counts as 0."""
     whole: float
     num_frames: int
-    """That hide something."""
+    """Number of occluded frames."""
 
 
 def score_of(engine: AmodalCompleter, obj: AcceptedObject) -> Score | None:

@@ -103,6 +103,6 @@ class Metrics:
             write_atomically(self.file, "".join(f"{line}\n" for line in kept).encode())
 
     def add(self, line: Mapping[str, float]) -> None:
-        """One more."""
+        """Add a line of numbers to the log."""
         with self.file.open("a") as file:
             file.write(json.dumps({name: round(value, 8) for name, value in line.items()}) + "\n")

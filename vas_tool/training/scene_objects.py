@@ -13,7 +13,7 @@ from vas_tool.training.drawn_camera import DrawnCamera
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Path, Random, drawn, fill, smooth
 
 Covered = npt.NDArray[np.bool_]
-"""(T, SIDE, SIDE)."""
+"""(T, SIDE, SIDE) bool: the pixels that an object covers."""
 
 PathXY = npt.NDArray[np.float64]
 """(T, 2) pixels: the middle of something, relative to the middle of the picture."""

@@ -1,4 +1,4 @@
-"""Fine-tune the learned amodal engine on what a person accepted; ``vas-tool train learned``.
+"""Fine-tunes the learned amodal engine on accepted frames; ``vas-tool train learned``.
 
 Half of each step is drawn shapes, as in the training of the shipped weights (``train_amodal``): of a few accepted
 tracks alone the network would forget the rest. A run takes minutes on a CPU. It resumes to the same bits; the result is
@@ -36,14 +36,14 @@ from vas_tool.training.runs import Metrics, checkpoints, pace, resumed, save
 from vas_tool.training.scenes import Sample, samples
 
 Batch = tuple[Tensor, Tensor, Tensor]
-"""See ``train_amodal``."""
+"""((N, CHANNELS, R, R) pictures, (N, CANDIDATES, R, R) candidates, (N, R, R) truth)."""
 LEAST_SAMPLES = 8
 """Frames below which there is nothing to learn."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One run."""
+    """The plan of one run."""
 
     out: Path
     start: Path = WEIGHTS
@@ -51,14 +51,14 @@ class Plan:
     steps: int = 150
     batch: int = 24
     learning_rate: float = 3e-4
-    """A seventh of that of the training from nothing."""
+    """A seventh of the rate with which the shipped weights were trained."""
     warmup: int = 20
     drawn: float = 0.5
     """Share of each step that is drawn shapes."""
     variants: int = 3
     """Windows of each accepted frame."""
     hold_out: float = 0.25
-    """Share of the videos that are only measured on."""
+    """Share of the videos, 0..1, that is held out and only measured."""
     decay: float = 0.98
     """Decay of the running mean of the weights, which is the result."""
     every: int = 100
@@ -75,13 +75,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class TuningResult:
-    """What came out."""
+    """The result of a run."""
 
     folder: Path
     name: str
-    """Of the engine."""
+    """Name of the new engine."""
     before: tuple[Score, ...]
-    """On the held-out objects; empty when all are of one video."""
+    """Scores of the initial weights on the held-out objects; empty when all objects are of one video."""
     after: tuple[Score, ...]
 
 
