@@ -33,6 +33,7 @@ LAYERS = (
         "project.history",
         "project.truth",
         "project.depth_order",
+        "project.picks",
     }
     | {"project.mask_measurements", "project.layer_folders"}
     | {"project.object_layers", "project.window_cache", "project.worktime", "project.attention"}

@@ -153,9 +153,37 @@ def jumps_and_links(bench: Workbench) -> None:
     bench.page.wait_for_selector("[data-testid=object-row-2].vas-chosen")
 
 
+def scene(bench: Workbench) -> None:
+    """The car dragged away in the scene, made smaller, left out, and all of it undone; no prompt is set meanwhile."""
+    bench.go(0)
+    bench.press("1")
+    bench.item("scene").locator("summary").click()
+    with bench.page.expect_response(lambda answer: "/scene/0.jpg" in answer.url and answer.ok):
+        bench.item("scene-show").click()
+    bench.drag([(30, 50), (50, 55), (60, 60)])
+    bench.until("s => s.scene.layers.length === 1")
+    layer = bench.state()["scene"]["layers"][0]
+    assert (layer["object_id"], layer["dx"], layer["dy"]) == (1, pytest.approx(30, abs=1), pytest.approx(10, abs=1))
+    bench.item("scene-scale").fill("50")
+    bench.item("scene-scale").press("Enter")
+    bench.until("s => s.scene.layers[0].scale === 0.5")
+    with bench.page.expect_response(lambda answer: "/scene/0.jpg" in answer.url and answer.ok):
+        bench.item("scene-front").click()
+    bench.until("s => s.scene.order.length === 1")
+    bench.until_painted()
+    bench.photograph("desk-scene")
+    for _ in range(3):
+        bench.press("Control+z")
+    bench.until("s => s.scene.layers.length + s.scene.order.length === 0 && window.__vas.pending() === 0")
+    assert bench.item("scene-reset").is_disabled() and not bench.state()["objects"][0]["clicks"]
+    bench.press("Shift+v")
+    assert not bench.item("scene-show").is_checked()
+
+
 def test_what_a_person_does_at_the_desk(bench: Workbench) -> None:
     """One page for all: a server and a browser take longer than what is tested."""
     nothing_in_front(bench)
     order(bench)
     the_same_one(bench)
     jumps_and_links(bench)
+    scene(bench)

@@ -17,9 +17,11 @@ from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.scene.composing import composed, filled, ordered, placed, vacated
 from vas_tool.scene.rendering import Scene
-from vas_tool.scene_edits import LayerEdit, SceneEdits
+from vas_tool.scene_edits import LayerEdit, SceneEdits, scene_from_json
+from vas_tool.session import Session
 from vas_tool.storage import Stamp
 from vas_tool.types import Content, Mask
+from vas_tool.ui.routes import answer_to
 
 SIZE = (40, 30)
 RED, BLUE = (200, 10, 20), (10, 20, 200)
@@ -41,7 +43,8 @@ def layer(
 
 FRONT = rectangle(SIZE, 10, 10, 20, 20)
 BEHIND = rectangle(SIZE, 15, 10, 30, 20)
-LAYERS = (layer(1, RED, seen=FRONT), layer(2, BLUE, seen=BEHIND & ~FRONT, whole=BEHIND))
+LAYERS = (layer(2, BLUE, seen=BEHIND & ~FRONT, whole=BEHIND), layer(1, RED, seen=FRONT))
+"""From back to front."""
 STOOD = FRONT | BEHIND
 
 
@@ -72,9 +75,9 @@ def test_what_is_no_object_stays_in_front_of_an_object_without_an_edit() -> None
     frame[hider, :3] = (1, 2, 3)
     hidden = layer(2, BLUE, seen=BEHIND & ~FRONT & ~hider, whole=BEHIND)
     stood = hidden.modal | FRONT
-    out = composed(frame, (LAYERS[0], hidden), SceneEdits(), stood=stood)
+    out = composed(frame, (hidden, LAYERS[1]), SceneEdits(), stood=stood)
     assert np.array_equal(out, frame)
-    raised = composed(frame, (LAYERS[0], hidden), SceneEdits(order=(2,)), stood=stood)
+    raised = composed(frame, (hidden, LAYERS[1]), SceneEdits(order=(2,)), stood=stood)
     assert (raised[BEHIND][:, :3] == BLUE).all()
 
 
@@ -176,3 +179,42 @@ def test_the_command_renders_a_video(square: Project, tmp_path: Path, capsys: py
     ):
         assert main(["scene", str(folder), "--out", str(out), *wrong]) == 1
         assert said in capsys.readouterr().err
+
+
+def test_a_session_keeps_the_scene_and_undoes_it(square: Project) -> None:
+    square.close()
+    session = Session(Project.open(square.folder))
+    try:
+        answer = answer_to(session, {"action": "scene", "object": 1, "dx": 30.0, "freeze": 2, "seq": 1})
+        layer = {"object_id": 1, "dx": 30.0, "dy": 0.0, "scale": 1.0, "hidden": False, "freeze": 2}
+        assert answer["ok"] and answer["state"]["scene"] == {"order": [], "layers": [layer]}
+        moved = session.scene.frame(9)
+        rows, columns = square_at(2, (96, 64))
+        there = slice(columns.start + 30, columns.stop + 30)
+        assert np.array_equal(moved[rows, there], session.project.clip[2][rows, columns])
+        session.scene.raise_to_front(1)
+        kept = Project.open(shutil.copytree(square.folder, square.folder.with_name("copy")))
+        kept.close()
+        assert kept.truth.scene == session.project.truth.scene == SceneEdits((1,), (LayerEdit(1, dx=30, freeze=2),))
+        for _ in range(2):
+            session.undo()
+        assert session.project.truth.scene == SceneEdits()
+        assert np.array_equal(session.scene.frame(9), session.project.clip[9])
+        session.redo()
+        session.delete_object(1)
+        assert session.project.truth.scene == SceneEdits()
+        session.undo()
+        session.scene.reset()
+        assert session.project.truth.scene == SceneEdits()
+        for wrong in ({"scale": 0}, {"dx": "far"}, {"freeze": 12}, {"colour": 3}):
+            assert not answer_to(session, {"action": "scene", "object": 1, "seq": 2, **wrong})["ok"]
+    finally:
+        session.close()
+
+
+def test_a_damaged_scene_is_told() -> None:
+    for wrong in ({"order": ["1"]}, {"strange": 1}, {"layers": [{"object_id": 1, "hidden": "yes"}]}):
+        with pytest.raises((TypeError, ValueError, PromptError)):
+            scene_from_json(wrong)
+    edits = SceneEdits((2, 1), (LayerEdit(1, scale=0.5),))
+    assert scene_from_json(edits.json()) == edits

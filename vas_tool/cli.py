@@ -44,6 +44,7 @@ FORMATS = (
     "webm",
     "gen-omnimatte",
     "sv4d",
+    "scene",
 )
 """Names of ``exports.EXPORTS``, repeated here because that module imports numpy."""
 

@@ -32,6 +32,7 @@ from vas_tool.formats.video_stream import VideoStream
 from vas_tool.formats.videos import unreviewed
 from vas_tool.formats.youtube_vis import write_youtube_vis
 from vas_tool.project import Project
+from vas_tool.scene.video import write_scene
 from vas_tool.wording import counted
 
 
@@ -256,6 +257,10 @@ def _gen_omnimatte(order: _Order, project: Project, folder: Path) -> HandedOff:
     return write_gen_omnimatte(project, folder, only_accepted=order.only_accepted, progress=order.progress)
 
 
+def _scene(order: _Order, project: Project, folder: Path) -> HandedOff:
+    return write_scene(project, folder, only_accepted=order.only_accepted, progress=order.progress)
+
+
 def _shorter(order: _Order) -> Iterator[Note]:
     """Yield a note for each project whose videos are shorter than its source."""
     for project in order.projects:
@@ -300,6 +305,7 @@ EXPORTS: dict[str, Callable[[_Order], Exported]] = {
     "webm": _alpha_videos("webm"),
     "gen-omnimatte": _handed_off(_gen_omnimatte),
     "sv4d": _handed_off(_sv4d),
+    "scene": _handed_off(_scene),
 }
 """Name of a format -> its writer."""
 

@@ -2,7 +2,7 @@
 
 /** A state of a clip of four frames; `more` takes the place of what it names. */
 export const stateOf = (more = {}) => ({
-  version: 1, changed: null, ledger: [[0, 0], [3, 0.125], [6, 0.25], [9, 0.375]], place: {}, objects: [], in_front: [], undo: null, redo: null,
+  version: 1, changed: null, ledger: [[0, 0], [3, 0.125], [6, 0.25], [9, 0.375]], place: {}, objects: [], in_front: [], scene: { order: [], layers: [] }, undo: null, redo: null,
   saved: { what: "opened", at: 0 }, depth: [], refining: false, waits: false, job: null, engines: [], ...more,
   project: {
     name: "clip", path: "/clip", frame_count: 4, fps: 8, size_wh: [64, 48], notes: [], source: "clip.mp4", model_wh: null,

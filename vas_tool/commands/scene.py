@@ -54,7 +54,6 @@ def scene_(options: Namespace) -> int:
     from vas_tool.scene.rendering import Scene
     from vas_tool.video import write_video
 
-    edits = _edits(options)
     if not 0 <= options.margin <= MOST_MARGIN:
         raise InputError(f"--margin needs 0 to {MOST_MARGIN} pixels; got {options.margin}")
     builtin = options.background == "builtin"
@@ -62,7 +61,7 @@ def scene_(options: Namespace) -> int:
     bar = ProgressBar()
     project = Project.open(options.project)
     try:
-        scene = Scene(project, edits, engine, margin=options.margin)
+        scene = Scene(project, _edits(options, project.truth.scene), engine, margin=options.margin)
         write_video(options.out, scene.frames(progress=bar), fps=project.clip.fps)
     finally:
         project.close()
@@ -71,11 +70,11 @@ def scene_(options: Namespace) -> int:
     return 0
 
 
-def _edits(options: Namespace) -> SceneEdits:
-    """Return the edits of the options. Raises InputError for a value that does not parse."""
-    from vas_tool.scene_edits import SceneEdits  # which imports numpy
-
-    edits = SceneEdits(tuple(_number(part, "--order") for part in (options.order or "").split(",") if part))
+def _edits(options: Namespace, edits: SceneEdits) -> SceneEdits:
+    """Return a project's edits, changed by the options. Raises InputError for a value that does not parse."""
+    if options.order is not None:
+        order = tuple(_number(part, "--order") for part in options.order.split(",") if part)
+        edits = replace(edits, order=order)
     for text in options.move:
         object_id, dx, dy = _parts(text, "--move", "ID:DX,DY")
         edits = _with(edits, object_id, dx=_float(dx, "--move"), dy=_float(dy, "--move"))

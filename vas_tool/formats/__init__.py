@@ -11,6 +11,7 @@ sequences, tabe, layers            folders of pictures
 exr, openraster, psd               one file for each frame, with a layer for each object
 alpha_videos                       each object as a video with alpha
 gen_omnimatte, sv4d                inputs of other methods
+scene_video                        the clip with objects moved, scaled, left out, frozen or reordered
 annotations                        what other tools made, read for an import
 verify                             reads an export of any format and lists everything that is wrong with it
 """

@@ -99,12 +99,9 @@ def check_gen_omnimatte(folder: Path) -> tuple[int, int, list[str]]:
     shapes: dict[str, tuple[int, int, int]] = {}
     masks = 0
     for path in [folder / "input_video.mp4", *sorted(folder.glob("mask_*.mp4"))]:
-        try:
-            shapes[path.name], seen = _survey(path)
-        except (FFmpegError, IndexError) as error:
-            problems.append(f"{path} does not decode ({error}); export it again")
-            continue
-        masks += seen if path.name.startswith("mask_") else 0
+        if found := checked_video(path, problems):
+            shapes[path.name], seen = found
+            masks += seen if path.name.startswith("mask_") else 0
     for (one, shape), (other, other_shape) in pairwise(shapes.items()):
         if shape != other_shape:
             said = f"{folder}: {one} has {shape} and {other} has {other_shape} (frames, width, height)"
@@ -114,8 +111,19 @@ def check_gen_omnimatte(folder: Path) -> tuple[int, int, list[str]]:
     return max((shape[0] for shape in shapes.values()), default=0), masks, problems
 
 
+def checked_video(path: Path, problems: list[str]) -> tuple[tuple[int, int, int], int] | None:
+    """Return (frames, width, height) of a video, and the number of frames with a pixel of the mask.
+
+    None for a video that does not decode; ``problems`` then gets a sentence.
+    """
+    try:
+        return _survey(path)
+    except (FFmpegError, IndexError) as error:
+        problems.append(f"{path} does not decode ({error}); export it again")
+        return None
+
+
 def _survey(path: Path) -> tuple[tuple[int, int, int], int]:
-    """Return (frames, width, height) of a video, and the number of frames with a pixel of the mask."""
     frames, seen, size = 0, 0, (0, 0)
     with av.open(str(path)) as container:
         for picture in container.decode(container.streams.video[0]):

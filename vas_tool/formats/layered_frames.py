@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from vas_tool.formats.occlusion_order import front_to_back
 from vas_tool.formats.videos import ExportVideo
-from vas_tool.masks import area, box_xyxy
+from vas_tool.masks import box_xyxy
+from vas_tool.project.depth_order import Pair, nearest_first, pairs_on
+from vas_tool.project.frame_order import by_masks
 from vas_tool.project.object_layers import AmodalMasks, ModalMasks
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.types import Canvas, Content, Depth, Mask
@@ -113,7 +114,8 @@ class LayeredClip:
         """Return one frame with all its objects."""
         shared = _Pixels(self._video, frame_index)
         layers = [layer for obj in self.objects if (layer := self._layer(obj, shared)) is not None]
-        return LayeredFrame(frame_index, shared.ground, shared.depth, tuple(back_to_front(layers)))
+        said = pairs_on(self._video.truth.in_front, frame_index)
+        return LayeredFrame(frame_index, shared.ground, shared.depth, tuple(back_to_front(layers, said)))
 
     def layer(self, obj: AnnotatedObject, frame_index: int) -> ObjectLayer | None:
         """Return one object on one frame; None when it has no mask there."""
@@ -174,24 +176,17 @@ def _picture(pixels: _Pixels, seen: Mask, whole: Mask, *, made: Content | None) 
     return out
 
 
-def back_to_front(layers: Sequence[ObjectLayer]) -> list[ObjectLayer]:
+def back_to_front(layers: Sequence[ObjectLayer], said: Collection[Pair] = ()) -> list[ObjectLayer]:
     """Return the layers of one frame from back to front.
 
-    An object that is seen where another one is hidden is in front of it. Otherwise the nearer one is in front.
+    ``said`` are pairs of ids that a person ordered, (front, behind). Of other pairs, an object that is seen where the
+    other one is hidden is in front of it. Otherwise the nearer one is in front.
     """
     by_id = {layer.obj.id: layer for layer in layers}
-    occluders = {layer.obj.id: _in_front(layer, layers) for layer in layers}
-    nearness = {layer.obj.id: layer.depth for layer in layers}
-    return [by_id[object_id] for object_id in reversed(front_to_back(occluders, nearness))]
-
-
-def _in_front(layer: ObjectLayer, layers: Sequence[ObjectLayer]) -> set[int]:
-    """Return the objects that hide more of an object than the object hides of them."""
-    found = set()
-    for other in layers:
-        if other is not layer and area(other.modal & layer.hidden) > area(layer.modal & other.hidden):
-            found.add(other.obj.id)
-    return found
+    found = by_masks({i: layer.modal for i, layer in by_id.items()}, {i: layer.hidden for i, layer in by_id.items()})
+    pairs = {*said, *(pair for pair in found if pair[::-1] not in said)}
+    nearness = {i: layer.depth for i, layer in by_id.items()}
+    return [by_id[i] for i in reversed(nearest_first(pairs, by_id, nearness))]
 
 
 def merged(frame: LayeredFrame) -> Content:

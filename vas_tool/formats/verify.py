@@ -17,6 +17,7 @@ from vas_tool.formats.hf_dataset import check_hf_dataset, is_hf_dataset
 from vas_tool.formats.layers import check_layers, is_layers_folder, read_layers
 from vas_tool.formats.openraster import OPENRASTER
 from vas_tool.formats.psd import PSD
+from vas_tool.formats.scene_video import check_scene, is_scene_folder
 from vas_tool.formats.sequences import is_sequences_folder, odd_files, read_sequences
 from vas_tool.formats.sv4d import check_sv4d, is_sv4d_folder
 from vas_tool.formats.tabe import check_tabe, is_tabe_folder, read_tabe
@@ -164,5 +165,6 @@ _FOLDERS: tuple[tuple[FormatKind, Callable[[Path], bool], Callable[[Path], Check
     ("webm", partial(is_alpha_folder, "webm"), partial(check_alpha_videos, "webm")),
     ("gen-omnimatte", is_gen_omnimatte_folder, check_gen_omnimatte),
     ("sv4d", is_sv4d_folder, check_sv4d),
+    ("scene", is_scene_folder, check_scene),
 )
 """Format of a folder, the function that recognises it, and its check."""

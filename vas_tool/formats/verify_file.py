@@ -39,6 +39,7 @@ FormatKind = Literal[
     "webm",
     "gen-omnimatte",
     "sv4d",
+    "scene",
     "project",
     "several",
     "unknown",

@@ -54,7 +54,7 @@ class OrderFinder:
         """Return the order on a frame. Reads the masks of all objects there, and the depth."""
         seen, hidden = self._read(frame_index)
         said = {pair for pair in pairs_on(self._truth.in_front, frame_index) if seen.keys() >= set(pair)}
-        masks = {pair for pair in _by_masks(seen, hidden) if pair not in said}
+        masks = {pair for pair in by_masks(seen, hidden) if pair not in said}
         agreeing = {pair for pair in masks if pair[::-1] not in said}
         depths = self._depths(seen, frame_index)
         nearness = {object_id: middle for object_id, (_, middle, _) in depths.items()}
@@ -152,7 +152,7 @@ def _quartiles(depth: npt.NDArray[np.float32]) -> Quartiles:
     return lower, middle, upper
 
 
-def _by_masks(seen: Mapping[int, Mask], hidden: Mapping[int, Mask]) -> Iterator[Pair]:
+def by_masks(seen: Mapping[int, Mask], hidden: Mapping[int, Mask]) -> Iterator[Pair]:
     """Yield the pairs of which one is seen where the other is hidden; where both are, the larger part decides."""
     for first, second in combinations(seen, 2):
         before = area(seen[first] & hidden[second])

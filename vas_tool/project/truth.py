@@ -20,6 +20,10 @@ from vas_tool.errors import PromptError
 from vas_tool.files import require_form
 from vas_tool.hypotheses import How, Recipe
 from vas_tool.project.depth_order import Orders, orders_from_json, orders_json
+from vas_tool.project.picks import Pick as Pick
+from vas_tool.project.picks import pick_from_json
+from vas_tool.project.picks import pick_json as pick_json
+from vas_tool.scene_edits import SceneEdits, scene_from_json
 from vas_tool.types import (
     AmodalBox,
     Box,
@@ -47,26 +51,6 @@ GATED = False
 
 MOST_OBJECTS = 1_000_000
 """The largest object number."""
-
-
-@dataclass(frozen=True)
-class Pick:
-    """The hypothesis that a person chose for a span of frames."""
-
-    first: int
-    last: int
-    """The last frame of the span, which belongs to it."""
-    recipe: Recipe
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.first <= self.last:
-            raise PromptError(f"a span of frames needs 0 <= first <= last; got {self.first} to {self.last}")
-
-    def without(self, other: Pick) -> list[Pick]:
-        """Return the parts of this choice on frames that another choice does not take."""
-        before = [replace(self, last=min(self.last, other.first - 1))] if self.first < other.first else []
-        after = [replace(self, first=max(self.first, other.last + 1))] if self.last > other.last else []
-        return before + after
 
 
 @dataclass(frozen=True)
@@ -171,6 +155,8 @@ class Truth:
     """Which object is in front of which, on which frames."""
     gate: bool = GATED
     """Whether frames on which nothing can hide the object are completed by their modal mask (``planning.gate``)."""
+    scene: SceneEdits = field(default_factory=SceneEdits)
+    """What becomes of the objects in a scene that is made of them."""
 
     def __post_init__(self) -> None:
         if type(self.seed) is not int or not 0 <= self.seed <= MOST_SEED:
@@ -241,7 +227,8 @@ class Truth:
         """Return the truth without an object. Its id is not used again."""
         gone = self.object(object_id)
         orders = tuple(o for o in self.in_front if object_id not in (o.front, o.behind))
-        return replace(self, objects=tuple(o for o in self.objects if o is not gone), in_front=orders)
+        kept, scene = tuple(o for o in self.objects if o is not gone), self.scene.without(object_id)
+        return replace(self, objects=kept, in_front=orders, scene=scene)
 
 
 class ObjectForm(Struct, forbid_unknown_fields=True):
@@ -276,6 +263,7 @@ class TruthForm(Struct):
     intrinsics: Intrinsics | None = None
     in_front: list[tuple[int, int, int, int]] = []
     gate: bool = GATED
+    scene: SceneEdits = SceneEdits()
 
 
 def require_text(text: str, what: str) -> None:
@@ -311,17 +299,6 @@ def stroke_from_json(data: list[Any]) -> Stroke:
     """Return the stroke of ``stroke_json``."""
     frame_index, layer, adds, radius, points = data
     return Stroke(frame_index, layer=layer, adds=adds, radius=radius, points=tuple((x, y) for x, y in points))
-
-
-def pick_json(pick: Pick) -> list[Any]:
-    """Return [first, last, how, [seed, ...]]."""
-    return [pick.first, pick.last, pick.recipe.how, list(pick.recipe.seeds)]
-
-
-def pick_from_json(data: list[Any]) -> Pick:
-    """Return the choice of ``pick_json``."""
-    first, last, how, seeds = data
-    return Pick(int(first), int(last), Recipe(how, tuple(int(seed) for seed in seeds)))
 
 
 def object_json(obj: AnnotatedObject) -> dict[str, Any]:
@@ -375,6 +352,7 @@ def truth_json(truth: Truth) -> dict[str, Any]:
         "settings": {
             stage: {engine: dict(kept) for engine, kept in engines.items()} for stage, engines in truth.settings.items()
         },
+        "scene": truth.scene.json(),
     }
 
 
@@ -393,6 +371,7 @@ def truth_from_json(data: dict[str, Any], frame_wh: SizeWH) -> Truth:
         in_front=orders_from_json(data.get("in_front", ())),  # absent before a person could say it
         intrinsics=None if camera is None else Intrinsics(**camera),
         gate=data.get("gate", GATED),  # absent before there was a gate
+        scene=scene_from_json(data.get("scene", {})),  # absent before there were scenes
     )
     if truth.next_object_id <= max((obj.id for obj in truth.objects), default=0):
         raise ValueError(f"the next object would be {truth.next_object_id}, which is there already")

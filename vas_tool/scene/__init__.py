@@ -2,5 +2,6 @@
 
 composing     one frame from its layers: pure functions of arrays
 filling       the background where objects leave their place
+video         the export of a scene
 rendering     the frames of a project's scene, one after the other
 """

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from vas_tool import opencv
-from vas_tool.formats.layered_frames import ObjectLayer, back_to_front
+from vas_tool.formats.layered_frames import ObjectLayer
 from vas_tool.masks import box_xyxy
 from vas_tool.scene_edits import LayerEdit, SceneEdits
 from vas_tool.types import Content, Frame, Mask
@@ -18,7 +18,7 @@ MARGIN = 4
 
 
 def composed(ground: Content, layers: Sequence[ObjectLayer], edits: SceneEdits, *, stood: Mask) -> Content:
-    """Return (canvas H, W, 4) RGBA: the layers over ``ground``, edited, in the scene's order.
+    """Return (canvas H, W, 4) RGBA: the layers, from back to front, over ``ground``, edited, in the scene's order.
 
     ``ground`` is the frame with the background where objects leave their place. ``stood`` is (canvas H, W) where any
     object is seen in the frame. Alpha is the ground's: layers are cut where it is transparent.
@@ -40,10 +40,9 @@ def composed(ground: Content, layers: Sequence[ObjectLayer], edits: SceneEdits, 
 
 
 def ordered(layers: Sequence[ObjectLayer], edits: SceneEdits) -> list[ObjectLayer]:
-    """Return the layers of one frame from back to front: those of ``edits.order`` in front of the others."""
+    """Return layers, which are from back to front, with those of ``edits.order`` in front of the others."""
     rank = {object_id: place for place, object_id in enumerate(edits.order)}
-    own = back_to_front(layers)
-    return sorted(own, key=lambda layer: -rank.get(layer.obj.id, len(rank)))
+    return sorted(layers, key=lambda layer: -rank.get(layer.obj.id, len(rank)))
 
 
 def placed(picture: Content, edit: LayerEdit) -> Content:

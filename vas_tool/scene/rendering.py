@@ -31,24 +31,26 @@ class Scene:
     edits: SceneEdits
     engine: ContentCompleter = field(default_factory=BuiltinBackground)
     """Fills the background where objects leave their place."""
+    only_accepted: bool = False
+    """Whether an object is a layer on accepted frames alone. On others it stays as the clip shows it."""
     margin: int = MARGIN
     """Pixels around modal masks that are filled, too. More takes shadows away with their objects."""
 
     def __post_init__(self) -> None:
         if not self._clip.objects:
             raise FormatError(f"{self.project.name} has no object with a mask; click one, track and complete it first")
-        self.edits.require((obj.id for obj in self._clip.objects), len(self._clip))
+        self.edits.require((obj.id for obj in self.project.truth.objects), len(self._clip))
 
     @cached_property
     def _clip(self) -> LayeredClip:
         _, (video,) = numbered([self.project])
-        return LayeredClip(video)
+        return LayeredClip(video, only_accepted=self.only_accepted)
 
     @cached_property
     def _frozen(self) -> dict[int, ObjectLayer | None]:
         """Object id -> its layer on the frame at which it is frozen."""
         by_id = {obj.id: obj for obj in self._clip.objects}
-        edits = [edit for edit in self.edits.layers if edit.freeze is not None]
+        edits = [edit for edit in self.edits.layers if edit.freeze is not None and edit.object_id in by_id]
         return {edit.object_id: self._clip.layer(by_id[edit.object_id], edit.freeze or 0) for edit in edits}
 
     def frames(self, frames: range | None = None, *, progress: Progress = silent) -> Iterator[Frame]:

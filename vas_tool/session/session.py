@@ -35,6 +35,7 @@ from vas_tool.session.identity_edits import IdentityEdits
 from vas_tool.session.jobs import LatestOnly
 from vas_tool.session.order_edits import OrderEdits
 from vas_tool.session.prompt_edits import PromptEdits
+from vas_tool.session.scene_changes import SceneChanges
 from vas_tool.session.second_looks import SecondLooks
 from vas_tool.session.training_runs import TrainingRuns
 from vas_tool.types import Canvas, Stage
@@ -60,6 +61,7 @@ class Session:
         self.amodal_boxes = AmodalBoxEdits(self.changes)
         self.identity = IdentityEdits(self.changes)
         self.order = OrderEdits(self.changes)
+        self.scene = SceneChanges(self.changes)
         self.runs = BackgroundRuns(self.changes)
         self.training = TrainingRuns(project)
         self.second_looks = SecondLooks(project)

@@ -60,6 +60,12 @@ def _crop(session: Session, a: Arguments) -> Answer:
     return {}
 
 
+def _scene(session: Session, a: Arguments) -> Answer:
+    given = _known(a, "object", "dx", "dy", "scale", "hidden", "freeze")
+    session.scene.change(int(given.pop("object")), **given)
+    return {}
+
+
 def _next_look(session: Session, a: Arguments) -> Answer:
     found = session.next_look(int(a["frame"]), object_id=a["object"])
     object_id, frame_index, why = found or (None, None, "no frame needs a look")
@@ -160,6 +166,9 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "mark": _quiet(lambda s, a: s.mark(int(a["object"]), int(a["frame"]), needs_work=bool(a["needs_work"]))),
     "accept_all": lambda s, a: {"accepted": s.accept_all(int(a["object"]))},
     "next_look": _next_look,
+    "scene": _scene,
+    "scene_front": _quiet(lambda s, a: s.scene.raise_to_front(int(a["object"]), raised=bool(a["raised"]))),
+    "scene_reset": _quiet(lambda s, _: s.scene.reset()),
     "canvas": _quiet(lambda s, a: s.set_canvas(float(a["fraction"]))),
     "place": _place,
 }

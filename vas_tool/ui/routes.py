@@ -13,6 +13,7 @@
     GET  /api/{token}/second-looks               the blind second looks, and whether one is being asked
     GET  /api/{token}/compositions               the composed clip, whether one is made, and what can be in front
     GET  /api/{token}/depth/{i}.png            relative depth, 8 bit, nearer is brighter
+    GET  /api/{token}/scene/{i}.jpg            a frame of the scene
     GET  /api/{token}/exports/{name}           a file that was exported
     POST /api/{token}/do                       {"action", "seq", "since", ...} -> {"ok", "seq", "state", "masks", ...}
 
@@ -28,10 +29,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from fastapi import APIRouter, Body, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
@@ -47,6 +49,8 @@ from vas_tool.ui.events import HEADERS, state_events
 from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.reports import error_message
 from vas_tool.ui.views import masks_view, open_view, order_view, state_view
+
+View = TypeVar("View")
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +138,10 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
     def depth(token: str, frame_index: int) -> Response:
         return _depth_response(session_of(token), frame_index)
 
+    @router.get("/scene/{frame_index}.jpg")
+    def scene(token: str, frame_index: int) -> Response:
+        return _or_404(lambda: jpeg(session_of(token).scene.frame(frame_index), FRESH))
+
     @router.get("/exports/{name}")
     def export(token: str, name: str) -> Response:
         path = session_of(token).exports / Path(name).name
@@ -185,7 +193,7 @@ class Repeats:
             return self._answers[key]
 
 
-def _or_404(view: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _or_404(view: Callable[[], View]) -> View:
     try:
         return view()
     except VasToolError as error:
@@ -218,9 +226,13 @@ def _frame_response(session: Session, frame_index: int, width: int | None) -> Re
     if width is None or width >= clip.size_wh[0] or width < 16:
         return FileResponse(path, headers=FOREVER)
     height = max(1, round(clip.size_wh[1] * width / clip.size_wh[0]))
-    small = cv2.resize(clip[frame_index], (width, height), interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-    return Response(data.tobytes(), media_type="image/jpeg", headers=FOREVER)
+    return jpeg(cv2.resize(clip[frame_index], (width, height), interpolation=cv2.INTER_AREA), FOREVER)
+
+
+def jpeg(picture: npt.NDArray[Any], headers: dict[str, str]) -> Response:
+    """Return the response with an (H, W, 3) RGB picture."""
+    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return Response(data.tobytes(), media_type="image/jpeg", headers=headers)
 
 
 def _depth_response(session: Session, frame_index: int) -> Response:

@@ -55,6 +55,7 @@ def state_view(session: Session, since: int | None, *, hurried: bool = False) ->
                 _object_view(session, obj, until=until, engines=engines.chosen) for obj in project.truth.objects
             ],
             "in_front": orders_json(project.truth.in_front),
+            "scene": project.truth.scene.json(),
             "undo": project.undo_label,
             "redo": project.redo_label,
             "saved": {"what": session.changes.saved.what, "at": session.changes.saved.at_seconds},

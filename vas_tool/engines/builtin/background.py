@@ -20,12 +20,20 @@ DISTANCES = (1, 2, 4, 7, 11, 16, 23, 32, 45, 64)
 
 
 class BuiltinBackground:
-    """A content engine for backgrounds. Deterministic: the seed has no effect."""
+    """A content engine for backgrounds. Deterministic: the seed has no effect.
+
+    With ``keep``, what it finds out of a clip is kept for the next call, which must be of the same clip and masks.
+    """
+
+    def __init__(self, *, keep: bool = False) -> None:
+        self._keep = keep
+        self._survey: Survey | None = None
 
     def complete(self, work: ContentWork, *, progress: Progress = silent) -> Iterator[tuple[int, Content]]:
         """Yield (frame_index, (canvas H, W, 4) uint8 RGBA) in the order of the work. Raises Cancelled."""
         checked((), work.settings, engine="builtin")
-        scene = survey(work, estimate_motion(work.clip, work.modal, progress=progress))
+        scene = self._survey or survey(work, estimate_motion(work.clip, work.modal, progress=progress))
+        self._survey = scene if self._keep else None
         for done, index in enumerate(work.frame_indices):
             progress(done, len(work.frame_indices), "background")
             yield index, painted(scene, index, work.amodal.get(index), choose=_sources)

@@ -7,6 +7,7 @@ import { found, icon, make, partOf, targetOf } from "./elements.js";
 import { EnginePanel } from "./engines.js";
 import { wordOf } from "./keys.js";
 import { ParameterPanel } from "./parameters.js";
+import { ScenePanel } from "./scene.js";
 /** @import { Command, Project, Thing } from "./types.d.ts" */
 /** @import { Actions } from "./actions.js" */
 /** @import { Store } from "./store.js" */
@@ -31,6 +32,7 @@ export class SidePanel {
     this.renaming = null;
     this.engines = new EnginePanel({ root, store, actions });
     this.parameters = new ParameterPanel({ root, store, actions });
+    this.scene = new ScenePanel({ root, store, actions });
     /** @type {Record<string, string>} what each part was last made from: parts are rebuilt only when that changes */
     this.made = {};
     this.makeLayers();
@@ -51,6 +53,7 @@ export class SidePanel {
     this.renderPadding();
     this.engines.render();
     this.parameters.render();
+    this.scene.render();
     this.renderNotes();
   }
 

@@ -1,5 +1,6 @@
 // @ts-check
 // Which pictures and masks to load now: the frame on screen first, then its neighbours, nearest first.
+import { scenePath, showsScene } from "./scene.js";
 import { BIT } from "./store.js";
 /** @import { Task } from "./types.d.ts" */
 /** @import { Api } from "./api.js" */
@@ -84,7 +85,8 @@ export function loadList({ store, api, pictures, masks, width, onLoaded }) {
   const tasks = [];
   const { frame, frameCount: count, playing } = store;
   for (const index of neighbours(frame, { count, playing })) {
-    for (const path of [framePath(index, width), ...layerPaths(store, index)]) {
+    const scene = showsScene(store) ? [scenePath(store, index)] : [];
+    for (const path of [framePath(index, width), ...scene, ...layerPaths(store, index)]) {
       if (pictures.get(path) !== undefined) continue;
       tasks.push({ key: path, run: (signal) => pictures.load(path, signal).then(() => onLoaded(index)) });
     }

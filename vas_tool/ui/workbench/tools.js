@@ -2,6 +2,7 @@
 // The pointer on the stage: clicks, boxes, brush, eraser, hand. Each gesture lives from pointerdown to pointerup.
 import { AmodalBoxGesture, cursorOf, handleAt } from "./amodal_box.js";
 import { OrderGesture } from "./order_gesture.js";
+import { SceneGesture, showsScene } from "./scene.js";
 import { HIT, boxHandle, boxOf, dotsOf } from "./overlays.js";
 /** @import { Box, Click, Corners, Point, Say, Size, Stroke } from "./types.d.ts" */
 /** @import { Actions } from "./actions.js" */
@@ -138,7 +139,7 @@ export class Tools {
     this.view = view;
     this.actions = actions;
     this.say = say;
-    /** @type {PanGesture | PointGesture | StrokeGesture | AmodalBoxGesture | OrderGesture | null} */
+    /** @type {PanGesture | PointGesture | StrokeGesture | AmodalBoxGesture | OrderGesture | SceneGesture | null} */
     this.gesture = null;
     /** @type {Point | null} where the pointer is */
     this.at = null;
@@ -179,6 +180,7 @@ export class Tools {
   /** @param {Point} at @param {PointerEvent} event */
   begin(at, event) {
     if (event.button === 1 || this.store.tool === "hand") return new PanGesture(this, at);
+    if (showsScene(this.store)) return new SceneGesture(this, at);
     if (this.store.tool === "point") return new PointGesture(this, at, event);
     if (this.store.tool === "amodal") return new AmodalBoxGesture(this, at);
     if (this.store.tool === "order") return new OrderGesture(this, at, event);
@@ -233,7 +235,7 @@ export class Tools {
    * @returns {{dot?: Click, box?: Box} | null}
    */
   hitAt(at) {
-    if (this.store.tool !== "point" || this.store.hideAll || this.view.shown === null) return null;
+    if (this.store.tool !== "point" || this.store.hideAll || showsScene(this.store) || this.view.shown === null) return null;
     const { camera, shown } = this.view;
     const dot = dotsOf(this.store, shown).findLast((each) => near(at, camera.toScreen(each), HIT));
     if (dot) return dot.waits ? null : { dot }; // one on its way cannot be removed yet
@@ -249,7 +251,7 @@ export class Tools {
     const hit = this.at && !this.gesture && !this.justSet ? this.hitAt(this.at) : null;
     pointer.hotDot = hit?.dot ?? null;
     pointer.hotBox = Boolean(hit?.box);
-    const paints = ["brush", "eraser"].includes(this.store.tool);
+    const paints = !showsScene(this.store) && ["brush", "eraser"].includes(this.store.tool);
     const adds = pointer.stroke ? pointer.stroke.adds : (this.store.tool === "brush") !== shift;
     pointer.brush = paints && this.at && this.store.state ? { ...this.at, adds } : null;
     this.canvas.style.cursor = this.cursor(hit, paints);
@@ -261,6 +263,7 @@ export class Tools {
     if (hit) return "pointer";
     if (this.gesture instanceof PanGesture) return "grabbing";
     if (this.store.tool === "hand") return "grab";
+    if (showsScene(this.store)) return "move";
     if (this.store.tool === "amodal") return this.amodalCursor();
     if (this.store.tool === "order") return "help";
     return paints ? "none" : "crosshair";

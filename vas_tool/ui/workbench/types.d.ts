@@ -37,6 +37,7 @@ export interface State {
   objects: ObjectView[];
   /** [front, behind, first frame, last frame]: what a person said of who is in front of whom. */
   in_front: [number, number, number, number][];
+  scene: SceneView;
   /** What undo and redo would take back or do again; null: nothing. */
   undo: string | null;
   redo: string | null;
@@ -72,6 +73,24 @@ export interface Canvas {
   right: number;
   bottom: number;
   size_wh: Size;
+}
+
+/** The scene: what becomes of objects. Those that are absent stay as they are. */
+export interface SceneView {
+  /** Object ids from front to back; the others stay behind them. */
+  order: number[];
+  layers: SceneLayer[];
+}
+
+export interface SceneLayer {
+  object_id: number;
+  /** Clip pixels. */
+  dx: number;
+  dy: number;
+  scale: number;
+  hidden: boolean;
+  /** The frame whose picture it has on every frame; null: each frame's own. */
+  freeze: number | null;
 }
 
 export interface CropRule {
@@ -409,7 +428,7 @@ export interface Handle {
   id: number | null;
 }
 
-export type LayerName = "modal" | "hidden" | "open" | "content" | "depth" | "differ" | "others";
+export type LayerName = "modal" | "hidden" | "open" | "content" | "depth" | "differ" | "others" | "scene";
 export type Layers = Record<LayerName, boolean>;
 export type Tool = "point" | "brush" | "eraser" | "amodal" | "order" | "hand";
 
@@ -508,7 +527,12 @@ export interface Pointer {
   brush: (Point & { adds: boolean }) | null;
   hotDot: Click | null;
   hotBox: boolean;
+  /** Clip pixels by which the chosen object is being moved in the scene. */
+  sceneShift: Point | null;
 }
+
+/** What is changed of an object in the scene. */
+export type SceneEdit = Partial<Omit<SceneLayer, "object_id">>;
 
 /** From pointerdown to pointerup. */
 export interface Gesture {

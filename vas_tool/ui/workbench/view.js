@@ -7,6 +7,7 @@ import { screenWidth } from "./frames.js";
 import { drawOutlines, drawPadding } from "./outlines.js";
 import { drawNumber, drawOverlays } from "./overlays.js";
 import { contentPath, depthPath, drawnObjects, framePath } from "./prefetch.js";
+import { layerOf, scenePath, showsScene } from "./scene.js";
 import { paintStrokes, strokesFor } from "./strokes.js";
 import { BIT } from "./store.js";
 /** @import { Canvas, MasksEntry, Pointer, Project, Thing } from "./types.d.ts" */
@@ -48,7 +49,7 @@ export class View {
     this.camera = new Camera();
     this.ratio = 1; // device pixels for a css pixel
     /** @type {Pointer} what the tools want drawn */
-    this.pointer = { box: null, amodalBox: null, stroke: null, brush: null, hotDot: null, hotBox: false };
+    this.pointer = { box: null, amodalBox: null, stroke: null, brush: null, hotDot: null, hotBox: false, sceneShift: null };
     /** @type {number | null} the frame whose picture is on the stage */
     this.shown = null;
     this.requested = 0;
@@ -101,7 +102,7 @@ export class View {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.drawImage(this.base, 0, 0);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    drawOverlays(context, { store, camera: this.camera, frame, pointer: this.pointer });
+    if (!showsScene(store)) drawOverlays(context, { store, camera: this.camera, frame, pointer: this.pointer });
     this.onPaint(frame, this.masks.get(frame));
   }
 
@@ -130,6 +131,10 @@ export class View {
    * @returns {ImageBitmap | null}
    */
   pictureOf(frame) {
+    if (showsScene(this.store)) {
+      const scene = this.pictures?.getOrOlder(scenePath(this.store, frame));
+      if (scene !== null) return scene ?? null; // null: the server has no scene, for want of masks
+    }
     const best = this.pictures?.get(framePath(frame, this.frameWidth));
     if (best) return best;
     for (const width of WIDTHS) {
@@ -160,7 +165,17 @@ export class View {
     context.fillRect(0, 0, this.base.width, this.base.height);
     this.useClipPixels(context);
     this.drawFrame(context, { picture, extras, project });
-    if (!this.store.hideAll) this.drawMasks(context, { frame, project });
+    if (showsScene(this.store)) this.drawShifted(context, { frame, project });
+    else if (!this.store.hideAll) this.drawMasks(context, { frame, project });
+  }
+
+  /** The chosen object's masks where it is being dragged in the scene. @param {CanvasRenderingContext2D} context @param {{frame: number, project: Project}} what */
+  drawShifted(context, { frame, project }) {
+    const { sceneShift: shift } = this.pointer;
+    if (!shift) return;
+    const { dx, dy } = layerOf(this.store, this.store.chosen.id);
+    context.translate(dx + shift.x, dy + shift.y);
+    this.drawObject(context, { frame, id: this.store.chosen.id, canvas: project.canvas });
   }
 
   /** @param {CanvasRenderingContext2D} context */
@@ -174,7 +189,7 @@ export class View {
   /** Depth and content pictures to lay over the frame. @param {number} frame @returns {Extras} */
   extrasOf(frame) {
     const { store, pictures } = this;
-    if (store.hideAll || !pictures) return { depth: null, contents: [] };
+    if (store.hideAll || showsScene(store) || !pictures) return { depth: null, contents: [] };
     const depth = store.layers.depth ? pictures.getOrOlder(depthPath(store, frame)) ?? null : null;
     if (!store.layers.content) return { depth, contents: [] };
     const withContent = drawnObjects(store).filter(({ id }) => store.frameBits(id, frame) & BIT.content);
@@ -190,7 +205,7 @@ export class View {
     const strokes = store.pending.filter((item) => item.kind === "stroke" && item.frame === frame);
     const painting = this.pointer.stroke ? this.pointer.stroke.points.length : 0;
     return JSON.stringify([
-      frame, picture?.width, extras.contents.length, Boolean(extras.depth), this.pictures?.serial,
+      frame, picture?.width, showsScene(store) && scenePath(store, frame), this.pointer.sceneShift, extras.contents.length, Boolean(extras.depth), this.pictures?.serial,
       this.masks.get(frame)?.serial, store.stampOf(frame),
       camera.scale, camera.x, camera.y, this.base.width, this.base.height, store.chosen.id, store.layers, store.hideAll,
       strokes.length, painting, project.canvas, Boolean(this.hypotheses.heatOn(frame)), this.hypotheses.serial,
