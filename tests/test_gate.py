@@ -11,6 +11,8 @@ import pytest
 from conftest import square_at
 from fake_engines import WINDOWED, FlatDepth, SampledAmodal, use_fake_engines
 
+from vas_tool.batch.batch_options import BatchOptions
+from vas_tool.batch.entering import with_options
 from vas_tool.cli import main
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress, silent
@@ -206,6 +208,14 @@ def test_a_project_opened_again_has_nothing_stale_and_undo_takes_it_back(project
         assert again.truth.gate and todo(again) == []
         again.undo()
         assert makers(again) == {}
+
+
+def test_a_batch_turns_it_on(project: Project) -> None:
+    change(project, gate=False)
+    with_options(project, BatchOptions())
+    assert not project.truth.gate
+    with_options(project, BatchOptions(gate=True))
+    assert project.truth.gate
 
 
 def test_the_command_line_turns_it_on_and_off(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

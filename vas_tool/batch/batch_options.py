@@ -20,6 +20,8 @@ class BatchOptions:
     """stage -> engine name -> values of parameters."""
     seed: int | None = None
     """Seed of the engines; None for the project's own, 0 in a new project."""
+    gate: bool | None = None
+    """Whether the occlusion gate is on (``Truth.gate``); None for the project's own."""
     retries: int = 1
     """How often a stage of a row is tried again after an error that may pass."""
     patience_seconds: float = 60.0

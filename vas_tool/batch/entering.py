@@ -104,6 +104,7 @@ def with_options(project: Project, options: BatchOptions) -> None:
     """Give a project the engines, the seed and the settings of the batch; one edit, if anything differs."""
     truth = replace(project.truth, engines={**project.truth.engines, **options.engines})
     truth = truth if options.seed is None else replace(truth, seed=options.seed)
+    truth = truth if options.gate is None else replace(truth, gate=options.gate)
     for stage, engines in options.settings.items():
         for engine, settings in engines.items():
             truth = truth.setting(stage, engine, {**truth.settings_of(stage, engine), **settings})

@@ -104,7 +104,8 @@ def _asked(options: Namespace) -> BatchOptions:
     engines = engines_of(options.engine)
     settings = with_settings(Truth(Canvas((1, 1)), engines=engines), options.settings).settings
     stages = tuple(stages_of(options.stages))
-    return BatchOptions(stages, engines, settings, options.seed, options.retries)  # type: ignore[arg-type]
+    given = {"seed": options.seed, "gate": options.gate, "retries": options.retries}
+    return BatchOptions(stages, engines, settings, **given)  # type: ignore[arg-type]
 
 
 def _cluster(options: Namespace) -> Cluster | None:
@@ -125,6 +126,7 @@ def _again(options: Namespace) -> list[str]:
     )
     for option, values in lists:
         words += [word for value in values for word in (option, value)]
+    words += [] if options.gate is None else ["--gate" if options.gate else "--no-gate"]
     named: dict[str, Any] = {"--seed": options.seed, "--address": options.address, "--workers": options.workers}
     return words + [str(word) for option, value in named.items() if value is not None for word in (option, value)]
 

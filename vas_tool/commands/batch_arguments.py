@@ -56,6 +56,9 @@ def add_batch(batch: argparse.ArgumentParser) -> None:
         dest="settings",
         help="a parameter of the stage's engine (see vas-tool models --parameters)",
     )
+    batch.add_argument(
+        "--gate", action=argparse.BooleanOptionalAction, help="the occlusion gate, as in run (default: the project's)"
+    )
     batch.add_argument("--seed", type=int, help="seed of the engines (default: the project's, 0 in a new one)")
     batch.add_argument(
         "--retries", type=int, default=1, metavar="N", help="try a stage of a row again after an error (default: 1)"
