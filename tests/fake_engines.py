@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vas_tool.engines import registry
-from vas_tool.engines.base import Progress, TrackedFrame, silent
+from vas_tool.engines.base import FoundInstance, Progress, TrackedFrame, silent
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import NO_SETTINGS, Parameter, Settings, resolved
 from vas_tool.errors import PromptError
@@ -58,7 +58,10 @@ STEP_SECONDS = 0.0
 def fake_specs() -> tuple[EngineSpec, ...]:
     """One for every stage."""
     classes = dict(zip(STAGES, ("BrightSegmenter", "FlatDepth", "DilatedAmodal", "GreyContent"), strict=True))
-    return tuple(EngineSpec(s, "fake", "fake_engines", c, "1", "ours", "none", "a fake") for s, c in classes.items())
+    return tuple(
+        EngineSpec(s, "fake", "fake_engines", c, "1", "ours", "none", "a fake", finds_text=s == "segment")
+        for s, c in classes.items()
+    )
 
 
 def use_fake_engines(
@@ -93,6 +96,17 @@ class BrightSegmenter:
             progress(done, len(frame_indices), "modal masks")
             time.sleep(STEP_SECONDS)
             yield TrackedFrame(frame_index, bright(clip, frame_index, prompts), 0.9)
+
+    def find(
+        self, clip: Clip, words: Sequence[str], frame_indices: range, *, progress: Progress = silent
+    ) -> Iterator[tuple[int, tuple[FoundInstance, ...]]]:
+        """Squares are bright, grounds are dark, and of anything else there is nothing."""
+        for done, frame_index in enumerate(frame_indices):
+            progress(done, len(frame_indices), "frames searched")
+            square = bright(clip, frame_index, Prompts())
+            masks = {"square": (1, square, 0.9), "ground": (2, ~square, 0.6)}
+            found = [FoundInstance(n, word, score, m) for word, (n, m, score) in masks.items() if word in words]
+            yield frame_index, tuple(found)
 
 
 class FlatDepth:

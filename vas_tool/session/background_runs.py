@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from vas_tool.engines import registry
+from vas_tool.engines.base import Progress
 from vas_tool.errors import NothingToDo, PromptError
 from vas_tool.hypotheses import Recipe
 from vas_tool.pipeline import execute
@@ -142,6 +143,13 @@ class BackgroundRuns:
         store = ProjectStore(self.project, edit_id)
         self._job = Job(status)
         self._job.start(lambda progress: execute(planned(), store, on_frame=self.changes.frame, progress=progress))
+        return status
+
+    def start_work(self, status: JobStatus, work: Callable[[Progress], None]) -> JobStatus:
+        """Run other work in the background. Raises PromptError while something runs."""
+        self._require_idle()
+        self._job = Job(status)
+        self._job.start(work)
         return status
 
     def cancel(self) -> None:

@@ -18,7 +18,7 @@ from vas_tool.time_left import TimeLeft
 
 logger = logging.getLogger(__name__)
 
-JobKind = Literal["track", "complete", "again", "hypotheses", "pick"]
+JobKind = Literal["track", "complete", "again", "hypotheses", "pick", "find", "second"]
 
 Result = TypeVar("Result")
 

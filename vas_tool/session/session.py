@@ -37,6 +37,7 @@ from vas_tool.session.order_edits import OrderEdits
 from vas_tool.session.prompt_edits import PromptEdits
 from vas_tool.session.scene_changes import SceneChanges
 from vas_tool.session.second_looks import SecondLooks
+from vas_tool.session.text_finds import TextFinds
 from vas_tool.session.training_runs import TrainingRuns
 from vas_tool.types import Canvas, Stage
 from vas_tool.wording import counted
@@ -64,6 +65,7 @@ class Session:
         self.scene = SceneChanges(self.changes)
         self.runs = BackgroundRuns(self.changes)
         self.training = TrainingRuns(project)
+        self.finds = TextFinds(self.changes, self.runs)
         self.second_looks = SecondLooks(project)
         self.compositions = Compositions(project)
         try:

@@ -12,6 +12,8 @@
     GET  /api/{token}/training                   the ways to train on what was accepted, and the last run
     GET  /api/{token}/second-looks               the blind second looks, and whether one is being asked
     GET  /api/{token}/compositions               the composed clip, whether one is made, and what can be in front
+    GET  /api/{token}/find                       which engine finds by words, and what it found (``find_views``)
+    GET  /api/{token}/find/{number}.jpg          a picture of one found object
     GET  /api/{token}/depth/{i}.png            relative depth, 8 bit, nearer is brighter
     GET  /api/{token}/scene/{i}.jpg            a frame of the scene
     GET  /api/{token}/exports/{name}           a file that was exported
@@ -46,6 +48,7 @@ from vas_tool.types import Content
 from vas_tool.ui.actions import perform
 from vas_tool.ui.choice_views import cost_view, hypotheses_view
 from vas_tool.ui.events import HEADERS, state_events
+from vas_tool.ui.find_views import find_view, found_picture
 from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.reports import error_message
 from vas_tool.ui.views import masks_view, open_view, order_view, state_view
@@ -154,9 +157,24 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
         known = isinstance(client, str) and isinstance(seq, int)
         return repeats.once((token, client, seq) if known else (token, None, None), lambda: answer_to(session, request))
 
+    _add_find(router, session_of)
     _send_failures(app)
     app.include_router(router)
     app.mount("/workbench", StaticFiles(directory=WORKBENCH), name="workbench")
+
+
+def _add_find(router: APIRouter, session_of: Callable[[str], Session]) -> None:
+    @router.get("/find")
+    def find(token: str, *, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        return find_view(session_of(token))
+
+    @router.get("/find/{number}.jpg")
+    def found(token: str, number: int) -> Response:
+        try:
+            return Response(found_picture(session_of(token), number), media_type="image/jpeg", headers=FRESH)
+        except VasToolError as error:
+            raise HTTPException(404, str(error)) from error
 
 
 def _send_failures(app: FastAPI) -> None:

@@ -9,6 +9,7 @@ import { CropPanel } from "./crop_panel.js";
 import { CostLine } from "./cost.js";
 import { Pictures } from "./frames.js";
 import { found, partOf, targetOf } from "./elements.js";
+import { FindPanel } from "./find.js";
 import { HelpDialog } from "./help.js";
 import { Hypotheses } from "./hypotheses.js";
 import { resume } from "./kept.js";
@@ -65,9 +66,7 @@ class Workbench {
     this.tools = new Tools({ canvas, store, view, actions, say });
     this.timeline = new Timeline({ root: found(root, ".vas-timeline", HTMLElement), store, actions });
     this.cost = new CostLine({ root, store });
-    this.training = new TrainingPanel({ root, actions });
-    this.secondLook = new SecondLookPanel({ root, actions });
-    this.composing = new ComposingPanel({ root, store, actions });
+    this.panels = [new TrainingPanel({ root, actions }), new SecondLookPanel({ root, actions }), new ComposingPanel({ root, store, actions }), new FindPanel({ root, store, actions })];
     this.tray = new Tray({ root, store, actions, hypotheses, paint: (tileCanvas, drawn, tile) => this.paintTile(tileCanvas, drawn, tile) });
     this.dialog = new HelpDialog(found(root, ".vas-help", HTMLDialogElement));
     this.commands = makeCommands(this);
@@ -143,7 +142,7 @@ class Workbench {
 
   /** @param {Api | null} api */
   giveApi(api) {
-    for (const part of [this, this.actions, this.hypotheses, this.openPart, this.orders, this.cost, this.training, this.secondLook, this.composing]) part.api = api;
+    for (const part of [this, this.actions, this.hypotheses, this.openPart, this.orders, this.cost, ...this.panels]) part.api = api;
   }
 
   close() {
@@ -151,7 +150,7 @@ class Workbench {
     this.line.close();
     this.giveApi(null);
     for (const part of [this.hypotheses, this.openPart, this.orders, this.cost, this.loader]) part.clear();
-    for (const panel of [this.training, this.secondLook, this.composing]) panel.clear();
+    for (const panel of this.panels) panel.clear();
     this.pictures?.clear();
     this.pictures = this.view.pictures = this.timeline.filmstrip.pictures = null;
     this.masks.clear();

@@ -6,7 +6,7 @@ import { hintFor } from "./hint.js";
 /** @import { Store } from "./store.js" */
 
 /** @type {Record<Job["kind"], string>} */
-const JOB_WORDS = { track: "Tracking", complete: "Completing", again: "Making again:", hypotheses: "Hypotheses of", pick: "Choosing for" };
+const JOB_WORDS = { track: "Tracking", complete: "Completing", again: "Making again:", hypotheses: "Hypotheses of", pick: "Choosing for", find: "Searching", second: "Second opinion on" };
 const LABEL_LENGTH = 18;
 const JUST_NOW_SECONDS = 2;
 const READ_MS = 1500; // a message is not taken away before it can be read
@@ -136,7 +136,7 @@ export class StatusLines {
   jobText(job) {
     const what = job.object_id === null ? "all objects" : shorten(this.store.labels.get(job.object_id) ?? "");
     if (!what) return ""; // of an object that was deleted before this page came
-    const doing = `${JOB_WORDS[job.kind]} ${what}`;
+    const doing = job.kind === "find" ? JOB_WORDS.find : `${JOB_WORDS[job.kind]} ${what}`;
     const more = job.warnings.map((words) => `; ${words}`).join("");
     if (job.error) return `${doing} stopped after ${job.done} of ${job.total}${more}`;
     if (job.cancelled) return `${doing}: cancelled, ${job.done} of ${job.total} finished and kept${more}`;

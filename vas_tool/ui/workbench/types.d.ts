@@ -166,7 +166,7 @@ export interface BoxView extends Corners {
 export type AmodalBoxView = BoxView | { frame_index: number };
 
 export interface Job {
-  kind: "track" | "complete" | "again" | "hypotheses" | "pick";
+  kind: "track" | "complete" | "again" | "hypotheses" | "pick" | "find" | "second";
   /** null: all objects. */
   object_id: number | null;
   what: string;
@@ -254,6 +254,27 @@ export interface TrainingRun {
 export interface TrainingAnswer {
   offers: TrainingOffer[];
   run: TrainingRun | null;
+}
+
+/** An object that was found by words and not yet decided on. */
+export interface FoundView {
+  number: number;
+  label: string;
+  /** 0..1 */
+  score: number;
+  /** On how many frames it is seen. */
+  frames: number;
+  /** The frame on which it is seen best. */
+  best: number;
+}
+
+export interface FindAnswer {
+  /** The engine that searches; empty: none can, and `why` says how to get one. */
+  engine: string;
+  why: string;
+  /** What was searched for; empty: nothing yet, or it was decided on. */
+  words: string[];
+  found: FoundView[];
 }
 
 /** Frames that were asked again of one annotator. */
