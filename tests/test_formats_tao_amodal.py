@@ -68,7 +68,7 @@ def test_a_sound_file(tmp_path: Path) -> None:
     (video,) = file.videos
     first, second = file.tracks
     assert file.problems == () and [image.id for image in video.images] == [901, 902]
-    assert (first.category, video.size_wh) == ("person", (640, 480)) and file.tracks_of(video) == [first, second]
+    assert (first.category, video.size_wh) == ("person", (640, 480)) and first.video_id == second.video_id == video.id
     assert first.boxes == (
         TaoBox(2, 901, (0, 40, 110, 220), (10, 40, 100, 200), visibility=0.83, uncertain=True),
         TaoBox(1, 902, (-12.5, 40, 300, 410), None, visibility=0.0),

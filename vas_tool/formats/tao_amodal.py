@@ -79,10 +79,6 @@ class TaoAmodalFile:
     problems: tuple[str, ...] = ()
     """One sentence for each problem, with the record's id."""
 
-    def tracks_of(self, video: TaoVideo) -> list[TaoTrack]:
-        """Return the tracks of one video."""
-        return [track for track in self.tracks if track.video_id == video.id]
-
 
 def write_tao_amodal(file: TaoAmodalFile, path: Path) -> None:
     """Write an annotation file that ``read_tao_amodal`` reads. Raises FormatError when the disk refuses."""

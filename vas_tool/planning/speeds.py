@@ -24,11 +24,6 @@ def speeds_file() -> Path:
     return Path(chosen or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "vas-tool" / "speeds.json").expanduser()
 
 
-def seconds_for(work: str) -> float | None:
-    """Return the seconds that one unit of a kind of work took the last time; None when it was never done here."""
-    return all_seconds().get(work)
-
-
 def remember(work: str, seconds: float) -> None:
     """Store the seconds of one unit of work. If the file cannot be written, nothing happens: the next run measures
     again.

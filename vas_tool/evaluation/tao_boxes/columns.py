@@ -59,7 +59,6 @@ class ImageTable:
     """(images,) video of each image."""
     num_videos: int
     category_ids: tuple[int, ...]
-    category_names: tuple[str, ...]
     frequency: npt.NDArray[np.str_]
     """(categories,) frequency in LVIS, r, c or f; empty where the file does not state it."""
     absent: frozenset[tuple[int, int]]

@@ -200,7 +200,6 @@ def _image_table(data: Mapping[str, Any], numbers: Numbers) -> ImageTable:
         video_of=numbers.video_of,
         num_videos=len(numbers.videos),
         category_ids=tuple(ids),
-        category_names=tuple(str(own[i].get("name", i)) for i in ids),
         frequency=np.array([str(own[i].get("frequency", "")) for i in ids]),
         absent=listed["images neg_category_ids"],
         not_exhaustive=listed["images not_exhaustive_category_ids"],
