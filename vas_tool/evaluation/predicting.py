@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast, overload
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ from vas_tool.evaluation.engine_protocols import EngineProtocol
 from vas_tool.pipeline import amodal_hypotheses, amodal_masks, depth_maps
 from vas_tool.project import Project
 from vas_tool.types import Canvas, Clip, Depth, Frame, Mask, SizeWH
-from vas_tool.video.clip import read_frame
+from vas_tool.video.clip import LazyClip, read_frame
 from vas_tool.work import AmodalWork
 
 CLIP_FPS = 8.0
@@ -66,50 +66,6 @@ def quarter_padding(size_wh: SizeWH) -> Canvas:
     """Return the canvas of eval_diffusion_vas_tao_amodal.py: a quarter of the frame, rounded down, on each side."""
     x, y = size_wh[0] // 4, size_wh[1] // 4
     return Canvas(size_wh, x, y, x, y)
-
-
-class PictureClip:
-    """A clip of named picture files. A picture is read when it is needed."""
-
-    def __init__(self, paths: Sequence[Path], size_wh: SizeWH) -> None:
-        self._paths, self._size_wh = list(paths), size_wh
-
-    @property
-    def size_wh(self) -> SizeWH:
-        """Width and height of every frame, in pixels."""
-        return self._size_wh
-
-    @property
-    def fps(self) -> float:
-        """Frames per second."""
-        return CLIP_FPS
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    @overload
-    def __getitem__(self, index: int, /) -> Frame: ...
-    @overload
-    def __getitem__(self, index: slice, /) -> Sequence[Frame]: ...
-    def __getitem__(self, index: int | slice, /) -> Frame | Sequence[Frame]:
-        if isinstance(index, slice):
-            return [read_frame(path, self._size_wh) for path in self._paths[index]]
-        return read_frame(self._paths[index], self._size_wh)
-
-
-class ResizedClip(PictureClip):
-    """A clip of named picture files at another size, by OpenCV's linear interpolation."""
-
-    def __init__(self, clip: Clip, size_wh: SizeWH) -> None:
-        self._clip, self._size_wh = clip, size_wh
-
-    def __len__(self) -> int:
-        return len(self._clip)
-
-    def __getitem__(self, index: int | slice, /) -> Any:
-        if isinstance(index, slice):
-            return [resized(frame, self._size_wh) for frame in self._clip[index]]
-        return resized(self._clip[index], self._size_wh)
 
 
 Picture = TypeVar("Picture", Frame, Depth)
@@ -175,7 +131,8 @@ def _answers(clip: TruthClip, modal: dict[int, Mask], task: Task) -> list[ClipAn
             f"no picture is known of {len(unknown)} frames, {unknown[0]} first, and {task.engine} looks at them; put "
             "the benchmark's pictures where its annotations are, or take --engine modal or convex"
         )
-    pictures = PictureClip([(task.frames or Path()) / frame.image for frame in clip.frames], (width, height))
+    paths = [(task.frames or Path()) / frame.image for frame in clip.frames]
+    pictures = LazyClip(lambda i: read_frame(paths[i], (width, height)), len(paths), (width, height), CLIP_FPS)
     depth = _depth(pictures, task)
     if task.engine == "convex-nearer":
         nearer = {i: canvas.to_canvas(convex_nearer(mask, depth[i])) for i, mask in modal.items()}
@@ -203,8 +160,9 @@ def _answers(clip: TruthClip, modal: dict[int, Mask], task: Task) -> list[ClipAn
 
 def _depth(pictures: Clip, task: Task) -> dict[int, Depth]:
     estimator = registry.load("depth", task.depth)
-    seen = ResizedClip(pictures, task.protocol.depth_wh or pictures.size_wh)
-    found = depth_maps(seen, range(len(seen)), estimator=estimator)
+    size_wh = task.protocol.depth_wh or pictures.size_wh
+    small = LazyClip(lambda i: resized(pictures[i], size_wh), len(pictures), size_wh, pictures.fps)
+    found = depth_maps(small, range(len(small)), estimator=estimator)
     return {i: resized(depth, pictures.size_wh) for i, depth in found}
 
 

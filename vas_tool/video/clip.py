@@ -1,10 +1,11 @@
-"""A clip whose frames are files in a folder."""
+"""Clips whose frames are read when they are needed: from files in a folder, or from a function."""
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import overload
@@ -91,6 +92,29 @@ class FolderClip:
             while len(self._cache) > max(1, min(CACHED_FRAMES, CACHED_BYTES // frame.nbytes)):
                 self._cache.popitem(last=False)
         return frame
+
+
+@dataclass(frozen=True, eq=False)
+class LazyClip:
+    """A clip whose frames a function returns when they are needed."""
+
+    read: Callable[[int], Frame]
+    """A function: frame index, from 0 -> (H, W, 3) uint8 RGB."""
+    num_frames: int
+    size_wh: SizeWH
+    """Width and height of every frame, in pixels."""
+    fps: float = 8.0
+
+    def __len__(self) -> int:
+        return self.num_frames
+
+    @overload
+    def __getitem__(self, index: int, /) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Sequence[Frame]: ...
+    def __getitem__(self, index: int | slice, /) -> Frame | Sequence[Frame]:
+        frames = range(self.num_frames)[index]
+        return self.read(frames) if isinstance(frames, int) else [self.read(i) for i in frames]
 
 
 def read_frame(path: Path, size_wh: SizeWH) -> Frame:

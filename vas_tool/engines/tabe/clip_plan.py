@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.engines.tabe.tuning_samples import TunedClip
 from vas_tool.errors import EngineError
 from vas_tool.run_warnings import warn
-from vas_tool.types import Canvas, Clip, Depth, Frame, Mask, SizeWH
+from vas_tool.types import Canvas, Clip, Depth, Mask
+from vas_tool.video.clip import LazyClip
 
 FEWEST_WHOLE = 3
 """Least number of whole frames. Each begins a window; the model would memorise one or two."""
@@ -73,7 +74,9 @@ class ClipPlan:
         """The frames, masks and levels to tune on: those of ``seen.frames``, without the canvas's padding."""
         frames = self.seen.frames
         masks = _LazyMasks(len(frames), lambda position: self.seen.mask(frames[position]))
-        return TunedClip(_ClipRange(self.seen.clip, frames), masks, self.levels)
+        clip = self.seen.clip
+        seen = LazyClip(lambda position: clip[frames[position]], len(frames), clip.size_wh, clip.fps)
+        return TunedClip(seen, masks, self.levels)
 
     def model_input(self, position: int, *, side: int = SIDE) -> ModelInput:
         """Return the network's input for one frame."""
@@ -127,35 +130,6 @@ def _require_whole(num_whole: int, fewest_whole: int) -> None:
             f"the object is seen whole on {frames}, and TABE learns it from at least {fewest_whole}: take more of the "
             "video, where nothing is in front of it, set fewest_whole lower, or choose another engine"
         )
-
-
-class _ClipRange:
-    """A range of a clip's frames as a clip."""
-
-    def __init__(self, clip: Clip, frames: range) -> None:
-        self._clip, self._frames = clip, frames
-
-    @property
-    def size_wh(self) -> SizeWH:
-        """Width and height of every frame."""
-        return self._clip.size_wh
-
-    @property
-    def fps(self) -> float:
-        """Frames per second."""
-        return self._clip.fps
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    @overload
-    def __getitem__(self, index: int, /) -> Frame: ...
-    @overload
-    def __getitem__(self, index: slice, /) -> Sequence[Frame]: ...
-    def __getitem__(self, index: int | slice, /) -> Frame | Sequence[Frame]:
-        if isinstance(index, slice):
-            return [self._clip[one] for one in self._frames[index]]
-        return self._clip[self._frames[index]]
 
 
 class _LazyMasks(Sequence[Mask]):
