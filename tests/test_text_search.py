@@ -63,7 +63,7 @@ def own_loop(engine: Sam3Segmenter, clip: FolderClip) -> dict[int, Any]:
     processor = Sam3VideoProcessor(
         Sam3ImageProcessor(size=side),
         Sam2VideoVideoProcessor(size=side, image_mean=half, image_std=half),
-        engine.search._tokenizer,
+        engine.search.tokenizer,
     )
     session = processor.init_video_session(video=[np.asarray(clip[i]) for i in range(len(clip))])
     processor.add_text_prompt(session, list(WORDS))
@@ -97,7 +97,7 @@ def test_clicks_use_the_encoder_that_the_detector_has(engine: Sam3Segmenter, cli
 
     model = engine.search.model
     with torch.inference_mode():
-        seen = model.detector_model.get_vision_features(pixel_values=engine.search._to_input(clip[2]))
+        seen = model.detector_model.get_vision_features(pixel_values=engine.search.to_input(clip[2]))
         levels, positions = model.get_vision_features_for_tracker(seen)
     session = Sam3TrackerVideoInferenceSession(video_height=SIZE_WH[1], video_width=SIZE_WH[0], dtype=model.dtype)
     session.processed_frames = range(NUM_FRAMES)
@@ -115,10 +115,10 @@ def test_clicks_use_the_encoder_that_the_detector_has(engine: Sam3Segmenter, cli
 
 def test_the_memory_of_a_search_does_not_grow(engine: Sam3Segmenter, tmp_path: Path) -> None:
     sessions: list[Any] = []
-    forget = engine.search._forget
-    engine.search._forget = lambda session: (sessions.append(session), forget(session))  # type: ignore[method-assign]
+    forget = engine.search.forget
+    engine.search.forget = lambda session: (sessions.append(session), forget(session))  # type: ignore[method-assign]
     list(engine.find(write_clip(tmp_path / "long", 24), WORDS[:1], range(24)))
-    engine.search._forget = forget  # type: ignore[method-assign]
+    engine.search.forget = forget  # type: ignore[method-assign]
     for outputs in sessions[-1].output_dict_per_obj.values():
         assert len(outputs["non_cond_frame_outputs"]) <= 16
         heavy = [
@@ -195,7 +195,7 @@ def test_the_command_line_finds_and_one_undo_takes_all_back(
     project.redo()
     assert np.array_equal(project.modal(2)[3], dict(_masks(folders(FOLLOWED), clip))[3])
     project.close()
-    registry._loaded.clear()
+    registry.unload_all()
 
 
 def _masks(folder: Path, clip: FolderClip) -> list[tuple[int, Any]]:

@@ -303,10 +303,10 @@ def test_a_gated_model_says_its_licence_and_uses_the_hubs_own_token(
     hub = Hub("owner/words", "config.json", b"{}", hashlib.sha256(b"{}").hexdigest(), token="hf_mine")
     with hub.serving() as address:
         monkeypatch.setenv("HF_ENDPOINT", address)
-        monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
+        monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
         for token in ("", "hf_of_another"):
-            monkeypatch.setattr("huggingface_hub.utils._headers.get_token", lambda token=token: token or None)
+            monkeypatch.setenv("HF_TOKEN", token)
             with pytest.raises(EngineError, match=r"is gated. Its licence: Some License.*hf auth login"):
                 download(weights)
-        monkeypatch.setattr("huggingface_hub.utils._headers.get_token", lambda: "hf_mine")
+        monkeypatch.setenv("HF_TOKEN", "hf_mine")
         assert (download(weights) / "config.json").read_bytes() == b"{}"

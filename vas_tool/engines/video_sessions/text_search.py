@@ -38,8 +38,8 @@ class TextSearch:
         computing: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """``to_input`` makes a (1, 3, size, size) tensor of a frame. Every step of the model runs in ``computing``."""
-        self.model, self._tokenizer = model, tokenizer
-        self._to_input, self._computing = to_input, computing
+        self.model, self.tokenizer = model, tokenizer
+        self.to_input, self._computing = to_input, computing
 
     def find(
         self, clip: Clip, words: Sequence[str], frame_indices: range, *, progress: Progress = silent
@@ -58,7 +58,7 @@ class TextSearch:
             with self._computing():
                 output = next(outputs)
                 found = self._instances(session, output)
-            self._forget(session)
+            self.forget(session)
             yield output.frame_idx, found
             progress(done, len(frame_indices), what)
 
@@ -72,10 +72,10 @@ class TextSearch:
         session = sam3.Sam3VideoInferenceSession(
             video_height=height, video_width=width, dtype=self.model.dtype, **places
         )
-        session.processed_frames = _InputFrames(clip, self._to_input)
+        session.processed_frames = _InputFrames(clip, self.to_input)
         for text in words:
             number = session.add_prompt(text)
-            encoded = self._tokenizer(text, return_tensors="pt", padding="max_length", max_length=MAX_TOKENS)
+            encoded = self.tokenizer(text, return_tensors="pt", padding="max_length", max_length=MAX_TOKENS)
             if encoded.input_ids.shape[1] > MAX_TOKENS:
                 raise PromptError(f"{text!r} is too long to find; use a few words")
             session.prompt_input_ids[number] = encoded.input_ids.to(device)
@@ -91,7 +91,7 @@ class TextSearch:
         rows = zip(found["object_ids"].tolist(), found["scores"].tolist(), found["masks"].cpu().numpy(), strict=True)
         return tuple(FoundInstance(number, words_of[number], score, mask) for number, score, mask in rows if mask.any())
 
-    def _forget(self, session: Any) -> None:
+    def forget(self, session: Any) -> None:
         """Drop what no later frame looks back to."""
         reach = max(
             self.model.tracker_model.config.max_object_pointers_in_encoder, self.model.tracker_model.num_maskmem
