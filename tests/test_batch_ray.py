@@ -45,9 +45,11 @@ NUM_CLIPS = 4
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    """A cluster of two nodes with a CPU each, to which this process is connected."""
+    """A cluster of two nodes with a CPU each, to which this process is connected. The second says it has a GPU, so that
+    stages with a GPU have pools of their own.
+    """
     cluster = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    cluster.add_node(num_cpus=1)
+    cluster.add_node(num_cpus=1, num_gpus=1)
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, log_to_driver=False)
     yield cluster
@@ -90,7 +92,8 @@ def test_two_nodes_make_what_one_process_makes(
     nodes: Nodes, manifest: Path, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
     seen: list[int] = []
-    done = run_batch(manifest, tmp_path, OPTIONS, cluster=Cluster(), follow=lambda status: seen.append(status.done))
+    cluster = Cluster(gpus={"depth": 0.25, "amodal": 0.5})
+    done = run_batch(manifest, tmp_path, OPTIONS, cluster=cluster, follow=lambda status: seen.append(status.done))
     assert [f.row_id for f in done.failures] == ["gone"] and done.status.done == NUM_CLIPS + 1
     assert pictures(tmp_path) == expected
     assert max(seen) == NUM_CLIPS + 1 and "2 nodes" in done.status.workers
@@ -115,7 +118,7 @@ def test_a_cache_of_training_examples_is_made_by_the_workers(nodes: Nodes, tmp_p
 def test_a_node_that_is_lost_costs_nothing(
     nodes: Nodes, manifest: Path, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    third = nodes.add_node(num_cpus=1)
+    third = nodes.add_node(num_cpus=1, num_gpus=1)
     nodes.wait_for_nodes()
     killed = threading.Event()
 
@@ -124,7 +127,7 @@ def test_a_node_that_is_lost_costs_nothing(
             killed.set()
             nodes.remove_node(third, allow_graceful=False)
 
-    done = run_batch(manifest, tmp_path, OPTIONS, cluster=Cluster(), follow=kill_once)
+    done = run_batch(manifest, tmp_path, OPTIONS, cluster=Cluster(gpus={"amodal": 1.0}), follow=kill_once)
     assert killed.is_set() and [f.row_id for f in done.failures] == ["gone"], done.failures
     assert pictures(tmp_path) == expected
 
