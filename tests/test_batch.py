@@ -293,6 +293,9 @@ def test_manifests_of_folders(tmp_path: Path, make_project: Callable[..., Projec
     write_images(tmp_path / "seq/s/masks", 3, SIZE)
     assert main(["manifest", "sequences", str(tmp_path / "seq"), *run, "--mask-values", "grey"]) == 0
     assert run_batch(tmp_path / "m.jsonl", tmp_path / "p").status.done == 1
+    plain = write_rows(tmp_path / "plain.jsonl", [{"source": "seq/s", "mask_values": "grey"}])
+    assert run_batch(plain, tmp_path / "q").status.done == 1
+    assert pictures(tmp_path / "q/s") == pictures(tmp_path / "p/s")
     assert main(["manifest", "folder", str(tmp_path / "seq/s"), "--masks", str(tmp_path / "none"), *run]) == 1
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import pickle
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ray
@@ -92,14 +93,25 @@ def run_on_ray(
         status.workers = f"on Ray with {num_cpus} CPUs and {num_gpus:g} GPUs on {len(ray.nodes())} nodes"
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         news = ray.remote(News).options(num_cpus=0, scheduling_strategy=here).remote()
-        _run(_dataset(tasks, work, pools, news=news, workers=min(cluster.workers or num_cpus, len(tasks))), news, tell)
+        with _quiet():
+            workers = min(cluster.workers or num_cpus, len(tasks))
+            _run(_dataset(tasks, work, pools, news=news, workers=workers), news, tell)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within it, data sets print nothing, and a block that is lost costs its rows alone, which are told as lost."""
+    context = ray.data.DataContext.get_current()
+    former = context.enable_progress_bars, context.max_errored_blocks
+    context.enable_progress_bars, context.max_errored_blocks = False, -1
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        context.enable_progress_bars, context.max_errored_blocks = former
 
 
 def _dataset(tasks: Sequence[ClipTask], work: ClipWork, pools: Sequence[Pool], *, news: Any, workers: int) -> Any:
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # a block that is lost costs its rows, which are told as lost
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     items = [{STATE: pickle.dumps(ClipState(task))} for task in tasks]
     data = ray.data.from_items(items, override_num_blocks=len(items))
     for place, pool in enumerate(pools or [Pool(())]):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from vas_tool.errors import FormatError, PromptError
 from vas_tool.formats.mask_values import MaskValues
+from vas_tool.formats.sequences import is_sequences_folder
+from vas_tool.imports.planned import folder_name
 from vas_tool.planning.fingerprint import digest_of
 from vas_tool.project.truth import keyframe_from_json
 from vas_tool.types import Box, BoxKeyframe, Click
@@ -80,7 +82,11 @@ def row_of(values: Mapping[str, Any], *, number: int, folder: Path) -> Row:
     read = {READERS[key][0]: _read(key, value) for key, value in given.items()}
     for name in {"source", "masks"} & read.keys():
         read[name] = folder / read[name].expanduser()
-    return Row(**{"id": str(number), **read})
+    row = Row(**{"id": str(number), **read})
+    if row.masks is None and is_sequences_folder(row.source):
+        parts = {"source": row.source / "rgbs", "masks": row.source / "masks"}
+        return replace(row, **parts, project=row.project or folder_name(row.source.name))
+    return row
 
 
 def _absent(value: Any) -> bool:

@@ -111,6 +111,8 @@ def _asked(options: Namespace) -> BatchOptions:
 def _cluster(options: Namespace) -> Cluster | None:
     """Where to run on Ray; None without Ray."""
     if options.address == "local" or (options.address is None and not has_ray()):
+        if options.gpus_per_stage or options.workers:
+            raise InputError("--workers and --gpus-per-stage need Ray; run: pip install 'vas-tool[batch]'")
         return None
     return Cluster(options.address, options.workers, gpus_of(options.gpus_per_stage))
 
