@@ -84,8 +84,8 @@ def row_of(values: Mapping[str, Any], *, number: int, folder: Path) -> Row:
         read[name] = folder / read[name].expanduser()
     row = Row(**{"id": str(number), **read})
     if row.masks is None and is_sequences_folder(row.source):
-        parts = {"source": row.source / "rgbs", "masks": row.source / "masks"}
-        return replace(row, **parts, project=row.project or folder_name(row.source.name))
+        own = row.project or folder_name(row.source.name)
+        return replace(row, source=row.source / "rgbs", masks=row.source / "masks", project=own)
     return row
 
 
