@@ -32,7 +32,7 @@ def _connect(address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent without being asked
     try:
         ray.init(
-            address=address,
+            address=address or "local",  # without it, Ray would join any cluster that runs here
             logging_level=logging.WARNING,
             log_to_driver=False,
             **({} if address else {"include_dashboard": False}),
