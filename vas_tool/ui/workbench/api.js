@@ -93,12 +93,12 @@ export class Api {
   }
 
   /**
-   * Hear of the state after every change, for as long as the server and the page are there; throws when it ends.
-   * `heard` is called whenever the server says anything, at least every few seconds.
+   * Receive the state after every change, as long as the server and the page exist. Throws when the connection ends.
+   * `onEvent` is called at each event of the server, at least every few seconds.
    * @param {AbortSignal} signal
-   * @param {() => void} heard
+   * @param {() => void} onEvent
    */
-  async listen(signal, heard) {
+  async listen(signal, onEvent) {
     const since = this.on.since();
     const path = since === null ? "events" : `events?since=${since}`;
     const response = await fetchOrLost(this.url(path), { signal, cache: "no-store" });
@@ -106,7 +106,7 @@ export class Api {
     if (!response.body) throw new LostError("the answer has no body");
     for await (const event of eventsOf(response.body)) {
       if (this.closed) return;
-      heard();
+      onEvent();
       this.reached();
       if (event?.state) this.on.state(event.state, ++this.order);
       if (event?.error) this.on.trouble(event.error);

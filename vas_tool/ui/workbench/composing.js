@@ -57,7 +57,7 @@ export class ComposingPanel {
     this.shown = text;
     this.button.disabled = Boolean(answer.composing);
     this.offer(answer.fronts);
-    this.content.replaceChildren(...this.told(answer));
+    this.content.replaceChildren(...this.contentOf(answer));
   }
 
   /** @param {string[]} fronts */
@@ -69,7 +69,7 @@ export class ComposingPanel {
   }
 
   /** @param {CompositionsAnswer} answer @returns {Node[]} */
-  told({ composing, error, made }) {
+  contentOf({ composing, error, made }) {
     if (composing) {
       const bar = make("progress", { max: composing[1] || 1, value: composing[0] });
       bar.setAttribute("aria-label", "composing");

@@ -160,7 +160,7 @@ export class Connection {
   /** From now on the server may be silent for a while, not longer. @param {AbortController} stream */
   waitForWord(stream) {
     clearTimeout(this.quiet);
-    this.quiet = setTimeout(() => stream === this.stream && this.failed(new LostError("nothing was heard")), QUIET_MS);
+    this.quiet = setTimeout(() => stream === this.stream && this.failed(new LostError("no event came")), QUIET_MS);
   }
 
   /** @param {unknown} error */

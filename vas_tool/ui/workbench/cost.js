@@ -16,13 +16,13 @@ export class CostLine {
     /** @type {Api | null} */
     this.api = null;
     this.timer = 0;
-    this.asked = "";
+    this.costKey = "";
     this.words = "";
   }
 
   clear() {
     clearTimeout(this.timer);
-    this.asked = this.words = "";
+    this.costKey = this.words = "";
   }
 
   render() {
@@ -31,8 +31,8 @@ export class CostLine {
     const key = `${id}/${store.version}`;
     const idle = Boolean(this.api && store.chosenObject && !store.jobRuns);
     if (store.jobRuns) this.clear(); // what was to be made is made when it ends
-    if (idle && id !== null && key !== this.asked) {
-      this.asked = key;
+    if (idle && id !== null && key !== this.costKey) {
+      this.costKey = key;
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.ask(id, key), AFTER_MS);
     }
@@ -43,12 +43,12 @@ export class CostLine {
   /** @param {number} id @param {string} key */
   async ask(id, key) {
     const { store } = this;
-    // What waits may delete the object or start what was to be told of: then it is asked for anew when that is done.
-    if (store.waiting || !store.object(id) || !this.api || this.api.isLost) return void (this.asked = "");
+    // A waiting action may delete the object or start this work: then the cost is requested again afterwards.
+    if (store.waiting || !store.object(id) || !this.api || this.api.isLost) return void (this.costKey = "");
     try {
       /** @type {CostAnswer} */
       const { words } = await this.api.getJson(`cost?object_id=${id}`);
-      if (key !== this.asked) return;
+      if (key !== this.costKey) return;
       this.words = words;
     } catch {
       this.words = ""; // the connection line says so

@@ -62,7 +62,7 @@ export class CropPanel {
     this.part("crop-tiles").hidden = !box;
     this.part("crop-tiles").classList.toggle("vas-large", store.cropIsLarge);
     const { project } = store;
-    if (!box || frame === null || !project) return this.tell(keyframes.length ? NO_BOX_HERE : DRAW_ONE, "");
+    if (!box || frame === null || !project) return this.setText(keyframes.length ? NO_BOX_HERE : DRAW_ONE, "");
     const crop = cropOn(keyframes, frame, { rule: project.crop, frameWh: project.size_wh, modelWh: project.model_wh });
     if (!crop) return undefined;
     this.drawTiles(frame, crop, project);
@@ -124,7 +124,7 @@ export class CropPanel {
     const agrees = share === undefined ? "" : ` The result's box agrees ${Math.round(100 * share)} % with it.`;
     const where = box.between ? "between keyframes" : "a keyframe";
     const sizes = `The model sees ${size.join(" × ")}; the object has ${Math.round(width)} × ${Math.round(height)} of it`;
-    this.tell(`${sizes} (${where}).${agrees}`, this.warningOf({ width, height, box, rect, scale: [across, down], project }));
+    this.setText(`${sizes} (${where}).${agrees}`, this.warningOf({ width, height, box, rect, scale: [across, down], project }));
   }
 
   /** Nothing is cut without a word. @param {BoxOn} box @param {Project} project */
@@ -150,7 +150,7 @@ export class CropPanel {
   }
 
   /** @param {string} text @param {string} warning */
-  tell(text, warning) {
+  setText(text, warning) {
     this.part("crop-text").textContent = text;
     this.part("crop-warning").textContent = warning;
     this.part("crop-warning").hidden = !warning;

@@ -39,7 +39,7 @@ export class Tray {
     this.button = found(root, '[data-part="tray-make"]', HTMLButtonElement);
     this.open = false;
     this.cost = "";
-    this.asked = "";
+    this.costKey = "";
     this.made = "";
     /** @type {KnownHypotheses | null} what the tiles show */
     this.drawn = null;
@@ -229,12 +229,12 @@ export class Tray {
     const { id } = store.chosen;
     const key = `${id}/${this.count}/${store.version}`;
     const { api } = hypotheses;
-    if (!api || api.isLost || !store.chosenObject || store.jobRuns || store.waiting || key === this.asked) return;
-    this.asked = key;
+    if (!api || api.isLost || !store.chosenObject || store.jobRuns || store.waiting || key === this.costKey) return;
+    this.costKey = key;
     try {
       /** @type {CostAnswer} */
       const { words } = await api.getJson(`cost?object_id=${id}&count=${this.count}`);
-      if (key === this.asked) this.cost = words ? `to make: ${words}` : "all made";
+      if (key === this.costKey) this.cost = words ? `to make: ${words}` : "all made";
     } catch {
       this.cost = "";
     }
