@@ -12,7 +12,7 @@ const ZOOM_STEP = 1.25;
 const BRUSH_STEP = 1.2;
 
 /** @type {Record<LayerName, string>} */
-const LAYER_KEYS = { modal: "q", hidden: "w", open: "i", content: "c", depth: "d", differ: "y", others: "x", scene: "Shift+v" };
+const LAYER_KEYS = { modal: "q", hidden: "w", open: "i", content: "c", depth: "d", differ: "y", onion: "Shift+o", others: "x", scene: "Shift+v" };
 /** @type {Record<LayerName, [string, string]>} name, what it shows */
 export const LAYER_WORDS = {
   modal: ["Modal mask", "what is seen of the object"],
@@ -21,6 +21,7 @@ export const LAYER_WORDS = {
   content: ["Content", "the object's own colours, hidden part included"],
   depth: ["Depth", "nearer is brighter"],
   differ: ["Differences", "where the chosen object's hypotheses differ: yellow a little, red by half"],
+  onion: ["Onion skin", "outlines on the three frames before (dashes) and after (dots)"],
   others: ["Other objects", "masks of the objects not chosen"],
   scene: ["Scene", "objects moved, scaled, left out or frozen, in place of the clip"],
 };

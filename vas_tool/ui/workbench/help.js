@@ -11,7 +11,7 @@ const GROUPS = [
   ["Work", ["track-forward", "track-backward", "track-both", "complete", "complete-all", "hypotheses", "cancel", "undo", "redo"]],
   ["Review", ["next-look", "next-project", "accept", "mark", "accept-rest", "unaccept", "same-yes", "same-no", "next-object", "previous-object", "new-object", "delete"]],
   ["Tools", ["tool-point", "tool-brush", "tool-eraser", "tool-amodal", "box-end", "crop-large", "tool-order", "tool-hand", "paint-layer", "brush-smaller", "brush-larger"]],
-  ["See", ["layer-modal", "layer-hidden", "layer-open", "layer-content", "layer-depth", "layer-differ", "layer-others", "layer-scene", "hide-all"]],
+  ["See", ["layer-modal", "layer-hidden", "layer-open", "layer-content", "layer-depth", "layer-differ", "layer-onion", "layer-others", "layer-scene", "hide-all"]],
 ];
 
 /** @type {[string, string][]} */

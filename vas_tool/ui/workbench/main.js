@@ -18,6 +18,7 @@ import { listenToKeys, typesNow, wordOf } from "./keys.js";
 import { Loader } from "./loader.js";
 import { Masks } from "./masks.js";
 import { SidePanel } from "./objects.js";
+import { REACH } from "./onion.js";
 import { OpenPart } from "./open_part.js";
 import { OrderPanel } from "./order_panel.js";
 import { PerFrame } from "./per_frame.js";
@@ -193,7 +194,7 @@ class Workbench {
     if (api.isLost) return this.loader.want([]); // a server that is down is not asked for pictures, too
     /** @param {number} frame */
     const onLoaded = (frame) => {
-      if (frame === store.frame || frame === this.view.shown) this.view.request();
+      if (frame === this.view.shown || Math.abs(frame - store.frame) <= (store.layers.onion ? REACH : 0)) this.view.request();
       else whenIdle(() => this.view.prepare(frame));
     };
     const first = loadList({ store, api, pictures, masks, width: this.view.frameWidth, onLoaded });

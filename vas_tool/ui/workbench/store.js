@@ -8,9 +8,9 @@ import { giveColours } from "./colours.js";
 
 export const BIT = { prompted: 1, modal: 2, amodal: 4, occluded: 8, accepted: 16, stale: 32, look: 64, content: 128 };
 /** @type {LayerName[]} */
-export const LAYERS = ["modal", "hidden", "open", "content", "depth", "differ", "others", "scene"];
+export const LAYERS = ["modal", "hidden", "open", "content", "depth", "differ", "onion", "others", "scene"];
 /** @type {Layers} */
-const DEFAULT_LAYERS = { modal: true, hidden: true, open: true, content: false, depth: false, differ: false, others: true, scene: false };
+const DEFAULT_LAYERS = { modal: true, hidden: true, open: true, content: false, depth: false, differ: false, onion: false, others: true, scene: false };
 /** @type {{tool: Tool, radius: number, paintLayer: MaskLayer}} */
 const FIRST = { tool: "point", radius: 12, paintLayer: "modal" };
 /** Limits of the brush's radius, in clip pixels. */

@@ -449,7 +449,7 @@ export interface Handle {
   id: number | null;
 }
 
-export type LayerName = "modal" | "hidden" | "open" | "content" | "depth" | "differ" | "others" | "scene";
+export type LayerName = "modal" | "hidden" | "open" | "content" | "depth" | "differ" | "onion" | "others" | "scene";
 export type Layers = Record<LayerName, boolean>;
 export type Tool = "point" | "brush" | "eraser" | "amodal" | "order" | "hand";
 

@@ -4,6 +4,7 @@
 import { Camera } from "./camera.js";
 import { penOf } from "./elements.js";
 import { screenWidth } from "./frames.js";
+import { OnionSkin } from "./onion.js";
 import { drawOutlines, drawPadding } from "./outlines.js";
 import { drawNumber, drawOverlays } from "./overlays.js";
 import { contentPath, depthPath, drawnObjects, framePath } from "./prefetch.js";
@@ -39,6 +40,7 @@ export class View {
     this.masks = masks;
     this.hypotheses = hypotheses;
     this.open = open;
+    this.onion = new OnionSkin({ store, masks });
     this.onPaint = onPaint;
     /** @type {Pictures | null} */
     this.pictures = null;
@@ -209,7 +211,7 @@ export class View {
       this.masks.get(frame)?.serial, store.stampOf(frame),
       camera.scale, camera.x, camera.y, this.base.width, this.base.height, store.chosen.id, store.layers, store.hideAll,
       strokes.length, painting, project.canvas, Boolean(this.hypotheses.heatOn(frame)), this.hypotheses.serial,
-      Boolean(this.open.on(frame)), this.open.serial,
+      Boolean(this.open.on(frame)), this.open.serial, this.onion.on(frame),
     ]);
   }
 
@@ -236,6 +238,7 @@ export class View {
     // A stroke that makes a new object has no id yet and is painted all the same.
     if (this.strokes(frame, null).length) handles.push(null);
     for (const id of handles) this.drawObject(context, { frame, id, canvas: project.canvas });
+    this.onion.draw(context, { frame, project, scale: this.camera.scale });
     this.drawOpenPart(context, { frame, project });
     this.hypotheses.drawHeat(context, frame);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
