@@ -30,7 +30,8 @@ ARGUMENTS = [
 ]
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 60
+START_SECONDS = 300
+"""On a busy machine; a server that dies is noticed at once."""
 VIEW = {"width": 1280, "height": 800}
 """Of a window, in CSS pixels."""
 
