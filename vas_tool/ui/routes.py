@@ -99,16 +99,6 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
         response.headers.update(FRESH)
         return _or_404(lambda: hypotheses_view(session_of(token), object_id, frame_index))
 
-    @router.get("/open/{object_id}/{frame_index}")
-    def open_part(token: str, object_id: int, frame_index: int, *, response: Response) -> dict[str, Any]:
-        response.headers.update(FRESH)
-        return _or_404(lambda: open_view(session_of(token), object_id, frame_index))
-
-    @router.get("/order/{frame_index}")
-    def order(token: str, frame_index: int, response: Response) -> dict[str, Any]:
-        response.headers.update(FRESH)
-        return _or_404(lambda: order_view(session_of(token), frame_index))
-
     @router.get("/cost")
     def cost(
         token: str, *, response: Response, object_id: int | None = None, count: int | None = None
@@ -158,6 +148,7 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
         return repeats.once((token, client, seq) if known else (token, None, None), lambda: answer_to(session, request))
 
     _add_find(router, session_of)
+    _add_occlusion(router, session_of)
     _send_failures(app)
     app.include_router(router)
     app.mount("/workbench", StaticFiles(directory=WORKBENCH), name="workbench")
@@ -175,6 +166,18 @@ def _add_find(router: APIRouter, session_of: Callable[[str], Session]) -> None:
             return Response(found_picture(session_of(token), number), media_type="image/jpeg", headers=FRESH)
         except VasToolError as error:
             raise HTTPException(404, str(error)) from error
+
+
+def _add_occlusion(router: APIRouter, session_of: Callable[[str], Session]) -> None:
+    @router.get("/open/{object_id}/{frame_index}")
+    def open_part(token: str, object_id: int, frame_index: int, *, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        return _or_404(lambda: open_view(session_of(token), object_id, frame_index))
+
+    @router.get("/order/{frame_index}")
+    def order(token: str, frame_index: int, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        return _or_404(lambda: order_view(session_of(token), frame_index))
 
 
 def _send_failures(app: FastAPI) -> None:
