@@ -26,7 +26,9 @@ from vas_tool.project.depth_order import InFront
 from vas_tool.project.object_stamps import CLEAR
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.project_store import carry_out
+from vas_tool.session import Session
 from vas_tool.types import AmodalBox, Canvas, Click, Clip, Depth, Mask, Stroke
+from vas_tool.ui.choice_views import cost_view
 
 SIZE = (64, 48)
 FRAMES = 10
@@ -208,6 +210,16 @@ def test_a_project_opened_again_has_nothing_stale_and_undo_takes_it_back(project
         assert again.truth.gate and todo(again) == []
         again.undo()
         assert makers(again) == {}
+
+
+def test_the_page_measures_in_the_background_what_the_gate_saves(project: Project) -> None:
+    run(project, replace(EVERYTHING, stages=("segment", "depth")))
+    with closing(Session(project)) as session:
+        cost_view(session, 1, None)
+        assert session._measurer.join(30)
+        assert "7 frames with nothing in front: no run" in cost_view(session, 1, None)["words"]
+        session.set_gate(False)
+        assert "nothing in front" not in cost_view(session, 1, None)["words"]
 
 
 def test_a_batch_turns_it_on(project: Project) -> None:

@@ -26,12 +26,12 @@ from vas_tool.planning.inputs import ModalInputs
 from vas_tool.planning.plan import Request, StageRun, answer_to_click, plan, trimmed
 from vas_tool.planning.setup import windows_of
 from vas_tool.planning.snapshot import snapshot_of
-from vas_tool.planning.staleness import Staleness
+from vas_tool.planning.staleness import Staleness, staleness_of
 from vas_tool.planning.windows import LabelOf, label_of
 from vas_tool.project import Project
 from vas_tool.project.object_layers import prompts_of
 from vas_tool.project.object_stamps import CLEAR, prompts_digest
-from vas_tool.project.touching import measure_touching
+from vas_tool.project.touching import measure_touching, unmeasured
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.project.window_cache import FOLDER, WindowCache
 from vas_tool.storage import LayerFolder, Picture, Stamp
@@ -60,6 +60,16 @@ def answer_click(project: Project, object_id: int, frame_index: int, *, edit_id:
     with suppress(Cancelled):
         execute((run,), ProjectStore(project, edit_id), on_frame=stored.append)
     return bool(stored)
+
+
+def measure_gate(project: Project, object_id: int, *, progress: Progress = silent) -> None:
+    """Measure what the occlusion gate needs, so that plans know its clear frames. Raises what ``progress`` raises."""
+    measure_touching(project, object_id, staleness_of(project, object_id).may_be_clear, progress=progress)
+
+
+def is_gate_measured(project: Project, object_id: int) -> bool:
+    """Whether the gate is off, or ``measure_gate`` has nothing to do."""
+    return not project.truth.gate or not unmeasured(project, object_id, staleness_of(project, object_id).may_be_clear)
 
 
 class ProjectStore:

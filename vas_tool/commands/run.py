@@ -31,7 +31,7 @@ from vas_tool.project import Project
 from vas_tool.project.head import is_project
 from vas_tool.project.object_layers import OCCLUDED_SHARE
 from vas_tool.project.truth import Truth
-from vas_tool.project_store import ProjectStore
+from vas_tool.project_store import ProjectStore, measure_gate
 from vas_tool.run_warnings import collected_warnings
 from vas_tool.types import Canvas
 from vas_tool.wording import counted, ranges
@@ -91,6 +91,9 @@ def _requests(object_ids: Sequence[int], arguments: RunArguments) -> list[Reques
 
 def _carry_out(project: Project, request: Request, *, edit_id: int, progress: Progress) -> None:
     """Run what one request needs; says on the error stream what it would cost before it starts."""
+    if "amodal" in request.stages:
+        for object_id in request.object_ids:
+            measure_gate(project, object_id, progress=progress)
     planned = plan(snapshot_of(project, request.object_ids, priced=True), request)
     what = "to make"
     if request.seeds:

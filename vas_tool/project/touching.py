@@ -34,14 +34,20 @@ def measure_touching(project: Project, object_id: int, frames: Iterable[int], *,
 
     Raises what ``progress`` raises to stop.
     """
-    modal, measured, digests = project.modal(object_id), project.layers(object_id).measured, project.depth.stamps()
-    wanted = [f for f in sorted(frames) if f in modal and f in digests]
-    states = {f: state_of_evidence(modal.state(f), digests.value(f, "digest")) for f in wanted}
-    unknown = [f for f in wanted if measured.known(WHAT, f, states[f]) is None]
-    for done, f in enumerate(unknown):
-        progress(done, len(unknown), "what could hide the object")
+    modal, measured = project.modal(object_id), project.layers(object_id).measured
+    states = unmeasured(project, object_id, frames)
+    for done, (f, state) in enumerate(states.items()):
+        progress(done, len(states), "what could hide the object")
         with suppress(KeyError, ProjectDamaged):
-            measured.get(WHAT, f, state=states[f], measure=partial(_touched, modal, project.depth, f))
+            measured.get(WHAT, f, state=state, measure=partial(_touched, modal, project.depth, f))
+
+
+def unmeasured(project: Project, object_id: int, frames: Iterable[int]) -> dict[int, str]:
+    """Return frame_index -> state, ascending, of those frames with mask and depth that were not read yet."""
+    modal, measured, depth = project.modal(object_id), project.layers(object_id).measured, project.depth.stamps()
+    wanted = [f for f in sorted(frames) if f in modal and f in depth]
+    states = {f: state_of_evidence(modal.state(f), depth.value(f, "digest")) for f in wanted}
+    return {f: state for f, state in states.items() if measured.known(WHAT, f, state) is None}
 
 
 def _touched(modal: Mapping[int, Mask], depths: Mapping[int, Depth], frame_index: int) -> int:

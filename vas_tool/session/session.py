@@ -27,6 +27,7 @@ from vas_tool.project.nothing_in_front import NothingInFront
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.truth import MOST_PADDING
 from vas_tool.project.worktime import WorkClock
+from vas_tool.project_store import is_gate_measured, measure_gate
 from vas_tool.session.amodal_box_edits import AmodalBoxEdits
 from vas_tool.session.background_runs import BackgroundRuns
 from vas_tool.session.change_log import ChangeLog
@@ -249,11 +250,18 @@ class Session:
         if not self._measurer.busy:
             self._measurer.put("measure", self._measure)
 
+    def measure_gate_soon(self, object_id: int | None) -> None:
+        """Measure in the background what the occlusion gate needs of an object (None: of all), if it is on."""
+        ids = [obj.id for obj in self.project.truth.objects] if object_id is None else [object_id]
+        if not all(is_gate_measured(self.project, i) for i in ids):
+            self.measure_soon()
+
     def _measure(self) -> None:
         for obj in self.project.truth.objects:
             with suppress(VasToolError):  # deleted meanwhile
                 hidden, _ = self.project.amodal(obj.id).hidden_areas()
                 NothingInFront(self.project, obj.id).areas(hidden)
+                measure_gate(self.project, obj.id)
             self.changes.add(frozenset())
 
     # --- undo -----------------------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ def cost_view(session: Session, object_id: int | None, count: int | None) -> Jso
     An object that was deleted meanwhile makes nothing, without an error.
     """
     try:
+        session.measure_gate_soon(object_id)
         if count is not None and object_id is not None:
             return {"words": in_words(session.runs.hypotheses_cost(object_id, count))}
         return {"words": in_words(session.runs.completion_cost(object_id))}
