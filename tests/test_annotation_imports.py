@@ -105,12 +105,32 @@ def test_an_export_comes_back(name: str, tmp_path: Path, imported: Any) -> None:
         assert after.label == label and same(masks_of(project, after.id, "amodal"), given["amodal"])
         origin = read_origin(project.folder)
         assert origin is not None and origin.tracks[after.id].track_id == before
+    if name == "cocoa":  # the person hides both cars on frame 1
+        by_label = {o.label: o.id for o in project.truth.objects}
+        orders = [(o.front, o.first, o.last) for o in project.truth.in_front]
+        assert orders == [(by_label["person"], 1, 1)] * 2
     again = json.loads(export([project], "coco", tmp_path / "again.json").paths[0].read_text())
     first = json.loads(export([source], "coco", tmp_path / "first.json").paths[0].read_text())
     kept = ("image_id", "visibility", "occlude_rate", "area", "segmentation", "visible_mask", "pts_seconds")
     rows = [sorted(json.dumps([a[key] for key in kept]) for a in data["annotations"]) for data in (first, again)]
     assert rows[0] == rows[1] and len(numbered([project])[1][0].tracks) == 3
     source.close()
+
+
+def test_orders_that_contradict_themselves_are_told(tmp_path: Path, imported: Any) -> None:
+    frames = pictures(tmp_path / "f", "a.png", "b.png", "c.png")
+    regions = [{"name": name, "segmentation": [2, 2, 8, 2, 8, 8, 2, 8]} for name in ("cup", "box", "lid")]
+    images = [{"id": i, "file_name": f"{name}.png", "width": 32, "height": 24} for i, name in enumerate("abc")]
+    said = ["1-2,1-3", "1-2,2-1", "1-4"]
+    annotations = [
+        {"id": i, "image_id": i, "regions": regions, "depth_constraint": text} for i, text in enumerate(said)
+    ]
+    source = written(tmp_path / "c.json", {"images": images, "annotations": annotations})
+    outcome = imported("cocoa", source, "--frames", frames)
+    orders = {name: [(o.front, o.behind) for o in p.truth.in_front] for name, p in outcome.projects.items()}
+    assert orders == {"a": [(1, 2), (1, 3)], "b": [], "c": []}
+    assert "annotation 1: depth_constraint has 1-2 and 2-1" in outcome.said
+    assert "annotation 2: depth_constraint has 1-4, and there are the regions 1 to 3" in outcome.said
 
 
 # --- other tools' files ---------------------------------------------------------------------------------------------

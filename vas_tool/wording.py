@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from vas_tool.errors import InputError
 
@@ -12,12 +12,16 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number} {one if number == 1 else several or f'{one}s'}"
 
 
+def runs_of(numbers: Collection[int]) -> list[tuple[int, int]]:
+    """Return the first and the last of each run of consecutive numbers: {0, 1, 2, 7} gives [(0, 2), (7, 7)]."""
+    starts = sorted(i for i in numbers if i - 1 not in numbers)
+    ends = sorted(i for i in numbers if i + 1 not in numbers)
+    return list(zip(starts, ends, strict=True))
+
+
 def ranges(ascending: Sequence[int]) -> str:
     """Return ascending numbers as ranges: [0, 1, 2, 7] gives ``0-2, 7``."""
-    there = set(ascending)
-    starts = [i for i in ascending if i - 1 not in there]
-    ends = [i for i in ascending if i + 1 not in there]
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs_of(set(ascending)))
 
 
 MOST_NUMBERS = 1_000_000

@@ -16,10 +16,11 @@ from vas_tool.formats.origin import Origin, TrackOrigin
 from vas_tool.formats.sequences import upright_size
 from vas_tool.imports.frame_choice import between, rate_of
 from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all, nothing_chosen
+from vas_tool.project.depth_order import InFront, Orders, add_orders
 from vas_tool.types import Box, FrameRecord
 from vas_tool.video import ListedImages
 from vas_tool.video.images import is_image
-from vas_tool.wording import counted
+from vas_tool.wording import counted, runs_of
 
 USUAL_FPS = 8.0
 """Frames per second of a clip whose file does not state a rate."""
@@ -119,7 +120,8 @@ class _Planning:
         )
         image_ids = {frame_of[place]: i for place, i in video.image_ids.items() if place in frame_of}
         origin = Origin(self.file.format, self.annotations.name, self._digest, video.id, image_ids, {})
-        return Plan(folder_name(video.name), images, rate, objects, origin if self._digest else None)
+        in_front = _orders(video, tracks, frame_of)
+        return Plan(folder_name(video.name), images, rate, objects, origin if self._digest else None, in_front)
 
     def _places(self, video: AnnotatedVideo) -> list[int]:
         """Return the indices of the pictures that are in the folder. Raises FormatError when an annotated one is
@@ -161,6 +163,23 @@ class _Planning:
             rate = rate_of([seconds for _, seconds in chosen], fps=usual)
         frames = tuple((self.frames / video.files[i], FrameRecord(i, seconds)) for i, seconds in chosen)
         return ListedImages(frames[0][0].parent, frames), rate
+
+
+def _orders(video: AnnotatedVideo, tracks: Sequence[AnnotatedTrack], frame_of: Mapping[int, int]) -> Orders:
+    """Return which of the chosen objects is in front of which, by their places from 1."""
+    number = {track.id: place for place, track in enumerate(tracks, 1)}
+    frames: dict[tuple[int, int], set[int]] = {}
+    for front, behind, place in video.in_front:
+        if front in number and behind in number and place in frame_of:
+            frames.setdefault((number[front], number[behind]), set()).add(frame_of[place])
+    return add_orders(
+        (),
+        (
+            InFront(front, behind, first, last)
+            for (front, behind), there in frames.items()
+            for first, last in runs_of(there)
+        ),
+    )
 
 
 def planned_object(

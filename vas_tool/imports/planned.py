@@ -17,6 +17,7 @@ from vas_tool.formats.sequences import upright_size
 from vas_tool.imports.new_project import create_project
 from vas_tool.planning.staleness import staleness_of
 from vas_tool.project import Project
+from vas_tool.project.depth_order import Orders
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
 from vas_tool.types import AmodalBox, Box, BoxKeyframe, Mask
@@ -57,6 +58,8 @@ class Plan:
     objects: tuple[PlannedObject, ...]
     origin: Origin | None = None
     """The source records, without tracks, which the objects hold."""
+    in_front: Orders = ()
+    """Which object is in front of which; an object's number is its place in ``objects``, from 1."""
     without: Callable[[Mapping[Path, str]], tuple[Plan | None, list[str]]] | None = None
     """A function: broken pictures (path -> what is wrong) -> a new plan without them, None when nothing is left; and
     notes. None if the project needs every picture."""
@@ -187,7 +190,7 @@ def fill(project: Project, plan: Plan) -> None:
     truth = replace(project.truth, canvas=canvas_for(_amodal_boxes(plan), project.clip.size_wh))
     for object_id, planned in annotated.items():
         truth = truth.with_object(_object(object_id, planned))
-    project.edit("import", truth)
+    project.edit("import", replace(truth, in_front=plan.in_front))
     for object_id, planned in annotated.items():
         _put_amodal(project, object_id, planned)
     if plan.origin is not None:

@@ -47,6 +47,8 @@ class AnnotatedVideo:
     """Time of each picture; None if the file does not state it."""
     image_ids: Mapping[int, Id] = field(default_factory=dict)
     """Index of a picture -> its id in the file."""
+    in_front: tuple[tuple[Id, Id, int], ...] = ()
+    """(track in front, track behind, index of the picture), as the file states it."""
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class PictureVideos:
             own.sort(key=lambda i: (i["frame_index"] if told else 0, natural(i["file_name"])))
         self._place = {i["id"]: (key, place) for key, own in self._images.items() for place, i in enumerate(own)}
         self._tracks: dict[Key, dict[Id, _Track]] = {}
+        self._orders: dict[Key, list[tuple[Id, Id, int]]] = {}
 
     def _key(self, image: Mapping[str, Any]) -> Key:
         video = image.get("video_id")
@@ -76,6 +77,11 @@ class PictureVideos:
         if amodal is not None:
             track.amodal[place] = amodal
 
+    def add_order(self, image_id: Id, front: Id, behind: Id) -> None:
+        """State that one track is in front of another on a picture."""
+        key, place = self._place[image_id]
+        self._orders.setdefault(key, []).append((front, behind, place))
+
     def videos(self, problems: list[str]) -> tuple[AnnotatedVideo, ...]:
         """Return the videos. Those with pictures of several sizes are left out; ``problems`` receives a sentence."""
         made = []
@@ -105,4 +111,5 @@ class PictureVideos:
             fps=float(fps) if fps is not None and is_number(fps) and fps > 0 else None,
             seconds=tuple(map(float, times)) if len(times) == len(own) else None,
             image_ids={place: image["id"] for place, image in enumerate(own)},
+            in_front=tuple(self._orders.get(key, ())),
         )
