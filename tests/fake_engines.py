@@ -109,6 +109,23 @@ class BrightSegmenter:
             yield frame_index, tuple(found)
 
 
+LOST = (2, 4)
+
+
+class LosingSegmenter(BrightSegmenter):
+    """Tracks as the first one does, but loses the object on some frames."""
+
+    def track(
+        self, clip: Clip, prompts: Prompts, frame_indices: range, *, progress: Progress = silent
+    ) -> Iterator[TrackedFrame]:
+        for tracked in super().track(clip, prompts, frame_indices, progress=progress):
+            lost = tracked.frame_index in LOST
+            yield replace(tracked, mask=np.zeros_like(tracked.mask)) if lost else tracked
+
+
+SECOND = EngineSpec("segment", "second", "fake_engines", "LosingSegmenter", "1", "ours", "none", "a fake that loses")
+
+
 class FlatDepth:
     def estimate(
         self, clip: Clip, frame_indices: range, *, settings: Settings = NO_SETTINGS, progress: Progress = silent

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from fake_engines import SAMPLED, FlatDepth, fake_specs
+from fake_engines import SAMPLED, SECOND, FlatDepth, fake_specs
 
 from vas_tool import cli
 from vas_tool.engines import registry
@@ -16,7 +16,7 @@ from vas_tool.run_warnings import warn
 from vas_tool.session import training_runs
 from vas_tool.types import Depth
 
-registry.ENGINES = (SAMPLED, *fake_specs())
+registry.ENGINES = (SAMPLED, *fake_specs(), SECOND)
 _estimate = FlatDepth.estimate
 
 

@@ -36,13 +36,19 @@ LAYERS = (
         "project.picks",
     }
     | {"project.mask_measurements", "project.layer_folders"}
-    | {"project.object_layers", "project.window_cache", "project.worktime", "project.attention"}
+    | {
+        "project.object_layers",
+        "project.window_cache",
+        "project.agreed_trackers",
+        "project.worktime",
+        "project.attention",
+    }
     | {"project.object_stamps"}
     | {"engines.base", "engines.settings"},
     {"engines"},
     {"project"},
     {"planning"},
-    {"stores", "pipeline", "project_store", "finding"},
+    {"stores", "pipeline", "project_store", "finding", "second_opinion"},
     {"formats", "evaluation"},
     {"session", "exports", "imports", "batch", "training", "scene"},
     {"cli", "commands", "sample", "ui"},

@@ -1,10 +1,10 @@
-"""Finding by words on the real page in a real Chromium, with fake engines."""
+"""Finding by words, and a second tracker, on the real page in a real Chromium, with fake engines."""
 
 from pathlib import Path
 
 import pytest
 from browser import Pages
-from conftest import write_images
+from conftest import square_at, write_images
 
 pytestmark = [
     pytest.mark.browser,
@@ -31,3 +31,24 @@ def test_found_objects_are_shown_side_by_side_and_kept(guessing_pages: Pages, tm
     bench.item("found").wait_for(state="detached")
     bench.item("btn-undo").click()
     bench.until("s => s.objects.length === 0")
+
+
+LOOKS = "s.objects[0].frames.match(/../g).flatMap((state, i) => parseInt(state, 16) & 64 ? [i] : []).join()"
+"""The frames of the first object that need a look, by its state."""
+
+
+def test_where_a_second_tracker_disagrees_the_frame_needs_a_look(guessing_pages: Pages, tmp_path: Path) -> None:
+    size = (160, 120)
+    bench = guessing_pages.of(write_images(tmp_path / "clip", 6, size))
+    rows, columns = square_at(0, size)
+    bench.click(columns.start + 5, rows.start + 5)
+    bench.until("s => s.objects.length === 1")
+    bench.item("btn-track-both").click()
+    bench.until("s => s.job?.finished && s.job.kind === 'track'")
+    bench.item("second-opinion").locator("summary").click()
+    assert bench.item("second-engine").locator("option").all_inner_texts() == ["second"]
+    bench.item("second-ask").click()
+    bench.until(f"s => {LOOKS} === '2,4'")
+    bench.item("btn-next-look").click()
+    bench.page.get_by_text("a second tracker disagrees here (IoU 0%)").first.wait_for()
+    bench.photograph("second-tracker")

@@ -184,6 +184,11 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--box", action="append", default=[], metavar="FRAME,X0,Y0,X1,Y1", help="a box around what is seen"
     )
     run.add_argument("--find", metavar="WORDS", help="find every object that the words name, for example: person, dog")
+    run.add_argument(
+        "--second-opinion",
+        metavar="ENGINE",
+        help="also track with this segment engine, and mark the frames on which the two disagree for a look",
+    )
     run.add_argument("--find-frame", type=int, metavar="FRAME", help="search this frame only, and track from there")
     run.add_argument(
         "--masks",

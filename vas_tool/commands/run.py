@@ -15,6 +15,7 @@ from vas_tool.commands.run_arguments import RunArguments, with_settings
 from vas_tool.commands.run_found import found_of, require_alone
 from vas_tool.commands.run_objects import boxed, selected_objects, truth_with
 from vas_tool.commands.terminal import ProgressBar
+from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
 from vas_tool.errors import InputError
 from vas_tool.formats.mask_folder import MaskFolder
@@ -28,11 +29,13 @@ from vas_tool.planning.predicted import with_given
 from vas_tool.planning.setup import chosen_engine
 from vas_tool.planning.snapshot import snapshot_of
 from vas_tool.project import Project
+from vas_tool.project.attention import TRACKERS_AGREE
 from vas_tool.project.head import is_project
 from vas_tool.project.object_layers import OCCLUDED_SHARE
 from vas_tool.project.truth import Truth
 from vas_tool.project_store import ProjectStore, measure_gate
 from vas_tool.run_warnings import collected_warnings
+from vas_tool.second_opinion import second_opinion
 from vas_tool.types import Canvas
 from vas_tool.wording import counted, ranges
 
@@ -41,6 +44,8 @@ def run(options: Namespace) -> int:
     """Run ``vas-tool run`` for one object, or for several objects of an existing project. Returns the exit status."""
     bar, arguments = ProgressBar(), RunArguments.of(options)
     require_alone(options)
+    if options.second_opinion:
+        registry.spec_of("segment", options.second_opinion)  # an unknown name is told before a long run
     fresh = not is_project(options.project or options.source)
     if fresh:
         with_settings(Truth(Canvas((1, 1)), engines=arguments.engines), options.settings)  # told before a long import
@@ -72,9 +77,22 @@ def run(options: Namespace) -> int:
                     _carry_out(project, replace(request, object_ids=(obj.id,)), edit_id=edit_id, progress=bar)
             bar.close()
             _report(project, obj.id)
+            if options.second_opinion:
+                _second_opinion(project, obj.id, options.second_opinion, progress=bar)
             for words in collected.words:
                 print(f"{words}.")
     return 0
+
+
+def _second_opinion(project: Project, object_id: int, name: str, *, progress: ProgressBar) -> None:
+    """Compare an object's modal masks with those of a second tracker, and print where they disagree."""
+    tracker = registry.load("segment", name)
+    said = second_opinion(project, object_id, tracker=tracker, progress=progress)
+    progress.close()
+    frames = said.disagreed
+    where = f": {ranges(frames)}; they need a look" if frames else ""
+    compared = f"{counted(len(said.ious), 'frame')} (IoU below {TRACKERS_AGREE:.0%})"
+    print(f"{said.engine} disagrees on {len(frames)} of {compared}{where}")
 
 
 def _requests(object_ids: Sequence[int], arguments: RunArguments) -> list[Request]:

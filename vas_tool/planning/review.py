@@ -121,7 +121,8 @@ def _revision(project: Project, object_id: int, engines: ChosenEngines) -> _Revi
     others = tuple(obj for obj in truth.objects if obj.id != object_id) if len(project.depth) else ()
     statements = tuple((obj.id, obj.strokes, obj.given) for obj in others)
     beside = [layer for obj in others for layer in (project.layers(obj.id).modal, project.layers(obj.id).given)]
-    changes = tuple(layer.changes for layer in (*layers.every(), project.depth, *beside))
+    read = (*layers.every(), project.depth, *beside)
+    changes = (layers.second.changes, *(layer.changes for layer in read))
     shared = replace(truth, objects=(), next_object_id=0, in_front=())
     return _Revision(truth.object(object_id), shared, tuple(engines.values()), changes, statements)
 

@@ -18,6 +18,9 @@ UNDECIDED = 0.2
 BOX_AGREES = 0.8
 """A mask whose box has a lower IoU with the given amodal box needs a look."""
 
+TRACKERS_AGREE = 0.7
+"""A modal mask with a lower IoU with that of a second tracker needs a look: more than an inexact border."""
+
 OPEN = 0.1
 """A larger share of a hidden part that nothing can hide is more than an inexact border."""
 
@@ -43,6 +46,8 @@ class FrameFacts(NamedTuple):
     """Pixels of the hidden part that nothing can hide (see ``project.nothing_in_front``)."""
     last_seen: int | None = None
     """The object comes back here: the frame on which it was seen before it was gone, where nobody said who it is."""
+    second_iou: float | None = None
+    """IoU of the modal mask with that of a second tracker; None when none was asked."""
     marked: bool = False
     """Whether the person marked the frame for later."""
 
@@ -69,6 +74,8 @@ def reason(facts: Sequence[FrameFacts], frame_index: int) -> str | None:
         return f"it comes back after {frame_index - here.last_seen - 1} frames: is it the same one?"
     if here.certainty < UNSURE:
         return f"tracking is unsure here (certainty {here.certainty:.0%})"
+    if here.second_iou is not None and here.second_iou < TRACKERS_AGREE:
+        return f"a second tracker disagrees here (IoU {here.second_iou:.0%})"
     return _blink(before, here, after) or _jump(before, here) or _undecided(here)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from vas_tool.project import Project
 from vas_tool.project.agreements import box_agreements
-from vas_tool.project.attention import JUMP, SMALL_AREA, UNSURE, FrameFacts, reason
+from vas_tool.project.attention import JUMP, SMALL_AREA, TRACKERS_AGREE, UNSURE, FrameFacts, reason
 from vas_tool.project.nothing_in_front import NothingInFront
 from vas_tool.project.object_stamps import ObjectStamps
 from vas_tool.project.returns import open_returns
@@ -33,6 +33,7 @@ class ClipFacts(Sequence[FrameFacts]):
         self._settled, self._accepted = obj.prompted() | set(obj.accepted), set(obj.accepted)
         self._marked, self._obj = set(obj.needs_work), obj
         self._differ = stamps.disagreements()
+        self._second = project.layers(obj.id).second.ious(stamps.seen)
 
     def __len__(self) -> int:
         return self._num_frames
@@ -59,6 +60,7 @@ class ClipFacts(Sequence[FrameFacts]):
             box_iou=self._agreements.get(f),
             open_area=self._open.get(f, 0),
             last_seen=self.returns.get(f),
+            second_iou=self._second.get(f),
             marked=f in self._marked,
         )
 
@@ -70,6 +72,7 @@ class ClipFacts(Sequence[FrameFacts]):
         """Return the frames, ascending, that may need a look. All others are excluded at once by their areas."""
         found = {f for f in self._marked.union(self._agreements, self._differ) if f < len(self)}
         found |= {f for f, certainty in self._certainties.items() if certainty < UNSURE}
+        found |= {f for f, agreed in self._second.items() if agreed < TRACKERS_AGREE}
         found |= self.returns.keys()
         found |= {f for f, pixels in self._open.items() if pixels >= SMALL_AREA}
         seen, hidden = self._line(self.areas), self._line(self._hidden)

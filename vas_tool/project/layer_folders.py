@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.masks import recentred
+from vas_tool.project.agreed_trackers import AgreedTrackers
 from vas_tool.project.mask_measurements import MeasurementCache
 from vas_tool.project.object_stamps import PAINTED, ObjectStamps
 from vas_tool.project.truth import AnnotatedObject
@@ -48,6 +49,8 @@ class ObjectLayers:
         self.folder, self._canvas_wh, self._canvas_bounds = folder, canvas_wh, canvas_bounds
         self.measured: MeasurementCache[int] = MeasurementCache(folder / "areas.json", lambda value: type(value) is int)
         self.measured_boxes: MeasurementCache[BoxXyxy | None] = MeasurementCache(folder / "boxes.json", _is_box)
+        self.second = AgreedTrackers(folder)
+        """What a second tracker says of the modal masks."""
         self._watch = watch
         self.modal: LayerFolder[Mask] = LayerFolder(folder / "modal", MASKS, bounds=bounds)
         self.given: LayerFolder[Mask] = LayerFolder(folder / "given", MASKS, bounds=bounds)

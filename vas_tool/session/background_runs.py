@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from vas_tool.engines import registry
 from vas_tool.engines.base import Progress
-from vas_tool.errors import NothingToDo, PromptError
+from vas_tool.errors import EngineError, NothingToDo, PromptError
 from vas_tool.hypotheses import Recipe
 from vas_tool.pipeline import execute
 from vas_tool.planning.cost import StageCost
@@ -18,6 +18,7 @@ from vas_tool.planning.staleness import staleness_of
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.truth import MOST_HYPOTHESES, Pick
 from vas_tool.project_store import ProjectStore
+from vas_tool.second_opinion import second_opinion
 from vas_tool.session.change_log import ChangeLog
 from vas_tool.session.jobs import Job, JobStatus
 
@@ -82,6 +83,21 @@ class BackgroundRuns:
         edit_id = self.changes.store(f"{stage} of {obj.label} again", None)
         request = Request((object_id,), (again,), again=True)
         return self._start(JobStatus("again", object_id, stage), lambda: self._planned(request), edit_id)
+
+    def ask_second(self, object_id: int, engine: str) -> JobStatus:
+        """Track an object with a second engine in the background; frames on which the two disagree need a look.
+
+        Raises EngineError for an engine that is not there.
+        """
+        obj, spec = self.project.truth.object(object_id), registry.spec_of("segment", engine)
+        if not registry.is_present(spec):
+            raise EngineError(f"the segment engine {spec.name} is not complete; get the rest with: {spec.get}")
+
+        def work(progress: Progress) -> None:
+            tracker = registry.load("segment", spec.name)
+            second_opinion(self.project, obj.id, tracker=tracker, on_frame=self.changes.frame, progress=progress)
+
+        return self.start_work(JobStatus("second", obj.id, f"frames tracked by {spec.name}"), work)
 
     # --- hypotheses -----------------------------------------------------------------------------------------------
 

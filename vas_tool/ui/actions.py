@@ -155,6 +155,7 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "not_in_front": _quiet(lambda s, a: s.order.unsay([int(i) for i in a["objects"]], _span(a))),
     "again": _quiet(lambda s, a: s.runs.make_again(int(a["object"]), str(a["stage"]))),
     "find": _quiet(lambda s, a: s.finds.start(str(a["text"]), None if a["only"] is None else int(a["only"]))),
+    "second_opinion": _quiet(lambda s, a: s.runs.ask_second(int(a["object"]), str(a["engine"]))),
     "keep_found": lambda s, a: {"objects": s.finds.keep([int(number) for number in a["numbers"]])},
     "train": _quiet(lambda s, a: s.training.start(a["method"])),
     "stop_training": _quiet(lambda s, a: s.training.stop()),

@@ -106,13 +106,6 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
         response.headers.update(FRESH)
         return _or_404(lambda: cost_view(session_of(token), object_id, count))
 
-    @router.get("/training")
-    def training(token: str, *, response: Response) -> dict[str, Any]:
-        response.headers.update(FRESH)
-        runs = session_of(token).training
-        state = runs.state()
-        return {"offers": [asdict(offer) for offer in runs.offers()], "run": asdict(state) if state else None}
-
     @router.get("/second-looks")
     def second_looks(token: str, *, response: Response) -> dict[str, Any]:
         response.headers.update(FRESH)
@@ -147,14 +140,23 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
         known = isinstance(client, str) and isinstance(seq, int)
         return repeats.once((token, client, seq) if known else (token, None, None), lambda: answer_to(session, request))
 
-    _add_find(router, session_of)
+    _add_panels(router, session_of)
     _add_occlusion(router, session_of)
     _send_failures(app)
     app.include_router(router)
     app.mount("/workbench", StaticFiles(directory=WORKBENCH), name="workbench")
 
 
-def _add_find(router: APIRouter, session_of: Callable[[str], Session]) -> None:
+def _add_panels(router: APIRouter, session_of: Callable[[str], Session]) -> None:
+    """Serve what the panels beside the picture ask for."""
+
+    @router.get("/training")
+    def training(token: str, *, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        runs = session_of(token).training
+        state = runs.state()
+        return {"offers": [asdict(offer) for offer in runs.offers()], "run": asdict(state) if state else None}
+
     @router.get("/find")
     def find(token: str, *, response: Response) -> dict[str, Any]:
         response.headers.update(FRESH)

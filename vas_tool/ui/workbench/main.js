@@ -24,6 +24,7 @@ import { OrderPanel } from "./order_panel.js";
 import { PerFrame } from "./per_frame.js";
 import { Playback } from "./playback.js";
 import { loadList, mayHaveMasks } from "./prefetch.js";
+import { SecondOpinionPanel } from "./second_opinion.js";
 import { SecondLookPanel } from "./second_look.js";
 import { StatusLines } from "./status.js";
 import { SamePanel } from "./same_panel.js";
@@ -67,7 +68,7 @@ class Workbench {
     this.tools = new Tools({ canvas, store, view, actions, say });
     this.timeline = new Timeline({ root: found(root, ".vas-timeline", HTMLElement), store, actions });
     this.cost = new CostLine({ root, store });
-    this.panels = [new TrainingPanel({ root, actions }), new SecondLookPanel({ root, actions }), new ComposingPanel({ root, store, actions }), new FindPanel({ root, store, actions })];
+    this.panels = [new TrainingPanel({ root, actions }), new SecondLookPanel({ root, actions }), new ComposingPanel({ root, store, actions }), new FindPanel({ root, store, actions }), new SecondOpinionPanel({ root, store, actions })];
     this.tray = new Tray({ root, store, actions, hypotheses, paint: (tileCanvas, drawn, tile) => this.paintTile(tileCanvas, drawn, tile) });
     this.dialog = new HelpDialog(found(root, ".vas-help", HTMLDialogElement));
     this.commands = makeCommands(this);
