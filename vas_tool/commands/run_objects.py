@@ -82,7 +82,7 @@ def _chosen(project: Project, options: Namespace) -> list[AnnotatedObject]:
     if len(named) > 1:
         ids = ", ".join(f"{obj.id} ({obj.label})" for obj in named)
         raise InputError(
-            f"{project.folder} has several objects that can be meant: {ids}; say --object ID or --object all"
+            f"{project.folder} has several objects: {ids}; choose one with --object ID, or all with --object all"
         )
     fresh = project.truth.next_object_id
     return named or [AnnotatedObject(fresh, options.label or f"object {fresh}")]

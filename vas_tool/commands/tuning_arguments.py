@@ -27,7 +27,7 @@ def add_tuning(methods: Any) -> None:
         command.add_argument(
             "--out", type=Path, required=True, metavar="RUN", help="the run's folder; the result is RUN/final"
         )
-        command.add_argument("--resume", action="store_true", help="go on behind the last checkpoint in RUN")
+        command.add_argument("--resume", action="store_true", help="continue after the last checkpoint in RUN")
         _add_data(command)
         command.add_argument("--cache", type=Path, metavar="DIR", help="what vas-tool train prepare computed")
         if stage == "amodal":
@@ -42,8 +42,8 @@ def add_tuning(methods: Any) -> None:
     prepare = methods.add_parser(
         "prepare",
         help="compute what a fine-tuning does not change once: depth, latents, tokens",
-        description="Compute depth, latents and CLIP tokens once, for train --cache. Run again, it goes on where it "
-        "stopped. Samples of the latents stay random: mean and deviation are kept.",
+        description="Compute depth, latents and CLIP tokens once, for train --cache. Run it again to resume "
+        "it. Samples of the latents stay random: mean and deviation are kept.",
     )
     prepare.add_argument("--cache", type=Path, required=True, metavar="DIR", help="where to keep it")
     _add_data(prepare)
@@ -78,7 +78,7 @@ def add_learned(methods: Any) -> None:
     )
     learned.add_argument("--data", type=Path, nargs="+", action="extend", required=True, metavar="PROJECT")
     learned.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
-    learned.add_argument("--resume", action="store_true", help="go on behind the last checkpoint in RUN")
+    learned.add_argument("--resume", action="store_true", help="continue after the last checkpoint in RUN")
     learned.add_argument(
         "--from",
         dest="start",

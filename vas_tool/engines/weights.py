@@ -259,7 +259,7 @@ def _fetch(weights: AnyWeights, names: tuple[str, ...], *, folder: Path, progres
             ) from error
         raise EngineError(
             f"{weights.repo_id}/{name} could not be downloaded ({' '.join(str(error).split())}); check the connection "
-            f"and run again: {weights.get} (it goes on where it stopped)"
+            f"and run again: {weights.get} (the download resumes)"
         ) from error
 
 

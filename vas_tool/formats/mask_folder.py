@@ -117,7 +117,7 @@ def _decided(paths: Iterable[Path], found: FolderValues, values: MaskValues) -> 
     except Undecided as why:
         words = "; ".join(f"{word}: {what}" for word, what in OPTION.items())
         raise FormatError(
-            f"what is object in the masks in {files[0].parent} cannot be told: {why}. The values found are "
+            f"the object pixels of the masks in {files[0].parent} cannot be determined: {why}. The values found are "
             f"{found.words()}. Say what they mean with --mask-values ({words})"
         ) from why
     return decision

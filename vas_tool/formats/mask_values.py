@@ -154,7 +154,7 @@ def _of_colours(found: FolderValues) -> Decision:
     if found.indexed and found.num_plain:
         raise Undecided("some have a palette, others not")
     if 0 not in found.shown:
-        raise Undecided("no pixel is black, so that the ground is not told")
+        raise Undecided("no pixel is black, so the background is unknown")
     objects = tuple(sorted(set(found.shown) - {0, VOID_COLOUR}))
     if len(objects) > 1 and WHITE in objects:
         raise Undecided("white is beside other colours: an object, or void")
@@ -177,7 +177,7 @@ def _of_grey(found: FolderValues) -> Decision:
     if not positive:
         return Decision("binary")
     if values[0] > (NEAR_ENDS if found.lossy else 0):
-        raise Undecided("no pixel is 0, so that the ground is not told")
+        raise Undecided("no pixel is 0, so the background is unknown")
     if len(positive) == 1 and not found.lossy:
         return Decision("binary")
     ends_in_white = positive[-1] >= BRIGHT * scale

@@ -177,7 +177,9 @@ class Truth:
         """Raise ValueError when a decision is about a frame that the clip does not have."""
         for obj in self.objects:
             if strange := [f for f in obj.frames() if not 0 <= f < num_frames]:
-                raise ValueError(f"object {obj.id} speaks of frame {min(strange)}; the clip has 0 to {num_frames - 1}")
+                raise ValueError(
+                    f"object {obj.id} has a mark on frame {min(strange)}; the clip has 0 to {num_frames - 1}"
+                )
         if any(order.last >= num_frames for order in self.in_front):
             raise ValueError(f"who is in front of whom goes beyond the clip's last frame, {num_frames - 1}")
 

@@ -41,7 +41,7 @@ WINDOW, EPOCHS, TERAFLOP = 25, 20, 34
 """Frames of a clip of Diffusion-VAS, times through all clips, and floating point work of a step without depth (counted,
 10^12 operations)."""
 JOB, LOG = "job.json", "log.txt"
-STOPPED = "stopped; the last checkpoint is kept, and the command with --resume goes on from it"
+STOPPED = "stopped; the last checkpoint is kept, and the command with --resume continues from it"
 MOST_ERROR_LETTERS = 300
 
 
@@ -104,7 +104,7 @@ class TrainingRuns:
         learned = f"{amount}; {LEARNED_STEPS} steps, about {minutes:.0f} minutes of one processor core"
         amodal = (
             f"{amount}, at most {counted(clips, 'clip')} of {WINDOW} frames in a row; {steps} steps of {TERAFLOP} "
-            f"TFLOP (counted). The run tells the time left from its first step on"
+            f"TFLOP (counted). The run shows the remaining time after its first step"
         )
         few = f"it needs {WINDOW} accepted frames in a row, and there are {frames}" if frames < WINDOW else ""
         gpu = _lacks_gpu()

@@ -56,7 +56,7 @@ def save(accelerator: Accelerator, out: Path, step: int, *, keep: int = 1) -> No
         kept = f"the checkpoint of step {last} is whole" if last is not None else "there is no checkpoint yet"
         raise InputError(
             f"the checkpoint of step {step} could not be written to {out} ({' '.join(str(error).split())[:200]}); "
-            f"{kept}: make room on the disk and go on from there"
+            f"{kept}: make room on the disk and resume the run"
         ) from error
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:

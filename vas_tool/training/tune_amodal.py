@@ -88,7 +88,7 @@ class TuningResult:
 def tune(plan: Plan, objects: Sequence[AcceptedObject], *, progress: Progress = silent) -> TuningResult:
     """Train and write the engine. Raises InputError where there is too little to learn from; Cancelled."""
     if checkpoints(plan.out) and not plan.resume:
-        raise InputError(f"{plan.out} holds a run already; say --resume to go on with it, or another --out")
+        raise InputError(f"{plan.out} holds a run already; resume it with --resume, or choose another --out")
     learned, out = held_out(objects, plan.hold_out, plan.seed)
     random = np.random.default_rng([plan.seed, 1])
     real = [s for obj in learned for s in samples_of(obj, random, variants=plan.variants)]

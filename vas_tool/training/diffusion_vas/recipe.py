@@ -115,11 +115,11 @@ class Recipe:
         "which CLIP tokens a frame sees: all_tokens, as released; the released inference shows each frame one "
         "(reference); aligned: every frame its own",
     ] = "all_tokens"
-    fps: Annotated[int, "what the model is told of the rate; as released"] = 8
+    fps: Annotated[int, "frame rate that the model gets; as released"] = 8
     fps_minus_one: Annotated[
-        bool, "tell it one less, as the released inference does; the released training does not"
+        bool, "the model gets fps - 1, as in the released inference; not so in the released training"
     ] = False
-    motion_bucket: Annotated[int, "what the model is told of motion; as released"] = 127
+    motion_bucket: Annotated[int, "strength of motion that the model gets; as released"] = 127
     noise: Annotated[
         Noise,
         "same, as released: all processes draw the same noise, because all are seeded alike; own: each clip of a step "

@@ -220,6 +220,6 @@ def _write(path: Path, tensors: Tensors, card: CacheCard) -> None:
     except (OSError, SafetensorError) as error:
         new.unlink(missing_ok=True)
         raise InputError(
-            f"{path} could not be written ({' '.join(str(error).split())[:200]}); make room on the disk, and run the "
-            "same command again: it goes on where it stopped"
+            f"{path} could not be written ({' '.join(str(error).split())[:200]}); make room on the disk and run the "
+            "same command again: it resumes"
         ) from error

@@ -74,7 +74,7 @@ def train(plan: Plan, *, progress: Progress = silent, on_step: OnStep | None = N
         return _Run(plan, accelerator).whole(progress, on_step)
     except torch.OutOfMemoryError as error:
         last = max(checkpoints(plan.out), default=0)
-        raise EngineError(f"{FULL}; then go on from step {last} with --resume") from error
+        raise EngineError(f"{FULL}; then resume from step {last} with --resume") from error
     finally:
         accelerator.end_training()
 
@@ -199,19 +199,19 @@ class _Run:
 
     def _step(self, step: int) -> float:
         """Train one step and return the mean loss over all processes. Raises InputError when it is not a number."""
-        clips_of, losses = list(self.order.clips_of(step, self.accelerator.process_index)), list[Tensor]()
-        for number, step_clip in enumerate(clips_of):
-            is_last = number == len(clips_of) - 1
+        step_clips, losses = list(self.order.clips_of(step, self.accelerator.process_index)), list[Tensor]()
+        for number, step_clip in enumerate(step_clips):
+            is_last = number == len(step_clips) - 1
             with nullcontext() if is_last else self.accelerator.no_sync(self.wrapped):
                 loss = self._loss(step_clip)
-                self.accelerator.backward(loss / len(clips_of))
+                self.accelerator.backward(loss / len(step_clips))
             losses.append(loss.detach())
         mean = float(self.accelerator.reduce(torch.stack(losses).mean(), "mean"))
         if not math.isfinite(mean):
             last = max(checkpoints(self.plan.out), default=0)
             raise InputError(
-                f"the loss of step {step + 1} is not a number; the checkpoint of step {last} is whole: go on from it "
-                "with --resume and a smaller learning_rate, max_grad_norm 1.0, or mixed_precision bf16"
+                f"the loss of step {step + 1} is not a number; the checkpoint of step {last} is complete: resume from "
+                "it with --resume and a smaller learning_rate, max_grad_norm 1.0, or mixed_precision bf16"
             )
         if self.recipe.max_grad_norm:
             self.accelerator.clip_grad_norm_(self.network.learning().values(), self.recipe.max_grad_norm)

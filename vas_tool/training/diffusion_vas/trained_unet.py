@@ -77,7 +77,7 @@ class TrainedUnet(nn.Module):
             self.stock.load_state_dict({names[name]: value for name, value in state.items() if name in names})
         except RuntimeError as error:
             words = " ".join(str(error).split())[:200]
-            raise EngineError(f"the checkpoint is not one of this network ({words}); say another --out") from error
+            raise EngineError(f"the checkpoint does not fit this network ({words}); choose another --out") from error
 
     @contextmanager
     def as_engine(self) -> Iterator[DiffusionVasUNet]:

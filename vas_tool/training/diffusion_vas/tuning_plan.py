@@ -46,7 +46,7 @@ def begin(plan: Plan) -> None:
     """
     file = plan.out / RUN
     if file.exists() and not plan.resume:
-        raise InputError(f"{plan.out} holds a run already; say --resume to go on with it, or another --out")
+        raise InputError(f"{plan.out} holds a run already; resume it with --resume, or choose another --out")
     if plan.resume:
         _require_same(plan, file)
     plan.out.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def begin(plan: Plan) -> None:
 
 def _require_same(plan: Plan, file: Path) -> None:
     if not file.exists():
-        raise InputError(f"{plan.out} holds no run to go on with; leave --resume out to begin one")
+        raise InputError(f"{plan.out} holds no run to resume; start one without --resume")
     try:
         before: Mapping[str, Any] = json.loads(file.read_text())["recipe"]
     except (ValueError, LookupError, TypeError) as error:

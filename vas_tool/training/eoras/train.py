@@ -187,8 +187,8 @@ class _Run:
             self.iterations, done = int(content["iters"]), int(content["epoch"])
         except (RuntimeError, LookupError, ValueError, TypeError) as error:
             raise InputError(
-                f"{path} does not go on with these sizes ({' '.join(str(error).split())[:200]}); say the same sizes as "
-                "before, or another --out"
+                f"{path} cannot be resumed with these sizes ({' '.join(str(error).split())[:200]}); give the same "
+                "sizes as before, or another --out"
             ) from error
         if self.accelerator.is_main_process:
             self.metrics.forget_after(done)
@@ -217,7 +217,7 @@ def begin_with(network: EorasNetwork, path: Path) -> None:
         except RuntimeError as error:
             words = " ".join(str(error).split())[:200]
             raise InputError(
-                f"{path} does not fit the sizes that were said ({words}); say those of its training"
+                f"{path} does not fit the given sizes ({words}); give the sizes of its training"
             ) from error
         return
     own = network.feature_extractor.state_dict()
