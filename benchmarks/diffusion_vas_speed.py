@@ -9,12 +9,14 @@ and counted for all. Ours runs all objects and seeds. ``full`` is the released s
 float16 and seconds by the clock count, on a CPU float32 and processor seconds, so that other work on the machine counts
 little. Depth is told apart: the reference computes it anew in every run, ours once for all (random weights).
 
-Measured before the rewrites of kernels that gain less than a tenth were taken out (all together a tenth of the UNet):
-in one run each on a quiet two-core AVX-512 machine, one thread, torch 2.15, seconds a frame. Tiny, 25 steps:
-plain loop 0.263, ours for one object and seed 0.212 (1.24 times as fast), for each of 8 objects x 3 seeds 0.195 (1.35
-times; with depth 0.274 and 0.196, 1.40 times). Small, 10 steps: 0.401, 0.320 (1.25 times), for each of 8 objects 0.305
-(1.31 times; with depth 0.428 and 0.308, 1.39 times). On busy machines the last was 1.18 to 1.29 times: nine tenths of
-the time are the UNet's, whose every product is needed. No GPU was at hand: the targets there are not measured.
+Measured on 2026-11-30 with the present code, one thread, torch 2.15, on two cores that about 25 other processes shared, so
+only ratios count: tiny, 25 steps, ours is 1.08 times as fast as the plain loop for one object and seed, 1.11 times for
+each of 8 objects x 3 seeds, and 1.16 times with depth. The network takes nine tenths of the time, and every product of
+it is needed.
+
+On 2026-11-28, with rewrites of kernels that are gone (they saved a tenth of the UNet), on a quiet two-core AVX-512
+machine: tiny 1.24, 1.35 and 1.40 times; small, 10 steps, 8 objects, 1.25, 1.31 and 1.39 times. The targets on a GPU are
+not measured.
 
 ``--try`` measures variants of the UNet, on a GPU that nobody has measured yet: ``channels_last``, ``compiled`` (its
 blocks, by torch.compile) and ``cudnn_benchmark``, also joined by ``+``; how far each is from the plain UNet is printed
