@@ -10,9 +10,9 @@ float16 and seconds by the clock count, on a CPU float32 and processor seconds, 
 little. Depth is told apart: the reference computes it anew in every run, ours once for all (random weights).
 
 Measured on 2026-11-30 with the present code, one thread, on two cores that about 20 other processes shared, so only
-ratios count: tiny, 25 steps, ours is 1.08 times as fast as the plain loop for one object and seed, 1.11 times for each of
-8 objects x 3 seeds, and 1.16 times with depth. The network takes nine tenths of the time, and every product of it is
-needed.
+ratios count: tiny, 25 steps, ours is 1.08 times as fast as the plain loop for one object and seed, 1.11 times for
+each of 8 objects x 3 seeds, and 1.16 times with depth. The network takes nine tenths of the time, and every product
+of it is needed.
 
 On 2026-11-28, with rewrites of kernels that are gone (they saved a tenth of the UNet), on a quiet two-core AVX-512
 machine: tiny 1.24, 1.35 and 1.40 times; small, 10 steps, 8 objects, 1.25, 1.31 and 1.39 times. The targets on a GPU are
