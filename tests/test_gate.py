@@ -216,7 +216,7 @@ def test_the_page_measures_in_the_background_what_the_gate_saves(project: Projec
     run(project, replace(EVERYTHING, stages=("segment", "depth")))
     with closing(Session(project)) as session:
         cost_view(session, 1, None)
-        assert session._measurer.join(30)
+        assert session.wait_measured(30)
         assert "7 frames with nothing in front: no run" in cost_view(session, 1, None)["words"]
         session.set_gate(False)
         assert "nothing in front" not in cost_view(session, 1, None)["words"]

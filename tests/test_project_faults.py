@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -245,10 +244,7 @@ def test_what_nobody_has_measured_is_estimated_at_first_and_then_told(folder: Pa
         assert first.estimates == 5
         version = session.changes.version
         session.measure_soon()
-        deadline = time.monotonic() + 20
-        while session.changes.version == version:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        assert session.wait_measured(20) and session.changes.version > version
         assert review_of(session.project, 1, until=0.0).estimates == 0
 
 

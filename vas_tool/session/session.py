@@ -256,6 +256,10 @@ class Session:
         if not all(is_gate_measured(self.project, i) for i in ids):
             self.measure_soon()
 
+    def wait_measured(self, timeout_seconds: float) -> bool:
+        """Wait until nothing is measured in the background. Returns False after the timeout."""
+        return self._measurer.join(timeout_seconds)
+
     def _measure(self) -> None:
         for obj in self.project.truth.objects:
             with suppress(VasToolError):  # deleted meanwhile
