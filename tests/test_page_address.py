@@ -55,7 +55,7 @@ def test_the_printed_address_opens_the_page_and_only_it_does(server: Server, pag
     # The server is started again: the page finds back without the secret being typed.
     server.kill()
     page.wait_for_selector("[data-testid=lost]:not([hidden])", timeout=20_000)
-    with page.expect_navigation(timeout=60_000):
+    with page.expect_event("load", timeout=60_000):
         server.start()
     bench.until_ready()
 

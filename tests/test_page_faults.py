@@ -83,7 +83,7 @@ def test_what_is_done_while_the_server_is_away_is_sent_to_the_restarted_one(
     bench.press("ArrowRight")
     said = bench.item("lost").inner_text()
     assert "4 changes wait here and will be sent" in said
-    with bench.page.expect_navigation(timeout=60_000):
+    with bench.page.expect_event("load", timeout=60_000):
         server.start()
     bench.until_ready()
     bench.until("s => s.objects.length === 2 && s.objects[1].clicks.length === 2 && window.__vas.pending() === 0")
@@ -105,7 +105,7 @@ def test_a_project_that_has_changed_meanwhile_is_not_sent_what_was_meant_for_the
     bench.press("End")
     with closing(Session(Project.open(bench.folder))) as other:
         other.rename(1, "square")
-    with bench.page.expect_navigation(timeout=60_000):
+    with bench.page.expect_event("load", timeout=60_000):
         server.start()
     bench.until_ready()
     assert bench.frame() == 5 and not bench.flags()[0] & FrameState.ACCEPTED

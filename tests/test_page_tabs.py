@@ -84,7 +84,7 @@ def test_an_open_page_finds_its_way_back_to_a_restarted_server(
     bench.page.mouse.click(*bench.at(200, 200))  # nobody hears this one yet
     assert "Connection lost" in bench.item("lost").inner_text()
     bench.complaints.clear()
-    with bench.page.expect_navigation(timeout=60_000):
+    with bench.page.expect_event("load", timeout=60_000):
         server.start()
     bench.until_ready()
     bench.until("s => s.objects[0].clicks.length === 2 && !s.refining")

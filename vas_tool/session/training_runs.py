@@ -108,7 +108,7 @@ class TrainingRuns:
         )
         few = f"it needs {WINDOW} accepted frames in a row, and there are {frames}" if frames < WINDOW else ""
         gpu = _lacks_gpu()
-        none = "" if frames else "nothing is accepted yet: accept frames (A) first"
+        none = "" if frames else "nothing is accepted yet: accept frames (Enter) first"
         return [
             TrainingOffer("learned", METHODS["learned"], self._command("learned", sources), learned, none),
             TrainingOffer("amodal", METHODS["amodal"], self._command("amodal", sources), amodal, none or few or gpu),
