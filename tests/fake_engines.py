@@ -70,6 +70,9 @@ def use_fake_engines(
     """Make the fakes the only engines of every stage; ``first`` comes before the ordinary ones."""
     monkeypatch.setattr(registry, "ENGINES", (*first, *fake_specs()))
     monkeypatch.setattr("fake_engines.STEP_SECONDS", step_seconds)
+    monkeypatch.setattr(
+        "vas_tool.planning.gate.GUESSING_ENGINE", "fake"
+    )  # the fake's depth is flat: nothing could hide
 
 
 def bright(clip: Clip, frame_index: int, prompts: Prompts) -> Mask:

@@ -12,11 +12,13 @@ from fake_engines import SAMPLED, SECOND, FlatDepth, fake_specs
 
 from vas_tool import cli
 from vas_tool.engines import registry
+from vas_tool.planning import gate
 from vas_tool.run_warnings import warn
 from vas_tool.session import training_runs
 from vas_tool.types import Depth
 
 registry.ENGINES = (SAMPLED, *fake_specs(), SECOND)
+gate.GUESSING_ENGINE = "fake"  # the fake's depth is flat: nothing could hide the object
 _estimate = FlatDepth.estimate
 
 

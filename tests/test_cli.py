@@ -98,7 +98,7 @@ def test_a_project_with_several_objects_is_told_which(
         assert main(new) == 0
     capsys.readouterr()
     assert main(["run", made]) == 1
-    assert "1 (car), 2 (lorry); say --object ID or --object all" in capsys.readouterr().err
+    assert "1 (car), 2 (lorry); choose one with --object ID, or all with --object all" in capsys.readouterr().err
     assert main(["run", made, "--object", "all", "--click", click()]) == 1
     assert "choose it with --object ID" in capsys.readouterr().err
     assert main(["run", made, "--object", "7"]) == 1 and main(["run", made, "--object", "last"]) == 1

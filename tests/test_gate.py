@@ -165,7 +165,8 @@ def test_other_depth_is_looked_at_again(project: Project) -> None:
     assert makers(project) == expected() | {1: "fake-windowed"}
 
 
-def test_depth_without_anything_in_front_clears_every_frame(project: Project) -> None:
+def test_depth_without_anything_in_front_clears_every_frame(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vas_tool.planning.gate.GUESSING_ENGINE", "none of these")
     change(project, engines={"depth": "fake"}, canvas=Canvas(SIZE, 8, 8, 8, 8))
     run(project, EVERYTHING)
     assert makers(project) == expected(range(FRAMES)) and SampledAmodal.asked == []

@@ -94,3 +94,10 @@ def test_the_ground_that_comes_nearer_does_not_touch_but_what_stands_before_the_
     assert not touches_nearer(*on_the_ground(None))
     assert not touches_nearer(*on_the_ground(-0.1))
     assert touches_nearer(*on_the_ground(0.1)) and touches_nearer(*on_the_ground(0.04))
+
+
+def test_far_things_hide_each_other_though_their_relative_depths_hardly_differ() -> None:
+    modal, depth = on_the_ground(0.04)
+    assert touches_nearer(modal, depth / 10)
+    modal, depth = on_the_ground(None)
+    assert not touches_nearer(modal, depth / 10)

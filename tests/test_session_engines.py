@@ -121,8 +121,9 @@ def test_it_makes_what_is_made_from_now_on(session: Session) -> None:
     assert engines_of(session, object_id, "segment") == ["other"]
 
 
-def test_made_again_is_all_but_what_is_accepted(session: Session) -> None:
+def test_made_again_is_all_but_what_is_accepted(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     object_id = completed(session)
+    monkeypatch.setattr("vas_tool.planning.gate.GUESSING_ENGINE", "other")
     session.accept(object_id, 5)
     for stage in STAGES:
         session.choose_engine(stage, "other")

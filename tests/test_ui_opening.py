@@ -232,6 +232,8 @@ def test_a_project_is_let_go_of_some_time_after_its_last_tab(open_projects: Open
         Project.open(folder)
     open_projects.leave(second)
     until(lambda: not open_projects.serves(folder))
+    with open_projects.borrow(folder):  # waits until it is closed
+        pass
     Project.open(folder).close()
 
 

@@ -163,7 +163,8 @@ def _add_boxes(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--gate",
         action=argparse.BooleanOptionalAction,
-        help="complete frames on which nothing can hide the object by what is seen, and run no engine there",
+        help="complete frames on which nothing can hide the object by what is seen, and run no engine there (default: "
+        "on for a new project)",
     )
 
 

@@ -24,6 +24,10 @@ LEAST_BORDER = 2
 NEARER_BY = 3 / 255
 """Something beside the object counts as in front of it when it is nearer by more than this (TABE, arXiv 2411.19210)."""
 
+NEARER_SHARE = 0.03
+"""It also counts when it is nearer by more than this share of the object's own depth. Relative depth is an inverse
+distance, in which two far things hardly differ."""
+
 LEAST_TOUCHED = 0.01
 """Share of the object's outline beside which something must be in front of it (TABE). In ``bench``'s cases at least
 0.027 is touched where anything is hidden."""
@@ -100,7 +104,7 @@ def touches_nearer(modal: Mask, depth: Depth) -> bool:
     far_columns = np.clip(2 * columns - from_columns, 0, modal.shape[1] - 1)
     step = smooth[rows, columns] - own
     without_slope = step + smooth[rows, columns] - smooth[far_rows, far_columns]
-    touched = np.count_nonzero(np.minimum(step, without_slope) > NEARER_BY)
+    touched = np.count_nonzero(np.minimum(step, without_slope) > np.minimum(NEARER_BY, NEARER_SHARE * own))
     return bool(touched > LEAST_TOUCHED * len(rows))
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import logging
 import pickle
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import ray
 import ray.data
@@ -37,15 +40,30 @@ class News:
 
     def __init__(self) -> None:
         self._events: list[Event] = []
+        self._keys: set[str] = set()
 
-    def add(self, event: Event) -> None:
-        """Take one event."""
-        self._events.append(event)
+    def add(self, key: str, event: Event) -> None:
+        """Take one event. An event that is sent again, with the same key, counts once."""
+        if key not in self._keys:
+            self._keys.add(key)
+            self._events.append(event)
 
-    def take(self) -> list[Event]:
-        """Return the events since the last call."""
-        events, self._events = self._events, []
-        return events
+    def since(self, count: int) -> list[Event]:
+        """Return all events but the first ``count``."""
+        return self._events[count:]
+
+
+def answer(ask: Callable[[], Any]) -> Any:
+    """Return what an actor answers to ``ask``, which is called again while the actor cannot be reached for a moment.
+
+    Raises RayError when it stays away.
+    """
+    for pause in (0.2, 1.0, 5.0, 10.0):
+        try:
+            return ray.get(ask())
+        except ray.exceptions.ActorUnavailableError:  # a node that dies resets connections
+            time.sleep(pause)
+    return ray.get(ask())
 
 
 class Stages:
@@ -54,20 +72,23 @@ class Stages:
     def __init__(self, work: ClipWork, stages: Sequence[Stage], news: Any, *, first: bool, last: bool) -> None:
         self._work, self._stages, self._news = work, tuple(stages), news
         self._first, self._last = first, last
-        self._told: list[Any] = []
-        """The last event that was sent, to wait for."""
+        self._sent: list[tuple[str, Event]] = []
+        """The events of this row, with their keys."""
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Take the state of a clip through the stages."""
         state: ClipState = pickle.loads(row[STATE])
+        self._sent = []
         if self._first:
             self._work.enter(state, self._tell)
         self._work.run(state, self._stages, self._tell, last=self._last)
-        ray.get(self._told)  # in order of their sending: when the last has arrived, all have
+        for key, event in self._sent:  # one that has arrived counts once
+            answer(partial(self._news.add.remote, key, event))
         return {STATE: pickle.dumps(state)}
 
     def _tell(self, event: Event) -> None:
-        self._told = [self._news.add.remote(event)]
+        self._sent.append((uuid4().hex, event))
+        self._news.add.remote(*self._sent[-1])
 
 
 class KeepingStages(Stages):
@@ -153,15 +174,19 @@ def _run(data: Any, news: Any, tell: Callable[[Event], None]) -> None:
         except BaseException as error:
             trouble.append(error)
 
-    running = threading.Thread(target=consume, daemon=True)
+    def tell_news(count: int) -> int:
+        events = answer(partial(news.since.remote, count))
+        for event in events:
+            tell(event)
+        return count + len(events)
+
+    running, count = threading.Thread(target=consume, daemon=True), 0
     running.start()
     try:
         while running.is_alive():
             running.join(NEWS_SECONDS)
-            for event in ray.get(news.take.remote()):
-                tell(event)
-        for event in ray.get(news.take.remote()):
-            tell(event)
+            count = tell_news(count)
+        tell_news(count)
     except ray.exceptions.RayError as error:  # the node of the driver is gone
         trouble.append(error)
     if trouble:

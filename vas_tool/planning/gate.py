@@ -18,7 +18,7 @@ from vas_tool.project.nothing_in_front import GUESSING_ENGINE
 from vas_tool.project.object_stamps import CLEAR, ObjectStamps, painted_on
 from vas_tool.project.touching import state_of_evidence
 
-RULE = "nothing in front, rule 1"
+RULE = "nothing in front, rule 2"
 """In the fingerprint of a mask that the gate made. Another rule has another text."""
 
 Marks = Mapping[int, tuple[str, ...]]

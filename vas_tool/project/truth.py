@@ -46,7 +46,7 @@ MOST_SEED = 2**63 - 1
 MOST_HYPOTHESES = 16
 """The most hypotheses of one run: a person cannot compare more side by side."""
 
-GATED = False
+GATED = True
 """Whether the occlusion gate is on, where nobody chose."""
 
 MOST_OBJECTS = 1_000_000
