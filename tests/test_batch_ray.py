@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import ray
 from conftest import square_at, write_images
@@ -49,9 +51,9 @@ def nodes() -> Iterator[Nodes]:
     stages with a GPU have pools of their own.
     """
     cluster = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    ray.init(address=cluster.address, log_to_driver=False)  # to the head, while there is no other node
     cluster.add_node(num_cpus=1, num_gpus=1)
     cluster.wait_for_nodes()
-    ray.init(address=cluster.address, log_to_driver=False)
     yield cluster
     ray.shutdown()
     cluster.shutdown()
@@ -86,6 +88,14 @@ def expected(manifest: Path) -> dict[str, bytes]:
 
 def pictures(projects: Path) -> dict[str, bytes]:
     return {str(p.relative_to(projects)): p.read_bytes() for p in projects.glob("*/[do]*/**/*.png")}
+
+
+def assert_made(ours: dict[str, bytes], expected: dict[str, bytes]) -> None:
+    """After a kill. A track that was cut goes on from its last mask, and may differ in pixels of the outline."""
+    assert ours.keys() == expected.keys()
+    for name, data in ours.items():
+        one, other = (cv2.imdecode(np.frombuffer(d, np.uint8), cv2.IMREAD_UNCHANGED) for d in (data, expected[name]))
+        assert (one != other).mean() <= (0 if "depth" in name else 0.02), name
 
 
 def test_two_nodes_make_what_one_process_makes(
@@ -129,7 +139,7 @@ def test_a_node_that_is_lost_costs_nothing(
 
     done = run_batch(manifest, tmp_path, OPTIONS, cluster=Cluster(gpus={"amodal": 1.0}), follow=kill_once)
     assert killed.is_set() and [f.row_id for f in done.failures] == ["gone"], done.failures
-    assert pictures(tmp_path) == expected
+    assert_made(pictures(tmp_path), expected)
 
 
 def test_a_killed_driver_goes_on_where_it_was(
@@ -148,7 +158,7 @@ def test_a_killed_driver_goes_on_where_it_was(
     times = {name: (tmp_path / name).stat().st_mtime_ns for name in finished}
     done = run_batch(manifest, tmp_path, OPTIONS, cluster=Cluster())
     assert [f.row_id for f in done.failures] == ["gone"], done.failures
-    assert pictures(tmp_path) == expected
+    assert_made(pictures(tmp_path), expected)
     assert times == {name: (tmp_path / name).stat().st_mtime_ns for name in times}
 
 

@@ -51,6 +51,7 @@ def block(project: Project) -> np.ndarray:
 def tracked(session: Session) -> int:
     width, height = session.project.clip.size_wh
     object_id = session.prompts.click(Click(0, width // 2, height // 2))
+    assert session.prompts.settle()
     session.runs.track(object_id, 0)
     session.runs.wait()
     return object_id

@@ -103,6 +103,22 @@ class KeepingStages(Stages):
                 logging.getLogger(__name__).exception("the engine of the stage %s does not load", stage)
 
 
+def news_beside_the_driver() -> Any:
+    """Start the actor of the news on the driver's own node, so that no other node that dies ends the batch.
+
+    A node that has just joined may be asked to place it, and may not know the driver's node yet.
+    """
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    for pause in (0.5, 1.0, 2.0, 5.0, 10.0):
+        news = ray.remote(News).options(num_cpus=0, scheduling_strategy=here).remote()
+        try:
+            ray.get(news.since.remote(0))
+            return news
+        except ray.exceptions.RayError:
+            time.sleep(pause)
+    return ray.remote(News).options(num_cpus=0).remote()
+
+
 def run_on_ray(
     tasks: Sequence[ClipTask], work: ClipWork, cluster: Cluster, *, tell: Callable[[Event], None], status: Any
 ) -> None:
@@ -112,8 +128,7 @@ def run_on_ray(
         pools = pools_of(work.options, cluster, num_gpus=found.get("GPU", 0.0))
         num_cpus, num_gpus = int(found.get("CPU", 1)), found.get("GPU", 0.0)
         status.workers = f"on Ray with {num_cpus} CPUs and {num_gpus:g} GPUs on {len(ray.nodes())} nodes"
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-        news = ray.remote(News).options(num_cpus=0, scheduling_strategy=here).remote()
+        news = news_beside_the_driver()
         with _quiet():
             workers = min(cluster.workers or num_cpus, len(tasks))
             _run(_dataset(tasks, work, pools, news=news, workers=workers), news, tell)
