@@ -59,8 +59,9 @@ def main() -> None:
             _time(a_third_hidden(view), engine)
     for count in (75, 300, 1000):
         _windows(count)
-    for gap in (0.2, 0.05, 0.03, 0.02, 0.01):
-        _missed(gap)
+    for own in (0.5, 0.05):
+        for gap in (0.02, 0.01, 0.005):
+            _missed(gap, own)
 
 
 # --- what it loses ----------------------------------------------------------------------------------------------------
@@ -145,18 +146,20 @@ def _windows(count: int) -> None:
 # --- where it fails ---------------------------------------------------------------------------------------------------
 
 
-def _missed(gap: float) -> None:
-    """Count frames of the occluders' cases whose hidden part the gate would lose with an occluder nearer by ``gap``."""
+def _missed(gap: float, own: float) -> None:
+    """Count frames of the occluders' cases whose hidden part the gate would lose: an object of depth ``own``, and an
+    occluder that is nearer by ``gap``.
+    """
     hidden = missed = 0
     for case in MADE_SETS["occluders"].cases(0):
         for i, modal in case.modal.items():
             if modal.any() and iou(modal, case.amodal[i]) < LEAST_SEEN:
-                depth = np.where(case.amodal[i], 0.5, 0.2).astype(np.float32)
+                depth = np.where(case.amodal[i], own, 0.4 * own).astype(np.float32)
                 for other in case.others[i]:
-                    depth[other] = 0.5 + gap
+                    depth[other] = own + gap
                 depth = cv2.GaussianBlur(depth, (0, 0), SOFTNESS)
                 hidden, missed = hidden + 1, missed + (not may_be_hidden(modal, depth, canvas=case.canvas))
-    print(f"an occluder that is nearer by {gap:g}: {missed} of {hidden} frames with a hidden part seem clear")
+    print(f"an object at {own:g}, an occluder nearer by {gap:g}: {missed} of {hidden} hidden frames seem clear")
 
 
 if __name__ == "__main__":
