@@ -106,15 +106,28 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
         response.headers.update(FRESH)
         return _or_404(lambda: cost_view(session_of(token), object_id, count))
 
-    @router.get("/second-looks")
-    def second_looks(token: str, *, response: Response) -> dict[str, Any]:
-        response.headers.update(FRESH)
-        return _or_404(session_of(token).second_looks.state)
+    @router.get("/exports/{name}")
+    def export(token: str, name: str) -> Response:
+        path = session_of(token).exports / Path(name).name
+        return FileResponse(path, filename=path.name) if is_plain(path) else Response(status_code=404)
 
-    @router.get("/compositions")
-    def compositions(token: str, *, response: Response) -> dict[str, Any]:
-        response.headers.update(FRESH)
-        return session_of(token).compositions.state()
+    @router.post("/do")
+    def do(token: str, request: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+        session = session_of(token)
+        client, seq = request.get("client"), request.get("seq")
+        known = isinstance(client, str) and isinstance(seq, int)
+        return repeats.once((token, client, seq) if known else (token, None, None), lambda: answer_to(session, request))
+
+    _add_layers(router, session_of)
+    _add_panels(router, session_of)
+    _add_occlusion(router, session_of)
+    _send_failures(app)
+    app.include_router(router)
+    app.mount("/workbench", StaticFiles(directory=WORKBENCH), name="workbench")
+
+
+def _add_layers(router: APIRouter, session_of: Callable[[str], Session]) -> None:
+    """Serve the pictures that lie over a frame."""
 
     @router.get("/content/{object_id}/{frame_index}.png")
     def content(token: str, object_id: int, frame_index: int) -> Response:
@@ -128,27 +141,19 @@ def add_routes(app: FastAPI, open_projects: OpenProjects) -> None:
     def scene(token: str, frame_index: int) -> Response:
         return _or_404(lambda: jpeg(session_of(token).scene.frame(frame_index), FRESH))
 
-    @router.get("/exports/{name}")
-    def export(token: str, name: str) -> Response:
-        path = session_of(token).exports / Path(name).name
-        return FileResponse(path, filename=path.name) if is_plain(path) else Response(status_code=404)
-
-    @router.post("/do")
-    def do(token: str, request: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
-        session = session_of(token)
-        client, seq = request.get("client"), request.get("seq")
-        known = isinstance(client, str) and isinstance(seq, int)
-        return repeats.once((token, client, seq) if known else (token, None, None), lambda: answer_to(session, request))
-
-    _add_panels(router, session_of)
-    _add_occlusion(router, session_of)
-    _send_failures(app)
-    app.include_router(router)
-    app.mount("/workbench", StaticFiles(directory=WORKBENCH), name="workbench")
-
 
 def _add_panels(router: APIRouter, session_of: Callable[[str], Session]) -> None:
     """Serve what the panels beside the picture ask for."""
+
+    @router.get("/second-looks")
+    def second_looks(token: str, *, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        return _or_404(session_of(token).second_looks.state)
+
+    @router.get("/compositions")
+    def compositions(token: str, *, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        return session_of(token).compositions.state()
 
     @router.get("/training")
     def training(token: str, *, response: Response) -> dict[str, Any]:

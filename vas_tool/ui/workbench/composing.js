@@ -1,18 +1,18 @@
 // @ts-check
 // Composing a clip whose hidden part is known: the chosen object behind an object of another project.
 import { found, make, partOf } from "./elements.js";
+import { PolledPanel } from "./polled_panel.js";
 /** @import { ComposedClip, CompositionsAnswer } from "./types.d.ts" */
 /** @import { Actions } from "./actions.js" */
-/** @import { Api } from "./api.js" */
 /** @import { Store } from "./store.js" */
 
 const LOOK_MS = 1500; // between two looks at a clip that is being composed, while the panel is open
 
-export class ComposingPanel {
+/** @extends {PolledPanel<CompositionsAnswer>} */
+export class ComposingPanel extends PolledPanel {
   /** @param {{root: HTMLElement, store: Store, actions: Actions}} parts */
   constructor({ root, store, actions }) {
-    this.box = found(root, '[data-testid="compose"]', HTMLDetailsElement);
-    this.content = partOf(root, "composed");
+    super({ box: found(root, '[data-testid="compose"]', HTMLDetailsElement), content: partOf(root, "composed"), route: "compositions", everyMs: LOOK_MS });
     this.front = found(root, '[data-testid="compose-front"]', HTMLSelectElement);
     this.button = found(root, '[data-testid="compose-start"]', HTMLButtonElement);
     /** @type {(name: string) => HTMLInputElement} */
@@ -22,39 +22,17 @@ export class ComposingPanel {
       object: store.chosen.id ?? 0, front: this.front.value, front_object: numberOf(own), x: numberOf(x), y: numberOf(y),
       delay: numberOf(delay), softness: numberOf(softness), whole: whole?.checked ?? false,
     });
-    this.button.onclick = () => actions.send("compose", given, { then: () => this.look() });
-    /** @type {Api | null} */
-    this.api = null;
-    this.shown = "";
-    this.timer = 0;
-    this.box.ontoggle = () => this.look();
+    this.button.onclick = () => actions.send("compose", given, { then: () => this.ask() });
   }
 
+  /** @override */
   clear() {
-    clearTimeout(this.timer);
-    this.shown = "";
-    this.content.replaceChildren();
+    super.clear();
     this.front.replaceChildren();
   }
 
-  async look() {
-    clearTimeout(this.timer);
-    if (!this.box.open || !this.api) return;
-    try {
-      /** @type {CompositionsAnswer} */
-      const answer = await this.api.getJson("compositions");
-      this.show(answer);
-    } catch {
-      // the connection line says so
-    }
-    this.timer = setTimeout(() => this.look(), LOOK_MS);
-  }
-
-  /** @param {CompositionsAnswer} answer */
-  show(answer) {
-    const text = JSON.stringify(answer);
-    if (text === this.shown) return; // what is being chosen is not torn away
-    this.shown = text;
+  /** @override @param {CompositionsAnswer} answer */
+  fill(answer) {
     this.button.disabled = Boolean(answer.composing);
     this.offer(answer.fronts);
     this.content.replaceChildren(...this.contentOf(answer));

@@ -1,27 +1,22 @@
 // @ts-check
 // Objects found by words: the search, and what was found side by side, to keep or drop.
 import { found, make, partOf } from "./elements.js";
+import { PolledPanel } from "./polled_panel.js";
 /** @import { FindAnswer, FoundView } from "./types.d.ts" */
 /** @import { Actions } from "./actions.js" */
-/** @import { Api } from "./api.js" */
 /** @import { Store } from "./store.js" */
 
 const ASK_MS = 700; // between two looks at a search, while the panel is open
 
-export class FindPanel {
+/** @extends {PolledPanel<FindAnswer>} */
+export class FindPanel extends PolledPanel {
   /** @param {{root: HTMLElement, store: Store, actions: Actions}} parts */
   constructor({ root, store, actions }) {
+    super({ box: found(root, '[data-testid="find"]', HTMLDetailsElement), content: partOf(root, "found"), route: "find", everyMs: ASK_MS });
     this.actions = actions;
-    this.box = found(root, '[data-testid="find"]', HTMLDetailsElement);
     this.words = found(root, '[data-testid="find-words"]', HTMLInputElement);
     this.where = found(root, '[data-testid="find-where"]', HTMLSelectElement);
     this.start = found(root, '[data-testid="find-start"]', HTMLButtonElement);
-    this.content = partOf(root, "found");
-    /** @type {Api | null} */
-    this.api = null;
-    this.shown = "";
-    this.timer = 0;
-    this.box.ontoggle = () => this.ask();
     const search = () => {
       const { frame } = store; // the frame on the screen now, not when the request is sent
       const only = this.where.value === "frame" ? frame : null;
@@ -34,30 +29,8 @@ export class FindPanel {
     };
   }
 
-  clear() {
-    clearTimeout(this.timer);
-    this.shown = "";
-    this.content.replaceChildren();
-  }
-
-  async ask() {
-    clearTimeout(this.timer);
-    if (!this.box.open || !this.api) return;
-    try {
-      /** @type {FindAnswer} */
-      const answer = await this.api.getJson("find");
-      this.show(answer);
-    } catch {
-      // the connection line says so
-    }
-    this.timer = setTimeout(() => this.ask(), ASK_MS);
-  }
-
-  /** @param {FindAnswer} answer */
-  show(answer) {
-    const text = JSON.stringify(answer);
-    if (text === this.shown) return; // a tile that is being pressed is not torn away
-    this.shown = text;
+  /** @override @param {FindAnswer} answer */
+  fill(answer) {
     this.start.disabled = !answer.engine;
     if (!answer.engine) return this.content.replaceChildren(make("p", { className: "vas-soft", textContent: answer.why, data: { testid: "find-why" } }));
     if (!answer.words.length) return this.content.replaceChildren();

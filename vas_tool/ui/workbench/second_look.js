@@ -1,56 +1,29 @@
 // @ts-check
 // Blind second looks: accepted frames are asked again in a copy without the old answers, and the answers are compared.
 import { found, make, partOf } from "./elements.js";
+import { PolledPanel } from "./polled_panel.js";
 /** @import { SecondLook, SecondLooksAnswer } from "./types.d.ts" */
 /** @import { Actions } from "./actions.js" */
-/** @import { Api } from "./api.js" */
 
 const ASK_MS = 1500; // between two looks at a copy that is being made, while the panel is open
 
-export class SecondLookPanel {
+/** @extends {PolledPanel<SecondLooksAnswer>} */
+export class SecondLookPanel extends PolledPanel {
   /** @param {{root: HTMLElement, actions: Actions}} parts */
   constructor({ root, actions }) {
+    super({ box: found(root, '[data-testid="second-look"]', HTMLDetailsElement), content: partOf(root, "second-looks"), route: "second-looks", everyMs: ASK_MS });
     this.actions = actions;
-    this.box = found(root, '[data-testid="second-look"]', HTMLDetailsElement);
-    this.looks = partOf(root, "second-looks");
     this.share = found(root, '[data-testid="recheck-share"]', HTMLInputElement);
     this.annotator = found(root, '[data-testid="recheck-annotator"]', HTMLInputElement);
-    this.ask = found(root, '[data-testid="recheck-ask"]', HTMLButtonElement);
+    this.button = found(root, '[data-testid="recheck-ask"]', HTMLButtonElement);
     const given = () => ({ share: Number(this.share.value) / 100, annotator: this.annotator.value });
-    this.ask.onclick = () => this.actions.send("ask_again", given, { then: () => this.look() });
-    /** @type {Api | null} */
-    this.api = null;
-    this.shown = "";
-    this.timer = 0;
-    this.box.ontoggle = () => this.look();
+    this.button.onclick = () => this.actions.send("ask_again", given, { then: () => this.ask() });
   }
 
-  clear() {
-    clearTimeout(this.timer);
-    this.shown = "";
-    this.looks.replaceChildren();
-  }
-
-  async look() {
-    clearTimeout(this.timer);
-    if (!this.box.open || !this.api) return;
-    try {
-      /** @type {SecondLooksAnswer} */
-      const answer = await this.api.getJson("second-looks");
-      this.show(answer);
-    } catch {
-      // the connection line says so
-    }
-    this.timer = setTimeout(() => this.look(), ASK_MS);
-  }
-
-  /** @param {SecondLooksAnswer} answer */
-  show(answer) {
-    const text = JSON.stringify(answer);
-    if (text === this.shown) return; // a button that is being pressed is not torn away
-    this.shown = text;
-    this.ask.disabled = Boolean(answer.asking);
-    this.looks.replaceChildren(...this.running(answer), ...this.table(answer.looks));
+  /** @override @param {SecondLooksAnswer} answer */
+  fill(answer) {
+    this.button.disabled = Boolean(answer.asking);
+    this.content.replaceChildren(...this.running(answer), ...this.table(answer.looks));
   }
 
   /** @param {SecondLooksAnswer} answer */
@@ -70,7 +43,7 @@ export class SecondLookPanel {
     const rows = looks.map(({ annotator, project, asked, answered, hidden_iou: iou }) =>
       row("td", [this.link(annotator, project), `${answered} of ${asked}`, iou === null ? "" : (100 * iou).toFixed(1)]));
     const compare = make("button", { type: "button", className: "vas-text", textContent: "Compare the answers", data: { testid: "recheck-compare" } });
-    compare.onclick = () => this.actions.send("compare_answers", () => ({}), { then: () => this.look() });
+    compare.onclick = () => this.actions.send("compare_answers", () => ({}), { then: () => this.ask() });
     return [
       make("table", { data: { testid: "recheck-table" } },
         make("caption", { textContent: "IoU of the hidden parts of both answers, percent" }), row("th", ["annotator", "answered", "IoU"]), ...rows),

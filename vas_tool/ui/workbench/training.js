@@ -1,9 +1,9 @@
 // @ts-check
 // Training on what was accepted: the ways and their costs, the run, and what it gained.
 import { found, make, partOf } from "./elements.js";
+import { PolledPanel } from "./polled_panel.js";
 /** @import { TrainingAnswer, TrainingOffer, TrainingRun } from "./types.d.ts" */
 /** @import { Actions } from "./actions.js" */
-/** @import { Api } from "./api.js" */
 
 const ASK_MS = 3000; // between two looks at a run, while the panel is open
 
@@ -12,43 +12,16 @@ const percent = (part) => (100 * part).toFixed(1);
 /** @type {(seconds: number) => string} */
 const time = (seconds) => (seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`);
 
-export class TrainingPanel {
+/** @extends {PolledPanel<TrainingAnswer>} */
+export class TrainingPanel extends PolledPanel {
   /** @param {{root: HTMLElement, actions: Actions}} parts */
   constructor({ root, actions }) {
+    super({ box: found(root, '[data-testid="training"]', HTMLDetailsElement), content: partOf(root, "training"), route: "training", everyMs: ASK_MS });
     this.actions = actions;
-    this.box = found(root, '[data-testid="training"]', HTMLDetailsElement);
-    this.content = partOf(root, "training");
-    /** @type {Api | null} */
-    this.api = null;
-    this.shown = "";
-    this.timer = 0;
-    this.box.ontoggle = () => this.ask();
   }
 
-  clear() {
-    clearTimeout(this.timer);
-    this.shown = "";
-    this.content.replaceChildren();
-  }
-
-  async ask() {
-    clearTimeout(this.timer);
-    if (!this.box.open || !this.api) return;
-    try {
-      /** @type {TrainingAnswer} */
-      const answer = await this.api.getJson("training");
-      this.show(answer);
-    } catch {
-      // the connection line says so
-    }
-    this.timer = setTimeout(() => this.ask(), ASK_MS);
-  }
-
-  /** @param {TrainingAnswer} answer */
-  show(answer) {
-    const text = JSON.stringify(answer);
-    if (text === this.shown) return; // a button that is being pressed is not torn away
-    this.shown = text;
+  /** @override @param {TrainingAnswer} answer */
+  fill(answer) {
     const runs = answer.run?.runs ?? false;
     this.content.replaceChildren(...(answer.run ? this.run(answer.run) : []), ...(runs ? [] : answer.offers.map((offer) => this.offer(offer))));
   }
