@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sam_integration.features import FrameFeatures
 from sam_integration.object_memory import MAX_CONDITIONING_FRAMES, MemoryView, Reach, Remembered
 from sam_integration.preprocessing import Logits, Picture, frame_logits, mask_input, model_input, scaled
 from sam_integration.prompts import FramePrompt, Step
-from sam_integration.tracking_network import Place, SizeWH
+from sam_integration.tracking_network import Place, SizeWH, inference
 
 TOP_LEFT, BOTTOM_RIGHT = 2, 3
 """sam2's labels of the corners of a box. A click has the label 1 or 0."""
@@ -55,15 +55,9 @@ class Network:
         """Yield the mask, the box, then one point after the other, as sam2's video predictor gets them."""
         return prompt.steps()
 
-    @contextmanager
-    def computing(self) -> Iterator[None]:
-        """Within it, there are no gradients, and, if requested, bfloat16 where torch's autocast allows it."""
-        import torch
-
-        kind = self.model.device.type
-        rounding = torch.autocast(kind, dtype=torch.bfloat16) if self._bfloat16 else nullcontext()
-        with torch.inference_mode(), rounding:
-            yield
+    def computing(self) -> AbstractContextManager[None]:
+        """Return the context of the model's computations (``inference``)."""
+        return inference(self.model.device.type, bfloat16=self._bfloat16)
 
     def encode(self, picture: Picture) -> FrameFeatures:
         """Run the picture encoder, which is most of the work of a first click."""

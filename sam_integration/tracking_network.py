@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +24,16 @@ class Place:
     num_frames: int
     size_wh: SizeWH
     backwards: bool = False
+
+
+@contextmanager
+def inference(device_type: str, *, bfloat16: bool) -> Iterator[None]:
+    """Within it, there are no gradients, and, if requested, bfloat16 where torch's autocast allows it."""
+    import torch
+
+    rounding = torch.autocast(device_type, dtype=torch.bfloat16) if bfloat16 else nullcontext()
+    with torch.inference_mode(), rounding:
+        yield
 
 
 class TrackingNetwork(Protocol):
