@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import cv2
 import ray
 import ray.data
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -25,6 +26,7 @@ from vas_tool.batch.manifest import ClipTask
 from vas_tool.batch.pools import Cluster, Pool, pools_of
 from vas_tool.batch.ray_connection import connected
 from vas_tool.engines import registry
+from vas_tool.engines.onnx_session import allowed_threads
 from vas_tool.errors import EngineError, InputError
 from vas_tool.types import Stage
 
@@ -77,6 +79,7 @@ class Stages:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Take the state of a clip through the stages."""
+        cv2.setNumThreads(allowed_threads())
         state: ClipState = pickle.loads(row[STATE])
         self._sent = []
         if self._first:

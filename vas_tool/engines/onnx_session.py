@@ -12,6 +12,15 @@ MOST_THREADS = 4
 """Most threads. More threads do not make such small networks faster."""
 
 
+def allowed_threads() -> int:
+    """Return how many threads this process may use: ``OMP_NUM_THREADS``, which Ray sets to the CPUs of a worker.
+
+    Without it, or with something else in it than one number, the computer's CPUs.
+    """
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(told)) if told.isdigit() else os.cpu_count() or 1
+
+
 def open_session(path: Path) -> Any:
     """Return an ``onnxruntime.InferenceSession`` that gives the same bits for the same input.
 
@@ -22,7 +31,7 @@ def open_session(path: Path) -> Any:
     except ImportError as error:
         raise EngineError(f"{path.name} needs onnxruntime ({error}); run: pip install onnxruntime") from error
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(MOST_THREADS, os.cpu_count() or 1)
+    options.intra_op_num_threads = min(MOST_THREADS, allowed_threads())
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
