@@ -1,12 +1,15 @@
 """What a batch gains from a second process, what Ray costs, and how much memory an export of many projects takes.
 
-    python benchmarks/batch_scaling.py --rows 4 --seconds 2
+    python benchmarks/batch_scaling.py --rows 6 --seconds 9.9
     python benchmarks/batch_scaling.py --export 10 1000
 
-The first makes a manifest with so many rows of the sample, each a clip of its own, and runs it in this process, and on
-Ray with one and with two processes. Printed are rows a minute, the start-up (from the start to the first work), and the
-overhead: the share of the time after it in which a process did no stage. The second copies a small project so many
-times and prints the peak memory of an export of all of them, in a process of its own.
+The first command writes a manifest with ``--rows`` rows of the sample, each a clip and a project of its own, cut after
+``--seconds`` (9.9: the whole sample). It runs the manifest in this process, which uses all cores, and on Ray with one
+and with two processes, each with one core. It prints rows a minute, the start-up in seconds (until the first stage
+begins), and the part of the time after it in which a process runs no stage.
+
+The second command copies a small project 10 and 1,000 times, exports each number of copies in a process of its own, and
+prints that process's peak memory.
 """
 
 from __future__ import annotations
@@ -27,11 +30,11 @@ from vas_tool.batch.pools import Cluster
 from vas_tool.sample import sample_clip
 
 CLICK = [0, 70, 237]
-"""On the sample's car."""
+"""frame_index, x, y of a click on the sample's car."""
 
 
 def write_manifest(folder: Path, *, rows: int, seconds: float) -> Path:
-    """Rows that differ in the end of their clips by less than a frame, so that each has a project of its own."""
+    """Write a manifest. The rows' clips end less than a frame apart, so that each row has a project of its own."""
     manifest = folder / "rows.jsonl"
     lines = [
         {"id": str(n), "source": str(sample_clip().absolute()), "clicks": [CLICK], "end": seconds - n / 1000}
@@ -42,7 +45,7 @@ def write_manifest(folder: Path, *, rows: int, seconds: float) -> Path:
 
 
 def measure(manifest: Path, name: str, cluster: Cluster | None, *, workers: int) -> float:
-    """Run the manifest and print what it took. Returns the seconds after the start-up."""
+    """Run the manifest, print the times, and return the seconds after the start-up."""
     projects = manifest.parent / name
     start, first = time.monotonic(), [0.0]
 
@@ -58,14 +61,14 @@ def measure(manifest: Path, name: str, cluster: Cluster | None, *, workers: int)
     rows, ready = done.status.total, max(0.0, first[0])
     print(
         f"{name}: {60 * rows / working:.2f} rows a minute, {busy / rows:.1f} s a row; start-up {ready:.1f} s; "
-        f"in all {took:.1f} s; overhead {1 - busy / working / workers:.1%}",
+        f"in all {took:.1f} s; no stage runs in {1 - busy / working / workers:.1%} of the time",
         flush=True,
     )
     return working
 
 
 def export_memory(numbers: list[int]) -> None:
-    """Print the peak memory of an export of so many projects."""
+    """Print the peak memory of an export of each number of projects."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         manifest = write_manifest(root, rows=1, seconds=0.5)
@@ -81,6 +84,7 @@ def export_memory(numbers: list[int]) -> None:
 
 
 def export_once(projects: Path) -> None:
+    """Export all projects in a folder, and print this process's peak memory and processor time."""
     from vas_tool.cli import main
 
     start = time.process_time()
@@ -91,8 +95,8 @@ def export_once(projects: Path) -> None:
 
 def main_() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of each row's clip")
+    parser.add_argument("--rows", type=int, default=4, help="number of rows")
+    parser.add_argument("--seconds", type=float, default=2.0, help="end of each row's clip, in seconds")
     parser.add_argument("--export", type=int, nargs="*", help="numbers of projects to export instead")
     parser.add_argument("--export-of", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()

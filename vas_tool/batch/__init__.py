@@ -1,6 +1,6 @@
-"""Runs the whole method over many objects of many videos, from a manifest: ``run_batch``.
+"""Run the whole method on many objects of many videos, from a manifest: ``run_batch``.
 
-On Ray Data where it is installed (extra ``batch``), else one row after the other in this process.
+The rows run on Ray Data (extra ``batch``) or one after the other in this process.
 """
 
 from vas_tool.batch.batch_run import BatchOptions as BatchOptions

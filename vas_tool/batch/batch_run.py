@@ -1,4 +1,4 @@
-"""``run_batch``: all rows of a manifest, on Ray Data or in this process."""
+"""``run_batch`` runs all rows of a manifest, on Ray Data or in this process."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from vas_tool.batch.summary_page import write_report
 from vas_tool.errors import InputError, NothingToDo
 
 Follow = Callable[[Status], None]
-"""Told how far the batch is, whenever something happened."""
+"""A function that is called with the batch's progress after every event."""
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """How a batch ended."""
+    """The result of a batch."""
 
     status: Status
     projects: Path
     report: Path
-    """The HTML page."""
+    """Path of the HTML report."""
     failures: tuple[Failure, ...] = field(default=())
-    """Rows that failed in this run."""
+    """The rows that failed in this run."""
 
 
 def run_batch(
@@ -42,14 +42,16 @@ def run_batch(
     follow: Follow = lambda status: None,
     again: Sequence[str] = (),
 ) -> BatchResult:
-    """Run the rows of a manifest into projects below ``projects``, and go on with what is there.
+    """Run the rows of a manifest into projects in the folder ``projects``. Finished results there are kept.
 
-    ``cluster`` says where on Ray; None runs one row after the other in this process. ``rows`` are the ids of the rows
-    to run (empty: all); ``only_failed`` takes those that failed before. ``again`` is the command that a failed row's
-    line names, without the row.
+    ``cluster`` is the Ray cluster; None runs one row after the other in this process. ``rows`` are the ids of the rows
+    to run (empty: all); ``only_failed`` adds the rows that failed before. ``follow`` is called after every event.
+    ``again`` is the command that ``failed.jsonl`` names for running a row again, without the row's id (empty:
+    ``vas-tool batch``).
 
-    A row that fails costs itself alone; see ``BatchResult.failures`` and ``failed.jsonl``. Raises FormatError when the
-    manifest cannot be used, NothingToDo when no row is chosen, InputError when Ray is asked for and not installed.
+    If a row fails, the other rows run; ``BatchResult.failures`` and ``failed.jsonl`` list the failed rows. Raises
+    FormatError if the manifest cannot be read or has no usable row, or if an id in ``rows`` is unknown; NothingToDo if
+    ``only_failed`` finds no row; InputError if ``cluster`` is given and Ray is not installed or no cluster answers.
     """
     path, folder = Path(manifest), Path(projects).absolute()
     chosen = _chosen(read_manifest(path), folder, rows=rows, only_failed=only_failed)
@@ -104,7 +106,7 @@ def has_ray() -> bool:
 
 
 def require_ray() -> None:
-    """Raise InputError with the command that installs it unless Ray Data is installed."""
+    """Raise InputError, which names the command that installs Ray Data, unless it is installed."""
     if not has_ray():
         raise InputError("Ray is not installed; run: pip install 'vas-tool[batch]', or leave --address out")
 

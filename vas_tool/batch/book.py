@@ -1,9 +1,9 @@
-"""What a batch writes beside its projects while it goes on, so that another terminal, and the next start, can read it.
+"""Writes the files about a batch's progress into the folder of its projects, for other terminals and the next start.
 
-batch.json      rows and windows done, rows a minute, time left, by stage
-failed.jsonl    a line for each row that failed: id, stage, reason, and the command that runs it again
-outcomes.jsonl  a line for each row that is done: counts, and the frames that need a look
-queue.json      the projects in the order in which to look at them, worst first
+batch.json      numbers of rows done and failed, rows a minute, time left; rows, frames, windows and seconds by stage
+failed.jsonl    one line for each failed row: id, stage, reason, and the command that runs it again
+outcomes.jsonl  one line for each row that is done: numbers of masks, and the frames that need a look
+queue.json      the projects that need a look, worst first
 
 A second batch on the same folder at the same time writes files of its own (``batch-<pid>.json``, ...).
 """
@@ -29,59 +29,59 @@ from vas_tool.errors import FormatError, ProjectBusy
 from vas_tool.files import FolderLock, write_atomically
 
 WRITE_SECONDS = 1.0
-"""The files are written at most this often."""
+"""Shortest time between two writes of the files, in seconds."""
 
 OF_A_BATCH = re.compile(r"(batch|failed|outcomes|queue|report)(-\d+)?\.(jsonl?|html)")
-"""Matches the names of these files."""
+"""Matches the names of the files of a batch."""
 
 STATUS, FAILED, OUTCOMES = "batch.json", "failed.jsonl", "outcomes.jsonl"
 
 
 @dataclass
 class StageCount:
-    """What a stage made in this run."""
+    """The work of one stage in this run."""
 
     rows: int = 0
-    """Rows that went through it, also those for which nothing was to be made."""
+    """Number of rows that passed the stage, including those that needed no work."""
     frames: int = 0
     windows: int = 0
     seconds: float = 0.0
-    """Added up over all processes."""
+    """Time in the stage, summed over all processes."""
 
 
 @dataclass
 class Status:
-    """How far a batch is."""
+    """The progress of a batch."""
 
     manifest: str
     total: int
     state: str = "running"
-    """``running``, ``finished``, or ``stopped``."""
+    """``running``, ``finished`` or ``stopped``."""
     workers: str = ""
-    """Where it runs, in words."""
+    """Where the batch runs, as text: ``in this process``, ``on Ray with 8 CPUs ...``."""
     done: int = 0
     failed: int = 0
     seconds: float = 0.0
-    """Since the start."""
+    """Seconds since the start of the batch."""
     stages: dict[str, StageCount] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
-        """Rows that are neither done nor failed."""
+        """Number of rows that are neither done nor failed."""
         return self.total - self.done - self.failed
 
     @property
     def rows_a_minute(self) -> float:
-        """Rows that ended, over the time since the start."""
+        """Rows done or failed per minute since the start; 0 at the start."""
         return 60 * (self.done + self.failed) / self.seconds if self.seconds else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Time that the other rows will take at this speed; None before the first row ended."""
+        """Seconds that the remaining rows take at this speed; None until a row is done or failed."""
         return 60 * self.left / self.rows_a_minute if self.done + self.failed else None
 
     def json(self) -> dict[str, Any]:
-        """As ``batch.json`` holds it."""
+        """Return the content of ``batch.json``."""
         return {
             **asdict(self),
             "left": self.left,
@@ -93,27 +93,31 @@ class Status:
 
 
 class Book:
-    """Writes the files of one run of a batch. Not thread-safe: one thread tells it everything."""
+    """Writes the files of one run of a batch. Not thread-safe: one thread calls it."""
 
     def __init__(self, projects: Path, status: Status, *, again: Sequence[str]) -> None:
-        """``again`` is the command that runs rows again, without their ids."""
+        """Take the folder of the projects.
+
+        ``again`` is the command that runs rows again, without their ids. Raises FormatError if an earlier
+        ``failed.jsonl`` or ``outcomes.jsonl`` is damaged.
+        """
         self.projects, self.status, self._again = projects, status, again
         (projects / FOLDER).mkdir(parents=True, exist_ok=True)
         self._lock, self._suffix = _lock(projects / FOLDER)
         self.failures = read_failures(projects)
         self.outcomes = read_outcomes(projects)
         self._ended: dict[str, str] = {}
-        """row id -> ``done`` or ``failed``, of the rows of this run that ended."""
+        """Row id -> ``done`` or ``failed``, for the rows of this run that have ended."""
         self._start, self._written = time.monotonic(), 0.0
         self.write()
 
     def file(self, name: str) -> Path:
-        """The path of one of this run's files."""
+        """Return the path of one of this run's files, such as ``batch.json``."""
         stem, _, suffix = name.partition(".")
         return self.projects / f"{stem}{self._suffix}.{suffix}"
 
     def tell(self, event: Event) -> None:
-        """Take notice of what happened to a row."""
+        """Record an event of a row, and write the files if ``WRITE_SECONDS`` have passed."""
         if isinstance(event, StageDone):
             count = self.status.stages.setdefault(event.stage, StageCount())
             count.rows, count.frames = count.rows + 1, count.frames + event.frames * (event.stage != ENTER)
@@ -124,7 +128,9 @@ class Book:
             self.write()
 
     def _end(self, event: Failure | RowOutcome) -> None:
-        """Take notice of a row's end. A worker that died may have told one; what was done after it counts more."""
+        """Record the end of a row. A row that fails on a lost worker may be done later on another one: ``done``
+        replaces ``failed``, never the reverse.
+        """
         former = self._ended.get(event.row_id)
         if former == "done" or (former == "failed" and isinstance(event, Failure)):
             return
@@ -139,11 +145,11 @@ class Book:
             self.outcomes[event.row_id] = event
 
     def missing(self, row_ids: Sequence[str]) -> list[str]:
-        """Return those of the rows of which no end was told."""
+        """Return the rows whose end was not recorded."""
         return [row_id for row_id in row_ids if row_id not in self._ended]
 
     def write(self) -> None:
-        """Write the files as things are now."""
+        """Write all files in their present state."""
         self.status.seconds = time.monotonic() - self._start
         outcomes, queue = [json.dumps(asdict(o)) for o in self.outcomes.values()], queue_of(self.outcomes.values())
         for name, text in (
@@ -156,7 +162,9 @@ class Book:
         self._written = time.monotonic() + min(30.0, len(outcomes) / 1000)  # thousands of lines are written less often
 
     def close(self, state: str) -> None:
-        """Write the last state, and let another batch have the folder."""
+        """Write the files with this final state (``finished`` or ``stopped``), and release the folder for other
+        batches.
+        """
         self.status.state = state
         self.write()
         if self._lock is not None:
@@ -171,12 +179,15 @@ def _lock(folder: Path) -> tuple[FolderLock | None, str]:
 
 
 def read_failures(projects: Path) -> dict[str, Mapping[str, Any]]:
-    """Return row id -> the line of ``failed.jsonl``; empty when there is no such file."""
+    """Return row id -> line of ``failed.jsonl``; empty without the file. Raises FormatError if it is damaged."""
     return {str(line["row_id"]): line for line in _lines(projects / FAILED)}
 
 
 def read_outcomes(projects: Path) -> dict[str, RowOutcome]:
-    """Return row id -> what there was of the row when it was last done."""
+    """Return row id -> outcome of the row's last success, from ``outcomes.jsonl``; empty if the file does not exist.
+
+    Lines of other versions are left out. Raises FormatError if the file is damaged.
+    """
     found: dict[str, RowOutcome] = {}
     for line in _lines(projects / OUTCOMES):
         with suppress(TypeError):  # written by another version
@@ -195,7 +206,7 @@ def _lines(file: Path) -> list[dict[str, Any]]:
 
 
 def read_status(file: Path) -> dict[str, Any]:
-    """Return what ``batch.json`` says. Raises FormatError when it cannot be read."""
+    """Return the content of a ``batch.json``. Raises FormatError if it cannot be read."""
     try:
         data: dict[str, Any] = json.loads(file.read_bytes())
         return data

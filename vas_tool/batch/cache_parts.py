@@ -1,4 +1,4 @@
-"""``vas-tool train prepare`` on Ray: the workers of a cluster share the shards of a cache of training examples."""
+"""Runs ``vas-tool train prepare`` on Ray: a cluster's workers divide the shards of a cache of training examples."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from vas_tool.training.diffusion_vas.run_examples import make_cache
 from vas_tool.training.diffusion_vas.tuning_plan import Plan
 
 RETRIES = 3
-"""Times that a part is begun anew when its worker or node is lost. Its finished shards are on the disk."""
+"""How many times Ray starts a part again after its worker or node is lost. Finished shards stay on disk."""
 
 LOOK_SECONDS = 0.5
-"""Pause between two calls of ``progress``, which may stop the work."""
+"""Seconds between two calls of ``progress``, which may stop the work by raising."""
 
 
 def make_cache_on_ray(
     plan: Plan, *, address: str | None, kept_draws: int = 0, num_parts: int = 0, progress: Progress = silent
 ) -> tuple[int, int]:
-    """Fill ``plan.cache`` (on a disk that all nodes share) and return the number of clips, and of shards made.
+    """Fill the folder ``plan.cache``, on a disk that all nodes share. Return the number of clips and the number of
+    shards made.
 
-    ``address`` is the cluster's, such as ``auto``; None starts one on this computer for the time of the call. Each of
-    ``num_parts`` tasks takes one GPU, or one CPU where the cluster has no GPU; 0: as many as there are of them.
-    Raises InputError when no cluster answers at ``address``, and what ``make_cache`` raises.
+    ``address`` is the cluster's address, such as ``auto``; None starts one on this computer for this call. Each of
+    ``num_parts`` tasks takes one GPU, or one CPU if the cluster has no GPU; 0 means one task for each of them. Raises
+    InputError if no cluster answers at ``address``, and the errors of ``make_cache``.
     """
     with connected(address):
         found = ray.cluster_resources()

@@ -1,7 +1,7 @@
-"""Runs the stages for the rows of one clip, in the process that calls it. An error costs the row that it is of.
+"""Runs the stages for the rows of one clip, in the process that calls it. An error of a row ends that row alone.
 
-The project's own plan decides what is to be made, so that what is done is not done again; the project is the
-checkpoint.
+The project's plan says which results are missing or out of date, so finished results are not made again. The project is
+the batch's only checkpoint.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ from vas_tool.types import Stage
 logger = logging.getLogger(__name__)
 
 ENTER, LOOK = "enter", "look"
-"""Names of what comes before the stages (the project is made, prompts are entered) and behind them."""
+"""Names of the steps before the stages (the project is made, the prompts are entered) and after them (the outcome is
+read).
+"""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a row was given up."""
+    """A row that failed, with the stage and the reason."""
 
     row_id: str
     stage: str
@@ -47,42 +49,42 @@ class Failure:
 
 @dataclass(frozen=True)
 class StageDone:
-    """What one stage of a row made."""
+    """A finished stage of a row: the frames and windows that it made."""
 
     row_id: str
     stage: str
     frames: int
     windows: int
-    """0 for engines without windows."""
+    """Number of windows; 0 for an engine without windows."""
     seconds: float
     warnings: tuple[str, ...] = ()
 
 
 Made = tuple[int, int, float, tuple[str, ...]]
-"""Frames, windows, seconds and warnings of a stage."""
+"""Number of frames, number of windows, seconds, and warnings of a stage."""
 
 Event = Failure | StageDone | RowOutcome
 Tell = Callable[[Event], None]
-"""Told of everything that happened to a row, in its order."""
+"""A function that is called with every event of a row, in order."""
 
 
 @dataclass
 class ClipState:
-    """A clip on its way through the stages."""
+    """The state of a clip between two stages. It is pickled and sent to the next process."""
 
     task: ClipTask
     object_ids: dict[str, int] = field(default_factory=dict)
-    """row id -> object id, of the rows that were entered and did not fail."""
+    """Row id -> object id, for the rows that were entered and have not failed."""
     failures: dict[str, Failure] = field(default_factory=dict)
-    """By row id."""
+    """Row id -> its failure."""
 
     @property
     def rows(self) -> list[Row]:
-        """The rows that go on."""
+        """The rows that have not failed."""
         return [row for row in self.task.rows if row.id not in self.failures]
 
     def fail(self, row: Row, stage: str, error: BaseException) -> Failure:
-        """Note that a row is given up."""
+        """Record that a row failed at a stage, and return the failure."""
         known = isinstance(error, VasToolError)
         reason = " ".join(str(error).split()) if known else f"{type(error).__name__}: {' '.join(str(error).split())}"
         self.object_ids.pop(row.id, None)
@@ -94,19 +96,19 @@ class ClipState:
 
 @dataclass(frozen=True)
 class ClipWork:
-    """What is done with every clip."""
+    """The work on every clip of a batch."""
 
     options: BatchOptions
     notes: Path
-    """Folder of the notes on what is worked on (see ``deaths``)."""
+    """Folder of the notes on work in progress (see ``deaths``)."""
 
     @classmethod
     def of(cls, options: BatchOptions, projects: Path) -> ClipWork:
-        """The work of a batch whose projects lie in that folder."""
+        """Return the work of a batch with its projects in the folder ``projects``."""
         return cls(options, projects / FOLDER)
 
     def enter(self, state: ClipState, tell: Tell) -> None:
-        """Make the clip's project and enter its rows."""
+        """Make the clip's project, and enter its rows as objects. Errors become failures of rows."""
         first = time.monotonic()
         try:
             with noted(self.notes, f"making {state.task.folder.name}"):
@@ -128,9 +130,10 @@ class ClipWork:
                     tell(state.fail(row, ENTER, error))
 
     def run(self, state: ClipState, stages: Sequence[Stage], tell: Tell, *, last: bool) -> None:
-        """Run stages for all rows, one stage after the other, so that what rows share is made once.
+        """Run stages for all rows, one stage after the other, so that the rows share depth.
 
-        ``last`` adds what the report says of each row.
+        ``last`` says that no other stages follow: the outcome of each row is read and sent. Errors become failures of
+        rows.
         """
         if not state.rows:
             return
@@ -156,7 +159,7 @@ class ClipWork:
             tell(StageDone(row.id, stage, *done))
 
     def _tried(self, project: Project, object_id: int, stage: Stage) -> Made:
-        """Run a stage; after an error that may pass, again. Finished frames and windows are kept in between."""
+        """Run a stage, and try it again after errors other than InputError. Finished frames and windows are kept."""
         for tries_left in range(self.options.retries, -1, -1):
             try:
                 return _run_stage(project, object_id, stage)
@@ -177,7 +180,7 @@ class ClipWork:
 
     @contextmanager
     def _project(self, state: ClipState, stage: str, tell: Tell) -> Iterator[Project | None]:
-        """The clip's project; None, with all rows failed, when it does not open."""
+        """Yield the open project; None, with all rows failed, if it cannot be opened."""
         with ExitStack() as closing:
             try:
                 project = closing.enter_context(
@@ -195,12 +198,12 @@ class ClipWork:
 
 
 def work_of(row_id: str, stage: str) -> str:
-    """Return the words for one stage of a row in notes."""
+    """Return the text for one stage of a row in notes."""
     return f"the stage {stage} of row {row_id}"
 
 
 def _run_stage(project: Project, object_id: int, stage: Stage) -> Made:
-    """Run a stage of one object as far as it is not done. Gives frames, windows, seconds and warnings."""
+    """Make the missing and outdated results of a stage. Return numbers of frames and windows, seconds, and warnings."""
     first = time.monotonic()
     chosen_engine(project.truth, stage)  # an unknown engine is told before anything is planned
     request = Request((object_id,), (stage,), ask=stage == "segment")
@@ -215,6 +218,8 @@ def _run_stage(project: Project, object_id: int, stage: Stage) -> Made:
 
 
 def _edit_id(project: Project) -> int:
-    """The edit that results of the batch belong to: one in a row, so that one undo takes a batch back."""
+    """Return the edit that the batch's results belong to. It is the same for a whole batch, so that one undo reverts
+    it.
+    """
     newest = project.last_edit_id
     return newest if newest is not None and project.undo_label == "batch" else project.edit("batch")

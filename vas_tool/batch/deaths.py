@@ -1,7 +1,7 @@
-"""Counts how often a process died at the same work, so that a row that kills its worker does not stop the others.
+"""Counts how many processes died at the same work, so that a row that kills its worker does not stop the others.
 
-A note lies in ``<projects>/.batch`` while a stage of a row is worked on. It is removed when the work ends, well or
-badly; a note that is left says that the process died.
+A note is in ``<projects>/.batch`` during each stage of a row. It is removed at the end of the stage, also after an
+error. A note that remains means that the process died.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vas_tool.files import write_atomically
 from vas_tool.planning.fingerprint import digest_of
 
 MOST_DEATHS = 3
-"""So many processes may die at one stage of a row before it counts as failed. A node that goes away counts, too."""
+"""Number of processes that may die at one stage of a row before the row fails. A lost node counts as one."""
 
 FOLDER = ".batch"
 """Folder of the notes, in the folder of the projects."""
@@ -24,9 +24,10 @@ FOLDER = ".batch"
 
 @contextmanager
 def noted(notes: Path, work: str) -> Iterator[None]:
-    """Note in the folder ``notes`` that ``work`` begins, and remove the note at its end.
+    """Write a note that ``work`` begins into the folder ``notes``, and remove it at the end of the block.
 
-    Raises EngineError, before it begins, when ``MOST_DEATHS`` processes died at it; the next time it is tried again.
+    Raises EngineError before the block if ``MOST_DEATHS`` processes have died at this work. The count then starts
+    again, so that the next batch tries the work once more.
     """
     note = note_of(notes, work)
     died = _deaths(note)
@@ -50,7 +51,7 @@ def note_of(notes: Path, work: str) -> Path:
 
 
 def _deaths(note: Path) -> int:
-    """Return how many processes died at a work one after the other."""
+    """Return how many processes in a row died at the work of a note."""
     with suppress(OSError, ValueError, LookupError, TypeError):
         return int(json.loads(note.read_bytes())["times"])
     return 0

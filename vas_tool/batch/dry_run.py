@@ -1,4 +1,4 @@
-"""What a batch would make, in words, without changing anything."""
+"""Describes what a batch would make, without changing anything."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from vas_tool.wording import counted
 
 
 def words_of_plan(tasks: Sequence[ClipTask], options: BatchOptions) -> Iterator[str]:
-    """Yield one line for each project that is there, and one that counts those to be made.
+    """Yield one line for each existing project, and one line with the number of projects to make.
 
-    What a new project costs is not known before its video is read.
+    The cost of a new project is unknown until its video is read.
     """
     fresh = [task for task in tasks if not is_project(task.folder)]
     for task in tasks:

@@ -1,4 +1,4 @@
-"""Makes a clip's project, and enters what the rows say about their objects. Done twice, it changes nothing more."""
+"""Makes a clip's project, and enters the prompts of its rows. A second call with the same rows changes nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from vas_tool.batch.batch_options import BatchOptions
 from vas_tool.batch.listed_clips import ListedClip, read_listed_clip
 from vas_tool.batch.manifest import LIST_SUFFIX, ClipTask
 from vas_tool.batch.rows import Row
-from vas_tool.boxes.keyframes import canvas_for, drawn
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, InputError, ProjectBusy, ProjectError, PromptError
 from vas_tool.formats.batch_rows import BatchRow, read_rows, write_rows
@@ -21,20 +20,21 @@ from vas_tool.formats.origin import TrackOrigin, read_origin, write_origin
 from vas_tool.imports.given_masks import give_masks, masks_for
 from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
+from vas_tool.project.entered_prompts import require_inside, with_canvas_for
 from vas_tool.project.head import is_project
 from vas_tool.project.truth import AnnotatedObject, Truth
-from vas_tool.types import Box, Click
 from vas_tool.video.source import sha256_of
 
 ASK_AGAIN_SECONDS = 0.5
-"""Pause before a project that another process has open is tried again."""
+"""Seconds between two attempts to open a project that another process has open."""
 
 
 @contextmanager
 def opened(folder: Path, *, patience_seconds: float) -> Iterator[Project]:
-    """Open a project, waiting for another process to close it, and close it at the end.
+    """Open a project, and close it at the end of the block. Wait up to ``patience_seconds`` if another process has it
+    open.
 
-    A process that was killed a moment ago may still be going. Raises ProjectBusy when the patience is over, and as
+    A killed process may keep its lock for a moment. Raises ProjectBusy if the project stays locked, and the errors of
     ``Project.open``.
     """
     until = time.monotonic() + patience_seconds
@@ -52,10 +52,7 @@ def opened(folder: Path, *, patience_seconds: float) -> Iterator[Project]:
 
 
 def made_project(task: ClipTask, *, progress: Progress = silent) -> None:
-    """Make the project of a clip, unless it is there.
-
-    Raises InputError when the project there is of another source; else as ``create_project``.
-    """
+    """Make the project of a clip unless it exists. Raises the errors of ``create_project``."""
     row = task.rows[0]
     if is_project(task.folder):
         return
@@ -101,7 +98,7 @@ def require_same_source(project: Project, row: Row) -> None:
 
 
 def with_options(project: Project, options: BatchOptions) -> None:
-    """Give a project the engines, the seed and the settings of the batch; one edit, if anything differs."""
+    """Set the batch's engines, seed, occlusion gate and settings in a project: one edit, if anything differs."""
     truth = replace(project.truth, engines={**project.truth.engines, **options.engines})
     truth = truth if options.seed is None else replace(truth, seed=options.seed)
     truth = truth if options.gate is None else replace(truth, gate=options.gate)
@@ -113,11 +110,11 @@ def with_options(project: Project, options: BatchOptions) -> None:
 
 
 def entered(project: Project, row: Row, *, progress: Progress = silent) -> int:
-    """Enter what a row says, unless that was done, and return the object's id.
+    """Enter a row's prompts as an object, and return the object's id.
 
-    What a person did to the object since is kept: only a row that says something else than before is entered again,
-    and adds its prompts. Raises PromptError and FormatError when the prompts do not fit the clip, or the object was
-    deleted.
+    A row that was entered before is entered again only if its values have changed; its prompts are added to the object,
+    and a person's changes stay. Raises PromptError if a prompt does not fit the clip or a person deleted the object;
+    FormatError if the masks do not fit.
     """
     rows = read_rows(project.folder)
     known = rows.get(row.id)
@@ -154,10 +151,8 @@ def _object_of(project: Project, row: Row, rows: Mapping[str, BatchRow]) -> Anno
 
 
 def _told(project: Project, row: Row, obj: AnnotatedObject) -> Truth:
-    """The project's truth with the row's prompts, and a canvas that contains its amodal boxes."""
-    marks: tuple[Click | Box, ...] = (*row.clicks, *row.boxes)
-    for mark in marks:
-        _require_inside(project, mark)
+    """Return the project's truth with the row's prompts, and a canvas that contains the row's amodal boxes."""
+    require_inside(project.clip, (*row.clicks, *row.boxes))
     if late := [box for box in row.amodal_boxes if box.frame_index >= len(project.clip)]:
         raise PromptError(f"an amodal box is on frame {late[0].frame_index}; the clip has {len(project.clip)} frames")
     clicks = tuple(click for click in row.clicks if click not in obj.clicks)
@@ -172,19 +167,7 @@ def _told(project: Project, row: Row, obj: AnnotatedObject) -> Truth:
     )
     if not obj.prompted() and row.masks is None:
         raise PromptError("nothing says which object is meant; give the row clicks, boxes or masks")
-    truth = project.truth.with_object(obj)
-    wanted = canvas_for([box for o in truth.objects for box in drawn(o.amodal_boxes)], project.clip.size_wh)
-    return replace(truth, canvas=wanted) if wanted.size_wh > truth.canvas.size_wh else truth
-
-
-def _require_inside(project: Project, mark: Click | Box) -> None:
-    width, height = project.clip.size_wh
-    x, y = (mark.x, mark.y) if isinstance(mark, Click) else (max(mark.x0, 0), max(mark.y0, 0))
-    if not (mark.frame_index < len(project.clip) and 0 <= x < width and 0 <= y < height):
-        raise PromptError(
-            f"{mark.words} lies outside the clip ({width} x {height} pixels, frames 0 to {len(project.clip) - 1}); "
-            "correct the row"
-        )
+    return with_canvas_for(project.truth.with_object(obj), obj.amodal_boxes, project.clip)
 
 
 def _masks(project: Project, row: Row, progress: Progress) -> GivenMasks | None:
@@ -203,7 +186,7 @@ def _masks(project: Project, row: Row, progress: Progress) -> GivenMasks | None:
 
 
 def _note_track(project: Project, row: Row, object_id: int) -> None:
-    """Add the row's track to the records that the project was imported from, so that exports have its ids."""
+    """Add the row's track to the project's ``origin.json``, so that exports write its ids."""
     origin = read_origin(project.folder)
     if row.track is not None and origin is not None:
         track = TrackOrigin(*row.track)

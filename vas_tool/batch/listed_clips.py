@@ -1,8 +1,9 @@
-"""A list of frames as a file, so that a row of a manifest can name it as its source: ``<name>.clip.json``.
+"""A file with a list of frames, which a row of a manifest can name as its source: ``<name>.clip.json``.
 
 {"folder": ..., "fps": ..., "notes": [...], "frames": [[file, source_index, pts_seconds], ...], "origin": {...}}
 
-``origin`` holds the records that the frames were imported from, as ``origin.json`` in a project, without its tracks.
+``origin`` holds the records of the file that the frames were imported from, as a project's ``origin.json`` does,
+without tracks.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class ListedClip:
 
 
 def write_listed_clip(clip: ListedClip, folder: Path, name: str) -> Path:
-    """Write the list into ``folder`` and return its path. Raises ProjectError when the disk refuses."""
+    """Write the list as ``folder/<name>.clip.json`` and return its path. Raises ProjectError if the file cannot be
+    written.
+    """
     images, origin = clip.images, clip.origin
     data = {
         "folder": str(images.folder.absolute()),
@@ -48,7 +51,7 @@ def write_listed_clip(clip: ListedClip, folder: Path, name: str) -> Path:
 
 
 def read_listed_clip(path: Path) -> ListedClip:
-    """Read a list of frames. Raises FormatError when it cannot be read or lacks something."""
+    """Read a list of frames. Raises FormatError if the file cannot be read or a field is missing."""
     data: Any = load_json(path)
     try:
         folder, origin = Path(data["folder"]), data["origin"]

@@ -1,4 +1,4 @@
-"""Makes manifests from annotation files, folders and projects: the records of their rows, one an object."""
+"""Makes manifests from annotation files, folders and projects: one record for each object."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ Record = dict[str, Any]
 VIDEO_SUFFIXES = frozenset(
     [".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".ogv", ".flv"]
 )
-"""Files of a folder that become rows."""
+"""Suffixes of the files that become rows."""
 
 
 @dataclass
 class Made:
-    """The records of a manifest, and what could not be one."""
+    """The records of a manifest, and messages about what was left out."""
 
     records: list[Record] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
 def of_tao_amodal(plans: Sequence[Plan], lists: Path) -> Iterator[Record]:
-    """Yield a row for each track of the planned clips. The lists of their frames are written into ``lists``.
+    """Yield a record for each track of the planned clips. Write the lists of their frames into the folder ``lists``.
 
-    The row's id is the video's id, a slash, and the track's id.
+    The record's id is ``<video id>/<track id>``. Raises ProjectError if a list cannot be written.
     """
     times = Counter[str]()
     for plan in plans:
@@ -65,9 +65,10 @@ def _track(plan: Plan, obj: PlannedObject, listed: Path) -> Record:
 
 
 def of_sequences(folder: Path, *, fps: float, label: str | None, mask_values: MaskValues) -> Made:
-    """Return a row for each object of a folder with ``rgbs`` and ``masks``, or of each such folder in ``folder``.
+    """Return a record for each object of a folder with ``rgbs`` and ``masks``, or of each such folder in ``folder``.
 
-    Raises FormatError when there is no such folder.
+    ``fps`` is the frame rate of the clips. ``label`` replaces the label made from the names. Raises FormatError if
+    there is no such folder.
     """
     inside = [path for path in _inner(folder) if is_sequences_folder(path)]
     folders = [folder] if is_sequences_folder(folder) else inside
@@ -75,7 +76,11 @@ def of_sequences(folder: Path, *, fps: float, label: str | None, mask_values: Ma
 
 
 def of_tabe(folder: Path, *, fps: float, label: str | None, mask_values: MaskValues) -> Made:
-    """Return a row for each object of a video's folder of TABE, or of each such folder in it."""
+    """Return a record for each object of one video's folder of TABE, or of each such folder in ``folder``.
+
+    ``fps`` is the frame rate of the clips. ``label`` replaces the label made from the names. Raises FormatError if
+    there is no such folder.
+    """
     return _of_folders(folder, video_folders(folder), fps=fps, label=label, mask_values=mask_values)
 
 
@@ -112,7 +117,10 @@ def _sequence(
 
 
 def of_projects(folder: Path) -> Made:
-    """Return a row for each prompted object of a project, or of every project in ``folder``."""
+    """Return a record for each prompted object of a project, or of every project in ``folder``.
+
+    Raises FormatError if there is no project.
+    """
     made = Made()
     folders = [folder] if is_project(folder) else [path for path in _inner(folder) if is_project(path)]
     if not folders:
@@ -131,10 +139,10 @@ def of_projects(folder: Path) -> Made:
 
 
 def of_folder(folder: Path, *, masks: Path | None, label: str | None, fps: float) -> Made:
-    """Return a row for each video, and each folder of images, in ``folder``.
+    """Return a record for each video and each folder of images in ``folder``.
 
-    ``masks`` holds a folder of masks for each of them, with its name. Without it, rows say nothing about the object
-    yet: clicks or boxes are to be added to each.
+    ``masks`` is a folder with one folder of masks for each of them, of the same name. If it is None, the records have
+    no prompts, and a person adds clicks or boxes to each. Raises FormatError if there is nothing in ``folder``.
     """
     made = Made()
     sources = [p for p in _inner(folder) if p.is_dir() or p.suffix.lower() in VIDEO_SUFFIXES]

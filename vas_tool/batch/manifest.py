@@ -1,4 +1,4 @@
-"""Reads a manifest (JSON lines, CSV or parquet; one row an object) and puts rows of one clip together."""
+"""Reads a manifest (JSON lines, CSV or parquet; one row for each object), and groups its rows by clip."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vas_tool.project.head import is_project
 from vas_tool.video.source import clip_name
 
 LIST_SUFFIX = ".clip.json"
-"""Suffix of a list of frames (``listed_clips``)."""
+"""Suffix of a file with a list of frames (``listed_clips``)."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class BadRow:
     """A row that cannot be read."""
 
     id: str
-    """Its id, or its number in the manifest."""
+    """The row's id, or its number in the manifest as text."""
     reason: str
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a manifest says."""
+    """The rows of a manifest that can be used, and those that cannot."""
 
     rows: tuple[Row, ...]
     bad: tuple[BadRow, ...] = ()
@@ -40,7 +40,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class ClipTask:
-    """The rows of one clip: one project, which one process works on at a time."""
+    """The rows of one clip. They share one project, which one process at a time opens."""
 
     folder: Path
     """The project's folder."""
@@ -48,10 +48,10 @@ class ClipTask:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest: ``.jsonl``, ``.csv`` or ``.parquet``. Rows that are wrong are listed, each with the reason.
+    """Read a manifest (``.jsonl``, ``.csv`` or ``.parquet``). Rows with errors are listed with the reason.
 
-    Relative paths in it start at its folder. Raises FormatError when the file cannot be read, has no row, or none of
-    its rows is right; InputError when parquet is read without pyarrow.
+    Relative paths in it start at its folder. Raises FormatError if the file cannot be read, has no row that can be
+    used, or is parquet and pyarrow is not installed.
     """
     rows: dict[str, Row] = {}
     bad: list[BadRow] = []
@@ -72,7 +72,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def write_manifest(records: Iterable[Mapping[str, Any]], path: Path) -> int:
-    """Write records as JSON lines, replacing a file that is there; return their number."""
+    """Write records as JSON lines, replacing an existing file, and return their number."""
     count = 0
     with text_in_place(path) as file:
         for record in records:
@@ -82,7 +82,7 @@ def write_manifest(records: Iterable[Mapping[str, Any]], path: Path) -> int:
 
 
 def _records(path: Path) -> Iterator[Mapping[str, Any] | str]:
-    """Yield the records, or what is wrong with one."""
+    """Yield each record; for a line that cannot be parsed, the reason as text."""
     try:
         if path.suffix == ".parquet":
             yield from _parquet(path)
@@ -122,11 +122,11 @@ def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def clip_tasks(rows: Sequence[Row], projects: Path) -> list[ClipTask]:
-    """Return the rows by project, in the order of the manifest.
+    """Return one task for each project, in the order of the manifest.
 
-    A row whose source is a project is worked on there; any other becomes an object of a project below ``projects``,
-    named after its source. Where two clips would get one name, each name ends in digits of its source, so that the
-    names do not depend on the order of the rows.
+    A row whose source is a project belongs to that project. Any other row belongs to a project in the folder
+    ``projects`` with the row's ``project`` name, or else the name of its source. If two clips would get the same name,
+    a digest of the source is added to each, so that names do not depend on the order of the rows.
     """
     by_clip: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -151,7 +151,7 @@ def _clip_name(source: Path) -> str:
 
 
 def chosen_rows(manifest: Manifest, ids: Sequence[str]) -> Manifest:
-    """Return the manifest with only the rows of these ids. Raises FormatError for an id that no row has."""
+    """Return the manifest with only the rows of these ids. Raises FormatError if an id is unknown."""
     wanted = set(ids)
     rows = tuple(row for row in manifest.rows if row.id in wanted)
     bad = tuple(row for row in manifest.bad if row.id in wanted)

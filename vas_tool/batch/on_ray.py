@@ -1,7 +1,8 @@
-"""The rows of a batch on Ray Data: a block a clip, one operator a pool of processes.
+"""Runs the rows of a batch on Ray Data: one block for each clip, one operator for each pool of processes.
 
-What travels is paths and prompts, no pixels. Every process opens the clip's project on the shared disk, does its
-stages, and closes it for the next. What happens to a row is told to one actor beside the driver, who asks for news.
+Paths and prompts are sent between processes, not pixels. Every process opens the clip's project on the shared disk,
+runs its stages, and closes the project for the next process. Events are sent to one actor on the driver's node, which
+the driver asks for new ones.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ from vas_tool.errors import EngineError, InputError
 from vas_tool.types import Stage
 
 NEWS_SECONDS = 0.5
-"""Pause between two questions for news."""
+"""Seconds between two requests for new events."""
 
 STATE = "state"
-"""Name of the only column: the state of a clip, pickled."""
+"""Name of the only column: the pickled ``ClipState``."""
 
 
 class News:
-    """Collects what happened to rows until the driver asks."""
+    """Collects the events of all processes until the driver asks for them."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []
         self._keys: set[str] = set()
 
     def add(self, key: str, event: Event) -> None:
-        """Take one event. An event that is sent again, with the same key, counts once."""
+        """Add an event. An event that was added before, with the same key, is ignored."""
         if key not in self._keys:
             self._keys.add(key)
             self._events.append(event)
@@ -56,9 +57,9 @@ class News:
 
 
 def answer(ask: Callable[[], Any]) -> Any:
-    """Return what an actor answers to ``ask``, which is called again while the actor cannot be reached for a moment.
+    """Return an actor's answer to ``ask``. Ask again, for up to 16 s, while the actor cannot be reached.
 
-    Raises RayError when it stays away.
+    Raises RayError if it still cannot be reached.
     """
     for pause in (0.2, 1.0, 5.0, 10.0):
         try:
@@ -69,16 +70,16 @@ def answer(ask: Callable[[], Any]) -> Any:
 
 
 class Stages:
-    """What one operator does with a clip."""
+    """The function of one operator: runs some stages on a clip."""
 
     def __init__(self, work: ClipWork, stages: Sequence[Stage], news: Any, *, first: bool, last: bool) -> None:
         self._work, self._stages, self._news = work, tuple(stages), news
         self._first, self._last = first, last
         self._sent: list[tuple[str, Event]] = []
-        """The events of this row, with their keys."""
+        """The events of the present clip, with their keys."""
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Take the state of a clip through the stages."""
+        """Run the operator's stages on the clip in ``row["state"]``, and return the new state in a row."""
         cv2.setNumThreads(allowed_threads())
         state: ClipState = pickle.loads(row[STATE])
         self._sent = []
@@ -95,7 +96,7 @@ class Stages:
 
 
 class KeepingStages(Stages):
-    """The same in an actor: the engine is loaded when the actor starts, and stays."""
+    """The function of one operator in an actor, which loads the engines when it starts and keeps them loaded."""
 
     def __init__(self, work: ClipWork, stages: Sequence[Stage], news: Any, *, first: bool, last: bool) -> None:
         super().__init__(work, stages, news, first=first, last=last)
@@ -107,9 +108,10 @@ class KeepingStages(Stages):
 
 
 def news_beside_the_driver() -> Any:
-    """Start the actor of the news on the driver's own node, so that no other node that dies ends the batch.
+    """Start the ``News`` actor on the driver's node, so that the loss of another node does not end the batch.
 
-    A node that has just joined may be asked to place it, and may not know the driver's node yet.
+    Ray may ask a node that has just joined to place the actor, and that node may not know the driver's node yet. The
+    start is therefore tried again, for up to 19 s; then the actor may start on any node.
     """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     for pause in (0.5, 1.0, 2.0, 5.0, 10.0):
@@ -125,7 +127,11 @@ def news_beside_the_driver() -> Any:
 def run_on_ray(
     tasks: Sequence[ClipTask], work: ClipWork, cluster: Cluster, *, tell: Callable[[Event], None], status: Any
 ) -> None:
-    """Run all clips; ``tell`` is called in this thread. Raises InputError when the cluster cannot be reached."""
+    """Run all clips. Call ``tell`` with every event, in the thread of the caller.
+
+    ``status.workers`` is set to a description of the cluster. Raises InputError if no cluster answers, or if Ray ends
+    before the rows do.
+    """
     with connected(cluster.address):
         found = ray.cluster_resources()
         pools = pools_of(work.options, cluster, num_gpus=found.get("GPU", 0.0))
@@ -139,7 +145,9 @@ def run_on_ray(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Within it, data sets print nothing, and a block that is lost costs its rows alone, which are told as lost."""
+    """Turn off the output of data sets in the block. A lost block does not end the others; its rows are reported as
+    lost.
+    """
     context = ray.data.DataContext.get_current()
     former = context.enable_progress_bars, context.max_errored_blocks
     context.enable_progress_bars, context.max_errored_blocks = False, -1
@@ -174,7 +182,7 @@ def _dataset(tasks: Sequence[ClipTask], work: ClipWork, pools: Sequence[Pool], *
 
 
 def _most(pool: Pool) -> int:
-    """Most processes of a pool: as many as there is room for in the cluster."""
+    """Return the largest number of processes of a pool that fits the cluster."""
     found = ray.cluster_resources()
     if pool.num_gpus:
         return int(found.get("GPU", 0.0) / pool.num_gpus)
@@ -182,7 +190,7 @@ def _most(pool: Pool) -> int:
 
 
 def _run(data: Any, news: Any, tell: Callable[[Event], None]) -> None:
-    """Run the operators in a thread, and tell the news in this one."""
+    """Run the operators in a second thread, and call ``tell`` with new events in this one."""
     trouble: list[BaseException] = []
 
     def consume() -> None:

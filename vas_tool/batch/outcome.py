@@ -1,4 +1,4 @@
-"""What a report says of a row: counts, and the frames that need a look."""
+"""The outcome of a row: numbers of masks, and the frames that need a look."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from vas_tool.project import Project
 from vas_tool.project.frame_facts import needs_look
 
 MOST_LOOKS = 8
-"""Frames that are listed of a row: memory does not grow with the length of the videos."""
+"""Most frames that are listed for a row, so that memory does not grow with the length of the videos."""
 
 
 @dataclass(frozen=True)
 class RowOutcome:
-    """What there is of one row's object."""
+    """The results of one row's object."""
 
     row_id: str
     project: str
-    """The project's folder."""
+    """Path of the project's folder."""
     object_id: int
     label: str
     num_frames: int
@@ -28,7 +28,7 @@ class RowOutcome:
     num_looks: int
     """Number of frames that need a look."""
     looks: tuple[tuple[int, str], ...]
-    """The first ``MOST_LOOKS`` of them: frame_index, and why."""
+    """The first ``MOST_LOOKS`` frames that need a look: (frame_index, reason)."""
 
     @property
     def share_to_look_at(self) -> float:
@@ -37,7 +37,7 @@ class RowOutcome:
 
 
 def outcome_of(project: Project, row_id: str, object_id: int) -> RowOutcome:
-    """Return what there is of a row's object now."""
+    """Return the present results of a row's object."""
     amodal, looks = project.amodal(object_id), sorted(needs_look(project, object_id).items())
     return RowOutcome(
         row_id=row_id,

@@ -1,4 +1,4 @@
-"""Which stages of a batch share a pool of processes, and what each process of a pool needs. Pure functions."""
+"""Decides which stages of a batch share a pool of processes, and what each process needs. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,33 +15,35 @@ from vas_tool.types import Stage
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where a batch runs on Ray, and what it may take there."""
+    """The Ray cluster of a batch, and the resources that the batch may use."""
 
     address: str | None = None
-    """``auto`` or ``ray://HOST:PORT``: a cluster that is there; None starts one on this computer."""
+    """Address of a running cluster, ``auto`` or ``ray://HOST:PORT``; None starts one on this computer."""
     workers: int | None = None
-    """Most processes of the CPU pool; None for as many as there are CPUs."""
+    """Most processes in the CPU pool; None for one for each CPU."""
     gpus: Mapping[str, float] = field(default_factory=dict)
-    """stage -> GPUs of each process (a part of one is allowed); a stage that is absent takes what its engine needs."""
+    """Stage -> GPUs for each process, which may be a fraction. An absent stage gets what its engine needs."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Stages that follow one another in one process."""
+    """The stages that each process of a pool runs one after the other."""
 
     stages: tuple[Stage, ...]
     num_gpus: float = 0.0
-    """GPUs of each process."""
+    """Number of GPUs for each process; may be a fraction."""
     keeps_engine: bool = False
-    """Whether its processes load the engine once and keep it: a pool of actors. Else any free process will do."""
+    """Whether the processes load the engine once and keep it loaded (Ray actors). Otherwise any free process is used.
+    """
 
 
 def pools_of(options: BatchOptions, cluster: Cluster, *, num_gpus: float) -> list[Pool]:
-    """Return the pools in the order of the stages. ``num_gpus`` is what the cluster has.
+    """Return the pools in the order of the stages. ``num_gpus`` is the number of GPUs in the cluster.
 
-    Stages whose engines need neither large weights nor a GPU share the CPU pool, neighbours in one process. Every other
-    stage has a pool of its own. Without a word in ``cluster.gpus``, engines that need a GPU take one each, and parts of
-    one when there are fewer GPUs than such stages, because all pools are up at the same time.
+    Consecutive stages whose engines need neither weights nor a GPU share a CPU pool. Every other stage has a pool of
+    its own. For a stage that ``cluster.gpus`` does not name, a process gets one GPU if its engine needs one, or a
+    fraction if the cluster has fewer GPUs than such stages, because all pools run at the same time. Raises InputError
+    if the stages need more GPUs than the cluster has, or ``cluster.gpus`` names a stage that does not run.
     """
     specs = {stage: registry.spec_of(stage, options.engines.get(stage, registry.AUTO)) for stage in options.stages}
     if strange := set(cluster.gpus) - set(specs):
@@ -66,7 +68,7 @@ def _is_light(spec: EngineSpec) -> bool:
 
 
 def gpus_of(texts: Sequence[str]) -> dict[str, float]:
-    """Return stage -> GPUs of ``--gpus-per-stage STAGE=N ...``. Raises InputError."""
+    """Return stage -> GPUs from texts such as ``amodal=1``. Raises InputError for other texts."""
     found: dict[str, float] = {}
     for text in texts:
         stage, _, number = text.partition("=")

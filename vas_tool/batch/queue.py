@@ -1,4 +1,4 @@
-"""``queue.json`` beside the projects of a batch: the projects in the order in which to look at them, worst first."""
+"""The file ``queue.json`` in the folder of a batch's projects: the projects that need a look, worst first."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ QUEUE = "queue.json"
 
 @dataclass(frozen=True)
 class QueueEntry:
-    """A project to look at, and where in it."""
+    """A project that needs a look, and the object and frame to look at."""
 
     project: str
-    """The project's folder."""
+    """Path of the project's folder."""
     object_id: int
     frame_index: int
     """The first frame that needs a look."""
@@ -28,9 +28,9 @@ class QueueEntry:
 
 
 def queue_of(outcomes: Iterable[RowOutcome]) -> list[dict[str, Any]]:
-    """Return the entries, as the file holds them, of the projects with frames to look at.
+    """Return the content of ``queue.json``: the projects with frames that need a look.
 
-    Those with the largest share of such frames come first. Every project is there once, with its worst object.
+    The projects with the largest share of such frames come first. Each project has one entry, with its worst object.
     """
     needing = sorted((o for o in outcomes if o.num_looks), key=lambda o: (-o.share_to_look_at, o.project, o.object_id))
     first: dict[str, RowOutcome] = {}
@@ -40,7 +40,9 @@ def queue_of(outcomes: Iterable[RowOutcome]) -> list[dict[str, Any]]:
 
 
 def read_queue(projects: Path) -> list[QueueEntry]:
-    """Return the queue of a batch whose projects lie in that folder. Raises FormatError when there is none."""
+    """Return the queue of the batch in the folder ``projects``. Raises FormatError if there is none or it cannot be
+    read.
+    """
     file = projects / QUEUE
     try:
         return [QueueEntry(**entry) for entry in json.loads(file.read_bytes())]

@@ -14,9 +14,9 @@ from vas_tool.errors import InputError
 
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Within it, this process is connected to the cluster at ``address``; None starts one on this computer.
+    """Connect this process to the Ray cluster at ``address`` in the block; None starts one on this computer.
 
-    A connection that is there already is used, and stays. Raises InputError when no cluster answers.
+    An existing connection is used and stays open. Raises InputError if no cluster answers.
     """
     ours = not ray.is_initialized()
     if ours:

@@ -1,4 +1,4 @@
-"""One row of a manifest: an object in a video, and what is said about it. Read from plain values, and checked."""
+"""One row of a manifest: an object in a video, with its prompts. Rows are read from plain values, and checked."""
 
 from __future__ import annotations
 
@@ -20,59 +20,60 @@ from vas_tool.types import Box, BoxKeyframe, Click
 Value = TypeVar("Value")
 
 USUAL_FPS = 8.0
-"""Frames per second of a clip when the row does not say."""
+"""Frame rate of a clip whose row has no ``fps``."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One object of one clip."""
+    """One object of one clip, with its prompts."""
 
     id: str
     """Unique in the manifest. Exports write it as ``row_id``."""
     source: Path
-    """A video, a folder of images, a list of frames (``listed_clips``), or a project."""
+    """A video, a folder of images, a file with a list of frames (``listed_clips``), or a project."""
     clicks: tuple[Click, ...] = ()
     boxes: tuple[Box, ...] = ()
-    """Boxes around what is seen, at most one a frame."""
+    """Boxes around the visible part, at most one on each frame."""
     amodal_boxes: tuple[BoxKeyframe, ...] = ()
-    """Keyframes of the box around the whole object."""
+    """Keyframes of the amodal box."""
     masks: Path | None = None
-    """A folder of modal masks with the names or numbers of the source's frames."""
+    """A folder of modal masks. They have the names or numbers of the source's frames."""
     mask_values: MaskValues = "auto"
     mask_object: str = ""
-    """Value of the object in masks of several objects."""
+    """The object's value in masks of several objects; "" if there is only one object."""
     label: str = ""
-    """Category name; "" for ``object N``."""
+    """Category name; "" for ``object <id>``."""
     object_id: int | None = None
-    """An object that the source, a project, has already."""
+    """Id of an existing object, if the source is a project."""
     fps: float = USUAL_FPS
     start_seconds: float = 0.0
     end_seconds: float | None = None
     project: str = ""
-    """Name of the project's folder; "" for one that is made from the source's name."""
+    """Name of the project's folder; "" for the name of the source."""
     track: tuple[int | str, int, tuple[int, ...]] | None = None
-    """Track id, category id and frames of unsure boxes in the annotation file that the row was made from."""
+    """Track id, category id, and frames with unsure boxes, from the annotation file that the row was made from."""
     ids: Mapping[str, Any] = field(default_factory=dict)
-    """Ids of the user's own, which exports write."""
+    """The user's own ids, which exports write as ``row_ids``."""
 
     @property
     def clip_key(self) -> tuple[str, float, float, float | None, str]:
-        """Rows with the same key are objects of the same project."""
+        """The key of the clip. Rows with the same key are objects of the same project."""
         return str(self.source), self.fps, self.start_seconds, self.end_seconds, self.project
 
     @property
     def prompts_digest(self) -> str:
-        """Digits that stand for everything the row says about the object."""
+        """A digest of the prompts, masks, label and object id."""
         marks = [repr(mark) for mark in (*self.clicks, *self.boxes, *self.amodal_boxes)]
         masks = [str(self.masks or ""), self.mask_values, self.mask_object]
         return digest_of([marks, masks, self.label, self.object_id])
 
 
 def row_of(values: Mapping[str, Any], *, number: int, folder: Path) -> Row:
-    """Return the row of a record. ``number`` is its place in the manifest from 1, which is also its id when it has
-    none. Relative paths start at ``folder``. A value may be JSON text, as in CSV; null and "" count as absent.
+    """Return the row of a record.
 
-    Raises FormatError that names the key and the value.
+    ``number`` is the record's place in the manifest, from 1; it is the id if the record has none. Relative paths start
+    at ``folder``. A value may be JSON text, as in CSV; null and "" count as absent. Raises FormatError, which names the
+    key and the value.
     """
     given = {key: value for key, value in values.items() if not _absent(value)}
     if strange := sorted(set(given) - set(READERS)):
@@ -212,4 +213,4 @@ READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "track": ("track", _track),
     "ids": ("ids", _ids),
 }
-"""Key of a manifest -> the field of ``Row``, and the function that reads it."""
+"""Key in a manifest -> (field of ``Row``, function that reads the value)."""

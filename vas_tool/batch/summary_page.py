@@ -1,4 +1,4 @@
-"""The page at the end of a batch: counts, times by stage, what failed, and the frames to look at, worst first."""
+"""The HTML report of a batch: counts, times by stage, failed rows, and the frames that need a look, worst first."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from vas_tool.wording import counted
 
 REPORT = "report.html"
 MOST_PICTURES = 48
-"""Rows with a picture. A page with thousands of pictures would not open."""
+"""Most rows with a picture. A page with thousands of pictures would not open."""
 MOST_FAILURES = 200
-"""Failed rows on the page; ``failed.jsonl`` has all."""
+"""Most failed rows on the page; ``failed.jsonl`` has all."""
 ROOM = 0.6
-"""Margin around the object, as a share of its longer side."""
+"""Margin around the object in a picture, as a share of the longer side of its box."""
 SIDE = 320
-"""Pixels of the longer side of a picture."""
+"""Longest side of a picture, in pixels."""
 
 
 def write_report(book: Book, projects: Path) -> Path:
-    """Write the page from what the book holds, and return its path."""
+    """Write the report of a batch, and return its path. Raises FormatError if it cannot be written."""
     path = book.file(REPORT)
     with text_in_place(path) as file:
         file.write(page_html(f"Batch in {projects.name}", "".join(_body(book, projects))))
@@ -94,7 +94,7 @@ def _worst(outcomes: Sequence[RowOutcome]) -> Iterator[str]:
 
 
 def _picture(outcome: RowOutcome, frame_index: int) -> str:
-    """The frame with the object's masks on it, as JPEG in base 64; "" when the project does not open now."""
+    """Return the frame with the object's masks as a JPEG in base 64; "" if the project cannot be opened now."""
     try:
         with closing(Project.open(Path(outcome.project))) as project:
             amodal = project.amodal(outcome.object_id)
@@ -112,7 +112,7 @@ def _picture(outcome: RowOutcome, frame_index: int) -> str:
 
 
 def _around(drawn: Frame, whole: Mask) -> Frame:
-    """The part of a picture that shows a mask, with some room; all of it where the mask is empty."""
+    """Return the part of a picture around a mask, with a margin; the whole picture if the mask is empty."""
     box = box_xyxy(whole)
     if box is None:
         return drawn

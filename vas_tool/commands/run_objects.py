@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from vas_tool.boxes.box_files import read_boxes
-from vas_tool.boxes.keyframes import canvas_for, drawn
+from vas_tool.boxes.keyframes import drawn
 from vas_tool.commands.run_arguments import RunArguments, object_id_of, with_settings
 from vas_tool.errors import InputError, PromptError
 from vas_tool.formats.mask_folder import MaskFolder
 from vas_tool.project import Project
+from vas_tool.project.entered_prompts import require_inside, with_canvas_for
 from vas_tool.project.truth import AnnotatedObject, Pick, Truth
 from vas_tool.types import Box, BoxKeyframe, Click
 
@@ -54,8 +55,7 @@ def selected_objects(
         return _new_objects(project, options, masks, alone=alone)
     if not has_prompts and not any(obj.prompted() for obj in annotated):
         raise PromptError("nothing says which object is meant; give --click FRAME,X,Y, --box or --masks")
-    for mark in marks:
-        _require_inside(project, mark)
+    require_inside(project.clip, marks)
     return [_marked(obj, marks) for obj in annotated if has_prompts or obj.prompted()]
 
 
@@ -120,16 +120,4 @@ def _cropping(project: Project, options: Namespace, *, truth: Truth, boxes: Sequ
         span=crop.span or options.one_crop,
         compare=crop.compare and not options.no_uncropped,
     )
-    wanted = canvas_for(drawn(boxes), project.clip.size_wh)
-    grows = wanted.size_wh > truth.canvas.size_wh
-    return replace(truth, crop=crop, canvas=wanted if grows else truth.canvas)
-
-
-def _require_inside(project: Project, mark: Click | Box) -> None:
-    width, height = project.clip.size_wh
-    x, y = (mark.x, mark.y) if isinstance(mark, Click) else (max(mark.x0, 0), max(mark.y0, 0))
-    if not (mark.frame_index < len(project.clip) and 0 <= x < width and 0 <= y < height):
-        raise PromptError(
-            f"{mark.words} lies outside the clip ({width} x {height} pixels, frames 0 to {len(project.clip) - 1}); "
-            "give one inside"
-        )
+    return with_canvas_for(replace(truth, crop=crop), boxes, project.clip)
