@@ -9,6 +9,7 @@ random, 20 an object as in TAO (17,000 objects); the real files say more of each
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from multiprocessing import get_context
@@ -17,7 +18,11 @@ from pathlib import Path
 import numpy as np
 from import_memory import peak_memory_mb
 
-from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrack, TaoVideo, write_tao_amodal
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from tao_writing import write_tao_amodal
+
+from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrack, TaoVideo
 from vas_tool.formats.tao_reading import read_tao_amodal
 
 FRAMES = 40

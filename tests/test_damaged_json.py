@@ -16,11 +16,13 @@ from test_imports import tao_data
 
 from vas_tool.errors import FormatError, InputError
 from vas_tool.evaluation import Order, evaluate
+from vas_tool.formats.annotations.annotated_videos import AnnotatedFile, AnnotatedTrack
+from vas_tool.formats.annotations.video_level import read_video_level
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.coco_reading import read_coco
 from vas_tool.formats.diffusion_vas import read_samples
 from vas_tool.formats.verify import verify
-from vas_tool.formats.youtube_vis import read_youtube_vis, write_youtube_vis
+from vas_tool.formats.youtube_vis import write_youtube_vis
 from vas_tool.imports.diffusion_vas import import_samples
 from vas_tool.imports.tao_amodal import import_tao_amodal
 from vas_tool.masks import from_rle, to_rle
@@ -155,6 +157,10 @@ def test_every_reader_names_the_record(tmp_path: Path, bomb: Any, told: Callable
     assert any(name in problem or (early and (other in problem or "sample 1" in problem)) for problem in problems)
 
 
+def tracks_of(file: AnnotatedFile) -> list[AnnotatedTrack]:
+    return [track for video in file.videos for track in video.tracks]
+
+
 def test_video_level_files_too(small_project: Project, tmp_path: Path, bomb: Any) -> None:
     annotate(small_project, modal={i: rectangle((64, 48), 3, 3, 9, 9) for i in range(5)})
     write_youtube_vis([small_project], tmp_path / "video.json")
@@ -162,8 +168,8 @@ def test_video_level_files_too(small_project: Project, tmp_path: Path, bomb: Any
     data["annotations"][0]["segmentations"][3] = bomb
     path = written(tmp_path / "video.json", data)
     assert any(p.startswith("annotation 1, frame 3: segmentation ") for p in verify(path).problems)
-    with pytest.raises(FormatError):
-        print(read_youtube_vis(path).annotations[3].amodal)
+    read = read_video_level(path)
+    assert any(p.startswith("annotation 1: segmentations, frame 3: ") for p in read.problems) and not tracks_of(read)
 
 
 # --- imports of which nothing is right -------------------------------------------------------------------------------
@@ -238,7 +244,7 @@ def test_mutants_are_problems_and_never_more(small_project: Project, tmp_path: P
     readers: list[tuple[Any, Callable[[], Any]]] = [
         (coco, lambda: [a.amodal for a in read_coco(path).annotations]),
         (coco, lambda: evaluate("sail-vos", Order(path, (path,)))),
-        (video, lambda: [a.modal for a in read_youtube_vis(path).annotations]),
+        (video, lambda: [draw() for track in tracks_of(read_video_level(path)) for draw in track.modal.values()]),
         (tao, lambda: import_tao_amodal(path, projects, frames=tmp_path)),
         (samples, lambda: import_samples(path, projects, frames=tmp_path)),
         ([sail_sample(SEEN, SEEN)], lambda: evaluate("sail-vos", Order(path))),

@@ -14,7 +14,7 @@ from vas_tool.evaluation.averages import dropped_ones
 from vas_tool.evaluation.baselines import convex_hull, convex_nearer, convex_restricted
 from vas_tool.evaluation.boxes_overlap import box_iou, reference_hits, strict_hits
 from vas_tool.evaluation.dataset import RleMask
-from vas_tool.evaluation.measuring import linear, windowed
+from vas_tool.evaluation.measuring import GivenMask, frame_masks, linear
 from vas_tool.evaluation.overlap import FrameMasks
 from vas_tool.masks import box_xywh
 from vas_tool.types import Mask
@@ -219,7 +219,7 @@ def test_measures_stay_between_nothing_and_one(masks: tuple[Mask, Mask, Mask]) -
 def test_a_window_changes_no_measure(masks: tuple[Mask, Mask, Mask]) -> None:
     amodal, modal, predicted = (np.pad(m, ((9, 5), (6, 8))) for m in masks)
     whole = frame(amodal, modal, predicted)
-    cut = windowed(amodal, modal, predicted)
+    cut = frame_masks((GivenMask(amodal), GivenMask(modal), None), GivenMask(predicted), unite=False)
     for measure in (
         overlap.reference_occluded_iou,
         overlap.tabe_occluded_iou,

@@ -16,16 +16,20 @@ from hypothesis.extra import numpy as arrays
 
 from vas_tool.errors import FormatError
 from vas_tool.exports import FILES, export
+from vas_tool.formats.annotations.annotated_videos import AnnotatedFile
+from vas_tool.formats.annotations.cocoa_regions import read_cocoa_regions
+from vas_tool.formats.annotations.image_level import read_image_level
+from vas_tool.formats.annotations.video_level import read_video_level
 from vas_tool.formats.coco import write_coco
-from vas_tool.formats.coco_reading import read_coco
-from vas_tool.formats.cocoa import read_cocoa, write_cocoa
+from vas_tool.formats.coco_reading import coco_file, read_coco
+from vas_tool.formats.cocoa import write_cocoa
 from vas_tool.formats.diffusion_vas import read_samples, write_samples
-from vas_tool.formats.kins import read_kins, write_kins
+from vas_tool.formats.kins import write_kins
 from vas_tool.formats.notes import worded
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
 from vas_tool.formats.tao_predictions import read_predictions, write_predictions
 from vas_tool.formats.verify import verify
-from vas_tool.formats.youtube_vis import read_youtube_vis, write_youtube_vis
+from vas_tool.formats.youtube_vis import as_coco, write_youtube_vis
 from vas_tool.masks import area, from_rle, to_rle
 from vas_tool.project import Project
 from vas_tool.types import AmodalBox, Mask
@@ -69,27 +73,49 @@ def exported(projects: list[Project], name: str, path: Path) -> Data:
 def test_video_level_says_what_image_level_says(two_videos: list[Project], tmp_path: Path) -> None:
     write_coco(two_videos, tmp_path / "coco.json")
     write_youtube_vis(two_videos, tmp_path / "vis.json")
-    assert read_youtube_vis(tmp_path / "vis.json") == read_coco(tmp_path / "coco.json")
     data = json.loads((tmp_path / "vis.json").read_text())
+    assert coco_file(as_coco(data)) == read_coco(tmp_path / "coco.json")
     car = data["annotations"][0]
     assert car["segmentations"][2] is None and car["review"] == ["accepted", "unseen", None]
     assert car["occluder_ids"][0] == [2] and car["out_of_frame"] == [False, True, None]
     assert data["videos"][0]["file_names"][1] == "a/frames/00001.png" and car["length"] == 3
 
 
-@pytest.mark.parametrize(("write", "read"), [(write_kins, read_kins), (write_cocoa, read_cocoa)])
-def test_polygons_say_what_run_lengths_say(two_videos: list[Project], tmp_path: Path, write: Any, read: Any) -> None:
-    write_coco(two_videos, tmp_path / "coco.json")
-    write(two_videos, tmp_path / "out.json")
-    back, coco = read(tmp_path / "out.json"), read_coco(tmp_path / "coco.json")
-    assert [(i.id, i.file_name, i.size_wh) for i in back.images] == [
-        (i.id, i.file_name, i.size_wh) for i in coco.images
+READERS: dict[str, Callable[[Path], AnnotatedFile]] = {
+    "youtube-vis": read_video_level,
+    "kins": read_image_level,
+    "cocoa": read_cocoa_regions,
+}
+"""Format -> what reads it for an import."""
+
+
+def masks_in(file: AnnotatedFile) -> list[tuple[str, str, Mask, Mask]]:
+    """(file of the frame, label, amodal mask, modal mask) of each object on each frame."""
+    assert file.problems == ()
+    return [
+        (video.files[frame], track.label, draw(), track.modal[frame]())
+        for video in file.videos
+        for track in video.tracks
+        for frame, draw in track.amodal.items()
     ]
 
-    def key(o: Any) -> tuple[Any, ...]:
-        return o.image_id, o.label, o.amodal_rle["counts"], o.modal_rle["counts"]
 
-    assert sorted(map(key, back.objects)) == sorted(map(key, coco.annotations))
+@pytest.mark.parametrize("name", READERS)
+def test_other_forms_say_what_run_lengths_say(two_videos: list[Project], tmp_path: Path, name: str) -> None:
+    write_coco(two_videos, tmp_path / "coco.json")
+    export(two_videos, name, tmp_path / "out.json")
+    back, coco = READERS[name](tmp_path / "out.json"), read_coco(tmp_path / "coco.json")
+    images = [(file, video.size_wh) for video in back.videos for file in video.files]
+    assert images == [(i.file_name, i.size_wh) for i in coco.images]
+    if name != "youtube-vis":
+        assert [i for video in back.videos for i in video.image_ids.values()] == [i.id for i in coco.images]
+    file_names = {i.id: i.file_name for i in coco.images}
+    expected = ((file_names[a.image_id], a.label, a.amodal, a.modal) for a in coco.annotations)
+
+    def key(o: tuple[str, str, Mask, Mask]) -> tuple[str, str, str, str]:
+        return o[0], o[1], to_rle(o[2])["counts"], to_rle(o[3])["counts"]
+
+    assert sorted(map(key, masks_in(back))) == sorted(map(key, expected))
 
 
 def test_every_file_says_what_to_trust(two_videos: list[Project], tmp_path: Path) -> None:
@@ -114,7 +140,7 @@ def test_who_is_in_front_is_told(two_videos: list[Project], tmp_path: Path) -> N
     cocoa = exported(two_videos, "cocoa", tmp_path / "c.json")["annotations"]
     assert cocoa[0]["depth_constraint"] == "1-2" and [r["name"] for r in cocoa[0]["regions"]] == ["cat", "car"]
     assert "visible_mask" in cocoa[0]["regions"][1] and "visible_mask" not in cocoa[0]["regions"][0]
-    assert read_cocoa(tmp_path / "c.json").objects[1].in_front == (0,)
+    assert read_cocoa_regions(tmp_path / "c.json").videos[0].in_front == ((2, 1, 0),)
 
 
 def test_what_lies_beyond_the_picture_has_no_polygon(small_project: Project, tmp_path: Path) -> None:
@@ -139,13 +165,12 @@ def test_any_masks_come_back_as_they_were(
     amodal = canvas.to_canvas(modal) | beyond
     annotate(small_project, modal={2: modal}, amodal={2: amodal}, accepted=[2] if accepted else [])
     whole = canvas.to_frame(amodal)
-    for name, read in (("youtube-vis", read_youtube_vis), ("kins", read_kins), ("cocoa", read_cocoa)):
+    for name, read in READERS.items():
         export([small_project], name, tmp_path / "out.json")
         assert verify(tmp_path / "out.json").problems == ()
-        back = read(tmp_path / "out.json")
-        found = back.annotations if name == "youtube-vis" else back.objects  # type: ignore[union-attr]
+        found = masks_in(read(tmp_path / "out.json"))
         assert len(found) == (amodal.any() if name == "youtube-vis" else whole.any())
-        assert all(np.array_equal(o.modal, modal) and np.array_equal(o.amodal, whole) for o in found)
+        assert all(np.array_equal(back, modal) and np.array_equal(whole_back, whole) for *_, whole_back, back in found)
     export([small_project], "tao-amodal", tmp_path / "out.json")
     predictions = read_predictions(tmp_path / "out.json")
     rows, columns = np.nonzero(amodal)
@@ -383,9 +408,17 @@ def test_no_value_in_a_sample_makes_reading_raise(tmp_path: Path, draw: st.DataO
             assert from_rle(sample.modal_rles[i]).shape == sample.size_wh[::-1]
 
 
-@pytest.mark.parametrize("read", [read_youtube_vis, read_kins, read_cocoa, read_predictions, read_samples])
+@pytest.mark.parametrize("read", [*READERS.values(), read_predictions, read_samples])
 def test_reading_something_else_is_an_error_with_a_remedy(tmp_path: Path, read: Any) -> None:
-    for text in ("", "{}", '{"categories": [], "videos": [3], "images": [3], "annotations": []}', "NaN", "3"):
-        (tmp_path / "other.json").write_text(text)
+    path, bad_records = tmp_path / "other.json", '{"categories": [], "videos": [3], "images": [3], "annotations": []}'
+    for text in ("", "{}", "NaN", "3"):
+        path.write_text(text)
         with pytest.raises(FormatError, match=r"other\.json"):
-            read(tmp_path / "other.json")
+            read(path)
+    path.write_text(bad_records)
+    if read in READERS.values():
+        file = read(path)
+        assert file.videos == () and any("not a record" in problem for problem in file.problems)
+    else:
+        with pytest.raises(FormatError, match=r"other\.json"):
+            read(path)

@@ -9,17 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tao_writing import write_tao_amodal
 from test_formats_json import JUNK, paths_into
 
 from vas_tool.errors import FormatError
-from vas_tool.formats.tao_amodal import (
-    TaoAmodalFile,
-    TaoBox,
-    TaoImage,
-    TaoTrack,
-    TaoVideo,
-    write_tao_amodal,
-)
+from vas_tool.formats.tao_amodal import TaoAmodalFile, TaoBox, TaoImage, TaoTrack, TaoVideo
 from vas_tool.formats.tao_reading import read_tao_amodal, tao_amodal_of
 from vas_tool.formats.verify import verify
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from vas_tool.commands.tuning_arguments import add_tuning
 from vas_tool.engines.eoras.options import EorasOptions
 
-DATA = ("movi", "kitti")
 SEED = 123
 """Seed of the released scripts."""
 

@@ -152,7 +152,7 @@ class _Sheet:
             if masks and again:
                 self._add_answer(name, masks, again)
             else:
-                self._add_nothing(name, replace(_frame_masks(truth, None, unite=False), level=frame.level))
+                self._add_nothing(name, replace(frame_masks(truth, None, unite=False), level=frame.level))
 
     def _masks(
         self,
@@ -171,7 +171,7 @@ class _Sheet:
         except VasToolError as error:
             self.problems.append(Problem(frame.key, f"{name}: {error}", kind_of(error)))
             return None
-        return replace(_frame_masks(truth, answered, unite=self.protocol.unites_with_modal), level=frame.level)
+        return replace(frame_masks(truth, answered, unite=self.protocol.unites_with_modal), level=frame.level)
 
     def _add_answer(self, name: str, masks: FrameMasks, divided_masks: FrameMasks) -> None:
         values = self.values[name]
@@ -258,8 +258,11 @@ def linear(mask: Mask, size_hw: tuple[int, int]) -> Mask:
     return cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR).view(np.bool_)
 
 
-def _frame_masks(truth: TrueMasks, answered: GivenMask | None, *, unite: bool) -> FrameMasks:
-    """Return the masks cut to the box that contains them, with a margin of ``MARGIN``. No measure changes by that."""
+def frame_masks(truth: TrueMasks, answered: GivenMask | None, *, unite: bool) -> FrameMasks:
+    """Return the (H, W) bool masks of one frame, cut to the box that contains them with a margin of ``MARGIN`` pixels.
+
+    No measure of ``overlap`` changes by the cut. ``unite`` adds the modal mask to the answer.
+    """
     true, seen, others = truth
     predicted = answered or GivenMask(np.zeros_like(seen.mask), NOWHERE)
     amodal, modal, guess, *more = _cut([true, seen, predicted, *([others] if others else [])])
@@ -275,8 +278,3 @@ def _cut(masks: list[GivenMask]) -> list[Mask]:
     rows = slice(max(0, y0 - MARGIN), min(height, y1 + MARGIN))
     columns = slice(max(0, x0 - MARGIN), min(width, x1 + MARGIN))
     return [np.ascontiguousarray(given.mask[rows, columns]) for given in masks]
-
-
-def windowed(amodal: Mask, modal: Mask, predicted: Mask) -> FrameMasks:
-    """Return three (H, W) bool masks as ``measure`` passes them to its measures: cut to the box that contains them."""
-    return _frame_masks((GivenMask(amodal), GivenMask(modal), None), GivenMask(predicted), unite=False)

@@ -1,4 +1,4 @@
-"""Files that other tools read: one module for each format, which writes and reads it. ``exports`` lists the writers.
+"""Files that other tools read: one module for each format. ``exports`` lists the writers.
 
 coco                               image-level, exact RLE masks
 youtube_vis                        video-level

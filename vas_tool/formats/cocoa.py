@@ -1,4 +1,4 @@
-"""Writes and reads COCOA-style files: one annotation per picture, with a region for each object (Zhu et al., CVPR
+"""Writes COCOA-style files: one annotation per picture, with a region for each object (Zhu et al., CVPR
 2017).
 
     segmentation       the amodal mask as one flat polygon; bridges of zero width join parts and holes, so it is
@@ -18,17 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.engines.base import Progress, silent
-from vas_tool.errors import FormatError
-from vas_tool.formats.image_amodal import AmodalImage, AmodalImages, ImageMasks, by_image
 from vas_tool.formats.in_place import text_in_place
-from vas_tool.formats.json_files import load_json, write_lists
-from vas_tool.formats.occlusion_order import Occluders, front_to_back
-from vas_tool.formats.polygons import from_polygons, to_one_polygon
+from vas_tool.formats.json_files import write_lists
+from vas_tool.formats.occlusion_order import Occluders, by_image, front_to_back
+from vas_tool.formats.polygons import to_one_polygon
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
 from vas_tool.formats.videos import Sighting, sightings
-from vas_tool.masks import to_rle
-from vas_tool.types import SizeWH
 
 
 def write_cocoa(
@@ -83,37 +79,6 @@ def _region_json(sighting: Sighting, *, order: int) -> dict[str, Any]:
         "track_id": sighting.track_id,
         **masks.trust_json(),
     }
-
-
-def read_cocoa(path: Path) -> AmodalImages:
-    """Read a COCOA file, ours or of another tool. Raises FormatError when it has another form."""
-    data = load_json(path)
-    try:
-        images = tuple(AmodalImage(i["id"], i["file_name"], (i["width"], i["height"])) for i in data["images"])
-        size_of = {image.id: image.size_wh for image in images}
-        objects = [o for item in data["annotations"] for o in _objects(item, size_of[item["image_id"]])]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(
-            f"{path} is no COCOA file ({type(error).__name__}: {error}); `vas-tool verify {path}` lists what is wrong"
-        ) from error
-    return AmodalImages(images, tuple(objects))
-
-
-def _objects(item: dict[str, Any], size_wh: SizeWH) -> list[ImageMasks]:
-    pairs = constraints(item.get("depth_constraint") or "")
-    objects = []
-    for number, region in enumerate(item["regions"], 1):
-        whole = to_rle(from_polygons([region["segmentation"]], size_wh))
-        objects.append(
-            ImageMasks(
-                image_id=item["image_id"],
-                label=region["name"],
-                amodal_rle=whole,
-                modal_rle=region.get("visible_mask", whole),
-                in_front=tuple(front - 1 for front, behind in pairs if behind == number),
-            )
-        )
-    return objects
 
 
 def constraints(text: str) -> list[tuple[int, int]]:

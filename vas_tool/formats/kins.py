@@ -1,4 +1,4 @@
-"""Writes and reads KINS-style files: COCO with polygons for the amodal masks (Qi et al., CVPR 2019).
+"""Writes KINS-style files: COCO with polygons for the amodal masks (Qi et al., CVPR 2019).
 
     segmentation, bbox, area      the amodal mask as polygons, exact to the pixel in COCO's own rasteriser
     inmodal_seg, inmodal_bbox     the modal mask as RLE (KINS v1)
@@ -16,17 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.engines.base import Progress, silent
-from vas_tool.errors import FormatError
 from vas_tool.formats.coco import annotation_json, coco_lists
-from vas_tool.formats.image_amodal import AmodalImage, AmodalImages, ImageMasks, by_image
 from vas_tool.formats.in_place import text_in_place
-from vas_tool.formats.json_files import load_json, write_lists
-from vas_tool.formats.occlusion_order import Occluders, front_to_back, groups
-from vas_tool.formats.polygons import from_polygons, to_polygons
+from vas_tool.formats.json_files import write_lists
+from vas_tool.formats.occlusion_order import Occluders, by_image, front_to_back, groups
+from vas_tool.formats.polygons import to_polygons
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
 from vas_tool.formats.videos import Sighting, sightings
-from vas_tool.masks import to_rle
 
 
 def write_kins(
@@ -60,26 +57,3 @@ def _annotations(
             "oco_id": group[own],
             "ico_id": together.index(own) + 1 if len(together) > 1 else 0,
         }
-
-
-def read_kins(path: Path) -> AmodalImages:
-    """Read a KINS v1 file, ours or of another tool. Raises FormatError when it has another form."""
-    data = load_json(path)
-    try:
-        images = tuple(AmodalImage(i["id"], i["file_name"], (i["width"], i["height"])) for i in data["images"])
-        size_of = {image.id: image.size_wh for image in images}
-        labels = {item["id"]: item["name"] for item in data["categories"]}
-        objects = tuple(
-            ImageMasks(
-                image_id=item["image_id"],
-                label=labels[item["category_id"]],
-                amodal_rle=to_rle(from_polygons(item["segmentation"], size_of[item["image_id"]])),
-                modal_rle=item["inmodal_seg"],
-            )
-            for item in data["annotations"]
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(
-            f"{path} is no KINS file ({type(error).__name__}: {error}); `vas-tool verify {path}` lists what is wrong"
-        ) from error
-    return AmodalImages(images, objects)

@@ -1,26 +1,46 @@
-"""The order of objects on one frame: an object is in front of another if it is seen where the other is hidden."""
+"""The objects that KINS and COCOA files list for each picture, and their order from front to back."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import groupby
+
+from vas_tool.formats.tally import Tally
+from vas_tool.formats.videos import Sighting
 
 Occluders = Mapping[int, Collection[int]]
-"""Object id -> the ids of the objects in front of it."""
+"""Object id -> the ids of the objects in front of it. All of them are keys too."""
 
 
-def front_to_back(occluders: Occluders, nearness: Mapping[int, float] | None = None) -> list[int]:
-    """Return the objects from front to back. In a cycle, the object with the fewest objects in front comes first.
+def by_image(found: Iterable[Sighting], tally: Tally) -> Iterator[tuple[list[Sighting], Occluders]]:
+    """Yield, for each picture, the objects whose amodal mask reaches into it, and which of them hides which.
 
-    Objects of which none hides the other are in the order of ``nearness`` (object id -> depth, 1 = nearest), then of
-    their ids. An object without a depth counts as the farthest.
+    ``found`` must be in the order of the pictures. ``tally`` counts the objects wholly beyond the picture: no polygon
+    can hold them, so they are left out.
+    """
+    for _, group in groupby(found, key=lambda sighting: sighting.image_id):
+        here = []
+        for sighting in group:
+            if sighting.masks.whole.any():
+                here.append(sighting)
+            else:
+                tally.unfit_for("beyond_picture", sighting.counted)
+        there = {s.masks.obj.id for s in here}
+        if here:
+            yield here, {s.masks.obj.id: sorted(there & set(s.occluder_ids)) for s in here}
+
+
+def front_to_back(occluders: Occluders) -> list[int]:
+    """Return the object ids from front to back. Objects of which none hides the other are in the order of their ids.
+
+    In a cycle, the object with the fewest objects in front comes first.
     """
     placed: list[int] = []
     left = sorted(occluders)
-    depths = nearness or {}
     while left:
-        ahead = min(left, key=lambda obj: (len(set(occluders[obj]) & set(left)), -depths.get(obj, 0.0), obj))
-        placed.append(ahead)
-        left.remove(ahead)
+        next_one = min(left, key=lambda obj: (len(set(occluders[obj]) & set(left)), obj))
+        placed.append(next_one)
+        left.remove(next_one)
     return placed
 
 

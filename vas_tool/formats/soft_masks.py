@@ -30,12 +30,6 @@ def levels_json(answers: Sequence[Mask]) -> dict[str, Any]:
     return {"num_answers": len(answers), "levels": [to_rle(votes >= k) for k in range(1, len(answers) + 1)]}
 
 
-def probability_of(record: Any) -> npt.NDArray[np.float64]:
-    """Return (H, W) float64, 0..1, from such a record. Raises FormatError when it is none."""
-    levels = _levels(record)
-    return np.asarray(np.sum(levels, axis=0) / len(levels), dtype=np.float64)
-
-
 def check_levels(record: Any, size_hw: Sequence[int]) -> Iterator[str]:
     """Yield what is wrong with a record of an image of that size."""
     try:

@@ -1,4 +1,4 @@
-"""Writes and reads video-level files in the form of YouTube-VIS: one annotation per object, with a list of masks.
+"""Writes video-level files in the form of YouTube-VIS: one annotation per object, with a list of masks.
 
 ``segmentations``, ``bboxes`` and ``areas`` describe the amodal masks, cut to the picture. Further lists hold the other
 keys of ``coco``, in the same order. A frame without a mask is null in every list. The id of an annotation is the
@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.engines.base import Progress, silent
-from vas_tool.errors import FormatError
 from vas_tool.formats.coco_fields import CALLED
-from vas_tool.formats.coco_reading import CocoFile, coco_file
 from vas_tool.formats.in_place import text_in_place
-from vas_tool.formats.json_files import load_json, write_lists
+from vas_tool.formats.json_files import write_lists
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
 from vas_tool.formats.videos import ExportVideo, Sighting, category_json, sightings
@@ -41,7 +39,7 @@ LISTS = {
 """Name of a list -> the key of ``coco`` for one of its items."""
 
 SOMETIMES = {"needs_work": "needs_work", "hypotheses": "hypothesis", "given_boxes": "given_box"}
-"""Name of a list whose items may be null on frames with masks -> the key of ``coco``. Our reader ignores them."""
+"""Name of a list whose items may be null on frames with masks -> the key of ``coco``. ``as_coco`` ignores them."""
 
 
 def write_youtube_vis(
@@ -104,20 +102,6 @@ def _track_json(sighting: Sighting, categories: Mapping[str, int]) -> dict[str, 
         "height": clip.size_wh[1],
         **{name: [None] * len(clip) for name in LISTS | SOMETIMES},
     }
-
-
-def read_youtube_vis(path: Path) -> CocoFile:
-    """Read a file of ``write_youtube_vis`` as image-level records, as ``read_coco`` returns them. Ids are new.
-
-    Raises FormatError when the file is missing, is not JSON, or lacks something.
-    """
-    try:
-        return coco_file(as_coco(load_json(path)))
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(
-            f"{path} is no video-level file of vas-tool ({type(error).__name__}: {error}); `vas-tool verify {path}` "
-            "lists what is wrong"
-        ) from error
 
 
 def as_coco(data: Any) -> dict[str, list[dict[str, Any]]]:
