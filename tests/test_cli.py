@@ -17,7 +17,7 @@ from PIL import Image
 from video_files import make_video
 
 from vas_tool.cli import FORMATS, main
-from vas_tool.commands.measure_arguments import MASK_VALUES
+from vas_tool.commands.shared_arguments import MASK_VALUES
 from vas_tool.commands.terminal import ProgressBar
 from vas_tool.engines import registry, specs
 from vas_tool.engines.settings import Settings

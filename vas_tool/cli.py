@@ -10,18 +10,18 @@ from pathlib import Path
 
 from vas_tool import __version__
 from vas_tool.commands.batch_arguments import add_batch, add_manifest
-from vas_tool.commands.import_arguments import add_import, add_intrinsics, add_tao_choices
+from vas_tool.commands.import_arguments import add_import, add_tao_choices
 from vas_tool.commands.measure_arguments import (
     add_agreement,
     add_bench,
     add_compare,
     add_compose,
     add_evaluate,
-    add_mask_values,
     add_predict,
     add_recheck,
 )
 from vas_tool.commands.scene import add_scene
+from vas_tool.commands.shared_arguments import add_intrinsics, add_mask_values, add_stages
 from vas_tool.commands.train_arguments import add_train
 from vas_tool.errors import VasToolError
 
@@ -199,18 +199,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     add_mask_values(run)
     _add_boxes(run)
     run.add_argument("--label", help="the object's category name")
-    run.add_argument("--stages", default="segment,depth,amodal,content", help="stages to run (default: %(default)s)")
-    run.add_argument(
-        "--engine", action="append", default=[], metavar="STAGE=NAME", help="engine of a stage (see vas-tool models)"
-    )
-    run.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="STAGE.NAME=VALUE",
-        dest="settings",
-        help="a parameter of the stage's engine (see vas-tool models --parameters)",
-    )
+    add_stages(run)
     run.add_argument(
         "--hypotheses", type=int, metavar="K", help="also make K amodal masks per frame, with seeds from --seed on"
     )

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from vas_tool.commands.measure_arguments import add_mask_values
+from vas_tool.commands.shared_arguments import add_mask_values, add_stages
 
 AddArguments = Callable[[argparse.ArgumentParser], None]
 
@@ -44,18 +44,7 @@ def add_batch(batch: argparse.ArgumentParser) -> None:
     )
     batch.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="after status: the folder of the projects")
     batch.add_argument("--projects", type=Path, metavar="DIR", help="folder in which the projects are made")
-    batch.add_argument("--stages", default="segment,depth,amodal,content", help="stages to run (default: %(default)s)")
-    batch.add_argument(
-        "--engine", action="append", default=[], metavar="STAGE=NAME", help="engine of a stage (see vas-tool models)"
-    )
-    batch.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="STAGE.NAME=VALUE",
-        dest="settings",
-        help="a parameter of the stage's engine (see vas-tool models --parameters)",
-    )
+    add_stages(batch)
     batch.add_argument(
         "--gate", action=argparse.BooleanOptionalAction, help="the occlusion gate, as in run (default: the project's)"
     )

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from vas_tool.commands.measure_arguments import add_mask_values
+from vas_tool.commands.shared_arguments import add_intrinsics, add_mask_values
 
 
 def add_import(import_: argparse.ArgumentParser) -> None:
@@ -87,13 +87,3 @@ def _parser(formats: Any, name: str, what: str, *, source: str) -> argparse.Argu
     parser.add_argument("--fps", type=float, help="frames per second of the clips (default: the format's)")
     add_intrinsics(parser)
     return parser
-
-
-def add_intrinsics(command: argparse.ArgumentParser) -> None:
-    """Add ``--intrinsics``."""
-    command.add_argument(
-        "--intrinsics",
-        metavar="FX,FY,CX,CY|FILE",
-        help="intrinsics of the camera in clip pixels, for EoRaS; FILE: JSON with fx, fy, cx and cy, a KITTI "
-        "calibration, or Kubric's metadata.json",
-    )

@@ -5,21 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-MASK_VALUES = ("auto", "binary", "grey", "ids", "palette", "alpha")
-"""Values of ``formats.mask_values``."""
-
-
-def add_mask_values(command: argparse.ArgumentParser) -> None:
-    """Add ``--mask-values``: what the values of mask images mean."""
-    command.add_argument(
-        "--mask-values",
-        choices=MASK_VALUES,
-        default="auto",
-        help="what the values of masks mean. auto (default): decide from the pictures; binary: pixels other than 0 are "
-        "the object; grey: pixels brighter than half are, with soft edges; ids: every value but 0 is an object; "
-        "palette: like ids, with 255 as void (DAVIS, VOC); alpha: opaque pixels are the object",
-    )
-
+from vas_tool.commands.shared_arguments import add_figures, add_mask_values
 
 BENCHMARKS = ("sail-vos", "tao-amodal", "tabe-51", "movi", "kitti")
 
@@ -171,9 +157,6 @@ def add_recheck(recheck: argparse.ArgumentParser) -> None:
     recheck.add_argument("--seed", type=int, default=0, help="seed of the choice of frames (default: 0)")
 
 
-FIGURES = "files for the tables, in the form of their suffix: .csv, .tex (LaTeX), .json"
-
-
 def add_compare(compare: argparse.ArgumentParser) -> None:
     """Add the arguments of ``vas-tool compare``."""
     compare.add_argument("before", type=Path, help="a file that evaluate --json or bench --json wrote")
@@ -186,7 +169,7 @@ def add_compare(compare: argparse.ArgumentParser) -> None:
     )
     compare.add_argument("--json", type=Path, help="a file for all numbers, and for every frame that changed")
     compare.add_argument("--report", type=Path, help="an HTML file with the means and the frames that changed")
-    compare.add_argument("--figures", type=Path, nargs="+", default=[], metavar="FILE", help=FIGURES)
+    add_figures(compare)
 
 
 def add_agreement(agreement: argparse.ArgumentParser) -> None:
@@ -202,12 +185,12 @@ def add_agreement(agreement: argparse.ArgumentParser) -> None:
         "--truth", type=Path, metavar="PROJECT", help="a project whose masks are true (default: each answer in turn)"
     )
     agreement.add_argument("--json", type=Path, help="a file for the numbers of every frame")
-    agreement.add_argument("--figures", type=Path, nargs="+", default=[], metavar="FILE", help=FIGURES)
+    add_figures(agreement)
 
 
 def _add_outputs(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", type=Path, help="a file for all numbers, also of single frames, and all problems")
-    command.add_argument("--figures", type=Path, nargs="+", default=[], metavar="FILE", help=FIGURES)
+    add_figures(command)
     command.add_argument("--report", type=Path, help="an HTML file with tables, curves and the worst frames")
     command.add_argument("--frames", type=Path, help="the folder of the pictures, for the worst frames in the report")
 
