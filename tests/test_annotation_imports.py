@@ -17,7 +17,7 @@ from video_files import make_video
 from vas_tool.cli import main
 from vas_tool.exports import export
 from vas_tool.formats.origin import read_origin
-from vas_tool.formats.videos import numbered
+from vas_tool.formats.video_stream import video_of
 from vas_tool.imports.new_project import create_project
 from vas_tool.masks import to_rle
 from vas_tool.project import Project
@@ -113,7 +113,7 @@ def test_an_export_comes_back(name: str, tmp_path: Path, imported: Any) -> None:
     first = json.loads(export([source], "coco", tmp_path / "first.json").paths[0].read_text())
     kept = ("image_id", "visibility", "occlude_rate", "area", "segmentation", "visible_mask", "pts_seconds")
     rows = [sorted(json.dumps([a[key] for key in kept]) for a in data["annotations"]) for data in (first, again)]
-    assert rows[0] == rows[1] and len(numbered([project])[1][0].tracks) == 3
+    assert rows[0] == rows[1] and len(video_of(project).tracks) == 3
     source.close()
 
 

@@ -17,6 +17,7 @@ from pycocotools.coco import COCO
 from vas_tool.errors import Cancelled, FormatError
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.coco_reading import read_coco
+from vas_tool.formats.kins import write_kins
 from vas_tool.formats.notes import worded
 from vas_tool.formats.verify import verify
 from vas_tool.planning.fingerprint import Fingerprint
@@ -217,15 +218,16 @@ def test_the_old_file_is_replaced_not_written_over(small_project: Project, tmp_p
     assert (tmp_path / "held").read_text() == "old" and (tmp_path / "out.json").read_text() != "old"
 
 
-def test_kins_names_on_request(small_project: Project, tmp_path: Path) -> None:
+def test_kins_names_in_kins_files_alone(small_project: Project, tmp_path: Path) -> None:
     annotate(small_project, modal={0: rectangle(SIZE, 3, 4, 13, 14)}, amodal={0: rectangle(SIZE, 3, 4, 23, 14)})
-    write_coco([small_project], tmp_path / "out.json", kins=True)
+    write_kins([small_project], tmp_path / "out.json")
     (item,) = exported(tmp_path / "out.json")["annotations"]
-    assert item["a_segm"] == item["segmentation"] and item["i_segm"] == item["visible_mask"]
     assert (item["a_bbox"], item["i_bbox"]) == ([3, 4, 20, 10], [3, 4, 10, 10])
     assert (item["a_area"], item["i_area"]) == (200, 100)
     write_coco([small_project], tmp_path / "out.json")
-    assert "a_segm" not in exported(tmp_path / "out.json")["annotations"][0]
+    (plain,) = exported(tmp_path / "out.json")["annotations"]
+    assert item["a_segm"] == plain["segmentation"] and item["i_segm"] == item["visible_mask"] == plain["visible_mask"]
+    assert "a_segm" not in plain
 
 
 def test_a_project_without_objects_is_a_file_that_loads(small_project: Project, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from vas_tool.formats.layered_frames import LayeredClip
 from vas_tool.formats.notes import worded
 from vas_tool.formats.sv4d import RATIO_SV4D, SIDE, clearest_run, on_white, read_sv4d
 from vas_tool.formats.verify import verify
-from vas_tool.formats.videos import numbered
+from vas_tool.formats.video_stream import video_of
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
 from vas_tool.types import Canvas, Content
@@ -136,7 +136,7 @@ def test_openraster_and_psd_hold_the_layers_in_depth_order(scene: Project, tmp_p
 def test_the_nearer_object_is_in_front_where_none_hides_the_other(scene: Project) -> None:
     for x0 in (0, 20):  # on a depth that grows to the right, drawn from far to near
         annotate(scene, modal={1: rectangle(SIZE, x0, 0, x0 + 4, 4)})
-    _, (video,) = numbered([scene])
+    video = video_of(scene)
     assert [layer.obj.id for layer in LayeredClip(video).frame(1).layers] == [3, 4, 1, 2]
 
 

@@ -20,7 +20,7 @@ from vas_tool.formats.frame_files import WHAT, HandedOff, chosen_frames, seen_on
 from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.layered_frames import LayeredClip, layer_name
 from vas_tool.formats.provenance import PROVENANCE, write_provenance
-from vas_tool.formats.videos import numbered
+from vas_tool.formats.video_stream import video_of
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.types import Content
@@ -44,7 +44,7 @@ def write_alpha_videos(
     """
     ending = ENDINGS[name]
     require_encoder(CODECS[Path(ending).suffix].encoder)
-    _, (video,) = numbered([project])
+    video = video_of(project)
     clip = LayeredClip(video, only_accepted=only_accepted)
     frames = chosen_frames(clip, None, every=True)
     total = len(clip.objects) * len(frames)

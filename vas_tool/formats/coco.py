@@ -56,15 +56,13 @@ def write_coco(
     path: Path,
     *,
     only_accepted: bool = False,
-    kins: bool = False,
     progress: Progress = silent,
 ) -> ExportSummary:
     """Write open projects as one COCO file. An existing file is replaced when the new one is complete.
 
-    ``only_accepted`` leaves out frames that are not accepted. ``kins`` adds the keys of KINS 2020 (i_segm, i_bbox,
-    i_area, a_segm, a_bbox, a_area). The same projects give the same bytes, whatever their order. Names of frames are
-    relative to the projects' common parent folder. Projects may be given as folders, which are open only while they are
-    written: memory grows neither with their length nor with their number.
+    ``only_accepted`` leaves out frames that are not accepted. The same projects give the same bytes, whatever their
+    order. Names of frames are relative to the projects' common parent folder. Projects may be given as folders, which
+    are open only while they are written: memory grows neither with their length nor with their number.
 
     Raises FormatError when there is no project, one is listed twice, or the file cannot be written; Cancelled.
     """
@@ -72,7 +70,7 @@ def write_coco(
     categories, tally = videos.categories, Tally(brief=videos.many)
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
     with text_in_place(path) as file:
-        write_lists(file, "coco", coco_lists(videos, categories, _annotations(found, categories, kins=kins)))
+        write_lists(file, "coco", coco_lists(videos, categories, _annotations(found, categories)))
     return summary_of(tally, videos, path, only_accepted=only_accepted)
 
 
@@ -98,7 +96,7 @@ def track_json(videos: Iterable[ExportVideo], categories: Mapping[str, int]) -> 
             yield {**ids, **video.rows.get(obj.id, {})}
 
 
-def annotation_json(sighting: Sighting, categories: Mapping[str, int], *, kins: bool = False) -> dict[str, Any]:
+def annotation_json(sighting: Sighting, categories: Mapping[str, int]) -> dict[str, Any]:
     """Return the annotation of one object on one frame, without its id."""
     masks, video = sighting.masks, sighting.video
     return {
@@ -106,13 +104,13 @@ def annotation_json(sighting: Sighting, categories: Mapping[str, int], *, kins: 
         "category_id": categories[masks.obj.label],
         "video_id": video.id,
         "track_id": sighting.track_id,
-        **masks.json(kins=kins),
+        **masks.json(),
         **masks.soft_json(),
         "occluder_ids": list(sighting.occluder_ids),
         **video.origin_json(masks.frame_index),
     }
 
 
-def _annotations(found: Iterable[Sighting], categories: Mapping[str, int], *, kins: bool) -> Iterator[dict[str, Any]]:
+def _annotations(found: Iterable[Sighting], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     for number, sighting in enumerate(found, 1):
-        yield {"id": number, **annotation_json(sighting, categories, kins=kins)}
+        yield {"id": number, **annotation_json(sighting, categories)}

@@ -36,7 +36,8 @@ from vas_tool.formats.coco_fields import (
 from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import load_json, write_list
 from vas_tool.formats.tally import CountedObject, ExportSummary, Tally
-from vas_tool.formats.videos import Sighting, category_ids, numbered, sightings
+from vas_tool.formats.video_stream import VideoStream, summary_of
+from vas_tool.formats.videos import Sighting, sightings
 from vas_tool.masks import CocoRle, box_xywh, from_rle
 from vas_tool.project import Project
 from vas_tool.types import Mask, SizeWH
@@ -65,14 +66,12 @@ def write_samples(
     ``only_accepted`` takes only windows whose frames are all accepted. The same projects give the same bytes.
     Raises FormatError when there is no project, or the file cannot be written; Cancelled.
     """
-    root, videos = numbered(projects)
-    categories, tally = category_ids(videos), Tally()
+    videos, tally = VideoStream(projects), Tally()
     found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
     with text_in_place(path) as file:
-        write_list(file, _samples(found, categories, tally))
+        write_list(file, _samples(found, videos.categories, tally))
         file.write("\n")
-    num_images = sum(len(v.project.clip) for v in videos)
-    return tally.summary(path, root, num_videos=len(videos), num_images=num_images, only_accepted=only_accepted)
+    return summary_of(tally, videos, path, only_accepted=only_accepted)
 
 
 @dataclass

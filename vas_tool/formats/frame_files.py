@@ -12,7 +12,7 @@ from vas_tool.errors import FormatError
 from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.layered_frames import LayeredClip, LayeredFrame
 from vas_tool.formats.provenance import PROVENANCE, write_provenance
-from vas_tool.formats.videos import numbered
+from vas_tool.formats.video_stream import video_of
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.video.order import in_natural_order
@@ -70,7 +70,7 @@ def write_frame_files(
     ``folder`` holds anything else; Cancelled. Nothing is left of an export that fails.
     """
     kind.require()
-    _, (video,) = numbered([project])
+    video = video_of(project)
     clip = LayeredClip(video, only_accepted=only_accepted)
     chosen = chosen_frames(clip, frames, every=not only_accepted)
     ours = re.compile(rf"{kind.file_name.pattern}|{re.escape(PROVENANCE)}")

@@ -27,7 +27,7 @@ from vas_tool.errors import FormatError
 from vas_tool.formats.frame_files import WHAT, HandedOff, ticking
 from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.provenance import PROVENANCE, write_provenance
-from vas_tool.formats.videos import numbered
+from vas_tool.formats.video_stream import video_of
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.types import Mask
@@ -57,7 +57,7 @@ def write_gen_omnimatte(
 
     Raises FormatError when no object has a modal mask, no frame is left, or ``folder`` holds anything else; Cancelled.
     """
-    _, (video,) = numbered([project])
+    video = video_of(project)
     objects = [o for o in video.truth.objects if len(project.modal(o.id)) and (o.accepted or not only_accepted)]
     frames = _frames(project, objects, only_accepted=only_accepted)
     total, fps = (len(objects) + 1) * len(frames), project.clip.fps

@@ -24,6 +24,7 @@ from vas_tool.formats.polygons import to_polygons
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
 from vas_tool.formats.videos import Sighting, sightings
+from vas_tool.masks import area
 
 
 def write_kins(
@@ -51,8 +52,15 @@ def _annotations(
     for sighting in here:
         own = sighting.masks.obj.id
         together = [obj for obj in order if group[obj] == group[own]]
+        record = annotation_json(sighting, categories)
         yield {
-            **annotation_json(sighting, categories, kins=True),
+            **record,
+            "i_segm": record["inmodal_seg"],
+            "i_bbox": record["inmodal_bbox"],
+            "i_area": area(sighting.masks.modal),
+            "a_segm": record["segmentation"],
+            "a_bbox": record["bbox"],
+            "a_area": record["area"],
             "segmentation": to_polygons(sighting.masks.whole),
             "oco_id": group[own],
             "ico_id": together.index(own) + 1 if len(together) > 1 else 0,

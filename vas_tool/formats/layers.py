@@ -31,7 +31,7 @@ from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.layered_frames import layer_name
 from vas_tool.formats.provenance import write_provenance
 from vas_tool.formats.soft_masks import grey
-from vas_tool.formats.videos import numbered
+from vas_tool.formats.video_stream import video_of
 from vas_tool.project import Project
 from vas_tool.project.object_layers import AmodalMasks, ModalMasks
 from vas_tool.project.truth import AnnotatedObject
@@ -97,7 +97,7 @@ def write_layers(
     _check_names(layers, LAYERS)
     _check_names(kinds, KINDS)
     frames = range(len(project.clip))
-    _, (video,) = numbered([project])
+    video = video_of(project)
     found = [layer for layer in _layers(project, layers, only_accepted=only_accepted) if any(map(layer.made, frames))]
     if not found:
         raise FormatError(f"{project.name} has none of {', '.join(layers)}; click an object and complete it first")

@@ -202,24 +202,24 @@ class MasksOnFrame:
         probability = {"amodal_probability": levels_json(inside)} if inside else {}
         return {"training_weight": self.training_weight, **probability}
 
-    def json(self, *, kins: bool = False) -> dict[str, Any]:
+    def json(self) -> dict[str, Any]:
         """Return the annotation without its ids and without the source of its frame."""
         return {
             "obj_id": self.obj.id,
             "iscrowd": 0,
-            **self._masks_json(kins=kins),
+            **self._masks_json(),
             "amodal_bbox": self.amodal_bbox,
             "out_of_frame": self.out_of_frame,
             "visibility": round(area(self.modal) / max(1, area(self.amodal)), DIGITS),
             **self.trust_json(),
         }
 
-    def _masks_json(self, *, kins: bool) -> dict[str, Any]:
+    def _masks_json(self) -> dict[str, Any]:
         """Return the masks and boxes inside the picture."""
         whole, hidden = self.whole, self.hidden
-        whole_rle, seen_rle = to_rle(whole), to_rle(self.modal)
-        out = {
-            "segmentation": whole_rle,
+        seen_rle = to_rle(self.modal)
+        return {
+            "segmentation": to_rle(whole),
             "bbox": box_xywh(whole),
             "area": area(whole),
             "visible_mask": seen_rle,
@@ -228,10 +228,6 @@ class MasksOnFrame:
             "inmodal_seg": seen_rle,
             "inmodal_bbox": box_xywh(self.modal),
         }
-        if kins:
-            out |= {"i_segm": seen_rle, "i_bbox": out["inmodal_bbox"], "i_area": area(self.modal)}
-            out |= {"a_segm": whole_rle, "a_bbox": out["bbox"], "a_area": out["area"]}
-        return out
 
 
 def _stamp_json(stamp: Stamp) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from vas_tool.formats.mask_folder import paired_masks
 from vas_tool.formats.mask_names import FrameNames
 from vas_tool.formats.mask_pixels import read_pixels
 from vas_tool.formats.provenance import write_provenance
-from vas_tool.formats.videos import ExportVideo, numbered
+from vas_tool.formats.video_stream import video_of
+from vas_tool.formats.videos import ExportVideo
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import Stamp
@@ -75,7 +76,7 @@ def write_sequences(
     Raises PromptError when there is no such object, FormatError when no frame is left, the folder holds something
     else or the disk refuses, Cancelled.
     """
-    _, (video,) = numbered([project])
+    video = video_of(project)
     obj = video.truth.object(object_id)
     frames = chosen_frames(project, obj, only_accepted=only_accepted)
     target = folder / object_folder(video, obj)

@@ -32,7 +32,7 @@ from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.json_files import load_json
 from vas_tool.formats.layered_frames import LayeredClip, ObjectLayer, layer_name
 from vas_tool.formats.provenance import PROVENANCE, write_provenance
-from vas_tool.formats.videos import numbered
+from vas_tool.formats.video_stream import video_of
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.types import Canvas, Content, Frame
@@ -134,7 +134,7 @@ def write_sv4d(
     Raises FormatError when no object is on these frames, there are more than 21, or ``folder`` holds anything else;
     Cancelled. Nothing is left of an export that fails.
     """
-    _, (video,) = numbered([project])
+    video = video_of(project)
     clip = LayeredClip(video, only_accepted=only_accepted)
     chosen = {obj: run for obj in clip.objects if (run := _chosen(project, clip, obj, frames=frames))}
     if not chosen:

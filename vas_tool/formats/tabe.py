@@ -35,7 +35,8 @@ from vas_tool.formats.sequences import (
     upright_size,
     write_mask,
 )
-from vas_tool.formats.videos import ExportVideo, numbered
+from vas_tool.formats.video_stream import video_of
+from vas_tool.formats.videos import ExportVideo
 from vas_tool.masks import area
 from vas_tool.project import Project
 from vas_tool.project.truth import AnnotatedObject
@@ -123,7 +124,7 @@ def write_tabe(
     Raises PromptError when there is no such object, FormatError when no frame is left, the folder holds something
     else or the disk refuses, Cancelled.
     """
-    _, (video,) = numbered([project])
+    video = video_of(project)
     obj = video.truth.object(object_id)
     frames = chosen_frames(project, obj, only_accepted=only_accepted)
     target = folder / object_folder(video, obj)

@@ -36,7 +36,8 @@ class _Place:
 
 
 class VideoStream:
-    """The videos of an export in the order of their names, with the ids of ``videos.numbered``.
+    """The videos of an export in the order of their names. Ids of videos, images and tracks are counted from 1 in this
+    order.
 
     A project that is given open stays open. A folder is opened at every iteration, and closed before the next project
     is opened. Every iteration gives the same videos: FormatError is raised when somebody changed a project in between.
@@ -127,6 +128,15 @@ class _Looks(dict[int, Mapping[int, str]]):
 def as_stream(projects: Sequence[ProjectOrFolder] | VideoStream) -> VideoStream:
     """Return the stream of projects; a stream is returned as it is."""
     return projects if isinstance(projects, VideoStream) else VideoStream(projects)
+
+
+def video_of(project: Project) -> ExportVideo:
+    """Return a project that is exported by itself. An edit during the export does not change it.
+
+    Raises ProjectDamaged when its ``origin.json`` is damaged.
+    """
+    (video,) = VideoStream([project])
+    return video
 
 
 def summary_of(tally: Tally, videos: VideoStream, path: Path, *, only_accepted: bool) -> ExportSummary:

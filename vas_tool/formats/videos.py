@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,10 +12,9 @@ import numpy as np
 
 from vas_tool.engines.base import Progress
 from vas_tool.errors import FormatError
-from vas_tool.formats.batch_rows import row_ids
 from vas_tool.formats.masks_on_frame import MasksOnFrame
 from vas_tool.formats.notes import Note
-from vas_tool.formats.origin import Origin, read_origin
+from vas_tool.formats.origin import Origin
 from vas_tool.formats.tally import CountedObject, Tally
 from vas_tool.project import Project
 from vas_tool.project.depth_order import Pair, pairs_on
@@ -29,7 +26,7 @@ from vas_tool.project.worktime import work_seconds
 
 @dataclass(frozen=True)
 class ExportVideo:
-    """One project in an export. It holds ``true_clips``, so that an edit during the export does not change it."""
+    """One project in an export. It holds the truth of one moment, so that an edit during the export changes nothing."""
 
     id: int
     name: str
@@ -143,34 +140,6 @@ class Sighting:
         return CountedObject.of(self.video.name, self.masks)
 
 
-def numbered(projects: Sequence[Project]) -> tuple[Path, list[ExportVideo]]:
-    """Return the projects' common parent folder, and the projects with their ids, sorted by name.
-
-    Raises FormatError when there is no project or one is listed twice, ProjectDamaged when an ``origin.json`` is
-    damaged.
-    """
-    root, names = named_folders([project.folder for project in projects])
-    named = sorted(zip(names, projects, strict=True), key=itemgetter(0))
-    truths = [_truth_and_looks(project) for _, project in named]
-    images = accumulate((len(project.clip) for _, project in named), initial=1)
-    tracks = accumulate((len(truth.objects) for truth, _ in truths), initial=1)
-    rows = zip(named, truths, images, tracks, strict=False)
-    return root, [
-        ExportVideo(
-            id=i,
-            name=name,
-            project=project,
-            truth=truth,
-            first_image_id=image,
-            first_track_id=track,
-            looks=looks,
-            origin=read_origin(project.folder),
-            rows=row_ids(project.folder),
-        )
-        for i, ((name, project), (truth, looks), image, track) in enumerate(rows, 1)
-    ]
-
-
 def named_folders(folders: Sequence[Path]) -> tuple[Path, list[str]]:
     """Return the common parent of projects' folders, and the path of each from there, which is its video's name.
 
@@ -185,11 +154,6 @@ def named_folders(folders: Sequence[Path]) -> tuple[Path, list[str]]:
     return root, [folder.relative_to(root).as_posix() for folder in resolved]
 
 
-def _truth_and_looks(project: Project) -> tuple[Truth, dict[int, dict[int, str]]]:
-    with project.mutex:
-        return project.truth, {obj.id: needs_look(project, obj.id) for obj in project.truth.objects}
-
-
 def unreviewed(project: Project) -> list[Note]:
     """Return the notes on objects with frames that have a mask and that nobody accepted, or that need work."""
     tally = Tally()
@@ -200,11 +164,6 @@ def unreviewed(project: Project) -> list[Note]:
         tally.unseen |= {key: unseen} if unseen else {}
         tally.needing_work |= {key: looks} if looks else {}
     return tally.unreviewed
-
-
-def category_ids(videos: Iterable[ExportVideo]) -> dict[str, int]:
-    """Return label -> category id from 1, in the order of the labels."""
-    return numbered_labels({o.label for v in videos for o in v.truth.objects})
 
 
 def numbered_labels(labels: Iterable[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from vas_tool.engines.base import ContentCompleter, Progress, silent
 from vas_tool.engines.builtin.background import BuiltinBackground
 from vas_tool.errors import FormatError
 from vas_tool.formats.layered_frames import LayeredClip, LayeredFrame, ObjectLayer
-from vas_tool.formats.videos import numbered
+from vas_tool.formats.video_stream import video_of
 from vas_tool.project import Project
 from vas_tool.scene.composing import MARGIN, composed, filled, vacated
 from vas_tool.scene.filling import backgrounds
@@ -43,7 +43,7 @@ class Scene:
 
     @cached_property
     def _clip(self) -> LayeredClip:
-        _, (video,) = numbered([self.project])
+        video = video_of(self.project)
         return LayeredClip(video, only_accepted=self.only_accepted)
 
     @cached_property

@@ -10,7 +10,7 @@ from vas_tool.formats.frame_files import HandedOff
 from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.provenance import write_provenance
 from vas_tool.formats.scene_video import EDITS, OUR_FILES, VIDEO
-from vas_tool.formats.videos import numbered
+from vas_tool.formats.video_stream import video_of
 from vas_tool.project import Project
 from vas_tool.scene.rendering import Scene
 from vas_tool.video import write_video
@@ -25,7 +25,7 @@ def write_scene(
 
     Raises FormatError when no object has a mask or ``folder`` holds anything else; Cancelled.
     """
-    _, (video,) = numbered([project])
+    video = video_of(project)
     scene = Scene(project, video.truth.scene, only_accepted=only_accepted)
     with folder_in_place(folder, ours=OUR_FILES) as beside:
         write_video(beside / VIDEO, scene.frames(progress=progress), fps=project.clip.fps)
