@@ -34,6 +34,7 @@ LAYERS = (
         "project.truth",
         "project.depth_order",
         "project.picks",
+        "project.templates",
     }
     | {"project.mask_measurements", "project.layer_folders"}
     | {

@@ -15,7 +15,7 @@ from vas_tool.occlusion import Corners, leaves, meets
 from vas_tool.planning.fingerprint import Fingerprint
 from vas_tool.planning.snapshot import Snapshot
 from vas_tool.project.nothing_in_front import GUESSING_ENGINE
-from vas_tool.project.object_stamps import CLEAR, ObjectStamps, painted_on
+from vas_tool.project.object_stamps import CLEAR, ObjectStamps, retouched_on
 from vas_tool.project.touching import state_of_evidence
 
 RULE = "nothing in front, rule 2"
@@ -34,7 +34,7 @@ def marks_of(snapshot: Snapshot, object_id: int) -> Marks:
     if guessed.issuperset(digests):
         return {}
     stamps, canvas = snapshot.objects[object_id], snapshot.truth.canvas
-    left_out = guessed | painted_on(stamps.obj) | boxes_by_frame(stamps.obj.amodal_boxes).keys()
+    left_out = guessed | retouched_on(stamps.obj) | boxes_by_frame(stamps.obj.amodal_boxes).keys()
     for order in snapshot.truth.in_front:
         left_out.update(range(order.first, order.last + 1) if order.behind == object_id else ())
     others = [boxes_of(other) for i, other in {**snapshot.others, **snapshot.objects}.items() if i != object_id]

@@ -12,7 +12,7 @@ from vas_tool.planning.gate import Marks, clear_frames, marks_of
 from vas_tool.planning.inputs import AmodalInputs, Columns, ContentInputs, ModalInputs
 from vas_tool.planning.snapshot import Snapshot, snapshot_of
 from vas_tool.project import Project
-from vas_tool.project.object_stamps import CLEAR, GIVEN, painted_on
+from vas_tool.project.object_stamps import CLEAR, GIVEN, retouched_on
 from vas_tool.stamp_index import Stamps
 from vas_tool.stamps import DEFAULTS, Stamp
 from vas_tool.types import Stage
@@ -108,7 +108,7 @@ class Staleness:
     def clear_content(self) -> frozenset[int]:
         """The frames whose amodal mask the occlusion gate made. Their content is the visible part."""
         made = self.stamps.amodal.by_frame("engine")
-        return frozenset(f for f in self.clear if made.get(f) == CLEAR) - painted_on(self.stamps.obj, "amodal")
+        return frozenset(f for f in self.clear if made.get(f) == CLEAR) - retouched_on(self.stamps.obj, "amodal")
 
     def clear_of(self, layer: str) -> frozenset[int]:
         """Return the frames on which the occlusion gate makes a layer's results, as far as that is known."""

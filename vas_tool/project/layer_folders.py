@@ -10,7 +10,7 @@ from typing import Any
 from vas_tool.masks import recentred
 from vas_tool.project.agreed_trackers import AgreedTrackers
 from vas_tool.project.mask_measurements import MeasurementCache
-from vas_tool.project.object_stamps import PAINTED, ObjectStamps
+from vas_tool.project.object_stamps import PAINTED, PLACED, ObjectStamps
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.storage import CONTENTS, MASKS, Bounds, LayerFolder, Stamp
 from vas_tool.types import Content, Mask, SizeWH
@@ -130,7 +130,9 @@ class ObjectLayers:
         return made or (PAINTED if obj.strokes_on(frame_index, "modal") else None)
 
     def amodal_stamp(self, obj: AnnotatedObject, frame_index: int) -> Stamp | None:
-        """Return the stamp of the amodal mask under the strokes; PAINTED when there are only strokes, None without a
-        mask.
+        """Return the stamp of the amodal mask under the strokes; PLACED for a template, PAINTED when there are only
+        strokes, None without a mask.
         """
+        if obj.template_on(frame_index):
+            return PLACED
         return self.amodal.stamp(frame_index) or (PAINTED if obj.strokes_on(frame_index, "amodal") else None)

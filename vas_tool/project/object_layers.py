@@ -16,7 +16,7 @@ from vas_tool.masks import apply_strokes, area, box_xyxy, recentred
 from vas_tool.project.layer_folders import HYPOTHESES as HYPOTHESES
 from vas_tool.project.layer_folders import BoxXyxy as BoxXyxy
 from vas_tool.project.layer_folders import ObjectLayers as ObjectLayers
-from vas_tool.project.object_stamps import painted_on, prompted_frames, state_of
+from vas_tool.project.object_stamps import placed_state, prompted_frames, retouched_on, state_of
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.types import Canvas, Mask, Prompts
 
@@ -54,7 +54,7 @@ class ModalMasks(Mapping[int, Mask]):
     def __contains__(self, frame_index: object) -> bool:
         # Mapping would decode the picture to find out.
         made = frame_index in self.layers.modal or frame_index in self._given
-        return made or frame_index in painted_on(self.obj)
+        return made or frame_index in retouched_on(self.obj)
 
     def state(self, frame_index: int) -> str:
         """Return a digest of a frame's mask after strokes, without reading pixels; "" when there is none."""
@@ -64,7 +64,7 @@ class ModalMasks(Mapping[int, Mask]):
     def areas(self) -> dict[int, int]:
         """Return frame_index -> ``area`` of all frames with a mask."""
         areas: dict[int, int] = self.layers.stamps(self.obj).seen_by_frame("area")
-        return {**areas, **{f: self.area(f) for f in painted_on(self.obj)}}
+        return {**areas, **{f: self.area(f) for f in retouched_on(self.obj)}}
 
     def area(self, frame_index: int) -> int:
         """Return the area of a frame's mask in pixels, from the stamp when no stroke changed it."""
@@ -94,14 +94,14 @@ class ModalMasks(Mapping[int, Mask]):
             return None
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted({*self.layers.modal, *self._given, *painted_on(self.obj)}))
+        return iter(sorted({*self.layers.modal, *self._given, *retouched_on(self.obj)}))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
 
 class AmodalMasks(Mapping[int, Mask]):
-    """frame_index -> (canvas H, W) amodal mask after strokes. It always covers the modal mask."""
+    """frame_index -> (canvas H, W) amodal mask after templates and strokes. It always covers the modal mask."""
 
     def __init__(self, modal: ModalMasks) -> None:
         self.modal, self.layers, self.obj, self.canvas = modal, modal.layers, modal.obj, modal.canvas
@@ -116,6 +116,8 @@ class AmodalMasks(Mapping[int, Mask]):
         return mask
 
     def _base(self, frame_index: int) -> Mask:
+        if placed := self.obj.template_on(frame_index):
+            return placed[0].placed(placed[1], self.canvas)
         if frame_index in self.layers.amodal:
             mask = self.layers.amodal[frame_index]
             # An export holds the canvas it began with, while the folder follows the project's.
@@ -123,19 +125,22 @@ class AmodalMasks(Mapping[int, Mask]):
         return np.zeros(self.canvas.size_wh[::-1], dtype=bool)
 
     def __contains__(self, frame_index: object) -> bool:
-        return frame_index in self.layers.amodal or frame_index in painted_on(self.obj, "amodal")
+        return frame_index in self.layers.amodal or frame_index in retouched_on(self.obj, "amodal")
 
     def state(self, frame_index: int) -> str:
-        """Return a digest of the pixels from the engine and strokes, without reading them; "" when there are none."""
+        """Return a digest of the pixels from the engine, a template and strokes, without reading them; "" when there
+        are none.
+        """
         stamp = self.layers.amodal_stamp(self.obj, frame_index)
-        return state_of(stamp.digest if stamp else "", self.obj.strokes_on(frame_index, "amodal"))
+        digest = placed_state(self.obj, frame_index) or (stamp.digest if stamp else "")
+        return state_of(digest, self.obj.strokes_on(frame_index, "amodal"))
 
     def box(self, frame_index: int) -> BoxXyxy | None:
-        """Return the tight box x0, y0, x1, y1 on the canvas, from stamps when no stroke changed the mask, else measured
+        """Return the tight box x0, y0, x1, y1 on the canvas, from stamps where no person changed the mask, else measured
         once.
         """
         stamp = self.layers.amodal.stamp(frame_index)
-        if stamp is None or self.obj.strokes_on(frame_index, "amodal"):
+        if stamp is None or self._is_retouched(frame_index):
             state = f"{self.state(frame_index)}/{self.modal.state(frame_index)}/{self.canvas}"
             read = lambda: box_xyxy(self[frame_index])  # noqa: E731
             try:
@@ -158,8 +163,7 @@ class AmodalMasks(Mapping[int, Mask]):
         """
         stamp, seen = self.layers.amodal.stamp(frame_index), self.modal.state(frame_index)
         seen_area = self._seen_area(frame_index)
-        stroked = self.obj.strokes_on(frame_index, "amodal")
-        if stamp is not None and not stroked and seen and stamp.made_from.modal == seen:
+        if stamp is not None and not self._is_retouched(frame_index) and seen and stamp.made_from.modal == seen:
             return stamp.area - seen_area
         state, measure = self._whole_state(frame_index, seen), lambda: area(self[frame_index])
         try:
@@ -168,6 +172,9 @@ class AmodalMasks(Mapping[int, Mask]):
             return self.hidden_area(frame_index)
         except KeyError:
             return 0
+
+    def _is_retouched(self, frame_index: int) -> bool:
+        return bool(self.obj.strokes_on(frame_index, "amodal") or self.obj.template_on(frame_index))
 
     def _whole_state(self, frame_index: int, seen: str) -> str:
         return f"{self.state(frame_index)}~{seen}~{self.canvas}"
@@ -179,7 +186,7 @@ class AmodalMasks(Mapping[int, Mask]):
         difference of the areas, which is exact where the amodal mask covers the modal one.
         """
         stamps, areas = self.layers.stamps(self.obj), self.modal.areas()
-        seen, states, painted = stamps.seen, stamps.whole, painted_on(self.obj, "amodal")
+        seen, states, painted = stamps.seen, stamps.whole, retouched_on(self.obj, "amodal")
         table = stamps.amodal
         rows = zip(table.frames, table.column("area"), table.column("modal"), strict=True)
         hidden = {f: area - areas[f] for f, area, over in rows if over and seen.get(f) == over and f not in painted}
@@ -205,7 +212,7 @@ class AmodalMasks(Mapping[int, Mask]):
         return frame_index in self and is_occluded(self.hidden_area(frame_index), self._seen_area(frame_index))
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted({*self.layers.amodal, *painted_on(self.obj, "amodal")}))
+        return iter(sorted({*self.layers.amodal, *retouched_on(self.obj, "amodal")}))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -230,7 +237,7 @@ class VouchedMasks(Mapping[int, Mask]):
     def __init__(self, modal: ModalMasks, also: Collection[int] = ()) -> None:
         self.modal = modal
         obj = modal.obj
-        self._fixed = {f for f in (*painted_on(obj), *obj.accepted, *also) if f in modal}
+        self._fixed = {f for f in (*retouched_on(obj), *obj.accepted, *also) if f in modal}
         self._given = {f for f in obj.given if f in modal.layers.given}
         self._frames = sorted(self._fixed | self._given)
 
@@ -260,7 +267,7 @@ def prompts_of(modal: ModalMasks, also: Collection[int] = (), *, asking: int | N
     ``also`` counts on other frames alone.
     """
     obj = modal.obj
-    done = {f for f in painted_on(obj) | set(obj.accepted) if f in modal and f != asking}
+    done = {f for f in retouched_on(obj) | set(obj.accepted) if f in modal and f != asking}
     clicks = tuple(click for click in obj.clicks if click.frame_index not in done)
     boxes = tuple(box for box in obj.boxes if box.frame_index not in done)
     return Prompts(clicks=clicks, boxes=boxes, masks=VouchedMasks(modal, set(also) - prompted_frames(obj)))

@@ -9,6 +9,7 @@ from typing import Any
 
 from vas_tool.planning.fingerprint import digest_of
 from vas_tool.project.truth import AnnotatedObject, box_json, click_json, stroke_json
+from vas_tool.project.templates import covered
 from vas_tool.stamp_index import Stamps
 from vas_tool.stamps import DEFAULTS, Stamp
 from vas_tool.types import MaskLayer, Stroke
@@ -16,10 +17,13 @@ from vas_tool.types import MaskLayer, Stroke
 PAINTED = Stamp(engine="stroke")
 """The stamp of a mask that only strokes made."""
 
+PLACED = Stamp(engine="template")
+"""The stamp of an amodal mask that is a template, whatever an engine made under it."""
+
 CLEAR = "nothing-in-front"
 """What stamps say of amodal masks and content of frames on which nothing can hide the object (``planning.gate``)."""
 
-GIVEN = ("given", PAINTED.engine, CLEAR)
+GIVEN = ("given", PAINTED.engine, PLACED.engine, CLEAR)
 """Values of ``Stamp.engine`` for masks that no engine made."""
 
 
@@ -38,7 +42,7 @@ class ObjectStamps:
 
     def seen_by_frame(self, name: str) -> dict[int, Any]:
         """Return frame_index -> a field of the modal mask's stamp, of all frames with a modal mask."""
-        values: dict[int, Any] = dict.fromkeys(painted_on(self.obj), DEFAULTS.get(name, PAINTED.engine))
+        values: dict[int, Any] = dict.fromkeys(retouched_on(self.obj), DEFAULTS.get(name, PAINTED.engine))
         if self.obj.given:
             given = self.given.by_frame(name)
             values |= {f: given[f] for f in self.obj.given if f in given}
@@ -51,13 +55,14 @@ class ObjectStamps:
         "" where there is none.
         """
         digests = self.seen_by_frame("digest")
-        return digests | {f: self._state(digests[f], f, "modal") for f in painted_on(self.obj)}
+        return digests | {f: self._state(digests[f], f, "modal") for f in retouched_on(self.obj)}
 
     @cached_property
     def whole(self) -> dict[int, str]:
         """Return frame_index -> state of the amodal mask, of all frames with one. The modal mask does not count."""
-        digests = dict.fromkeys(painted_on(self.obj, "amodal"), "") | self.amodal.by_frame("digest")
-        return digests | {f: self._state(digests[f], f, "amodal") for f in painted_on(self.obj, "amodal")}
+        digests = dict.fromkeys(retouched_on(self.obj, "amodal"), "") | self.amodal.by_frame("digest")
+        digests |= {f: placed_state(self.obj, f) for f in covered(self.obj.templates)}
+        return digests | {f: self._state(digests[f], f, "amodal") for f in retouched_on(self.obj, "amodal")}
 
     def _state(self, digest: str, frame_index: int, layer: MaskLayer) -> str:
         return state_of(digest, self.obj.strokes_on(frame_index, layer))
@@ -88,9 +93,16 @@ class ObjectStamps:
         return {f: differ if among >= 2 else None for f, (among, differ) in latest.items()}
 
 
-def painted_on(obj: AnnotatedObject, layer: MaskLayer = "modal") -> set[int]:
-    """Return the frames with strokes on a mask."""
-    return {s.frame_index for s in obj.strokes if s.layer == layer}
+def retouched_on(obj: AnnotatedObject, layer: MaskLayer = "modal") -> set[int]:
+    """Return the frames on which a person changed a mask: by strokes, or the amodal mask by a template."""
+    stroked = {s.frame_index for s in obj.strokes if s.layer == layer}
+    return stroked | covered(obj.templates) if layer == "amodal" else stroked
+
+
+def placed_state(obj: AnnotatedObject, frame_index: int) -> str:
+    """Return a digest of the template on a frame; "" without one."""
+    placed = obj.template_on(frame_index)
+    return placed[0].state(placed[1]) if placed else ""
 
 
 def prompted_frames(obj: AnnotatedObject) -> set[int]:

@@ -60,6 +60,7 @@ def _part(obj: AnnotatedObject, frame_index: int, *, later: bool) -> AnnotatedOb
         boxes=tuple(b for b in obj.boxes if kept(b.frame_index)),
         amodal_boxes=_boxes(obj.amodal_boxes, frame_index, later=later),
         strokes=tuple(s for s in obj.strokes if kept(s.frame_index)),
+        templates=tuple(part for t in obj.templates if (part := t.part(frame_index, later=later))),
         given=tuple(f for f in obj.given if kept(f)),
         accepted=tuple(f for f in obj.accepted if kept(f)),
         needs_work=tuple(f for f in obj.needs_work if kept(f)),

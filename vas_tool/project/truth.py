@@ -23,6 +23,7 @@ from vas_tool.project.depth_order import Orders, orders_from_json, orders_json
 from vas_tool.project.picks import Pick as Pick
 from vas_tool.project.picks import pick_from_json
 from vas_tool.project.picks import pick_json as pick_json
+from vas_tool.project.templates import Pose, Template, TemplateForm, on_frame, template_from_json
 from vas_tool.scene_edits import SceneEdits, scene_from_json
 from vas_tool.types import (
     AmodalBox,
@@ -69,6 +70,8 @@ class AnnotatedObject:
     (``boxes.keyframes``)."""
     strokes: tuple[Stroke, ...] = ()
     """Strokes on all frames and both masks, in the order in which they were made."""
+    templates: tuple[Template, ...] = ()
+    """Outlines of frames where it is whole, placed on others; where several lie, the last one holds."""
     given: tuple[int, ...] = ()
     """Frames whose modal mask was imported; the masks lie in the object's ``given`` folder."""
     accepted: tuple[int, ...] = ()
@@ -88,7 +91,9 @@ class AnnotatedObject:
     def frames(self) -> set[int]:
         """Return all frames with a prompt, a stroke or a review mark."""
         marks = (*self.clicks, *self.boxes, *self.amodal_boxes, *self.strokes)
-        return {mark.frame_index for mark in marks}.union(self.given, self.accepted, self.needs_work, self.same)
+        posed = {f for template in self.templates for f in (template.taken_from, template.span[0], template.span[-1])}
+        marked = (self.given, self.accepted, self.needs_work, self.same)
+        return {mark.frame_index for mark in marks}.union(posed, *marked)
 
     def picking(self, pick: Pick) -> AnnotatedObject:
         """Return the object with a chosen hypothesis, which replaces earlier choices on the same frames."""
@@ -104,6 +109,10 @@ class AnnotatedObject:
         painted = (s for s in self.strokes if s.layer == "modal")
         marks: tuple[Click | Box | Stroke, ...] = (*self.clicks, *self.boxes, *painted)
         return {mark.frame_index for mark in marks} | set(self.given)
+
+    def template_on(self, frame_index: int) -> tuple[Template, Pose] | None:
+        """Return the template that lies on a frame, with its pose; None without one."""
+        return on_frame(self.templates, frame_index) if self.templates else None
 
     def strokes_on(self, frame_index: int, layer: MaskLayer) -> list[Stroke]:
         """Return the strokes on one mask, in order."""
@@ -250,6 +259,7 @@ class ObjectForm(Struct, forbid_unknown_fields=True):
     needs_work: list[int] = []
     same: list[int] = []
     picks: list[tuple[int, int, How, list[int]]] = []
+    templates: list[TemplateForm] = []
 
 
 class TruthForm(Struct):
@@ -317,6 +327,7 @@ def object_json(obj: AnnotatedObject) -> dict[str, Any]:
         "needs_work": list(obj.needs_work),
         "same": list(obj.same),
         "picks": [pick_json(pick) for pick in obj.picks],
+        "templates": [template.json() for template in obj.templates],
     }
 
 
@@ -335,6 +346,7 @@ def object_from_json(data: dict[str, Any]) -> AnnotatedObject:
         needs_work=tuple(data.get("needs_work", ())),  # absent before a person could mark a frame
         same=tuple(data.get("same", ())),  # absent before a person was asked
         picks=tuple(pick_from_json(pick) for pick in data.get("picks", ())),  # absent before there were hypotheses
+        templates=tuple(template_from_json(t) for t in data.get("templates", ())),  # absent before there were any
     )
 
 

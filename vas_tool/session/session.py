@@ -38,6 +38,7 @@ from vas_tool.session.order_edits import OrderEdits
 from vas_tool.session.prompt_edits import PromptEdits
 from vas_tool.session.scene_changes import SceneChanges
 from vas_tool.session.second_looks import SecondLooks
+from vas_tool.session.template_edits import TemplateEdits
 from vas_tool.session.text_finds import TextFinds
 from vas_tool.session.training_runs import TrainingRuns
 from vas_tool.types import Canvas, Stage
@@ -61,6 +62,7 @@ class Session:
         self.project = project
         self.changes = ChangeLog(project)
         self.amodal_boxes = AmodalBoxEdits(self.changes)
+        self.templates = TemplateEdits(self.changes)
         self.identity = IdentityEdits(self.changes)
         self.order = OrderEdits(self.changes)
         self.scene = SceneChanges(self.changes)

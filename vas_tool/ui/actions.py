@@ -10,6 +10,7 @@ from typing import Any
 from vas_tool.engines.registry import stage_named
 from vas_tool.errors import PromptError
 from vas_tool.hypotheses import Recipe
+from vas_tool.project.templates import Pose
 from vas_tool.session import Session
 from vas_tool.session.compositions import CompositionOrder
 from vas_tool.session.prompt_edits import stroke_of
@@ -52,6 +53,12 @@ def _stroke(session: Session, a: Arguments) -> Answer:
 def _amodal_box(session: Session, a: Arguments) -> Answer:
     corners = {key: float(a[key]) for key in ("x0", "y0", "x1", "y1")}
     return {"object": session.amodal_boxes.set(AmodalBox(int(a["frame"]), **corners), object_id=a["object"])}
+
+
+def _template(session: Session, a: Arguments) -> Answer:
+    pose = Pose(int(a["frame"]), *(float(a[key]) for key in ("x", "y", "angle", "scale")))
+    session.templates.place(int(a["object"]), int(a["index"]), pose, reach=float(a["reach"]))
+    return {}
 
 
 def _crop(session: Session, a: Arguments) -> Answer:
@@ -136,6 +143,10 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "amodal_box": _amodal_box,
     "remove_amodal_box": _quiet(lambda s, a: s.amodal_boxes.remove(int(a["object"]), int(a["frame"]))),
     "end_amodal_box": _quiet(lambda s, a: s.amodal_boxes.end(int(a["object"]), int(a["frame"]))),
+    "take_template": _quiet(lambda s, a: s.templates.take(int(a["object"]), int(a["frame"]))),
+    "template": _template,
+    "fit_template": _quiet(lambda s, a: s.templates.fit(int(a["object"]), int(a["index"]), int(a["frame"]))),
+    "remove_template": _quiet(lambda s, a: s.templates.remove(int(a["object"]), int(a["index"]), int(a["frame"]))),
     "crop": _crop,
     "new_object": lambda s, a: {"object": s.new_object(a.get("label"))},
     "rename": _quiet(lambda s, a: s.rename(int(a["object"]), str(a["label"]))),

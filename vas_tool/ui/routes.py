@@ -6,6 +6,7 @@
     GET  /api/{token}/masks/{i}                every object's masks on a frame, as row-major runs
     GET  /api/{token}/content/{object}/{i}.png the object's colours, RGBA, the canvas's size
     GET  /api/{token}/hypotheses/{object}/{i}  an object's hypotheses on a frame, as row-major runs of the canvas
+    GET  /api/{token}/templates/{object}/{n}   the outline of an object's template, as runs of its box
     GET  /api/{token}/open/{object}/{i}        where nothing could hide an object on a frame, as runs of the canvas
     GET  /api/{token}/order/{i}                who is in front of whom on a frame (``views.order_view``)
     GET  /api/{token}/cost?object_id=&count=     what completing would make (count: that many hypotheses), in words
@@ -51,7 +52,7 @@ from vas_tool.ui.events import HEADERS, state_events
 from vas_tool.ui.find_views import find_view, found_picture
 from vas_tool.ui.open_projects import OpenProjects
 from vas_tool.ui.reports import error_message
-from vas_tool.ui.views import masks_view, open_view, order_view, state_view
+from vas_tool.ui.views import masks_view, open_view, order_view, state_view, template_view
 
 View = TypeVar("View")
 
@@ -132,6 +133,11 @@ def _add_layers(router: APIRouter, session_of: Callable[[str], Session]) -> None
     @router.get("/content/{object_id}/{frame_index}.png")
     def content(token: str, object_id: int, frame_index: int) -> Response:
         return _content_response(session_of(token).project.layers(object_id).content, frame_index)
+
+    @router.get("/templates/{object_id}/{index}")
+    def template(token: str, object_id: int, index: int, *, response: Response) -> dict[str, Any]:
+        response.headers.update(FRESH)
+        return _or_404(lambda: template_view(session_of(token), object_id, index))
 
     @router.get("/depth/{frame_index}.png")
     def depth(token: str, frame_index: int) -> Response:

@@ -22,6 +22,7 @@ from vas_tool.project.depth_order import orders_json
 from vas_tool.project.frame_order import OrderFinder
 from vas_tool.project.nothing_in_front import NothingInFront
 from vas_tool.project.object_layers import ModalMasks, require_frame
+from vas_tool.project.templates import Template
 from vas_tool.project.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.session import Session
 from vas_tool.types import STAGES, Mask, SizeWH, Stage
@@ -141,7 +142,23 @@ def _object_view(session: Session, obj: AnnotatedObject, *, until: float, engine
         "nothing_in_front": review.open_parts,
         "returns": [_return_view(session.project.modal(obj.id), *back) for back in review.returns.items()],
         "picks": [pick_json(pick) for pick in obj.picks],
+        "templates": [_template_view(template) for template in obj.templates],
     }
+
+
+def _template_view(template: Template) -> Json:
+    """Return where a template lies. Its outline never changes and is asked for apart (``template_view``)."""
+    box = [template.left, template.top, *template.size_wh]
+    poses = [asdict(pose) for pose in template.poses]
+    return {"key": template.key, "taken_from": template.taken_from, "box": box, "poses": poses}
+
+
+def template_view(session: Session, object_id: int, index: int) -> Json:
+    """Return the outline of a template, as row-major runs of its box. Raises PromptError when there is none."""
+    templates = session.project.truth.object(object_id).templates
+    if not 0 <= index < len(templates):
+        raise PromptError(f"object {object_id} has no template number {index}; reload the page")
+    return {"key": templates[index].key, "runs": to_runs(templates[index].mask)}
 
 
 def _return_view(modal: ModalMasks, frame_index: int, last_seen: int) -> Json:

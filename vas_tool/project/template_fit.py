@@ -1,0 +1,153 @@
+"""Fits a template to what is seen of the object: its outline is moved onto the visible edge.
+
+Most of the visible part's edge is the object's own outline; the rest is the occluder's, and lies inside the template.
+The pose minimises a robust distance of the edge's points to the outline (Gauss-Newton on the signed distance field,
+Tukey weights), so the occluder's points lose their weight. Points outside the template never do: what is seen is part
+of the object. A prior keeps angle and scale near the start where a short edge says little about them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vas_tool.project.templates import SCALES, Pose, Template, shorter
+from vas_tool.types import Mask
+
+MOST_POINTS = 400
+FEWEST_POINTS = 12
+STEPS = 12
+"""Gauss-Newton steps at each width of the Tukey weights."""
+FINEST = 1.5
+"""The last width of the weights, in clip pixels."""
+PRIOR = 0.02
+"""Weight of the prior against the mean weight of a point: a turn that moves the rim by so many pixels."""
+
+Points = npt.NDArray[np.float64]
+"""(N, 2) x, y in clip pixels, by the edges."""
+
+
+def fitted(template: Template, start: Pose, seen: Mask, *, other: Mask | None = None, reach: float) -> Pose | None:
+    """Return the pose on the same frame at which the outline lies on the visible edge.
+
+    ``seen`` is the modal mask, (frame H, W); ``other`` what belongs to other objects, whose borders are no edge of this
+    one. ``reach``, in clip pixels, is how far from the start it looks; infinite for anywhere. None when too little is
+    seen to say, or when the fit leaves the reach.
+    """
+    edge = edge_points(seen, other)
+    if len(edge) < FEWEST_POINTS:
+        return None
+    field = _Field(template)
+    starts = [start] if math.isfinite(reach) else _starts(template, start, seen)
+    widest = reach if math.isfinite(reach) else max(template.size_wh) * start.scale / 8
+    found = min((_descend(field, pose, edge, max(widest, FINEST)) for pose in starts), key=lambda fit: fit[1])[0]
+    if math.hypot(found.x - start.x, found.y - start.y) > reach:
+        return None
+    return replace(
+        found, x=round(found.x, 2), y=round(found.y, 2), angle=round(found.angle, 2), scale=round(found.scale, 4)
+    )
+
+
+def edge_points(seen: Mask, other: Mask | None) -> Points:
+    """Return at most ``MOST_POINTS`` points of the visible edge, without those at the frame's border or beside another
+    object.
+    """
+    inner = cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)
+    rim = seen & (inner == 0)
+    rim[[0, -1], :] = rim[:, [0, -1]] = False
+    if other is not None:
+        rim &= cv2.dilate(other.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
+    rows, columns = np.nonzero(rim)
+    step = max(1, -(-len(rows) // MOST_POINTS))
+    return np.column_stack([columns, rows])[::step] + 0.5
+
+
+class _Field:
+    """The template's signed distance, in its own pixels, positive inside, with its slopes."""
+
+    def __init__(self, template: Template) -> None:
+        width, height = template.size_wh
+        self.template, self.pad = template, max(width, height) // 2 + 2
+        mask = np.pad(template.mask, self.pad).astype(np.uint8)
+        inside = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        # Pixels of the rim have distance 1 inside: their centres lie half a pixel from the outline, as edge_points do.
+        self.distance = np.where(mask > 0, inside - 1, -outside).astype(np.float32)
+        self.slopes = [cv2.Sobel(self.distance, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 8) for dx in (1, 0)]
+
+    def at(self, pose: Pose, points: Points) -> tuple[Points, Points, Points]:
+        """Return the points relative to the centre before the pose, the distances there, and their slopes."""
+        angle, (width, height) = math.radians(pose.angle), self.template.size_wh
+        cos, sin = math.cos(angle) / pose.scale, math.sin(angle) / pose.scale
+        own = (points - (pose.x, pose.y)) @ np.array([[cos, -sin], [sin, cos]])
+        places = (own + (width / 2 + self.pad - 0.5, height / 2 + self.pad - 0.5)).astype(np.float32)
+        distance, *slopes = (
+            cv2.remap(table, places[None, :, 0], places[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for table in (self.distance, *self.slopes)
+        )
+        return own, distance[0].astype(np.float64), np.column_stack([slope[0] for slope in slopes]).astype(np.float64)
+
+
+def _descend(field: _Field, start: Pose, edge: Points, widest: float) -> tuple[Pose, float]:
+    """Return the pose at the end of the descent, and its cost."""
+    pose, width = start, widest
+    rim = max(field.template.size_wh) / 2
+    while True:
+        for _ in range(STEPS):
+            step = _step(field, pose, edge, width, rim=rim, start=start)
+            pose = _moved(pose, step, rim)
+            if np.abs(step).max() < 0.01:
+                break
+        if width <= FINEST:
+            return pose, _cost(field, pose, edge)
+        width = max(FINEST, width / 2)
+
+
+def _step(field: _Field, pose: Pose, edge: Points, width: float, *, rim: float, start: Pose) -> Points:
+    """Return the change of (x, y, angle, scale) of one step: pixels of the template, the last two at its rim."""
+    own, distance, slope = field.at(pose, edge)
+    weights = _weights(distance * pose.scale, width)
+    # Moving the template by d moves the point by -d in it; turning and scaling move it along the tangent and outwards.
+    turned = np.column_stack([own[:, 1], -own[:, 0]]) / rim
+    jacobian = np.column_stack([-slope, (slope * turned).sum(1), -(slope * own).sum(1) / rim])
+    behind = np.array([0, 0, math.radians(shorter(pose.angle - start.angle)), math.log(pose.scale / start.scale)]) * rim
+    prior = np.diag([1e-6, 1e-6, PRIOR, PRIOR]) * weights.sum()
+    hessian = (jacobian * weights[:, None]).T @ jacobian + prior
+    step = -np.linalg.solve(hessian, jacobian.T @ (weights * distance) + prior @ behind)
+    most = max(width / pose.scale, 1.0)
+    return np.asarray(step * min(1.0, most / max(float(np.abs(step).max()), 1e-9)))
+
+
+def _weights(distance: Points, width: float) -> Points:
+    """Tukey's weights inside the template; 1 outside."""
+    inside = np.maximum(distance, 0) / (2 * width)
+    return np.where(inside < 1, (1 - inside**2) ** 2, 1e-4)
+
+
+def _moved(pose: Pose, step: Points, rim: float) -> Pose:
+    dx, dy, turn, growth = step
+    angle = math.radians(pose.angle)
+    cos, sin = math.cos(angle) * pose.scale, math.sin(angle) * pose.scale
+    scale = min(max(pose.scale * math.exp(growth / rim), SCALES[0]), SCALES[1])
+    turned = shorter(math.remainder(pose.angle + math.degrees(turn / rim), 360))
+    return Pose(pose.frame_index, pose.x + cos * dx - sin * dy, pose.y + sin * dx + cos * dy, turned, scale)
+
+
+def _cost(field: _Field, pose: Pose, edge: Points) -> float:
+    """Return the mean over the edge: squared distance outside, and inside at most that of twice the finest width."""
+    distance = field.at(pose, edge)[1] * pose.scale
+    return float(np.where(distance < 0, distance**2, np.minimum(distance, 2 * FINEST) ** 2).mean())
+
+
+def _starts(template: Template, start: Pose, seen: Mask) -> list[Pose]:
+    """Return the start, and the poses at which sides of the template's box lie on those of what is seen."""
+    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    corners = cv2.boxPoints(((start.x, start.y), (template.size_wh[0] * start.scale, template.size_wh[1] * start.scale), start.angle))
+    (x0, y0), (x1, y1) = corners.min(0), corners.max(0)
+    across = [start.x + float(columns[0]) - x0, start.x + float(columns[-1] + 1) - x1]
+    down = [start.y + float(rows[0]) - y0, start.y + float(rows[-1] + 1) - y1]
+    return [start, *(replace(start, x=float(x), y=float(y)) for x in across for y in down)]

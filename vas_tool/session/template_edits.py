@@ -1,0 +1,116 @@
+"""Edits of templates: the outline of a frame where the object is whole, placed where a part of it is hidden."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from vas_tool.errors import PromptError
+from vas_tool.project.object_layers import require_frame
+from vas_tool.project.template_fit import fitted
+from vas_tool.project.templates import Pose, Template, changed
+from vas_tool.project.truth import AnnotatedObject
+from vas_tool.session.change_log import ChangeLog
+from vas_tool.types import Mask
+
+
+class TemplateEdits:
+    """Edits of the templates of a project's objects."""
+
+    def __init__(self, changes: ChangeLog) -> None:
+        self.changes, self.project = changes, changes.project
+
+    def take(self, object_id: int, frame_index: int) -> None:
+        """Take the object's outline on a frame as a new template: its amodal mask, or what is seen where there is none.
+
+        The frame is its first key frame. Raises PromptError when nothing of the object is there.
+        """
+        require_frame(frame_index, len(self.project.clip))
+        with self.project.mutex:
+            obj, canvas = self.project.truth.object(object_id), self.project.canvas
+            amodal, modal = self.project.amodal(object_id), self.project.modal(object_id)
+            whole = np.zeros(canvas.size_wh[::-1], bool)
+            if frame_index in amodal:
+                whole = amodal[frame_index]
+            elif frame_index in modal:
+                whole[canvas.window] = modal[frame_index]
+            template = Template.taken(whole, canvas, frame_index)
+            self._store(f"template of {obj.label} from frame {frame_index}", obj, [*obj.templates, template])
+
+    def place(self, object_id: int, index: int, pose: Pose, *, reach: float = 0.0) -> None:
+        """Place a template on a frame, as a key frame. With a ``reach`` (clip pixels), its outline is moved onto the
+        visible edge where that lies so near.
+
+        Raises PromptError when there is no such template.
+        """
+        require_frame(pose.frame_index, len(self.project.clip))
+        with self.project.mutex:
+            obj = self.project.truth.object(object_id)
+            template = _template(obj, index)
+            snapped = self._fitted(obj, template, pose, reach) if reach > 0 else None
+            self._place(obj, index, snapped or pose)
+
+    def fit(self, object_id: int, index: int, frame_index: int) -> None:
+        """Place a template where its outline lies on the visible edge of a frame, as a key frame.
+
+        Raises PromptError when there is no such template, or too little is seen.
+        """
+        require_frame(frame_index, len(self.project.clip))
+        with self.project.mutex:
+            obj = self.project.truth.object(object_id)
+            template = _template(obj, index)
+            pose = self._fitted(obj, template, template.nearest(frame_index), math.inf)
+            if pose is None:
+                raise PromptError(
+                    f"too little of {obj.label} is seen on frame {frame_index} to fit the template; drag it into place"
+                )
+            self._place(obj, index, pose)
+
+    def remove(self, object_id: int, index: int, frame_index: int) -> None:
+        """Remove a key frame; the template goes with its last one. Raises PromptError when the frame has none."""
+        with self.project.mutex:
+            obj = self.project.truth.object(object_id)
+            template = _template(obj, index)
+            poses = tuple(pose for pose in template.poses if pose.frame_index != frame_index)
+            if len(poses) == len(template.poses):
+                raise PromptError(f"frame {frame_index} is no key frame of the template; go to one that is")
+            others = _with(obj, index, replace(template, poses=poses) if poses else None)
+            self._store(f"remove template of {obj.label}, frame {frame_index}", obj, others)
+
+    def _fitted(self, obj: AnnotatedObject, template: Template, start: Pose, reach: float) -> Pose | None:
+        modal = self.project.modal(obj.id)
+        if start.frame_index not in modal:
+            return None
+        others = self._others(obj, start.frame_index)
+        return fitted(template, start, modal[start.frame_index], other=others, reach=reach)
+
+    def _others(self, obj: AnnotatedObject, frame_index: int) -> Mask | None:
+        masks = [self.project.modal(other.id) for other in self.project.truth.objects if other.id != obj.id]
+        there = [modal[frame_index] for modal in masks if frame_index in modal]
+        return np.logical_or.reduce(there) if there else None
+
+    def _place(self, obj: AnnotatedObject, index: int, pose: Pose) -> None:
+        placed = _with(obj, index, _template(obj, index).posed(pose))
+        self._store(f"template on {obj.label}, frame {pose.frame_index}", obj, placed)
+
+    def _store(self, what: str, obj: AnnotatedObject, templates: Sequence[Template]) -> None:
+        """Store the templates. Frames on which they lie otherwise than before are no longer accepted."""
+        frames = changed(obj.templates, templates)
+        kept = tuple(f for f in obj.accepted if f not in frames)
+        self.changes.edit(what, replace(obj, templates=tuple(templates), accepted=kept))
+        self.changes.add(frozenset(frames))
+
+
+def _template(obj: AnnotatedObject, index: int) -> Template:
+    if not 0 <= index < len(obj.templates):
+        raise PromptError(f"{obj.label} has no template number {index}; take one from a frame where it is whole")
+    return obj.templates[index]
+
+
+def _with(obj: AnnotatedObject, index: int, template: Template | None) -> list[Template]:
+    others = list(obj.templates)
+    others[index : index + 1] = [template] if template else []
+    return others
