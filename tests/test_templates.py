@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from annotating import annotate
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vas_tool.errors import PromptError
+from vas_tool.exports import export
+from vas_tool.masks import from_runs
+from vas_tool.planning.review import FrameState, review_of
+from vas_tool.project import Project
 from vas_tool.project.template_fit import fitted
 from vas_tool.project.templates import Pose, Template, changed, covered, template_from_json
-from vas_tool.types import Canvas, Mask
+from vas_tool.project.truth import object_from_json, object_json
+from vas_tool.session import Session
+from vas_tool.types import Canvas, Click, Mask, Stroke
+from vas_tool.ui.actions import perform
+from vas_tool.ui.views import state_view, template_view
 
+CASES = json.loads((Path(__file__).parent / "template_cases.json").read_text())
+"""The cases that the page is tested on, too (tests/page/templates.test.js)."""
 FRAME = (160, 120)
 CANVAS = Canvas(FRAME, 20, 10, 20, 10)
 
@@ -78,6 +93,23 @@ def test_between_key_frames_a_pose_moves_evenly_and_turns_the_shorter_way(
     assert taken.pose_on(2) is None and taken.pose_on(13) is None
 
 
+@pytest.mark.parametrize("case", CASES["interpolation"])
+def test_poses_equal_those_of_the_page(case: dict[str, list[list[float]]]) -> None:
+    first, *others = (Pose(int(f), *numbers) for f, *numbers in case["poses"])
+    moving = replace(template(), poses=(first, *others))
+    for f, *numbers in case["on"]:
+        pose = moving.pose_on(int(f))
+        assert ([] if pose is None else [pose.x, pose.y, pose.angle, pose.scale]) == numbers
+
+
+@pytest.mark.parametrize("case", CASES["corners"])
+def test_it_is_drawn_where_the_page_shows_it(case: dict[str, list[float]]) -> None:
+    width, height = case["size_wh"]
+    matrix = replace(template(), size_wh=(int(width), int(height))).matrix(Pose(0, *case["pose"]))
+    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]])
+    assert (corners @ matrix.T + 0.5).ravel() == pytest.approx(np.ravel(case["corners"]), abs=1e-5)
+
+
 def test_it_comes_back_from_json_and_damage_is_refused() -> None:
     taken = template().posed(Pose(7, 50.5, 40, -12, 1.1))
     assert template_from_json(taken.json()) == taken
@@ -139,3 +171,113 @@ def test_where_too_little_is_seen_there_is_no_fit() -> None:
     assert fitted(taken, taken.nearest(8), seen, reach=math.inf) is None
     seen[5:7, 5:8] = True
     assert fitted(taken, taken.nearest(8), seen, reach=math.inf) is None
+
+
+# --- in a project -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def walker(make_project: Callable[..., Project]) -> Project:
+    """An object that moves by 4 pixels a frame. It is whole on frame 0, and behind a pole on frames 2 and 3."""
+    project = make_project(5, FRAME)
+    seen = {f: np.roll(shape(Canvas(FRAME)), 4 * f, 1) for f in range(5)}
+    for f in (2, 3):
+        seen[f][:, 90:] = False
+    annotate(project, "walker", modal=seen)
+    return project
+
+
+def pose_of(f: int, reach: float = 0) -> dict[str, float]:
+    return {"object": 1, "index": 0, "frame": f, "x": 76 + 4 * f, "y": 64, "angle": 0, "scale": 1, "reach": reach}
+
+
+def test_key_frames_make_the_amodal_masks_between_them(walker: Project) -> None:
+    session = Session(walker)
+    perform(session, "take_template", {"object": 1, "frame": 0})
+    assert list(walker.amodal(1)) == [0]
+    (told,) = state_view(session, None)["objects"][0]["templates"]
+    assert told["taken_from"] == 0 and told["box"] == [40, 35, 73, 58]
+    outline = template_view(session, 1, 0)
+    assert outline["key"] == told["key"]
+    assert np.array_equal(from_runs(outline["runs"], (73, 58)), shape(Canvas(FRAME))[35:93, 40:113])
+    version = session.changes.version
+    perform(session, "template", pose_of(4, 0) | {"x": 76.5 + 16, "y": 64})
+    assert session.changes.since(version) == {1, 2, 3, 4}
+    for f in range(5):
+        assert np.array_equal(walker.amodal(1)[f], np.roll(shape(Canvas(FRAME)), 4 * f, 1))
+    assert walker.amodal(1).occluded(2) and not walker.amodal(1).occluded(1)
+    assert walker.amodal(1).hidden_area(3) == (walker.amodal(1)[3] & ~walker.modal(1)[3]).sum()
+    assert walker.amodal(1).hidden_areas()[0][3] == walker.amodal(1).hidden_area(3)
+    x0, y0, x1, y1 = walker.amodal(1).box(3) or (0, 0, 0, 0)
+    assert (x1 - x0, y1 - y0) == (73, 58)
+    assert review_of(walker, 1).states[3] & FrameState.AMODAL
+
+
+def test_the_outline_of_an_object_can_be_fitted_or_snapped(walker: Project) -> None:
+    session = Session(walker)
+    session.templates.take(1, 0)
+    session.templates.fit(1, 0, 3)
+    pose = walker.truth.object(1).templates[0].pose_on(3)
+    assert pose is not None and math.hypot(pose.x - 76.5 - 12, pose.y - 64) < 0.7
+    perform(session, "template", pose_of(2, reach=9) | {"x": 80, "y": 61})
+    snapped = walker.truth.object(1).templates[0].pose_on(2)
+    assert snapped is not None and math.hypot(snapped.x - 76.5 - 8, snapped.y - 64) < 0.7
+    perform(session, "template", pose_of(2, reach=9) | {"x": 30, "y": 61})  # far from every edge: as it was placed
+    assert walker.truth.object(1).templates[0].pose_on(2) == Pose(2, 30, 61, 0, 1)
+
+
+def test_strokes_lie_on_a_template_and_a_later_change_of_the_clear_frame_leaves_it(walker: Project) -> None:
+    session = Session(walker)
+    session.templates.take(1, 0)
+    session.templates.place(1, 0, Pose(2, 76.5 + 8, 64))
+    before = walker.amodal(1).state(2)
+    session.prompts.stroke(Stroke(2, "amodal", True, 3, ((10, 10),)), object_id=1)
+    assert walker.amodal(1)[2][10, 10] and walker.amodal(1).state(2) != before
+    session.prompts.stroke(Stroke(0, "modal", False, 90, ((70, 60),)), object_id=1)
+    assert walker.amodal(1)[2].sum() > 2000
+    for _ in range(3):
+        session.undo()
+    assert list(walker.amodal(1)) == [0]
+
+
+def test_frames_whose_mask_changes_are_accepted_no_more(walker: Project) -> None:
+    session = Session(walker)
+    session.templates.take(1, 0)
+    for f in (0, 2, 4):
+        session.accept(1, f)
+    session.templates.place(1, 0, Pose(3, 90, 64))
+    assert walker.truth.object(1).accepted == (0, 4)
+
+
+def test_a_key_frame_and_a_template_can_be_removed(walker: Project) -> None:
+    session = Session(walker)
+    session.templates.take(1, 0)
+    session.templates.place(1, 0, Pose(3, 90, 64))
+    with pytest.raises(PromptError, match="no key frame"):
+        session.templates.remove(1, 0, 2)
+    session.templates.remove(1, 0, 3)
+    session.templates.remove(1, 0, 0)
+    assert walker.truth.object(1).templates == () and list(walker.amodal(1)) == []
+    with pytest.raises(PromptError, match="no template number 0"):
+        session.templates.place(1, 0, Pose(3, 90, 64))
+
+
+def test_what_has_no_outline_gives_no_template(walker: Project) -> None:
+    session = Session(walker)
+    session.prompts.click(Click(1, 5, 5, True), object_id=None)
+    with pytest.raises(PromptError, match="nothing is seen"):
+        session.templates.take(2, 4)
+
+
+def test_templates_are_stored_split_and_exported(walker: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    session = Session(walker)
+    session.templates.take(1, 0)
+    session.templates.place(1, 0, Pose(4, 76.5 + 16, 64))
+    obj = walker.truth.object(1)
+    assert object_from_json(object_json(obj)) == obj
+    file = tmp_path_factory.mktemp("out") / "coco.json"
+    export([walker], "coco", file)
+    made = [mark["engine"]["amodal"] for mark in json.loads(file.read_text())["annotations"]]
+    assert {(each["engine"], each["taken_from"]) for each in made} == {("template", 0)}
+    session.identity.split(1, 2)
+    assert list(walker.amodal(1)) == [0, 1] and list(walker.amodal(2)) == [2, 3, 4]

@@ -12,7 +12,7 @@ export const stateOf = (more = {}) => ({
 });
 
 export const thingOf = (id, more = {}) => ({
-  id, label: `object ${id}`, clicks: [], boxes: [], strokes: [], amodal_boxes: [], agreement: {}, work_seconds: 0,
+  id, label: `object ${id}`, clicks: [], boxes: [], strokes: [], amodal_boxes: [], templates: [], agreement: {}, work_seconds: 0,
   frames: "00000000", needs_work: [], gains: {}, others: {}, differ: "", nothing_in_front: {}, returns: [], picks: [], ...more,
 });
 

@@ -126,8 +126,10 @@ class MasksOnFrame:
         stamp = self.modal_stamp if layer == "modal" else self.amodal_stamp
         if stamp is None:
             return None
-        strokes = {"strokes": len(self.obj.strokes_on(self.frame_index, layer))}
-        return {**_stamp_json(stamp), **strokes}
+        made: dict[str, Any] = {"strokes": len(self.obj.strokes_on(self.frame_index, layer))}
+        if layer == "amodal" and (placed := self.obj.template_on(self.frame_index)):
+            made["taken_from"] = placed[0].taken_from
+        return {**_stamp_json(stamp), **made}
 
     @property
     def given_box(self) -> AmodalBox | None:

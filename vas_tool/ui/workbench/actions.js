@@ -4,6 +4,7 @@ import { BoxActions } from "./box_actions.js";
 import { IdentityActions } from "./identity_actions.js";
 import { writeLink } from "./link.js";
 import { OrderActions } from "./order_actions.js";
+import { TemplateActions } from "./template_actions.js";
 import { BIT } from "./store.js";
 /** @import { Answer, Args, Click, Corners, DoneAnswer, Handle, LayerName, Pending, Place, RefusedAnswer, Say, Stage, Stroke } from "./types.d.ts" */
 /** @import { Api } from "./api.js" */
@@ -33,6 +34,7 @@ export class Actions {
     this.boxes = new BoxActions(this);
     this.identity = new IdentityActions(this);
     this.order = new OrderActions(this);
+    this.templates = new TemplateActions(this);
     this.placeTimer = 0;
   }
 

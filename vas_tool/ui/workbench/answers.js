@@ -12,6 +12,7 @@ const framed = (mark) => ({ ...mark, frame: mark.frame_index });
 /** @type {(view: ObjectView) => Thing} */
 export const thingOf = (view) => ({
   ...view, clicks: view.clicks.map(framed), boxes: view.boxes.map(framed), amodal_boxes: view.amodal_boxes.map(framed),
+  templates: view.templates.map((template) => ({ ...template, poses: template.poses.map(framed) })),
 });
 
 /** "0306…" -> one byte a frame. @param {string} hex @returns {Uint8Array} */

@@ -5,6 +5,7 @@ import { keyframesOf } from "./amodal_box.js";
 import { isBox } from "./boxes.js";
 import { jumping, paints } from "./jump_commands.js";
 import { BIT, BRUSH_RANGE, LAYERS } from "./store.js";
+import { templating } from "./template_commands.js";
 /** @import { App, Command, CommandLine, LayerName, Tool } from "./types.d.ts" */
 /** @import { Store } from "./store.js" */
 
@@ -29,7 +30,7 @@ export const LAYER_WORDS = {
 /** @param {App} app @returns {Record<string, Command>} */
 export function makeCommands(app) {
   return Object.fromEntries(
-    [...moving(app), ...jumping(app), ...working(app), ...reviewing(app), ...tooling(app), ...looking(app)].map((command) => [
+    [...moving(app), ...jumping(app), ...working(app), ...reviewing(app), ...tooling(app), ...templating(app), ...looking(app)].map((command) => [
       command.name,
       { when: () => Boolean(app.store.state), on: () => false, ...command },
     ]),

@@ -10,7 +10,7 @@ const GROUPS = [
   ["View", ["zoom-in", "zoom-out", "zoom-fit", "filmstrip", "help"]],
   ["Work", ["track-forward", "track-backward", "track-both", "complete", "complete-all", "hypotheses", "cancel", "undo", "redo"]],
   ["Review", ["next-look", "next-project", "accept", "mark", "accept-rest", "unaccept", "same-yes", "same-no", "next-object", "previous-object", "new-object", "delete"]],
-  ["Tools", ["tool-point", "tool-brush", "tool-eraser", "tool-amodal", "box-end", "crop-large", "tool-order", "tool-hand", "paint-layer", "brush-smaller", "brush-larger"]],
+  ["Tools", ["tool-point", "tool-brush", "tool-eraser", "tool-amodal", "box-end", "crop-large", "tool-template", "template-take", "template-fit", "template-remove", "tool-order", "tool-hand", "paint-layer", "brush-smaller", "brush-larger"]],
   ["See", ["layer-modal", "layer-hidden", "layer-open", "layer-content", "layer-depth", "layer-differ", "layer-onion", "layer-others", "layer-scene", "hide-all"]],
 ];
 

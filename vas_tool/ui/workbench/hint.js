@@ -1,6 +1,7 @@
 // @ts-check
 // The one line that says what to do next.
 import { BIT } from "./store.js";
+import { TAKE } from "./template_tool.js";
 /** @import { Hint, Reason, Tool } from "./types.d.ts" */
 /** @import { Store } from "./store.js" */
 
@@ -16,6 +17,8 @@ const HAND = "Drag to move the view, wheel to zoom, 0 fits the picture. V goes b
 
 const AMODAL = "Drag around the whole object, beyond the picture if need be. Between two such frames the box moves by itself.";
 
+const PLACING = "Drag the outline into place: it snaps to the visible edge (Shift: not). Press . to fit it, Shift+O shows the frames around. Between two such frames it moves by itself.";
+
 /**
  * The sentence for the present state, and whether it deserves notice.
  * @param {Store} store
@@ -27,6 +30,7 @@ export function hintFor(store) {
   if (store.tool in PAINTING) return { text: paintHint(store) };
   if (store.tool === "hand") return { text: HAND };
   if (store.tool === "amodal") return { text: AMODAL };
+  if (store.tool === "template") return { text: store.chosenObject?.templates.length ? PLACING : TAKE };
   if (store.tool === "order") return { text: orderHint(store) };
   if (store.jobRuns) return { text: "Frames fill in as they are finished; Cancel (Esc) keeps those." };
   return { text: [openHint(store), nextStep(store), gain(store)].filter(Boolean).join(" ") };

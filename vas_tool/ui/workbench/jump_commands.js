@@ -3,6 +3,7 @@
 import { keyframesOf } from "./amodal_box.js";
 import { changeFrom, middleOf } from "./jumps.js";
 import { BIT } from "./store.js";
+import { templatesOf } from "./template_tool.js";
 /** @import { App, CommandLine } from "./types.d.ts" */
 /** @import { Store } from "./store.js" */
 
@@ -27,12 +28,13 @@ export function jumping(app) {
 }
 
 /**
- * Halve the way between two key frames: those of the amodal box with its tool, else those with clicks, boxes, strokes.
+ * Halve the way between two key frames: those of the amodal box or the template with its tool, else those with clicks, boxes, strokes.
  * @param {App} app
  */
 function goToMiddle({ store, actions, say }) {
   const clicked = [...(store.bitsOf(store.chosen.id) ?? [])].flatMap((bits, frame) => (bits & BIT.prompted ? [frame] : []));
-  const keys = store.tool === "amodal" ? keyframesOf(store).map(({ frame }) => frame) : clicked;
+  const posed = templatesOf(store).flatMap(({ poses }) => poses.map(({ frame }) => frame)).sort((a, b) => a - b);
+  const keys = { amodal: keyframesOf(store).map(({ frame }) => frame), template: posed }[String(store.tool)] ?? clicked;
   const middle = middleOf(keys, store.frame);
   if (middle === null) say("No frame lies between two key frames here.", { calm: true });
   else actions.go(middle);

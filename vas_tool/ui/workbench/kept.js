@@ -30,8 +30,8 @@ function acceptedIn(frames) {
  * @param {Known} state
  */
 function groundOf({ project, objects, in_front: order, undo, redo }) {
-  const said = objects.map(({ id, label, clicks, boxes, strokes, amodal_boxes: whole, needs_work: marked, picks, frames }) =>
-    [id, label, clicks, boxes, strokes, whole, marked, picks, acceptedIn(frames)]);
+  const said = objects.map(({ id, label, clicks, boxes, strokes, amodal_boxes: whole, templates, needs_work: marked, picks, frames }) =>
+    [id, label, clicks, boxes, strokes, whole, templates, marked, picks, acceptedIn(frames)]);
   return JSON.stringify([project.name, project.frame_count, project.canvas, project.crop, said, order, undo, redo]);
 }
 

@@ -31,6 +31,7 @@ import { SamePanel } from "./same_panel.js";
 import { Store } from "./store.js";
 import { paintTile } from "./tiles.js";
 import { Timeline } from "./timeline.js";
+import { renderTemplate } from "./template_panel.js";
 import { Tools } from "./tools.js";
 import { TrainingPanel } from "./training.js";
 import { Tray } from "./tray.js";
@@ -38,9 +39,7 @@ import { View } from "./view.js";
 import { keepFromDragging, keepHeight, loadStyle, showOptionsOverThePicture, takeFocusBack, tellPathInFull } from "./page.js";
 /** @import { Address, Change, DoneAnswer, DrawnHypotheses, HypothesisTile, MasksEntry, OrderAnswer, Painting, Probe, Props, Say, Watch } from "./types.d.ts" */
 /** @import { Api } from "./api.js" */
-
 const LOAD_AGAIN_MS = 1600; // after a picture or mask did not come
-
 /** @type {(act: () => void) => void} */
 const whenIdle = window.requestIdleCallback ?? ((act) => setTimeout(act, 1)); // Safari has none
 
@@ -68,7 +67,7 @@ class Workbench {
     this.tools = new Tools({ canvas, store, view, actions, say });
     this.timeline = new Timeline({ root: found(root, ".vas-timeline", HTMLElement), store, actions });
     this.cost = new CostLine({ root, store });
-    this.panels = [new TrainingPanel({ root, actions }), new SecondLookPanel({ root, actions }), new ComposingPanel({ root, store, actions }), new FindPanel({ root, store, actions }), new SecondOpinionPanel({ root, store, actions })];
+    this.panels = [new TrainingPanel({ root, actions }), new SecondLookPanel({ root, actions }), new ComposingPanel({ root, store, actions }), new FindPanel({ root, store, actions }), new SecondOpinionPanel({ root, store, actions }), view.outlines];
     this.tray = new Tray({ root, store, actions, hypotheses, paint: (tileCanvas, drawn, tile) => this.paintTile(tileCanvas, drawn, tile) });
     this.dialog = new HelpDialog(found(root, ".vas-help", HTMLDialogElement));
     this.commands = makeCommands(this);
@@ -219,6 +218,7 @@ class Workbench {
     if (this.sideChanged) this.side.render();
     this.sideChanged = false;
     this.order.render();
+    renderTemplate(this.root, this.store);
     this.tray.render();
     this.cost.render();
     this.status.render();

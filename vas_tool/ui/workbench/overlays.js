@@ -2,9 +2,11 @@
 // What is drawn over the picture in screen pixels: object numbers, boxes, dots, the brush.
 import { drawAmodalBox } from "./amodal_box.js";
 import { cssOf } from "./colours.js";
+import { drawTemplate } from "./template_tool.js";
 /** @import { Box, Click, Corners, Point, Pointer } from "./types.d.ts" */
 /** @import { Camera } from "./camera.js" */
 /** @import { Store } from "./store.js" */
+/** @import { TemplateOutlines } from "./template_tool.js" */
 
 const DOT = 6; // radius, css pixels
 export const HIT = 10; // how near the pointer must come to a dot
@@ -56,14 +58,15 @@ export function boxHandle(camera, box) {
 
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {{store: Store, camera: Camera, frame: number, pointer: Pointer}} what
+ * @param {{store: Store, camera: Camera, frame: number, pointer: Pointer, outlines: TemplateOutlines}} what
  */
-export function drawOverlays(context, { store, camera, frame, pointer }) {
+export function drawOverlays(context, { store, camera, frame, pointer, outlines }) {
   if (!store.hideAll) {
     const box = boxOf(store, frame);
     const handles = store.tool === "amodal"; // those of the amodal box: the cross would lie on one of them
     if (box && !pointer.box) drawBox(context, { box, camera, id: store.chosen.id, hot: pointer.hotBox, plain: handles });
     drawAmodalBox(context, { store, camera, frame, pointer });
+    if (store.tool === "template") drawTemplate(context, { store, camera, frame, pointer, outlines });
     for (const dot of dotsOf(store, frame)) drawDot(context, { dot, camera, hot: pointer.hotDot !== null && sameClick(pointer.hotDot, dot) });
   }
   if (pointer.box) drawBox(context, { box: pointer.box, camera, id: store.chosen.id, dragging: true });

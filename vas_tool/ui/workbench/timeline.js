@@ -7,6 +7,7 @@ import { BIT } from "./store.js";
 import { cssOf } from "./colours.js";
 import { ROW_HEIGHT, columnsOf, drawDiffer, drawRow } from "./cells.js";
 import { openWords } from "./hint.js";
+import { marksOf } from "./templates.js";
 /** @import { Thing } from "./types.d.ts" */
 /** @import { Actions } from "./actions.js" */
 /** @import { Store } from "./store.js" */
@@ -234,7 +235,7 @@ export class Timeline {
     const place = (frame) => this.place(frame);
     drawRow(context, { columns, place, top, id: object.id });
     drawDiffer(context, { levels: this.store.differ.get(object.id), columns, place, top });
-    drawKeyframes(context, { boxes: object.amodal_boxes, place, cell: this.cell, middle: top + KEYFRAME_AT });
+    for (const boxes of [object.amodal_boxes, ...object.templates.map(marksOf)]) drawKeyframes(context, { boxes, place, cell: this.cell, middle: top + KEYFRAME_AT });
     context.restore();
   }
 

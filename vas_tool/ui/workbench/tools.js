@@ -4,6 +4,7 @@ import { AmodalBoxGesture, cursorOf, handleAt } from "./amodal_box.js";
 import { OrderGesture } from "./order_gesture.js";
 import { SceneGesture, showsScene } from "./scene.js";
 import { HIT, boxHandle, boxOf, dotsOf } from "./overlays.js";
+import { TemplateGesture, templateCursor, templateHandleAt } from "./template_tool.js";
 /** @import { Box, Click, Corners, Point, Say, Size, Stroke } from "./types.d.ts" */
 /** @import { Actions } from "./actions.js" */
 /** @import { Store } from "./store.js" */
@@ -139,7 +140,7 @@ export class Tools {
     this.view = view;
     this.actions = actions;
     this.say = say;
-    /** @type {PanGesture | PointGesture | StrokeGesture | AmodalBoxGesture | OrderGesture | SceneGesture | null} */
+    /** @type {PanGesture | PointGesture | StrokeGesture | AmodalBoxGesture | TemplateGesture | OrderGesture | SceneGesture | null} */
     this.gesture = null;
     /** @type {Point | null} where the pointer is */
     this.at = null;
@@ -183,6 +184,7 @@ export class Tools {
     if (showsScene(this.store)) return new SceneGesture(this, at);
     if (this.store.tool === "point") return new PointGesture(this, at, event);
     if (this.store.tool === "amodal") return new AmodalBoxGesture(this, at);
+    if (this.store.tool === "template") return new TemplateGesture(this, at, event);
     if (this.store.tool === "order") return new OrderGesture(this, at, event);
     this.actions.showPaintedLayer();
     return new StrokeGesture(this, at, event);
@@ -265,8 +267,15 @@ export class Tools {
     if (this.store.tool === "hand") return "grab";
     if (showsScene(this.store)) return "move";
     if (this.store.tool === "amodal") return this.amodalCursor();
+    if (this.store.tool === "template") return this.templateCursor();
     if (this.store.tool === "order") return "help";
     return paints ? "none" : "crosshair";
+  }
+
+  templateCursor() {
+    if (this.gesture instanceof TemplateGesture) return templateCursor(this.gesture.handle);
+    const { camera, shown: frame } = this.view;
+    return this.at && frame !== null ? templateCursor(templateHandleAt({ store: this.store, camera, frame, at: this.at })) : "default";
   }
 
   amodalCursor() {

@@ -108,6 +108,29 @@ export interface Place {
   layers: Partial<Layers>;
 }
 
+/** An outline taken from a frame where the object is whole; `box`: x, y, width, height there, in clip pixels. */
+export interface SentTemplate {
+  /** Names the outline. */
+  key: string;
+  taken_from: number;
+  box: [number, number, number, number];
+  poses: (Placed & { frame_index: number })[];
+}
+
+/** Where a template's centre lies, in clip pixels; how far it is turned, in degrees; how much it is scaled. */
+export interface Placed {
+  x: number;
+  y: number;
+  angle: number;
+  scale: number;
+}
+
+/** The outline of a template, in row-major runs of its box. */
+export interface TemplateAnswer {
+  key: string;
+  runs: Runs;
+}
+
 export interface ObjectView {
   id: number;
   label: string;
@@ -116,6 +139,7 @@ export interface ObjectView {
   /** [frame, layer] of each stroke. */
   strokes: [number, MaskLayer][];
   amodal_boxes: AmodalBoxView[];
+  templates: SentTemplate[];
   /** Frame -> how well the result's box agrees with the amodal box, 0 to 1. */
   agreement: Record<string, number>;
   work_seconds: number;
@@ -433,14 +457,26 @@ export type Box = Corners & { frame: number };
 export type Keyframe = Box | { frame: number; x0?: undefined };
 /** `between`: not a keyframe itself. */
 export type BoxOn = Box & { between?: boolean };
+export type Pose = Placed & { frame: number };
+export type TemplateView = Omit<SentTemplate, "poses"> & { poses: Pose[] };
+/** A template on a frame; `how`: given there, between two such frames, or beyond them all (and then no mask). */
+export interface TemplateOn {
+  index: number;
+  template: TemplateView;
+  pose: Pose;
+  how: "given" | "between" | "beyond";
+}
+/** [a, b, c, d, e, f] of a canvas's transform. */
+export type Affine = [number, number, number, number, number, number];
 /** [x0, y0, x1, y1]. */
 export type Edges = [number, number, number, number];
 
 /** An object as the page keeps it. */
-export type Thing = Omit<ObjectView, "clicks" | "boxes" | "amodal_boxes"> & {
+export type Thing = Omit<ObjectView, "clicks" | "boxes" | "amodal_boxes" | "templates"> & {
   clicks: Click[];
   boxes: Box[];
   amodal_boxes: Keyframe[];
+  templates: TemplateView[];
 };
 export type Known = Omit<State, "objects"> & { objects: Thing[] };
 
@@ -451,7 +487,7 @@ export interface Handle {
 
 export type LayerName = "modal" | "hidden" | "open" | "content" | "depth" | "differ" | "onion" | "others" | "scene";
 export type Layers = Record<LayerName, boolean>;
-export type Tool = "point" | "brush" | "eraser" | "amodal" | "order" | "hand";
+export type Tool = "point" | "brush" | "eraser" | "amodal" | "template" | "order" | "hand";
 
 export interface Stroke {
   kind: "stroke";
@@ -471,6 +507,7 @@ export type Pending =
   | { kind: "unbox"; frame: number; handle: Handle }
   | ({ kind: "amodal_box"; handle: Handle } & Box)
   | { kind: "no_amodal_box" | "unamodal_box"; frame: number; handle: Handle }
+  | { kind: "template"; frame: number; handle: Handle; index: number; pose: Pose }
   | Stroke
   | { kind: "object" | "job"; frame: number; handle: Handle };
 
@@ -550,6 +587,8 @@ export interface Pointer {
   hotBox: boolean;
   /** Clip pixels by which the chosen object is being moved in the scene. */
   sceneShift: Point | null;
+  /** The chosen object's template while it is dragged. */
+  template: Pose | null;
 }
 
 /** What is changed of an object in the scene. */

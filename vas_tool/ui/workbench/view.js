@@ -11,6 +11,7 @@ import { contentPath, depthPath, drawnObjects, framePath } from "./prefetch.js";
 import { layerOf, scenePath, showsScene } from "./scene.js";
 import { paintStrokes, strokesFor } from "./strokes.js";
 import { BIT } from "./store.js";
+import { TemplateOutlines } from "./template_tool.js";
 /** @import { Canvas, MasksEntry, Pointer, Project, Thing } from "./types.d.ts" */
 /** @import { Pictures } from "./frames.js" */
 /** @import { Hypotheses } from "./hypotheses.js" */
@@ -41,6 +42,7 @@ export class View {
     this.hypotheses = hypotheses;
     this.open = open;
     this.onion = new OnionSkin({ store, masks });
+    this.outlines = new TemplateOutlines(() => this.request());
     this.onPaint = onPaint;
     /** @type {Pictures | null} */
     this.pictures = null;
@@ -51,7 +53,7 @@ export class View {
     this.camera = new Camera();
     this.ratio = 1; // device pixels for a css pixel
     /** @type {Pointer} what the tools want drawn */
-    this.pointer = { box: null, amodalBox: null, stroke: null, brush: null, hotDot: null, hotBox: false, sceneShift: null };
+    this.pointer = { box: null, amodalBox: null, stroke: null, brush: null, hotDot: null, hotBox: false, sceneShift: null, template: null };
     /** @type {number | null} the frame whose picture is on the stage */
     this.shown = null;
     this.requested = 0;
@@ -104,7 +106,7 @@ export class View {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.drawImage(this.base, 0, 0);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    if (!showsScene(store)) drawOverlays(context, { store, camera: this.camera, frame, pointer: this.pointer });
+    if (!showsScene(store)) drawOverlays(context, { store, camera: this.camera, frame, pointer: this.pointer, outlines: this.outlines });
     this.onPaint(frame, this.masks.get(frame));
   }
 
