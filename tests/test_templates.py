@@ -37,7 +37,8 @@ CANVAS = Canvas(FRAME, 20, 10, 20, 10)
 def shape(canvas: Canvas = CANVAS) -> Mask:
     """An outline without symmetry, with a hole."""
     mask = np.zeros(canvas.size_wh[::-1], np.uint8)
-    corners = np.array([[40, 40], [100, 35], [112, 70], [84, 62], [78, 92], [48, 88]]) + (canvas.pad_left, canvas.pad_top)
+    corners = np.array([[40, 40], [100, 35], [112, 70], [84, 62], [78, 92], [48, 88]])
+    corners += np.array([canvas.pad_left, canvas.pad_top])
     cv2.fillPoly(mask, [corners.astype(np.int32)], 1)
     cv2.circle(mask, (60 + canvas.pad_left, 55 + canvas.pad_top), 6, 0, cv2.FILLED)
     return mask.astype(bool)
@@ -113,7 +114,12 @@ def test_it_is_drawn_where_the_page_shows_it(case: dict[str, list[float]]) -> No
 def test_it_comes_back_from_json_and_damage_is_refused() -> None:
     taken = template().posed(Pose(7, 50.5, 40, -12, 1.1))
     assert template_from_json(taken.json()) == taken
-    for damage in ({"poses": []}, {"poses": [[5, 1, 1, 0, 1], [5, 2, 2, 0, 1]]}, {"counts": "0"}, {"box": [0, 0, 9, 9]}):
+    for damage in (
+        {"poses": []},
+        {"poses": [[5, 1, 1, 0, 1], [5, 2, 2, 0, 1]]},
+        {"counts": "0"},
+        {"box": [0, 0, 9, 9]},
+    ):
         with pytest.raises(ValueError, match="template"):
             template_from_json({**taken.json(), **damage})
     with pytest.raises(PromptError, match="scaled by"):
@@ -221,6 +227,8 @@ def test_the_outline_of_an_object_can_be_fitted_or_snapped(walker: Project) -> N
     assert pose is not None and math.hypot(pose.x - 76.5 - 12, pose.y - 64) < 0.7
     perform(session, "template", pose_of(2, reach=9) | {"x": 80, "y": 61})
     snapped = walker.truth.object(1).templates[0].pose_on(2)
+    session.undo()  # what a fit gives can be stored and read
+    session.redo()
     assert snapped is not None and math.hypot(snapped.x - 76.5 - 8, snapped.y - 64) < 0.7
     perform(session, "template", pose_of(2, reach=9) | {"x": 30, "y": 61})  # far from every edge: as it was placed
     assert walker.truth.object(1).templates[0].pose_on(2) == Pose(2, 30, 61, 0, 1)

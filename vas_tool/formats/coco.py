@@ -13,8 +13,9 @@ There is one annotation per object and frame. Masks of different objects may ove
     amodal_is_uncertain            true when no amodal mask was made, or when nobody accepted it and its engine, or the
                                    annotator of an imported box, was unsure
     engine                         {"modal": ..., "amodal": ...}: how each mask was made (engine, revision, seed,
-                                   certainty, number of strokes over it, and, if they apply, the hypotheses or the
-                                   crop); null for a mask that was not made
+                                   certainty, number of strokes over it, and, if they apply, the hypotheses, the
+                                   crop, or the frame that a template was taken from); null for a mask that
+                                   was not made
     hypothesis                     the hypothesis that the user chose: a seed, {"majority": [seed, ...]} or
                                    {"union": [seed, ...]}; null when nothing was chosen (``engine`` has the seed)
     given_box                      the amodal box that the user drew or imported, whether it was interpolated between

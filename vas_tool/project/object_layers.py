@@ -136,8 +136,8 @@ class AmodalMasks(Mapping[int, Mask]):
         return state_of(digest, self.obj.strokes_on(frame_index, "amodal"))
 
     def box(self, frame_index: int) -> BoxXyxy | None:
-        """Return the tight box x0, y0, x1, y1 on the canvas, from stamps where no person changed the mask, else measured
-        once.
+        """Return the tight box x0, y0, x1, y1 on the canvas, from stamps where no person changed the mask, else
+        measured once.
         """
         stamp = self.layers.amodal.stamp(frame_index)
         if stamp is None or self._is_retouched(frame_index):

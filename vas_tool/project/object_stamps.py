@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from vas_tool.planning.fingerprint import digest_of
-from vas_tool.project.truth import AnnotatedObject, box_json, click_json, stroke_json
 from vas_tool.project.templates import covered
+from vas_tool.project.truth import AnnotatedObject, box_json, click_json, stroke_json
 from vas_tool.stamp_index import Stamps
 from vas_tool.stamps import DEFAULTS, Stamp
 from vas_tool.types import MaskLayer, Stroke

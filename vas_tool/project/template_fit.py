@@ -41,14 +41,18 @@ def fitted(template: Template, start: Pose, seen: Mask, *, other: Mask | None = 
     edge = edge_points(seen, other)
     if len(edge) < FEWEST_POINTS:
         return None
-    field = _Field(template)
+    fit = _Fit(template, edge)
     starts = [start] if math.isfinite(reach) else _starts(template, start, seen)
     widest = reach if math.isfinite(reach) else max(template.size_wh) * start.scale / 8
-    found = min((_descend(field, pose, edge, max(widest, FINEST)) for pose in starts), key=lambda fit: fit[1])[0]
+    found = min((fit.descend(pose, max(widest, FINEST)) for pose in starts), key=fit.cost)
     if math.hypot(found.x - start.x, found.y - start.y) > reach:
         return None
-    return replace(
-        found, x=round(found.x, 2), y=round(found.y, 2), angle=round(found.angle, 2), scale=round(found.scale, 4)
+    return Pose(
+        found.frame_index,
+        round(float(found.x), 2),
+        round(float(found.y), 2),
+        round(float(found.angle), 2),
+        round(float(found.scale), 4),
     )
 
 
@@ -63,15 +67,16 @@ def edge_points(seen: Mask, other: Mask | None) -> Points:
         rim &= cv2.dilate(other.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
     rows, columns = np.nonzero(rim)
     step = max(1, -(-len(rows) // MOST_POINTS))
-    return np.column_stack([columns, rows])[::step] + 0.5
+    return np.column_stack([columns, rows])[::step].astype(np.float64) + 0.5
 
 
-class _Field:
-    """The template's signed distance, in its own pixels, positive inside, with its slopes."""
+class _Fit:
+    """One template and one visible edge, with the template's signed distance (its own pixels, positive inside)."""
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, edge: Points) -> None:
         width, height = template.size_wh
-        self.template, self.pad = template, max(width, height) // 2 + 2
+        self.template, self.edge = template, edge
+        self.pad, self.rim = max(width, height) // 2 + 2, max(width, height) / 2
         mask = np.pad(template.mask, self.pad).astype(np.uint8)
         inside = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
@@ -79,47 +84,52 @@ class _Field:
         self.distance = np.where(mask > 0, inside - 1, -outside).astype(np.float32)
         self.slopes = [cv2.Sobel(self.distance, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 8) for dx in (1, 0)]
 
-    def at(self, pose: Pose, points: Points) -> tuple[Points, Points, Points]:
-        """Return the points relative to the centre before the pose, the distances there, and their slopes."""
+    def at(self, pose: Pose) -> tuple[Points, Points, Points]:
+        """Return the edge's points relative to the template's centre, in its pixels, the distances there, and their
+        slopes.
+        """
         angle, (width, height) = math.radians(pose.angle), self.template.size_wh
         cos, sin = math.cos(angle) / pose.scale, math.sin(angle) / pose.scale
-        own = (points - (pose.x, pose.y)) @ np.array([[cos, -sin], [sin, cos]])
-        places = (own + (width / 2 + self.pad - 0.5, height / 2 + self.pad - 0.5)).astype(np.float32)
+        own = (self.edge - np.array([pose.x, pose.y])) @ np.array([[cos, -sin], [sin, cos]])
+        middle = np.array([width, height]) / 2 + self.pad - 0.5
+        places = (own + middle).astype(np.float32)
         distance, *slopes = (
             cv2.remap(table, places[None, :, 0], places[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             for table in (self.distance, *self.slopes)
         )
         return own, distance[0].astype(np.float64), np.column_stack([slope[0] for slope in slopes]).astype(np.float64)
 
+    def descend(self, start: Pose, widest: float) -> Pose:
+        """Return the pose at the end of the descent from a start, with weights that narrow from ``widest``."""
+        pose, width = start, widest
+        while True:
+            for _ in range(STEPS):
+                step = self._step(pose, width, start)
+                pose = _moved(pose, step, self.rim)
+                if np.abs(step).max() < 0.01:
+                    break
+            if width <= FINEST:
+                return pose
+            width = max(FINEST, width / 2)
 
-def _descend(field: _Field, start: Pose, edge: Points, widest: float) -> tuple[Pose, float]:
-    """Return the pose at the end of the descent, and its cost."""
-    pose, width = start, widest
-    rim = max(field.template.size_wh) / 2
-    while True:
-        for _ in range(STEPS):
-            step = _step(field, pose, edge, width, rim=rim, start=start)
-            pose = _moved(pose, step, rim)
-            if np.abs(step).max() < 0.01:
-                break
-        if width <= FINEST:
-            return pose, _cost(field, pose, edge)
-        width = max(FINEST, width / 2)
+    def _step(self, pose: Pose, width: float, start: Pose) -> Points:
+        """Return the change of (x, y, angle, scale) of one step: pixels of the template, the last two at its rim."""
+        own, distance, slope = self.at(pose)
+        weights = _weights(distance * pose.scale, width)
+        # Moving the template by d moves a point by -d in it; turning and scaling move it along the tangent and inwards.
+        turned = np.column_stack([own[:, 1], -own[:, 0]]) / self.rim
+        jacobian = np.column_stack([-slope, (slope * turned).sum(1), -(slope * own).sum(1) / self.rim])
+        gone = [0, 0, math.radians(shorter(pose.angle - start.angle)), math.log(pose.scale / start.scale)]
+        prior = np.diag([1e-6, 1e-6, PRIOR, PRIOR]) * weights.sum()
+        hessian = (jacobian * weights[:, None]).T @ jacobian + prior
+        step = -np.linalg.solve(hessian, jacobian.T @ (weights * distance) + prior @ np.multiply(gone, self.rim))
+        most = max(width / pose.scale, 1.0)
+        return np.asarray(step * min(1.0, most / max(float(np.abs(step).max()), 1e-9)))
 
-
-def _step(field: _Field, pose: Pose, edge: Points, width: float, *, rim: float, start: Pose) -> Points:
-    """Return the change of (x, y, angle, scale) of one step: pixels of the template, the last two at its rim."""
-    own, distance, slope = field.at(pose, edge)
-    weights = _weights(distance * pose.scale, width)
-    # Moving the template by d moves the point by -d in it; turning and scaling move it along the tangent and outwards.
-    turned = np.column_stack([own[:, 1], -own[:, 0]]) / rim
-    jacobian = np.column_stack([-slope, (slope * turned).sum(1), -(slope * own).sum(1) / rim])
-    behind = np.array([0, 0, math.radians(shorter(pose.angle - start.angle)), math.log(pose.scale / start.scale)]) * rim
-    prior = np.diag([1e-6, 1e-6, PRIOR, PRIOR]) * weights.sum()
-    hessian = (jacobian * weights[:, None]).T @ jacobian + prior
-    step = -np.linalg.solve(hessian, jacobian.T @ (weights * distance) + prior @ behind)
-    most = max(width / pose.scale, 1.0)
-    return np.asarray(step * min(1.0, most / max(float(np.abs(step).max()), 1e-9)))
+    def cost(self, pose: Pose) -> float:
+        """Return the mean squared distance of the edge, inside at most that of twice the finest width."""
+        distance = self.at(pose)[1] * pose.scale
+        return float(np.where(distance < 0, distance**2, np.minimum(distance, 2 * FINEST) ** 2).mean())
 
 
 def _weights(distance: Points, width: float) -> Points:
@@ -137,16 +147,12 @@ def _moved(pose: Pose, step: Points, rim: float) -> Pose:
     return Pose(pose.frame_index, pose.x + cos * dx - sin * dy, pose.y + sin * dx + cos * dy, turned, scale)
 
 
-def _cost(field: _Field, pose: Pose, edge: Points) -> float:
-    """Return the mean over the edge: squared distance outside, and inside at most that of twice the finest width."""
-    distance = field.at(pose, edge)[1] * pose.scale
-    return float(np.where(distance < 0, distance**2, np.minimum(distance, 2 * FINEST) ** 2).mean())
-
-
 def _starts(template: Template, start: Pose, seen: Mask) -> list[Pose]:
     """Return the start, and the poses at which sides of the template's box lie on those of what is seen."""
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
-    corners = cv2.boxPoints(((start.x, start.y), (template.size_wh[0] * start.scale, template.size_wh[1] * start.scale), start.angle))
+    corners = cv2.boxPoints(
+        ((start.x, start.y), (template.size_wh[0] * start.scale, template.size_wh[1] * start.scale), start.angle)
+    )
     (x0, y0), (x1, y1) = corners.min(0), corners.max(0)
     across = [start.x + float(columns[0]) - x0, start.x + float(columns[-1] + 1) - x1]
     down = [start.y + float(rows[0]) - y0, start.y + float(rows[-1] + 1) - y1]

@@ -212,6 +212,13 @@ def on_frame(templates: Sequence[Template], frame_index: int) -> tuple[Template,
     return None
 
 
+def numbered(templates: Sequence[Template], index: int) -> Template:
+    """Return the template with that position. Raises PromptError when there is none."""
+    if not 0 <= index < len(templates):
+        raise PromptError(f"there is no template number {index}; take one from a frame where the object is whole")
+    return templates[index]
+
+
 def covered(templates: Iterable[Template]) -> set[int]:
     """Return the frames on which a template lies."""
     return {frame_index for template in templates for frame_index in template.span}

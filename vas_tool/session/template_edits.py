@@ -11,7 +11,7 @@ import numpy as np
 from vas_tool.errors import PromptError
 from vas_tool.project.object_layers import require_frame
 from vas_tool.project.template_fit import fitted
-from vas_tool.project.templates import Pose, Template, changed
+from vas_tool.project.templates import Pose, Template, changed, numbered
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.session.change_log import ChangeLog
 from vas_tool.types import Mask
@@ -49,8 +49,8 @@ class TemplateEdits:
         require_frame(pose.frame_index, len(self.project.clip))
         with self.project.mutex:
             obj = self.project.truth.object(object_id)
-            template = _template(obj, index)
-            snapped = self._fitted(obj, template, pose, reach) if reach > 0 else None
+            template = numbered(obj.templates, index)
+            snapped = self._fitted(obj, template, pose, reach=reach) if reach > 0 else None
             self._place(obj, index, snapped or pose)
 
     def fit(self, object_id: int, index: int, frame_index: int) -> None:
@@ -61,8 +61,8 @@ class TemplateEdits:
         require_frame(frame_index, len(self.project.clip))
         with self.project.mutex:
             obj = self.project.truth.object(object_id)
-            template = _template(obj, index)
-            pose = self._fitted(obj, template, template.nearest(frame_index), math.inf)
+            template = numbered(obj.templates, index)
+            pose = self._fitted(obj, template, template.nearest(frame_index), reach=math.inf)
             if pose is None:
                 raise PromptError(
                     f"too little of {obj.label} is seen on frame {frame_index} to fit the template; drag it into place"
@@ -73,14 +73,14 @@ class TemplateEdits:
         """Remove a key frame; the template goes with its last one. Raises PromptError when the frame has none."""
         with self.project.mutex:
             obj = self.project.truth.object(object_id)
-            template = _template(obj, index)
+            template = numbered(obj.templates, index)
             poses = tuple(pose for pose in template.poses if pose.frame_index != frame_index)
             if len(poses) == len(template.poses):
                 raise PromptError(f"frame {frame_index} is no key frame of the template; go to one that is")
             others = _with(obj, index, replace(template, poses=poses) if poses else None)
             self._store(f"remove template of {obj.label}, frame {frame_index}", obj, others)
 
-    def _fitted(self, obj: AnnotatedObject, template: Template, start: Pose, reach: float) -> Pose | None:
+    def _fitted(self, obj: AnnotatedObject, template: Template, start: Pose, *, reach: float) -> Pose | None:
         modal = self.project.modal(obj.id)
         if start.frame_index not in modal:
             return None
@@ -93,7 +93,7 @@ class TemplateEdits:
         return np.logical_or.reduce(there) if there else None
 
     def _place(self, obj: AnnotatedObject, index: int, pose: Pose) -> None:
-        placed = _with(obj, index, _template(obj, index).posed(pose))
+        placed = _with(obj, index, numbered(obj.templates, index).posed(pose))
         self._store(f"template on {obj.label}, frame {pose.frame_index}", obj, placed)
 
     def _store(self, what: str, obj: AnnotatedObject, templates: Sequence[Template]) -> None:
@@ -102,12 +102,6 @@ class TemplateEdits:
         kept = tuple(f for f in obj.accepted if f not in frames)
         self.changes.edit(what, replace(obj, templates=tuple(templates), accepted=kept))
         self.changes.add(frozenset(frames))
-
-
-def _template(obj: AnnotatedObject, index: int) -> Template:
-    if not 0 <= index < len(obj.templates):
-        raise PromptError(f"{obj.label} has no template number {index}; take one from a frame where it is whole")
-    return obj.templates[index]
 
 
 def _with(obj: AnnotatedObject, index: int, template: Template | None) -> list[Template]:

@@ -22,7 +22,7 @@ from vas_tool.project.depth_order import orders_json
 from vas_tool.project.frame_order import OrderFinder
 from vas_tool.project.nothing_in_front import NothingInFront
 from vas_tool.project.object_layers import ModalMasks, require_frame
-from vas_tool.project.templates import Template
+from vas_tool.project.templates import Template, numbered
 from vas_tool.project.truth import AnnotatedObject, Truth, pick_json
 from vas_tool.session import Session
 from vas_tool.types import STAGES, Mask, SizeWH, Stage
@@ -155,10 +155,8 @@ def _template_view(template: Template) -> Json:
 
 def template_view(session: Session, object_id: int, index: int) -> Json:
     """Return the outline of a template, as row-major runs of its box. Raises PromptError when there is none."""
-    templates = session.project.truth.object(object_id).templates
-    if not 0 <= index < len(templates):
-        raise PromptError(f"object {object_id} has no template number {index}; reload the page")
-    return {"key": templates[index].key, "runs": to_runs(templates[index].mask)}
+    template = numbered(session.project.truth.object(object_id).templates, index)
+    return {"key": template.key, "runs": to_runs(template.mask)}
 
 
 def _return_view(modal: ModalMasks, frame_index: int, last_seen: int) -> Json:

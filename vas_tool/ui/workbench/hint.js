@@ -17,7 +17,7 @@ const HAND = "Drag to move the view, wheel to zoom, 0 fits the picture. V goes b
 
 const AMODAL = "Drag around the whole object, beyond the picture if need be. Between two such frames the box moves by itself.";
 
-const PLACING = "Drag the outline into place: it snaps to the visible edge (Shift: not). Press . to fit it, Shift+O shows the frames around. Between two such frames it moves by itself.";
+const PLACING = "Drag the outline into place; it snaps to the visible edge (not with Shift). Between key frames it moves by itself.";
 
 /**
  * The sentence for the present state, and whether it deserves notice.

@@ -13,7 +13,7 @@ export class TemplateActions {
   take(frame) {
     const { store, say } = this.actions;
     const handle = store.chosen;
-    const then = () => say(`Outline taken from frame ${frame}. Go to a frame where a part is hidden: drag it into place, or press . to fit it.`, { calm: true });
+    const then = () => say(`Outline taken from frame ${frame}. Go to a frame where a part is hidden: drag it into place, or press . to fit it.`, { calm: true, passes: true });
     this.actions.send("take_template", () => ({ object: handle.id, frame }), { handle, then });
   }
 
