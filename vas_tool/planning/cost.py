@@ -81,7 +81,10 @@ def cost_of(
 
 
 def cost_of_clear(snapshot: Snapshot, spec: EngineSpec, clear: Collection[int], *, asked: Collection[int]) -> StageCost:
-    """The cost of ``clear`` frames beside those that the engine is asked for: nothing, and what it saves."""
+    """Return the cost of ``clear`` frames, which is nothing, and what they save.
+
+    ``asked`` are the other frames, on which the engine runs: a window is saved only if all of its frames are clear.
+    """
     windows, nothing = windows_of(snapshot.truth, spec, snapshot.num_frames), cost_of(snapshot, spec, ())
     saved = len(windows_with({*clear, *asked}, windows)) - len(windows_with(asked, windows)) if windows else 0
     seconds = snapshot.seconds.get(nothing.work, 0.0) * (saved if windows else len(clear))
@@ -144,7 +147,9 @@ def in_words(costs: Sequence[StageCost]) -> str:
 
 
 def saving(cost: StageCost) -> str:
-    """``amodal 40 frames with nothing in front: no run (saves 2 windows, about 3 min)``."""
+    """Return what clear frames save, as text: ``amodal 40 frames with nothing in front: no run (saves 2 windows, about
+    3 min)``.
+    """
     saved = [counted(cost.saved_windows, "window")] if cost.saved_windows else []
     saved += [f"about {duration(cost.saved_seconds)}"] if cost.saved_seconds else []
     frames = f"{cost.name} {counted(cost.num_clear, 'frame')} with nothing in front"

@@ -40,10 +40,13 @@ class Fingerprint:
     setup: tuple[str, ...] = ()
     """Canvas, seeds, depth and settings of the engine; for content, those of the amodal stage come first."""
     around: tuple[str, ...] = ()
-    """Frames that count as much as the frame itself. Segment: the nearest prompts before and after it. Amodal, content:
-    the masks in the windows that hold it; "" for an engine without windows."""
+    """Inputs on other frames that count as much as the frame's own. Segment: the nearest prompts before and after it.
+    Amodal, content: the masks in the windows that hold it; empty for an engine without windows.
+    """
     elsewhere: tuple[str, ...] = ()
-    """Other frames, whose change leaves the result as good as it was. Segment: the nearest prompts with strokes."""
+    """Inputs on other frames whose change leaves the result as good as it was. Segment: the nearest prompts and
+    strokes.
+    """
 
     def holds(self, now: Fingerprint) -> bool:
         """Return whether a result with this fingerprint still holds when ``now`` is the fingerprint of its present
@@ -83,11 +86,11 @@ def is_value(name: str, value: Any) -> bool:
 
 
 def fingerprint_from_text(text: str) -> Fingerprint:
-    """Return the fingerprint in a stamp of version 0.1, which wrote one text: parts separated by ``~``, two sides by
+    """Return the fingerprint in a stamp of version 0.1, which was one text: parts separated by ``~``, two sides by
     ``|``.
 
-    ``setup`` of an engine with windows then stands for the windows too, and ``around`` is empty
-    (see ``inputs.AmodalInputs.matches``).
+    For an engine with windows, that version put the digest of the windows into ``setup`` and left ``around`` empty (see
+    ``inputs.AmodalInputs.like``).
     """
     parts = text.split("~")
     sides = [tuple(part.split("|")) for part in parts]

@@ -1,9 +1,9 @@
-"""The occlusion gate: on which frames nothing can hide the object, so that its modal mask is its amodal mask.
+"""The occlusion gate finds the frames on which nothing can hide an object, so that its modal mask is its amodal mask.
 
 A frame is clear if nothing nearer touches the object's outline in depth, no other object's box meets its box, and it
-meets no edge of the frame that the canvas goes beyond (``vas_tool.occlusion``). Only what depth says is read from
-pixels: ``project.touching`` measures it before a run. A frame is never clear with guessed depth, an amodal box, strokes
-on the modal mask, or another object of which a person said that it is in front.
+meets no edge of the frame that the canvas goes beyond (``vas_tool.occlusion``). A frame is never clear with guessed
+depth, an amodal box, strokes on the modal mask, or another object that a person placed in front. Only the comparison of
+depths reads pixels: ``project.touching`` makes it before a run.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from vas_tool.project.object_stamps import CLEAR, ObjectStamps, retouched_on
 from vas_tool.project.touching import state_of_evidence
 
 RULE = "nothing in front, rule 2"
-"""In the fingerprint of a mask that the gate made. Another rule has another text."""
+"""The gate's rule, as text in the fingerprints of its masks. The text changes when the rule changes."""
 
 Marks = Mapping[int, tuple[str, ...]]
-"""frame_index -> ``Fingerprint.setup`` of the gate's mask there, of the frames that may be clear."""
+"""frame_index -> ``Fingerprint.setup`` of the gate's mask, for the frames that may be clear."""
 
 
 def marks_of(snapshot: Snapshot, object_id: int) -> Marks:
-    """Return the frames that are clear if nothing nearer touches the object; none where the gate is off."""
+    """Return the frames that are clear if nothing nearer touches the object; empty if the gate is off."""
     if not snapshot.truth.gate:
         return {}
     digests = snapshot.depth.by_frame("digest")
@@ -49,12 +49,12 @@ def marks_of(snapshot: Snapshot, object_id: int) -> Marks:
 
 
 def boxes_of(stamps: ObjectStamps) -> dict[int, Corners | None]:
-    """Return frame_index -> tight box of the modal mask under the strokes; None where nothing is seen."""
+    """Return frame_index -> tight box of the modal mask under the strokes; None for an empty mask."""
     return stamps.seen_by_frame("box")
 
 
 def clear_frames(snapshot: Snapshot, object_id: int, marks: Marks) -> frozenset[int]:
-    """Return the frames of ``marks`` of which it is known that nothing nearer touches the object."""
+    """Return the frames of ``marks`` on which nothing nearer touches the object, as far as it was measured."""
     stamps, known = snapshot.objects[object_id], snapshot.untouched.get(object_id, {})
     ours = {f for f, engine in stamps.amodal.by_frame("engine").items() if engine == CLEAR}
     clear = set()

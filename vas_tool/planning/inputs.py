@@ -33,10 +33,10 @@ Pair = tuple[str, str]
 class ModalInputs:
     """The inputs of one object's modal masks.
 
-    A frame with clicks or a box follows from those. A tracked mask follows from the nearest prompted frames before
-    and after it; prompts further off shape it too little to call it stale: a person who mends frame 90 need not see
-    0 to 80 hatched. Strokes beside it count as ``elsewhere``: a frame that was touched up is a better reference for its
-    neighbours, but leaves them as good as they were.
+    On a frame with clicks or a box, these are the input. On any other frame, the nearest prompted frames before and
+    after it are. Prompts farther away have too little effect to make the mask stale: after a correction on frame 90,
+    frames 0 to 80 stay as they are. Strokes on other frames count as ``elsewhere``: a painted frame is a better
+    reference for its neighbours, but their masks stay as good as they were.
     """
 
     def __init__(self, obj: AnnotatedObject) -> None:
@@ -67,11 +67,12 @@ class ModalInputs:
         return self._gaps[gap]
 
     def against(self, frame_index: int, made: Callable[[int], Fingerprint]) -> Fingerprint:
-        """Return the fingerprint to compare with that of the existing mask, ``made(frame_index)``. If they differ, the
-        mask is out of date.
+        """Return the fingerprint to compare with that of the existing mask, ``made(frame_index)``. The mask is out of
+        date if they differ.
 
-        An accepted frame is a prompt too. A change beyond it does not count where the frame and the accepted one were
-        made from the same: ``made`` gives the fingerprints in the stamps (``NOTHING`` where there is none).
+        An accepted frame counts as prompted. A change of prompts beyond it does not count if the frame and the accepted
+        one were made from the same prompts there. ``made`` returns the fingerprints in the stamps (``NOTHING`` for a
+        frame without one).
         """
         now, then = self.on(frame_index), made(frame_index)
         if now == then or not self._accepted or not now.around or not then.around:
@@ -118,10 +119,10 @@ def _beyond(prompted: int | None, accepted: int, frame_index: int) -> bool:
 class AmodalInputs:
     """The inputs of one object's amodal masks, for any engine.
 
-    The modal mask of the frame itself; canvas, hypothesis, who made the depth, and the engine's settings; and, as
-    ``elsewhere``, the modal masks of all frames: any of them may lend its outline. An engine with windows is different:
-    what lies in the windows around a frame shapes its mask throughout, so it counts as ``around``, and nothing else
-    does. An amodal box counts as the frame's own; ``boxed`` is False for results that are made without it.
+    Inputs are the modal mask and the amodal box of the frame, the canvas, the recipe, the depth engine, and the
+    engine's settings. The modal masks of all other frames count as ``elsewhere``, because the engine may use the
+    outline of any. For an engine with windows, the masks in the windows that hold the frame count as ``around``, and
+    other masks do not count.
     """
 
     def __init__(
@@ -134,7 +135,9 @@ class AmodalInputs:
         marks: Mapping[int, tuple[str, ...]] = NO_MARKS,
         boxed: bool = True,
     ) -> None:
-        """``marks`` are those of the occlusion gate (``planning.gate``)."""
+        """``depth`` is the text of ``Snapshot.depth_used``. ``marks`` are those of the occlusion gate
+        (``gate.marks_of``). ``boxed`` is False for results that are made without the amodal boxes.
+        """
         self._obj, self._truth, self._setup_of, self._depth = stamps.obj, truth, setup_of, depth
         self._marks = marks
         self.seen = stamps.seen
@@ -253,9 +256,11 @@ def _box_marks(keyframes: Sequence[BoxKeyframe], rule: CropRule) -> dict[int, st
 
 
 class ContentInputs:
-    """The inputs of one object's content: the frame's amodal mask and its inputs; seed and settings; as ``elsewhere``,
-    all
-    amodal masks. With windows: what is true of the frame itself, for all frames around it.
+    """The inputs of one object's content, for any engine.
+
+    Inputs are the frame's amodal mask and its own inputs, the seed, and the engine's settings. The amodal masks of all
+    other frames count as ``elsewhere``. For an engine with windows, the frames in the windows that hold the frame count
+    as ``around``, and other frames do not count.
     """
 
     def __init__(self, stamps: ObjectStamps, before: AmodalInputs, *, seed: int, setup_of: SetupOf) -> None:

@@ -1,7 +1,7 @@
-"""What a run would make, before it starts: ``plan(snapshot, request)`` is the only place that decides it.
+"""Decides what a run makes, before it starts: ``plan(snapshot, request)``. No other module decides it.
 
 The page's cost line, the command line's estimate, a dry run and every run read the same plan; ``pipeline.execute`` runs
-it. A plan is made as if every run before had finished already: what they make is predicted in the snapshot.
+it. Each run of a plan is planned as if the runs before it had finished: their results are predicted in the snapshot.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def plan(snapshot: Snapshot, request: Request) -> Plan:
 
 
 def plan_and_outcome(snapshot: Snapshot, request: Request) -> tuple[Plan, Snapshot]:
-    """Return a plan, and the snapshot after it has run, from which a next request can be planned."""
+    """Return a plan, and the predicted snapshot after it, from which the next request can be planned."""
     runs: list[StageRun] = []
 
     def add(made: Iterable[StageRun]) -> None:
@@ -62,7 +62,9 @@ def plan_and_outcome(snapshot: Snapshot, request: Request) -> tuple[Plan, Snapsh
 
 
 def answer_to_click(truth: Truth, object_id: int, frame_index: int, *, quick: bool = False) -> StageRun:
-    """Return the run that makes the modal mask of one frame from its prompts."""
+    """Return the run that makes the modal mask of one frame from its prompts. ``quick``: a fast, less exact mask is
+    enough.
+    """
     spec = chosen_engine(truth, "segment")
     cost = StageCost("segment", spec.name, 1, None, None)
     return StageRun(
@@ -86,7 +88,7 @@ def choice(snapshot: Snapshot, object_id: int, recipe: Recipe, *, frames: Iterab
 
 
 def costs_of(runs: Iterable[StageRun]) -> list[StageCost]:
-    """Return the costs of a plan by stage."""
+    """Return the costs of a plan, summed by stage. Windows that several seeds of one object share count once."""
     by_object: dict[tuple[int | None, str], list[StageCost]] = {}
     for run in runs:
         by_object.setdefault((run.object_id, run.cost.name), []).append(run.cost)
@@ -135,9 +137,10 @@ def _segment(staleness: Staleness, request: Request) -> Iterator[StageRun]:
 
 
 def _depth(snapshot: Snapshot, request: Request) -> Iterator[StageRun]:
-    """Yield the depth run. Depths of two engines cannot be compared. So the depth of another engine stays while nothing
-    is missing, and is made
-    again, on the whole clip, as soon as anything is.
+    """Yield the depth run.
+
+    Depths of two engines cannot be compared. Depth of another engine therefore stays while none is missing, and is made
+    again on the whole clip as soon as any is.
     """
     spec, table = snapshot.engine("depth"), snapshot.depth
     wanted = {f for object_id in request.object_ids for f in snapshot.objects[object_id].seen}
@@ -165,9 +168,10 @@ def _depth(snapshot: Snapshot, request: Request) -> Iterator[StageRun]:
 
 
 def trimmed(run: StageRun, staleness: Staleness) -> StageRun:
-    """Return a run without the frames that are up to date when it starts. The runs before it may have changed nothing.
+    """Return a run without the frames that are up to date when it starts, because the runs before it may have changed
+    nothing.
 
-    Frames of which it has become known that nothing can hide the object there are left to the occlusion gate.
+    Frames on which nothing can hide the object, as is known by now, are left to the occlusion gate.
     """
     if run.stage not in ("amodal", "content"):
         return run

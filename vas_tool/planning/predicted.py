@@ -1,4 +1,4 @@
-"""Predicts the snapshot after a run: the results exist, and their pixels are unknown."""
+"""Predicts the snapshot after a run: its results exist, with unknown pixels."""
 
 from __future__ import annotations
 

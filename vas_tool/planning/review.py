@@ -40,7 +40,7 @@ class FrameState(IntFlag):
 
 
 LATER_SECONDS = 0.4
-"""What nothing can hide is measured so much less long than other numbers: it needs the masks of all objects."""
+"""Seconds by which the measurement of what nothing can hide ends earlier: it needs the masks of all objects."""
 
 ALL_STATES = tuple(map(FrameState, range(256)))
 """The states by number, because a look-up is faster than making one."""
@@ -51,7 +51,7 @@ class Review:
     """The data of one object in the timeline and the side panel."""
 
     states: tuple[FrameState, ...]
-    """Return the state of an object on every frame of the clip."""
+    """The state of the object on every frame of the clip."""
     gains: Mapping[Stage, int]
     """Stage -> number of results that still hold, but that a new run would improve because other frames have
     changed."""
@@ -61,11 +61,15 @@ class Review:
     """One byte per frame: 0 without hypotheses, else 1 + their disagreement in 254 steps. Empty when the
     object has none at all."""
     open_parts: Mapping[int, tuple[int, int]]
-    """frame_index -> pixels of the hidden part that nothing can hide, and pixels of the hidden part; where any."""
+    """frame_index -> (number of pixels of the hidden part that nothing can hide, number of pixels of the hidden part),
+    for frames with such pixels.
+    """
     returns: Mapping[int, int]
-    """frame_index -> last frame on which it was seen, where it comes back and nobody said that it is the same one."""
+    """frame_index on which the object is seen again -> last frame on which it was seen before. Left out where a person
+    said that it is the same object.
+    """
     estimates: int = 0
-    """On how many frames something is not measured yet: the hidden part, or what nothing can hide of it."""
+    """Number of frames on which something is not measured yet: the hidden part, or what nothing can hide of it."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,9 @@ def review_of(
 ) -> Review:
     """Return the present review of an object. It is made again only when one of its inputs has changed.
 
-    ``engines``: the chosen ones, where they are known already: looking for weights takes milliseconds.
-
-    Pixels are read until that moment (monotonic seconds); after it, ``Review.estimates`` counts what was not.
+    ``engines`` are the chosen engines, if they are known already: the search for weights takes milliseconds. Pixels are
+    read until the time ``until`` (``time.monotonic``, in seconds); ``Review.estimates`` counts the frames that were not
+    measured by then.
     """
     with project.mutex:
         engines = engines or chosen_engines(project.truth)

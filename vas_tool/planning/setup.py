@@ -1,4 +1,4 @@
-"""The set-up of an engine, an input of its results: settings, windows, and whether seed and camera count."""
+"""The set-up of an engine, which is an input of its results: settings, windows, and whether seed and camera count."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vas_tool.types import STAGES, Stage
 
 @dataclass(frozen=True)
 class Setup:
-    """The set-up of an engine, an input of its results beside the masks."""
+    """The set-up of an engine, which is an input of its results beside the masks."""
 
     settings: Mapping[str, SettingValue] = field(default_factory=dict)
     """Name of a parameter -> value, for all parameters of the engine."""

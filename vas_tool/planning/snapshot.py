@@ -34,9 +34,11 @@ class Snapshot:
     kept_windows: frozenset[tuple[str, int]] = frozenset()
     """(label, seed) of the finished windows in the project's cache (see ``windows``)."""
     others: Mapping[int, ObjectStamps] = field(default_factory=dict)
-    """By object_id, the objects that are not planned for; filled where the occlusion gate is on."""
+    """object_id -> stamps of the objects that are not planned for; empty while the occlusion gate is off."""
     untouched: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
-    """object_id -> frame_index -> state, of frames on which nothing nearer touches it (``project.touching``)."""
+    """object_id -> frame_index -> state of the frames on which nothing nearer touches the object
+    (``project.touching``).
+    """
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Kind of work -> seconds that one unit of it took here the last time (see ``cost``)."""
 
@@ -91,7 +93,7 @@ def snapshot_of(
     engines: ChosenEngines | None = None,
     priced: bool = False,
 ) -> Snapshot:
-    """Return a project as it is now; only these objects, if they are named.
+    """Return the present snapshot of a project, with all objects or those of ``object_ids``.
 
     ``truth`` replaces the project's truth. ``engines`` are the chosen engines, if they are known already. ``priced``
     adds what costs follow from: the windows in the project's cache and the speeds of this machine.
@@ -109,7 +111,7 @@ def snapshot_of(
 
 
 def _with_gate(snapshot: Snapshot, project: Project) -> Snapshot:
-    """Return the snapshot with what the occlusion gate follows from. Reads no pixels."""
+    """Return the snapshot with the inputs of the occlusion gate. Reads no pixels."""
     objects, depth = snapshot.objects, snapshot.depth
     others = {o.id: project.layers(o.id).stamps(o) for o in snapshot.truth.objects if o.id not in objects}
     known = {i: untouched(project.layers(i), stamps.seen, depth) for i, stamps in objects.items()}

@@ -32,9 +32,9 @@ def windows_with(frames: Collection[int], windows: Sequence[range]) -> list[int]
 
 
 def stretches(needed: Collection[int], windows: Sequence[range]) -> list[range]:
-    """Return the ranges to run an engine on: they hold all needed frames and meet no window without need.
+    """Return the ranges to run an engine on: they hold all needed frames and meet no window without a needed frame.
 
-    An engine without windows looks at the whole clip for any frame: it is asked once.
+    An engine without windows reads the whole clip for any frame, so it gets one range.
     """
     if not needed:
         return []
@@ -49,7 +49,7 @@ def stretches(needed: Collection[int], windows: Sequence[range]) -> list[range]:
 
 
 def reach_of_tracking(anchors: list[int], frame_index: int, *, direction: Direction, num_frames: int) -> range:
-    """Return the frames of tracking: from the anchor (ascending) nearest to a frame, or the whole clip."""
+    """Return the frames to track: from the anchor nearest to a frame, or the whole clip. ``anchors`` are ascending."""
     if direction == "forward":
         return range(max((a for a in anchors if a <= frame_index), default=anchors[0]) + 1, num_frames)
     if direction == "backward":
@@ -60,20 +60,20 @@ def reach_of_tracking(anchors: list[int], frame_index: int, *, direction: Direct
 def tracking_spans(
     needed: Iterable[int], *, made: Collection[int], settled: Collection[int], direction: Direction
 ) -> list[range]:
-    """Return frames (ascending) as spans for a tracker. Each span leads away from the masks (``made``) beside it.
+    """Return frames (ascending) as spans for a tracker. Each span leads away from the masks (``made``) at its ends.
 
-    Spans in one direction with nothing but a few ``settled`` frames between them are one.
+    Two spans in one direction are joined if at most BRIDGE_FRAMES ``settled`` frames separate them.
     """
     spans = [span for run in contiguous(needed) for span in _directed(run, made, direction=direction)]
     return _bridged(spans, set(settled))
 
 
 def _directed(run: range, made: Collection[int], *, direction: Direction) -> list[range]:
-    """Return a run in the requested direction; with masks at both ends, two spans from each end to the middle.
+    """Return a run in the requested direction. With masks at both ends, two spans lead from the ends to the middle.
 
-    So tracking both ways differs, behind the middle, from one pass that starts at the first prompt: it goes forwards
-    and backwards from every prompted frame, and each frame has the answer from the nearer one (the earlier one when
-    both are equally near). ``tests/test_sam2_project.py`` holds what is equal to what.
+    Tracking in both directions therefore differs from one pass that starts at the first prompt: each frame gets its
+    mask from the nearer prompted frame (the earlier one if both are equally near). ``tests/test_sam2_project.py`` tests
+    which results are equal.
     """
     before, after = run[0] - 1 in made, run[-1] + 1 in made
     if before and after and direction == "both" and len(run) > 1:

@@ -29,7 +29,7 @@ class Request:
     again: bool = False
     """Make results of engines other than the chosen ones again, whether or not they are out of date."""
     ask: bool = False
-    """Segment: make the masks of frames with clicks or boxes before tracking."""
+    """Segment: make the masks of prompted frames before tracking."""
     frame_index: int = 0
     direction: Direction = "both"
     """Direction of tracking from the frame that the person looks at."""
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True)
 class StageRun:
-    """One run of one engine, for one object or (depth) for the clip; or results that are taken from what is there."""
+    """One run of one engine, for one object or (depth) for the clip, or results that are copied from existing ones."""
 
     stage: Stage
     engine: str
@@ -58,14 +58,15 @@ class StageRun:
     kept: frozenset[int] = frozenset()
     """Frames whose result is copied from existing hypotheses or amodal masks."""
     clear: frozenset[int] = frozenset()
-    """Frames whose result is what is seen, because nothing can hide the object there: no engine is asked."""
+    """Frames whose result is the visible part, because nothing can hide the object there. No engine runs on them."""
     crops: bool = False
     """Whether the engine takes crops around the amodal boxes."""
     num_kept_windows: int = 0
     """Number of windows that are read from the project's cache."""
     again: bool = False
-    """The person asked for these results by name. They are made even if they are up to date, and undo restores the
-    earlier ones."""
+    """Whether the person asked for these results by name. They are made even if they are up to date, and undo restores
+    the earlier ones.
+    """
     reason: str = ""
     """The reason of the run, as text."""
 

@@ -23,7 +23,7 @@ ResultStage = Literal["segment", "amodal", "content"]
 RESULT_STAGES: tuple[ResultStage, ...] = get_args(ResultStage)
 
 REASONS = {
-    "source": "what was said on the frame has changed",
+    "source": "the prompts on the frame have changed",
     "modal": "the modal mask has changed",
     "amodal_box": "the amodal box or the crop has changed",
     "amodal": "the amodal mask has changed",
@@ -96,7 +96,7 @@ class Staleness:
 
     @property
     def may_be_clear(self) -> frozenset[int]:
-        """The frames on which nothing can hide the object, provided nothing nearer touches it."""
+        """The frames on which nothing can hide the object if nothing nearer touches it."""
         return frozenset(self._marks)
 
     @cached_property
@@ -111,7 +111,7 @@ class Staleness:
         return frozenset(f for f in self.clear if made.get(f) == CLEAR) - retouched_on(self.stamps.obj, "amodal")
 
     def clear_of(self, layer: str) -> frozenset[int]:
-        """Return the frames on which the occlusion gate makes a layer's results, as far as that is known."""
+        """Return the frames on which the occlusion gate makes a layer's results, as far as they are known."""
         if layer == "content":
             return self.clear_content
         return self.clear if layer in ("amodal", "hypotheses") else frozenset()

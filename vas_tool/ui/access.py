@@ -1,4 +1,4 @@
-"""Access rules: only under a known host name, not for pages of other sites, and only with the secret."""
+"""Access rules: a request needs a known host name and the secret, and may not come from another site's page."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ USUAL_PORTS = {80: None, 443: None}
 """Default ports, which browsers omit."""
 
 PLACE = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]\\,]+)(?::(?P<port>\d{1,5}))?")
-LEADS_NOWHERE = "cross-site", "same-site"
+FROM_OTHER_SITES = "cross-site", "same-site"
 """Values of ``Sec-Fetch-Site`` in requests from another site's page. No script can set that header."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A host as in ``Host`` and ``Origin``. ``port`` is None for the default ports."""
+    """A host name and port, as in the headers ``Host`` and ``Origin``. ``port`` is None for the default ports."""
 
     name: str
     port: int | None
 
     @classmethod
     def read(cls, text: str) -> Place | None:
-        """Return the host of a text such as ``example.org:8080`` or ``[::1]:7860``; None when it is none."""
+        """Return the host in a text such as ``example.org:8080`` or ``[::1]:7860``; None if the text is not a host."""
         found = PLACE.fullmatch(text.strip())
         if found is None:
             return None
@@ -43,14 +43,14 @@ class Place:
 
     @classmethod
     def of_origin(cls, origin: str) -> Place | None:
-        """Return the host of an origin such as ``http://example.org``; None for ``null`` and everything else."""
+        """Return the host of an origin such as ``http://example.org``; None for ``null`` and any other text."""
         scheme, _, place = origin.partition("://")
         return cls.read(place) if scheme in ("http", "https") else None
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The reason why a request is refused, in words that say what to do."""
+    """The reason why a request is refused: an HTTP status, and a message that says what to do."""
 
     status: int
     words: str
@@ -118,7 +118,7 @@ class Access:
 
     def _is_foreign(self, request: HTTPConnection) -> bool:
         headers, site = request.headers, request.headers.get("sec-fetch-site")
-        if site in LEADS_NOWHERE:  # only a link to the page may be followed
+        if site in FROM_OTHER_SITES:  # only a link to the page may be followed
             followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
             return not (followed and request.scope["method"] in ("GET", "HEAD") and request.scope["path"] == "/")
         if "origin" not in headers:

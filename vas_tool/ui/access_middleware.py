@@ -1,4 +1,6 @@
-"""Checks every request, to our routes and Gradio's, by the rules of ``Access``. No answer may be framed."""
+"""Checks every request by the rules of ``Access``, to the tool's routes and to Gradio's. Forbids frames around the
+page.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from vas_tool.ui.access import Access
 from vas_tool.ui.uploads import UPLOAD_ROUTE
 
 BODY_LIMIT = 4 << 20
-"""Most bytes of a request. The longest strokes take a tenth of it. Uploads have their own limit."""
+"""Most bytes of a request's body. The longest strokes need a tenth of it. Uploads have their own limit."""
 
 ICON = "/favicon.ico"
 """Path of the icon, which browsers request without prefix and cookie. It is Gradio's and reveals nothing."""
@@ -70,7 +72,7 @@ class AccessMiddleware:
     """ASGI middleware that refuses requests without access."""
 
     def __init__(self, app: ASGIApp, *, access: Access, is_upload: Callable[[str], bool]) -> None:
-        """``is_upload`` returns whether a path is that of a file that was uploaded to this server."""
+        """Wrap an ASGI app. ``is_upload`` returns whether a path is that of a file that was uploaded to this server."""
         self._app, self._access, self._is_upload = app, access, is_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,8 +145,8 @@ class AccessMiddleware:
         return None if path in SERVED or path.startswith(SERVED_BELOW) else PlainTextResponse("not found", 404)
 
     def _checked(self, body: bytes) -> bytes | None:
-        """Return the event as it was parsed here, so that it is not parsed differently later; None if it names a
-        foreign file.
+        """Return the event as it was parsed here, so that it is not parsed differently later; None if it names another
+        file than an uploaded one.
         """
         try:
             event = json.loads(body)
@@ -154,7 +156,7 @@ class AccessMiddleware:
 
 
 def _text_answer(request: Request, words: str, status: int) -> Response:
-    """Return an answer with words in the form that the page's scripts expect."""
+    """Return an error response with a message, in the form that the page's scripts expect."""
     if request.scope["path"].startswith(("/api/", *EVENTS)):
         return JSONResponse({"detail": words}, status)
     return PlainTextResponse(words, status)

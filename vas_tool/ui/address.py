@@ -1,6 +1,6 @@
-"""The address of the page: its port is taken and the browser is sent there before Gradio, which takes seconds, is read.
+"""Takes a port for the page, and opens the browser there before Gradio is imported, which takes seconds.
 
-A request that comes before the page is made waits in the socket's queue. Nothing here imports Gradio.
+A request that arrives before the page is ready waits in the socket's queue. This module does not import Gradio.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from vas_tool.errors import VasToolError
 from vas_tool.ui.access import Access
 
 PORT = 7860
-"""The first one tried; the next free one is taken."""
+"""The first port that is tried."""
 
 TRIED = 50
-"""Ports that are tried, from PORT on."""
+"""Number of ports that are tried, from PORT on."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the page is, and the socket that already listens there."""
+    """The page's address, and the socket that listens there."""
 
     listening: socket.socket
     url: str
-    """For a browser on this computer; ends with a slash, and holds no secret."""
+    """Address for a browser on this computer, without the secret. It ends with a slash."""
     access: Access
     page: str = ""
-    """Of this server: what a browser opens first, relative to ``url``."""
+    """The page that a browser opens first, relative to ``url``."""
 
     @classmethod
     def take(cls, access: Access, port: int | None = None, *, page: str = "") -> Address:
-        """Listen on ``port``, or (None) on the first free one from PORT on. Raises VasToolError when it is taken."""
+        """Listen on ``port``; None takes the first free port from PORT on. Raises VasToolError if no port is free."""
         host = access.host
         wanted = range(PORT, PORT + TRIED) if port is None else [port]
         for candidate in wanted:
@@ -50,14 +50,14 @@ class Address:
 
     @property
     def with_secret(self) -> str:
-        """The address that lets in whoever has it."""
+        """The address with the secret: whoever has it can use the page."""
         return self._with(self.access.token)
 
     def _with(self, token: str | None) -> str:
         return f"{self.url}{self.page}?token={token}" if token else f"{self.url}{self.page}"
 
     def open_browser(self) -> threading.Thread:
-        """Show the page in a browser, where there is one. Gives the thread that does: some browsers hold it."""
+        """Open the page in a browser, if there is one, in a thread, because some browsers block. Return the thread."""
         once = self._with(self.access.ticket() if self.access.token else None)
         thread = threading.Thread(target=webbrowser.open, args=(once,), daemon=True, name="open-browser")
         thread.start()

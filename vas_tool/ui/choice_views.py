@@ -88,9 +88,9 @@ def _mask(layer: LayerFolder[Mask], frame_index: int) -> Mask | None:
 
 
 def cost_view(session: Session, object_id: int | None, count: int | None) -> Json:
-    """Return in words what completing would make, or ``count`` hypotheses of one object; "" for nothing.
+    """Return what a completion would make, as text, or what ``count`` hypotheses of one object would; "" for nothing.
 
-    An object that was deleted meanwhile makes nothing, without an error.
+    An object that was deleted meanwhile makes nothing; that is not an error.
     """
     try:
         session.measure_gate_soon(object_id)

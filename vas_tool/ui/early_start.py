@@ -27,8 +27,9 @@ class EarlyStart(Generic[Answer]):
         threading.Thread(target=self._run, daemon=True, name="ahead").start()
 
     def result(self, progress: Progress) -> Answer:
-        """Return the result of ``make``, or raise its error. ``progress`` gets the progress, and stops the work by
-        raising.
+        """Wait for the result of ``make`` and return it, or raise its error.
+
+        ``progress`` is called every ``LOOK_SECONDS``; if it raises, the work stops.
         """
         try:
             while not self._future.done():

@@ -44,11 +44,12 @@ StateSigns = tuple[object, ...]
 
 
 async def state_events(open_projects: OpenProjects, token: str, since: int | None) -> AsyncIterator[str]:
-    """``data: {"state": ...}`` (``views.state_view``) at once and after every change, ``data: {"error": words}`` where
-    it cannot be made, and a comment at least every ``BEAT_SECONDS``, also while a large project's first state is made.
+    """Yield the server-sent events of one page: its project's state at once and after every change.
 
-    ``since`` is the version that the page knows (None: nothing yet). Ends when the token is not known any more, and
-    when the server stops. While it runs the token counts as in use.
+    An event is ``data: {"state": ...}`` (``views.state_view``), or ``data: {"error": words}`` if the state cannot be
+    made. A comment follows after ``BEAT_SECONDS`` without an event, also while a large state is made. ``since`` is the
+    version of the state that the page has (None: it has none). The stream ends when the token is no longer known, and
+    when the server stops. Until then the token counts as in use.
     """
     stream = _Stream(open_projects, token, since)
     while (session := stream.session) is not None:
@@ -63,7 +64,7 @@ async def state_events(open_projects: OpenProjects, token: str, since: int | Non
 
 
 class _Stream:
-    """The stream to one page: what was sent, and when to send more."""
+    """The events of one page: what was sent last, and when to send more."""
 
     def __init__(self, open_projects: OpenProjects, token: str, since: int | None) -> None:
         self._open_projects, self._token, self._since = open_projects, token, since
@@ -73,7 +74,7 @@ class _Stream:
 
     @property
     def session(self) -> Session | None:
-        """The session; None when the stream has ended."""
+        """The session; None if the stream must end."""
         if self._open_projects.stopping.is_set():
             return None
         try:
@@ -82,7 +83,9 @@ class _Stream:
             return None
 
     def is_due(self, session: Session) -> bool:
-        """Return whether to make the state now: something changed, or it was not compared for a while."""
+        """Return whether to make the state now: something has changed, or the last comparison was
+        ``BEAT_SECONDS`` ago.
+        """
         now = time.monotonic()
         return now >= self._compare_at or (now >= self._rest_until and self._signs != _signs_of(session))
 
@@ -131,7 +134,7 @@ def _event_of(value: dict[str, Any]) -> str:
 
 
 def _signs_of(session: Session) -> StateSigns:
-    """Return values that are cheap to read. While they are equal, the state most probably is, too."""
+    """Return values that are cheap to read. While they are equal, the state is most probably equal."""
     return (
         session.changes.version,
         session.changes.saved,

@@ -1,4 +1,6 @@
-"""Exports from the page, complete or not at all: into the project's folder, or elsewhere if that cannot be written."""
+"""Exports from the page: into the project's folder, or into a temporary folder if that cannot be written. An export is
+complete or not there at all.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ PLAIN_FILE = 0o100644
 """Type and permissions of a file in a .zip."""
 
 BESIDE = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.(?P<kind>part|former)")
-"""Matches names of exports that are being written, or about to be replaced."""
+"""Matches the names of exports that are being written or replaced."""
 
 
 @dataclass(frozen=True)

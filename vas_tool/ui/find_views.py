@@ -1,4 +1,4 @@
-"""What the page shows of a search by words: which engine can search, and what was found, with a picture of each."""
+"""JSON and pictures about a search by words: the engine that can search, and the objects that it found."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from vas_tool.session import Session
 TILE = 120
 """Longest side of a picture, in pixels."""
 AROUND = 0.15
-"""What is shown around a mask, as a share of its box."""
+"""Margin around a mask, as a share of its box."""
 DIMMED = 0.35
-"""Brightness of what does not belong to the object."""
+"""Brightness factor of pixels outside the object."""
 
 
 def find_view(session: Session) -> dict[str, Any]:
-    """Return the engine that searches (empty: none, then ``why``), the last words, and what was found."""
+    """Return the engine that searches (empty if there is none; then ``why`` says why), the last words, and the found
+    objects.
+    """
     finding, engine, why = session.finds.last, "", ""
     try:
         engine = finding_engine(session.project.truth).name

@@ -19,7 +19,7 @@ from vas_tool.ui.project_cards import ProjectCard, card_of, card_picture
 from vas_tool.wording import counted
 
 PER_PAGE = 120
-"""Projects of one page."""
+"""Most projects on one page."""
 
 PICTURE_HEADERS = {"Cache-Control": "private, max-age=31536000, immutable"}
 

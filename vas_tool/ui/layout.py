@@ -143,7 +143,7 @@ class Page:
         return self._opened(request, lambda report: self.opener.project(name), None)
 
     def _open_name(self, request: gr.Request) -> str:
-        """The name of the project that is open in this tab; empty: none is."""
+        """Return the name of the project that is open in this tab; "" if none is."""
         with suppress(KeyError):
             name: str = self.open_projects.session(self._tokens[str(request.session_hash)]).project.name
             return name
@@ -193,8 +193,8 @@ class Page:
     def _opened(
         self, request: gr.Request, enter: Callable[[Any], str], progress: gr.Progress | None
     ) -> tuple[Any, ...]:
-        """Open something for this tab. Returns (workbench, message, project list). After an error the open project
-        stays.
+        """Open a project for this tab with ``enter``. Return (workbench, message, project list). After an error, the
+        project that was open stays open.
         """
         tab = str(request.session_hash)
         stop = self._stops[tab] = threading.Event()
@@ -263,7 +263,9 @@ def _opening_bar(open_projects: OpenProjects) -> tuple[Any, ...]:
 
 
 def _options_panel() -> list[Any]:
-    """How a video becomes a clip. The page's own script shows it over the picture when its button is pressed."""
+    """Return the fields for the rate, start and end of a clip. The page's script shows them over the picture when their
+    button is pressed.
+    """
     with gr.Row(elem_id="options"):
         fps = gr.Number(8, label="frames per second", minimum=0.1, maximum=60, elem_id="fps")
         start = gr.Number(0, label="start, seconds", minimum=0, elem_id="start")

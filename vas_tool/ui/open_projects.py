@@ -1,4 +1,4 @@
-"""Tokens of browser tabs, and one session per open project, for the projects under one root folder."""
+"""The open projects under one root folder: one session for each project, one token for each browser tab."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """The page's options for an import: rate, start and end of the clip."""
+    """Options for the import of a video: frame rate of the clip in 1/s, start and end in the video in seconds."""
 
     fps: float = 8.0
     start_seconds: float = 0.0
@@ -47,7 +47,7 @@ class OpenProjects:
         self._linger = linger_seconds
         self._mutex = threading.RLock()
         """Never held while a project is opened or closed, because all requests for pictures need it."""
-        self._doors: dict[Path, threading.Lock] = {}
+        self._folder_locks: dict[Path, threading.Lock] = {}
         self._promised: set[str] = set()
         self._sessions: dict[Path, Session] = {}
         self._tokens: dict[str, Path] = {}
@@ -64,10 +64,9 @@ class OpenProjects:
         return [p.name for p in sorted(found, key=_last_used, reverse=True)]
 
     def inside(self, path: str | Path) -> Path:
-        """Return ``path``, relative to the root or absolute, as a path. Raises ProjectError when it is outside the
-        root.
+        """Return ``path``, relative to the root or absolute, as an absolute path.
 
-        The error does not reveal whether the path exists.
+        Raises ProjectError if it lies outside the root; the error does not reveal whether the path exists.
         """
         try:
             resolved = (self.root / Path(path).expanduser()).resolve()
@@ -81,8 +80,9 @@ class OpenProjects:
         return resolved
 
     def source(self, path: str) -> Path:
-        """Return ``path`` for an import, as ``inside``. Targets of links in a folder of images must be inside the
-        root, too.
+        """Return ``path``, relative to the root or absolute, as the absolute path of a source.
+
+        Raises ProjectError if it, or the target of a link in a folder of images, lies outside the root.
         """
         source = self.inside(path)
         for folder in (source, source / "rgbs", source / "masks"):
@@ -93,8 +93,9 @@ class OpenProjects:
 
     @contextmanager
     def new_folder(self, name: str) -> Iterator[Path]:
-        """Yield the path of a new project's folder, named after its source. No other request gets it within the
-        block.
+        """Yield the path of a new project's folder, named after its source.
+
+        In the block, no other request gets the same path.
         """
         plain = re.sub(r"[^\w.-]+", "_", name).strip("._") or "clip"
         with self._mutex:
@@ -116,23 +117,27 @@ class OpenProjects:
         options: ImportOptions | None = None,
         progress: Progress = silent,
     ) -> str:
-        """Import a source into a new project and return a token. Raises VideoError, ProjectError, Cancelled."""
+        """Import a source into a new project and return a token.
+
+        Raises VideoError, ProjectError, Cancelled.
+        """
         with self.new_folder(name or source.stem) as folder:
             project = create_project(folder, source, progress=progress, **asdict(options or ImportOptions()))
             return self._seated(folder, Session(project))
 
     def enter(self, folder: Path) -> str:
-        """Open an existing project in a new tab and return its token. Raises ProjectError, ProjectBusy,
-        ProjectDamaged.
+        """Open an existing project for a new tab and return the tab's token.
+
+        Raises ProjectError, ProjectBusy, ProjectDamaged.
         """
         folder = self.inside(folder)
-        with self._door(folder):
+        with self._folder_lock(folder):
             with self._mutex:
-                self._let_go_of_moved()
+                self._close_moved()
                 session = self._sessions.get(folder)
             return self._seated(folder, session or Session(Project.open(folder)))
 
-    def _let_go_of_moved(self) -> None:
+    def _close_moved(self) -> None:
         """Close projects whose folders were moved or removed, so that they can be opened at their new place."""
         for folder, session in list(self._sessions.items()):
             if session.project.gone:
@@ -148,7 +153,7 @@ class OpenProjects:
             return session
 
     def serves(self, folder: Path) -> bool:
-        """Return whether the project is open, in a tab or for a job."""
+        """Return whether a project is open, in a tab or for a job."""
         with self._mutex:
             return folder in self._sessions
 
@@ -158,11 +163,10 @@ class OpenProjects:
             return token in self._tokens
 
     def leave(self, token: str) -> None:
-        """The tab may have gone, or never come. Once its page has been silent for the linger time it has, and its token
-        opens nothing any more.
+        """Note that a tab may be closed. Its token is forgotten once the page has sent no request for the linger time.
 
-        A line that was down for a moment looks the same from here: what the person did meanwhile is still to come.
-        When nobody is left the project is closed, once no job runs.
+        A lost connection looks like a closed tab, and the page may still send changes, so the token is not forgotten at
+        once. A project without tabs is closed when its job has ended.
         """
         with self._mutex:
             if token not in self._tokens or token in self._watched:
@@ -180,16 +184,16 @@ class OpenProjects:
             self._seen.clear()
             self._watched.clear()
 
-    def _door(self, folder: Path) -> threading.Lock:
-        """Return the lock of a project's folder, which is held while the project is opened or closed."""
+    def _folder_lock(self, folder: Path) -> threading.Lock:
+        """Return the lock of a project's folder. It is held while the project is opened or closed."""
         with self._mutex:
-            return self._doors.setdefault(folder, threading.Lock())
+            return self._folder_locks.setdefault(folder, threading.Lock())
 
     @contextmanager
     def borrow(self, folder: Path) -> Iterator[Project]:
-        """Yield a project for reading: the open one, or one that is open only within the block."""
+        """Yield a project for reading: the open one, or one that is open only in the block."""
         folder = self.inside(folder)
-        with self._door(folder):
+        with self._folder_lock(folder):
             with self._mutex:
                 session = self._sessions.get(folder)
             with nullcontext(session.project) if session else closing(Project.open(folder)) as project:
@@ -210,7 +214,7 @@ class OpenProjects:
         timer.start()
 
     def drop_if_silent(self, token: str) -> None:
-        """Forget the token of a page that has sent nothing for the linger time; else look again later."""
+        """Forget a token if its page has sent no request for the linger time; otherwise check again later."""
         with self._mutex:
             folder = self._tokens.get(token)
             if folder is None:
@@ -225,7 +229,7 @@ class OpenProjects:
         self._close_if_empty(folder)
 
     def _close_if_empty(self, folder: Path) -> None:
-        with self._door(folder):
+        with self._folder_lock(folder):
             with self._mutex:
                 session = self._sessions.get(folder)
                 if session is None or folder in self._tokens.values():

@@ -1,4 +1,4 @@
-"""Opens projects for the page, from the sample, an upload, a path or a name, and exports into their folders."""
+"""Opens projects for the page: the sample, an upload, a path or a name. Exports into their folders."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Opener:
         camera: Camera | None = None,
         queue: ProjectQueue | None = None,
     ) -> None:
-        """``start`` is what the first tab shows: a video, a folder, or a project. ``camera`` is that of its clip.
-        ``queue`` holds the projects that a batch left for a person; a new tab shows the first.
+        """``start`` is the video, folder or project of the first tab, and ``camera`` its camera. ``queue`` holds the
+        projects that a batch left for a person; a new tab shows the first of them.
         """
         self.open_projects, self._camera, self.queue = open_projects, camera, queue
         self._start: Path | EarlyStart[str] | None = start
@@ -49,16 +49,16 @@ class Opener:
         """Held while the sample is imported."""
 
     def begin(self) -> None:
-        """Start to import the start in the background for the first tab."""
+        """Begin to import ``start`` in the background, before the first tab asks for it."""
         if isinstance(self._start, Path):
             path = self._start
             self._start = EarlyStart(lambda report: self._first(path, report))
 
     def arrive(self, wanted: str, progress: Progress) -> str:
-        """Open a new tab's project: the one in its address, else the start, else that of the last work. Returns a token
-        or "".
+        """Open a project for a new tab and return a token; "" if there is none.
 
-        While the start is imported, other tabs, or a reload of the same tab, wait for it.
+        It is the project in the tab's address (``wanted``), or else ``start``, or else the one that was used last.
+        While ``start`` is imported, other tabs and reloads of the same tab wait for it.
         """
         if wanted:
             return self.project(wanted)

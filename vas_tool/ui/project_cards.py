@@ -1,4 +1,6 @@
-"""What the page of all projects says of each: counts from its files, for which it is not opened, and a picture."""
+"""A card for each project on the page of all projects: numbers from the project's files, and a picture. The project is
+not opened for the numbers.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,10 @@ from vas_tool.video.storing import encode_jpeg
 from vas_tool.wording import counted
 
 PICTURE_WIDTH = 320
-"""Pixels."""
+"""Width of a picture, in pixels."""
 
 MOST_LABELS = 3
-"""Objects that are named; of more, the number is given."""
+"""Most objects whose labels are shown; of more objects, the number is shown."""
 
 DAMAGED = "damaged: open it to see what is wrong"
 
@@ -33,27 +35,27 @@ class ProjectCard:
     """The state of one project on disk."""
 
     name: str
-    """Of its folder."""
+    """Name of the project's folder."""
     version: int
-    """Another number after every change of what a person did, and of the masks: nanoseconds."""
+    """Nanoseconds: the time of the last change of ``project.json`` or of a layer."""
     num_frames: int = 0
     labels: tuple[str, ...] = ()
-    """Of its objects."""
+    """Labels of the objects."""
     num_modal: int = 0
     num_amodal: int = 0
     num_accepted: int = 0
     num_marked: int = 0
-    """Masks of all objects; ``num_marked``: frames that the person marked for later."""
+    """Number of frames that the person marked for later. The numbers count the frames of all objects."""
     damaged: bool = False
 
     @property
     def num_masks(self) -> int:
-        """What can be accepted: frames with a mask, of all objects."""
+        """Number of frames with a mask, of all objects: those that can be accepted."""
         return max(self.num_modal, self.num_amodal, self.num_accepted)
 
     @property
     def state(self) -> str:
-        """How far the work is, in words."""
+        """The progress of the work, as text."""
         if self.damaged:
             return DAMAGED
         if not self.labels:
@@ -66,7 +68,7 @@ class ProjectCard:
 
     @property
     def content(self) -> str:
-        """The clip and its objects, in words."""
+        """The numbers of frames and objects, as text."""
         if self.damaged:
             return ""
         objects = ", ".join(self.labels) if len(self.labels) <= MOST_LABELS else counted(len(self.labels), "object")
@@ -74,7 +76,9 @@ class ProjectCard:
 
 
 def card_of(folder: Path) -> ProjectCard:
-    """Return the card of the project in ``folder``. Damage is told on the card, and is no error."""
+    """Return the card of the project in ``folder``. A damaged project gets a card that says so; that is not
+    an error.
+    """
     path = folder / "project.json"
     version = max(place.stat().st_mtime_ns for place in (path, *folder.glob("objects/*/*")))
     try:

@@ -17,7 +17,7 @@ class ProjectQueue:
     """The entries of a queue below the root of the open projects, in their order."""
 
     def __init__(self, entries: Sequence[QueueEntry], open_projects: OpenProjects) -> None:
-        """Entries outside the root are left out, because the page serves nothing there."""
+        """``entries`` outside the root of ``open_projects`` are left out, because the page serves nothing there."""
         self._open_projects = open_projects
         self._entries = [e for e in entries if Path(e.project).resolve().is_relative_to(open_projects.root)]
 
@@ -25,9 +25,10 @@ class ProjectQueue:
         return len(self._entries)
 
     def enter_next(self, after: str) -> str:
-        """Open the first project behind the one named ``after`` ("": from the start) that needs a look.
+        """Open the next project that needs a look, at the frame that the queue names, and return a token.
 
-        Returns a token. The page shows the frame that the queue names. Raises NothingToDo when none is left.
+        ``after`` is the name of the project before it; "" starts at the first entry. Raises NothingToDo if none is
+        left.
         """
         for entry in self._entries[self._place_of(after) + 1 :]:
             folder = Path(entry.project)
@@ -45,7 +46,9 @@ class ProjectQueue:
 
 
 def _needs_look(folder: Path) -> bool:
-    """Whether a project has a frame that needs a look: one that is open in a tab has, one that is gone has not."""
+    """Return whether a project has a frame that needs a look: True for one that is open in a tab, False for one that is
+    gone.
+    """
     try:
         with closing(Project.open(folder)) as project:
             return any(needs_look(project, obj.id) for obj in project.truth.objects)

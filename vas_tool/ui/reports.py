@@ -1,4 +1,4 @@
-"""The page's report on an export: its place, its content, and one line for each object with notes."""
+"""The page's report on an export: its folder, its files, and one line for each object with notes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vas_tool.errors import VasToolError
 from vas_tool.formats.notes import Note, named, without_object, worded
 
 SHORT = 3
-"""Most lines that are shown unfolded."""
+"""Most lines that the report shows without unfolding."""
 
 ADVICE = {
     errno.ENOSPC: "free some space on that disk",
@@ -45,7 +45,7 @@ def report_html(folder: str, links: Iterable[tuple[str, str]], *, notes: Sequenc
 
 
 def split_by_object(notes: Iterable[Note]) -> tuple[list[str], list[str]]:
-    """The sentences about the whole export, and one line an object with all that is said of it."""
+    """Return the sentences about the whole export, and one line for each object with all sentences about it."""
     general: list[str] = []
     objects: dict[str, list[str]] = {}
     for note in notes:

@@ -149,7 +149,7 @@ def _add_layers(router: APIRouter, session_of: Callable[[str], Session]) -> None
 
 
 def _add_panels(router: APIRouter, session_of: Callable[[str], Session]) -> None:
-    """Serve what the panels beside the picture ask for."""
+    """Serve the data of the panels beside the picture."""
 
     @router.get("/second-looks")
     def second_looks(token: str, *, response: Response) -> dict[str, Any]:
@@ -235,7 +235,7 @@ def _or_404(view: Callable[[], View]) -> View:
 
 
 def answer_to(session: Session, request: dict[str, Any]) -> dict[str, Any]:
-    """What ``do`` answers: what was done, or why not."""
+    """Perform the action in a request, and return the answer of the route ``do``."""
     name, seq = str(request.get("action")), request.get("seq")
     try:
         extras = perform(session, name, request)

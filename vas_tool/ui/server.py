@@ -80,7 +80,7 @@ def serve(app: FastAPI, open_projects: OpenProjects, address: Address) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Ends the streams of events of open pages when it stops: they would never end by themselves."""
+    """A server that ends the event streams of open pages when it stops, because they never end by themselves."""
 
     def __init__(self, config: uvicorn.Config, open_projects: OpenProjects) -> None:
         super().__init__(config)

@@ -1,4 +1,5 @@
-"""Uploaded files: each is in a folder of its own and known until it is taken. No other path counts as an upload.
+"""Receives uploaded files. Each is in a folder of its own, and known until it is taken. No other path counts as an
+upload.
 
 It replaces Gradio's route, which gives equal files the same path, so that two tabs would take the file from each other.
 """

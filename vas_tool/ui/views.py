@@ -39,9 +39,10 @@ UNKNOWN_ENGINE = "This installation has no engine of that name: choose another o
 
 
 def state_view(session: Session, since: int | None, *, hurried: bool = False) -> Json:
-    """Return the state without pictures. ``since`` is the version that the browser has (None: nothing yet).
+    """Return the state of a project without pictures.
 
-    ``hurried``: a picture waits for it; weights that arrived a moment ago may be told of by the next view.
+    ``since`` is the version that the browser has (None: none). A ``hurried`` view is made at once for a picture that
+    waits for it: it may lack weights that have just appeared.
     """
     project, until = session.project, time.monotonic() + MEASURING_SECONDS
     with project.mutex, looked_once():
@@ -69,7 +70,7 @@ def state_view(session: Session, since: int | None, *, hurried: bool = False) ->
 
 
 _DEPTH_SPANS: WeakKeyDictionary[Session, tuple[int, list[list[int]]]] = WeakKeyDictionary()
-"""Of each session, where there was depth when it was last asked, with the number of changes until then."""
+"""Session -> (number of changes of its depth, frames with depth), as they were when last requested."""
 
 
 def _depth_spans(session: Session) -> list[list[int]]:
@@ -160,27 +161,29 @@ def template_view(session: Session, object_id: int, index: int) -> Json:
 
 
 def _return_view(modal: ModalMasks, frame_index: int, last_seen: int) -> Json:
-    """Return where an object comes back: the frame, the last one before, and the boxes of what is seen on both."""
+    """Return where an object is seen again: the frame, the last one before it, and the boxes of the modal masks on
+    both.
+    """
     boxes = {"box": modal.box(frame_index), "box_before": modal.box(last_seen)}
     return {"frame": frame_index, "last_seen": last_seen, **boxes}
 
 
 @dataclass(frozen=True)
 class _Engines:
-    """The engines of a session as they were last looked for, and what the page shows of them."""
+    """The engines of a session at the last search, and the page's data about them."""
 
     truth: Truth
     chosen: ChosenEngines
     views: list[Json]
-    """One a stage."""
+    """One for each stage."""
 
 
 _ENGINES: WeakKeyDictionary[Session, _Engines] = WeakKeyDictionary()
-"""Weights are looked for in many places: a hurried view takes the last answer."""
+"""The last search of each session. Weights are searched in many places, so a hurried view uses the last result."""
 
 
 def _engines(session: Session, *, hurried: bool) -> _Engines:
-    """Look for the engines; not again if ``hurried`` and no other engine or setting was chosen since."""
+    """Search the engines. If ``hurried``, use the last result unless an engine or a setting was changed since."""
     truth, last = session.project.truth, _ENGINES.get(session)
     same = last is not None and (last.truth.engines, last.truth.settings) == (truth.engines, truth.settings)
     if last is None or not (hurried and same):
@@ -209,7 +212,7 @@ def _engine_view(session: Session, stage: Stage) -> Json:
 
 
 def _choice_view(name: str, spec: EngineSpec) -> Json:
-    """Return one choice. ``lacks`` is the command that gets what is missing of a chosen engine."""
+    """Return one choice. ``lacks`` is the command that gets what the engine lacks."""
     about = {"engine": spec.name, "note": spec.note, "cost": spec.cost}
     return {"name": name, **about, "licence": spec.licence, "size": spec.size, "lacks": spec.get}
 
@@ -230,9 +233,9 @@ def masks_view(session: Session, frame_index: int) -> Json:
 
 
 def open_view(session: Session, object_id: int, frame_index: int) -> Json:
-    """Return the pixels of one frame on which nothing could hide an object, as row-major runs of the canvas.
+    """Return the pixels of one frame on which nothing can hide an object, as row-major runs of the canvas.
 
-    Nothing is known of an object that was deleted meanwhile; that is no error.
+    ``runs`` is None for an object that was deleted meanwhile; that is not an error.
     """
     project = session.project
     require_frame(frame_index, len(project.clip))
@@ -244,7 +247,9 @@ def open_view(session: Session, object_id: int, frame_index: int) -> Json:
 
 
 def order_view(session: Session, frame_index: int) -> Json:
-    """Return who is in front of whom on one frame: as it is said, and as masks and depth suggest."""
+    """Return which objects are in front of which on one frame: what the person said, and what masks and depth
+    suggest.
+    """
     require_frame(frame_index, len(session.project.clip))
     order = OrderFinder(session.project).on(frame_index)
     return {

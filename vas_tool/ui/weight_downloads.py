@@ -1,4 +1,6 @@
-"""Weights on the page: the offers in an engine's row, and downloads in the background with progress and a stop."""
+"""Offers better engines in an engine's row, and downloads their weights in the background, with progress and a way to
+stop.
+"""
 
 from __future__ import annotations
 
@@ -47,13 +49,14 @@ class Downloads:
         """Number of changes; it grows with each."""
 
     def of(self, name: str) -> Fetching | None:
-        """Return the download of the weights of a name; None without one."""
+        """Return the download of the weights ``name``; None if there is none."""
         with self._mutex:
             return self._fetching.get(name)
 
     def start(self, name: str) -> None:
-        """Fetch weights in the background; nothing new happens while they are being fetched. Raises EngineError for
-        a name that is none, or whose weights no hub has.
+        """Download weights in the background, unless they are being downloaded.
+
+        Raises EngineError for an unknown name, and for weights that are not published.
         """
         weights = next((w for w in registry.all_weights() if w.name == name), None)
         if weights is None or not weights.repo_id:
@@ -113,11 +116,11 @@ DOWNLOADS = Downloads()
 
 
 def offers(spec: EngineSpec) -> list[Json]:
-    """Return better engines of a stage that are not complete here and that this computer can run, best first.
+    """Return the better engines of a stage that are incomplete here and that this computer can run, best first.
 
-    Each with what it is and costs, the command that gets all it lacks, and, unless it lacks packages (then the command
-    is the way) or its weights are there, what a button could fetch: ``weights`` with megabytes and licence, and how far
-    that is.
+    Each offer has a description, the cost, and the command that gets everything that is missing. ``weights`` holds
+    name, megabytes, licence and progress of a download that a button can start; it is None if the engine lacks packages
+    (then only the command helps) or has its weights.
     """
     return [_offer(better) for better in registry.better_engines(spec)]
 
