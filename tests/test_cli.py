@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -300,6 +301,22 @@ def test_a_parameter_of_another_engine_names_the_engine_that_has_it(
     assert main(run) == 1
     assert "it has none; it is one of fake-sampled: --engine amodal=fake-sampled" in capsys.readouterr().err
     assert main([*run, "--engine", "amodal=fake-sampled"]) == 0
+
+
+def test_a_named_engine_makes_the_results_of_another_engine_again(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_fake_engines(monkeypatch, first=(SAMPLED, replace(SAMPLED, name="plain", parameters=())))
+    made = str(tmp_path / "p")
+    assert main(["run", str(images), "--project", made, "--click", click()]) == 0
+    capsys.readouterr()
+    assert main(["run", made, "--engine", "amodal=plain"]) == 0
+    told = [line.split()[2:4] for line in capsys.readouterr().err.splitlines()]
+    assert told == [["amodal", "6"], ["content", "6"]]
+    assert main(["run", made, "--engine", "amodal=plain"]) == 0 and not capsys.readouterr().err
+    with closing(Project.open(tmp_path / "p")) as project:
+        stamp = project.layers(1).amodal.stamp(5)
+    assert stamp is not None and stamp.engine == "plain"
 
 
 def test_hypotheses_are_made_and_one_is_picked_and_the_cost_is_told_before(

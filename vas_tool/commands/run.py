@@ -24,7 +24,7 @@ from vas_tool.imports.given_masks import give_masks, import_sequences, masks_for
 from vas_tool.imports.new_project import create_project
 from vas_tool.pipeline import execute
 from vas_tool.planning.cost import duration, extent, in_words, saving
-from vas_tool.planning.plan import COMPLETION, Request, StageRun, costs_of, distinct_seeds, plan, plan_and_outcome
+from vas_tool.planning.plan import Request, StageRun, costs_of, distinct_seeds, plan, plan_and_outcome
 from vas_tool.planning.predicted import with_given
 from vas_tool.planning.setup import chosen_engine
 from vas_tool.planning.snapshot import snapshot_of
@@ -36,7 +36,7 @@ from vas_tool.project.truth import Truth
 from vas_tool.project_store import ProjectStore, measure_gate
 from vas_tool.run_warnings import collected_warnings
 from vas_tool.second_opinion import second_opinion
-from vas_tool.types import Canvas
+from vas_tool.types import Canvas, Stage
 from vas_tool.wording import counted, ranges
 
 
@@ -64,7 +64,7 @@ def run(options: Namespace) -> int:
         selected = found or selected_objects(project, options, arguments.marks, masks=masks, fresh=fresh)
         objects = boxed(project, options, selected)
         truth = truth_with(project, options, arguments, objects=objects)
-        requests = _requests([obj.id for obj in objects], arguments)
+        requests = _requests([obj.id for obj in objects], arguments, fresh=fresh)
         if options.dry_run:
             _show(project, truth, masks=masks, requests=requests)
             return 0
@@ -95,16 +95,24 @@ def _second_opinion(project: Project, object_id: int, name: str, *, progress: Pr
     print(f"{said.engine} disagrees on {len(frames)} of {compared}{where}")
 
 
-def _requests(object_ids: Sequence[int], arguments: RunArguments) -> list[Request]:
-    """What is to be made, in order: modal masks, hypotheses, and the rest."""
-    ids, requests = tuple(object_ids), []
-    if "segment" in arguments.stages:
-        requests.append(Request(ids, ("segment",), ask=True))
-    if arguments.seeds and "amodal" in arguments.stages:
-        requests.append(Request(ids, ("depth", "amodal"), seeds=arguments.seeds))
-    if rest := tuple(stage for stage in COMPLETION if stage in arguments.stages):
-        requests.append(Request(ids, rest))
-    return requests
+def _requests(object_ids: Sequence[int], arguments: RunArguments, *, fresh: bool) -> list[Request]:
+    """Return the requests of a run, in order: modal masks, hypotheses, and the rest.
+
+    In an existing project, an engine that ``--engine`` names makes the results of other engines again.
+    """
+    ids, requests, waiting = tuple(object_ids), list[Request](), list[Stage]()
+    for stage in arguments.stages:
+        if stage == "amodal" and arguments.seeds:
+            requests.append(Request(ids, ("depth", "amodal"), seeds=arguments.seeds))
+        if stage == "segment":
+            requests.append(Request(ids, ("segment",), ask=True))
+        else:
+            waiting.append(stage)
+        if stage in arguments.engines and not fresh:
+            requests += [Request(ids, tuple(waiting))] if waiting else []
+            requests.append(Request(ids, (stage,), again=True))
+            waiting = []
+    return [*requests, Request(ids, tuple(waiting))] if waiting else requests
 
 
 def _carry_out(project: Project, request: Request, *, edit_id: int, progress: Progress) -> None:
