@@ -15,16 +15,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vas_tool.masks import area
 from vas_tool.project.templates import SCALES, Pose, Template, shorter
 from vas_tool.types import Mask
 
 MOST_POINTS = 400
 FEWEST_POINTS = 12
+LEAST_SEEN = 0.05
+"""Part of the template's area that must be seen: the edges of smaller pieces are mostly those of the occluder."""
 STEPS = 12
 """Gauss-Newton steps at each width of the Tukey weights."""
 FINEST = 1.5
 """The last width of the weights, in clip pixels."""
-PRIOR = 0.02
+PRIOR = 0.05
 """Weight of the prior against the mean weight of a point: a turn that moves the rim by so many pixels."""
 
 Points = npt.NDArray[np.float64]
@@ -39,7 +42,7 @@ def fitted(template: Template, start: Pose, seen: Mask, *, other: Mask | None = 
     seen to say, or when the fit leaves the reach.
     """
     edge = edge_points(seen, other)
-    if len(edge) < FEWEST_POINTS:
+    if len(edge) < FEWEST_POINTS or area(seen) < LEAST_SEEN * start.scale**2 * area(template.mask):
         return None
     fit = _Fit(template, edge)
     starts = [start] if math.isfinite(reach) else _starts(template, start, seen)
