@@ -3,6 +3,9 @@
 segmentation, a_segm                               the amodal mask, as RLE or polygons
 visible_mask, inmodal_seg, i_segm, i_segmentation  the modal mask; absent where the whole object is seen
 
+oco_id, ico_id (KINS 2020): the group of objects that hide one another in a picture, and 1, 2, ... from front to back in
+it. Objects of a group whose boxes meet are taken to be in that order.
+
 KINS: Qi et al., CVPR 2019. COCOA-cls and D2SA: Follmann et al., WACV 2019.
 
 In a file without any modal mask (plain COCO), ``segmentation`` is the modal mask.
@@ -10,7 +13,8 @@ In a file without any modal mask (plain COCO), ``segmentation`` is the modal mas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,8 @@ from vas_tool.formats.annotations.annotated_videos import AnnotatedFile, ReadMas
 from vas_tool.formats.annotations.checked_records import RecordLists, lists_of
 from vas_tool.formats.annotations.drawn_masks import drawn
 from vas_tool.formats.annotations.picture_videos import IMAGE_FIELDS, PictureVideos
-from vas_tool.formats.coco_fields import Kind, is_id, is_id_number, is_text, name_of
+from vas_tool.formats.coco_fields import Kind, is_box, is_count, is_id, is_id_number, is_text, name_of
+from vas_tool.formats.origin import Id
 from vas_tool.types import SizeWH
 
 AMODAL = ("a_segm", "segmentation")
@@ -54,7 +59,7 @@ def read_image_level(path: Path) -> AnnotatedFile:
             modal, amodal = _masks(record, (image["width"], image["height"]), has_modal=has_modal)
             videos.add(
                 image["id"],
-                record["track_id"] if is_id(record.get("track_id")) else record["id"],
+                _track_id(record),
                 label=categories[record["category_id"]]["name"],
                 category_id=record["category_id"],
                 modal=modal,
@@ -62,7 +67,37 @@ def read_image_level(path: Path) -> AnnotatedFile:
             )
         except FormatError as error:
             lists.problems.append(f"{name_of('annotations', record, 0)}: {error}")
+    for front, behind in _in_front(annotations.values()):
+        videos.add_order(front["image_id"], _track_id(front), _track_id(behind))
     return AnnotatedFile("coco", videos.videos(lists.problems), tuple(lists.problems))
+
+
+def _track_id(record: Mapping[str, Any]) -> Id:
+    found: Id = record["track_id"] if is_id(record.get("track_id")) else record["id"]
+    return found
+
+
+def _in_front(records: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield the pairs of records whose first is in front of the second, by the keys of KINS 2020."""
+    groups: dict[tuple[Id, int], list[dict[str, Any]]] = {}
+    for record in records:
+        if is_count(record.get("oco_id")) and is_count(record.get("ico_id")) and record["ico_id"]:
+            groups.setdefault((record["image_id"], record["oco_id"]), []).append(record)
+    for members in groups.values():
+        for front, behind in permutations(members, 2):
+            if front["ico_id"] < behind["ico_id"] and _meet(_box(front), _box(behind)):
+                yield front, behind
+
+
+def _box(record: Mapping[str, Any]) -> Any:
+    return record.get("a_bbox", record.get("bbox"))
+
+
+def _meet(box: Any, other: Any) -> bool:
+    """Return whether two boxes [x, y, width, height] share an area. Values that are no boxes do not."""
+    if not (is_box(box) and is_box(other)):
+        return False
+    return all(max(box[i], other[i]) < min(box[i] + box[i + 2], other[i] + other[i + 2]) for i in (0, 1))
 
 
 def _masks(record: Mapping[str, Any], size_wh: SizeWH, *, has_modal: bool) -> tuple[ReadMask, ReadMask | None]:
