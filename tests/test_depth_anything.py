@@ -234,7 +234,7 @@ def levels_clip(levels: Sequence[int]) -> ArrayClip:
 
 
 def depths(engine: DepthAnything, clip: ArrayClip) -> list[float]:
-    answers = [d for _, d in engine.estimate(clip, range(len(clip)))]
+    answers = [d for _, d in engine.estimate(clip, range(len(clip)), settings=SMALL)]
     assert all(np.ptp(d) < 1e-6 for d in answers)
     return [float(d.max()) for d in answers]
 
@@ -269,9 +269,9 @@ def test_no_depth_at_all_is_no_division_by_zero(told: Told) -> None:
 
 def test_a_clip_is_measured_once(told: Told) -> None:
     clip = levels_clip(list(range(1, 31)))
-    list(told.engine.estimate(clip, range(4, 6)))
+    list(told.engine.estimate(clip, range(4, 6), settings=SMALL))
     told.seen.clear()
-    list(told.engine.estimate(clip, range(6, 8)))
+    list(told.engine.estimate(clip, range(6, 8), settings=SMALL))
     assert told.seen == [7, 8]
 
 

@@ -1,7 +1,6 @@
 """Training EoRaS: runs that go on where they stopped, the released format both ways."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def plan(data: Path, out: Path, epochs: int) -> Plan:
     schedule = Schedule(epochs=epochs, learning_rate=1e-3, gamma=0.9, every=1, length=2)
-    return Plan("movi", data, out, schedule, replace(TINY, decoder_channels=(8, 4)))
+    return Plan("movi", data, out, schedule, TINY)
 
 
 def content(path: Path) -> dict:
@@ -62,7 +61,7 @@ def test_the_command_trains_and_writes_the_released_format(data: Path, tmp_path:
     written = content(path)
     assert set(written) == {"epoch", "model", "optim", "scheduler", "iters"}
     assert all(name.startswith("module.") for name in written["model"])
-    assert load_network(path).options == replace(TINY, decoder_channels=(8, 4))
+    assert load_network(path).options == TINY
     assert len(written["optim"]["param_groups"][0]["params"]) == len(list(load_network(path).parameters()))
     assert main([*command[:-1], "2", "--epochs", "2", "--d-model", "32"]) == 1  # other sizes do not go on
 

@@ -8,7 +8,15 @@ import torch
 from vas_tool.engines.eoras.network import EorasNetwork
 from vas_tool.engines.eoras.options import EorasOptions
 
-TINY = EorasOptions(d_model=16, num_layers=1, num_slots=3, feedforward=32, feature_channels=8, blocks=(1, 1, 1, 1))
+TINY = EorasOptions(
+    d_model=16,
+    num_layers=1,
+    num_slots=3,
+    feedforward=32,
+    feature_channels=8,
+    blocks=(1, 1, 1, 1),
+    decoder_channels=(8, 4),
+)
 
 
 @cache

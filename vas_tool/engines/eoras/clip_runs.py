@@ -42,6 +42,8 @@ class ClipRun:
     pulse: Pulse = lambda _: None
     block: int = BLOCK
     tokens_bytes: int = TOKENS_BYTES
+    decoders: tuple[str, ...] | None = None
+    """Names of the mask decoders that are run; None for all of the network."""
 
     def masks(self, *, descending: bool = False) -> Iterator[tuple[int, dict[str, Floats]]]:
         """Yield (position, decoder -> (121, 121) probabilities) of every frame, in ascending or descending order."""
@@ -84,7 +86,7 @@ class ClipRun:
         """Yield (position, decoder -> mask) of a block. The decoders take the tokens of the forward pass first."""
         forwards, backwards = (against, along) if descending else (along, against)
         with torch.inference_mode():
-            decoded = self.network.decoded(torch.cat([*forwards]), torch.cat([*backwards]))
+            decoded = self.network.decoded(torch.cat([*forwards]), torch.cat([*backwards]), self.decoders)
             found = {name: masks[:, 0].float().cpu().numpy() for name, masks in decoded.items()}
         for number, position in enumerate(block):
             yield position, {name: masks[number] for name, masks in found.items()}

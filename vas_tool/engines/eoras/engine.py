@@ -29,6 +29,9 @@ NAME = "eoras"
 WHAT = "amodal masks"
 """The description of the work in progress reports."""
 
+AMODAL = "fm"
+"""Name of the mask decoder of the amodal mask. The others serve training."""
+
 OWN_TILT = "weights"
 """The value of the setting ``tilt`` that uses the tilt that the weights were trained with."""
 
@@ -89,8 +92,9 @@ class EorasAmodal:
         """
         network = self._network if tilt == OWN_TILT else self._network.tilted(_tilt(tilt))
         pulse = partial(_report, progress, 2 * num_frames)
-        for position, found in ClipRun(network, input_of, num_frames, pulse).masks(descending=descending):
-            yield position, found["fm"]
+        run = ClipRun(network, input_of, num_frames, pulse, decoders=(AMODAL,))
+        for position, found in run.masks(descending=descending):
+            yield position, found[AMODAL]
 
     def _matrix_on(self, clip: Clip) -> Callable[[int], Floats]:
         """Return a function: frame index -> (3, 3) intrinsics. Warns when they are guessed."""

@@ -114,12 +114,12 @@ class EorasNetwork(nn.Module):
             slots = steps[-1].slots
         return steps
 
-    def decoded(self, forwards: Tensor, backwards: Tensor) -> dict[str, Tensor]:
+    def decoded(self, forwards: Tensor, backwards: Tensor, names: tuple[str, ...] | None = None) -> dict[str, Tensor]:
         """Return decoder -> (N, 1, 121, 121) probabilities from the updated tokens (N, 256, d) of both passes over the
-        same frames.
+        same frames. Only the decoders of these names are run; None for all.
         """
         joined = torch.cat([forwards, backwards], -1).transpose(1, 2).unflatten(2, (GRID_SIDE, GRID_SIDE))
-        return {name: getattr(self, f"dec_{name}")(joined) for name in self.options.decoders}
+        return {name: getattr(self, f"dec_{name}")(joined) for name in names or self.options.decoders}
 
     def forward(self, crops: Tensor, intrinsics: Tensor) -> dict[str, Tensor]:
         """Return decoder -> (B, T, 1, 121, 121) probabilities. ``clip_runs`` does the same for clips of any length."""
