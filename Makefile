@@ -13,8 +13,9 @@ help:  ## show what there is
 run: $(STAMP)  ## open the tool on the bundled sample
 	$(BIN)/python app.py assets/sample/clip.mp4
 
+# One thread a process: with more, the threads of torch wait for each other in busy loops, for ten times the work.
 test: $(STAMP)  ## run every test
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 wheel-test: $(STAMP)  ## build the wheel, install it elsewhere, and use it there
 	$(BIN)/python -m pytest tests/installed
