@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow
 import pytest
 from conftest import square_at, write_images
-from fake_engines import use_fake_engines
+from fake_engines import SAMPLED, use_fake_engines
 from pyarrow import parquet
 
 from vas_tool.batch import BatchOptions, run_batch
@@ -64,6 +64,22 @@ def manifest(tmp_path: Path) -> Path:
 
 def pictures(project: Path) -> dict[str, bytes]:
     return {str(p.relative_to(project)): p.read_bytes() for p in project.glob("[do][eb][pj]*/**/*.png")}
+
+
+def test_a_named_engine_makes_the_results_of_another_engine_again(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_fake_engines(monkeypatch, first=(SAMPLED, replace(SAMPLED, name="plain", parameters=())))
+    projects, stages = tmp_path / "p", ("segment", "depth", "amodal")
+    run_batch(manifest, projects, BatchOptions(stages), rows=["b"])
+    named = ["batch", str(manifest), "--projects", str(projects), "--stages", ",".join(stages), "--row", "b"]
+    capsys.readouterr()
+    assert main([*named, "--dry-run"]) == 0 and "nothing to make" in capsys.readouterr().out
+    named += ["--engine", "amodal=plain"]
+    assert main([*named, "--dry-run"]) == 0 and "amodal 5 frames" in capsys.readouterr().out
+    again = BatchOptions(stages, {"amodal": "plain"})
+    for num_frames in (5, 0):  # the second time, nothing is left to make
+        assert run_batch(manifest, projects, again, rows=["b"]).status.stages["amodal"].frames == num_frames
 
 
 def test_a_batch_makes_what_single_runs_make(manifest: Path, tmp_path: Path) -> None:

@@ -119,7 +119,9 @@ class ClipWork:
         with self._project(state, ENTER, tell) as project:
             if project is None:
                 return
-            with_options(project, self.options)
+            truth = with_options(project.truth, self.options)
+            if truth != project.truth:
+                project.edit("engines of the batch", truth)
             for row in state.rows:
                 try:
                     require_same_source(project, row)
@@ -162,7 +164,8 @@ class ClipWork:
         """Run a stage, and try it again after errors other than InputError. Finished frames and windows are kept."""
         for tries_left in range(self.options.retries, -1, -1):
             try:
-                return _run_stage(project, object_id, stage)
+                chosen_engine(project.truth, stage)  # an unknown engine is told before anything is planned
+                return _run_stage(project, requests_of(object_id, stage, self.options))
             except (InputError, Cancelled):
                 raise
             except Exception as error:
@@ -202,18 +205,25 @@ def work_of(row_id: str, stage: str) -> str:
     return f"the stage {stage} of row {row_id}"
 
 
-def _run_stage(project: Project, object_id: int, stage: Stage) -> Made:
-    """Make the missing and outdated results of a stage. Return numbers of frames and windows, seconds, and warnings."""
-    first = time.monotonic()
-    chosen_engine(project.truth, stage)  # an unknown engine is told before anything is planned
-    request = Request((object_id,), (stage,), ask=stage == "segment")
-    planned = plan(snapshot_of(project, (object_id,), priced=True), request)
-    if not any(run.makes_any for run in planned):
-        return 0, 0, time.monotonic() - first, ()
-    costs = costs_of(planned)
+def requests_of(object_id: int, stage: Stage, options: BatchOptions) -> list[Request]:
+    """Return the requests for one stage of an object: what is missing or outdated, and what other engines than the
+    batch's made, if the batch names one.
+    """
+    missing = Request((object_id,), (stage,), ask=stage == "segment")
+    return [missing, Request((object_id,), (stage,), again=True)] if stage in options.engines else [missing]
+
+
+def _run_stage(project: Project, requests: Sequence[Request]) -> Made:
+    """Run what requests for one object need. Return numbers of frames and windows, seconds, and warnings."""
+    first, frames, windows = time.monotonic(), 0, 0
     with collected_warnings() as heard:
-        execute(planned, ProjectStore(project, _edit_id(project)))
-    frames, windows = sum(cost.num_frames for cost in costs), sum(cost.num_windows or 0 for cost in costs)
+        for request in requests:
+            planned = plan(snapshot_of(project, request.object_ids, priced=True), request)
+            if not any(run.makes_any for run in planned):
+                continue
+            for cost in costs_of(planned):
+                frames, windows = frames + cost.num_frames, windows + (cost.num_windows or 0)
+            execute(planned, ProjectStore(project, _edit_id(project)))
     return frames, windows, time.monotonic() - first, heard.words
 
 

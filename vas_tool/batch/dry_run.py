@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from vas_tool.batch.batch_options import BatchOptions
+from vas_tool.batch.clip_work import requests_of
+from vas_tool.batch.entering import with_options
 from vas_tool.batch.manifest import ClipTask
 from vas_tool.errors import VasToolError
 from vas_tool.formats.batch_rows import read_rows
 from vas_tool.planning.cost import in_words, total
-from vas_tool.planning.plan import Request, costs_of, plan_and_outcome
+from vas_tool.planning.plan import costs_of, plan_and_outcome
 from vas_tool.planning.snapshot import snapshot_of
 from vas_tool.project import Project
 from vas_tool.project.head import is_project
@@ -36,10 +38,11 @@ def _words(task: ClipTask, options: BatchOptions) -> str:
             known, there = read_rows(project.folder), {obj.id for obj in project.truth.objects}
             ids = [row.object_id or (known[row.id].object_id if row.id in known else 0) for row in task.rows]
             new = [object_id for object_id in ids if object_id not in there]
-            snapshot, costs = snapshot_of(project, [i for i in ids if i in there], priced=True), []
+            truth, costs = with_options(project.truth, options), []
+            snapshot = snapshot_of(project, [i for i in ids if i in there], truth=truth, priced=True)
             for object_id in (i for i in ids if i in there):
-                for stage in options.stages:
-                    made, snapshot = plan_and_outcome(snapshot, Request((object_id,), (stage,), ask=stage == "segment"))
+                for request in [r for stage in options.stages for r in requests_of(object_id, stage, options)]:
+                    made, snapshot = plan_and_outcome(snapshot, request)
                     costs += costs_of(made)
     except VasToolError as error:
         return str(error)

@@ -97,16 +97,15 @@ def require_same_source(project: Project, row: Row) -> None:
         )
 
 
-def with_options(project: Project, options: BatchOptions) -> None:
-    """Set the batch's engines, seed, occlusion gate and settings in a project: one edit, if anything differs."""
-    truth = replace(project.truth, engines={**project.truth.engines, **options.engines})
+def with_options(truth: Truth, options: BatchOptions) -> Truth:
+    """Return a project's truth with the batch's engines, seed, occlusion gate and settings."""
+    truth = replace(truth, engines={**truth.engines, **options.engines})
     truth = truth if options.seed is None else replace(truth, seed=options.seed)
     truth = truth if options.gate is None else replace(truth, gate=options.gate)
     for stage, engines in options.settings.items():
         for engine, settings in engines.items():
             truth = truth.setting(stage, engine, {**truth.settings_of(stage, engine), **settings})
-    if truth != project.truth:
-        project.edit("engines of the batch", truth)
+    return truth
 
 
 def entered(project: Project, row: Row, *, progress: Progress = silent) -> int:
