@@ -1,1 +1,1 @@
-"""Training of the shipped networks and of EoRaS."""
+"""Training of the shipped networks, of EoRaS and of Diffusion-VAS."""

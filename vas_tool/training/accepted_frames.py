@@ -44,12 +44,12 @@ class AcceptedObject:
     frames: tuple[int, ...]
 
     def hides(self, frame: int) -> bool:
-        """Return whether a part of the object is hidden on a frame."""
+        """Return whether more than LEAST_HIDDEN_PART of the object is hidden on a frame."""
         whole = self.amodal[frame]
         return area(whole & ~self.seen(frame)) > max(1.0, LEAST_HIDDEN_PART * area(whole))
 
     def seen(self, frame: int) -> Mask:
-        """Return (canvas H, W) the modal mask."""
+        """Return the (canvas H, W) modal mask of a frame."""
         if frame not in self.modal:
             return np.zeros(self.canvas.size_wh[::-1], np.bool_)
         return self.canvas.to_canvas(self.modal[frame])
@@ -74,7 +74,7 @@ def accepted_objects(project: Project) -> Iterator[AcceptedObject]:
 
 
 def samples_of(obj: AcceptedObject, random: Random, *, variants: int) -> list[Sample]:
-    """Return samples of the frames that hide something: ``variants`` windows of each, as unsteady as real ones."""
+    """Return ``variants`` samples of each occluded frame. Their windows vary, as those of the engine do."""
     views = ClipViews.of(obj.clip, obj.modal, obj.depth)
     found = []
     for frame in obj.frames:
@@ -87,9 +87,9 @@ def samples_of(obj: AcceptedObject, random: Random, *, variants: int) -> list[Sa
 
 
 def _truth(obj: AcceptedObject, frame: int, window: Window, *, small_wh: SizeWH) -> npt.NDArray[np.float32]:
-    """Return (R, R) the accepted mask in the window, which may reach beyond the frame as far as the canvas does.
+    """Return the (R, R) accepted mask in a window, which may reach beyond the frame as far as the canvas does.
 
-    ``small_wh``: of the frame in small pixels.
+    ``small_wh`` is the frame's size in small pixels.
     """
     width, height = obj.canvas.size_wh
     across, down = (small / whole for small, whole in zip(small_wh, obj.canvas.frame_wh, strict=True))
@@ -113,7 +113,7 @@ class Score:
 
 
 def score_of(engine: AmodalCompleter, obj: AcceptedObject) -> Score | None:
-    """Return the score on the frames that hide something; None where none does."""
+    """Return an engine's score on the occluded frames; None if there are none."""
     frames = [f for f in obj.frames if obj.hides(f)]
     if not frames:
         return None
@@ -131,7 +131,9 @@ def _iou(found: Mask, truth: Mask) -> float:
 
 
 def held_out(objects: Sequence[AcceptedObject], share: float, seed: int) -> tuple[list[AcceptedObject], ...]:
-    """Return what is learned from, and what is only measured on: ``share`` of the videos, none of a single one."""
+    """Return the objects for training and the held-out ones: those of ``share`` (0..1) of the videos, at least one
+    video; none if there is only one video or the share is 0.
+    """
     videos = sorted({obj.video for obj in objects}, key=lambda video: _rank(video, seed))
     out = set(videos[: max(1, round(share * len(videos)))] if len(videos) > 1 and share > 0 else ())
     return [o for o in objects if o.video not in out], [o for o in objects if o.video in out]

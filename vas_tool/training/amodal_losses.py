@@ -1,4 +1,4 @@
-"""The loss: the right probability for each pixel, and overlap of the hidden part with the true one."""
+"""The loss of the learned engine: cross entropy of each pixel, and overlap of the hidden part with the true one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch.nn import functional
 
 OVERLAP_WEIGHT = 0.5
 LEAST_SIZE = 30.0
-"""Pixels: least divisor of the cross entropy, which is divided by the object's area."""
+"""Least divisor of the cross entropy, in pixels. The divisor is the object's area."""
 
 LEAST_HIDDEN_PIXELS = 6.0
-"""Pixels of the hidden part from which its overlap counts."""
+"""Least pixels of the hidden part whose overlap counts."""
 
 
 def loss(found: Tensor, truth: Tensor, modal: Tensor) -> Tensor:

@@ -7,30 +7,22 @@ Weights are kept in half precision and turned into single precision when the fil
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
 from vas_tool.engines.learned.evidence import CHANNELS, RESOLUTION
 from vas_tool.training.amodal_net import AmodalNet
-from vas_tool.training.onnx_files import write_onnx
+from vas_tool.training.onnx_files import export_command, write_onnx
 
 
 def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("onnx", type=Path)
-    options = parser.parse_args()
-    net = AmodalNet()
-    net.load_state_dict({name: tensor.float() for name, tensor in load_file(options.weights).items()})
-    export(net, options.onnx)
+    """Export the weights that the command line names."""
+    export_command(__doc__, AmodalNet(), export)
 
 
 def export(net: AmodalNet, path: Path) -> None:
-    """Write the network for one picture of the engine's size at a time."""
+    """Write the network as an ONNX file, for one (1, CHANNELS, R, R) picture at a time."""
     picture = torch.zeros(1, CHANNELS, RESOLUTION, RESOLUTION)
     write_onnx(net, {"picture": picture}, outputs=("shares", "paint"), path=path)
 

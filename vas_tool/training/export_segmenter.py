@@ -7,14 +7,12 @@ Weights are kept in half precision and turned into single precision when the fil
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vas_tool.training.onnx_files import write_onnx
+from vas_tool.training.onnx_files import export_command, write_onnx
 from vas_tool.training.segmenter_net import Decoder, Encoder, SegmenterNet
 
 FEATURES = ("stride2", "stride4", "stride8", "stride16", "stride32")
@@ -22,18 +20,14 @@ ENCODER, DECODER = "segmenter_encoder.onnx", "segmenter_decoder.onnx"
 
 
 def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("folder", type=Path)
-    options = parser.parse_args()
-    net = SegmenterNet()
-    net.load_state_dict(load_file(options.weights))
-    export(net, options.folder)
+    """Export the weights that the command line names."""
+    export_command(__doc__, SegmenterNet(), export)
 
 
 def export(net: SegmenterNet, folder: Path) -> None:
-    """Write ``segmenter_encoder.onnx`` and ``segmenter_decoder.onnx`` into ``folder``, which is made."""
+    """Write ``segmenter_encoder.onnx`` and ``segmenter_decoder.onnx`` into ``folder``, which is created if it is
+    missing.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     encoder, decoder = _EncoderGraph(net.encoder).eval(), _DecoderGraph(net.decoder).eval()
     picture, maps, match = torch.rand(2, 3, 64, 96), torch.rand(2, 4, 64, 96), torch.rand(2, 6, 8, 12)
@@ -67,7 +61,7 @@ class _DecoderGraph(nn.Module):
 
 
 def _write(graph: nn.Module, inputs: dict[str, Tensor], *, path: Path, outputs: tuple[str, ...]) -> None:
-    """Any number of windows of any height and width that are multiples of 32."""
+    """Write a graph for any number of windows, whose heights and widths are any multiples of 32."""
     free = {axis: torch.export.Dim.DYNAMIC for axis in (0, 2, 3)}
     sizes = (free,) * len(inputs)
     write_onnx(graph, inputs, outputs=outputs, path=path, sizes=sizes if len(inputs) == 1 else (sizes,))

@@ -1,4 +1,4 @@
-"""Noise of tracking, depth and registration on drawn scenes."""
+"""Adds to drawn scenes the errors that tracking, depth and registration have on real clips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vas_tool.training.drawn_camera import Poses, similarities
 from vas_tool.training.shapes import NUM_FRAMES, SIDE, SIZE, Masks, Path, Random
 
 Layer = tuple[float, npt.NDArray[np.bool_]]
-"""How much nearer than the object, and the (SIDE, SIDE) mask."""
+"""(how much nearer than the object, as a share of the depth range; (SIDE, SIDE) mask)."""
 
 
 GROUND_AHEAD = 0.35
@@ -35,10 +35,10 @@ class DepthNoise:
         return cls(random.uniform(0.01, 0.05), random.uniform(0.3, 1.5), _ground(random))
 
     def nearness(self, seen: Soft, objects: tuple[list[Layer], list[Layer]], random: Random) -> Soft:
-        """Return (h, w) the nearness: 0.5 at the object, more in front, with the soft borders and noise of estimated
+        """Return the (h, w) nearness: 0.5 at the object, more in front, with the soft borders and noise of estimated
         depth.
 
-        ``things`` holds the farther and the nearer objects of this frame.
+        ``objects`` holds the farther and the nearer objects of this frame.
         """
         depth = np.repeat(self.ground[:, None], SIDE, axis=1)
         behind, front = objects

@@ -33,7 +33,7 @@ TARGETS = 5
 
 @dataclass
 class DrawnViews:
-    """``learned.evidence.Views`` of a drawn clip."""
+    """An object in a drawn clip, as the source of the network's input (``learned.evidence.Views``)."""
 
     truth: Masks
     outlines: Masks
@@ -56,7 +56,7 @@ class DrawnViews:
         return np.asarray(self.outlines[frame_index])
 
     def nearer(self, frame_index: int) -> Soft:
-        """(h, w): see ``evidence.Views``."""
+        """Return (h, w) the nearness: 0.5 at the object's depth, more in front of it."""
         return np.asarray(self.nearness[frame_index])
 
     def between(self, source: int, target: int) -> Affine:
@@ -69,7 +69,7 @@ class DrawnViews:
         return list(self.clearness)
 
     def inside(self, frame_index: int) -> Soft:
-        """(h, w): see ``evidence.Views``."""
+        """Return (h, w): 1 in the frame, 0 beyond it."""
         return np.asarray(self.within[frame_index])
 
     def is_informative(self, frame_index: int) -> bool:

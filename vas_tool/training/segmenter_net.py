@@ -62,7 +62,9 @@ class _Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Picture (N, 3, H, W) in 0..1 -> features at strides 2 to 32, and an embedding of length 1 at stride 8."""
+    """The encoder: picture (N, 3, H, W) in 0..1 -> features at strides 2 to 32, and an embedding of length 1 at stride
+    8.
+    """
 
     mean: Tensor
     deviation: Tensor
@@ -85,7 +87,9 @@ class Encoder(nn.Module):
             module.requires_grad_(requires_grad=False)
 
     def forward(self, picture: Tensor) -> tuple[Features, Tensor]:
-        """Features (strides 2, 4, 8, 16, 32) and (N, 64, H/8, W/8); H and W are multiples of 32."""
+        """Return the features (strides 2, 4, 8, 16, 32) and the (N, 64, H/8, W/8) embedding. H and W are multiples of
+        32.
+        """
         with torch.no_grad(), torch.autocast(picture.device.type, torch.bfloat16, enabled=self.training):
             h = F.relu6(self.stem((picture - self.mean) / self.deviation))
             low = []
@@ -141,7 +145,9 @@ class _Level(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Features, prompts (N, 4, H, W) and resemblance (N, 6, H/8, W/8) -> logits (N, 1, H, W), and coarse ones."""
+    """The decoder: features, (N, 4, H, W) prompts and (N, 6, H/8, W/8) similarities -> (N, 1, H, W) logits, and coarse
+    ones.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,7 +166,7 @@ class Decoder(nn.Module):
         self.coarse = nn.Conv2d(64, 1, 1)
 
     def forward(self, features: Features, maps: Tensor, match: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (N, 1, H, W) and coarse ones (N, 1, H/8, W/8), which only learning asks for."""
+        """Return (N, 1, H, W) logits, and (N, 1, H/8, W/8) coarse ones, which are used only in training."""
         p4 = self.prompt4(maps)
         p8 = torch.cat([self.prompt8(p4), self.matched(match)], 1)
         p16 = self.prompt16(p8)
@@ -182,10 +188,11 @@ class SegmenterNet(nn.Module):
 
 
 def resemblance(embedding: Tensor, reference: Tensor, shares: Tensor) -> Tensor:
-    """(N, 2, h, w) cosine with the most similar object and background place of the reference; 0 where it has none.
+    """Return (N, 2, h, w): the cosine with the most similar object place and background place of the reference; 0
+    without one.
 
-    ``embedding``, ``reference``: (N, 64, h, w) and (N, 64, h', w'), of length 1. ``shares``: (N, h', w'), the part of
-    each place that the object covers; places between .2 and .8 count as neither.
+    ``embedding`` (N, 64, h, w) and ``reference`` (N, 64, h', w') have length 1. ``shares`` is (N, h', w'): the part of
+    each place that the object covers. Places between 0.2 and 0.8 count as neither object nor background.
     """
     cosine = torch.einsum("nchw,ncm->nhwm", embedding, reference.flatten(2))
     flat = shares.flatten(1)[:, None, None]
@@ -197,7 +204,7 @@ def resemblance(embedding: Tensor, reference: Tensor, shares: Tensor) -> Tensor:
 
 
 def imagenet(encoder: Encoder, weights: dict[str, Tensor]) -> None:
-    """Load the published weights, with batch normalisation folded into the convolutions."""
+    """Load the published ImageNet weights, with batch normalisation folded into the convolutions."""
     _fold(encoder.stem, weights, convolution="_conv_stem", norm="_bn0")
     for i, block in enumerate(encoder.blocks):
         if block.expand is not None:

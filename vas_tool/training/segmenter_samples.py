@@ -13,7 +13,7 @@ from vas_tool.training.labelled_pictures import Cutout, LabelledPictures, Mask, 
 
 Map = npt.NDArray[np.float32]
 FOLLOWED = 0.45
-"""Share of the samples that track an object from a reference frame."""
+"""Share of the samples in which an object is tracked from a reference frame."""
 MANY = 0.4
 """Probability of more than one click before the network's first answer."""
 RADIUS = 4
@@ -36,7 +36,7 @@ class SegmenterSample:
     """The clicks so far: x, y, whether positive."""
 
     def click(self, error: Mask, *, random: np.random.Generator, positive: bool) -> None:
-        """Click deep inside the error, mostly in its middle."""
+        """Add a click deep inside an error, mostly at its deepest point."""
         depth = depths(error)
         ys, xs = np.nonzero(depth >= depth.max() * random.choice([0.999, 0.999, 0.7, 0.4]))
         k = random.integers(len(ys))
@@ -48,7 +48,7 @@ class SegmenterSample:
         self.places.append((x, y, positive))
 
     def correct(self, answer: Mask, random: np.random.Generator) -> None:
-        """Click on the deeper of the two kinds of error, as a person does; nothing without an error."""
+        """Add a click on the deeper of the two kinds of error, as a person does. Without an error, nothing is added."""
         missing, surplus = self.truth & ~answer, answer & ~self.truth
         positive = float(depths(missing).max()) >= float(depths(surplus).max())
         error = missing if positive else surplus

@@ -88,7 +88,7 @@ class SegmenterStep(nn.Module):
 
 
 def _coarser(answer: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return the result as that of a window that shows more of the picture would look in one that shows less."""
+    """Return a result blurred as if it came from a window that shows more of the picture."""
     size = len(answer)
     small = max(8, int(size / random.uniform(1, 4)))
     seen = cv2.resize(answer, (small, small), interpolation=cv2.INTER_AREA)
@@ -129,7 +129,8 @@ def iou(found: Tensor, truth: Tensor) -> Tensor:
 
 
 def loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Normalised focal loss (Sofiiuk et al., 2019), dice, and cross entropy within three pixels of the border.
+    """Return the loss: normalised focal loss (Sofiiuk et al., 2019), dice, and cross entropy within three pixels of the
+    border.
 
     Both are (N, H, W); ``truth`` is 0 or 1.
     """

@@ -8,33 +8,29 @@ were made.
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vas_tool.training.amodal_losses import hidden_iou, loss
 from vas_tool.training.amodal_net import AmodalNet, mixed, num_parameters, probability
-from vas_tool.training.runs import note, pace, resumed, save
+from vas_tool.training.runs import note, one_thread, pace, plan_of_command_line, resumed, save, write_mean
 from vas_tool.training.scenes import Sample, samples
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """((N, CHANNELS, R, R) pictures, (N, CANDIDATES, R, R) candidates, (N, R, R) truth)."""
 
 LEARNED_FROM, HELD_OUT = 0, 1
-"""Numbers of independent random streams."""
+"""Numbers of the random streams for training and for measuring."""
 
 
 @dataclass(frozen=True)
@@ -51,26 +47,29 @@ class Plan:
     every: int = 500
     """Steps between checkpoints and lines of the curve."""
     held_out: int = 6
-    """Batches for measuring, the same for every seed."""
+    """Number of batches for measuring, which are the same for every seed."""
     decay: float = 0.999
     """Decay of the running mean of the weights, which is the result."""
 
 
 class DrawnSteps(Dataset[Batch]):
-    """Item ``k`` is the data of step ``k`` on one process, the same in every run with any number of workers."""
+    """The batches of a run. Item ``k`` is that of step ``k`` in one process; it is the same in every run, whatever the
+    number of workers.
+    """
 
     def __init__(self, seed: int, batch: int, *, rank: int = 0, stream: int = LEARNED_FROM) -> None:
         self._seed, self._batch, self._rank, self._stream = seed, batch, rank, stream
 
     def __getitem__(self, step: int) -> Batch:
         drawn = _drawn(np.random.default_rng([self._seed, self._stream, step, self._rank]))
-        found = list(islice(drawn, self._batch))
-        pictures, candidates = [s.evidence.picture for s in found], [s.evidence.candidates for s in found]
-        return _stacked(pictures), _stacked(candidates), _stacked([s.truth for s in found])
+        return batch_of(list(islice(drawn, self._batch)))
 
 
-def _stacked(parts: list[npt.NDArray[np.float32]]) -> Tensor:
-    return torch.from_numpy(np.stack(parts))
+def batch_of(found: Sequence[Sample]) -> Batch:
+    """Return samples as one batch."""
+    parts = (s.evidence.picture for s in found), (s.evidence.candidates for s in found), (s.truth for s in found)
+    pictures, candidates, truth = (torch.from_numpy(np.stack(list(part))) for part in parts)
+    return pictures, candidates, truth
 
 
 def _drawn(random: np.random.Generator) -> Iterator[Sample]:
@@ -78,22 +77,16 @@ def _drawn(random: np.random.Generator) -> Iterator[Sample]:
         yield from samples(random)
 
 
-def _one_thread(_: int) -> None:
-    cv2.setNumThreads(0)
-
-
 def main() -> None:
-    """The command line; each option is a field of ``Plan``."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
-    for name in ("steps", "batch", "warmup", "seed", "workers", "every", "held_out"):
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(Plan, name))
-    parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate)
-    train(Plan(**vars(parser.parse_args())))
+    """Train as the options of the command line say. Each is a field of ``Plan``."""
+    train(plan_of_command_line(Plan, __doc__))
 
 
 def train(plan: Plan) -> Path:
-    """Train and return the file of weights. Resumes after the last checkpoint in ``plan.out``."""
+    """Train and return the path of the weights. Resumes after the last checkpoint in ``plan.out``.
+
+    Raises InputError if a checkpoint cannot be written.
+    """
     accelerator = Accelerator()
     set_seed(plan.seed)
     net = AmodalNet()
@@ -118,7 +111,7 @@ def train(plan: Plan) -> Path:
                 note(plan.out, line | measured(mean, plan, accelerator.device))
     path = plan.out / "amodal.safetensors"
     if accelerator.is_main_process:
-        _keep(mean, path)
+        write_mean(mean, path, half=True)
     accelerator.wait_for_everyone()
     return path
 
@@ -127,7 +120,7 @@ def _batches(plan: Plan, accelerator: Accelerator, done: int) -> Iterator[Batch]
     steps = DrawnSteps(plan.seed, plan.batch, rank=accelerator.process_index)
     order = range(done, plan.steps)
     loader: DataLoader[Batch] = DataLoader(
-        steps, batch_size=None, sampler=order, num_workers=plan.workers, worker_init_fn=_one_thread
+        steps, batch_size=None, sampler=order, num_workers=plan.workers, worker_init_fn=one_thread
     )
     for batch in loader:
         pictures, candidates, truth = (part.to(accelerator.device) for part in batch)
@@ -147,7 +140,9 @@ def _step(net: AmodalNet, batch: Batch, *, optimizer: torch.optim.Optimizer, acc
 
 
 def measured(net: torch.nn.Module, plan: Plan, device: torch.device) -> dict[str, float]:
-    """Return the hidden part's IoU on unused shapes: the network's, and that of the last or next known value."""
+    """Return the mean IoU (0..1) of the hidden part on held-out shapes: of the network (``net``), and of the last or
+    next known outline (``known``).
+    """
     overlaps: dict[str, list[Tensor]] = {"net": [], "known": []}
     held_out = DrawnSteps(0, plan.batch, stream=HELD_OUT)
     for step in range(plan.held_out):
@@ -159,13 +154,6 @@ def measured(net: torch.nn.Module, plan: Plan, device: torch.device) -> dict[str
             overlap, counts = hidden_iou((answer > 0.5).float(), (truth > 0.5).float(), (pictures[:, 0] > 0.5).float())
             overlaps[name].append(overlap[counts > 0])
     return {name: float(torch.cat(parts).mean()) for name, parts in overlaps.items()}
-
-
-def _keep(mean: torch.nn.Module, path: Path) -> None:
-    """Write the running mean of the weights in half precision."""
-    weights = {k.removeprefix("module."): v for k, v in mean.state_dict().items() if k != "n_averaged"}
-    save_file({k: v.half().contiguous().cpu() for k, v in weights.items()}, path)
-    path.chmod(0o644)
 
 
 if __name__ == "__main__":

@@ -9,23 +9,21 @@ training. ``vas_tool/training/SEGMENTER.md`` says how the shipped weights were m
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vas_tool.training.labelled_pictures import LabelledPictures
-from vas_tool.training.runs import note, pace, resumed, save
+from vas_tool.training.runs import note, one_thread, pace, plan_of_command_line, resumed, save, write_mean
 from vas_tool.training.segmenter_net import SegmenterNet, imagenet
 from vas_tool.training.segmenter_samples import SegmenterSample, sample
 from vas_tool.training.segmenter_step import Outcome, SegmenterStep
@@ -56,13 +54,15 @@ class Plan:
     threads: int = 0
     """Threads of PyTorch on a CPU; 0 for its default."""
     imagenet: bool = True
-    """Whether the encoder starts from the published weights."""
+    """Whether the encoder starts from the published ImageNet weights."""
     begin: Path | None = None
     """Weights of an earlier run to start from instead."""
 
 
 class DrawnSegmenterSamples(Dataset[list[SegmenterSample]]):
-    """Item ``k`` is the data of step ``k`` on one process, the same in every run with any number of workers."""
+    """The samples of a run. Item ``k`` holds those of step ``k`` in one process; it is the same in every run, whatever
+    the number of workers.
+    """
 
     def __init__(self, plan: Plan, rank: int = 0) -> None:
         self._plan, self._rank, self._pictures = plan, rank, LabelledPictures(plan.pictures)
@@ -77,20 +77,15 @@ class DrawnSegmenterSamples(Dataset[list[SegmenterSample]]):
 
 
 def main() -> None:
-    """The command line; each option is a field of ``Plan``."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--pictures", type=Path, required=True)
-    parser.add_argument("--begin", type=Path)
-    for name in ("steps", "batch", "size", "last_size", "warmup", "seed", "workers", "every", "threads"):
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(Plan, name))
-    for name in ("learning_rate", "decay", "last_part"):
-        parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Plan, name))
-    train(Plan(**vars(parser.parse_args())))
+    """Train as the options of the command line say. Each is a field of ``Plan``."""
+    train(plan_of_command_line(Plan, __doc__))
 
 
 def train(plan: Plan) -> Path:
-    """Train and return the file of weights. Resumes after the last checkpoint in ``plan.out``."""
+    """Train and return the path of the weights. Resumes after the last checkpoint in ``plan.out``.
+
+    Raises InputError if a checkpoint cannot be written, FileNotFoundError if there are no pictures.
+    """
     accelerator = Accelerator()
     if plan.threads:
         torch.set_num_threads(plan.threads)
@@ -117,10 +112,10 @@ def train(plan: Plan) -> Path:
                 means = np.nanmean(outcomes, axis=0)
                 line = dict(zip(("loss", "clicked", "followed"), map(float, means), strict=True))
                 note(plan.out, {"step": step} | line | {"seconds": time.monotonic() - started})
-                _keep(mean, path)
+                write_mean(mean, path)
             outcomes.clear()
     if accelerator.is_main_process:
-        _keep(mean, path)
+        write_mean(mean, path)
     accelerator.wait_for_everyone()
     return path
 
@@ -161,16 +156,12 @@ def _lessons(plan: Plan, accelerator: Accelerator, done: int) -> Iterator[list[S
     drawn = DrawnSegmenterSamples(plan, accelerator.process_index)
     order = range(done, plan.steps)
     yield from DataLoader(
-        drawn, batch_size=None, sampler=order, num_workers=plan.workers, worker_init_fn=_one_thread, collate_fn=_same
+        drawn, batch_size=None, sampler=order, num_workers=plan.workers, worker_init_fn=one_thread, collate_fn=_same
     )
 
 
 def _same(samples: list[SegmenterSample]) -> list[SegmenterSample]:
     return samples
-
-
-def _one_thread(_: int) -> None:
-    cv2.setNumThreads(0)
 
 
 def _step(
@@ -187,13 +178,6 @@ def _step(
     optimizer.step()
     optimizer.zero_grad()
     return float(outcome.loss.detach()), outcome.clicked, outcome.followed
-
-
-def _keep(mean: torch.nn.Module, path: Path) -> None:
-    weights = {k.removeprefix("module."): v for k, v in mean.state_dict().items() if k != "n_averaged"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.contiguous().cpu() for k, v in weights.items()}, path)
-    path.chmod(0o644)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Fine-tunes the learned amodal engine on accepted frames; ``vas-tool train learned``.
+"""Fine-tunes the learned amodal engine on accepted frames (``vas-tool train learned``).
 
-Half of each step is drawn shapes, as in the training of the shipped weights (``train_amodal``): of a few accepted
-tracks alone the network would forget the rest. A run takes minutes on a CPU. It resumes to the same bits; the result is
-``final/``, an engine (``engines.tuned``), with the scores on the held-out frames before and after.
+Half of each step is drawn shapes, as in the training of the shipped weights (``train_amodal``), because from a few
+accepted tracks alone the network would forget the rest. A run takes minutes on a CPU. A resumed run ends with the same
+bits. The result is an engine in ``final/`` (``engines.tuned``), with the scores on the held-out frames before and
+after.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from torch import Tensor
 
 from vas_tool import __version__
 from vas_tool.engines.base import Progress, silent
@@ -34,16 +34,15 @@ from vas_tool.training.export_amodal import export
 from vas_tool.training.onnx_files import weights_in
 from vas_tool.training.runs import Metrics, checkpoints, pace, resumed, save
 from vas_tool.training.scenes import Sample, samples
+from vas_tool.training.train_amodal import Batch, batch_of
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""((N, CHANNELS, R, R) pictures, (N, CANDIDATES, R, R) candidates, (N, R, R) truth)."""
 LEAST_SAMPLES = 8
-"""Frames below which there is nothing to learn."""
+"""Least number of frames to learn from."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of one run."""
+    """The options of a run. Raises InputError for values out of range."""
 
     out: Path
     start: Path = WEIGHTS
@@ -54,11 +53,11 @@ class Plan:
     """A seventh of the rate with which the shipped weights were trained."""
     warmup: int = 20
     drawn: float = 0.5
-    """Share of each step that is drawn shapes."""
+    """Share of a step's samples, 0..1, that are drawn shapes."""
     variants: int = 3
-    """Windows of each accepted frame."""
+    """Number of windows of each accepted frame."""
     hold_out: float = 0.25
-    """Share of the videos, 0..1, that is held out and only measured."""
+    """Share of the videos, 0..1, that are held out for measuring."""
     decay: float = 0.98
     """Decay of the running mean of the weights, which is the result."""
     every: int = 100
@@ -86,7 +85,11 @@ class TuningResult:
 
 
 def tune(plan: Plan, objects: Sequence[AcceptedObject], *, progress: Progress = silent) -> TuningResult:
-    """Train and write the engine. Raises InputError where there is too little to learn from; Cancelled."""
+    """Train on accepted objects and write the engine.
+
+    Raises InputError if there is too little to learn from, if ``plan.out`` holds a run and ``plan.resume`` is False, or
+    if a checkpoint cannot be written; Cancelled if ``progress`` does.
+    """
     if checkpoints(plan.out) and not plan.resume:
         raise InputError(f"{plan.out} holds a run already; resume it with --resume, or choose another --out")
     learned, out = held_out(objects, plan.hold_out, plan.seed)
@@ -150,20 +153,17 @@ def _trained(plan: Plan, real: list[Sample], *, progress: Progress) -> AmodalNet
 
 
 def _batch(plan: Plan, real: list[Sample], step: int) -> Batch:
-    """Return what a step learns from: it follows from the seed and the step's number alone."""
+    """Return the batch of a step. It depends only on the seed and the step's number."""
     random = np.random.default_rng([plan.seed, 2, step])
     num_real = plan.batch - round(plan.drawn * plan.batch)
     found = [_mirrored(real[int(k)], random) for k in random.integers(0, len(real), num_real)]
     while len(found) < plan.batch:
         found += islice(samples(random), plan.batch - len(found))
-    pictures = np.stack([s.evidence.picture for s in found])
-    candidates = np.stack([s.evidence.candidates for s in found])
-    truth = np.stack([s.truth for s in found])
-    return torch.from_numpy(pictures), torch.from_numpy(candidates), torch.from_numpy(truth)
+    return batch_of(found)
 
 
 def _mirrored(sample: Sample, random: np.random.Generator) -> Sample:
-    """Return every second one as in a mirror."""
+    """Return the sample mirrored with probability 0.5."""
     if random.random() < 0.5:
         return sample
     turned = type(sample.evidence)(
