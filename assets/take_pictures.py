@@ -68,6 +68,23 @@ def see_boxes(bench: Workbench) -> None:
     bench.page.mouse.move(*bench.at(20, 20))
 
 
+def place_template(bench: Workbench) -> None:
+    """The outline of the first frame, fitted on two others; shown between these."""
+    bench.go(0)
+    bench.press("Shift+T")
+    bench.until("s => s.objects[0].templates.length === 1")
+    for number, frame in enumerate((6, 14), start=2):
+        bench.go(frame)
+        bench.press(".")
+        bench.until(f"s => s.objects[0].templates[0].poses.length === {number}")
+
+
+def see_template(bench: Workbench) -> None:
+    """Between two key frames."""
+    bench.go(HIDDEN_ON)
+    bench.press("Shift+R")
+
+
 @contextmanager
 def opened(chromium: Any, projects: Path, *, source: Path | None = None, project: str = "") -> Iterator[Workbench]:
     """The page on a server of its own."""
@@ -106,6 +123,13 @@ def main() -> None:
         with opened(chromium, projects, project="sample") as bench:  # a new start tells no times of this computer
             see_car(bench)
             keep(bench, out / "workbench.png")
+        masks = ["--masks", str(sample_clip().parent / "truth" / "modal"), "--stages", "segment", "--label", "car"]
+        vas_tool(["run", str(sample_clip()), *masks, "--project", str(projects / "template")])
+        with opened(chromium, projects, project="template") as bench:
+            place_template(bench)
+        with opened(chromium, projects, project="template") as bench:
+            see_template(bench)
+            keep(bench, out / "template.png")
         made = ROOT / "assets" / "tao_made"
         annotations, frames = made / "amodal_annotations" / "validation.json", made / "frames"
         given = [str(annotations), "--frames", str(frames), "--projects", str(projects), "--video", "val/Made/street"]
