@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { afterEach, beforeEach, mock, test } from "node:test";
 import { Api, GoneError, LostError } from "../../vas_tool/ui/workbench/api.js";
-import { soon } from "./states.js";
+import { pass, soon, stopClock } from "./states.js";
 
 let asked = [];
 let answers = [];
@@ -16,6 +16,8 @@ beforeEach(() => {
     return (answers.shift() ?? json({ ok: true }))(options);
   };
 });
+
+afterEach(() => mock.timers.reset());
 
 function open() {
   const told = { lost: 0, back: 0, gone: 0, states: [], troubles: [] };
@@ -33,7 +35,7 @@ test("one action at a time, in order; a later one may name what an earlier one h
   api.do("click", () => ({ object: handle.id }), { settle: (answer) => { handle.id = answer.object; } });
   api.do("track", () => ({ object: handle.id }), { settle: () => {} });
   assert.equal(api.waiting, 2);
-  await soon(5);
+  await soon();
   assert.deepEqual(asked.map(({ url, body }) => [url, body.action, body.object, body.seq, body.since]), [
     ["/vas/api/T/do", "click", null, 1, 7], ["/vas/api/T/do", "track", 5, 2, 7],
   ]);
@@ -41,11 +43,12 @@ test("one action at a time, in order; a later one may name what an earlier one h
 });
 
 test("an action without an answer is sent again under its number, and said to be lost and back", async () => {
+  stopClock();
   const { api, told } = open();
   answers = [lost, json({}, 502), json({ ok: true })];
   const settled = [];
   api.do("click", () => ({}), { settle: (answer) => settled.push(answer.ok) });
-  await soon(1300);
+  await pass(1300);
   assert.deepEqual(asked.map(({ body }) => [body.seq, body.client]), Array(3).fill([1, api.client]));
   assert.deepEqual([told.lost, told.back, settled, api.isLost], [2, 1, [true], false]);
 });
@@ -55,7 +58,7 @@ test("a refusal comes back in the server's words; a session that is gone settles
   answers = [json({ ok: false, error: "click it first" }), json({ detail: "the disk is full" }, 500), json({}, 404)];
   const settled = [];
   for (const action of ["a", "b", "c"]) api.do(action, () => ({}), { settle: (answer) => settled.push(answer) });
-  await soon(5);
+  await soon();
   assert.deepEqual(settled, [{ ok: false, error: "click it first" }, { ok: false, error: "the disk is full" }, null]);
   assert.equal(told.gone, 1);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
-import { soon, stateOf, thingOf } from "./states.js";
+import { afterEach, beforeEach, mock, test } from "node:test";
+import { pass, stateOf, stopClock, thingOf } from "./states.js";
 
 const kept = new Map();
 globalThis.window = { addEventListener: () => {} };
@@ -16,6 +16,7 @@ let opened = [];
 let answer = null;
 
 beforeEach(() => {
+  stopClock();
   kept.clear();
   reloads = 0;
   opened = [];
@@ -24,6 +25,8 @@ beforeEach(() => {
     return answer(signal);
   };
 });
+
+afterEach(() => mock.timers.reset());
 
 /** A stream that the test speaks in; it ends when the page stops listening. */
 function streaming() {
@@ -51,14 +54,14 @@ test("states are heard one after the other; a stream that ends is opened again w
   const stream = streaming();
   answer = stream.answer;
   const { line, store, said } = connect();
-  await soon(10);
+  await pass(10);
   stream.say({ state: stateOf({ version: 1 }) });
   stream.say({ state: stateOf({ version: 2, changed: [0], ledger: null }) });
   stream.say({ error: "the disk is full" });
-  await soon(10);
+  await pass(10);
   assert.deepEqual([opened, store.version, said.first, said.words], [["/api/T/events"], 2, [true, false], ["the disk is full"]]);
   stream.end();
-  await soon(300);
+  await pass(300);
   assert.deepEqual([opened[1], said.lost], ["/api/T/events?since=2", []]);
   line.close();
   assert.ok(stream.aborted);
@@ -67,14 +70,14 @@ test("states are heard one after the other; a stream that ends is opened again w
 test("a server that is away is said to be lost, asked again, and back", async () => {
   answer = () => { throw new TypeError("fetch failed"); };
   const { line, said } = connect();
-  await soon(10);
+  await pass(10);
   assert.match(said.lost[0], /^Connection lost/);
   assert.equal(said.line, 1);
   const stream = streaming();
   answer = stream.answer;
-  await soon(1050);
+  await pass(1050);
   stream.say({ state: stateOf() });
-  await soon(10);
+  await pass(10);
   assert.deepEqual([opened.length, said.lost.at(-1), said.line], [2, null, 2]);
   line.close();
 });
@@ -82,11 +85,11 @@ test("a server that is away is said to be lost, asked again, and back", async ()
 test("a session that nobody knows any more: the page is loaded again, once", async () => {
   answer = () => new Response("{}", { status: 404 });
   const { said } = connect();
-  await soon(450);
+  await pass(450);
   assert.equal(reloads, 1);
   assert.match(said.words[0], /Reloading/);
   const again = connect();
-  await soon(450);
+  await pass(450);
   assert.equal(reloads, 1);
   assert.match(again.said.words[0], /open it again above/);
 });

@@ -1,4 +1,5 @@
-// What several tests need: small states as the server sends them.
+// What several tests need: small states as the server sends them, and time that passes when a test says so.
+import { mock } from "node:test";
 
 /** A state of a clip of four frames; `more` takes the place of what it names. */
 export const stateOf = (more = {}) => ({
@@ -16,4 +17,22 @@ export const thingOf = (id, more = {}) => ({
   frames: "00000000", needs_work: [], gains: {}, others: {}, differ: "", nothing_in_front: {}, returns: [], picks: [], ...more,
 });
 
-export const soon = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
+const TURNS = 20; // of the event loop: after them all is done that no timer holds up
+const STEP_MS = 10;
+
+/** Wait for everything that waits for no timer. */
+export async function soon() {
+  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** From here on to the end of the test, timers wait for `pass`: no busy machine can make them late. */
+export const stopClock = () => mock.timers.enable({ apis: ["setTimeout"] });
+
+/** Let `ms` pass; what a timer sets off may set another timer meanwhile. */
+export async function pass(ms) {
+  for (let passed = 0; passed < ms; passed += STEP_MS) {
+    await soon();
+    mock.timers.tick(STEP_MS);
+  }
+  await soon();
+}
