@@ -11,11 +11,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forking import Forks
 
 from vas_tool.imports.new_project import create_project
 
@@ -62,12 +63,15 @@ class Server:
         *,
         module: str = "vas_tool.cli",
         options: Sequence[str] = ("--no-token",),
+        forks: Forks | None = None,
     ) -> None:
-        """``module`` is what runs: another one can change what there is before it calls the command line.
+        """``module`` is what runs: another one can change what there is before it calls the command line. It is forked
+        by ``forks``, which is quicker, where these are given.
 
         Without a token every test can open any address; what the secret is for has tests of its own.
         """
         self.root, self.source, self.port, self.module, self.options = root, source, free_port(), module, options
+        self._forks = forks
         self.address = f"http://127.0.0.1:{self.port}/"
         own = {"WEIGHTS": "weights", "SPEEDS": "speeds.json", "TOKEN_FILE": "token"}
         self.environment = {
@@ -80,15 +84,18 @@ class Server:
 
     def start(self) -> None:
         source = [str(self.source)] if self.source else []
-        command = [sys.executable, "-m", self.module, "open", *source, "--root", str(self.root), *self.options]
+        command = ["open", *source, "--root", str(self.root), *self.options, "--port", str(self.port), "--no-browser"]
         self.log = (self.root.parent / "server.log").open("a")
-        self.process = subprocess.Popen(
-            [*command, "--port", str(self.port), "--no-browser"],
-            cwd=ROOT,
-            stdout=self.log,
-            stderr=self.log,
-            env=self.environment,
-        )
+        if self._forks:
+            self.process = self._forks.start(self.module, command, environment=self.environment, log=self.log.name)
+        else:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", self.module, *command],
+                cwd=ROOT,
+                stdout=self.log,
+                stderr=self.log,
+                env=self.environment,
+            )
         try:
             self._wait_until_up()
         except BaseException:  # nobody else would end it
@@ -107,7 +114,7 @@ class Server:
                 return
             except OSError:
                 assert self.process.poll() is None, f"the server died; see {self.log.name}"
-                time.sleep(0.1)
+                time.sleep(0.05)
         raise AssertionError(f"the server was not up after {START_SECONDS} s")
 
     @property
@@ -122,14 +129,52 @@ class Server:
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
+def browser(*arguments: str) -> Iterator[Any]:
     """A headless Chromium (a Playwright browser)."""
     path = chromium_path()
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        chromium = driver.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
         yield chromium
         chromium.close()
+
+
+class SharedBrowser:
+    """A Chromium with one context for many tests, started when it is asked for.
+
+    A new page in it costs a third of what one in a context of its own costs: scripts are fetched and compiled once,
+    because one page always stays open and all share a process.
+    """
+
+    def __init__(self) -> None:
+        self._running = ExitStack()
+        self._chromium: Any = None
+
+    @property
+    def chromium(self) -> Any:
+        """The Playwright browser."""
+        if self._chromium is None:
+            self._chromium = self._running.enter_context(browser("--renderer-process-limit=1"))
+            self._context = self._chromium.new_context(viewport=VIEW)
+            self._keeper = self._context.new_page()
+        return self._chromium
+
+    def tabs(self, address: str) -> Any:
+        """The context, which knows nothing yet of the server at that address."""
+        assert self.chromium
+        self._keeper.goto(f"{address}favicon.ico")
+        self._keeper.evaluate("localStorage.clear()")
+        self._context.clear_cookies()
+        return self._context
+
+    def close_tabs(self) -> None:
+        for page in self._context.pages:
+            if page is not self._keeper:
+                page.close()
+
+    def stop(self) -> None:
+        self._running.close()
+        self._chromium = None
 
 
 class Workbench:
@@ -232,17 +277,20 @@ class Workbench:
 
 
 class Pages:
-    """Opens pages, each in a browser of its own (a context), on one server and on projects that no other test has."""
+    """Opens pages on one server and on projects that no other test has."""
 
     numbers = itertools.count(1)
 
-    def __init__(self, chromium: Any, server: Server) -> None:
-        self.chromium, self.server = chromium, server
+    def __init__(self, shared: SharedBrowser, server: Server) -> None:
+        self._shared, self.server = shared, server
+        self._tabs = shared.tabs(server.address)
         self.opened: list[Workbench] = []
 
     def project(self, folder: Path, *, view: dict[str, int] = VIEW) -> Workbench:
         """The page on a project under the server's root."""
-        bench = Workbench(self.chromium.new_context(viewport=view).new_page(), folder)
+        bench = Workbench(self._tabs.new_page(), folder)
+        if view != VIEW:
+            bench.page.set_viewport_size(view)
         self.opened.append(bench)
         bench.open(f"{self.server.address}?project={folder.relative_to(self.server.root)}")
         return bench
@@ -261,7 +309,6 @@ class Pages:
 
     def close(self) -> None:
         """Close all pages. None may have complained."""
-        for bench in self.opened:
-            bench.page.context.close()
+        self._shared.close_tabs()
         complaints = [words for bench in self.opened for words in bench.complaints]
         assert not complaints, complaints

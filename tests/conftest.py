@@ -7,7 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from browser import Pages, Server, browser, chromium_path
+from browser import Pages, Server, SharedBrowser, chromium_path
+from forking import Forks
 from hypothesis import settings
 
 from vas_tool.imports.new_project import create_project
@@ -81,17 +82,41 @@ def small_project(make_project: Callable[..., Project]) -> Project:
     return make_project()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """One browser for the tests of a file. It is not one for all: asyncio.run fails beside Playwright."""
-    with browser() as chromium:
-        yield chromium
+_SHARED = SharedBrowser()
 
 
-def serving(folder: Path, module: str) -> Iterator[Server]:
-    """A server, in one process for all tests, because its start takes seconds."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The browser ends before a test that needs none: asyncio.run fails beside Playwright."""
+    if item.get_closest_marker("browser") is None:
+        _SHARED.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_browser() -> Iterator[SharedBrowser]:
     chromium_path()
-    server = Server(folder / "projects", module=module)
+    yield _SHARED
+    _SHARED.stop()
+
+
+@pytest.fixture
+def chromium(shared_browser: SharedBrowser) -> Any:
+    """The browser, for tests with contexts of their own."""
+    return shared_browser.chromium
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Starts servers quickly."""
+    chromium_path()
+    forks = Forks()
+    yield forks
+    forks.close()
+
+
+def serving(folder: Path, module: str, forks: Forks) -> Iterator[Server]:
+    """A server, in one process for all tests."""
+    server = Server(folder / "projects", module=module, forks=forks)
     server.root.mkdir()
     server.start()
     yield server
@@ -99,8 +124,8 @@ def serving(folder: Path, module: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    yield from serving(tmp_path_factory.mktemp("page"), "page_tool")
+def _server(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[Server]:
+    yield from serving(tmp_path_factory.mktemp("page"), "page_tool", forks)
 
 
 @pytest.fixture
@@ -112,22 +137,22 @@ def server(_server: Server) -> Server:
 
 
 @pytest.fixture
-def pages(chromium: Any, server: Server) -> Iterator[Pages]:
+def pages(shared_browser: SharedBrowser, server: Server) -> Iterator[Pages]:
     """Pages on that server, closed at the end of the test."""
-    pages = Pages(chromium, server)
+    pages = Pages(shared_browser, server)
     yield pages
     pages.close()
 
 
 @pytest.fixture(scope="session")
-def _guessing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    yield from serving(tmp_path_factory.mktemp("guessing"), "guessing_tool")
+def _guessing_server(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[Server]:
+    yield from serving(tmp_path_factory.mktemp("guessing"), "guessing_tool", forks)
 
 
 @pytest.fixture
-def guessing_pages(chromium: Any, _guessing_server: Server) -> Iterator[Pages]:
+def guessing_pages(shared_browser: SharedBrowser, _guessing_server: Server) -> Iterator[Pages]:
     """As ``pages``, with fake engines that guess."""
-    pages = Pages(chromium, _guessing_server)
+    pages = Pages(shared_browser, _guessing_server)
     yield pages
     pages.close()
 

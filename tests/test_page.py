@@ -5,6 +5,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from PIL import Image
 from test_docs import documented_keys
 
 from vas_tool.formats.verify import verify
+from vas_tool.imports.new_project import create_project
 from vas_tool.masks import iou
 from vas_tool.planning.review import FrameState
 from vas_tool.sample import sample_clip
@@ -29,9 +31,6 @@ pytestmark = [
 CAR = (70.0, 238.0)
 """A clip pixel on the sample's object, on frame 0."""
 
-CAR_AT_END = (690.0, 245.0)
-"""The same on the last frame."""
-
 GROUND = (120.0, 380.0)
 """One that is not."""
 
@@ -43,13 +42,35 @@ LISTED_KEYS = """() => [...document.querySelectorAll("dialog.vas-help section")]
 """The keys that the page's help shows: (section, [(keys, what they do)])."""
 
 
+SCALE, STEP = 0.5, 3
+"""Of the smaller sample: its frames are half as wide, and every third is there."""
+
+
+@pytest.fixture
+def small_sample(tmp_path: Path) -> Path:
+    """The frames of the whole sample, fewer and smaller: tracking and completing all of it takes half a minute."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    with closing(create_project(tmp_path / "whole", sample_clip())) as project:
+        for f in range(0, len(project.clip), STEP):
+            Image.fromarray(project.clip[f]).reduce(round(1 / SCALE)).save(folder / f"{f:05d}.png")
+    return folder
+
+
+SMALL_CAR, SMALL_GROUND = (70.0 * SCALE, 238.0 * SCALE), (120.0 * SCALE, 380.0 * SCALE)
+SMALL_CAR_AT_END = (680.0 * SCALE, 245.0 * SCALE)
+"""On the last of its frames."""
+
+
 @pytest.fixture
 def bench(pages: Pages, short_sample: Path) -> Workbench:
     return pages.copy(short_sample)
 
 
-def truth(frame_index: int, layer: str) -> Any:
-    return np.asarray(Image.open(sample_clip().parent / "truth" / layer / f"{frame_index:05d}.png").convert("L")) > 127
+def small_truth(frame_index: int, layer: str) -> Any:
+    """Of a frame of the smaller sample."""
+    whole = Image.open(sample_clip().parent / "truth" / layer / f"{frame_index * STEP:05d}.png").convert("L")
+    return np.asarray(whole.reduce(round(1 / SCALE))) > 127
 
 
 def mask_on_disk(bench: Workbench, layer: str, frame_index: int) -> Any:
@@ -57,15 +78,15 @@ def mask_on_disk(bench: Workbench, layer: str, frame_index: int) -> Any:
     return np.asarray(Image.open(path).convert("L")) > 127
 
 
-def test_the_whole_job_from_a_click_to_a_coco_file(pages: Pages) -> None:
-    bench = pages.of(sample_clip())
+def test_the_whole_job_from_a_click_to_a_coco_file(pages: Pages, small_sample: Path) -> None:
+    bench = pages.of(small_sample)
 
     # a click, a wrong click, and its undo
-    bench.click(*CAR)
+    bench.click(*SMALL_CAR)
     bench.photograph("1-click")
-    assert iou(mask_on_disk(bench, "modal", 0), truth(0, "modal")) > 0.5
+    assert iou(mask_on_disk(bench, "modal", 0), small_truth(0, "modal")) > 0.5
     good = mask_on_disk(bench, "modal", 0)
-    bench.click(*GROUND)
+    bench.click(*SMALL_GROUND)
     assert not np.array_equal(mask_on_disk(bench, "modal", 0), good)
     version = bench.state()["version"]
     bench.press("Control+z")
@@ -76,13 +97,13 @@ def test_the_whole_job_from_a_click_to_a_coco_file(pages: Pages) -> None:
     # the car again where it has come out, then track between and complete
     last = bench.state()["project"]["frame_count"] - 1
     bench.go(last)
-    bench.click(*CAR_AT_END)
+    bench.click(*SMALL_CAR_AT_END)
     bench.go(0)
     bench.run("t")
     assert all(flag & FrameState.MODAL for flag in bench.flags())
     bench.photograph("2-tracked")
     bench.press("p")
-    bench.drag([(CAR[0] - 20, CAR[1]), (CAR[0] + 20, CAR[1] + 4)])
+    bench.drag([(SMALL_CAR[0] - 10, SMALL_CAR[1]), (SMALL_CAR[0] + 10, SMALL_CAR[1] + 2)])
     assert bench.state()["objects"][0]["strokes"] == [[0, "modal"]]
     bench.press("v")
     bench.page.wait_for_function("() => document.querySelector('[data-testid=status]').textContent.includes('T would')")
@@ -91,7 +112,7 @@ def test_the_whole_job_from_a_click_to_a_coco_file(pages: Pages) -> None:
     flags = bench.flags()
     assert all(flag & FrameState.AMODAL and flag & FrameState.CONTENT for flag in flags)
     assert any(flag & FrameState.OCCLUDED for flag in flags)
-    hidden = next(f for f, flag in enumerate(flags) if flag & FrameState.OCCLUDED and f > 9)
+    hidden = next(f for f, flag in enumerate(flags) if flag & FrameState.OCCLUDED and f > 3)
     bench.go(hidden)
     bench.photograph("3-completed")
 
@@ -245,6 +266,7 @@ def test_the_filmstrip_shows_the_clip_and_goes_to_the_frame_under_the_pointer(be
     bench.page.mouse.click(box["x"] + box["width"] - 20, box["y"] + 20)
     assert bench.frame() == bench.state()["project"]["frame_count"] - 1
     bench.item("btn-filmstrip").click()
+    bench.until_painted()
     assert not bench.item("filmstrip").is_visible()
 
 

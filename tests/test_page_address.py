@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from browser import VIEW, Server, Workbench
+from browser import Server, SharedBrowser, Workbench
 from conftest import SQUARE, square_at, write_images
+from forking import Forks
 from video_files import make_video
 
 from vas_tool.imports.new_project import create_project
@@ -22,10 +23,10 @@ SIZE_WH = (128, 96)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[Server]:
     """One with a secret, and behind a prefix."""
     folder = tmp_path_factory.mktemp("address")
-    server = Server(folder / "projects", options=("--root-path", "/vas"))
+    server = Server(folder / "projects", options=("--root-path", "/vas"), forks=forks)
     server.root.mkdir()
     create_project(server.root / "clip", write_images(folder / "clip", 4, SIZE_WH)).close()
     server.start()
@@ -34,10 +35,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def page(chromium: Any) -> Iterator[Any]:
-    page = chromium.new_context(viewport=VIEW).new_page()
-    yield page
-    page.context.close()
+def page(shared_browser: SharedBrowser, server: Server) -> Iterator[Any]:
+    yield shared_browser.tabs(server.address).new_page()
+    shared_browser.close_tabs()
 
 
 def test_the_printed_address_opens_the_page_and_only_it_does(server: Server, page: Any) -> None:

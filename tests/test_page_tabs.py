@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from browser import VIEW, Pages, Server, Workbench, free_port
 from conftest import write_images
+from forking import Forks
 
 from vas_tool.planning.review import FrameState
 from vas_tool.sample import sample_clip
@@ -25,9 +26,9 @@ CAR = (70.0, 238.0)
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Server]:
+def fresh(tmp_path: Path, forks: Forks) -> Iterator[Server]:
     """A server that nobody has come to yet."""
-    server = Server(tmp_path / "projects", sample_clip())
+    server = Server(tmp_path / "projects", sample_clip(), forks=forks)
     server.root.mkdir()
     server.start()
     yield server
