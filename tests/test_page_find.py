@@ -46,6 +46,7 @@ def test_where_a_second_tracker_disagrees_the_frame_needs_a_look(guessing_pages:
     bench.item("btn-track-both").click()
     bench.until("s => s.job?.finished && s.job.kind === 'track'")
     bench.item("second-opinion").locator("summary").click()
+    bench.item("second-engine").locator("option").first.wait_for(state="attached")
     assert bench.item("second-engine").locator("option").all_inner_texts() == ["second"]
     bench.item("second-ask").click()
     bench.until(f"s => {LOOKS} === '2,4'")
