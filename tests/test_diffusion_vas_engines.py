@@ -16,8 +16,9 @@ from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
 from vas_tool.engines.diffusion_vas.denoising import draw_noise
 from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.engines.diffusion_vas.placement import BatchSize
-from vas_tool.engines.diffusion_vas.window_plan import plan_windows, touched_frames
+from vas_tool.engines.diffusion_vas.window_plan import plan_windows
 from vas_tool.errors import Cancelled, EngineError
+from vas_tool.planning.setup import reach_of
 from vas_tool.project.window_cache import WindowCache
 from vas_tool.types import Canvas, Mask
 from vas_tool.work import AmodalWork, ContentWork
@@ -200,7 +201,7 @@ def test_a_changed_mask_changes_the_frames_of_its_windows_only(pipeline: Diffusi
     moved = {**scene.modal, 2: np.roll(scene.modal[2], 30, axis=1)}
     after = wholes(engine, replace(scene, modal=moved))
     changed = {i for i in before if not np.array_equal(before[i], after[i])}
-    assert 2 in changed and changed <= touched_frames(plan_windows(NUM_FRAMES, length=7, overlap=1), {2})
+    assert 2 in changed and changed <= {*reach_of(plan_windows(NUM_FRAMES, length=7, overlap=1), NUM_FRAMES)[2]}
 
 
 def test_a_stop_keeps_what_finished_windows_gave(pipeline: DiffusionVasPipeline, scene: Scene) -> None:

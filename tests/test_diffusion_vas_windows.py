@@ -13,10 +13,10 @@ from vas_tool.engines.diffusion_vas.window_plan import (
     clip_windows,
     padded_frames,
     plan_windows,
-    touched_frames,
     windows_with,
 )
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
+from vas_tool.planning.setup import reach_of
 
 layouts = st.tuples(st.integers(1, 120), st.integers(1, 30), st.integers(0, 29)).filter(lambda one: one[2] < one[1])
 
@@ -115,11 +115,9 @@ def test_no_more_than_two_windows_are_held() -> None:
     assert len(alive) == len(windows) == 25 and most <= 2
 
 
-def test_touched_frames_share_a_window() -> None:
-    windows = clip_windows(65)
-    assert touched_frames(windows, {0}) == frozenset(range(25))
-    assert touched_frames(windows, {22}) == frozenset(range(45))
-    assert touched_frames(windows, {64}) == frozenset(range(40, 65))
+def test_a_frame_depends_on_the_frames_of_its_windows() -> None:
+    reach = reach_of(clip_windows(65), 65)
+    assert [reach[i] for i in (0, 22, 64)] == [range(25), range(45), range(40, 65)]
 
 
 def test_neighbouring_windows_share_the_noise_of_a_frame() -> None:

@@ -13,9 +13,10 @@ MOST_THREADS = 4
 
 
 def allowed_threads() -> int:
-    """Return how many threads this process may use: ``OMP_NUM_THREADS``, which Ray sets to the CPUs of a worker.
+    """Return how many threads this process may use: the number in ``OMP_NUM_THREADS``, which Ray sets to the CPUs of a
+    worker.
 
-    Without it, or with something else in it than one number, the computer's CPUs.
+    Without such a number, it is the number of CPUs of the computer.
     """
     told = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, int(told)) if told.isdigit() else os.cpu_count() or 1

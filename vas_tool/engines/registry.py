@@ -68,12 +68,12 @@ def stage_named(name: str) -> Stage:
 
 
 def engines_of(stage: Stage) -> list[EngineSpec]:
-    """Return the engines of one stage, best first, then those of one's own."""
+    """Return the engines of one stage: those of the table, best first, then the user's own."""
     return [spec for spec in known_engines() if spec.stage == stage]
 
 
 def known_engines() -> list[EngineSpec]:
-    """Return the table's engines, then those that were fine-tuned here, then methods of one's own."""
+    """Return the engines of the table, then those that were fine-tuned here, then the user's own methods."""
     return [*ENGINES, *tuned.tuned_specs(), *listed.external_specs()]
 
 
@@ -174,7 +174,7 @@ def has_gpu() -> bool:
 def better_engines(spec: EngineSpec) -> list[EngineSpec]:
     """Return better engines of the stage that are not present and that this computer could run, best first.
 
-    None is better than weights of one's own.
+    For the user's own weights there are none.
     """
     specs = [s for s in ENGINES if s.stage == spec.stage]
     return [s for s in specs[: specs.index(spec)] if is_fit(s) and s.get] if spec in specs else []

@@ -51,7 +51,7 @@ class Sam2Segmenter:
     """A ``Segmenter``. Objects of one clip share the encodings of its frames."""
 
     def __init__(self, predictor: Predictor, *, warning: str = "") -> None:
-        """``run_warnings.warn`` is a sentence for the user about every run."""
+        """``warning`` is a sentence for the user about every run (``run_warnings``)."""
         self.predictor, self._warning = predictor, warning
 
     @classmethod
@@ -182,7 +182,7 @@ def _tracked(answer: Answer, prompt: FramePrompt | None) -> TrackedFrame:
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Within it, an error of a full GPU becomes an EngineError for the user."""
+    """Turn an error of a full GPU in the block into an EngineError for the user."""
     import torch
 
     try:

@@ -102,7 +102,7 @@ _looks: ContextVar[dict[str, bool] | None] = ContextVar("looks", default=None)
 
 @contextmanager
 def looked_once() -> Iterator[None]:
-    """Within it, each package and each file of weights is looked up only once."""
+    """Look up each package and each file of weights only once in the block."""
     token = _looks.set({})
     try:
         yield
@@ -251,7 +251,7 @@ def _eoras(variant: Variant) -> EngineSpec:
 def _tabe(
     stage: Stage, attribute: str, *, note: str, cost: str = "", parameters: tuple[Parameter, ...] = ()
 ) -> EngineSpec:
-    """A line for one of its two stages."""
+    """Return the entry of one of TABE's two stages."""
     return EngineSpec(
         stage=stage,
         name="tabe",

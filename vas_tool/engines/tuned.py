@@ -1,8 +1,8 @@
-"""Engines with weights of one's own: folders that ``vas-tool train`` wrote, and others in the same layout.
+"""Engines with the user's own weights: folders that ``vas-tool train`` wrote, and others in the same layout.
 
 A folder is named by its path, or by the name under which the training registered it (``tuned.json`` in the folder of
-weights). Its ``vas_tool.json`` says what it is; a folder of the released layout without that file is Diffusion-VAS's.
-The module imports no torch.
+weights). Its ``vas_tool.json`` names its engine; a folder in the released layout without that file holds weights of
+Diffusion-VAS. The module imports no torch.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ KINDS: dict[str, tuple[Part, ...]] = {"diffusion-vas": PARTS, "learned": (Part(L
 
 @dataclass(frozen=True)
 class OwnFolder(WeightsFolder):
-    """Weights in one folder, which is the only place where they are looked for."""
+    """Weights in one folder. They are searched nowhere else."""
 
     folder: Path = Path()
 
     @property
     def get(self) -> str:
-        """Return what to do where the folder is not complete."""
+        """Return what to do if the folder is not complete."""
         return f"vas-tool train {'learned' if self.parts[0].name == LEARNED_PART else 'amodal'} --resume"
 
     def places(self) -> list[Path]:
@@ -58,9 +58,9 @@ def tuned_specs() -> list[EngineSpec]:
 
 
 def spec_of_folder(stage: Stage, folder: Path) -> EngineSpec:
-    """Return the engine whose weights lie in ``folder``, by its registered name where it has one.
+    """Return the engine whose weights are in ``folder``, under its registered name if it has one.
 
-    Raises EngineError when the folder lacks a file, or holds the weights of another stage.
+    Raises EngineError if a file is missing, or the weights are for another stage.
     """
     folder = folder.expanduser().resolve()
     card = _card(folder)
@@ -81,7 +81,7 @@ def looks_like_folder(name: str) -> bool:
 
 
 def registered() -> dict[str, Path]:
-    """Return name -> folder of the results of training. A register that does not read counts as empty."""
+    """Return name -> folder of the registered results. A register that cannot be read counts as empty."""
     try:
         entries = json.loads((weights_folder() / REGISTER).read_text(encoding="utf-8"))
         return {str(name): Path(folder) for name, folder in entries.items()}
@@ -90,7 +90,7 @@ def registered() -> dict[str, Path]:
 
 
 def register(folder: Path, name: str) -> str:
-    """Register a result's folder under ``tuned-`` and ``name``, or that with a number; the name it got.
+    """Register a result's folder as ``tuned-`` and ``name``, with a number if that name is taken, and return its name.
 
     A folder that is registered keeps its name.
     """
@@ -107,7 +107,9 @@ def register(folder: Path, name: str) -> str:
 
 
 def _card(folder: Path) -> Mapping[str, Any]:
-    """Return what the folder says of itself; nothing where it has no card. Raises EngineError for a damaged one."""
+    """Return the content of the folder's ``vas_tool.json``; empty if there is none. Raises EngineError if it is
+    damaged.
+    """
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except OSError:
@@ -120,7 +122,7 @@ def _card(folder: Path) -> Mapping[str, Any]:
 
 
 def _spec(folder: Path, name: str, *, stage: Stage, card: Mapping[str, Any]) -> EngineSpec:
-    """Return the table's line of the engine that the weights are for, with these weights."""
+    """Return the table's entry of the engine that the weights are for, with these weights."""
     engine = str(card.get("engine", "diffusion-vas"))
     (base,) = (spec for spec in specs.ENGINES if (spec.stage, spec.name) == (stage, engine))
     place = str(folder / LEARNED_PART) if engine == "learned" else str(folder)

@@ -109,7 +109,7 @@ class WeightsFolder:
     """Approximate size in megabytes of all parts under their first names."""
     licence: str
     other_names: tuple[str, ...] = ()
-    """Names that a folder of one's own with the same weights goes by; never fetched."""
+    """Other names of a local folder with the same weights. They are never downloaded."""
 
     @property
     def folder_name(self) -> str:
@@ -265,7 +265,7 @@ def _fetch(weights: AnyWeights, names: tuple[str, ...], *, folder: Path, progres
 
 @contextmanager
 def _alone(target: Path, weights: AnyWeights) -> Iterator[None]:
-    """Within it, no other download writes the same file. A second one raises EngineError."""
+    """Prevent other downloads of the same file in the block. A second one raises EngineError."""
     from filelock import FileLock, Timeout
 
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ class Placement:
 
     @contextmanager
     def at_work(self, part: Any, *, upcast: bool = False) -> Iterator[Any]:
-        """Within it, the part is on the device, in float32 with ``upcast``."""
+        """Keep the part on the device in the block, in float32 with ``upcast``."""
         dtype, kept = part.dtype, torch.device("cpu") if self.offloads else self.device
         needed = torch.float32 if upcast else dtype
         try:
@@ -106,9 +106,10 @@ class BatchSize:
 
 @contextmanager
 def exact_convolutions() -> Iterator[None]:
-    """Within it, oneDNN is off: its convolutions change a CPU's condition latents by up to 1e-4 from the reference's.
+    """Turn oneDNN off in the block.
 
-    Without oneDNN the difference is half of that on a CPU with AVX2. It does nothing on a GPU.
+    Its convolutions change a CPU's condition latents by up to 1e-4 from the reference's. Without oneDNN the difference
+    is half of that on a CPU with AVX2. It does nothing on a GPU.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the switch warns about settings of absent GPUs

@@ -1,9 +1,8 @@
-"""Windows computed once: what a finished one gave is kept, and a run that comes again takes it from there.
+"""Stores the model's answer to each finished window, so that no window is computed twice.
 
-Frames that two windows share are blended from both. A run that was stopped between the two, or that has to make one of
-them again, needs what the other one gave; computing it anew would repeat a window. What is kept is the model's answer
-in the 0..255 of the released code's pictures, before thresholds and blending, so that neither a resumed run nor another
-threshold changes a bit or costs a window.
+Frames that two windows share are blended from both. A run that was stopped between the two windows, or that makes one
+of them again, needs the answer to the other. The stored answer has the 0..255 of the released code's pictures, before
+thresholds and blending. A resumed run therefore gives the same bits, and another threshold needs no window again.
 """
 
 from __future__ import annotations
@@ -28,9 +27,10 @@ def answers_of(
     store: WindowStore | None,
     convert: Callable[[Floats], WindowAnswer],
 ) -> list[WindowAnswer]:
-    """For each seed the answer (T, ...) of a window: the kept one, else computed (all seeds together) and kept.
+    """Return the answer (T, ...) of a window for each seed: the stored one, or else a new one, which is stored.
 
-    ``convert`` makes it of the model's pictures (T, h, w, 3) in 0..1. Raises Cancelled between steps.
+    The missing seeds are computed together. ``convert`` makes an answer of the model's (T, h, w, 3) pictures in 0..1.
+    Raises Cancelled between steps.
     """
     window = model.windows[number]
     keys = {seed: WindowKey(window, seed, model.made_from(number, window_input, seed)) for seed in seeds}

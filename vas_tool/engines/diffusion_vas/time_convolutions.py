@@ -25,6 +25,6 @@ def use_2d_kernels(network: nn.Module) -> None:
 
 
 def _along_time(conv: nn.Conv3d, values: Tensor) -> Tensor:
-    """(B, C, T, h, w) -> (B, C', T, h, w), computed as (B, C, T, h w)."""
+    """Return (B, C', T, h, w) for (B, C, T, h, w), computed as two-dimensional pictures (B, C, T, h w)."""
     flat = conv2d(values.flatten(3), conv.weight.flatten(3), conv.bias, padding=(int(conv.padding[0]), 0))
     return flat.unflatten(3, values.shape[3:])

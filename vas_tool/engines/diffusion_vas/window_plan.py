@@ -40,11 +40,6 @@ def windows_with(windows: Sequence[range], frame_indices: Collection[int]) -> tu
     return tuple(n for n, window in enumerate(windows) if any(i in window for i in frame_indices))
 
 
-def touched_frames(windows: Sequence[range], frame_indices: Collection[int]) -> frozenset[int]:
-    """Return the frames whose results depend on any of ``frame_indices``: those that share a window with one."""
-    return frozenset(i for n in windows_with(windows, frame_indices) for i in windows[n])
-
-
 def padded_frames(window: range, length: int) -> npt.NDArray[np.int64]:
     """Return (length,) the frames of a window; a short window is mirrored back and forth until it is full.
 

@@ -1,4 +1,4 @@
-"""The three published checkpoints of EoRaS: where they are looked for. Imports no torch."""
+"""The three published checkpoints of EoRaS, and the local files that are searched for them. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Variant = Literal["movi-b", "movi-d", "kitti"]
 
 LICENCE = "not stated by the authors (code: Apache-2.0): check before use"
 NUM_MEGABYTES = 940
-"""312 of weights, and twice as much of the optimiser's state."""
+"""Megabytes: 312 of weights, and twice as much of the optimiser's state."""
 
 
 @dataclass(frozen=True)
 class Released:
-    """What holds for one of the checkpoints."""
+    """One of the released checkpoints."""
 
     tilt: Tilt
-    """As the released scripts choose it by the data set's name (``options.reference_tilt``)."""
+    """Tilt of the voxel grid, as the released scripts choose it by the data set's name (``options.reference_tilt``)."""
     pixel_intrinsics: bool
-    """KITTI passes intrinsics in pixels, with which the bird's-eye view sees nothing."""
+    """Whether intrinsics are passed in pixels, as for KITTI. The bird's-eye view is then a constant."""
 
 
 RELEASED: dict[Variant, Released] = {
@@ -33,7 +33,7 @@ RELEASED: dict[Variant, Released] = {
 
 
 def weights_of(variant: Variant) -> Weights:
-    """Local files only: the authors' address is not that of a hub."""
+    """Return the weights of a checkpoint. Only local files are searched, because the authors publish on no hub."""
     plain = variant.replace("-", "")
     names = (f"eoras-{variant}.pth.gz", f"eoras_{plain}.pth.gz", f"{plain}.pth.gz", f"eoras-{variant}.pth")
     return Weights(f"eoras-{variant}", "", names[0], NUM_MEGABYTES, LICENCE, other_names=names[1:])

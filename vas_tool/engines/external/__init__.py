@@ -1,1 +1,3 @@
-"""Methods of one's own as engines: a YAML file names a command, and pictures go to it and come back as files."""
+"""The user's own methods as engines: a YAML file names a command, which reads pictures from files and writes its
+results to files.
+"""

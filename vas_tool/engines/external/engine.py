@@ -135,19 +135,20 @@ class _Answered:
 
     frames: Sequence[int]
     folder: Path
-    """Of the answers; the frame at place n of ``frames`` is in the file with the number n."""
+    """Folder of the answers. The frame at place n of ``frames`` is in the file with the number n."""
 
 
 class WindowRuns:
-    """Runs a command window by window, when a frame of the window is asked for, and keeps the latest answers on disk.
+    """Runs a command window by window, when a result for a frame of the window is needed, and keeps the latest results
+    on disk.
 
-    To be used in a ``with`` statement: the files are removed at its end.
+    Use it in a ``with`` statement, which removes the files at its end.
     """
 
     def __init__(
         self, method: Method, work: AmodalWork | ContentWork, wanted: Callable[[int], bool], *, progress: Progress
     ) -> None:
-        """``wanted`` says of a frame whether it needs an answer: a window without such a frame is not run."""
+        """``wanted`` returns whether a frame needs a result. A window without such a frame is not run."""
         self._method, self._work, self._wanted, self._progress = method, work, wanted, progress
         self._windows = _windows(method, len(work.clip))
         self._done: dict[int, _Answered] = {}

@@ -1,4 +1,4 @@
-"""The lines of the table of engines for methods of one's own. It starts no command."""
+"""The entries of the table of engines for the user's own methods. It starts no command."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ class Program(Weights):
 
     @property
     def get(self) -> str:
-        """What to do where the program is absent."""
+        """What to do if the program is missing."""
         return f"install {self.file_name}, or mend command and cwd in {self.method_file}"
 
     def places(self) -> list[Path]:
-        """Return where the program is: found as a shell would find it from the method's folder."""
+        """Return the path of the program, found as a shell finds it from the method's folder."""
         if os.sep in self.file_name:
             return [self.cwd / self.file_name]
         found = shutil.which(self.file_name)
         return [Path(found)] if found else []
 
     def find(self) -> Path | None:
-        """Return the program; None when it is absent, or when the folder that it is run in is."""
+        """Return the program; None if it, or the folder that it runs in, is missing."""
         return super().find() if self.cwd.is_dir() else None
 
     def lack(self) -> str:
-        """Return what is absent, for the user; empty when nothing is."""
+        """Return what is missing, for the user; empty if nothing is."""
         if self.find():
             return ""
         return f"there is no program {self.file_name}" if self.cwd.is_dir() else f"there is no folder {self.cwd}"
@@ -73,7 +73,9 @@ def refused() -> list[Refused]:
 
 @lru_cache(maxsize=4)
 def _listed(found: Found) -> tuple[tuple[EngineSpec, ...], tuple[Refused, ...]]:
-    """A name of an engine of this tool is taken."""
+    """Return the entries, and the files that cannot be used, because a name is already that of an engine of
+    this tool.
+    """
     taken = {(spec.stage, spec.name) for spec in specs.ENGINES}
     clashing = [method for method in found.methods if (method.stage, method.name) in taken]
     usable = tuple(_spec(method) for method in found.methods if method not in clashing)
@@ -117,7 +119,7 @@ def parameters_of(method: Method) -> tuple[Parameter, ...]:
 
 
 def how_to_add(name: str) -> str:
-    """Return how an unknown engine of somebody's own becomes known, and why its file was refused if it was."""
+    """Return how to make an unknown engine of the user's own known, and why its file was refused, if it was."""
     for file in refused():
         if file.path.stem == name:
             return f"{file.path} describes it and cannot be used: {file.reason}"

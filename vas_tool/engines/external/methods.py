@@ -1,7 +1,7 @@
-"""Methods of one's own, each described by a YAML file in the user's configuration folder.
+"""The user's own methods, each described by a YAML file in the user's configuration folder.
 
-A file is read from that folder and from no other place: never from a project, because a project may come from a
-stranger, and a method is a command that is run. A file that cannot be used does not affect the others.
+A file is read from that folder only, never from a project, because a project may come from a stranger and a method is a
+command that is run. A file that cannot be used does not affect the others.
 """
 
 from __future__ import annotations

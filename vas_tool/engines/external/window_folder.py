@@ -1,4 +1,4 @@
-"""The folders between the tool and a method: what is written for it, and what is read back and checked.
+"""Writes the folder that a method reads; reads and checks the folder that it writes.
 
 <input>/rgbs/00000.png    the pictures
 <input>/masks/00000.png   modal masks, 0 or 255

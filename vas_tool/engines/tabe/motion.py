@@ -1,7 +1,8 @@
-"""CoCoCo's motion modules: what looks at several frames at once, behind each spatial block of the network.
+"""CoCoCo's motion modules, which relate several frames. One follows each spatial block of the network.
 
-Two attentions over the frames of each pixel, one over all frames and places of a small picture, one to the text. They
-resemble AnimateDiff's, whose classes cannot be used: there the norm sees all frames, and there are two attentions.
+A module has two attentions over the frames of each pixel, one over all frames and places of a reduced picture, and one
+to the text. AnimateDiff's classes are similar and cannot be used: their norm covers all frames, and they have two
+attentions.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ from torch.utils.checkpoint import checkpoint
 
 NUM_HEADS = 8
 MOST_FRAMES, MOST_TOKENS = 64, 10_000
-"""Rows of the tables of positions: over frames, and over all tokens of the small pictures."""
+"""Rows of the tables of positions: over frames, and over all tokens of the reduced pictures."""
 SMALL_HEIGHT = 12
-"""Of the pictures whose places are all compared with one another."""
+"""Largest height of the reduced pictures, in latents."""
 
 
 @dataclass
 class Surroundings:
-    """What a module must know of the call beside its features."""
+    """The inputs of a call of the network that a motion module needs beside its features."""
 
     num_frames: int = 0
     text: Tensor | None = None
-    """(B, K, D): tokens of each sample."""
+    """(B, K, D) text tokens of each sample."""
     checkpointing: bool = False
-    """Compute the inside again in the backward pass, instead of keeping it."""
+    """Whether the backward pass computes the inside again instead of keeping it."""
 
 
 class Attention(nn.Module):
-    """Multi-head attention with the names of the checkpoint; positions are added by its callers."""
+    """Multi-head attention with the names of the checkpoint. Its callers add the positions."""
 
     def __init__(self, width: int, memory_width: int, num_positions: int) -> None:
         super().__init__()
@@ -46,7 +47,7 @@ class Attention(nn.Module):
         self.pos_encoder = SinusoidalPositionalEmbedding(width, num_positions)
 
     def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
-        """(N, n, C), (N, m, D) -> (N, n, C)."""
+        """Return (N, n, C) for (N, n, C) tokens that attend to (N, m, D) memory."""
         query, key, value = (_heads(part) for part in (self.to_q(tokens), self.to_k(memory), self.to_v(memory)))
         found = functional.scaled_dot_product_attention(query, key, value)
         answer: Tensor = self.to_out[0](found.transpose(1, 2).flatten(2))
@@ -54,7 +55,7 @@ class Attention(nn.Module):
 
 
 class FramesAttention(Attention):
-    """Over the frames at each place."""
+    """Attention over the frames at each place."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width, width, MOST_FRAMES)
@@ -67,13 +68,15 @@ class FramesAttention(Attention):
 
 
 class PlacesAttention(Attention):
-    """Over all frames and places, of pictures that are made small when they are high."""
+    """Attention over all frames and places. Pictures that are too high are reduced first."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width, width, MOST_TOKENS)
 
     def attend(self, features: Tensor, size_hw: tuple[int, int], text: Tensor) -> Tensor:
-        """(B, F, P, C) -> the same shape. Only the height decides whether it is made small, as in the reference."""
+        """Return (B, F, P, C) for features of that shape. As in the reference, the height alone decides whether they
+        are reduced.
+        """
         num_frames = features.shape[1]
         small_hw = small_size(size_hw)
         tokens = self.pos_encoder(_resized(features, size_hw, small_hw).flatten(1, 2))
@@ -82,20 +85,20 @@ class PlacesAttention(Attention):
 
 
 class TextAttention(Attention):
-    """To the text. Its keys and values are the same at every place: the reference computes them for each."""
+    """Attention to the text. Its keys and values are the same at every place; the reference computes them for each."""
 
     def __init__(self, width: int, text_width: int) -> None:
         super().__init__(width, text_width, MOST_FRAMES)
 
     def attend(self, features: Tensor, size_hw: tuple[int, int], text: Tensor) -> Tensor:
-        """(B, F, P, C), (B, K, D) -> (B, F, P, C)."""
+        """Return (B, F, P, C) for features of that shape and (B, K, D) text tokens."""
         num_frames = features.shape[1]
         placed = features + self.pos_encoder.pe[0, :num_frames, None]
         return self(placed.flatten(1, 2), text).unflatten(1, (num_frames, -1))
 
 
 class MotionBlock(nn.Module):
-    """Four attentions and a feed-forward net, each behind its own norm."""
+    """Four attentions and a feed-forward net, each after its own norm."""
 
     def __init__(self, width: int, text_width: int) -> None:
         super().__init__()
@@ -114,7 +117,7 @@ class MotionBlock(nn.Module):
 
 
 class TemporalTransformer(nn.Module):
-    """(B F, C, h, w) -> the same shape; added to its input."""
+    """The body of a motion module: (B F, C, h, w) -> the same shape, added to its input."""
 
     def __init__(self, width: int, text_width: int, num_groups: int) -> None:
         super().__init__()
@@ -124,7 +127,7 @@ class TemporalTransformer(nn.Module):
         self.proj_out = nn.Linear(width, width)
 
     def forward(self, features: Tensor, num_frames: int, text: Tensor) -> Tensor:
-        """``text``: (B, K, D)."""
+        """Return (B F, C, h, w) for features of that shape and (B, K, D) text tokens."""
         size_hw = (features.shape[2], features.shape[3])
         tokens = self.proj_in(self.norm(features).flatten(2).transpose(1, 2)).unflatten(0, (-1, num_frames))
         for block in self.transformer_blocks:
@@ -134,14 +137,14 @@ class TemporalTransformer(nn.Module):
 
 
 class MotionModule(nn.Module):
-    """One of the network's, with what surrounds the call."""
+    """A motion module of the network."""
 
     def __init__(self, width: int, text_width: int, num_groups: int) -> None:
         super().__init__()
         self.temporal_transformer = TemporalTransformer(width, text_width, num_groups)
 
     def forward(self, features: Tensor, around: Surroundings) -> Tensor:
-        """(B F, C, h, w) -> the same shape."""
+        """Return (B F, C, h, w) for features of that shape."""
         inner: Any = self.temporal_transformer
         if around.checkpointing and torch.is_grad_enabled():
             repeated: Tensor = checkpoint(inner, features, around.num_frames, around.text, use_reentrant=False)
@@ -151,13 +154,13 @@ class MotionModule(nn.Module):
 
 
 def small_size(size_hw: tuple[int, int]) -> tuple[int, int]:
-    """Of the pictures whose places are compared."""
+    """Return the height and width of the reduced pictures."""
     height, width = size_hw
     return (SMALL_HEIGHT, int(SMALL_HEIGHT / height * width)) if height > SMALL_HEIGHT else size_hw
 
 
 def _resized(features: Tensor, size_hw: tuple[int, int], target_hw: tuple[int, int]) -> Tensor:
-    """(B, F, h w, C) -> (B, F, h' w', C), by the nearest place."""
+    """Return (B, F, h w, C) features at another size, (B, F, h' w', C), by nearest neighbour."""
     if target_hw == size_hw:
         return features
     batch = features.shape[0]
@@ -167,5 +170,5 @@ def _resized(features: Tensor, size_hw: tuple[int, int], target_hw: tuple[int, i
 
 
 def _heads(tokens: Tensor) -> Tensor:
-    """(N, n, C) -> (N, heads, n, C / heads)."""
+    """Return (N, n, C) as (N, heads, n, C / heads)."""
     return tokens.unflatten(2, (NUM_HEADS, -1)).transpose(1, 2)

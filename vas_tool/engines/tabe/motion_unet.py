@@ -1,7 +1,7 @@
 """The network: Stable Diffusion 1.5's inpainting UNet, frame by frame, with CoCoCo's motion modules between its parts.
 
-The spatial part is the stock class with its nine input channels. A motion module is called from a hook behind the part
-that it follows, so skip connections and down-samplers get what it made.
+The spatial part is diffusers' class with its nine input channels. A motion module runs in a hook on the part that it
+follows, so that skip connections and down-samplers get its output.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from vas_tool.engines.tabe.motion import MotionModule, Surroundings
 
 LATENT_CHANNELS = 4
 INPUT_CHANNELS = 9
-"""Noisy latents, the places to be painted, latents of what is shown: four, one, four."""
+"""Channels of the input: four of noisy latents, one of the pixels to paint, four of the shown picture's latents."""
 
 
 class TabeNetwork:
-    """Noisy latents of a few frames -> the noise in them."""
+    """The network: noisy latents of a few frames -> the noise in them."""
 
     def __init__(self, unet: UNet2DConditionModel) -> None:
-        """``unet``: the stock network; motion modules are added to it."""
+        """``unet`` is diffusers' network. Motion modules are added to it."""
         self.unet = unet
         self.around = Surroundings()
         add_motion(unet, self.around)
@@ -40,7 +40,9 @@ class TabeNetwork:
         return self.unet.conv_in.weight.device
 
     def keep(self, *, all_of_it: bool) -> None:
-        """False: less memory in tuning and a third more time; the inside of each part is computed again backwards."""
+        """Choose whether tuning keeps all intermediate results. If not, it takes less memory and a third more time,
+        because the backward pass computes each part again.
+        """
         if all_of_it:
             self.unet.disable_gradient_checkpointing()
         else:
@@ -48,7 +50,9 @@ class TabeNetwork:
         self.around.checkpointing = not all_of_it
 
     def __call__(self, shown: Tensor, timestep: Tensor | int, text: Tensor) -> Tensor:
-        """(B, 9, F, h, w), (B, K, D) -> (B, 4, F, h, w). One timestep for all."""
+        """Return the (B, 4, F, h, w) noise in (B, 9, F, h, w) latents with (B, K, D) text tokens. All frames have one
+        timestep.
+        """
         batch, _, num_frames = shown.shape[:3]
         # They stay behind the call: a part whose inside is computed again in the backward pass asks for them there.
         self.around.num_frames, self.around.text = num_frames, text
@@ -58,7 +62,7 @@ class TabeNetwork:
 
 
 def add_motion(unet: UNet2DConditionModel, around: Surroundings) -> None:
-    """Two modules in each block down, one in the middle, three in each block up."""
+    """Add two modules to each down block, one to the middle block, and three to each up block."""
     config = unet.config
     make = partial(MotionModule, text_width=config.cross_attention_dim, num_groups=config.norm_num_groups)
     widths = list(config.block_out_channels)
@@ -70,7 +74,7 @@ def add_motion(unet: UNet2DConditionModel, around: Surroundings) -> None:
 
 
 def _add(block: Any, modules: list[MotionModule], around: Surroundings) -> None:
-    """Behind the block's attentions; behind its residual parts where it has none."""
+    """Add modules after the block's attentions, or after its residual parts if it has no attentions."""
     block.motion_modules = nn.ModuleList(modules)
     parts = getattr(block, "attentions", None) or block.resnets
     for part, motion in zip(parts, modules, strict=True):
@@ -78,7 +82,7 @@ def _add(block: Any, modules: list[MotionModule], around: Surroundings) -> None:
 
 
 def _moved(motion: MotionModule, around: Surroundings, _: object, __: object, output: Any) -> Any:
-    """The part's output after its motion module: a tensor, or a tuple that begins with one."""
+    """Return the part's output after its motion module: a tensor, or a tuple that begins with one."""
     if isinstance(output, tuple):
         return (motion(output[0], around), *output[1:])
     return motion(output, around)

@@ -14,29 +14,38 @@ class Quirks:
     """The options. The defaults are the reference's, with which the published numbers were made."""
 
     depth_wrap: Quirk = "reference"
-    """"Nearer by more than 3" is computed in eight bits: a depth of 253, 254 or 255 becomes 0, 1 or 2, so the nearest
-    object of a frame is called hidden by whatever is beside it. Repaired: no wrap."""
+    """Whether "nearer by more than 3" wraps in eight bits. ``reference``: depths of 253, 254 and 255 become 0, 1 and 2,
+    so the nearest object of a frame counts as hidden by anything beside it. ``repaired``: no wrap.
+    """
     level_reference: Quirk = "reference"
-    """Ten frames without a whole one have nothing to be compared with, so none of them is SEVERE unless it is empty.
-    Repaired: they are compared with the whole frames before them."""
+    """What a group of ten frames without a whole frame is compared with. ``reference``: nothing, so no frame in it is
+    SEVERE unless it is empty. ``repaired``: the whole frames before it.
+    """
     corner_distances: Quirk = "reference"
-    """A corner of the seen part with something in front beside it is not followed, unless all four are such: then the
-    one that moved least is. Repaired: then none is, and the box goes on as it moved before."""
+    """The corner that moves the box if something in front is beside all four corners of the visible part.
+    ``reference``: the corner that moved least. ``repaired``: none; the box moves on as before.
+    """
     growth_axes: Quirk = "reference"
-    """The two percentages by which boxes grow are swapped: rows grow by the one for columns. Repaired: not swapped."""
+    """Whether the two percentages by which boxes grow are swapped. ``reference``: rows grow by the percentage for
+    columns. ``repaired``: not swapped.
+    """
     whole_chunk_values: Quirk = "reference"
-    """Masks of chunks in which nothing is hidden are multiplied by 255 twice, and become 1 in eight bits: mIOUocc
-    counts them as empty. Repaired: 255."""
+    """The value of masks in chunks without a hidden part. ``reference``: they are multiplied by 255 twice and become 1
+    in eight bits, so mIOUocc counts them as empty. ``repaired``: 255.
+    """
     inpaint_masks: Quirk = "reference"
-    """In tuning, the places to be painted are drawn on the whole mask squeezed to a square, while the picture was
-    resized and cropped: they do not line up. Repaired: they are drawn on the mask as it was cropped."""
+    """Where the pixels to paint are drawn in tuning. ``reference``: on the whole mask squeezed to a square, while the
+    picture is resized and cropped, so the two do not align. ``repaired``: on the mask cropped like the picture.
+    """
     loss_mean: Quirk = "reference"
-    """The loss is the mean over all frames, those of weight 0 among them, so a window with few whole frames counts
-    less. Repaired: the mean over the frames of weight 1."""
+    """The frames in the mean of the loss. ``reference``: all frames, including those of weight 0, so a window with few
+    whole frames counts less. ``repaired``: the frames of weight 1.
+    """
     lora_dropout: Quirk = "repaired"
-    """The released code leaves the dropout of the tuned layers on while it paints, unless a tuned model was kept. Off,
-    as it was meant (``repaired``), two runs with the same seed are equal. The only option that is not the reference's
-    by default."""
+    """Whether the dropout of the tuned layers is on while painting. ``reference``: it is, unless a tuned model was
+    kept. ``repaired``: it is off, so that two runs with one seed are equal. No other option differs from the reference
+    by default.
+    """
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from vas_tool.work import WindowAnswer, WindowKey, WindowStore
 
 MOST_BYTES = 256 * 2**20
-"""Limit of all entries. The tuned weights of an object take 28 MB, a painted chunk of 30 frames 1 MB."""
+"""Most bytes of all entries together. The tuned weights of an object take 28 MB, a painted chunk of 30 frames 1 MB."""
 
 
 @dataclass

@@ -7,7 +7,7 @@ from vas_tool.engines.weights import Part, WeightsFolder
 
 
 def _part(folder: str, name: str) -> Part:
-    """Whole, in pieces or pickled, as the hub or a person's own copy has it."""
+    """Return a part that may be one file, shards or pickled, as the hub or a local copy has it."""
     first, *others = (f"{folder}/{one}" for one in tensor_names(name, half=False))
     return Part(first, (), own_names=tuple(others))
 

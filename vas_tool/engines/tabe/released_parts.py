@@ -23,12 +23,12 @@ from vas_tool.errors import EngineError
 
 NUM_SHARDS = 4
 TABLE = "pe"
-"""What the reference skips in the shards: entries whose name has it are tables of positions, which are computed."""
+"""Part of the names in the shards that are skipped, as in the reference: tables of positions, which are computed."""
 PREFIX = "module."
 OLD_VAE_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
-"""As files of 2022 call the parts of the autoencoder's attention."""
+"""Part of a name in files of 2022 -> present name, for the autoencoder's attention."""
 TEXT_PREFIX = "text_model."
-"""Of the text encoder's names in files; transformers 5 has it no more in the model."""
+"""Prefix of the text encoder's names in files. The model of transformers 5 has no such prefix."""
 
 State = dict[str, Tensor]
 
@@ -43,7 +43,7 @@ class Parts:
     tokenizer: CLIPTokenizer
 
     def ids(self, prompt: str) -> Tensor:
-        """(1, 77) int64: the prompt's tokens."""
+        """Return the (1, 77) int64 tokens of a prompt."""
         found: Tensor = self.tokenizer(
             prompt,
             max_length=self.tokenizer.model_max_length,
@@ -54,7 +54,7 @@ class Parts:
         return found
 
     def text(self, ids: Tensor) -> Tensor:
-        """(B, 77) -> (B, 77, D): all tokens, padding among them, after the last norm."""
+        """Return (B, 77, D) for (B, 77) tokens: all tokens, including padding, after the last norm."""
         found: Tensor = self.text_encoder(ids)[0]
         return found
 
@@ -119,7 +119,7 @@ def load_text_encoder(folder: Path, *, dtype: torch.dtype, rounded: bool = True)
 
 
 def _plain(name: str) -> str:
-    """What stands between the first and the second ``module.``."""
+    """Return the part of a name between the first and the second ``module.``."""
     return name.split(PREFIX)[1] if PREFIX in name else name
 
 
@@ -130,7 +130,7 @@ def _renamed(name: str) -> str:
 
 
 def _tables(unet: UNet2DConditionModel) -> State:
-    """All tables of positions, computed."""
+    """Return all tables of positions."""
     return {
         f"{name}.pe": SinusoidalPositionalEmbedding(module.pe.shape[2], module.pe.shape[1]).pe
         for name, module in unet.named_modules()
@@ -150,7 +150,7 @@ def _filled(make: Callable[[], Any], state: Mapping[str, Tensor], path: Path, *,
 
 
 def _fill(part: Any, state: Mapping[str, Tensor], what: str, *, dtype: torch.dtype) -> None:
-    """The weights, in evaluation mode. Names that the part does not have are left out, as in the reference."""
+    """Load the weights and set evaluation mode. Names that the part does not have are left out, as in the reference."""
     wanted = part.state_dict()
     lacking = sorted(wanted.keys() - state.keys())
     other = sorted(name for name in wanted.keys() & state.keys() if wanted[name].shape != state[name].shape)

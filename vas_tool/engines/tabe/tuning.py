@@ -39,9 +39,9 @@ class Batch:
     places: Tensor
     """(F, 1, H, W): 1 where pixels are to be painted."""
     weights: Tensor
-    """(F,)"""
+    """(F,) weights of the loss: 1 where the object is whole, else 0."""
     ids: Tensor
-    """(1, 77): the prompt's tokens."""
+    """(1, 77) int64 tokens of the prompt."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class StepNoise:
     """All random numbers of one step except the dropout's."""
 
     images: Tensor
-    """(F, 4, h, w): of the images' latents."""
+    """(F, 4, h, w) noise for the images' latents."""
     shown: Tensor
-    """(F, 4, h, w)"""
+    """(F, 4, h, w) noise for the shown pictures' latents."""
     target: Tensor
-    """(1, 4, F, h, w): what the network is asked for."""
+    """(1, 4, F, h, w) noise that the network predicts."""
     timestep: int
 
 

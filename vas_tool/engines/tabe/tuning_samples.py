@@ -20,38 +20,40 @@ from vas_tool.engines.tabe.quirks import Quirks
 from vas_tool.types import Clip, Frame, Mask
 
 NUM_FRAMES = 14
-"""Of a window."""
+"""Number of frames of a window."""
 SIDE = 256
-"""Of its square pictures."""
+"""Side of a window's square pictures, in pixels."""
 RESIZED_PART = 1 / 8
-"""The shorter side is drawn from the square's up to this part more."""
+"""Largest excess of the picture's shorter side over the square's side, as a share; the excess is random."""
 ALL_PLACES, NOT_THE_OBJECT, INVERTED, NO_PROMPT = 0.1, 0.5, 0.5, 0.1
-"""Chances: all is to be painted; all but the object is; boxes are painted, not kept; the prompt is empty."""
+"""Probabilities: all pixels are to be painted; all but the object's are; boxes are painted instead of kept; the prompt
+is empty.
+"""
 MOST_BOXES = 30
-"""One more than can be drawn."""
+"""Exclusive upper limit of the number of boxes."""
 SMALLEST_BOX, LARGEST_BOX = 0.03, 0.25
-"""Sides, as parts of the square's."""
+"""Limits of a box's sides, as shares of the square's side."""
 
 
 class Draws(Protocol):
-    """Where chance comes from: three streams, as the reference has them (``window_order``)."""
+    """Random numbers from three streams, as in the reference (``window_order``)."""
 
     def chance(self) -> float:
-        """In 0..1."""
+        """Return a random number in 0..1."""
         ...
 
     def whole(self, low: int, high: int) -> int:
-        """From low up to high - 1; for boxes."""
+        """Return a random integer from ``low`` to ``high`` - 1, for boxes."""
         ...
 
     def crop(self, low: int, high: int) -> int:
-        """From low up to high - 1; for sizes and corners of the picture."""
+        """Return a random integer from ``low`` to ``high`` - 1, for sizes and corners of the picture."""
         ...
 
 
 @dataclass(frozen=True)
 class TunedClip:
-    """One object of a clip, to be learned."""
+    """One object of a clip to tune on."""
 
     clip: Clip
     modal: Mapping[int, Mask] | Sequence[Mask]
@@ -65,12 +67,12 @@ class TunedClip:
 
 @dataclass(frozen=True)
 class Sample:
-    """One window of T frames."""
+    """One window of T frames to tune on."""
 
     images: npt.NDArray[np.uint8]
-    """(T, 3, side, side)."""
+    """(T, 3, side, side) RGB: the object on white."""
     places: npt.NDArray[np.bool_]
-    """(T, 1, side, side): what is to be painted."""
+    """(T, 1, side, side): the pixels to paint."""
     weights: npt.NDArray[np.float32]
     """(T,): 1 where the object is whole, else 0."""
     drop_prompt: bool
@@ -85,7 +87,9 @@ def draw_sample(
     num_frames: int = NUM_FRAMES,
     quirks: Quirks,
 ) -> Sample:
-    """The window from ``start`` on. Beyond the clip's end the picture is white, the object everywhere, the weight 0."""
+    """Return the window that begins at frame ``start``. Beyond the clip's end, the picture is white and the weight is
+    0.
+    """
     window = range(start, start + num_frames)
     masks = [_mask(tuned, index) for index in window]
     cut = _Cut.drawn(tuned.clip.size_wh, draws, side=side)
@@ -105,7 +109,9 @@ def draw_sample(
 
 
 def draw_places(mask: Mask, draws: Draws) -> Mask:
-    """(side, side): everything, all but the object, or boxes that begin on the object (or all but these)."""
+    """Return (side, side) the pixels to paint: all, all but the object's, or boxes that begin on the object (or all but
+    these).
+    """
     if draws.chance() < ALL_PLACES:
         return np.ones(mask.shape, np.bool_)
     if draws.chance() < NOT_THE_OBJECT:
@@ -115,7 +121,7 @@ def draw_places(mask: Mask, draws: Draws) -> Mask:
 
 
 def _without_boxes(mask: Mask, draws: Draws) -> Mask:
-    """Boxes that would reach the far borders are left out."""
+    """Return the pixels outside random boxes. Boxes that would reach the far borders are left out."""
     side = mask.shape[0]
     places, pixels = np.ones(mask.shape, np.bool_), np.argwhere(mask)
     lowest, highest = int(SMALLEST_BOX * side), int(LARGEST_BOX * side)
@@ -140,7 +146,9 @@ class _Cut:
 
     @classmethod
     def drawn(cls, size_wh: tuple[int, int], draws: Draws, *, side: int) -> _Cut:
-        """The shorter side is drawn, the longer one truncated; then the corner, top before left."""
+        """Return a random cut. The shorter side is random, the longer one follows and is truncated; then come the
+        corner's row and column.
+        """
         shorter = draws.crop(side, side + int(side * RESIZED_PART))
         scale_to = min(size_wh)
         width, height = (shorter if edge == scale_to else int(shorter * edge / scale_to) for edge in size_wh)

@@ -12,7 +12,7 @@ import torch
 
 
 class LoaderDraws:
-    """See ``tuning_samples.Draws``: the streams of one epoch's worker."""
+    """The random streams of one epoch's worker (``tuning_samples.Draws``)."""
 
     def __init__(self, base_seed: int) -> None:
         self._python = random.Random(base_seed)
@@ -20,7 +20,7 @@ class LoaderDraws:
         self._torch = torch.Generator().manual_seed(base_seed)
 
     def chance(self) -> float:
-        """In 0..1."""
+        """Return a random number in 0..1."""
         return self._python.random()
 
     def whole(self, low: int, high: int) -> int:

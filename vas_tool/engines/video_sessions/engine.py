@@ -18,7 +18,7 @@ from vas_tool.errors import EngineError
 from vas_tool.types import Clip
 
 SAM3_NORMALISATION: dict[str, Any] = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
-"""Of SAM 3's inputs (``Sam3ImageProcessor``)."""
+"""Normalisation of SAM 3's inputs (``Sam3ImageProcessor``)."""
 
 
 class Sam3Segmenter(Sam2Segmenter):

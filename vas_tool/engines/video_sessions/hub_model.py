@@ -41,7 +41,7 @@ def _unreadable(folder: Path, weights: WeightsFolder, said: str) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Within it, transformers prints no progress bar and no report: what is wrong is raised."""
+    """Turn off transformers' progress bar and report in the block. Errors are still raised."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
