@@ -31,13 +31,12 @@ from vas_tool.imports.new_project import create_project
 from vas_tool.masks import iou
 from vas_tool.occlusion import may_be_hidden
 from vas_tool.pipeline import amodal_masks
-from vas_tool.planning.spans import windows_with
 from vas_tool.planning.stage_run import Request
 from vas_tool.project.truth import AnnotatedObject
 from vas_tool.project_store import carry_out
 from vas_tool.stamps import Stamp
 from vas_tool.types import Mask
-from vas_tool.work import AmodalWork
+from vas_tool.work import AmodalWork, windows_with
 
 LEAST_SEEN = 0.95
 """Where more of the object is seen, nothing worth the name is hidden."""

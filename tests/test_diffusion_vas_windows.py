@@ -13,10 +13,10 @@ from vas_tool.engines.diffusion_vas.window_plan import (
     clip_windows,
     padded_frames,
     plan_windows,
-    windows_with,
 )
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
 from vas_tool.planning.setup import reach_of
+from vas_tool.work import windows_with
 
 layouts = st.tuples(st.integers(1, 120), st.integers(1, 30), st.integers(0, 29)).filter(lambda one: one[2] < one[1])
 
@@ -69,7 +69,7 @@ def test_only_the_windows_that_matter_run_once_and_in_order(layout: tuple[int, i
     answers = list(run_windows(windows, asked, number_answer(windows, ran)))
     assert [i for i, _ in answers] == list(asked)
     assert all(said is not None and abs(said[0] - i) < 1e-4 for i, said in answers)
-    assert sorted(ran) == list(windows_with(windows, asked)) and len(set(ran)) == len(ran)
+    assert sorted(ran) == windows_with(asked, windows) and len(set(ran)) == len(ran)
 
 
 @given(layouts, st.data())

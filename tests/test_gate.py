@@ -225,10 +225,8 @@ def test_the_page_measures_in_the_background_what_the_gate_saves(project: Projec
 
 def test_a_batch_turns_it_on(project: Project) -> None:
     change(project, gate=False)
-    with_options(project, BatchOptions())
-    assert not project.truth.gate
-    with_options(project, BatchOptions(gate=True))
-    assert project.truth.gate
+    assert not with_options(project.truth, BatchOptions()).gate
+    assert with_options(project.truth, BatchOptions(gate=True)).gate
 
 
 def test_the_command_line_turns_it_on_and_off(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

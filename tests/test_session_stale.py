@@ -10,10 +10,11 @@ from fake_engines import SAMPLED, WINDOWED, SampledAmodal, fake_specs, use_fake_
 from vas_tool.engines import registry
 from vas_tool.engines.settings import Parameter
 from vas_tool.planning.review import FrameState, frame_states
-from vas_tool.planning.spans import stretches, windows_with
+from vas_tool.planning.spans import stretches
 from vas_tool.project import Project
 from vas_tool.session import Session
 from vas_tool.types import Click, Stroke
+from vas_tool.work import windows_with
 
 SIZE = (64, 48)
 FRAMES = 10

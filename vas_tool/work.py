@@ -5,7 +5,8 @@ All arrays are in clip pixels (see ``types``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,6 +18,13 @@ from vas_tool.types import Canvas, Clip, Depth, Mask
 
 WindowAnswer = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 """(T, ...): the model's result for the T frames of a window, in a form that only the engine reads."""
+
+
+def windows_with(frames: Collection[int], windows: Sequence[range]) -> list[int]:
+    """Return the indices, ascending, of the windows that hold any of the frames."""
+    ascending = sorted(frames)
+    before = [(bisect_left(ascending, w.start), bisect_left(ascending, w.stop)) for w in windows]
+    return [number for number, (at_start, at_stop) in enumerate(before) if at_start < at_stop]
 
 
 @dataclass(frozen=True)

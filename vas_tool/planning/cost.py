@@ -9,9 +9,9 @@ from vas_tool.engines.registry import EngineSpec
 from vas_tool.planning.fingerprint import digest_of
 from vas_tool.planning.setup import settings_now, windows_of
 from vas_tool.planning.snapshot import Snapshot
-from vas_tool.planning.spans import windows_with
 from vas_tool.types import STAGES, Stage
 from vas_tool.wording import counted
+from vas_tool.work import windows_with
 
 LONG_SECONDS = 90
 """Longer durations are shown in minutes."""

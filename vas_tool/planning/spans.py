@@ -6,6 +6,8 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
+from vas_tool.work import windows_with
+
 Direction = Literal["forward", "backward", "both"]
 """Direction of tracking: forward or backward from the nearest prompted frame, or over the whole clip."""
 
@@ -22,13 +24,6 @@ def contiguous(frames: Iterable[int]) -> list[range]:
         else:
             runs.append(range(frame, frame + 1))
     return runs
-
-
-def windows_with(frames: Collection[int], windows: Sequence[range]) -> list[int]:
-    """Return the indices, ascending, of the windows that hold any of the frames."""
-    ascending = sorted(frames)
-    before = [(bisect_left(ascending, w.start), bisect_left(ascending, w.stop)) for w in windows]
-    return [number for number, (at_start, at_stop) in enumerate(before) if at_start < at_stop]
 
 
 def stretches(needed: Collection[int], windows: Sequence[range]) -> list[range]:

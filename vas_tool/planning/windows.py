@@ -12,8 +12,8 @@ from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.planning.fingerprint import digest_of
 from vas_tool.planning.setup import windows_of
-from vas_tool.planning.spans import windows_with
 from vas_tool.planning.staleness import Staleness
+from vas_tool.work import windows_with
 
 LabelOf = Callable[[range, int], str]
 """A function: window, seed -> a digest of all inputs of the model's answer, computed without reading pixels."""

@@ -23,11 +23,11 @@ from vas_tool.engines.diffusion_vas.released import AMODAL_WEIGHTS
 from vas_tool.engines.diffusion_vas.settable import AMODAL_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.stored_windows import answers_of
 from vas_tool.engines.diffusion_vas.window_model import Encodings, WindowInput, WindowModel, WindowProgress
-from vas_tool.engines.diffusion_vas.window_plan import padded_frames, plan_windows, windows_with
+from vas_tool.engines.diffusion_vas.window_plan import padded_frames, plan_windows
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
 from vas_tool.engines.settings import checked
 from vas_tool.types import Mask
-from vas_tool.work import AmodalWork
+from vas_tool.work import AmodalWork, windows_with
 
 Floats = npt.NDArray[np.float32]
 
@@ -64,7 +64,7 @@ class DiffusionVasAmodal:
         window_progress = WindowProgress(
             progress,
             "amodal masks",
-            num_windows=len(windows_with(windows, work.frame_indices)),
+            num_windows=len(windows_with(work.frame_indices, windows)),
             num_steps=chosen.num_steps * len(seeds),
         )
         model = WindowModel(self.encodings, windows, chosen, window_progress)

@@ -24,11 +24,11 @@ from vas_tool.engines.diffusion_vas.released import CONTENT_WEIGHTS
 from vas_tool.engines.diffusion_vas.settable import CONTENT_PARAMETERS, DEFAULT, parameters_of
 from vas_tool.engines.diffusion_vas.stored_windows import answers_of
 from vas_tool.engines.diffusion_vas.window_model import Encodings, WindowInput, WindowModel, WindowProgress
-from vas_tool.engines.diffusion_vas.window_plan import padded_frames, plan_windows, windows_with
+from vas_tool.engines.diffusion_vas.window_plan import padded_frames, plan_windows
 from vas_tool.engines.diffusion_vas.window_runs import run_windows
 from vas_tool.engines.settings import checked
 from vas_tool.types import Content, Mask
-from vas_tool.work import ContentWork
+from vas_tool.work import ContentWork, windows_with
 
 Floats = npt.NDArray[np.float32]
 OPAQUE = 255
@@ -56,7 +56,7 @@ class DiffusionVasContent:
         chosen = parameters_of(checked(CONTENT_PARAMETERS, work.settings, engine="diffusion-vas"), self.defaults)
         shown = _WindowInputs(work, chosen)
         windows = plan_windows(len(work.clip), length=chosen.window_length, overlap=chosen.window_overlap)
-        num_windows = len(windows_with(windows, work.frame_indices))
+        num_windows = len(windows_with(work.frame_indices, windows))
         window_progress = WindowProgress(progress, "content", num_windows=num_windows, num_steps=chosen.num_steps)
         model = WindowModel(self.encodings, windows, chosen, window_progress, is_second_stage=True)
 

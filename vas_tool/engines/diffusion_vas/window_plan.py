@@ -6,8 +6,6 @@ valid when other frames change.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -33,11 +31,6 @@ def plan_windows(num_frames: int, *, length: int, overlap: int) -> tuple[range, 
     last = num_frames - length
     starts = [*range(0, last, length - overlap), last]
     return tuple(range(start, start + length) for start in starts)
-
-
-def windows_with(windows: Sequence[range], frame_indices: Collection[int]) -> tuple[int, ...]:
-    """Return the numbers of the windows that contain any of ``frame_indices``, ascending."""
-    return tuple(n for n, window in enumerate(windows) if any(i in window for i in frame_indices))
 
 
 def padded_frames(window: range, length: int) -> npt.NDArray[np.int64]:

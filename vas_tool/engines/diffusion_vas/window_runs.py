@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from vas_tool.engines.diffusion_vas.window_plan import fade, windows_with
+from vas_tool.engines.diffusion_vas.window_plan import fade
+from vas_tool.work import windows_with
 
 Floats = npt.NDArray[np.float32]
 Answer = Callable[[int], Floats | None]
@@ -28,7 +29,7 @@ def run_windows(
 
     Only windows with a requested frame are run, in the order of the frames. The result is None if none of them was run.
     """
-    order = windows_with(windows, frame_indices)
+    order = windows_with(frame_indices, windows)
     if len(frame_indices) > 1 and frame_indices[0] > frame_indices[-1]:
         order = order[::-1]
     waiting, done = list(frame_indices), set[int]()
@@ -39,7 +40,7 @@ def run_windows(
         if found is not None:
             for index in parts.keys() & set(window):
                 parts[index].append((fade(window, index), found[index - window.start]))
-        while waiting and done.issuperset(windows_with(windows, waiting[:1])):
+        while waiting and done.issuperset(windows_with(waiting[:1], windows)):
             index = waiting.pop(0)
             yield index, blended(parts.pop(index))
 
