@@ -18,11 +18,15 @@ from hypothesis import strategies as st
 from vas_tool.errors import PromptError
 from vas_tool.exports import export
 from vas_tool.masks import from_runs
+from vas_tool.pipeline import execute
+from vas_tool.planning.plan import Request, plan
 from vas_tool.planning.review import FrameState, review_of
+from vas_tool.planning.snapshot import snapshot_of
 from vas_tool.project import Project
 from vas_tool.project.template_fit import fitted
 from vas_tool.project.templates import Pose, Template, changed, covered, template_from_json
 from vas_tool.project.truth import object_from_json, object_json
+from vas_tool.project_store import ProjectStore
 from vas_tool.session import Session
 from vas_tool.types import Canvas, Click, Mask, Stroke
 from vas_tool.ui.actions import perform
@@ -275,6 +279,22 @@ def test_what_has_no_outline_gives_no_template(walker: Project) -> None:
     session.prompts.click(Click(1, 5, 5, True), object_id=None)
     with pytest.raises(PromptError, match="nothing is seen"):
         session.templates.take(2, 4)
+
+
+def test_engines_make_no_amodal_mask_under_a_template(walker: Project) -> None:
+    session = Session(walker)
+    session.templates.take(1, 0)
+    session.templates.place(1, 0, Pose(3, 76.5 + 12, 64))
+    before = walker.amodal(1)[2]
+    planned = plan(snapshot_of(walker, (1,)), Request((1,), ("depth", "amodal", "content")))
+    assert [sorted(run.frames) for run in planned if run.frames] == [[0, 1, 2, 3, 4], [4], [0, 1, 2, 3, 4]]
+    execute(planned, ProjectStore(walker, walker.edit("complete")))
+    assert np.array_equal(walker.amodal(1)[2], before) and sorted(walker.layers(1).amodal) == [4]
+    assert sorted(walker.layers(1).content) == [0, 1, 2, 3, 4]
+    session.templates.place(1, 0, Pose(3, 76.5 + 13, 64))
+    again = plan(snapshot_of(walker, (1,)), Request((1,), ("amodal", "content")))
+    assert {run.stage for run in again if run.frames} == {"content"}
+    assert all(state & FrameState.STALE for state in list(review_of(walker, 1).states)[1:4])
 
 
 def test_templates_are_stored_split_and_exported(walker: Project, tmp_path_factory: pytest.TempPathFactory) -> None:

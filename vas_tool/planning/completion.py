@@ -20,7 +20,7 @@ from vas_tool.planning.windows import kept_numbers
 
 def amodal_runs(staleness: Staleness, request: Request) -> Iterator[StageRun]:
     """Yield the runs of the amodal stage for one object: amodal masks, or hypotheses when the request names seeds."""
-    spec, seen = staleness.snapshot.engine("amodal"), frozenset(staleness.stamps.seen)
+    spec, seen = staleness.snapshot.engine("amodal"), frozenset(staleness.stamps.seen) - staleness.stamps.placed
     if request.seeds:
         wanted = seen - staleness.stamps.accepted - staleness.clear
         yield from _hypotheses(staleness, spec, request.seeds, frames=wanted)

@@ -136,17 +136,17 @@ class Staleness:
 
     @cached_property
     def amodal(self) -> Outdated:
-        """The amodal masks that are out of date."""
+        """The amodal masks that are out of date. Those under a template never are."""
         table = self.stamps.amodal
         columns = self.amodal_inputs.columns(table.frames, table.column("engine"))
-        return self._outdated(table, columns, self.amodal_inputs)
+        return self._outdated(table, columns, self.amodal_inputs, settled=self.stamps.accepted | self.stamps.placed)
 
     @cached_property
     def content(self) -> Outdated:
         """The content that is out of date."""
         table = self.stamps.content
         columns = self.content_inputs.columns(table.frames, table.column("engine"))
-        return self._outdated(table, columns, self.content_inputs)
+        return self._outdated(table, columns, self.content_inputs, settled=self.stamps.accepted)
 
     def of(self, stage: ResultStage) -> Outdated:
         """Return the results of a stage that are out of date."""
@@ -158,10 +158,12 @@ class Staleness:
         table = self.stamps.amodal if stage == "amodal" else self.stamps.content
         return frozenset(f for f in among if f not in table) | (self.of(stage).frames & among)
 
-    def _outdated(self, table: Stamps, columns: Columns, inputs: AmodalInputs | ContentInputs) -> Outdated:
+    def _outdated(
+        self, table: Stamps, columns: Columns, inputs: AmodalInputs | ContentInputs, *, settled: frozenset[int]
+    ) -> Outdated:
         if "around" in columns:
             _as_version_0_1(table, columns, inputs)
-        return _sorted_out(_differing(table, columns), settled=self.stamps.accepted)
+        return _sorted_out(_differing(table, columns), settled=settled)
 
     # --- hypotheses and what was made without the crop ------------------------------------------------------------
 
@@ -203,8 +205,8 @@ class Staleness:
     def made_by_others(self, stage: Stage) -> dict[int, str]:
         """Return frame_index -> engine, for results of an engine that is not the chosen one or has an older revision.
 
-        Leaves out what no engine may replace: accepted frames, painted, imported. Raises EngineError when the chosen
-        engine is unknown here.
+        Leaves out what no engine may replace: accepted frames, painted, imported, under a template. Raises EngineError
+        when the chosen engine is unknown here.
         """
         stamps, spec = self.stamps, self.snapshot.engine(stage)
         kept, among = stamps.accepted, None
@@ -212,8 +214,10 @@ class Staleness:
             table, kept, among = self.snapshot.depth, frozenset(), stamps.seen
         elif stage == "segment":
             table, kept = stamps.modal, kept | stamps.painted_over
+        elif stage == "amodal":
+            table, kept = stamps.amodal, kept | stamps.placed
         else:
-            table = stamps.amodal if stage == "amodal" else stamps.content
+            table = stamps.content
         engines, revisions = table.column("engine"), table.column("revision")
         if set(engines) <= {spec.name} and set(revisions) <= {spec.revision}:
             return {}

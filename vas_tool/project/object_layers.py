@@ -125,7 +125,9 @@ class AmodalMasks(Mapping[int, Mask]):
         return np.zeros(self.canvas.size_wh[::-1], dtype=bool)
 
     def __contains__(self, frame_index: object) -> bool:
-        return frame_index in self.layers.amodal or frame_index in retouched_on(self.obj, "amodal")
+        if frame_index in self.layers.amodal:
+            return True
+        return isinstance(frame_index, int | np.integer) and self._is_retouched(int(frame_index))
 
     def state(self, frame_index: int) -> str:
         """Return a digest of the pixels from the engine, a template and strokes, without reading them; "" when there

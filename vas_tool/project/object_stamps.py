@@ -61,7 +61,7 @@ class ObjectStamps:
     def whole(self) -> dict[int, str]:
         """Return frame_index -> state of the amodal mask, of all frames with one. The modal mask does not count."""
         digests = dict.fromkeys(retouched_on(self.obj, "amodal"), "") | self.amodal.by_frame("digest")
-        digests |= {f: placed_state(self.obj, f) for f in covered(self.obj.templates)}
+        digests |= {f: placed_state(self.obj, f) for f in self.placed}
         return digests | {f: self._state(digests[f], f, "amodal") for f in retouched_on(self.obj, "amodal")}
 
     def _state(self, digest: str, frame_index: int, layer: MaskLayer) -> str:
@@ -71,6 +71,11 @@ class ObjectStamps:
     def accepted(self) -> frozenset[int]:
         """The frames that a person accepted. No engine replaces their masks."""
         return frozenset(self.obj.accepted)
+
+    @cached_property
+    def placed(self) -> frozenset[int]:
+        """The frames whose amodal mask is a template. Engines make no amodal mask there."""
+        return frozenset(covered(self.obj.templates))
 
     @cached_property
     def painted_over(self) -> frozenset[int]:

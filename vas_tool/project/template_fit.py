@@ -27,7 +27,7 @@ STEPS = 12
 """Gauss-Newton steps at each width of the Tukey weights."""
 FINEST = 1.5
 """The last width of the weights, in clip pixels."""
-PRIOR = 0.05
+PRIOR = 0.02
 """Weight of the prior against the mean weight of a point: a turn that moves the rim by so many pixels."""
 
 Points = npt.NDArray[np.float64]

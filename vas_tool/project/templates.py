@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -80,13 +81,13 @@ class Template:
         pose = Pose(frame_index, left + size[0] / 2, top + size[1] / 2)
         return cls(frame_index, left, top, size, counts, (pose,))
 
-    @property
+    @cached_property
     def mask(self) -> Mask:
         """(H, W) bool mask inside the box. Raises FormatError when the text holds no such mask."""
         width, height = self.size_wh
         return from_rle({"size": [height, width], "counts": self.counts})
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Digest of the outline, without the poses."""
         return digest_of([self.left, self.top, self.size_wh, self.counts])
