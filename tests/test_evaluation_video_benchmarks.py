@@ -112,9 +112,9 @@ def test_masks_of_ones_and_masks_of_255(tmp_path: Path) -> None:
         save(tmp_path / f"{name}.png", values)
     mixed = masks_of({i: tmp_path / f"{name}.png" for i, name in enumerate(("none", "ones", "full", "grey"))})
     assert [mask.read().sum() for mask in mixed.values()] == [0, 100, 100, 100]
-    assert [mask.divided().read().sum() for mask in mixed.values()] == [0, 0, 100, 0]
+    assert [mask.second_reading().read().sum() for mask in mixed.values()] == [0, 0, 100, 0]
     ones = masks_of({i: tmp_path / f"{name}.png" for i, name in enumerate(("none", "ones"))})
-    assert [mask.divided().read().sum() for mask in ones.values()] == [0, 100]
+    assert [mask.second_reading().read().sum() for mask in ones.values()] == [0, 100]
 
 
 @pytest.mark.parametrize("edge", [1, 128, 254])

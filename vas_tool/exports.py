@@ -1,9 +1,10 @@
-"""Exports by the name of the format, for the command line and the page."""
+"""Exports projects by the name of a format, for the command line, the page and batch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from vas_tool.formats.coco import write_coco
 from vas_tool.formats.cocoa import write_cocoa
 from vas_tool.formats.diffusion_vas import write_samples
 from vas_tool.formats.exr import EXR
-from vas_tool.formats.frame_files import FrameFormat, HandedOff, write_frame_files
+from vas_tool.formats.frame_files import ExportedFiles, write_frame_files
 from vas_tool.formats.gen_omnimatte import write_gen_omnimatte
 from vas_tool.formats.hf_dataset import write_hf_dataset
 from vas_tool.formats.kins import write_kins
@@ -43,11 +44,11 @@ class Exported:
     paths: tuple[Path, ...]
     """The written files or folders."""
     notes: tuple[Note, ...] = ()
-    """Notes for the user: counts, what was left out, what nobody has reviewed."""
+    """Counts, and notes on what was left out and what nobody has reviewed."""
 
 
 @dataclass(frozen=True)
-class _Order:
+class _Request:
     projects: Sequence[Project]
     out: Path
     only_accepted: bool
@@ -85,9 +86,11 @@ def export(
 ) -> Exported:
     """Write open projects in the format ``name`` to ``out``, a .json file for formats in ``FILES``, else a folder.
 
-    ``frames`` are the frames to write, for formats in ``OF_FRAMES``; None for all (``sv4d``: the clearest 21).
+    ``frames`` are the frames to write, for formats in ``OF_FRAMES``; None for all, for ``sv4d`` the 21 consecutive ones
+    on which the least is hidden. ``only_accepted`` leaves out frames that nobody accepted.
 
-    Raises FormatError when the format is unknown, takes no frames, or there is nothing to write.
+    Raises FormatError when the format is unknown, takes no frames, there is nothing to write, or the disk
+    refuses; ProjectError when a project is damaged; Cancelled.
     """
     if name not in EXPORTS:
         raise FormatError(f"there is no format {name!r}; choose one of {', '.join(EXPORTS)}")
@@ -97,22 +100,22 @@ def export(
         raise FormatError("two projects have the same name and would replace one another; export them one by one")
     if name != "layers" and not any(
         project.truth.objects for project in projects
-    ):  # layers: a project without objects may have depth
+    ):  # a project without objects may have depth, which layers write
         raise FormatError(
             f"{', '.join(p.name for p in projects)}: there is no object to write; click one and track it first"
         )
-    order = _Order(projects, out, only_accepted, progress, frames)
+    request = _Request(projects, out, only_accepted, progress, frames)
     try:
-        done = EXPORTS[name](order)
-    except ProjectDamaged:  # the picture counts as absent from now on; others may be damaged, too
+        done = EXPORTS[name](request)
+    except ProjectDamaged:  # from now on the picture counts as absent; find the other damaged ones
         for project in projects:
             project.look_through(progress)
-        done = EXPORTS[name](order)
+        done = EXPORTS[name](request)
     return replace(
         done,
         notes=(
             *done.notes,
-            *(Note("project", project.name, text=said) for project in projects for said in project.notes),
+            *(Note("project", project.name, text=text) for project in projects for text in project.notes),
         ),
     )
 
@@ -120,12 +123,12 @@ def export(
 def export_folders(
     folders: Sequence[Path], name: str, out: Path, *, only_accepted: bool = False, progress: Progress = silent
 ) -> Exported:
-    """Write projects in a format of ``STREAMED``; each is open only while it is written, however many there are.
+    """Write projects in a format of ``STREAMED``. Each is open only while it is written, so there may be many.
 
     The same projects give the bytes of ``export``, whatever their order. Raises FormatError when there is nothing to
-    write or somebody changes a project meanwhile, and as ``Project.open``.
+    write or a project changes meanwhile, the errors of ``Project.open``, and Cancelled.
     """
-    path = _file_of(name, out) if name in FILES else out
+    path = _target(name, out)
     for thorough in (False, True):
         videos = VideoStream(folders, thorough=thorough)
         if not videos.num_objects:
@@ -143,29 +146,25 @@ def export_folders(
     raise AssertionError("the second time returns or raises")
 
 
-def _file_of(name: str, out: Path) -> Path:
-    return out if out.suffix and not out.is_dir() else out / f"{name}.json"
+def _target(name: str, out: Path) -> Path:
+    """Return the path that a format of one file or one folder for all projects is written to."""
+    return out if name not in FILES or (out.suffix and not out.is_dir()) else out / f"{name}.json"
 
 
 def default_out(name: str, folder: Path) -> Path:
-    """Return the path of the page's export inside a project's ``exports`` folder."""
+    """Return the path in ``folder`` to which the page exports a format: a .json file or a folder of its name."""
     return folder / (f"{name}.json" if name in FILES else name)
 
 
-def _file(name: str, write: _FileWriter) -> Callable[[_Order], Exported]:
-    """Return the export of a format with one file for all projects."""
+def _file(name: str, write: _FileWriter) -> Callable[[_Request], Exported]:
+    """Return the export of a format with one file, or one folder, for all projects."""
 
-    def run(order: _Order) -> Exported:
-        path = _file_of(name, order.out)
-        summary = write(order.projects, path, only_accepted=order.only_accepted, progress=order.progress)
+    def run(request: _Request) -> Exported:
+        path = _target(name, request.out)
+        summary = write(request.projects, path, only_accepted=request.only_accepted, progress=request.progress)
         return Exported((summary.path,), _notes(summary))
 
     return run
-
-
-def _hf_dataset(order: _Order) -> Exported:
-    summary = write_hf_dataset(order.projects, order.out, only_accepted=order.only_accepted, progress=order.progress)
-    return Exported((summary.path,), _notes(summary))
 
 
 def _notes(summary: ExportSummary) -> tuple[Note, ...]:
@@ -174,20 +173,20 @@ def _notes(summary: ExportSummary) -> tuple[Note, ...]:
     return (written, *[stand_ins] * bool(summary.num_modal_only), *summary.unreviewed, *summary.left_out)
 
 
-def _folders(write: _FolderWriter) -> Callable[[_Order], Exported]:
+def _folders(write: _FolderWriter) -> Callable[[_Request], Exported]:
     """Return the export of a format with one folder per object."""
 
-    def run(order: _Order) -> Exported:
+    def run(request: _Request) -> Exported:
         notes: list[Note] = []
         written = 0
-        for project in order.projects:
+        for project in request.projects:
             for obj in project.truth.objects:
-                if order.only_accepted and not obj.accepted:
+                if request.only_accepted and not obj.accepted:
                     notes.append(Note("object_left_out", project.name, obj.id, obj.label))
                     continue
-                out, bar = order.out, order.progress
-                folder = write(project, out, object_id=obj.id, only_accepted=order.only_accepted, progress=bar)
-                count = len(obj.accepted) if order.only_accepted else len(project.clip)
+                out, bar = request.out, request.progress
+                folder = write(project, out, object_id=obj.id, only_accepted=request.only_accepted, progress=bar)
+                count = len(obj.accepted) if request.only_accepted else len(project.clip)
                 written += 1
                 numbers = count, len(frames_without_mask(project, obj.id))
                 notes.append(Note("folder", folder.name, label=obj.label, numbers=numbers))
@@ -195,75 +194,45 @@ def _folders(write: _FolderWriter) -> Callable[[_Order], Exported]:
             raise FormatError(
                 "; ".join(map(worded, notes)) or "there is no object to write; click one and track it first"
             )
-        return Exported((order.out,), (*notes, *_unreviewed(order)))
+        return Exported((request.out,), (*notes, *_unreviewed(request)))
 
     return run
 
 
-def _unreviewed(order: _Order) -> list[Note]:
-    return [] if order.only_accepted else [note for project in order.projects for note in unreviewed(project)]
+def _unreviewed(request: _Request) -> list[Note]:
+    return [] if request.only_accepted else [note for project in request.projects for note in unreviewed(project)]
 
 
-def _layers(order: _Order) -> Exported:
+def _layers(request: _Request) -> Exported:
     files: list[Path] = []
-    for project in order.projects:
-        folder = order.out if len(order.projects) == 1 else order.out / project.name
-        files += write_layers(project, folder, only_accepted=order.only_accepted, progress=order.progress)
-    return Exported((order.out,), (Note("files", numbers=(len(files),)), *_shorter(order), *_unreviewed(order)))
+    for project in request.projects:
+        folder = request.out if len(request.projects) == 1 else request.out / project.name
+        files += write_layers(project, folder, only_accepted=request.only_accepted, progress=request.progress)
+    return Exported((request.out,), (Note("files", numbers=(len(files),)), *_shorter(request), *_unreviewed(request)))
 
 
-def _handed_off(write: Callable[[_Order, Project, Path], HandedOff]) -> Callable[[_Order], Exported]:
+def _for_other_programs(
+    write: Callable[..., ExportedFiles], *, takes_frames: bool = False
+) -> Callable[[_Request], Exported]:
     """Return the export of a format for another program: a folder, or one for each of several projects."""
 
-    def run(order: _Order) -> Exported:
+    def run(request: _Request) -> Exported:
         files, notes = 0, []
-        for project in order.projects:
-            folder = order.out if len(order.projects) == 1 else order.out / project.name
-            done = write(order, project, folder)
+        options = {"only_accepted": request.only_accepted, "progress": request.progress}
+        options |= {"frames": request.frames} if takes_frames else {}
+        for project in request.projects:
+            folder = request.out if len(request.projects) == 1 else request.out / project.name
+            done = write(project, folder, **options)
             files += len(done.files)
             notes += [Note("seen_only", project.name, obj.id, obj.label, frames) for obj, frames in done.seen_only]
-        return Exported((order.out,), (Note("files", numbers=(files,)), *notes, *_unreviewed(order)))
+        return Exported((request.out,), (Note("files", numbers=(files,)), *notes, *_unreviewed(request)))
 
     return run
 
 
-def _frame_files(kind: FrameFormat) -> Callable[[_Order], Exported]:
-    return _handed_off(
-        lambda order, project, folder: write_frame_files(
-            kind,
-            project,
-            folder,
-            frames=order.frames,
-            only_accepted=order.only_accepted,
-            progress=order.progress,
-        )
-    )
-
-
-def _alpha_videos(name: str) -> Callable[[_Order], Exported]:
-    return _handed_off(
-        lambda order, project, folder: write_alpha_videos(
-            name, project, folder, only_accepted=order.only_accepted, progress=order.progress
-        )
-    )
-
-
-def _sv4d(order: _Order, project: Project, folder: Path) -> HandedOff:
-    accepted, progress = order.only_accepted, order.progress
-    return write_sv4d(project, folder, frames=order.frames, only_accepted=accepted, progress=progress)
-
-
-def _gen_omnimatte(order: _Order, project: Project, folder: Path) -> HandedOff:
-    return write_gen_omnimatte(project, folder, only_accepted=order.only_accepted, progress=order.progress)
-
-
-def _scene(order: _Order, project: Project, folder: Path) -> HandedOff:
-    return write_scene(project, folder, only_accepted=order.only_accepted, progress=order.progress)
-
-
-def _shorter(order: _Order) -> Iterator[Note]:
+def _shorter(request: _Request) -> Iterator[Note]:
     """Yield a note for each project whose videos are shorter than its source."""
-    for project in order.projects:
+    for project in request.projects:
         lasts, step = len(project.ledger) / project.clip.fps, 1 / project.clip.fps
         source = project.ledger[-1].pts_seconds - project.ledger[0].pts_seconds + step
         if source - lasts > 2 * step:
@@ -281,7 +250,7 @@ STREAMED: dict[str, _StreamWriter] = {
 }
 """Name of a format -> its writer, for formats that need no more than one project open at a time."""
 
-FILES: dict[str, Callable[[_Order], Exported]] = {
+FILES: dict[str, Callable[[_Request], Exported]] = {
     "coco": _file("coco", write_coco),
     "youtube-vis": _file("youtube-vis", write_youtube_vis),
     "tao-amodal": _file("tao-amodal", write_predictions),
@@ -292,20 +261,20 @@ FILES: dict[str, Callable[[_Order], Exported]] = {
 }
 """Name of a format -> its writer, for formats that hold several projects in one .json file."""
 
-EXPORTS: dict[str, Callable[[_Order], Exported]] = {
+EXPORTS: dict[str, Callable[[_Request], Exported]] = {
     **FILES,
-    "hf-dataset": _hf_dataset,
+    "hf-dataset": _file("hf-dataset", write_hf_dataset),
     "tabe": _folders(write_tabe),
     "sequences": _folders(write_sequences),
     "layers": _layers,
-    "exr": _frame_files(EXR),
-    "openraster": _frame_files(OPENRASTER),
-    "psd": _frame_files(PSD),
-    "prores": _alpha_videos("prores"),
-    "webm": _alpha_videos("webm"),
-    "gen-omnimatte": _handed_off(_gen_omnimatte),
-    "sv4d": _handed_off(_sv4d),
-    "scene": _handed_off(_scene),
+    "exr": _for_other_programs(partial(write_frame_files, EXR), takes_frames=True),
+    "openraster": _for_other_programs(partial(write_frame_files, OPENRASTER), takes_frames=True),
+    "psd": _for_other_programs(partial(write_frame_files, PSD), takes_frames=True),
+    "prores": _for_other_programs(partial(write_alpha_videos, "prores")),
+    "webm": _for_other_programs(partial(write_alpha_videos, "webm")),
+    "gen-omnimatte": _for_other_programs(write_gen_omnimatte),
+    "sv4d": _for_other_programs(write_sv4d, takes_frames=True),
+    "scene": _for_other_programs(write_scene),
 }
 """Name of a format -> its writer."""
 

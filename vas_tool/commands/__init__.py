@@ -1,1 +1,1 @@
-"""The commands of the command line."""
+"""The commands of ``vas-tool``: their arguments, and the functions that run them."""

@@ -16,7 +16,7 @@ from vas_tool.evaluation.text import columns, percent, table_cells
 from vas_tool.storage import write_atomically
 
 LEAST_AGREED = 5
-"""Frames that are named."""
+"""Number of frames with the smallest IoU that the command prints."""
 
 ABOUT = (
     "Of the hidden part alone, in percent, with the number of frames. pairwise_iou: mean over all pairs of answers; "
@@ -26,7 +26,10 @@ ABOUT = (
 
 
 def agreement_(options: Namespace) -> int:
-    """Run ``vas-tool agreement``. Returns 0."""
+    """Run ``vas-tool agreement``: print the table, and write ``--json`` and ``--figures``. Returns 0.
+
+    Raises InputError when the projects do not fit together or have fewer than two answers.
+    """
     bar = ProgressBar()
     found = agreements(options.projects, truth=options.truth, progress=bar)
     bar.close()

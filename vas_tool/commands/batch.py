@@ -1,4 +1,4 @@
-"""``vas-tool manifest`` and ``vas-tool batch``."""
+"""``vas-tool manifest`` lists the objects of a data set; ``vas-tool batch`` runs the rows of such a list."""
 
 from __future__ import annotations
 
@@ -29,13 +29,16 @@ from vas_tool.types import Canvas
 from vas_tool.wording import counted
 
 LINE_SECONDS = 60.0
-"""In a pipe, a line says this often how far the batch is."""
+"""Seconds between two progress lines when the output is not a terminal."""
 
 GET_RAY = "rows run one after the other in this process; to run several at once: pip install 'vas-tool[batch]'"
 
 
 def manifest_(options: Namespace) -> int:
-    """Run ``vas-tool manifest``. Returns 1 when there is no row and something is wrong, else 0."""
+    """Run ``vas-tool manifest``: write the rows to ``--out``. Returns 0, or 1 when there is no row to write.
+
+    Problems go to the error stream, one a line. Raises FormatError when the source cannot be read.
+    """
     made = _made(options)
     if made.records:
         write_manifest(made.records, options.out)
@@ -66,7 +69,10 @@ def _made(options: Namespace) -> made_manifests.Made:
 
 
 def batch_(options: Namespace) -> int:
-    """Run ``vas-tool batch``. Returns 1 when a row failed, else 0."""
+    """Run ``vas-tool batch``, or ``vas-tool batch status``. Returns 1 when a row failed, else 0.
+
+    Raises InputError for arguments that do not fit together, FormatError for an unreadable manifest.
+    """
     if options.manifest == "status":
         return _status(options)
     if options.folder is not None or options.projects is None:
@@ -109,7 +115,7 @@ def _asked(options: Namespace) -> BatchOptions:
 
 
 def _cluster(options: Namespace) -> Cluster | None:
-    """Where to run on Ray; None without Ray."""
+    """Return the Ray cluster to run on; None to run in this process."""
     if options.address == "local" or (options.address is None and not has_ray()):
         if options.gpus_per_stage or options.workers:
             raise InputError("--workers and --gpus-per-stage need Ray; run: pip install 'vas-tool[batch]'")
@@ -118,7 +124,7 @@ def _cluster(options: Namespace) -> Cluster | None:
 
 
 def _again(options: Namespace) -> list[str]:
-    """The command without the choice of rows, for ``failed.jsonl``."""
+    """Return the words of the command without the choice of rows; ``failed.jsonl`` states them."""
     words = ["vas-tool", "batch", str(options.manifest), "--projects", str(options.projects)]
     words += ["--stages", options.stages]
     lists: Sequence[tuple[str, list[str]]] = (
@@ -144,7 +150,7 @@ def _dry_run(options: Namespace, asked: BatchOptions) -> int:
 
 
 def _status(options: Namespace) -> int:
-    """Run ``vas-tool batch status DIR``."""
+    """Run ``vas-tool batch status DIR``: print how far each batch in the folder is. Returns 0."""
     if options.folder is None:
         raise InputError("say which batch: vas-tool batch status DIR, the folder of its projects")
     files = sorted(options.folder.glob("batch*.json"))
@@ -172,7 +178,7 @@ def _status(options: Namespace) -> int:
 
 
 class _Follow:
-    """Shows how far a batch is: a bar on a terminal, a line a minute in a pipe."""
+    """Shows the progress of a batch: a bar on a terminal, else one line a minute."""
 
     def __init__(self) -> None:
         self._bar, self._said = ProgressBar(), time.monotonic()
@@ -196,7 +202,7 @@ class _Follow:
 
 
 def _stages(status: Status) -> str:
-    """``segment 4, amodal 3 (12 windows)``: the rows that went through each stage."""
+    """Return the number of rows that each stage has done, such as ``segment 4, amodal 3 (12 windows)``."""
     return ", ".join(
         f"{stage} {count.rows}" + (f" ({counted(count.windows, 'window')})" if count.windows else "")
         for stage, count in status.stages.items()

@@ -12,7 +12,10 @@ AddArguments = Callable[[argparse.ArgumentParser], None]
 
 
 def add_manifest(manifest: argparse.ArgumentParser, add_tao_choices: AddArguments) -> None:
-    """Add the formats of ``vas-tool manifest``."""
+    """Add one subcommand per source format of ``vas-tool manifest``.
+
+    ``add_tao_choices`` adds the options that choose records of a TAO-Amodal file.
+    """
     formats = manifest.add_subparsers(dest="format", required=True, metavar="FORMAT")
     parsers = {
         "tao-amodal": formats.add_parser("tao-amodal", help="a row for each track of an annotation file"),

@@ -25,7 +25,10 @@ from vas_tool.wording import counted
 
 
 def bench_(options: Namespace) -> int:
-    """0 when every engine answered, else 1."""
+    """Run ``vas-tool bench``: measure the engines on the made sets, or write the sets with ``--write``.
+
+    Returns 0 when every engine gave an answer for every case, else 1. Raises InputError and FormatError.
+    """
     if options.masks and options.sets != ["occluders"]:
         raise InputError("--masks are put behind occluders; leave out --sets")
     if options.cases and (options.masks or options.write or options.sets != ["occluders"]):

@@ -17,7 +17,7 @@ from vas_tool.storage import write_atomically
 from vas_tool.wording import counted
 
 NOTHING = "-"
-"""Text where no truth passes the filter."""
+"""Printed instead of a number when no annotated box passes the filter."""
 
 ABOUT = (
     "Detection AP over IoU .50 to .95, at most 300 boxes a picture; 3DmAP of whole tracks. In percent.\n"
@@ -27,7 +27,10 @@ ABOUT = (
 
 
 def box_figures(options: Namespace) -> int:
-    """Run the command. Returns 0 when nothing is wrong with the files, else 1 after printing one problem per line."""
+    """Run ``vas-tool evaluate tao-amodal-boxes``. Returns 0, or 1 after printing one problem per line.
+
+    Raises FormatError when a file has another form.
+    """
     from vas_tool.evaluation.tao_boxes import measure
     from vas_tool.evaluation.tao_boxes.tao_files import read_answers, read_truth
 
@@ -56,7 +59,7 @@ def box_figures(options: Namespace) -> int:
 
 
 def _table(tables: Mapping[str, Mapping[str, Mapping[str, float | None]]], kind: str) -> Table:
-    """Without numbers of frames: these figures are no means over frames."""
+    """Return the figures as a table. AP is no mean over frames, so the cells hold no number of frames."""
     return {
         name: {key: Cell(math.nan if value is None else value / 100, 0) for key, value in table[kind].items()}
         for name, table in tables.items()

@@ -13,7 +13,11 @@ from vas_tool.storage import write_atomically
 
 
 def compare_(options: Namespace) -> int:
-    """0; with ``--tolerance`` 1 when a mean is worse by more percentage points than that."""
+    """Run ``vas-tool compare``: print the means of both runs and the frames that changed most.
+
+    Returns 1 when a mean fell by more than ``--tolerance`` percentage points, else 0. Raises FormatError for files that
+    are no results, InputError when the runs have nothing in common.
+    """
     comparison = compare_runs(read_run(options.before), read_run(options.after))
     print("\n".join(comparison_lines(comparison)))
     if options.json:

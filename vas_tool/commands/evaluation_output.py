@@ -1,4 +1,4 @@
-"""What the commands that measure print and write of an evaluation."""
+"""Prints an evaluation and writes its files, for the commands that measure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from vas_tool.storage import write_atomically
 
 
 def print_evaluation(compared: EvaluationRun, options: Namespace, *, frames: Path | None = None) -> int:
-    """Print the tables, then every problem on a line, and write what ``options`` ask for; return the exit status.
+    """Print the tables, then every problem on a line, and write ``--figures``, ``--json`` and ``--report``.
 
-    ``frames`` is the folder of the pictures for the report, where it is known.
+    ``frames`` is the folder of the pictures for the report; None if it is unknown. Returns 1 when there is a problem,
+    else 0.
     """
     evaluation = compared.evaluation
     print("\n".join(lines(evaluation)))

@@ -1,4 +1,4 @@
-"""``vas-tool train amodal``, ``content``, ``prepare`` and ``learned``: fine-tuning on data of one's own."""
+"""``vas-tool train amodal``, ``content``, ``prepare`` and ``learned``: fine-tuning on your own data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ SECOND_RATE = 3e-6
 
 
 def tune(options: Namespace) -> int:
-    """``vas-tool train amodal`` and ``content``: prints the folder of the result."""
+    """Run ``vas-tool train amodal`` or ``content``: print the folder of the result. Returns 0.
+
+    Raises InputError for invalid arguments, EngineError when the weights to start from are missing.
+    """
     plan = plan_of(options, options.method)
     from vas_tool.training.diffusion_vas.train import train
 
@@ -40,7 +43,10 @@ def tune(options: Namespace) -> int:
 
 
 def prepare(options: Namespace) -> int:
-    """``vas-tool train prepare``: prints the folder of the cache."""
+    """Run ``vas-tool train prepare``: compute the cache and print its folder. Returns 0.
+
+    Raises InputError and EngineError.
+    """
     plan = plan_of(options, options.stage or Recipe.stage)
     part, bar = _part(options.part), ProgressBar()
     if options.address:
@@ -59,7 +65,10 @@ def prepare(options: Namespace) -> int:
 
 
 def learned(options: Namespace) -> int:
-    """Run ``vas-tool train learned``: print the scores before and after, and the engine's name."""
+    """Run ``vas-tool train learned``: print the IoU before and after, and the engine's name. Returns 0.
+
+    Raises InputError.
+    """
     from vas_tool.training.tune_amodal import Plan as LearnedPlan
     from vas_tool.training.tune_amodal import tune as tuned_by
 
@@ -83,7 +92,7 @@ def learned(options: Namespace) -> int:
 
 
 def score_lines(before: Sequence[Score], after: Sequence[Score]) -> Iterator[str]:
-    """Yield the table of the held-out objects: IoU of the hidden part, percent, before and after."""
+    """Yield a table of the held-out objects: IoU of the hidden part in percent, before and after the training."""
     if not before:
         yield "nothing is held out: everything accepted is of one video; accept frames of another to see a gain"
         return
@@ -93,7 +102,10 @@ def score_lines(before: Sequence[Score], after: Sequence[Score]) -> Iterator[str
 
 
 def plan_of(options: Namespace, stage: str) -> Plan:
-    """The run that is meant. Raises InputError, and EngineError where the weights are not there."""
+    """Return the training run that the options describe. ``stage`` is ``amodal`` or ``content``.
+
+    Raises InputError for invalid options, EngineError when the weights to start from are missing.
+    """
     values = read_config(options.config) if options.config else {}
     names = {field.name for field in fields(Recipe)}
     values |= {name: value for name, value in vars(options).items() if name in names and value is not None}
@@ -120,7 +132,11 @@ def plan_of(options: Namespace, stage: str) -> Plan:
 
 
 def two_stages(plan: Plan, options: Namespace) -> list[Plan]:
-    """The paper's recipe as two runs: RUN/masks, and RUN from there. What is done already is not begun again."""
+    """Return the paper's recipe as two runs: masks alone in RUN/masks, then with depth in RUN, from the result of the
+    first. ``--resume`` continues the second run alone once it has begun.
+
+    Raises InputError when a cache is given: it holds samples of one kind, and the runs need two.
+    """
     if plan.cache is not None:
         raise InputError("--two-stage has two kinds of samples, a cache has one; run the two commands by themselves")
     masks, first = plan.out / "masks", replace(plan.recipe, conditions="first")

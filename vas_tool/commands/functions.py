@@ -22,8 +22,11 @@ from vas_tool.wording import counted, numbers_in
 
 
 def open_(options: Namespace) -> int:
-    """Run ``vas-tool open``: start the server and open the page."""
-    gc.disable()  # what is imported now stays: to look for garbage in it again and again costs half a second
+    """Run ``vas-tool open``: start the server, open the page, and serve it until Ctrl+C. Returns 0.
+
+    Raises InputError when the source does not exist, or the options do not fit together.
+    """
+    gc.disable()  # imported modules are never garbage: collecting among them costs half a second
     try:
         serve = _page(options)
     finally:
@@ -33,7 +36,7 @@ def open_(options: Namespace) -> int:
 
 
 def _page(options: Namespace) -> Callable[[], None]:
-    """Make the page, and give the function that serves it until Ctrl+C."""
+    """Return the function that serves the page until Ctrl+C."""
     from vas_tool.batch.queue import read_queue
     from vas_tool.ui.access import Access
     from vas_tool.ui.address import Address
@@ -112,7 +115,10 @@ def _give_camera(path: Path, camera: Camera) -> None:
 
 
 def export_(options: Namespace) -> int:
-    """Run ``vas-tool export``."""
+    """Run ``vas-tool export``: print the written files, and notes on the error stream. Returns 0.
+
+    Raises FormatError when there is nothing to write or the target cannot be written.
+    """
     bar = ProgressBar()
     frames = None if options.frames is None else numbers_in(options.frames)
     folders, accepted = project_folders(options.projects), options.only_accepted
@@ -134,8 +140,9 @@ def export_(options: Namespace) -> int:
 
 
 def project_folders(paths: Sequence[Path]) -> list[Path]:
-    """Return the projects that are named: a folder of projects stands for all in it, and what a batch writes beside
-    its projects is left out.
+    """Return the project folders that ``paths`` name. A folder of projects gives all projects in it.
+
+    Files that a batch writes into its folder of projects are left out.
     """
     from vas_tool.batch.book import OF_A_BATCH
 
@@ -162,7 +169,7 @@ def verify_(options: Namespace) -> int:
 
 
 def train_(options: Namespace) -> int:
-    """Run ``vas-tool train``. Raises InputError where the packages for training are not installed."""
+    """Run ``vas-tool train``. Returns the exit status. Raises InputError when packages for training are missing."""
     try:
         if options.method == "eoras":
             from vas_tool.commands.training import train
@@ -177,7 +184,7 @@ def train_(options: Namespace) -> int:
 
 
 def _of(module: str, function: str) -> Callable[[Namespace], int]:
-    """Return a command that imports its module of ``vas_tool.commands`` when it runs: the page starts without them."""
+    """Return a command that imports its module of ``vas_tool.commands`` only when it runs."""
     return lambda options: int(getattr(import_module(f"vas_tool.commands.{module}"), function)(options))
 
 
@@ -200,4 +207,4 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "predict": _of("measure", "predict_"),
     "train": train_,
 }
-"""Name of a command -> its function."""
+"""Name of a command -> function of the parsed arguments that returns the exit status."""

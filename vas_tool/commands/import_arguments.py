@@ -1,4 +1,4 @@
-"""The arguments of ``vas-tool import``: one parser per format. Nothing here imports numpy."""
+"""The arguments of ``vas-tool import``: one parser per format. The module imports no numpy, for a quick help."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add_import(import_: argparse.ArgumentParser) -> None:
 
 
 def add_tao_choices(tao: argparse.ArgumentParser) -> None:
-    """Add the choices among the records of a TAO-Amodal file."""
+    """Add the options that choose among the records of a TAO-Amodal file."""
     _add_frames(tao)
     _add_choice(tao)
     _add_category(tao)

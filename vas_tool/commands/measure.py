@@ -27,18 +27,18 @@ from vas_tool.run_warnings import collected_warnings
 from vas_tool.wording import counted
 
 CASES = "cases"
-"""Cases of ``vas-tool bench`` on disk."""
+"""Name for cases in a folder, as ``vas-tool bench --write`` and ``compose`` make them."""
 
 TAO_BOXES = "tao-amodal-boxes"
-"""Name of TAO-Amodal's own evaluation of boxes."""
+"""Name of TAO-Amodal's own evaluation of boxes (Hsieh et al., arXiv 2312.12433)."""
 
 PROTOCOLS = "protocols"
-"""One set of predictions under every protocol."""
+"""Name of the command that measures one set of predictions under the protocols of all papers."""
 
 
 def evaluate_(options: Namespace) -> int:
     """Run ``vas-tool evaluate``. Returns 0 when nothing is wrong with the files, else 1 after printing every
-    problem.
+    problem. Raises InputError when a file does not exist, FormatError when it has another form.
     """
     for path in (options.truth, *options.predictions):
         if not path.exists():
@@ -70,7 +70,10 @@ def _pictures(options: Namespace) -> Path | None:
 
 
 def predict_(options: Namespace) -> int:
-    """Run ``vas-tool predict``. Returns 0 when every frame was answered, else 1."""
+    """Run ``vas-tool predict``: write the result file. Returns 0 when every frame was answered, else 1.
+
+    Raises InputError and EngineError.
+    """
     if options.benchmark == CASES:
         return _predict_cases(options)
     bar = ProgressBar()
@@ -100,7 +103,7 @@ def predict_(options: Namespace) -> int:
 
 
 def _predict_cases(options: Namespace) -> int:
-    """Answer the cases that ``vas-tool bench --write`` or compose made, as ``bench --import`` reads answers."""
+    """Write answers to the cases of a folder, in the layout that ``bench --import`` reads. Returns the exit status."""
     if options.project or options.set or options.tracks:
         raise InputError("cases take an engine, a depth engine and a seed; leave out --project, --set and --tracks")
     depth = KNOWN_DEPTH if options.depth == registry.AUTO else options.depth

@@ -1,4 +1,4 @@
-"""Arguments of the commands that measure: predict, bench, compare, evaluate."""
+"""Arguments of the commands that measure: predict, bench, compose, recheck, compare, agreement, evaluate."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def add_predict(predict: argparse.ArgumentParser) -> None:
 
 
 MADE_SETS = ("occluders", "sail-vos", "movi", "tabe-51", "tao-amodal")
-"""Of ``evaluation.made_sets``."""
+"""Names of ``evaluation.made_sets.MADE_SETS``, repeated here because that module imports numpy."""
 
 PRINTED = "the numbers that the papers print beside, marked as theirs"
 

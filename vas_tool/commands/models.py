@@ -19,13 +19,13 @@ from vas_tool.errors import InputError
 from vas_tool.wording import counted
 
 NOT_PUBLISHED = "(not published on the hub)"
-"""Text in place of a repository."""
+"""Shown in place of the repository for weights that nobody has published."""
 
 PIPE_WIDTH = 100
-"""Columns of the output without a terminal."""
+"""Characters per line when the output is not a terminal."""
 
 LEAST_WIDTH = 60
-"""Least columns. A narrower terminal wraps lines itself."""
+"""Least characters per line. A narrower terminal wraps lines itself."""
 
 INDENT = " " * 4
 
@@ -33,7 +33,10 @@ Fact = TypeVar("Fact")
 
 
 def models(options: Namespace) -> int:
-    """Run ``vas-tool models``: print the table of engines and the places of their weights, or download weights."""
+    """Run ``vas-tool models``: print the engines and where their weights are, or download weights.
+
+    Returns 0. Raises EngineError when an engine is unknown or a download fails.
+    """
     if options.action == "download":
         return _download(options.name)
     lines = _parameters() if options.parameters else _engines()

@@ -18,7 +18,11 @@ from vas_tool.wording import counted
 
 
 def protocols_(options: Namespace) -> int:
-    """0 when nothing is wrong with the files, else 1 with every problem on a line."""
+    """Run ``vas-tool evaluate protocols``: print one row per protocol, and write ``--json`` and ``--figures``.
+
+    Returns 0 when nothing is wrong with the files, else 1 after printing one problem per line. Raises InputError and
+    FormatError.
+    """
     if not options.predictions and options.no_baselines:
         raise InputError("there is nothing to measure; name result files, or leave out --no-baselines")
     if options.report:
@@ -45,7 +49,9 @@ def protocols_(options: Namespace) -> int:
 
 
 def _lines(found: Protocols) -> Iterator[str]:
-    """A row a protocol, two columns an answer, in percent with the number of frames; the spread of each answer."""
+    """Yield a table with one row per protocol and two columns per answer, in percent with the number of frames; then
+    the spread of each answer, and the notes.
+    """
     clips, frames = counted(found.num_clips, "clip"), counted(found.num_frames, "frame")
     yield f"{clips}, {frames} measured"
     head = ("", *(f"{name} {measure}" for name in found.tables for measure in (WHOLE, HIDDEN)))

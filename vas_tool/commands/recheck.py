@@ -1,4 +1,4 @@
-"""``vas-tool recheck``: accepted frames are asked again without the old answer, and the answers are compared."""
+"""``vas-tool recheck``: asks accepted frames again without the old answer, and compares the answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ ABOUT = (
 
 
 def recheck_(options: Namespace) -> int:
-    """Run ``vas-tool recheck``: ask with ``--share``, else compare. Returns 0."""
+    """Run ``vas-tool recheck``: with ``--share`` make the copy to answer in, else compare the answers. Returns 0.
+
+    Raises InputError when there is nothing to ask or to compare, ProjectError.
+    """
     with closing(Project.open(options.project)) as project:
         return _ask(project, options) if options.share is not None else _compare(project)
 

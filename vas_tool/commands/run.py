@@ -41,14 +41,22 @@ from vas_tool.wording import counted, ranges
 
 
 def run(options: Namespace) -> int:
-    """Run ``vas-tool run`` for one object, or for several objects of an existing project. Returns the exit status."""
+    """Run ``vas-tool run`` for one object, or for several objects of an existing project. Returns 0.
+
+    Raises InputError and PromptError for invalid arguments, EngineError when an engine cannot run, VideoError and
+    FormatError for a source that cannot be read.
+    """
     bar, arguments = ProgressBar(), RunArguments.of(options)
     require_alone(options)
     if options.second_opinion:
-        registry.spec_of("segment", options.second_opinion)  # an unknown name is told before a long run
+        registry.spec_of(
+            "segment", options.second_opinion
+        )  # an unknown name is an error before a long run, not after it
     fresh = not is_project(options.project or options.source)
     if fresh:
-        with_settings(Truth(Canvas((1, 1)), engines=arguments.engines), options.settings)  # told before a long import
+        with_settings(
+            Truth(Canvas((1, 1)), engines=arguments.engines), options.settings
+        )  # wrong settings are an error before a long import
     with _opened(options, bar) as project:
         bar.close()
         for note in project.source.notes:
@@ -116,7 +124,7 @@ def _requests(object_ids: Sequence[int], arguments: RunArguments, *, fresh: bool
 
 
 def _carry_out(project: Project, request: Request, *, edit_id: int, progress: Progress) -> None:
-    """Run what one request needs; says on the error stream what it would cost before it starts."""
+    """Plan and run one request. Its cost goes to the error stream first."""
     if "amodal" in request.stages:
         for object_id in request.object_ids:
             measure_gate(project, object_id, progress=progress)
@@ -133,7 +141,7 @@ def _carry_out(project: Project, request: Request, *, edit_id: int, progress: Pr
 
 
 def _show(project: Project, truth: Truth, *, masks: MaskFolder | None, requests: list[Request]) -> None:
-    """Print what a run would make, and change nothing."""
+    """Print what a run would make and its cost, without changing the project."""
     ids = requests[0].object_ids
     snapshot = snapshot_of(project, ids, truth=truth, priced=True)
     for object_id, given in zip(ids, masks.objects if masks else (), strict=False):
@@ -152,7 +160,7 @@ def _show(project: Project, truth: Truth, *, masks: MaskFolder | None, requests:
 
 
 def _line(run: StageRun, truth: Truth) -> str:
-    """One run of a dry run: ``car: amodal 36 frames by builtin (missing); about 40 s``."""
+    """Return the text for one planned run: ``car: amodal 36 frames by builtin (missing); about 40 s``."""
     whose = "clip" if run.object_id is None else truth.object(run.object_id).label
     if run.clear:
         return f"{whose}: {saving(run.cost)}"
@@ -167,7 +175,7 @@ def _line(run: StageRun, truth: Truth) -> str:
 
 @contextmanager
 def _opened(options: Namespace, progress: Progress) -> Iterator[Project]:
-    """The project, closed at the end. A dry run imports into a folder that is removed again."""
+    """Yield the open project. A dry run imports a new one into a temporary folder."""
     folder = options.project or options.source
     with ExitStack() as opened:
         if options.dry_run and not is_project(folder):

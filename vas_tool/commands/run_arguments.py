@@ -17,21 +17,23 @@ from vas_tool.types import STAGES, Box, Click, Stage
 
 @dataclass(frozen=True)
 class RunArguments:
-    """What was given to ``vas-tool run``, as far as it can be read before a project is open."""
+    """The arguments of ``vas-tool run`` that can be checked before a project is open."""
 
     stages: tuple[Stage, ...]
+    """The stages to run, in the order of the pipeline."""
     seeds: tuple[int, ...]
-    """Of the hypotheses that are asked for."""
+    """Seeds of the requested hypotheses; empty without ``--hypotheses``."""
     engines: Mapping[str, str]
-    """stage -> name."""
+    """Stage -> name of its engine, for the stages that the arguments name."""
     recipe: Recipe | None
-    """The hypothesis that is chosen."""
+    """The hypothesis to use on every frame; None without ``--pick``."""
     marks: tuple[Click | Box, ...]
+    """Clicks and boxes in clip pixels."""
     camera: Camera | None
 
     @classmethod
     def of(cls, options: Namespace) -> RunArguments:
-        """Read them. Raises InputError, PromptError and EngineError for what cannot be meant."""
+        """Return the checked arguments. Raises InputError, PromptError and EngineError for invalid ones."""
         seeds = seeds_of(options)
         stages, engines = stages_of(options.stages), engines_of(options.engine)
         recipe = recipe_of(options.pick, seeds) if options.pick else None
@@ -41,7 +43,7 @@ class RunArguments:
 
 
 def seeds_of(options: Namespace) -> list[int]:
-    """Return the seeds of the requested hypotheses."""
+    """Return the seeds of the requested hypotheses, from ``--seed`` on. Raises InputError for a number out of range."""
     if options.seed < 0:
         raise InputError(f"--seed takes a whole number from 0, got {options.seed}")
     if options.hypotheses is None:
@@ -54,7 +56,7 @@ def seeds_of(options: Namespace) -> list[int]:
 
 
 def recipe_of(choice: str, seeds: list[int]) -> Recipe:
-    """Return the choice of ``--pick``: majority, union or one of the seeds."""
+    """Return the choice of ``--pick``: majority, union or one of the seeds. Raises InputError for another word."""
     if choice in ("majority", "union"):
         return Recipe("majority" if choice == "majority" else "union", tuple(seeds))
     if choice not in map(str, seeds):
@@ -63,7 +65,7 @@ def recipe_of(choice: str, seeds: list[int]) -> Recipe:
 
 
 def stages_of(text: str) -> list[Stage]:
-    """Return the stages of ``--stages`` in the order of the pipeline."""
+    """Return the stages of ``--stages`` in the order of the pipeline. Raises InputError for an unknown stage."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in STAGES]
     if unknown or not names:
@@ -72,7 +74,7 @@ def stages_of(text: str) -> list[Stage]:
 
 
 def engines_of(texts: list[str]) -> dict[str, str]:
-    """Return stage -> engine name of ``--engine STAGE=NAME ...``. Both are checked."""
+    """Return stage -> engine name of ``--engine STAGE=NAME ...``. Raises EngineError for an unknown stage or name."""
     chosen: dict[str, str] = {}
     for text in texts:
         stage, _, name = text.partition("=")
@@ -82,7 +84,11 @@ def engines_of(texts: list[str]) -> dict[str, str]:
 
 
 def with_settings(truth: Truth, texts: list[str]) -> Truth:
-    """Return the truth with the parameters ``STAGE.NAME=VALUE`` of its engines. Their combination is checked, too."""
+    """Return the truth with the parameters ``STAGE.NAME=VALUE`` of its engines.
+
+    Raises InputError when a text has another form, EngineError when the engine has no such parameter, or does not allow
+    the value or the combination.
+    """
     chosen: set[registry.EngineSpec] = set()
     for text in texts:
         stage, _, rest = text.partition(".")
@@ -109,20 +115,20 @@ def _numbers(text: str, count: int, option: str) -> list[float]:
 
 
 def click_of(text: str) -> Click:
-    """Return the click of ``--click FRAME,X,Y`` or ``FRAME,X,Y,-``."""
+    """Return the click of ``--click FRAME,X,Y`` or ``FRAME,X,Y,-``, in clip pixels. Raises PromptError."""
     positive = not text.endswith(",-")
     frame, x, y = _numbers(text.removesuffix(",-"), 3, "--click needs FRAME,X,Y or FRAME,X,Y,-")
     return Click(int(frame), x, y, positive)
 
 
 def box_of(text: str) -> Box:
-    """Return the box of ``--box FRAME,X0,Y0,X1,Y1``."""
+    """Return the box of ``--box FRAME,X0,Y0,X1,Y1``, in clip pixels. Raises PromptError."""
     frame, x0, y0, x1, y1 = _numbers(text, 5, "--box needs FRAME,X0,Y0,X1,Y1")
     return Box(int(frame), x0, y0, x1, y1)
 
 
 def object_id_of(text: str) -> int:
-    """Return the id of ``--object ID``."""
+    """Return the id of ``--object ID``. Raises InputError when it is no number."""
     if not text.isdigit():
         raise InputError(f"--object takes an object's number or all, got {text!r}")
     return int(text)

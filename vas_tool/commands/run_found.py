@@ -29,7 +29,7 @@ def require_alone(options: Namespace) -> None:
 def found_of(
     project: Project, options: Namespace, engines: Mapping[str, str], *, progress: Progress
 ) -> list[AnnotatedObject] | None:
-    """Return the objects that the words of ``--find`` name, which are in the project then; None for a dry run.
+    """Add the objects that the words of ``--find`` name to the project, and return them; None for a dry run.
 
     Raises PromptError when nothing is found, EngineError when no engine can search.
     """

@@ -40,7 +40,7 @@ def truth_with(
 def selected_objects(
     project: Project, options: Namespace, marks: Sequence[Click | Box], *, masks: MaskFolder | None, fresh: bool
 ) -> list[AnnotatedObject]:
-    """Return the chosen objects, with the prompts of the command line.
+    """Return the objects that the options choose, with the prompts of the command line.
 
     A new label makes a new object, and masks of several objects make several. In a ``fresh`` project, which the import
     of the source made, all objects are chosen.
@@ -95,7 +95,7 @@ def _marked(obj: AnnotatedObject, marks: Sequence[Click | Box]) -> AnnotatedObje
 
 
 def boxed(project: Project, options: Namespace, annotated: list[AnnotatedObject]) -> list[AnnotatedObject]:
-    """Return the objects with the amodal boxes of the command line."""
+    """Return the objects with the amodal boxes of ``--amodal-boxes``. Raises InputError when there are none."""
     if options.amodal_boxes is None:
         return annotated
     if options.amodal_boxes != "project":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vas_tool.scene_edits import SceneEdits
 
 MOST_MARGIN = 500
-"""Largest margin in pixels."""
+"""Pixels: largest value of ``--margin``."""
 
 
 def add_scene(scene: argparse.ArgumentParser) -> None:
@@ -46,7 +46,11 @@ def add_scene(scene: argparse.ArgumentParser) -> None:
 
 
 def scene_(options: Namespace) -> int:
-    """Run ``vas-tool scene``."""
+    """Run ``vas-tool scene``: write the video and print its path. Returns 0. The project is not changed.
+
+    Raises InputError for invalid options, ProjectError when the project does not open, VideoError when the video cannot
+    be written.
+    """
     from vas_tool.commands.terminal import ProgressBar
     from vas_tool.engines import registry
     from vas_tool.engines.builtin.background import BuiltinBackground

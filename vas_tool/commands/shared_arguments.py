@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 MASK_VALUES = ("auto", "binary", "grey", "ids", "palette", "alpha")
-"""Values of ``formats.mask_values``."""
+"""Values of ``formats.mask_values.MaskValues``, repeated here because that module imports numpy."""
 
 
 def add_mask_values(command: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_stages(command: argparse.ArgumentParser) -> None:
 
 
 def add_intrinsics(command: argparse.ArgumentParser) -> None:
-    """Add ``--intrinsics``."""
+    """Add ``--intrinsics``: the focal lengths and the principal point of the clip's camera."""
     command.add_argument(
         "--intrinsics",
         metavar="FX,FY,CX,CY|FILE",

@@ -1,4 +1,4 @@
-"""Progress on a terminal: one line with the time left, which is overwritten. Without a terminal nothing is printed."""
+"""Shows progress on a terminal as one line with the time left, which is overwritten."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REDRAW_SECONDS = 0.1
 
 
 class ProgressBar:
-    """A ``Progress`` that prints to a terminal."""
+    """A ``Progress`` that prints to a terminal. It prints nothing when the stream is not a terminal."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr

@@ -1,4 +1,4 @@
-"""``vas-tool train``: trains a method on a data set in the method's own format."""
+"""``vas-tool train eoras``: trains EoRaS on MOVi or KITTI in the form that its authors use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vas_tool.training.eoras.training_plan import SCHEDULES, Plan, Schedule
 def train(options: Namespace) -> int:
     """Run ``vas-tool train eoras``: print one line per epoch, and the path of the last checkpoint.
 
-    Raises InputError when the plan does not hold.
+    Returns 0. Raises InputError when the arguments do not fit together.
     """
     plan = plan_of(options)
     from vas_tool.training.eoras.train import train as trained
@@ -29,7 +29,9 @@ def train(options: Namespace) -> int:
 
 
 def plan_of(options: Namespace) -> Plan:
-    """Return the run of the arguments, with the released script's defaults. Raises InputError."""
+    """Return the training run that the options describe, with the defaults of the released script. Raises
+    InputError.
+    """
     data, root = options.data[0], Path(options.data[1])
     if data not in SCHEDULES:
         raise InputError(f"--data needs {' or '.join(SCHEDULES)} and a folder, got {data!r}")

@@ -1,4 +1,4 @@
-"""The options of fine-tuning: ``vas-tool train amodal``, ``content`` and ``prepare``. Imports no torch."""
+"""The arguments of ``vas-tool train amodal``, ``content``, ``learned`` and ``prepare``. The module imports no torch."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ STAGES = {
 }
 SEVERAL = "On several GPUs: accelerate launch -m vas_tool.cli train ..."
 DEPTH_ENGINE = "depth-anything-v2-large"
-"""Of the released scripts."""
+"""Depth engine that the released training scripts of Diffusion-VAS use."""
 
 
 def add_tuning(methods: Any) -> None:
-    """The commands that train Diffusion-VAS."""
+    """Add the commands that train Diffusion-VAS and the learned engine."""
     for stage, help_text in STAGES.items():
         command = methods.add_parser(
             stage, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}. {SEVERAL}"
@@ -68,7 +68,7 @@ def add_tuning(methods: Any) -> None:
 
 
 def add_learned(methods: Any) -> None:
-    """``vas-tool train learned``."""
+    """Add ``vas-tool train learned``."""
     learned = methods.add_parser(
         "learned",
         help="fine-tune the learned amodal engine on what you accepted: minutes, without a GPU",
@@ -114,7 +114,7 @@ PREPARED = (
     "occlude_hidden",
     "pseudo_weight",
 )
-"""Fields of the recipe that a cache follows from, or that say which samples there are."""
+"""Fields of the recipe on which the content of a cache depends."""
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Measures amodal masks: as the papers' scripts do, and beside them strictly.
+"""Measures amodal masks twice: as the scripts of the papers do, and strictly, where every miss counts.
 
 evaluate(benchmark, order)     reads files and returns an Evaluation
 overlap, boxes_overlap         the measures: pure functions of arrays

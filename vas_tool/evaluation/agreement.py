@@ -1,4 +1,5 @@
-"""Agreement of several answers for one hidden part: of annotators, seeds or engines, with or without a truth.
+"""Measures the agreement of several answers for one hidden part: of annotators, seeds or engines, with or without
+truth.
 
 Only the hidden part counts: pixels outside every modal mask. Frames on which nothing is hidden are left out.
 """
@@ -34,7 +35,7 @@ class FrameAgreement:
     coverage: float
     """Share of the truth's hidden part that the union of the answers has; nan where the truth hides nothing."""
     sums: Sums
-    """Sums of the calibration error."""
+    """Sums from which ``calibration_error`` is computed."""
 
     @property
     def calibration_error(self) -> float:
@@ -73,7 +74,7 @@ def frame_agreement(frame_index: int, hidden: Sequence[Mask], truth: Mask | None
     """Return how far two or more hidden parts (H, W) agree; None where neither an answer nor the truth hides anything.
 
     The probability of a pixel is the share of the answers that have it. With ``truth``, the true hidden part, the
-    probabilities of all answers are held against it. Without, each answer in turn is the truth of the others.
+    probabilities from all answers are compared with it. Without, each answer in turn is the truth for the others.
     """
     if not any(mask.any() for mask in (*hidden, *([] if truth is None else [truth]))):
         return None
@@ -98,10 +99,10 @@ def _union(masks: Sequence[Mask]) -> Mask:
 
 
 def calibration_sums(probability: npt.NDArray[np.float64], truth: Mask) -> Sums:
-    """Return the sums for ``calibration_error`` of a probability (H, W), 0..1, that ``truth`` (H, W) is held against.
+    """Return the sums for ``calibration_error`` of the probabilities (H, W), 0..1, against the mask ``truth`` (H, W).
 
-    Pixels with a probability of 0 that the truth does not have are left out: the ground around an object is most of a
-    picture, and nobody doubts it.
+    Pixels with a probability of 0 outside the truth are left out: they are most of a picture, and would make every
+    error small.
     """
     doubted = (probability > 0) | truth
     p, true = probability[doubted], truth[doubted]
@@ -120,6 +121,8 @@ def calibration_error(sums: Sums) -> float:
 
 
 def least_agreed(found: Sequence[Agreement], count: int) -> list[tuple[str, FrameAgreement]]:
-    """Return (object, frame) of the frames with the smallest pairwise IoU."""
+    """Return (name of the object, frame) for the ``count`` frames with the smallest pairwise IoU, the smallest
+    first.
+    """
     every = [(agreement.name, frame) for agreement in found for frame in agreement.frames]
     return sorted(every, key=lambda pair: pair[1].pairwise_iou)[:count]

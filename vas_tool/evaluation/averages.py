@@ -20,7 +20,7 @@ Form = Literal["reference", "strict"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
 About = Mapping[Form, Sequence[str]]
-"""Form -> sentences that explain its measures."""
+"""Form -> sentences that explain its measures, for reports."""
 
 Averaging = Literal["frames", "clips", "pictures"]
 """``frames``: each object on a frame counts once, so a long clip counts more. ``clips``: each clip counts once.

@@ -1,4 +1,4 @@
-"""The occlusion bench measures every present amodal engine, and baselines, on objects whose hidden part is known."""
+"""Measures every present amodal engine, and baselines, on objects whose hidden part is known."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def bench(
 
     ``engines`` names amodal engines (default: all that are present). ``depth`` is ``layers`` or the name of a depth
     engine. ``folders`` maps rows to folders with the answers of other tools, as ``case_files`` reads them. The
-    categories of the evaluation are the kinds of occluders. If an engine fails on a case, its frames count as misses
-    there and the problems name it. Raises EngineError for an unknown engine, FormatError when there is no case, when
+    categories of the evaluation are the kinds of occluders. If an engine fails on a case, its frames there count as
+    misses and a problem names it. Raises EngineError for an unknown engine, FormatError when there is no case, when
     two cases or two rows have the same name, Cancelled.
     """
     names = present_engines() if engines is None else list(engines)
@@ -165,7 +165,7 @@ def _estimated(case: OcclusionCase, name: str) -> dict[int, Depth]:
 
 
 def answer_case(case: OcclusionCase, engine: str, *, depth: str = KNOWN_DEPTH, seed: int = 0) -> dict[int, Mask]:
-    """Return frame_index -> amodal mask of an engine for a case. Raises EngineError."""
+    """Return frame_index -> (canvas H, W) amodal mask of an engine for a case. Raises EngineError."""
     return _engine(engine, seed)(case, case.depth if depth == KNOWN_DEPTH else _estimated(case, depth))
 
 
@@ -183,7 +183,7 @@ def _engine(name: str, seed: int) -> Method:
 
 
 def _of_frame(answer: Callable[[OcclusionCase, int, Depth], Mask]) -> Method:
-    """A method that looks at one frame at a time, and at nothing beyond the picture."""
+    """Return a method that answers frame by frame, inside the picture alone."""
     return lambda case, depth: {i: case.canvas.to_canvas(answer(case, i, depth[i])) for i in case.modal}
 
 

@@ -27,7 +27,7 @@ from vas_tool.evaluation.tables import Evaluation, Rules, summarised
 
 @dataclass(frozen=True)
 class Order:
-    """The files to compare, and how."""
+    """The files of one evaluation, and its options."""
 
     truth: Path
     predictions: tuple[Path, ...] = ()
@@ -40,7 +40,7 @@ class Order:
     """Whether the baseline Convex^R is measured. Only for SAIL-VOS, because it needs the other objects of each
     picture."""
     kins: Path | None = None
-    """kitti-savos: folder of KINS, whose annotations are the truth then."""
+    """For kitti-savos: folder of KINS; its annotations are then the truth."""
     printed: bool = False
     """Whether the tables also show the rows of the papers."""
     buckets: Sequence[float] = VISIBILITIES
@@ -58,13 +58,14 @@ class EvaluationRun:
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     """Name of an image -> its JPEG or PNG bytes, for the images that are in memory."""
     of_boxes: bool = False
-    """Whether boxes were compared instead of masks."""
+    """Whether the evaluation compared boxes instead of masks."""
 
 
 def evaluate(benchmark: str, order: Order) -> EvaluationRun:
-    """Read the truth and the predictions of ``order`` and measure. Raises InputError, FormatError and Cancelled.
+    """Read the truth and the predictions of ``order`` and measure them.
 
-    Every record that is skipped is in the ``problems`` of the evaluation.
+    Every skipped record is in the ``problems`` of the evaluation. Raises InputError when ``order`` does not fit the
+    benchmark, FormatError when a file has another form, and Cancelled.
     """
     if benchmark not in BENCHMARKS:
         raise InputError(f"there is no benchmark {benchmark!r}; choose one of {', '.join(BENCHMARKS)}")
@@ -106,7 +107,10 @@ def evaluate_masks(
     order: Order,
     more_rows: Mapping[str, Answer] | None = None,
 ) -> EvaluationRun:
-    """Measure every result file and the baselines on every frame of the truth. Raises FormatError and Cancelled."""
+    """Measure every result file and the baselines on every frame of the truth.
+
+    ``more_rows`` is name -> further answers to measure. Raises FormatError when no frame can be measured, Cancelled.
+    """
     predictions = unique_names(predictions)
     answers: dict[str, Answer] = {p.name: _answer_of(p) for p in predictions}
     answers |= {**(BASELINES if order.baselines else {}), **(more_rows or {})}

@@ -7,7 +7,7 @@
 <case>/others/0/00000.png   modal masks of the other things of the picture, a folder for each
 <case>/whole/00000.png      composed clips only: the pictures without what is in front
 <answers>/<case>/00000.png  an answer: the amodal mask, any value above 0, of the canvas's size or the frame's
-<answers>/<case>/amodal/00000.png   the same, as a method writes it that reads a case as it reads a window's folder
+<answers>/<case>/amodal/00000.png   the same, where external methods write it
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ CASE_FILES = re.compile(r"(rgbs|masks|depth|truth|whole|others/\d+)/\d{5,}\.png"
 
 
 def folder_name(case: OcclusionCase) -> str:
-    """Return the name of the case with nothing that a file system minds."""
+    """Return the name of the case without characters that file systems refuse."""
     return re.sub(r"[^\w-]+", "_", case.name)
 
 
 def write_cases(cases: Iterable[OcclusionCase], folder: Path) -> int:
-    """Write each case to a folder of its own below ``folder``; return how many.
+    """Write each case to a folder of its own below ``folder``; return the number of cases.
 
-    Raises FormatError when ``folder`` holds anything: a case of another run would be answered as well.
+    Raises FormatError when ``folder`` is not empty, because cases of another run would mix with these.
     """
     if folder.exists() and any(folder.iterdir()):
         raise FormatError(f"{folder} is not empty; give a new folder")
@@ -79,7 +79,10 @@ class CaseWriter:
         others: Sequence[Mask] = (),
         whole: Frame | None = None,
     ) -> None:
-        """Write one frame. ``whole`` is the picture without what is in front."""
+        """Write one frame: the picture, modal mask and depth of the frame's size, the amodal mask of the canvas's.
+
+        ``others`` are the modal masks of the other things, ``whole`` the picture without what is in front.
+        """
         _save(self._folder / "rgbs", frame_index, frame)
         _save(self._folder / "masks", frame_index, _grey(modal))
         _save(self._folder / "depth", frame_index, np.round(depth * DEPTH_LEVELS).astype(np.uint16))
@@ -168,8 +171,8 @@ def write_answer(folder: Path, case: OcclusionCase, masks: Mapping[int, Mask]) -
 def answers_in(folder: Path) -> Callable[[OcclusionCase, dict[int, Depth]], dict[int, Mask]]:
     """Return the method that reads the answers in ``folder``. A frame without a file has no answer.
 
-    Raises FormatError when ``folder`` is none. The method raises FormatError for a case without any answer, and for a
-    picture of another size.
+    Raises FormatError when ``folder`` is no folder. The method raises FormatError for a case without any answer, and
+    for a picture of another size.
     """
     if not folder.is_dir():
         raise FormatError(f"{folder} is no folder; name one with <case>/00000.png")

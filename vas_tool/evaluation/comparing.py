@@ -17,7 +17,7 @@ from vas_tool.evaluation.records import load_dict
 from vas_tool.evaluation.tables import LESS_IS_BETTER, Cell, Table
 
 SAME = 1e-5
-"""Numbers that differ by less are the same: files hold six places."""
+"""Numbers that differ by less count as equal: files hold six decimals."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Change:
 
     @property
     def gain(self) -> float:
-        """Positive where it is better now."""
+        """Difference of the numbers, positive where the later one is better."""
         return (self.before - self.after) if self.measure in LESS_IS_BETTER else (self.after - self.before)
 
 
@@ -61,9 +61,9 @@ class Comparison:
     tables: Mapping[str, Table]
     """``before``, ``after``: strict means over clips of the frames that count in both; ``change``: their difference."""
     changes: tuple[Change, ...]
-    """The frames that are not the same, the worst loss first."""
+    """The numbers of frames that differ, the largest loss first."""
     num_same: int
-    """Numbers of frames that are the same."""
+    """How many numbers of frames are equal."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -79,7 +79,9 @@ class Comparison:
 
 
 def read_run(path: Path) -> Run:
-    """Raises FormatError when the file is none of ``--json``, or has no numbers of frames."""
+    """Read a file of ``evaluate --json`` or ``bench --json``. Raises FormatError when it is none, or has no numbers of
+    frames.
+    """
     data = load_dict(path, "figures")
     try:
         frames = data["frames"]
@@ -107,7 +109,7 @@ def _row(row: Mapping[str, Sequence[Any]], keys: Sequence[str]) -> dict[str, dic
 
 
 def compare_runs(before: Run, after: Run) -> Comparison:
-    """Every row that both have by name, and the first result files of both whatever they are called.
+    """Compare every row that both runs have by name, and the first result files of both, whatever their names.
 
     Raises InputError when the runs are of different benchmarks, or share no frame or no row.
     """
@@ -144,7 +146,7 @@ def compare_runs(before: Run, after: Run) -> Comparison:
 
 
 def _pairs(before: Run, after: Run) -> list[tuple[str, str, str]]:
-    """(name in the tables, row before, row after)"""
+    """Return (name in the tables, name of the row before, name of the row after) for each row of the comparison."""
     shared = [(name, name, name) for name in before.rows if name in after.rows]
     first = (before.hypotheses[:1], after.hypotheses[:1])
     if all(first) and first[0] != first[1] and not set(before.hypotheses) & set(after.hypotheses):

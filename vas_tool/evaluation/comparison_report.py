@@ -13,14 +13,14 @@ from vas_tool.evaluation.text import columns, percent, table_json
 
 SHOWN_IN_TEXT = 10
 SHOWN_IN_PAGE = 200
-"""Frames of the worst losses, and of the best gains."""
+"""How many of the largest losses, and of the largest gains, the page shows."""
 
 HEAD = ("row", "measure", "before", "after", "change", "frames", "better", "worse")
 FRAME_HEAD = ("row", "measure", "before", "after", "change", "frame")
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:
-    """The means in percent; how many frames are better and worse; the frames that changed most."""
+    """Yield the means in percent, the numbers of better and worse frames, and the frames that changed most."""
     yield f"{comparison.benchmark}: {comparison.before} (before), {comparison.after} (after), strict, in percent"
     yield from columns([HEAD, *_mean_rows(comparison)])
     for title, changes in _sides(comparison, SHOWN_IN_TEXT):
@@ -30,7 +30,7 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def comparison_html(comparison: Comparison) -> str:
-    """A page that needs nothing else. Everything that came from a file is escaped."""
+    """Return one self-contained HTML page. Text from files is escaped."""
     title = f"{comparison.benchmark}: {comparison.before} and {comparison.after}"
     parts = [f"<h1>{escape(title)}</h1><p class=quiet>Strict measures, in percent.</p>"]
     parts += [f"<p>{escape(note)}</p>" for note in comparison.notes]
@@ -41,7 +41,7 @@ def comparison_html(comparison: Comparison) -> str:
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """Return the whole comparison, with numbers in 0..1."""
+    """Return the whole comparison for JSON, with numbers in 0..1."""
     return {
         "benchmark": comparison.benchmark,
         "before": comparison.before,
@@ -63,7 +63,7 @@ def _mean_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
 
 
 def _sides(comparison: Comparison, most: int) -> Iterator[tuple[str, Sequence[Change]]]:
-    """The frames that are worse, and those that are better, each with the largest change first."""
+    """Return the worse frames, and the better ones, at most ``most`` of each, the largest change first."""
     worse = [change for change in comparison.changes if change.gain < 0]
     better = [change for change in reversed(comparison.changes) if change.gain > 0]
     for word, found in (("worse", worse), ("better", better)):
@@ -81,7 +81,7 @@ def _frame_row(change: Change) -> tuple[str, ...]:
 
 
 def signed(value: float) -> str:
-    """0.0123 -> +1.23."""
+    """Return a difference of 0..1 in percentage points with its sign: 0.0123 -> +1.23."""
     shown = percent(value)
     return f"+{shown}" if value > 0 else shown
 

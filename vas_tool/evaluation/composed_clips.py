@@ -62,8 +62,8 @@ class ProjectObject:
         return self.project.clip[frame_index], self.modal[frame_index]
 
     def whole(self, frame_index: int) -> tuple[Frame, Mask]:
-        """Return the content's colours and the amodal mask, cut to the frame; what is seen where no content was
-        made.
+        """Return the content's colours (H, W, 3) and the amodal mask (H, W), cut to the frame; the frame and the modal
+        mask where no content was made.
         """
         content = self.project.layers(self.obj.id).content
         if frame_index not in content or frame_index not in self.amodal:
@@ -92,7 +92,7 @@ class ProjectObject:
 
 @dataclass(frozen=True)
 class Front:
-    """A thing that is put in front."""
+    """An object that is put in front, with its place and start."""
 
     source: ProjectObject
     shift_xy: tuple[int, int] = (0, 0)
@@ -103,7 +103,7 @@ class Front:
     def frame_at(self, frame_index: int) -> int | None:
         """Return the thing's frame at a frame of the clip behind; None before it begins and after it ends.
 
-        A thing of one frame, such as the front of a container, stays.
+        An object whose clip has one frame, such as the front of a container, stays on all frames.
         """
         own = 0 if len(self.source) == 1 else frame_index - self.delay
         return own if 0 <= own < len(self.source) else None
@@ -111,7 +111,7 @@ class Front:
 
 @dataclass(frozen=True)
 class Edges:
-    """How the border of a thing in front covers what is behind."""
+    """How the pixels at the border of an object in front are mixed with what is behind."""
 
     softness: float = 0.0
     """Pixels over which the opacity rises from the border inwards; 0 is a hard border."""
@@ -123,7 +123,7 @@ class Edges:
 
 @dataclass(frozen=True)
 class Composed:
-    """What was written."""
+    """The folder that ``compose`` wrote, and how much it hides."""
 
     folder: Path
     num_frames: int
@@ -132,7 +132,7 @@ class Composed:
     gone: tuple[int, ...]
     """Frames on which the object is present and wholly hidden."""
     beyond: tuple[str, ...]
-    """Names of things in front that show no pixel on any frame."""
+    """Names of objects in front that have no pixel inside the picture on any frame."""
 
 
 def compose(

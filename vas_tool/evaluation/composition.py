@@ -1,5 +1,5 @@
-"""Puts things in front of an object, so that its hidden part is known exactly, as TABE-51 was made (Hudson and Smith,
-arXiv 2411.19210). Pure functions of arrays.
+"""Puts pictures in front of an object, so that its hidden part is known exactly. TABE-51 was made this way (Hudson and
+Smith, arXiv 2411.19210). Pure functions of arrays.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy.typing as npt
 from vas_tool.types import Frame, Mask, SizeWH
 
 Alpha = npt.NDArray[np.float32]
-"""(H, W) float32, 0..1: how much of a pixel a thing covers."""
+"""(H, W) float32, 0..1: opacity of the picture in front."""
 
 LEAST_ALPHA = 1e-6
-"""Smallest opacity that a colour is divided by."""
+"""Smallest opacity by which ``without_ground`` divides a colour."""
 
 
 @dataclass(frozen=True)
 class FrontPicture:
-    """One thing on one frame, in the pixels of the clip that it is put in front of."""
+    """One picture to put in front on one frame, in pixels of the clip behind."""
 
     colours: Frame
-    """(H, W, 3), of which the pixels with an opacity count."""
+    """(H, W, 3) RGB; only pixels with an opacity above 0 count."""
     alpha: Alpha
 
 

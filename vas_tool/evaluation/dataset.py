@@ -1,4 +1,4 @@
-"""Truth and predictions: frames with masks or boxes by key, and a list of everything that is wrong with them."""
+"""Defines truth and predictions: frames with masks or boxes by key, and the problems found in their files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PROBLEM_KINDS: tuple[ProblemKind, ...] = get_args(ProblemKind)
 
 @dataclass(frozen=True)
 class Problem:
-    """One error in a file."""
+    """One error in a file of truth or predictions."""
 
     where: str
     """Which record: a key of the result file, a sample, or a file name."""
@@ -68,7 +68,7 @@ class MaskSource(Protocol):
     """A mask that is read when it is needed."""
 
     def read(self) -> Mask:
-        """(H, W) bool. Raises FormatError when it is damaged."""
+        """Return the mask, (H, W) bool. Raises FormatError when it is damaged."""
         ...
 
     def box(self, mask: Mask) -> BoxXYXY | None:
@@ -77,22 +77,22 @@ class MaskSource(Protocol):
 
 
 @runtime_checkable
-class Divisible(Protocol):
-    """A mask that some measures read in another way (``measuring.Protocol.divided``)."""
+class ReadTwoWays(Protocol):
+    """A mask that the measures in ``measuring.Protocol.second_reading`` read differently from the others."""
 
-    def divided(self) -> MaskSource:
+    def second_reading(self) -> MaskSource:
         """Return the mask as those measures read it."""
         ...
 
 
-def divided(source: MaskSource) -> MaskSource:
-    """Return ``source`` as the measures in ``Protocol.divided`` read it; itself where they read it like the others."""
-    return source.divided() if isinstance(source, Divisible) else source
+def second_reading(source: MaskSource) -> MaskSource:
+    """Return the second reading of a mask; the mask itself when it has only one."""
+    return source.second_reading() if isinstance(source, ReadTwoWays) else source
 
 
 @dataclass(frozen=True, slots=True)
 class RleMask:
-    """A mask as run lengths. It is checked when it is read."""
+    """A mask as COCO run lengths. It is checked when it is read."""
 
     size_hw: tuple[int, int]
     counts: str
@@ -192,7 +192,7 @@ class GivenMask:
 
 @dataclass(frozen=True)
 class TruthFrame:
-    """One object on one frame of the truth."""
+    """The truth of one object on one frame: its key, masks, and what the measures need."""
 
     key: str
     """The key of this frame in the result file."""
@@ -253,7 +253,7 @@ class Predictions:
     boxes: Mapping[str, BoxXYWH] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     of: str = ""
-    """Name of the result that this is one answer of, where a result holds several."""
+    """Name of the whole result, when it holds several answers and this is one of them."""
     notes: tuple[str, ...] = ()
     """Sentences for the report, for example about what the reference's script would refuse."""
 

@@ -1,4 +1,6 @@
-"""The settings with which the authors of an engine ran it on each benchmark: the defaults of ``predict``."""
+"""Lists the settings with which the authors of an engine ran it on each benchmark. They are the defaults of
+``predict``.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,9 @@ class EngineProtocol:
     depth_wh: SizeWH | None = None
     """Width and height to which frames are resized before their depth is estimated; None keeps their size."""
     num_generations: int = 1
-    """Answers with the seeds from ``seed`` on, all of which are written. A seed of the user's is the only one."""
+    """Number of answers to write, with the seeds from ``seed`` on; 1 when the user gave a seed."""
     chosen: frozenset[str] = field(default_factory=frozenset)
-    """What the user set: ``seed``, and names of settings."""
+    """Names of what the user set: ``seed``, and settings."""
 
     def with_settings(self, *, seed: int | None, texts: list[str], engine: str) -> EngineProtocol:
         """Return the protocol with the user's ``--seed`` and ``--set NAME=VALUE`` (or ``amodal.NAME=VALUE``).
@@ -81,7 +83,7 @@ three benchmarks: theirs is that of demo.py. TABE's authors average five generat
 
 
 def protocol_of(benchmark: str, engine: str) -> EngineProtocol:
-    """Return the protocol of an engine by name (``auto``: the best that is present), else the engine's defaults.
+    """Return the protocol of an engine by name (``auto``: the best present one), or its defaults without a protocol.
 
     Raises EngineError when the engine is unknown.
     """

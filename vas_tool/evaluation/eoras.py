@@ -1,4 +1,6 @@
-"""The measures of EoRaS's test scripts, and the keys of its frames. ``movi`` and ``kitti`` read the files."""
+"""Defines the measures of EoRaS's test scripts (Fan et al., ICCV 2023), and the keys of its frames. ``movi`` and
+``kitti`` read the files.
+"""
 
 from __future__ import annotations
 

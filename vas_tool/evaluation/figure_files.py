@@ -1,4 +1,4 @@
-"""Figures for other programs: CSV for spreadsheets, LaTeX for papers, JSON for scripts, by the file's ending."""
+"""Writes tables for other programs: CSV for spreadsheets, LaTeX for papers, JSON for scripts, by the file's ending."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def write_figures(path: Path, tables: Mapping[str, Table]) -> None:
 
 
 def as_csv(tables: Mapping[str, Table]) -> str:
-    """One line a mean: the percent with all digits, empty where no frame counts; and how many frames it is of, empty
-    where it is no mean over frames.
+    """Return CSV with one line per mean: the percent with all digits, empty when no frame counts, and the number of
+    frames, empty when it is no mean over frames.
     """
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
@@ -48,7 +48,7 @@ def as_csv(tables: Mapping[str, Table]) -> str:
 
 
 def as_latex(tables: Mapping[str, Table]) -> str:
-    """A tabular a table, in percent; it needs no package."""
+    """Return LaTeX with one ``tabular`` per table, in percent. It needs no package."""
     return "\n".join(line for name, table in tables.items() for line in _tabular(name, table)) + "\n"
 
 
@@ -64,12 +64,12 @@ def _tabular(name: str, table: Table) -> Iterator[str]:
 
 
 def latex(text: str) -> str:
-    """The text as LaTeX prints it."""
+    """Return a text with LaTeX's special characters escaped."""
     return "".join(LATEX_LETTERS.get(letter, letter) for letter in text)
 
 
 def as_json(tables: Mapping[str, Table]) -> str:
-    """Table -> row -> measure -> mean (0..1, null where no frame counts) and num_frames."""
+    """Return JSON: table -> row -> measure -> ``mean`` (0..1, null when no frame counts) and ``num_frames``."""
     return json.dumps({name: table_json(table) for name, table in tables.items()}, indent=1)
 
 

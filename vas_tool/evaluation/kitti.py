@@ -1,5 +1,5 @@
-"""KITTI (KINS-Video-Car) as EoRaS measures it. EoRaS has no result files for it, so ours have the form of the truth's
-full masks.
+"""Reads and measures KITTI (KINS-Video-Car) as EoRaS does (Fan et al., ICCV 2023). EoRaS has no result files for it, so
+those of this tool have the form of the truth's full masks.
 
 truth        test_data.pkl {video: {object: {t: {"VM", "VM_bbox"}}}} and test_data_full_mask.pkl {... {t: {"FM"}}}, RLE
 predictions  a file like test_data_full_mask.pkl, or the same as JSON
@@ -28,7 +28,7 @@ NOT_ANNOTATED = (
     "have an empty full mask, or one that is empty inside the crop (the visible box, doubled): they are not annotated, "
     "and not measured."
 )
-"""Note on frames that are left out; it follows their number."""
+"""Text of the note on frames that are left out, after their number."""
 
 SEQ_LEN = 8
 """Frames of the reference's test script. It pads shorter clips with copies of their last frame, and counts the

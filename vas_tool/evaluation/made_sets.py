@@ -1,6 +1,7 @@
-"""Made sets in the manner of the papers' benchmarks: drawn things whose hidden part is known, one protocol each.
+"""Draws sets of clips that resemble the papers' benchmarks, with the true hidden parts, and measures by their
+protocols.
 
-They are no stand-in for the benchmarks: numbers on them tell methods apart, and are not the papers' numbers.
+They rank methods against one another. Their numbers cannot be compared with the numbers of the papers.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ LEAST_HIDDEN = 0.05
 
 @dataclass(frozen=True)
 class MadeSet:
-    """Cases, and how they are measured."""
+    """A set of cases, and the protocol by which it is measured."""
 
     cases: Callable[[int], Iterator[OcclusionCase]]
     """A function: seed -> the cases. The same seed gives the same bits."""
@@ -161,7 +162,9 @@ def _leaving(canvas: Canvas, random: Random) -> Path:
 
 
 def _boxes(frame: FrameMasks) -> float:
-    """IoU of the boxes of both masks; that of the answer holds what is seen, too, as Diffusion-VAS's script has it."""
+    """Return the IoU of the boxes of both masks. The answer is united with the modal mask first, as in Diffusion-VAS's
+    metric_diffusion_vas_tao_amodal.py.
+    """
     true, found = (np.array([box_xywh(m)], float) for m in (frame.amodal, frame.predicted | frame.modal))
     return float(box_iou(true, found)[0])
 
@@ -202,10 +205,10 @@ MADE_SETS: dict[str, MadeSet] = {
 
 
 def side_by_side(found: Mapping[str, Evaluation]) -> dict[str, Table]:
-    """Return one table of all sets: a row a method, a column a set and measure. Name of the set -> its evaluation.
+    """Return tables of all sets: one row per method, one column per set and measure. ``found`` is set -> evaluation.
 
-    ``reference`` has the measures of the papers' tables, ``strict`` the strict ones. A table more for each set whose
-    evaluation has printed rows holds what the papers print of the real benchmark.
+    ``reference`` has the measures of the papers' tables, ``strict`` the strict ones. Each set whose evaluation has
+    printed rows adds a table with the numbers that the papers print for the real benchmark.
     """
     tables = {"reference": dict[str, Column](), "strict": dict[str, Column]()}
     for name, evaluation in found.items():
@@ -228,8 +231,8 @@ def _columns(name: str, table: Table, measures: Sequence[str]) -> dict[str, Colu
 def _rows(columns: Mapping[str, Column]) -> Table:
     """Return the table with these columns; a row that a set lacks has no frame there."""
     names = dict.fromkeys(row for column in columns.values() for row in column)
-    return {row: {title: column.get(row, NOBODY) for title, column in columns.items()} for row in names}
+    return {row: {title: column.get(row, EMPTY_CELL) for title, column in columns.items()} for row in names}
 
 
-NOBODY = Cell(float("nan"), 0)
-"""A cell of a row that a set does not have."""
+EMPTY_CELL = Cell(float("nan"), 0)
+"""Cell for a row that a set does not have."""

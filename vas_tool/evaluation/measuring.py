@@ -13,7 +13,16 @@ import numpy.typing as npt
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, VasToolError
 from vas_tool.evaluation.averages import About, Averaging, Form, Numbers
-from vas_tool.evaluation.dataset import FrameError, GivenMask, MaskSource, Problem, Truth, TruthFrame, divided, kind_of
+from vas_tool.evaluation.dataset import (
+    FrameError,
+    GivenMask,
+    MaskSource,
+    Problem,
+    Truth,
+    TruthFrame,
+    kind_of,
+    second_reading,
+)
 from vas_tool.evaluation.overlap import MARGIN, FrameMasks, reference_iou
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask
@@ -25,7 +34,7 @@ ModalMask = GivenMask
 """The modal mask of a frame, with its box."""
 
 TrueMasks = tuple[GivenMask, ModalMask, GivenMask | None]
-"""Amodal mask, modal mask, and the modal masks of the picture's other objects where the truth says them."""
+"""Amodal mask, modal mask, and the united modal masks of the picture's other objects, None if the truth lacks them."""
 
 Answer = Callable[[TruthFrame, ModalMask], MaskSource | None]
 """A function: (frame, modal mask) -> the answer's mask, of any size; None when there is no answer."""
@@ -36,7 +45,7 @@ Fit = Callable[[Mask, tuple[int, int]], Mask]
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a benchmark measures."""
+    """How a benchmark measures: its measures, and the rules for means."""
 
     name: str
     reference: Mapping[str, Measure]
@@ -46,8 +55,8 @@ class Protocol:
     """Reference measures that are averaged over pictures instead."""
     finish: Mapping[str, Callable[[Numbers], Numbers]] = field(default_factory=dict)
     """Reference measure -> a function that is applied to its numbers after the best of K was taken."""
-    divided: frozenset[str] = frozenset()
-    """Reference measures that read grey masks in another way than the others (``dataset.Divisible``)."""
+    second_reading: frozenset[str] = frozenset()
+    """Reference measures that use the second reading of masks (``dataset.ReadTwoWays``)."""
     unites_with_modal: bool = False
     """Whether every answer is united with the modal mask before it is measured."""
     fit: Fit | None = None
@@ -145,10 +154,10 @@ class _Sheet:
         self.heads.append(
             (frame.key, frame.image, clip, picture, category, reference_iou(*there), absent, frame.copies)
         )
-        other = _true_masks(_divided(frame)) if self.protocol.divided else None
+        other = _true_masks(_second_reading(frame)) if self.protocol.second_reading else None
         for name in self.answers:
             masks = self._masks(name, frame, truth)
-            again = self._masks(name, frame, other, view=divided) if other and masks else masks
+            again = self._masks(name, frame, other, view=second_reading) if other and masks else masks
             if masks and again:
                 self._add_answer(name, masks, again)
             else:
@@ -173,10 +182,10 @@ class _Sheet:
             return None
         return replace(frame_masks(truth, answered, unite=self.protocol.unites_with_modal), level=frame.level)
 
-    def _add_answer(self, name: str, masks: FrameMasks, divided_masks: FrameMasks) -> None:
+    def _add_answer(self, name: str, masks: FrameMasks, second_masks: FrameMasks) -> None:
         values = self.values[name]
         for key, measured in self.protocol.reference.items():
-            values["reference"][key].append(measured(divided_masks if key in self.protocol.divided else masks))
+            values["reference"][key].append(measured(second_masks if key in self.protocol.second_reading else masks))
         for key, measured in self.protocol.strict.items():
             values["strict"][key].append(measured(masks))
 
@@ -225,8 +234,8 @@ def _true_masks(frame: TruthFrame) -> TrueMasks:
     return true, seen, _given(frame.others) if frame.others else None
 
 
-def _divided(frame: TruthFrame) -> TruthFrame:
-    return replace(frame, modal=divided(frame.modal), amodal=frame.amodal and divided(frame.amodal))
+def _second_reading(frame: TruthFrame) -> TruthFrame:
+    return replace(frame, modal=second_reading(frame.modal), amodal=frame.amodal and second_reading(frame.amodal))
 
 
 def _given(source: MaskSource) -> GivenMask:
@@ -235,7 +244,7 @@ def _given(source: MaskSource) -> GivenMask:
 
 
 NOWHERE = (0, 0, 1, 1)
-"""Box of an empty mask: every array needs a pixel."""
+"""Box (x0, y0, x1, y1) in place of that of an empty mask, because a cut needs at least one pixel."""
 
 
 def _fitted(source: MaskSource, size_hw: tuple[int, ...], fit: Fit | None) -> GivenMask:

@@ -1,5 +1,5 @@
-"""MOVi-B and MOVi-D as EoRaS measures them. EoRaS has no result files for them, so ours have the form of the truth's
-amodal masks.
+"""Reads and measures MOVi-B and MOVi-D as EoRaS does (Fan et al., ICCV 2023). EoRaS has no result files for them, so
+those of this tool have the form of the truth's amodal masks.
 
 truth        <root>/test/instance_list.npy ("video-object"), <video>/segmentation_full_%05d.png (object + 1),
              <video>/segmentation_<object>_%05d.png (amodal), <video>/metadata.json (frames with anything seen)
@@ -23,7 +23,7 @@ from vas_tool.video.order import in_natural_order
 PROTOCOL = protocol("movi")
 
 NOTHING_SEEN = "show nothing of their object: the reference does not measure them, and neither form does here."
-"""Note on frames that are left out; it follows their number."""
+"""Text of the note on frames that are left out, after their number."""
 
 
 def read_truth(path: Path) -> Truth:

@@ -1,4 +1,4 @@
-"""Occluders that move in front of an object: bars, blobs, fences, leaves, blocks that hide all of it, and two layers.
+"""Draws occluders that move in front of an object: bars, blobs, fences, leaves, blocks that hide all of it, two layers.
 
 Each is drawn at the object's place and relative to its size, so that it hides part of any object.
 """
@@ -36,7 +36,7 @@ class ObjectPath:
 
     @classmethod
     def of(cls, masks: Masks) -> ObjectPath:
-        """Return the course of an object from its (T, H, W) masks. At least one mask must have a pixel."""
+        """Return the path of an object with the (T, H, W) masks. At least one mask must have a pixel."""
         boxes = np.array([cv2.boundingRect(mask.astype(np.uint8)) for mask in masks], np.float64)
         there = np.flatnonzero(boxes[:, 2] > 0)
         nearest = there[np.abs(np.arange(len(masks))[:, None] - there).argmin(axis=1)]

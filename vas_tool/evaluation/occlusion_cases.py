@@ -1,4 +1,4 @@
-"""Clips with a known hidden part: objects in full view, and an occluder that is moved in front of them.
+"""Makes clips with a known hidden part: objects in full view, and an occluder that moves in front of them.
 
 The occluder hides 15 to 60 % of the object's pixels over the clip; a block hides all of it on some frames. Depth has
 noisy layers with soft borders: a rising ground, a shape behind the object, the object, the occluder, a post beside it.

@@ -1,8 +1,8 @@
-"""Overlap of two masks on one frame, in two forms that are never mixed.
+"""Computes the overlap of two masks on one frame, in two forms that are never mixed.
 
-``reference``: as the published scripts compute it, quirks included, for comparison with the papers. ``strict``: as the
-name of the measure says. A total miss counts as 0, an empty frame has a defined value, and nothing is eroded or
-dropped.
+``reference``: as the published scripts compute it, with their special cases, for comparison with the papers.
+``strict``: as the name of the measure says. A total miss counts as 0, an empty frame has a defined value, and nothing
+is eroded or dropped.
 
 All masks are (H, W) bool of one size. They may be cut to a window that contains all their True pixels and a margin of
 ``MARGIN`` pixels (less only at the border of the picture): every function returns the same number for the window.
@@ -82,7 +82,7 @@ def reference_occluded_iou(frame: FrameMasks) -> float:
 
 
 def eroded(mask: Mask) -> Mask:
-    """The (H, W) mask eroded by 5 x 5; the border of the picture does not erode it."""
+    """Return the (H, W) mask eroded by 5 x 5. The border of the picture does not erode it."""
     return cv2.erode(mask.astype(np.uint8), EROSION).view(np.bool_)
 
 
@@ -135,9 +135,10 @@ def savos_iou(first: Mask, second: Mask) -> float:
 
 
 def savos_hidden_iou(frame: FrameMasks) -> float:
-    """Return the same IoU of the parts where other objects are seen; 1 when both parts are empty.
+    """Return ``savos_iou`` of the parts of both masks where other objects are visible; 1 when both parts are empty.
 
-    ``dropped_ones`` removes exact answers, and frames without such a part, afterwards, as the script does.
+    ``averages.dropped_ones`` then leaves out exact answers and frames without such a part, as SaVos's Kins_Car/eval.py
+    does.
     """
     others = np.zeros_like(frame.modal) if frame.others is None else frame.others
     return savos_iou(frame.amodal & others, frame.predicted & others)

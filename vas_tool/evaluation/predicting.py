@@ -1,4 +1,4 @@
-"""Amodal masks for a benchmark's truth, from an engine or from a project, made as the reference's own scripts do.
+"""Makes amodal masks for a benchmark's truth, with an engine or from a project, as the reference's own scripts do.
 
 The modal masks are those of the truth, as in the benchmarks. ``result_files`` writes the result files.
 """
@@ -46,7 +46,7 @@ class ClipAnswer:
 
 @dataclass(frozen=True)
 class Task:
-    """The options with which the masks are made."""
+    """The engine and options with which the masks are made."""
 
     engine: str = AUTO
     """Name of an amodal engine, or of a baseline in ``SIMPLE``."""

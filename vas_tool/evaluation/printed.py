@@ -1,4 +1,4 @@
-"""Numbers in the papers' tables, by benchmark, in percent. They were not measured with this code.
+"""Holds the numbers of the papers' tables by benchmark, in percent. They were not measured with this code.
 
 Diffusion-VAS is Chen et al. (CVPR 2025), tables 1 and 2; EoRaS is Fan et al. (ICCV 2023), table 1, and of MOVi the rows
 of its variant with the true visible mask as input (+SG), as Diffusion-VAS's table 2 has them.
@@ -60,7 +60,7 @@ _KITTI: Mapping[str, Percents] = {
 }
 
 MARK = "printed"
-"""Behind the name of every such row."""
+"""Added to the name of every row with numbers from a paper."""
 
 
 def printed(benchmark: str) -> Table:

@@ -1,4 +1,4 @@
-"""Several answers for one hidden part, from projects: the hypotheses of one, or the masks of several."""
+"""Reads several answers for one hidden part from projects: the hypotheses of one, or the masks of several."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from vas_tool.types import Canvas, Mask
 def agreements(paths: Sequence[Path], *, truth: Path | None = None, progress: Progress = silent) -> list[Agreement]:
     """Return the agreement for each object.
 
-    Of one project the hypotheses of each frame are the answers; of several projects of one clip their amodal masks as
-    they hold, object by object with the same id. ``truth`` is a project whose masks are taken for true.
+    With one project, the answers are the hypotheses of each frame. With several projects of one clip, they are the
+    amodal masks of objects with the same id. ``truth`` is a project whose amodal masks are the truth.
 
     Raises InputError when the projects differ in size or length, or when there are no two answers for any object;
     ProjectError when a project does not open; Cancelled.

@@ -1,6 +1,6 @@
 """Reads COCO files of ``vas-tool export --format coco`` as truth or as predictions.
 
-``Naming`` gives the benchmark's key of a frame. Where the benchmark has no key for our videos, the key is ``(image_id,
+``Naming`` gives the benchmark's key of a frame. If the benchmark has no key for such videos, the key is ``(image_id,
 obj_id)``; exports of the same projects share these ids.
 """
 

@@ -51,17 +51,19 @@ class Rules:
 
 
 def united(frame: FrameMasks) -> FrameMasks:
-    """The frame with the true modal mask added to the answer."""
+    """Return the frame with the true modal mask added to the answer."""
     return replace(frame, predicted=frame.predicted | frame.modal)
 
 
 def _eroded_iou(frame: FrameMasks) -> float:
-    """IoU of the eroded hidden parts where the true one is not empty after the erosion: a miss is 0."""
+    """Return the IoU of the eroded hidden parts; 0 for a miss. ``NOT_COUNTED`` when the true one is empty after
+    erosion.
+    """
     return reference_occluded_iou(frame) if eroded(frame.hidden).any() else NOT_COUNTED
 
 
 def _where_hidden(frame: FrameMasks) -> float:
-    """EoRaS's IoU of the hidden parts, without the frames that hide nothing."""
+    """Return EoRaS's IoU of the hidden parts; ``NOT_COUNTED`` on frames that hide nothing."""
     return eoras_occluded_iou(frame) if frame.hidden.any() else NOT_COUNTED
 
 
@@ -117,7 +119,7 @@ class Protocols:
     notes: tuple[str, ...]
 
     def spread(self, answer: str, measure: str) -> tuple[float, float]:
-        """The smallest and the largest mean of one answer under the four protocols of ``PAPERS``; nan without any."""
+        """Return the smallest and the largest mean of one answer under the protocols of ``PAPERS``; nan without any."""
         means = [cell.mean for cell in (self.tables[answer][row][measure] for row in PAPERS) if cell.num_frames]
         return (min(means), max(means)) if means else (NOT_COUNTED, NOT_COUNTED)
 
@@ -125,7 +127,7 @@ class Protocols:
 def measure_protocols(order: Order) -> Protocols:
     """Read the truth and the answers once and measure them by the rules of every row.
 
-    The form of the files is seen from the truth. Each frame counts once, copies that EoRaS adds to short clips too.
+    The truth shows the form of the files. Each frame counts once, not as often as EoRaS copies it in short clips.
     Raises FormatError for files that do not read, InputError for truth without masks, Cancelled.
     """
     benchmark = form_of(order.truth)
@@ -147,7 +149,9 @@ def measure_protocols(order: Order) -> Protocols:
 
 
 def form_of(truth: Path) -> str:
-    """The benchmark in whose form the truth is. Raises InputError for TAO-Amodal's samples, which have no masks."""
+    """Return the benchmark that has files of this form. Raises InputError for TAO-Amodal's samples, which have no
+    masks.
+    """
     if truth.is_dir():
         if any((truth / place / "test_data.pkl").is_file() for place in kitti.PLACES):
             return "kitti"
@@ -165,7 +169,7 @@ def _answer(masks: Mapping[str, MaskSource]) -> Answer:
 
 
 def _every_rule() -> Protocol:
-    """All rows as the measures of one protocol, so that each mask is decoded once."""
+    """Return all rows as the measures of one protocol, so that each mask is decoded once."""
 
     def measures(form: Form) -> dict[str, Measure]:
         chosen = {name: rules for name, rules in ROWS.items() if rules.form == form}
@@ -177,7 +181,7 @@ def _every_rule() -> Protocol:
         reference=measures("reference"),
         strict=measures("strict"),
         reference_averaging="frames",
-        divided=frozenset(f"{name} {HIDDEN}" for name in ROWS if name.startswith("TABE")),
+        second_reading=frozenset(f"{name} {HIDDEN}" for name in ROWS if name.startswith("TABE")),
         fit=linear,
     )
 

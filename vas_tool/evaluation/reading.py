@@ -1,4 +1,6 @@
-"""Reads the truth and the predictions of each benchmark, from its own files or from our exports. See ``READERS``."""
+"""Reads the truth and the predictions of each benchmark, from its own files or from exports of this tool. See
+``READERS``.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ class Reader:
     predictions: Callable[[Path, Truth], list[Predictions]]
     """A function: (file or folder, truth) -> predictions; for TABE one for each generation."""
     naming: Naming = field(default_factory=Naming)
-    """The keys of frames in our exports."""
+    """The keys of frames in exports of this tool."""
     pictures: Callable[[Path], Path | None] = _no_pictures
     """A function: path of the truth -> the folder of the pictures, or None if it is elsewhere."""
 

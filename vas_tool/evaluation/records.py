@@ -78,7 +78,8 @@ def whole(record: dict[str, Any], key: str) -> int:
 
 
 OUR_HEAD = re.compile(rb'\s*\{\s*"(info|videos|images|annotations|categories)"\s*:')
-"""Start of a COCO file. The references' results start with ``[`` or with a key that is a tuple or a number."""
+"""Start of a COCO file of this tool. Results of the references start with ``[`` or with a key that is a tuple or a
+number."""
 
 
 def is_project_export(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML file with tables, curves over visibility, and the worst frames."""
+"""Writes a report: one self-contained HTML file with tables, curves over visibility, and the worst frames."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def report_html(evaluation: Evaluation, pictures: Iterable[WorstPicture] = ()) -
 
 
 def page_html(title: str, body: str) -> str:
-    """A whole page; ``body`` is HTML already."""
+    """Return a whole HTML page. ``body`` is HTML; ``title`` is text and gets escaped."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -108,7 +108,7 @@ def _forms(evaluation: Evaluation) -> Iterator[str]:
 
 
 def table_html(table: Table, evaluation: Evaluation | None = None) -> str:
-    """Means in percent with the number of frames behind each; the best of each measure is underlined."""
+    """Return an HTML table: means in percent with their numbers of frames; the best of each measure is underlined."""
     measures = list(next(iter(table.values()), {}))
     times = evaluation.milliseconds if evaluation else {}
     best = {m: max((row[m].mean for row in table.values() if not math.isnan(row[m].mean)), default=2) for m in measures}

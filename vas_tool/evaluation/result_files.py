@@ -1,4 +1,4 @@
-"""Writes result files in the references' own forms, so that their scripts read ours. See ``RESULTS``."""
+"""Writes result files in the forms that the references' own scripts read. See ``RESULTS``."""
 
 from __future__ import annotations
 

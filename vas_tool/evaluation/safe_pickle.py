@@ -1,8 +1,8 @@
 """Reads pickles of plain data only: dictionaries, lists, numbers, text, bytes, numpy arrays of numbers.
 
-A pickle is a program. Here it may build plain values and call the functions of ``CALLABLE``, which are ours and rebuild
-numpy's numbers and arrays. It gets no class or function of Python or numpy, and can change only an array that it has
-just created. Arrays of objects are refused: their bytes would be memory addresses that the file chooses.
+A pickle is a program. Here it may build plain values and call the functions of ``CALLABLE``, which are defined here and
+rebuild numpy's numbers and arrays. It gets no class or function of Python or numpy, and can change only an array that
+it has just created. Arrays of objects are refused: their bytes would be memory addresses that the file chooses.
 """
 
 from __future__ import annotations

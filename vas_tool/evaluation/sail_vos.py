@@ -1,4 +1,5 @@
-"""SAIL-VOS as Diffusion-VAS prepares and measures it (eval_diffusion_vas_sailvos.py, metric_diffusion_vas_sailvos.py).
+"""Reads and measures SAIL-VOS as Diffusion-VAS prepares it (eval_diffusion_vas_sailvos.py,
+metric_diffusion_vas_sailvos.py).
 
 truth        a list of samples: segmentation, visible_mask (RLE), bbox, image_ids, image_file_names; obj_id, category_id
 predictions  {"(image_id, obj_id)": {"diffvas_res_rle": {"counts", "size"}}}, masks of 256 x 512 (height, width)

@@ -1,6 +1,6 @@
-"""KITTI (KINS-Video-Car) as SaVos measures it (its Kins_Car/eval.py). Files are those of ``kitti``.
+"""Measures KITTI (KINS-Video-Car) as SaVos does (its Kins_Car/eval.py). The files are those of ``kitti``.
 
-Answers count only where another object of the picture is seen; elsewhere the visible mask stands for them. The truth
+Answers count only where another object of the picture is visible; elsewhere the visible mask replaces them. The truth
 is the full mask of the data, or KINS's own annotations: each of them is matched with the object whose visible mask has
 the largest IoU with its own, and left out when that is below 0.5.
 """
@@ -57,7 +57,7 @@ PROTOCOL = Protocol(
     strict=STRICT,
     reference_averaging="frames",
     picture_means=frozenset({"miou", "miou_inv"}),
-    divided=frozenset(MEASURES),
+    second_reading=frozenset(MEASURES),
     finish=dict.fromkeys(MEASURES, dropped_ones),
     about={
         "reference": (
@@ -95,7 +95,9 @@ class SeenOthers:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as it is. SaVos's measures read it corrected (``dataset.Divisible``)."""
+    """An answer as the file has it. Its second reading, for SaVos's measures, is corrected
+    (``dataset.ReadTwoWays``).
+    """
 
     answer: MaskSource
     seen: MaskSource
@@ -105,8 +107,8 @@ class Answer:
         """Return (H, W) bool. Raises FormatError when the mask is damaged."""
         return self.answer.read()
 
-    def divided(self) -> CorrectedAnswer:
-        """Return the answer as SaVos's measures read it."""
+    def second_reading(self) -> CorrectedAnswer:
+        """Return the corrected answer, which SaVos's measures read."""
         return CorrectedAnswer(self.answer, self.seen, self.others)
 
     def box(self, mask: Mask) -> BoxXYXY | None:
@@ -116,7 +118,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class CorrectedAnswer:
-    """An answer where others are seen, the visible mask elsewhere."""
+    """An answer where other objects are visible, and the object's visible mask elsewhere."""
 
     answer: MaskSource
     seen: MaskSource

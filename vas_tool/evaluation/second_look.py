@@ -1,4 +1,4 @@
-"""A blind second look: accepted frames are asked again without the old answer, and the hidden parts are compared."""
+"""Chooses accepted frames to ask again without the old answer (a blind recheck), and compares the hidden parts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def frames_to_ask(project: Project, share: float, *, seed: int = 0) -> dict[int,
 
 
 def with_answers(recheck: Recheck, project: Project, blind: Project) -> Recheck:
-    """Return the second look with the agreement of every frame that is accepted in ``blind`` and still accepted in
+    """Return the recheck with the agreement of every frame that is accepted in ``blind`` and still accepted in
     ``project``.
 
     Raises InputError when the clips are not the same.

@@ -1,6 +1,6 @@
 """Draws clips of puppets: textured limbs that move in front of a textured ground, in full view on every frame.
 
-Everything is drawn from random numbers, so the clips are free of rights. The same seed gives the same bits.
+Everything is drawn from random numbers, so nobody has rights in the clips. The same seed gives the same bits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""TABE-51 as TABE measures it (src/eval_tabe51.py of TABE).
+"""Reads and measures TABE-51 as TABE does (its src/eval_tabe51.py).
 
 truth        <root>/<video>/{frames,gt_masks,visible_masks}/ and annos.json; or one video's folder; or the data set's
              own root, TABE-51/data/<video>/...
@@ -78,7 +78,7 @@ class TabeMask:
         pixels = picture_in(self.path, "L")
         return np.asarray(pixels == 255 if self.is_divided and self.video.exceeds_one else pixels > 0)
 
-    def divided(self) -> TabeMask:
+    def second_reading(self) -> TabeMask:
         """Return the mask as TABE reads it for mIOUocc.
 
         If any mask of the video exceeds 1, TABE divides all by 255 as integers, so grey pixels and masks of ones
@@ -116,7 +116,7 @@ PROTOCOL = Protocol(
     reference={"miou": _whole, "miou_ffo": _fully_occluded, "miou_fo": _occluded, "miou_occ": tabe_occluded_iou},
     strict=STRICT,
     reference_averaging="clips",
-    divided=frozenset({"miou_occ"}),
+    second_reading=frozenset({"miou_occ"}),
     about={
         "reference": (
             "miou: IoU over all frames (an empty union is 0); miou_ffo: on frames whose visible mask is empty; "

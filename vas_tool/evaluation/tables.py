@@ -49,7 +49,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Rules:
-    """How the reference takes means. Strict means are always over clips."""
+    """The rules by which the reference takes means. Strict means are always over clips."""
 
     reference_averaging: Averaging = "frames"
     finish: Finish = field(default_factory=dict)

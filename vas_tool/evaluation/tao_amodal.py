@@ -1,4 +1,4 @@
-"""TAO-Amodal as Diffusion-VAS prepares and measures it: boxes (metric_diffusion_vas_tao_amodal.py).
+"""Reads and measures TAO-Amodal as Diffusion-VAS prepares it: boxes (metric_diffusion_vas_tao_amodal.py).
 
 truth        a list of samples: file_names, rles (counts of the modal masks), amodal_bboxes; track_id, video_id,
              category_id, height, width; beside it a map {video_id: first track id}

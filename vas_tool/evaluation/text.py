@@ -98,7 +98,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _frames_json(measured: Measurements) -> dict[str, Any]:
-    """The strict numbers of every frame, which ``compare`` puts beside those of another run."""
+    """Return the strict numbers of every frame, which ``vas-tool compare`` reads."""
     frames = measured.frames
     return {
         "keys": list(frames.keys),
@@ -112,7 +112,7 @@ def _frames_json(measured: Measurements) -> dict[str, Any]:
 
 
 def table_json(table: Table) -> dict[str, dict[str, dict[str, float | int | None]]]:
-    """Row -> measure -> mean in 0..1, null where no frame counts, and the number of frames."""
+    """Return row -> measure -> mean in 0..1 (None when no frame counts) and number of frames."""
     return {
         name: {
             measure: {"mean": None if math.isnan(cell.mean) else cell.mean, "num_frames": cell.num_frames}

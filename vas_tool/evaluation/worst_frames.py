@@ -1,4 +1,4 @@
-"""Pictures of the worst frames. They show the modal mask, and the right, missed and surplus parts of the answer."""
+"""Draws the worst frames: the modal mask, and the right, missed and surplus parts of the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors for TAO-Amodal's own files where the samples or results of a benchmark are needed. They name the right file.
+"""Makes errors that name the right file when TAO-Amodal's own files are given instead of a benchmark's.
 
 Diffusion-VAS measures on samples with masks that its authors made from TAO-Amodal. TAO-Amodal's own annotations are
 boxes, and its own results are scored boxes, which its own toolkit measures.
@@ -30,14 +30,14 @@ RESULTS = (
 
 @contextmanager
 def wrong_truth_named(path: Path) -> Iterator[None]:
-    """Within it, a FormatError about TAO-Amodal's own annotations names the file that is needed instead."""
+    """Return a context manager in which a FormatError about TAO-Amodal's own annotations names the needed file."""
     with _wrong_file_named(path, is_tao_amodal, TRUTH):
         yield
 
 
 @contextmanager
 def wrong_results_named(path: Path) -> Iterator[None]:
-    """Within it, a FormatError about TAO-Amodal's own lists of predictions names the file that is needed instead."""
+    """Return a context manager in which a FormatError about TAO-Amodal's own predictions names the needed file."""
     with _wrong_file_named(path, is_predictions, RESULTS):
         yield
 

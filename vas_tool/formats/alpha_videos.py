@@ -16,7 +16,7 @@ import numpy as np
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import VideoError
-from vas_tool.formats.frame_files import WHAT, HandedOff, chosen_frames, seen_only, ticking
+from vas_tool.formats.frame_files import WHAT, ExportedFiles, chosen_frames, seen_only, ticking
 from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.layered_frames import LayeredClip, layer_name
 from vas_tool.formats.provenance import PROVENANCE, write_provenance
@@ -33,7 +33,7 @@ ENDINGS = {"prores": "_straight.mov", "webm": "_straight.webm"}
 
 def write_alpha_videos(
     name: str, project: Project, folder: Path, *, only_accepted: bool = False, progress: Progress = silent
-) -> HandedOff:
+) -> ExportedFiles:
     """Write the videos of a format of ``ENDINGS`` into ``folder``. A former export in the folder is replaced.
 
     With ``only_accepted``, objects are transparent on frames that nobody accepted. Memory does not grow with the length
@@ -55,7 +55,7 @@ def write_alpha_videos(
         write_provenance(beside, video, format_name=name, objects=clip.objects, frames=frames)
         progress(total, total, WHAT)
     files = tuple(folder / f"{layer_name(obj)}{ending}" for obj in clip.objects)
-    return HandedOff(files, seen_only(clip, frames))
+    return ExportedFiles(files, seen_only(clip, frames))
 
 
 def _ours(ending: str) -> re.Pattern[str]:
@@ -76,7 +76,7 @@ def is_alpha_folder(name: str, folder: Path) -> bool:
 
 
 def check_alpha_videos(name: str, folder: Path) -> tuple[int, int, list[str]]:
-    """Decode every video. Return the number of frames, the number of objects on them, and what is wrong."""
+    """Decode every video. Return the number of frames, the number of objects on them, and one sentence per problem."""
     lengths, seen, problems = set(), 0, []
     for path in in_natural_order(folder.glob(f"*{ENDINGS[name]}")):
         try:

@@ -1,4 +1,6 @@
-"""``rows.json`` in a project: which rows of a batch's manifest its objects were made from. Exports write their ids."""
+"""Reads and writes ``rows.json`` of a project: from which row of a batch's manifest each object was made. Exports write
+the ids of the rows.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,13 @@ ROWS = "rows.json"
 
 @dataclass(frozen=True)
 class BatchRow:
-    """A row of a manifest in a project."""
+    """The object that one row of a manifest became."""
 
     object_id: int
     entered: str = ""
-    """Digits that stand for what the row said when it was taken over; "" while that is under way."""
+    """Hash of the row's content when it was copied into the project; "" until the copy is complete."""
     ids: Mapping[str, Any] = field(default_factory=dict)
-    """The row's own ids."""
+    """Ids that the manifest gives the row."""
 
 
 def write_rows(folder: Path, rows: Mapping[str, BatchRow]) -> None:
@@ -32,7 +34,9 @@ def write_rows(folder: Path, rows: Mapping[str, BatchRow]) -> None:
 
 
 def read_rows(folder: Path) -> dict[str, BatchRow]:
-    """Read ``rows.json``: row id -> row; empty for a project without. Raises ProjectDamaged when it is unreadable."""
+    """Read ``rows.json``: row id -> row; empty when there is no such file. Raises ProjectDamaged when it is
+    unreadable.
+    """
     file = folder / ROWS
     if not file.exists():
         return {}

@@ -26,10 +26,10 @@ from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import write_lists
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
-from vas_tool.formats.videos import Sighting, category_json, sightings
+from vas_tool.formats.videos import ObjectOnFrame, category_json, objects_on_frames
 
 HERE = "."
-"""``dataset`` and ``split``: frames lie below the root folder without a folder for either."""
+"""Value of ``dataset`` and ``split``: the frames are in the root folder, not in a folder for either."""
 
 KEPT = ("amodal_bbox", "out_of_frame", "visibility", "occlude_rate")
 """Keys of ``coco`` in ``amodal_segmentations``, beside those that say how far a mask can be trusted."""
@@ -44,11 +44,11 @@ def write_burst(
 ) -> ExportSummary:
     """Write projects as one BURST file. Arguments and errors are those of ``write_coco``.
 
-    A video without any object in the export is not in the file. The RLE of one video are in memory.
+    A video without any object in the export is not in the file. Memory holds the masks of one video as RLE.
     """
     videos = as_stream(projects)
     categories, tally = videos.categories, Tally(brief=videos.many)
-    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    found = objects_on_frames(videos, tally, only_accepted=only_accepted, progress=progress)
     lists: dict[str, Iterable[dict[str, Any]]] = {
         "categories": category_json(categories),
         "sequences": (_sequence(group, categories) for _, group in groupby(found, key=lambda s: s.video.id)),
@@ -58,14 +58,14 @@ def write_burst(
     return summary_of(tally, videos, path, only_accepted=only_accepted)
 
 
-def _sequence(found: Iterator[Sighting], categories: Mapping[str, int]) -> dict[str, Any]:
+def _sequence(found: Iterator[ObjectOnFrame], categories: Mapping[str, int]) -> dict[str, Any]:
     modal: dict[int, dict[str, Any]] = {}
     amodal: dict[int, dict[str, Any]] = {}
-    for sighting in found:
-        video, record, key = sighting.video, sighting.masks.json(), str(sighting.masks.obj.id)
-        here = modal.setdefault(sighting.masks.frame_index, {})
-        here |= {key: _modal(sighting, record)} if sighting.masks.modal.any() else {}
-        amodal.setdefault(sighting.masks.frame_index, {})[key] = _amodal(sighting, record)
+    for on_frame in found:
+        video, record, key = on_frame.video, on_frame.masks.json(), str(on_frame.masks.obj.id)
+        here = modal.setdefault(on_frame.masks.frame_index, {})
+        here |= {key: _modal(on_frame, record)} if on_frame.masks.modal.any() else {}
+        amodal.setdefault(on_frame.masks.frame_index, {})[key] = _amodal(on_frame, record)
     clip = video.project.clip
     paths = [f"frames/{clip.frame_path(i).name}" for i in range(len(clip))]
     return {
@@ -86,22 +86,22 @@ def _sequence(found: Iterator[Sighting], categories: Mapping[str, int]) -> dict[
     }
 
 
-def _modal(sighting: Sighting, record: Mapping[str, Any]) -> dict[str, Any]:
-    masks = sighting.masks
+def _modal(on_frame: ObjectOnFrame, record: Mapping[str, Any]) -> dict[str, Any]:
+    masks = on_frame.masks
     return {"rle": record["visible_mask"]["counts"], "is_gt": masks.accepted, "score": masks.certainty}
 
 
-def _amodal(sighting: Sighting, record: Mapping[str, Any]) -> dict[str, Any]:
+def _amodal(on_frame: ObjectOnFrame, record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "rle": record["segmentation"]["counts"],
         **{key: record[key] for key in KEPT},
-        "occluder_ids": list(sighting.occluder_ids),
-        **sighting.masks.trust_json(),
+        "occluder_ids": list(on_frame.occluder_ids),
+        **on_frame.masks.trust_json(),
     }
 
 
 def check_burst(data: Any) -> list[str]:
-    """Return every problem of a parsed file, by sequence, track and picture. Every mask is drawn."""
+    """Return one sentence per problem of a parsed file, with its sequence, track and picture. Every mask is decoded."""
     missing = [name for name in REQUIRED if not isinstance(data, dict) or not isinstance(data.get(name), list)]
     if missing:
         return [f"{', '.join(missing)} is missing or not a list; export the file again"]

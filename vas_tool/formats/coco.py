@@ -3,7 +3,7 @@ COCOA-cls, D2SA, KINS, AISFormer and TAO-Amodal look for.
 
 There is one annotation per object and frame. Masks of different objects may overlap and never cut one another.
 
-    segmentation, bbox, area       the amodal mask, cut to the picture (pycocotools holds nothing beyond it)
+    segmentation, bbox, area       the amodal mask, cut to the picture (RLE cannot hold pixels beyond it)
     visible_mask = inmodal_seg     the modal mask; empty where the object is wholly hidden. inmodal_bbox is its box
     invisible_mask                 segmentation without visible_mask
     occlude_rate                   area of invisible_mask / area; 0 when nothing lies in the picture
@@ -21,17 +21,18 @@ There is one annotation per object and frame. Masks of different objects may ove
     given_box                      the amodal box that the user drew or imported, whether it was interpolated between
                                    keyframes, and its IoU with amodal_bbox; absent where there is none
     review                         "accepted" when the user accepted the frame; else "needs_work" when the user marked
-                                   it or something stands out (see ``project.attention``); else "unseen"
+                                   it or a check of ``project.attention`` found something; else "unseen"
     amodal_probability             where the frame has two hypotheses or more: the probability of each pixel, as levels
                                    (``soft_masks``), cut to the picture
-    training_weight                how much a loss should trust the amodal mask, 0..1: 1 accepted, 0 not made, else the
+    training_weight                weight of the amodal mask in a loss, 0..1: 1 accepted, 0 not made, else the
                                    mean IoU of the hidden parts of the hypotheses, else the engine's certainty
-    occluder_ids                   obj_id of the objects that hide this one, by the masks or as a person said it
+    occluder_ids                   obj_id of the objects that hide this one, by the masks or by the order that a person
+                                   set
 
 A track of a batch's row has ``row_id``, and ``row_ids`` if the row has ids of its own.
 
-``work_seconds`` of a video holds the seconds of work on each object, by obj_id. ``rechecks`` holds the blind second
-looks: the annotator, the frames that were asked by obj_id, and ``hidden_iou``, the IoU of the hidden parts of both
+``work_seconds`` of a video holds the seconds of work on each object, by obj_id. ``rechecks`` holds the blind rechecks:
+the annotator, the frames that were asked again by obj_id, and ``hidden_iou``, the IoU of the hidden parts of both
 answers (null where neither hides anything).
 
 A frame with a modal mask and no amodal mask uses the modal mask for both, with ``amodal_is_uncertain`` true and
@@ -49,7 +50,7 @@ from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import write_lists
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
-from vas_tool.formats.videos import ExportVideo, Sighting, category_json, sightings
+from vas_tool.formats.videos import ExportVideo, ObjectOnFrame, category_json, objects_on_frames
 
 
 def write_coco(
@@ -69,7 +70,7 @@ def write_coco(
     """
     videos = as_stream(projects)
     categories, tally = videos.categories, Tally(brief=videos.many)
-    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    found = objects_on_frames(videos, tally, only_accepted=only_accepted, progress=progress)
     with text_in_place(path) as file:
         write_lists(file, "coco", coco_lists(videos, categories, _annotations(found, categories)))
     return summary_of(tally, videos, path, only_accepted=only_accepted)
@@ -78,7 +79,7 @@ def write_coco(
 def coco_lists(
     videos: Iterable[ExportVideo], categories: Mapping[str, int], annotations: Iterable[dict[str, Any]]
 ) -> dict[str, Iterable[dict[str, Any]]]:
-    """Return the lists of an image-level file. The annotations come last and are made while they are written."""
+    """Return the lists of an image-level file by name. The annotations come last; an iterator makes them one by one."""
     return {
         "videos": (v.json() for v in videos),
         "categories": category_json(categories),
@@ -89,7 +90,7 @@ def coco_lists(
 
 
 def track_json(videos: Iterable[ExportVideo], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    """Yield a record for every object of every video."""
+    """Yield the record of every object of every video: id, video_id, category_id, obj_id, and the ids of its row."""
     for video in videos:
         for track_id, obj in video.tracks:
             category_id = categories[obj.label]
@@ -97,21 +98,21 @@ def track_json(videos: Iterable[ExportVideo], categories: Mapping[str, int]) -> 
             yield {**ids, **video.rows.get(obj.id, {})}
 
 
-def annotation_json(sighting: Sighting, categories: Mapping[str, int]) -> dict[str, Any]:
-    """Return the annotation of one object on one frame, without its id."""
-    masks, video = sighting.masks, sighting.video
+def annotation_json(on_frame: ObjectOnFrame, categories: Mapping[str, int]) -> dict[str, Any]:
+    """Return the annotation of one object on one frame, without ``id``. ``categories`` is label -> category id."""
+    masks, video = on_frame.masks, on_frame.video
     return {
-        "image_id": sighting.image_id,
+        "image_id": on_frame.image_id,
         "category_id": categories[masks.obj.label],
         "video_id": video.id,
-        "track_id": sighting.track_id,
+        "track_id": on_frame.track_id,
         **masks.json(),
         **masks.soft_json(),
-        "occluder_ids": list(sighting.occluder_ids),
+        "occluder_ids": list(on_frame.occluder_ids),
         **video.origin_json(masks.frame_index),
     }
 
 
-def _annotations(found: Iterable[Sighting], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    for number, sighting in enumerate(found, 1):
-        yield {"id": number, **annotation_json(sighting, categories)}
+def _annotations(found: Iterable[ObjectOnFrame], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    for number, on_frame in enumerate(found, 1):
+        yield {"id": number, **annotation_json(on_frame, categories)}

@@ -1,4 +1,4 @@
-"""Finds everything that is wrong with a COCO file of ours. It decodes every mask."""
+"""Checks COCO files that this tool exported. Every mask is decoded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAME_RATE = 10.0**-DIGITS
 
 
 def check_coco(data: Any) -> list[str]:
-    """Return every problem of a parsed file, with the record's id; empty when the file is right."""
+    """Return one sentence per problem of a parsed file, with the record's id; empty when there is none."""
     if not isinstance(data, dict):
         return [f"the file holds a {type(data).__name__}, not lists of images and annotations; export it again"]
     problems: list[str] = []
@@ -51,7 +51,9 @@ def _records(data: Record, list_name: str, problems: list[str]) -> list[tuple[st
 
 
 def items_of(data: Any, list_name: str, problems: list[str]) -> Iterator[tuple[str, Record]]:
-    """Yield (name, record) of a list; ``problems`` receives what is not a list or a record."""
+    """Yield (name for messages, record) of a list. ``problems`` receives a sentence when it is no list, or an item is
+    no record.
+    """
     items = data.get(list_name) if isinstance(data, dict) else None
     if not isinstance(items, list):
         problems.append(f"{list_name} is missing or not a list; export the file again")

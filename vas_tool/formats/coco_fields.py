@@ -1,4 +1,4 @@
-"""The keys that each record of a COCO file of ours must have, and the kind of each value."""
+"""The keys that each record of an exported COCO file must have, and a check of each value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGEST_ID = 2**64
 """Largest id. Other tools use ids of up to 64 bits; an id is only copied and compared."""
 
 FAR_AWAY = 100_000
-"""Pixels: no corner of a polygon or a box is farther from the picture's corner."""
+"""Pixels: largest accepted coordinate of a corner of a polygon or a box."""
 
 Kind = Callable[[Any], bool]
 

@@ -1,4 +1,4 @@
-"""Reads a COCO file of ours as typed records. ``verify`` lists everything that is wrong with such a file."""
+"""Reads COCO files that this tool exported, as typed records. ``verify`` lists all problems of such a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vas_tool.types import Mask, SizeWH
 Record = TypeVar("Record")
 
 FORMAT = "coco"
-"""Value of ``info.format`` in our files."""
+"""Value of ``info.format`` in files of ``write_coco``."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class CocoImage:
     size_wh: SizeWH
     frame_index: int
     source_index: int
+    """Index of the frame in the source video, from 0."""
     pts_seconds: float
+    """Time stamp in the source video, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,15 @@ class CocoAnnotation:
     amodal_rle: CocoRle
     """Run lengths of the amodal mask, cut to the picture."""
     modal_rle: CocoRle
+    """Run lengths of the modal mask."""
     amodal_bbox_xywh: tuple[int, int, int, int]
     """Box of the whole amodal mask; may reach beyond the picture."""
     out_of_frame: bool
     amodal_is_uncertain: bool
     visibility: float
+    """Visible pixels / all pixels of the amodal mask, those beyond the picture included, 0..1."""
     occlude_rate: float
+    """Hidden share of the amodal mask inside the picture, 0..1."""
     review: Review
 
     @property
@@ -73,7 +78,7 @@ class CocoAnnotation:
 
 @dataclass(frozen=True)
 class CocoFile:
-    """The content of a COCO file of ours, in its order."""
+    """The content of an exported COCO file, in the file's order."""
 
     video_names: dict[int, str]
     images: tuple[CocoImage, ...]
@@ -81,7 +86,7 @@ class CocoFile:
 
 
 def read_coco(path: Path) -> CocoFile:
-    """Read a file of ``write_coco``. Raises FormatError when it is missing, is not JSON, or lacks something."""
+    """Read a file of ``write_coco``. Raises FormatError when it is missing, is not JSON, or lacks a key."""
     data = load_json(path)
     info = data.get("info") if isinstance(data, dict) else None
     made_as = info.get("format", FORMAT) if isinstance(info, dict) else FORMAT
@@ -97,8 +102,8 @@ def read_coco(path: Path) -> CocoFile:
 
 
 def coco_file(data: Any) -> CocoFile:
-    """Return the parsed lists as records. Raises LookupError, TypeError, ValueError or AttributeError for damaged
-    lists.
+    """Return a parsed COCO file as records. Raises LookupError, TypeError, ValueError or AttributeError when a list or
+    a key is missing or has a wrong type.
     """
     labels = {item["id"]: item["name"] for item in data["categories"]}
     return CocoFile(

@@ -24,7 +24,7 @@ from vas_tool.formats.occlusion_order import Occluders, by_image, front_to_back
 from vas_tool.formats.polygons import to_one_polygon
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
-from vas_tool.formats.videos import Sighting, sightings
+from vas_tool.formats.videos import ObjectOnFrame, objects_on_frames
 
 
 def write_cocoa(
@@ -37,7 +37,7 @@ def write_cocoa(
     """Write open projects as one COCOA-style file. Arguments and errors are those of ``write_coco``."""
     videos = as_stream(projects)
     tally = Tally(brief=videos.many)
-    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    found = objects_on_frames(videos, tally, only_accepted=only_accepted, progress=progress)
     pictures = enumerate(by_image(found, tally), 1)
     with text_in_place(path) as file:
         lists = {
@@ -49,11 +49,11 @@ def write_cocoa(
     return summary_of(tally, videos, path, only_accepted=only_accepted)
 
 
-def _picture_json(here: Sequence[Sighting], occluders: Occluders) -> dict[str, Any]:
+def _picture_json(here: Sequence[ObjectOnFrame], occluders: Occluders) -> dict[str, Any]:
     order = front_to_back(occluders)
     place = {obj: number for number, obj in enumerate(order, 1)}
     pairs = sorted((place[front], place[obj]) for obj, fronts in occluders.items() for front in fronts)
-    in_order = sorted(here, key=lambda sighting: place[sighting.masks.obj.id])
+    in_order = sorted(here, key=lambda on_frame: place[on_frame.masks.obj.id])
     return {
         "image_id": here[0].image_id,
         "regions": [_region_json(s, order=place[s.masks.obj.id]) for s in in_order],
@@ -64,8 +64,8 @@ def _picture_json(here: Sequence[Sighting], occluders: Occluders) -> dict[str, A
     }
 
 
-def _region_json(sighting: Sighting, *, order: int) -> dict[str, Any]:
-    masks = sighting.masks
+def _region_json(on_frame: ObjectOnFrame, *, order: int) -> dict[str, Any]:
+    masks = on_frame.masks
     record = masks.json()
     hidden = {key: record[key] for key in ("visible_mask", "invisible_mask")} if masks.hidden.any() else {}
     kept = ("obj_id", "area", "bbox", "occlude_rate", "amodal_bbox", "out_of_frame", "visibility")
@@ -76,11 +76,13 @@ def _region_json(sighting: Sighting, *, order: int) -> dict[str, Any]:
         "isStuff": 0,
         **hidden,
         **{key: record[key] for key in kept},
-        "track_id": sighting.track_id,
+        "track_id": on_frame.track_id,
         **masks.trust_json(),
     }
 
 
 def constraints(text: str) -> list[tuple[int, int]]:
-    """Return the pairs of a depth_constraint: ``1-2,1-3`` gives [(1, 2), (1, 3)]. Raises ValueError."""
+    """Return the pairs of a depth_constraint: ``1-2,1-3`` gives [(1, 2), (1, 3)]. Raises ValueError for other
+    text.
+    """
     return [(int(front), int(behind)) for pair in text.split(",") if pair for front, behind in [pair.split("-")]]

@@ -37,7 +37,7 @@ from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import load_json, write_list
 from vas_tool.formats.tally import CountedObject, ExportSummary, Tally
 from vas_tool.formats.video_stream import VideoStream, summary_of
-from vas_tool.formats.videos import Sighting, sightings
+from vas_tool.formats.videos import ObjectOnFrame, objects_on_frames
 from vas_tool.masks import CocoRle, box_xywh, from_rle
 from vas_tool.project import Project
 from vas_tool.types import Mask, SizeWH
@@ -67,7 +67,7 @@ def write_samples(
     Raises FormatError when there is no project, or the file cannot be written; Cancelled.
     """
     videos, tally = VideoStream(projects), Tally()
-    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    found = objects_on_frames(videos, tally, only_accepted=only_accepted, progress=progress)
     with text_in_place(path) as file:
         write_list(file, _samples(found, videos.categories, tally))
         file.write("\n")
@@ -80,23 +80,23 @@ class _Window:
 
     rows: list[tuple[CountedObject, dict[str, Any]]]
 
-    def follows(self, sighting: Sighting) -> bool:
-        return bool(self.rows) and self.rows[-1][0].frame_index == sighting.masks.frame_index - 1
+    def follows(self, on_frame: ObjectOnFrame) -> bool:
+        return bool(self.rows) and self.rows[-1][0].frame_index == on_frame.masks.frame_index - 1
 
 
-def _samples(found: Iterable[Sighting], categories: Mapping[str, int], tally: Tally) -> Iterator[dict[str, Any]]:
+def _samples(found: Iterable[ObjectOnFrame], categories: Mapping[str, int], tally: Tally) -> Iterator[dict[str, Any]]:
     windows: dict[int, _Window] = {}
-    for sighting in found:
-        window = windows.setdefault(sighting.track_id, _Window([]))
-        usable = sighting.masks.whole.any() and sighting.masks.modal.any()
-        if not (usable and window.follows(sighting)):
+    for on_frame in found:
+        window = windows.setdefault(on_frame.track_id, _Window([]))
+        usable = on_frame.masks.whole.any() and on_frame.masks.modal.any()
+        if not (usable and window.follows(on_frame)):
             _drop(window, tally)
         if not usable:
-            tally.unfit_for("in_no_sample", sighting.counted)
+            tally.unfit_for("in_no_sample", on_frame.counted)
             continue
-        window.rows.append((sighting.counted, _row(sighting)))
+        window.rows.append((on_frame.counted, _row(on_frame)))
         if len(window.rows) == SAMPLE_FRAMES:
-            yield _sample_json(sighting, [row for _, row in window.rows], categories)
+            yield _sample_json(on_frame, [row for _, row in window.rows], categories)
             window.rows.clear()
     for window in windows.values():
         _drop(window, tally)
@@ -108,23 +108,23 @@ def _drop(window: _Window, tally: Tally) -> None:
     window.rows.clear()
 
 
-def _row(sighting: Sighting) -> dict[str, Any]:
+def _row(on_frame: ObjectOnFrame) -> dict[str, Any]:
     """Return the entries of one frame; each key of the sample is a list of them."""
-    masks = sighting.masks
+    masks = on_frame.masks
     record = masks.json()
     return {
         "segmentation": record["segmentation"],
         "visible_mask": record["visible_mask"],
         "bbox": record["bbox"],
-        "image_ids": sighting.image_id,
-        "image_file_names": sighting.video.file_name(masks.frame_index),
+        "image_ids": on_frame.image_id,
+        "image_file_names": on_frame.video.file_name(masks.frame_index),
         "frame_indices": masks.frame_index,
         "amodal_bboxes": record["amodal_bbox"],
         **{key: record.get(key) for key in TRUST},
     }
 
 
-def _sample_json(last: Sighting, rows: list[dict[str, Any]], categories: Mapping[str, int]) -> dict[str, Any]:
+def _sample_json(last: ObjectOnFrame, rows: list[dict[str, Any]], categories: Mapping[str, int]) -> dict[str, Any]:
     obj = last.masks.obj
     return {
         **{key: [row[key] for row in rows] for key in rows[0]},
@@ -210,15 +210,15 @@ def is_samples(data: Any) -> bool:
 def read_samples(path: Path, *, in_depth: bool = True) -> SampleFile:
     """Read a file of either form. Wrong samples are listed in the problems; the others are returned.
 
-    ``in_depth`` decodes every mask; False looks at the fields alone, for whoever reads the masks later anyway: files
-    for training have a million of them, and may name a frame twice. Raises FormatError when it cannot be read or is no
-    list.
+    ``in_depth`` decodes every mask and refuses repeated frames. False checks the fields alone: files for training have
+    a million masks, which their loader decodes later, and may name a frame twice. Raises FormatError when the file
+    cannot be read or is no list.
     """
     return samples_of(load_json(path, allow_nan=True), path, in_depth=in_depth)
 
 
 def samples_of(data: Any, path: Path, *, in_depth: bool = True) -> SampleFile:
-    """Return the samples of a parsed file."""
+    """Return the samples of a parsed file. ``path`` names it in messages. Arguments and errors of ``read_samples``."""
     if not isinstance(data, list):
         raise FormatError(f"{path} holds no list of samples; name the .json of Diffusion-VAS's data, or our export")
     form: Form = "tao-amodal" if any(isinstance(item, dict) and "rles" in item for item in data) else "sail-vos"

@@ -26,7 +26,7 @@ from vas_tool.formats.layered_frames import LayeredClip, LayeredFrame, ObjectLay
 from vas_tool.types import Canvas, Content
 
 Channel = npt.NDArray[np.float16]
-"""(H, W) of one channel. Half floats hold all 256 levels of a picture apart, also in linear light."""
+"""(H, W) float16 of one channel. float16 keeps all 256 levels of a picture distinct in linear light."""
 
 COMMENTS = (
     "Made by vas-tool. Colours: linear light, Rec. 709 primaries, multiplied by alpha. "
@@ -38,7 +38,7 @@ RGBA = "RGBA"
 
 
 def require() -> Any:
-    """Return the package OpenEXR. Raises FormatError when it is not installed."""
+    """Return the module OpenEXR. Raises FormatError with the install command when it is missing."""
     try:
         import OpenEXR
     except ImportError as error:
@@ -121,7 +121,7 @@ def _window(x: int, y: int, size_wh: tuple[int, int]) -> tuple[npt.NDArray[np.in
 
 
 def read_exr(path: Path) -> dict[str, npt.NDArray[np.floating[Any]]]:
-    """Return the channels of a file, name -> (H, W). Raises FormatError when it does not read."""
+    """Return the channels of a file, name -> (H, W). Raises FormatError when OpenEXR cannot read it."""
     exr = require()
     try:
         with exr.File(str(path), separate_channels=True) as file:

@@ -18,7 +18,7 @@ from vas_tool.project.truth import AnnotatedObject
 from vas_tool.video.order import in_natural_order
 
 WHAT = "writing layers"
-"""Name of the work in progress reports."""
+"""Text of progress reports while files are written."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class FrameFormat:
 
 
 @dataclass(frozen=True)
-class HandedOff:
-    """The result of an export for another program."""
+class ExportedFiles:
+    """The files of an export for another program, and where they hold no completed objects."""
 
     files: tuple[Path, ...]
     """The pictures or videos."""
@@ -60,7 +60,7 @@ def write_frame_files(
     frames: Sequence[int] | None = None,
     only_accepted: bool = False,
     progress: Progress = silent,
-) -> HandedOff:
+) -> ExportedFiles:
     """Write one file for each frame into ``folder``. A former export in the folder is replaced.
 
     ``frames`` are the frames to write (default: all). With ``only_accepted``, an object is left out of the frames that
@@ -80,7 +80,7 @@ def write_frame_files(
         write_provenance(beside, video, format_name=kind.name, objects=clip.objects, frames=chosen)
         progress(len(chosen), len(chosen), WHAT)
     files = tuple(folder / f"{i:05d}{kind.ending}" for i in chosen)
-    return HandedOff(files, seen_only(clip, chosen))
+    return ExportedFiles(files, seen_only(clip, chosen))
 
 
 def chosen_frames(clip: LayeredClip, frames: Sequence[int] | None, *, every: bool) -> list[int]:
@@ -99,7 +99,7 @@ def chosen_frames(clip: LayeredClip, frames: Sequence[int] | None, *, every: boo
 
 
 def ticking(frames: Sequence[int], progress: Progress, *, before: int, total: int) -> Iterator[int]:
-    """Yield the frames, and report ``before`` plus the number of frames that were used, of ``total``."""
+    """Yield the frames. Before each one, report progress: ``before`` plus the number of frames done, of ``total``."""
     for done, frame_index in enumerate(frames):
         progress(before + done, total, WHAT)
         yield frame_index
@@ -119,7 +119,7 @@ def is_frame_folder(kind: FrameFormat, folder: Path) -> bool:
 
 
 def check_frame_files(kind: FrameFormat, folder: Path) -> tuple[int, int, list[str]]:
-    """Read every file. Return the number of frames, the number of objects on them, and what is wrong."""
+    """Read every file. Return the number of frames, the number of objects on them, and one sentence per problem."""
     try:
         kind.require()
     except FormatError as error:

@@ -24,7 +24,7 @@ from av.error import FFmpegError
 from vas_tool import drawing
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
-from vas_tool.formats.frame_files import WHAT, HandedOff, ticking
+from vas_tool.formats.frame_files import WHAT, ExportedFiles, ticking
 from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.provenance import PROVENANCE, write_provenance
 from vas_tool.formats.video_stream import video_of
@@ -40,7 +40,7 @@ THRESHOLD = 240
 """Grey value from which the public code takes a pixel as the mask."""
 
 PROMPT = {"bg": "a video of the scene."}
-"""The public examples describe the background in such a sentence."""
+"""Default of ``prompt.json``: the public examples describe the background in such a sentence."""
 
 OUR_FILES = re.compile(rf"input_video\.mp4|mask_\d{{2,}}\.mp4|prompt\.json|{re.escape(PROVENANCE)}")
 """Matches the files that ``write_gen_omnimatte`` writes."""
@@ -48,7 +48,7 @@ OUR_FILES = re.compile(rf"input_video\.mp4|mask_\d{{2,}}\.mp4|prompt\.json|{re.e
 
 def write_gen_omnimatte(
     project: Project, folder: Path, *, only_accepted: bool = False, progress: Progress = silent
-) -> HandedOff:
+) -> ExportedFiles:
     """Write the folder of one clip. A former export in the folder is replaced, also its prompt.
 
     A frame without a modal mask of an object gets a black mask. With ``only_accepted``, objects without an accepted
@@ -74,7 +74,7 @@ def write_gen_omnimatte(
         write_provenance(beside, video, format_name="gen-omnimatte", objects=objects, frames=frames)
         progress(total, total, WHAT)
     names = ("input_video.mp4", *(f"mask_{i:02d}.mp4" for i in range(len(objects))), "prompt.json")
-    return HandedOff(tuple(folder / name for name in names), ())
+    return ExportedFiles(tuple(folder / name for name in names), ())
 
 
 def _frames(project: Project, objects: Sequence[AnnotatedObject], *, only_accepted: bool) -> list[int]:
@@ -94,7 +94,9 @@ def is_gen_omnimatte_folder(folder: Path) -> bool:
 
 
 def check_gen_omnimatte(folder: Path) -> tuple[int, int, list[str]]:
-    """Decode every video. Return the number of frames, the number of masks that are not empty, and what is wrong."""
+    """Decode every video. Return the number of frames, the number of masks that are not empty, and one sentence per
+    problem.
+    """
     problems: list[str] = []
     shapes: dict[str, tuple[int, int, int]] = {}
     masks = 0
@@ -104,8 +106,8 @@ def check_gen_omnimatte(folder: Path) -> tuple[int, int, list[str]]:
             masks += seen if path.name.startswith("mask_") else 0
     for (one, shape), (other, other_shape) in pairwise(shapes.items()):
         if shape != other_shape:
-            said = f"{folder}: {one} has {shape} and {other} has {other_shape} (frames, width, height)"
-            problems.append(f"{said}; export it again")
+            differ = f"{folder}: {one} has {shape} and {other} has {other_shape} (frames, width, height)"
+            problems.append(f"{differ}; export it again")
     if not (folder / "prompt.json").is_file():
         problems.append(f"{folder} has no prompt.json; export it again")
     return max((shape[0] for shape in shapes.values()), default=0), masks, problems

@@ -37,14 +37,14 @@ from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.json_files import json_line
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
-from vas_tool.formats.videos import Sighting, sightings
+from vas_tool.formats.videos import ObjectOnFrame, objects_on_frames
 from vas_tool.types import Mask
 
 OUR_FILES = re.compile(r"README\.md|data/train-\d{5}-of-\d{5}\.parquet")
 """Matches the files that ``write_hf_dataset`` writes."""
 
 ROWS = 32
-"""Rows of a row group: what is in memory at once."""
+"""Rows of a row group. Memory holds so many frames with their masks."""
 
 FRAME = {
     "video": "string",
@@ -84,12 +84,12 @@ def write_hf_dataset(
     """Write projects as one data set into the folder ``path``. A former export there is replaced.
 
     Raises FormatError when there is no project, pyarrow is not installed, ``path`` holds anything else or the disk
-    refuses; Cancelled. ``ROWS`` frames are in memory.
+    refuses; Cancelled. Memory holds ``ROWS`` frames.
     """
     _pyarrow()
     videos = as_stream(projects)
     tally, names = Tally(brief=videos.many), dict[int, str]()
-    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    found = objects_on_frames(videos, tally, only_accepted=only_accepted, progress=progress)
     with folder_in_place(path, ours=OUR_FILES) as beside:
         (beside / "data").mkdir()
         for (video_id, name), group in groupby(found, key=lambda s: (s.video.id, s.video.name)):
@@ -117,38 +117,38 @@ def _shard(folder: Path, video_id: int, count: int) -> Path:
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
-def _rows(found: Iterator[Sighting]) -> Iterator[dict[str, Any]]:
+def _rows(found: Iterator[ObjectOnFrame]) -> Iterator[dict[str, Any]]:
     row: dict[str, Any] = {}
-    for sighting in found:  # one by one: its project may be closed when the next video comes
-        if row.get("frame_index") != sighting.masks.frame_index:
+    for on_frame in found:  # one by one: its project may be closed when the next video comes
+        if row.get("frame_index") != on_frame.masks.frame_index:
             if row:
                 yield row
-            row = {**_frame(sighting), "objects": []}
-        row["objects"].append(_object(sighting))
+            row = {**_frame(on_frame), "objects": []}
+        row["objects"].append(_object(on_frame))
     if row:
         yield row
 
 
-def _frame(sighting: Sighting) -> dict[str, Any]:
-    video, frame_index = sighting.video, sighting.masks.frame_index
+def _frame(on_frame: ObjectOnFrame) -> dict[str, Any]:
+    video, frame_index = on_frame.video, on_frame.masks.frame_index
     path = video.project.clip.frame_path(frame_index)
     image = {"bytes": path.read_bytes(), "path": path.name}
     return {"video": video.name, **video.origin_json(frame_index), "image": image}
 
 
-def _object(sighting: Sighting) -> dict[str, Any]:
-    masks = sighting.masks
+def _object(on_frame: ObjectOnFrame) -> dict[str, Any]:
+    masks = on_frame.masks
     record = masks.json()
     kept = ("amodal_bbox", "visibility", "occlude_rate", "out_of_frame", "amodal_is_uncertain", "review")
     return {
-        "track_id": sighting.track_id,
+        "track_id": on_frame.track_id,
         "obj_id": masks.obj.id,
         "label": masks.obj.label,
         "modal_mask": _mask_picture(masks.modal),
         "amodal_mask": _mask_picture(masks.whole),
-        "content": _content(sighting),
+        "content": _content(on_frame),
         **{key: record[key] for key in kept},
-        "occluder_ids": list(sighting.occluder_ids),
+        "occluder_ids": list(on_frame.occluder_ids),
         "engine": json_line(record["engine"]),
     }
 
@@ -157,8 +157,8 @@ def _mask_picture(mask: Mask) -> dict[str, Any]:
     return _picture(Image.fromarray(mask.astype(np.uint8) * np.uint8(255)))
 
 
-def _content(sighting: Sighting) -> dict[str, Any] | None:
-    project, masks = sighting.video.project, sighting.masks
+def _content(on_frame: ObjectOnFrame) -> dict[str, Any] | None:
+    project, masks = on_frame.video.project, on_frame.masks
     content = project.layers(masks.obj.id).content
     if masks.frame_index not in content:
         return None
@@ -217,7 +217,9 @@ def is_hf_dataset(folder: Path) -> bool:
 
 
 def check_hf_dataset(folder: Path) -> tuple[int, int, list[str]]:
-    """Return the number of frames, the number of objects on them, and every problem. Every picture is decoded."""
+    """Decode every picture. Return the number of frames, the number of objects on them, and one sentence per
+    problem.
+    """
     images = objects = 0
     problems: list[str] = []
     for path in sorted((folder / "data").glob("*.parquet")):

@@ -1,4 +1,4 @@
-"""Writes exports completely or not at all: beside their place first, then moved there."""
+"""Writes exports completely or not at all: under a temporary name in the same folder first, then renamed."""
 
 from __future__ import annotations
 

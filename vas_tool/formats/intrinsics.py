@@ -18,14 +18,17 @@ from vas_tool.project import Project
 from vas_tool.types import Intrinsics, SizeWH
 
 Camera = Callable[[SizeWH], Intrinsics]
-"""A function: (width, height) of the clip -> its intrinsics."""
+"""A function: (width, height) of the clip in pixels -> its intrinsics in clip pixels."""
 
 PROJECTIONS = ("P2:", "P_rect_02:")
 """Names of the left colour camera's matrix in KITTI's files for objects and for raw videos."""
 
 
 def camera_of(text: str) -> Camera:
-    """Return the camera of ``FX,FY,CX,CY`` or of a file. Raises InputError and FormatError when it is neither."""
+    """Return the camera of a text ``FX,FY,CX,CY`` in clip pixels, or of a file.
+
+    Raises InputError when the text is neither, FormatError when the file has none of the three forms.
+    """
     path = Path(text)
     if path.is_file():
         return _camera_in(path)

@@ -34,7 +34,7 @@ def _no_number(name: str) -> float:
 
 
 def json_line(item: Any) -> str:
-    """Return a value as JSON on one line."""
+    """Return a value as ASCII JSON on one line. Raises ValueError for NaN and infinity."""
     # ASCII, because pycocotools opens files in the machine's default encoding.
     return json.dumps(item, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
@@ -50,7 +50,10 @@ def write_list(file: TextIO, items: Iterable[Any]) -> None:
 def write_lists(
     file: TextIO, format_name: str, lists: Mapping[str, Iterable[Any]], *, values: Mapping[str, Any] | None = None
 ) -> None:
-    """Write an object of ``info``, single ``values``, and lists, in their order, item by item."""
+    """Write a JSON object with ``info`` (this tool, its version, ``format_name``), then ``values``, then ``lists``.
+
+    Each list has one item per line. Items are taken from their iterables one by one.
+    """
     info = {
         "description": "Modal and amodal masks of objects in videos",
         "made_by": f"vas-tool {__version__}",

@@ -23,7 +23,7 @@ from vas_tool.formats.occlusion_order import Occluders, by_image, front_to_back,
 from vas_tool.formats.polygons import to_polygons
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
-from vas_tool.formats.videos import Sighting, sightings
+from vas_tool.formats.videos import ObjectOnFrame, objects_on_frames
 from vas_tool.masks import area
 
 
@@ -37,7 +37,7 @@ def write_kins(
     """Write open projects as one KINS-style file. Arguments and errors are those of ``write_coco``."""
     videos = as_stream(projects)
     categories, tally = videos.categories, Tally(brief=videos.many)
-    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    found = objects_on_frames(videos, tally, only_accepted=only_accepted, progress=progress)
     items = (a for here, occluders in by_image(found, tally) for a in _annotations(here, occluders, categories))
     with text_in_place(path) as file:
         numbers = ({"id": number, **item} for number, item in enumerate(items, 1))
@@ -46,22 +46,22 @@ def write_kins(
 
 
 def _annotations(
-    here: Sequence[Sighting], occluders: Occluders, categories: Mapping[str, int]
+    here: Sequence[ObjectOnFrame], occluders: Occluders, categories: Mapping[str, int]
 ) -> Iterator[dict[str, Any]]:
     group, order = groups(occluders), front_to_back(occluders)
-    for sighting in here:
-        own = sighting.masks.obj.id
+    for on_frame in here:
+        own = on_frame.masks.obj.id
         together = [obj for obj in order if group[obj] == group[own]]
-        record = annotation_json(sighting, categories)
+        record = annotation_json(on_frame, categories)
         yield {
             **record,
             "i_segm": record["inmodal_seg"],
             "i_bbox": record["inmodal_bbox"],
-            "i_area": area(sighting.masks.modal),
+            "i_area": area(on_frame.masks.modal),
             "a_segm": record["segmentation"],
             "a_bbox": record["bbox"],
             "a_area": record["area"],
-            "segmentation": to_polygons(sighting.masks.whole),
+            "segmentation": to_polygons(on_frame.masks.whole),
             "oco_id": group[own],
             "ico_id": together.index(own) + 1 if len(together) > 1 else 0,
         }

@@ -28,14 +28,14 @@ def layer_name(obj: AnnotatedObject) -> str:
 
 @dataclass(frozen=True)
 class ObjectLayer:
-    """One object on one frame."""
+    """The picture, masks and depth of one object on one frame."""
 
     obj: AnnotatedObject
     picture: Content
     """(canvas H, W, 4) RGBA, straight alpha of 0 or 255: the content on the amodal mask, or the visible pixels where no
     content was made. Transparent pixels are black."""
     modal: Mask
-    """(canvas H, W)."""
+    """(canvas H, W): the modal mask."""
     amodal: Mask
     """(canvas H, W): the amodal mask, or the modal mask where no amodal mask was made."""
     depth: float
@@ -65,7 +65,7 @@ class LayeredFrame:
     ground: Content
     """(canvas H, W, 4) RGBA: the frame of the clip; transparent outside the frame."""
     depth: Depth | None
-    """(canvas H, W), 1 = nearest, 0 outside the frame; None when no depth was made."""
+    """(canvas H, W): relative depth, 0..1, 1 = nearest; 0 outside the frame; None when no depth was made."""
     layers: tuple[ObjectLayer, ...]
     """The objects from back to front."""
 
@@ -84,7 +84,7 @@ class LayeredClip:
 
     @property
     def canvas(self) -> Canvas:
-        """The work area, as it was when the export began."""
+        """The canvas, as it was when the export began."""
         return self._video.truth.canvas
 
     @property
@@ -114,8 +114,8 @@ class LayeredClip:
         """Return one frame with all its objects."""
         shared = _Pixels(self._video, frame_index)
         layers = [layer for obj in self.objects if (layer := self._layer(obj, shared)) is not None]
-        said = pairs_on(self._video.truth.in_front, frame_index)
-        return LayeredFrame(frame_index, shared.ground, shared.depth, tuple(back_to_front(layers, said)))
+        ordered = pairs_on(self._video.truth.in_front, frame_index)
+        return LayeredFrame(frame_index, shared.ground, shared.depth, tuple(back_to_front(layers, ordered)))
 
     def layer(self, obj: AnnotatedObject, frame_index: int) -> ObjectLayer | None:
         """Return one object on one frame; None when it has no mask there."""
@@ -176,15 +176,15 @@ def _picture(pixels: _Pixels, seen: Mask, whole: Mask, *, made: Content | None) 
     return out
 
 
-def back_to_front(layers: Sequence[ObjectLayer], said: Collection[Pair] = ()) -> list[ObjectLayer]:
+def back_to_front(layers: Sequence[ObjectLayer], ordered: Collection[Pair] = ()) -> list[ObjectLayer]:
     """Return the layers of one frame from back to front.
 
-    ``said`` are pairs of ids that a person ordered, (front, behind). Of other pairs, an object that is seen where the
-    other one is hidden is in front of it. Otherwise the nearer one is in front.
+    ``ordered`` holds the pairs of object ids (front, behind) that a person set. In any other pair, an object that is
+    visible where the other one is hidden is in front. Otherwise the nearer one is in front.
     """
     by_id = {layer.obj.id: layer for layer in layers}
     found = by_masks({i: layer.modal for i, layer in by_id.items()}, {i: layer.hidden for i, layer in by_id.items()})
-    pairs = {*said, *(pair for pair in found if pair[::-1] not in said)}
+    pairs = {*ordered, *(pair for pair in found if pair[::-1] not in ordered)}
     nearness = {i: layer.depth for i, layer in by_id.items()}
     return [by_id[i] for i in reversed(nearest_first(pairs, by_id, nearness))]
 

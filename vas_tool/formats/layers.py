@@ -51,7 +51,7 @@ Kind = Literal["png", "mp4", "gif"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 COMPRESSION = 2
-"""PNG compression level, 0 to 9. Level 6 takes three times as long and saves a tenth."""
+"""PNG compression level, 0 to 9. Level 6 takes three times as long for files a tenth smaller."""
 
 OUR_FILES = re.compile(rf"(\d{{3,}}_[^/]*_)?({'|'.join(LAYERS)})(/\d{{5,}}\.png|\.mp4|\.gif)|provenance\.json")
 """Matches the files that ``write_layers`` writes."""
@@ -122,7 +122,7 @@ def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
 
 
 class _Ticks:
-    """Reports progress over all frames of all files."""
+    """Counts frames over all files of an export, for its progress."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
@@ -310,7 +310,9 @@ def _read_mask(path: Path) -> Mask:
 
 
 def check_layers(source: LayersFolder) -> Iterator[str]:
-    """Yield what is wrong with the pictures: unreadable files, masks with other values, layers of several sizes."""
+    """Yield one sentence per problem: unreadable files, masks with other values than 0 and 255, layers of several
+    sizes.
+    """
     for name, paths in source.pictures.items():
         sizes: dict[tuple[int, int], Path] = {}
         for path in paths.values():

@@ -22,7 +22,7 @@ ReadMask = Callable[[], Mask]
 
 @dataclass(frozen=True)
 class GivenMasks:
-    """The masks of one object."""
+    """The masks of one object in a folder of mask pictures."""
 
     name: str
     """The object's value in the pictures; empty when there is only one object."""
@@ -35,7 +35,7 @@ class MaskFolder:
     """All masks of a folder."""
 
     objects: tuple[GivenMasks, ...]
-    """At least one."""
+    """The objects in ascending order of their values; at least one."""
     notes: tuple[str, ...] = ()
     """Sentences for the user about how the masks were read."""
 
@@ -53,8 +53,8 @@ def paired_masks(folder: Path, frames: FrameNames, *, size_wh: SizeWH) -> Paired
 
 
 def frame_names(project: Project, source: Path | None = None) -> FrameNames:
-    """Return the names of a project's frames in its source. ``source`` is the source folder, which may hold other
-    images.
+    """Return the names of a project's frames in its source. ``source`` is the folder of images that the project was
+    made from; it may hold images that are not in the clip.
 
     Old projects that do not store the names use the names of their own files (00000, 00001, ...).
     """

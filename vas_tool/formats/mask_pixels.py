@@ -21,10 +21,10 @@ LOSSY = ("JPEG", "MPO")
 """Pillow's names of formats that change values slightly. WebP does so only when it is lossy."""
 
 WEBP_HEAD = 4096
-"""First bytes of a WebP file, which name its coding."""
+"""Bytes from the start of a WebP file in which its coding, lossy or lossless, is named."""
 
 NEARLY = 16
-"""The channels of a grey pixel in a lossy picture differ by less than this."""
+"""Levels: in a lossy picture, a pixel is grey when its channels differ by less than this."""
 
 Values = npt.NDArray[np.int32]
 """(H, W): grey values 0..65535, or ``COLOUR`` and a colour."""

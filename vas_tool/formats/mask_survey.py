@@ -18,7 +18,7 @@ OBJECT_ABOVE = 128
 """Grey values above this are object, as in demo.py of Diffusion-VAS; for 16 bit, 257 times that."""
 
 WHITE = 255
-"""255 is a border in some data sets and an object in others."""
+"""The value 255, which is a void border in some data sets and an object in others."""
 
 ON_EDGES = 0.8
 """With soft edges, at least this share of the pixels between the extremes has darker and brighter pixels near it."""
@@ -38,7 +38,7 @@ NAMED = 12
 
 @dataclass(frozen=True)
 class PictureValues:
-    """What is stored about one picture."""
+    """The values of one mask picture, kept to decide what they mean."""
 
     shown: frozenset[int]
     """Values of ``Pixels.shown``."""
@@ -49,7 +49,7 @@ class PictureValues:
 
 @dataclass
 class FolderValues:
-    """The values in a folder's pictures so far."""
+    """The values in the pictures of a folder, over all pictures added so far."""
 
     shown: Counter[int] = field(default_factory=Counter)
     """Value of ``Pixels.shown`` -> number of pixels."""

@@ -21,7 +21,7 @@ from vas_tool.types import Mask
 from vas_tool.wording import counted
 
 MaskValues = Literal["auto", "binary", "grey", "ids", "palette", "alpha"]
-"""Values of the option; ``auto`` decides from the pictures."""
+"""Values of ``--mask-values``; ``auto`` decides from the pictures."""
 
 VOID = 255
 """Void, as a palette index, and as a grey value beside small ids."""
@@ -30,23 +30,23 @@ VOID_COLOUR = COLOUR + (224 << 16) + (224 << 8) + 192
 """Colour of void in VOC's palette."""
 
 LARGEST_LABEL = 50
-"""Ids up to this look black, so they number objects, and 255 beside them is void."""
+"""Largest grey value that counts as an object number beside 255. Such values look black; 255 beside them is void."""
 
 BRIGHT = 223
 """Soft edges reach at least this value."""
 
 MOST_SOFT = 0.25
-"""Greatest share of pixels between object and ground; more means a photograph."""
+"""Greatest share, 0..1, of pixels between object and ground; a larger share means a photograph."""
 
 MOST_OBJECTS = 64
-"""More values than this are taken for ids only if the user says so."""
+"""Most values that count as ids without ``--mask-values ids``."""
 
 MOST_LISTED = 255
-"""More values than this are never taken for ids."""
+"""Most values that can be ids, also with ``--mask-values ids``."""
 
 
 class Undecided(ValueError):
-    """The pictures do not decide what their values mean. ``str(error)`` says why, without the values."""
+    """Raised when the pictures allow more than one meaning of their values. ``str(error)`` is the reason."""
 
 
 @dataclass(frozen=True)

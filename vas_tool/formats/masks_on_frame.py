@@ -19,11 +19,10 @@ from vas_tool.storage import Stamp
 from vas_tool.types import AmodalBox, Canvas, Mask, MaskLayer
 
 UNSURE = 0.5
-"""A mask that nobody accepted is uncertain if its engine's certainty is below this."""
+"""Certainty, 0..1, below which a mask that nobody accepted counts as uncertain."""
 
 DIGITS = 6
-"""Decimals of rates and certainties in the file. More would be noise; fewer would lose single pixels of a large
-mask."""
+"""Decimals of rates and certainties in files: enough to show a single pixel of a large mask."""
 
 
 ALWAYS = ("engine", "revision", "seed", "certainty")
@@ -33,7 +32,7 @@ OF_THE_CACHE = ("made_from", "area", "box", "digest", "object_score", "predicted
 """Fields of a stamp that no export holds, because only the project needs them."""
 
 Review = Literal["unseen", "needs_work", "accepted"]
-"""``needs_work``: not accepted, and the user marked it or something stands out (see ``project.attention``)."""
+"""``needs_work``: not accepted, and the user marked it or a check of ``project.attention`` found something."""
 
 
 class MasksOnFrame:
@@ -167,7 +166,9 @@ class MasksOnFrame:
         return stamp.seeds[0] if stamp.how == "seed" else {stamp.how: list(stamp.seeds)}
 
     def trust_json(self) -> dict[str, Any]:
-        """Return the keys that say how far the masks can be trusted."""
+        """Return the keys about the origin of the masks: uncertainty, engines, hypothesis, review, the reason why the
+        frame needs work, and the given box.
+        """
         why = {"needs_work": self.needs_work} if self.review == "needs_work" else {}
         return {
             "amodal_is_uncertain": self.uncertain,
@@ -187,7 +188,7 @@ class MasksOnFrame:
 
     @property
     def training_weight(self) -> float:
-        """How much a loss should trust the amodal mask, 0..1.
+        """Weight of the amodal mask in a training loss, 0..1.
 
         1 when the user accepted it, 0 when no amodal mask was made. Otherwise the mean IoU of the hidden parts over all
         pairs of hypotheses, or the engine's certainty where there are not two.
@@ -205,7 +206,9 @@ class MasksOnFrame:
         return {"training_weight": self.training_weight, **probability}
 
     def json(self) -> dict[str, Any]:
-        """Return the annotation without its ids and without the source of its frame."""
+        """Return the record of ``coco`` without the ids of image, video, category and track, and without the frame's
+        keys.
+        """
         return {
             "obj_id": self.obj.id,
             "iscrowd": 0,

@@ -1,4 +1,4 @@
-"""What a person should know of an export, as values; ``worded`` says each in one sentence."""
+"""Notes about an export as values, which ``worded`` turns into sentences for a person."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ NoteKind = Literal[
     "not_annotated",
     "seen_only",
 ]
-"""What a note is about; ``WORDS`` says it."""
+"""What a note is about; ``WORDS`` has the sentence."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """One thing to know of an export: of the whole, or of one object in it."""
+    """One fact about an export, or about one object in it."""
 
     kind: NoteKind
     project: str = ""
@@ -46,23 +46,23 @@ class Note:
     numbers: tuple[float, ...] = ()
     """Counts, or seconds, in the order in which the words name them."""
     text: str = ""
-    """Of the kind ``project``: what the project says of itself (``Project.notes``)."""
+    """For the kind ``project``: a note of the project itself (``Project.notes``)."""
 
 
 def named(object_id: int, label: str) -> str:
-    """``object 1 (cup)``, and ``object 1`` for one that has no other name."""
+    """Return the name of an object: ``object 1 (cup)``, or ``object 1`` when that is its label."""
     own = f"object {object_id}"
     return own if label == own else f"{own} ({label})"
 
 
 def worded(note: Note) -> str:
-    """``car, object 1 (cup): 4 frames not accepted (0-2, 7)``."""
+    """Return a note as a sentence: ``car, object 1 (cup): 4 frames not accepted (0-2, 7)``."""
     head = f"{note.project}, {named(note.object_id, note.label)}: " if note.object_id else ""
     return head + without_object(note)
 
 
 def without_object(note: Note) -> str:
-    """The same without the name of the object: ``4 frames not accepted (0-2, 7)``."""
+    """Return a note as a sentence without project and object: ``4 frames not accepted (0-2, 7)``."""
     return WORDS[note.kind](note)
 
 
@@ -92,7 +92,7 @@ def _shorter(note: Note) -> str:
 
 def _frames(what: str) -> Callable[[Note], str]:
     def words(note: Note) -> str:
-        if note.numbers:  # of many objects, without a list
+        if note.numbers:  # a note that counts many objects, without a list of frames
             frames, objects = map(int, note.numbers)
             return f"{counted(frames, 'frame')} of {counted(objects, 'object')} {what}."
         return f"{counted(len(note.frames), 'frame')} {what} ({ranges(note.frames)})"

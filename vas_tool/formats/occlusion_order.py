@@ -6,25 +6,25 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 
 from vas_tool.formats.tally import Tally
-from vas_tool.formats.videos import Sighting
+from vas_tool.formats.videos import ObjectOnFrame
 
 Occluders = Mapping[int, Collection[int]]
 """Object id -> the ids of the objects in front of it. All of them are keys too."""
 
 
-def by_image(found: Iterable[Sighting], tally: Tally) -> Iterator[tuple[list[Sighting], Occluders]]:
+def by_image(found: Iterable[ObjectOnFrame], tally: Tally) -> Iterator[tuple[list[ObjectOnFrame], Occluders]]:
     """Yield, for each picture, the objects whose amodal mask reaches into it, and which of them hides which.
 
     ``found`` must be in the order of the pictures. ``tally`` counts the objects wholly beyond the picture: no polygon
     can hold them, so they are left out.
     """
-    for _, group in groupby(found, key=lambda sighting: sighting.image_id):
+    for _, group in groupby(found, key=lambda on_frame: on_frame.image_id):
         here = []
-        for sighting in group:
-            if sighting.masks.whole.any():
-                here.append(sighting)
+        for on_frame in group:
+            if on_frame.masks.whole.any():
+                here.append(on_frame)
             else:
-                tally.unfit_for("beyond_picture", sighting.counted)
+                tally.unfit_for("beyond_picture", on_frame.counted)
         there = {s.masks.obj.id for s in here}
         if here:
             yield here, {s.masks.obj.id: sorted(there & set(s.occluder_ids)) for s in here}

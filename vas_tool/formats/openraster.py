@@ -29,7 +29,7 @@ COMPRESSION = 2
 """PNG compression level, 0 to 9."""
 
 MOST_BYTES = 2**30
-"""Most bytes of a file inside, unpacked. A small .zip can claim any size."""
+"""Most unpacked bytes of one file in the archive. A small archive can claim any size."""
 
 GROUND = "frame"
 """Name of the lowest layer, the frame of the clip."""
@@ -55,8 +55,8 @@ def _write(path: Path, frame: LayeredFrame, clip: LayeredClip) -> None:
 
 
 def _row(name: str, *, x: int = 0, y: int = 0) -> ElementTree.Element:
-    said = {"name": name, "src": f"data/{name}.png", "x": str(x), "y": str(y)}
-    return ElementTree.Element("layer", said | {"opacity": "1.0", "composite-op": "svg:src-over"})
+    attributes = {"name": name, "src": f"data/{name}.png", "x": str(x), "y": str(y)}
+    return ElementTree.Element("layer", attributes | {"opacity": "1.0", "composite-op": "svg:src-over"})
 
 
 def _stack(back_to_front: list[ElementTree.Element], size_wh: tuple[int, int]) -> bytes:
@@ -79,7 +79,7 @@ def _png(picture: Image.Image) -> bytes:
 def read_openraster(path: Path) -> dict[str, tuple[Image.Image, tuple[int, int]]]:
     """Return name -> (RGBA picture, its x and y on the canvas) of the layers, from back to front.
 
-    Raises FormatError when the file does not read.
+    Raises FormatError when the file is damaged or no OpenRaster file.
     """
     try:
         with zipfile.ZipFile(path) as archive:

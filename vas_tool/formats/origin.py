@@ -1,4 +1,6 @@
-"""``origin.json`` in a project: the records of the file that it was imported from. Exports use their ids."""
+"""Reads and writes ``origin.json`` of a project: the records of the file that it was imported from. Exports use their
+ids.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Finds everything that is wrong with files of polygons (KINS, COCOA). They are rasterised and checked as COCO
-records.
-"""
+"""Checks files of polygons (KINS, COCOA): the polygons are rasterised, and the masks checked as COCO records."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ from vas_tool.video.source import MAX_PIXELS
 
 
 def check_kins(data: Any) -> list[str]:
-    """Return every problem of a parsed KINS-style file. Its polygons are rasterised as COCO's tools do."""
+    """Return one sentence per problem of a parsed KINS-style file. pycocotools rasterises its polygons."""
     problems: list[str] = []
     sizes = _sizes(data)
     annotations = []
@@ -86,7 +84,7 @@ REGION: dict[str, Kind] = {"name": is_text, "order": is_size, "obj_id": is_count
 
 
 def check_cocoa(data: Any) -> list[str]:
-    """Return every problem of a parsed COCOA-style file, by annotation and region."""
+    """Return one sentence per problem of a parsed COCOA-style file, with its annotation and region."""
     problems: list[str] = []
     images = {i: image for i, image in ((_id({"image_id": r.get("id")}), r) for _, r in items_of(data, "images", []))}
     sizes, pictures = _sizes(data), set()

@@ -26,14 +26,16 @@ Corner = tuple[int, int]
 
 
 def to_polygons(mask: Mask) -> list[Polygon]:
-    """Return polygons that do not overlap and together cover exactly the mask. A part with holes is cut into pieces."""
+    """Return polygons that do not overlap and together cover exactly the (H, W) mask. A part with holes is cut into
+    several polygons.
+    """
     return [_flat(ring, at) for part, at in _parts_without_holes(mask) for ring in _rings(part)]
 
 
 def to_one_polygon(mask: Mask) -> Polygon:
-    """Return one polygon for the whole mask; [] for an empty mask. Bridges of zero width join parts and holes.
+    """Return one polygon for the whole (H, W) mask; [] for an empty mask. Bridges of zero width join parts and holes.
 
-    It is exact under the even-odd rule only. COCOA has one polygon per object.
+    A rasteriser must use the even-odd rule to get the same mask. COCOA has one polygon per object.
     """
     rings = _rings(mask)
     joined: list[Corner] = []

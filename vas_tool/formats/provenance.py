@@ -1,4 +1,4 @@
-"""``provenance.json`` in exports of pictures: how every mask was made, and its review state.
+"""Writes ``provenance.json`` of exports of pictures: how every mask was made, and its review state.
 
 It has one line per object and frame. ``position`` is the frame's place in the export, which may leave frames out.
 """
@@ -21,7 +21,10 @@ PROVENANCE = "provenance.json"
 def write_provenance(
     folder: Path, video: ExportVideo, *, format_name: str, objects: Iterable[AnnotatedObject], frames: Sequence[int]
 ) -> None:
-    """Write the video, the objects, and one line for each object on each of ``frames``. Raises FormatError."""
+    """Write the video, the objects, and one line for each object on each of ``frames``.
+
+    Raises FormatError when the disk refuses.
+    """
     written = list(objects)
     lists: dict[str, Iterable[dict[str, Any]]] = {
         "videos": [video.json()],

@@ -20,7 +20,7 @@ GROUND = "frame"
 
 
 def require() -> Any:
-    """Return the package psd_tools. Raises FormatError when it is not installed."""
+    """Return the module psd_tools. Raises FormatError with the install command when it is missing."""
     try:
         import psd_tools
     except ImportError as error:
@@ -42,7 +42,7 @@ def _write(path: Path, frame: LayeredFrame, clip: LayeredClip) -> None:
 def read_psd(path: Path) -> dict[str, tuple[Image.Image, tuple[int, int]]]:
     """Return name -> (RGBA picture, its x and y on the canvas) of the layers, from back to front.
 
-    Raises FormatError when the file does not read.
+    Raises FormatError when psd-tools cannot read the file.
     """
     psd_tools = require()
     try:

@@ -1,7 +1,7 @@
-"""The rendered scene: recognises and checks the folder of the export ``scene``.
+"""Recognises and checks folders of the export ``scene``, which is the clip with edited objects.
 
 scene.mp4         the clip with objects moved, scaled, left out, frozen or reordered, at the clip's rate
-scene.json        what was changed, as project.json has it
+scene.json        the edits, in the form of ``scene`` in project.json
 provenance.json   how each object's masks were made
 """
 
@@ -25,7 +25,7 @@ def is_scene_folder(folder: Path) -> bool:
 
 
 def check_scene(folder: Path) -> tuple[int, int, list[str]]:
-    """Decode the video. Return its number of frames, twice, and what is wrong."""
+    """Decode the video. Return its number of frames, as that of images and of annotations; and the problems."""
     problems: list[str] = []
     found = checked_video(folder / VIDEO, problems)
     frames = found[0][0] if found else 0

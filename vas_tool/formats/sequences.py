@@ -44,9 +44,10 @@ GIVEN = Stamp(engine="given")
 
 @dataclass(frozen=True)
 class SequencesSource:
-    """A sequence that was checked, with the frame of each mask."""
+    """A sequence after ``read_sequences`` has checked it."""
 
     rgbs: Path
+    """The folder of the frames."""
     num_frames: int
     size_wh: SizeWH
     masks: Mapping[int, Path]
@@ -171,7 +172,7 @@ def odd_files(source: SequencesSource, *, every_frame: bool = True, frames_too: 
 
 
 def upright_size(path: Path) -> SizeWH:
-    """Return width and height of a frame after the import has applied its rotation tag."""
+    """Return width and height of an image after its EXIF rotation is applied. Raises FormatError."""
     try:
         return ImageOps.exif_transpose(loaded_picture(path)).size
     except OSError as error:

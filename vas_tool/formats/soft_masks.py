@@ -1,9 +1,9 @@
-"""The probability of each pixel that several answers (hypotheses) give, as run lengths and as a grey picture.
+"""Writes the share of several amodal masks (hypotheses) that hold a pixel, as run lengths and as a grey picture.
 
     {"num_answers": 5, "levels": [RLE, RLE, RLE, RLE, RLE]}
 
-The k-th level is the mask of the pixels that at least k answers have, so that each level lies within the one before.
-The probability of a pixel is the number of levels that have it, by ``num_answers``.
+The k-th level is the mask of the pixels that at least k answers hold, so each level is a subset of the one before. The
+probability of a pixel is the number of levels that hold it, divided by ``num_answers``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ WHITE = 255
 
 
 def levels_json(answers: Sequence[Mask]) -> dict[str, Any]:
-    """Return the record of two or more (H, W) masks."""
+    """Return the JSON record for two or more (H, W) masks."""
     votes = np.sum(np.stack(answers), axis=0)
     return {"num_answers": len(answers), "levels": [to_rle(votes >= k) for k in range(1, len(answers) + 1)]}
 
 
 def check_levels(record: Any, size_hw: Sequence[int]) -> Iterator[str]:
-    """Yield what is wrong with a record of an image of that size."""
+    """Yield one sentence per problem of a record for an image of ``size_hw`` (height, width)."""
     try:
         levels = _levels(record)
     except FormatError as error:
@@ -55,5 +55,5 @@ def _levels(record: Any) -> list[Mask]:
 
 
 def grey(answers: Sequence[Mask]) -> npt.NDArray[np.uint8]:
-    """Return (H, W) uint8: the probability times 255, rounded."""
+    """Return (H, W) uint8: 255 times the share of the (H, W) masks that hold a pixel, rounded."""
     return np.round(covering(answers) * WHITE).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Writes objects for 4D reconstruction with SV4D and SV4D 2.0, and brings what they make back into the clip.
+"""Writes objects for 4D reconstruction with SV4D and SV4D 2.0, and puts the pictures that they make back into the clip.
 
 001_car/frames/00.png ... 20.png   21 squares of 576 pixels, RGBA, straight alpha, white where transparent
 001_car/input.mp4                  the same on white ground, at 10 frames a second
@@ -27,7 +27,7 @@ from PIL import Image
 
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
-from vas_tool.formats.frame_files import WHAT, HandedOff, seen_only, ticking
+from vas_tool.formats.frame_files import WHAT, ExportedFiles, seen_only, ticking
 from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.json_files import load_json
 from vas_tool.formats.layered_frames import LayeredClip, ObjectLayer, layer_name
@@ -43,7 +43,7 @@ NUM_FRAMES = 21
 """Frames that both scripts take: no fewer, and no more are read."""
 
 SIDE = 576
-"""Pixels: side of the squares, the size of both models."""
+"""Pixels: side of the squares, at which both models work."""
 
 RATIO = 0.9
 """Share of the square's side that the largest box takes (``image_frame_ratio`` of SV4D 2.0)."""
@@ -89,7 +89,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Sv4dPack:
-    """The squares of one object, with the way back into the clip."""
+    """The squares of one object, and where they lie in the clip."""
 
     canvas: Canvas
     placements: tuple[Placement, ...]
@@ -124,7 +124,7 @@ def write_sv4d(
     frames: Sequence[int] | None = None,
     only_accepted: bool = False,
     progress: Progress = silent,
-) -> HandedOff:
+) -> ExportedFiles:
     """Write the squares of every object into ``folder``. A former export in the folder is replaced.
 
     The frames of an object are the 21 consecutive ones on which the smallest share of it is hidden, or those of
@@ -147,7 +147,7 @@ def write_sv4d(
             _write_object(beside / layer_name(obj), clip, obj, placements=_placements(clip, obj, order), ticks=ticks)
         write_provenance(beside, video, format_name="sv4d", objects=chosen, frames=used)
         progress(total, total, WHAT)
-    return HandedOff(tuple(folder / layer_name(obj) for obj in chosen), seen_only(clip, used))
+    return ExportedFiles(tuple(folder / layer_name(obj) for obj in chosen), seen_only(clip, used))
 
 
 def _chosen(
@@ -254,7 +254,9 @@ def is_sv4d_folder(folder: Path) -> bool:
 
 
 def check_sv4d(folder: Path) -> tuple[int, int, list[str]]:
-    """Read every picture. Return the number of frames of the clip, the number of pictures, and what is wrong."""
+    """Read every picture. Return the number of frames of the clip, the number of pictures, and one sentence per
+    problem.
+    """
     problems: list[str] = []
     shown: set[int] = set()
     count = 0

@@ -60,7 +60,7 @@ OUR_FILES = re.compile(r"frames/\d{5,}\.jpg|(gt|visible)_masks/\d{5,}\.png|annos
 
 @dataclass(frozen=True)
 class Occlusion:
-    """How much of the object is hidden on one frame."""
+    """Level and share of the hidden part of the object on one frame."""
 
     level: Level
     amount: float | None
@@ -69,7 +69,7 @@ class Occlusion:
 
 @dataclass(frozen=True)
 class TabeSource:
-    """A video's folder that was checked."""
+    """A video's folder after ``read_tabe`` has checked it."""
 
     frames: Path
     num_frames: int

@@ -1,4 +1,4 @@
-"""What an export wrote and what it left out: counts and notes."""
+"""Counts what an export writes and leaves out, and makes notes of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALL: Key = ("", 0, "")
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What an export wrote, and what it left out."""
+    """The counts of an export, and notes on what it left out."""
 
     path: Path
     images_root: Path
@@ -64,7 +64,7 @@ class Tally:
     unseen: dict[Key, list[int]] = field(default_factory=dict)
     """Frames that nobody accepted."""
     needing_work: dict[Key, list[int]] = field(default_factory=dict)
-    """Frames that nobody accepted and where something stands out, and frames that the user marked."""
+    """Frames that nobody accepted and that a check or the user marked as needing work."""
     empty: dict[Key, list[int]] = field(default_factory=dict)
     """Frames without any pixel in a mask."""
     cut: dict[Key, list[int]] = field(default_factory=dict)
@@ -73,10 +73,13 @@ class Tally:
     """Reason -> frames that the format cannot hold."""
 
     _last: dict[int, set[Key]] = field(default_factory=dict)
-    """Brief: the objects of the current video that were counted, for each of the mappings above."""
+    """With ``brief``: the objects of the current video that each of the mappings above counts already."""
 
     def takes(self, video_name: str, masks: MasksOnFrame, *, only_accepted: bool) -> bool:
-        """Count an object on a frame, and return whether it goes into the export."""
+        """Count an object on a frame, and return whether it goes into the export.
+
+        It does not when its amodal mask is empty, or with ``only_accepted`` when nobody accepted the frame.
+        """
         here = CountedObject.of(video_name, masks)
         if masks.review == "needs_work":
             self._note(self.needing_work, here)
@@ -93,12 +96,12 @@ class Tally:
         return True
 
     def unfit_for(self, why: NoteKind, here: CountedObject) -> None:
-        """Undo a count of ``takes``, because the format cannot hold the object."""
+        """Take back a count of ``takes``, because the format cannot hold the object. ``why`` is the kind of note."""
         self._note(self.unfit.setdefault(why, {}), here)
         self._count(here, -1)
 
     def _note(self, frames: dict[Key, list[int]], here: CountedObject) -> None:
-        """Note an object's frame: by object, or (brief) in two numbers for all, of frames and of objects."""
+        """Add a frame to its object's list; with ``brief``, only to the numbers of frames and of objects."""
         if not self.brief:
             frames.setdefault(here.key, []).append(here.frame_index)
             return

@@ -27,7 +27,7 @@ class TaoImage:
 
 @dataclass(frozen=True)
 class TaoVideo:
-    """A video and its annotated frames, in their order."""
+    """A video, its size in pixels, and its annotated frames in their order."""
 
     id: Id
     name: str
@@ -37,7 +37,7 @@ class TaoVideo:
 
 @dataclass(frozen=True)
 class TaoBox:
-    """One object on one annotated frame."""
+    """The boxes of one object on one annotated frame."""
 
     id: Id
     image_id: Id
@@ -48,6 +48,7 @@ class TaoBox:
     visibility: float = 1.0
     """IoU of the modal and the amodal box, 0..1."""
     out_of_frame: bool = False
+    """Whether the amodal box leaves the frame."""
     uncertain: bool = False
     """Whether the annotator was unsure of the amodal box."""
 
@@ -67,7 +68,7 @@ class TaoTrack:
 
 @dataclass(frozen=True)
 class TaoAmodalFile:
-    """The readable records of a file, and its problems."""
+    """The readable records of an annotation file, and its problems."""
 
     videos: tuple[TaoVideo, ...]
     tracks: tuple[TaoTrack, ...]

@@ -26,10 +26,10 @@ from vas_tool.formats.origin import Id, Origin
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.tao_amodal import Xywh
 from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
-from vas_tool.formats.videos import ExportVideo, Sighting, sightings
+from vas_tool.formats.videos import ExportVideo, ObjectOnFrame, objects_on_frames
 
 FORMAT = "tao-amodal"
-"""Format in a project's origin."""
+"""Value of ``Origin.format`` for projects that were imported from TAO-Amodal."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def write_predictions(
         num_images += len(origin.image_ids) if origin else len(video.project.clip)
     _check_one_file(files)
     tally = Tally(brief=videos.many)
-    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    found = objects_on_frames(videos, tally, only_accepted=only_accepted, progress=progress)
     with text_in_place(path) as file:
         write_list(file, _records(found, tally, videos.categories))
         file.write("\n")
@@ -93,26 +93,26 @@ def _check_one_file(files: set[str | None]) -> None:
         )
 
 
-def _records(found: Iterator[Sighting], tally: Tally, categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    for sighting in found:
-        ids = _ids(sighting, _origin(sighting.video), categories)
+def _records(found: Iterator[ObjectOnFrame], tally: Tally, categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    for on_frame in found:
+        ids = _ids(on_frame, _origin(on_frame.video), categories)
         if isinstance(ids, str):
-            tally.unfit_for(ids, sighting.counted)
+            tally.unfit_for(ids, on_frame.counted)
             continue
-        masks = sighting.masks
-        rows = sighting.video.rows.get(masks.obj.id, {})
+        masks = on_frame.masks
+        rows = on_frame.video.rows.get(masks.obj.id, {})
         yield {**ids, **rows, "bbox": masks.amodal_bbox, "score": masks.certainty, **masks.trust_json()}
 
 
-def _ids(sighting: Sighting, origin: Origin | None, categories: Mapping[str, int]) -> dict[str, Any] | NoteKind:
+def _ids(on_frame: ObjectOnFrame, origin: Origin | None, categories: Mapping[str, int]) -> dict[str, Any] | NoteKind:
     """Return the ids of a prediction, or the reason why there is none."""
-    masks = sighting.masks
+    masks = on_frame.masks
     if origin is None:
         return {
-            "image_id": sighting.image_id,
+            "image_id": on_frame.image_id,
             "category_id": categories[masks.obj.label],
-            "track_id": sighting.track_id,
-            "video_id": sighting.video.id,
+            "track_id": on_frame.track_id,
+            "video_id": on_frame.video.id,
         }
     if masks.obj.id not in origin.tracks:
         return "no_track"
@@ -134,7 +134,9 @@ def is_predictions(data: Any) -> bool:
 
 
 def read_predictions(path: Path) -> tuple[TaoPrediction, ...]:
-    """Read a list of predictions, ours or of another tool. Raises FormatError when a record is wrong."""
+    """Read a list of predictions, ours or of another tool. Raises FormatError when it cannot be read, or
+    a record is wrong.
+    """
     data = load_json(path)
     problems = check_predictions(data)
     if problems:
@@ -153,7 +155,7 @@ def read_predictions(path: Path) -> tuple[TaoPrediction, ...]:
 
 
 def check_predictions(data: Any) -> list[str]:
-    """Return everything that is wrong with a parsed file, by the prediction's position and ids."""
+    """Return one sentence per problem of a parsed file, with the prediction's position and ids."""
     if not isinstance(data, list):
         return ["the file holds no list of predictions; export it again"]
     problems: list[str] = []

@@ -63,7 +63,7 @@ def read_tao_amodal(path: Path) -> TaoAmodalFile:
 
 
 def tao_amodal_of(data: Any, path: Path) -> TaoAmodalFile:
-    """Return the records of a parsed file."""
+    """Return the records of a parsed file. ``path`` names it in messages. Raises FormatError when it lacks a list."""
     needed = [name for name in REQUIRED if name != "tracks"]
     if not isinstance(data, dict) or not all(isinstance(data.get(name), list) for name in needed):
         raise FormatError(f"{path} lacks one of the lists {', '.join(needed)}; name an annotation file of TAO-Amodal")

@@ -27,14 +27,14 @@ from vas_tool.formats.zips import is_zip, unpacked
 from vas_tool.video.order import in_natural_order
 
 DEEPEST = 3
-"""How many levels of nested folders are searched for exports."""
+"""Levels of nested folders in which exports are searched."""
 
 
 def verify(path: Path) -> VerifyReport:
     """Check an export of any format; a folder may also be a .zip. The format is recognised from the content.
 
-    In a folder that is no export itself, all exports are checked. Of a project, the frames are listed on which nothing
-    can hide a part of what is said to be hidden.
+    In a folder that is no export itself, all exports are checked. For a project, the problems are the frames on
+    which nothing is in front of a hidden part.
 
     Every mask is decoded and compared with its image's size, its area, boxes and rates; ids and file names must be
     unique, references must exist, amodal masks must cover modal ones. Files in the form of COCO are loaded with

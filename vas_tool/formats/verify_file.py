@@ -69,7 +69,7 @@ class VerifyReport:
 
 
 def unknown(path: Path, problem: str) -> VerifyReport:
-    """Return the report on a path that is in no known format."""
+    """Return the report with one problem on a path whose format is unknown."""
     return VerifyReport(path, "unknown", num_images=0, num_annotations=0, problems=(problem,))
 
 
@@ -90,7 +90,7 @@ def _checked_file(path: Path, data: Any) -> VerifyReport:
 
 
 def _kind_of(data: Any) -> FormatKind:
-    """Return the format that an export of ours states, else the format that the records look like."""
+    """Return the format that ``info.format`` states, else the format that the records look like."""
     if data == []:
         return "unknown"
     if is_predictions(data):
@@ -181,7 +181,7 @@ _CHECKS: dict[FormatKind, Callable[[Path, Any], list[str]]] = {
 }
 
 _OF_LISTS: tuple[FormatKind, ...] = ("coco", "kins", "cocoa", "youtube-vis", "burst", "tao-amodal annotations")
-"""Formats of files with lists. Our exports state theirs in ``info``."""
+"""Formats of files with lists. Exports of this tool state theirs in ``info.format``."""
 
 
 def _check_tao_amodal(path: Path, data: Any) -> list[str]:
@@ -192,7 +192,7 @@ def _check_tao_amodal(path: Path, data: Any) -> list[str]:
 
 
 def verify_export(path: Path) -> VerifyReport | None:
-    """Return the report on a file that is or was an export; None for other JSON files."""
+    """Return the report on a JSON file that is an export or a damaged one; None for other JSON files."""
     try:
         data = load_json(path)
     except FormatError as error:

@@ -1,4 +1,4 @@
-"""Checks what a person and engines made in a project: hidden parts that nothing can hide, and orders in depth."""
+"""Checks the content of a project: hidden parts with nothing in front of them, and contradictory depth orders."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from vas_tool.wording import ranges
 
 
 def verify_project(folder: Path) -> VerifyReport:
-    """List the frames on which a tenth of an object's hidden part or more has nothing in front, and on which what was
-    said of the order of objects contradicts itself, masks or depth.
+    """Report the frames on which a tenth or more of an object's hidden part has nothing in front of it, and those on
+    which the depth order that a person set contradicts itself, the masks or the depth.
 
     Raises ProjectError when it does not open, ProjectBusy when it is open elsewhere.
     """

@@ -1,4 +1,4 @@
-"""Finds everything that is wrong with a video-level file: in its lists, and in each frame as an image-level record."""
+"""Checks video-level files that this tool exported: their lists, and each frame as an image-level record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from vas_tool.formats.youtube_vis import LISTS, as_coco
 
 
 def check_youtube_vis(data: Any) -> list[str]:
-    """Return every problem of a parsed video-level file, by annotation and frame; empty when the file is right."""
+    """Return one sentence per problem of a parsed video-level file, with annotation and frame; empty when there is
+    none.
+    """
     problems: list[str] = []
     videos: dict[int, Record] = {}
     for video in _videos(data, problems):

@@ -1,4 +1,4 @@
-"""The projects of one export, each open only while it is written: memory does not grow with their number."""
+"""The projects of one export. Each is open only while it is written, so memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ProjectOrFolder = Project | Path
 
 @dataclass(frozen=True)
 class _Place:
-    """What is kept of a project: its ids."""
+    """The ids of one project in the export."""
 
     video_id: int
     first_image_id: int
     first_track_id: int
     digest: int
     video: ExportVideo | None = None
-    """That of a project that was given open: an edit during the export does not change it."""
+    """For a project that was given open: its state at the start of the export."""
 
 
 class VideoStream:
@@ -44,17 +44,17 @@ class VideoStream:
     """
 
     def __init__(self, projects: Sequence[ProjectOrFolder], *, thorough: bool = False) -> None:
-        """Look at every project once.
+        """Open every project once to number its images and objects.
 
         ``thorough`` reads every picture whenever a folder is opened, so that damaged ones count as absent. Raises
-        FormatError when there is no project or one is listed twice, and as ``Project.open``.
+        FormatError when there is no project or one is listed twice, and the errors of ``Project.open``.
         """
         self.root, names = named_folders([p.folder if isinstance(p, Project) else p for p in projects])
         self._named = sorted(zip(names, projects, strict=True), key=itemgetter(0))
         self._given = {name for name, project in self._named if isinstance(project, Project)}
         self._thorough = thorough
         self.notes: dict[tuple[str, str], None] = {}
-        """(project's name, what the project says of itself), each once."""
+        """(name of the project, one of ``Project.notes``) as keys, each once."""
         self.num_objects = self.num_images = 0
         self._places: list[_Place] = []
         labels: set[str] = set()
@@ -109,12 +109,12 @@ def _video(place: _Place, name: str, project: Project, *, looks: Mapping[int, Ma
 
 
 def _digest(project: Project) -> int:
-    """A number that stands for what ids depend on."""
+    """Return a checksum of the facts that ids depend on: number of frames, objects, labels."""
     return crc32(repr((len(project.clip), [(obj.id, obj.label) for obj in project.truth.objects])).encode())
 
 
 class _Looks(dict[int, Mapping[int, str]]):
-    """object id -> the frames that need a look, found when they are asked for."""
+    """Object id -> frame_index -> the reason why the frame needs work; computed at the first access."""
 
     def __init__(self, project: Project) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class _Looks(dict[int, Mapping[int, str]]):
 
 
 def as_stream(projects: Sequence[ProjectOrFolder] | VideoStream) -> VideoStream:
-    """Return the stream of projects; a stream is returned as it is."""
+    """Return a stream of the projects; a stream is returned unchanged."""
     return projects if isinstance(projects, VideoStream) else VideoStream(projects)
 
 
@@ -140,6 +140,6 @@ def video_of(project: Project) -> ExportVideo:
 
 
 def summary_of(tally: Tally, videos: VideoStream, path: Path, *, only_accepted: bool) -> ExportSummary:
-    """Return what a tally counted while the videos were written to a file."""
+    """Return the summary of an export to ``path``, from what ``tally`` counted."""
     num_videos, num_images = len(videos), videos.num_images
     return tally.summary(path, videos.root, num_videos=num_videos, num_images=num_images, only_accepted=only_accepted)

@@ -1,4 +1,4 @@
-"""The projects of one export: their ids, unique in the export, and every object on every frame in a fixed order."""
+"""The projects of one export with ids that are unique in it, and their objects frame by frame in a fixed order."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ExportVideo:
         }
 
     def origin_json(self, frame_index: int) -> dict[str, Any]:
-        """Return the keys that say where a frame comes from."""
+        """Return the keys that state which frame of the source a frame is."""
         record = self.project.ledger[frame_index]
         return {
             "frame_index": frame_index,
@@ -72,7 +72,7 @@ class ExportVideo:
         }
 
     def json(self) -> dict[str, Any]:
-        """Return the record of the video."""
+        """Return the JSON record of the video: id, size, length, frames per second, source, canvas."""
         width, height = self.project.clip.size_wh
         canvas, source = self.truth.canvas, self.project.source
         return {
@@ -96,7 +96,7 @@ class ExportVideo:
         return {"work_seconds": known} if known else {}
 
     def _rechecks_json(self) -> dict[str, Any]:
-        """Return the blind second looks at the video; empty without any."""
+        """Return the blind rechecks of the video; empty without any."""
         rechecks = read_rechecks(self.project.folder)
         return {"rechecks": [recheck.json() for recheck in rechecks]} if rechecks else {}
 
@@ -119,15 +119,18 @@ class HasImages(Protocol):
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """One object on one frame that is to be written."""
+class ObjectOnFrame:
+    """One object on one frame, with the ids that an export writes for it."""
 
     video: ExportVideo
     track_id: int
     masks: MasksOnFrame
     occluder_ids: tuple[int, ...]
-    """Ids of the video's other objects that hide this one, ascending: those that are seen where it is hidden, and those
-    that a person said are in front and whose amodal mask overlaps it; not those that a person said are behind."""
+    """Ids of the video's other objects that hide this one, ascending.
+
+    An object hides it if it is visible where this one is hidden, or if a person set it in front and both amodal masks
+    overlap; never if a person set it behind.
+    """
 
     @property
     def image_id(self) -> int:
@@ -176,33 +179,36 @@ def category_json(categories: Mapping[str, int]) -> list[dict[str, Any]]:
     return [{"id": i, "name": name, "supercategory": "object"} for name, i in categories.items()]
 
 
-def sightings(
+def objects_on_frames(
     videos: Iterable[ExportVideo], tally: Tally, *, only_accepted: bool, progress: Progress
-) -> Iterator[Sighting]:
-    """Yield what goes into an export, frame by frame. The tally counts what does not, with the reason.
+) -> Iterator[ObjectOnFrame]:
+    """Yield the objects that go into an export, frame by frame, in the order of their ids.
 
-    Only the masks of one frame are in memory.
+    ``tally`` counts them, and those that are left out with the reason. Memory holds the masks of one frame. Raises
+    Cancelled.
     """
     total = videos.num_images if isinstance(videos, HasImages) else sum(len(v.project.clip) for v in videos)
     done = 0
     for video in videos:
         for frame_index in range(len(video.project.clip)):
-            said = pairs_on(video.truth.in_front, frame_index)
+            ordered = pairs_on(video.truth.in_front, frame_index)
             progress(done, total, "writing masks")
             done += 1
             there = [(track_id, video.masks(obj, frame_index)) for track_id, obj in video.tracks]
             for track_id, masks in there:
                 if tally.takes(video.name, masks, only_accepted=only_accepted):
-                    yield Sighting(video, track_id, masks, _occluders(masks, [other for _, other in there], said))
+                    yield ObjectOnFrame(
+                        video, track_id, masks, _occluders(masks, [other for _, other in there], ordered)
+                    )
     progress(total, total, "writing masks")
 
 
-def _occluders(masks: MasksOnFrame, there: Sequence[MasksOnFrame], said: Collection[Pair]) -> tuple[int, ...]:
+def _occluders(masks: MasksOnFrame, there: Sequence[MasksOnFrame], ordered: Collection[Pair]) -> tuple[int, ...]:
     own, hidden = masks.obj.id, masks.hidden
 
     def hides(other: MasksOnFrame) -> bool:
-        if (other.obj.id, own) in said:
+        if (other.obj.id, own) in ordered:
             return bool(np.logical_and(other.amodal, masks.amodal).any())
-        return (own, other.obj.id) not in said and bool(np.logical_and(other.modal, hidden).any())
+        return (own, other.obj.id) not in ordered and bool(np.logical_and(other.modal, hidden).any())
 
     return tuple(sorted(other.obj.id for other in there if other is not masks and hides(other)))

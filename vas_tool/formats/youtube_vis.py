@@ -18,7 +18,7 @@ from vas_tool.formats.in_place import text_in_place
 from vas_tool.formats.json_files import write_lists
 from vas_tool.formats.tally import ExportSummary, Tally
 from vas_tool.formats.video_stream import ProjectOrFolder, VideoStream, as_stream, summary_of
-from vas_tool.formats.videos import ExportVideo, Sighting, category_json, sightings
+from vas_tool.formats.videos import ExportVideo, ObjectOnFrame, category_json, objects_on_frames
 
 LISTS = {
     "segmentations": "segmentation",
@@ -51,11 +51,11 @@ def write_youtube_vis(
 ) -> ExportSummary:
     """Write open projects as one video-level file. Arguments and errors are those of ``write_coco``.
 
-    The RLE of one video are in memory.
+    Memory holds the masks of one video as RLE.
     """
     videos = as_stream(projects)
     categories, tally = videos.categories, Tally(brief=videos.many)
-    found = sightings(videos, tally, only_accepted=only_accepted, progress=progress)
+    found = objects_on_frames(videos, tally, only_accepted=only_accepted, progress=progress)
     lists: dict[str, Iterable[dict[str, Any]]] = {
         "videos": map(_video_json, videos),
         "categories": category_json(categories),
@@ -77,25 +77,25 @@ def _video_json(video: ExportVideo) -> dict[str, Any]:
     }
 
 
-def _annotations(found: Iterable[Sighting], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    for _, group in groupby(found, key=lambda sighting: sighting.video.id):
+def _annotations(found: Iterable[ObjectOnFrame], categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    for _, group in groupby(found, key=lambda on_frame: on_frame.video.id):
         tracks: dict[int, dict[str, Any]] = {}
-        for sighting in group:
-            track = tracks.setdefault(sighting.track_id, _track_json(sighting, categories))
-            record = {**sighting.masks.json(), "occluder_ids": list(sighting.occluder_ids)}
+        for on_frame in group:
+            track = tracks.setdefault(on_frame.track_id, _track_json(on_frame, categories))
+            record = {**on_frame.masks.json(), "occluder_ids": list(on_frame.occluder_ids)}
             for name, key in (LISTS | SOMETIMES).items():
-                track[name][sighting.masks.frame_index] = record.get(key)
+                track[name][on_frame.masks.frame_index] = record.get(key)
         yield from (tracks[track_id] for track_id in sorted(tracks))
 
 
-def _track_json(sighting: Sighting, categories: Mapping[str, int]) -> dict[str, Any]:
-    clip, obj = sighting.video.project.clip, sighting.masks.obj
+def _track_json(on_frame: ObjectOnFrame, categories: Mapping[str, int]) -> dict[str, Any]:
+    clip, obj = on_frame.video.project.clip, on_frame.masks.obj
     return {
-        "id": sighting.track_id,
-        "video_id": sighting.video.id,
+        "id": on_frame.track_id,
+        "video_id": on_frame.video.id,
         "category_id": categories[obj.label],
         "obj_id": obj.id,
-        **sighting.video.rows.get(obj.id, {}),
+        **on_frame.video.rows.get(obj.id, {}),
         "iscrowd": 0,
         "length": len(clip),
         "width": clip.size_wh[0],
@@ -105,7 +105,10 @@ def _track_json(sighting: Sighting, categories: Mapping[str, int]) -> dict[str, 
 
 
 def as_coco(data: Any) -> dict[str, list[dict[str, Any]]]:
-    """Return the equivalent image-level lists. Raises LookupError, TypeError or ValueError when the form is wrong."""
+    """Return the image-level lists of ``coco`` for a parsed video-level file of this tool.
+
+    Raises LookupError, TypeError or ValueError when the file has another form.
+    """
     images = [image for video in data["videos"] for image in _images(video)]
     numbered_images = [{"id": number, **image} for number, image in enumerate(images, 1)]
     of_frame = {(image["video_id"], image["frame_index"]): image for image in numbered_images}

@@ -1,4 +1,4 @@
-"""Unpacks a .zip of an export into a temporary folder, so that it can be read like a folder."""
+"""Unpacks the .zip of an export into a temporary folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEEPEST = 32
 """Most levels of nested folders. An export has four."""
 
 FREE_BYTES = 1 << 30
-"""Bytes that stay free on the disk."""
+"""Bytes of disk space that unpacking leaves free."""
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError)
 """Errors of zipfile for a truncated file, a damaged file, and a file with a password."""

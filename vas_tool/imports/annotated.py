@@ -1,4 +1,4 @@
-"""Makes projects from files of annotations with masks: one per video, with the masks as given masks."""
+"""Makes projects from annotation files with masks: one per video. Its masks are stamped as given, not made here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vas_tool.video.images import is_image
 from vas_tool.wording import counted, runs_of
 
 USUAL_FPS = 8.0
-"""Frames per second of a clip whose file does not state a rate."""
+"""Frames per second of a clip when the file states no rate."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ def import_annotated(
 ) -> Imported:
     """Make a project below ``projects`` from every chosen video. ``frames`` is the root folder of the files' names.
 
-    Modal masks become given masks; boxes around the visible part become prompts. ``with_amodal`` imports the amodal
-    masks, too; without it, new masks can be measured against them. The clip holds every annotated picture, and of those
-    between, as far as they are in the folder, the ones that fit ``fps`` frames per second best. Without ``fps``, the
-    rate of a clip with only annotated pictures is the file's, else 8.
+    Modal masks become the objects' masks; boxes around the visible part become prompts. ``with_amodal`` imports the
+    amodal masks, too; without it, new masks can be measured against them. The clip holds every annotated picture, and
+    of those between, as far as they are in the folder, the ones that fit ``fps`` frames per second best. Without
+    ``fps``, the rate of a clip with only annotated pictures is the file's, else 8.
 
-    Wrong records are listed; the others are imported. Raises FormatError when the file cannot be read or nothing in it
-    is chosen; Cancelled.
+    Wrong records are listed in ``problems``; the others are imported. Raises FormatError when the file cannot be read
+    or nothing in it is chosen; Cancelled.
     """
     file, chosen = read(annotations), choice or AnnotatedChoice()
     wanted = [
@@ -90,7 +90,9 @@ def import_annotated(
 
 @dataclass
 class _Planning:
-    """Plans the projects: settings that all videos share, and the problems found."""
+    """Makes the plans of all projects of a file. It holds the settings that all videos share, and the problems
+    found.
+    """
 
     file: AnnotatedFile
     annotations: Path
@@ -187,7 +189,7 @@ def planned_object(
 ) -> PlannedObject:
     """Return the object of a track. ``frame_of`` maps the track's pictures to frames of the clip; others are left out.
 
-    ``problems`` receives a sentence for each box that is none; ``name`` names the video there.
+    ``problems`` receives a sentence for each invalid box; ``name`` names the video there.
     """
     boxes = []
     for place, corners in track.boxes.items():

@@ -1,4 +1,6 @@
-"""Asks accepted frames again, in a copy of the project without answers to hidden parts, and compares the answers."""
+"""Makes a copy of a project without its amodal answers, in which a person answers accepted frames again; compares the
+answers.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,11 @@ from vas_tool.types import FrameRecord
 from vas_tool.video import ListedImages
 
 Borrow = Callable[[Path], AbstractContextManager[Project]]
-"""A function: folder -> the project there, open within the block."""
+"""A function: folder -> context manager that yields the open project in it."""
 
 
 def opened(folder: Path) -> AbstractContextManager[Project]:
-    """Open a project for a block. Raises as ``Project.open``."""
+    """Yield the open project of a folder, and close it at the end. Raises the errors of ``Project.open``."""
     return closing(Project.open(folder))
 
 
@@ -39,8 +41,8 @@ def ask_again(
 ) -> Recheck:
     """Make a blind copy beside the project, with ``share`` (0..1) of its accepted frames to answer again.
 
-    Raises InputError when the annotator was asked already, or nothing can be asked; ProjectError when the copy cannot
-    be made; Cancelled.
+    Raises InputError when the annotator was asked already, or no accepted frame has a hidden part; ProjectError when
+    the copy cannot be made; Cancelled.
     """
     project.require_writable()
     known = read_rechecks(project.folder)
@@ -56,9 +58,9 @@ def ask_again(
 def compare_answers(project: Project, borrow: Borrow = opened) -> tuple[list[Recheck], list[str]]:
     """Compare all second answers with the project's own, and keep the agreement in the project.
 
-    Returns the second looks, and sentences about those whose projects are gone: their earlier numbers are kept. Raises
-    InputError when nothing was asked, ProjectError when the project cannot be written, ProjectBusy when another process
-    has a blind copy open.
+    Returns the rechecks, and a sentence for each whose copy no longer exists: its earlier numbers are kept. Raises
+    InputError when no frame was asked again, ProjectError when the project cannot be written, ProjectBusy when another
+    process has a blind copy open.
     """
     project.require_writable()
     known, done, notes = read_rechecks(project.folder), list[Recheck](), list[str]()
@@ -81,7 +83,7 @@ def make_blind_copy(
 ) -> None:
     """Make the project ``folder`` with the clip of ``project`` and its objects, under the same ids.
 
-    The objects have their modal masks, as given masks, on every frame. Amodal masks, boxes, contents, hypotheses,
+    The objects have their modal masks on every frame. Amodal masks, boxes, contents, hypotheses,
     reviews and the history are left out. ``asked`` (object id -> frames) are marked as frames that need work. Nothing
     remains when it fails or is cancelled. Raises ProjectError when ``folder`` exists or the disk refuses, Cancelled.
     """

@@ -1,4 +1,4 @@
-"""Makes projects from samples of 25 frames: masks become given modal masks, amodal boxes become keyframes."""
+"""Makes projects from Diffusion-VAS's samples of 25 frames, with modal masks, and amodal boxes as keyframes."""
 
 from __future__ import annotations
 
@@ -53,10 +53,11 @@ def import_samples(
     categories: Path | None = None,
     progress: Progress = silent,
 ) -> Imported:
-    """Make a project from every chosen sample. Samples with the same frames share a project. ``frames`` is the files'
-    root.
+    """Make a project from every chosen sample. Samples with the same frames share a project. ``frames`` is the folder
+    that the paths of the frames are relative to.
 
-    ``with_amodal`` imports the amodal masks of a SAIL-VOS file, too. ``categories`` is a JSON file with a list
+    ``fps`` is the rate of the clips in frames per second; None for ``SAMPLE_FPS``. ``with_amodal`` imports the amodal
+    masks of a SAIL-VOS file, too. ``categories`` is a JSON file with a list
     ``categories``, which names the objects. Wrong samples are listed; the others are imported.
 
     Raises FormatError when a file cannot be read or no sample is chosen; the message lists everything that is wrong in

@@ -31,10 +31,11 @@ def import_tabe(
 ) -> Imported:
     """Make a project from a video's folder of TABE, or from each such folder in ``folder`` or in its folder ``data``.
 
-    Masks become given modal masks. ``label`` is the object's category name; the default is the folder's name.
-    ``with_amodal`` imports the ground truth as amodal masks; without it, new masks can be measured against the ground
-    truth. Masks with several values are several objects; ``mask_values`` decides what values mean where the pictures do
-    not. Wrong folders are listed; the others are imported. Raises FormatError when there is no such folder; Cancelled.
+    Masks become modal masks. ``label`` is the object's category name; the default is the folder's name. ``with_amodal``
+    imports the ground truth as amodal masks; without it, new masks can be measured against the ground truth. Masks with
+    several values are several objects; ``mask_values`` decides what values mean where the pictures do not. Wrong
+    folders are listed in ``problems``; the others are imported. Raises FormatError when there is no such folder;
+    Cancelled.
     """
 
     def plan(inner: Path) -> Plan:

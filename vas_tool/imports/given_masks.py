@@ -1,4 +1,4 @@
-"""Projects from sequences (frames and modal masks in two folders), and modal masks from folders into projects."""
+"""Makes projects from sequences (frames and modal masks in two folders), and imports modal masks into projects."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def import_sequences(
     mask_values: MaskValues = "auto",
     progress: Progress = silent,
 ) -> Project:
-    """Make a project from a sequence: its frames, and its masks as given modal masks.
+    """Make a project from a sequence: its frames and its modal masks.
 
     Masks with several values are several objects. ``label`` is their category name; the default is the folder's name
     with the object's value. ``mask_values`` decides what the masks' values mean where the pictures do not.
@@ -108,7 +108,9 @@ def give_masks(
     edit_id: int | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Give an object of the project, or a new object, masks that were read."""
+    """Store modal masks for an object; an object that the project does not have is added. ``edit_id`` as in
+    ``import_masks``. Raises ProjectError, FormatError and Cancelled; then nothing is changed.
+    """
     with project.mutex, project.under(edit_id) if edit_id is not None else nullcontext():
         for done, (frame_index, read) in enumerate(sorted(masks.read.items())):
             progress(done, len(masks.read), "reading masks")

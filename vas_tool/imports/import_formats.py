@@ -1,4 +1,4 @@
-"""The formats that can be imported, by name, for the command line."""
+"""Lists the formats that can be imported, and calls the import with the options of the command line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _tao_amodal(options: Namespace, progress: Progress) -> Imported:
 
 
 def tao_amodal_choices(options: Namespace) -> dict[str, Any]:
-    """Return the keyword arguments of ``plan_tao_amodal`` that the command line gives."""
+    """Return the keyword arguments of ``plan_tao_amodal`` for the options. Raises InputError for invalid ones."""
     choice = Choice(
         videos=tuple(options.video),
         tracks=tuple(options.track),
@@ -45,7 +45,7 @@ def tao_amodal_choices(options: Namespace) -> dict[str, Any]:
 
 
 def rate(options: Namespace, usual: float) -> float:
-    """Return ``--fps``, or ``usual`` without it. Raises InputError for a rate that no clip has."""
+    """Return ``--fps`` in frames per second, or ``usual`` without it. Raises InputError unless it is above 0."""
     asked: float = usual if options.fps is None else options.fps
     if not (asked > 0 and math.isfinite(asked)):
         raise InputError(f"--fps must be more than 0, got {asked}; leave it out for the format's own")

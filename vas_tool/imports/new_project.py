@@ -1,4 +1,4 @@
-"""Makes a project from a video or from images: the clip, and no object yet."""
+"""Makes a project without objects from a video or from images."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def create_project(
     video. The project records the whole path of the source, or ``source_name`` in its place where the path is a
     temporary one.
 
-    The project is made beside and renamed when it is complete: a cancelled or failed import leaves nothing, and the
-    next import removes what a killed one left. Raises ProjectError if ``folder`` exists and is not empty, VideoError if
-    the source is no clip, Cancelled.
+    The project is made under a temporary name and renamed when it is complete: a cancelled or failed import leaves
+    nothing, and the next import removes what a killed one left. Raises ProjectError if ``folder`` exists and is not
+    empty, VideoError if the source cannot become a clip, Cancelled.
     """
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise ProjectError(f"{folder} exists already; open it, or choose another name")
@@ -45,7 +45,7 @@ def create_project(
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.{threading.get_ident()}.import")
     try:
         beside.mkdir(parents=True)
-        lock = FolderLock(beside)  # whoever sweeps sees that it is not left over
+        lock = FolderLock(beside)  # another import that removes left-over folders leaves a locked one
         try:
             imported = import_frames(
                 source,

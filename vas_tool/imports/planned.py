@@ -1,4 +1,4 @@
-"""Plans of projects that are imported from another tool's file, and the function that makes the projects."""
+"""Defines plans of projects to import from another tool's file, and makes the projects."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ReadMask = Callable[[], Mask]
 
 @dataclass(frozen=True)
 class PlannedObject:
-    """One object with what the file states about it."""
+    """One object to import: its label, prompts, amodal boxes, and masks."""
 
     label: str
     boxes: tuple[Box, ...] = ()
@@ -49,7 +49,7 @@ class PlannedObject:
 
 @dataclass(frozen=True)
 class Plan:
-    """One project that is to be made."""
+    """One project to make: its pictures, and the objects on them."""
 
     name: str
     """Name of the project's folder."""
@@ -61,19 +61,19 @@ class Plan:
     in_front: Orders = ()
     """Which object is in front of which; an object's number is its place in ``objects``, from 1."""
     without: Callable[[Mapping[Path, str]], tuple[Plan | None, list[str]]] | None = None
-    """A function: broken pictures (path -> what is wrong) -> a new plan without them, None when nothing is left; and
-    notes. None if the project needs every picture."""
+    """A function: broken pictures (path -> problem) -> (a plan without them, or None when no picture is left; notes).
+    None if the project needs every picture."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import made, and what it could not make."""
+    """The result of an import: the projects, and what could not be imported."""
 
     projects: tuple[Path, ...]
     problems: tuple[str, ...] = ()
     """One sentence for each error in the file or the frames, with the record's id."""
     notes: tuple[str, ...] = ()
-    """Sentences about what was made, and what existed already."""
+    """Sentences for the user about the projects, and about those that existed already."""
 
 
 def nothing_chosen(what: str, problems: Sequence[str]) -> FormatError:

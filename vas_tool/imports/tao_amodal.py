@@ -83,7 +83,7 @@ def import_tao_amodal(
     """Make a project below ``projects`` from every chosen video. ``frames`` is the root folder of the files' names.
 
     The clip holds every annotated frame, and of the frames between, as far as they are in the folder, those that fit
-    ``fps`` best. Wrong records are listed; the others are imported.
+    ``fps`` best. Wrong records are listed in ``problems``; the others are imported.
 
     Raises FormatError when the file cannot be read or nothing in it is chosen; the message lists everything that is
     wrong in the file. Raises Cancelled.
@@ -100,8 +100,9 @@ def plan_tao_amodal(
     fps: float = 8.0,
     annotated_fps: float = ANNOTATED_FPS,
 ) -> tuple[list[Plan], list[str]]:
-    """Return the plans of what ``import_tao_amodal`` makes, and the problems in the file. Arguments and errors are
-    its own.
+    """Return the plans of the projects that ``import_tao_amodal`` makes, and the problems in the file.
+
+    Arguments and errors are those of ``import_tao_amodal``.
     """
     file = read_tao_amodal(annotations)
     chosen = _chosen(file, choice or Choice())
@@ -126,7 +127,9 @@ def _chosen(file: TaoAmodalFile, choice: Choice) -> list[tuple[TaoVideo, list[Ta
 
 @dataclass
 class _Planning:
-    """Plans the projects: settings that all videos share, and the problems found."""
+    """Makes the plans of all projects of a file. It holds the settings that all videos share, and the problems
+    found.
+    """
 
     frames: Path
     fps: float

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from vas_tool.engines.base import Progress, silent
-from vas_tool.formats.frame_files import HandedOff
+from vas_tool.formats.frame_files import ExportedFiles
 from vas_tool.formats.in_place import folder_in_place
 from vas_tool.formats.provenance import write_provenance
 from vas_tool.formats.scene_video import EDITS, OUR_FILES, VIDEO
@@ -18,7 +18,7 @@ from vas_tool.video import write_video
 
 def write_scene(
     project: Project, folder: Path, *, only_accepted: bool = False, progress: Progress = silent
-) -> HandedOff:
+) -> ExportedFiles:
     """Write the project's scene into ``folder``. A former export in the folder is replaced.
 
     With ``only_accepted``, an object is no layer on frames that nobody accepted: it stays as the clip shows it.
@@ -32,4 +32,4 @@ def write_scene(
         (beside / EDITS).write_text(json.dumps(video.truth.scene.json(), indent=1))
         frames = range(len(project.clip))
         write_provenance(beside, video, format_name="scene", objects=video.truth.objects, frames=frames)
-    return HandedOff((folder / VIDEO, folder / EDITS), ())
+    return ExportedFiles((folder / VIDEO, folder / EDITS), ())

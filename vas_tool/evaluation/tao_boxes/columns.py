@@ -1,4 +1,4 @@
-"""Boxes of truth and answers as columns of numbers, so that 330,000 boxes need little memory."""
+"""Holds boxes of truth and answers as columns of numbers, so that 330,000 boxes need little memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_AN_IMAGE = 300
 
 @dataclass(frozen=True)
 class Boxes:
-    """Rows of boxes. ImageTable, categories, tracks and videos are numbered from 0."""
+    """N boxes as columns. Images, categories, tracks and videos are numbered from 0."""
 
     image: Ints
     category: Ints
@@ -52,7 +52,7 @@ class AnsweredBoxes(Boxes):
 
 @dataclass(frozen=True)
 class ImageTable:
-    """ImageTable, videos and categories by number, and which categories each image was searched for."""
+    """The videos and categories of images by number, and which categories each image was searched for."""
 
     num_images: int
     video_of: Ints

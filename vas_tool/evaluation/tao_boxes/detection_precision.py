@@ -1,4 +1,4 @@
-"""Detection AP: matches boxes of one category on one image, independent of their tracks."""
+"""Computes detection AP: matches boxes of one category on one image, independent of their tracks."""
 
 from __future__ import annotations
 

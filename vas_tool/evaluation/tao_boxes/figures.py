@@ -1,4 +1,4 @@
-"""The numbers in TAO-Amodal's tables, in percent, by the names that its toolkit prints."""
+"""Computes the numbers of TAO-Amodal's tables, in percent, by the names that its toolkit prints."""
 
 from __future__ import annotations
 

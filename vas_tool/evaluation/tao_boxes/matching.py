@@ -1,4 +1,4 @@
-"""LVIS's matching of answers to truth, for many small groups, all thresholds and all filters together.
+"""Matches answers to truth as LVIS does, for many small groups, all thresholds and all filters together.
 
 A group holds the boxes of one category on one image, or the tracks of one category in one video. In a group, each
 answer, in order of falling score, takes the free truth that overlaps it most, if the overlap reaches the threshold. It

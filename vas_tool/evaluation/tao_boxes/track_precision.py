@@ -1,4 +1,4 @@
-"""Track AP: matches whole tracks of one category in one video by their overlap in space and time."""
+"""Computes track AP: matches whole tracks of one category in one video by their overlap in space and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The content of a file of annotations with masks, independent of its form: videos, their pictures, and objects."""
+"""The content of an annotation file with masks, independent of its format: videos, their pictures, and objects."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class AnnotatedTrack:
     modal: Mapping[int, ReadMask] = field(default_factory=dict)
     """Modal masks; an empty mask states that nothing of the object is seen."""
     amodal: Mapping[int, ReadMask] = field(default_factory=dict)
+    """Amodal masks; empty if the file has none."""
     boxes: Mapping[int, Xyxy] = field(default_factory=dict)
     """Boxes around the visible part, where the file has no mask."""
 
@@ -44,7 +45,7 @@ class AnnotatedVideo:
     fps: float | None = None
     """Pictures per second; None if the file does not state it."""
     seconds: tuple[float, ...] | None = None
-    """Time of each picture; None if the file does not state it."""
+    """Time of each picture in seconds; None if the file does not state it."""
     image_ids: Mapping[int, Id] = field(default_factory=dict)
     """Index of a picture -> its id in the file."""
     in_front: tuple[tuple[Id, Id, int], ...] = ()
@@ -53,7 +54,7 @@ class AnnotatedVideo:
 
 @dataclass(frozen=True)
 class AnnotatedFile:
-    """The readable videos of a file, and its problems."""
+    """The readable videos of an annotation file, and its problems."""
 
     format: str
     videos: tuple[AnnotatedVideo, ...]

@@ -50,7 +50,7 @@ REQUIRED: Mapping[str, Mapping[str, Kind]] = {
 
 
 def read_burst(path: Path) -> AnnotatedFile:
-    """Read an annotation file. Wrong records are left out and listed.
+    """Read a BURST file. Wrong records are left out and listed in ``problems``.
 
     Raises FormatError when the file cannot be read or lacks a list.
     """
@@ -58,7 +58,7 @@ def read_burst(path: Path) -> AnnotatedFile:
 
 
 def burst_of(data: dict[str, Any]) -> AnnotatedFile:
-    """Return the content of a parsed file that has both lists."""
+    """Return the content of a parsed file that has the lists ``sequences`` and ``categories``."""
     lists = RecordLists(data, REQUIRED)
     categories, ours = lists.records("categories"), made_here(data)
     videos = []

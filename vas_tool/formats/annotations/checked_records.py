@@ -1,4 +1,4 @@
-"""The lists of records of a parsed JSON file. Wrong records are left out and listed."""
+"""Checks the records in the lists of a parsed JSON file. Wrong records are left out and listed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Records = dict[Id, dict[str, Any]]
 
 @dataclass
 class RecordLists:
-    """The lists of a parsed file, and what is wrong with their records."""
+    """The lists of a parsed file, and the problems found in them."""
 
     data: dict[str, Any]
     required: Mapping[str, Mapping[str, Kind]]
@@ -27,7 +27,10 @@ class RecordLists:
     """One sentence for each problem, with the record's id."""
 
     def records(self, list_name: str) -> Records:
-        """Return the records of a list that have every key, by id."""
+        """Return id -> record for the records of a list that have every required key.
+
+        ``problems`` receives a sentence for every other record, and for each repeated id.
+        """
         records: Records = {}
         for position, item in enumerate(self.data.get(list_name) or ()):
             name = name_of(list_name, item, position)
@@ -43,7 +46,11 @@ class RecordLists:
         return records
 
     def known(self, records: Records, list_name: str, kinds: Mapping[str, tuple[str, Records]]) -> Records:
-        """Return the records whose references all exist. ``kinds`` maps a key to the list that it refers to."""
+        """Return the records whose references all exist.
+
+        ``kinds`` is key -> (name of the list that it refers to, its records). ``problems`` receives a sentence for each
+        reference that does not exist.
+        """
         known: Records = {}
         for record_id, record in records.items():
             unknown = [(key, other) for key, (other, there) in kinds.items() if record[key] not in there]
@@ -57,7 +64,7 @@ class RecordLists:
 def lists_of(path: Path, needed: Iterable[str], *, what: str) -> dict[str, Any]:
     """Return the parsed file. Raises FormatError when it is not JSON or lacks one of the ``needed`` lists.
 
-    ``what`` names the form for the message: "COCO file".
+    ``what`` is the name of the format in the message, such as "COCO file".
     """
     data = load_json(path)
     missing = [name for name in needed if not isinstance(data, dict) or not isinstance(data.get(name), list)]

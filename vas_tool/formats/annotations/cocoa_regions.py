@@ -31,7 +31,7 @@ REGION: Mapping[str, Kind] = {"name": is_text}
 
 
 def read_cocoa_regions(path: Path) -> AnnotatedFile:
-    """Read an annotation file. Wrong records are left out and listed.
+    """Read a COCOA file. Wrong records are left out and listed in ``problems``.
 
     Raises FormatError when the file cannot be read or lacks a list.
     """

@@ -30,7 +30,7 @@ from vas_tool.types import Mask, SizeWH
 from vas_tool.video.images import image_paths
 
 MOST_DIGITS = 8
-"""A frame's number has fewer digits."""
+"""Names with so many digits or more are not frame numbers."""
 
 NUMBERED = re.compile(r"frame_(\d+)")
 """Names that CVAT gives to the pictures of a video."""

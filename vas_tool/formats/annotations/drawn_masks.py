@@ -1,4 +1,4 @@
-"""Checks masks of other tools' files and draws them when they are needed: run lengths, polygons."""
+"""Checks run lengths and polygons of other tools' files, and rasterises them when they are needed."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ REQUIRED: Mapping[str, Mapping[str, Kind]] = {
 
 
 def read_image_level(path: Path) -> AnnotatedFile:
-    """Read an annotation file. Wrong records are left out and listed.
+    """Read a file with one annotation per object and picture. Wrong records are left out and listed in ``problems``.
 
     Raises FormatError when the file cannot be read or lacks a list.
     """

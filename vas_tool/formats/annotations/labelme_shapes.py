@@ -30,8 +30,8 @@ from vas_tool.video.images import image_paths
 from vas_tool.video.order import in_natural_order
 from vas_tool.video.picture_files import open_picture
 
-Who = tuple[str, int | str | None]
-"""label and group_id of an object."""
+ObjectKey = tuple[str, int | str | None]
+"""(label, group_id) of an object; group_id is None if labelme has none."""
 
 
 def read_labelme(folder: Path) -> AnnotatedFile:
@@ -70,7 +70,7 @@ class _Folder:
     def __init__(self, folder: Path, *, prefix: str) -> None:
         self.problems: list[str] = []
         self._folder, self._prefix = folder, prefix
-        self._objects: dict[Who, _Object] = {}
+        self._objects: dict[ObjectKey, _Object] = {}
 
     def video(self, *, name: str) -> AnnotatedVideo:
         pictures = image_paths(self._folder)

@@ -42,8 +42,8 @@ class PictureVideos:
         for image in images.values():
             self._images.setdefault(self._key(image), []).append(image)
         for own in self._images.values():
-            told = all(is_integer(image.get("frame_index")) for image in own)
-            own.sort(key=lambda i: (i["frame_index"] if told else 0, natural(i["file_name"])))
+            stated = all(is_integer(image.get("frame_index")) for image in own)
+            own.sort(key=lambda i: (i["frame_index"] if stated else 0, natural(i["file_name"])))
         self._place = {i["id"]: (key, place) for key, own in self._images.items() for place, i in enumerate(own)}
         self._tracks: dict[Key, dict[Id, _Track]] = {}
         self._orders: dict[Key, list[tuple[Id, Id, int]]] = {}
@@ -62,7 +62,7 @@ class PictureVideos:
         modal: ReadMask | None,
         amodal: ReadMask | None,
     ) -> None:
-        """Add one object on one picture.
+        """Add the masks of one object on one picture; None for a mask that the file does not have.
 
         Raises FormatError when the track has a mask on that picture already, or another label on other pictures.
         """
@@ -83,7 +83,9 @@ class PictureVideos:
         self._orders.setdefault(key, []).append((front, behind, place))
 
     def videos(self, problems: list[str]) -> tuple[AnnotatedVideo, ...]:
-        """Return the videos. Those with pictures of several sizes are left out; ``problems`` receives a sentence."""
+        """Return the videos with their tracks. A video with pictures of several sizes is left out; ``problems``
+        receives a sentence for it.
+        """
         made = []
         for key, own in self._images.items():
             sizes = {(image["width"], image["height"]): image for image in own}

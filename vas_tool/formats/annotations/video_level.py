@@ -37,9 +37,9 @@ REQUIRED: Mapping[str, Mapping[str, Kind]] = {
 
 
 def read_video_level(path: Path) -> AnnotatedFile:
-    """Read an annotation file. Wrong records are left out and listed.
+    """Read a file with one annotation per object of a video. Wrong records are left out and listed in ``problems``.
 
-    Raises FormatError when the file cannot be read or lacks a list, as the files without annotations do.
+    Raises FormatError when the file cannot be read or lacks a list, as the test sets without annotations do.
     """
     lists = RecordLists(lists_of(path, REQUIRED, what="YouTube-VIS file with annotations"), REQUIRED)
     videos, categories = lists.records("videos"), lists.records("categories")
