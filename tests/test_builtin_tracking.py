@@ -87,9 +87,9 @@ def test_certainty_falls_where_the_object_is_lost() -> None:
 
 
 def test_the_same_answers_whatever_else_is_tracked_in_between() -> None:
-    scene, other = make_scene(6), make_scene(6, path=turning)
+    scene, other = make_scene(4), make_scene(4, path=turning)
     engine = BuiltinSegmenter()
-    ours, theirs = (engine.track(s.clip, Prompts(masks={0: s.modal[0]}), range(6)) for s in (scene, other))
+    ours, theirs = (engine.track(s.clip, Prompts(masks={0: s.modal[0]}), range(4)) for s in (scene, other))
     mixed = [mine for mine, _ in zip(ours, theirs, strict=True)]
     alone = tracked(scene, 0)
     assert all(np.array_equal(a.mask, b.mask) for a, b in zip(mixed, alone, strict=True))
@@ -124,7 +124,7 @@ class LongClip:
 
 def test_frames_are_read_once_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = make_scene(10, bar=None)
-    clip = LongClip(scene, 40)
+    clip = LongClip(scene, 24)
     alive: weakref.WeakSet[EncodedFrame] = weakref.WeakSet()
     original = EncodedFrame.__init__
 
@@ -135,10 +135,10 @@ def test_frames_are_read_once_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(EncodedFrame, "__init__", remember)
     engine, seen = BuiltinSegmenter(), 0
     mask = SmallFrames(scene.clip, longest_side=80).mask(scene.modal[0])
-    for answer in engine.track(clip, Prompts(masks={0: mask}), range(40)):
+    for answer in engine.track(clip, Prompts(masks={0: mask}), range(24)):
         seen += bool(answer.mask.any())
         assert len(alive) <= 3
-    assert seen > 35 and clip.reads <= 40
+    assert seen > 19 and clip.reads <= 24
     assert not engine.num_kept["frames"] and not engine.num_kept["answers"]
 
 

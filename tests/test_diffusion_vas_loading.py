@@ -156,7 +156,8 @@ def test_weights_in_pieces_are_the_whole_ones(
         assert len(shard(folder / name, (folder / name).with_name(index.format(stem)))) == 3
     whole, pieces = (load_parts(one, dtype=dtype) for one in (released, folder))
     for one, other in ((whole.unet.stock, pieces.unet.stock), (whole.vae, pieces.vae)):
-        assert all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
+        held = other.state_dict()
+        assert all(torch.equal(value, held[name]) for name, value in one.state_dict().items())
     monkeypatch.setenv("VAS_TOOL_WEIGHTS", str(folder.parent))
     folder.rename(folder.with_name("diffusion-vas-amodal-segmentation"))
     assert registry.is_present(registry.spec_of("amodal", "diffusion-vas"))

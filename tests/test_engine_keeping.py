@@ -1,6 +1,8 @@
 """How long loaded engines are kept: while they work, and until another of their stage needs the memory."""
 
+import gc
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -22,6 +24,14 @@ class Here:
     def find(self) -> Path:
         """Wherever."""
         return Path(self.name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_other_tests_left() -> Iterator[None]:
+    """The collections that are asked for here need not look through every module that other tests have imported."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -49,6 +49,13 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_samples(tmp_path_factory.mktemp("samples"), (0, 1, 2, 100, 101))
 
 
+@pytest.fixture(scope="module")
+def trained(svd: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The result of a whole run."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return train(plan(svd, samples, tmp_path_factory.mktemp("trained")))
+
+
 def plan(svd: Path, samples: Path, out: Path, **changed: object) -> Plan:
     recipe = replace(SMALL, **changed)
     return Plan(out, svd, Data((samples,), hold_out=0.2), recipe, depth_engine="builtin")
@@ -177,8 +184,10 @@ def stop_after(number: int):
 
 
 @pytest.mark.parametrize("changed", [{}, {"use_ema": True, "gradient_accumulation_steps": 2, "lr_scheduler": "cosine"}])
-def test_a_run_that_was_killed_ends_with_the_same_bits(svd: Path, samples: Path, tmp_path: Path, changed: dict) -> None:
-    straight = unet_of(train(plan(svd, samples, tmp_path / "straight", **changed)))
+def test_a_run_that_was_killed_ends_with_the_same_bits(
+    svd: Path, samples: Path, trained: Path, tmp_path: Path, changed: dict
+) -> None:
+    straight = unet_of(train(plan(svd, samples, tmp_path / "straight", **changed)) if changed else trained)
     with pytest.raises(Killed):
         train(plan(svd, samples, tmp_path / "killed", **changed), on_step=stop_after(3))
     with pytest.raises(InputError, match="--resume"):
@@ -208,9 +217,8 @@ def test_the_result_is_an_engine_and_the_run_is_told(svd: Path, samples: Path, t
     assert (tmp_path / "checkpoint-3" / "unet" / "diffusion_pytorch_model.safetensors").is_file()
 
 
-def test_weights_that_have_their_input_keep_it(svd: Path, samples: Path, tmp_path: Path) -> None:
-    final = train(plan(svd, samples, tmp_path))
-    kept, reset = (load_network(final, replace(SMALL, input_convolution=how)) for how in ("keep", "reset"))
+def test_weights_that_have_their_input_keep_it(trained: Path) -> None:
+    kept, reset = (load_network(trained, replace(SMALL, input_convolution=how)) for how in ("keep", "reset"))
     assert kept.released_state()["conv_in2.weight"][:, 8:].any()
     assert not reset.released_state()["conv_in2.weight"][:, 8:].any()
 
@@ -252,10 +260,10 @@ def test_a_loss_that_is_no_number_stops_and_the_checkpoint_is_whole(
         calls.append(1)
         return real(*unet_input) * (float("nan") if len(calls) == 3 else 1)
 
-    monkeypatch.setattr(training, "loss_of", broken)
-    with pytest.raises(InputError, match=r"step 3 is not a number; the checkpoint of step 2"):
-        train(plan(svd, samples, tmp_path))
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "loss_of", broken)
+        with pytest.raises(InputError, match=r"step 3 is not a number; the checkpoint of step 2"):
+            train(plan(svd, samples, tmp_path))
     assert train(replace(plan(svd, samples, tmp_path), resume=True)).is_dir()
 
 
