@@ -48,13 +48,26 @@ def write_images(folder: Path, num_frames: int, size_wh: SizeWH) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_of_this_computer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a whole file or run shares, such as a training, must not enter its results among a developer's."""
+    with pytest.MonkeyPatch.context() as patch:
+        set_apart(patch, tmp_path_factory.mktemp("apart"))
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _nothing_of_this_computer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _nothing_of_other_tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each test has its own."""
+    set_apart(monkeypatch, tmp_path)
+
+
+def set_apart(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """A developer's weights must not decide what ``auto`` is in a test, nor their methods be run, nor speeds kept."""
-    monkeypatch.setenv("VAS_TOOL_WEIGHTS", str(tmp_path / "no-weights"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no-hub"))
-    monkeypatch.setenv("VAS_TOOL_ENGINES", str(tmp_path / "no-methods"))
-    monkeypatch.setenv("VAS_TOOL_SPEEDS", str(tmp_path / "speeds.json"))
+    patch.setenv("VAS_TOOL_WEIGHTS", str(folder / "no-weights"))
+    patch.setenv("HF_HUB_CACHE", str(folder / "no-hub"))
+    patch.setenv("VAS_TOOL_ENGINES", str(folder / "no-methods"))
+    patch.setenv("VAS_TOOL_SPEEDS", str(folder / "speeds.json"))
 
 
 @pytest.fixture
