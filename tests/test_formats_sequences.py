@@ -13,15 +13,16 @@ from PIL import Image
 
 from vas_tool.errors import Cancelled, FormatError, PromptError, VideoError
 from vas_tool.formats import sequences
-from vas_tool.formats.mask_folder import paired_masks
+from vas_tool.formats.mask_folder import only_object, paired_masks
 from vas_tool.formats.mask_names import FrameNames
+from vas_tool.formats.mask_values import MaskValues
 from vas_tool.formats.sequences import (
     frames_without_mask,
     is_sequences_folder,
     read_sequences,
     write_sequences,
 )
-from vas_tool.imports.given_masks import give_masks, import_masks, import_sequences, masks_for
+from vas_tool.imports.given_masks import give_masks, import_sequences, masks_for
 from vas_tool.imports.new_project import create_project
 from vas_tool.project import Project
 from vas_tool.types import Mask
@@ -34,6 +35,14 @@ def save(path: Path, mask: Mask, *, on: int = 255) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), mask.astype(np.uint8) * on)
     return path
+
+
+def import_masks(
+    project: Project, object_id: int, folder: Path, *, mask_values: MaskValues = "auto", edit_id: int | None = None
+) -> None:
+    """Give an object the masks of a folder, as a batch does."""
+    masks = masks_for(project, folder, mask_values=mask_values)
+    give_masks(project, project.truth.object(object_id), only_object(masks, folder), edit_id=edit_id)
 
 
 def block(i: int) -> Mask:

@@ -45,8 +45,6 @@ def evaluate_(options: Namespace) -> int:
             raise InputError(f"{path} does not exist; check the spelling")
     if options.benchmark == TAO_BOXES:
         return box_figures(options)
-    if options.benchmark == PROTOCOLS:
-        return protocols_(options)
     bar = ProgressBar()
     order = Order(
         options.truth,
@@ -59,6 +57,8 @@ def evaluate_(options: Namespace) -> int:
         buckets=_visibilities(options.visibility),
         progress=bar,
     )
+    if options.benchmark == PROTOCOLS:
+        return protocols_(options, order, bar=bar)
     compared = evaluate(options.benchmark, order)
     bar.close()
     return print_evaluation(compared, options, frames=_pictures(options))

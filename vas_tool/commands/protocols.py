@@ -17,8 +17,10 @@ from vas_tool.storage import write_atomically
 from vas_tool.wording import counted
 
 
-def protocols_(options: Namespace) -> int:
+def protocols_(options: Namespace, order: Order, *, bar: ProgressBar) -> int:
     """Run ``vas-tool evaluate protocols``: print one row per protocol, and write ``--json`` and ``--figures``.
+
+    ``order`` holds the files of ``options``, and ``bar`` its progress.
 
     Returns 0 when nothing is wrong with the files, else 1 after printing one problem per line. Raises InputError and
     FormatError.
@@ -27,14 +29,6 @@ def protocols_(options: Namespace) -> int:
         raise InputError("there is nothing to measure; name result files, or leave out --no-baselines")
     if options.report:
         raise InputError("protocols has no report; --figures writes its tables as .csv, .tex or .json")
-    bar = ProgressBar()
-    order = Order(
-        options.truth,
-        tuple(options.predictions),
-        track_map=options.tracks,
-        baselines=not options.no_baselines,
-        progress=bar,
-    )
     found = measure_protocols(order)
     bar.close()
     print("\n".join(_lines(found)))

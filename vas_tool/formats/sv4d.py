@@ -163,12 +163,12 @@ def _chosen(
     return clearest_run(shares) if frames is None else [i for i in frames if i in shares]
 
 
-def clearest_run(shares: Mapping[int, float], length: int = NUM_FRAMES) -> list[int]:
-    """Return the consecutive frames with the smallest mean share; of equal ones the first.
+def clearest_run(shares: Mapping[int, float]) -> list[int]:
+    """Return the ``NUM_FRAMES`` consecutive frames with the smallest mean share; of equal ones the first.
 
-    ``shares`` is frame_index -> hidden share. Without a run of ``length`` frames, the longest run is returned.
+    ``shares`` is frame_index -> hidden share, 0..1. If no run is so long, the longest run is returned.
     """
-    runs = [[start + k for k in range(length)] for start in sorted(shares)]
+    runs = [[start + k for k in range(NUM_FRAMES)] for start in sorted(shares)]
     cut = [[i for k, i in enumerate(run) if all(j in shares for j in run[: k + 1])] for run in runs]
     return min(cut, key=lambda run: (-len(run), sum(shares[i] for i in run)), default=[])
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vas_tool.engines.base import Progress, silent
-from vas_tool.formats.mask_folder import GivenMasks, MaskFolder, frame_names, only_object, paired_masks, read_masks
+from vas_tool.formats.mask_folder import GivenMasks, MaskFolder, frame_names, paired_masks, read_masks
 from vas_tool.formats.mask_values import MaskValues
 from vas_tool.formats.sequences import GIVEN, SequencesSource, read_sequences
 from vas_tool.imports.new_project import create_project
@@ -60,29 +60,6 @@ def listed_frames(source: SequencesSource, masks: MaskFolder, *, fps: float) -> 
     return ListedImages(source.rgbs, frames, (*source.notes, *folder_notes(source.rgbs, paths), *masks.notes))
 
 
-def import_masks(
-    project: Project,
-    object_id: int,
-    folder: Path,
-    *,
-    mask_values: MaskValues = "auto",
-    edit_id: int | None = None,
-    progress: Progress = silent,
-) -> tuple[str, ...]:
-    """Give an object the modal masks in a folder of images. Returns sentences for the user about how they were read.
-
-    Masks are assigned to frames by the frames' names in the project's source: the names of the files of a folder, or
-    the frame numbers of a video. See ``mask_names.pair``. Masks that were given before stay on other frames. With
-    ``edit_id``, undoing that edit restores the masks that were replaced. Raises PromptError when the object is unknown;
-    FormatError when a file is unreadable, names, counts or sizes do not agree, the masks show several objects, or it is
-    undecided which values are the object. After an error nothing is changed.
-    """
-    obj = project.truth.object(object_id)
-    masks = masks_for(project, folder, mask_values=mask_values, progress=progress)
-    give_masks(project, obj, only_object(masks, folder), edit_id=edit_id, progress=progress)
-    return masks.notes
-
-
 def masks_for(
     project: Project,
     folder: Path,
@@ -91,9 +68,15 @@ def masks_for(
     mask_values: MaskValues = "auto",
     progress: Progress = silent,
 ) -> MaskFolder:
-    """Return a folder's masks, assigned to a project's frames and read as ``import_masks`` does.
+    """Return the modal masks in a folder of images, with the frames of the project that they belong to.
 
-    ``source`` is the folder that the project was made from. Masks of its other images are left out.
+    Masks are assigned by the names that the frames have in the project's source: the names of the files of a folder, or
+    the frame numbers of a video. See ``mask_names.pair``. ``source`` is the folder that the project was made from;
+    masks of its images that are not in the clip are left out. ``mask_values`` decides what the masks' values mean where
+    the pictures do not.
+
+    Raises FormatError when a file is unreadable, names, counts or sizes do not agree, or it is undecided which values
+    are an object; Cancelled.
     """
     paired = paired_masks(folder, frame_names(project, source), size_wh=project.clip.size_wh)
     masks = read_masks(paired.masks, size_wh=project.clip.size_wh, values=mask_values, progress=progress)
@@ -108,8 +91,11 @@ def give_masks(
     edit_id: int | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Store modal masks for an object; an object that the project does not have is added. ``edit_id`` as in
-    ``import_masks``. Raises ProjectError, FormatError and Cancelled; then nothing is changed.
+    """Store modal masks for an object as one edit. An object that the project does not have is added.
+
+    Masks that were given before stay on other frames. With ``edit_id``, undoing that edit restores the masks that were
+    replaced. Raises FormatError when a file is unreadable, ProjectError when the disk refuses, Cancelled. After an
+    error the object keeps the masks that it had.
     """
     with project.mutex, project.under(edit_id) if edit_id is not None else nullcontext():
         for done, (frame_index, read) in enumerate(sorted(masks.read.items())):
