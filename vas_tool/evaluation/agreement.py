@@ -30,6 +30,7 @@ class FrameAgreement:
 
     frame_index: int
     num_answers: int
+    """Number of answers that were compared."""
     pairwise_iou: float
     """Mean IoU of the hidden parts over all pairs of answers, 0..1."""
     coverage: float

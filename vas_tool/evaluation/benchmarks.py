@@ -55,6 +55,7 @@ class EvaluationRun:
     evaluation: Evaluation
     truth: Truth
     predictions: tuple[Predictions, ...]
+    """The result files, in the order of ``Order.predictions``."""
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     """Name of an image -> its JPEG or PNG bytes, for the images that are in memory."""
     of_boxes: bool = False

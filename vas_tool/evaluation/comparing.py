@@ -27,7 +27,9 @@ class Run:
     name: str
     benchmark: str
     hypotheses: tuple[str, ...]
+    """Names of the rows that are hypotheses of one method, in their order."""
     keys: tuple[str, ...]
+    """Keys of the measured frames, in the order of the truth."""
     clips: Mapping[str, str]
     """Key of a frame -> name of its clip."""
     rows: Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -43,7 +45,9 @@ class Change:
     key: str
     clip: str
     before: float
+    """Number of the earlier run, 0..1."""
     after: float
+    """Number of the later run, 0..1."""
 
     @property
     def gain(self) -> float:

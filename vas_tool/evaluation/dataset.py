@@ -95,7 +95,9 @@ class RleMask:
     """A mask as COCO run lengths. It is checked when it is read."""
 
     size_hw: tuple[int, int]
+    """Height and width in pixels."""
     counts: str
+    """COCO's compressed run lengths."""
 
     @classmethod
     def of(cls, value: Any) -> RleMask:
@@ -178,6 +180,7 @@ class GivenMask:
     """A mask in memory."""
 
     mask: Mask
+    """(H, W) bool."""
     within: BoxXYXY | None = None
     """A box that contains the mask, if one is known."""
 
@@ -197,9 +200,11 @@ class TruthFrame:
     key: str
     """The key of this frame in the result file."""
     modal: MaskSource
+    """The modal mask."""
     amodal: MaskSource | None = None
     """The amodal mask; None when only boxes are annotated."""
     amodal_xywh: BoxXYWH | None = None
+    """The amodal box; None when the truth has none."""
     level: str = ""
     """TABE's level of occlusion; empty for other benchmarks."""
     image: str = ""
@@ -250,7 +255,9 @@ class Predictions:
 
     name: str
     masks: Mapping[str, MaskSource] = field(default_factory=dict)
+    """Key of a frame -> amodal mask."""
     boxes: Mapping[str, BoxXYWH] = field(default_factory=dict)
+    """Key of a frame -> amodal box."""
     problems: tuple[Problem, ...] = ()
     of: str = ""
     """Name of the whole result, when it holds several answers and this is one of them."""

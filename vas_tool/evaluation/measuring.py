@@ -49,7 +49,9 @@ class Protocol:
 
     name: str
     reference: Mapping[str, Measure]
+    """Name -> measure as the published scripts compute it."""
     strict: Mapping[str, Measure]
+    """Name -> strict measure."""
     reference_averaging: Averaging
     picture_means: frozenset[str] = frozenset()
     """Reference measures that are averaged over pictures instead."""

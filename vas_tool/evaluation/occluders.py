@@ -30,9 +30,11 @@ class ObjectPath:
     """Where the object is on each frame, and its mean size."""
 
     centres: npt.NDArray[np.float64]
-    """(T, 2): x, y of the middle of the object's box; on a frame without a box, that of the frame before."""
+    """(T, 2): x, y of the middle of the object's box in pixels; without a box, that of the nearest frame with one."""
     width: float
+    """Mean width of the object's box in pixels."""
     height: float
+    """Mean height of the object's box in pixels."""
 
     @classmethod
     def of(cls, masks: Masks) -> ObjectPath:

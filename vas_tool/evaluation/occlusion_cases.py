@@ -52,8 +52,11 @@ class OcclusionCase:
     occluder: str
     clip: ArrayClip
     modal: dict[int, Mask]
+    """Frame index -> (H, W) bool: the visible part."""
     amodal: Masks
+    """(T, canvas H, W) bool: the true amodal masks."""
     depth: dict[int, Depth]
+    """Frame index -> (H, W) relative depth, 0..1, 1 = nearest."""
     whole: Frames
     """(T, H, W, 3) uint8, RGB: the clip without the occluder."""
     others: dict[int, list[Mask]] = field(default_factory=dict)

@@ -40,8 +40,11 @@ class FrameMasks:
     """The masks of one frame: true amodal mask, modal mask, predicted amodal mask."""
 
     amodal: Mask
+    """(H, W) bool: the true amodal mask."""
     modal: Mask
+    """(H, W) bool: the modal mask."""
     predicted: Mask
+    """(H, W) bool: the predicted amodal mask."""
     diagonal: float = 0.0
     """Diagonal of the whole picture, in pixels; 0 takes that of the masks."""
     others: Mask | None = None

@@ -36,6 +36,7 @@ class ClipAnswer:
 
     clip: TruthClip
     canvas: Canvas
+    """The canvas of the amodal masks."""
     modal: Mapping[int, Mask]
     """Index in ``clip.frames`` -> (H, W) bool."""
     amodal: Mapping[int, Mask]

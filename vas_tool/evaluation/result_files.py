@@ -33,6 +33,7 @@ class ResultForm:
     write: Callable[[Iterable[ClipAnswer], Path], int]
     """A function: (answers, file or folder) -> number of frames written."""
     padding: Callable[[SizeWH], Canvas] = Canvas
+    """A function: (width, height) of a frame -> the canvas of the amodal masks."""
 
 
 def _write_sail(answers: Iterable[ClipAnswer], path: Path) -> int:

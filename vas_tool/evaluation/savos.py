@@ -101,7 +101,9 @@ class Answer:
 
     answer: MaskSource
     seen: MaskSource
+    """The object's visible mask."""
     others: MaskSource
+    """The modal masks of the picture's other objects, united."""
 
     def read(self) -> Mask:
         """Return (H, W) bool. Raises FormatError when the mask is damaged."""
@@ -122,7 +124,9 @@ class CorrectedAnswer:
 
     answer: MaskSource
     seen: MaskSource
+    """The object's visible mask."""
     others: MaskSource
+    """The modal masks of the picture's other objects, united."""
 
     def read(self) -> Mask:
         """Return (H, W) bool. Raises FormatError when a mask is damaged, or the sizes differ."""

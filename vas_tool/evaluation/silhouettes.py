@@ -39,6 +39,7 @@ class FullView:
     name: str
     frames: Frames
     masks: Masks
+    """(T, H, W) bool: the masks of the object."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Limb:
     length: float
     """Distance between the centres of both round ends, in units."""
     width: float
+    """Diameter of the round ends, in units."""
     colour: Colour
 
 

@@ -72,6 +72,7 @@ class TabeMask:
     video: VideoMasks
     """All masks of the same kind of this video."""
     is_divided: bool = False
+    """Whether the mask is read as TABE reads it for mIOUocc, after the division by 255."""
 
     def read(self) -> Mask:
         """Return the (H, W) bool mask. Raises FormatError when the file is not an image."""

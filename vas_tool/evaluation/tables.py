@@ -82,7 +82,9 @@ class WorstFrame:
     clip: str
     image: str
     measure: str
+    """The measure by which the frame is among the worst."""
     value: float
+    """Its number, 0..1."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +97,18 @@ class Evaluation:
     num_frames: int
     """How many frames were measured."""
     tables: Mapping[Form, Table]
+    """Form -> table of all frames."""
     curves: Mapping[Form, Mapping[tuple[float, float], Table]]
     """Form -> visibility bucket (from, to) -> table of the bucket."""
     categories: Mapping[Form, Mapping[str, Table]]
+    """Form -> category -> table of its frames."""
     hypotheses: tuple[str, ...] = ()
     """Names of the rows that are hypotheses of one method, in their order. The other rows are for comparison."""
     worst: tuple[WorstFrame, ...] = ()
     """Worst frames of the first of ``hypotheses``, in the strict form."""
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    """Sentences for the report about the files."""
     sources: tuple[str, ...] = ()
     """Names of the files that were compared."""
     milliseconds: Mapping[str, float] = field(default_factory=dict)

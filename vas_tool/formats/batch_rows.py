@@ -22,6 +22,7 @@ class BatchRow:
     """The object that one row of a manifest became."""
 
     object_id: int
+    """Id of the object in the project."""
     entered: str = ""
     """Hash of the row's content when it was copied into the project; "" until the copy is complete."""
     ids: Mapping[str, Any] = field(default_factory=dict)

@@ -52,7 +52,9 @@ class CocoAnnotation:
     amodal_bbox_xywh: tuple[int, int, int, int]
     """Box of the whole amodal mask; may reach beyond the picture."""
     out_of_frame: bool
+    """Whether the amodal mask reaches beyond the picture."""
     amodal_is_uncertain: bool
+    """Whether no amodal mask was made, or its maker was unsure and nobody accepted it."""
     visibility: float
     """Visible pixels / all pixels of the amodal mask, those beyond the picture included, 0..1."""
     occlude_rate: float
@@ -81,8 +83,10 @@ class CocoFile:
     """The content of an exported COCO file, in the file's order."""
 
     video_names: dict[int, str]
+    """Video id -> name."""
     images: tuple[CocoImage, ...]
     annotations: tuple[CocoAnnotation, ...]
+    """One record per object and frame."""
 
 
 def read_coco(path: Path) -> CocoFile:

@@ -149,6 +149,7 @@ class Sample:
     """Paths of the frames, relative to the frames' root folder."""
     size_wh: SizeWH
     modal_rles: tuple[CocoRle, ...]
+    """Run lengths of the modal masks, one per frame."""
     amodal_rles: tuple[CocoRle, ...] | None
     """Run lengths of the amodal masks; None in the form of TAO-Amodal."""
     amodal_boxes_xywh: tuple[Box, ...]

@@ -92,6 +92,7 @@ class Sv4dPack:
     """The squares of one object, and where they lie in the clip."""
 
     canvas: Canvas
+    """The canvas of the project that the squares were cut from."""
     placements: tuple[Placement, ...]
     """One for each of the ``NUM_FRAMES`` pictures, in their order."""
 

@@ -25,9 +25,11 @@ class ExportSummary:
     """Folder that every ``file_name`` is relative to."""
     num_videos: int
     num_images: int
+    """Number of frames of all videos."""
     num_annotations: int
     """Number of objects on frames."""
     num_accepted: int
+    """Number of annotations on frames that the user accepted."""
     num_modal_only: int
     """Number of annotations whose amodal mask is the modal mask, because no amodal mask was made."""
     unreviewed: tuple[Note, ...]

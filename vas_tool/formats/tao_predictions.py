@@ -42,6 +42,7 @@ class TaoPrediction:
     video_id: Id
     box_xywh: Xywh
     score: float
+    """Certainty of the box, 0..1."""
 
 
 FIELDS: dict[str, Kind] = {

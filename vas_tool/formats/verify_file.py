@@ -55,6 +55,7 @@ class VerifyReport:
     path: Path
     kind: FormatKind
     num_images: int
+    """Number of frames that the export names or shows."""
     num_annotations: int
     """Number of objects on frames; for folders the number of masks, for ``layers`` and ``sv4d`` of pictures."""
     problems: tuple[str, ...]

@@ -33,7 +33,9 @@ class ExportVideo:
     project: Project
     truth: Truth
     first_image_id: int
+    """Image id of frame 0; the other frames follow."""
     first_track_id: int
+    """Track id of the first object; the others follow."""
     looks: Mapping[int, Mapping[int, str]]
     """object id -> frame_index -> the reason why the frame needs work."""
     origin: Origin | None

@@ -39,6 +39,7 @@ class PlannedObject:
     boxes: tuple[Box, ...] = ()
     """Boxes around the visible part."""
     amodal_boxes: tuple[BoxKeyframe, ...] = ()
+    """Keyframes of the amodal box, in clip pixels."""
     modal: Mapping[int, ReadMask] = field(default_factory=dict)
     """frame_index -> a function that reads the modal mask, of the frame's size."""
     amodal: Mapping[int, ReadMask] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class Imported:
     """The result of an import: the projects, and what could not be imported."""
 
     projects: tuple[Path, ...]
+    """Folders of the new projects."""
     problems: tuple[str, ...] = ()
     """One sentence for each error in the file or the frames, with the record's id."""
     notes: tuple[str, ...] = ()

@@ -18,7 +18,9 @@ class Boxes:
     """N boxes as columns. Images, categories, tracks and videos are numbered from 0."""
 
     image: Ints
+    """(N,) image of each box."""
     category: Ints
+    """(N,) category of each box."""
     track: Ints
     """(N,) track of each box; -1 without a track. A track is in one video and has one category."""
     box: Doubles
@@ -42,6 +44,7 @@ class AnsweredBoxes(Boxes):
     """The predicted boxes."""
 
     score: Doubles
+    """(N,) score of each box."""
 
     def taken(self, rows: Ints | Bools) -> AnsweredBoxes:
         """Return some of the rows."""

@@ -22,6 +22,7 @@ class AnnotatedTrack:
     id: Id
     label: str
     category_id: int = 0
+    """Id of the category in the file; 0 if the format has none."""
     modal: Mapping[int, ReadMask] = field(default_factory=dict)
     """Modal masks; an empty mask states that nothing of the object is seen."""
     amodal: Mapping[int, ReadMask] = field(default_factory=dict)
