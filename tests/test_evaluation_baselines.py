@@ -19,8 +19,8 @@ from vas_tool.commands.measure_arguments import MADE_SETS as CHOICES
 from vas_tool.evaluation.baselines import convex_hull, convex_restricted
 from vas_tool.evaluation.bench import SIMPLE, bench
 from vas_tool.evaluation.case_files import answers_in, folder_name, write_cases
-from vas_tool.evaluation.dataset import ImageMask
 from vas_tool.evaluation.made_sets import MADE_SETS, OcclusionCase, side_by_side
+from vas_tool.evaluation.mask_sources import ImageMask
 from vas_tool.evaluation.printed import printed
 from vas_tool.types import ArrayClip, Canvas, Mask
 

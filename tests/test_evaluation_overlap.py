@@ -13,8 +13,8 @@ from vas_tool.evaluation import overlap
 from vas_tool.evaluation.averages import dropped_ones
 from vas_tool.evaluation.baselines import convex_hull, convex_nearer, convex_restricted
 from vas_tool.evaluation.boxes_overlap import box_iou, reference_hits, strict_hits
-from vas_tool.evaluation.dataset import RleMask
-from vas_tool.evaluation.measuring import GivenMask, frame_masks, linear
+from vas_tool.evaluation.mask_sources import GivenMask, RleMask
+from vas_tool.evaluation.measuring import frame_masks, linear
 from vas_tool.evaluation.overlap import FrameMasks
 from vas_tool.masks import box_xywh
 from vas_tool.types import Mask

@@ -15,7 +15,7 @@ from PIL import Image
 from vas_tool.cli import main
 from vas_tool.evaluation import Order, evaluate
 from vas_tool.evaluation.charts import curves
-from vas_tool.evaluation.dataset import Problem
+from vas_tool.evaluation.problems import Problem
 from vas_tool.evaluation.report import report_html
 from vas_tool.evaluation.worst_frames import ANSWERED, MISSED, RIGHT, SURPLUS, worst_pictures
 

@@ -19,8 +19,8 @@ from PIL import Image
 from vas_tool.cli import main
 from vas_tool.errors import FormatError
 from vas_tool.evaluation import EvaluationRun, Order, evaluate
-from vas_tool.evaluation.dataset import RleMask
 from vas_tool.evaluation.kitti import results_of as kitti_results
+from vas_tool.evaluation.mask_sources import RleMask
 from vas_tool.evaluation.safe_pickle import load_plain
 from vas_tool.evaluation.tabe51 import masks_of, pictures_folder, write_results
 from vas_tool.masks import to_rle

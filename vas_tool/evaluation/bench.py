@@ -16,10 +16,12 @@ from vas_tool.errors import Cancelled, EngineError, FormatError
 from vas_tool.evaluation.baselines import convex_hull, convex_nearer, convex_restricted
 from vas_tool.evaluation.benchmarks import EvaluationRun
 from vas_tool.evaluation.case_files import answers_in
-from vas_tool.evaluation.dataset import Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame
+from vas_tool.evaluation.dataset import Predictions, Truth, TruthClip, TruthFrame
+from vas_tool.evaluation.mask_sources import RleMask
 from vas_tool.evaluation.measuring import Answer, Protocol, measure
 from vas_tool.evaluation.occlusion_cases import OcclusionCase
 from vas_tool.evaluation.overlap import boundary_f
+from vas_tool.evaluation.problems import Problem
 from vas_tool.evaluation.tables import Rules, summarised
 from vas_tool.formats.tabe import level_of
 from vas_tool.masks import area

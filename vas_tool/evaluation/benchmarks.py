@@ -18,9 +18,11 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import InputError
 from vas_tool.evaluation.averages import VISIBILITIES
 from vas_tool.evaluation.baselines import convex_hull
-from vas_tool.evaluation.dataset import GivenMask, MaskSource, Predictions, Problem, Truth, TruthFrame, compared
+from vas_tool.evaluation.dataset import Predictions, Truth, TruthFrame, compared
+from vas_tool.evaluation.mask_sources import GivenMask, MaskSource
 from vas_tool.evaluation.measuring import Answer, Measurements, ModalMask, Protocol, measure
 from vas_tool.evaluation.printed import printed
+from vas_tool.evaluation.problems import Problem
 from vas_tool.evaluation.reading import read_predictions, read_truth
 from vas_tool.evaluation.tables import Evaluation, Rules, summarised
 

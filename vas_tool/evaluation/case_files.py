@@ -21,7 +21,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.dataset import ImageMask
+from vas_tool.evaluation.mask_sources import ImageMask
 from vas_tool.evaluation.occlusion_cases import OcclusionCase
 from vas_tool.storage import DEPTH_LEVELS
 from vas_tool.types import ArrayClip, Canvas, Depth, Frame, Mask

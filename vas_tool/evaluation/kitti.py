@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.dataset import MaskSource, Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame
+from vas_tool.evaluation.dataset import Predictions, Truth, TruthClip, TruthFrame
 from vas_tool.evaluation.eoras import key_of, protocol
+from vas_tool.evaluation.mask_sources import MaskSource, RleMask
+from vas_tool.evaluation.problems import Problem
 from vas_tool.evaluation.records import require_keys
 from vas_tool.evaluation.safe_pickle import load_plain
 from vas_tool.formats.json_files import load_json

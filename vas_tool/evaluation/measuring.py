@@ -13,17 +13,10 @@ import numpy.typing as npt
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError, VasToolError
 from vas_tool.evaluation.averages import About, Averaging, Form, Numbers
-from vas_tool.evaluation.dataset import (
-    FrameError,
-    GivenMask,
-    MaskSource,
-    Problem,
-    Truth,
-    TruthFrame,
-    kind_of,
-    second_reading,
-)
+from vas_tool.evaluation.dataset import Truth, TruthFrame
+from vas_tool.evaluation.mask_sources import GivenMask, MaskSource, second_reading
 from vas_tool.evaluation.overlap import MARGIN, FrameMasks, reference_iou
+from vas_tool.evaluation.problems import FrameError, Problem, kind_of
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask
 
@@ -58,7 +51,7 @@ class Protocol:
     finish: Mapping[str, Callable[[Numbers], Numbers]] = field(default_factory=dict)
     """Reference measure -> a function that is applied to its numbers after the best of K was taken."""
     second_reading: frozenset[str] = frozenset()
-    """Reference measures that use the second reading of masks (``dataset.ReadTwoWays``)."""
+    """Reference measures that use the second reading of masks (``mask_sources.ReadTwoWays``)."""
     unites_with_modal: bool = False
     """Whether every answer is united with the modal mask before it is measured."""
     fit: Fit | None = None

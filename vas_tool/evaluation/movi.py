@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.dataset import ImageMask, MaskSource, Predictions, Problem, Truth, TruthClip, TruthFrame
+from vas_tool.evaluation.dataset import Predictions, Truth, TruthClip, TruthFrame
 from vas_tool.evaluation.eoras import key_of, protocol
+from vas_tool.evaluation.mask_sources import ImageMask, MaskSource
+from vas_tool.evaluation.problems import Problem
 from vas_tool.formats.json_files import load_json
 from vas_tool.video.order import in_natural_order
 

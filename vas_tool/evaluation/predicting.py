@@ -18,8 +18,9 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.engines.registry import AUTO
 from vas_tool.errors import Cancelled, FormatError, InputError
 from vas_tool.evaluation.baselines import convex_hull, convex_nearer
-from vas_tool.evaluation.dataset import Problem, Truth, TruthClip, kind_of
+from vas_tool.evaluation.dataset import Truth, TruthClip
 from vas_tool.evaluation.engine_protocols import EngineProtocol
+from vas_tool.evaluation.problems import Problem, kind_of
 from vas_tool.pipeline import amodal_hypotheses, amodal_masks, depth_maps
 from vas_tool.project import Project
 from vas_tool.types import Canvas, Clip, Depth, Frame, Mask, SizeWH

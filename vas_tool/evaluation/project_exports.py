@@ -11,17 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.dataset import (
-    BoxXYWH,
-    MaskSource,
-    Predictions,
-    Problem,
-    RleMask,
-    Truth,
-    TruthClip,
-    TruthFrame,
-    box_of,
-)
+from vas_tool.evaluation.dataset import BoxXYWH, Predictions, Truth, TruthClip, TruthFrame, box_of
+from vas_tool.evaluation.mask_sources import MaskSource, RleMask
+from vas_tool.evaluation.problems import Problem
 from vas_tool.formats.coco_fields import is_number
 from vas_tool.formats.coco_reading import CocoAnnotation, CocoFile, read_coco
 from vas_tool.formats.tabe import level_of

@@ -16,7 +16,8 @@ import vas_tool.evaluation.kitti as kitti
 from vas_tool.errors import InputError
 from vas_tool.evaluation.averages import Averaging, Form, Numbers, dropped_ones, dropped_zeros, mean
 from vas_tool.evaluation.benchmarks import BASELINES, Order, unique_names
-from vas_tool.evaluation.dataset import MaskSource, Problem, compared
+from vas_tool.evaluation.dataset import compared
+from vas_tool.evaluation.mask_sources import MaskSource
 from vas_tool.evaluation.measuring import Answer, Measure, Measurements, Protocol, linear, measure
 from vas_tool.evaluation.overlap import (
     NOT_COUNTED,
@@ -31,6 +32,7 @@ from vas_tool.evaluation.overlap import (
     tabe_iou,
     tabe_occluded_iou,
 )
+from vas_tool.evaluation.problems import Problem
 from vas_tool.evaluation.reading import read_predictions, read_truth
 from vas_tool.evaluation.records import is_project_export, load_list
 from vas_tool.evaluation.tables import Cell, Table

@@ -14,7 +14,8 @@ import vas_tool.evaluation.movi as movi
 import vas_tool.evaluation.sail_vos as sail_vos
 import vas_tool.evaluation.tabe51 as tabe51
 import vas_tool.evaluation.tao_amodal as tao_amodal
-from vas_tool.evaluation.dataset import Predictions, RleMask, Truth, doubled
+from vas_tool.evaluation.dataset import Predictions, Truth, doubled
+from vas_tool.evaluation.mask_sources import RleMask
 from vas_tool.evaluation.project_exports import Naming, export_predictions, export_truth
 from vas_tool.evaluation.records import is_project_export
 from vas_tool.evaluation.wrong_file import wrong_results_named, wrong_truth_named

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.dataset import Problem
+from vas_tool.evaluation.problems import Problem
 from vas_tool.formats.json_files import load_json
 
 

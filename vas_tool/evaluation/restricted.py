@@ -9,7 +9,8 @@ import numpy as np
 
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.baselines import convex_restricted
-from vas_tool.evaluation.dataset import MaskSource, RleMask, Truth, TruthFrame
+from vas_tool.evaluation.dataset import Truth, TruthFrame
+from vas_tool.evaluation.mask_sources import MaskSource, RleMask
 from vas_tool.evaluation.measuring import ModalMask
 from vas_tool.masks import box_xyxy
 from vas_tool.types import Mask

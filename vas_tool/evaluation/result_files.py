@@ -18,7 +18,7 @@ import vas_tool.evaluation.sail_vos as sail_vos
 import vas_tool.evaluation.tabe51 as tabe51
 import vas_tool.evaluation.tao_amodal as tao_amodal
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.dataset import RleMask
+from vas_tool.evaluation.mask_sources import RleMask
 from vas_tool.evaluation.measuring import linear
 from vas_tool.evaluation.predicting import ClipAnswer, quarter_padding
 from vas_tool.masks import box_xyxy

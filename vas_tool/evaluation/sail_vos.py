@@ -15,7 +15,8 @@ from typing import Any
 
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.averages import dropped_zeros
-from vas_tool.evaluation.dataset import MaskSource, Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame, box_of
+from vas_tool.evaluation.dataset import Predictions, Truth, TruthClip, TruthFrame, box_of
+from vas_tool.evaluation.mask_sources import MaskSource, RleMask
 from vas_tool.evaluation.measuring import Protocol, linear
 from vas_tool.evaluation.overlap import (
     gone_iou,
@@ -25,6 +26,7 @@ from vas_tool.evaluation.overlap import (
     strict_iou,
     strict_occluded_iou,
 )
+from vas_tool.evaluation.problems import Problem
 from vas_tool.evaluation.records import load_list, load_results, require_keys, require_lists, whole
 
 LISTS = ("segmentation", "visible_mask", "bbox", "image_ids", "image_file_names")

@@ -19,19 +19,12 @@ import vas_tool.evaluation.kitti as kitti
 import vas_tool.evaluation.reading as reading
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.averages import dropped_ones
-from vas_tool.evaluation.dataset import (
-    BoxXYXY,
-    MaskSource,
-    Predictions,
-    Problem,
-    RleMask,
-    Truth,
-    TruthClip,
-    TruthFrame,
-)
+from vas_tool.evaluation.dataset import Predictions, Truth, TruthClip, TruthFrame
 from vas_tool.evaluation.eoras import key_of, parts_of
+from vas_tool.evaluation.mask_sources import BoxXYXY, MaskSource, RleMask
 from vas_tool.evaluation.measuring import Protocol
 from vas_tool.evaluation.overlap import FrameMasks, savos_hidden_iou, savos_iou
+from vas_tool.evaluation.problems import Problem
 from vas_tool.evaluation.records import is_project_export, load_dict, require_keys
 from vas_tool.evaluation.sail_vos import STRICT, STRICT_ABOUT
 from vas_tool.formats.polygons import from_polygons
@@ -96,7 +89,7 @@ class SeenOthers:
 @dataclass(frozen=True)
 class Answer:
     """An answer as the file has it. Its second reading, for SaVos's measures, is corrected
-    (``dataset.ReadTwoWays``).
+    (``mask_sources.ReadTwoWays``).
     """
 
     answer: MaskSource

@@ -18,18 +18,11 @@ import numpy as np
 from PIL import Image
 
 from vas_tool.errors import FormatError, InputError
-from vas_tool.evaluation.dataset import (
-    BoxXYXY,
-    MaskSource,
-    Predictions,
-    Problem,
-    Truth,
-    TruthClip,
-    TruthFrame,
-    picture_in,
-)
+from vas_tool.evaluation.dataset import Predictions, Truth, TruthClip, TruthFrame
+from vas_tool.evaluation.mask_sources import BoxXYXY, MaskSource, picture_in
 from vas_tool.evaluation.measuring import Protocol
 from vas_tool.evaluation.overlap import NOT_COUNTED, FrameMasks, tabe_iou, tabe_occluded_iou
+from vas_tool.evaluation.problems import Problem
 from vas_tool.evaluation.sail_vos import STRICT, STRICT_ABOUT
 from vas_tool.evaluation.tables import Cell, Evaluation, Table
 from vas_tool.formats.tabe import TabeSource, read_tabe, video_folders

@@ -22,8 +22,8 @@ from vas_tool.evaluation.averages import (
     reference_bucket,
     strict_bucket,
 )
-from vas_tool.evaluation.dataset import Problem, counted
 from vas_tool.evaluation.measuring import Frames, Measurements, Row
+from vas_tool.evaluation.problems import Problem, counted
 
 Finish = Mapping[str, Callable[[Numbers], Numbers]]
 

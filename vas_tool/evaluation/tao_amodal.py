@@ -19,8 +19,10 @@ from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.evaluation.averages import About, Numbers
 from vas_tool.evaluation.boxes_overlap import THRESHOLDS, Boxes, box_iou, reference_hits, strict_hits
-from vas_tool.evaluation.dataset import BoxXYWH, Predictions, Problem, RleMask, Truth, TruthClip, TruthFrame, box_of
+from vas_tool.evaluation.dataset import BoxXYWH, Predictions, Truth, TruthClip, TruthFrame, box_of
+from vas_tool.evaluation.mask_sources import RleMask
 from vas_tool.evaluation.measuring import Frames, Measurements, Row
+from vas_tool.evaluation.problems import Problem
 from vas_tool.evaluation.records import load_dict, load_list, load_results, require_keys, require_lists, whole
 from vas_tool.masks import box_xywh
 

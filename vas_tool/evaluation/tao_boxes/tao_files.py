@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.dataset import Problem
+from vas_tool.evaluation.problems import Problem
 from vas_tool.evaluation.tao_boxes.columns import AnsweredBoxes, ImageTable, TrueBoxes
 from vas_tool.evaluation.tao_boxes.matching import Ints
 from vas_tool.formats.coco_fields import is_extent, is_id, is_integer, is_number, is_rate

@@ -20,8 +20,8 @@ import numpy as np
 
 from vas_tool.engines.eoras.patches import Floats
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.dataset import RleMask
 from vas_tool.evaluation.kitti import found_in, pictures_of
+from vas_tool.evaluation.mask_sources import RleMask
 from vas_tool.evaluation.safe_pickle import load_plain
 from vas_tool.training.eoras.clip_samples import ObjectFrame, Sample, padded, training_part
 from vas_tool.video.clip import read_frame

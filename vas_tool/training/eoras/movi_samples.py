@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.dataset import ImageMask
+from vas_tool.evaluation.mask_sources import ImageMask
 from vas_tool.evaluation.movi import instances_in, split_of
 from vas_tool.formats.json_files import load_json
 from vas_tool.training.eoras.clip_samples import ObjectFrame, Sample, training_part

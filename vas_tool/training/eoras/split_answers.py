@@ -15,9 +15,10 @@ from vas_tool.engines.eoras.settable import PARAMETERS
 from vas_tool.engines.registry import LoadedEngine
 from vas_tool.engines.settings import SettingValue, resolved
 from vas_tool.errors import FormatError
-from vas_tool.evaluation.dataset import Problem, Truth, TruthClip
+from vas_tool.evaluation.dataset import Truth, TruthClip
 from vas_tool.evaluation.eoras import parts_of
 from vas_tool.evaluation.predicting import ClipAnswer, Task
+from vas_tool.evaluation.problems import Problem
 from vas_tool.pipeline import locked
 from vas_tool.training.eoras.clip_samples import Sample
 from vas_tool.training.eoras.kitti_samples import KittiSamples
