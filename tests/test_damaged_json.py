@@ -20,7 +20,7 @@ from vas_tool.formats.annotations.annotated_videos import AnnotatedFile, Annotat
 from vas_tool.formats.annotations.video_level import read_video_level
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.coco_reading import read_coco
-from vas_tool.formats.diffusion_vas import read_samples
+from vas_tool.formats.sample_reading import read_samples
 from vas_tool.formats.verify import verify
 from vas_tool.formats.youtube_vis import write_youtube_vis
 from vas_tool.imports.diffusion_vas import import_samples

@@ -23,10 +23,11 @@ from vas_tool.formats.annotations.video_level import read_video_level
 from vas_tool.formats.coco import write_coco
 from vas_tool.formats.coco_reading import coco_file, read_coco
 from vas_tool.formats.cocoa import write_cocoa
-from vas_tool.formats.diffusion_vas import read_samples, write_samples
+from vas_tool.formats.diffusion_vas import write_samples
 from vas_tool.formats.kins import write_kins
 from vas_tool.formats.notes import worded
 from vas_tool.formats.origin import Origin, TrackOrigin, write_origin
+from vas_tool.formats.sample_reading import read_samples
 from vas_tool.formats.tao_predictions import read_predictions, write_predictions
 from vas_tool.formats.verify import verify
 from vas_tool.formats.youtube_vis import as_coco, write_youtube_vis

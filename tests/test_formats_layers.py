@@ -10,7 +10,8 @@ from PIL import Image
 
 from vas_tool import drawing
 from vas_tool.errors import Cancelled, FormatError
-from vas_tool.formats.layers import LAYERS, check_layers, read_layers, write_layers
+from vas_tool.formats.layers import write_layers
+from vas_tool.formats.layers_reading import LAYERS, check_layers, read_layers
 from vas_tool.project import Project
 from vas_tool.storage import Stamp
 from vas_tool.types import Canvas, Content, Depth, Mask

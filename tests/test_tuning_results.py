@@ -19,7 +19,7 @@ from vas_tool.engines import registry
 from vas_tool.engines.tuned import register
 from vas_tool.errors import EngineError, InputError, ProjectBusy
 from vas_tool.exports import export
-from vas_tool.formats.diffusion_vas import read_samples
+from vas_tool.formats.sample_reading import read_samples
 from vas_tool.project import Project
 from vas_tool.training.diffusion_vas.data_sources import Data, read, split_of
 from vas_tool.training.diffusion_vas.project_samples import ProjectSamples

@@ -5,9 +5,10 @@ youtube_vis                        video-level
 kins, cocoa                        image-level, polygons
 burst                              video-level, modal masks by track
 hf_dataset                         Parquet files and a card for ``datasets``
-diffusion_vas                      samples of 25 frames, in two forms
+diffusion_vas, sample_reading      samples of 25 frames; two forms are read
 tao_amodal, tao_reading            annotations with amodal boxes; tao_predictions: predicted boxes
-sequences, tabe, layers            folders of pictures
+sequences, tabe                    folders of pictures
+layers, layers_reading             every mask, content and depth as pictures and videos
 exr, openraster, psd               one file for each frame, with a layer for each object
 alpha_videos                       each object as a video with alpha
 gen_omnimatte, sv4d                inputs of other methods

@@ -14,7 +14,7 @@ from vas_tool.formats.exr import EXR
 from vas_tool.formats.frame_files import check_frame_files, is_frame_folder
 from vas_tool.formats.gen_omnimatte import check_gen_omnimatte, is_gen_omnimatte_folder
 from vas_tool.formats.hf_dataset import check_hf_dataset, is_hf_dataset
-from vas_tool.formats.layers import check_layers, is_layers_folder, read_layers
+from vas_tool.formats.layers_reading import check_layers, is_layers_folder, read_layers
 from vas_tool.formats.openraster import OPENRASTER
 from vas_tool.formats.psd import PSD
 from vas_tool.formats.scene_video import check_scene, is_scene_folder

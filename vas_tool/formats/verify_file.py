@@ -12,9 +12,9 @@ from typing import Any, Literal
 from vas_tool.errors import FormatError
 from vas_tool.formats.burst import check_burst
 from vas_tool.formats.coco_checks import check_coco
-from vas_tool.formats.diffusion_vas import is_samples, samples_of
 from vas_tool.formats.json_files import load_json
 from vas_tool.formats.polygon_checks import check_cocoa, check_kins
+from vas_tool.formats.sample_reading import is_samples, samples_of
 from vas_tool.formats.tao_predictions import check_predictions, is_predictions
 from vas_tool.formats.tao_reading import is_tao_amodal, tao_amodal_of
 from vas_tool.formats.video_checks import check_youtube_vis

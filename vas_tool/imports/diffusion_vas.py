@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from vas_tool.engines.base import Progress, silent
 from vas_tool.errors import FormatError
 from vas_tool.formats.coco_fields import is_id_number, is_text
-from vas_tool.formats.diffusion_vas import Sample, read_samples
 from vas_tool.formats.json_files import load_json
 from vas_tool.formats.origin import Origin, TrackOrigin
+from vas_tool.formats.sample_reading import Sample, read_samples
 from vas_tool.formats.sequences import upright_size
 from vas_tool.imports.planned import Imported, Plan, PlannedObject, folder_name, make_all, nothing_chosen
 from vas_tool.masks import from_rle

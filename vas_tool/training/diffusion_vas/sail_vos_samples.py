@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from vas_tool.errors import FormatError
-from vas_tool.formats.diffusion_vas import Sample as Record
-from vas_tool.formats.diffusion_vas import read_samples
+from vas_tool.formats.sample_reading import Sample as Record
+from vas_tool.formats.sample_reading import read_samples
 from vas_tool.masks import CocoRle, from_rle, rle_area
 from vas_tool.training.diffusion_vas.object_samples import Masks, Sample
 
