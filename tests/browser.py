@@ -1,6 +1,7 @@
 """A real Chromium on the real tool: the server as a process of its own, the page driven as a person would."""
 
 import itertools
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ import pytest
 from forking import Forks
 
 from vas_tool.imports.new_project import create_project
+from vas_tool.session.session import PLACE
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -269,9 +271,17 @@ class Workbench:
         obj = next(o for o in self.state()["objects"] if o["id"] == object_id)
         return list(bytes.fromhex(obj["frames"]))
 
+    def until_place_is_kept(self) -> None:
+        """Wait until the frame that the person has stopped at is on the disk."""
+        kept, deadline = self.folder / PLACE, time.monotonic() + 30
+        while not kept.exists() or json.loads(kept.read_text())["frame"] != self.frame():
+            assert time.monotonic() < deadline, "the place was not told"
+            self.page.wait_for_timeout(50)
+
     def photograph(self, name: str) -> None:
         """Keep a picture of the page when somebody wants to look (SCREENSHOTS=folder)."""
         if folder := os.environ.get("SCREENSHOTS"):
+            self.page.wait_for_timeout(300)  # what moves has come to rest
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=f"{folder}/{name}.png")
 

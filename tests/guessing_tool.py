@@ -1,6 +1,6 @@
 """The command line with fake engines: the amodal one guesses differently with every seed, the depth one warns.
 
-A training ends soon, with an engine and a score.
+A training ends when its folder holds a file ``seen``, with an engine and a score.
 """
 
 import subprocess
@@ -37,7 +37,9 @@ from pathlib import Path
 from vas_tool.engines.tuned import register
 out = Path(sys.argv[1])
 (out / "metrics.jsonl").write_text(json.dumps({"step": 120, "seconds": 1.0, "loss": 1}) + "\\n")
-time.sleep(7)
+end = time.monotonic() + 60
+while not (out / "seen").exists() and time.monotonic() < end:
+    time.sleep(0.1)
 score = {"name": "beside box", "hidden": 0.25, "whole": 0.5, "num_frames": 3}
 card = {"engine": "learned", "stage": "amodal", "steps": 300, "before": [score], "after": [score | {"hidden": 0.5}]}
 (out / "final").mkdir()

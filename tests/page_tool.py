@@ -22,7 +22,7 @@ MEGABYTES = 40
 def _slowly(weights: WeightsFolder, *, progress: Progress) -> None:
     for done in range(MEGABYTES + 1):
         progress(done, MEGABYTES, f"download {weights.name}, MB")
-        time.sleep(0.1)
+        time.sleep(0.05)
     folder = weights_folder() / weights.folder_name
     folder.mkdir(parents=True, exist_ok=True)
     for part in weights.parts:

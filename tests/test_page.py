@@ -34,6 +34,9 @@ CAR = (70.0, 238.0)
 GROUND = (120.0, 380.0)
 """One that is not."""
 
+FITTED = "() => window.__vas.toScreen(64, 48).x - window.__vas.toScreen(0, 0).x > 200"
+"""A clip of 64 x 48 pixels is as large as the window allows; before, it has the scale of a larger one."""
+
 LISTED_KEYS = """() => [...document.querySelectorAll("dialog.vas-help section")].map((part) => [
   part.querySelector("h4").textContent,
   [...part.querySelectorAll(".vas-key")].map((row) => [
@@ -130,7 +133,7 @@ def test_the_whole_job_from_a_click_to_a_coco_file(pages: Pages, small_sample: P
 
     # a reload comes back to the same place
     frame = bench.frame()
-    bench.page.wait_for_timeout(1500)  # the place is told when the person has stopped moving
+    bench.until_place_is_kept()
     bench.page.reload()
     bench.until_ready()
     assert bench.frame() == frame and bench.flags() == flags_with(flags, hidden)
@@ -146,7 +149,7 @@ def test_a_killed_server_comes_back_to_the_same_place(bench: Workbench, server: 
     bench.click(*CAR)
     for _ in range(3):
         bench.press("ArrowRight")
-    bench.page.wait_for_timeout(1500)
+    bench.until_place_is_kept()
     server.kill()
     server.start()
     bench.page.reload()
@@ -162,7 +165,7 @@ def test_two_browsers_on_two_projects_do_not_disturb_each_other(bench: Workbench
     other.page.locator("#path input, #path textarea").first.fill("squares")
     other.page.locator("#open-path button, button#open-path").first.click()
     other.until("s => s.project.frame_count === 6")
-    other.page.wait_for_timeout(1000)  # the new clip is fitted into the window
+    other.page.wait_for_function(FITTED)
     other.click(8, 8)
     bench.click(*CAR)
     assert bench.state()["project"]["name"] != other.state()["project"]["name"]

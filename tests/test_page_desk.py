@@ -119,7 +119,6 @@ def the_same_one(bench: Workbench) -> None:
     assert bench.item("same").is_hidden()
     bench.go(5)
     bench.item("same-title").filter(has_text="Is it the same ball? It was gone for 3 frames.").wait_for()
-    bench.page.wait_for_timeout(300)
     bench.photograph("desk-same")
     bench.item("same-no").click()
     bench.until("s => s.objects.length === 4")

@@ -269,7 +269,7 @@ def test_a_box_can_be_ended_right_after_a_reload(open_clip: OpenClip) -> None:
     bench.press("r")
     bench.drag([(2, 2), (60, 60)])
     bench.go(3)
-    bench.page.wait_for_timeout(1500)  # the place is told when the person has stopped moving
+    bench.until_place_is_kept()
     bench.page.reload()
     bench.until_ready()
     bench.until("s => window.__vas.lastPaint.frame === 3")

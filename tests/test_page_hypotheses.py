@@ -69,7 +69,6 @@ def test_hypotheses_side_by_side_one_is_picked_undone_and_exported(bench: Workbe
     assert picks(bench)[1] == [3, 4, "majority", [0, 1, 2, 3, 4]]
     bench.press("y")  # the field does not keep the keys
     bench.page.wait_for_selector('[data-testid="layer-differ"]:checked')
-    bench.page.wait_for_timeout(300)
     bench.photograph("hypotheses")
     assert bench.page.locator('[data-testid="hypothesis-2"]').get_attribute("aria-pressed") == "true"
     bench.go(3)

@@ -79,7 +79,7 @@ def test_an_open_page_finds_its_way_back_to_a_restarted_server(
     bench = pages.copy(short_sample)
     bench.click(*CAR)
     bench.go(4)
-    bench.page.wait_for_timeout(1500)  # the place is told when the person has stopped moving
+    bench.until_place_is_kept()
     server.kill()
     bench.page.wait_for_selector("[data-testid=lost]:not([hidden])", timeout=20_000)
     bench.page.mouse.click(*bench.at(200, 200))  # nobody hears this one yet

@@ -34,6 +34,8 @@ def test_a_training_is_offered_started_and_told_of(guessing_pages: Pages, tmp_pa
     bench.item("train-learned").click()
     bench.item("stop-training").wait_for()
     bench.page.get_by_text("learned: step 120 of 150, 30 s left").wait_for()
+    (told,) = guessing_pages.server.root.parent.rglob("metrics.jsonl")
+    told.with_name("seen").touch()
     bench.item("training-scores").wait_for(timeout=30_000)
     assert "Choose tuned-clip-learned under Engines" in bench.item("training-run").inner_text()
     assert "25.0\t50.0" in bench.item("training-scores").inner_text()
