@@ -43,11 +43,30 @@ class Reference:
         return cls(np.concatenate([r.inside for r in references]), np.concatenate([r.outside for r in references]))
 
 
+Similarity = tuple[Floats | None, Floats | None]
+"""Each (h, w): cosine with the most similar place inside of a reference, and outside; None if it has no such place."""
+
+
+def similarity(encoded: Encoded, reference: Reference) -> Similarity:
+    """Return the similarity of each place of an encoded picture with a reference."""
+    return _most_similar(encoded.embedding, reference.inside), _most_similar(encoded.embedding, reference.outside)
+
+
+def together(found: Sequence[Similarity]) -> Similarity:
+    """Return the similarity with the places of several references."""
+    return _largest([inside for inside, _ in found]), _largest([outside for _, outside in found])
+
+
+def _largest(maps: Sequence[Floats | None]) -> Floats | None:
+    known = [one for one in maps if one is not None]
+    return np.asarray(np.max(known, axis=0), np.float32) if known else None
+
+
 def matches(
     encoded: Encoded,
     *,
-    sure: Reference | None = None,
-    recent: Reference | None = None,
+    sure: Similarity = (None, None),
+    recent: Similarity = (None, None),
     clicked: tuple[Iterable[tuple[float, float]], Iterable[tuple[float, float]]] = ((), ()),
 ) -> Floats:
     """Return (NUM_MATCHES, h, w): cosine with the most similar place of each kind; 0 where there is none.
@@ -57,21 +76,22 @@ def matches(
     """
     channels, height, width = encoded.embedding.shape
     out = np.zeros((NUM_MATCHES, height, width), np.float32)
-    for slot, reference in enumerate((sure, recent)):
-        if reference is not None:
-            out[2 * slot] = _most_similar(encoded.embedding, reference.inside)
-            out[2 * slot + 1] = _most_similar(encoded.embedding, reference.outside)
+    for slot, found in enumerate((*sure, *recent)):
+        if found is not None:
+            out[slot] = found
     for kind, points in enumerate(clicked):
         cells = [(_cell(y, height), _cell(x, width)) for x, y in points]
         places = [encoded.embedding[:, row, column] for row, column in cells]
-        out[4 + kind] = _most_similar(encoded.embedding, np.reshape(places, (-1, channels)).astype(np.float32))
+        found = _most_similar(encoded.embedding, np.reshape(places, (-1, channels)).astype(np.float32))
+        if found is not None:
+            out[4 + kind] = found
     return out
 
 
-def _most_similar(embedding: Floats, places: Floats) -> Floats:
+def _most_similar(embedding: Floats, places: Floats) -> Floats | None:
     channels, height, width = embedding.shape
     if not len(places):
-        return np.zeros((height, width), np.float32)
+        return None
     return np.asarray((places @ embedding.reshape(channels, -1)).max(axis=0).reshape(height, width))
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from vas_tool.engines.builtin.connection import Connection
 from vas_tool.engines.builtin.encoded_frames import EncodedFrame
-from vas_tool.engines.builtin.feature_matching import Reference
 from vas_tool.engines.builtin.flow import Floats
 from vas_tool.engines.builtin.frame_windows import Window, WindowResult, around, whole
 from vas_tool.engines.builtin.tracking_state import SHOWN, TrackingState, carried, wide
@@ -72,7 +71,7 @@ def _alone(state: TrackingState, looked: EncodedFrame, window: Window) -> Window
     Pixels that resemble other things as much are not the object: these things were there when the object was elsewhere.
     """
     found = looked.look(window, sure=state.sure, recent=state.recent)
-    like, unlike = looked.resemblance(window, Reference.together([state.sure, *state.recents]))
+    like, unlike = looked.resemblance(window, (state.sure, state.recent))
     return WindowResult(window, np.where(like > unlike, found.soft, np.float32(0)))
 
 

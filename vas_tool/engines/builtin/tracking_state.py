@@ -45,6 +45,8 @@ class TrackingState:
     """Area of the initial mask, in pixels of the frame."""
     recents: list[Reference] = field(default_factory=list)
     """References of the latest frames on which the object was seen."""
+    recent: Reference | None = None
+    """The references of the latest frames as one; None without any."""
     before_cut: int | None = None
     """The last frame of the scene, while another scene is shown; else None."""
     lost: int = 0
@@ -78,15 +80,11 @@ class TrackingState:
         """Index of the frame ``looked``."""
         return self.frame_index if self.before_cut is None else self.before_cut
 
-    @property
-    def recent(self) -> Reference | None:
-        """The references of the latest frames as one; None without any."""
-        return Reference.together(self.recents) if self.recents else None
-
     def seen(self, found: WindowResult) -> None:
         """Record that the object was found on the current frame."""
         self.lost, self.found = 0, found
         self.recents = [*self.recents, self.looked.reference(found)][-RECENT:]
+        self.recent = Reference.together(self.recents)
 
     def cut(self, index: int) -> None:
         """Record a cut: the other scene does not show the object, but this scene may return."""
