@@ -71,14 +71,14 @@ def test_a_frame_is_reached_from_the_mask_behind_it(
 
 def test_an_empty_mask_says_that_it_is_hidden_and_it_is_found_behind(hiding: Scene) -> None:
     empty = np.zeros_like(hiding.modal[0])
-    answers = tracked(hiding, {0: hiding.modal[0], 8: empty}, range(20))
+    answers = tracked(hiding, {0: hiding.modal[0], 8: empty}, range(16))
     assert not any(answers[i].mask.any() for i in HIDDEN)
     assert np.mean([iou(t.mask, hiding.modal[t.frame_index]) for t in answers[11:]]) > 0.9
 
 
 def test_a_run_that_was_stopped_while_it_is_hidden_goes_on_as_if_it_had_not_been(hiding: Scene) -> None:
     first, empty = {0: hiding.modal[0]}, np.zeros_like(hiding.modal[0])
-    whole, resumed = tracked(hiding, first, range(20)), tracked(hiding, first | {8: empty}, range(9, 20))
+    whole, resumed = tracked(hiding, first, range(14)), tracked(hiding, first | {8: empty}, range(9, 14))
     assert all(np.array_equal(a.mask, b.mask) for a, b in zip(whole[9:], resumed, strict=True))
 
 

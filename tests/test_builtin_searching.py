@@ -114,7 +114,7 @@ def test_a_camera_that_turns_fast_is_no_cut(pace: int) -> None:
 
 def test_what_stops_half_hidden_is_not_looked_for_farther_on() -> None:
     """Its outline does not go on without it, and takes nothing else for what comes out."""
-    bar, places = slice(120, 150), [(80 + 2 * min(k, 14), 60) for k in range(28)]
+    bar, places = slice(120, 150), [(80 + 2 * min(k, 14), 60) for k in range(22)]
     clip, masks = clip_of(places, also_at=(200, 60))
     frames = [clip[i].copy() for i in range(len(places))]
     for frame, mask in zip(frames, masks, strict=True):

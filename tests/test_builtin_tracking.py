@@ -69,7 +69,7 @@ def test_what_is_gone_is_empty_and_found_where_it_went() -> None:
 
 
 def test_it_is_found_on_the_other_side_of_what_hid_it() -> None:
-    scene = make_scene(20, bar=(60, 106), enlarged=2)
+    scene = make_scene(17, bar=(60, 106), enlarged=2)
     assert not scene.modal[8].any() and not scene.modal[9].any()
     answers = tracked(scene, 0)
     found = overlaps(scene, answers)
@@ -78,10 +78,10 @@ def test_it_is_found_on_the_other_side_of_what_hid_it() -> None:
 
 
 def test_certainty_falls_where_the_object_is_lost() -> None:
-    scene = make_scene(8, bar=None, enlarged=2)
+    scene = make_scene(6, bar=None, enlarged=2)
     answers = tracked(scene, 0)
     assert answers[0].certainty == 1.0
-    jump = make_scene(8, bar=None, path=lambda i: (40 + 5.0 * i + 35.0 * (i > 4), 60.0, 1.0, 0.0), enlarged=2)
+    jump = make_scene(6, bar=None, path=lambda i: (40 + 5.0 * i + 35.0 * (i > 4), 60.0, 1.0, 0.0), enlarged=2)
     jumped = tracked(jump, 0)
     assert jumped[5].certainty < min(t.certainty for t in answers) - 0.1
 

@@ -94,9 +94,15 @@ def test_a_trainer_reads_the_very_masks(projects: list[Project], truth: dict[str
         assert np.array_equal(annotation.amodal, track.canvas.to_frame(track.amodal[annotation.frame_index]))
 
 
+PICTURES = ("openraster", "psd", "exr", "prores", "webm", "sv4d", "scene")
+"""Formats that hold every frame's pictures: two clips have all kinds of objects, one of them leaves the picture."""
+
+
 @pytest.mark.parametrize("name", [name for name in EXPORTS if name != "layers"])  # videos of four clips take long
 def test_every_format_is_sound(projects: list[Project], tmp_path: Path, name: str) -> None:
-    done = export(projects, name, default_out(name, tmp_path))
+    written = [p for p in projects if p.name.endswith(("car_leaves", "kick"))] if name in PICTURES else projects
+    assert len(written) == (2 if name in PICTURES else 4)
+    done = export(written, name, default_out(name, tmp_path))
     report = verify(done.paths[0])
     assert report.problems == () and report.num_annotations >= 24
     if name == "diffusion-vas":
