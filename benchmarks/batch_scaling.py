@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 
 from vas_tool.batch import BatchOptions, run_batch
-from vas_tool.batch.book import Status
+from vas_tool.batch.batch_files import Status
 from vas_tool.batch.pools import Cluster
 from vas_tool.sample import sample_clip
 
@@ -53,7 +53,7 @@ def measure(manifest: Path, name: str, cluster: Cluster | None, *, workers: int)
         if not first[0]:
             first[0] = time.monotonic() - start - sum(count.seconds for count in status.stages.values())
 
-    done = run_batch(manifest, projects, BatchOptions(), cluster=cluster, follow=follow)
+    done = run_batch(manifest, projects, BatchOptions(), cluster=cluster, on_status=follow)
     took, busy = time.monotonic() - start, sum(count.seconds for count in done.status.stages.values())
     assert not done.failures, done.failures
     working = took - max(0.0, first[0])

@@ -13,7 +13,7 @@ from fake_engines import SAMPLED, use_fake_engines
 from pyarrow import parquet
 
 from vas_tool.batch import BatchOptions, run_batch
-from vas_tool.batch.book import read_failures
+from vas_tool.batch.batch_files import read_failures
 from vas_tool.batch.clip_work import work_of
 from vas_tool.batch.deaths import FOLDER, note_of
 from vas_tool.batch.manifest import clip_tasks, read_manifest

@@ -21,7 +21,7 @@ from conftest import square_at, write_images
 from tiny_tuning import write_samples, write_svd
 
 from vas_tool.batch import BatchOptions, run_batch
-from vas_tool.batch.book import Status
+from vas_tool.batch.batch_files import Status
 from vas_tool.batch.cache_parts import make_cache_on_ray
 from vas_tool.batch.pools import Cluster, Pool, gpus_of, pools_of
 from vas_tool.errors import InputError
@@ -33,7 +33,6 @@ from vas_tool.training.diffusion_vas.tuning_plan import Plan
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 ENGINES = Path(tempfile.mkdtemp(prefix="engines-"))
-os.environ["VAS_TOOL_ENGINES"] = str(ENGINES)  # before Ray starts: its workers inherit it
 
 from ray.cluster_utils import Cluster as Nodes  # noqa: E402
 
@@ -50,15 +49,16 @@ def nodes() -> Iterator[Nodes]:
     """A cluster of two nodes with a CPU each, to which this process is connected. The second says it has a GPU, so that
     stages with a GPU have pools of their own.
     """
-    cluster = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    ray.init(address=cluster.address, log_to_driver=False)  # to the head, while there is no other node
-    cluster.add_node(num_cpus=1, num_gpus=1)
-    cluster.wait_for_nodes()
-    yield cluster
-    ray.shutdown()
-    cluster.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAS_TOOL_ENGINES", str(ENGINES))  # before Ray starts: its workers inherit it
+        cluster = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        ray.init(address=cluster.address, log_to_driver=False)  # to the head, while there is no other node
+        cluster.add_node(num_cpus=1, num_gpus=1)
+        cluster.wait_for_nodes()
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
     shutil.rmtree(ENGINES)
-    del os.environ["VAS_TOOL_ENGINES"]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_two_nodes_make_what_one_process_makes(
 ) -> None:
     seen: list[int] = []
     cluster = Cluster(gpus={"depth": 0.25, "amodal": 0.5})
-    done = run_batch(manifest, tmp_path, OPTIONS, cluster=cluster, follow=lambda status: seen.append(status.done))
+    done = run_batch(manifest, tmp_path, OPTIONS, cluster=cluster, on_status=lambda status: seen.append(status.done))
     assert [f.row_id for f in done.failures] == ["gone"] and done.status.done == NUM_CLIPS + 1
     assert pictures(tmp_path) == expected
     assert max(seen) == NUM_CLIPS + 1 and "2 nodes" in done.status.workers
@@ -137,7 +137,7 @@ def test_a_node_that_is_lost_costs_nothing(
             killed.set()
             nodes.remove_node(third, allow_graceful=False)
 
-    done = run_batch(manifest, tmp_path, OPTIONS, cluster=Cluster(gpus={"amodal": 1.0}), follow=kill_once)
+    done = run_batch(manifest, tmp_path, OPTIONS, cluster=Cluster(gpus={"amodal": 1.0}), on_status=kill_once)
     assert killed.is_set() and [f.row_id for f in done.failures] == ["gone"], done.failures
     assert_made(pictures(tmp_path), expected)
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from vas_tool.batch.batch_files import BatchFiles, Status, read_failures
 from vas_tool.batch.batch_options import BatchOptions as BatchOptions
-from vas_tool.batch.book import Book, Status, read_failures
 from vas_tool.batch.clip_work import ClipState, ClipWork, Event, Failure
 from vas_tool.batch.manifest import ClipTask, Manifest, chosen_rows, clip_tasks, read_manifest
 from vas_tool.batch.pools import Cluster
 from vas_tool.batch.summary_page import write_report
 from vas_tool.errors import InputError, NothingToDo
 
-Follow = Callable[[Status], None]
+OnStatus = Callable[[Status], None]
 """A function that is called with the batch's progress after every event."""
 
 
@@ -39,13 +39,13 @@ def run_batch(
     cluster: Cluster | None = None,
     rows: Sequence[str] = (),
     only_failed: bool = False,
-    follow: Follow = lambda status: None,
+    on_status: OnStatus = lambda status: None,
     again: Sequence[str] = (),
 ) -> BatchResult:
     """Run the rows of a manifest into projects in the folder ``projects``. Finished results there are kept.
 
     ``cluster`` is the Ray cluster; None runs one row after the other in this process. ``rows`` are the ids of the rows
-    to run (empty: all); ``only_failed`` adds the rows that failed before. ``follow`` is called after every event.
+    to run (empty: all); ``only_failed`` adds the rows that failed before. ``on_status`` is called after every event.
     ``again`` is the command that ``failed.jsonl`` names for running a row again, without the row's id (empty:
     ``vas-tool batch``).
 
@@ -57,29 +57,29 @@ def run_batch(
     chosen = _chosen(read_manifest(path), folder, rows=rows, only_failed=only_failed)
     status = Status(str(path), len(chosen.rows) + len(chosen.bad))
     command = again or ("vas-tool", "batch", str(path), "--projects", str(projects))
-    book, failed, state = Book(folder, status, again=command), list[Failure](), "stopped"
+    files, failed, state = BatchFiles(folder, status, again=command), list[Failure](), "stopped"
 
-    def tell(event: Event) -> None:
+    def on_event(event: Event) -> None:
         if isinstance(event, Failure):
             failed.append(event)
-        book.tell(event)
-        follow(status)
+        files.on_event(event)
+        on_status(status)
 
     try:
         for bad in chosen.bad:
-            tell(Failure(bad.id, "manifest", bad.reason))
+            on_event(Failure(bad.id, "manifest", bad.reason))
         tasks, work = clip_tasks(chosen.rows, folder), ClipWork.of(options or BatchOptions(), folder)
         if cluster is None:
             status.workers = "in this process"
-            _in_process(tasks, work, tell)
+            _in_process(tasks, work, on_event)
         else:
-            _on_ray(tasks, work, cluster, tell=tell, status=status)
-        for row_id in book.missing([row.id for row in chosen.rows]):
-            tell(Failure(row_id, "worker", "its worker was lost and did not come back; run it again"))
+            _on_ray(tasks, work, cluster, on_event=on_event, status=status)
+        for row_id in files.missing([row.id for row in chosen.rows]):
+            on_event(Failure(row_id, "worker", "its worker was lost and did not come back; run it again"))
         state = "finished"
     finally:
-        book.close(state)
-    report = write_report(book, folder)
+        files.close(state)
+    report = write_report(files, folder)
     return BatchResult(replace(status), folder, report, tuple(failed))
 
 
@@ -93,11 +93,11 @@ def _chosen(manifest: Manifest, projects: Path, *, rows: Sequence[str], only_fai
     return chosen_rows(manifest, wanted) if wanted else manifest
 
 
-def _in_process(tasks: Sequence[ClipTask], work: ClipWork, tell: Callable[[Event], None]) -> None:
+def _in_process(tasks: Sequence[ClipTask], work: ClipWork, on_event: Callable[[Event], None]) -> None:
     for task in tasks:
         state = ClipState(task)
-        work.enter(state, tell)
-        work.run(state, work.options.stages, tell, last=True)
+        work.enter(state, on_event)
+        work.run(state, work.options.stages, on_event, last=True)
 
 
 def has_ray() -> bool:
@@ -112,9 +112,9 @@ def require_ray() -> None:
 
 
 def _on_ray(
-    tasks: Sequence[ClipTask], work: ClipWork, cluster: Cluster, *, tell: Callable[[Event], None], status: Status
+    tasks: Sequence[ClipTask], work: ClipWork, cluster: Cluster, *, on_event: Callable[[Event], None], status: Status
 ) -> None:
     require_ray()
     from vas_tool.batch.on_ray import run_on_ray
 
-    run_on_ray(tasks, work, cluster, tell=tell, status=status)
+    run_on_ray(tasks, work, cluster, on_event=on_event, status=status)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from vas_tool.batch.batch_options import BatchOptions
 from vas_tool.batch.deaths import FOLDER, noted
-from vas_tool.batch.entering import entered, made_project, opened, require_same_source, with_options
+from vas_tool.batch.entering import ensure_project, enter_row, open_project, require_same_source, with_options
 from vas_tool.batch.manifest import ClipTask
 from vas_tool.batch.outcome import RowOutcome, outcome_of
 from vas_tool.batch.rows import Row
@@ -64,7 +64,7 @@ Made = tuple[int, int, float, tuple[str, ...]]
 """Number of frames, number of windows, seconds, and warnings of a stage."""
 
 Event = Failure | StageDone | RowOutcome
-Tell = Callable[[Event], None]
+OnEvent = Callable[[Event], None]
 """A function that is called with every event of a row, in order."""
 
 
@@ -107,16 +107,16 @@ class ClipWork:
         """Return the work of a batch with its projects in the folder ``projects``."""
         return cls(options, projects / FOLDER)
 
-    def enter(self, state: ClipState, tell: Tell) -> None:
+    def enter(self, state: ClipState, on_event: OnEvent) -> None:
         """Make the clip's project, and enter its rows as objects. Errors become failures of rows."""
         first = time.monotonic()
         try:
             with noted(self.notes, f"making {state.task.folder.name}"):
-                made_project(state.task)
+                ensure_project(state.task)
         except Exception as error:  # whatever one source does, the others go on
-            self._fail_all(state, ENTER, error, tell=tell)
+            self._fail_all(state, ENTER, error, on_event=on_event)
             return
-        with self._project(state, ENTER, tell) as project:
+        with self._project(state, ENTER, on_event) as project:
             if project is None:
                 return
             truth = with_options(project.truth, self.options)
@@ -125,13 +125,13 @@ class ClipWork:
             for row in state.rows:
                 try:
                     require_same_source(project, row)
-                    state.object_ids[row.id] = entered(project, row)
-                    tell(StageDone(row.id, ENTER, len(project.clip), 0, time.monotonic() - first))
+                    state.object_ids[row.id] = enter_row(project, row)
+                    on_event(StageDone(row.id, ENTER, len(project.clip), 0, time.monotonic() - first))
                     first = time.monotonic()
                 except Exception as error:
-                    tell(state.fail(row, ENTER, error))
+                    on_event(state.fail(row, ENTER, error))
 
-    def run(self, state: ClipState, stages: Sequence[Stage], tell: Tell, *, last: bool) -> None:
+    def run(self, state: ClipState, stages: Sequence[Stage], on_event: OnEvent, *, last: bool) -> None:
         """Run stages for all rows, one stage after the other, so that the rows share depth.
 
         ``last`` says that no other stages follow: the outcome of each row is read and sent. Errors become failures of
@@ -139,16 +139,16 @@ class ClipWork:
         """
         if not state.rows:
             return
-        with self._project(state, stages[0] if stages else LOOK, tell) as project:
+        with self._project(state, stages[0] if stages else LOOK, on_event) as project:
             if project is None:
                 return
             for stage in stages:
                 for row in state.rows:
-                    self._stage(project, state, (row, stage), tell=tell)
+                    self._stage(project, state, (row, stage), on_event=on_event)
             for row in state.rows if last else ():
-                self._look(project, state, row, tell=tell)
+                self._look(project, state, row, on_event=on_event)
 
-    def _stage(self, project: Project, state: ClipState, what: tuple[Row, Stage], *, tell: Tell) -> None:
+    def _stage(self, project: Project, state: ClipState, what: tuple[Row, Stage], *, on_event: OnEvent) -> None:
         row, stage = what
         try:
             with noted(self.notes, work_of(row.id, stage)):
@@ -156,9 +156,9 @@ class ClipWork:
         except Cancelled:
             raise
         except Exception as error:  # whatever one row does, the others go on
-            tell(state.fail(row, stage, error))
+            on_event(state.fail(row, stage, error))
         else:
-            tell(StageDone(row.id, stage, *done))
+            on_event(StageDone(row.id, stage, *done))
 
     def _tried(self, project: Project, object_id: int, stage: Stage) -> Made:
         """Run a stage, and try it again after errors other than InputError. Finished frames and windows are kept."""
@@ -175,29 +175,29 @@ class ClipWork:
             gc.collect()  # the arrays of the failed try, before the next needs the memory
         raise AssertionError("the last try returns or raises")
 
-    def _look(self, project: Project, state: ClipState, row: Row, *, tell: Tell) -> None:
+    def _look(self, project: Project, state: ClipState, row: Row, *, on_event: OnEvent) -> None:
         try:
-            tell(outcome_of(project, row.id, state.object_ids[row.id]))
+            on_event(outcome_of(project, row.id, state.object_ids[row.id]))
         except Exception as error:
-            tell(state.fail(row, LOOK, error))
+            on_event(state.fail(row, LOOK, error))
 
     @contextmanager
-    def _project(self, state: ClipState, stage: str, tell: Tell) -> Iterator[Project | None]:
+    def _project(self, state: ClipState, stage: str, on_event: OnEvent) -> Iterator[Project | None]:
         """Yield the open project; None, with all rows failed, if it cannot be opened."""
         with ExitStack() as closing:
             try:
                 project = closing.enter_context(
-                    opened(state.task.folder, patience_seconds=self.options.patience_seconds)
+                    open_project(state.task.folder, patience_seconds=self.options.patience_seconds)
                 )
             except Exception as error:
-                self._fail_all(state, stage, error, tell=tell)
+                self._fail_all(state, stage, error, on_event=on_event)
                 yield None
                 return
             yield project
 
-    def _fail_all(self, state: ClipState, stage: str, error: Exception, *, tell: Tell) -> None:
+    def _fail_all(self, state: ClipState, stage: str, error: Exception, *, on_event: OnEvent) -> None:
         for row in state.rows:
-            tell(state.fail(row, stage, error))
+            on_event(state.fail(row, stage, error))
 
 
 def work_of(row_id: str, stage: str) -> str:

@@ -20,7 +20,7 @@ from vas_tool.wording import counted
 
 
 def words_of_plan(tasks: Sequence[ClipTask], options: BatchOptions) -> Iterator[str]:
-    """Yield one line for each existing project, and one line with the number of projects to make.
+    """Yield one line for each existing project, and one with the number of projects to make, if any.
 
     The cost of a new project is unknown until its video is read.
     """
@@ -28,8 +28,9 @@ def words_of_plan(tasks: Sequence[ClipTask], options: BatchOptions) -> Iterator[
     for task in tasks:
         if is_project(task.folder):
             yield f"{task.folder}: {_words(task, options)}"
-    num_rows = sum(len(task.rows) for task in fresh)
-    yield f"{counted(len(fresh), 'project')} to make, with {counted(num_rows, 'row')}: {', '.join(options.stages)}"
+    if fresh:
+        num_rows = sum(len(task.rows) for task in fresh)
+        yield f"{counted(len(fresh), 'project')} to make, with {counted(num_rows, 'row')}: {', '.join(options.stages)}"
 
 
 def _words(task: ClipTask, options: BatchOptions) -> str:

@@ -30,7 +30,7 @@ ASK_AGAIN_SECONDS = 0.5
 
 
 @contextmanager
-def opened(folder: Path, *, patience_seconds: float) -> Iterator[Project]:
+def open_project(folder: Path, *, patience_seconds: float) -> Iterator[Project]:
     """Open a project, and close it at the end of the block. Wait up to ``patience_seconds`` if another process has it
     open.
 
@@ -51,7 +51,7 @@ def opened(folder: Path, *, patience_seconds: float) -> Iterator[Project]:
         yield project
 
 
-def made_project(task: ClipTask, *, progress: Progress = silent) -> None:
+def ensure_project(task: ClipTask, *, progress: Progress = silent) -> None:
     """Make the project of a clip unless it exists. Raises the errors of ``create_project``."""
     row = task.rows[0]
     if is_project(task.folder):
@@ -108,7 +108,7 @@ def with_options(truth: Truth, options: BatchOptions) -> Truth:
     return truth
 
 
-def entered(project: Project, row: Row, *, progress: Progress = silent) -> int:
+def enter_row(project: Project, row: Row, *, progress: Progress = silent) -> int:
     """Enter a row's prompts as an object, and return the object's id.
 
     A row that was entered before is entered again only if its values have changed; its prompts are added to the object,
@@ -120,7 +120,7 @@ def entered(project: Project, row: Row, *, progress: Progress = silent) -> int:
     obj = _object_of(project, row, rows)
     if known is not None and known.entered == row.prompts_digest:
         return obj.id
-    masks, truth = _masks(project, row, progress), _told(project, row, obj)
+    masks, truth = _masks(project, row, progress), _with_prompts(project, row, obj)
     # Written before the object: a process that is killed in between finds the number again and makes no second one.
     noted = BatchRow(obj.id, "", row.ids)
     write_rows(project.folder, {**rows, row.id: noted})
@@ -149,7 +149,7 @@ def _object_of(project: Project, row: Row, rows: Mapping[str, BatchRow]) -> Anno
     return there.get(known.object_id) or AnnotatedObject(known.object_id, row.label or f"object {known.object_id}")
 
 
-def _told(project: Project, row: Row, obj: AnnotatedObject) -> Truth:
+def _with_prompts(project: Project, row: Row, obj: AnnotatedObject) -> Truth:
     """Return the project's truth with the row's prompts, and a canvas that contains the row's amodal boxes."""
     require_inside(project.clip, (*row.clicks, *row.boxes))
     if late := [box for box in row.amodal_boxes if box.frame_index >= len(project.clip)]:

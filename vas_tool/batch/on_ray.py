@@ -31,14 +31,14 @@ from vas_tool.engines.onnx_session import allowed_threads
 from vas_tool.errors import EngineError, InputError
 from vas_tool.types import Stage
 
-NEWS_SECONDS = 0.5
+ASK_SECONDS = 0.5
 """Seconds between two requests for new events."""
 
 STATE = "state"
 """Name of the only column: the pickled ``ClipState``."""
 
 
-class News:
+class EventList:
     """Collects the events of all processes until the driver asks for them."""
 
     def __init__(self) -> None:
@@ -72,8 +72,8 @@ def answer(ask: Callable[[], Any]) -> Any:
 class Stages:
     """The function of one operator: runs some stages on a clip."""
 
-    def __init__(self, work: ClipWork, stages: Sequence[Stage], news: Any, *, first: bool, last: bool) -> None:
-        self._work, self._stages, self._news = work, tuple(stages), news
+    def __init__(self, work: ClipWork, stages: Sequence[Stage], event_list: Any, *, first: bool, last: bool) -> None:
+        self._work, self._stages, self._event_list = work, tuple(stages), event_list
         self._first, self._last = first, last
         self._sent: list[tuple[str, Event]] = []
         """The events of the present clip, with their keys."""
@@ -84,22 +84,22 @@ class Stages:
         state: ClipState = pickle.loads(row[STATE])
         self._sent = []
         if self._first:
-            self._work.enter(state, self._tell)
-        self._work.run(state, self._stages, self._tell, last=self._last)
+            self._work.enter(state, self._add)
+        self._work.run(state, self._stages, self._add, last=self._last)
         for key, event in self._sent:  # one that has arrived counts once
-            answer(partial(self._news.add.remote, key, event))
+            answer(partial(self._event_list.add.remote, key, event))
         return {STATE: pickle.dumps(state)}
 
-    def _tell(self, event: Event) -> None:
+    def _add(self, event: Event) -> None:
         self._sent.append((uuid4().hex, event))
-        self._news.add.remote(*self._sent[-1])
+        self._event_list.add.remote(*self._sent[-1])
 
 
 class KeepingStages(Stages):
     """The function of one operator in an actor, which loads the engines when it starts and keeps them loaded."""
 
-    def __init__(self, work: ClipWork, stages: Sequence[Stage], news: Any, *, first: bool, last: bool) -> None:
-        super().__init__(work, stages, news, first=first, last=last)
+    def __init__(self, work: ClipWork, stages: Sequence[Stage], event_list: Any, *, first: bool, last: bool) -> None:
+        super().__init__(work, stages, event_list, first=first, last=last)
         for stage in stages:
             try:
                 registry.load(stage, work.options.engines.get(stage, registry.AUTO))
@@ -107,27 +107,27 @@ class KeepingStages(Stages):
                 logging.getLogger(__name__).exception("the engine of the stage %s does not load", stage)
 
 
-def news_beside_the_driver() -> Any:
-    """Start the ``News`` actor on the driver's node, so that the loss of another node does not end the batch.
+def event_list_beside_the_driver() -> Any:
+    """Start the ``EventList`` actor on the driver's node, so that the loss of another node does not end the batch.
 
     Ray may ask a node that has just joined to place the actor, and that node may not know the driver's node yet. The
     start is therefore tried again, for up to 19 s; then the actor may start on any node.
     """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     for pause in (0.5, 1.0, 2.0, 5.0, 10.0):
-        news = ray.remote(News).options(num_cpus=0, scheduling_strategy=here).remote()
+        event_list = ray.remote(EventList).options(num_cpus=0, scheduling_strategy=here).remote()
         try:
-            ray.get(news.since.remote(0))
-            return news
+            ray.get(event_list.since.remote(0))
+            return event_list
         except ray.exceptions.RayError:
             time.sleep(pause)
-    return ray.remote(News).options(num_cpus=0).remote()
+    return ray.remote(EventList).options(num_cpus=0).remote()
 
 
 def run_on_ray(
-    tasks: Sequence[ClipTask], work: ClipWork, cluster: Cluster, *, tell: Callable[[Event], None], status: Any
+    tasks: Sequence[ClipTask], work: ClipWork, cluster: Cluster, *, on_event: Callable[[Event], None], status: Any
 ) -> None:
-    """Run all clips. Call ``tell`` with every event, in the thread of the caller.
+    """Run all clips. Call ``on_event`` with every event, in the thread of the caller.
 
     ``status.workers`` is set to a description of the cluster. Raises InputError if no cluster answers, or if Ray ends
     before the rows do.
@@ -137,10 +137,10 @@ def run_on_ray(
         pools = pools_of(work.options, cluster, num_gpus=found.get("GPU", 0.0))
         num_cpus, num_gpus = int(found.get("CPU", 1)), found.get("GPU", 0.0)
         status.workers = f"on Ray with {num_cpus} CPUs and {num_gpus:g} GPUs on {len(ray.nodes())} nodes"
-        news = news_beside_the_driver()
+        event_list = event_list_beside_the_driver()
         with _quiet():
             workers = min(cluster.workers or num_cpus, len(tasks))
-            _run(_dataset(tasks, work, pools, news=news, workers=workers), news, tell)
+            _run(_dataset(tasks, work, pools, event_list=event_list, workers=workers), event_list, on_event)
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def _quiet() -> Iterator[None]:
         context.enable_progress_bars, context.max_errored_blocks = former
 
 
-def _dataset(tasks: Sequence[ClipTask], work: ClipWork, pools: Sequence[Pool], *, news: Any, workers: int) -> Any:
+def _dataset(tasks: Sequence[ClipTask], work: ClipWork, pools: Sequence[Pool], *, event_list: Any, workers: int) -> Any:
     items = [{STATE: pickle.dumps(ClipState(task))} for task in tasks]
     data = ray.data.from_items(items, override_num_blocks=len(items))
     for place, pool in enumerate(pools or [Pool(())]):
@@ -166,7 +166,7 @@ def _dataset(tasks: Sequence[ClipTask], work: ClipWork, pools: Sequence[Pool], *
         if pool.keeps_engine:
             data = data.map(
                 KeepingStages,
-                fn_constructor_args=(work, pool.stages, news),
+                fn_constructor_args=(work, pool.stages, event_list),
                 fn_constructor_kwargs=keywords,
                 concurrency=(1, max(1, _most(pool))),
                 num_gpus=pool.num_gpus or None,
@@ -174,7 +174,7 @@ def _dataset(tasks: Sequence[ClipTask], work: ClipWork, pools: Sequence[Pool], *
             )
         else:
             data = data.map(
-                Stages(work, pool.stages, news, **keywords),
+                Stages(work, pool.stages, event_list, **keywords),
                 compute=ray.data.TaskPoolStrategy(workers),
                 num_cpus=1,
             )
@@ -189,31 +189,31 @@ def _most(pool: Pool) -> int:
     return int(found.get("CPU", 1))
 
 
-def _run(data: Any, news: Any, tell: Callable[[Event], None]) -> None:
-    """Run the operators in a second thread, and call ``tell`` with new events in this one."""
-    trouble: list[BaseException] = []
+def _run(data: Any, event_list: Any, on_event: Callable[[Event], None]) -> None:
+    """Run the operators in a second thread, and call ``on_event`` with new events in this one."""
+    errors: list[BaseException] = []
 
     def consume() -> None:
         try:
             for _ in data.iter_batches(batch_size=None, prefetch_batches=0):
                 pass
         except BaseException as error:
-            trouble.append(error)
+            errors.append(error)
 
-    def tell_news(count: int) -> int:
-        events = answer(partial(news.since.remote, count))
+    def pass_on(count: int) -> int:
+        events = answer(partial(event_list.since.remote, count))
         for event in events:
-            tell(event)
+            on_event(event)
         return count + len(events)
 
     running, count = threading.Thread(target=consume, daemon=True), 0
     running.start()
     try:
         while running.is_alive():
-            running.join(NEWS_SECONDS)
-            count = tell_news(count)
-        tell_news(count)
+            running.join(ASK_SECONDS)
+            count = pass_on(count)
+        pass_on(count)
     except ray.exceptions.RayError as error:  # the node of the driver is gone
-        trouble.append(error)
-    if trouble:
-        raise InputError(f"Ray gave up: {trouble[0]}; run the same command again, it goes on") from trouble[0]
+        errors.append(error)
+    if errors:
+        raise InputError(f"Ray gave up: {errors[0]}; run the same command again, it goes on") from errors[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vas_tool.batch.book import Book, StageCount
+from vas_tool.batch.batch_files import BatchFiles, StageCount
 from vas_tool.batch.outcome import RowOutcome
 from vas_tool.drawing import amodal_overlay, colour_of
 from vas_tool.errors import VasToolError
@@ -35,16 +35,16 @@ SIDE = 320
 """Longest side of a picture, in pixels."""
 
 
-def write_report(book: Book, projects: Path) -> Path:
+def write_report(files: BatchFiles, projects: Path) -> Path:
     """Write the report of a batch, and return its path. Raises FormatError if it cannot be written."""
-    path = book.file(REPORT)
+    path = files.file(REPORT)
     with text_in_place(path) as file:
-        file.write(page_html(f"Batch in {projects.name}", "".join(_body(book, projects))))
+        file.write(page_html(f"Batch in {projects.name}", "".join(_body(files, projects))))
     return path
 
 
-def _body(book: Book, projects: Path) -> Iterator[str]:
-    status, outcomes = book.status, list(book.outcomes.values())
+def _body(files: BatchFiles, projects: Path) -> Iterator[str]:
+    status, outcomes = files.status, list(files.outcomes.values())
     clips = len({o.project for o in outcomes})
     yield f"<h1>Batch in {escape(projects.name)}</h1>"
     yield (
@@ -61,7 +61,7 @@ def _body(book: Book, projects: Path) -> Iterator[str]:
     )
     yield from _stages(status.stages)
     yield from _worst(outcomes)
-    yield from _failures(book)
+    yield from _failures(files)
 
 
 def _stages(stages: dict[str, StageCount]) -> Iterator[str]:
@@ -121,8 +121,8 @@ def _around(drawn: Frame, whole: Mask) -> Frame:
     return drawn[max(0, y0 - room) : y1 + room, max(0, x0 - room) : x1 + room]
 
 
-def _failures(book: Book) -> Iterator[str]:
-    failures = list(book.failures.values())
+def _failures(files: BatchFiles) -> Iterator[str]:
+    failures = list(files.failures.values())
     if not failures:
         return
     items = "".join(
@@ -130,5 +130,5 @@ def _failures(book: Book) -> Iterator[str]:
         for f in failures[:MOST_FAILURES]
     )
     yield f"<h2>What failed</h2><section class='wrong'><p>{counted(len(failures), 'row')}; "
-    yield f"all of them stand in {book.file('failed.jsonl').name}, each with the command that runs it again</p>"
+    yield f"all of them stand in {files.file('failed.jsonl').name}, each with the command that runs it again</p>"
     yield f"<ol>{items}</ol></section>"

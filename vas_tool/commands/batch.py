@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from vas_tool.batch import made_manifests
+from vas_tool.batch.batch_files import FAILED, Status, read_status
 from vas_tool.batch.batch_options import BatchOptions
 from vas_tool.batch.batch_run import has_ray, run_batch
-from vas_tool.batch.book import FAILED, Status, read_status
 from vas_tool.batch.dry_run import words_of_plan
 from vas_tool.batch.manifest import chosen_rows, clip_tasks, read_manifest, write_manifest
 from vas_tool.batch.pools import Cluster, gpus_of
@@ -82,7 +82,7 @@ def batch_(options: Namespace) -> int:
         return _dry_run(options, asked)
     if cluster is None and options.address is None:
         print(GET_RAY, file=sys.stderr)
-    follow = _Follow()
+    progress = _Progress()
     done = run_batch(
         options.manifest,
         options.projects,
@@ -90,10 +90,10 @@ def batch_(options: Namespace) -> int:
         cluster=cluster,
         rows=options.row,
         only_failed=options.only_failed,
-        follow=follow,
+        on_status=progress,
         again=_again(options),
     )
-    follow.close()
+    progress.close()
     status = done.status
     print(f"{options.projects}: {status.done} of {counted(status.total, 'row')} done, {status.failed} failed")
     print(done.report)
@@ -177,7 +177,7 @@ def _status(options: Namespace) -> int:
     return 0
 
 
-class _Follow:
+class _Progress:
     """Shows the progress of a batch: a bar on a terminal, else one line a minute."""
 
     def __init__(self) -> None:

@@ -144,7 +144,7 @@ def project_folders(paths: Sequence[Path]) -> list[Path]:
 
     Files that a batch writes into its folder of projects are left out.
     """
-    from vas_tool.batch.book import OF_A_BATCH
+    from vas_tool.batch.batch_files import OF_A_BATCH
 
     found: list[Path] = []
     for path in paths:

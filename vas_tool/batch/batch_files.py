@@ -92,7 +92,7 @@ class Status:
         }
 
 
-class Book:
+class BatchFiles:
     """Writes the files of one run of a batch. Not thread-safe: one thread calls it."""
 
     def __init__(self, projects: Path, status: Status, *, again: Sequence[str]) -> None:
@@ -116,7 +116,7 @@ class Book:
         stem, _, suffix = name.partition(".")
         return self.projects / f"{stem}{self._suffix}.{suffix}"
 
-    def tell(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Record an event of a row, and write the files if ``WRITE_SECONDS`` have passed."""
         if isinstance(event, StageDone):
             count = self.status.stages.setdefault(event.stage, StageCount())
