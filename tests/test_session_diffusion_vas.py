@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import square_at
 from fake_engines import use_fake_engines
-from tiny_diffusion_vas import SMALL, tiny_pipeline
+from tiny_diffusion_vas import SMALL, tiny_pipeline, write_checkpoint
 
 from vas_tool.engines import registry
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
 from vas_tool.engines.diffusion_vas.content import DiffusionVasContent
+from vas_tool.engines.diffusion_vas.diffusion_pipeline import DiffusionVasPipeline
 from vas_tool.engines.registry import EngineSpec
 from vas_tool.engines.settings import Parameter
 from vas_tool.errors import EngineError
@@ -27,12 +29,17 @@ FRAMES = 13
 """Two windows: 0..6 and 6..12."""
 
 
+@lru_cache(maxsize=1)
+def pipeline_in(folder: Path) -> DiffusionVasPipeline:
+    return tiny_pipeline(folder)
+
+
 def open_tiny_amodal(folder: str) -> DiffusionVasAmodal:
-    return DiffusionVasAmodal(tiny_pipeline(Path(folder)), SMALL)
+    return DiffusionVasAmodal(pipeline_in(Path(folder).resolve()), SMALL)
 
 
 def open_tiny_content(folder: str) -> DiffusionVasContent:
-    return DiffusionVasContent(tiny_pipeline(Path(folder)), SMALL)
+    return DiffusionVasContent(pipeline_in(Path(folder).resolve()), SMALL)
 
 
 def tiny(stage: str, folder: Path) -> EngineSpec:
@@ -53,8 +60,16 @@ def short(parameter: Parameter) -> Parameter:
     return replace(parameter, default=getattr(SMALL, parameter.name, parameter.default))
 
 
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
 @pytest.fixture
-def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Session]:
+def session(
+    make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, checkpoint: Path, tmp_path: Path
+) -> Iterator[Session]:
+    (tmp_path / "tiny").symlink_to(checkpoint)  # another name, so that no engine of another test is taken
     use_fake_engines(monkeypatch, first=(tiny("amodal", tmp_path / "tiny"), tiny("content", tmp_path / "tiny")))
     session = Session(make_project(num_frames=FRAMES))
     rows, columns = square_at(0, SIZE)

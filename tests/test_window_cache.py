@@ -11,7 +11,7 @@ from conftest import square_at
 from fake_engines import use_fake_engines
 from scene import Scene, make_scene
 from test_session_diffusion_vas import FRAMES, SIZE, done, tiny
-from tiny_diffusion_vas import SMALL, tiny_pipeline
+from tiny_diffusion_vas import SMALL, tiny_pipeline, write_checkpoint
 
 from vas_tool.engines import registry
 from vas_tool.engines.diffusion_vas.amodal import DiffusionVasAmodal
@@ -37,13 +37,22 @@ NUM_WINDOWS = 3
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> DiffusionVasPipeline:
-    return tiny_pipeline(tmp_path_factory.mktemp("tiny"))
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def pipeline(checkpoint: Path) -> DiffusionVasPipeline:
+    return tiny_pipeline(checkpoint)
 
 
 @pytest.fixture
 def calls(pipeline: DiffusionVasPipeline, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Answers in each call of the network."""
+    return counting_calls(pipeline, monkeypatch)
+
+
+def counting_calls(pipeline: DiffusionVasPipeline, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Filled with the number of answers in each call of the network."""
     counted: list[int] = []
     unet = pipeline.parts.unet
     network = unet.stock.forward
@@ -86,14 +95,31 @@ def content_work(scene: Scene, span: range, **more) -> ContentWork:
 RUNS = [(DiffusionVasAmodal, amodal_work), (DiffusionVasContent, content_work)]
 
 
+@pytest.fixture(scope="module")
+def whole_runs(pipeline: DiffusionVasPipeline, scene: Scene) -> dict:
+    """Engine -> the answers of a run that nobody stops, and how often it called the network."""
+    found = {}
+    for engine_of, work in RUNS:
+        with pytest.MonkeyPatch.context() as patch:
+            counted = counting_calls(pipeline, patch)
+            found[engine_of] = dict(engine_of(pipeline, SMALL).complete(work(scene, range(NUM_FRAMES)))), len(counted)
+    return found
+
+
 @pytest.mark.parametrize(("engine_of", "work"), RUNS)
 @pytest.mark.parametrize("stop", [(2, 1), (3, 0)])
 def test_a_resumed_run_computes_each_window_once_and_gives_the_same_bits(
-    pipeline: DiffusionVasPipeline, scene: Scene, calls: list[int], tmp_path: Path, engine_of, work, stop
+    pipeline: DiffusionVasPipeline,
+    scene: Scene,
+    whole_runs: dict,
+    calls: list[int],
+    tmp_path: Path,
+    engine_of,
+    work,
+    stop,
 ) -> None:
-    whole = dict(engine_of(pipeline, SMALL).complete(work(scene, range(NUM_FRAMES))))
-    assert len(calls) == NUM_WINDOWS * SMALL.num_steps
-    calls.clear()
+    whole, num_calls = whole_runs[engine_of]
+    assert num_calls == NUM_WINDOWS * SMALL.num_steps
     engine, store = engine_of(pipeline, SMALL), WindowCache(tmp_path)
     got = {}
     with pytest.raises(Cancelled):
@@ -190,7 +216,10 @@ def test_a_damaged_file_counts_as_none_and_a_full_disk_stops_no_run(tmp_path: Pa
 
 
 @pytest.fixture
-def session(make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Session]:
+def session(
+    make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, checkpoint: Path, tmp_path: Path
+) -> Iterator[Session]:
+    (tmp_path / "tiny").symlink_to(checkpoint)  # another name, so that no engine of another test is taken
     use_fake_engines(monkeypatch, first=(tiny("amodal", tmp_path / "tiny"), tiny("content", tmp_path / "tiny")))
     session = Session(make_project(num_frames=FRAMES))
     rows, columns = square_at(0, SIZE)

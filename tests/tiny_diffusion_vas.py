@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def write_checkpoint(folder: Path, *, seed: int = 1, half: bool = False) -> Path
     return folder
 
 
+@cache
 def states(seed: int) -> dict[str, dict[str, torch.Tensor]]:
     """part -> name -> tensor; the UNet with both of its inputs, of 8 and of 12 channels."""
     unet = UNetSpatioTemporalConditionModel.from_config(UNET).state_dict()
