@@ -62,97 +62,109 @@ class Recipe:
 
     stage: Stage = "amodal"
     width: Annotated[
-        int, "of what the model sees, in pixels; the released runs train at 128 x 256 and answer at 256 x 512"
+        int, "width of the model's input in pixels; the released runs train at 128 x 256 and infer at 256 x 512"
     ] = 256
-    height: Annotated[int, "see width"] = 128
-    num_frames: Annotated[int, "of a clip; the released loader takes 25 and nothing else"] = WINDOW_LENGTH
-    num_train_epochs: Annotated[int, "times through all clips, as released"] = 20
+    height: Annotated[int, "height of the model's input in pixels"] = 128
+    num_frames: Annotated[int, "frames of a clip; the released loader takes only 25"] = WINDOW_LENGTH
+    num_train_epochs: Annotated[int, "passes through all clips; as released"] = 20
     max_train_steps: Annotated[int, "steps after which the run ends; 0: after num_train_epochs"] = 0
     learning_rate: Annotated[
         float,
-        "the released command line's; the 3e-6 of its file is never used. The paper: 3e-5 for masks alone, 3e-6 for "
-        "its second stage with depth",
+        "learning rate of the released command line; the 3e-6 of its file is never used. The paper: 3e-5 for masks "
+        "alone, 3e-6 for its second stage with depth",
     ] = 3e-5
-    lr_scheduler: Annotated[str, "of diffusers; as released"] = "constant"
+    lr_scheduler: Annotated[str, "name of a schedule of diffusers; as released"] = "constant"
     lr_warmup_steps: Annotated[
-        int, "without effect with constant, as in the released runs; constant_with_warmup uses them"
+        int,
+        "steps of warm-up; used by constant_with_warmup, and ignored by constant, as in the released runs",
     ] = 500
     gradient_accumulation_steps: Annotated[
         int, "clips of one process that make one step; the paper's batch of 8 is 8 GPUs with one clip each"
     ] = 1
     gradient_checkpointing: Annotated[
-        bool, "compute again instead of keeping: 4.7 GiB less at 128 x 256 for 2 more TFLOP a step (counted)"
+        bool,
+        "compute intermediate results again in the backward pass: 4.7 GiB less memory at 128 x 256, 2 TFLOP more a "
+        "step (counted)",
     ] = False
     mixed_precision: Annotated[
-        Precision, "auto: fp16 on a GPU, as released, and float32 on a CPU, where float16 is slower than that"
+        Precision,
+        "number format of the computation; auto: float16 on a GPU, as released, and float32 on a CPU, where float16 is "
+        "slower",
     ] = "auto"
     frozen_half: Annotated[
-        bool, "keep what does not learn in half precision: 2.1 GiB less; the released scripts keep all in float32"
+        bool, "keep the frozen weights in half precision: 2.1 GiB less; the released scripts keep all in float32"
     ] = False
-    allow_tf32: Annotated[bool, "let a GPU round products of float32 to 10 bits; as released, no"] = False
-    adam_beta1: Annotated[float, "as released and in the paper"] = 0.9
-    adam_beta2: Annotated[float, "as released and in the paper"] = 0.999
-    adam_weight_decay: Annotated[float, "as released"] = 0.01
-    adam_epsilon: Annotated[float, "as released"] = 1e-8
-    use_8bit_adam: Annotated[bool, "bitsandbytes' AdamW: 2.2 GiB less (counted)"] = False
+    allow_tf32: Annotated[
+        bool, "let a GPU round the factors of float32 products to 10 bits; as released, it does not"
+    ] = False
+    adam_beta1: Annotated[float, "decay of Adam's first moment; as released and in the paper"] = 0.9
+    adam_beta2: Annotated[float, "decay of Adam's second moment; as released and in the paper"] = 0.999
+    adam_weight_decay: Annotated[float, "weight decay of AdamW; as released"] = 0.01
+    adam_epsilon: Annotated[float, "epsilon of Adam; as released"] = 1e-8
+    use_8bit_adam: Annotated[bool, "use the 8-bit AdamW of bitsandbytes: 2.2 GiB less memory (counted)"] = False
     max_grad_norm: Annotated[
         float,
-        "clip the gradient's norm; 0: do not, because in the released scripts the line that would clip is a comment; "
-        "1.0 is what their file says",
+        "largest norm of the gradient; 0 does not clip it, as released: the line that would clip is a comment there; "
+        "the released file names 1.0",
     ] = 0.0
-    use_ema: Annotated[
-        bool, "keep a running mean of the weights, and make that the result; the released switch does nothing"
-    ] = False
-    ema_decay: Annotated[float, "of that mean"] = 0.9999
-    conditioning_dropout_prob: Annotated[float, "d, see dropout; as released"] = 0.1
+    use_ema: Annotated[bool, "make the running mean of the weights the result; the released switch does nothing"] = (
+        False
+    )
+    ema_decay: Annotated[float, "decay of the running mean"] = 0.9999
+    conditioning_dropout_prob: Annotated[float, "the probability d of dropout; as released"] = 0.1
     dropout: Annotated[
         Dropout,
-        "what one number p leaves out: overlapping, as released: the tokens where p < 2 d, the conditions where "
-        "d <= p < 3 d; together, as the paper says: both where p < d",
+        "what a random number p in 0..1 leaves out. overlapping, as released: the tokens if p < 2 d, the conditions if "
+        "d <= p < 3 d. together, as in the paper: both if p < d",
     ] = "overlapping"
     tokens: Annotated[
         ClipLayout,
-        "which CLIP tokens a frame sees: all_tokens, as released; the released inference shows each frame one "
-        "(reference); aligned: every frame its own",
+        "which CLIP tokens a frame sees. all_tokens, as released: those of all frames. reference: one, as in the "
+        "released inference. aligned: its own",
     ] = "all_tokens"
-    fps: Annotated[int, "frame rate that the model gets; as released"] = 8
+    fps: Annotated[int, "frame rate that is passed to the model; as released"] = 8
     fps_minus_one: Annotated[
-        bool, "the model gets fps - 1, as in the released inference; not so in the released training"
+        bool, "pass fps - 1 to the model, as in the released inference; the released training passes fps"
     ] = False
-    motion_bucket: Annotated[int, "strength of motion that the model gets; as released"] = 127
+    motion_bucket: Annotated[int, "strength of motion that is passed to the model; as released"] = 127
     noise: Annotated[
         Noise,
-        "same, as released: all processes draw the same noise, because all are seeded alike; own: each clip of a step "
-        "draws its own, so that N processes are one process with N clips a step",
+        "noise of several processes. same, as released: all draw the same noise, because all have the same seed. own: "
+        "each clip of a step draws its own, so that N processes equal one process with N clips a step",
     ] = "same"
     conditions: Annotated[
         Conditions,
-        "first: the mask alone, 8 input channels, the paper's first stage; both: mask and depth, as released",
+        "inputs of the model. first: the mask alone, 8 input channels, as in the paper's first stage. both: mask and "
+        "depth, as released",
     ] = "both"
     input_convolution: Annotated[
         InputConvolution,
-        "keep: weights that have a 12-channel input convolution keep it; reset, as released: it is made anew from the "
-        "8-channel one at every start, and what was learned in it is lost. No difference for Stable Video Diffusion",
+        "keep: initial weights with a 12-channel input convolution keep it. reset, as released: it is made anew from "
+        "the 8-channel one at every start, which loses what it has learned. Equal for Stable Video Diffusion",
     ] = "keep"
     occluders: Annotated[
         Occluders,
-        "content: reference, as released: others' masks where they happen to be; moved: shifted so that they pass over "
-        "the object along their own way",
+        "content stage: place of the pasted occluders. reference, as released: the masks of other objects stay at "
+        "their place. moved: each is shifted as a whole onto the object",
     ] = "reference"
     occlude_hidden: Annotated[
         bool,
-        "content: also learn from objects that are partly hidden already; what was never seen of them is not learned "
-        "from. Released: objects that are seen to over 95 %",
+        "content stage: also learn from objects that are partly hidden, without their hidden pixels. The released "
+        "scripts take objects of which more than 95 % is visible",
     ] = False
     pseudo_weight: Annotated[
-        float, "of the loss on frames that nobody accepted (projects), 0 to 1; 0 leaves them out; an accepted one has 1"
+        float,
+        "weight of the loss, 0 to 1, on a project's frames that nobody has accepted; 0 leaves them out; that of "
+        "accepted frames is 1",
     ] = 0.0
-    seed: Annotated[int, "as released"] = 23
+    seed: Annotated[int, "seed of all random numbers; as released"] = 23
     checkpointing_steps: Annotated[int, "steps between checkpoints; as released"] = 500
-    checkpoints_total_limit: Annotated[int, "how many stay; as released"] = 2
-    validation_steps: Annotated[int, "steps between looks at the validation clips; 0: never. As released"] = 500
-    num_validation_clips: Annotated[int, "how many are looked at: the first ones; as released"] = 7
-    validation_sampling_steps: Annotated[int, "of denoising, as in the released inference"] = 25
+    checkpoints_total_limit: Annotated[int, "number of checkpoints that are kept; as released"] = 2
+    validation_steps: Annotated[int, "steps between runs of the validation clips; 0: never; as released"] = 500
+    num_validation_clips: Annotated[int, "number of validation clips, the first ones; as released"] = 7
+    validation_sampling_steps: Annotated[
+        int, "denoising steps of the validation clips, as in the released inference"
+    ] = 25
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():
@@ -197,7 +209,7 @@ def recipe_of(values: dict[str, Any]) -> Recipe:
 
 
 def reasons() -> dict[str, str]:
-    """Return name of a field -> what it is, and the reason for its default."""
+    """Return name of a field -> its meaning, and the reason for its default."""
     hints = get_type_hints(Recipe, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
 
@@ -208,8 +220,8 @@ UNUSED = {
     *("local_rank", "resume_from_checkpoint", "pretrain_unet", "per_gpu_batch_size", "output_dir"),
     "enable_xformers_memory_efficient_attention",
 }
-"""Keys of the released configuration file that are ignored: they have no meaning here, or are options of the command
-line."""
+"""Keys of the released configuration file that are ignored: they have no meaning here, or are options of the
+command line."""
 
 
 def read_config(path: Path) -> dict[str, Any]:

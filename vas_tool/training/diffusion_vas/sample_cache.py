@@ -1,12 +1,12 @@
 """A cache of the inputs of a step that training does not change: depth, latents and tokens, in shards of safetensors.
 
-``cache.json`` names what the cache was made from; every shard carries the same fingerprint. A shard that is there is
-not made again, so a run that was stopped goes on, and several processes or machines may make parts of one cache.
+``cache.json`` names the inputs of the cache; every shard holds the same fingerprint. An existing shard is not made
+again, so a stopped run continues, and several processes or machines may make parts of one cache.
 
-Two kinds. Without kept draws a cache holds, for each sample, depth, the target's mean and deviation, and in the amodal
-stage the tokens: a step encodes the two noisy conditions alone, and learns from the same numbers as without a cache.
-With K kept draws it also holds K noisy versions of both conditions (mean and deviation): neither VAE nor CLIP is needed
-then, and a step chooses one of the K. Samples of the latents are drawn anew at every step in both.
+There are two kinds of cache. Without kept draws, it holds for each sample the depth, the target's mean and deviation,
+and in the amodal stage the tokens; a step encodes only the two noisy conditions, and learns from the same numbers as
+without a cache. With K kept draws, it also holds K noisy versions of both conditions (mean and deviation); a step
+chooses one of them, and needs neither VAE nor CLIP. In both kinds, a step draws its own samples of the latents.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Fine-tune a stage of Diffusion-VAS; ``vas-tool train amodal`` and ``vas-tool train content``.
+"""Fine-tunes a stage of Diffusion-VAS (``vas-tool train amodal`` and ``vas-tool train content``).
 
-One clip a process at a time. What a step learns from follows from the seed and the step's number alone, so that a run
-that was stopped ends with the same bits on a CPU. ``metrics.jsonl`` and ``run.html`` tell how it goes;
-``checkpoint-N/`` is what it goes on from (``unet/`` in the released layout), ``final/`` the result.
+Each process takes one clip at a time. The data of a step depend only on the seed and the step's number, so that a
+resumed run ends with the same bits on a CPU. ``metrics.jsonl`` and ``run.html`` show the progress. A run resumes from
+``checkpoint-N/`` (``unet/`` in the released layout); the result is ``final/``.
 """
 
 from __future__ import annotations
