@@ -43,7 +43,7 @@ ARCHITECTURES: dict[Size, Architecture] = {
     "large": Architecture(1024, 24, 16, (4, 11, 17, 23), features=256, tap_channels=(256, 512, 1024, 1024)),
     "giant": Architecture(1536, 40, 24, (9, 19, 29, 39), features=384, tap_channels=(1536,) * 4, gated=True),
 }
-"""From Depth-Anything-V2's README and its DINOv2 encoder."""
+"""Size -> its architecture, from Depth-Anything-V2's README and its DINOv2 encoder."""
 
 LICENCES: dict[Size, str] = {
     "small": "Apache-2.0",
@@ -51,10 +51,10 @@ LICENCES: dict[Size, str] = {
     "large": "CC-BY-NC-4.0",
     "giant": "CC-BY-NC-4.0",
 }
-"""From Depth-Anything-V2's README, section License."""
+"""Size -> licence of the weights, from Depth-Anything-V2's README, section License."""
 
 MILLION_PARAMETERS: dict[Size, float] = {"small": 24.8, "base": 97.5, "large": 335.3, "giant": 1300}
-"""From the table in Depth-Anything-V2's README."""
+"""Size -> millions of parameters, from the table in Depth-Anything-V2's README."""
 
 
 def num_megabytes(size: Size) -> int:

@@ -31,12 +31,12 @@ class TabeNetwork:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights."""
+        """The number format of the weights."""
         return self.unet.conv_in.weight.dtype
 
     @property
     def device(self) -> torch.device:
-        """Of the weights."""
+        """The device of the weights."""
         return self.unet.conv_in.weight.device
 
     def keep(self, *, all_of_it: bool) -> None:

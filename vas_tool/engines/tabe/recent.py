@@ -37,7 +37,7 @@ class WithRecent:
     store: WindowStore | None
 
     def read(self, key: WindowKey) -> WindowAnswer | None:
-        """See ``WindowStore``."""
+        """Return the result stored under the key, from memory or the project's store; None when there is none."""
         answer = self.recent.kept.get(key)
         if answer is None and self.store is not None:
             answer = self.store.read(key)
@@ -46,7 +46,7 @@ class WithRecent:
         return answer
 
     def keep(self, key: WindowKey, answer: WindowAnswer) -> None:
-        """See ``WindowStore``."""
+        """Store a result in memory, and in the project's store if there is one."""
         self.recent.put(key, answer)
         if self.store is not None:
             self.store.keep(key, answer)

@@ -24,11 +24,11 @@ class LoaderDraws:
         return self._python.random()
 
     def whole(self, low: int, high: int) -> int:
-        """From low up to high - 1."""
+        """Return a random integer from ``low`` to ``high`` - 1, for boxes."""
         return int(self._numpy.randint(low, high))
 
     def crop(self, low: int, high: int) -> int:
-        """From low up to high - 1."""
+        """Return a random integer from ``low`` to ``high`` - 1, for sizes and corners of the picture."""
         return int(torch.randint(low, high, (1,), generator=self._torch))
 
 
