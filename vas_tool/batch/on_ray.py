@@ -23,6 +23,7 @@ import ray.data
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from vas_tool.batch.clip_work import ClipState, ClipWork, Event
+from vas_tool.batch.event_list import EventList
 from vas_tool.batch.manifest import ClipTask
 from vas_tool.batch.pools import Cluster, Pool, pools_of
 from vas_tool.batch.ray_connection import connected
@@ -36,24 +37,6 @@ ASK_SECONDS = 0.5
 
 STATE = "state"
 """Name of the only column: the pickled ``ClipState``."""
-
-
-class EventList:
-    """Collects the events of all processes until the driver asks for them."""
-
-    def __init__(self) -> None:
-        self._events: list[Event] = []
-        self._keys: set[str] = set()
-
-    def add(self, key: str, event: Event) -> None:
-        """Add an event. An event that was added before, with the same key, is ignored."""
-        if key not in self._keys:
-            self._keys.add(key)
-            self._events.append(event)
-
-    def since(self, count: int) -> list[Event]:
-        """Return all events but the first ``count``."""
-        return self._events[count:]
 
 
 def answer(ask: Callable[[], Any]) -> Any:
@@ -75,8 +58,8 @@ class Stages:
     def __init__(self, work: ClipWork, stages: Sequence[Stage], event_list: Any, *, first: bool, last: bool) -> None:
         self._work, self._stages, self._event_list = work, tuple(stages), event_list
         self._first, self._last = first, last
-        self._sent: list[tuple[str, Event]] = []
-        """The events of the present clip, with their keys."""
+        self._sent: list[tuple[str, bytes]] = []
+        """The pickled events of the present clip, with their keys."""
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Run the operator's stages on the clip in ``row["state"]``, and return the new state in a row."""
@@ -91,7 +74,7 @@ class Stages:
         return {STATE: pickle.dumps(state)}
 
     def _add(self, event: Event) -> None:
-        self._sent.append((uuid4().hex, event))
+        self._sent.append((uuid4().hex, pickle.dumps(event)))
         self._event_list.add.remote(*self._sent[-1])
 
 
@@ -203,7 +186,7 @@ def _run(data: Any, event_list: Any, on_event: Callable[[Event], None]) -> None:
     def pass_on(count: int) -> int:
         events = answer(partial(event_list.since.remote, count))
         for event in events:
-            on_event(event)
+            on_event(pickle.loads(event))
         return count + len(events)
 
     running, count = threading.Thread(target=consume, daemon=True), 0
