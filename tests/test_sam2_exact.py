@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,25 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> FolderClip:
     return write_clip(tmp_path_factory.mktemp("clips") / "jpegs", NUM_FRAMES)
 
 
+@cache
+def package_predictor(checkpoint: tuple[str, Path], overrides: tuple[str, ...]) -> Any:
+    """The package's model. What a video has said is in a state of its own."""
+    spec = TINY[checkpoint[0]]
+    return build_sam2_video_predictor(
+        spec.config, str(checkpoint[1]), device="cpu", hydra_overrides_extra=[*spec.overrides, *overrides]
+    )
+
+
+@cache
+def our_model(checkpoint: tuple[str, Path]) -> Any:
+    return load_model(TINY[checkpoint[0]], checkpoint[1], EXACT, device="cpu")
+
+
 class Package:
     """The package's predictor, used as its examples show."""
 
     def __init__(self, checkpoint: tuple[str, Path], clip: FolderClip, *, overrides: tuple[str, ...] = ()) -> None:
-        spec = TINY[checkpoint[0]]
-        self.predictor = build_sam2_video_predictor(
-            spec.config, str(checkpoint[1]), device="cpu", hydra_overrides_extra=[*spec.overrides, *overrides]
-        )
+        self.predictor = package_predictor(checkpoint, overrides)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.state = self.predictor.init_state(str(clip.frame_path(0).parent))
@@ -96,7 +108,7 @@ def quiet(package: Package, action: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def ours(checkpoint: tuple[str, Path], **options: Any) -> Predictor:
-    return Predictor(Network(load_model(TINY[checkpoint[0]], checkpoint[1], EXACT, device="cpu"), **options))
+    return Predictor(Network(our_model(checkpoint), **options))
 
 
 def assert_same(found: Logits, wanted: Logits) -> None:
