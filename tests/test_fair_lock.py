@@ -1,7 +1,8 @@
 """The lock of an engine: reentrant, and everybody in the order of asking."""
 
 import threading
-import time
+
+from waiting import until
 
 from vas_tool.engines.fair_lock import FairLock, waiting_seconds
 from vas_tool.session.jobs import WAITING_SECONDS, Job, JobStatus
@@ -10,10 +11,7 @@ TIMEOUT_SECONDS = 30
 
 
 def wait_until_waiting(turns: FairLock, count: int) -> None:
-    done, until = threading.Event(), time.monotonic() + TIMEOUT_SECONDS
-    while turns.num_waiting < count:
-        assert time.monotonic() < until, f"{count} threads should wait"
-        done.wait(0.001)
+    until(lambda: turns.num_waiting >= count)
 
 
 def test_a_long_run_lets_others_in_between_its_steps() -> None:

@@ -1,6 +1,5 @@
 """Blind second looks, and composed clips: from the page in a real Chromium, and what the session says of them."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 from annotating import annotate, rectangle
 from browser import Pages
 from conftest import write_images
+from waiting import until
 
 from vas_tool.errors import InputError, PromptError
 from vas_tool.evaluation.case_files import read_cases
@@ -122,6 +122,5 @@ def test_a_project_can_be_its_own_front(make_project: Callable[..., Project]) ->
 
 
 def until_composed(clips: Compositions) -> dict[str, Any]:
-    while (state := clips.state())["composing"]:
-        time.sleep(0.02)
-    return state
+    until(lambda: not clips.state()["composing"])
+    return clips.state()

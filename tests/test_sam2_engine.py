@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sam2_models import SIZE_WH, TINY, skip_without_sam2, write_checkpoint, write_clip
+from waiting import until
 
 from vas_tool.engines import registry
 from vas_tool.engines.base import TrackedFrame
@@ -225,8 +226,7 @@ def test_a_click_waits_for_no_frame_that_is_encoded_ahead(
     clip = numbered_clip(9)
     begun, release = slow_encoder(segmenter.predictor, monkeypatch)
     segmenter.prepare(clip, 4)
-    while not begun:
-        threading.Event().wait(0.001)
+    until(lambda: begun)
     segmenter.segment(clip, 0, Prompts(clicks=(Click(0, 32, 25),)))  # comes back though nothing else can
     assert begun == ["sam2-encode 4", "MainThread 0"]
     release.set()

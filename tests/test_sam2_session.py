@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from fake_engines import use_fake_engines
 from sam2_models import skip_without_sam2, write_checkpoint
+from waiting import until
 
 from vas_tool.engines import registry
 from vas_tool.engines.registry import EngineSpec
@@ -172,8 +173,7 @@ def test_a_stop_keeps_the_frames_that_are_done(session: Session) -> None:
     object_id = session.prompts.click(Click(0, 30, 20))
     session.prompts.settle()
     session.runs.track(object_id, 0)
-    while session.runs.job is not None and session.runs.job.done < 2:
-        session.runs.wait(0.005)
+    until(lambda: session.runs.job is None or session.runs.job.done >= 2)
     session.runs.cancel()
     job = session.runs.wait(60)
     assert job is not None and job.cancelled

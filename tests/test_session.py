@@ -1,7 +1,6 @@
 """A person at work, without a browser: everything that can be done, taken back, and found again."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import SQUARE, square_at
 from fake_engines import SAMPLED, use_fake_engines
+from waiting import until
 
 from vas_tool.errors import EngineError, PromptError
 from vas_tool.formats.coco import write_coco
@@ -192,8 +192,7 @@ def test_a_cancelled_job_keeps_what_is_finished(
     session = Session(make_project(num_frames=40))
     object_id = session.prompts.click(on_square(0))
     session.runs.track(object_id, 0)
-    while len(session.project.modal(object_id)) < 4:
-        time.sleep(0.01)
+    until(lambda: len(session.project.modal(object_id)) >= 4)
     session.runs.cancel()
     status = session.runs.wait()
     made = len(session.project.modal(object_id))

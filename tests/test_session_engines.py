@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from conftest import square_at
 from fake_engines import use_fake_engines
+from waiting import until
 
 from vas_tool.engines import registry
 from vas_tool.errors import EngineError, PromptError
@@ -256,8 +257,7 @@ def test_a_click_that_waits_for_its_turn_says_so(session: Session) -> None:
     with loaded.lock:
         clicking = threading.Thread(target=click_on, args=(session, 2))
         clicking.start()
-        while not loaded.lock.num_waiting:
-            threading.Event().wait(0.001)
+        until(lambda: loaded.lock.num_waiting)
         assert not state_view(session, None)["waits"], "too early to say"
         clicking.join(WAITING_SECONDS + 0.05)
         assert state_view(session, None)["waits"]

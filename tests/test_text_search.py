@@ -188,7 +188,7 @@ def test_the_command_line_finds_and_one_undo_takes_all_back(
     stamps = [project.layers(1).modal.stamp(i) for i in range(NUM_FRAMES)]
     assert {s.engine for s in stamps if s} == {"sam3"} and all(s and 0.5 < s.certainty <= 1 for s in stamps)
     while project.undo_label != "find person, dog":
-        project.undo()
+        assert project.undo() is not None
     assert project.modal(1)[0].any()
     project.undo()
     assert not project.truth.objects and not len(project.layers(1).modal) and not len(project.layers(1).given)

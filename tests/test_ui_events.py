@@ -15,6 +15,7 @@ import pytest
 from browser import Server
 from conftest import write_images
 from fake_engines import use_fake_engines
+from waiting import until
 
 from vas_tool.session import Session
 from vas_tool.types import Click
@@ -161,10 +162,7 @@ def test_a_page_is_there_as_long_as_its_stream(
         assert open_projects.is_open(token)
 
     follow(open_projects, token, steps)
-    deadline = time.monotonic() + 20
-    while open_projects.is_open(token):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not open_projects.is_open(token))
 
 
 def test_it_ends_with_the_server_and_with_the_project(open_projects: OpenProjects, token: str) -> None:

@@ -5,7 +5,7 @@ import re
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +17,7 @@ from conftest import write_images
 from fake_engines import use_fake_engines
 from PIL import Image
 from video_files import make_video
+from waiting import until
 
 from vas_tool import sample
 from vas_tool.engines.base import Progress, silent
@@ -53,13 +54,6 @@ def pictures(open_projects: OpenProjects, name: str) -> Path:
 
 def name_of(open_projects: OpenProjects, token: str) -> str:
     return open_projects.session(token).project.name
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_camera_that_was_said_is_that_of_the_first_clip(open_projects: OpenProjects) -> None:

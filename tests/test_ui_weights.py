@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_hub import Hub
+from waiting import until
 
 from vas_tool.engines import registry, specs
 from vas_tool.engines.base import Progress
@@ -36,13 +36,6 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with hub.serving() as address:
         monkeypatch.setenv("HF_ENDPOINT", address)
         yield hub
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def row(stage: str) -> list[dict[str, Any]]:
