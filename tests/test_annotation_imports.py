@@ -134,6 +134,33 @@ def test_orders_that_contradict_themselves_are_told(tmp_path: Path, imported: An
     assert "annotation 2: depth_constraint has 1-4, and there are the regions 1 to 3" in outcome.said
 
 
+def test_the_order_of_kins_leaves_out_records_that_are_refused(tmp_path: Path, imported: Any) -> None:
+    frames = pictures(tmp_path / "f", "a.png")
+    square = [[2, 2, 12, 2, 12, 12, 2, 12]]
+    shared = {
+        "image_id": 1,
+        "category_id": 1,
+        "a_segm": square,
+        "i_segm": square,
+        "a_bbox": [2, 2, 10, 10],
+        "oco_id": 1,
+    }
+    records = [{"track_id": 7, "ico_id": 1}, {"track_id": 7, "ico_id": 2}, {"track_id": 8, "ico_id": 3}]
+    records.append({"track_id": 9, "ico_id": 4, "iscrowd": 1})
+    source = written(
+        tmp_path / "k.json",
+        {
+            "images": [{"id": 1, "file_name": "a.png", "width": 32, "height": 24}],
+            "categories": [{"id": 1, "name": "car"}],
+            "annotations": [{"id": i, **shared, **record} for i, record in enumerate(records)],
+        },
+    )
+    outcome = imported("kins", source, "--frames", frames)
+    (project,) = outcome.projects.values()
+    assert [(o.front, o.behind) for o in project.truth.in_front] == [(1, 2)]
+    assert "has a mask on image 1 already" in outcome.said and "iscrowd" in outcome.said
+
+
 # --- other tools' files ---------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ pytestmark = [
 def test_an_outline_is_taken_placed_on_key_frames_and_moves_between_them(pages: Pages, short_sample: Path) -> None:
     page = pages.copy(short_sample)
     page.press("Shift+R")
-    assert "First take an outline" in page.item("status").inner_text()
+    assert "First click the object" in page.item("status").inner_text()
     page.press("v")
     page.click(*CAR)
     page.run("t")
@@ -28,7 +28,7 @@ def test_an_outline_is_taken_placed_on_key_frames_and_moves_between_them(pages: 
     (first,) = template["poses"]
     page.go(6)
     page.until_painted()
-    assert "Here it has no mask yet" in page.item("template-text").inner_text()
+    assert "beyond them" in page.item("template-text").inner_text()
     page.drag([(first["x"], first["y"]), (first["x"] + 60, first["y"] + 1), (first["x"] + 111, first["y"] + 2)])
     page.until("() => window.__vas.state().objects[0].templates[0].poses.length === 2")
     snapped = page.state()["objects"][0]["templates"][0]["poses"][1]
@@ -37,9 +37,26 @@ def test_an_outline_is_taken_placed_on_key_frames_and_moves_between_them(pages: 
     assert amodal[:8] == [True] * 7 + [False]
 
     page.photograph("template-dragged")
+    # Nothing moves where nothing is drawn, nor by a press that trembles; Del takes no object away here.
+    page.press("h")
+    before = page.state()["objects"][0]["templates"]
+    page.page.mouse.move(*page.at(snapped["x"], snapped["y"]))
+    page.page.mouse.down()
+    page.page.mouse.move(*page.at(snapped["x"] + 30, snapped["y"]), steps=3)
+    page.page.mouse.up()
+    page.press("h")
+    page.page.mouse.down()
+    page.page.mouse.move(*page.at(snapped["x"] + 31, snapped["y"]), steps=2)
+    page.page.mouse.up()
+    page.until_painted()
+    page.go(3)
+    page.press("Delete")
+    assert page.state()["objects"][0]["templates"] == before
+    page.go(6)
+
     # "." fits it to what is seen; "," takes the key frame back, and Ctrl+Z brings it again.
     page.press(".")
-    page.until("() => document.querySelector('[data-testid=template-text]').innerText.includes('This is one')")
+    page.until("() => document.querySelector('[data-testid=template-text]').innerText.includes('This frame is one')")
     before = page.state()["version"]
     page.press(",")
     page.until_answered(before)

@@ -197,8 +197,18 @@ def walker(make_project: Callable[..., Project]) -> Project:
     return project
 
 
-def pose_of(f: int, reach: float = 0) -> dict[str, float]:
-    return {"object": 1, "index": 0, "frame": f, "x": 76 + 4 * f, "y": 64, "angle": 0, "scale": 1, "reach": reach}
+def pose_of(f: int, reach: float = 0) -> dict[str, float | None]:
+    return {
+        "object": 1,
+        "index": 0,
+        "frame": f,
+        "x": 76 + 4 * f,
+        "y": 64,
+        "angle": 0,
+        "scale": 1,
+        "reach": reach,
+        "key": None,
+    }
 
 
 def test_key_frames_make_the_amodal_masks_between_them(walker: Project) -> None:
@@ -226,7 +236,7 @@ def test_key_frames_make_the_amodal_masks_between_them(walker: Project) -> None:
 def test_the_outline_of_an_object_can_be_fitted_or_snapped(walker: Project) -> None:
     session = Session(walker)
     session.templates.take(1, 0)
-    session.templates.fit(1, 0, 3)
+    assert session.templates.fit(1, 0, 3) == pytest.approx(0.8, abs=0.05)  # the rest is the pole's edge
     pose = walker.truth.object(1).templates[0].pose_on(3)
     assert pose is not None and math.hypot(pose.x - 76.5 - 12, pose.y - 64) < 0.7
     perform(session, "template", pose_of(2, reach=9) | {"x": 80, "y": 61})
@@ -270,7 +280,7 @@ def test_a_key_frame_and_a_template_can_be_removed(walker: Project) -> None:
     session.templates.remove(1, 0, 3)
     session.templates.remove(1, 0, 0)
     assert walker.truth.object(1).templates == () and list(walker.amodal(1)) == []
-    with pytest.raises(PromptError, match="no template number 0"):
+    with pytest.raises(PromptError, match="that template is gone"):
         session.templates.place(1, 0, Pose(3, 90, 64))
 
 
@@ -309,3 +319,64 @@ def test_templates_are_stored_split_and_exported(walker: Project, tmp_path_facto
     assert {(each["engine"], each["taken_from"]) for each in made} == {("template", 0)}
     session.identity.split(1, 2)
     assert list(walker.amodal(1)) == [0, 1] and list(walker.amodal(2)) == [2, 3, 4]
+
+
+# --- what a strict reader found ---------------------------------------------------------------------------------------
+
+
+def test_a_corrected_clear_frame_gives_its_template_a_new_outline_on_all_key_frames(walker: Project) -> None:
+    session = Session(walker)
+    session.templates.take(1, 0)
+    session.templates.place(1, 0, Pose(3, 76.5 + 12, 64, 180, 2))
+    session.prompts.stroke(Stroke(0, "modal", False, 12, ((108, 30), (108, 75))), object_id=1)  # its right end goes
+    session.templates.take(1, 0)
+    (template,) = walker.truth.object(1).templates
+    assert template.left + template.size_wh[0] < 100 and template.left == 40
+    assert np.array_equal(template.placed(template.poses[0], Canvas(FRAME)), walker.modal(1)[0])
+    last = template.poses[1]
+    moved = 40 + template.size_wh[0] / 2 - 76.5  # of the outline's centre; turned half round, and twice as large
+    assert last.x == pytest.approx(88.5 - 2 * moved) and last.y == pytest.approx(64, abs=2)
+
+
+def test_what_does_not_change_a_mask_keeps_the_acceptance(walker: Project) -> None:
+    session = Session(walker)
+    for f in range(5):
+        session.accept(1, f)
+    session.templates.take(1, 0)
+    assert walker.truth.object(1).accepted == (0, 1, 2, 3, 4)
+    session.templates.place(1, 0, Pose(2, 76.5 + 8, 64))
+    session.templates.place(1, 0, Pose(4, 76.5 + 16, 64))
+    for f in range(5):
+        session.accept(1, f)
+    session.templates.remove(1, 0, 2)  # it lay on the line
+    assert walker.truth.object(1).accepted == (0, 1, 2, 3, 4)
+
+
+def test_a_split_leaves_masks_and_their_states(walker: Project) -> None:
+    session = Session(walker)
+    session.templates.take(1, 0)
+    session.templates.place(1, 0, Pose(4, 93.17, 64.31, 7.3, 1.13))
+    states = {f: walker.amodal(1).state(f) for f in range(5)}
+    session.identity.split(1, 3)
+    after = {f: walker.amodal(1 if f < 3 else 2).state(f) for f in range(5)}
+    assert after == states
+
+
+def test_an_action_on_another_template_is_refused(walker: Project) -> None:
+    session = Session(walker)
+    session.templates.take(1, 0)
+    with pytest.raises(PromptError, match="that template is gone"):
+        session.templates.remove(1, 0, 0, key="another")
+    with pytest.raises(ValueError, match="size 0"):
+        template_from_json({**walker.truth.object(1).templates[0].json(), "box": [0, 0, 0, 4], "counts": ""})
+
+
+def test_a_large_template_is_fitted_on_a_smaller_picture() -> None:
+    large = Canvas((1600, 1200))
+    mask = cv2.resize(shape(Canvas(FRAME)).astype(np.uint8), large.frame_wh, interpolation=cv2.INTER_NEAREST) > 0
+    taken = Template.taken(mask, large, 0)
+    start = taken.poses[0]
+    seen = taken.placed(Pose(4, start.x + 40, start.y - 20, 4, 1.05), large)
+    seen[:, round(start.x) :] = False
+    found = fitted(taken, taken.nearest(4), seen, reach=math.inf)
+    assert found is not None and math.hypot(found.x - start.x - 40, found.y - start.y + 20) < 6

@@ -19,7 +19,7 @@ const done = [];
 const command = (name, keys, more = {}) => ({ name, keys, label: name, when: () => true, on: () => false, run: () => done.push(name), ...more });
 const commands = Object.fromEntries([
   command("complete", ["a"]), command("complete-all", ["Shift+a"]), command("undo", ["Ctrl+z"]), command("redo", ["Ctrl+y", "Ctrl+Shift+z"]),
-  command("help", ["?"]), command("next", ["ArrowRight"], { repeats: true }), command("play", [" "]), command("smaller", ["["]),
+  command("help", ["?"]), command("next", ["ArrowRight"], { repeats: true }), command("play", [" "]), command("smaller", ["["]), command("fit", ["."]), command("remove", [","]),
   command("accept", ["Enter"]), command("never", ["x"], { when: () => false }),
 ].map((each) => [each.name, each]));
 const dialog = { isOpen: false, key: (_, name) => done.push(`dialog ${name}`) };
@@ -57,7 +57,11 @@ test("keyboards of other scripts, input methods, and AltGr", () => {
   press("Process", { code: "KeyA" });
   press("[", { altGraph: true, ctrlKey: true, altKey: true });
   press("a", { altKey: true });
-  assert.deepEqual(done, ["complete", "undo", "complete", "smaller"]);
+  press("ю", { code: "Period" });
+  press("。", { code: "Period" });
+  press(",", { code: "NumpadDecimal" });
+  press(",", { code: "Comma" });
+  assert.deepEqual(done, ["complete", "undo", "complete", "smaller", "fit", "fit", "fit", "remove"]);
 });
 
 test("typing is never touched, nor keys that do nothing now", () => {

@@ -29,10 +29,11 @@ test("a template lies where Python draws it", () => {
   }
 });
 
-test("the newest template that lies on a frame is worked on, else the newest of all", () => {
+test("the newest template that lies on a frame is worked on, else the nearest, which goes on as it went", () => {
   const templates = [templateOf(2, 6), templateOf(9)];
   assert.deepEqual([templateOn(templates, 4), templateOn(templates, 6), templateOn(templates, 9), templateOn(templates, 1)].map(({ index, how, pose }) => [index, how, pose.frame, pose.x]),
-    [[0, "between", 4, 40], [0, "given", 6, 60], [1, "given", 9, 90], [1, "beyond", 1, 90]]);
+    [[0, "between", 4, 40], [0, "given", 6, 60], [1, "given", 9, 90], [0, "beyond", 1, 10]]);
+  assert.deepEqual([templateOn(templates, 30), templateOn([templateOf(2, 6)], 40)].map(({ index, pose }) => [index, pose.x]), [[1, 90], [0, 100]]);
   assert.equal(templateOn([], 3), null);
 });
 
@@ -43,6 +44,7 @@ test("handles move, turn the shorter way, and scale about the centre within limi
   assert.equal(draggedPose(pose, "turn", { from: { x: 40, y: 39 }, to: { x: 40, y: 41 } }).angle, 158.58);
   assert.equal(draggedPose(pose, "scale", { from: { x: 60, y: 40 }, to: { x: 50, y: 55 } }).scale, 3);
   assert.equal(draggedPose(pose, "scale", { from: { x: 60, y: 40 }, to: { x: 50, y: 40 } }).scale, 0.02);
+  assert.equal(draggedPose(pose, "scale", { from: { x: 50, y: 40 }, to: { x: 56, y: 40 } }).scale, 6);
 });
 
 test("what a turned box holds", () => {

@@ -127,7 +127,8 @@ class MasksOnFrame:
             return None
         made: dict[str, Any] = {"strokes": len(self.obj.strokes_on(self.frame_index, layer))}
         if layer == "amodal" and (placed := self.obj.template_on(self.frame_index)):
-            made["taken_from"] = placed[0].taken_from
+            template, pose = placed
+            made |= {"taken_from": template.taken_from, "interpolated": pose not in template.poses}
         return {**_stamp_json(stamp), **made}
 
     @property
@@ -181,7 +182,12 @@ class MasksOnFrame:
 
     @cached_property
     def answers(self) -> list[Mask]:
-        """The hypotheses of the frame, (canvas H, W) each, with the modal mask; empty where there are not two."""
+        """The hypotheses of the frame, (canvas H, W) each, with the modal mask.
+
+        Empty where there are not two, and under a template, which is no answer of an engine.
+        """
+        if self.obj.template_on(self.frame_index):
+            return []
         with self._project.mutex:
             found = self._project.layers(self.obj.id).hypothesis_masks(self.frame_index, self.canvas.size_wh)
         return [mask | self.canvas.to_canvas(self.modal) for mask in found] if len(found) > 1 else []

@@ -32,7 +32,7 @@ class ClipFacts(Sequence[FrameFacts]):
         """As ``returns.open_returns`` gives it."""
         self._settled, self._accepted = obj.prompted() | set(obj.accepted), set(obj.accepted)
         self._marked, self._obj = set(obj.needs_work), obj
-        self._differ = stamps.disagreements()
+        self._differ = {f: differ for f, differ in stamps.disagreements().items() if f not in stamps.placed}
         self._second = project.layers(obj.id).second.ious(stamps.seen)
 
     def __len__(self) -> int:

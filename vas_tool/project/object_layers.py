@@ -18,6 +18,7 @@ from vas_tool.project.layer_folders import BoxXyxy as BoxXyxy
 from vas_tool.project.layer_folders import ObjectLayers as ObjectLayers
 from vas_tool.project.object_stamps import placed_state, prompted_frames, retouched_on, state_of
 from vas_tool.project.truth import AnnotatedObject
+from vas_tool.stamp_index import Stamps
 from vas_tool.types import Canvas, Mask, Prompts
 
 OCCLUDED_PIXELS = 16
@@ -201,8 +202,14 @@ class AmodalMasks(Mapping[int, Mask]):
                 hidden[f] = self.hidden_area(f)
             else:
                 estimates += 1
-                hidden[f] = max(0, table.value(f, "area") - areas.get(f, 0)) if f in table else 0
+                hidden[f] = max(0, self._whole_estimate(f, table) - areas.get(f, 0))
         return hidden, estimates
+
+    def _whole_estimate(self, frame_index: int, table: Stamps) -> int:
+        """Return about the area of the amodal mask without reading it: of the template, else of the engine's mask."""
+        if placed := self.obj.template_on(frame_index):
+            return round(area(placed[0].mask) * placed[1].scale ** 2)
+        return int(table.value(frame_index, "area")) if frame_index in table else 0
 
     def _seen_area(self, frame_index: int) -> int:
         return self.modal.area(frame_index) if self.modal.state(frame_index) else 0

@@ -21,10 +21,14 @@ from vas_tool.types import Mask
 
 MOST_POINTS = 400
 FEWEST_POINTS = 12
+MOST_SIDE = 400
+"""Larger templates are fitted on a smaller picture of them; the points of the edge keep their places."""
 LEAST_SEEN = 0.05
 """Part of the template's area that must be seen: the edges of smaller pieces are mostly those of the occluder."""
 STEPS = 12
 """Gauss-Newton steps at each width of the Tukey weights."""
+NEAR = 2.5
+"""Clip pixels within which a point of the edge lies on the outline."""
 FINEST = 1.5
 """The last width of the weights, in clip pixels."""
 PRIOR = 0.02
@@ -59,6 +63,16 @@ def fitted(template: Template, start: Pose, seen: Mask, *, other: Mask | None = 
     )
 
 
+def share_on_outline(template: Template, pose: Pose, seen: Mask, *, other: Mask | None = None) -> float:
+    """Return the part of the visible edge, 0..1, within ``NEAR`` of the outline; arguments as in ``fitted``.
+
+    The rest is an occluder's edge, or the object has another outline here. 0 where there is no edge.
+    """
+    edge = edge_points(seen, other)
+    distance = _Fit(template, edge).at(pose)[1] * pose.scale if len(edge) else np.ones(1) * np.inf
+    return float((np.abs(distance) < NEAR).mean())
+
+
 def edge_points(seen: Mask, other: Mask | None) -> Points:
     """Return at most ``MOST_POINTS`` points of the visible edge, without those at the frame's border or beside another
     object.
@@ -77,15 +91,21 @@ class _Fit:
     """One template and one visible edge, with the template's signed distance (its own pixels, positive inside)."""
 
     def __init__(self, template: Template, edge: Points) -> None:
-        width, height = template.size_wh
-        self.template, self.edge = template, edge
-        self.pad, self.rim = max(width, height) // 2 + 2, max(width, height) / 2
-        mask = np.pad(template.mask, self.pad).astype(np.uint8)
+        larger = max(template.size_wh)
+        self.template, self.edge, self.rim = template, edge, larger / 2
+        self.part = min(1.0, MOST_SIDE / larger)
+        """Pixels of the field for one of the template."""
+        self.pad = math.ceil(larger * self.part / 2) + 2
+        small = cv2.resize(
+            template.mask.astype(np.float32), None, fx=self.part, fy=self.part, interpolation=cv2.INTER_AREA
+        )
+        mask = np.pad(small >= 0.5, self.pad).astype(np.uint8)
         inside = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         # Pixels of the rim have distance 1 inside: their centres lie half a pixel from the outline, as edge_points do.
-        self.distance = np.where(mask > 0, inside - 1, -outside).astype(np.float32)
-        self.slopes = [cv2.Sobel(self.distance, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 8) for dx in (1, 0)]
+        self.distance = (np.where(mask > 0, inside - 1, -outside) / self.part).astype(np.float32)
+        scale = self.part / 8
+        self.slopes = [cv2.Sobel(self.distance, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=scale) for dx in (1, 0)]
 
     def at(self, pose: Pose) -> tuple[Points, Points, Points]:
         """Return the edge's points relative to the template's centre, in its pixels, the distances there, and their
@@ -94,8 +114,8 @@ class _Fit:
         angle, (width, height) = math.radians(pose.angle), self.template.size_wh
         cos, sin = math.cos(angle) / pose.scale, math.sin(angle) / pose.scale
         own = (self.edge - np.array([pose.x, pose.y])) @ np.array([[cos, -sin], [sin, cos]])
-        middle = np.array([width, height]) / 2 + self.pad - 0.5
-        places = (own + middle).astype(np.float32)
+        middle = np.array([width, height]) * self.part / 2 + self.pad - 0.5
+        places = (own * self.part + middle).astype(np.float32)
         distance, *slopes = (
             cv2.remap(table, places[None, :, 0], places[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             for table in (self.distance, *self.slopes)

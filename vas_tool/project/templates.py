@@ -47,7 +47,7 @@ class Pose:
         if not (inside and small <= self.scale <= large):
             raise PromptError(
                 f"a template lies within {FARTHEST:.0f} pixels, turned by at most 180 degrees, and scaled by {small} "
-                f"to {large}; got {self}: place it again"
+                f"to {large}; place it again"
             )
 
 
@@ -135,13 +135,39 @@ class Template:
 
     def placed(self, pose: Pose, canvas: Canvas) -> Mask:
         """Return (canvas H, W) bool: the template at a pose. At its own place it equals the mask that was taken."""
-        matrix = self.matrix(pose, (-canvas.pad_left, -canvas.pad_top))
-        soft = cv2.warpAffine(self.mask.astype(np.float32), matrix, canvas.size_wh, flags=cv2.INTER_LINEAR)
-        return np.asarray(soft >= 0.5)
+        out = np.zeros(canvas.size_wh[::-1], bool)
+        x0, y0, x1, y1 = self._reach(pose, canvas)
+        if x0 < x1 and y0 < y1:
+            matrix = self.matrix(pose, (x0 - canvas.pad_left, y0 - canvas.pad_top))
+            size = x1 - x0, y1 - y0
+            out[y0:y1, x0:x1] = (
+                cv2.warpAffine(self.mask.astype(np.float32), matrix, size, flags=cv2.INTER_LINEAR) >= 0.5
+            )
+        return out
+
+    def _reach(self, pose: Pose, canvas: Canvas) -> tuple[int, int, int, int]:
+        """Return x0, y0, x1, y1 on the canvas: all that the template can cover at a pose."""
+        radius = pose.scale * math.hypot(*self.size_wh) / 2 + 1
+        x, y = pose.x + canvas.pad_left, pose.y + canvas.pad_top
+        low, high = (math.floor(x - radius), math.floor(y - radius)), (math.ceil(x + radius), math.ceil(y + radius))
+        (x0, y0), (x1, y1) = (np.clip(place, 0, canvas.size_wh).tolist() for place in (low, high))
+        return x0, y0, x1, y1
 
     def state(self, pose: Pose) -> str:
-        """Return a digest of the template at a pose, without drawing it."""
-        return digest_of([self.key, pose.x, pose.y, pose.angle, pose.scale])
+        """Return a digest of the template at a pose, without drawing it. A rounding error does not change it."""
+        return digest_of([self.key, *(round(number, 6) for number in (pose.x, pose.y, pose.angle, pose.scale))])
+
+    def retaken(self, other: Template) -> Template:
+        """Return the template with a newer outline of the same frame. It lies where that belongs on every key frame."""
+        dx = other.left - self.left + (other.size_wh[0] - self.size_wh[0]) / 2
+        dy = other.top - self.top + (other.size_wh[1] - self.size_wh[1]) / 2
+
+        def moved(pose: Pose) -> Pose:
+            angle = math.radians(pose.angle)
+            cos, sin = pose.scale * math.cos(angle), pose.scale * math.sin(angle)
+            return replace(pose, x=pose.x + cos * dx - sin * dy, y=pose.y + sin * dx + cos * dy)
+
+        return replace(other, poses=tuple(map(moved, self.poses)))
 
     def part(self, frame_index: int, *, later: bool) -> Template | None:
         """Return the template with the poses before a frame, or (``later``) from it on; None when none is left.
@@ -196,6 +222,8 @@ def template_from_json(data: dict[str, Any]) -> Template:
     poses = tuple(Pose(*pose) for pose in data["poses"])
     template = Template(data["taken_from"], left, top, (width, height), data["counts"], poses)
     frames = [pose.frame_index for pose in poses]
+    if width < 1 or height < 1:
+        raise ValueError(f"a template's box has the size {width} x {height}")
     if not frames or frames != sorted(set(frames)):
         raise ValueError("a template needs at least one pose, on ascending frames")
     try:
@@ -213,10 +241,12 @@ def on_frame(templates: Sequence[Template], frame_index: int) -> tuple[Template,
     return None
 
 
-def numbered(templates: Sequence[Template], index: int) -> Template:
-    """Return the template with that position. Raises PromptError when there is none."""
-    if not 0 <= index < len(templates):
-        raise PromptError(f"there is no template number {index}; take one from a frame where the object is whole")
+def numbered(templates: Sequence[Template], index: int, key: str | None = None) -> Template:
+    """Return the template with that position, and with that ``key`` unless it is None. Raises PromptError when there is
+    none.
+    """
+    if not 0 <= index < len(templates) or key not in (None, templates[index].key):
+        raise PromptError("that template is gone; look again which one is there")
     return templates[index]
 
 

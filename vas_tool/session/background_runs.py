@@ -134,7 +134,7 @@ class BackgroundRuns:
         it.
 
         Accepted frames stay. Frames of the span that lack a hypothesis become stale: the next completion makes it.
-        Raises PromptError when no frame of the span has what was chosen.
+        Raises PromptError when no frame of the span has what was chosen, or a template lies on all.
         """
         self._require_idle()
         obj = self.project.truth.object(object_id)
@@ -142,13 +142,15 @@ class BackgroundRuns:
         require_frame(span.start, len(self.project.clip))
         require_frame(span.stop - 1, len(self.project.clip))
         pick = Pick(span.start, span.stop - 1, recipe)
-        accepted = set(obj.accepted)
         now = snapshot_of(self.project, [object_id])
+        settled = {*obj.accepted, *now.objects[object_id].placed}
+        if settled.issuperset(span) and not set(obj.accepted).issuperset(span):
+            raise PromptError("a template lies on these frames: remove it first, then choose")
         if not choice(now, object_id, recipe, frames=span):
             raise PromptError(f"there is no hypothesis of {recipe.words} on these frames; make hypotheses first")
         where = f"frame {pick.first}" if pick.first == pick.last else f"frames {pick.first} to {pick.last}"
         edit_id = self.changes.edit(f"{recipe.words} for {obj.label}, {where}", obj.picking(pick))
-        laid = choice(now, object_id, recipe, frames=[f for f in span if f not in accepted])
+        laid = choice(now, object_id, recipe, frames=[f for f in span if f not in settled])
         total = sum(len(run.kept) for run in laid)
         return self._start(JobStatus("pick", object_id, "chosen hypothesis", total=total), lambda: laid, edit_id)
 

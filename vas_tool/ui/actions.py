@@ -57,8 +57,12 @@ def _amodal_box(session: Session, a: Arguments) -> Answer:
 
 def _template(session: Session, a: Arguments) -> Answer:
     pose = Pose(int(a["frame"]), *(float(a[key]) for key in ("x", "y", "angle", "scale")))
-    session.templates.place(int(a["object"]), int(a["index"]), pose, reach=float(a["reach"]))
+    session.templates.place(*_template_of(a), pose, reach=float(a["reach"]), key=a["key"])
     return {}
+
+
+def _template_of(a: Arguments) -> tuple[int, int]:
+    return int(a["object"]), int(a["index"])
 
 
 def _crop(session: Session, a: Arguments) -> Answer:
@@ -145,8 +149,8 @@ ACTIONS: dict[str, Callable[[Session, Arguments], Answer]] = {
     "end_amodal_box": _quiet(lambda s, a: s.amodal_boxes.end(int(a["object"]), int(a["frame"]))),
     "take_template": _quiet(lambda s, a: s.templates.take(int(a["object"]), int(a["frame"]))),
     "template": _template,
-    "fit_template": _quiet(lambda s, a: s.templates.fit(int(a["object"]), int(a["index"]), int(a["frame"]))),
-    "remove_template": _quiet(lambda s, a: s.templates.remove(int(a["object"]), int(a["index"]), int(a["frame"]))),
+    "fit_template": lambda s, a: {"share": s.templates.fit(*_template_of(a), int(a["frame"]), key=a["key"])},
+    "remove_template": _quiet(lambda s, a: s.templates.remove(*_template_of(a), int(a["frame"]), key=a["key"])),
     "crop": _crop,
     "new_object": lambda s, a: {"object": s.new_object(a.get("label"))},
     "rename": _quiet(lambda s, a: s.rename(int(a["object"]), str(a["label"]))),

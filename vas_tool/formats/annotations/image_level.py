@@ -52,6 +52,7 @@ def read_image_level(path: Path) -> AnnotatedFile:
     kinds = {"image_id": ("images", images), "category_id": ("categories", categories)}
     annotations = lists.known(lists.records("annotations"), "annotations", kinds)
     videos = PictureVideos(images, lists.records("videos"))
+    added: list[dict[str, Any]] = []
     has_modal = any(key in record for record in annotations.values() for key in MODAL)
     for record in annotations.values():
         image = images[record["image_id"]]
@@ -65,9 +66,10 @@ def read_image_level(path: Path) -> AnnotatedFile:
                 modal=modal,
                 amodal=amodal,
             )
+            added.append(record)
         except FormatError as error:
             lists.problems.append(f"{name_of('annotations', record, 0)}: {error}")
-    for front, behind in _in_front(annotations.values()):
+    for front, behind in _in_front(added):
         videos.add_order(front["image_id"], _track_id(front), _track_id(behind))
     return AnnotatedFile("coco", videos.videos(lists.problems), tuple(lists.problems))
 
@@ -85,7 +87,11 @@ def _in_front(records: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any
             groups.setdefault((record["image_id"], record["oco_id"]), []).append(record)
     for members in groups.values():
         for front, behind in permutations(members, 2):
-            if front["ico_id"] < behind["ico_id"] and _meet(_box(front), _box(behind)):
+            if (
+                front["ico_id"] < behind["ico_id"]
+                and _track_id(front) != _track_id(behind)
+                and _meet(_box(front), _box(behind))
+            ):
                 yield front, behind
 
 

@@ -6,6 +6,7 @@ import { isBox } from "./boxes.js";
 import { jumping, paints } from "./jump_commands.js";
 import { BIT, BRUSH_RANGE, LAYERS } from "./store.js";
 import { templating } from "./template_commands.js";
+import { templateHere, templatesOf } from "./template_tool.js";
 /** @import { App, Command, CommandLine, LayerName, Tool } from "./types.d.ts" */
 /** @import { Store } from "./store.js" */
 
@@ -185,6 +186,11 @@ function removeHovered({ store, view, actions }) {
   if (store.tool === "amodal" && keyframesOf(store).length) {
     if (keyframesOf(store).some((box) => box.frame === shown)) actions.boxes.remove(shown);
     return true; // never the object with its boxes
+  }
+  if (store.tool === "template" && templatesOf(store).length) {
+    const on = templateHere(store, shown);
+    if (on?.how === "given") actions.templates.remove(on, shown);
+    return true; // never the object with its templates
   }
   if (hotDot) actions.removeClick(hotDot);
   else if (hotBox) actions.removeBox(shown);

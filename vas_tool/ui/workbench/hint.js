@@ -1,7 +1,7 @@
 // @ts-check
 // The one line that says what to do next.
 import { BIT } from "./store.js";
-import { TAKE } from "./template_tool.js";
+import { takeHint } from "./template_tool.js";
 /** @import { Hint, Reason, Tool } from "./types.d.ts" */
 /** @import { Store } from "./store.js" */
 
@@ -30,7 +30,7 @@ export function hintFor(store) {
   if (store.tool in PAINTING) return { text: paintHint(store) };
   if (store.tool === "hand") return { text: HAND };
   if (store.tool === "amodal") return { text: AMODAL };
-  if (store.tool === "template") return { text: store.chosenObject?.templates.length ? PLACING : TAKE };
+  if (store.tool === "template") return { text: store.chosenObject?.templates.length ? PLACING : takeHint(store) };
   if (store.tool === "order") return { text: orderHint(store) };
   if (store.jobRuns) return { text: "Frames fill in as they are finished; Cancel (Esc) keeps those." };
   return { text: [openHint(store), nextStep(store), gain(store)].filter(Boolean).join(" ") };

@@ -24,7 +24,9 @@ const isAltGraph = (event) => event.getModifierState?.("AltGraph") ?? false;
 const OTHER_SCRIPT = /^(?!\p{Script=Latin})[\p{L}\p{M}]+$|^(?![0-9])\p{Nd}$/u;
 const OF_INPUT_METHOD = ["Process", "Unidentified"]; // what an input method says instead of the key
 /** @type {Record<string, string>} */
-const SIGNS = { BracketLeft: "[", BracketRight: "]" };
+const SIGNS = { BracketLeft: "[", BracketRight: "]", Period: ".", Comma: "," };
+/** @type {Record<string, string>} */
+const FULL_WIDTH = { "。": ".", "，": "," };
 let typesOtherScript = false; // by the last letter: Greek and Hebrew have signs where others have letters
 
 /**
@@ -32,6 +34,8 @@ let typesOtherScript = false; // by the last letter: Greek and Hebrew have signs
  * @param {KeyboardEvent} event
  */
 function keyOf({ key, code }) {
+  const sign = code === "NumpadDecimal" ? "." : FULL_WIDTH[key]; // a numeric pad has a comma in many countries
+  if (sign) return sign;
   const isOther = OTHER_SCRIPT.test(key) || OF_INPUT_METHOD.includes(key);
   if (isOther || /^\p{Script=Latin}$/u.test(key)) typesOtherScript = isOther;
   const isSign = typesOtherScript && /^[\p{P}\p{S}]$/u.test(key) && code?.startsWith("Key");

@@ -1,7 +1,6 @@
 // @ts-check
 // What is known of the chosen object's template, beside the picture while its tool is used.
 import { partOf } from "./elements.js";
-import { plural } from "./hint.js";
 import { templateHere } from "./template_tool.js";
 /** @import { TemplateOn } from "./types.d.ts" */
 /** @import { Store } from "./store.js" */
@@ -19,6 +18,9 @@ export function renderTemplate(root, store) {
 function wordsOf({ template: { taken_from: from, poses }, how }) {
   const frames = poses.map(({ frame }) => frame);
   const named = frames.length > SHOWN ? `${frames.slice(0, SHOWN).join(", ")}, …` : frames.join(", ");
-  const where = { given: "This is one.", between: "Here it lies between two.", beyond: "Here it has no mask yet." }[how];
-  return `Outline of frame ${from}. ${plural(frames.length, "key frame")}: ${named}. ${where}`;
+  const where = {
+    given: "This frame is one.", between: "This frame lies between two.",
+    beyond: "This frame lies beyond them: drag it into place to give it a mask.",
+  }[how];
+  return `Outline of frame ${from}. ${frames.length === 1 ? "Key frame" : "Key frames"}: ${named}. ${where}`;
 }

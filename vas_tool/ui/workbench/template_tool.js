@@ -12,6 +12,7 @@ import { outline, rowsOf } from "./trace.js";
 const HANDLE = 4; // half a handle's side, css pixels
 const REACH = 9; // how near the pointer must come to one
 const STEM = 26; // how far the handle that turns lies from the box, css pixels
+const DRAG_FROM = 3; // css pixels before a press moves anything
 const SNAP = 8; // how near the outline must come to the visible edge to be moved onto it, css pixels
 /** @type {Record<string, string>} */
 const CURSORS = { move: "move", scale: "nwse-resize", turn: "grab" };
@@ -77,11 +78,21 @@ export class TemplateOutlines {
 }
 
 /** Where the handle that turns lies, on the screen. @param {Point[]} corners  of the box, on the screen */
-function turnHandle([a, b, c]) {
-  const middle = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
-  const [dx, dy] = [b.x - c.x, b.y - c.y];
+function turnHandle([a, b, c, d]) {
+  const above = beside([a, b], [d, c]);
+  return above.at.y < REACH ? beside([d, c], [a, b]) : above; // beyond the stage's upper edge it could not be reached
+}
+
+/**
+ * The handle beside one side of the box, away from the other, and the middle of that side.
+ * @param {[Point, Point]} side
+ * @param {[Point, Point]} other
+ */
+function beside([a, b], [d, c]) {
+  const from = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
+  const [dx, dy] = [from.x - (c.x + d.x) / 2, from.y - (c.y + d.y) / 2];
   const far = Math.max(1, Math.hypot(dx, dy));
-  return { x: middle.x + (dx / far) * STEM, y: middle.y + (dy / far) * STEM };
+  return { from, at: { x: from.x + (dx / far) * STEM, y: from.y + (dy / far) * STEM } };
 }
 
 /**
@@ -89,13 +100,14 @@ function turnHandle([a, b, c]) {
  * @param {{store: Store, camera: Camera, frame: number, at: Point}} where
  */
 export function templateHandleAt({ store, camera, frame, at }) {
-  const here = templateHere(store, frame);
+  const here = store.hideAll ? null : templateHere(store, frame);
   if (!here) return null;
   const corners = cornersOf(here.pose, sizeOf(here.template)).map((corner) => camera.toScreen(corner));
   /** @param {Point} place */
-  const near = ({ x, y }) => Math.hypot(at.x - x, at.y - y) <= REACH;
-  if (near(turnHandle(corners))) return "turn";
-  if (corners.some(near)) return "scale";
+  const distance = ({ x, y }) => Math.hypot(at.x - x, at.y - y);
+  if (distance(turnHandle(corners).at) <= REACH) return "turn";
+  const corner = Math.min(...corners.map(distance)); // the corners of a small one lie in each other's reach
+  if (corner <= REACH && corner < distance(camera.toScreen(here.pose))) return "scale";
   return holds(here.pose, sizeOf(here.template), camera.toClip(at)) ? "move" : null;
 }
 
@@ -109,8 +121,10 @@ export class TemplateGesture {
     this.tools = tools;
     this.frame = view.shown ?? 0;
     this.snaps = !event.shiftKey;
+    this.owner = store.chosen;
+    this.start = at;
     this.from = view.camera.toClip(at);
-    this.handle = templateHandleAt({ store, camera: view.camera, frame: this.frame, at });
+    this.handle = event.button !== 0 ? null : templateHandleAt({ store, camera: view.camera, frame: this.frame, at });
     this.here = this.handle ? templateHere(store, this.frame) : null;
     /** @type {Pose | null} */
     this.pose = null;
@@ -118,7 +132,7 @@ export class TemplateGesture {
 
   /** @param {Point} at */
   move(at) {
-    if (!this.here || !this.handle) return;
+    if (!this.here || !this.handle || (!this.pose && Math.hypot(at.x - this.start.x, at.y - this.start.y) < DRAG_FROM)) return;
     this.pose = draggedPose(this.here.pose, this.handle, { from: this.from, to: this.tools.view.camera.toClip(at) });
     this.tools.view.pointer.template = this.pose;
   }
@@ -127,9 +141,9 @@ export class TemplateGesture {
     this.cancel();
     const { actions, view, store, say } = this.tools;
     if (this.here && this.pose) {
-      actions.templates.place(this.here.index, this.pose, this.snaps ? SNAP / view.camera.scale : 0);
-    } else if (!this.here) {
-      say(store.chosenObject?.templates.length ? "Drag the outline itself, its corners, or the round handle." : TAKE, { calm: true });
+      actions.templates.place(this.owner, this.here, { pose: this.pose, reach: this.snaps ? SNAP / view.camera.scale : 0 });
+    } else if (!this.here && !store.hideAll) {
+      say(store.chosenObject?.templates.length ? "Drag the outline itself, its corners, or the round handle." : takeHint(store), { calm: true });
     }
   }
 
@@ -138,7 +152,9 @@ export class TemplateGesture {
   }
 }
 
-export const TAKE = "First take an outline: go to a frame where the object is whole, and press Shift+T.";
+/** How to get a template. @param {Store} store */
+export const takeHint = ({ chosenObject }) =>
+  chosenObject ? `First take an outline: go to a frame where ${chosenObject.label} is whole, and press Shift+T.` : "First click the object.";
 
 /**
  * The template with its handles, over the picture: drawn through on key frames, dashed between and beyond them.
@@ -148,11 +164,12 @@ export const TAKE = "First take an outline: go to a frame where the object is wh
 export function drawTemplate(context, { store, camera, frame, pointer, outlines }) {
   const here = templateHere(store, frame);
   if (!here) return;
-  const pose = pointer.template ?? here.pose;
+  const dragged = pointer.template?.frame === frame ? pointer.template : null;
+  const pose = dragged ?? here.pose;
   const size = sizeOf(here.template);
   const path = outlines.of(store.chosen, here);
-  const dashes = pointer.template || here.how === "given" ? [] : [6, 4];
-  if (path) drawOutline(context, { path: onScreen(path, { camera, pose, size }), id: store.chosen.id, dashes, fills: Boolean(pointer.template) || here.how === "beyond" });
+  const dashes = dragged || here.how === "given" ? [] : [6, 4];
+  if (path) drawOutline(context, { path: onScreen(path, { camera, pose, size }), id: store.chosen.id, dashes, fills: Boolean(dragged) || here.how === "beyond" });
   drawHandles(context, { corners: cornersOf(pose, size).map((corner) => camera.toScreen(corner)), given: here.how === "given" });
 }
 
@@ -183,13 +200,13 @@ function drawOutline(context, { path, id, dashes, fills }) {
 /** @param {CanvasRenderingContext2D} context @param {{corners: Point[], given: boolean}} what */
 function drawHandles(context, { corners, given }) {
   const turn = turnHandle(corners);
-  const [a, b] = corners;
+  const [a] = corners;
   context.lineWidth = 1;
   context.strokeStyle = "rgba(255,255,255,.6)";
   context.beginPath();
   for (const { x, y } of [...corners, a]) context.lineTo(x, y);
-  context.moveTo((a.x + b.x) / 2, (a.y + b.y) / 2);
-  context.lineTo(turn.x, turn.y);
+  context.moveTo(turn.from.x, turn.from.y);
+  context.lineTo(turn.at.x, turn.at.y);
   context.stroke();
   context.lineWidth = 1.5;
   context.strokeStyle = "#14171c";
@@ -199,7 +216,7 @@ function drawHandles(context, { corners, given }) {
     context.strokeRect(x - HANDLE, y - HANDLE, 2 * HANDLE, 2 * HANDLE);
   }
   context.beginPath();
-  context.arc(turn.x, turn.y, HANDLE + 1.5, 0, 2 * Math.PI);
+  context.arc(turn.at.x, turn.at.y, HANDLE + 1.5, 0, 2 * Math.PI);
   context.fill();
   context.stroke();
 }

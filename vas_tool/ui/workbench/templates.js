@@ -5,6 +5,7 @@
 
 /** The smallest and the largest scale, as the server takes them. */
 const SCALES = [0.02, 50];
+const NEAREST = 2; // clip pixels from the centre at which a drag of a corner begins, at least
 
 /** The same direction, -180 to 180 degrees. @param {number} degrees */
 const shorter = (degrees) => (degrees > 180 ? degrees - 360 : degrees < -180 ? degrees + 360 : degrees);
@@ -32,8 +33,8 @@ export function poseOn(poses, frame) {
 }
 
 /**
- * The template that is worked on at a frame: the newest that lies there, else the newest of all, shown where its nearest
- * key frame has it. null: there is none.
+ * The template that is worked on at a frame: the newest that lies there, else the one whose key frames are nearest (of
+ * several, the newest), shown a little farther along the way it last went. null: there is none.
  * @param {TemplateView[]} templates
  * @param {number} frame
  * @returns {TemplateOn | null}
@@ -43,11 +44,23 @@ export function templateOn(templates, frame) {
     const pose = poseOn(templates[index].poses, frame);
     if (pose) return { index, template: templates[index], pose, how: templates[index].poses.includes(pose) ? "given" : "between" };
   }
-  const index = templates.length - 1;
+  const far = templates.map(({ poses }) => Math.max(poses[0].frame - frame, frame - poses[poses.length - 1].frame));
+  const index = far.lastIndexOf(Math.min(...far));
   if (index < 0) return null;
-  const { poses } = templates[index];
-  const nearest = frame < poses[0].frame ? poses[0] : poses[poses.length - 1];
-  return { index, template: templates[index], pose: { ...nearest, frame }, how: "beyond" };
+  return { index, template: templates[index], pose: guessed(templates[index].poses, frame), how: "beyond" };
+}
+
+/**
+ * Where a template may lie beyond its key frames: it goes on as between the two nearest, for as many frames at most.
+ * @param {Pose[]} poses
+ * @param {number} frame
+ * @returns {Pose}
+ */
+function guessed(poses, frame) {
+  const [last, other = last] = frame < poses[0].frame ? poses : [...poses].reverse();
+  const steps = Math.abs(last.frame - other.frame) || 1;
+  const part = Math.min(Math.abs(frame - last.frame), steps) / steps;
+  return { ...last, frame, x: last.x + (last.x - other.x) * part, y: last.y + (last.y - other.y) * part };
 }
 
 /**
@@ -93,7 +106,7 @@ export function draggedPose(pose, handle, { from, to }) {
     const turned = shorter(shorter(pose.angle + ((b.angle - a.angle) * 180) / Math.PI));
     return { ...pose, angle: rounded(turned, 2) };
   }
-  const scale = Math.min(Math.max((pose.scale * b.far) / Math.max(a.far, 1e-6), SCALES[0]), SCALES[1]);
+  const scale = Math.min(Math.max((pose.scale * b.far) / Math.max(a.far, NEAREST), SCALES[0]), SCALES[1]);
   return { ...pose, scale: rounded(scale, 4) };
 }
 
