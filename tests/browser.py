@@ -263,7 +263,9 @@ class Workbench:
         """Start long work with a key and wait for its end."""
         before = self.state()["version"]
         self.press(key)
-        self.until(f"s => s.version > {before} && s.job && s.job.finished", seconds=seconds)
+        self.until(
+            f"s => s.version > {before} && s.job && s.job.finished && window.__vas.pending() === 0", seconds=seconds
+        )
         assert self.state()["job"]["error"] is None
 
     def flags(self, object_id: int = 1) -> list[int]:
