@@ -234,7 +234,9 @@ def test_what_is_up_to_date_is_said_calmly_and_errors_go(open_clip: OpenClip) ->
     assert error.is_hidden()
 
     # a real error stays, until the person goes on
-    bench.page.evaluate(ANSWER_ALL_WITH_AN_ERROR, "the disk is full")  # a route of Playwright lost requests at times
+    bench.page.evaluate(
+        ANSWER_ALL_WITH_AN_ERROR, "the disk is full"
+    )  # under a route of Playwright this failed at times
     bench.press("l")
     error.wait_for()
     assert error.inner_text().startswith("The disk is full") and "vas-calm" not in error.get_attribute("class")

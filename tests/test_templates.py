@@ -321,7 +321,7 @@ def test_templates_are_stored_split_and_exported(walker: Project, tmp_path_facto
     assert list(walker.amodal(1)) == [0, 1] and list(walker.amodal(2)) == [2, 3, 4]
 
 
-# --- what a strict reader found ---------------------------------------------------------------------------------------
+# --- taken again, accepted, split, refused ----------------------------------------------------------------------------
 
 
 def test_a_corrected_clear_frame_gives_its_template_a_new_outline_on_all_key_frames(walker: Project) -> None:

@@ -3,7 +3,8 @@
 Most of the visible part's edge is the object's own outline; the rest is the occluder's, and lies inside the template.
 The pose minimises a robust distance of the edge's points to the outline (Gauss-Newton on the signed distance field,
 Tukey weights), so the occluder's points lose their weight. Points outside the template never do: what is seen is part
-of the object. A prior keeps angle and scale near the start where a short edge says little about them.
+of the object. A prior keeps angle and scale near the start where a short edge says little about them. The method is
+that of Fitzgibbon, "Robust registration of 2D and 3D point sets" (2003), with a one-sided weight.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ NEAR = 2.5
 FINEST = 1.5
 """The last width of the weights, in clip pixels."""
 PRIOR = 0.02
-"""Weight of the prior against the mean weight of a point: a turn that moves the rim by so many pixels."""
+"""Weight of the prior on angle and scale, both as pixels at the rim, in parts of the weight of all points."""
 
 Points = npt.NDArray[np.float64]
 """(N, 2) x, y in clip pixels, by the edges."""

@@ -35,13 +35,12 @@ class TemplateEdits:
             template = Template.taken(
                 self._whole(replace(obj, templates=()), frame_index), self.project.canvas, frame_index
             )
-            from_here = [i for i, other in enumerate(obj.templates) if other.taken_from == frame_index]
-            if from_here:
-                (index, *_), what = from_here, "again"
-                templates = _with(obj, index, obj.templates[index].retaken(template))
+            own = (i for i, other in enumerate(obj.templates) if other.taken_from == frame_index)
+            if (index := next(own, None)) is None:
+                templates = [*obj.templates, template]
             else:
-                templates, what = [*obj.templates, template], ""
-            self._store(f"template of {obj.label} from frame {frame_index} {what}".rstrip(), obj, templates)
+                templates = _with(obj, index, obj.templates[index].retaken(template))
+            self._store(f"template of {obj.label} from frame {frame_index}", obj, templates)
 
     def _whole(self, obj: AnnotatedObject, frame_index: int) -> Mask:
         """Return the amodal mask of a frame, else the modal mask, (canvas H, W); empty where nothing is known.
@@ -85,8 +84,8 @@ class TemplateEdits:
                     f"too little of {obj.label} is seen on frame {frame_index} to fit the template; drag it into place"
                 )
             self._place(obj, index, pose)
-        seen = self.project.modal(object_id)[frame_index]
-        return share_on_outline(template, pose, seen, other=self._others(obj, frame_index))
+            seen = self.project.modal(object_id)[frame_index]
+            return share_on_outline(template, pose, seen, other=self._others(obj, frame_index))
 
     def remove(self, object_id: int, index: int, frame_index: int, *, key: str | None = None) -> None:
         """Remove a key frame; the template goes with its last one. Raises PromptError when the frame has none."""
